@@ -1,0 +1,143 @@
+import { z } from "zod";
+
+/**
+ * The three records of the product, kept apart because each is redone without the other:
+ * an Episode (what a method did for one question), an Answer (episode x generator) and a Score (answer x scorer).
+ */
+
+/** A document where it appears in a ranking. Its text is stored once, under `hash` (sha256 of title and text). */
+export const documentRef = z.object({
+  /** Id of the document in its corpus. */
+  id: z.string(),
+  hash: z.string(),
+  /** Retriever score; null where a document is handed over without ranking. */
+  score: z.number().nullable(),
+});
+export type DocumentRef = z.infer<typeof documentRef>;
+
+/** A document with its text, sent beside the episodes that refer to it. */
+export const documentText = z.object({ id: z.string(), hash: z.string(), title: z.string(), text: z.string() });
+export type DocumentText = z.infer<typeof documentText>;
+
+/** What can be wrong with the searcher's own text. Counted, shown, never repaired silently. */
+export const formatError = z.enum([
+  "no-selection", // no <important_info>: implicit select-all
+  "malformed-selection", // <important_info> that is not a list of numbers
+  "id-out-of-range", // an id that is not in the current window
+  "too-many-selected", // more ids than `select`; the first ones count
+  "no-stop-decision", // neither <search_complete> nor a query
+  "malformed-query", // <query> without JSON {"query": ...}
+  "empty-query",
+  "several-queries", // more than one <query> in a turn; the first counts
+  "invented-documents", // the searcher wrote its own <information>; rejected
+  "truncated", // cut by the token limit
+]);
+export type FormatError = z.infer<typeof formatError>;
+
+const tokens = {
+  /** Token ids as sampled or fed; never re-tokenised. Absent where the engine does not give ids. */
+  ids: z.array(z.int()).optional(),
+  /** 1 where the policy chose the token, 0 for retrieved text, prompt and forced tokens; same length as ids. */
+  mask: z.array(z.union([z.literal(0), z.literal(1)])).optional(),
+  /** Log-probability of each token under the sampling policy (0 where mask is 0); same length as ids. */
+  logprobs: z.array(z.number()).optional(),
+};
+
+const stepBase = {
+  /** Turn the step belongs to; turn 0 is the retrieval with the question itself. */
+  turn: z.int().nonnegative(),
+  /** Wall-clock seconds spent, shared equally among the episodes of a batch. */
+  seconds: z.number().nonnegative(),
+};
+
+/** One thing a method did. Structures from the moment they happen: documents are never parsed out of model text. */
+export const episodeStep = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("generate"), ...stepBase, prompt: z.string().optional(), text: z.string(), ...tokens }),
+  z.object({ kind: z.literal("retrieve"), ...stepBase, query: z.string(), documents: z.array(documentRef) }),
+  z.object({
+    kind: z.literal("select"),
+    ...stepBase,
+    /** Ids of the selected documents of this turn's window, in the order given. */
+    selected: z.array(z.string()),
+    /** True where no selection was given and the whole window was taken. */
+    implicit: z.boolean(),
+  }),
+  z.object({ kind: z.literal("condense"), ...stepBase, text: z.string() }),
+  z.object({ kind: z.literal("reject"), ...stepBase, error: formatError, text: z.string() }),
+  z.object({
+    kind: z.literal("stop"),
+    ...stepBase,
+    /** model: it said so; turns: no turns left; malformed: neither query nor decision; length: token limit. */
+    reason: z.enum(["model", "turns", "malformed", "length"]),
+  }),
+]);
+export type EpisodeStep = z.infer<typeof episodeStep>;
+export type StepOf<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
+
+export const methodName = z.enum(["s3", "rag"]);
+export type MethodName = z.infer<typeof methodName>;
+
+export const protocol = z.enum(["paper", "upstream"]);
+export type Protocol = z.infer<typeof protocol>;
+
+export const episode = z.object({
+  /** Everything that can change the episode, hashed (cache key, see gpu-workers/s3/keys.ts). */
+  key: z.string(),
+  method: methodName,
+  protocol,
+  questionId: z.string(),
+  /** Which of the samples drawn for the question in one step. */
+  sampleIndex: z.int().nonnegative(),
+  steps: z.array(episodeStep),
+  /** Documents handed to the generator: the union of the selections in order. */
+  context: z.array(documentRef),
+});
+export type Episode = z.infer<typeof episode>;
+
+export const answer = z.object({
+  /** Everything that can change the answer, hashed: question, context hashes, generator, prompt style and version. */
+  key: z.string(),
+  generator: z.string(),
+  promptStyle: z.string(),
+  text: z.string(),
+  seconds: z.number().nonnegative(),
+});
+export type Answer = z.infer<typeof answer>;
+
+export const score = z.object({
+  /** "span" or "exact-match", with its version. */
+  scorer: z.string(),
+  value: z.number().min(0).max(1),
+});
+export type Score = z.infer<typeof score>;
+
+/** The reward with its arithmetic: value = sum of weight x value over the terms. */
+export const reward = z.object({
+  name: z.string(),
+  terms: z.array(z.object({ label: z.string(), weight: z.number(), value: z.number() })),
+  value: z.number(),
+});
+export type Reward = z.infer<typeof reward>;
+
+export const attribution = z.enum(["correct", "never-retrieved", "not-selected", "generator-failed", "no-gold"]);
+export type Attribution = z.infer<typeof attribution>;
+
+export const episodePhase = z.enum(["train", "held-out", "predict"]);
+export type EpisodePhase = z.infer<typeof episodePhase>;
+
+/** An episode as a worker reports it: with its answer, score, and the naive-RAG answer it is compared with. */
+export const episodeRecord = z.object({
+  phase: episodePhase,
+  /** Training step; 0 is before the first step, null outside training. */
+  step: z.int().nonnegative().nullable(),
+  episode,
+  answer: answer.nullable(),
+  score: score.nullable(),
+  /** Naive RAG on the same question with the same generator. */
+  baseline: z.object({ context: z.array(documentRef), answer, score }).nullable(),
+  reward: reward.nullable(),
+  advantage: z.number().nullable(),
+  attribution: attribution.nullable(),
+  formatErrors: z.array(formatError),
+});
+export type EpisodeRecord = z.infer<typeof episodeRecord>;

@@ -1,0 +1,51 @@
+import { z } from "zod";
+
+/** Codes are stable, messages are for people: what is wrong and how to mend it. */
+export const errorCode = z.enum([
+  "invalid-input",
+  "not-found",
+  "conflict",
+  "unauthorized",
+  "stale-attempt",
+  "out-of-order",
+  "generator-unavailable",
+  "retriever-unavailable",
+  "engine-unavailable",
+  "storage-full",
+  "unsupported",
+  "cancelled",
+  "internal",
+]);
+export type ErrorCode = z.infer<typeof errorCode>;
+
+/** The one error type that crosses folders. Anything else that is thrown is a defect ("internal"). */
+export class AppError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = "AppError";
+  }
+}
+
+export const wireError = z.object({ code: errorCode, message: z.string() });
+export type WireError = z.infer<typeof wireError>;
+
+export function toWireError(error: unknown): WireError {
+  if (error instanceof AppError) return { code: error.code, message: error.message };
+  return { code: "internal", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** One line per problem, each with the path of the setting: "rl.groupSize: must be at least 2". */
+export function describeIssues(error: z.ZodError): string {
+  return error.issues.map((i) => `${i.path.join(".") || "(root)"}: ${i.message}`).join("\n");
+}
+
+/** Parses what crossed a boundary; throws `invalid-input` that names what it was and every problem in it. */
+export function parseOrThrow<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new AppError("invalid-input", `${what} is not valid:\n${describeIssues(result.error)}`);
+}
