@@ -1,0 +1,90 @@
+import type { RunConfigInput } from "./run-config";
+
+export interface Preset {
+  id: string;
+  title: string;
+  /** What it is for, in a sentence. */
+  description: string;
+  /** What a worker must have; checked against the attached workers before launch. */
+  requires: { gpuMemoryGiB: number; models: string[]; corpus: string };
+  config: RunConfigInput;
+}
+
+const atlas = {
+  data: { corpus: "atlas", trainQuestions: "atlas/train", heldOutQuestions: "atlas/held-out" },
+  retriever: { kind: "dense", encoder: "minilm", variant: "int8" },
+  search: { protocol: "paper", retrieve: 4, select: 3, turns: 1, skipSeen: true, decoding: "guided", queryTokens: 14 },
+  searcher: { model: "smollm2-135m-instruct", adapter: { rank: 16, alpha: 32, firstLayer: 20 } },
+  generator: { model: "smollm2-135m-instruct", promptStyle: "few-shot", maxTokens: 12, ragDocuments: 3 },
+} as const satisfies Partial<RunConfigInput>;
+
+const paperSearch = { protocol: "paper", retrieve: 8, select: 3, turns: 3, decoding: "free", turnTokens: 500 } as const;
+
+export const PRESETS: readonly Preset[] = [
+  {
+    id: "atlas-smollm2",
+    title: "Atlas with SmolLM2 on CPU",
+    description: "A 135M searcher learns two-hop search on the embedded corpus: cold start on gold paths, then GRPO. A laptop is enough.",
+    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
+    config: {
+      kind: "train",
+      name: "Atlas, SmolLM2-135M, GRPO",
+      ...atlas,
+      reward: { name: "gbr", scorer: "span" },
+      coldStart: { demonstrations: 96, batchSize: 8, learningRate: 1e-3 },
+      rl: { steps: 20, questionsPerStep: 8, groupSize: 4, temperature: 1, learningRate: 5e-4, resample: 1 },
+      evaluation: { every: 5, questions: 72 },
+      checkpointing: { every: 5 },
+    },
+  },
+  {
+    id: "atlas-s3",
+    title: "Answer Atlas with s3",
+    description: "The search loop over the held-out questions with the untrained searcher or a checkpoint.",
+    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
+    config: { kind: "predict", name: "Atlas held-out, s3", method: "s3", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, search: atlas.search, searcher: atlas.searcher, generator: atlas.generator, scorer: "span" },
+  },
+  {
+    id: "atlas-rag",
+    title: "Answer Atlas with naive RAG",
+    description: "The baseline that GBR is measured against: the top three documents of the question itself.",
+    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
+    config: { kind: "predict", name: "Atlas held-out, naive RAG", method: "rag", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, generator: atlas.generator, scorer: "span", documents: 3 },
+  },
+  {
+    id: "paper-qwen2.5-7b",
+    title: "The paper: Qwen2.5-7B on Wikipedia",
+    description: "Searcher Qwen2.5-7B-Instruct, generator Qwen2.5-14B-Instruct at its own endpoint, 8-3-3, 20 steps. Needs a GPU box with both models and the wiki-18 corpus.",
+    requires: { gpuMemoryGiB: 320, models: ["qwen2.5-7b-instruct"], corpus: "wiki-18" },
+    config: {
+      kind: "train",
+      name: "Wikipedia, Qwen2.5-7B, 8-3-3",
+      data: { corpus: "wiki-18", trainQuestions: "nq-hotpotqa/train", heldOutQuestions: "nq-hotpotqa/test" },
+      retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
+      search: paperSearch,
+      searcher: { model: "qwen2.5-7b-instruct", adapter: { rank: 64, alpha: 128, firstLayer: 0 } },
+      generator: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1", promptStyle: "chat", maxTokens: 128, ragDocuments: 3 },
+      rl: { steps: 20, questionsPerStep: 120, groupSize: 4, temperature: 0.6, learningRate: 1e-5, klCoefficient: 0.001, entropyCoefficient: 0.001 },
+      evaluation: { every: 10, questions: 500 },
+    },
+  },
+  {
+    id: "paper-qwen2.5-3b",
+    title: "Smaller: Qwen2.5-3B on Wikipedia",
+    description: "As the paper's, with a 3B searcher for one large GPU.",
+    requires: { gpuMemoryGiB: 70, models: ["qwen2.5-3b-instruct"], corpus: "wiki-18" },
+    config: {
+      kind: "train",
+      name: "Wikipedia, Qwen2.5-3B, 8-3-3",
+      data: { corpus: "wiki-18", trainQuestions: "nq-hotpotqa/train", heldOutQuestions: "nq-hotpotqa/test" },
+      retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
+      search: paperSearch,
+      searcher: { model: "qwen2.5-3b-instruct", adapter: { rank: 64, alpha: 128, firstLayer: 0 } },
+      generator: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1", promptStyle: "chat", maxTokens: 128, ragDocuments: 3 },
+      rl: { steps: 20, questionsPerStep: 64, groupSize: 4, temperature: 0.6, learningRate: 1e-5, klCoefficient: 0.001, entropyCoefficient: 0.001 },
+      evaluation: { every: 10, questions: 500 },
+    },
+  },
+];
+
+export const presetById = (id: string): Preset | undefined => PRESETS.find((p) => p.id === id);

@@ -1,0 +1,209 @@
+import { z } from "zod";
+import { methodName, protocol } from "./episode";
+
+/**
+ * The configuration of a run. Every setting carries `meta`: title, what it means, and the paper's value where the
+ * paper has one; the form and the documentation are drawn from it, so a setting exists in this file alone.
+ */
+
+export type SettingMeta = {
+  title: string;
+  description: string;
+  /** Value in the paper or its released training script, for comparison. */
+  paper?: string;
+  /** Shown only on request. */
+  advanced?: boolean;
+};
+const about = (title: string, description: string, rest: Omit<SettingMeta, "title" | "description"> = {}): SettingMeta => ({ title, description, ...rest });
+
+const name = z.string().trim().min(1, "give the run a name").max(120).meta(about("Name", "How the run is listed."));
+const seed = z.int().min(0).max(2 ** 31 - 1).default(0).meta(about("Seed", "Same seed, same machine: same episodes and weights."));
+
+export const data = z
+  .strictObject({
+    corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Documents that are searched.", { paper: "Wikipedia 2018" })),
+    trainQuestions: z.string().min(1).default("atlas/train").meta(about("Training questions", "Question set that the searcher learns from.", { paper: "NQ + HotpotQA, filtered" })),
+    heldOutQuestions: z.string().min(1).default("atlas/held-out").meta(about("Held-out questions", "Question set for evaluation; never trained on.")),
+  })
+  .prefault({})
+  .meta({ title: "Data", description: "What is searched and asked." });
+
+export const retriever = z
+  .discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z.literal("dense"),
+      encoder: z.string().default("minilm").meta(about("Encoder", "Sentence encoder whose inner product ranks the documents.", { paper: "E5-base-v2" })),
+      variant: z.enum(["int8", "fp32"]).default("int8").meta(about("Weights", "int8 is faster; its ranking differs slightly from fp32 (see the retrieval bench).")),
+    }),
+    z.strictObject({
+      kind: z.literal("remote"),
+      url: z.url({ protocol: /^https?$/ }).meta(about("Address", "A server that answers POST /retrieve as upstream's does.")),
+    }),
+  ])
+  .prefault({ kind: "dense" })
+  .meta({ title: "Retriever", description: "How documents are found." });
+export type RetrieverConfig = z.infer<typeof retriever>;
+
+export const search = z
+  .strictObject({
+    protocol: protocol.default("paper").meta(about("Protocol", "`paper` follows the paper with the released code's defects mended; `upstream` reproduces the released code.", { paper: "paper" })),
+    retrieve: z.int().min(1).max(50).default(8).meta(about("Documents retrieved", "Documents in each window the searcher reads.", { paper: "8" })),
+    select: z.int().min(1).max(20).default(3).meta(about("Documents selected", "At most this many documents are kept from each window.", { paper: "3" })),
+    turns: z.int().min(0).max(10).default(3).meta(about("Turns", "Searches after the retrieval with the question itself.", { paper: "3" })),
+    skipSeen: z.boolean().default(false).meta(about("Skip documents already seen", "Later windows hold only documents that no earlier window held.", { paper: "off" })),
+    decoding: z.enum(["guided", "free"]).default("free").meta(about("Decoding", "`guided` lets a small model only write the protocol's form; `free` lets the model write and counts its format errors.", { paper: "free" })),
+    queryTokens: z.int().min(4).max(256).default(64).meta(about("Query tokens", "Longest query, in tokens (guided decoding).", { advanced: true })),
+    turnTokens: z.int().min(16).max(4096).default(500).meta(about("Turn tokens", "Longest text of one turn, in tokens (free decoding).", { paper: "500", advanced: true })),
+  })
+  .prefault({})
+  .meta({ title: "Search", description: "The retrieve-select-turns setting, e.g. 8-3-3." });
+export type SearchConfig = z.infer<typeof search>;
+
+export const generator = z
+  .strictObject({
+    model: z.string().min(1).default("smollm2-135m-instruct").meta(about("Model", "Frozen model that answers from the selected documents.", { paper: "Qwen2.5-14B-Instruct-GPTQ-Int4" })),
+    endpoint: z
+      .url({ protocol: /^https?$/ })
+      .nullable()
+      .default(null)
+      .meta(about("Endpoint", "Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty: the worker's own engine.", { paper: "vLLM server" })),
+    promptStyle: z.enum(["few-shot", "chat"]).default("chat").meta(about("Prompt style", "`few-shot` completes three worked examples (small models); `chat` asks as upstream does.", { paper: "chat" })),
+    maxTokens: z.int().min(1).max(2048).default(64).meta(about("Answer tokens", "Longest answer, in tokens.")),
+    ragDocuments: z.int().min(1).max(50).default(3).meta(about("Naive-RAG documents", "Documents that naive RAG hands over: the baseline of GBR.", { paper: "3" })),
+  })
+  .prefault({})
+  .meta({ title: "Generator", description: "The frozen model that answers, and the naive-RAG baseline it gives." });
+export type GeneratorConfig = z.infer<typeof generator>;
+
+export const scorer = z
+  .enum(["span", "exact-match"])
+  .default("span")
+  .meta(about("Scorer", "`span`: the normalised answer contains a gold answer; `exact-match`: it equals one (SQuAD normalisation).", { paper: "span or LLM judge" }));
+export type ScorerName = z.infer<typeof scorer>;
+
+export const searcher = z
+  .strictObject({
+    model: z.string().min(1).default("smollm2-135m-instruct").meta(about("Model", "Searcher that is trained.", { paper: "Qwen2.5-7B-Instruct" })),
+    checkpoint: z.uuid().nullable().default(null).meta(about("Start from checkpoint", "A checkpoint's id; empty: the untrained model.")),
+    adapter: z
+      .strictObject({
+        rank: z.int().min(1).max(256).default(16).meta(about("LoRA rank", "Rank of the adapter.", { paper: "full fine-tuning" })),
+        alpha: z.number().positive().max(1024).default(32).meta(about("LoRA alpha", "Scale of the adapter: alpha / rank.", { advanced: true })),
+        firstLayer: z.int().min(0).max(200).default(0).meta(about("First trained layer", "Layers below stay frozen, so no gradient enters them.", { advanced: true })),
+      })
+      .prefault({}),
+  })
+  .prefault({})
+  .meta({ title: "Searcher", description: "The model that learns to search." });
+
+export const rewardName = z.enum(["gbr", "upstream"]);
+export type RewardName = z.infer<typeof rewardName>;
+export const reward = z
+  .strictObject({
+    name: rewardName.default("gbr").meta(about("Reward", "`gbr`: accuracy minus naive RAG's; `upstream`: utility + generation = 2 x accuracy - naive RAG's.", { paper: "gbr (released code: upstream)" })),
+    scorer,
+  })
+  .prefault({})
+  .meta({ title: "Reward", description: "What the searcher is rewarded for." });
+
+export const coldStart = z
+  .strictObject({
+    demonstrations: z.int().min(0).max(100_000).default(0).meta(about("Demonstrations", "Gold paths shown before reinforcement learning; 0: none. Needs questions with gold documents and queries.", { paper: "0" })),
+    batchSize: z.int().min(1).max(1024).default(8).meta(about("Batch size", "Demonstrations per optimiser step.")),
+    learningRate: z.number().positive().max(1).default(1e-3).meta(about("Learning rate", "AdamW learning rate of the cold start.")),
+  })
+  .prefault({})
+  .meta({ title: "Cold start", description: "Supervised steps on gold paths, so that a small model knows the form." });
+
+export const rl = z
+  .strictObject({
+    algorithm: z.enum(["grpo"]).default("grpo").meta(about("Algorithm", "GRPO: advantages are normalised within the samples of one question.", { paper: "PPO with GAE critic" })),
+    steps: z.int().min(0).max(100_000).default(20).meta(about("Steps", "Optimiser steps of reinforcement learning.", { paper: "20" })),
+    questionsPerStep: z.int().min(1).max(4096).default(8).meta(about("Questions per step", "Different questions in a step.", { paper: "120" })),
+    groupSize: z.int().min(2).max(64).default(4).meta(about("Samples per question", "Episodes per question: the group whose mean is the baseline.")),
+    temperature: z.number().positive().max(2).default(1).meta(about("Temperature", "Sampling temperature of the rollouts.", { paper: "0.6" })),
+    learningRate: z.number().positive().max(1).default(5e-4).meta(about("Learning rate", "AdamW learning rate.", { paper: "1e-6 (full fine-tuning)" })),
+    clip: z.number().min(0).max(1).default(0.2).meta(about("Clip", "Range of the importance ratio.", { paper: "0.2", advanced: true })),
+    klCoefficient: z.number().min(0).max(10).default(0).meta(about("KL coefficient", "Weight of the KL to the policy before reinforcement learning, in the loss.", { paper: "0.001", advanced: true })),
+    entropyCoefficient: z.number().min(0).max(1).default(0).meta(about("Entropy coefficient", "Weight of the entropy bonus.", { paper: "0.001", advanced: true })),
+    normaliseByDeviation: z.boolean().default(true).meta(about("Divide by deviation", "GRPO divides advantages by the group's standard deviation; off: Dr. GRPO.", { advanced: true })),
+    gradientClip: z.number().positive().max(100).default(1).meta(about("Gradient clip", "Largest gradient norm.", { advanced: true })),
+    resample: z.int().min(0).max(8).default(1).meta(about("Resample", "How many times groups without variance are replaced by new questions in a step.")),
+    filterAnswered: z.boolean().default(true).meta(about("Skip what naive RAG answers", "Questions that naive RAG already answers leave the pool.", { paper: "on" })),
+  })
+  .prefault({})
+  .meta({ title: "Reinforcement learning", description: "How the searcher learns from its rewards." });
+export type RlConfig = z.infer<typeof rl>;
+
+export const evaluation = z
+  .strictObject({
+    every: z.int().min(0).max(100_000).default(5).meta(about("Evaluate every", "Held-out evaluation after every n steps; 0: only at the end.", { paper: "20" })),
+    questions: z.int().min(0).max(1_000_000).default(72).meta(about("Held-out questions", "How many held-out questions each evaluation asks; 0: none.")),
+  })
+  .prefault({})
+  .meta({ title: "Evaluation", description: "Greedy episodes on held-out questions, beside naive RAG." });
+
+export const checkpointing = z
+  .strictObject({
+    every: z.int().min(1).max(100_000).default(5).meta(about("Checkpoint every", "A checkpoint after every n steps, and at the end.", { paper: "20" })),
+    keep: z.int().min(1).max(1000).default(3).meta(about("Checkpoints kept", "Older ones are deleted; the last always stays.", { advanced: true })),
+  })
+  .prefault({})
+  .meta({ title: "Checkpoints", description: "When the state is saved, so that the run can be resumed." });
+
+export const trainConfig = z.strictObject({
+  kind: z.literal("train"),
+  name,
+  seed,
+  data,
+  retriever,
+  search,
+  searcher,
+  generator,
+  reward,
+  coldStart,
+  rl,
+  evaluation,
+  checkpointing,
+});
+export type TrainConfig = z.infer<typeof trainConfig>;
+
+export const predictConfig = z.strictObject({
+  kind: z.literal("predict"),
+  name,
+  seed,
+  method: methodName.default("s3").meta(about("Method", "`s3`: the search loop; `rag`: the top documents of the question itself.")),
+  corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Documents that are searched.")),
+  questions: z.string().min(1).default("atlas/held-out").meta(about("Questions", "Question set that is answered.")),
+  limit: z.int().min(1).nullable().default(null).meta(about("Limit", "Only the first n questions; empty: all.")),
+  retriever,
+  search,
+  searcher,
+  generator,
+  scorer,
+  documents: z.int().min(1).max(50).default(3).meta(about("Documents", "Documents that method `rag` hands over.")),
+  matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this s3 run did (document-matched RAG).")),
+});
+export type PredictConfig = z.infer<typeof predictConfig>;
+
+export const indexConfig = z.strictObject({
+  kind: z.literal("index"),
+  name,
+  corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Corpus to encode and index.")),
+  retriever,
+});
+export type IndexConfig = z.infer<typeof indexConfig>;
+
+export const serveConfig = z.strictObject({
+  kind: z.literal("serve"),
+  name,
+  corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Corpus that is searched.")),
+  retriever,
+  port: z.int().min(0).max(65_535).default(0).meta(about("Port", "Port on the worker's loopback; 0: any free one.")),
+});
+export type ServeConfig = z.infer<typeof serveConfig>;
+
+/** Strict everywhere: an unknown key is an error that names it, never a setting that is silently ignored. */
+export const runConfig = z.discriminatedUnion("kind", [trainConfig, predictConfig, indexConfig, serveConfig]);
+export type RunConfig = z.infer<typeof runConfig>;
+export type RunConfigInput = z.input<typeof runConfig>;
