@@ -1,0 +1,67 @@
+import type { Answer } from "@/contracts/episode";
+import type { RetrieverConfig, RunConfig } from "@/contracts/run-config";
+import type { LogLine, PreflightItem, Progress, Question, ReportItem } from "@/contracts/worker-protocol";
+import type { EngineClient } from "./engine/client";
+import type { Retriever } from "./retrieval/retriever";
+
+/** A reference to a service of the worker. Whoever acquires it releases it; the last release lets it stop. */
+export interface ServiceHandle<T> {
+  readonly value: T;
+  release(): void;
+}
+
+/** The worker's shared services, started on demand and counted by reference. Each can fail with a clear AppError. */
+export interface Services {
+  /** The Python engine; one process for all models of the worker. Restarted if it died. */
+  engine(signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<EngineClient>>;
+  /** A retriever over a corpus; builds the index first where there is none, reporting through `onDetail`. */
+  retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>>;
+}
+
+/** A checkpoint on this worker's disk. */
+export interface LocalCheckpoint {
+  artifactId: string;
+  step: number;
+  directory: string;
+}
+
+/**
+ * All that an executor (train, predict, index, serve) may do to the world. The agent implements it over the worker
+ * protocol; tests implement it over memory. Every call fails with AppError "stale-attempt" once the lease is lost.
+ */
+export interface RunContext {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly config: RunConfig;
+  /** Where to go on, when an earlier attempt (or a person's resume) left a committed checkpoint. */
+  readonly resume: LocalCheckpoint | null;
+  /** Scratch folder of this attempt; deleted when it ends. */
+  readonly workDir: string;
+  /** Aborted when the run is cancelled or the lease is lost. */
+  readonly signal: AbortSignal;
+  readonly services: Services;
+
+  /** Queues an item for the server; order is kept, delivery is exactly once. Resolves when queued (backpressure). */
+  report(item: ReportItem): Promise<void>;
+  /** Resolves when everything reported so far is stored. */
+  flush(): Promise<void>;
+  progress(progress: Progress): Promise<void>;
+  preflight(items: PreflightItem[]): Promise<void>;
+  log(level: LogLine["level"], message: string): void;
+  /** preparing -> running, once preflight is through. */
+  running(): Promise<void>;
+
+  /** A whole question set. */
+  questions(set: string): Promise<Question[]>;
+  findAnswers(keys: string[]): Promise<Map<string, Answer>>;
+  saveAnswers(answers: Answer[]): Promise<void>;
+  /** Questions of a predict run that are stored already (of `runId`, by default this one) -> documents handed over. */
+  answeredQuestions(runId?: string): Promise<Map<string, number>>;
+  /** Uploads every file of `directory` and commits it under the fence; only then is the checkpoint visible. */
+  commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void>;
+  /** Downloads a checkpoint by its artifact id. */
+  fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }>;
+}
+
+/** Runs one kind of run to its end. Throws AppError on failure; returns when the run has succeeded. */
+export type Executor = (context: RunContext) => Promise<void>;
