@@ -1,0 +1,259 @@
+/**
+ * Atlas: a small corpus of facts about countries and two-hop questions over it, made from the
+ * npm package country-json (MIT). Pure: the same package gives the same files, byte for byte.
+ *
+ * Every card states one fact of one country. Every question names a country only by its capital or
+ * by its national dish (the bridge), so that answering takes two cards: the bridge and the fact.
+ */
+import { createHash } from "node:crypto";
+
+/** Countries shown as worked examples in a generator's prompt; in neither split. */
+export const EXAMPLE_COUNTRIES = ["Liechtenstein", "Monaco", "San Marino"];
+
+/** Countries whose questions are never trained on. */
+export const HELD_OUT_COUNTRIES = 40;
+
+/** Which file and field of country-json holds which fact. */
+export const SOURCES = {
+  capital: ["country-by-capital-city", "city"],
+  dish: ["country-by-national-dish", "dish"],
+  currency: ["country-by-currency-name", "currency_name"],
+  religion: ["country-by-religion", "religion"],
+  government: ["country-by-government-type", "government"],
+  region: ["country-by-region-in-world", "location"],
+  calling: ["country-by-calling-code", "calling_code"],
+  independence: ["country-by-independence-date", "independence"],
+};
+
+/** Values that the package cuts off or misspells, mended by hand. */
+const CORRECTIONS = {
+  "Mexico:capital": "Mexico City",
+  "Dominican Republic:capital": "Santo Domingo",
+  "Grenada:currency": "East Caribbean Dollar",
+  "Tunisia:currency": "Tunisian Dinar",
+  "Nicaragua:currency": "Nicaraguan Cordoba",
+};
+
+/** Dishes that are no bridge: eaten everywhere, or naming their country outright. */
+const NOT_A_BRIDGE = new Set([
+  "rice", "fish", "lamb", "meat", "raw meat", "red beans", "beef", "pudding", "meat pie", "roast lamb", "hamburger", "pizza", "pasta",
+  "apple pie", "fried chicken", "fried pork and potato based dish", "irish stew", "japanese curry",
+]);
+
+/** Of a country's dishes, at most so many lead to questions. */
+const DISH_BRIDGES = 2;
+
+const ARTICLE_COUNTRIES = new Set([
+  "Bahamas", "Central African Republic", "Czech Republic", "Dominican Republic", "Gambia", "Maldives",
+  "Netherlands", "Philippines", "United Arab Emirates", "United Kingdom", "United States",
+]);
+const ARTICLE_REGIONS = new Set(["Caribbean", "Middle East", "Nordic Countries", "Baltic Countries", "British Isles"]);
+
+/** Title, sentence, question and search query of each kind of fact. `c` is the country as written in a sentence. */
+const FACTS = {
+  capital: {
+    title: (c) => `Capital of ${c}`,
+    text: (c, v) => `${v} is the capital city of ${c}.`,
+    question: (x) => `What is the capital city of ${x}?`,
+    query: (c) => `capital city of ${c}`,
+  },
+  dish: {
+    title: (c) => `Cuisine of ${c}`,
+    text: (c, v) => (v.length > 1 ? `The national dishes of ${c} are ${listOf(v)}.` : `The national dish of ${c} is ${v[0]}.`),
+    question: (x) => `What is the national dish of ${x}?`,
+    query: (c) => `national dish of ${c}`,
+  },
+  currency: {
+    title: (c) => `Economy of ${c}`,
+    text: (c, v) => `The currency of ${c} is the ${v}.`,
+    question: (x) => `What is the currency of ${x}?`,
+    query: (c) => `currency of ${c}`,
+  },
+  religion: {
+    title: (c) => `Religion in ${c}`,
+    text: (c, v) => `The main religion of ${c} is ${v}.`,
+    question: (x) => `What is the main religion of ${x}?`,
+    query: (c) => `main religion of ${c}`,
+  },
+  government: {
+    title: (c) => `Government of ${c}`,
+    text: (c, v) => `The government type of ${c} is ${v}.`,
+    question: (x) => `What is the government type of ${x}?`,
+    query: (c) => `government type of ${c}`,
+  },
+  region: {
+    title: (c) => `Geography of ${c}`,
+    text: (c, v) => `${capitalised(c)} lies in ${ARTICLE_REGIONS.has(v) ? "the " : ""}${v}.`,
+    question: (x) => `In which region of the world lies ${x}?`,
+    query: (c) => `region of the world of ${c}`,
+  },
+  calling: {
+    title: (c) => `Telephones in ${c}`,
+    text: (c, v) => `The calling code of ${c} is +${v}.`,
+    question: (x) => `What is the calling code of ${x}?`,
+    query: (c) => `calling code of ${c}`,
+  },
+  independence: {
+    title: (c) => `History of ${c}`,
+    text: (c, v) => `${capitalised(c)} has been independent since ${v}.`,
+    question: (x) => `Since what year is ${x} independent?`,
+    query: (c) => `independence of ${c}`,
+  },
+};
+
+const BRIDGES = {
+  capital: (v) => `the country whose capital is ${v}`,
+  dish: (v) => `the country whose national dish is ${v}`,
+};
+
+const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const listOf = (values) => `${values.slice(0, -1).join(", ")} and ${values.at(-1)}`;
+
+/** Lower case without accents and punctuation: for comparing names, never for showing. */
+export const normalised = (text) =>
+  text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+
+const slug = (text) => normalised(text).replaceAll(" ", "-");
+const inSentence = (country) => (ARTICLE_COUNTRIES.has(country) ? `the ${country}` : country);
+const hash = (text) => createHash("sha256").update(text).digest("hex");
+const byHash = (salt, key) => (a, b) => (hash(salt + key(a)) < hash(salt + key(b)) ? -1 : 1);
+
+/** Drops what stands in brackets, closed or cut off: "Helsinki [Helsingfors]" is "Helsinki". */
+const withoutBrackets = (text) => text.replace(/[[(][^\])]*(?:[\])]|$)/g, "").replace(/\s+/g, " ").trim();
+
+/**
+ * One raw value of country-json as a clean one, or null where there is none to be trusted.
+ * @param {keyof typeof SOURCES} fact
+ * @param {unknown} raw
+ * @returns {string | string[] | null} a list for dishes, a string for all else
+ */
+export function cleanValue(fact, raw) {
+  if (raw === null || raw === undefined || raw === "") return null;
+  if (fact === "independence") return Number(raw) > 0 ? String(raw) : null;
+  const text = withoutBrackets(String(raw));
+  if (text === "") return null;
+  if (fact === "calling") return /^\d+$/.test(text) ? text : null;
+  if (fact !== "dish") return text.includes(",") && fact === "capital" ? null : text;
+  if (/^no /i.test(text)) return null;
+  const dishes = text.split(",").map((dish) => dish.trim().replace(/^and /, "")).filter((dish) => dish !== "");
+  const unique = [...new Map(dishes.map((dish) => [normalised(dish), dish])).values()];
+  return unique.length > 0 ? unique : null;
+}
+
+/**
+ * The facts of every country, cleaned.
+ * @param {(file: string) => Record<string, unknown>[]} read rows of a country-json file by its name
+ * @returns {Map<string, Record<string, string | string[]>>}
+ */
+export function collectFacts(read) {
+  const countries = new Map();
+  for (const [fact, [file, field]] of Object.entries(SOURCES)) {
+    for (const row of read(file)) {
+      if (typeof row.country !== "string") continue;
+      const value = cleanValue(fact, CORRECTIONS[`${row.country}:${fact}`] ?? row[field]);
+      if (value === null) continue;
+      const facts = countries.get(row.country) ?? {};
+      facts[fact] ??= value;
+      countries.set(row.country, facts);
+    }
+  }
+  return countries;
+}
+
+const countOf = (values) => {
+  const counts = new Map();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+};
+
+/** A bridge that contains the country's name would turn two hops into one. */
+const names = (bridge, country) => {
+  const stem = normalised(country).slice(0, 5);
+  return normalised(bridge).split(" ").some((word) => word.startsWith(stem)) || normalised(bridge).includes(normalised(country));
+};
+
+const isComplete = (facts) => ["capital", "currency", "calling", "region"].every((fact) => facts[fact] !== undefined);
+
+/** Accepted answers. The last word of a currency counts where no other currency has it ("Lek", not "Dollar"). */
+function answersOf(fact, value, currencyWords) {
+  if (fact === "dish") return value;
+  if (fact === "calling") return [`+${value}`, value];
+  if (fact !== "currency") return [value];
+  const last = value.split(" ").at(-1);
+  const isUnmistakable = last !== value && last !== last.toUpperCase() && currencyWords.get(normalised(last)) === 1;
+  return isUnmistakable ? [value, last] : [value];
+}
+
+/**
+ * The corpus, both question sets and the worked examples.
+ * @param {(file: string) => Record<string, unknown>[]} read rows of a country-json file by its name
+ */
+export function makeAtlas(read) {
+  const all = collectFacts(read);
+  const capitals = countOf([...all.values()].filter((f) => f.capital).map((f) => normalised(f.capital)));
+  const dishes = countOf([...all.values()].flatMap((f) => f.dish ?? []).map(normalised));
+  const currencies = new Set([...all.values()].filter((f) => f.currency).map((f) => f.currency));
+  const currencyWords = countOf([...currencies].flatMap((name) => [...new Set(normalised(name).split(" "))]));
+
+  /** Ways to speak of a country without its name; examples show the pattern and may leak it. */
+  const bridgesOf = (country, facts) => {
+    const leaks = (value) => !EXAMPLE_COUNTRIES.includes(country) && names(value, country);
+    const isDish = (dish) => dishes.get(normalised(dish)) === 1 && !NOT_A_BRIDGE.has(normalised(dish)) && !leaks(dish);
+    const isCapital = capitals.get(normalised(facts.capital)) === 1 && !leaks(facts.capital);
+    return [
+      ...(isCapital ? [{ id: "capital", fact: "capital", value: facts.capital }] : []),
+      ...(facts.dish ?? [])
+        .filter(isDish)
+        .slice(0, DISH_BRIDGES)
+        .map((value, i) => ({ id: i === 0 ? "dish" : `dish-${i + 1}`, fact: "dish", value })),
+    ];
+  };
+
+  const chosen = [...all.entries()]
+    .filter(([country, facts]) => EXAMPLE_COUNTRIES.includes(country) || (isComplete(facts) && facts.dish))
+    .map(([country, facts]) => ({ country, facts, bridges: bridgesOf(country, facts) }))
+    .filter(({ country, bridges }) => EXAMPLE_COUNTRIES.includes(country) || bridges.length > 0)
+    .sort((a, b) => (a.country < b.country ? -1 : 1));
+
+  const corpus = chosen.flatMap(({ country, facts }) =>
+    Object.entries(FACTS)
+      .filter(([fact]) => facts[fact] !== undefined)
+      .map(([fact, card]) => ({
+        id: `${slug(country)}:${fact}`,
+        title: card.title(inSentence(country)),
+        text: card.text(inSentence(country), facts[fact]),
+      })),
+  );
+
+  const questionsOf = ({ country, facts, bridges }) =>
+    bridges.flatMap((bridge) =>
+      Object.entries(FACTS)
+        .filter(([fact]) => fact !== bridge.fact && facts[fact] !== undefined)
+        .map(([fact, card]) => ({
+          id: `${slug(country)}:${bridge.id}-${fact}`,
+          question: card.question(BRIDGES[bridge.fact](bridge.value)),
+          answers: answersOf(fact, facts[fact], currencyWords),
+          goldIds: [`${slug(country)}:${bridge.fact}`, `${slug(country)}:${fact}`],
+          type: `${bridge.fact}-${fact}`,
+          group: country,
+          goldQueries: [card.query(inSentence(country))],
+        })),
+    );
+
+  const splittable = chosen.filter(({ country }) => !EXAMPLE_COUNTRIES.includes(country)).sort(byHash("split:", (c) => c.country));
+  const shuffled = (countries) => countries.flatMap(questionsOf).sort(byHash("order:", (q) => q.id));
+  const textOf = new Map(corpus.map((card) => [card.id, card.text]));
+  const byId = new Map(
+    chosen.filter(({ country }) => EXAMPLE_COUNTRIES.includes(country)).flatMap(questionsOf).map((q) => [q.id, q]),
+  );
+  const examples = ["liechtenstein:capital-religion", "san-marino:dish-calling", "monaco:capital-region"]
+    .filter((id) => byId.has(id))
+    .map((id) => ({ ...byId.get(id), goldTexts: byId.get(id).goldIds.map((gold) => textOf.get(gold)) }));
+
+  return {
+    corpus,
+    train: shuffled(splittable.slice(HELD_OUT_COUNTRIES)),
+    heldOut: shuffled(splittable.slice(0, HELD_OUT_COUNTRIES)),
+    examples,
+  };
+}
