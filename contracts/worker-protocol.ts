@@ -189,9 +189,13 @@ export const workerMethods = {
         .nullable(),
     }),
   },
-  /** Moves the attempt's run: preparing -> running -> succeeded, or failed with the reason, or cancelled. */
+  /**
+   * Moves the attempt's run: preparing -> running -> succeeded, or failed with the reason, or cancelled. `queued` gives
+   * the run back with the reason (the engine died, the agent stops): it counts as a lost lease does. Saying the same
+   * twice is harmless: an answer may have been lost on the way.
+   */
   transition: {
-    request: z.object({ ...attemptRef.shape, to: z.enum(["preparing", "running", "succeeded", "failed", "cancelled"]), reason: z.string().max(10_000).nullable() }),
+    request: z.object({ ...attemptRef.shape, to: z.enum(["preparing", "running", "succeeded", "failed", "cancelled", "queued"]), reason: z.string().max(10_000).nullable() }),
     response: nothing,
   },
   report: { request: reportRequest, response: z.object({ accepted: z.boolean() }) },
