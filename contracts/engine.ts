@@ -1,0 +1,268 @@
+import { z } from "zod";
+
+/**
+ * The engine dialect: what the control side says to a process that samples tokens and takes gradients.
+ * The vocabulary is Tinker's (create_model, sample, forward_backward, optim_step, ...), the transport plain JSON over HTTP.
+ *
+ * - `POST /operations?wait=SECONDS` starts an operation, `GET /operations/{id}?wait=SECONDS` polls it,
+ *   `POST /operations/{id}/cancel` cancels it within one forward pass.
+ * - The caller chooses the operation id. Sending the same id again returns the same operation: it never runs twice.
+ * - Mutating kinds carry a sequence number per model: 1 for the first after create_model, then one more each.
+ *   An accepted operation uses its number up, whether it succeeds or not; a gap or a repeat is refused (`out-of-order`).
+ * - Every list "per token" has the length of `ids`; entry i belongs to token i, predicted from ids[0..i-1].
+ * - Losses are sums over tokens; the caller normalises by the weights.
+ *
+ * gpu-workers/engine/schema.py is the twin of this file.
+ */
+
+export const LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
+
+export const engineErrorCode = z.enum([
+  "invalid-input",
+  "unauthorized",
+  "not-found",
+  "conflict",
+  "out-of-order",
+  "not-finite", // a loss or gradient that is NaN or infinite; nothing was changed
+  "storage-full",
+  "unsupported",
+  "out-of-memory",
+  "cancelled",
+  "internal",
+]);
+export type EngineErrorCode = z.infer<typeof engineErrorCode>;
+export const engineErrorBody = z.object({ code: engineErrorCode, message: z.string() });
+
+const tokenIds = z.array(z.int().nonnegative());
+const perToken = z.array(z.number());
+
+/** A low-rank adapter (Hu et al. 2021) on the named linear maps of layers `firstLayer` and above. */
+export const loraConfig = z.object({
+  rank: z.int().positive(),
+  alpha: z.number().positive(),
+  /** Layers below it have no adapter: no gradient enters them and their activations are reused between calls. */
+  firstLayer: z.int().nonnegative().default(0),
+  targets: z.array(z.enum(LORA_TARGETS)).min(1).default([...LORA_TARGETS]),
+});
+
+export const createModelBody = z.object({
+  /** Folder with config.json, *.safetensors and tokenizer.json (Llama and Qwen2 architectures). */
+  base: z.string().min(1),
+  /** null: only the frozen base is served. */
+  lora: loraConfig.nullable(),
+  /** Seed of the adapter's initial values. */
+  seed: z.int().nonnegative(),
+});
+export const createModelResult = z.object({
+  layers: z.int(),
+  vocabulary: z.int(),
+  maxLength: z.int(),
+  parameters: z.int(),
+  trainable: z.int(),
+  eosIds: tokenIds,
+  seconds: z.number(),
+});
+
+/** A llguidance grammar in Lark syntax. */
+export const guide = z.object({ lark: z.string().min(1) });
+
+export const sampleSequence = z.object({
+  /** Keeps the activations of this conversation until end_sessions; any id that is unique to the conversation. */
+  session: z.string().optional(),
+  /** All token ids so far, prompt and earlier turns included. */
+  ids: tokenIds.min(1),
+  guide: guide.optional(),
+  /** Bound on the returned tokens, forced ones included. */
+  maxTokens: z.int().positive(),
+  stop: z.array(z.string().min(1)).optional(),
+  /** Ids that end the sequence. The model's own end-of-sequence ids always do. */
+  stopIds: tokenIds.optional(),
+  /** 0 is greedy. */
+  temperature: z.number().nonnegative().default(1),
+  seed: z.int().nonnegative().default(0),
+  /** Samples drawn from this one prompt. */
+  n: z.int().positive().default(1),
+});
+export const sampleBody = z.object({
+  /** false: the frozen base, without the adapter. */
+  adapter: z.boolean(),
+  sequences: z.array(sampleSequence).min(1),
+});
+export const sampled = z.object({
+  /** New tokens, the one that ended the sequence included. Keep them: text is never tokenised again. */
+  ids: tokenIds,
+  /** Log-probability at the sampling temperature (greedy: at 1) over the tokens that the guide allows; 0 where forced. */
+  logprobs: perToken,
+  /** True where the guide left no choice: weight 0 in training. */
+  forced: z.array(z.boolean()),
+  /** stop: stop string or id; guide: the grammar is complete; length: maxTokens. */
+  finishReason: z.enum(["stop", "guide", "length"]),
+  /** Text of `ids` with a stop string but without an end-of-sequence token. */
+  text: z.string(),
+});
+export const sampleResult = z.object({
+  /** One list per sequence, in it n samples. */
+  sequences: z.array(z.array(sampled)),
+  /** Tokens computed, taken from the cache, and sampled; seconds of prefill and decode. */
+  usage: z.object({
+    promptTokens: z.int(),
+    computedTokens: z.int(),
+    sampledTokens: z.int(),
+    prefillSeconds: z.number(),
+    decodeSeconds: z.number(),
+  }),
+});
+
+export const endSessionsBody = z.object({ sessions: z.array(z.string()) });
+
+/** A span of `ids` [start, end) that was produced under a guide. */
+export const guidedSpan = z.object({ start: z.int().positive(), end: z.int().positive(), lark: z.string().min(1) });
+
+export const datum = z.object({
+  ids: tokenIds.min(2),
+  /** 0 for prompt, retrieved text and forced tokens. weights[0] is always 0. */
+  weights: perToken,
+  advantages: perToken.optional(),
+  /** Under the sampling policy; needed by importance_sampling and ppo. */
+  logprobs: perToken.optional(),
+  /** Under the reference; needed where klCoef > 0. */
+  referenceLogprobs: perToken.optional(),
+  guides: z.array(guidedSpan).optional(),
+});
+
+export const forwardBody = z.object({
+  adapter: z.boolean(),
+  data: z.array(datum).min(1),
+  /** Also under this snapshot ("base": without adapter). */
+  reference: z.string().optional(),
+  entropy: z.boolean().default(false),
+  temperature: z.number().positive().default(1),
+});
+export const forwardResult = z.object({
+  /** Per datum, per token; 0 where the weight is 0. */
+  logprobs: z.array(perToken),
+  referenceLogprobs: z.array(perToken).optional(),
+  entropies: z.array(perToken).optional(),
+});
+
+export const lossConfig = z.object({
+  /** PPO (Schulman et al. 2017): the ratio is clipped to [1 - clipLow, 1 + clipHigh]. */
+  clipLow: z.number().nonnegative().default(0.2),
+  clipHigh: z.number().nonnegative().default(0.2),
+  klCoef: z.number().nonnegative().default(0),
+  /** k1, k2, k3 as in Schulman, "Approximating KL divergence". */
+  klEstimator: z.enum(["k1", "k2", "k3"]).default("k3"),
+  entropyCoef: z.number().default(0),
+  /** The temperature that the tokens were sampled at. */
+  temperature: z.number().positive().default(1),
+});
+export const forwardBackwardBody = z.object({
+  loss: z.enum(["cross_entropy", "importance_sampling", "ppo"]),
+  config: lossConfig.prefault({}),
+  data: z.array(datum).min(1),
+});
+/** Sums over the tokens whose weight is not 0; `loss` is weighted, the rest is not. */
+export const forwardBackwardResult = z.object({
+  loss: z.number(),
+  tokens: z.int(),
+  entropy: z.number(),
+  kl: z.number(),
+  /** Tokens whose ratio was clipped. */
+  clipped: z.int(),
+  ratio: z.object({ sum: z.number(), min: z.number(), max: z.number() }),
+  /** Per datum, per token; 0 where the weight is 0. */
+  logprobs: z.array(perToken),
+  /** Tokens that passed through the trained layers, after sharing. */
+  computedTokens: z.int(),
+  seconds: z.number(),
+});
+
+export const optimStepBody = z.object({
+  learningRate: z.number().nonnegative(),
+  betas: z.tuple([z.number(), z.number()]).default([0.9, 0.95]),
+  eps: z.number().positive().default(1e-8),
+  weightDecay: z.number().nonnegative().default(0),
+  /** Bound on the norm of the accumulated gradient; null: none. */
+  gradClip: z.number().positive().nullable().default(1),
+});
+export const optimStepResult = z.object({ gradNorm: z.number(), step: z.int() });
+
+export const snapshotBody = z.object({ name: z.string().min(1) });
+export const pathBody = z.object({ path: z.string().min(1) });
+export const stateResult = z.object({ step: z.int(), hash: z.string(), bytes: z.int() });
+export const exportResult = z.object({ hash: z.string(), files: z.array(z.string()) });
+export const weightsHashResult = z.object({ hash: z.string(), step: z.int() });
+
+/** Tokens that guided decoding would produce for exactly this text. */
+export const encodeGuidedBody = z.object({ lark: z.string().min(1), text: z.string() });
+export const encodeGuidedResult = z.object({ ids: tokenIds, forced: z.array(z.boolean()) });
+
+export const memoryResult = z.object({
+  residentBytes: z.int(),
+  peakResidentBytes: z.int(),
+  cacheBytes: z.int(),
+  cachedTokens: z.int(),
+});
+
+export const empty = z.object({});
+
+/** Every kind with the schema of its body and of its result. */
+export const engineOperations = {
+  create_model: { body: createModelBody, result: createModelResult, mutates: false },
+  sample: { body: sampleBody, result: sampleResult, mutates: false },
+  end_sessions: { body: endSessionsBody, result: empty, mutates: false },
+  forward: { body: forwardBody, result: forwardResult, mutates: false },
+  forward_backward: { body: forwardBackwardBody, result: forwardBackwardResult, mutates: true },
+  optim_step: { body: optimStepBody, result: optimStepResult, mutates: true },
+  snapshot: { body: snapshotBody, result: empty, mutates: true },
+  save_state: { body: pathBody, result: stateResult, mutates: false },
+  load_state: { body: pathBody, result: stateResult, mutates: true },
+  export: { body: pathBody, result: exportResult, mutates: false },
+  weights_hash: { body: empty, result: weightsHashResult, mutates: false },
+  encode_guided: { body: encodeGuidedBody, result: encodeGuidedResult, mutates: false },
+  memory: { body: empty, result: memoryResult, mutates: false },
+} as const;
+export type EngineKind = keyof typeof engineOperations;
+/** What a caller writes (defaults may be left out) and what it gets. */
+export type EngineBody<K extends EngineKind> = z.input<(typeof engineOperations)[K]["body"]>;
+export type EngineResult<K extends EngineKind> = z.output<(typeof engineOperations)[K]["result"]>;
+
+export const operationRequest = z.object({
+  id: z.string().min(1).max(200),
+  model: z.string().min(1).max(200),
+  /** Only on mutating kinds. */
+  sequence: z.int().positive().optional(),
+  kind: z.enum(Object.keys(engineOperations) as [EngineKind, ...EngineKind[]]),
+  body: z.unknown(),
+});
+export const operation = z.object({
+  id: z.string(),
+  kind: z.string(),
+  state: z.enum(["running", "done", "failed", "cancelled"]),
+  result: z.unknown().optional(),
+  error: engineErrorBody.optional(),
+});
+
+export const capabilities = z.object({
+  device: z.enum(["cpu", "cuda", "mps"]),
+  deviceName: z.string(),
+  dtype: z.enum(["float32", "bfloat16", "float16"]),
+  /** Torch threads; by default every physical core. */
+  threads: z.int(),
+  /** The processor multiplies bfloat16 in hardware. */
+  bf16: z.boolean(),
+  memoryBytes: z.int(),
+  models: z.array(z.object({ id: z.string(), base: z.string(), step: z.int() })),
+  architectures: z.array(z.string()),
+  versions: z.record(z.string(), z.string()),
+  /** Hash of the engine's code, torch's version, dtype, device and threads: equal fingerprints give equal bits. */
+  fingerprint: z.string(),
+});
+
+export type LoraConfig = z.infer<typeof loraConfig>;
+export type SampleSequence = z.input<typeof sampleSequence>;
+export type Sampled = z.infer<typeof sampled>;
+export type Datum = z.input<typeof datum>;
+export type LossConfig = z.input<typeof lossConfig>;
+export type Capabilities = z.infer<typeof capabilities>;
+export type Operation = z.infer<typeof operation>;
