@@ -1,0 +1,43 @@
+import { router } from "./trpc";
+import { importQuestions } from "./catalogue/import-questions";
+import { listCorpora } from "./catalogue/corpora";
+import { listPresets } from "./catalogue/presets";
+import { listQuestionSets } from "./catalogue/question-sets";
+import { listQuestions } from "./catalogue/questions";
+import { getEpisode } from "./episodes/get";
+import { listEpisodes } from "./episodes/list";
+import { episodeSteps } from "./episodes/steps";
+import { turnGains } from "./episodes/turn-gains";
+import { liveEvents } from "./live/events";
+import { metricNames } from "./metrics/names";
+import { metricSeries } from "./metrics/series";
+import { cancelRun } from "./runs/cancel";
+import { checkRun } from "./runs/check";
+import { runCheckpoints } from "./runs/checkpoints";
+import { exportRun } from "./runs/export";
+import { getRun } from "./runs/get";
+import { runHistory } from "./runs/history";
+import { launchRun } from "./runs/launch";
+import { listRuns } from "./runs/list";
+import { runLogs } from "./runs/logs";
+import { resumeRun } from "./runs/resume";
+import { cancelTask } from "./tasks/cancel";
+import { createTask } from "./tasks/create";
+import { getTask } from "./tasks/get";
+import { createToken } from "./workers/create-token";
+import { listWorkers } from "./workers/list";
+import { workerLogs } from "./workers/logs";
+import { revokeToken } from "./workers/revoke-token";
+import { listTokens } from "./workers/tokens";
+
+export const appRouter = router({
+  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, export: exportRun }),
+  metrics: router({ names: metricNames, series: metricSeries }),
+  episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
+  workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
+  tasks: router({ create: createTask, get: getTask, cancel: cancelTask }),
+  catalogue: router({ presets: listPresets, corpora: listCorpora, questionSets: listQuestionSets, questions: listQuestions, importQuestions }),
+  live: router({ events: liveEvents }),
+});
+/** The only thing the pages and the command line take from the server. */
+export type AppRouter = typeof appRouter;

@@ -1,0 +1,30 @@
+import type { ArtifactStore } from "@/server/artifacts/artifacts";
+import type { Catalogue } from "@/server/catalogue/catalogue";
+import type { Episodes } from "@/server/episodes/episodes";
+import type { Live } from "@/server/live/live";
+import type { Logs } from "@/server/logs/logs";
+import type { Metrics } from "@/server/metrics/metrics";
+import type { Launcher } from "@/server/runs/launcher";
+import type { RunReader } from "@/server/runs/reader";
+import type { Runs } from "@/server/runs/runs";
+import type { Tasks } from "@/server/tasks/tasks";
+import type { Hub } from "@/server/workers/hub";
+import type { WorkerReader } from "@/server/workers/reader";
+import type { Tokens } from "@/server/workers/tokens";
+
+/** The rules that procedures call: a class a concern, made once in server/compose.ts. */
+export interface Services {
+  runs: Runs;
+  runReader: RunReader;
+  launcher: Launcher;
+  metrics: Metrics;
+  episodes: Episodes;
+  artifacts: ArtifactStore;
+  logs: Logs;
+  tasks: Tasks;
+  tokens: Tokens;
+  hub: Hub;
+  workerReader: WorkerReader;
+  catalogue: Catalogue;
+  live: Live;
+}
