@@ -64,6 +64,8 @@ export const attachRequest = z.object({
   name: z.string().min(1).max(120),
   hardware,
   slots,
+  /** Attempts that it still holds after a lost connection; the server requeues any other of this worker at once. */
+  attempts: z.array(attemptRef),
   capabilities: z.object({ models: z.array(z.string()), corpora: z.array(z.string()), device: z.string(), dtype: z.string() }),
 });
 
