@@ -1,0 +1,21 @@
+import type { EngineModel } from "../engine/client";
+import type { Tokenizer } from "../s3/tokenizer";
+import { chatText, type GenerationRequest, type PromptStyle } from "./prompt";
+import type { GeneratorBackend } from "./generator";
+
+/** Requests in one engine call: they share the worked examples' activations. */
+const BATCH = 32;
+
+/** The worker's own engine: the frozen base without any adapter, greedy. */
+export function engineBackend(model: Pick<EngineModel, "sample">, tokenizer: Tokenizer, style: PromptStyle, maxTokens: number, fingerprint: string): GeneratorBackend {
+  const promptOf = (request: GenerationRequest): string => (style.id === "few-shot" ? style.prompt(request) : chatText(style.messages(request)));
+  return {
+    identity: { engine: fingerprint },
+    batch: BATCH,
+    async complete(requests, signal) {
+      const sequences = requests.map((request) => ({ ids: tokenizer.encode(promptOf(request)), maxTokens, stop: style.stop, temperature: 0 }));
+      const result = await model.sample({ adapter: false, sequences }, { signal });
+      return result.sequences.map(([sample]) => sample!.text);
+    },
+  };
+}

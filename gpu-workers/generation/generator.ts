@@ -1,0 +1,94 @@
+import type { Answer } from "@/contracts/episode";
+import { cacheKey } from "../s3/keys";
+import type { GenerationRequest, PromptStyle } from "./prompt";
+
+/** Where completions come from. Throws AppError; never makes up an answer. */
+export interface GeneratorBackend {
+  /** What beside model, style and token limit can change an answer. */
+  readonly identity: Record<string, string>;
+  /** Requests per call of `complete`. */
+  readonly batch: number;
+  complete(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<string[]>;
+}
+
+/** Answers stored outside this process. */
+export interface AnswerStore {
+  findAnswers(keys: string[]): Promise<Map<string, Answer>>;
+  saveAnswers(answers: Answer[]): Promise<void>;
+}
+
+/**
+ * The frozen generator. It is deterministic, so an answer is made once: looked up in memory, then in the store, and
+ * only then asked for.
+ */
+export class Generator {
+  private readonly memo = new Map<string, Answer>();
+  private readonly style: string;
+
+  constructor(
+    readonly model: string,
+    private readonly promptStyle: PromptStyle,
+    private readonly maxTokens: number,
+    private readonly backend: GeneratorBackend,
+    private readonly store: AnswerStore,
+  ) {
+    this.style = `${promptStyle.id}/${promptStyle.version}`;
+  }
+
+  /** Answers in the order of the requests. Throws AppError "generator-unavailable" or "engine-unavailable". */
+  async answer(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<Answer[]> {
+    const keys = requests.map((request) => this.keyOf(request));
+    const unknown = new Map(requests.map((request, i) => [keys[i]!, request] as const).filter(([key]) => !this.memo.has(key)));
+    if (unknown.size > 0) {
+      for (const [key, answer] of await this.store.findAnswers([...unknown.keys()])) {
+        this.memo.set(key, answer);
+        unknown.delete(key);
+      }
+    }
+    const missing = [...unknown];
+    for (let start = 0; start < missing.length; start += this.backend.batch) {
+      const answers = await this.ask(missing.slice(start, start + this.backend.batch), signal);
+      for (const answer of answers) this.memo.set(answer.key, answer);
+      await this.store.saveAnswers(answers);
+    }
+    return keys.map((key) => this.memo.get(key)!);
+  }
+
+  /** Everything answered so far, for a checkpoint. */
+  remembered(): Answer[] {
+    return [...this.memo.values()];
+  }
+
+  /** Takes up what an earlier attempt remembered. */
+  remember(answers: readonly Answer[]): void {
+    for (const answer of answers) this.memo.set(answer.key, answer);
+  }
+
+  private keyOf({ question, documents }: GenerationRequest): string {
+    return cacheKey({
+      record: "answer",
+      question,
+      documents: documents.map(({ hash }) => hash),
+      generator: this.model,
+      style: this.style,
+      examples: this.promptStyle.id === "few-shot" ? this.promptStyle.examples : undefined,
+      maxTokens: this.maxTokens,
+      ...this.backend.identity,
+    });
+  }
+
+  private async ask(batch: readonly (readonly [string, GenerationRequest])[], signal: AbortSignal): Promise<Answer[]> {
+    const start = performance.now();
+    const texts = await this.backend.complete(
+      batch.map(([, request]) => request),
+      signal,
+    );
+    const seconds = (performance.now() - start) / 1000 / batch.length;
+    return batch.map(([key], i) => ({ key, generator: this.model, promptStyle: this.style, text: this.clean(texts[i]!), seconds }));
+  }
+
+  private clean(text: string): string {
+    const end = Math.min(...this.promptStyle.stop.map((stop) => text.indexOf(stop)).filter((at) => at >= 0), text.length);
+    return text.slice(0, end).trim();
+  }
+}

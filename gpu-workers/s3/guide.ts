@@ -1,0 +1,47 @@
+/**
+ * Guided decoding: the grammar of one turn in llguidance's Lark dialect. It allows exactly the well-formed turns of
+ * protocol.ts, so a small model spends its few tokens on decisions and never on the form; what the grammar leaves no
+ * choice about is forced and carries no loss.
+ */
+export interface TurnShape {
+  /** Documents in the window; they are called 1 .. window. */
+  window: number;
+  /** At most this many of them may be selected. */
+  select: number;
+  /** Longest query in tokens. */
+  queryTokens: number;
+  /** In the last turn there is a selection only: nothing can be searched any more. */
+  last: boolean;
+}
+
+/**
+ * Grammar of one turn: distinct ids in ascending order (so that a set of documents has one spelling), then the stop
+ * decision, then, where the search goes on, a query without line break, quote, backslash or tag.
+ */
+export function turnGrammar({ window, select, queryTokens, last }: TurnShape): string {
+  const rules = ['start: "<important_info>[" ids "]</important_info>"' + (last ? "" : ' "\\n<search_complete>" decision'), ...idRules(window, select)];
+  if (!last) {
+    rules.push('decision: "True</search_complete>" | "False</search_complete>\\n<query>{\\"query\\": \\"" query "\\"}</query>"');
+    rules.push(`query[max_tokens=${queryTokens}]: /[^\\s"\\\\<][^\\n\\r"\\\\<]*/`);
+  }
+  return rules.join("\n") + "\n";
+}
+
+/**
+ * Ascending distinct ids: rule after_I_C is what may follow id I when C more ids are allowed; of the alternatives the
+ * first is nothing. window x select rules, however many subsets there are.
+ */
+function idRules(window: number, select: number): string[] {
+  const most = Math.min(window, select);
+  const first = Array.from({ length: window }, (_, i) => alternative(`${i + 1}`, i + 1, most - 1, window));
+  const rules = [`ids: ${["", ...(most > 0 ? first : [])].join(" | ")}`];
+  for (let id = 1; id < window; id++) {
+    for (let left = 1; left < most; left++) {
+      const next = Array.from({ length: window - id }, (_, i) => alternative(`, ${id + 1 + i}`, id + 1 + i, left - 1, window));
+      rules.push(`after_${id}_${left}: ${["", ...next].join(" | ")}`);
+    }
+  }
+  return rules;
+}
+
+const alternative = (text: string, id: number, left: number, window: number): string => (left > 0 && id < window ? `"${text}" after_${id}_${left}` : `"${text}"`);
