@@ -1,0 +1,95 @@
+import { type MessagePort, type Transferable, Worker, workerData } from "node:worker_threads";
+import { AppError, toWireError, wireError } from "@/contracts/errors";
+import { z } from "zod";
+
+/**
+ * Request and response over a worker thread. ONNX Runtime's and FAISS's Node bindings compute synchronously, so they
+ * live in threads of their own and the event loop stays free.
+ */
+
+/** Operations of a thread: name -> request and response. Both must be structured-cloneable. */
+export type Operations = Record<string, { request: unknown; response: unknown }>;
+
+type RequestFrame = { id: number; operation: string; request: unknown };
+
+const responseFrame = z.object({ id: z.int(), response: z.unknown(), error: wireError.optional() });
+
+type Pending = { resolve: (value: unknown) => void; reject: (error: Error) => void };
+
+/** The caller's end of a thread. Every call fails with `retriever-unavailable` once the thread is gone. */
+export class ThreadClient<O extends Operations> {
+  private readonly worker: Worker;
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 0;
+  private gone: AppError | null = null;
+
+  /** @param module URL of the thread's TypeScript module; @param name what errors call it; @param data what `threadData` gives there. */
+  constructor(module: URL, name: string, data: unknown) {
+    this.worker = new Worker(new URL("./thread-entry.mjs", import.meta.url), { name, workerData: { module: module.href, data }, execArgv: [] });
+    this.worker.on("message", (frame: unknown) => this.receive(frame));
+    this.worker.on("error", (cause) => this.fail(new AppError("retriever-unavailable", `the ${name} stopped: ${toWireError(cause).message}`, { cause })));
+    this.worker.on("exit", (code) => this.fail(new AppError("retriever-unavailable", `the ${name} ended (exit code ${code})`)));
+  }
+
+  /** Sends one request; `transfer` hands buffers over instead of copying them. */
+  call<K extends keyof O & string>(operation: K, request: O[K]["request"], transfer: Transferable[] = []): Promise<O[K]["response"]> {
+    if (this.gone) return Promise.reject(this.gone);
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      try {
+        this.worker.postMessage({ id, operation, request } satisfies RequestFrame, transfer);
+      } catch (error) {
+        this.pending.delete(id);
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  }
+
+  /** Ends the thread at once; calls that are under way fail. */
+  async terminate(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private receive(frame: unknown): void {
+    const { id, response, error } = responseFrame.parse(frame);
+    const call = this.pending.get(id);
+    if (!call) return;
+    this.pending.delete(id);
+    if (error) call.reject(new AppError(error.code, error.message));
+    else call.resolve(response);
+  }
+
+  private fail(error: AppError): void {
+    this.gone ??= error;
+    for (const call of this.pending.values()) call.reject(this.gone);
+    this.pending.clear();
+  }
+}
+
+/** In a thread: the data it was started with. */
+export function threadData<T>(): T {
+  return (workerData as { data: T }).data;
+}
+
+export type Handlers<O extends Operations> = {
+  [K in keyof O]: (request: O[K]["request"]) => Promise<{ response: O[K]["response"]; transfer?: Transferable[] }>;
+};
+
+/** The thread's end: answers requests one after the other, in the order of arrival. */
+export function serveThread<O extends Operations>(port: MessagePort, handlers: Handlers<O>): void {
+  let last = Promise.resolve();
+  const answer = async ({ id, operation, request }: RequestFrame): Promise<void> => {
+    try {
+      const handler = handlers[operation as keyof O];
+      if (!handler) throw new AppError("internal", `the thread has no operation ${operation}`);
+      const { response, transfer } = await handler(request as O[keyof O]["request"]);
+      port.postMessage({ id, response }, transfer ?? []);
+    } catch (error) {
+      port.postMessage({ id, response: null, error: toWireError(error) });
+    }
+  };
+  port.on("message", (frame: RequestFrame) => {
+    last = last.then(() => answer(frame));
+  });
+}
