@@ -1,0 +1,73 @@
+"use client";
+import { Copy, CornerUpRight, EllipsisVertical, Play, Square } from "lucide-react";
+import { useRouter } from "next/navigation";
+import { Sparkline } from "@/app/_charts/sparkline";
+import { formatNumber, formatSeconds, formatShare, NONE } from "@/app/_lib/format";
+import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
+import type { RunRow } from "@/app/_lib/trpc";
+import { useNow } from "@/app/_lib/use-now";
+import { useRunActions } from "@/app/_lib/use-run-actions";
+import { Button } from "@/app/_ui/button";
+import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
+import { Progress } from "@/app/_ui/progress";
+import { canTransition, TERMINAL } from "@/contracts/run-state";
+
+/** "train · smollm2-135m-instruct · atlas · 4-3-1". */
+export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting].filter(Boolean).join(" · ");
+
+export function RunProgress({ run }: { run: RunRow }) {
+  if (run.state === "queued") return <span className="text-xs text-muted-foreground">waiting for a worker</span>;
+  if (!run.progress) return <span className="text-muted-foreground">{NONE}</span>;
+  const tone = run.state === "succeeded" ? "good" : run.state === "failed" ? "bad" : TERMINAL.has(run.state) ? "neutral" : "primary";
+  return (
+    <div>
+      <Progress value={run.state === "succeeded" ? 1 : progressShare(run.progress)} label={`Progress of ${run.name}`} tone={tone} />
+      <p className="mt-1 truncate text-2xs text-muted-foreground">{progressText(run.progress)}</p>
+    </div>
+  );
+}
+
+export function RunDuration({ run }: { run: RunRow }) {
+  return <>{formatSeconds(runSeconds(run, useNow()))}</>;
+}
+
+export function RunHeadline({ run }: { run: RunRow }) {
+  const { metric, value, sparkline } = run.headline;
+  const name = metric === "predict/accuracy" ? "accuracy" : "reward";
+  return (
+    <div className="flex items-center gap-3" title={metric}>
+      <span className="w-12 text-right font-mono">{name === "accuracy" ? formatShare(value) : formatNumber(value)}</span>
+      <Sparkline values={sparkline.map((p) => p.value)} label={`Course of the ${name} of ${run.name}`} />
+    </div>
+  );
+}
+
+export function RunMenu({ run }: { run: RunRow }) {
+  const { cancel, resume, duplicate, busy } = useRunActions();
+  const router = useRouter();
+  const canCancel = canTransition(run.state, "cancelling") || canTransition(run.state, "cancelled");
+  const canResume = TERMINAL.has(run.state) && canTransition(run.state, "queued");
+  return (
+    <Menu>
+      <MenuTrigger asChild>
+        <Button variant="ghost" size="icon-sm" className="relative z-10" aria-label={`Actions of ${run.name}`}>
+          <EllipsisVertical />
+        </Button>
+      </MenuTrigger>
+      <MenuContent>
+        <MenuItem onSelect={() => router.push(`/runs/${run.id}`)}>
+          <CornerUpRight /> Open
+        </MenuItem>
+        <MenuItem disabled={!canCancel || run.state === "cancelling" || busy} onSelect={() => cancel(run.id)}>
+          <Square /> Cancel
+        </MenuItem>
+        <MenuItem disabled={!canResume || busy} onSelect={() => resume(run.id)}>
+          <Play /> Resume
+        </MenuItem>
+        <MenuItem onSelect={() => duplicate(run.id)}>
+          <Copy /> Duplicate
+        </MenuItem>
+      </MenuContent>
+    </Menu>
+  );
+}

@@ -1,0 +1,46 @@
+"use client";
+import { memo, useMemo } from "react";
+import { cn } from "@/app/_lib/cn";
+import type { ChartDefinition } from "./definitions";
+import { HoverProvider } from "./hover";
+import { LinePlot } from "./line-plot";
+import { PLOT_HEIGHT } from "./plot-frame";
+import type { Point } from "./prepare";
+import { StackPlot } from "./stack-plot";
+
+interface ChartCardProps {
+  chart: ChartDefinition;
+  points: Readonly<Record<string, readonly Point[]>>;
+  lastStep?: number;
+  /** Why there is no point yet. */
+  waiting: string;
+}
+
+/** One chart with its title, its explanation, and a place of the same size while there is no point. */
+export const ChartCard = memo(function ChartCard({ chart, points, lastStep, waiting }: ChartCardProps) {
+  const series = useMemo(() => chart.series.map((s) => ({ key: s.metric, label: s.label, colour: s.colour, dashed: s.dashed, dots: s.dots, points: points[s.metric] ?? [] })), [chart, points]);
+  const empty = series.every((s) => s.points.length === 0);
+  return (
+    <article className={cn("flex min-w-0 flex-col rounded-lg border bg-card px-3 pt-2.5 pb-1", chart.wide && "xl:col-span-2")} data-chart={chart.id} data-points={series.reduce((n, s) => n + s.points.length, 0)}>
+      <h3 className="font-medium">{chart.title}</h3>
+      <p className="text-xs text-muted-foreground">{chart.explanation}</p>
+      <div className="mt-auto">
+        {empty ? (
+          <div className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground" style={{ height: PLOT_HEIGHT + 12 }}>
+            {waiting}
+          </div>
+        ) : chart.kind === "lines" ? (
+          chart.ownAxis ? (
+            <HoverProvider>
+              <LinePlot label={chart.title} series={series} scale={chart.scale} format={chart.format} stepName={chart.ownAxis} />
+            </HoverProvider>
+          ) : (
+            <LinePlot label={chart.title} series={series} scale={chart.scale} format={chart.format} lastStep={lastStep} />
+          )
+        ) : (
+          <StackPlot label={chart.title} series={series} missing={chart.missing} share={chart.share} format={chart.format} lastStep={lastStep} />
+        )}
+      </div>
+    </article>
+  );
+});

@@ -1,0 +1,77 @@
+"use client";
+import { memo, useMemo } from "react";
+import { CartesianGrid, Line, LineChart, XAxis, YAxis } from "recharts";
+import { formatInteger } from "@/app/_lib/format";
+import { PLOT, PLOT_HEIGHT, PlotFrame, type LegendEntry } from "./plot-frame";
+import { prepareLines, stepTicks, valueDomain, type LineData, type Row, type Scale, type SeriesInput } from "./prepare";
+
+export interface LineSeries extends SeriesInput {
+  colour: string;
+  dashed?: boolean;
+  /** Draws every point: for series measured now and then. */
+  dots?: boolean;
+}
+
+export interface LinePlotProps {
+  label: string;
+  series: readonly LineSeries[];
+  scale: Scale;
+  format: (value: number | null) => string;
+  /** Last step of the axis where it is known before the points arrive. */
+  lastStep?: number;
+  stepName?: string;
+}
+
+export const AXIS = { stroke: "var(--muted-foreground)", tickLine: false, axisLine: false, tick: { fontSize: 10, fill: "var(--muted-foreground)" } } as const;
+
+export function LinePlot({ label, series, scale, format, lastStep, stepName = "step" }: LinePlotProps) {
+  const data = useMemo(() => prepareLines(series), [series]);
+  const steps = useMemo(() => data.rows.map((r) => r.step), [data]);
+  const domain: [number, number] = [Math.min(0, steps[0] ?? 0), Math.max(lastStep ?? 0, steps[steps.length - 1] ?? 0, 1)];
+  const legend = useMemo<LegendEntry[]>(() => {
+    const rowAt = new Map<number, Row>(data.rows.map((r) => [r.step, r]));
+    return series.map((s) => {
+      const columns = data.segments.filter((g) => g.series === s.key).map((g) => g.column);
+      return {
+        key: s.key,
+        label: s.label,
+        colour: s.colour,
+        dashed: s.dashed,
+        latest: data.latest[s.key] ?? null,
+        at: (step) => columns.map((c) => rowAt.get(step)?.[c] ?? null).find((v) => v !== null) ?? null,
+      };
+    });
+  }, [data, series]);
+  return (
+    <PlotFrame label={label} steps={steps} domain={domain} legend={legend} format={format} stepName={stepName}>
+      <Drawing data={data} series={series} scale={scale} format={format} from={domain[0]} to={domain[1]} />
+    </PlotFrame>
+  );
+}
+
+interface DrawingProps {
+  data: LineData;
+  series: readonly LineSeries[];
+  scale: Scale;
+  format: (value: number | null) => string;
+  from: number;
+  to: number;
+}
+
+const Drawing = memo(function Drawing({ data, series, scale, format, from, to }: DrawingProps) {
+  const values = data.rows.flatMap((row) => data.segments.map((s) => row[s.column]).filter((v): v is number => v !== null && v !== undefined));
+  const style = new Map(series.map((s) => [s.key, s]));
+  return (
+    <LineChart data={data.rows} responsive style={{ width: "100%", height: PLOT_HEIGHT }} margin={{ top: PLOT.top, right: PLOT.right, bottom: 0, left: 0 }} accessibilityLayer={false}>
+      <CartesianGrid stroke="var(--grid)" vertical={false} />
+      <XAxis dataKey="step" type="number" domain={[from, to]} ticks={stepTicks(from, to)} height={PLOT.bottom} tickFormatter={formatInteger} allowDataOverflow {...AXIS} />
+      <YAxis domain={valueDomain(values, scale)} width={PLOT.left} tickCount={4} tickFormatter={format} allowDataOverflow {...AXIS} />
+      {data.segments.map(({ column, series: key }) => {
+        const s = style.get(key);
+        if (!s) return null;
+        const dot = s.dots || data.lonely.has(column) ? { r: 2.5, fill: s.colour, strokeWidth: 0 } : false;
+        return <Line key={column} dataKey={column} stroke={s.colour} strokeWidth={1.75} strokeDasharray={s.dashed ? "4 3" : undefined} dot={dot} activeDot={false} connectNulls isAnimationActive={false} />;
+      })}
+    </LineChart>
+  );
+});

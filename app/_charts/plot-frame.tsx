@@ -1,0 +1,122 @@
+"use client";
+import { useMemo, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
+import { cn } from "@/app/_lib/cn";
+import { formatInteger } from "@/app/_lib/format";
+import { useHoveredStep, useHoverStore } from "./hover";
+
+/** Fixed margins of every plot: the crosshair is laid over it without asking the chart. */
+export const PLOT = { left: 44, right: 10, top: 8, bottom: 22 } as const;
+export const PLOT_HEIGHT = 172;
+
+export interface LegendEntry {
+  key: string;
+  label: string;
+  colour: string;
+  dashed?: boolean;
+  /** Value at a step; null where the series has no point there. */
+  at: (step: number) => number | null;
+  latest: number | null;
+}
+
+interface PlotFrameProps {
+  label: string;
+  steps: readonly number[];
+  domain: readonly [number, number];
+  legend: readonly LegendEntry[];
+  format: (value: number | null) => string;
+  stepName: string;
+  children: ReactNode;
+}
+
+const nearest = (steps: readonly number[], target: number): number | null => {
+  let low = 0;
+  let high = steps.length - 1;
+  if (high < 0) return null;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (steps[middle]! < target) low = middle + 1;
+    else high = middle;
+  }
+  const after = steps[low]!;
+  const before = steps[Math.max(0, low - 1)]!;
+  return target - before < after - target ? before : after;
+};
+
+/**
+ * What all plots share: a legend that holds the latest values, or those of the step under the pointer; a crosshair at
+ * the same step on every chart of the page; arrow keys that move it.
+ */
+export function PlotFrame({ label, steps, domain, legend, format, stepName, children }: PlotFrameProps) {
+  const store = useHoverStore();
+  const [from, to] = domain;
+  const atPointer = (event: PointerEvent<HTMLDivElement>) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const share = (event.clientX - box.left - PLOT.left) / (box.width - PLOT.left - PLOT.right);
+    if (share < -0.02 || share > 1.02) store.set(null);
+    else store.set(nearest(steps, from + share * (to - from)));
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const move = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (event.key === "Escape") store.set(null);
+    if (move === 0 || steps.length === 0) return;
+    event.preventDefault();
+    const current = store.get();
+    const index = current === null ? (move > 0 ? -1 : steps.length) : steps.indexOf(nearest(steps, current)!);
+    store.set(steps[Math.min(steps.length - 1, Math.max(0, index + move))]!);
+  };
+  const summary = useMemo(() => legend.map((l) => `${l.label} ${format(l.latest)}`).join(", "), [legend, format]);
+  return (
+    <>
+      <Legend legend={legend} format={format} stepName={stepName} />
+      <div
+        role="img"
+        aria-label={`${label}: ${summary}. Arrow keys move along the steps.`}
+        tabIndex={0}
+        className="relative mt-1 touch-pan-y rounded"
+        style={{ height: PLOT_HEIGHT }}
+        onPointerMove={atPointer}
+        onPointerDown={atPointer}
+        onPointerLeave={() => store.set(null)}
+        onBlur={() => store.set(null)}
+        onKeyDown={onKey}
+      >
+        {children}
+        <Crosshair from={from} to={to} />
+      </div>
+    </>
+  );
+}
+
+function Crosshair({ from, to }: { from: number; to: number }) {
+  const step = useHoveredStep();
+  if (step === null || step < from || step > to) return null;
+  const share = to === from ? 0.5 : (step - from) / (to - from);
+  return (
+    <div
+      aria-hidden
+      className="pointer-events-none absolute w-px bg-foreground/40"
+      style={{ top: PLOT.top, bottom: PLOT.bottom, left: `calc(${PLOT.left}px + ${share} * (100% - ${PLOT.left + PLOT.right}px))` }}
+    />
+  );
+}
+
+function Legend({ legend, format, stepName }: Pick<PlotFrameProps, "legend" | "format" | "stepName">) {
+  const step = useHoveredStep();
+  return (
+    <div className="mt-2 flex flex-wrap items-baseline gap-x-3 gap-y-0.5 text-2xs text-muted-foreground">
+      {legend.map((entry) => {
+        const value = step === null ? entry.latest : entry.at(step);
+        return (
+          <span key={entry.key} className="inline-flex items-center gap-1.5 whitespace-nowrap">
+            <svg width="12" height="8" aria-hidden className="shrink-0">
+              <line x1="0" x2="12" y1="4" y2="4" stroke={entry.colour} strokeWidth="2.5" strokeDasharray={entry.dashed ? "3 2" : undefined} />
+            </svg>
+            {entry.label}
+            <span className={cn("min-w-8 font-mono text-foreground", value === null && "text-muted-foreground")}>{format(value)}</span>
+          </span>
+        );
+      })}
+      <span className="ml-auto whitespace-nowrap font-mono">{step === null ? "latest" : `${stepName} ${formatInteger(step)}`}</span>
+    </div>
+  );
+}

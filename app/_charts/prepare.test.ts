@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import { cadence, prepareLines, prepareStack, sparkPath, stepTicks, stretches, valueDomain } from "./prepare";
+
+const points = (...pairs: [number, number][]) => pairs.map(([step, value]) => ({ step, value }));
+
+describe("prepareLines", () => {
+  it("puts series of different cadence on one step axis, with null where a series has no point", () => {
+    const data = prepareLines([
+      { key: "reward", label: "Reward", points: points([1, 0.1], [2, 0.2], [3, 0.3]) },
+      { key: "accuracy", label: "Accuracy", points: points([0, 0.5], [2, 0.6]) },
+    ]);
+    expect(data.rows).toEqual([
+      { step: 0, "reward#0": null, "accuracy#0": 0.5 },
+      { step: 1, "reward#0": 0.1, "accuracy#0": null },
+      { step: 2, "reward#0": 0.2, "accuracy#0": 0.6 },
+      { step: 3, "reward#0": 0.3, "accuracy#0": null },
+    ]);
+    expect(data.latest).toEqual({ reward: 0.3, accuracy: 0.6 });
+  });
+
+  it("cuts a line where nothing was measured, and marks a point that stands alone", () => {
+    const data = prepareLines([{ key: "r", label: "R", points: points([1, 1], [2, 2], [3, 3], [4, 4], [9, 9]) }]);
+    expect(data.segments.map((s) => s.column)).toEqual(["r#0", "r#1"]);
+    expect([...data.lonely]).toEqual(["r#1"]);
+  });
+
+  it("keeps the later of two points at one step and names series without points", () => {
+    const data = prepareLines([
+      { key: "a", label: "A", points: points([2, 5], [1, 1], [2, 6]) },
+      { key: "b", label: "B", points: [] },
+      { key: "c", label: "C", points: [{ step: 1, value: Number.NaN }] },
+    ]);
+    expect(data.rows.map((r) => r["a#0"])).toEqual([1, 6]);
+    expect(data.empty).toEqual(["b", "c"]);
+  });
+});
+
+describe("stretches", () => {
+  it("takes the cadence from the series itself", () => {
+    const every5 = points([0, 1], [5, 1], [10, 1], [15, 1]);
+    expect(cadence(every5)).toBe(5);
+    expect(stretches(every5)).toHaveLength(1);
+    expect(stretches(points([0, 1], [5, 1], [10, 1], [30, 1], [35, 1]))).toHaveLength(2);
+  });
+});
+
+describe("prepareStack", () => {
+  const parts = [
+    { key: "rollout", label: "Rollout", points: points([1, 5], [2, 6]) },
+    { key: "evaluate", label: "Evaluate", points: points([2, 3]) },
+    { key: "none", label: "None", points: [] },
+  ];
+  it("counts a phase that did not happen as zero", () => {
+    const stack = prepareStack(parts, "zero");
+    expect(stack.keys).toEqual(["rollout", "evaluate"]);
+    expect(stack.rows).toEqual([
+      { step: 1, rollout: 5, evaluate: 0 },
+      { step: 2, rollout: 6, evaluate: 3 },
+    ]);
+  });
+  it("leaves out a step whose sum would be wrong", () => {
+    expect(prepareStack(parts, "drop").rows.map((r) => r.step)).toEqual([2]);
+  });
+});
+
+describe("axes", () => {
+  it("keeps shares on 0..1 and starts amounts at 0", () => {
+    expect(valueDomain([0.4, 0.5], "share")).toEqual([0, 1]);
+    expect(valueDomain([-0.2, 0.5], "share")).toEqual([-0.2, 1]);
+    expect(valueDomain([2, 4], "positive")[0]).toBe(0);
+    const [low, high] = valueDomain([3, 3], "free");
+    expect(low).toBeLessThan(3);
+    expect(high).toBeGreaterThan(3);
+  });
+  it("gives whole-numbered ticks, never more than asked for and one", () => {
+    expect(stepTicks(0, 20)).toEqual([0, 5, 10, 15, 20]);
+    expect(stepTicks(0, 2)).toEqual([0, 1, 2]);
+    expect(stepTicks(0, 0)).toEqual([0]);
+    for (const to of [3, 7, 19, 101, 999, 100_000]) expect(stepTicks(0, to).length).toBeLessThanOrEqual(7);
+  });
+  it("draws a sparkline from two points on", () => {
+    expect(sparkPath([1], 10, 10)).toBeNull();
+    expect(sparkPath([0, 1], 10, 10)).toBe("M0.0,10.0L10.0,0.0");
+  });
+});

@@ -1,0 +1,158 @@
+/**
+ * Pure preparers: they decide what a chart shows, the components only draw. A gap is null and is drawn as a gap;
+ * what is left out is counted.
+ */
+
+export interface Point {
+  step: number;
+  value: number;
+  /** Extremes where the point stands for a bucket of several. */
+  min?: number;
+  max?: number;
+}
+
+export interface SeriesInput {
+  key: string;
+  label: string;
+  points: readonly Point[];
+}
+
+/** One row per step; a series without a value there holds null. */
+export type Row = { step: number } & Record<string, number | null>;
+
+export interface Segment {
+  /** Key of the column in the rows. */
+  column: string;
+  /** Key of the series that it is a part of. */
+  series: string;
+}
+
+export interface LineData {
+  rows: Row[];
+  /** A series is drawn as one line per stretch without a gap. */
+  segments: Segment[];
+  /** Steps that hold the only point of their stretch: a line would not show them. */
+  lonely: Set<string>;
+  /** Series that were asked for and have no point. */
+  empty: string[];
+  latest: Record<string, number>;
+}
+
+/** The usual distance between neighbouring points: their median; 1 where there are too few to say. */
+export function cadence(points: readonly Point[]): number {
+  const distances = points.slice(1).map((p, i) => p.step - points[i]!.step);
+  if (distances.length === 0) return 1;
+  distances.sort((a, b) => a - b);
+  return Math.max(1, distances[Math.floor(distances.length / 2)]!);
+}
+
+/** Sorts by step and keeps the last of two points at the same step (a resumed attempt reports it again). */
+export function sortedPoints(points: readonly Point[]): Point[] {
+  const byStep = new Map<number, Point>();
+  for (const point of points) if (Number.isFinite(point.value)) byStep.set(point.step, point);
+  return [...byStep.values()].sort((a, b) => a.step - b.step);
+}
+
+/** Cuts a series where two neighbours lie more than twice its cadence apart: nothing was measured between them. */
+export function stretches(points: readonly Point[]): Point[][] {
+  const limit = 2 * cadence(points);
+  const parts: Point[][] = [];
+  for (const [i, point] of points.entries()) {
+    const previous = points[i - 1];
+    if (!previous || point.step - previous.step > limit) parts.push([]);
+    parts[parts.length - 1]!.push(point);
+  }
+  return parts;
+}
+
+export function prepareLines(inputs: readonly SeriesInput[]): LineData {
+  const rows = new Map<number, Row>();
+  const segments: Segment[] = [];
+  const lonely = new Set<string>();
+  const latest: Record<string, number> = {};
+  const empty: string[] = [];
+  for (const input of inputs) {
+    const points = sortedPoints(input.points);
+    if (points.length === 0) {
+      empty.push(input.key);
+      continue;
+    }
+    latest[input.key] = points[points.length - 1]!.value;
+    for (const [i, stretch] of stretches(points).entries()) {
+      const column = `${input.key}#${i}`;
+      segments.push({ column, series: input.key });
+      if (stretch.length === 1) lonely.add(column);
+      for (const p of stretch) {
+        const row = rows.get(p.step) ?? { step: p.step };
+        row[column] = p.value;
+        rows.set(p.step, row);
+      }
+    }
+  }
+  const ordered = [...rows.values()].sort((a, b) => a.step - b.step);
+  for (const row of ordered) for (const { column } of segments) row[column] ??= null;
+  return { rows: ordered, segments, lonely, empty, latest };
+}
+
+export interface StackData {
+  rows: Row[];
+  /** Series with any value, in the order given: the order of the stack. */
+  keys: string[];
+  latest: Record<string, number>;
+}
+
+/**
+ * Rows of a stack. With `missing: "zero"` a part that was not reported at a step took no share of it (a phase that did
+ * not happen); with `missing: "drop"` a step at which any part is missing is left out, because its sum would be wrong.
+ */
+export function prepareStack(inputs: readonly SeriesInput[], missing: "zero" | "drop"): StackData {
+  const present = inputs.map((i) => ({ key: i.key, points: new Map(sortedPoints(i.points).map((p) => [p.step, p.value])) })).filter((i) => i.points.size > 0);
+  const keys = present.map((p) => p.key);
+  const steps = [...new Set(present.flatMap((p) => [...p.points.keys()]))].sort((a, b) => a - b);
+  const rows: Row[] = [];
+  for (const step of steps) {
+    if (missing === "drop" && present.some((p) => !p.points.has(step))) continue;
+    const row: Row = { step };
+    for (const p of present) row[p.key] = p.points.get(step) ?? 0;
+    rows.push(row);
+  }
+  const last = rows[rows.length - 1];
+  return { rows, keys, latest: last ? Object.fromEntries(keys.map((k) => [k, last[k] ?? 0])) : {} };
+}
+
+/** share: at least 0..1; positive: from 0; free: around the values. */
+export type Scale = "share" | "positive" | "free";
+
+/** Ends of a value axis. Shares keep 0..1, so that charts of shares can be compared by eye. */
+export function valueDomain(values: readonly number[], kind: Scale): [number, number] {
+  if (values.length === 0) return [0, 1];
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  if (kind === "share") return [Math.min(0, low), Math.max(1, high)];
+  if (kind === "positive") return [0, high > 0 ? high * 1.08 : 1];
+  const pad = (high - low || Math.abs(high) || 1) * 0.08;
+  return [low - pad, high + pad];
+}
+
+/** Whole-numbered ticks of a step axis, at most `most` of them, at 1, 2 or 5 times a power of ten. */
+export function stepTicks(from: number, to: number, most = 6): number[] {
+  if (to <= from) return [from];
+  const raw = (to - from) / most;
+  const power = 10 ** Math.floor(Math.log10(Math.max(raw, 1)));
+  const stride = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw) ?? 10 * power;
+  const ticks: number[] = [];
+  for (let t = Math.ceil(from / stride) * stride; t <= to; t += stride) ticks.push(t);
+  return ticks;
+}
+
+/** Path of a sparkline in a box, oldest at the left; null where there are fewer than two points. */
+export function sparkPath(values: readonly number[], width: number, height: number): string | null {
+  if (values.length < 2) return null;
+  const low = Math.min(...values);
+  const span = Math.max(...values) - low || 1;
+  return values.map((v, i) => `${i === 0 ? "M" : "L"}${((i / (values.length - 1)) * width).toFixed(1)},${(height - ((v - low) / span) * height).toFixed(1)}`).join("");
+}

@@ -1,0 +1,75 @@
+/** How numbers, times and texts are written everywhere on the page. */
+
+export const NONE = "–";
+
+/** Seconds as "340 ms", "8.2 s", "4 m 05 s", "2 h 10 m". */
+export function formatSeconds(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NONE;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} m ${String(whole % 60).padStart(2, "0")} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
+}
+
+/** A measured value with about three significant digits: "0.482", "1.2e-5", "12,400". */
+export function formatNumber(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size < 1e-3) return value.toExponential(1).replace("e-", "e-").replace("e+", "e");
+  if (size < 10) return trimZeros(value.toFixed(3));
+  if (size < 1000) return trimZeros(value.toFixed(1));
+  return Math.round(value).toLocaleString("en-US");
+}
+
+const trimZeros = (text: string): string => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+
+export const formatInteger = (value: number): string => Math.round(value).toLocaleString("en-US");
+
+/** A share as a percentage: 0.4823 -> "48.2%". */
+export function formatShare(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+  return `${trimZeros((value * 100).toFixed(1))}%`;
+}
+
+/** A difference with its sign, so that "+0" and "-" never hide which way it went. */
+export function formatSigned(value: number): string {
+  const text = formatNumber(Math.abs(value));
+  return value < 0 ? `−${text}` : value > 0 ? `+${text}` : text;
+}
+
+export function formatMegabytes(mb: number | null | undefined): string {
+  if (mb === null || mb === undefined) return NONE;
+  return mb >= 1024 ? `${trimZeros((mb / 1024).toFixed(1))} GiB` : `${Math.round(mb)} MiB`;
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 ** 2) return `${trimZeros((bytes / 1024).toFixed(1))} KiB`;
+  return formatMegabytes(bytes / 1024 ** 2);
+}
+
+/** "just now", "5 m ago", "3 h ago", "2 d ago". */
+export function formatAgo(at: Date | number, now: number): string {
+  const seconds = Math.max(0, (now - Number(at)) / 1000);
+  if (seconds < 45) return "just now";
+  if (seconds < 3600) return `${Math.max(1, Math.round(seconds / 60))} m ago`;
+  if (seconds < 86_400) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86_400)} d ago`;
+}
+
+export const formatTime = (at: Date | number): string => new Date(at).toLocaleTimeString("en-GB", { hour12: false });
+
+export const formatDateTime = (at: Date | number): string =>
+  new Date(at).toLocaleString("en-GB", { year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+/** The first block of a UUID: enough to tell runs apart by eye. */
+export const shortId = (id: string): string => id.slice(0, 8);
+
+/** "never-retrieved" -> "never retrieved". */
+export const words = (key: string): string => key.replaceAll(/[-_]/g, " ");
+
+export const plural = (count: number, one: string, many = `${one}s`): string => `${formatInteger(count)} ${count === 1 ? one : many}`;

@@ -1,0 +1,19 @@
+import { describe, expect, it } from "vitest";
+import { queriesToRefresh } from "./live-topics";
+
+describe("queriesToRefresh", () => {
+  it("refreshes the run's own series and the list that shows its sparkline", () => {
+    expect(queriesToRefresh({ id: "1", kind: "metrics", runId: "r" })).toEqual([
+      { procedures: ["metrics.series", "metrics.names", "runs.checkpoints"], runId: "r" },
+      { procedures: ["runs.list"], runId: null },
+    ]);
+  });
+  it("leaves the charts alone when only a log line arrived", () => {
+    expect(queriesToRefresh({ id: "1", kind: "logs", runId: "r" })).toEqual([{ procedures: ["runs.logs"], runId: "r" }]);
+  });
+  it("reads everything again when events were missed", () => {
+    const [topic] = queriesToRefresh({ id: "1", kind: "sync", runId: null });
+    expect(topic?.procedures).toContain("runs");
+    expect(topic?.runId).toBeNull();
+  });
+});

@@ -1,0 +1,41 @@
+import type { inferRouterOutputs } from "@trpc/server";
+import type { AppRouter } from "@/server/api/router";
+
+/** One event of the live subscription, without its tracking. */
+export type LiveEvent = {
+  id: string;
+  kind: "sync" | "run" | "metrics" | "episodes" | "logs" | "progress" | "task" | "worker";
+  runId: string | null;
+};
+
+/** Procedures whose answers an event made old; runId null: for every run. */
+export interface QueryTopic {
+  procedures: string[];
+  runId: string | null;
+}
+
+/** A name that no procedure has would be refreshed never: the type refuses it. */
+type Outputs = inferRouterOutputs<AppRouter>;
+type ProcedureName = { [N in keyof Outputs & string]: `${N}.${keyof Outputs[N] & string}` }[keyof Outputs & string];
+
+const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[]; everywhere: ProcedureName[] }> = {
+  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints"], everywhere: ["runs.list", "workers.list"] },
+  metrics: { ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"], everywhere: ["runs.list"] },
+  episodes: { ofRun: ["episodes.list", "episodes.steps"], everywhere: [] },
+  logs: { ofRun: ["runs.logs"], everywhere: [] },
+  progress: { ofRun: ["runs.get"], everywhere: ["runs.list"] },
+  task: { ofRun: [], everywhere: ["tasks.get", "episodes.turnGains"] },
+  worker: { ofRun: [], everywhere: ["workers.list", "workers.logs", "catalogue.presets", "runs.check"] },
+};
+
+const EVERYTHING = ["runs", "metrics", "episodes", "workers", "tasks", "catalogue"];
+
+/** What to read again after an event. */
+export function queriesToRefresh(event: LiveEvent): QueryTopic[] {
+  if (event.kind === "sync") return [{ procedures: EVERYTHING, runId: null }];
+  const { ofRun, everywhere } = TOPICS[event.kind];
+  const topics: QueryTopic[] = [];
+  if (ofRun.length > 0 && event.runId !== null) topics.push({ procedures: ofRun, runId: event.runId });
+  if (everywhere.length > 0) topics.push({ procedures: everywhere, runId: null });
+  return topics;
+}

@@ -1,0 +1,66 @@
+"use client";
+import { useQueryClient } from "@tanstack/react-query";
+import { useSubscription } from "@trpc/tanstack-react-query";
+import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { useTRPC } from "./trpc";
+import { queriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
+
+export type Connection = "connecting" | "live" | "reconnecting";
+
+const ConnectionContext = createContext<Connection>("connecting");
+export const useConnection = (): Connection => useContext(ConnectionContext);
+
+/** At most one refresh per topic in this time, however many events arrive. */
+const THROTTLE_MS = 700;
+
+/**
+ * The page's one subscription. Events only say what changed; the queries that show it are read again, throttled.
+ * The client resumes after the last event id by itself; a `sync` after a gap refreshes everything on screen.
+ */
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const trpc = useTRPC();
+  const queryClient = useQueryClient();
+  const pending = useRef(new Map<string, QueryTopic>());
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const [everLive, setEverLive] = useState(false);
+
+  const refresh = useCallback(
+    (topic: QueryTopic) => {
+      const { runId } = topic;
+      const matches = (key: readonly unknown[]): boolean => {
+        const path = Array.isArray(key[0]) ? key[0].join(".") : "";
+        if (!topic.procedures.some((p) => path === p || path.startsWith(`${p}.`))) return false;
+        if (runId === null) return true;
+        const input: unknown = (key[1] as { input?: unknown } | undefined)?.input;
+        if (typeof input !== "object" || input === null) return true;
+        const of = "runId" in input ? input.runId : "id" in input && path.startsWith("runs.") ? input.id : runId;
+        return of === runId;
+      };
+      void queryClient.invalidateQueries({ predicate: (query) => matches(query.queryKey) }, { cancelRefetch: false });
+    },
+    [queryClient],
+  );
+
+  const onEvent = useCallback(
+    (event: LiveEvent) => {
+      for (const topic of queriesToRefresh(event)) pending.current.set(`${topic.procedures.join()} ${topic.runId ?? ""}`, topic);
+      if (pending.current.size === 0 || timer.current !== null) return;
+      timer.current = setTimeout(() => {
+        timer.current = null;
+        const topics = [...pending.current.values()];
+        pending.current.clear();
+        topics.forEach(refresh);
+      }, THROTTLE_MS);
+    },
+    [refresh],
+  );
+  useEffect(() => () => void (timer.current !== null && clearTimeout(timer.current)), []);
+
+  const options = useMemo(
+    () => trpc.live.events.subscriptionOptions({}, { onData: (tracked) => onEvent(tracked.data), onStarted: () => setEverLive(true) }),
+    [trpc, onEvent],
+  );
+  const subscription = useSubscription(options);
+  const connection: Connection = subscription.status === "pending" ? "live" : everLive ? "reconnecting" : "connecting";
+  return <ConnectionContext value={connection}>{children}</ConnectionContext>;
+}

@@ -1,0 +1,52 @@
+"use client";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createTRPCClient, createWSClient, httpBatchLink, splitLink, wsLink } from "@trpc/client";
+import { ThemeProvider } from "next-themes";
+import { useState, type ReactNode } from "react";
+import superjson from "superjson";
+import type { AppRouter } from "@/server/api/router";
+import { ToastProvider } from "@/app/_ui/toast";
+import { TooltipProvider } from "@/app/_ui/tooltip";
+import { LiveProvider } from "./live";
+import { TRPCProvider } from "./trpc";
+
+/** Retrying does not mend a refused input or something that is not there. */
+const isFinal = (error: unknown): boolean => {
+  const data = (error as { data?: { httpStatus?: number } | null }).data;
+  return typeof data?.httpStatus === "number" && data.httpStatus < 500;
+};
+
+function makeClients() {
+  const queryClient = new QueryClient({
+    defaultOptions: { queries: { staleTime: 10_000, retry: (count, error) => !isFinal(error) && count < 3, refetchOnWindowFocus: false } },
+  });
+  const origin = typeof window === "undefined" ? "http://localhost" : window.location.origin;
+  const socket = createWSClient({ url: `${origin.replace(/^http/, "ws")}/trpc-ws`, lazy: { enabled: true, closeMs: 0 }, keepAlive: { enabled: true, intervalMs: 20_000, pongTimeoutMs: 5_000 } });
+  const trpcClient = createTRPCClient<AppRouter>({
+    links: [
+      splitLink({
+        condition: (op) => op.type === "subscription",
+        true: wsLink({ client: socket, transformer: superjson }),
+        false: httpBatchLink({ url: `${origin}/trpc`, transformer: superjson, maxURLLength: 8000 }),
+      }),
+    ],
+  });
+  return { queryClient, trpcClient };
+}
+
+export function Providers({ children }: { children: ReactNode }) {
+  const [{ queryClient, trpcClient }] = useState(makeClients);
+  return (
+    <ThemeProvider attribute="class" defaultTheme="system" enableSystem disableTransitionOnChange>
+      <QueryClientProvider client={queryClient}>
+        <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
+          <TooltipProvider delayDuration={250}>
+            <ToastProvider>
+              <LiveProvider>{children}</LiveProvider>
+            </ToastProvider>
+          </TooltipProvider>
+        </TRPCProvider>
+      </QueryClientProvider>
+    </ThemeProvider>
+  );
+}

@@ -1,0 +1,39 @@
+import { HELD, TERMINAL, type RunState } from "@/contracts/run-state";
+import type { Progress } from "@/contracts/worker-protocol";
+import { formatInteger, words } from "./format";
+
+/** States as people filter by them. */
+export const STATE_FILTERS = {
+  all: { label: "All", states: undefined },
+  active: { label: "Active", states: ["queued", "leased", "preparing", "running", "cancelling"] },
+  succeeded: { label: "Succeeded", states: ["succeeded"] },
+  failed: { label: "Failed", states: ["failed"] },
+  cancelled: { label: "Cancelled", states: ["cancelled"] },
+} as const satisfies Record<string, { label: string; states: readonly RunState[] | undefined }>;
+export type StateFilter = keyof typeof STATE_FILTERS;
+
+export const isStateFilter = (value: string | null): value is StateFilter => value !== null && value in STATE_FILTERS;
+
+/** How many runs a filter would show. */
+export function countFor(filter: StateFilter, counts: Partial<Record<RunState, number>>): number {
+  const states: readonly RunState[] = STATE_FILTERS[filter].states ?? [...HELD, ...TERMINAL, "queued"];
+  return states.reduce((sum, s) => sum + (counts[s] ?? 0), 0);
+}
+
+/** Seconds that a run took, or takes so far; null before it starts. */
+export function runSeconds(run: { startedAt: Date | null; endedAt: Date | null }, now: number): number | null {
+  if (!run.startedAt) return null;
+  const end = run.endedAt ? run.endedAt.getTime() : now;
+  return Math.max(0, (end - run.startedAt.getTime()) / 1000);
+}
+
+export function progressShare(progress: Progress | null): number | null {
+  return progress && progress.total > 0 ? progress.done / progress.total : null;
+}
+
+/** "training 12 / 20". */
+export function progressText(progress: Progress | null): string {
+  if (!progress) return "";
+  const count = progress.total > 0 ? ` ${formatInteger(progress.done)} / ${formatInteger(progress.total)}` : "";
+  return `${words(progress.phase)}${count}`;
+}

@@ -1,0 +1,17 @@
+import type { inferRouterOutputs } from "@trpc/server";
+import { createTRPCContext } from "@trpc/tanstack-react-query";
+import type { AppRouter } from "@/server/api/router";
+
+/** Typed access to the server: `useQuery(useTRPC().runs.list.queryOptions({...}))`. */
+export const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
+
+type Outputs = inferRouterOutputs<AppRouter>;
+export type RunRow = Outputs["runs"]["list"]["rows"][number];
+export type RunDetail = Outputs["runs"]["get"];
+export type RunCheck = Outputs["runs"]["check"];
+export type LogEntry = Outputs["runs"]["logs"]["lines"][number];
+export type EpisodeRow = Outputs["episodes"]["list"]["rows"][number];
+export type EpisodeDetail = Outputs["episodes"]["get"];
+export type WorkerRow = Outputs["workers"]["list"][number];
+export type PresetRow = Outputs["catalogue"]["presets"][number];
+export type TaskDetail = Outputs["tasks"]["get"];

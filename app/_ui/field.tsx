@@ -1,0 +1,18 @@
+import type { ComponentProps } from "react";
+import { cn } from "@/app/_lib/cn";
+
+const control =
+  "w-full rounded-md border border-input bg-card px-2.5 text-[0.8125rem] outline-none transition-colors placeholder:text-muted-foreground/70 hover:border-muted-foreground/50 focus-visible:border-primary focus-visible:ring-2 focus-visible:ring-primary/25 disabled:opacity-60 aria-invalid:border-bad aria-invalid:ring-bad/20";
+
+export function Input({ className, ...props }: ComponentProps<"input">) {
+  return <input className={cn(control, "h-8", className)} {...props} />;
+}
+
+export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
+  return <textarea className={cn(control, "py-2 font-mono text-xs leading-5", className)} {...props} />;
+}
+
+/** The platform's own select: fast, works with every keyboard and on phones. */
+export function Select({ className, ...props }: ComponentProps<"select">) {
+  return <select className={cn(control, "h-8 cursor-pointer pr-7", className)} {...props} />;
+}

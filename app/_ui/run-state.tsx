@@ -1,0 +1,24 @@
+import { cn } from "@/app/_lib/cn";
+import type { RunState } from "@/contracts/run-state";
+import { Badge, type BadgeTone } from "./badge";
+
+const LOOK: Record<RunState, { tone: BadgeTone; moving: boolean }> = {
+  queued: { tone: "neutral", moving: false },
+  leased: { tone: "primary", moving: true },
+  preparing: { tone: "primary", moving: true },
+  running: { tone: "primary", moving: true },
+  cancelling: { tone: "warn", moving: true },
+  succeeded: { tone: "good", moving: false },
+  failed: { tone: "bad", moving: false },
+  cancelled: { tone: "outline", moving: false },
+};
+
+export function RunStateBadge({ state, className }: { state: RunState; className?: string }) {
+  const { tone, moving } = LOOK[state];
+  return (
+    <Badge tone={tone} className={className} data-state={state}>
+      <span aria-hidden className={cn("size-1.5 rounded-full bg-current", moving && "motion-safe:animate-pulse")} />
+      {state}
+    </Badge>
+  );
+}

@@ -1,0 +1,38 @@
+import { TriangleAlert } from "lucide-react";
+import type { ReactNode } from "react";
+import { cn } from "@/app/_lib/cn";
+import { Button } from "./button";
+
+/** A place held while something loads, of the size of what comes: nothing moves when it arrives. */
+export function Skeleton({ className }: { className?: string }) {
+  return <div aria-hidden className={cn("animate-pulse rounded-md bg-muted", className)} />;
+}
+
+/** Nothing is here yet: says why and what to do next. */
+export function EmptyState({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+  return (
+    <div className="flex flex-col items-center rounded-lg border border-dashed px-6 py-12 text-center">
+      <p className="font-medium">{title}</p>
+      {children ? <div className="mt-1 max-w-md text-muted-foreground">{children}</div> : null}
+      {action ? <div className="mt-4">{action}</div> : null}
+    </div>
+  );
+}
+
+/** Something failed: the message as the server gave it, and a way on. */
+export function ErrorState({ title, error, onRetry, children, className }: { title: string; error: { message: string }; onRetry?: () => void; children?: ReactNode; className?: string }) {
+  return (
+    <div role="alert" className={cn("rounded-lg border border-bad/30 bg-bad-soft px-4 py-3", className)}>
+      <p className="flex items-center gap-2 font-medium text-bad">
+        <TriangleAlert className="size-4 shrink-0" aria-hidden /> {title}
+      </p>
+      <p className="mt-1 text-xs break-words whitespace-pre-wrap">{error.message}</p>
+      {children}
+      {onRetry ? (
+        <Button size="sm" className="mt-3" onClick={onRetry}>
+          Try again
+        </Button>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,18 @@
+import Link from "next/link";
+import { Button } from "@/app/_ui/button";
+import { EmptyState } from "@/app/_ui/states";
+
+export default function NotFound() {
+  return (
+    <EmptyState
+      title="There is no such page"
+      action={
+        <Button asChild>
+          <Link href="/">All runs</Link>
+        </Button>
+      }
+    >
+      The address may be mistyped, or what it named was deleted.
+    </EmptyState>
+  );
+}
