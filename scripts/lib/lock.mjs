@@ -1,0 +1,91 @@
+/** A lock that a process holds on a folder, and that dies with it. */
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Whether a process lives (a zombie does not). */
+export function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+  return processState(pid)?.state !== "Z";
+}
+
+/** State letter and start time of a process, from /proc; null elsewhere or when it is gone. */
+export function processState(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+    return { state: fields[0], started: fields[19] };
+  } catch {
+    return null;
+  }
+}
+
+/** The lock's content, or null where there is none that can be read. */
+export function readLock(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return null;
+  }
+}
+
+/** Process ids are used again: a holder is the same process only if it also started at the same time. */
+const isHolder = (lock) => isAlive(lock.pid) && (lock.started ?? null) === (processState(lock.pid)?.started ?? null);
+
+/** Removes a dead holder's lock. Of two processes that found it dead, the later may get hold of the earlier's new one: it goes back. */
+function setAside(file) {
+  const aside = `${file}.${process.pid}.stale`;
+  try {
+    renameSync(file, aside);
+    const lock = readLock(aside);
+    if (lock !== null && isHolder(lock)) linkSync(aside, file);
+  } catch (error) {
+    if (error.code !== "ENOENT" && error.code !== "EEXIST") throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+/**
+ * Takes the lock, also from a dead holder.
+ * @param {string} file
+ * @param {Record<string, unknown>} [details] for whoever finds it taken
+ * @returns {{ isTaken: true, holder: any } | { isTaken: false, previous: any, update: (details: Record<string, unknown>) => void, release: () => void }}
+ *   `previous` is what a dead holder left, or null
+ */
+export function takeLock(file, details = {}) {
+  mkdirSync(dirname(file), { recursive: true });
+  const own = { pid: process.pid, started: processState(process.pid)?.started ?? null, ...details };
+  const draft = `${file}.${process.pid}`;
+  let previous = null;
+  for (;;) {
+    writeFileSync(draft, `${JSON.stringify(own)}\n`);
+    try {
+      linkSync(draft, file); // atomic, and the file is never seen half-written
+      break;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    } finally {
+      rmSync(draft, { force: true });
+    }
+    const holder = readLock(file);
+    if (holder !== null && isHolder(holder)) return { isTaken: true, holder };
+    previous = holder;
+    setAside(file);
+  }
+  const isOwn = () => readLock(file)?.pid === process.pid;
+  return {
+    isTaken: false,
+    previous,
+    update: (more) => {
+      if (!isOwn()) return;
+      writeFileSync(draft, `${JSON.stringify({ ...own, ...more })}\n`);
+      renameSync(draft, file);
+    },
+    release: () => {
+      if (isOwn()) rmSync(file, { force: true });
+    },
+  };
+}

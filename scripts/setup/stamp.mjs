@@ -1,0 +1,47 @@
+/** Stamps: a step is done when what it was made from is what is there now. */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+
+/** sha256 of texts in order. */
+export const hashTexts = (...texts) => texts.reduce((hash, text) => hash.update(`${text.length}:${text}`), createHash("sha256")).digest("hex");
+
+/** sha256 of a file, in a stream (files may be large). */
+export async function hashFile(file) {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(file), hash);
+  return hash.digest("hex");
+}
+
+/** sha256 over the names and contents of all files under the paths; `skip` decides by name. */
+export function hashTree(root, paths, skip = () => false) {
+  const hash = createHash("sha256");
+  const visit = (path) => {
+    const full = join(root, path);
+    if (!existsSync(full)) return;
+    const entries = isFolder(full);
+    if (entries === null) {
+      hash.update(`${path}\0`).update(readFileSync(full)).update("\0");
+      return;
+    }
+    for (const name of entries.sort()) if (!skip(name)) visit(join(path, name));
+  };
+  for (const path of paths) visit(path);
+  return hash.digest("hex");
+}
+
+function isFolder(full) {
+  try {
+    return readdirSync(full);
+  } catch {
+    return null;
+  }
+}
+
+export const readStamp = (file) => (existsSync(file) ? readFileSync(file, "utf8").trim() : null);
+
+export function writeStamp(file, value) {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${value}\n`);
+}
