@@ -1,0 +1,251 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Answer } from "@/contracts/episode";
+import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
+import type { RunConfig } from "@/contracts/run-config";
+import type { RunKind } from "@/contracts/run-state";
+import type { AttemptRef, LogLine, PreflightItem, Progress, Question, ReportItem, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
+import type { Executor, LocalCheckpoint, RunContext } from "../run-context";
+import type { ArtifactTransfer } from "./checkpoints";
+import type { Connection } from "./connection";
+import type { AgentLog } from "./log";
+import { readAnsweredQuestions, readQuestions, findAnswers, saveAnswers } from "./paging";
+import { ReportQueue, type ReportQueueOptions } from "./report-queue";
+import { HeldServices, type ServiceRegistry } from "./services";
+
+export type LeasedRun = NonNullable<WorkerResponse<"lease">["run"]>;
+
+export interface AttemptDependencies {
+  connection: Pick<Connection, "request">;
+  artifacts: ArtifactTransfer;
+  services: ServiceRegistry;
+  executors: Record<RunKind, Executor>;
+  log: AgentLog;
+  /** Scratch folders of this worker's attempts are made in it. */
+  workRoot: string;
+  reports?: Partial<Pick<ReportQueueOptions, "lingerMs" | "retryPausesMs">>;
+}
+
+/**
+ * Why an attempt ends before its executor has finished. cancel: a person wants it; lost: the server gave the run away;
+ * release: this worker gives it back to be resumed; fail: trying again would not help.
+ */
+export type Ending = { how: "cancel" | "lost" | "release" | "fail"; error: AppError };
+
+/** A checkpoint that could not be stored for these reasons leaves the last good one in place, and the run goes on. */
+const SURVIVABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["storage-full", "internal"]);
+
+/** One leased run on this worker, from the lease to its end. Everything it says to the server carries the attempt. */
+export class Attempt implements RunContext {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly config: RunConfig;
+  readonly kind: RunKind;
+  readonly workDir: string;
+  readonly signal: AbortSignal;
+  readonly services: HeldServices;
+  resume: LocalCheckpoint | null = null;
+
+  /** Stops the executor. */
+  private readonly stop = new AbortController();
+  /** Stops everything that speaks for this attempt: the lease is lost. */
+  private readonly silence = new AbortController();
+  private readonly reports: ReportQueue;
+  private ending: Ending | null = null;
+  /** Why the latest checkpoint is not stored, where it is not. */
+  private checkpointFailure: AppError | null = null;
+
+  constructor(
+    private readonly leased: LeasedRun,
+    private readonly deps: AttemptDependencies,
+  ) {
+    this.runId = leased.runId;
+    this.attempt = leased.attempt;
+    this.config = leased.config;
+    this.kind = leased.kind;
+    this.workDir = join(deps.workRoot, `${leased.runId}-${leased.attempt}`);
+    this.signal = this.stop.signal;
+    this.services = new HeldServices(deps.services, (error) => this.end({ how: "release", error }));
+    this.reports = new ReportQueue({
+      ...deps.reports,
+      send: async (sequence, items) => {
+        await this.request("report", { ...this.ref, sequence, items });
+      },
+      onFailed: (error) => this.end({ how: queueEnding(error), error }),
+    });
+  }
+
+  get ref(): AttemptRef {
+    return { runId: this.runId, attempt: this.attempt };
+  }
+
+  /** The server gave the run away: its heartbeats name it no more. */
+  get lost(): boolean {
+    return this.ending?.how === "lost";
+  }
+
+  /** Ends the attempt before its time. The first reason counts, except that a lost lease overrules the others. */
+  end(ending: Ending): void {
+    if (this.ending?.how === "lost" || (this.ending && ending.how !== "lost")) return;
+    this.ending = ending;
+    if (ending.how === "lost") {
+      this.silence.abort(ending.error);
+      this.reports.fail(ending.error);
+    }
+    this.stop.abort(ending.error);
+  }
+
+  /** Executes the run and tells the server how it ended. Never throws. */
+  async execute(): Promise<void> {
+    const { log } = this.deps;
+    log.say("info", `run ${this.runId} attempt ${this.attempt} (${this.kind}) starts`);
+    try {
+      await this.transition("preparing", null);
+      await mkdir(this.workDir, { recursive: true });
+      if (this.leased.resume) this.resume = await this.fetchResume(this.leased.resume);
+      this.signal.throwIfAborted();
+      await this.deps.executors[this.kind](this);
+      await this.reports.flush();
+      if (this.checkpointFailure)
+        throw new AppError(this.checkpointFailure.code, `Finished, but the last checkpoint could not be stored: ${this.checkpointFailure.message} The one before it is kept; free some space and resume the run.`);
+      if (!this.ending) await this.transition("succeeded", null);
+      else await this.sayEnding(this.ending.error);
+    } catch (error) {
+      await this.sayEnding(error);
+    } finally {
+      this.services.releaseAll();
+      this.stop.abort(new AppError("cancelled", "The attempt is over."));
+      await rm(this.workDir, { recursive: true, force: true }).catch((error: unknown) => log.say("warn", `${this.workDir} could not be deleted: ${toWireError(error).message}`));
+    }
+  }
+
+  // --- RunContext -----------------------------------------------------------------------------------------------
+
+  report(item: ReportItem): Promise<void> {
+    return this.reports.push(item);
+  }
+  flush(): Promise<void> {
+    return this.reports.flush();
+  }
+  progress(progress: Progress): Promise<void> {
+    return this.reports.push({ kind: "progress", progress });
+  }
+  preflight(items: PreflightItem[]): Promise<void> {
+    return this.reports.push({ kind: "preflight", items });
+  }
+  log(level: LogLine["level"], message: string): void {
+    this.write(level, this.kind, message);
+  }
+  async running(): Promise<void> {
+    await this.reports.flush();
+    await this.transition("running", null);
+  }
+
+  questions(set: string): Promise<Question[]> {
+    return readQuestions(this.ask, set);
+  }
+  findAnswers(keys: string[]): Promise<Map<string, Answer>> {
+    return findAnswers(this.ask, keys);
+  }
+  saveAnswers(answers: Answer[]): Promise<void> {
+    return saveAnswers(this.ask, answers);
+  }
+  answeredQuestions(runId = this.runId): Promise<Map<string, number>> {
+    return readAnsweredQuestions(this.ask, runId);
+  }
+
+  async commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void> {
+    // What the checkpoint stands for must be stored before it: whoever resumes from it finds the curve up to its step.
+    await this.reports.flush();
+    try {
+      const { id, files } = await this.deps.artifacts.upload(this.ref, directory, this.signal);
+      await this.request("commitArtifact", { ...this.ref, manifest: { id, kind: "checkpoint", step, files, metadata } }, this.signal);
+      this.checkpointFailure = null;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      if (error instanceof AppError && error.code === "stale-attempt") this.end({ how: "lost", error });
+      if (!(error instanceof AppError) || !SURVIVABLE.has(error.code)) throw error;
+      this.checkpointFailure = error;
+      this.write("error", "agent", `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`);
+    }
+  }
+
+  async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {
+    const { manifest, config } = await this.ask("artifact", { artifactId });
+    const directory = join(this.workDir, `artifact-${artifactId}`);
+    await this.deps.artifacts.download(artifactId, manifest.files, directory, this.signal);
+    return { artifactId, step: manifest.step, directory, config };
+  }
+
+  // --------------------------------------------------------------------------------------------------------------
+
+  /** A request whose answer the executor waits for: ends with the run. */
+  private readonly ask: Connection["request"] = (method, params) => this.deps.connection.request(method, params, { signal: this.signal });
+
+  /** A request that speaks for the attempt: goes out for as long as the lease is held, cancelled or not. */
+  private async request<M extends "report" | "transition" | "commitArtifact">(method: M, params: WorkerRequest<M>, signal: AbortSignal = this.silence.signal): Promise<void> {
+    try {
+      await this.deps.connection.request(method, params, { signal });
+    } catch (error) {
+      if (error instanceof AppError && error.code === "stale-attempt") this.end({ how: "lost", error });
+      throw error;
+    }
+  }
+
+  private transition(to: WorkerRequest<"transition">["to"], reason: string | null): Promise<void> {
+    return this.request("transition", { ...this.ref, to, reason: reason === null ? null : reason.slice(0, 10_000) });
+  }
+
+  private async fetchResume({ artifactId, step, files }: NonNullable<LeasedRun["resume"]>): Promise<LocalCheckpoint> {
+    const directory = join(this.workDir, "resume");
+    this.write("info", "agent", `Resuming from the checkpoint after step ${step}.`);
+    await this.deps.artifacts.download(artifactId, files, directory, this.signal);
+    return { artifactId, step, directory };
+  }
+
+  /** Says how the attempt ended when its executor did not finish. Without a lease there is nothing to say. */
+  private async sayEnding(error: unknown): Promise<void> {
+    const ending = this.ending;
+    const { to, reason } = endingOf(ending, error);
+    if (ending?.how === "lost") return this.deps.log.say("warn", `run ${this.runId} attempt ${this.attempt} is dropped: ${reason}`);
+    if (to === "failed") this.write("error", "agent", describeFailure(error));
+    else if (to === "queued") this.write("warn", "agent", `The worker gives the run back: ${reason}`);
+    try {
+      await this.reports.flush().catch((failure: unknown) => this.deps.log.say("warn", `last reports of run ${this.runId} are lost: ${toWireError(failure).message}`));
+      await this.transition(to, reason);
+      this.deps.log.say("info", `run ${this.runId} attempt ${this.attempt} ended: ${to}${reason ? ` (${reason})` : ""}`);
+    } catch (failure) {
+      this.deps.log.say("warn", `the end of run ${this.runId} (${to}) could not be reported: ${toWireError(failure).message}`);
+    }
+  }
+
+  /** Writes a line to the run's log without waiting. */
+  private write(level: LogLine["level"], source: string, message: string): void {
+    this.deps.log.local(level, `run ${this.runId}: ${message}`);
+    try {
+      this.reports.add({ kind: "logs", lines: [{ at: Date.now(), level, source, message: message.slice(0, 10_000) }] });
+    } catch {
+      // The queue has failed, which ends the attempt; its local log has the line.
+    }
+  }
+}
+
+/** What to tell the server about an attempt that did not finish. */
+export function endingOf(ending: Ending | null, error: unknown): { to: "cancelled" | "queued" | "failed"; reason: string } {
+  if (ending?.how === "cancel") return { to: "cancelled", reason: ending.error.message };
+  if (ending && ending.how !== "fail") return { to: "queued", reason: ending.error.message };
+  const { code, message } = toWireError(ending?.error ?? error);
+  return { to: "failed", reason: code === "internal" ? `Internal error: ${message}` : message };
+}
+
+/** A server that could not store for a while may later, so the run is given back; what it refuses, it refuses again. */
+function queueEnding({ code }: AppError): Ending["how"] {
+  if (code === "stale-attempt") return "lost";
+  return code === "internal" || code === "storage-full" ? "release" : "fail";
+}
+
+/** For the run's log: defects with their stack, expected failures by their message. */
+function describeFailure(error: unknown): string {
+  if (error instanceof AppError && error.code !== "internal") return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,169 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import http from "node:http";
+import https from "node:https";
+import { join } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { AppError, wireError } from "@/contracts/errors";
+import { artifactFile, type ArtifactManifest, type AttemptRef } from "@/contracts/worker-protocol";
+
+export type ArtifactFile = ArtifactManifest["files"][number];
+
+export interface ArtifactStoreOptions {
+  /** Base URL of the server, http(s). */
+  server: string;
+  token: string;
+  /** Pauses before a transfer that broke is tried again. */
+  retryPausesMs?: readonly number[];
+}
+
+const DEFAULT_PAUSES_MS = [500, 2_000, 5_000];
+/** A peer that moves no byte for this long is gone. */
+const SILENCE_MS = 60_000;
+
+/** Lists the files of a flat folder with size and hash, in the order of their names. */
+export async function describeFolder(directory: string): Promise<ArtifactFile[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const files: ArtifactFile[] = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (!entry.isFile() || !artifactFile.shape.name.safeParse(entry.name).success)
+      throw new AppError("invalid-input", `A checkpoint is a flat folder of files with plain names; "${entry.name}" is not one.`);
+    const path = join(directory, entry.name);
+    const hash = createHash("sha256");
+    await pipeline(createReadStream(path), hash);
+    files.push({ name: entry.name, bytes: (await stat(path)).size, sha256: hash.digest("hex") });
+  }
+  if (files.length === 0) throw new AppError("invalid-input", "A checkpoint without files cannot be stored.");
+  return files;
+}
+
+/** The artifact side of the protocol: bytes over HTTP, checked by sha256 in both directions. */
+export class ArtifactTransfer {
+  constructor(private readonly options: ArtifactStoreOptions) {}
+
+  /**
+   * Uploads every file of a folder under a new artifact id; it becomes visible only by commitArtifact.
+   * @throws AppError `storage-full`, `stale-attempt`, or `internal` where the transfer keeps breaking.
+   */
+  async upload(attempt: AttemptRef, directory: string, signal: AbortSignal): Promise<{ id: string; files: ArtifactFile[] }> {
+    const id = randomUUID();
+    const files = await describeFolder(directory);
+    for (const file of files) {
+      const url = this.url(id, file.name);
+      url.searchParams.set("runId", attempt.runId);
+      url.searchParams.set("attempt", String(attempt.attempt));
+      await this.retried(`Uploading ${file.name}`, signal, () => this.put(url, join(directory, file.name), file, signal));
+    }
+    return { id, files };
+  }
+
+  /** Downloads the files of an artifact into a folder, which is made. Each must have the size and hash it was stored with. */
+  async download(artifactId: string, files: readonly ArtifactFile[], directory: string, signal: AbortSignal): Promise<void> {
+    await mkdir(directory, { recursive: true });
+    for (const file of files)
+      await this.retried(`Downloading ${file.name}`, signal, () => this.get(this.url(artifactId, file.name), join(directory, file.name), file, signal));
+  }
+
+  private url(artifactId: string, file: string): URL {
+    const base = this.options.server.endsWith("/") ? this.options.server : `${this.options.server}/`;
+    return new URL(`worker/artifacts/${artifactId}/${file}`, base);
+  }
+
+  private request(url: URL, method: "GET" | "PUT", headers: Record<string, string>, signal: AbortSignal): http.ClientRequest {
+    const send = url.protocol === "https:" ? https.request : http.request;
+    const request = send(url, { method, signal, headers: { ...headers, authorization: `Bearer ${this.options.token}` } });
+    request.setTimeout(SILENCE_MS, () => request.destroy(new Error(`no byte for ${SILENCE_MS / 1000} s`)));
+    return request;
+  }
+
+  private async put(url: URL, path: string, file: ArtifactFile, signal: AbortSignal): Promise<void> {
+    const request = this.request(url, "PUT", { "content-type": "application/octet-stream", "content-length": String(file.bytes), "x-sha256": file.sha256 }, signal);
+    const answered = answerOf(request);
+    // A broken transfer also rejects `answered`, and a server that refuses early has answered before the pipe breaks.
+    pipeline(createReadStream(path), request).catch(() => undefined);
+    const response = await answered;
+    const text = await textOf(response);
+    if (!succeeded(response)) throw refusal(response, text);
+  }
+
+  private async get(url: URL, path: string, file: ArtifactFile, signal: AbortSignal): Promise<void> {
+    const request = this.request(url, "GET", {}, signal);
+    request.end();
+    const response = await answerOf(request);
+    if (!succeeded(response)) throw refusal(response, await textOf(response));
+    const hash = createHash("sha256");
+    let bytes = 0;
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(response, count, createWriteStream(path), { signal });
+    } catch (error) {
+      await rm(path, { force: true });
+      if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw new AppError("storage-full", `The worker's disk is full: ${file.name} of a checkpoint could not be written.`, { cause: error });
+      throw error;
+    }
+    if (bytes !== file.bytes || hash.digest("hex") !== file.sha256) {
+      await rm(path, { force: true });
+      throw new Error(`${file.name} arrived with ${bytes} of ${file.bytes} bytes, or with another hash than it was stored with`);
+    }
+  }
+
+  /** Repeats what broke on the way; a refusal by the server (an AppError) is final. */
+  private async retried(what: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+    const pauses = this.options.retryPausesMs ?? DEFAULT_PAUSES_MS;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await act();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof AppError) throw error;
+        const pause = pauses[attempt];
+        if (pause === undefined) throw new AppError("internal", `${what} failed ${attempt + 1} times: ${(error as Error).message}`, { cause: error });
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        signal.throwIfAborted();
+      }
+    }
+  }
+}
+
+function answerOf(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once("response", resolve);
+    request.once("error", reject);
+  });
+}
+
+async function textOf(response: http.IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of Readable.from(response)) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+const succeeded = (response: http.IncomingMessage): boolean => (response.statusCode ?? 0) >= 200 && (response.statusCode ?? 0) < 300;
+
+/** The server's own reason where it gave one; a 5xx without one may pass and is an ordinary error. */
+function refusal(response: http.IncomingMessage, text: string): Error {
+  const status = response.statusCode ?? 0;
+  const parsed = wireError.safeParse(jsonOrNull(text));
+  if (parsed.success && parsed.data.code !== "internal") return new AppError(parsed.data.code, parsed.data.message);
+  if (status === 507) return new AppError("storage-full", "The server's disk is full.");
+  if (status === 409) return new AppError("stale-attempt", "The lease on this run is lost.");
+  if (status === 401) return new AppError("unauthorized", "The server refuses this worker token.");
+  if (status === 404) return new AppError("not-found", "The server has no such artifact file.");
+  return new Error(`the server answered HTTP ${status}: ${text.slice(0, 200)}`);
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}

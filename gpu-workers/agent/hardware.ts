@@ -1,0 +1,116 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readFile, readdir } from "node:fs/promises";
+import os from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Hardware, Usage, WorkerRequest } from "@/contracts/worker-protocol";
+
+const run = promisify(execFile);
+const MIB = 2 ** 20;
+
+export interface Gpu {
+  name: string;
+  memoryMb: number;
+  usedMb: number;
+  /** 0..1 */
+  utilisation: number;
+}
+
+/** Reads the answer of `nvidia-smi --query-gpu=name,memory.total,memory.used,utilization.gpu --format=csv,noheader,nounits`. */
+export function parseNvidiaSmi(text: string): Gpu[] {
+  return text
+    .split("\n")
+    .map((line) => line.split(",").map((field) => field.trim()))
+    .filter((fields) => fields.length >= 4)
+    .map(([name, total, used, busy]) => ({
+      name: name ?? "",
+      memoryMb: number(total),
+      usedMb: number(used),
+      utilisation: Math.min(1, number(busy) / 100),
+    }));
+}
+
+/** Some fields are "[N/A]" on some cards. */
+function number(field: string | undefined): number {
+  const value = Number(field);
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** Bytes that this process may use at most: the machine's memory, or less where a container limits it. */
+function memoryLimit(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 && constrained < os.totalmem() ? constrained : os.totalmem();
+}
+
+/** Measures the machine; holds the last CPU counters, so that use is over the time since the last call. */
+export class Machine {
+  private nvidia = true;
+  private counters = cpuCounters();
+
+  async gpus(): Promise<Gpu[]> {
+    if (!this.nvidia) return [];
+    try {
+      const { stdout } = await run("nvidia-smi", ["--query-gpu=name,memory.total,memory.used,utilization.gpu", "--format=csv,noheader,nounits"], { timeout: 5_000 });
+      return parseNvidiaSmi(stdout);
+    } catch (error) {
+      // Without the tool there is no NVIDIA GPU; a tool that is only slow is asked again next time.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") this.nvidia = false;
+      return [];
+    }
+  }
+
+  async hardware(): Promise<Hardware> {
+    return {
+      hostname: os.hostname(),
+      platform: `${os.platform()} ${os.arch()}`,
+      cpuModel: os.cpus()[0]?.model ?? "unknown",
+      cores: os.availableParallelism(),
+      memoryMb: Math.round(memoryLimit() / MIB),
+      gpus: (await this.gpus()).map(({ name, memoryMb }) => ({ name, memoryMb })),
+    };
+  }
+
+  async usage(): Promise<Usage> {
+    const before = this.counters;
+    this.counters = cpuCounters();
+    const total = this.counters.total - before.total;
+    return {
+      cpu: total > 0 ? Math.min(1, Math.max(0, 1 - (this.counters.idle - before.idle) / total)) : 0,
+      memoryMb: Math.max(0, Math.round((os.totalmem() - (await availableMemory())) / MIB)),
+      gpus: (await this.gpus()).map((gpu) => ({ utilisation: gpu.utilisation, memoryMb: gpu.usedMb })),
+    };
+  }
+}
+
+function cpuCounters(): { idle: number; total: number } {
+  let idle = 0;
+  let total = 0;
+  for (const { times } of os.cpus()) {
+    idle += times.idle;
+    total += times.user + times.nice + times.sys + times.irq + times.idle;
+  }
+  return { idle, total };
+}
+
+/** Linux counts its page cache as used; what can be had is MemAvailable. */
+async function availableMemory(): Promise<number> {
+  const text = await readFile("/proc/meminfo", "utf8").catch(() => "");
+  const match = /^MemAvailable:\s+(\d+) kB/m.exec(text);
+  return match ? Number(match[1]) * 1024 : os.freemem();
+}
+
+type AttachCapabilities = WorkerRequest<"attach">["capabilities"];
+
+/** What is installed here and what it would compute with. The engine has the last word on device and dtype. */
+export async function findCapabilities(setupDir: string, gpus: number): Promise<AttachCapabilities> {
+  const models = await readdir(join(setupDir, "models"), { withFileTypes: true }).catch(() => []);
+  const device = gpus > 0 ? "cuda" : os.platform() === "darwin" && os.arch() === "arm64" ? "mps" : "cpu";
+  const flags = device === "cpu" ? await readFile("/proc/cpuinfo", "utf8").catch(() => "") : "";
+  return {
+    models: models.filter((entry) => entry.isDirectory() && existsSync(join(setupDir, "models", entry.name, "config.json"))).map((entry) => entry.name).sort(),
+    corpora: existsSync(join(setupDir, "atlas", "corpus.jsonl")) ? ["atlas"] : [],
+    device,
+    dtype: device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32",
+  };
+}

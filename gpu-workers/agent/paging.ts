@@ -1,0 +1,47 @@
+import type { Answer } from "@/contracts/episode";
+import type { Question } from "@/contracts/worker-protocol";
+import type { Connection } from "./connection";
+
+type Ask = Connection["request"];
+
+/** Answers hold long contexts only by hash, so a page of this size stays well below a megabyte. */
+const PAGE = 1_000;
+
+function* pages<T>(items: readonly T[]): Generator<T[]> {
+  for (let start = 0; start < items.length; start += PAGE) yield items.slice(start, start + PAGE);
+}
+
+/** Reads a whole question set, page by page, in the server's order. */
+export async function readQuestions(ask: Ask, set: string): Promise<Question[]> {
+  const all: Question[] = [];
+  let after: string | null = null;
+  do {
+    const page: { questions: Question[]; next: string | null } = await ask("questions", { set, after, limit: PAGE });
+    all.push(...page.questions);
+    after = page.next;
+  } while (after !== null);
+  return all;
+}
+
+/** Stored answers by cache key; keys without an answer are absent from the map. */
+export async function findAnswers(ask: Ask, keys: readonly string[]): Promise<Map<string, Answer>> {
+  const found = new Map<string, Answer>();
+  for (const page of pages(keys)) for (const answer of (await ask("findAnswers", { keys: page })).answers) found.set(answer.key, answer);
+  return found;
+}
+
+export async function saveAnswers(ask: Ask, answers: readonly Answer[]): Promise<void> {
+  for (const page of pages(answers)) await ask("saveAnswers", { answers: page });
+}
+
+/** Question ids that a predict run has stored, with the number of documents handed over. */
+export async function readAnsweredQuestions(ask: Ask, runId: string): Promise<Map<string, number>> {
+  const answered = new Map<string, number>();
+  let after: string | null = null;
+  do {
+    const page: { questions: { questionId: string; documents: number }[]; next: string | null } = await ask("answeredQuestions", { runId, after });
+    for (const { questionId, documents } of page.questions) answered.set(questionId, documents);
+    after = page.next;
+  } while (after !== null);
+  return answered;
+}

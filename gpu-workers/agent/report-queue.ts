@@ -1,0 +1,161 @@
+import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
+import { reportItem, type ReportItem } from "@/contracts/worker-protocol";
+
+export interface ReportQueueOptions {
+  /** Delivers one numbered batch; resolves once the server has stored it (or had it already). */
+  send(sequence: number, items: ReportItem[]): Promise<void>;
+  /** The queue gave up: the lease is lost, or the server refuses what we say. */
+  onFailed(error: AppError): void;
+  /** Items wait this long for company, in milliseconds. */
+  lingerMs?: number;
+  /** A batch holds at most this many items and about this many bytes of JSON. */
+  maxItems?: number;
+  maxBytes?: number;
+  /** `push` waits while more bytes than this are queued. */
+  highWaterBytes?: number;
+  /** A batch that the server cannot store now is sent again after these pauses, then the queue fails. */
+  retryPausesMs?: readonly number[];
+}
+
+/** Trouble of the server that may pass; everything else about a report is final. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["internal", "storage-full"]);
+
+interface Entry {
+  item: ReportItem;
+  bytes: number;
+}
+
+/**
+ * Reports of one attempt, in order and exactly once: batches are numbered from 1, one is on its way at a time, and a
+ * batch keeps its number and its items however often it is sent.
+ */
+export class ReportQueue {
+  private readonly entries: Entry[] = [];
+  private bytes = 0;
+  private queued = 0;
+  private stored = 0;
+  private sequence = 0;
+  private pumping = false;
+  private urgent = false;
+  private wake: (() => void) | null = null;
+  private failure: AppError | null = null;
+  private readonly waiters: { ready(): boolean; resolve(): void; reject(error: AppError): void }[] = [];
+  private readonly limits: Required<Omit<ReportQueueOptions, "send" | "onFailed">>;
+
+  constructor(private readonly options: ReportQueueOptions) {
+    this.limits = {
+      lingerMs: options.lingerMs ?? 200,
+      maxItems: options.maxItems ?? 200,
+      maxBytes: options.maxBytes ?? 4 * 2 ** 20,
+      highWaterBytes: options.highWaterBytes ?? 32 * 2 ** 20,
+      retryPausesMs: options.retryPausesMs ?? [500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000],
+    };
+  }
+
+  /**
+   * Queues an item at once and resolves when there is room for the next.
+   * @throws AppError `invalid-input` for an item that is not well formed (nothing is queued), or why the queue failed.
+   */
+  async push(item: ReportItem): Promise<void> {
+    this.add(item);
+    await this.until(() => this.bytes <= this.limits.highWaterBytes);
+  }
+
+  /** As `push`, for callers that cannot wait. */
+  add(item: ReportItem): void {
+    if (this.failure) throw this.failure;
+    const checked = parseOrThrow(reportItem, item, "Report");
+    const bytes = JSON.stringify(checked).length;
+    this.entries.push({ item: checked, bytes });
+    this.bytes += bytes;
+    this.queued++;
+    if (this.entries.length >= this.limits.maxItems || this.bytes >= this.limits.maxBytes) this.wake?.();
+    if (!this.pumping) void this.pump();
+  }
+
+  /** Resolves when everything queued so far is stored. */
+  async flush(): Promise<void> {
+    const target = this.queued;
+    this.urgent = true;
+    this.wake?.();
+    await this.until(() => this.stored >= target);
+  }
+
+  /** Drops what is queued; all calls from now on throw `error`. */
+  fail(error: AppError): void {
+    if (this.failure) return;
+    this.failure = error;
+    this.entries.length = 0;
+    this.wake?.();
+    for (const waiter of this.waiters.splice(0)) waiter.reject(error);
+  }
+
+  private async until(ready: () => boolean): Promise<void> {
+    if (this.failure) throw this.failure;
+    if (ready()) return;
+    await new Promise<void>((resolve, reject) => this.waiters.push({ ready, resolve, reject }));
+  }
+
+  private async pump(): Promise<void> {
+    this.pumping = true;
+    try {
+      while (this.entries.length > 0 && !this.failure) {
+        await this.linger();
+        const batch = this.take();
+        if (batch.length === 0) break;
+        await this.deliver(++this.sequence, batch.map((entry) => entry.item));
+        this.stored += batch.length;
+        for (const entry of batch) this.bytes -= entry.bytes;
+        for (let i = this.waiters.length - 1; i >= 0; i--) if (this.waiters[i]?.ready()) this.waiters.splice(i, 1)[0]?.resolve();
+      }
+      this.urgent = false;
+    } catch (error) {
+      const reason = error instanceof AppError ? error : new AppError("internal", toWireError(error).message, { cause: error });
+      this.fail(reason);
+      this.options.onFailed(reason);
+    } finally {
+      this.pumping = false;
+    }
+  }
+
+  private async linger(): Promise<void> {
+    if (this.urgent || this.entries.length >= this.limits.maxItems || this.bytes >= this.limits.maxBytes) return;
+    await this.pause(this.limits.lingerMs);
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.wake = null;
+        resolve();
+      };
+      const timer = setTimeout(done, milliseconds);
+      this.wake = done;
+    });
+  }
+
+  /** At least one item, however large it is. */
+  private take(): Entry[] {
+    let bytes = 0;
+    let count = 0;
+    for (const entry of this.entries) {
+      if (count > 0 && (count >= this.limits.maxItems || bytes + entry.bytes > this.limits.maxBytes)) break;
+      bytes += entry.bytes;
+      count++;
+    }
+    return this.entries.splice(0, count);
+  }
+
+  private async deliver(sequence: number, items: ReportItem[]): Promise<void> {
+    for (const pauseMs of [...this.limits.retryPausesMs, null]) {
+      try {
+        return await this.options.send(sequence, items);
+      } catch (error) {
+        if (pauseMs === null || this.failure || !(error instanceof AppError) || !PASSING.has(error.code)) throw error;
+        // Not `pause`: new items must not cut the wait of a server in trouble short.
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+}

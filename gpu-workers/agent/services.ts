@@ -1,0 +1,97 @@
+import { AppError } from "@/contracts/errors";
+import type { RetrieverConfig } from "@/contracts/run-config";
+import type { ServiceReport } from "@/contracts/worker-protocol";
+import type { EngineClient } from "../engine/client";
+import type { Retriever } from "../retrieval/retriever";
+import type { ServiceHandle, Services } from "../run-context";
+import { SharedService, type AcquireOptions, type Started } from "./shared-service";
+
+/** How the two kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
+export interface ServiceStarters {
+  engine(signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<EngineClient>>;
+  retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<Retriever>>;
+}
+
+/** Names a retriever by everything that makes it another one, e.g. "retriever:atlas:minilm-int8". */
+export function retrieverKey(corpus: string, config: RetrieverConfig): string {
+  return config.kind === "remote" ? `retriever:${config.url}` : `retriever:${corpus}:${config.encoder}-${config.variant}`;
+}
+
+/** All services of one worker. */
+export class ServiceRegistry {
+  private readonly engine: SharedService<EngineClient>;
+  private readonly retrievers = new Map<string, SharedService<Retriever>>();
+
+  constructor(
+    private readonly starters: ServiceStarters,
+    /** How long a service stays up unused, in milliseconds. */
+    private readonly idleMs: number,
+  ) {
+    this.engine = new SharedService({ key: "engine", kind: "engine", idleMs, start: (signal, onDetail) => starters.engine(signal, onDetail) });
+  }
+
+  acquireEngine(options: AcquireOptions): Promise<ServiceHandle<EngineClient>> {
+    return this.engine.acquire(options);
+  }
+
+  acquireRetriever(corpus: string, config: RetrieverConfig, options: AcquireOptions): Promise<ServiceHandle<Retriever>> {
+    const key = retrieverKey(corpus, config);
+    let service = this.retrievers.get(key);
+    if (!service) {
+      service = new SharedService({ key, kind: "retriever", idleMs: this.idleMs, start: (signal, onDetail) => this.starters.retriever(corpus, config, signal, onDetail) });
+      this.retrievers.set(key, service);
+    }
+    return service.acquire(options);
+  }
+
+  /** Every service that was ever asked for, for the heartbeat. */
+  reports(): Promise<ServiceReport[]> {
+    return Promise.all([this.engine, ...this.retrievers.values()].map((service) => service.report()));
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([this.engine, ...this.retrievers.values()].map((service) => service.stop()));
+  }
+}
+
+/** The services as one run or task sees them: what it forgets to release is released with it. */
+export class HeldServices implements Services {
+  private readonly handles = new Set<ServiceHandle<unknown>>();
+  private over = false;
+
+  constructor(
+    private readonly registry: ServiceRegistry,
+    /** A service ended while this holder held it. */
+    private readonly onLost: (error: AppError) => void = () => undefined,
+  ) {}
+
+  engine(signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<EngineClient>> {
+    return this.keep(this.registry.acquireEngine({ signal, onDetail, onLost: this.onLost }));
+  }
+
+  retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {
+    return this.keep(this.registry.acquireRetriever(corpus, config, { signal, onDetail, onLost: this.onLost }));
+  }
+
+  releaseAll(): void {
+    this.over = true;
+    for (const handle of [...this.handles]) handle.release();
+  }
+
+  private async keep<T>(acquired: Promise<ServiceHandle<T>>): Promise<ServiceHandle<T>> {
+    const inner = await acquired;
+    const handle: ServiceHandle<T> = {
+      value: inner.value,
+      release: () => {
+        this.handles.delete(handle);
+        inner.release();
+      },
+    };
+    this.handles.add(handle);
+    if (this.over) {
+      handle.release();
+      throw new AppError("cancelled", "The holder of this service has ended.");
+    }
+    return handle;
+  }
+}

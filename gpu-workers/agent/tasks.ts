@@ -1,0 +1,128 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Answer } from "@/contracts/episode";
+import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
+import { retriever as retrieverConfig } from "@/contracts/run-config";
+import { dryRunResult, queryResult, turnGainsResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
+import type { Services } from "../run-context";
+import type { Connection } from "./connection";
+import type { AgentLog } from "./log";
+import { findAnswers, readQuestions, saveAnswers } from "./paging";
+import { HeldServices, type ServiceRegistry } from "./services";
+
+/** All that a task may do to the world. It holds no lease: it reads, computes, and may add answers to the store. */
+export interface TaskContext {
+  readonly signal: AbortSignal;
+  readonly services: Services;
+  /** Scratch folder of this task; deleted when it ends. */
+  readonly workDir: string;
+  /** Says what is being done; `fraction` is 0..1. */
+  progress(detail: string, fraction: number): void;
+  questions(set: string): Promise<Question[]>;
+  findAnswers(keys: string[]): Promise<Map<string, Answer>>;
+  saveAnswers(answers: Answer[]): Promise<void>;
+  /** Downloads a checkpoint by its artifact id and gives its folder. */
+  fetchCheckpoint(artifactId: string): Promise<string>;
+}
+
+type TaskOf<K extends TaskRequest["kind"]> = Extract<TaskRequest, { kind: K }>;
+/** What each kind of task does; gives the result that contracts/worker-protocol.ts names for it. */
+export type TaskHandlers = { [K in TaskRequest["kind"]]: (task: TaskOf<K>, context: TaskContext) => Promise<unknown> };
+
+const RESULTS = { query: queryResult, "dry-run": dryRunResult, "turn-gains": turnGainsResult } as const;
+
+/** Searches a corpus with one query, as a person types it. */
+export async function query(task: TaskOf<"query">, context: TaskContext): Promise<unknown> {
+  const config = parseOrThrow(retrieverConfig, task.retriever, "Retriever");
+  const handle = await context.services.retriever(task.corpus, config, context.signal, (detail) => context.progress(detail, 0));
+  try {
+    const started = performance.now();
+    const [documents = []] = await handle.value.search([task.query], task.k, context.signal);
+    return {
+      documents: documents.map(({ id, title, text, score }) => ({ id, title, text, score })),
+      seconds: (performance.now() - started) / 1000,
+    };
+  } finally {
+    handle.release();
+  }
+}
+
+export interface TaskDependencies {
+  connection: Pick<Connection, "request">;
+  services: ServiceRegistry;
+  handlers: TaskHandlers;
+  log: AgentLog;
+  workRoot: string;
+  downloadCheckpoint(artifactId: string, directory: string, signal: AbortSignal): Promise<void>;
+}
+
+/** The tasks that this worker is doing, each on its own. */
+export class TaskRunner {
+  private readonly running = new Map<string, { abort: AbortController; done: Promise<void> }>();
+
+  constructor(private readonly deps: TaskDependencies) {}
+
+  /** Starts a task; its result or its error goes to the server. A task that already runs is not started twice. */
+  start(task: TaskRequest): void {
+    if (this.running.has(task.taskId)) return;
+    const abort = new AbortController();
+    const done = this.execute(task, abort.signal).finally(() => this.running.delete(task.taskId));
+    this.running.set(task.taskId, { abort, done });
+  }
+
+  cancel(taskId: string): void {
+    this.running.get(taskId)?.abort.abort(new AppError("cancelled", "The task was cancelled."));
+  }
+
+  async stopAll(): Promise<void> {
+    for (const { abort } of this.running.values()) abort.abort(new AppError("cancelled", "The worker stops."));
+    await Promise.all([...this.running.values()].map((task) => task.done));
+  }
+
+  /** Never throws. */
+  private async execute(task: TaskRequest, signal: AbortSignal): Promise<void> {
+    const { connection, log } = this.deps;
+    const { taskId } = task;
+    const services = new HeldServices(this.deps.services);
+    const workDir = join(this.deps.workRoot, `task-${taskId}`);
+    const ask: Connection["request"] = (method, params) => connection.request(method, params, { signal });
+    const context: TaskContext = {
+      signal,
+      services,
+      workDir,
+      progress: (detail, fraction) => void ask("taskProgress", { taskId, detail, fraction: Math.min(1, Math.max(0, fraction)) }).catch(() => undefined),
+      questions: (set) => readQuestions(ask, set),
+      findAnswers: (keys) => findAnswers(ask, keys),
+      saveAnswers: (answers) => saveAnswers(ask, answers),
+      fetchCheckpoint: async (artifactId) => {
+        const directory = join(workDir, `artifact-${artifactId}`);
+        await this.deps.downloadCheckpoint(artifactId, directory, signal);
+        return directory;
+      },
+    };
+    let outcome: { result: unknown } | { error: ReturnType<typeof toWireError> };
+    try {
+      await mkdir(workDir, { recursive: true });
+      outcome = { result: parseOrThrow(RESULTS[task.kind], await this.handle(task, context), `Result of ${task.kind}`) };
+    } catch (error) {
+      if (!signal.aborted) log.say("warn", `task ${task.kind} failed: ${error instanceof AppError ? error.message : ((error as Error).stack ?? String(error))}`);
+      outcome = { error: toWireError(signal.aborted ? signal.reason : error) };
+    } finally {
+      services.releaseAll();
+      await rm(workDir, { recursive: true, force: true }).catch(() => undefined);
+    }
+    await connection.request("taskResult", { taskId, ...outcome }).catch((error: unknown) => log.say("warn", `the result of task ${taskId} could not be delivered: ${toWireError(error).message}`));
+  }
+
+  private handle(task: TaskRequest, context: TaskContext): Promise<unknown> {
+    const { handlers } = this.deps;
+    switch (task.kind) {
+      case "query":
+        return handlers.query(task, context);
+      case "dry-run":
+        return handlers["dry-run"](task, context);
+      case "turn-gains":
+        return handlers["turn-gains"](task, context);
+    }
+  }
+}
