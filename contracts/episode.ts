@@ -35,8 +35,10 @@ export const formatError = z.enum([
 export type FormatError = z.infer<typeof formatError>;
 
 const tokens = {
-  /** Token ids as sampled or fed; never re-tokenised. Absent where the engine does not give ids. */
+  /** Token ids as fed (prompt, observation), then as sampled; never re-tokenised. Absent where the engine gives none. */
   ids: z.array(z.int()).optional(),
+  /** How many of the ids were fed before sampling began. */
+  fed: z.int().nonnegative().optional(),
   /** 1 where the policy chose the token, 0 for retrieved text, prompt and forced tokens; same length as ids. */
   mask: z.array(z.union([z.literal(0), z.literal(1)])).optional(),
   /** Log-probability of each token under the sampling policy (0 where mask is 0); same length as ids. */

@@ -1,14 +1,6 @@
 import type { DocumentRef, DocumentText, EpisodeRecord } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
-import { documentHash } from "./keys";
-
-/** A document as a retriever gives it. */
-export interface FoundDocument {
-  id: string;
-  title: string;
-  text: string;
-  score: number;
-}
+import type { RankedDocument } from "../retrieval/retriever";
 
 /**
  * The texts behind the references of episodes. Episodes name documents by content hash; a text is held and sent once.
@@ -17,8 +9,7 @@ export class DocumentBook {
   private readonly texts = new Map<string, DocumentText>();
   private readonly sent = new Set<string>();
 
-  add({ id, title, text, score }: FoundDocument): DocumentRef {
-    const hash = documentHash(title, text);
+  add({ id, hash, title, text, score }: RankedDocument): DocumentRef {
     if (!this.texts.has(hash)) this.texts.set(hash, { id, hash, title, text });
     return { id, hash, score };
   }

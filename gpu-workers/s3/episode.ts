@@ -4,7 +4,8 @@ import type { DocumentRef, Episode, EpisodeStep, StepOf } from "@/contracts/epis
 import type { SearchConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineModel } from "../engine/client";
-import type { DocumentBook, FoundDocument } from "./documents";
+import type { Retriever } from "../retrieval/retriever";
+import type { DocumentBook } from "./documents";
 import { turnGrammar } from "./guide";
 import { cacheKey, deriveSeed } from "./keys";
 import { templateFor } from "./prompt";
@@ -21,9 +22,7 @@ export interface Searcher {
 }
 
 export interface Search {
-  retriever: { search(queries: string[], k: number, signal?: AbortSignal): Promise<FoundDocument[][]> };
-  /** Corpus and retriever: part of every cache key. */
-  retrieverIdentity: string;
+  retriever: Pick<Retriever, "search" | "describe">;
   documents: DocumentBook;
   settings: SearchConfig;
 }
@@ -174,6 +173,7 @@ const generateStep = (fed: SampledTurn["fed"], sampled: Sampled, turn: number, s
   seconds,
   prompt: fed.text,
   text: sampled.text,
+  fed: fed.ids.length,
   ids: [...fed.ids, ...sampled.ids],
   mask: [...fed.ids.map(() => 0 as const), ...sampled.forced.map((forced) => (forced ? 0 : 1))],
   logprobs: [...fed.ids.map(() => 0), ...sampled.logprobs],
@@ -203,10 +203,10 @@ function finish({ question, sampleIndex, steps, context }: Running, searcher: Se
     protocolVersion: PROTOCOL_VERSION,
     prompt: [template.id, template.version],
     searcher: searcher.identity,
-    retriever: search.retrieverIdentity,
+    retriever: search.retriever.describe().key,
     settings: search.settings,
     sampling,
-    question,
+    question: [question.id, question.question],
     sampleIndex,
   });
   return { key, method: "s3", protocol: search.settings.protocol, questionId: question.id, sampleIndex, steps, context: [...context.values()] };

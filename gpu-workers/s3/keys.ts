@@ -20,9 +20,6 @@ export function canonicalJson(value: unknown): string {
 /** Cache key: sha256 (hex) of everything that can change the thing it names. */
 export const cacheKey = (value: unknown): string => createHash("sha256").update(canonicalJson(value)).digest("hex");
 
-/** Content hash of a document: its texts are stored once under it. */
-export const documentHash = (title: string, text: string): string => cacheKey([title, text]);
-
 /** A seed in 0 .. 2^48-1 that depends on every part: equal parts, equal random numbers, in whatever order they are drawn. */
 export function deriveSeed(...parts: readonly (string | number)[]): number {
   return createHash("sha256").update(canonicalJson(parts)).digest().readUIntBE(0, 6);

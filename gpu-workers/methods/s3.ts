@@ -1,0 +1,23 @@
+import { runEpisodes, type Sampling, type Search, type Searcher } from "../s3/episode";
+import { Stopwatch } from "../s3/stopwatch";
+import type { Method } from "./method";
+
+/** The search loop with one searcher, one episode per question. Upstream validates at temperature 0.6, the paper greedily. */
+export function s3Method(searcher: Searcher, search: Search, seed: number): Method {
+  const sampling: Sampling = { temperature: inferenceTemperature(search.settings.protocol), seed, step: 0, training: false };
+  return {
+    name: "s3",
+    run: (questions, signal) =>
+      runEpisodes(
+        searcher,
+        search,
+        sampling,
+        questions.map((question) => ({ question, sampleIndex: 0 })),
+        new Stopwatch(),
+        signal,
+      ),
+  };
+}
+
+/** Sampling temperature outside training. */
+export const inferenceTemperature = (protocol: Search["settings"]["protocol"]): number => (protocol === "upstream" ? 0.6 : 0);
