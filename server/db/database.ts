@@ -1,6 +1,7 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { LiveEventKind } from "@/server/api/live/events";
 import { Prisma, PrismaClient } from "./generated/client";
+import { toJson } from "./json";
 import { LOCKS } from "./locks";
 
 /** Queries outside or inside of a transaction. */
@@ -64,7 +65,7 @@ async function storeEvents(db: Queries, events: NewEvent[]): Promise<void> {
     WITH stored AS (
       INSERT INTO events (kind, run_id, payload)
       SELECT e.kind, e."runId", e.payload
-      FROM ROWS FROM (jsonb_to_recordset(${JSON.stringify(events)}::jsonb) AS (kind text, "runId" uuid, payload jsonb)) WITH ORDINALITY AS e(kind, "runId", payload, n)
+      FROM ROWS FROM (jsonb_to_recordset(${toJson(events)}::jsonb) AS (kind text, "runId" uuid, payload jsonb)) WITH ORDINALITY AS e(kind, "runId", payload, n)
       ORDER BY e.n
       RETURNING id
     )

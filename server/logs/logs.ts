@@ -2,6 +2,7 @@ import type { LogLine } from "@/contracts/worker-protocol";
 import type { z } from "zod";
 import type { runLogsResponse } from "@/server/api/runs/logs";
 import type { Database, Queries } from "@/server/db/database";
+import { toJson } from "@/server/db/json";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 type Level = (typeof LEVELS)[number];
@@ -27,11 +28,11 @@ export class Logs {
   /** Stores lines in order; of a run where `attempt` is given, else of the worker itself. */
   async append(db: Queries, of: { workerId: string; run: { runId: string; attempt: number } | null }, lines: readonly LogLine[]): Promise<void> {
     if (lines.length === 0) return;
-    const rows = lines.map((line) => ({ at: new Date(line.at).toISOString(), level: LEVELS.indexOf(line.level), source: line.source, message: line.message.replaceAll("\u0000", "") }));
+    const rows = lines.map((line) => ({ at: new Date(line.at).toISOString(), level: LEVELS.indexOf(line.level), source: line.source, message: line.message }));
     await db.$executeRaw`
       INSERT INTO logs (run_id, attempt, worker_id, at, level, source, message)
       SELECT ${of.run?.runId ?? null}::uuid, ${of.run?.attempt ?? null}::int, ${of.workerId}::uuid, l.at, l.level, l.source, l.message
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS l(at timestamptz, level smallint, source text, message text)`;
+      FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS l(at timestamptz, level smallint, source text, message text)`;
   }
 
   async ofRun(runId: string, page: Page): Promise<z.infer<typeof runLogsResponse>> {

@@ -88,11 +88,21 @@ export class Runs {
       if (run.state === "cancelling") {
         // A worker that was not told yet learns it from the notice or the next heartbeat.
         if (to === "preparing" || to === "running") return;
-        if (to === "succeeded") return changeState(tx, run, "cancelled", { ...why, reason: "it had come to its end when it was cancelled" }, "cancelled");
-        return changeState(tx, run, to, why, to);
+        if (to === "failed") return changeState(tx, run, "failed", why, "failed");
+        const ended = to === "succeeded" ? "it had come to its end when it was cancelled" : reason;
+        return changeState(tx, run, "cancelled", { ...why, reason: ended }, "cancelled");
       }
-      if (to === "cancelled") return changeState(tx, run, "queued", { ...why, reason: reason ?? "the worker let go of it" }, "lost");
-      await changeState(tx, run, to, why, to === "preparing" || to === "running" ? null : to);
+      switch (to) {
+        case "queued":
+        case "cancelled":
+          // Nobody asked for it to be cancelled: the worker gives it back.
+          return this.requeue(tx, run, { ...why, reason: reason ?? "the worker gave it back" });
+        case "succeeded":
+        case "failed":
+          return changeState(tx, run, to, why, to);
+        default:
+          return changeState(tx, run, to, why);
+      }
     });
   }
 
@@ -124,9 +134,9 @@ export class Runs {
     return expired;
   }
 
-  /** Takes back leases of an agent that has started anew and knows nothing of them: no need to wait for the time-out. */
-  async takeBackUnknown(workerId: string, attachedAt: Date, known: readonly AttemptRef[]): Promise<void> {
-    const held = await this.database.db.$queryRaw<AttemptRef[]>`SELECT run_id AS "runId", attempt FROM leases WHERE worker_id = ${workerId}::uuid AND acquired_at < ${attachedAt}`;
+  /** Takes back what a worker holds by our books but not by its own, when it attaches: no need to wait for the time-out. */
+  async takeBackUnknown(workerId: string, known: readonly AttemptRef[]): Promise<void> {
+    const held = await this.database.db.$queryRaw<AttemptRef[]>`SELECT run_id AS "runId", attempt FROM leases WHERE worker_id = ${workerId}::uuid`;
     for (const ref of held) {
       if (!known.some((a) => a.runId === ref.runId && a.attempt === ref.attempt)) await this.takeBack(ref, "its worker was started anew", false);
     }
@@ -144,15 +154,17 @@ export class Runs {
         await changeState(tx, run, "cancelled", { actor: "server", reason: `cancelled; ${reason} (${holder.name})` }, "lost");
         return true;
       }
-      run.lostLeases += 1;
-      const lost = `the lease was lost: ${reason} (${holder.name})`;
-      if (run.lostLeases >= this.maxAttempts) {
-        await changeState(tx, run, "failed", { actor: "server", reason: `${lost}; given up after ${run.lostLeases} lost leases. Look at the worker's log, then resume the run.` }, "lost");
-      } else {
-        await changeState(tx, run, "queued", { actor: "server", reason: lost }, "lost");
-      }
+      await this.requeue(tx, run, { actor: "server", reason: `the lease was lost: ${reason} (${holder.name})` });
       return true;
     });
+  }
+
+  /** Back into the queue, to be gone on with from the last checkpoint; too often, and the run fails with the reason. */
+  private async requeue(tx: Transaction, run: LockedRun, why: Why): Promise<void> {
+    run.lostLeases += 1;
+    if (run.lostLeases < this.maxAttempts) return changeState(tx, run, "queued", why, "lost");
+    const reason = `${why.reason}; given up after ${run.lostLeases} lost attempts. Look at the worker's log, then resume the run.`;
+    return changeState(tx, run, "failed", { actor: why.actor, reason }, "lost");
   }
 }
 
@@ -189,5 +201,6 @@ async function isRepeat(db: Queries, run: LockedRun, ref: AttemptRef, workerId: 
   const [attempt] = await db.$queryRaw<{ outcome: string | null; workerId: string }[]>`
     SELECT outcome, worker_id AS "workerId" FROM attempts WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt}`;
   if (attempt?.workerId !== workerId) return false;
-  return attempt.outcome === null ? run.state === to || (run.state === "running" && to === "preparing") : attempt.outcome === to;
+  if (attempt.outcome === null) return run.state === to || (run.state === "running" && to === "preparing");
+  return attempt.outcome === to || (attempt.outcome === "lost" && to === "queued");
 }

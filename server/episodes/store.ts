@@ -1,0 +1,182 @@
+import { randomUUID } from "node:crypto";
+import { AppError } from "@/contracts/errors";
+import type { Answer, DocumentRef, DocumentText, EpisodeRecord, Score } from "@/contracts/episode";
+import type { AttemptRef, ReportItem } from "@/contracts/worker-protocol";
+import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
+import { toJson } from "@/server/db/json";
+import { rowOfStep } from "./step-rows";
+
+export type EpisodesItem = Extract<ReportItem, { kind: "episodes" }>;
+
+const answerKey = (answer: Pick<Answer, "key" | "text">): string => `${answer.key} ${answer.text}`;
+
+/** Stores texts that are not stored yet. Sorted, so that two reports at once cannot deadlock. */
+export async function storeDocuments(db: Queries, documents: readonly DocumentText[]): Promise<void> {
+  if (documents.length === 0) return;
+  const rows = [...new Map(documents.map((d) => [d.hash, { hash: d.hash, title: d.title, text: d.text }])).values()].sort((a, b) => (a.hash < b.hash ? -1 : 1));
+  await db.$executeRaw`
+    INSERT INTO documents (hash, title, text)
+    SELECT hash, title, text FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS d(hash text, title text, text text) ORDER BY hash
+    ON CONFLICT (hash) DO NOTHING`;
+}
+
+/** Stores answers that are not stored yet. @returns their ids, by key and text */
+export async function storeAnswers(db: Queries, answers: readonly Answer[]): Promise<Map<string, bigint>> {
+  if (answers.length === 0) return new Map();
+  const rows = [...new Map(answers.map((a) => [answerKey(a), a])).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const json = toJson(rows);
+  await db.$executeRaw`
+    INSERT INTO answers (project_id, key, generator, prompt_style, text, seconds)
+    SELECT ${DEFAULT_PROJECT}::uuid, a.key, a.generator, a."promptStyle", a.text, a.seconds
+    FROM jsonb_to_recordset(${json}::jsonb) AS a(key text, generator text, "promptStyle" text, text text, seconds real) ORDER BY a.key
+    ON CONFLICT (project_id, key, md5(text)) DO NOTHING`;
+  const stored = await db.$queryRaw<{ id: bigint; n: number }[]>`
+    SELECT s.id, a.n::int FROM ROWS FROM (jsonb_to_recordset(${json}::jsonb) AS (key text, text text)) WITH ORDINALITY AS a(key, text, n)
+    JOIN answers s ON s.project_id = ${DEFAULT_PROJECT}::uuid AND s.key = a.key AND md5(s.text) = md5(a.text)`;
+  const ids = new Map<string, bigint>();
+  for (const { id, n } of stored) {
+    const row = rows[n - 1];
+    if (row) ids.set(answerKey(row), id);
+  }
+  return ids;
+}
+
+interface Scored {
+  answer: Answer;
+  score: Score;
+  questionId: string;
+}
+const scoreKey = (s: Scored): string => `${s.questionId} ${s.score.scorer} ${answerKey(s.answer)}`;
+
+async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, bigint>> {
+  if (scored.length === 0) return new Map();
+  const unique = [...new Map(scored.map((s) => [scoreKey(s), s])).values()].sort((a, b) => (scoreKey(a) < scoreKey(b) ? -1 : 1));
+  const json = toJson(unique.map((s) => ({ answer: String(answerIds.get(answerKey(s.answer))), question: s.questionId, scorer: s.score.scorer, value: s.score.value })));
+  await db.$executeRaw`
+    INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
+    SELECT s.answer, ${setId}::uuid, s.question, s.scorer, s.value FROM jsonb_to_recordset(${json}::jsonb) AS s(answer bigint, question text, scorer text, value float8)
+    ON CONFLICT (answer_id, set_id, question_id, scorer) DO NOTHING`;
+  const stored = await db.$queryRaw<{ id: bigint; n: number }[]>`
+    SELECT t.id, s.n::int FROM ROWS FROM (jsonb_to_recordset(${json}::jsonb) AS (answer bigint, question text, scorer text)) WITH ORDINALITY AS s(answer, question, scorer, n)
+    JOIN scores t ON t.answer_id = s.answer AND t.set_id = ${setId}::uuid AND t.question_id = s.question AND t.scorer = s.scorer`;
+  const ids = new Map<string, bigint>();
+  for (const { id, n } of stored) {
+    const row = unique[n - 1];
+    if (row) ids.set(scoreKey(row), id);
+  }
+  return ids;
+}
+
+const refs = (documents: readonly DocumentRef[]) => ({ ids: documents.map((d) => d.id), hashes: documents.map((d) => d.hash), scores: documents.map((d) => d.score) });
+
+/**
+ * Stores a report's episodes with their steps, answers, scores and documents. A question that a predict run has
+ * answered already is left as it is.
+ *
+ * @throws AppError "invalid-input" where a question set, a question or a document's text is not known
+ */
+export async function storeEpisodes(db: Queries, ref: AttemptRef, item: EpisodesItem): Promise<void> {
+  const setId = await currentSet(db, item.questions);
+  await requireQuestions(db, setId, item);
+  await storeDocuments(db, item.documents);
+  await requireDocuments(db, item);
+
+  const scored: Scored[] = [];
+  const answers: Answer[] = [];
+  for (const { episode, answer, score, baseline } of item.records) {
+    if (answer) answers.push(answer);
+    if (answer && score) scored.push({ answer, score, questionId: episode.questionId });
+    if (baseline) {
+      answers.push(baseline.answer);
+      scored.push({ ...baseline, questionId: episode.questionId });
+    }
+  }
+  const answerIds = await storeAnswers(db, answers);
+  const scoreIds = await storeScores(db, setId, scored, answerIds);
+
+  const rows = item.records.map((record) => episodeRow(record, answerIds, scoreIds));
+  const inserted = await db.$queryRaw<{ id: string }[]>`
+    INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, step, sample_index, key, method, protocol,
+      context_ids, context_hashes, context_scores, answer_id, score_id, baseline_ids, baseline_hashes, baseline_scores, baseline_answer_id, baseline_score_id,
+      reward, reward_detail, advantage, attribution, format_errors, searches)
+    SELECT e.id, ${DEFAULT_PROJECT}::uuid, ${ref.runId}::uuid, ${ref.attempt}, ${item.corpus}, ${setId}::uuid, e.question_id, e.phase, e.step, e.sample_index, e.key, e.method, e.protocol,
+      e.context_ids, e.context_hashes, e.context_scores, e.answer_id, e.score_id, e.baseline_ids, e.baseline_hashes, e.baseline_scores, e.baseline_answer_id, e.baseline_score_id,
+      e.reward, nullif(e.reward_detail, 'null'::jsonb), e.advantage, e.attribution, e.format_errors, e.searches
+    FROM ROWS FROM (jsonb_to_recordset(${toJson(rows)}::jsonb) AS (id uuid, question_id text, phase text, step int, sample_index int, key text, method text, protocol text,
+      context_ids text[], context_hashes text[], context_scores float8[], answer_id bigint, score_id bigint, baseline_ids text[], baseline_hashes text[], baseline_scores float8[],
+      baseline_answer_id bigint, baseline_score_id bigint, reward float8, reward_detail jsonb, advantage float8, attribution text, format_errors text[], searches int))
+      WITH ORDINALITY AS e(id, question_id, phase, step, sample_index, key, method, protocol, context_ids, context_hashes, context_scores, answer_id, score_id, baseline_ids,
+      baseline_hashes, baseline_scores, baseline_answer_id, baseline_score_id, reward, reward_detail, advantage, attribution, format_errors, searches, n)
+    ORDER BY e.n
+    ON CONFLICT (run_id, set_id, question_id) WHERE phase = 'predict' DO NOTHING
+    RETURNING id`;
+  const stored = new Set(inserted.map((row) => row.id));
+  const steps = item.records.flatMap(({ episode }, i) => {
+    const id = rows[i]?.id;
+    return id !== undefined && stored.has(id) ? episode.steps.map((step, index) => ({ episode_id: id, index, ...rowOfStep(step) })) : [];
+  });
+  await db.$executeRaw`
+    INSERT INTO steps (episode_id, index, kind, turn, seconds, text, prompt, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason)
+    SELECT episode_id, index, kind, turn, seconds, text, prompt, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason
+    FROM jsonb_to_recordset(${toJson(steps)}::jsonb) AS s(episode_id uuid, index smallint, kind text, turn smallint, seconds real, text text, prompt text, token_ids int[], token_mask smallint[],
+      token_logprobs real[], document_ids text[], document_hashes text[], document_scores float8[], selected text[], implicit boolean, reason text)`;
+}
+
+function episodeRow(record: EpisodeRecord, answerIds: ReadonlyMap<string, bigint>, scoreIds: ReadonlyMap<string, bigint>) {
+  const { episode, answer, score, baseline, reward } = record;
+  const context = refs(episode.context);
+  const rag = baseline && refs(baseline.context);
+  const idOf = (a: Answer | null) => (a ? String(answerIds.get(answerKey(a))) : null);
+  const scoreIdOf = (a: Answer | null, s: Score | null) => (a && s ? String(scoreIds.get(scoreKey({ answer: a, score: s, questionId: episode.questionId }))) : null);
+  return {
+    id: randomUUID(),
+    question_id: episode.questionId,
+    phase: record.phase,
+    step: record.step,
+    sample_index: episode.sampleIndex,
+    key: episode.key,
+    method: episode.method,
+    protocol: episode.protocol,
+    context_ids: context.ids,
+    context_hashes: context.hashes,
+    context_scores: context.scores,
+    answer_id: idOf(answer),
+    score_id: scoreIdOf(answer, score),
+    baseline_ids: rag?.ids ?? null,
+    baseline_hashes: rag?.hashes ?? null,
+    baseline_scores: rag?.scores ?? null,
+    baseline_answer_id: idOf(baseline?.answer ?? null),
+    baseline_score_id: scoreIdOf(baseline?.answer ?? null, baseline?.score ?? null),
+    reward: reward?.value ?? null,
+    reward_detail: reward,
+    advantage: record.advantage,
+    attribution: record.attribution,
+    format_errors: record.formatErrors,
+    searches: Math.max(0, episode.steps.filter((step) => step.kind === "retrieve").length - 1),
+  };
+}
+
+/** Id of the newest version of a question set. */
+export async function currentSet(db: Queries, name: string): Promise<string> {
+  const [row] = await db.$queryRaw<{ id: string }[]>`SELECT id FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
+  if (!row) throw new AppError("invalid-input", `There is no question set "${name}". Import it first.`);
+  return row.id;
+}
+
+async function requireQuestions(db: Queries, setId: string, item: EpisodesItem): Promise<void> {
+  const ids = [...new Set(item.records.map((record) => record.episode.questionId))];
+  const missing = await db.$queryRaw<{ id: string }[]>`SELECT i.id FROM unnest(${ids}::text[]) AS i(id) WHERE NOT EXISTS (SELECT 1 FROM questions q WHERE q.set_id = ${setId}::uuid AND q.id = i.id)`;
+  if (missing.length > 0) throw new AppError("invalid-input", `Question set "${item.questions}" has no question ${missing.slice(0, 5).map((row) => `"${row.id}"`).join(", ")}.`);
+}
+
+async function requireDocuments(db: Queries, item: EpisodesItem): Promise<void> {
+  const hashes = new Set<string>();
+  for (const { episode, baseline } of item.records) {
+    for (const document of [...episode.context, ...(baseline?.context ?? [])]) hashes.add(document.hash);
+    for (const step of episode.steps) if (step.kind === "retrieve") for (const document of step.documents) hashes.add(document.hash);
+  }
+  for (const { hash } of item.documents) hashes.delete(hash);
+  if (hashes.size === 0) return;
+  const missing = await db.$queryRaw<{ hash: string }[]>`SELECT h.hash FROM unnest(${[...hashes]}::text[]) AS h(hash) WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.hash = h.hash)`;
+  if (missing.length > 0) throw new AppError("invalid-input", `The report names ${missing.length} documents whose text was never sent, e.g. ${missing[0]?.hash ?? ""}. Send them in \`documents\`.`);
+}

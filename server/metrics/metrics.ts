@@ -1,0 +1,107 @@
+import type { z } from "zod";
+import { METRICS, type MetricPoint } from "@/contracts/metrics";
+import type { RunKind } from "@/contracts/run-state";
+import type { AttemptRef } from "@/contracts/worker-protocol";
+import type { metricNamesResponse } from "@/server/api/metrics/names";
+import type { MetricPointRow } from "@/server/api/metrics/series";
+import type { Database, Queries } from "@/server/db/database";
+import { cutsOf, hasOwnAxis, type LineageAttempt } from "@/server/runs/lineage";
+import { appendBuckets, readBuckets } from "./chunks";
+import { bucketOf, fit, type Bucket, type Point } from "./rollup";
+
+interface SeriesRow {
+  attempt: number;
+  name: string;
+  points: number;
+  firstStep: number;
+  lastStep: number;
+  lastValue: number;
+  lastAt: Date;
+}
+
+const toRow = (bucket: Bucket): MetricPointRow => ({ step: bucket.maxStep, at: new Date(bucket.at), value: bucket.mean, min: bucket.min, max: bucket.max, count: bucket.count });
+
+/** Numbers over steps: written by attempts, read along the surviving lineage. */
+export class Metrics {
+  constructor(private readonly database: Database) {}
+
+  /** Appends points of an attempt. Call it under the run's row lock, which keeps the chunks in order. */
+  async append(db: Queries, ref: AttemptRef, points: readonly MetricPoint[]): Promise<void> {
+    const byName = new Map<string, Point[]>();
+    for (const { name, ...point } of points) {
+      const list = byName.get(name);
+      if (list) list.push(point);
+      else byName.set(name, [point]);
+    }
+    if (byName.size === 0) return;
+    const rows = [...byName].map(([name, list]) => {
+      const steps = list.map((point) => point.step);
+      const last = list[list.length - 1];
+      if (!last) throw new RangeError("an empty series");
+      return { name, points: list.length, first: Math.min(...steps), last: last.step, value: last.value, at: new Date(last.at).toISOString() };
+    });
+    const totals = await db.$queryRaw<{ name: string; points: number }[]>`
+      INSERT INTO metric_series AS s (run_id, attempt, name, points, first_step, last_step, last_value, last_at)
+      SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, n.points, n.first, n.last, n.value, n.at
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS n(name text, points int, first int, last int, value float8, at timestamptz)
+      ON CONFLICT (run_id, attempt, name) DO UPDATE SET points = s.points + excluded.points, first_step = least(s.first_step, excluded.first_step),
+        last_step = excluded.last_step, last_value = excluded.last_value, last_at = excluded.last_at
+      RETURNING name, points`;
+    const total = new Map(totals.map((row) => [row.name, row.points]));
+    const items = [...byName].map(([name, list]) => ({ name, offset: (total.get(name) ?? list.length) - list.length, buckets: list.map(bucketOf) }));
+    await appendBuckets(db, ref, 0, items);
+  }
+
+  async names(runId: string): Promise<z.infer<typeof metricNamesResponse>> {
+    const { kind, attempts, series } = await this.read(runId, null);
+    const names = [...new Set(series.map((row) => row.name))].sort();
+    const descriptions: Readonly<Record<string, string>> = METRICS;
+    const rows = await Promise.all(
+      names.map(async (name) => {
+        const mine = series.filter((row) => row.name === name);
+        const cuts = cutsFor(kind, attempts, name, mine);
+        const newest = mine.filter((row) => row.firstStep <= (cuts.get(row.attempt) ?? -1)).sort((a, b) => b.attempt - a.attempt)[0];
+        if (!newest) return null;
+        if (newest.lastStep <= (cuts.get(newest.attempt) ?? -1)) return { name, lastStep: newest.lastStep, lastValue: newest.lastValue, lastAt: newest.lastAt };
+        // The end of this attempt did not survive: the last point that did has to be looked for.
+        const last = (await this.series(runId, [name], 2000))[name]?.at(-1);
+        return last ? { name, lastStep: last.step, lastValue: last.value, lastAt: last.at } : null;
+      }),
+    );
+    return rows.filter((row) => row !== null).map((row) => ({ ...row, description: descriptions[row.name] ?? null }));
+  }
+
+  /** At most `maxPoints` a name; where there are more points, buckets with their extremes. */
+  async series(runId: string, names: readonly string[], maxPoints: number): Promise<Record<string, MetricPointRow[]>> {
+    const { kind, attempts, series } = await this.read(runId, names);
+    const result: Record<string, MetricPointRow[]> = {};
+    for (const name of names) {
+      const mine = series.filter((row) => row.name === name);
+      const cuts = cutsFor(kind, attempts, name, mine);
+      const buckets: Bucket[] = [];
+      for (const row of mine.sort((a, b) => a.attempt - b.attempt)) {
+        const cut = cuts.get(row.attempt) ?? -1;
+        if (row.firstStep > cut) continue;
+        buckets.push(...(await readBuckets(this.database.db, { runId, attempt: row.attempt }, name, row.points, maxPoints, cut)));
+      }
+      result[name] = fit(buckets, maxPoints).map(toRow);
+    }
+    return result;
+  }
+
+  private async read(runId: string, names: readonly string[] | null): Promise<{ kind: RunKind; attempts: LineageAttempt[]; series: SeriesRow[] }> {
+    const { db } = this.database;
+    const [runs, attempts, series] = await Promise.all([
+      db.$queryRaw<{ kind: RunKind }[]>`SELECT kind FROM runs WHERE id = ${runId}::uuid`,
+      db.$queryRaw<LineageAttempt[]>`SELECT number, from_step AS "fromStep" FROM attempts WHERE run_id = ${runId}::uuid`,
+      db.$queryRaw<SeriesRow[]>`
+        SELECT attempt, name, points, first_step AS "firstStep", last_step AS "lastStep", last_value AS "lastValue", last_at AS "lastAt"
+        FROM metric_series WHERE run_id = ${runId}::uuid AND (${names === null}::boolean OR name = ANY(${names ?? []}::text[]))`,
+    ]);
+    return { kind: runs[0]?.kind ?? "train", attempts, series };
+  }
+}
+
+function cutsFor(kind: RunKind, attempts: readonly LineageAttempt[], name: string, series: readonly SeriesRow[]): Map<number, number> {
+  return cutsOf(attempts, { kind: kind === "train" ? "train" : "other", ownAxis: hasOwnAxis(name), firstSteps: new Map(series.map((row) => [row.attempt, row.firstStep])) });
+}
