@@ -33,6 +33,7 @@ export const engineErrorCode = z.enum([
 export type EngineErrorCode = z.infer<typeof engineErrorCode>;
 export const engineErrorBody = z.object({ code: engineErrorCode, message: z.string() });
 
+const empty = z.object({});
 const tokenIds = z.array(z.int().nonnegative());
 const perToken = z.array(z.number());
 
@@ -204,11 +205,11 @@ export const memoryResult = z.object({
   cachedTokens: z.int(),
 });
 
-export const empty = z.object({});
-
 /** Every kind with the schema of its body and of its result. */
 export const engineOperations = {
   create_model: { body: createModelBody, result: createModelResult, mutates: false },
+  /** Frees the adapter and its cached activations. The base stays loaded. */
+  delete_model: { body: empty, result: empty, mutates: false },
   sample: { body: sampleBody, result: sampleResult, mutates: false },
   end_sessions: { body: endSessionsBody, result: empty, mutates: false },
   forward: { body: forwardBody, result: forwardResult, mutates: false },

@@ -189,6 +189,10 @@ export class EngineModel {
     }
   }
 
+  /** Frees the adapter; the model can then be created again. */
+  delete(options?: CallOptions): Promise<EngineResult<"delete_model">> {
+    return this.read("delete_model", {}, options);
+  }
   /** Samples from all sequences as one batch. */
   sample(body: EngineBody<"sample">, options?: CallOptions): Promise<EngineResult<"sample">> {
     return this.read("sample", body, options);

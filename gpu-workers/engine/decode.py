@@ -1,0 +1,261 @@
+"""Decoding a batch token by token: keys and values of shared prefixes are read once for all rows that share them."""
+
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .attention import attention_with_lse, causal_mask, index, query_layout
+from .cache import Cache
+from .llama import Layer, Llama, LlamaConfig, run_layers
+from .tree import common_prefix
+
+# A prefix is attended to as one block for all its rows where that saves reading at least this many keys.
+WORTH_SHARING = 48
+MAX_LEVELS = 3
+
+
+@dataclass
+class Block:
+    """Depths [start, end) that rows first..last-1 share."""
+
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+def shared_blocks(rows: list[list[int]]) -> list[list[Block]]:
+    """Levels of shared prefixes of rows in lexicographic order: a row is in at most one block of a level, and blocks of a
+    row follow on each other in depth."""
+    levels: list[list[Block]] = []
+    adjacent = [common_prefix(a, b) for a, b in zip(rows, rows[1:])]
+
+    def split(first: int, last: int, start: int, level: int) -> None:
+        if last - first < 2 or level == MAX_LEVELS:
+            return
+        end = min(adjacent[first : last - 1])
+        if (end - start) * (last - first - 1) >= WORTH_SHARING:
+            if level == len(levels):
+                levels.append([])
+            levels[level].append(Block(first, last, start, end))
+            start, level = end, level + 1
+        begin = first
+        for i in range(first, last):
+            if i == last - 1 or adjacent[i] == end:
+                if i + 1 - begin < last - first:
+                    split(begin, i + 1, start, level)
+                begin = i + 1
+
+    split(0, len(rows), 0, 0)
+    return levels
+
+
+@dataclass
+class Level:
+    """Keys and values of blocks, per layer [blocks, keys, kv_width], and where their queries come from."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    mask: Tensor | None
+    blocks: list[Block]
+
+
+@dataclass
+class Layout:
+    """Where the packed tokens of a step go; the same for all layers."""
+
+    query_rows: Tensor
+    out_rows: Tensor
+    covered: Tensor | None  # packed tokens in a block; None: all
+    blocks: int
+
+
+class Decoder:
+    """Rows in lexicographic order whose first tokens are in the caches; feeds tokens and gives final hidden states.
+
+    Each row's own keys lie in a preallocated buffer [rows, capacity, kv_width] per layer: first what it does not share,
+    then what it generates.
+    """
+
+    def __init__(
+        self, model: Llama, layers: list[Layer], caches: list[Cache], rows: list[list[int]], slots: list[list[np.ndarray]], room: int
+    ):
+        """`caches` cover consecutive layer ranges; slots[i][r] are the slots of row r's tokens in caches[i]; `room` is
+        the number of tokens that a row may be fed."""
+        self.model, self.layers, self.caches = model, layers, caches
+        c, device = model.config, model.embedding.device
+        self.dtype, self.device = model.embedding.dtype, device
+        levels = shared_blocks(rows)
+        count = len(rows)
+        shared = np.zeros(count, np.int64)
+        for level in levels:
+            for b in level:
+                shared[b.first : b.last] = b.end
+        lengths = np.array([len(r) for r in rows])
+        tails = lengths - shared
+        self.shared = shared
+        self.fed = tails.copy()  # keys in each row's own buffer
+        self.initial = tails.copy()
+        self.capacity = int(tails.max()) + room
+        self.keys, self.values, self.levels = [], [], []
+        level_keys: list[list[Tensor]] = [[] for _ in levels]
+        level_values: list[list[Tensor]] = [[] for _ in levels]
+        widest = int(tails.max())
+        for i, cache in enumerate(caches):
+            own = np.zeros((count, widest), np.int64)
+            for r in range(count):
+                own[r, : tails[r]] = slots[i][r][shared[r] :]
+            own_index = index(own.reshape(-1), device)
+            level_index = []
+            for level in levels:
+                block = np.zeros((len(level), max(b.end - b.start for b in level)), np.int64)
+                for j, b in enumerate(level):
+                    block[j, : b.end - b.start] = slots[i][b.first][b.start : b.end]
+                level_index.append((block.shape, index(block.reshape(-1), device)))
+            for layer in range(cache.first, cache.first + cache.count):
+                for pool, buffers, level_buffers in (
+                    (cache.keys(layer), self.keys, level_keys),
+                    (cache.values(layer), self.values, level_values),
+                ):
+                    buffer = torch.zeros(count, self.capacity, c.kv_width, dtype=self.dtype, device=device)
+                    if widest:
+                        buffer[:, :widest] = pool.index_select(0, own_index).view(count, widest, -1)
+                    buffers.append(buffer)
+                    for j, (shape, where) in enumerate(level_index):
+                        level_buffers[j].append(pool.index_select(0, where).view(*shape, -1))
+        for level, k, v in zip(levels, level_keys, level_values):
+            ends = torch.tensor([b.end - b.start - 1 for b in level], device=device)
+            mask = causal_mask(ends[:, None], k[0].shape[1], self.dtype)[:, None] if len(level) > 1 else None
+            self.levels.append(Level(k, v, mask, level))
+        # Hidden states at the border between the caches, of generated tokens, for reuse in the gradient.
+        self.border = torch.zeros(count, room, c.hidden, dtype=self.dtype, device=device) if len(caches) > 1 else None
+
+    def keep(self, rows: list[int]) -> None:
+        """Drops all rows but these (ascending)."""
+        where = torch.tensor(rows, device=self.device)
+        self.keys = [k.index_select(0, where) for k in self.keys]
+        self.values = [v.index_select(0, where) for v in self.values]
+        if self.border is not None:
+            self.border = self.border.index_select(0, where)
+        self.fed, self.shared, self.initial = self.fed[rows], self.shared[rows], self.initial[rows]
+        kept_levels = []
+        for level in self.levels:
+            moved = [(j, np.searchsorted(rows, b.first), np.searchsorted(rows, b.last)) for j, b in enumerate(level.blocks)]
+            alive = [(j, int(a), int(z)) for j, a, z in moved if z > a]
+            if not alive:
+                continue
+            if len(alive) < len(level.blocks):
+                pick = torch.tensor([j for j, _, _ in alive], device=self.device)
+                level.keys = [k.index_select(0, pick) for k in level.keys]
+                level.values = [v.index_select(0, pick) for v in level.values]
+                level.mask = level.mask.index_select(0, pick) if level.mask is not None else None
+            level.blocks = [Block(a, z, level.blocks[j].start, level.blocks[j].end) for j, a, z in alive]
+            kept_levels.append(level)
+        self.levels = kept_levels
+
+    def step(self, tokens: list[list[int]], check: Callable[[], None]) -> Tensor:
+        """Feeds each row its tokens (at least one each). Returns final hidden states [rows, hidden] at each row's last."""
+        c = self.model.config
+        counts = np.array([len(t) for t in tokens])
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        total = int(starts[-1])
+        row_of = np.repeat(np.arange(len(tokens)), counts)
+        within = np.arange(total) - starts[row_of]
+        place = self.fed[row_of] + within
+        depths = self.shared[row_of] + place
+        ids = index(np.array([t for row in tokens for t in row]), self.device)
+        width = int((self.fed + counts).max())
+        write = index(row_of * self.capacity + place, self.device)
+        rows = index(starts[1:] - 1, self.device) if total > len(tokens) else None
+        full = self._layouts(starts)
+        last = self._layouts(np.arange(len(tokens) + 1)) if rows is not None else full
+        own_full = causal_mask(self._pad(place, starts), width, self.dtype)
+        own_last = own_full if rows is None else causal_mask(index((self.fed + counts - 1)[:, None], self.device), width, self.dtype)
+        final = c.layers - 1
+        group = c.heads // c.kv_heads
+
+        def expand(mask: Tensor) -> Tensor:
+            n, lq, lk = mask.shape
+            return mask[:, None, None].expand(n, 1, group, lq, lk).reshape(n, 1, group * lq, lk)
+
+        own_full, own_last = expand(own_full), expand(own_last)
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            keys, values = self.keys[layer], self.values[layer]
+            keys.view(-1, c.kv_width).index_copy_(0, write, k)
+            values.view(-1, c.kv_width).index_copy_(0, write, v)
+            layouts, mask = (last, own_last) if layer == final else (full, own_full)
+            return self._attend(layer, q, keys[:, :width], values[:, :width], mask, layouts, c)
+
+        x = self.model.embedding.index_select(0, ids)
+        positions = index(depths, self.device)
+        first = self.caches[0].count if self.border is not None else 0
+        if first:
+            x = run_layers(self.model, self.layers[:first], 0, x, positions, attend, check=check)
+            room = self.border.shape[1]
+            offset = index(row_of * room + place - self.initial[row_of], self.device)
+            self.border.view(-1, c.hidden).index_copy_(0, offset, x)
+        x = run_layers(self.model, self.layers[first:], first, x, positions, attend, rows=rows, check=check)
+        self.fed = self.fed + counts
+        return x
+
+    def _pad(self, place: np.ndarray, starts: np.ndarray) -> Tensor:
+        width = int(np.diff(starts).max())
+        padded = np.zeros((len(starts) - 1, width), np.int64)
+        for i in range(len(starts) - 1):
+            padded[i, : starts[i + 1] - starts[i]] = place[starts[i] : starts[i + 1]]
+        return index(padded, self.device)
+
+    def _layouts(self, starts: np.ndarray) -> list[Layout]:
+        """Query layout of each level and, last, of the rows' own keys, for rows whose tokens are starts[r]..starts[r+1]."""
+        c = self.model.config
+        row_ranges = [(r, r + 1) for r in range(len(starts) - 1)]
+        made = []
+        for ranges in [[(b.first, b.last) for b in level.blocks] for level in self.levels] + [row_ranges]:
+            blocks = [np.arange(starts[a], starts[z]) for a, z in ranges]
+            rows, real, places = query_layout(blocks, c)
+            covered = np.concatenate(blocks)
+            out = np.empty(int(starts[-1]) * c.heads, np.int64)
+            out[real] = places
+            whole = len(covered) == int(starts[-1])
+            if not whole:
+                out = out.reshape(-1, c.heads)[covered].reshape(-1)
+            made.append(
+                Layout(
+                    index(rows.reshape(-1), self.device), index(out, self.device),
+                    None if whole else index(covered, self.device), len(blocks),
+                )
+            )  # fmt: skip
+        return made
+
+    def _attend(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor, layouts: list[Layout], c: LlamaConfig) -> Tensor:
+        """Attends to each level and the row's own keys and merges the parts by their log-sum-exp: exact softmax attention."""
+        queries = q.reshape(-1, c.head_dim)
+        tokens = q.shape[0]
+        outs, lses = [], []
+        parts = [(level.keys[layer], level.values[layer], level.mask) for level in self.levels] + [(keys, values, mask)]
+        for (k, v, m), layout in zip(parts, layouts):
+            n, length = layout.blocks, k.shape[1]
+            qb = queries.index_select(0, layout.query_rows).view(n, c.kv_heads, -1, c.head_dim)
+            kb = k.unflatten(2, (c.kv_heads, c.head_dim)).transpose(1, 2)
+            vb = v.unflatten(2, (c.kv_heads, c.head_dim)).transpose(1, 2)
+            out, lse = attention_with_lse(qb, kb, vb, m)
+            out = out.reshape(-1, c.head_dim).index_select(0, layout.out_rows)
+            lse = lse.reshape(-1).index_select(0, layout.out_rows)
+            if layout.covered is not None:
+                every = torch.zeros(tokens, c.heads, c.head_dim, dtype=out.dtype, device=out.device)
+                out = every.index_copy_(0, layout.covered, out.view(-1, c.heads, c.head_dim)).view(-1, c.head_dim)
+                none = torch.full((tokens, c.heads), float("-inf"), device=out.device)
+                lse = none.index_copy_(0, layout.covered, lse.view(-1, c.heads)).view(-1)
+            outs.append(out)
+            lses.append(lse)
+        if len(outs) == 1:
+            return outs[0].view(tokens, -1)
+        weights = torch.softmax(torch.stack(lses), 0).to(outs[0].dtype)
+        merged = outs[0] * weights[0][:, None]
+        for out, weight in zip(outs[1:], weights[1:]):
+            merged.addcmul_(out, weight[:, None])
+        return merged.view(tokens, -1)

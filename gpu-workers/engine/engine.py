@@ -1,0 +1,157 @@
+"""What each kind of operation does: the table between the dialect and the computation. Runs on the worker thread."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Callable
+
+import torch
+
+from . import gradient, sampling, schema, state
+from .device import Device, fingerprint
+from .engine_model import Base, Model
+from .errors import EngineError
+from .guide import encode_guided
+from .llama import ARCHITECTURES
+
+Check = Callable[[], None]
+
+
+def memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def resident_bytes() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return peak_resident_bytes()
+
+
+def peak_resident_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class Engine:
+    """Models by name on shared bases."""
+
+    def __init__(self, device: Device, cache_bytes: int | None = None):
+        self.device = device
+        # Per cache; a model has up to three.
+        self.cache_bytes = cache_bytes or min(2 << 30, memory_bytes() // 12)
+        self.bases: dict[Path, Base] = {}
+        self.models: dict[str, Model] = {}
+
+    def run(self, kind: str, name: str, body: schema.Strict, check: Check) -> dict:
+        """Executes one operation; `body` is of the kind's schema."""
+        if kind == "create_model":
+            return self.create_model(name, body)
+        if kind == "memory":
+            return self.memory()
+        model = self.model(name)
+        match kind:
+            case "delete_model":
+                del self.models[name]
+                return {}
+            case "sample":
+                return sampling.sample(model, body, check)
+            case "end_sessions":
+                model.end_sessions(body.sessions)
+                return {}
+            case "forward":
+                return gradient.forward(model, body, check)
+            case "forward_backward":
+                return gradient.forward_backward(model, body, check)
+            case "encode_guided":
+                ids, forced = encode_guided(model.base.tokenizer, body.lark, body.text)
+                return {"ids": ids, "forced": forced}
+        adapter = model.require_adapter()
+        match kind:
+            case "optim_step":
+                norm = adapter.optim_step(body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip)
+                model.renew()
+                return {"gradNorm": norm, "step": adapter.step}
+            case "snapshot":
+                if body.name == "base":
+                    raise EngineError("invalid-input", 'The name "base" stands for the model without adapter: choose another.')
+                adapter.snapshots[body.name] = adapter.values.clone()
+                return {}
+            case "save_state":
+                saved = state.save_state(adapter, body.path)
+                model.renew()
+                return saved
+            case "load_state":
+                loaded = state.load_state(adapter, body.path)
+                model.renew()
+                return loaded
+            case "export":
+                return state.export(adapter, model.base.folder.name, body.path)
+            case "weights_hash":
+                return {"hash": adapter.hash(), "step": adapter.step}
+        raise EngineError("unsupported", f"There is no operation {kind!r}.")
+
+    def model(self, name: str) -> Model:
+        if name not in self.models:
+            raise EngineError("not-found", f"There is no model {name!r}: create it first. Present: {', '.join(self.models) or 'none'}.")
+        return self.models[name]
+
+    def create_model(self, name: str, body: schema.CreateModel) -> dict:
+        started = time.perf_counter()
+        if name in self.models:
+            raise EngineError("conflict", f"There is already a model {name!r}: delete it first or choose another name.")
+        folder = Path(body.base).resolve()
+        if folder not in self.bases:
+            self.bases[folder] = Base(folder, self.device)
+        base = self.bases[folder]
+        model = Model(name, body, base, self.cache_bytes)
+        self.models[name] = model
+        c = base.model.config
+        return {
+            "layers": c.layers,
+            "vocabulary": c.vocabulary,
+            "maxLength": c.max_length,
+            "parameters": base.model.parameters,
+            "trainable": 0 if model.adapter is None else model.adapter.values.numel(),
+            "eosIds": list(c.eos_ids),
+            "seconds": time.perf_counter() - started,
+        }
+
+    def memory(self) -> dict:
+        caches = [c for m in self.models.values() for c in m.caches()]
+        return {
+            "residentBytes": resident_bytes(),
+            "peakResidentBytes": peak_resident_bytes(),
+            "cacheBytes": sum(c.bytes for c in caches),
+            "cachedTokens": sum(c.tokens for c in caches),
+        }
+
+    def capabilities(self) -> dict:
+        from importlib.metadata import version
+
+        packages = ("torch", "llguidance", "tokenizers", "safetensors", "fastapi")
+        return {
+            "device": self.device.kind,
+            "deviceName": self.device.name,
+            "dtype": self.device.dtype_name,
+            "threads": self.device.threads,
+            "bf16": self.device.bf16,
+            "memoryBytes": memory_bytes(),
+            "models": [
+                {"id": m.name, "base": m.base.folder.name, "step": m.adapter.step if m.adapter else 0}
+                for m in list(self.models.values())
+            ],
+            "architectures": list(ARCHITECTURES.values()),
+            "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
+            "fingerprint": fingerprint(self.device),
+        }
+
+
+def settle_torch() -> None:
+    """Settings that make equal calls give equal bits."""
+    torch.manual_seed(0)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # only a debugging aid, and it costs time

@@ -1,0 +1,99 @@
+"""The dialect over HTTP. Handlers only accept, wait and answer: the computation is on the worker thread."""
+
+import asyncio
+import hmac
+import json
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from . import openai
+from .errors import EngineError
+from .operations import Operation, Operations
+
+STATUS = {"invalid-input": 422, "unauthorized": 401, "not-found": 404, "conflict": 409, "out-of-order": 409, "unsupported": 422}
+MAX_WAIT = 60.0
+
+
+def refusal(error: EngineError) -> JSONResponse:
+    return JSONResponse({"error": {"code": error.code, "message": error.message}}, STATUS.get(error.code, 500))
+
+
+async def finished(operation: Operation, seconds: float) -> None:
+    """Waits for the end of an operation, at most this long."""
+    try:
+        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(operation.finished)), seconds)
+    except asyncio.TimeoutError:
+        pass
+
+
+def make_app(operations: Operations, secret: str) -> FastAPI:
+    app = FastAPI(title="engine", docs_url=None, redoc_url=None, openapi_url=None)
+    expected = f"Bearer {secret}".encode()
+
+    @app.middleware("http")
+    async def authorize(request: Request, call_next):
+        given = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, expected):
+            return refusal(EngineError("unauthorized", "The bearer secret is missing or wrong."))
+        return await call_next(request)
+
+    @app.exception_handler(EngineError)
+    async def refused(request: Request, error: EngineError):
+        return refusal(error)
+
+    async def body_of(request: Request) -> object:
+        try:
+            return json.loads(await request.body())
+        except ValueError as error:
+            raise EngineError("invalid-input", f"The request is not JSON: {error}") from error
+
+    @app.get("/healthz")
+    async def healthz():
+        return {"ok": True}
+
+    @app.get("/capabilities")
+    async def capabilities():
+        return operations.engine.capabilities()
+
+    @app.post("/operations")
+    async def start(request: Request, wait: float = 0):
+        operation = operations.submit(await body_of(request))
+        await finished(operation, min(wait, MAX_WAIT))
+        return JSONResponse(operation.wire())
+
+    @app.get("/operations/{operation_id}")
+    async def poll(operation_id: str, wait: float = 0):
+        operation = operations.get(operation_id)
+        await finished(operation, min(wait, MAX_WAIT))
+        return JSONResponse(operation.wire())
+
+    @app.post("/operations/{operation_id}/cancel")
+    async def cancel(operation_id: str):
+        return JSONResponse(operations.cancel(operation_id).wire())
+
+    async def complete(raw: object, chat: bool) -> JSONResponse:
+        request = openai.parse(raw, chat)
+        operation = operations.submit(openai.operation(request, operations.engine))
+        try:
+            await asyncio.shield(asyncio.wrap_future(operation.finished))
+        except asyncio.CancelledError:
+            operation.cancel.set()
+            raise
+        if operation.error is not None:
+            raise operation.error
+        return JSONResponse(openai.answer(request, operation))
+
+    @app.get("/v1/models")
+    async def models():
+        return openai.models(operations.engine)
+
+    @app.post("/v1/completions")
+    async def completions(request: Request):
+        return await complete(await body_of(request), False)
+
+    @app.post("/v1/chat/completions")
+    async def chat_completions(request: Request):
+        return await complete(await body_of(request), True)
+
+    return app

@@ -1,0 +1,235 @@
+"""The frozen transformer: Llama and Qwen2 architectures, computed on packed tokens.
+
+Written out here instead of taken from a modelling library because the engine needs what a library hides: layers run in
+two halves (below and above the first adapted layer), tokens of all sequences lie packed in one matrix without padding,
+attention reads keys by slot, and the last layer is computed only where its output is used.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Protocol
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from .errors import EngineError
+from .functional import rms_norm, rope, swiglu
+
+ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
+
+
+@dataclass(frozen=True)
+class LlamaConfig:
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    intermediate: int
+    vocabulary: int
+    norm_eps: float
+    rope_theta: float
+    rope_scaling: dict | None
+    max_length: int
+    eos_ids: tuple[int, ...]
+
+    @property
+    def q_width(self) -> int:
+        return self.heads * self.head_dim
+
+    @property
+    def kv_width(self) -> int:
+        return self.kv_heads * self.head_dim
+
+
+def read_config(folder: Path) -> LlamaConfig:
+    """Reads config.json of a Hugging Face folder; refuses what this file does not compute."""
+    try:
+        raw = json.loads((folder / "config.json").read_text())
+    except FileNotFoundError as error:
+        raise EngineError("not-found", f"{folder} holds no config.json: it is not a model folder.") from error
+    kind = raw.get("model_type")
+    if kind not in ARCHITECTURES:
+        raise EngineError("unsupported", f"Model type {kind!r} is not supported; supported are {', '.join(ARCHITECTURES)}.")
+    rotary = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
+    rope_type = rotary.get("rope_type", rotary.get("type", "default"))
+    unsupported = {
+        "hidden_act": raw.get("hidden_act", "silu") != "silu",
+        "mlp_bias": bool(raw.get("mlp_bias")),
+        "use_sliding_window": bool(raw.get("use_sliding_window")),
+        f"rope_type {rope_type}": rope_type not in ("default", "llama3"),
+        "partial_rotary_factor": rotary.get("partial_rotary_factor", raw.get("partial_rotary_factor", 1.0)) != 1.0,
+    }
+    bad = [name for name, present in unsupported.items() if present]
+    if bad:
+        raise EngineError("unsupported", f"The model in {folder.name} uses {', '.join(bad)}, which the engine does not compute.")
+    generation = folder / "generation_config.json"
+    eos = json.loads(generation.read_text()).get("eos_token_id") if generation.exists() else None
+    eos = raw.get("eos_token_id") if eos is None else eos
+    return LlamaConfig(
+        hidden=raw["hidden_size"],
+        layers=raw["num_hidden_layers"],
+        heads=raw["num_attention_heads"],
+        kv_heads=raw.get("num_key_value_heads") or raw["num_attention_heads"],
+        head_dim=raw.get("head_dim") or raw["hidden_size"] // raw["num_attention_heads"],
+        intermediate=raw["intermediate_size"],
+        vocabulary=raw["vocab_size"],
+        norm_eps=raw["rms_norm_eps"],
+        rope_theta=float(rotary.get("rope_theta") or raw.get("rope_theta") or 10000.0),
+        rope_scaling=rotary if rope_type == "llama3" else None,
+        max_length=raw["max_position_embeddings"],
+        eos_ids=tuple(eos) if isinstance(eos, list) else () if eos is None else (eos,),
+    )
+
+
+@dataclass
+class Layer:
+    """Weights of one layer. Matrices are stored [in, out]: products with few rows are up to twice as fast that way."""
+
+    norm1: Tensor
+    norm2: Tensor
+    qkv: Tensor  # [hidden, q_width + 2 kv_width]
+    qkv_bias: Tensor | None
+    o: Tensor  # [q_width, hidden]
+    o_bias: Tensor | None
+    gate_up: Tensor  # [hidden, 2 intermediate]
+    down: Tensor  # [intermediate, hidden]
+
+
+@dataclass
+class Llama:
+    config: LlamaConfig
+    embedding: Tensor  # [vocabulary, hidden]
+    head: Tensor  # [vocabulary, hidden]; the embedding where tied
+    norm: Tensor
+    layers: list[Layer]
+    cos: Tensor  # [max positions so far, head_dim / 2], float32
+    sin: Tensor
+    parameters: int
+
+    def positions(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine and sine [T, head_dim / 2] for token positions [T]."""
+        return self.cos.index_select(0, positions), self.sin.index_select(0, positions)
+
+    def logits(self, hidden: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """Float32 logits [n, vocabulary] of final hidden states [n, hidden], or only of `tokens`."""
+        weight = self.head if tokens is None else self.head.index_select(0, tokens)
+        return torch.mm(self.final_norm(hidden), weight.t()).float()
+
+    def final_norm(self, hidden: Tensor) -> Tensor:
+        return rms_norm(hidden, self.norm, self.config.norm_eps)
+
+
+def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
+    """Loads the safetensors of a Hugging Face folder, fusing q/k/v and gate/up."""
+    config = read_config(folder)
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise EngineError("not-found", f"{folder} holds no *.safetensors file: convert the model to safetensors.")
+    where = {}
+    for path in files:
+        handle = safe_open(str(path), framework="pt", device="cpu")
+        where.update({name: handle for name in handle.keys()})
+
+    def get(name: str) -> Tensor:
+        if name not in where:
+            raise EngineError("invalid-input", f"{folder.name} lacks the tensor {name}.")
+        return where[name].get_tensor(name).to(dtype)
+
+    def matrix(*names: str) -> Tensor:
+        return torch.cat([get(f"{n}.weight") for n in names]).t().contiguous().to(device)
+
+    def bias(*names: str) -> Tensor | None:
+        if f"{names[0]}.bias" not in where:
+            return None
+        return torch.cat([get(f"{n}.bias") for n in names]).to(device)
+
+    layers = []
+    for i in range(config.layers):
+        attention, mlp = f"model.layers.{i}.self_attn.", f"model.layers.{i}.mlp."
+        qkv = [attention + n for n in ("q_proj", "k_proj", "v_proj")]
+        layers.append(
+            Layer(
+                norm1=get(f"model.layers.{i}.input_layernorm.weight").to(device),
+                norm2=get(f"model.layers.{i}.post_attention_layernorm.weight").to(device),
+                qkv=matrix(*qkv),
+                qkv_bias=bias(*qkv),
+                o=matrix(attention + "o_proj"),
+                o_bias=bias(attention + "o_proj"),
+                gate_up=matrix(mlp + "gate_proj", mlp + "up_proj"),
+                down=matrix(mlp + "down_proj"),
+            )
+        )
+    embedding = get("model.embed_tokens.weight").to(device)
+    head = get("lm_head.weight").to(device) if "lm_head.weight" in where else embedding
+    cos, sin = rotary_tables(config, config.max_length)
+    tensors = [embedding] + ([] if head is embedding else [head]) + [t for l in layers for t in vars(l).values() if t is not None]
+    return Llama(
+        config, embedding, head, get("model.norm.weight").to(device), layers, cos.to(device), sin.to(device),
+        sum(t.numel() for t in tensors) + config.hidden,
+    )
+
+
+def rotary_tables(config: LlamaConfig, length: int) -> tuple[Tensor, Tensor]:
+    """Rotary embedding (Su et al. 2021), with the frequency scaling of Llama 3.1 where the model asks for it."""
+    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.int64).float() / config.head_dim
+    frequencies = 1.0 / (config.rope_theta**exponents)
+    scaling = config.rope_scaling
+    if scaling:
+        wavelength = 2 * torch.pi / frequencies
+        original = scaling["original_max_position_embeddings"]
+        low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
+        share = ((original / wavelength - low) / (high - low)).clamp(0, 1)
+        frequencies = frequencies * (share + (1 - share) / scaling["factor"])
+    angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
+    return angles.cos(), angles.sin()
+
+
+class Linear(Protocol):
+    """How the maps of a layer are applied: plain (frozen or merged weights) or with the adapter's gradient."""
+
+    def __call__(self, layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor: ...
+
+
+def plain_linear(layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
+
+
+# q [T, heads * head_dim], k and v [T, kv_heads * head_dim] of new tokens -> attention output for the queried tokens.
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+
+
+def run_layers(
+    model: Llama,
+    layers: list[Layer],
+    first: int,
+    x: Tensor,
+    positions: Tensor,
+    attend: Attend,
+    linear: Linear = plain_linear,
+    rows: Tensor | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """Runs packed tokens x [T, hidden] through `layers`, the first of which is layer number `first` of the model.
+
+    `rows` [R]: the tokens whose output is wanted; the last layer computes queries and everything after them only there,
+    and the result is [R, hidden]. `attend` gets the queries of those rows only. `check` runs before each layer and may
+    raise to stop.
+    """
+    c = model.config
+    cos, sin = model.positions(positions)
+    rotated = c.q_width + c.kv_width
+    for offset, layer in enumerate(layers):
+        check()
+        number = first + offset
+        h = rms_norm(x, layer.norm1, c.norm_eps)
+        qkv = rope(linear(number, "qkv", h, layer.qkv, layer.qkv_bias), cos, sin, rotated, c.head_dim)
+        q, k, v = qkv[:, : c.q_width], qkv[:, c.q_width : rotated], qkv[:, rotated:]
+        if rows is not None and offset == len(layers) - 1:
+            q, x = q.index_select(0, rows), x.index_select(0, rows)
+        x = x + linear(number, "o", attend(number, q, k, v), layer.o, layer.o_bias)
+        h = rms_norm(x, layer.norm2, c.norm_eps)
+        x = x + linear(number, "down", swiglu(linear(number, "gate_up", h, layer.gate_up, None)), layer.down, None)
+    return x

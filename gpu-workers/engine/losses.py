@@ -1,0 +1,67 @@
+"""Losses of single tokens and their derivatives by log-probability and entropy. Sums, normalised by the caller's weights."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .schema import LossConfig
+
+
+@dataclass
+class TokenLoss:
+    loss: float
+    tokens: int
+    entropy: float
+    kl: float
+    clipped: int
+    ratio_sum: float
+    ratio_min: float
+    ratio_max: float
+    d_logprobs: Tensor
+    d_entropies: Tensor | None
+
+
+def token_loss(kind: str, config: LossConfig, logprobs: Tensor, entropies: Tensor, data: dict[str, Tensor | None]) -> TokenLoss:
+    """All tensors [n].
+
+    cross_entropy: -w log p. importance_sampling: -w r A with r = p / p_old. ppo (Schulman et al. 2017, eq. 7):
+    -w min(r A, clip(r, 1 - clipLow, 1 + clipHigh) A). Each plus w klCoef KL(k1, k2 or k3) minus w entropyCoef H.
+    """
+    weights = data["weights"]
+    lp = logprobs.detach().requires_grad_(True)
+    with torch.enable_grad():
+        clipped = 0
+        ratio = torch.ones_like(lp)
+        if kind == "cross_entropy":
+            loss = -(weights * lp).sum()
+        else:
+            ratio = (lp - data["logprobs"]).exp()
+            gain = ratio * data["advantages"]
+            if kind == "ppo":
+                bounded = ratio.clamp(1 - config.clipLow, 1 + config.clipHigh) * data["advantages"]
+                clipped = int((bounded < gain).sum())
+                gain = torch.minimum(gain, bounded)
+            loss = -(weights * gain).sum()
+        kl = 0.0
+        if data["referenceLogprobs"] is not None:
+            difference = data["referenceLogprobs"] - lp  # log ref - log p
+            estimate = {
+                "k1": lambda: -difference,
+                "k2": lambda: difference.square() / 2,
+                "k3": lambda: difference.exp() - 1 - difference,
+            }[config.klEstimator]()
+            kl = float(estimate.detach().sum())
+            if config.klCoef:
+                loss = loss + config.klCoef * (weights * estimate).sum()
+        (d_logprobs,) = torch.autograd.grad(loss, lp)
+    d_entropies = None
+    value = float(loss.detach())
+    if config.entropyCoef:
+        d_entropies = -config.entropyCoef * weights
+        value += float((d_entropies * entropies).sum())
+    ratio = ratio.detach()
+    return TokenLoss(
+        value, len(lp), float(entropies.sum()), kl, clipped,
+        float(ratio.sum()), float(ratio.min()), float(ratio.max()), d_logprobs, d_entropies,
+    )  # fmt: skip
