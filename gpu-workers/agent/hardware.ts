@@ -100,16 +100,26 @@ async function availableMemory(): Promise<number> {
   return match ? Number(match[1]) * 1024 : os.freemem();
 }
 
+/** Resident memory of another process in MiB, or null where it is gone or nobody can say. */
+export async function residentMb(pid: number): Promise<number | null> {
+  if (os.platform() === "linux") {
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""));
+    return match ? Math.round(Number(match[1]) / 1024) : null;
+  }
+  const { stdout } = await run("ps", ["-o", "rss=", "-p", String(pid)], { timeout: 5_000 }).catch(() => ({ stdout: "" }));
+  return stdout.trim() ? Math.round(number(stdout.trim()) / 1024) : null;
+}
+
 type AttachCapabilities = WorkerRequest<"attach">["capabilities"];
 
 /** What is installed here and what it would compute with. The engine has the last word on device and dtype. */
-export async function findCapabilities(setupDir: string, gpus: number): Promise<AttachCapabilities> {
+export async function findCapabilities(setupDir: string, corpora: string[], gpus: number): Promise<AttachCapabilities> {
   const models = await readdir(join(setupDir, "models"), { withFileTypes: true }).catch(() => []);
   const device = gpus > 0 ? "cuda" : os.platform() === "darwin" && os.arch() === "arm64" ? "mps" : "cpu";
   const flags = device === "cpu" ? await readFile("/proc/cpuinfo", "utf8").catch(() => "") : "";
   return {
     models: models.filter((entry) => entry.isDirectory() && existsSync(join(setupDir, "models", entry.name, "config.json"))).map((entry) => entry.name).sort(),
-    corpora: existsSync(join(setupDir, "atlas", "corpus.jsonl")) ? ["atlas"] : [],
+    corpora,
     device,
     dtype: device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32",
   };

@@ -1,0 +1,48 @@
+import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
+import { EngineProcess, type EngineOptions } from "../engine/process";
+import { RemoteRetriever } from "../retrieval/remote";
+import { openRetriever, type Retriever, type RetrieverProgress } from "../retrieval/retriever";
+import { corpusPath } from "./corpora";
+import { residentMb } from "./hardware";
+import type { AgentLog } from "./log";
+import type { ServiceStarters } from "./services";
+import type { Started } from "./shared-service";
+
+/** The real services: the Python engine as a process of its own, retrievers in worker threads of this one. */
+export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions, "device" | "dtype" | "threads"> = {}): ServiceStarters {
+  return {
+    async engine(_signal, onDetail) {
+      onDetail("starting the engine process");
+      let died: (reason: string) => void = () => undefined;
+      const ended = new Promise<string>((resolve) => (died = resolve));
+      const process = await EngineProcess.start({
+        ...engineOptions,
+        onDeath: (error) => died(error.message),
+        onLog: (line) => log.say("info", line, "engine"),
+      });
+      const { pid } = process;
+      return {
+        value: process.client,
+        address: process.endpoint.url,
+        memoryMb: () => (pid === undefined ? Promise.resolve(null) : residentMb(pid)),
+        stop: () => process.stop(),
+        ended,
+      };
+    },
+
+    async retriever(corpus, config, signal, onDetail) {
+      if (config.kind === "remote") return startedRetriever(new RemoteRetriever(config.url), config.url);
+      const path = corpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR });
+      return startedRetriever(await openRetriever({ corpusPath: path, encoder: config.encoder, variant: config.variant, signal }, (progress) => onDetail(describe(progress))), null);
+    },
+  };
+}
+
+/** A retriever lives in this process, so it ends only when it is asked to. */
+function startedRetriever(value: Retriever, address: string | null): Started<Retriever> {
+  return { value, address, stop: () => value.close(), ended: new Promise(() => undefined) };
+}
+
+function describe({ detail, done, total }: RetrieverProgress): string {
+  return total > 1 ? `${detail}: ${done} of ${total}` : detail;
+}

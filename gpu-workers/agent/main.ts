@@ -1,0 +1,44 @@
+import { resolve } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+
+/**
+ * Command line of the worker. The data folder is put into the environment before anything that reads it is loaded,
+ * which is why the rest comes by a dynamic import.
+ */
+interface CommandLine {
+  server: string;
+  token?: string;
+  name: string;
+  data?: string;
+  engineSlots: number;
+  lightSlots: number;
+}
+
+const count = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 64) throw new InvalidArgumentError("must be a whole number from 0 to 64.");
+  return value;
+};
+
+const address = (text: string): string => {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new InvalidArgumentError("must be the address of the page, e.g. http://127.0.0.1:3000.");
+  return text;
+};
+
+const command = new Command("worker")
+  .description("Attaches this machine to an s3 dashboard and does its runs. It connects outward only.")
+  .addOption(new Option("--server <url>", "address of the dashboard").env("S3_SERVER").default("http://127.0.0.1:3000").argParser(address))
+  .addOption(new Option("--token <token>", "worker token, from the Workers page (default: the local worker's own)").env("S3_WORKER_TOKEN"))
+  .addOption(new Option("--name <name>", "name on the Workers page").env("S3_WORKER_NAME").default("local"))
+  .addOption(new Option("--data <folder>", "where identity, indexes and scratch files are kept (default: .data)"))
+  .addOption(new Option("--engine-slots <n>", "training and predict runs at a time").default(1).argParser(count))
+  .addOption(new Option("--light-slots <n>", "index and serve runs at a time").default(4).argParser(count))
+  .parse();
+
+const options = command.opts<CommandLine>();
+if (options.data !== undefined) process.env.S3_DATA_DIR = resolve(options.data);
+// A token in the environment would be handed on to the engine.
+delete process.env.S3_WORKER_TOKEN;
+
+const { runWorker } = await import("./run-worker");
+process.exit(await runWorker(options));

@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pino } from "pino";
+import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
+import { ATLAS_DIR, DATA_DIR, SETUP_DIR } from "@/contracts/paths";
+import { exitWithParent, LOCAL_WORKER_TOKEN_FILE } from "@/contracts/supervision";
+import { PROTOCOL_VERSION } from "@/contracts/worker-protocol";
+import { executors } from "../executors";
+import { dryRun } from "../s3/dry-run";
+import { turnGains } from "../s3/turn-gains";
+import { Agent } from "./agent";
+import { installedCorpora } from "./corpora";
+import { defaultStarters } from "./default-services";
+import { findCapabilities, Machine } from "./hardware";
+import { loadWorkerId, lockIdentity, workerName } from "./identity";
+import { AgentLog } from "./log";
+import { query } from "./tasks";
+
+export interface WorkerOptions {
+  server: string;
+  token?: string;
+  name: string;
+  engineSlots: number;
+  lightSlots: number;
+}
+
+/** Exit codes: 0 stopped in order, 1 a defect, 2 the way it was started cannot work. */
+const STOPPED = 0;
+const DEFECT = 1;
+const UNUSABLE = 2;
+const UNUSABLE_CODES: ReadonlySet<string> = new Set(["unauthorized", "unsupported", "invalid-input", "conflict", "not-found"]);
+
+/** Runs one worker until it is stopped by a signal or cannot go on. Gives the exit code. */
+export async function runWorker(options: WorkerOptions): Promise<number> {
+  const logger = pino({ level: process.env.S3_LOG_LEVEL ?? "info", base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const log = new AgentLog(options.name, logger);
+  let unlock: () => Promise<void> = () => Promise.resolve();
+  try {
+    const name = parseOrThrow(workerName, options.name, "--name");
+    unlock = await lockIdentity(DATA_DIR, name);
+    const agent = await makeAgent(options, name, log);
+    const stop = (): void => void agent.stop();
+    process.once("SIGTERM", stop);
+    process.once("SIGINT", stop);
+    exitWithParent(stop);
+    await agent.start();
+    const fatal = await agent.finished;
+    if (fatal === null) return STOPPED;
+    log.local("error", fatal.message);
+    return UNUSABLE;
+  } catch (error) {
+    log.local("error", error instanceof AppError ? error.message : ((error as Error).stack ?? toWireError(error).message));
+    return error instanceof AppError && UNUSABLE_CODES.has(error.code) ? UNUSABLE : DEFECT;
+  } finally {
+    await unlock();
+  }
+}
+
+async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): Promise<Agent> {
+  const [token, workerId, gpus, corpora] = await Promise.all([
+    options.token ?? localToken(),
+    loadWorkerId(DATA_DIR, name),
+    new Machine().gpus(),
+    installedCorpora({ atlasDir: ATLAS_DIR, dataDir: DATA_DIR }),
+  ]);
+  return new Agent({
+    server: options.server,
+    token,
+    workerId,
+    name,
+    capabilities: await findCapabilities(SETUP_DIR, corpora, gpus.length),
+    slots: { engine: options.engineSlots, light: options.lightSlots },
+    workRoot: join(DATA_DIR, "work", workerId),
+    executors,
+    tasks: { query, "dry-run": dryRun, "turn-gains": turnGains },
+    starters: defaultStarters(log),
+    log,
+    protocolVersion: PROTOCOL_VERSION,
+  });
+}
+
+/** The server leaves the local worker's token in the data folder when it starts, perhaps a moment after this process. */
+async function localToken(): Promise<string> {
+  const path = join(DATA_DIR, LOCAL_WORKER_TOKEN_FILE);
+  for (let attempt = 0; attempt < 60; attempt++) {
+    const text = await readFile(path, "utf8").catch(() => "");
+    if (text.trim()) return text.trim();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new AppError("unauthorized", `There is no token: create one on the Workers page and start with --token (looked for ${LOCAL_WORKER_TOKEN_FILE} in the data folder for 30 s).`);
+}

@@ -1,0 +1,171 @@
+import { randomUUID } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AppError } from "@/contracts/errors";
+import { queryResult } from "@/contracts/worker-protocol";
+import { EngineClient } from "../engine/client";
+import type { Retriever } from "../retrieval/retriever";
+import type { ServiceStarters } from "./services";
+import { retrieverKey } from "./services";
+import { Agents, forever, noServices, until } from "./testing/harness";
+import { ProtocolServer } from "./testing/protocol-server";
+
+const train = { kind: "train", name: "a run" };
+const dense = { kind: "dense", encoder: "minilm", variant: "int8" } as const;
+
+let server: ProtocolServer;
+const agents = new Agents();
+beforeEach(async () => (server = await ProtocolServer.start()));
+afterEach(async () => {
+  await agents.stopAll();
+  await server.close();
+});
+
+/** Engines that only live and die; nobody calls them. */
+function mortalEngines(): { starters: ServiceStarters; engines: { die(reason: string): void; stopped: boolean }[] } {
+  const engines: { die(reason: string): void; stopped: boolean }[] = [];
+  return {
+    engines,
+    starters: {
+      ...noServices,
+      engine: async () => {
+        let die: (reason: string) => void = () => undefined;
+        const ended = new Promise<string>((resolve) => (die = resolve));
+        const engine = { die, stopped: false };
+        engines.push(engine);
+        return { value: new EngineClient({ url: "http://127.0.0.1:1", secret: "" }), address: null, ended, stop: async () => void (engine.stopped = true) };
+      },
+    },
+  };
+}
+
+/** Finds one document, after the tester opens the gate. */
+function retrievers(): { starters: ServiceStarters; opened: string[]; closed: string[] } {
+  const opened: string[] = [];
+  const closed: string[] = [];
+  return {
+    opened,
+    closed,
+    starters: {
+      ...noServices,
+      retriever: async (corpus) => {
+        opened.push(corpus);
+        if (corpus === "missing") throw new AppError("not-found", 'The corpus "missing" is not on this worker.');
+        const retriever: Retriever = {
+          search: async (queries, k) => queries.map((q) => [{ id: `${corpus}-${k}`, hash: "h", title: q, text: "text", score: 1 }]),
+          documents: async () => [],
+          describe: () => ({ kind: "dense", key: "k", title: "t", documents: 1 }),
+          close: async () => void closed.push(corpus),
+        };
+        return { value: retriever, address: null, ended: new Promise(() => undefined), stop: () => retriever.close() };
+      },
+    },
+  };
+}
+
+describe("an engine that dies under a run", () => {
+  it("gives the run back with the reason, and the next attempt gets a new engine", async () => {
+    const { starters, engines } = mortalEngines();
+    await agents.start(
+      server.url,
+      {
+        train: async (context) => {
+          await context.services.engine(context.signal);
+          await context.running();
+          if (context.attempt === 1) await forever(context.signal);
+        },
+      },
+      { starters },
+    );
+    const run = server.queue(train);
+    await until("it runs", () => run.transitions.at(-1)?.to === "running");
+    engines[0]?.die("was ended by SIGKILL");
+    await until("the second attempt succeeds", () => run.state === "succeeded");
+    expect(run.transitions.map((t) => [t.attempt, t.to])).toEqual([
+      [1, "preparing"],
+      [1, "running"],
+      [1, "queued"],
+      [2, "preparing"],
+      [2, "running"],
+      [2, "succeeded"],
+    ]);
+    expect(run.transitions[2]?.reason).toContain("SIGKILL");
+    expect(engines).toHaveLength(2);
+  });
+
+  it("that cannot start fails the run with the reason", async () => {
+    const starters: ServiceStarters = { ...noServices, engine: () => Promise.reject(new AppError("engine-unavailable", "Python is missing.")) };
+    await agents.start(server.url, { train: async (context) => void (await context.services.engine(context.signal)) }, { starters });
+    const run = server.queue(train);
+    await until("it fails", () => run.state === "failed");
+    expect(run.transitions.at(-1)?.reason).toBe("Python is missing.");
+    await until("the heartbeat says so", () => server.heartbeats.at(-1)?.services[0]?.state === "failed");
+    expect(server.heartbeats.at(-1)?.services[0]).toMatchObject({ key: "engine", error: "Python is missing.", references: 0 });
+  });
+
+  it("is released with the run that forgot to, and stopped with the agent", async () => {
+    const { starters, engines } = mortalEngines();
+    const agent = await agents.start(server.url, { train: async (context) => void (await context.services.engine(context.signal)) }, { starters, timing: { pollMs: 50, logMs: 50, serviceIdleMs: 60_000, stopMs: 1_000 } });
+    const run = server.queue(train);
+    await until("it succeeds", () => run.state === "succeeded");
+    await until("nothing holds the engine, which stays up", () => server.heartbeats.at(-1)?.services[0]?.state === "ready" && server.heartbeats.at(-1)?.services[0]?.references === 0);
+    expect(engines[0]?.stopped).toBe(false);
+    await agent.stop();
+    expect(engines[0]?.stopped).toBe(true);
+  });
+});
+
+describe("tasks", () => {
+  const ask = (corpus: string): string => {
+    const taskId = randomUUID();
+    server.push({ type: "task", task: { taskId, kind: "query", corpus, retriever: dense, query: "capital of Peru", k: 3 } });
+    return taskId;
+  };
+
+  it("answer a query with ranked documents and share the retriever", async () => {
+    const { starters, opened } = retrievers();
+    await agents.start(server.url, {}, { starters });
+    await until("it is attached", () => server.attaches.length === 1);
+    const ids = [ask("atlas"), ask("atlas")];
+    await until("both are answered", () => ids.every((id) => server.results.has(id)));
+    const result = queryResult.parse(server.results.get(ids[0] as string)?.result);
+    expect(result.documents).toEqual([{ id: "atlas-3", title: "capital of Peru", text: "text", score: 1 }]);
+    expect(opened).toEqual(["atlas"]);
+  });
+
+  it("give the reason where they cannot", async () => {
+    const { starters } = retrievers();
+    await agents.start(server.url, {}, { starters });
+    await until("it is attached", () => server.attaches.length === 1);
+    const id = ask("missing");
+    await until("it is answered", () => server.results.has(id));
+    expect(server.results.get(id)).toMatchObject({ error: { code: "not-found", message: 'The corpus "missing" is not on this worker.' } });
+    expect(server.results.get(id)?.result).toBeUndefined();
+  });
+
+  it("stop when they are cancelled", async () => {
+    await agents.start(server.url, {}, { tasks: { query: (_task, context) => forever(context.signal), "dry-run": () => Promise.reject(new Error()), "turn-gains": () => Promise.reject(new Error()) } });
+    await until("it is attached", () => server.attaches.length === 1);
+    const id = ask("atlas");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(server.results.has(id)).toBe(false);
+    server.push({ type: "cancel-task", taskId: id });
+    await until("it is answered", () => server.results.has(id));
+    expect(server.results.get(id)).toMatchObject({ error: { code: "cancelled" } });
+  });
+
+  it("answer with an error where the result is not what the protocol says", async () => {
+    await agents.start(server.url, {}, { tasks: { query: async () => ({ documents: "none" }), "dry-run": () => Promise.reject(new Error()), "turn-gains": () => Promise.reject(new Error()) } });
+    await until("it is attached", () => server.attaches.length === 1);
+    const id = ask("atlas");
+    await until("it is answered", () => server.results.has(id));
+    expect(server.results.get(id)?.error?.message).toContain("Result of query is not valid");
+  });
+});
+
+describe("retrieverKey", () => {
+  it("tells retrievers apart by corpus, encoder, weights and address", () => {
+    expect(retrieverKey("atlas", dense)).toBe("retriever:atlas:minilm-int8");
+    expect(retrieverKey("atlas", { ...dense, variant: "fp32" })).toBe("retriever:atlas:minilm-fp32");
+    expect(retrieverKey("atlas", { kind: "remote", url: "http://127.0.0.1:3000/retrieve" })).toBe("retriever:http://127.0.0.1:3000/retrieve");
+  });
+});
