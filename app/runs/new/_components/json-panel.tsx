@@ -1,0 +1,50 @@
+"use client";
+import { useMemo, useState } from "react";
+import { parseConfigText } from "@/app/_lib/settings";
+import { Button } from "@/app/_ui/button";
+import { CopyButton } from "@/app/_ui/copy-button";
+import { Textarea } from "@/app/_ui/field";
+import type { RunConfig } from "@/contracts/run-config";
+import type { Draft } from "./new-run-form";
+
+/** The configuration as text, to copy, paste and edit. Problems are named while one types; nothing is taken over before it is right. */
+export function JsonPanel({ draft, onApply }: { draft: Draft; onApply: (config: RunConfig) => void }) {
+  const initial = useMemo(() => JSON.stringify(draft, null, 2), [draft]);
+  const [text, setText] = useState(initial);
+  const parsed = useMemo(() => parseConfigText(text), [text]);
+  return (
+    <div className="mt-3">
+      <Textarea
+        aria-label="Configuration as JSON"
+        aria-invalid={!parsed.ok || undefined}
+        aria-describedby="json-problems"
+        spellCheck={false}
+        className="h-[32rem] resize-y whitespace-pre"
+        value={text}
+        onChange={(e) => setText(e.target.value)}
+      />
+      <div id="json-problems" aria-live="polite" className="mt-2">
+        {parsed.ok ? (
+          <p className="text-xs text-muted-foreground">Valid. Settings that are left out take their defaults.</p>
+        ) : (
+          <ul className="space-y-1 text-xs text-bad">
+            {parsed.problems.map((p) => (
+              <li key={`${p.path} ${p.message}`}>
+                <span className="font-mono font-medium">{p.path}</span>: {p.message}
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+      <div className="mt-3 flex flex-wrap gap-2">
+        <Button variant="primary" disabled={!parsed.ok} onClick={() => parsed.ok && onApply(parsed.config)}>
+          Apply to the settings
+        </Button>
+        <CopyButton text={text} />
+        <Button variant="ghost" disabled={text === initial} onClick={() => setText(initial)}>
+          Undo changes
+        </Button>
+      </div>
+    </div>
+  );
+}

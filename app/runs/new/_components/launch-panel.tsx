@@ -1,0 +1,100 @@
+"use client";
+import { keepPreviousData, skipToken, useMutation, useQuery } from "@tanstack/react-query";
+import { Check, CircleAlert, CircleX, Rocket } from "lucide-react";
+import { useRouter } from "next/navigation";
+import { useEffect, useState } from "react";
+import { useFormContext } from "react-hook-form";
+import { plural } from "@/app/_lib/format";
+import { plainMessage } from "@/app/_lib/settings";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Card } from "@/app/_ui/card";
+import { ErrorState } from "@/app/_ui/states";
+import { runConfig, type RunConfig } from "@/contracts/run-config";
+import { DryRun } from "./dry-run";
+import type { Draft } from "./new-run-form";
+
+/** How long one may pause in typing before the server is asked. */
+const CHECK_DELAY_MS = 350;
+
+function useDelayed<T>(value: T): T {
+  const [delayed, setDelayed] = useState(value);
+  useEffect(() => {
+    const wait = setTimeout(() => setDelayed(value), CHECK_DELAY_MS);
+    return () => clearTimeout(wait);
+  }, [value]);
+  return delayed;
+}
+
+/** What stands between the configuration and its start, the dry run, and the launch. */
+export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig | null; preset: string | null; onShowForm: () => void }) {
+  const trpc = useTRPC();
+  const router = useRouter();
+  const { getValues } = useFormContext<Draft>();
+  const asked = useDelayed(config);
+  const check = useQuery(trpc.runs.check.queryOptions(asked ? { config: asked } : skipToken, { placeholderData: keepPreviousData }));
+  const launch = useMutation(trpc.runs.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/runs/${id}`) }));
+  const problems = config ? (check.data?.issues ?? []) : problemsOf(getValues());
+  const requirements = config ? (check.data?.requirements ?? []) : [];
+  const unmet = requirements.filter((r) => !r.ok);
+  const startable = config !== null && problems.length === 0;
+  return (
+    <Card className="p-4 lg:sticky lg:top-5" aria-label="Launch">
+      <h2 className="font-semibold">Launch</h2>
+      {problems.length > 0 ? (
+        <div className="mt-2" role="status">
+          <p className="flex items-center gap-1.5 text-bad">
+            <CircleX className="size-4" aria-hidden /> {plural(problems.length, "setting")} to mend
+          </p>
+          <ul className="mt-1 space-y-1 text-xs">
+            {problems.map((p) => (
+              <li key={p.path}>
+                <a
+                  href={`#setting-${p.path}`}
+                  className="font-mono font-medium underline decoration-dotted underline-offset-2"
+                  onClick={(e) => {
+                    e.preventDefault();
+                    onShowForm();
+                    requestAnimationFrame(() => document.getElementById(`setting-${p.path}`)?.focus());
+                  }}
+                >
+                  {p.path}
+                </a>
+                : {plainMessage(p.message)}
+              </li>
+            ))}
+          </ul>
+        </div>
+      ) : null}
+      <ul className="mt-3 min-h-12 space-y-1.5 text-xs" aria-label="What a worker must have">
+        {requirements.map((r) => (
+          <li key={r.name} className="flex gap-2">
+            {r.ok ? <Check className="mt-0.5 size-3.5 shrink-0 text-good" aria-label="met" /> : <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label="not met" />}
+            <span>
+              <span className="font-medium">{r.name}</span> <span className="text-muted-foreground">{r.detail}</span>
+            </span>
+          </li>
+        ))}
+        {check.isError ? <li className="text-bad">{check.error.message}</li> : null}
+      </ul>
+      <Button variant="primary" className="mt-3 w-full" disabled={!startable || unmet.length > 0 || launch.isPending || launch.isSuccess} onClick={() => config && launch.mutate({ config, preset })}>
+        <Rocket /> {launch.isPending || launch.isSuccess ? "Launching" : "Launch"}
+      </Button>
+      {startable && unmet.length > 0 ? (
+        <div className="mt-2 text-xs text-muted-foreground">
+          <p>No attached worker can run this now. Attach one under Workers, or let the run wait for it.</p>
+          <Button size="sm" className="mt-2" disabled={launch.isPending || launch.isSuccess} onClick={() => launch.mutate({ config, preset })}>
+            Queue anyway
+          </Button>
+        </div>
+      ) : null}
+      {launch.isError ? <ErrorState className="mt-3" title="Not launched" error={launch.error} /> : null}
+      <DryRun config={startable ? config : null} />
+    </Card>
+  );
+}
+
+function problemsOf(draft: Draft): { path: string; message: string }[] {
+  const result = runConfig.safeParse(draft);
+  return result.success ? [] : result.error.issues.map((i) => ({ path: i.path.join("."), message: i.message }));
+}

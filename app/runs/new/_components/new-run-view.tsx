@@ -1,0 +1,64 @@
+"use client";
+import { skipToken, useQuery } from "@tanstack/react-query";
+import { useSearchParams } from "next/navigation";
+import { predictWith } from "@/app/_lib/settings";
+import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
+import { ErrorState, Skeleton } from "@/app/_ui/states";
+import type { RunConfig } from "@/contracts/run-config";
+import { NewRunForm } from "./new-run-form";
+
+interface Start {
+  config: RunConfig;
+  preset: string | null;
+  /** What the form was filled from, in words. */
+  origin: string | null;
+}
+
+/** The configuration that the form opens with: a run's (duplicate, or predict with its checkpoint), a preset's, or the first preset. */
+function startOf(params: URLSearchParams, presets: readonly PresetRow[], from: RunDetail | undefined): Start | null {
+  if (from) {
+    const checkpoint = params.get("checkpoint");
+    const step = Number(params.get("step") ?? 0);
+    if (checkpoint) return { config: predictWith(from.config, { id: checkpoint, step }), preset: null, origin: `Predict with the checkpoint of step ${step} of “${from.name}”` };
+    return { config: { ...from.config, name: `${from.config.name}, again`.slice(0, 120) }, preset: from.preset, origin: `A copy of “${from.name}”` };
+  }
+  const preset = presets.find((p) => p.id === params.get("preset")) ?? presets[0];
+  return preset ? { config: preset.config, preset: preset.id, origin: null } : null;
+}
+
+export function NewRunView() {
+  const trpc = useTRPC();
+  const params = useSearchParams();
+  const fromId = params.get("from");
+  const presets = useQuery(trpc.catalogue.presets.queryOptions());
+  const from = useQuery(trpc.runs.get.queryOptions(fromId ? { id: fromId } : skipToken));
+  const error = presets.error ?? from.error;
+  const start = presets.data && (!fromId || from.data) ? startOf(params, presets.data, from.data) : null;
+  return (
+    <>
+      <h1 className="text-lg font-semibold">New run</h1>
+      {error ? (
+        <ErrorState
+          className="mt-4"
+          title={from.error ? "The run to copy could not be read" : "The presets could not be read"}
+          error={error}
+          onRetry={() => {
+            void presets.refetch();
+            if (fromId) void from.refetch();
+          }}
+        />
+      ) : start && presets.data ? (
+        <NewRunForm key={`${fromId ?? ""}${params.get("checkpoint") ?? ""}`} presets={presets.data} start={start.config} startPreset={start.preset} origin={start.origin} />
+      ) : (
+        <div className="mt-4 space-y-3" aria-busy>
+          <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
+            {Array.from({ length: 5 }, (_, i) => (
+              <Skeleton key={i} className="h-36" />
+            ))}
+          </div>
+          <Skeleton className="h-96" />
+        </div>
+      )}
+    </>
+  );
+}

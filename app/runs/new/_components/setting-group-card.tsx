@@ -1,0 +1,72 @@
+"use client";
+import { ChevronRight } from "lucide-react";
+import { useState } from "react";
+import { useFormContext, useWatch } from "react-hook-form";
+import { cn } from "@/app/_lib/cn";
+import { isChanged, valueAt, variantDefaults, type Setting, type SettingGroup } from "@/app/_lib/settings";
+import { Card } from "@/app/_ui/card";
+import { Select } from "@/app/_ui/field";
+import type { Draft } from "./new-run-form";
+import { SettingField } from "./setting-field";
+
+export function SettingGroupCard({ group }: { group: SettingGroup }) {
+  const { control, setValue } = useFormContext<Draft>();
+  const values = useWatch({ control });
+  const [open, setOpen] = useState(false);
+  const chosen = group.variant ? valueAt(values, group.variant.path) : null;
+  const option = group.variant?.options.find((o) => o.value === chosen);
+  const settings = option ? option.settings : group.settings;
+  const plain = settings.filter((s) => !s.meta.advanced);
+  const advanced = settings.filter((s) => s.meta.advanced);
+  const changed = advanced.filter((s: Setting) => isChanged(s, valueAt(values, s.path))).length;
+  return (
+    <Card className="px-4 pt-3 pb-4" aria-label={group.title}>
+      <div className="flex flex-wrap items-baseline gap-x-3">
+        <h2 className="font-semibold">{group.title}</h2>
+        <p className="text-xs text-muted-foreground">{group.description}</p>
+      </div>
+      <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2">
+        {group.variant ? (
+          <div>
+            <label htmlFor={group.variant.path} className="font-medium">
+              Kind
+            </label>
+            <Select
+              id={group.variant.path}
+              className="mt-1"
+              value={String(chosen ?? "")}
+              onChange={(e) => {
+                const next = group.variant?.options.find((o) => o.value === e.target.value);
+                if (next) setValue(group.id, variantDefaults(next), { shouldValidate: true, shouldDirty: true });
+              }}
+            >
+              {group.variant.options.map((o) => (
+                <option key={o.value} value={o.value}>
+                  {o.value}
+                </option>
+              ))}
+            </Select>
+          </div>
+        ) : null}
+        {plain.map((setting) => (
+          <SettingField key={setting.path} setting={setting} />
+        ))}
+      </div>
+      {advanced.length > 0 ? (
+        <>
+          <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="mt-4 flex items-center gap-1 text-xs font-medium text-muted-foreground hover:text-foreground">
+            <ChevronRight className={cn("size-3.5 transition-transform", open && "rotate-90")} aria-hidden />
+            {advanced.length} more {changed > 0 ? `(${changed} changed)` : ""}
+          </button>
+          {open ? (
+            <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2">
+              {advanced.map((setting) => (
+                <SettingField key={setting.path} setting={setting} />
+              ))}
+            </div>
+          ) : null}
+        </>
+      ) : null}
+    </Card>
+  );
+}
