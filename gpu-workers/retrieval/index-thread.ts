@@ -47,6 +47,9 @@ async function save(path: string): Promise<{ bytes: number }> {
   try {
     await file.writeFile(bytes);
     await file.sync();
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOSPC") throw new AppError("storage-full", `the disk is full: ${path} could not be written`, { cause });
+    throw cause;
   } finally {
     await file.close();
   }

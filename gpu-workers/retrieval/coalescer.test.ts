@@ -1,0 +1,83 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Coalescer } from "./coalescer";
+import type { RankedDocument } from "./retriever";
+
+/** Ranks k documents named after the query, so that every answer shows whose it is. */
+function rankingsOf(queries: readonly string[], k: number): RankedDocument[][] {
+  return queries.map((query) => Array.from({ length: k }, (_, i) => ({ id: `${query}/${i}`, title: "", text: "", hash: "", score: -i })));
+}
+
+/** A search that ends only when told to. */
+function gate(): { search: (queries: readonly string[], k: number) => Promise<RankedDocument[][]>; calls: { queries: readonly string[]; k: number; finish: () => void; fail: (error: Error) => void }[] } {
+  const calls: ReturnType<typeof gate>["calls"] = [];
+  const search = (queries: readonly string[], k: number): Promise<RankedDocument[][]> =>
+    new Promise((resolve, reject) => calls.push({ queries, k, finish: () => resolve(rankingsOf(queries, k)), fail: reject }));
+  return { search, calls };
+}
+
+const ids = (results: RankedDocument[][]): string[][] => results.map((ranked) => ranked.map((hit) => hit.id));
+
+describe("the coalescer", () => {
+  it("joins what arrives during a search, in the order of arrival, and cuts to each request's k", async () => {
+    const { search, calls } = gate();
+    const coalescer = new Coalescer(search, { batch: 3, waiting: 100, parallel: 1 });
+    const first = coalescer.submit(["a"], 1);
+    const second = coalescer.submit(["b", "c"], 2);
+    const third = coalescer.submit(["d"], 3);
+    const fourth = coalescer.submit(["e"], 1);
+    expect(calls.map((call) => call.queries)).toEqual([["a"]]);
+    expect(coalescer.waitingQueries).toBe(4);
+    calls[0]?.finish();
+    expect(ids(await first)).toEqual([["a/0"]]);
+    await expect.poll(() => calls.length).toBe(2);
+    expect(calls[1]).toMatchObject({ queries: ["b", "c", "d"], k: 3 });
+    calls[1]?.finish();
+    expect(ids(await second)).toEqual([["b/0", "b/1"], ["c/0", "c/1"]]);
+    expect(ids(await third)).toEqual([["d/0", "d/1", "d/2"]]);
+    await expect.poll(() => calls.length).toBe(3);
+    calls[2]?.finish();
+    expect(ids(await fourth)).toEqual([["e/0"]]);
+  });
+
+  it("refuses what would make too many wait, and takes a request larger than a batch alone", async () => {
+    const { search, calls } = gate();
+    const coalescer = new Coalescer(search, { batch: 2, waiting: 3, parallel: 1 });
+    const running = coalescer.submit(["a"], 1);
+    const large = coalescer.submit(["b", "c", "d"], 1);
+    await expect(coalescer.submit(["e"], 1)).rejects.toMatchObject({ code: "retriever-unavailable" });
+    calls[0]?.finish();
+    await running;
+    await expect.poll(() => calls.length).toBe(2);
+    calls[1]?.finish();
+    expect(ids(await large)).toEqual([["b/0"], ["c/0"], ["d/0"]]);
+  });
+
+  it("fails only the batch that failed, and drops what was cancelled while it waited", async () => {
+    const { search, calls } = gate();
+    const coalescer = new Coalescer(search, { batch: 1, waiting: 10, parallel: 1 });
+    const gone = new AbortController();
+    const first = coalescer.submit(["a"], 1);
+    const second = coalescer.submit(["b"], 1, gone.signal);
+    const third = coalescer.submit(["c"], 1);
+    gone.abort();
+    calls[0]?.fail(new Error("broken"));
+    await expect(first).rejects.toThrow("broken");
+    await expect(second).rejects.toMatchObject({ code: "cancelled" });
+    await expect.poll(() => calls.length).toBe(2);
+    calls[1]?.finish();
+    expect(ids(await third)).toEqual([["c/0"]]);
+    expect(coalescer.waitingQueries).toBe(0);
+  });
+
+  it("gives every request what it would get alone", async () => {
+    const request = fc.record({ queries: fc.array(fc.string(), { minLength: 1, maxLength: 5 }), k: fc.integer({ min: 1, max: 6 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { maxLength: 20 }), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 3 }), async (requests, batch, parallel) => {
+        const coalescer = new Coalescer(async (queries, k) => rankingsOf(queries, k), { batch, waiting: 1000, parallel });
+        const results = await Promise.all(requests.map(({ queries, k }) => coalescer.submit(queries, k)));
+        expect(results).toEqual(requests.map(({ queries, k }) => rankingsOf(queries, k)));
+      }),
+    );
+  });
+});

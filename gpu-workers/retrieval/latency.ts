@@ -1,0 +1,23 @@
+/** The latest durations, for percentiles of a service. */
+export class LatencyWindow {
+  private readonly values: number[] = [];
+  private next = 0;
+
+  constructor(private readonly capacity = 1024) {}
+
+  record(milliseconds: number): void {
+    this.values[this.next] = milliseconds;
+    this.next = (this.next + 1) % this.capacity;
+  }
+
+  /** Smallest recorded value that at least the share `p` of them does not exceed; null before the first. */
+  percentile(p: number): number | null {
+    return percentile(this.values, p);
+  }
+}
+
+/** Nearest-rank percentile, p in [0, 1]; null of nothing. */
+export function percentile(values: readonly number[], p: number): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? null;
+}
