@@ -1,0 +1,67 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { AppError } from "@/contracts/errors";
+import { modelDir } from "@/contracts/paths";
+import type { GeneratorConfig, TrainConfig } from "@/contracts/run-config";
+import type { EngineClient, EngineModel } from "../engine/client";
+import { endpointBackend, type EndpointOptions } from "../generation/endpoint-backend";
+import { engineBackend } from "../generation/engine-backend";
+import { Generator, type AnswerStore } from "../generation/generator";
+import { promptStyle } from "../generation/prompt";
+import type { Searcher } from "./episode";
+import { loadTokenizer, type Tokenizer } from "./tokenizer";
+
+/** The searcher's model in the engine: a base shared with others, and an adapter of this run's own. */
+export interface Policy {
+  model: EngineModel;
+  tokenizer: Tokenizer;
+  /** Model name and engine fingerprint; with the weights hash it is the searcher's identity. */
+  name: string;
+  fingerprint: string;
+}
+
+export function installedModel(name: string): string {
+  const directory = modelDir(name);
+  if (!existsSync(directory)) throw new AppError("not-found", `Model "${name}" is not installed on this worker (looked in its models folder). Install it there or choose another model.`);
+  return directory;
+}
+
+/** Gives the searcher's base a fresh adapter: with the seed alone it is the untrained searcher. */
+export async function openPolicy(engine: EngineClient, searcher: TrainConfig["searcher"], seed: number, signal: AbortSignal): Promise<Policy> {
+  const directory = installedModel(searcher.model);
+  const [model, tokenizer, { fingerprint }] = await Promise.all([
+    engine.createModel(`searcher-${randomUUID()}`, { base: directory, lora: searcher.adapter, seed }, { signal }),
+    loadTokenizer(directory),
+    engine.capabilities({ signal }),
+  ]);
+  return { model, tokenizer, name: searcher.model, fingerprint };
+}
+
+/** The searcher with its present weights. */
+export async function searcherOf({ model, tokenizer, name, fingerprint }: Policy, signal: AbortSignal): Promise<Searcher> {
+  const { hash } = await model.weightsHash({ signal });
+  return { model, tokenizer, identity: `${name}:${hash}:${fingerprint}` };
+}
+
+/** The frozen generator: at its own endpoint, or the engine's base without an adapter. */
+export async function openGenerator(engine: EngineClient | null, config: GeneratorConfig, store: AnswerStore, signal: AbortSignal, endpointOptions: Partial<EndpointOptions> = {}): Promise<Generator> {
+  const style = await promptStyle(config.promptStyle);
+  if (config.endpoint !== null) return new Generator(config.model, style, config.maxTokens, endpointBackend(config.endpoint, config.model, style, config.maxTokens, endpointOptions), store);
+  if (engine === null) throw new AppError("internal", "A generator without an endpoint needs the engine.");
+  const directory = installedModel(config.model);
+  const [model, tokenizer, { fingerprint }] = await Promise.all([
+    engine.createModel(`generator-${randomUUID()}`, { base: directory, lora: null, seed: 0 }, { signal }),
+    loadTokenizer(directory),
+    engine.capabilities({ signal }),
+  ]);
+  return new Generator(config.model, style, config.maxTokens, engineBackend(model, tokenizer, style, config.maxTokens, fingerprint), store);
+}
+
+/** Asks the generator something small, with little patience: is it there? */
+export async function probeGenerator(engine: EngineClient | null, config: GeneratorConfig, signal: AbortSignal): Promise<string> {
+  const nowhere: AnswerStore = { findAnswers: async () => new Map(), saveAnswers: async () => undefined };
+  const generator = await openGenerator(engine, config, nowhere, signal, { budgetMs: 20_000, timeoutMs: 20_000 });
+  const text = "The Eiffel Tower stands in Paris.";
+  const [answer] = await generator.answer([{ question: "In which city does the Eiffel Tower stand?", documents: [{ title: "Eiffel Tower", text, hash: "probe" }] }], signal);
+  return `answers in ${answer!.seconds.toFixed(1)} s`;
+}

@@ -1,0 +1,65 @@
+import type { Episode, Reward } from "@/contracts/episode";
+import type { TrainConfig } from "@/contracts/run-config";
+import type { Question } from "@/contracts/worker-protocol";
+import type { Algorithm } from "./algorithm";
+import type { Assessor, Baseline, Outcome } from "./assess";
+import { runEpisodes, type Search, type Searcher } from "./episode";
+import { drawQuestions, type QuestionPool } from "./question-pool";
+import { rewardOf } from "./reward";
+import type { Stopwatch, StepPhase } from "./stopwatch";
+
+/** The samples of one question in one step, with what they earned. */
+export interface Group {
+  question: Question;
+  baseline: Outcome;
+  samples: { episode: Episode; outcome: Outcome; reward: Reward }[];
+}
+
+export interface RolloutParts {
+  config: Pick<TrainConfig, "rl" | "reward" | "seed">;
+  search: Search;
+  assessor: Assessor;
+  baseline: Baseline;
+  algorithm: Algorithm;
+  clock: Stopwatch<StepPhase>;
+  signal: AbortSignal;
+}
+
+export const rewardsOf = ({ samples }: Group): number[] => samples.map(({ reward }) => reward.value);
+
+/** Rolls out a group of episodes for each question and rewards them. */
+export async function rollOut(parts: RolloutParts, searcher: Searcher, questions: readonly Question[], step: number): Promise<Group[]> {
+  const { config, search, assessor, baseline, clock, signal } = parts;
+  const { groupSize, temperature } = config.rl;
+  const requests = questions.flatMap((question) => Array.from({ length: groupSize }, (_, sampleIndex) => ({ question, sampleIndex })));
+  const episodes = await runEpisodes(searcher, search, { temperature, seed: config.seed, step, training: true }, requests, clock, signal);
+  const asked = requests.map(({ question }) => question);
+  const outcomes = await clock.time("generator", () => assessor.assess(episodes, asked, signal));
+  const baselines = await baseline.of(questions, clock, signal);
+  return questions.map((question, q) => ({
+    question,
+    baseline: baselines[q]!,
+    samples: Array.from({ length: groupSize }, (_, s) => {
+      const i = q * groupSize + s;
+      return { episode: episodes[i]!, outcome: outcomes[i]!, reward: rewardOf(config.reward.name, outcomes[i]!.score.value, baselines[q]!.score.value) };
+    }),
+  }));
+}
+
+/**
+ * The groups of one step. Questions that naive RAG answers are passed over; groups that cannot teach (all samples
+ * earned the same) are replaced by fresh questions, at most rl.resample times.
+ */
+export async function rollOutStep(parts: RolloutParts, searcher: Searcher, pool: QuestionPool, step: number): Promise<{ kept: Group[]; dropped: Group[]; resampled: number }> {
+  const { rl } = parts.config;
+  const unanswered = async (candidates: Question[]): Promise<boolean[]> =>
+    rl.filterAnswered ? (await parts.baseline.of(candidates, parts.clock, parts.signal)).map(({ score }) => score.value === 0) : candidates.map(() => true);
+
+  const kept: Group[] = [];
+  const dropped: Group[] = [];
+  for (let round = 0; round <= rl.resample && kept.length < rl.questionsPerStep; round++) {
+    const questions = await drawQuestions(pool, rl.questionsPerStep - kept.length, unanswered);
+    for (const group of await rollOut(parts, searcher, questions, step)) (parts.algorithm.informative(rewardsOf(group)) ? kept : dropped).push(group);
+  }
+  return { kept, dropped, resampled: kept.length + dropped.length - rl.questionsPerStep };
+}

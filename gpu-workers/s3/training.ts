@@ -1,0 +1,206 @@
+import { rm } from "node:fs/promises";
+import { AppError } from "@/contracts/errors";
+import type { EpisodeRecord } from "@/contracts/episode";
+import type { TrainConfig } from "@/contracts/run-config";
+import type { Question } from "@/contracts/worker-protocol";
+import type { EngineClient } from "../engine/client";
+import type { Generator } from "../generation/generator";
+import { ragMethod } from "../methods/rag";
+import { s3Method } from "../methods/s3";
+import type { Retriever } from "../retrieval/retriever";
+import type { RunContext, ServiceHandle } from "../run-context";
+import { ALGORITHMS, type Algorithm } from "./algorithm";
+import { Assessor, Baseline, recordOf } from "./assess";
+import { coldStartBatch } from "./cold-start";
+import { DocumentBook } from "./documents";
+import type { Search, Searcher } from "./episode";
+import { metricPoints, type MetricValues } from "./episode-metrics";
+import { evaluate, heldOutSample } from "./evaluation";
+import { hasGoldPath } from "./gold-path";
+import { openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { allOrFirstFailure, Preflight } from "./preflight";
+import { QuestionPool } from "./question-pool";
+import type { Group } from "./rollout";
+import { readTrainerState, writeTrainerState } from "./trainer-state";
+
+/** Episode records in one report, so that a message stays small. */
+const REPORT_BATCH = 32;
+
+/** What the loop needs of a run context; a dry run brings a smaller one. */
+export type TrainingContext = Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint" | "fetchCheckpoint">;
+
+/**
+ * Everything of one training run that is open: services, models, questions. The loop itself is train.ts; here are the
+ * effects it is made of.
+ */
+export class Training {
+  readonly signal: AbortSignal;
+  readonly algorithm: Algorithm;
+  readonly pool: QuestionPool;
+  readonly search: Search;
+  readonly assessor: Assessor;
+  readonly baseline: Baseline;
+  readonly trainQuestions: ReadonlyMap<string, Question>;
+
+  constructor(
+    readonly context: TrainingContext,
+    readonly config: TrainConfig,
+    readonly policy: Policy,
+    private readonly engine: EngineClient,
+    private readonly retriever: Retriever,
+    private readonly generator: Generator,
+    train: readonly Question[],
+    readonly heldOut: readonly Question[],
+    private readonly handles: readonly ServiceHandle<unknown>[],
+  ) {
+    this.signal = context.signal;
+    this.algorithm = ALGORITHMS[config.rl.algorithm](config.rl);
+    this.pool = new QuestionPool(train, config.seed);
+    this.trainQuestions = new Map(train.map((question) => [question.id, question]));
+    const documents = new DocumentBook();
+    this.search = { retriever, documents, settings: config.search };
+    this.assessor = new Assessor(generator, documents, config.reward.scorer);
+    this.baseline = new Baseline(
+      ragMethod(retriever, documents, () => config.generator.ragDocuments),
+      this.assessor,
+    );
+  }
+
+  /** The searcher with its present weights. */
+  searcher(): Promise<Searcher> {
+    return searcherOf(this.policy, this.signal);
+  }
+
+  /** One optimiser step on the gold paths of these questions; the loss before it. */
+  learnGoldPaths(questions: readonly Question[]): Promise<number> {
+    return coldStartBatch(this.policy, this.retriever, questions, this.config, this.signal);
+  }
+
+  /** Greedy episodes (upstream: at its own temperature) on the held-out questions. */
+  async evaluate(step: number, onBatch: (records: EpisodeRecord[], done: number) => Promise<void>): Promise<EpisodeRecord[]> {
+    const method = s3Method(await this.searcher(), this.search, this.config.seed);
+    return evaluate({ method, assessor: this.assessor, baseline: this.baseline, signal: this.signal }, this.heldOut, step, onBatch);
+  }
+
+  trainRecords(groups: readonly Group[], advantages: readonly (readonly number[])[], step: number): EpisodeRecord[] {
+    return groups.flatMap(({ question, baseline, samples }, g) =>
+      samples.map((sample, s) => recordOf({ phase: "train", step, question, baseline, ...sample, advantage: advantages[g]![s]! })),
+    );
+  }
+
+  async report(values: MetricValues, step: number): Promise<void> {
+    await this.context.report({ kind: "metrics", points: metricPoints(values, step) });
+  }
+
+  async reportEpisodes(records: readonly EpisodeRecord[], questions: string): Promise<void> {
+    for (let start = 0; start < records.length; start += REPORT_BATCH) {
+      const batch = records.slice(start, start + REPORT_BATCH);
+      await this.context.report({ kind: "episodes", corpus: this.config.data.corpus, questions, documents: this.search.documents.unsent(batch), records: batch });
+    }
+  }
+
+  async enginePeakMb(): Promise<number> {
+    return (await this.engine.memory({ signal: this.signal })).peakResidentBytes / 2 ** 20;
+  }
+
+  /** Writes a checkpoint folder: the engine's state, then the trainer's. */
+  async save(directory: string, step: number): Promise<{ hash: string }> {
+    await rm(directory, { recursive: true, force: true });
+    const { hash } = await this.policy.model.saveState(directory, { signal: this.signal });
+    await writeTrainerState(directory, { version: 1, step, cursor: this.pool.cursor, weightsHash: hash, answers: this.generator.remembered() });
+    return { hash };
+  }
+
+  /** Takes up the state of the checkpoint to resume from. @returns steps done, or null for a fresh run. */
+  async restore(): Promise<number | null> {
+    const { resume } = this.context;
+    if (resume === null) return null;
+    const state = await readTrainerState(resume.directory);
+    const { hash } = await this.policy.model.loadState(resume.directory, { signal: this.signal });
+    if (hash !== state.weightsHash) throw new AppError("invalid-input", "The checkpoint's weights are not those its trainer state belongs to: the folder is damaged.");
+    this.pool.cursor = state.cursor;
+    this.generator.remember(state.answers);
+    this.context.log("info", `Going on after step ${state.step}.`);
+    return state.step;
+  }
+
+  close(): void {
+    for (const handle of this.handles) handle.release();
+  }
+}
+
+/** Brings up services, models and questions side by side, each reported; throws the first failure. */
+export async function openTraining(context: TrainingContext, config: TrainConfig): Promise<Training> {
+  const { signal, services } = context;
+  const handles: ServiceHandle<unknown>[] = [];
+  const keep = <T>(handle: ServiceHandle<T>): T => {
+    handles.push(handle);
+    return handle.value;
+  };
+  const preflight = new Preflight(context, ["retriever", "engine", "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
+  try {
+    const retriever = preflight.check(
+      "retriever",
+      async (say) => {
+        const opened = keep(await services.retriever(config.data.corpus, config.retriever, signal, say));
+        await opened.search(["ready?"], 1, signal);
+        return opened;
+      },
+      (opened) => opened.describe().title,
+    );
+    const engine = preflight.check(
+      "engine",
+      async (say) => {
+        const client = keep(await services.engine(signal, say));
+        say(`loading ${config.searcher.model}`);
+        return { client, policy: await openPolicy(client, config.searcher, config.seed, signal) };
+      },
+      ({ policy }) => `${config.searcher.model}: ${policy.model.info.trainable.toLocaleString("en")} of ${policy.model.info.parameters.toLocaleString("en")} parameters are trained`,
+    );
+    // A failure of the engine is the engine's; the generator then only says that it waited for it.
+    const ready = engine.catch(() => {
+      throw new AppError("engine-unavailable", "The engine is not available, so its generator is not either.");
+    });
+    const generator = preflight.check(
+      "generator",
+      async () => {
+        const client = config.generator.endpoint === null ? (await ready).client : null;
+        const detail = await probeGenerator(client, config.generator, signal);
+        return { detail, generator: await openGenerator(client, config.generator, context, signal) };
+      },
+      ({ detail }) => detail,
+    );
+    const questions = preflight.check(
+      "questions",
+      async () => loadQuestions(context, config),
+      ({ train, heldOut }) => `${train.length} to train on, ${heldOut.length} held out`,
+    );
+    const checkpoint =
+      config.searcher.checkpoint === null
+        ? Promise.resolve(null)
+        : preflight.check(
+            "checkpoint",
+            async () => {
+              const { policy } = await ready;
+              const fetched = await context.fetchCheckpoint(config.searcher.checkpoint!);
+              await policy.model.loadState(fetched.directory, { signal });
+              return fetched;
+            },
+            ({ step }) => `weights after step ${step}`,
+          );
+    const [openedRetriever, openedEngine, openedGenerator, sets] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
+    return new Training(context, config, openedEngine.policy, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);
+  } catch (error) {
+    for (const handle of handles) handle.release();
+    throw error;
+  }
+}
+
+async function loadQuestions(context: TrainingContext, config: TrainConfig): Promise<{ train: Question[]; heldOut: Question[] }> {
+  const [train, heldOut] = await Promise.all([context.questions(config.data.trainQuestions), config.evaluation.questions === 0 ? [] : context.questions(config.data.heldOutQuestions)]);
+  if (train.length === 0) throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
+  if (config.coldStart.demonstrations > 0 && !train.every(hasGoldPath)) {
+    throw new AppError("invalid-input", `The cold start needs gold documents for every question of ${config.data.trainQuestions}. Set coldStart.demonstrations to 0, or choose a set that has them.`);
+  }
+  return { train, heldOut: heldOutSample(heldOut, config.evaluation.questions) };
+}

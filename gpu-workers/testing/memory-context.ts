@@ -1,0 +1,133 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseQuestionSet } from "@/contracts/corpus";
+import type { Answer, EpisodeRecord } from "@/contracts/episode";
+import { AppError } from "@/contracts/errors";
+import type { MetricPoint } from "@/contracts/metrics";
+import { ATLAS_DIR } from "@/contracts/paths";
+import { runConfig, type RetrieverConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config";
+import type { PreflightItem, Progress, Question, ReportItem } from "@/contracts/worker-protocol";
+import { EngineProcess } from "../engine/process";
+import { openRetriever, type Retriever } from "../retrieval/retriever";
+import type { LocalCheckpoint, RunContext, ServiceHandle, Services } from "../run-context";
+
+/** The real services of one process, started once and stopped by `close`. For tests and benches, without an agent. */
+export class LocalServices implements Services {
+  private process: Promise<EngineProcess> | null = null;
+  private readonly retrievers = new Map<string, Promise<Retriever>>();
+
+  async engine(): Promise<ServiceHandle<EngineProcess["client"]>> {
+    this.process ??= EngineProcess.start();
+    return { value: (await this.process).client, release: () => undefined };
+  }
+
+  async retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {
+    if (corpus !== "atlas" || config.kind !== "dense") throw new AppError("unsupported", "Only the embedded corpus is at hand here.");
+    const key = `${config.encoder}:${config.variant}`;
+    if (!this.retrievers.has(key)) {
+      const options = { corpusPath: join(ATLAS_DIR, "corpus.jsonl"), encoder: config.encoder, variant: config.variant, signal };
+      this.retrievers.set(
+        key,
+        openRetriever(options, ({ detail, done, total }) => onDetail?.(`${detail} ${done}/${total}`)),
+      );
+    }
+    return { value: await this.retrievers.get(key)!, release: () => undefined };
+  }
+
+  async close(): Promise<void> {
+    for (const retriever of this.retrievers.values()) await (await retriever).close();
+    await (await this.process)?.stop();
+  }
+}
+
+/** Questions of the embedded sets, "atlas/train" and "atlas/held-out". */
+export async function atlasQuestions(set: string): Promise<Question[]> {
+  const [corpus, name] = set.split("/");
+  if (corpus !== "atlas" || !name) throw new AppError("not-found", `There is no question set ${set} here.`);
+  return parseQuestionSet((await readFile(join(ATLAS_DIR, `${name}.jsonl`), "utf8")).split("\n"));
+}
+
+export interface MemoryContextOptions {
+  config: RunConfigInput;
+  services: Services;
+  workDir: string;
+  signal?: AbortSignal;
+  resume?: LocalCheckpoint | null;
+  /** By default the embedded sets. */
+  questions?: (set: string) => Promise<Question[]>;
+  answers?: Map<string, Answer>;
+  fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
+  onReport?: (item: ReportItem) => void;
+}
+
+/** A run context that keeps everything in memory and checkpoints where they were written. */
+export class MemoryContext implements RunContext {
+  readonly runId = "00000000-0000-4000-8000-000000000001";
+  readonly attempt = 1;
+  readonly config: RunConfig;
+  readonly resume: LocalCheckpoint | null;
+  readonly workDir: string;
+  readonly signal: AbortSignal;
+  readonly services: Services;
+
+  readonly reports: ReportItem[] = [];
+  readonly progressed: Progress[] = [];
+  readonly checkpoints: LocalCheckpoint[] = [];
+  readonly answers: Map<string, Answer>;
+  preflightItems: PreflightItem[] = [];
+  isRunning = false;
+
+  constructor(private readonly options: MemoryContextOptions) {
+    this.config = runConfig.parse(options.config);
+    this.resume = options.resume ?? null;
+    this.workDir = options.workDir;
+    this.signal = options.signal ?? new AbortController().signal;
+    this.services = options.services;
+    this.answers = options.answers ?? new Map();
+  }
+
+  async report(item: ReportItem): Promise<void> {
+    this.reports.push(item);
+    this.options.onReport?.(item);
+  }
+  async flush(): Promise<void> {}
+  async progress(progress: Progress): Promise<void> {
+    this.progressed.push(progress);
+  }
+  async preflight(items: PreflightItem[]): Promise<void> {
+    this.preflightItems = items;
+  }
+  log(): void {}
+  async running(): Promise<void> {
+    this.isRunning = true;
+  }
+  questions(set: string): Promise<Question[]> {
+    return (this.options.questions ?? atlasQuestions)(set);
+  }
+  async findAnswers(keys: string[]): Promise<Map<string, Answer>> {
+    return new Map(keys.flatMap((key) => (this.answers.has(key) ? [[key, this.answers.get(key)!] as const] : [])));
+  }
+  async saveAnswers(answers: Answer[]): Promise<void> {
+    for (const answer of answers) this.answers.set(answer.key, answer);
+  }
+  async answeredQuestions(): Promise<Map<string, number>> {
+    return new Map(this.records().map(({ episode }) => [episode.questionId, episode.context.length]));
+  }
+  async commitCheckpoint(directory: string, step: number): Promise<void> {
+    await mkdir(directory, { recursive: true });
+    this.checkpoints.push({ artifactId: `checkpoint-${step}`, step, directory });
+  }
+  async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {
+    if (!this.options.fetchCheckpoint) throw new AppError("not-found", `There is no checkpoint ${artifactId} here.`);
+    return this.options.fetchCheckpoint(artifactId);
+  }
+
+  /** All records reported so far. */
+  records(): EpisodeRecord[] {
+    return this.reports.flatMap((item) => (item.kind === "episodes" ? item.records : []));
+  }
+  /** All points of a metric, in order. */
+  points(name: string): MetricPoint[] {
+    return this.reports.flatMap((item) => (item.kind === "metrics" ? item.points.filter((point) => point.name === name) : []));
+  }
+}
