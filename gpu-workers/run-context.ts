@@ -57,7 +57,11 @@ export interface RunContext {
   saveAnswers(answers: Answer[]): Promise<void>;
   /** Questions of a predict run that are stored already (of `runId`, by default this one) -> documents handed over. */
   answeredQuestions(runId?: string): Promise<Map<string, number>>;
-  /** Uploads every file of `directory` and commits it under the fence; only then is the checkpoint visible. */
+  /**
+   * Uploads every file of `directory` (flat) and commits it under the fence; only then is the checkpoint visible.
+   * Where it cannot be stored (a full disk), that is logged, the last good one stays and the run goes on: the call
+   * resolves. A run whose last checkpoint could not be stored fails with the reason when its executor returns.
+   */
   commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void>;
   /** Downloads a checkpoint by its artifact id. */
   fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }>;
