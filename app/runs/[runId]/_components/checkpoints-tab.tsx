@@ -1,0 +1,68 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { FlaskConical } from "lucide-react";
+import Link from "next/link";
+import { formatBytes, formatDateTime, formatNumber, shortId } from "@/app/_lib/format";
+import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { CopyButton } from "@/app/_ui/copy-button";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { useSeries } from "./use-series";
+
+export function CheckpointsTab({ run }: { run: RunDetail }) {
+  const trpc = useTRPC();
+  const query = useQuery(trpc.runs.checkpoints.queryOptions({ id: run.id }));
+  const series = useSeries(run.id, ["held-out/accuracy"]);
+  const accuracyAt = (step: number) => series.data?.["held-out/accuracy"]?.find((p) => p.step === step)?.value ?? null;
+  if (query.isPending) return <Skeleton className="h-40" />;
+  if (query.isError) return <ErrorState title="The checkpoints could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.data.length === 0)
+    return (
+      <EmptyState title="No checkpoint yet">
+        {run.config.kind === "train" ? `One is saved after every ${run.config.checkpointing.every} steps and at the end. ` : ""}A cancelled or failed run resumes from its last one.
+      </EmptyState>
+    );
+  return (
+    <div className="overflow-x-auto rounded-lg border bg-card">
+      <table className="w-full min-w-[640px] text-left">
+        <thead className="border-b text-xs text-muted-foreground">
+          <tr className="h-9 [&>th]:px-3 [&>th]:font-medium">
+            <th scope="col">Step</th>
+            <th scope="col">Held-out accuracy</th>
+            <th scope="col">Saved</th>
+            <th scope="col">Size</th>
+            <th scope="col">Attempt</th>
+            <th scope="col">Id</th>
+            <th scope="col">
+              <span className="sr-only">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {query.data.map((c) => (
+            <tr key={c.id} className="h-11 border-b last:border-0 [&>td]:px-3" data-checkpoint={c.id}>
+              <td className="font-mono">{c.step}</td>
+              <td className="font-mono">{formatNumber(accuracyAt(c.step))}</td>
+              <td>{formatDateTime(c.createdAt)}</td>
+              <td className="font-mono" title={c.files.map((f) => `${f.name} ${formatBytes(f.bytes)}`).join("\n")}>
+                {formatBytes(c.bytes)}
+              </td>
+              <td className="font-mono">{c.attempt}</td>
+              <td className="whitespace-nowrap">
+                <span className="font-mono text-xs">{shortId(c.id)}</span>
+                <CopyButton variant="ghost" size="icon-sm" text={c.id} label="Copy the checkpoint's id" />
+              </td>
+              <td className="text-right">
+                <Button size="sm" asChild>
+                  <Link href={`/runs/new?from=${run.id}&checkpoint=${c.id}&step=${c.step}`}>
+                    <FlaskConical /> Predict with this checkpoint
+                  </Link>
+                </Button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

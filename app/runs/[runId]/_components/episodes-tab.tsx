@@ -1,0 +1,131 @@
+"use client";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Search } from "lucide-react";
+import { useEffect, useState } from "react";
+import { formatInteger, words } from "@/app/_lib/format";
+import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
+import { useQueryParams } from "@/app/_lib/use-params";
+import { Button } from "@/app/_ui/button";
+import { Input, Select } from "@/app/_ui/field";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { episodePhase } from "@/contracts/episode";
+import { TERMINAL } from "@/contracts/run-state";
+import { EpisodesTable } from "./episodes-table";
+
+const FILTERS = {
+  all: "All episodes",
+  correct: "Right answers",
+  wrong: "Wrong answers",
+  gained: "Gained over naive RAG",
+  lost: "Lost against naive RAG",
+  "never-retrieved": "Lost: never retrieved",
+  "not-selected": "Lost: not selected",
+  "generator-failed": "Lost: generator failed",
+  "format-errors": "With format errors",
+  "no-variance": "Groups without variance",
+} as const;
+type Filter = keyof typeof FILTERS;
+const isFilter = (value: string | null): value is Filter => value !== null && value in FILTERS;
+
+export function EpisodesTab({ run }: { run: RunDetail }) {
+  const trpc = useTRPC();
+  const [params, setParams] = useQueryParams();
+  const rawFilter = params.get("filter");
+  const filter: Filter = isFilter(rawFilter) ? rawFilter : "all";
+  const phase = episodePhase.safeParse(params.get("phase")).data;
+  const rawStep = params.get("step");
+  const step = rawStep !== null && /^\d+$/.test(rawStep) ? Number(rawStep) : undefined;
+  const searched = params.get("q") ?? "";
+  const [text, setText] = useState(searched);
+  useEffect(() => {
+    const wait = setTimeout(() => {
+      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== text.trim()) setParams({ q: text.trim() || null });
+    }, 300);
+    return () => clearTimeout(wait);
+  }, [text, setParams]);
+  const steps = useQuery(trpc.episodes.steps.queryOptions({ runId: run.id }));
+  const query = useInfiniteQuery(
+    trpc.episodes.list.infiniteQueryOptions({ runId: run.id, phase, step, filter, text: searched || undefined, limit: 50 }, { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData }),
+  );
+  const rows = query.data?.pages.flatMap((p) => p.rows) ?? [];
+  const total = query.data?.pages[0]?.total ?? 0;
+  const filtered = filter !== "all" || phase !== undefined || step !== undefined || searched !== "";
+  const place = phase ? `${phase}:${step ?? ""}` : "";
+  return (
+    <>
+      <div className="flex flex-wrap items-center gap-2">
+        <Select
+          aria-label="Phase and step"
+          className="w-auto"
+          value={place}
+          onChange={(e) => {
+            const [p, s] = e.target.value.split(":");
+            setParams({ phase: p || null, step: s || null });
+          }}
+        >
+          <option value="">Every step</option>
+          {(["train", "held-out"] as const).map((p) => (steps.data?.some((s) => s.phase === p) ? <option key={p} value={`${p}:`}>{`Every step, ${words(p)}`}</option> : null))}
+          {steps.data
+            ?.filter((s) => s.step !== null)
+            .map((s) => (
+              <option key={`${s.phase}:${s.step}`} value={`${s.phase}:${s.step}`}>
+                {`Step ${s.step}, ${words(s.phase)} (${formatInteger(s.episodes)})`}
+              </option>
+            ))}
+        </Select>
+        <Select aria-label="Filter" className="w-auto" value={filter} onChange={(e) => setParams({ filter: e.target.value === "all" ? null : e.target.value })}>
+          {Object.entries(FILTERS).map(([key, label]) => (
+            <option key={key} value={key}>
+              {label}
+            </option>
+          ))}
+        </Select>
+        <label className="relative min-w-44 flex-1 md:max-w-72">
+          <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" aria-hidden />
+          <Input type="search" aria-label="Search questions and answers" placeholder="Question or answer" className="pl-8" value={text} onChange={(e) => setText(e.target.value)} />
+        </label>
+        <span className="text-xs text-muted-foreground" aria-live="polite">
+          {query.data ? (rows.length < total ? `${formatInteger(rows.length)} of ${formatInteger(total)}` : `${formatInteger(total)} ${total === 1 ? "episode" : "episodes"}`) : ""}
+        </span>
+      </div>
+      <div className="mt-3">
+        {query.isPending ? (
+          <div className="space-y-1.5" aria-busy>
+            {Array.from({ length: 10 }, (_, i) => (
+              <Skeleton key={i} className="h-10" />
+            ))}
+          </div>
+        ) : query.isError && rows.length === 0 ? (
+          <ErrorState title="The episodes could not be read" error={query.error} onRetry={() => void query.refetch()} />
+        ) : rows.length === 0 ? (
+          <EmptyState
+            title={filtered ? "No episode matches" : TERMINAL.has(run.state) ? "This run has no episodes" : "No episode yet"}
+            action={
+              filtered ? (
+                <Button
+                  onClick={() => {
+                    setText("");
+                    setParams({ filter: null, phase: null, step: null, q: null });
+                  }}
+                >
+                  Clear the filter
+                </Button>
+              ) : null
+            }
+          >
+            {filtered ? null : TERMINAL.has(run.state) ? "It ended before the first one; the logs say why." : "Episodes appear here as they are sampled and answered."}
+          </EmptyState>
+        ) : (
+          <>
+            <EpisodesTable runId={run.id} rows={rows} />
+            {query.hasNextPage ? (
+              <Button className="mt-3" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                Show more
+              </Button>
+            ) : null}
+          </>
+        )}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,74 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { ChartCard } from "@/app/_charts/chart-card";
+import { metricsOf, PREDICT_CHARTS } from "@/app/_charts/definitions";
+import { formatInteger, formatShare, formatSigned } from "@/app/_lib/format";
+import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { TERMINAL } from "@/contracts/run-state";
+import { BreakdownCard } from "./breakdown-bar";
+import { Stat, StatStrip } from "./stat";
+import { useBreakdown } from "./use-breakdown";
+import { useSeries, type Series } from "./use-series";
+
+const METRICS = metricsOf(PREDICT_CHARTS);
+const NO_SERIES: Series = {};
+
+export function PredictOverview({ run }: { run: RunDetail }) {
+  const trpc = useTRPC();
+  const series = useSeries(run.id, METRICS);
+  const breakdown = useBreakdown(run.id, "predict");
+  const steps = useQuery(trpc.episodes.steps.queryOptions({ runId: run.id }));
+  if (run.config.kind !== "predict") return <EmptyState title="Nothing is measured here">A run of this kind only prepares a service. Its progress stands above, its messages under Logs.</EmptyState>;
+  const part = steps.data?.find((s) => s.phase === "predict");
+  const accuracy = part?.accuracy ?? null;
+  const rag = part?.baselineAccuracy ?? null;
+  const compared = run.config.method === "s3" && rag !== null;
+  const href = (p: { filter: string }) => `/runs/${run.id}?tab=episodes&filter=${p.filter}`;
+  const ended = TERMINAL.has(run.state);
+  return (
+    <>
+      <StatStrip>
+        <Stat label="Accuracy" value={formatShare(accuracy)}>
+          {run.config.scorer}
+        </Stat>
+        {compared ? (
+          <>
+            <Stat label="Naive RAG" value={formatShare(rag)}>
+              same questions, same generator
+            </Stat>
+            <Stat label="Gain Beyond RAG" value={accuracy === null ? "–" : formatSigned(accuracy - rag)}>
+              gained − lost
+            </Stat>
+          </>
+        ) : null}
+        <Stat label="Questions answered" value={part ? formatInteger(part.episodes) : "–"}>
+          {run.config.questions}
+        </Stat>
+      </StatStrip>
+      {steps.isError ? <ErrorState className="mt-4" title="The results could not be read" error={steps.error} onRetry={() => void steps.refetch()} /> : null}
+      <div className="mt-4 grid gap-3 lg:grid-cols-2">
+        {breakdown === null ? (
+          <>
+            <Skeleton className="h-52" />
+            <Skeleton className="h-52" />
+          </>
+        ) : breakdown.total === 0 ? (
+          <div className="lg:col-span-2">
+            <EmptyState title={ended ? "No question was answered" : "No answer yet"}>{ended ? "The logs say why." : "Episodes appear here as they are answered."}</EmptyState>
+          </div>
+        ) : (
+          <>
+            {compared ? <BreakdownCard title="Against naive RAG" description="The four quadrants of Gain Beyond RAG." parts={breakdown.quadrants} total={breakdown.total} href={href} /> : null}
+            <BreakdownCard title="Where answers were lost" description="The first stage at which the evidence was missing." parts={breakdown.attribution} total={breakdown.total} href={href} />
+          </>
+        )}
+      </div>
+      <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
+        {PREDICT_CHARTS.flatMap((g) => g.charts).map((chart) => (
+          <ChartCard key={chart.id} chart={chart} points={series.data ?? NO_SERIES} waiting={series.isPending ? "Loading" : ended ? "No point was reported." : "Comes with the first answers."} />
+        ))}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,102 @@
+"use client";
+import { ChevronLeft, Copy, Hourglass, Play, Square } from "lucide-react";
+import Link from "next/link";
+import type { ReactNode } from "react";
+import { formatDateTime, formatSeconds, plural, shortId } from "@/app/_lib/format";
+import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
+import type { RunDetail } from "@/app/_lib/trpc";
+import { useNow } from "@/app/_lib/use-now";
+import { useRunActions } from "@/app/_lib/use-run-actions";
+import { Button } from "@/app/_ui/button";
+import { CopyButton } from "@/app/_ui/copy-button";
+import { Progress } from "@/app/_ui/progress";
+import { RunStateBadge } from "@/app/_ui/run-state";
+import { ErrorState } from "@/app/_ui/states";
+import { TERMINAL } from "@/contracts/run-state";
+
+export function RunHeader({ run }: { run: RunDetail }) {
+  const actions = useRunActions();
+  const now = useNow();
+  const can = (action: RunDetail["actions"][number]) => run.actions.includes(action);
+  const facts: [string, ReactNode][] = [
+    ["Kind", run.kind],
+    ...(run.model ? [["Searcher", run.config.kind === "predict" && run.config.method === "rag" ? `naive RAG, ${run.model}` : run.model] as [string, ReactNode]] : []),
+    ["Corpus", run.corpus],
+    ...(run.setting ? [["Retrieve-select-turns", <span key="s" className="font-mono">{run.setting}</span>] as [string, ReactNode]] : []),
+    ...(run.worker ? [["Worker", <Link key="w" href="/workers" className="underline decoration-dotted underline-offset-2">{run.worker.name}</Link>] as [string, ReactNode]] : []),
+    ["Duration", <span key="d" className="font-mono">{formatSeconds(runSeconds(run, now))}</span>],
+    ["Created", <time key="c" dateTime={run.createdAt.toISOString()}>{formatDateTime(run.createdAt)}</time>],
+    ...(run.attempt > 1 ? [["Attempt", `${run.attempt}`] as [string, ReactNode]] : []),
+  ];
+  return (
+    <header>
+      <Link href="/" className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground">
+        <ChevronLeft className="size-3.5" aria-hidden /> Runs
+      </Link>
+      <div className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
+        <div className="flex min-w-0 flex-wrap items-center gap-x-2.5 gap-y-1">
+          <h1 className="min-w-0 text-lg font-semibold break-words">{run.name}</h1>
+          <span aria-live="polite">
+            <RunStateBadge state={run.state} />
+          </span>
+          <span className="flex items-center font-mono text-2xs text-muted-foreground">
+            {shortId(run.id)}
+            <CopyButton variant="ghost" size="icon-sm" text={run.id} label="Copy the run's id" className="size-6" />
+          </span>
+        </div>
+        <div className="flex gap-2">
+          {can("cancel") ? (
+            <Button variant="danger" disabled={actions.busy} onClick={() => actions.cancel(run.id)}>
+              <Square /> Cancel
+            </Button>
+          ) : null}
+          {can("resume") ? (
+            <Button disabled={actions.busy} onClick={() => actions.resume(run.id)}>
+              <Play /> Resume
+            </Button>
+          ) : null}
+          {can("duplicate") ? (
+            <Button onClick={() => actions.duplicate(run.id)}>
+              <Copy /> Duplicate
+            </Button>
+          ) : null}
+        </div>
+      </div>
+      <dl className="mt-1.5 flex flex-wrap gap-x-5 gap-y-1 text-xs">
+        {facts.map(([label, value]) => (
+          <div key={label} className="flex gap-1.5">
+            <dt className="text-muted-foreground">{label}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <Phase run={run} />
+    </header>
+  );
+}
+
+/** Where the run is, or why it is nowhere. The place is kept in every state, so that nothing below jumps. */
+function Phase({ run }: { run: RunDetail }) {
+  if (run.state === "failed")
+    return (
+      <ErrorState className="mt-3" title={run.attempt > 1 ? `Failed after ${plural(run.attempt, "attempt")}` : "Failed"} error={{ message: run.error ?? "No reason was recorded." }}>
+        <p className="mt-2 text-xs text-muted-foreground">Mend the cause, then resume: it goes on from the last checkpoint. The logs hold what happened before.</p>
+      </ErrorState>
+    );
+  if (run.state === "queued")
+    return (
+      <p className="mt-3 flex min-h-10 items-center gap-2 text-muted-foreground" role="status">
+        <Hourglass className="size-4" aria-hidden /> {run.waitingFor ?? "Waiting for a worker with a free slot."}
+      </p>
+    );
+  const tone = run.state === "succeeded" ? "good" : TERMINAL.has(run.state) ? "neutral" : "primary";
+  return (
+    <div className="mt-3 min-h-10">
+      <Progress value={run.state === "succeeded" ? 1 : progressShare(run.progress)} label="Progress of the phase" tone={tone} />
+      <p className="mt-1.5 flex flex-wrap gap-x-3 text-xs text-muted-foreground">
+        <span className="text-foreground first-letter:uppercase">{progressText(run.progress) || run.state}</span>
+        <span>{run.progress?.detail}</span>
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,89 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import Link from "next/link";
+import { useEffect } from "react";
+import { useTRPC } from "@/app/_lib/trpc";
+import { useQueryParams } from "@/app/_lib/use-params";
+import { Button } from "@/app/_ui/button";
+import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
+import { CheckpointsTab } from "./checkpoints-tab";
+import { ConfigurationTab } from "./configuration-tab";
+import { EpisodesTab } from "./episodes-tab";
+import { HistoryTab } from "./history-tab";
+import { LogsTab } from "./logs-tab";
+import { Preflight } from "./preflight";
+import { PredictOverview } from "./predict-overview";
+import { RunHeader } from "./run-header";
+import { TrainOverview } from "./train-overview";
+
+const TABS = ["overview", "episodes", "logs", "checkpoints", "configuration", "history"] as const;
+type Tab = (typeof TABS)[number];
+const isTab = (value: string | null): value is Tab => TABS.some((t) => t === value);
+
+export function RunView({ runId }: { runId: string }) {
+  const trpc = useTRPC();
+  const [params, setParams] = useQueryParams();
+  const rawTab = params.get("tab");
+  const tab: Tab = isTab(rawTab) ? rawTab : "overview";
+  const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
+  const run = query.data;
+  const title = run?.name;
+  useEffect(() => {
+    if (title) document.title = `${title} · s3`;
+  }, [title]);
+  if (query.isError && !run)
+    return (
+      <ErrorState title="The run could not be read" error={query.error} onRetry={() => void query.refetch()}>
+        <Button size="sm" className="mt-3 mr-2" asChild>
+          <Link href="/">All runs</Link>
+        </Button>
+      </ErrorState>
+    );
+  if (!run)
+    return (
+      <div className="space-y-4" aria-busy>
+        <Skeleton className="h-7 w-80 max-w-full" />
+        <Skeleton className="h-4 w-96 max-w-full" />
+        <Skeleton className="h-9 w-full" />
+        <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
+          {Array.from({ length: 6 }, (_, i) => (
+            <Skeleton key={i} className="h-64" />
+          ))}
+        </div>
+      </div>
+    );
+  const learns = run.config.kind === "train";
+  const shown = TABS.filter((t) => (t === "checkpoints" ? learns : t === "episodes" ? learns || run.config.kind === "predict" : true));
+  return (
+    <>
+      <RunHeader run={run} />
+      <Preflight run={run} />
+      <Tabs className="mt-4" value={tab} onValueChange={(next) => setParams({ tab: next === "overview" ? null : next })}>
+        <TabsList aria-label="Parts of the run">
+          {shown.map((t) => (
+            <TabsTrigger key={t} value={t} className="capitalize">
+              {t}
+            </TabsTrigger>
+          ))}
+        </TabsList>
+        <TabsContent value="overview">{learns ? <TrainOverview run={run} /> : <PredictOverview run={run} />}</TabsContent>
+        <TabsContent value="episodes">
+          <EpisodesTab run={run} />
+        </TabsContent>
+        <TabsContent value="logs">
+          <LogsTab runId={run.id} />
+        </TabsContent>
+        <TabsContent value="checkpoints">
+          <CheckpointsTab run={run} />
+        </TabsContent>
+        <TabsContent value="configuration">
+          <ConfigurationTab run={run} />
+        </TabsContent>
+        <TabsContent value="history">
+          <HistoryTab run={run} />
+        </TabsContent>
+      </Tabs>
+    </>
+  );
+}

@@ -1,0 +1,18 @@
+"use client";
+import { useQueries } from "@tanstack/react-query";
+import { useTRPC } from "@/app/_lib/trpc";
+import type { EpisodePhase } from "@/contracts/episode";
+import { breakdownOf, COUNTED, type Breakdown } from "./breakdown";
+
+/** Counts of a run's episodes by quadrant and by where the answer was lost. */
+export function useBreakdown(runId: string, phase: EpisodePhase): Breakdown | null {
+  const trpc = useTRPC();
+  return useQueries({
+    queries: COUNTED.map((filter) => trpc.episodes.list.queryOptions({ runId, phase, filter, limit: 1 }, { select: (page) => page.total })),
+    combine: (results) => {
+      const totals = results.map((r) => r.data);
+      if (totals.some((t) => t === undefined)) return null;
+      return breakdownOf(Object.fromEntries(COUNTED.map((filter, i) => [filter, totals[i] ?? 0])) as Record<(typeof COUNTED)[number], number>);
+    },
+  });
+}
