@@ -5,7 +5,7 @@ import { ROOT } from "./paths.mjs";
 
 /** Program that ended with an error, did not start, or took too long. */
 export class CommandError extends Error {
-  /** @param {string} message @param {string} output last lines of what it wrote */
+  /** @param {string} message @param {string} output all that it wrote */
   constructor(message, output) {
     super(message);
     this.name = "CommandError";
@@ -42,7 +42,7 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
       process.removeListener("exit", stopChild);
       closeSync(file);
       if (problem === null) return resolvePromise();
-      reject(new CommandError(`${command} ${problem}`, tail(readFileSync(log).subarray(start).toString())));
+      reject(new CommandError(`${command} ${problem}`, readFileSync(log).subarray(start).toString()));
     };
     child.once("error", (error) => finish(`could not be started: ${error.message}`));
     child.once("exit", (code, signal) => {

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CommandError, run } from "../lib/run.mjs";
+import { CommandError, run, tail } from "../lib/run.mjs";
 
 /**
  * @typedef {object} StepContext
@@ -55,7 +55,7 @@ export async function withRetries(action, { attempts = 4, firstPauseMs = 2_000, 
 
 /** The report of a failed step: name, cause, last lines of its log, remedy. */
 export function describeFailure(step, error, log) {
-  const output = error instanceof CommandError && error.output ? `\n  Last lines of ${log}:\n${error.output.replace(/^/gm, "    ")}` : "";
+  const output = error instanceof CommandError && error.output ? `\n  Last lines of ${log}:\n${tail(error.output).replace(/^/gm, "    ")}` : "";
   const remedy = (error instanceof StepError && error.remedy) || step.remedy;
   return `Setup stopped at "${step.name}".\n  Cause: ${error.message}${output}\n  Remedy: ${remedy}`;
 }

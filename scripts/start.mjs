@@ -1,0 +1,48 @@
+/**
+ * Starts everything: database, server, local worker. Ctrl-C stops it all.
+ *
+ * usage: node scripts/start.mjs [--dev]
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { DATA_DIR, ROOT, inRoot } from "./lib/paths.mjs";
+import { followLogs } from "./start/follow.mjs";
+import { runSupervisor } from "./start/main.mjs";
+
+const { values } = parseArgs({ options: { dev: { type: "boolean" } } });
+const isDevelopment = values.dev === true;
+
+/** A port from the environment, or a clear refusal. */
+function portFrom(name, fallback) {
+  const value = process.env[name];
+  if (value === undefined || value === "") return fallback;
+  const port = Number(value);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    console.error(`${name} must be a port between 1 and 65535, not "${value}".`);
+    process.exit(1);
+  }
+  return port;
+}
+
+const env = {
+  NODE_ENV: isDevelopment ? "development" : "production",
+  NEXT_TELEMETRY_DISABLED: "1",
+  S3_ROOT: ROOT,
+  ...(isDevelopment ? { S3_DEV: "1" } : {}),
+};
+const program = (...args) => ({ command: process.execPath, args, cwd: ROOT, env });
+const serverFile = inRoot("server", "main.ts");
+
+if (isDevelopment) followLogs(join(DATA_DIR, "logs"), ["server", "worker"]);
+runSupervisor({
+  dataDir: DATA_DIR,
+  host: process.env.HOST || "127.0.0.1",
+  port: portFrom("PORT", 3000),
+  databaseUrl: process.env.DATABASE_URL || undefined,
+  postgresPort: portFrom("S3_PG_PORT", undefined),
+  // In development the server starts anew when one of its files changes; a worker goes on, so that no run is lost.
+  server: isDevelopment
+    ? program(inRoot("node_modules", "tsx", "dist", "cli.mjs"), "watch", "--clear-screen=false", serverFile)
+    : program("--import", "tsx", serverFile),
+  worker: program("--import", "tsx", inRoot("gpu-workers", "agent", "main.ts")),
+});

@@ -1,0 +1,136 @@
+/** One supervised process: started, watched, started again with growing pauses, stopped. */
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
+import { constants } from "node:os";
+import { capture, tail } from "../lib/run.mjs";
+import { MARK, findMarked, signal, sweep, waitForEnd } from "./processes.mjs";
+
+const LOG_LIMIT_BYTES = 20 * 2 ** 20;
+const REASON_LINES = 12;
+
+/** When a process that dies is started again, and when no more. */
+export const DEFAULT_POLICY = { firstPauseMs: 500, longestPauseMs: 8_000, quickDeathMs: 10_000, quickDeaths: 5 };
+
+/**
+ * setpriv gives a process a signal to get when its parent dies, whatever kills that, and another user.
+ * Linux only; elsewhere children watch their supervisor themselves, and the next start cleans up.
+ */
+const hasSetpriv = process.platform === "linux" && capture("setpriv", ["--version"]) !== null;
+
+/**
+ * @typedef {object} ChildSpec
+ * @property {string} name
+ * @property {string} command
+ * @property {string[]} args
+ * @property {Record<string, string | undefined>} [env]
+ * @property {string} [cwd]
+ * @property {string} log
+ * @property {"SIGTERM" | "SIGINT"} [stopSignal]
+ * @property {number} [graceMs] time to stop by itself
+ * @property {{ uid: number, gid: number, needsDac?: boolean } | null} [user]
+ * @property {() => Promise<void>} [beforeStart] mends what a killed predecessor left
+ */
+
+/** The command as it is spawned: with parent-death signal and user where the machine can. */
+export function wrap({ command, args, user, stopSignal = "SIGTERM" }, canSetpriv = hasSetpriv) {
+  if (!canSetpriv) return { command, args, options: user ? { uid: user.uid, gid: user.gid } : {} };
+  const dac = "+dac_override,+dac_read_search";
+  const options = [
+    ...(user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"] : []),
+    ...(user?.needsDac ? [`--inh-caps=${dac}`, `--ambient-caps=${dac}`] : []),
+    `--pdeathsig=${stopSignal.replace(/^SIG/, "")}`,
+  ];
+  return { command: "setpriv", args: [...options, "--", command, ...args], options: {} };
+}
+
+/** How a process ended, for people. */
+export function describeEnd(code, signalName) {
+  if (signalName) return `was ended by ${signalName}`;
+  const name = Object.entries(constants.signals).find(([, number]) => number + 128 === code)?.[0];
+  return name ? `was ended by ${name}` : `ended with code ${code}`;
+}
+
+/**
+ * Keeps a process running until it is stopped.
+ * @param {ChildSpec} spec
+ * @param {{ id: string, say: (text: string) => void, onGiveUp: (reason: string) => void, policy?: typeof DEFAULT_POLICY }} supervisor
+ */
+export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }) {
+  const mark = `${id}/${spec.name}`;
+  let child = null;
+  let isStopping = false;
+  let timer = null;
+  let deaths = 0;
+  let restarting = Promise.resolve();
+
+  function start() {
+    if (isStopping) return;
+    const started = Date.now();
+    if (existsSync(spec.log) && statSync(spec.log).size > LOG_LIMIT_BYTES) renameSync(spec.log, `${spec.log}.1`);
+    const logStart = existsSync(spec.log) ? statSync(spec.log).size : 0;
+    const log = openSync(spec.log, "a");
+    const { command, args, options } = wrap(spec);
+    const env = { ...process.env, ...spec.env, S3_SUPERVISOR_PID: String(process.pid), [MARK]: mark };
+    child = spawn(command, args, { ...options, cwd: spec.cwd, env, detached: true, stdio: ["ignore", log, log] });
+    closeSync(log);
+    let hasEnded = false;
+    const ended = (how) => {
+      if (hasEnded) return;
+      hasEnded = true;
+      onEnd(how, Date.now() - started, logStart);
+    };
+    child.once("error", (error) => ended(`could not be started: ${error.message}`));
+    child.once("exit", (code, signalName) => ended(describeEnd(code, signalName)));
+  }
+
+  function onEnd(how, lifetimeMs, logStart) {
+    if (isStopping) return;
+    deaths = lifetimeMs < policy.quickDeathMs ? deaths + 1 : 1;
+    if (deaths >= policy.quickDeaths) {
+      const output = tail(readFileSync(spec.log).subarray(logStart).toString(), REASON_LINES);
+      onGiveUp(`The ${spec.name} ${how}, ${deaths} times in a row. Last lines of ${spec.log}:\n${output.replace(/^/gm, "    ")}`);
+      return;
+    }
+    const pauseMs = Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** (deaths - 1));
+    say(`The ${spec.name} ${how}. Starting it again in ${pauseMs / 1000} s (log: ${spec.log}).`);
+    timer = setTimeout(() => {
+      restarting = restart();
+    }, pauseMs);
+  }
+
+  async function restart() {
+    await endLeftovers(0);
+    await spec.beforeStart?.();
+    start();
+  }
+
+  /** What the process started itself: its group, and whoever carries its mark elsewhere. */
+  async function endLeftovers(graceMs) {
+    if (child?.pid) signal(-child.pid, "SIGKILL");
+    await sweep(() => findMarked(mark), { graceMs });
+  }
+
+  start();
+  return {
+    name: spec.name,
+    pid: () => child?.pid ?? null,
+    /** Stops the process and all it started: politely, then not. */
+    stop: async () => {
+      isStopping = true;
+      clearTimeout(timer);
+      await restarting;
+      const pid = child?.pid;
+      if (pid && child.exitCode === null && child.signalCode === null) {
+        signal(pid, spec.stopSignal ?? "SIGTERM");
+        if (!(await waitForEnd([pid], spec.graceMs ?? 10_000))) say(`The ${spec.name} did not stop by itself and is killed.`);
+      }
+      await endLeftovers(500);
+    },
+    /** Kills at once, without waiting. */
+    kill: () => {
+      isStopping = true;
+      clearTimeout(timer);
+      if (child?.pid) signal(-child.pid, "SIGKILL");
+    },
+  };
+}

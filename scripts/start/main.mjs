@@ -1,0 +1,61 @@
+/** The supervisor as a program: prints what happens, and stops everything on a signal. */
+import { join } from "node:path";
+import { duration } from "../setup/progress.mjs";
+import { StartError, startAll } from "./supervisor.mjs";
+
+const PARENT_WATCH_MS = 1_000;
+
+const say = (text) => console.log(`[${new Date().toTimeString().slice(0, 8)}] ${text}`);
+
+/**
+ * Starts everything and stays until it is stopped; ends the process.
+ * @param {Omit<import("./supervisor.mjs").Settings, "say" | "signal">} settings
+ */
+export function runSupervisor(settings) {
+  const started = Date.now();
+  const interruption = new AbortController();
+  let system = null;
+  let stopping = null;
+  let exitCode = 0;
+
+  function shutDown(reason) {
+    if (stopping) {
+      say("Stopping at once.");
+      system?.kill();
+      process.exit(1);
+    }
+    say(`${reason} Stopping worker, server and database (again to stop at once).`);
+    interruption.abort();
+    stopping = starting.then(async () => {
+      await system?.stop();
+      say("Everything is stopped.");
+      process.exit(exitCode);
+    });
+  }
+
+  const signals = { SIGINT: "Interrupted.", SIGTERM: "Asked to stop.", SIGHUP: "The terminal was closed." };
+  for (const [name, reason] of Object.entries(signals)) process.on(name, () => shutDown(reason));
+
+  // npm runs this script; where npm is killed, nobody is left to stop it.
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent && process.env.npm_lifecycle_event && !stopping) shutDown("npm is gone.");
+  }, PARENT_WATCH_MS).unref();
+
+  const starting = startAll({ ...settings, say, signal: interruption.signal }).then(
+    (result) => {
+      system = result;
+      if (stopping) return;
+      console.log(`\n  S3 is ready: ${result.url}   (${duration(Date.now() - started)}; logs in ${join(settings.dataDir, "logs")}; Ctrl-C stops everything)\n`);
+      void result.failed.then((reason) => {
+        exitCode = 1;
+        shutDown(reason);
+      });
+    },
+    (error) => {
+      if (stopping) return;
+      console.error(error instanceof StartError ? `\n${error.message}` : error);
+      process.exit(1);
+    },
+  );
+}

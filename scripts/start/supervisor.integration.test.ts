@@ -1,0 +1,191 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Client } from "pg";
+import { isAlive } from "../lib/lock.mjs";
+import { freePort } from "./postgres.mjs";
+import { findMarked, findWorkingIn } from "./processes.mjs";
+
+/**
+ * The real supervisor with the real PostgreSQL; server and worker are small scripts, the worker with
+ * a process of its own in another group, as the engine is.
+ */
+const SERVER = `
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+writeFileSync(join(process.env.S3_DATA_DIR, "local-worker.token"), "a-token");
+const server = createServer((request, response) => {
+  if (request.url === "/healthz") return response.end("ok");
+  response.end(JSON.stringify({ pid: process.pid, database: process.env.DATABASE_URL }));
+});
+server.listen(Number(process.env.PORT), process.env.HOST);
+process.on("SIGTERM", () => process.exit(0));
+`;
+const WORKER = `
+import { spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+const engine = spawn("sleep", ["600"], { detached: true, stdio: "ignore" });
+appendFileSync(join(process.env.S3_DATA_DIR, "workers"), process.pid + " " + engine.pid + " " + process.env.S3_WORKER_TOKEN + "\\n");
+process.on("SIGTERM", () => process.exit(0));
+setInterval(() => {}, 1000);
+`;
+const CRASHING = `console.error("the reason why"); process.exit(3);`;
+
+let folder: string;
+let dataDir: string;
+let port: number;
+const started: ChildProcess[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "s3-start-"));
+  dataDir = join(folder, "data");
+  port = await freePort();
+  writeFileSync(join(folder, "server.mjs"), SERVER);
+  writeFileSync(join(folder, "worker.mjs"), WORKER);
+  writeFileSync(join(folder, "crashing.mjs"), CRASHING);
+});
+
+afterEach(async () => {
+  for (const child of started.splice(0)) child.kill("SIGTERM");
+  await until(() => processesOf(dataDir).length === 0, 20_000);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function start(server = "server.mjs", policy?: Record<string, number>) {
+  const script = `
+    import { runSupervisor } from ${JSON.stringify(resolve("scripts/start/main.mjs"))};
+    const program = (file) => ({ command: process.execPath, args: [file], cwd: ${JSON.stringify(folder)} });
+    runSupervisor({ dataDir: ${JSON.stringify(dataDir)}, host: "127.0.0.1", port: ${port},
+      server: program(${JSON.stringify(server)}), worker: program("worker.mjs"), policy: ${JSON.stringify(policy)} });`;
+  writeFileSync(join(folder, "start.mjs"), script);
+  const child = spawn(process.execPath, [join(folder, "start.mjs")], { stdio: ["ignore", "pipe", "pipe"] });
+  started.push(child);
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<number | null>((done) => child.once("exit", (code) => done(code)));
+  return { pid: child.pid ?? 0, output: () => output, ended, signal: (name: NodeJS.Signals) => child.kill(name) };
+}
+
+async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 30_000, what: () => string = () => condition.toString()) {
+  const end = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${timeoutMs / 1000} s: ${what()}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** Every process that has to do with the data directory. */
+function processesOf(directory: string): number[] {
+  if (process.platform !== "linux") return [];
+  const supervised = readdirSync("/proc").filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/environ`, "latin1").includes(`S3_DATA_DIR=${directory}`) && isAlive(Number(name));
+    } catch {
+      return false;
+    }
+  });
+  return [...supervised.map(Number), ...findWorkingIn(join(directory, "postgres"))];
+}
+
+const ready = (run: ReturnType<typeof start>) => until(() => run.output().includes("S3 is ready"), 60_000, run.output);
+const serverAnswer = async () => (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { pid: number; database: string };
+const workers = () => readFileSync(join(dataDir, "workers"), "utf8").trim().split("\n").map((line) => line.split(" "));
+const postmaster = () => Number(readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
+const lockHolder = () => JSON.parse(readFileSync(join(dataDir, "supervisor.lock"), "utf8")) as { id: string };
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+describe("the supervisor", () => {
+  it("refuses a second instance, mends what is killed, and leaves nothing behind", async () => {
+    const run = start();
+    await ready(run);
+    await until(() => existsSync(join(dataDir, "workers")));
+    expect(workers()[0]?.[2]).toBe("a-token");
+
+    const second = start();
+    expect(await second.ended).toBe(1);
+    expect(second.output()).toContain(`process ${run.pid}, page at http://127.0.0.1:${port}`);
+
+    const { pid: server, database } = await serverAnswer();
+    process.kill(server, "SIGKILL");
+    await until(() => serverAnswer().then(({ pid }) => pid !== server, () => false));
+    expect(run.output()).toContain("The server was ended by SIGKILL. Starting it again");
+
+    await query(database, "CREATE TABLE kept AS SELECT 7 AS n");
+    const killed = postmaster();
+    process.kill(killed, "SIGKILL");
+    await until(() => query(database, "SELECT n FROM kept").then((rows) => rows.length === 1, () => false));
+    expect(postmaster()).not.toBe(killed);
+    expect(run.output()).toContain("The database was ended by SIGKILL");
+
+    const [worker, engine] = (workers()[0] ?? []).map(Number);
+    process.kill(worker ?? 0, "SIGKILL");
+    await until(() => workers().length === 2);
+    expect(isAlive(engine ?? 0)).toBe(false);
+
+    const { id } = lockHolder();
+    run.signal("SIGINT");
+    expect(await run.ended).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+    expect(findMarked(id)).toEqual([]);
+    expect(existsSync(join(dataDir, "supervisor.lock"))).toBe(false);
+  });
+
+  it("that is killed outright takes its children along, and the next one starts on the same data", async () => {
+    const run = start();
+    await ready(run);
+    const { database } = await serverAnswer();
+    await query(database, "CREATE TABLE kept AS SELECT 7 AS n");
+    run.signal("SIGKILL");
+    await run.ended;
+    const next = start();
+    await ready(next);
+    expect(await query((await serverAnswer()).database, "SELECT n FROM kept")).toEqual([{ n: 7 }]);
+    next.signal("SIGTERM");
+    expect(await next.ended).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  it("gives up on a server that always dies, with the reason, and stops the database", async () => {
+    const run = start("crashing.mjs", { firstPauseMs: 10, longestPauseMs: 20, quickDeathMs: 10_000, quickDeaths: 5 });
+    expect(await run.ended).toBe(1);
+    expect(run.output()).toContain("The server ended with code 3, 5 times in a row");
+    expect(run.output()).toContain("the reason why");
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  it("can be interrupted while it starts", async () => {
+    mkdirSync(dataDir, { recursive: true });
+    const run = start("worker.mjs"); // never answers
+    await until(() => existsSync(join(dataDir, "workers")));
+    run.signal("SIGINT");
+    expect(await run.ended).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  it("names the port that is taken", async () => {
+    const run = start();
+    await ready(run);
+    const other = join(folder, "other");
+    const script = readFileSync(join(folder, "start.mjs"), "utf8").replace(JSON.stringify(dataDir), JSON.stringify(other));
+    writeFileSync(join(folder, "other.mjs"), script);
+    expect(() => execFileSync(process.execPath, [join(folder, "other.mjs")], { stdio: "pipe" })).toThrow(/another program listens there/);
+    run.signal("SIGTERM");
+    await run.ended;
+  });
+});
