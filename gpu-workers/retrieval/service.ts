@@ -34,6 +34,8 @@ export class RetrieveService {
   private constructor(
     private readonly retriever: Retriever,
     private readonly server: Server,
+    /** Base address, e.g. http://127.0.0.1:8123. */
+    readonly url: string,
     limits: CoalescerLimits | undefined,
   ) {
     this.coalescer = new Coalescer((queries, k, signal) => retriever.search(queries, k, signal), limits);
@@ -42,21 +44,17 @@ export class RetrieveService {
   /** Starts listening. Throws `conflict` where the port is taken. The retriever stays the caller's to close. */
   static async start(retriever: Retriever, { host = "127.0.0.1", port = 0, limits }: RetrieveServiceOptions = {}): Promise<RetrieveService> {
     const server = createServer();
-    const service = new RetrieveService(retriever, server, limits);
-    server.on("request", (request, response) => void service.handle(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause: NodeJS.ErrnoException) =>
         reject(new AppError("conflict", cause.code === "EADDRINUSE" ? `port ${port} of ${host} is in use` : `cannot listen on ${host}:${port}: ${cause.message}`, { cause })),
       );
       server.listen(port, host, resolve);
     });
+    const { address, family, port: bound } = server.address() as AddressInfo;
+    const url = `http://${family === "IPv6" ? `[${address}]` : address}:${bound}`;
+    const service = new RetrieveService(retriever, server, url, limits);
+    server.on("request", (request, response) => void service.handle(request, response));
     return service;
-  }
-
-  /** Base address, e.g. http://127.0.0.1:8123. */
-  get url(): string {
-    const { address, family, port } = this.server.address() as AddressInfo;
-    return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   }
 
   metrics(): RetrieveMetrics {
@@ -81,6 +79,9 @@ export class RetrieveService {
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "/").split("?")[0];
+    response.once("close", () => {
+      if (this.stopping) this.server.closeIdleConnections(); // kept alive, it would hold the stop up
+    });
     try {
       if (path === "/retrieve" && request.method === "POST") return await this.retrieve(request, response);
       if (path === "/healthz" && request.method === "GET") {

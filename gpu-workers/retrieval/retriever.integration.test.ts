@@ -1,0 +1,192 @@
+import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ATLAS_DIR } from "@/contracts/paths";
+import { readQuestions } from "./corpus";
+import { Encoder } from "./encoder";
+import { RemoteRetriever } from "./remote";
+import { type Retriever, type RetrieverProgress, openRetriever, passageText } from "./retriever";
+import { RetrieveService } from "./service";
+
+const corpusPath = join(ATLAS_DIR, "corpus.jsonl");
+let folder: string;
+let int8: Retriever;
+let fp32: Retriever;
+
+const open = (variant: string, path = corpusPath, onProgress?: (progress: RetrieverProgress) => void): Promise<Retriever> =>
+  openRetriever({ corpusPath: path, encoder: "minilm", variant, indexDir: join(folder, "indexes") }, onProgress);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "retriever-"));
+  int8 = await open("int8");
+  fp32 = await open("fp32");
+});
+afterAll(async () => {
+  await Promise.all([int8.close(), fp32.close()]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("the dense retriever over Atlas", () => {
+  it("ranks as the dot products of the vectors do", async () => {
+    const lines = (await readFile(corpusPath, "utf8")).trim().split("\n");
+    const records = lines.map((line) => JSON.parse(line) as { id: string; title: string; text: string });
+    const encoder = await Encoder.load("minilm", "fp32");
+    const passages = await encoder.encode(records.map(passageText), "passage");
+    const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl"))).slice(0, 40).map((question) => question.question);
+    const vectors = await encoder.encode(queries, "query");
+    await encoder.close();
+    const results = await fp32.search(queries, 10);
+    results.forEach((ranked, q) => {
+      const scores = records.map(({ id }, row) => {
+        let score = 0;
+        for (let d = 0; d < 384; d++) score += (passages[row * 384 + d] ?? 0) * (vectors[q * 384 + d] ?? 0);
+        return { id, score };
+      });
+      scores.sort((a, b) => b.score - a.score);
+      ranked.forEach(({ id, score, title, text }, i) => {
+        // Scores agree to rounding; so does the order wherever it is not a matter of rounding.
+        expect(Math.abs(score - (scores[i]?.score ?? 0))).toBeLessThan(1e-5);
+        const own = scores.find((s) => s.id === id);
+        expect(Math.abs(score - (own?.score ?? 0))).toBeLessThan(1e-5);
+        expect({ id, title, text }).toEqual(records.find((record) => record.id === id));
+      });
+    });
+  });
+
+  it("finds with int8 weights what it finds with fp32: at least 95% of the top 10", async () => {
+    const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl"))).slice(0, 200).map((question) => question.question);
+    const [a, b] = await Promise.all([int8.search(queries, 10), fp32.search(queries, 10)]);
+    let common = 0;
+    a.forEach((ranked, q) => {
+      const other = new Set(b[q]?.map((hit) => hit.id));
+      common += ranked.filter((hit) => other.has(hit.id)).length;
+    });
+    expect(common / (queries.length * 10)).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it("gives descending scores and each document once, for any query and k", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.string({ unit: "grapheme", maxLength: 60 }), { maxLength: 6 }), fc.integer({ min: 1, max: 40 }), async (queries, k) => {
+        const results = await int8.search(queries, k);
+        expect(results).toHaveLength(queries.length);
+        for (const ranked of results) {
+          expect(ranked).toHaveLength(k);
+          expect(new Set(ranked.map((hit) => hit.id)).size).toBe(k);
+          ranked.forEach((hit, i) => expect(hit.score).toBeLessThanOrEqual(ranked[i - 1]?.score ?? Infinity));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("takes an empty query, one of 100,000 characters, and k beyond the corpus", async () => {
+    const [empty, long] = await int8.search(["", "Kabul ".repeat(16_667)], 5000);
+    const size = int8.describe().documents ?? 0;
+    expect(size).toBeGreaterThan(1000);
+    expect(empty).toHaveLength(size);
+    expect(new Set(long?.map((hit) => hit.id)).size).toBe(size);
+    expect(await int8.search([], 3)).toEqual([]);
+  });
+
+  it("gives documents by id", async () => {
+    const [hit] = (await int8.search(["capital of France"], 1))[0] ?? [];
+    expect(hit?.title).toContain("France");
+    const { score: _, ...document } = hit ?? { score: 0, id: "" };
+    expect(await int8.documents([document.id, document.id])).toEqual([document, document]);
+    await expect(int8.documents(["no such id"])).rejects.toMatchObject({ code: "not-found" });
+  });
+
+  it("stops when cancelled", async () => {
+    await expect(int8.search(["q"], 1, AbortSignal.abort())).rejects.toMatchObject({ code: "cancelled" });
+  });
+
+  it("is the same over HTTP, one by one or all together", async () => {
+    const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl"))).slice(0, 30).map((question) => question.question);
+    const service = await RetrieveService.start(int8);
+    try {
+      const remote = new RemoteRetriever(service.url);
+      const ids = (results: { id: string }[][]): string[][] => results.map((ranked) => ranked.map((hit) => hit.id));
+      const local = ids(await int8.search(queries, 5));
+      expect(ids(await remote.search(queries, 5))).toEqual(local);
+      const oneByOne = await Promise.all(queries.map((query) => remote.search([query], 5)));
+      expect(ids(oneByOne.map(([ranked]) => ranked ?? []))).toEqual(local);
+    } finally {
+      await service.stop();
+    }
+  });
+});
+
+describe("opening a retriever", () => {
+  const small = (count: number): string => Array.from({ length: count }, (_, i) => JSON.stringify({ id: String(i), contents: `"Number ${i}"\nThis is passage number ${i}.` })).join("\n");
+
+  it("builds an index once for a content, with progress, also for two at once", async () => {
+    const path = join(folder, "small.jsonl");
+    await writeFile(path, small(150));
+    const phases: string[][] = [[], []];
+    const both = await Promise.all(phases.map((seen) => open("int8", path, ({ phase }) => seen.push(phase))));
+    expect(phases.filter((seen) => seen.includes("encoding"))).toHaveLength(1);
+    expect(phases.filter((seen) => seen.includes("waiting"))).toHaveLength(1);
+    expect(both[0]?.describe()).toEqual(both[1]?.describe());
+    await Promise.all(both.map((retriever) => retriever.close()));
+    const copy = join(folder, "copy.jsonl");
+    await cp(path, copy);
+    const again: string[] = [];
+    const retriever = await open("int8", copy, ({ phase }) => again.push(phase));
+    expect(again).not.toContain("encoding");
+    await retriever.close();
+  });
+
+  it("makes another index when the corpus changes", async () => {
+    const path = join(folder, "changing.jsonl");
+    await writeFile(path, small(3));
+    const before = await open("int8", path);
+    await before.close();
+    await writeFile(path, small(4));
+    const after = await open("int8", path);
+    expect(after.describe().key).not.toBe(before.describe().key);
+    expect((await after.search(["number 3"], 10))[0]).toHaveLength(4);
+    await after.close();
+  });
+
+  it("takes a corpus without passages", async () => {
+    const path = join(folder, "empty.jsonl");
+    await writeFile(path, "");
+    const retriever = await open("int8", path);
+    expect(await retriever.search(["anything"], 3)).toEqual([[]]);
+    await retriever.close();
+  });
+
+  it("builds a damaged index again and says so", async () => {
+    const path = join(folder, "damaged.jsonl");
+    await writeFile(path, small(5));
+    const retriever = await open("int8", path);
+    const { key } = retriever.describe();
+    await retriever.close();
+    await truncate(join(folder, "indexes", key, "vectors.faiss"), 10);
+    const details: string[] = [];
+    const again = await open("int8", path, ({ detail }) => details.push(detail));
+    expect(details.find((detail) => detail.startsWith("building again:"))).toContain("10 bytes instead of");
+    expect((await again.search(["number 2"], 1))[0]?.[0]?.title).toBe("Number 2");
+    await again.close();
+  });
+
+  it("leaves no index when it is cancelled in the middle", async () => {
+    const path = join(folder, "cancelled.jsonl");
+    await writeFile(path, small(400));
+    const before = (await readdir(join(folder, "indexes"))).sort();
+    const stop = new AbortController();
+    const opening = openRetriever({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir: join(folder, "indexes"), signal: stop.signal }, ({ phase }) => {
+      if (phase === "encoding") stop.abort();
+    });
+    await expect(opening).rejects.toMatchObject({ code: "cancelled" });
+    expect((await readdir(join(folder, "indexes"))).sort()).toEqual(before);
+  });
+
+  it("says which line of the corpus is wrong", async () => {
+    const path = join(folder, "bad.jsonl");
+    await writeFile(path, `${small(16)}\n{not json`);
+    await expect(open("int8", path)).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining("line 17 is not JSON") as string });
+  });
+});
