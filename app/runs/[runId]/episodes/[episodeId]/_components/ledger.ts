@@ -1,0 +1,104 @@
+import type { Attribution, DocumentRef, DocumentText, EpisodeStep, StepOf } from "@/contracts/episode";
+import { turnsOf } from "@/contracts/turns";
+
+/** One document in a window, with everything the ledger says about it. */
+export interface LedgerDocument {
+  id: string;
+  rank: number;
+  score: number | null;
+  /** Null where its text is not stored. */
+  text: DocumentText | null;
+  fresh: boolean;
+  gold: boolean;
+  selected: boolean;
+}
+
+export interface LedgerTurn {
+  index: number;
+  query: string;
+  documents: LedgerDocument[];
+  implicit: boolean;
+  /** Gold documents that no earlier window held. */
+  newGold: number;
+  /** Gold documents retrieved and handed over up to and with this turn. */
+  goldRetrieved: number;
+  goldSelected: number;
+  rejected: StepOf<"reject">[];
+  stop: StepOf<"stop"> | null;
+  seconds: number;
+}
+
+export interface Ledger {
+  turns: LedgerTurn[];
+  gold: number;
+}
+
+/** The turns of an episode with what is new, gold and selected, and how much of the evidence each turn brought. */
+export function ledgerOf(steps: readonly EpisodeStep[], goldIds: readonly string[], documents: Readonly<Record<string, DocumentText>>): Ledger {
+  const gold = new Set(goldIds);
+  const retrieved = new Set<string>();
+  const selected = new Set<string>();
+  const seconds = new Map<number, number>();
+  for (const step of steps) seconds.set(step.turn, (seconds.get(step.turn) ?? 0) + step.seconds);
+  const turns = turnsOf(steps).map((turn): LedgerTurn => {
+    const newGold = turn.documents.filter((d) => gold.has(d.id) && !retrieved.has(d.id)).length;
+    for (const d of turn.documents) if (gold.has(d.id)) retrieved.add(d.id);
+    for (const id of turn.selected) if (gold.has(id)) selected.add(id);
+    return {
+      index: turn.index,
+      query: turn.query,
+      documents: turn.documents.map((d, i) => ({ id: d.id, rank: i + 1, score: d.score, text: documents[d.hash] ?? null, fresh: turn.fresh.has(d.id), gold: gold.has(d.id), selected: turn.selected.has(d.id) })),
+      implicit: turn.implicit,
+      newGold,
+      goldRetrieved: retrieved.size,
+      goldSelected: selected.size,
+      rejected: turn.rejected,
+      stop: turn.stop,
+      seconds: seconds.get(turn.index) ?? 0,
+    };
+  });
+  return { turns, gold: gold.size };
+}
+
+export type GoldFate = { id: string; retrievedIn: number | null; handedOver: boolean };
+
+/** For each gold document: the first turn whose window held it, and whether the generator got it. */
+export function goldFates(ledger: Ledger, goldIds: readonly string[], context: readonly DocumentRef[]): GoldFate[] {
+  const handed = new Set(context.map((d) => d.id));
+  return goldIds.map((id) => ({ id, retrievedIn: ledger.turns.find((t) => t.documents.some((d) => d.id === id))?.index ?? null, handedOver: handed.has(id) }));
+}
+
+/** Where the answer was lost, in words; names the documents that were missing. */
+export function explainAttribution(attribution: Attribution | null, fates: readonly GoldFate[], titleOf: (id: string) => string): string | null {
+  const names = (wanted: readonly GoldFate[]) => wanted.map((f) => `“${titleOf(f.id)}”`).join(", ");
+  switch (attribution) {
+    case null:
+      return null;
+    case "correct":
+      return "The answer is right.";
+    case "never-retrieved": {
+      const missing = fates.filter((f) => f.retrievedIn === null);
+      return `Lost in retrieval: ${missing.length} of ${fates.length} gold documents ${missing.length === 1 ? "was" : "were"} in no window: ${names(missing)}.`;
+    }
+    case "not-selected": {
+      const missing = fates.filter((f) => !f.handedOver);
+      return `Lost in selection: retrieved, but not handed to the generator: ${names(missing)}.`;
+    }
+    case "generator-failed":
+      return `Lost in generation: the generator had every gold document and answered wrong.`;
+    case "no-gold":
+      return "The answer is wrong. The question names no gold documents, so it cannot be told where it was lost.";
+  }
+}
+
+export const STOP_REASON: Record<StepOf<"stop">["reason"], string> = {
+  model: "The searcher ended the search.",
+  turns: "No turns were left.",
+  malformed: "Ended: neither a query nor a decision was given.",
+  length: "Ended: cut by the token limit.",
+};
+
+/** The reward as a sum: "1 × 1 accuracy − 1 × 0 naive RAG = 1". */
+export function rewardParts(terms: readonly { label: string; weight: number; value: number }[]): { sign: "+" | "−" | ""; weight: number; value: number; label: string }[] {
+  return terms.map((t, i) => ({ sign: t.weight < 0 ? "−" : i === 0 ? "" : "+", weight: Math.abs(t.weight), value: t.value, label: t.label }));
+}

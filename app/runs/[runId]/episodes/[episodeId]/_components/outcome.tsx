@@ -1,0 +1,158 @@
+import { Calculator } from "lucide-react";
+import type { ReactNode } from "react";
+import { cn } from "@/app/_lib/cn";
+import { formatNumber, formatSigned, NONE, plural, words } from "@/app/_lib/format";
+import type { EpisodeDetail } from "@/app/_lib/trpc";
+import { Badge } from "@/app/_ui/badge";
+import { Button } from "@/app/_ui/button";
+import { Card } from "@/app/_ui/card";
+import { ScoreMark } from "@/app/_ui/score-mark";
+import { ErrorState } from "@/app/_ui/states";
+import type { DocumentRef } from "@/contracts/episode";
+import { explainAttribution, goldFates, rewardParts, type Ledger } from "./ledger";
+import type { TurnGains } from "./turn-gains";
+
+/** What came of the episode: the answers side by side, where it was lost, the reward, what the generator was given. */
+export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledger: Ledger; gains: TurnGains }) {
+  const { record, question, documents } = detail;
+  const goldTitle = new Map(detail.gold.map((g) => [g.id, g.document?.title ?? g.id]));
+  const titleOf = (id: string) => goldTitle.get(id) ?? id;
+  const fates = goldFates(ledger, question.goldIds, record.episode.context);
+  const why = explainAttribution(record.attribution, fates, titleOf);
+  const errors = [...new Set(record.formatErrors)];
+  return (
+    <Card className="divide-y lg:sticky lg:top-5" aria-label="Outcome">
+      <Part title="Answer">
+        <AnswerRow label={record.episode.method === "rag" ? "naive RAG" : "s3"} text={record.answer?.text ?? null} score={record.score?.value ?? null} />
+        {record.baseline ? <AnswerRow label="naive RAG" text={record.baseline.answer.text} score={record.baseline.score.value} /> : null}
+        <div className="mt-1.5 grid grid-cols-[5rem_1fr] gap-x-2">
+          <span className="text-xs text-muted-foreground">gold</span>
+          <span className="min-w-0 break-words">{question.answers.join(" | ")}</span>
+        </div>
+        {why ? <p className={cn("mt-2 rounded-md px-2.5 py-1.5 text-xs", record.attribution === "correct" ? "bg-good-soft text-good" : "bg-warn-soft text-warn")}>{why}</p> : null}
+        {errors.length > 0 ? (
+          <p className="mt-2 flex flex-wrap gap-1">
+            {errors.map((e) => (
+              <Badge key={e} tone="warn">
+                {record.formatErrors.filter((f) => f === e).length} × {words(e)}
+              </Badge>
+            ))}
+          </p>
+        ) : null}
+      </Part>
+      {record.reward ? (
+        <Part title="Reward">
+          <div className="grid grid-cols-[auto_1fr_auto] gap-x-3 gap-y-0.5 font-mono text-xs" data-testid="reward">
+            {rewardParts(record.reward.terms).map((t) => (
+              <div key={t.label} className="contents">
+                <span className="whitespace-pre">
+                  {(t.sign || " ").padEnd(2)}
+                  {formatNumber(t.weight)} × {formatNumber(t.value)}
+                </span>
+                <span className="truncate font-sans text-muted-foreground">{t.label}</span>
+                <span className="text-right">{formatSigned((t.sign === "−" ? -1 : 1) * t.weight * t.value)}</span>
+              </div>
+            ))}
+            <span className="border-t pt-1 whitespace-pre">= {formatSigned(record.reward.value)}</span>
+            <span className="border-t pt-1 font-sans text-muted-foreground">{record.reward.name}</span>
+            <span className="border-t pt-1 text-right font-medium">{formatSigned(record.reward.value)}</span>
+          </div>
+          <p className="mt-1.5 text-xs text-muted-foreground">
+            Advantage <span className="font-mono text-foreground">{record.advantage === null ? NONE : formatSigned(record.advantage)}</span>
+            {record.advantage === 0 ? ": the group had no variance, so it gives no gradient" : ""}
+          </p>
+        </Part>
+      ) : null}
+      {fates.length > 0 ? (
+        <Part title={`Gold documents (${fates.length})`}>
+          <ul className="space-y-1">
+            {fates.map((f) => (
+              <li key={f.id} className="flex items-baseline justify-between gap-2">
+                <span className="min-w-0 break-words">{titleOf(f.id)}</span>
+                <span className={cn("shrink-0 text-xs", f.handedOver ? "text-good" : "text-warn")}>{f.handedOver ? `turn ${f.retrievedIn ?? NONE}, kept` : f.retrievedIn === null ? "never retrieved" : `turn ${f.retrievedIn}, dropped`}</span>
+              </li>
+            ))}
+          </ul>
+        </Part>
+      ) : null}
+      <Part title={`Handed to the generator (${plural(record.episode.context.length, "document")})`}>
+        <ContextList context={record.episode.context} documents={documents} goldIds={question.goldIds} />
+      </Part>
+      {record.baseline ? (
+        <Part title={`Naive RAG's context (${plural(record.baseline.context.length, "document")})`}>
+          <ContextList context={record.baseline.context} documents={documents} goldIds={question.goldIds} />
+        </Part>
+      ) : null}
+      <Part title="Gain of each turn">
+        {gains.done ? (
+          <p className="text-xs text-muted-foreground">
+            Shown under each turn.{" "}
+            {gains.ceiling ? (
+              <>
+                With the gold documents alone: <span className="font-medium text-foreground">“{gains.ceiling.answer}”</span> <ScoreMarkInline score={gains.ceiling.score} />
+              </>
+            ) : null}
+          </p>
+        ) : (
+          <>
+            <p className="text-xs text-muted-foreground">What the generator answers from the documents kept up to each turn, and from the gold documents alone.</p>
+            <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
+              <Calculator /> {gains.running ? "Computing" : "Compute"}
+            </Button>
+          </>
+        )}
+        {gains.error && !gains.running ? <ErrorState className="mt-2" title="Not computed" error={gains.error} /> : null}
+      </Part>
+    </Card>
+  );
+}
+
+const ScoreMarkInline = ({ score }: { score: number }) => (
+  <span className="inline-block align-middle">
+    <ScoreMark score={score} />
+  </span>
+);
+
+function Part({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section className="px-4 py-3">
+      <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function AnswerRow({ label, text, score }: { label: string; text: string | null; score: number | null }) {
+  return (
+    <div className="grid grid-cols-[5rem_1fr_auto] items-baseline gap-x-2 py-0.5">
+      <span className="text-xs text-muted-foreground">{label}</span>
+      <span className="min-w-0 font-medium break-words">{text === null ? "no answer" : text || "(empty)"}</span>
+      <span className="self-center">
+        <ScoreMark score={score} />
+      </span>
+    </div>
+  );
+}
+
+function ContextList({ context, documents, goldIds }: { context: readonly DocumentRef[]; documents: EpisodeDetail["documents"]; goldIds: readonly string[] }) {
+  if (context.length === 0) return <p className="text-xs text-muted-foreground">None.</p>;
+  return (
+    <ol className="space-y-1">
+      {context.map((d, i) => {
+        const text = documents[d.hash];
+        return (
+          <li key={`${d.id} ${i}`}>
+            <details className="group">
+              <summary className="flex cursor-pointer list-none items-baseline gap-2 rounded hover:bg-muted">
+                <span className="font-mono text-2xs text-muted-foreground">{i + 1}</span>
+                <span className="min-w-0 flex-1 truncate">{text?.title ?? d.id}</span>
+                {goldIds.includes(d.id) ? <Badge tone="good">gold</Badge> : null}
+              </summary>
+              <p className="mt-0.5 mb-1 pl-5 text-xs break-words whitespace-pre-wrap text-muted-foreground">{text?.text ?? "The text is not stored."}</p>
+            </details>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
