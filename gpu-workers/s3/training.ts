@@ -27,7 +27,9 @@ import { readTrainerState, writeTrainerState } from "./trainer-state";
 const REPORT_BATCH = 32;
 
 /** What the loop needs of a run context; a dry run brings a smaller one. */
-export type TrainingContext = Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint" | "fetchCheckpoint">;
+export type TrainingContext = Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint"> & {
+  fetchCheckpoint(artifactId: string): Promise<{ directory: string; step: number | null }>;
+};
 
 /**
  * Everything of one training run that is open: services, models, questions. The loop itself is train.ts; here are the
@@ -186,7 +188,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
               await policy.model.loadState(fetched.directory, { signal });
               return fetched;
             },
-            ({ step }) => `weights after step ${step}`,
+            ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
     const [openedRetriever, openedEngine, openedGenerator, sets] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
     return new Training(context, config, openedEngine.policy, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);

@@ -1,0 +1,52 @@
+import { AppError } from "@/contracts/errors";
+import type { DocumentText } from "@/contracts/episode";
+import type { RunConfig } from "@/contracts/run-config";
+import { turnGainsResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
+import type { z } from "zod";
+import type { TaskContext } from "../agent/tasks";
+import { scoreAnswer } from "../generation/scoring";
+import type { ServiceHandle } from "../run-context";
+import { openGenerator } from "./models";
+
+type TurnGains = z.infer<typeof turnGainsResult>;
+
+/**
+ * What each turn gained: the run's generator answers from the union of selections up to each turn, and, as the ceiling,
+ * from the gold documents alone.
+ */
+export async function turnGains(task: Extract<TaskRequest, { kind: "turn-gains" }>, context: TaskContext): Promise<TurnGains> {
+  const { config, question, contexts } = task;
+  if (config.kind !== "train" && config.kind !== "predict") throw new AppError("unsupported", `A ${config.kind} run has no answers.`);
+  const { signal, services } = context;
+  const handles: ServiceHandle<unknown>[] = [];
+  try {
+    let engine = null;
+    if (config.generator.endpoint === null) {
+      const handle = await services.engine(signal, (detail) => context.progress(detail, 0.1));
+      handles.push(handle);
+      engine = handle.value;
+    }
+    const generator = await openGenerator(engine, config.generator, context, signal);
+    const gold = await goldDocuments(config, question, context, handles);
+    context.progress("answering", 0.5);
+    const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map((documents) => ({ question: question.question, documents }));
+    const answers = await generator.answer(requests, signal);
+    const scorer = config.kind === "train" ? config.reward.scorer : config.scorer;
+    const scored = answers.map(({ text }) => ({ answer: text, score: scoreAnswer(scorer, text, question.answers).value }));
+    return {
+      goldContext: gold ? scored[contexts.length]! : null,
+      turns: contexts.map(({ turn }, i) => ({ turn, ...scored[i]! })),
+    };
+  } finally {
+    for (const handle of handles) handle.release();
+  }
+}
+
+/** The gold documents in their order; null where the question names none or the retriever cannot look documents up. */
+async function goldDocuments(config: Extract<RunConfig, { kind: "train" | "predict" }>, question: Question, context: TaskContext, handles: ServiceHandle<unknown>[]): Promise<DocumentText[] | null> {
+  if (question.goldIds.length === 0 || config.retriever.kind === "remote") return null;
+  const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
+  const handle = await context.services.retriever(corpus, config.retriever, context.signal, (detail) => context.progress(detail, 0.2));
+  handles.push(handle);
+  return handle.value.documents(question.goldIds);
+}
