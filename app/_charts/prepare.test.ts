@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cadence, prepareLines, prepareStack, sparkPath, stepTicks, stretches, valueDomain } from "./prepare";
+import { areaPath, cadence, prepareLines, prepareStack, sparkPath, stepTicks, stretches, valueDomain } from "./prepare";
 
 const points = (...pairs: [number, number][]) => pairs.map(([step, value]) => ({ step, value }));
 
@@ -81,5 +81,9 @@ describe("axes", () => {
   it("draws a sparkline from two points on", () => {
     expect(sparkPath([1], 10, 10)).toBeNull();
     expect(sparkPath([0, 1], 10, 10)).toBe("M0.0,10.0L10.0,0.0");
+  });
+  it("fills shares and leaves a gap where nothing was measured", () => {
+    expect(areaPath([0, 0.5, null, 1], 30, 10)).toEqual(["M0.0,10L0.0,10.0L10.0,5.0L10.0,10Z", "M30.0,10L30.0,0.0L30.0,10Z"]);
+    expect(areaPath([], 30, 10)).toEqual([]);
   });
 });

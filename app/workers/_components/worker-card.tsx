@@ -1,0 +1,133 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { ChevronRight } from "lucide-react";
+import Link from "next/link";
+import { useState } from "react";
+import { cn } from "@/app/_lib/cn";
+import { formatAgo, formatDateTime, formatMegabytes, NONE } from "@/app/_lib/format";
+import { progressShare, progressText } from "@/app/_lib/run-view";
+import { useTRPC, type WorkerRow } from "@/app/_lib/trpc";
+import { useNow } from "@/app/_lib/use-now";
+import { Badge, type BadgeTone } from "@/app/_ui/badge";
+import { Card } from "@/app/_ui/card";
+import { LogView } from "@/app/_ui/log-view";
+import { Progress } from "@/app/_ui/progress";
+import { RunStateBadge } from "@/app/_ui/run-state";
+import { UseCharts } from "./use-charts";
+
+const SERVICE_TONE: Record<WorkerRow["services"][number]["state"], BadgeTone> = { starting: "primary", ready: "good", failed: "bad", stopped: "neutral" };
+
+export function WorkerCard({ worker }: { worker: WorkerRow }) {
+  const now = useNow();
+  const online = worker.state === "online";
+  const { hardware, capabilities } = worker;
+  const facts: [string, string][] = [
+    ["Host", `${hardware.hostname}, ${hardware.platform}`],
+    ["CPU", `${hardware.cpuModel}, ${hardware.cores} cores`],
+    ["Memory", formatMegabytes(hardware.memoryMb)],
+    ["GPU", hardware.gpus.length === 0 ? "none" : hardware.gpus.map((g) => `${g.name}, ${formatMegabytes(g.memoryMb)}`).join("; ")],
+    ["Computes on", `${capabilities.device}, ${capabilities.dtype}`],
+    ["Models", capabilities.models.join(", ") || "none"],
+    ["Corpora", capabilities.corpora.join(", ") || "none"],
+    ["Slots", `${worker.slots.engine - worker.freeSlots.engine} of ${worker.slots.engine} engine, ${worker.slots.light - worker.freeSlots.light} of ${worker.slots.light} light in use`],
+  ];
+  return (
+    <Card data-worker={worker.id} aria-label={`Worker ${worker.name}`}>
+      <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-3">
+        <h2 className="font-semibold break-all">{worker.name}</h2>
+        <Badge tone={online ? "good" : "bad"}>
+          <span aria-hidden className="size-1.5 rounded-full bg-current" /> {worker.state}
+        </Badge>
+        <span className="ml-auto text-xs text-muted-foreground" title={`Attached ${formatDateTime(worker.attachedAt)}`}>
+          {online ? `attached ${formatAgo(worker.attachedAt, now)}` : `last seen ${formatAgo(worker.lastSeenAt, now)}`}
+        </span>
+      </header>
+      <div className="grid gap-x-8 gap-y-5 p-4 lg:grid-cols-2">
+        <dl className="grid grid-cols-[6rem_1fr] content-start gap-y-1 text-xs">
+          {facts.map(([label, value]) => (
+            <div key={label} className="contents">
+              <dt className="text-muted-foreground">{label}</dt>
+              <dd className="min-w-0 break-words">{value}</dd>
+            </div>
+          ))}
+        </dl>
+        <UseCharts worker={worker} />
+        <section aria-label="At work">
+          <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">At work</h3>
+          {worker.runs.length + worker.tasks.length === 0 ? <p className="text-xs text-muted-foreground">{online ? "Idle: it takes the next queued run that it can run." : "Nothing."}</p> : null}
+          <ul className="space-y-2.5">
+            {worker.runs.map((run) => (
+              <li key={run.id}>
+                <p className="flex items-center gap-2">
+                  <Link href={`/runs/${run.id}`} className="min-w-0 truncate font-medium hover:underline">
+                    {run.name}
+                  </Link>
+                  <RunStateBadge state={run.state} className="ml-auto" />
+                </p>
+                <Progress className="mt-1" value={progressShare(run.progress)} label={`Progress of ${run.name}`} />
+                <p className="mt-0.5 text-2xs text-muted-foreground">{progressText(run.progress)}</p>
+              </li>
+            ))}
+            {worker.tasks.map((task) => (
+              <li key={task.id}>
+                <p className="font-medium">{task.kind}</p>
+                <Progress className="mt-1" value={task.fraction} label={`Progress of ${task.kind}`} />
+                <p className="mt-0.5 text-2xs text-muted-foreground">{task.detail}</p>
+              </li>
+            ))}
+          </ul>
+        </section>
+        <Services worker={worker} />
+      </div>
+      <WorkerLogs worker={worker} />
+    </Card>
+  );
+}
+
+function Services({ worker }: { worker: WorkerRow }) {
+  return (
+    <section aria-label="Services" className="min-w-0">
+      <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">Services</h3>
+      {worker.services.length === 0 ? (
+        <p className="text-xs text-muted-foreground">None is running. Engine and retriever start when a run needs them.</p>
+      ) : (
+        <ul className="space-y-2">
+          {worker.services.map((s) => (
+            <li key={s.key} className="text-xs">
+              <p className="flex flex-wrap items-center gap-x-2.5 gap-y-0.5">
+                <span className="font-mono font-medium break-all">{s.key}</span>
+                <Badge tone={SERVICE_TONE[s.state]}>{s.state}</Badge>
+                <span className="ml-auto font-mono text-muted-foreground">{formatMegabytes(s.memoryMb)}</span>
+              </p>
+              <p className="break-words text-muted-foreground">
+                {[s.detail, s.address ?? NONE, s.references === 1 ? "used by 1" : `used by ${s.references}`].filter(Boolean).join(" · ")}
+              </p>
+              {s.error ? <p className="break-words whitespace-pre-wrap text-bad">{s.error}</p> : null}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function WorkerLogs({ worker }: { worker: WorkerRow }) {
+  const trpc = useTRPC();
+  const [open, setOpen] = useState(false);
+  const query = useQuery(trpc.workers.logs.queryOptions({ workerId: worker.id, level: "info", limit: 500 }, { enabled: open }));
+  const lines = query.data?.lines ?? worker.logs;
+  return (
+    <div className="border-t px-4 py-2.5">
+      <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="flex items-center gap-1 text-xs font-medium text-muted-foreground hover:text-foreground">
+        <ChevronRight className={cn("size-3.5 transition-transform", open && "rotate-90")} aria-hidden /> Log of the agent and its services
+      </button>
+      {open ? (
+        lines.length === 0 ? (
+          <p className="mt-2 text-xs text-muted-foreground">No line that belongs to no run. Lines of a run stand on its page.</p>
+        ) : (
+          <LogView lines={lines} className="mt-2 max-h-80" />
+        )
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { Plug } from "lucide-react";
+import { useState } from "react";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { AttachDialog } from "./attach-dialog";
+import { Tokens } from "./tokens";
+import { WorkerCard } from "./worker-card";
+
+export function WorkersView() {
+  const trpc = useTRPC();
+  const query = useQuery(trpc.workers.list.queryOptions(undefined, { refetchInterval: 10_000 }));
+  const [attaching, setAttaching] = useState(false);
+  const attach = (
+    <Button variant="primary" onClick={() => setAttaching(true)}>
+      <Plug /> Attach a worker
+    </Button>
+  );
+  return (
+    <>
+      <header className="flex items-center justify-between gap-4">
+        <h1 className="text-lg font-semibold">Workers</h1>
+        {attach}
+      </header>
+      <div className="mt-4 space-y-4">
+        {query.isPending ? (
+          <Skeleton className="h-80" />
+        ) : query.isError ? (
+          <ErrorState title="The workers could not be read" error={query.error} onRetry={() => void query.refetch()} />
+        ) : query.data.length === 0 ? (
+          <EmptyState title="No worker is attached" action={attach}>
+            Runs wait until one is. The server starts a worker of this machine by itself; others attach with a token, over a connection that they open.
+          </EmptyState>
+        ) : (
+          query.data.map((worker) => <WorkerCard key={worker.id} worker={worker} />)
+        )}
+      </div>
+      <Tokens />
+      <AttachDialog open={attaching} onOpenChange={setAttaching} />
+    </>
+  );
+}
