@@ -15,7 +15,6 @@ export class CommandError extends Error {
 
 /** The last lines of a text, without terminal colours. */
 export function tail(text, lines = 15) {
-  // eslint-disable-next-line no-control-regex
   const plain = text.replace(/\u001b\[[0-9;]*m/g, "").replace(/\r/g, "\n");
   return plain.split("\n").filter((line) => line.trim() !== "").slice(-lines).join("\n");
 }

@@ -7,6 +7,18 @@
  */
 import { createHash } from "node:crypto";
 
+/**
+ * @typedef {{ id: string, title: string, text: string }} Card
+ * @typedef {object} Question
+ * @property {string} id e.g. "kenya:capital-calling"
+ * @property {string} question
+ * @property {string[]} answers accepted answers, the fullest first
+ * @property {string[]} goldIds cards that answer it, in the order of the hops
+ * @property {string} type bridge and asked fact, e.g. "capital-calling"
+ * @property {string} group the country: the unit of the split and of clustered intervals
+ * @property {string[]} goldQueries searches of the gold path after the first retrieval
+ */
+
 /** Countries shown as worked examples in a generator's prompt; in neither split. */
 export const EXAMPLE_COUNTRIES = ["Liechtenstein", "Monaco", "San Marino"];
 
@@ -143,7 +155,7 @@ export function cleanValue(fact, raw) {
 /**
  * The facts of every country, cleaned.
  * @param {(file: string) => Record<string, unknown>[]} read rows of a country-json file by its name
- * @returns {Map<string, Record<string, string | string[]>>}
+ * @returns {Map<string, Record<string, any>>} by country, then by fact; dishes are a list, all else a string
  */
 export function collectFacts(read) {
   const countries = new Map();
@@ -187,6 +199,7 @@ function answersOf(fact, value, currencyWords) {
 /**
  * The corpus, both question sets and the worked examples.
  * @param {(file: string) => Record<string, unknown>[]} read rows of a country-json file by its name
+ * @returns {{ corpus: Card[], train: Question[], heldOut: Question[], examples: (Question & { goldTexts: string[] })[] }}
  */
 export function makeAtlas(read) {
   const all = collectFacts(read);

@@ -14,8 +14,13 @@ export async function hashFile(file) {
   return hash.digest("hex");
 }
 
-/** sha256 over the names and contents of all files under the paths; `skip` decides by name. */
-export function hashTree(root, paths, skip = () => false) {
+/**
+ * sha256 over the names and contents of all files under the paths.
+ * @param {string} root
+ * @param {string[]} paths below root; one that is absent counts as nothing
+ * @param {(name: string) => boolean} skip files and folders to leave out, by name
+ */
+export function hashTree(root, paths, skip = (_name) => false) {
   const hash = createHash("sha256");
   const visit = (path) => {
     const full = join(root, path);

@@ -1,0 +1,47 @@
+/**
+ * Prints every requirement and its state; exit code 1 if something is missing or old.
+ *
+ * usage: node scripts/doctor.mjs
+ */
+import { join } from "node:path";
+import { isAlive, readLock } from "./lib/lock.mjs";
+import { DATA_DIR } from "./lib/paths.mjs";
+import { hasNvidiaGpu, machineRequirements } from "./setup/machine.mjs";
+import { stepsFor } from "./setup/steps.mjs";
+
+const MARKS = { ok: "✓", missing: "✗", old: "✗" };
+
+/** State of a step as a requirement; a check that cannot be made says why. */
+function stateOf(step) {
+  try {
+    const reason = step.done();
+    if (reason === true) return { name: step.name, state: "ok", found: "installed" };
+    return { name: step.name, state: /changed|differ/.test(reason) ? "old" : "missing", found: reason };
+  } catch (error) {
+    return { name: step.name, state: "missing", found: error.code === "ENOENT" ? "what it is made from is not installed" : error.message };
+  }
+}
+
+function print(title, requirements) {
+  console.log(`\n${title}`);
+  for (const { name, state, found, remedy } of requirements) {
+    console.log(`  ${MARKS[state]} ${name.padEnd(44)} ${state.padEnd(8)} ${found}`);
+    if (state !== "ok" && remedy) console.log(`      → ${remedy}`);
+  }
+  return requirements.every(({ state }) => state === "ok");
+}
+
+const all = stepsFor({ forTests: true, forDevelopment: false }).filter(({ id }) => id !== "machine");
+const isForTests = ({ id }) => id === "python-test" || id === "chromium";
+const setUp = all.filter((step) => !isForTests(step)).map((step) => ({ ...stateOf(step), remedy: "npm start (or npm test) installs it" }));
+const isInstalled = setUp.every(({ state }) => state === "ok");
+
+const isMachineReady = print("This machine", machineRequirements({ isInstalled }));
+const isSetUp = print("Installed by npm start", setUp);
+// Tests are not needed to use the dashboard: their state is told, but does not count.
+print("Installed by npm test", all.filter(isForTests).map((step) => ({ ...stateOf(step), remedy: "npm test installs it" })));
+
+const lock = readLock(join(DATA_DIR, "supervisor.lock"));
+console.log(`\nGPU: ${hasNvidiaGpu() ? "NVIDIA, torch uses CUDA" : "none that can be used; torch runs on the CPU"}`);
+console.log(`Running: ${lock && isAlive(lock.pid) ? `yes, process ${lock.pid}, page at ${lock.url}` : "no"}`);
+process.exitCode = isMachineReady && isSetUp ? 0 : 1;

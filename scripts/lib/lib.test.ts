@@ -1,0 +1,89 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import * as contract from "@/contracts/paths";
+import { isAlive, processState, readLock, takeLock } from "./lock.mjs";
+import * as paths from "./paths.mjs";
+import { tail } from "./run.mjs";
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "s3-lock-"));
+  file = join(folder, "data", "lock");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Another process that lives until it is told to end. */
+async function anotherProcess(): Promise<{ pid: number; end: () => Promise<void> }> {
+  const child = spawn("sleep", ["60"]);
+  await new Promise((done) => child.once("spawn", done));
+  return {
+    pid: child.pid ?? 0,
+    end: () =>
+      new Promise((done) => {
+        child.once("exit", () => done());
+        child.kill("SIGKILL");
+      }),
+  };
+}
+
+describe("the lock", () => {
+  it("is refused while another process holds it, and says which", async () => {
+    const other = await anotherProcess();
+    const first = takeLock(file, { url: "http://here" });
+    expect(first.isTaken).toBe(false);
+    writeFileSync(file, JSON.stringify({ pid: other.pid, started: processState(other.pid)?.started ?? null, url: "http://there" }));
+    expect(takeLock(file)).toMatchObject({ isTaken: true, holder: { pid: other.pid, url: "http://there" } });
+    await other.end();
+    expect(takeLock(file)).toMatchObject({ isTaken: false, previous: { pid: other.pid } });
+  });
+
+  it("of a dead process whose id is used again is taken over", async () => {
+    const other = await anotherProcess();
+    takeLock(file);
+    writeFileSync(file, JSON.stringify({ pid: other.pid, started: "1" }));
+    expect(takeLock(file).isTaken).toBe(process.platform !== "linux");
+    await other.end();
+  });
+
+  it("that is unreadable is taken over", () => {
+    takeLock(file);
+    writeFileSync(file, "{");
+    expect(takeLock(file)).toMatchObject({ isTaken: false, previous: null });
+  });
+
+  it("is updated and released by its holder only", () => {
+    const lock = takeLock(file);
+    if (lock.isTaken) throw new Error("taken");
+    lock.update({ url: "http://here" });
+    expect(readLock(file)).toMatchObject({ pid: process.pid, url: "http://here" });
+    writeFileSync(file, JSON.stringify({ pid: 1 }));
+    lock.release();
+    expect(existsSync(file)).toBe(true);
+  });
+});
+
+describe("a process", () => {
+  it("that has ended is not alive", async () => {
+    const other = await anotherProcess();
+    expect(isAlive(other.pid)).toBe(true);
+    await other.end();
+    expect(isAlive(other.pid)).toBe(false);
+  });
+});
+
+describe("paths", () => {
+  it("are the same for scripts and for the program", () => {
+    expect(paths.ROOT).toBe(contract.ROOT);
+    expect([paths.SETUP_DIR, paths.DATA_DIR, paths.PYTHON]).toEqual([contract.SETUP_DIR, contract.DATA_DIR, contract.PYTHON]);
+  });
+});
+
+describe("the tail of a log", () => {
+  it("is its last lines without colours and empty ones", () => {
+    expect(tail("a\n\u001b[31mb\u001b[0m\n\n c\r d\n", 3)).toBe("b\n c\n d");
+  });
+});

