@@ -135,6 +135,6 @@ export const chromiumStep = {
     }
     if (executablePath === null) throw new StepError("no Chromium on this machine opens a page, and none could be fetched");
     mkdirSync(SETUP_DIR, { recursive: true });
-    writeFileSync(CHROMIUM_FILE, `${JSON.stringify({ executablePath, version: capture(executablePath, ["--version"]) })}\n`);
+    writeFileSync(CHROMIUM_FILE, `${JSON.stringify({ executablePath, version: capture(executablePath, ["--version"])?.split("\n")[0] ?? null })}\n`);
   },
 };
