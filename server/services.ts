@@ -1,4 +1,4 @@
-import type { ArtifactStore } from "@/server/artifacts/artifacts";
+import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Catalogue } from "@/server/catalogue/catalogue";
 import type { Episodes } from "@/server/episodes/episodes";
 import type { Live } from "@/server/live/live";
@@ -19,7 +19,7 @@ export interface Services {
   launcher: Launcher;
   metrics: Metrics;
   episodes: Episodes;
-  artifacts: ArtifactStore;
+  artifacts: Artifacts;
   logs: Logs;
   tasks: Tasks;
   tokens: Tokens;

@@ -126,6 +126,11 @@ export class Runs {
     });
   }
 
+  /** No heartbeat could arrive while the server was down: every lease gets its full time once more. */
+  async renewLeases(): Promise<void> {
+    await this.database.db.$executeRaw`UPDATE leases SET expires_at = greatest(expires_at, clock_timestamp() + ${this.timings.leaseMs} * interval '1 millisecond')`;
+  }
+
   /** Takes back every lease that has run out. @returns how many there were */
   async expireLeases(): Promise<number> {
     const due = await this.database.db.$queryRaw<AttemptRef[]>`SELECT run_id AS "runId", attempt FROM leases WHERE expires_at <= clock_timestamp()`;

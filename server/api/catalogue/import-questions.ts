@@ -7,7 +7,7 @@ export const importQuestionsRequest = z.object({
     .trim()
     .regex(/^[\w.-]+(\/[\w.-]+)?$/, "letters, digits, dot, dash and underscore, with at most one slash: my-set or my-set/dev")
     .max(120),
-  /** One JSON object a line: {"question", "answers": [...]} and optionally id, goldIds, type, group, goldQueries. */
+  /** One JSON object a line: {"id", "question", "answers": [...]} and optionally goldIds, type, group, goldQueries. */
   jsonl: z.string().max(200_000_000),
 });
 export const importQuestionsResponse = z.object({ name: z.string(), questions: z.int() });

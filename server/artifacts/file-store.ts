@@ -1,0 +1,72 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { AppError } from "@/contracts/errors";
+import type { ArtifactStore } from "./store";
+
+const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
+    throw error;
+  }
+}
+
+/** Artifacts in a folder of this machine. */
+export class FileStore implements ArtifactStore {
+  readonly kind = "file";
+
+  constructor(private readonly root: string) {}
+
+  async put(name: string, bytes: Readable): Promise<void> {
+    const path = join(this.root, name);
+    const part = `${path}.part`;
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await pipeline(bytes, createWriteStream(part));
+      const file = await open(part, "r+");
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(part, path);
+    } catch (error) {
+      await rm(part, { force: true }).catch(() => {});
+      if (["ENOSPC", "EDQUOT"].includes(codeOf(error))) {
+        throw new AppError("storage-full", `The server's disk is full: ${name} could not be stored in ${this.root}. Make room; the last committed checkpoint is untouched.`, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  async read(name: string): Promise<{ bytes: number; stream: Readable }> {
+    const path = join(this.root, name);
+    try {
+      const { size } = await stat(path);
+      return { bytes: size, stream: createReadStream(path) };
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") throw new AppError("not-found", `The artifact store has no file ${name}.`, { cause: error });
+      throw error;
+    }
+  }
+
+  async remove(prefix: string): Promise<void> {
+    await rm(join(this.root, prefix), { recursive: true, force: true });
+  }
+
+  async list(): Promise<string[]> {
+    const folders: string[] = [];
+    for (const run of await namesIn(this.root)) {
+      for (const attempt of await namesIn(join(this.root, run))) {
+        for (const artifact of await namesIn(join(this.root, run, attempt))) folders.push(`${run}/${attempt}/${artifact}`);
+      }
+    }
+    return folders;
+  }
+}

@@ -1,0 +1,117 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { z } from "zod";
+import { AppError } from "@/contracts/errors";
+import type { CorpusRecord, QuestionRecord } from "@/contracts/corpus";
+import type { Question, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
+import type { listCorporaResponse } from "@/server/api/catalogue/corpora";
+import type { listQuestionSetsResponse } from "@/server/api/catalogue/question-sets";
+import type { listQuestionsRequest, listQuestionsResponse } from "@/server/api/catalogue/questions";
+import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
+import { toJson } from "@/server/db/json";
+import { currentSet, storeDocuments } from "@/server/episodes/store";
+import { documentHash } from "./document-hash";
+import { parseQuestionFile } from "./question-file";
+
+const BATCH = 2_000;
+const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+
+interface QuestionRow {
+  id: string;
+  ordinal: number;
+  question: string;
+  answers: string[];
+  goldIds: string[];
+  type: string | null;
+  group: string | null;
+  goldQueries: string[];
+}
+
+const toQuestion = ({ ordinal: _ordinal, ...question }: QuestionRow): Question => question;
+
+/** Corpora and question sets. A changed one is a new version under the same name; the newest is meant. */
+export class Catalogue {
+  constructor(private readonly database: Database) {}
+
+  corpora(): Promise<z.infer<typeof listCorporaResponse>> {
+    return this.database.db.$queryRaw`
+      SELECT DISTINCT ON (name) name, documents, content_hash AS "contentHash", created_at AS "createdAt" FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY name, created_at DESC`;
+  }
+
+  questionSets(): Promise<z.infer<typeof listQuestionSetsResponse>> {
+    return this.database.db.$queryRaw`
+      SELECT DISTINCT ON (name) name, questions, with_gold AS "withGold", created_at AS "createdAt", created_by AS "createdBy"
+      FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY name, created_at DESC`;
+  }
+
+  async questions(request: z.output<typeof listQuestionsRequest>): Promise<z.infer<typeof listQuestionsResponse>> {
+    const { db } = this.database;
+    const setId = await currentSet(db, request.set);
+    const pattern = request.text ? `%${request.text.replace(/[\\%_]/g, "\\$&")}%` : null;
+    const [rows, totals] = await Promise.all([
+      db.$queryRaw<QuestionRow[]>`
+        SELECT id, ordinal, question, answers, gold_ids AS "goldIds", type, group_name AS "group", gold_queries AS "goldQueries" FROM questions
+        WHERE set_id = ${setId}::uuid AND ordinal > ${Number(request.cursor ?? -1)} AND (${pattern}::text IS NULL OR question ILIKE ${pattern} OR array_to_string(answers, ' ') ILIKE ${pattern})
+        ORDER BY ordinal LIMIT ${request.limit + 1}`,
+      db.$queryRaw<{ n: number }[]>`
+        SELECT count(*)::int AS n FROM questions WHERE set_id = ${setId}::uuid AND (${pattern}::text IS NULL OR question ILIKE ${pattern} OR array_to_string(answers, ' ') ILIKE ${pattern})`,
+    ]);
+    const kept = rows.slice(0, request.limit);
+    const last = kept[kept.length - 1];
+    return { rows: kept.map(toQuestion), nextCursor: rows.length > kept.length && last ? String(last.ordinal) : null, total: totals[0]?.n ?? 0 };
+  }
+
+  /** A page of a set for a worker, in the order of the file. */
+  async questionPage({ set, after, limit }: WorkerRequest<"questions">): Promise<WorkerResponse<"questions">> {
+    const page = await this.questions({ set, cursor: after, limit });
+    return { questions: page.rows, next: page.nextCursor };
+  }
+
+  /** Imports a set of a person's own: all of it, or nothing with every bad line numbered. */
+  async importQuestions(name: string, jsonl: string, actor: string): Promise<{ name: string; questions: number }> {
+    const questions = parseQuestionFile(jsonl);
+    const { db } = this.database;
+    const taken = await db.$queryRaw<{ hash: string }[]>`SELECT content_hash AS hash FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
+    if (taken[0] && taken[0].hash !== hashOf(questions)) throw new AppError("conflict", `There is a question set "${name}" already, with other questions. Choose another name.`);
+    await this.storeQuestionSet(name, questions, actor);
+    return { name, questions: questions.length };
+  }
+
+  /** Stores a set where this very content is not stored under the name yet. @returns whether it was new */
+  async storeQuestionSet(name: string, questions: readonly QuestionRecord[], actor: string): Promise<boolean> {
+    const id = randomUUID();
+    return this.database.transact(async ({ db }) => {
+      const inserted = await db.$executeRaw`
+        INSERT INTO question_sets (id, project_id, name, content_hash, questions, with_gold, created_by)
+        VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${name}, ${hashOf(questions)}, ${questions.length}, ${questions.filter((q) => q.goldIds.length > 0).length}, ${actor})
+        ON CONFLICT (project_id, name, content_hash) DO NOTHING`;
+      if (inserted === 0) return false;
+      for (let from = 0; from < questions.length; from += BATCH) {
+        const rows = questions.slice(from, from + BATCH).map((question, i) => ({ ...question, ordinal: from + i }));
+        await db.$executeRaw`
+          INSERT INTO questions (set_id, id, ordinal, question, answers, gold_ids, type, group_name, gold_queries)
+          SELECT ${id}::uuid, q.id, q.ordinal, q.question, q.answers, q."goldIds", q.type, q."group", q."goldQueries"
+          FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS q(id text, ordinal int, question text, answers text[], "goldIds" text[], type text, "group" text, "goldQueries" text[])`;
+      }
+      return true;
+    });
+  }
+
+  /** Stores a corpus where this very content is not stored under the name yet. @returns whether it was new */
+  async storeCorpus(name: string, documents: readonly CorpusRecord[], actor: string): Promise<boolean> {
+    const id = randomUUID();
+    return this.database.transact(async ({ db }) => {
+      const inserted = await db.$executeRaw`
+        INSERT INTO corpora (id, project_id, name, content_hash, documents, created_by) VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${name}, ${hashOf(documents)}, ${documents.length}, ${actor})
+        ON CONFLICT (project_id, name, content_hash) DO NOTHING`;
+      if (inserted === 0) return false;
+      for (let from = 0; from < documents.length; from += BATCH) {
+        const batch = documents.slice(from, from + BATCH).map((d) => ({ ...d, hash: documentHash(d.title, d.text) }));
+        await storeDocuments(db, batch);
+        await db.$executeRaw`
+          INSERT INTO corpus_documents (corpus_id, document_id, hash)
+          SELECT ${id}::uuid, d.id, d.hash FROM jsonb_to_recordset(${toJson(batch.map(({ id: documentId, hash }) => ({ id: documentId, hash })))}::jsonb) AS d(id text, hash text)`;
+      }
+      return true;
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import type { Logger } from "pino";
+import { Artifacts } from "@/server/artifacts/artifacts";
+import type { ArtifactStore } from "@/server/artifacts/store";
+import { Catalogue } from "@/server/catalogue/catalogue";
+import { Database } from "@/server/db/database";
+import { Episodes } from "@/server/episodes/episodes";
+import { Live } from "@/server/live/live";
+import { Logs } from "@/server/logs/logs";
+import { Metrics } from "@/server/metrics/metrics";
+import { Launcher } from "@/server/runs/launcher";
+import { RunReader } from "@/server/runs/reader";
+import { Reports } from "@/server/runs/reports";
+import { Runs } from "@/server/runs/runs";
+import type { Services } from "@/server/services";
+import { Sweeper } from "@/server/sweeper";
+import { Tasks } from "@/server/tasks/tasks";
+import type { Timings } from "@/server/timings";
+import { workerHandlers } from "@/server/workers/handlers";
+import { Hub } from "@/server/workers/hub";
+import { WorkerReader } from "@/server/workers/reader";
+import { WorkerRegistry } from "@/server/workers/registry";
+import { Tokens } from "@/server/workers/tokens";
+
+export interface ControlPlaneOptions {
+  databaseUrl: string;
+  store: ArtifactStore;
+  timings: Timings;
+  maxAttempts?: number;
+  log: Logger;
+}
+
+/** All rules of the control plane, wired once, without HTTP. */
+export interface ControlPlane extends Services {
+  database: Database;
+  reports: Reports;
+  registry: WorkerRegistry;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Wires the rules; `start` connects them to the database and to each other. */
+export function compose({ databaseUrl, store, timings, maxAttempts, log }: ControlPlaneOptions): ControlPlane {
+  const database = new Database(databaseUrl);
+  const live = new Live(database, timings, log);
+  const tokens = new Tokens(database);
+  const hub = new Hub(database, tokens, live, timings, log);
+  const runs = new Runs(database, timings, maxAttempts);
+  const launcher = new Launcher(database, runs);
+  const metrics = new Metrics(database);
+  const episodes = new Episodes(database);
+  const logs = new Logs(database);
+  const reports = new Reports(database, metrics, logs);
+  const artifacts = new Artifacts(database, store);
+  const catalogue = new Catalogue(database);
+  const tasks = new Tasks(database, hub, episodes, launcher, timings);
+  const registry = new WorkerRegistry(database, timings);
+  const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, timings, log });
+  return {
+    database,
+    live,
+    tokens,
+    hub,
+    runs,
+    launcher,
+    runReader: new RunReader(database, metrics, episodes, launcher),
+    metrics,
+    episodes,
+    logs,
+    reports,
+    artifacts,
+    catalogue,
+    tasks,
+    registry,
+    workerReader: new WorkerReader(database, logs),
+    async start() {
+      await runs.renewLeases();
+      await live.start();
+      hub.start(workerHandlers({ database, registry, runs, reports, artifacts, catalogue, tasks, logs, timings }));
+      sweeper.start();
+    },
+    async stop() {
+      hub.stop();
+      await sweeper.stop();
+      await live.stop();
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { refusalOf, requireLoopback } from "./guard";
+
+describe("refusalOf", () => {
+  it.each([
+    [{ host: "127.0.0.1:3000" }],
+    [{ host: "localhost:3000", origin: "http://localhost:3000" }],
+    [{ host: "localhost:3000", origin: "http://127.0.0.1:3000" }],
+    [{ host: "[::1]:3000", origin: "http://[::1]:3000" }],
+    [{ host: "localhost" }],
+  ])("lets loopback through: %o", (headers) => expect(refusalOf(headers)).toBeNull());
+
+  it.each([
+    [{ host: "evil.example:3000" }],
+    [{ host: "127.0.0.1.evil.example" }],
+    [{ host: "localhost@evil.example" }],
+    [{}],
+    [{ host: "127.0.0.1:3000", origin: "https://evil.example" }],
+    [{ host: "127.0.0.1:3000", origin: "http://localhost.evil.example:3000" }],
+    [{ host: "127.0.0.1:3000", origin: "null" }],
+    [{ host: "127.0.0.1:3000", origin: "http://127.0.0.1:8000" }],
+    [{ host: "127.0.0.1:3000", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }],
+  ])("refuses %o", (headers) => expect(refusalOf(headers)).toBeTypeOf("string"));
+});
+
+describe("requireLoopback", () => {
+  it("refuses every other address with what to do", () => {
+    expect(() => requireLoopback("0.0.0.0")).toThrow(/access control/);
+    expect(() => requireLoopback("127.0.0.1")).not.toThrow();
+  });
+});

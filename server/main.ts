@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import next from "next";
+import pino from "pino";
+import { z } from "zod";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import { ATLAS_DIR, DATA_DIR, ROOT } from "@/contracts/paths";
+import { exitWithParent } from "@/contracts/supervision";
+import { createArtifactStore } from "@/server/artifacts/create-store";
+import { importAtlas } from "@/server/catalogue/atlas";
+import { compose } from "@/server/compose";
+import { migrate } from "@/server/db/migrate";
+import { requireLoopback } from "@/server/http/guard";
+import { createHttpServer, type Pages } from "@/server/http/server";
+import { ensureLocalWorkerToken } from "@/server/local-worker-token";
+import { DEFAULT_TIMINGS } from "@/server/timings";
+
+const environment = z.object({
+  DATABASE_URL: z.string({ error: "is missing: `npm start` sets it to the embedded PostgreSQL; set it yourself to use another" }).regex(/^postgres(ql)?:\/\//, "must be a postgresql:// address"),
+  HOST: z.string().default("127.0.0.1"),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
+  /** file: the data directory; or s3://bucket/prefix */
+  S3_ARTIFACTS: z.string().optional(),
+  S3_MAX_ATTEMPTS: z.coerce.number().int().min(1).optional(),
+  NODE_ENV: z.string().optional(),
+});
+
+async function main(): Promise<void> {
+  const env = parseOrThrow(environment, process.env, "The environment");
+  // Nothing that is logged holds a token, an address with a password or a request's headers.
+  const log = pino({ level: env.LOG_LEVEL, redact: ["*.authorization", "*.token", "*.password"], serializers: { error: pino.stdSerializers.err } });
+  requireLoopback(env.HOST);
+
+  const applied = await migrate(env.DATABASE_URL);
+  if (applied.length > 0) log.info({ migrations: applied }, "the database was brought up to date");
+
+  const plane = compose({
+    databaseUrl: env.DATABASE_URL,
+    store: createArtifactStore(env.S3_ARTIFACTS, join(DATA_DIR, "artifacts")),
+    timings: DEFAULT_TIMINGS,
+    maxAttempts: env.S3_MAX_ATTEMPTS,
+    log,
+  });
+  await importAtlas(plane.catalogue, ATLAS_DIR, log);
+  await ensureLocalWorkerToken(plane.tokens, DATA_DIR);
+  await plane.start();
+
+  const dev = env.NODE_ENV !== "production";
+  const pages = await createPages(dev);
+  const http = createHttpServer(plane, pages, log);
+
+  let stopping = false;
+  const stop = (code: number): void => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(code), 5_000).unref();
+    void (async () => {
+      await http.close();
+      await plane.stop();
+      process.exit(code);
+    })();
+  };
+  process.on("SIGTERM", () => stop(0));
+  process.on("SIGINT", () => stop(0));
+  exitWithParent(() => stop(1));
+
+  const port = await http.listen(env.PORT, env.HOST);
+  log.info({ address: `http://${env.HOST.includes(":") ? `[${env.HOST}]` : env.HOST}:${port}` }, "listening");
+}
+
+async function createPages(dev: boolean): Promise<Pages> {
+  const app = next({ dev, dir: ROOT });
+  await app.prepare();
+  const handle = app.getRequestHandler();
+  const upgrade = app.getUpgradeHandler();
+  return {
+    handle: (request, response) => handle(request, response),
+    upgrade: (request, socket, head) => upgrade(request, socket, head),
+  };
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`The server could not start. ${error instanceof AppError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,154 @@
+import type { z } from "zod";
+import { AppError, describeIssues } from "@/contracts/errors";
+import { PRESETS } from "@/contracts/presets";
+import { runConfig, type RunConfig } from "@/contracts/run-config";
+import type { Hardware } from "@/contracts/worker-protocol";
+import type { checkRunResponse } from "@/server/api/runs/check";
+import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
+import { modelOf, needsOf, type Needs } from "./needs";
+import type { Runs } from "./runs";
+
+type Check = z.infer<typeof checkRunResponse>;
+type Issue = Check["issues"][number];
+type Requirement = Check["requirements"][number];
+
+interface OnlineWorker {
+  id: string;
+  name: string;
+  hardware: Hardware;
+  capabilities: { models: string[]; corpora: string[] };
+  freeSlots: { engine: number; light: number };
+}
+
+const gpuGiB = (worker: OnlineWorker): number => worker.hardware.gpus.reduce((sum, gpu) => sum + gpu.memoryMb, 0) / 1024;
+const listed = (names: readonly string[]): string => (names.length > 0 ? names.join(", ") : "none");
+
+/** Checks configurations against what is stored and who is attached, and queues runs. */
+export class Launcher {
+  constructor(
+    private readonly database: Database,
+    private readonly runs: Runs,
+  ) {}
+
+  /** Queues a run. @throws AppError "invalid-input" that names every setting that is wrong, by its path */
+  async launch(input: unknown, options: { actor: string; preset: string | null }): Promise<{ id: string }> {
+    const parsed = runConfig.safeParse(input);
+    if (!parsed.success) throw new AppError("invalid-input", `The configuration is not valid:\n${describeIssues(parsed.error)}`);
+    await this.requireReferences(parsed.data);
+    return { id: await this.runs.create(parsed.data, options) };
+  }
+
+  /** Says everything that keeps a configuration from starting now. */
+  async check(input: unknown): Promise<Check> {
+    const parsed = runConfig.safeParse(input);
+    if (!parsed.success) return { ok: false, issues: parsed.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message })), requirements: [] };
+    const [issues, requirements] = await Promise.all([this.referenceIssues(parsed.data), this.requirements(parsed.data)]);
+    return { ok: issues.length === 0 && requirements.every((r) => r.ok), issues, requirements };
+  }
+
+  /** @throws AppError "invalid-input" where the configuration names something that is not there */
+  async requireReferences(config: RunConfig): Promise<void> {
+    const issues = await this.referenceIssues(config);
+    if (issues.length > 0) throw new AppError("invalid-input", `The configuration is not valid:\n${issues.map((issue) => `${issue.path}: ${issue.message}`).join("\n")}`);
+  }
+
+  /** What a worker must have, each met or not by those that are online, with the reason. */
+  async requirements(config: RunConfig): Promise<Requirement[]> {
+    const workers = await this.online();
+    const needs = needsOf(config);
+    const requirements: Requirement[] = [
+      { name: "worker", ok: workers.length > 0, detail: workers.length > 0 ? `online: ${listed(workers.map((w) => w.name))}` : "no worker is attached; the Workers page has a command that attaches one" },
+    ];
+    for (const model of needs.models) {
+      const having = workers.filter((w) => w.capabilities.models.includes(model));
+      requirements.push({ name: `model ${model}`, ok: having.length > 0, detail: having.length > 0 ? `on ${listed(having.map((w) => w.name))}` : `no attached worker has the model ${model}` });
+    }
+    for (const corpus of needs.corpora) {
+      const having = workers.filter((w) => w.capabilities.corpora.includes(corpus));
+      requirements.push({ name: `corpus ${corpus}`, ok: having.length > 0, detail: having.length > 0 ? `on ${listed(having.map((w) => w.name))}` : `no attached worker has the corpus ${corpus}` });
+    }
+    const memory = gpuMemoryOf(config);
+    if (memory > 0) {
+      const largest = Math.max(0, ...workers.map(gpuGiB));
+      const detail = largest === 0 ? `needs ${memory} GiB of GPU memory; no attached worker has a GPU` : `needs ${memory} GiB of GPU memory; the largest attached worker has ${Math.round(largest)} GiB`;
+      requirements.push({ name: "GPU memory", ok: largest >= memory, detail });
+    }
+    if (requirements.every((r) => r.ok) && !workers.some((w) => fits(w, needs) && gpuGiB(w) >= memory)) {
+      requirements.push({ name: "one worker", ok: false, detail: "no single attached worker has everything that the run needs" });
+    }
+    return requirements;
+  }
+
+  /** Why a queued run is not taken yet. */
+  async waitingFor(config: RunConfig): Promise<string> {
+    const unmet = (await this.requirements(config)).find((r) => !r.ok);
+    return unmet?.detail ?? "every worker that could take it is busy";
+  }
+
+  /** The worker for a task: online, with what it needs, the one with most free slots. */
+  async pickWorker(needs: Needs): Promise<{ id: string; name: string }> {
+    const workers = await this.online();
+    const fitting = workers.filter((w) => fits(w, needs)).sort((a, b) => b.freeSlots.light + b.freeSlots.engine - a.freeSlots.light - a.freeSlots.engine);
+    if (fitting[0]) return fitting[0];
+    const wanted = [...needs.models.map((m) => `the model ${m}`), ...needs.corpora.map((c) => `the corpus ${c}`)];
+    throw new AppError("unsupported", workers.length === 0 ? "No worker is attached. The Workers page has a command that attaches one." : `No attached worker has ${wanted.join(" and ")}.`);
+  }
+
+  private online(): Promise<OnlineWorker[]> {
+    return this.database.db.$queryRaw<OnlineWorker[]>`SELECT id, name, hardware, capabilities, free_slots AS "freeSlots" FROM workers WHERE state = 'online' ORDER BY name`;
+  }
+
+  private async referenceIssues(config: RunConfig): Promise<Issue[]> {
+    const issues: Issue[] = [];
+    const corpusPath = config.kind === "train" ? "data.corpus" : "corpus";
+    for (const corpus of needsOf(config).corpora) {
+      const known = await this.database.db.$queryRaw<unknown[]>`
+        SELECT 1 FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${corpus} UNION ALL SELECT 1 FROM workers WHERE capabilities -> 'corpora' ? ${corpus} LIMIT 1`;
+      if (known.length === 0) issues.push({ path: corpusPath, message: `there is no corpus "${corpus}"` });
+    }
+    if (config.kind === "train") {
+      const training = await this.questionSet(config.data.trainQuestions);
+      if (!training) issues.push({ path: "data.trainQuestions", message: `there is no question set "${config.data.trainQuestions}"` });
+      else if (config.coldStart.demonstrations > 0 && training.withGold === 0) issues.push({ path: "coldStart.demonstrations", message: `the questions of "${config.data.trainQuestions}" name no gold documents to demonstrate; set it to 0` });
+      if (config.evaluation.questions > 0 && !(await this.questionSet(config.data.heldOutQuestions))) issues.push({ path: "data.heldOutQuestions", message: `there is no question set "${config.data.heldOutQuestions}"` });
+    }
+    if (config.kind === "predict") {
+      if (!(await this.questionSet(config.questions))) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
+      if (config.matchRun !== null) issues.push(...(await this.matchIssues(config.matchRun, config.questions)));
+    }
+    if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config.searcher.model)));
+    return issues;
+  }
+
+  private async questionSet(name: string): Promise<{ withGold: number } | undefined> {
+    const rows = await this.database.db.$queryRaw<{ withGold: number }[]>`
+      SELECT with_gold AS "withGold" FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
+    return rows[0];
+  }
+
+  private async matchIssues(runId: string, questions: string): Promise<Issue[]> {
+    const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${runId}::uuid`;
+    const other = rows[0] && runConfig.parse(rows[0].config);
+    if (!other) return [{ path: "matchRun", message: `there is no run ${runId}` }];
+    if (other.kind !== "predict" || other.method !== "s3") return [{ path: "matchRun", message: "must be a predict run of method s3" }];
+    if (other.questions !== questions) return [{ path: "matchRun", message: `answered "${other.questions}", not "${questions}"` }];
+    return [];
+  }
+
+  private async checkpointIssues(artifactId: string, model: string): Promise<Issue[]> {
+    const path = "searcher.checkpoint";
+    const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`
+      SELECT r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ${artifactId}::uuid AND a.kind = 'checkpoint' AND a.deleted_at IS NULL`;
+    if (!rows[0]) return [{ path, message: `there is no checkpoint ${artifactId}, or it is no longer kept` }];
+    const trained = modelOf(runConfig.parse(rows[0].config));
+    return trained === model ? [] : [{ path, message: `is of the model ${trained ?? "(none)"}, not ${model}` }];
+  }
+}
+
+const fits = (worker: OnlineWorker, needs: Needs): boolean => needs.models.every((m) => worker.capabilities.models.includes(m)) && needs.corpora.every((c) => worker.capabilities.corpora.includes(c));
+
+/** GPU memory that the presets state for the model of a configuration; 0 where they state none. */
+function gpuMemoryOf(config: RunConfig): number {
+  const model = modelOf(config);
+  return Math.max(0, ...PRESETS.filter((preset) => "searcher" in preset.config && preset.config.searcher?.model === model).map((preset) => preset.requires.gpuMemoryGiB));
+}

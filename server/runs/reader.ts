@@ -1,0 +1,177 @@
+import type { z } from "zod";
+import { AppError } from "@/contracts/errors";
+import { runConfig } from "@/contracts/run-config";
+import { TERMINAL, type RunKind, type RunState } from "@/contracts/run-state";
+import type { PreflightItem, Progress } from "@/contracts/worker-protocol";
+import type { exportRunRequest, exportRunResponse } from "@/server/api/runs/export";
+import type { RunDetail } from "@/server/api/runs/get";
+import type { runHistoryResponse } from "@/server/api/runs/history";
+import type { listRunsRequest, listRunsResponse, RunRow } from "@/server/api/runs/list";
+import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
+import { Prisma } from "@/server/db/generated/client";
+import type { Episodes } from "@/server/episodes/episodes";
+import type { Metrics } from "@/server/metrics/metrics";
+import type { Launcher } from "./launcher";
+import { headlineMetric, modelOf, settingOf } from "./needs";
+
+const { sql } = Prisma;
+const SPARKLINE = 40;
+const EXPORTED_POINTS = 2000;
+
+interface StoredRun {
+  id: string;
+  name: string;
+  kind: RunKind;
+  state: RunState;
+  createdAt: Date;
+  startedAt: Date | null;
+  endedAt: Date | null;
+  attempt: number;
+  progress: Progress | null;
+  preflight: PreflightItem[];
+  createdBy: string;
+  workerId: string | null;
+  workerName: string | null;
+  preset: string | null;
+  config: unknown;
+  headline: number | null;
+  error: string | null;
+  sortKey: string | null;
+}
+
+/** Sort keys as text, so that a cursor can hold any of them; ties are broken by id. */
+const SORTS: Record<z.infer<typeof listRunsRequest>["sort"], { key: Prisma.Sql; type: Prisma.Sql; descending: boolean }> = {
+  newest: { key: sql`r.created_at`, type: sql`timestamptz`, descending: true },
+  oldest: { key: sql`r.created_at`, type: sql`timestamptz`, descending: false },
+  name: { key: sql`lower(r.name)`, type: sql`text`, descending: false },
+  reward: { key: sql`coalesce(r.headline, '-Infinity'::float8)`, type: sql`float8`, descending: true },
+  // What still goes on counts as the longest.
+  duration: {
+    key: sql`(CASE WHEN r.started_at IS NULL THEN 0 WHEN r.ended_at IS NULL THEN 'Infinity' ELSE extract(epoch FROM r.ended_at - r.started_at) END)::float8`,
+    type: sql`float8`,
+    descending: true,
+  },
+};
+
+/** Everything the pages show of runs. */
+export class RunReader {
+  constructor(
+    private readonly database: Database,
+    private readonly metrics: Metrics,
+    private readonly episodes: Episodes,
+    private readonly launcher: Launcher,
+  ) {}
+
+  async list(request: z.output<typeof listRunsRequest>): Promise<z.infer<typeof listRunsResponse>> {
+    const { db } = this.database;
+    const conditions = [sql`r.project_id = ${DEFAULT_PROJECT}::uuid`];
+    if (request.states) conditions.push(sql`r.state = ANY(${request.states}::text[])`);
+    if (request.kinds) conditions.push(sql`r.kind = ANY(${request.kinds}::text[])`);
+    if (request.text) {
+      const escaped = request.text.replace(/[\\%_]/g, "\\$&");
+      conditions.push(sql`(r.name ILIKE ${`%${escaped}%`} OR r.id::text LIKE ${`${escaped.toLowerCase()}%`})`);
+    }
+    const sort = SORTS[request.sort];
+    const cursor = request.cursor ? readCursor(request.cursor) : null;
+    if (cursor) conditions.push(sql`(${sort.key}, r.id) ${sort.descending ? sql`<` : sql`>`} (${cursor.key}::text::${sort.type}, ${cursor.id}::uuid)`);
+    const direction = sort.descending ? sql`DESC` : sql`ASC`;
+    const [rows, counts] = await Promise.all([
+      this.select(sql`WHERE ${Prisma.join(conditions, " AND ")} ORDER BY ${sort.key} ${direction}, r.id ${direction} LIMIT ${request.limit + 1}`, sort.key),
+      db.$queryRaw<{ state: RunState; n: number }[]>`SELECT state, count(*)::int AS n FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid GROUP BY state`,
+    ]);
+    const kept = rows.slice(0, request.limit);
+    const last = kept[kept.length - 1];
+    return {
+      rows: await Promise.all(kept.map((row) => this.toRow(row))),
+      nextCursor: rows.length > kept.length && last ? JSON.stringify([last.sortKey, last.id]) : null,
+      counts: Object.fromEntries(counts.map(({ state, n }) => [state, n])),
+    };
+  }
+
+  async get(id: string): Promise<RunDetail> {
+    const run = await this.find(id);
+    const config = runConfig.parse(run.config);
+    const attempts = await this.database.db.$queryRaw<(Omit<RunDetail["attempts"][number], "worker"> & { workerId: string; workerName: string })[]>`
+      SELECT a.number, a.worker_id AS "workerId", w.name AS "workerName", a.started_at AS "startedAt", a.ended_at AS "endedAt", a.from_step AS "fromStep", a.outcome, a.reason
+      FROM attempts a JOIN workers w ON w.id = a.worker_id WHERE a.run_id = ${id}::uuid ORDER BY a.number`;
+    const actions: RunDetail["actions"] = ["duplicate"];
+    if (!TERMINAL.has(run.state) && run.state !== "cancelling") actions.unshift("cancel");
+    if (run.state === "failed" || run.state === "cancelled") actions.unshift("resume");
+    return {
+      ...(await this.toRow(run)),
+      config,
+      createdBy: run.createdBy,
+      preflight: run.preflight,
+      attempts: attempts.map(({ workerId, workerName, ...attempt }) => ({ ...attempt, worker: { id: workerId, name: workerName } })),
+      waitingFor: run.state === "queued" ? await this.launcher.waitingFor(config) : null,
+      actions,
+    };
+  }
+
+  history(id: string): Promise<z.infer<typeof runHistoryResponse>> {
+    return this.database.db.$queryRaw`
+      SELECT sequence, at, from_state AS "from", to_state AS "to", attempt, actor, reason FROM run_transitions WHERE run_id = ${id}::uuid ORDER BY sequence`;
+  }
+
+  /** A page of a run's export; the metrics come with the first one. */
+  async export({ id, cursor, limit }: z.output<typeof exportRunRequest>): Promise<z.infer<typeof exportRunResponse>> {
+    const run = await this.find(id);
+    const names = cursor ? [] : (await this.metrics.names(id)).map((metric) => metric.name);
+    const episodes = await this.episodes.list({ runId: id, filter: "all", order: "oldest", cursor, limit });
+    const { name, state, createdAt, startedAt, endedAt, error } = run;
+    return {
+      run: { id, name, state, createdAt, startedAt, endedAt, error },
+      config: runConfig.parse(run.config),
+      metrics: await this.metrics.series(id, names, EXPORTED_POINTS),
+      episodes: episodes.rows,
+      nextCursor: episodes.nextCursor,
+    };
+  }
+
+  private async find(id: string): Promise<StoredRun> {
+    const [run] = await this.select(sql`WHERE r.id = ${id}::uuid`, sql`r.id`);
+    if (!run) throw new AppError("not-found", `There is no run ${id}.`);
+    return run;
+  }
+
+  private select(rest: Prisma.Sql, sortKey: Prisma.Sql): Promise<StoredRun[]> {
+    return this.database.db.$queryRaw<StoredRun[]>`
+      SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
+        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, (${sortKey})::text AS "sortKey"
+      FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`;
+  }
+
+  private async toRow(run: StoredRun): Promise<RunRow> {
+    const config = runConfig.parse(run.config);
+    const metric = headlineMetric(run.kind);
+    const points = (await this.metrics.series(run.id, [metric], SPARKLINE))[metric] ?? [];
+    return {
+      id: run.id,
+      name: run.name,
+      kind: run.kind,
+      state: run.state,
+      createdAt: run.createdAt,
+      startedAt: run.startedAt,
+      endedAt: run.endedAt,
+      attempt: run.attempt,
+      progress: run.progress,
+      headline: { metric, value: run.headline, sparkline: points.map(({ step, value }) => ({ step, value })) },
+      worker: run.workerId !== null && run.workerName !== null ? { id: run.workerId, name: run.workerName } : null,
+      preset: run.preset,
+      model: modelOf(config),
+      corpus: config.kind === "train" ? config.data.corpus : config.corpus,
+      setting: settingOf(config),
+      error: run.error,
+    };
+  }
+}
+
+function readCursor(cursor: string): { key: string; id: string } {
+  try {
+    const [key, id] = JSON.parse(cursor) as unknown[];
+    if (typeof key === "string" && typeof id === "string") return { key, id };
+  } catch {
+    // Reported below.
+  }
+  throw new AppError("invalid-input", "The cursor is not one that this list gave.");
+}

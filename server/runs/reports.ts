@@ -1,0 +1,68 @@
+import { AppError } from "@/contracts/errors";
+import type { AttemptRef, ReportItem, WorkerRequest } from "@/contracts/worker-protocol";
+import type { Database, Transaction } from "@/server/db/database";
+import { toJson } from "@/server/db/json";
+import { storeEpisodes } from "@/server/episodes/store";
+import type { Logs } from "@/server/logs/logs";
+import type { Metrics } from "@/server/metrics/metrics";
+import { lockRun, type LockedRun } from "./machine";
+import { headlineMetric } from "./needs";
+import { requireLease } from "./runs";
+
+/** Takes what attempts report: fenced, in order, each report exactly once and as a whole. */
+export class Reports {
+  constructor(
+    private readonly database: Database,
+    private readonly metrics: Metrics,
+    private readonly logs: Logs,
+  ) {}
+
+  /** @throws AppError "stale-attempt" without a lease, "out-of-order" where a report before it is missing */
+  async take(workerId: string, { runId, attempt, sequence, items }: WorkerRequest<"report">): Promise<{ accepted: boolean }> {
+    const ref = { runId, attempt };
+    return this.database.transact(async (tx) => {
+      const run = await lockRun(tx.db, runId);
+      await requireLease(tx.db, run, ref, workerId);
+      const [row] = await tx.db.$queryRaw<{ sequence: number }[]>`SELECT sequence FROM attempts WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
+      const taken = row?.sequence ?? 0;
+      if (sequence <= taken) return { accepted: true };
+      if (sequence !== taken + 1) throw new AppError("out-of-order", `Report ${sequence} came, but ${taken + 1} is next. Send the missing ones first.`);
+      for (const item of items) await this.takeItem(tx, workerId, run, ref, item);
+      await tx.db.$executeRaw`UPDATE attempts SET sequence = ${sequence} WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
+      return { accepted: true };
+    });
+  }
+
+  private async takeItem(tx: Transaction, workerId: string, run: LockedRun, ref: AttemptRef, item: ReportItem): Promise<void> {
+    const { runId } = ref;
+    switch (item.kind) {
+      case "metrics": {
+        if (item.points.length === 0) return;
+        await this.metrics.append(tx.db, ref, item.points);
+        const headline = item.points.findLast((point) => point.name === headlineMetric(run.kind));
+        if (headline) await tx.db.$executeRaw`UPDATE runs SET headline = ${headline.value} WHERE id = ${runId}::uuid`;
+        tx.emit({ kind: "metrics", runId, payload: { names: [...new Set(item.points.map((point) => point.name))], step: Math.max(...item.points.map((point) => point.step)) } });
+        return;
+      }
+      case "episodes": {
+        const [first] = item.records;
+        if (!first) return;
+        await storeEpisodes(tx.db, ref, item);
+        tx.emit({ kind: "episodes", runId, payload: { phase: first.phase, step: first.step, count: item.records.length } });
+        return;
+      }
+      case "logs":
+        await this.logs.append(tx.db, { workerId, run: ref }, item.lines);
+        if (item.lines.length > 0) tx.emit({ kind: "logs", runId, payload: { count: item.lines.length } });
+        return;
+      case "preflight":
+        await tx.db.$executeRaw`UPDATE runs SET preflight = ${toJson(item.items)}::jsonb WHERE id = ${runId}::uuid`;
+        tx.emit({ kind: "run", runId, payload: { state: run.state, attempt: run.attempt } });
+        return;
+      case "progress":
+        await tx.db.$executeRaw`UPDATE runs SET progress = ${toJson(item.progress)}::jsonb WHERE id = ${runId}::uuid`;
+        tx.emit({ kind: "progress", runId, payload: item.progress });
+        return;
+    }
+  }
+}

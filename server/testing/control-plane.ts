@@ -1,0 +1,81 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import pino from "pino";
+import { inject } from "vitest";
+import { FileStore } from "@/server/artifacts/file-store";
+import type { ArtifactStore } from "@/server/artifacts/store";
+import { compose, type ControlPlane } from "@/server/compose";
+import { migrate } from "@/server/db/migrate";
+import { createHttpServer } from "@/server/http/server";
+import type { Timings } from "@/server/timings";
+import { TestWorker } from "./worker";
+import "./global-setup";
+
+/** The real rules with short waits. */
+export const FAST: Timings = {
+  leaseMs: 600,
+  heartbeatMs: 100,
+  offlineMs: 1_000,
+  sweepMs: 50,
+  taskMs: { query: 400, "dry-run": 400, "turn-gains": 400 },
+  liveThrottleMs: 5,
+  eventRetentionMs: 3_600_000,
+  usageRetentionMs: 3_600_000,
+  attachMs: 500,
+};
+
+export interface TestServer {
+  plane: ControlPlane;
+  url: string;
+  /** Folder of the artifact store. */
+  artifactsDir: string;
+  /** Attaches a worker with a token of its own. */
+  worker(options?: { id?: string; name?: string; models?: string[]; corpora?: string[] }): Promise<TestWorker>;
+  stop(): Promise<void>;
+}
+
+/** Makes an empty database on the test run's PostgreSQL. @returns its address */
+export async function createDatabase(): Promise<string> {
+  const base = inject("postgresUrl");
+  const name = `t_${randomUUID().replaceAll("-", "")}`;
+  const client = new pg.Client({ connectionString: base });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  await client.end();
+  return Object.assign(new URL(base), { pathname: `/${name}` }).toString();
+}
+
+/** The control plane behind real HTTP and WebSockets on a database of its own; without pages. */
+export async function startTestServer(options: { timings?: Partial<Timings>; maxAttempts?: number; store?: (directory: string) => ArtifactStore } = {}): Promise<TestServer> {
+  const databaseUrl = await createDatabase();
+  await migrate(databaseUrl);
+  const artifactsDir = await mkdtemp(join(tmpdir(), "s3-artifacts-"));
+  const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
+  const store = options.store?.(artifactsDir) ?? new FileStore(artifactsDir);
+  const plane = compose({ databaseUrl, store, timings: { ...FAST, ...options.timings }, maxAttempts: options.maxAttempts, log });
+  await plane.start();
+  const http = createHttpServer(plane, null, log);
+  const port = await http.listen(0, "127.0.0.1");
+  const url = `http://127.0.0.1:${port}`;
+  const workers: TestWorker[] = [];
+  return {
+    plane,
+    url,
+    artifactsDir,
+    async worker({ id = randomUUID(), name = "tester", models = ["smollm2-135m-instruct"], corpora = ["atlas"] } = {}) {
+      const { token } = await plane.tokens.create(name, "test");
+      const worker = await TestWorker.attach({ url, token, id, name, models, corpora });
+      workers.push(worker);
+      return worker;
+    },
+    async stop() {
+      for (const worker of workers) worker.disconnect();
+      await http.close();
+      await plane.stop();
+      await rm(artifactsDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import WebSocket from "ws";
+import { AppError } from "@/contracts/errors";
+import { PROTOCOL_VERSION, serverFrame, type AttemptRef, type ServerFrame, type WorkerMethod, type WorkerRequest, type WorkerResponse } from "@/contracts/worker-protocol";
+
+export type Notice = Exclude<ServerFrame, { type: "response" }>;
+
+interface Options {
+  url: string;
+  token: string;
+  id: string;
+  name: string;
+  models: string[];
+  corpora: string[];
+  attempts?: AttemptRef[];
+}
+
+/** The least a worker is: one real WebSocket that speaks the protocol. It works on nothing by itself. */
+export class TestWorker {
+  readonly notices: Notice[] = [];
+  private nextId = 1;
+  private readonly pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+  private beating: NodeJS.Timeout | undefined;
+
+  private constructor(
+    readonly options: Options,
+    private readonly socket: WebSocket,
+  ) {
+    socket.on("message", (data) => {
+      const frame = serverFrame.parse(JSON.parse(String(data)));
+      if (frame.type !== "response") return void this.notices.push(frame);
+      const entry = this.pending.get(frame.id);
+      this.pending.delete(frame.id);
+      if (frame.error) entry?.reject(new AppError(frame.error.code, frame.error.message));
+      else entry?.resolve(frame.result);
+    });
+    socket.on("close", () => {
+      for (const entry of this.pending.values()) entry.reject(new Error("the connection closed"));
+    });
+  }
+
+  static async attach(options: Options): Promise<TestWorker> {
+    const socket = new WebSocket(`${options.url.replace("http", "ws")}/worker`, { headers: { authorization: `Bearer ${options.token}` } });
+    const worker = new TestWorker(options, socket);
+    await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
+    await worker.request("attach", {
+      protocolVersion: PROTOCOL_VERSION,
+      workerId: options.id,
+      name: options.name,
+      hardware: { hostname: "test", platform: "linux", cpuModel: "test", cores: 2, memoryMb: 4096, gpus: [] },
+      slots: { engine: 1, light: 4 },
+      attempts: options.attempts ?? [],
+      capabilities: { models: options.models, corpora: options.corpora, device: "cpu", dtype: "float32" },
+    });
+    return worker;
+  }
+
+  get id(): string {
+    return this.options.id;
+  }
+
+  request<M extends WorkerMethod>(method: M, params: WorkerRequest<M>): Promise<WorkerResponse<M>> {
+    return this.requestRaw(method, params) as Promise<WorkerResponse<M>>;
+  }
+
+  /** As `request`, for what the protocol does not allow. */
+  requestRaw(method: string, params: unknown): Promise<unknown> {
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      this.socket.send(JSON.stringify({ id, method, params }));
+    });
+  }
+
+  lease(): Promise<WorkerResponse<"lease">> {
+    return this.request("lease", { freeSlots: { engine: 1, light: 4 } });
+  }
+
+  /** Leases a run and brings it to `running`. */
+  async take(): Promise<NonNullable<WorkerResponse<"lease">["run"]>> {
+    const { run } = await this.lease();
+    if (!run) throw new Error("there is no run to lease");
+    const { runId, attempt } = run;
+    await this.request("transition", { runId, attempt, to: "preparing", reason: null });
+    await this.request("transition", { runId, attempt, to: "running", reason: null });
+    return run;
+  }
+
+  heartbeat(attempts: AttemptRef[]): Promise<WorkerResponse<"heartbeat">> {
+    return this.request("heartbeat", { attempts, usage: { cpu: 0.5, memoryMb: 100, gpus: [] }, services: [], freeSlots: { engine: 1, light: 4 } });
+  }
+
+  /** Heartbeats by itself until `disconnect`, as an agent does. */
+  keepAlive(attempts: AttemptRef[], everyMs = 100): void {
+    clearInterval(this.beating);
+    this.beating = setInterval(() => void this.heartbeat(attempts).catch(() => {}), everyMs);
+  }
+
+  disconnect(): void {
+    clearInterval(this.beating);
+    this.socket.terminate();
+  }
+}
