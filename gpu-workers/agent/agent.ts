@@ -45,7 +45,7 @@ export interface AgentTiming {
   /** How long a stopping agent waits for its runs to be given back. */
   stopMs: number;
 }
-const DEFAULT_TIMING: AgentTiming = { pollMs: 5_000, logMs: 1_000, serviceIdleMs: 5 * 60_000, stopMs: 15_000 };
+const DEFAULT_TIMING: AgentTiming = { pollMs: 5_000, logMs: 1_000, serviceIdleMs: 5 * 60_000, stopMs: 8_000 };
 
 /** Runs of these kinds compute with the engine and hold its slot; the others are light. */
 const SLOT_OF: Record<RunKind, keyof Slots> = { train: "engine", predict: "engine", index: "light", serve: "light" };

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import WebSocket, { type RawData } from "ws";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import {
@@ -100,11 +101,12 @@ export class Connection {
     socket.on("pong", () => (this.lastHeard = Date.now()));
     socket.on("error", (error) => (reason = error.message));
     socket.on("unexpected-response", (request, response) => {
-      reason = `HTTP ${response.statusCode ?? "without status"}`;
-      response.resume();
-      request.destroy();
-      if (response.statusCode === 401 || response.statusCode === 403) this.fatal(wrongToken(this.options.server));
-      else this.dropped(socket, `${this.options.server} does not speak the worker protocol (${reason})`);
+      void refusalText(response).then((text) => {
+        request.destroy();
+        if (response.statusCode === 401) this.fatal(wrongToken(this.options.server));
+        else if (response.statusCode === 403) this.fatal(new AppError("unauthorized", `${this.options.server} refuses this worker: ${text}`));
+        else this.dropped(socket, `${this.options.server} answers HTTP ${response.statusCode ?? "without a status"}: ${text || "it does not speak the worker protocol"}`);
+      });
     });
     socket.on("close", (code, text) => this.dropped(socket, reason || text.toString() || `code ${code}`));
   }
@@ -240,6 +242,17 @@ export class Connection {
     void this.close();
     this.options.onFatal(error);
   }
+}
+
+/** The beginning of what a server says that does not let us in. */
+async function refusalText(response: IncomingMessage): Promise<string> {
+  let text = "";
+  try {
+    for await (const chunk of response) if ((text += String(chunk)).length > 1_000) break;
+  } catch {
+    // Cut off; what came will do.
+  }
+  return text.slice(0, 1_000).trim();
 }
 
 function wrongToken(server: string): AppError {
