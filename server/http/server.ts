@@ -71,7 +71,11 @@ export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: 
   const liveSockets = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024 });
   const trpcSockets = applyWSSHandler<AppRouter>({ wss: liveSockets, router: appRouter, createContext: context, keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 }, onError });
 
+  // The server forgets a connection that was upgraded, and would wait for it for ever when it closes.
+  const upgraded = new Set<Duplex>();
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgraded.add(socket);
+    socket.on("close", () => upgraded.delete(socket));
     socket.on("error", () => socket.destroy());
     const refusal = refusalOf(request.headers);
     if (refusal !== null) {
@@ -98,12 +102,18 @@ export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: 
       });
     },
     async close() {
+      plane.hub.stop();
       trpcSockets.broadcastReconnectNotification();
       for (const socket of liveSockets.clients) socket.terminate();
       liveSockets.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
+      // Workers get the time to hear why.
+      const force = setTimeout(() => {
+        for (const socket of upgraded) socket.destroy();
+      }, 300);
       await closed;
+      clearTimeout(force);
     },
   };
 }

@@ -58,12 +58,9 @@ export class Hub {
   }
 
   stop(): void {
+    if (this.stopping.signal.aborted) return;
     this.stopping.abort();
     for (const { socket } of this.connections) socket.close(1001, "the server stops");
-    const force = setTimeout(() => {
-      for (const { socket } of this.connections) socket.terminate();
-    }, 500);
-    force.unref();
     this.server.close();
   }
 
