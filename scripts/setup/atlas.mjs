@@ -52,8 +52,8 @@ const NOT_A_BRIDGE = new Set([
   "apple pie", "fried chicken", "fried pork and potato based dish", "irish stew", "japanese curry",
 ]);
 
-/** Of a country's dishes, at most so many lead to questions. */
-const DISH_BRIDGES = 2;
+/** Of a country's dishes, at most so many get a card and lead to questions. */
+const DISHES = 2;
 
 const ARTICLE_COUNTRIES = new Set([
   "Bahamas", "Central African Republic", "Czech Republic", "Dominican Republic", "Gambia", "Maldives",
@@ -64,14 +64,14 @@ const ARTICLE_REGIONS = new Set(["Caribbean", "Middle East", "Nordic Countries",
 /** Title, sentence, question and search query of each kind of fact. `c` is the country as written in a sentence. */
 const FACTS = {
   capital: {
-    title: (c) => `Capital of ${c}`,
+    title: (_c, v) => v,
     text: (c, v) => `${v} is the capital city of ${c}.`,
     question: (x) => `What is the capital city of ${x}?`,
     query: (c) => `capital city of ${c}`,
   },
   dish: {
     title: (c) => `Cuisine of ${c}`,
-    text: (c, v) => (v.length > 1 ? `The national dishes of ${c} are ${listOf(v)}.` : `The national dish of ${c} is ${v[0]}.`),
+    text: (c, v) => `The national dish of ${c} is ${v}.`,
     question: (x) => `What is the national dish of ${x}?`,
     query: (c) => `national dish of ${c}`,
   },
@@ -119,7 +119,6 @@ const BRIDGES = {
 };
 
 const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-const listOf = (values) => `${values.slice(0, -1).join(", ")} and ${values.at(-1)}`;
 
 /** Lower case without accents and punctuation: for comparing names, never for showing. */
 export const normalised = (text) =>
@@ -217,7 +216,7 @@ export function makeAtlas(read) {
       ...(isCapital ? [{ id: "capital", fact: "capital", value: facts.capital }] : []),
       ...(facts.dish ?? [])
         .filter(isDish)
-        .slice(0, DISH_BRIDGES)
+        .slice(0, DISHES)
         .map((value, i) => ({ id: i === 0 ? "dish" : `dish-${i + 1}`, fact: "dish", value })),
     ];
   };
@@ -228,15 +227,21 @@ export function makeAtlas(read) {
     .filter(({ country, bridges }) => EXAMPLE_COUNTRIES.includes(country) || bridges.length > 0)
     .sort((a, b) => (a.country < b.country ? -1 : 1));
 
-  const corpus = chosen.flatMap(({ country, facts }) =>
-    Object.entries(FACTS)
-      .filter(([fact]) => facts[fact] !== undefined)
-      .map(([fact, card]) => ({
-        id: `${slug(country)}:${fact}`,
-        title: card.title(inSentence(country)),
-        text: card.text(inSentence(country), facts[fact]),
-      })),
-  );
+  /** Every card of a country: one for each fact, dishes one each. */
+  const cardsOf = ({ country, facts, bridges }) => {
+    const dishes = bridges.filter(({ fact }) => fact === "dish");
+    const values = Object.keys(FACTS).flatMap((fact) => {
+      if (facts[fact] === undefined) return [];
+      if (fact !== "dish") return [{ id: fact, fact, value: facts[fact] }];
+      return dishes.length > 0 ? dishes : [{ id: "dish", fact, value: facts.dish[0] }];
+    });
+    return values.map(({ id, fact, value }) => ({
+      id: `${slug(country)}:${id}`,
+      title: FACTS[fact].title(inSentence(country), value),
+      text: FACTS[fact].text(inSentence(country), value),
+    }));
+  };
+  const corpus = chosen.flatMap(cardsOf);
 
   const questionsOf = ({ country, facts, bridges }) =>
     bridges.flatMap((bridge) =>
@@ -246,7 +251,7 @@ export function makeAtlas(read) {
           id: `${slug(country)}:${bridge.id}-${fact}`,
           question: card.question(BRIDGES[bridge.fact](bridge.value)),
           answers: answersOf(fact, facts[fact], currencyWords),
-          goldIds: [`${slug(country)}:${bridge.fact}`, `${slug(country)}:${fact}`],
+          goldIds: [`${slug(country)}:${bridge.id}`, `${slug(country)}:${fact}`],
           type: `${bridge.fact}-${fact}`,
           group: country,
           goldQueries: [card.query(inSentence(country))],
