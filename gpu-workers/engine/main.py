@@ -31,6 +31,8 @@ def main() -> None:
     secret = os.environ.pop("S3_ENGINE_SECRET", "")
     if not secret:
         sys.exit("S3_ENGINE_SECRET is not set: the engine does not serve without a secret.")
+    # Torch's threads wait in the kernel instead of spinning: the encoder, the database and the server share the cores.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 
