@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseQuestionSet } from "@/contracts/corpus";
 import type { Answer, EpisodeRecord } from "@/contracts/episode";
@@ -58,6 +58,7 @@ export interface MemoryContextOptions {
   answers?: Map<string, Answer>;
   fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
   onReport?: (item: ReportItem) => void;
+  onCheckpoint?: (checkpoint: LocalCheckpoint) => Promise<void>;
 }
 
 /** A run context that keeps everything in memory and checkpoints where they were written. */
@@ -114,8 +115,9 @@ export class MemoryContext implements RunContext {
     return new Map(this.records().map(({ episode }) => [episode.questionId, episode.context.length]));
   }
   async commitCheckpoint(directory: string, step: number): Promise<void> {
-    await mkdir(directory, { recursive: true });
-    this.checkpoints.push({ artifactId: `checkpoint-${step}`, step, directory });
+    const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
+    this.checkpoints.push(checkpoint);
+    await this.options.onCheckpoint?.(checkpoint);
   }
   async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {
     if (!this.options.fetchCheckpoint) throw new AppError("not-found", `There is no checkpoint ${artifactId} here.`);
