@@ -234,8 +234,9 @@ export class Attempt implements RunContext {
 export function endingOf(ending: Ending | null, error: unknown): { to: "cancelled" | "queued" | "failed"; reason: string } {
   if (ending?.how === "cancel") return { to: "cancelled", reason: ending.error.message };
   if (ending && ending.how !== "fail") return { to: "queued", reason: ending.error.message };
-  const { code, message } = toWireError(ending?.error ?? error);
-  return { to: "failed", reason: code === "internal" ? `Internal error: ${message}` : message };
+  const cause = ending?.error ?? error;
+  const { message } = toWireError(cause);
+  return { to: "failed", reason: cause instanceof AppError ? message : `Internal error: ${message}` };
 }
 
 /** A server that could not store for a while may later, so the run is given back; what it refuses, it refuses again. */

@@ -85,7 +85,9 @@ export class ArtifactTransfer {
     pipeline(createReadStream(path), request).catch(() => undefined);
     const response = await answered;
     const text = await textOf(response);
-    if (!succeeded(response)) throw refusal(response, text);
+    if (succeeded(response)) return;
+    request.destroy(); // the server wants no more of it
+    throw refusal(response, text);
   }
 
   private async get(url: URL, path: string, file: ArtifactFile, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
@@ -21,7 +22,7 @@ export async function serveArtifact(request: IncomingMessage, response: ServerRe
     const name = parseOrThrow(path, { artifactId, file }, "The path of an artifact's file");
     if (request.method === "PUT") {
       const ref = parseOrThrow(query, Object.fromEntries(url.searchParams), "The query of an upload");
-      await artifacts.upload(tokenId, ref, name.artifactId, name.file, request);
+      await artifacts.upload(tokenId, ref, name.artifactId, name.file, bodyOf(request));
       response.writeHead(201, { "content-type": "application/json" }).end("{}");
     } else if (request.method === "GET") {
       const { bytes, stream } = await artifacts.open(name.artifactId, name.file);
@@ -36,7 +37,18 @@ export async function serveArtifact(request: IncomingMessage, response: ServerRe
       return;
     }
     const { code, message } = toWireError(error);
-    // The rest of a refused upload is not read.
-    response.writeHead(STATUS[code] ?? 500, { "content-type": "application/json", connection: "close" }).end(JSON.stringify({ code, message }));
+    // The rest of a refused upload is read and dropped: closing on bytes under way resets the connection, and the reason is lost.
+    request.resume();
+    response.writeHead(STATUS[code] ?? 500, { "content-type": "application/json" }).end(JSON.stringify({ code, message }));
   }
+}
+
+/** A request's bytes as a stream of its own: a store that fails destroys what it reads from, and the request must live to be answered. */
+function bodyOf(request: IncomingMessage): Readable {
+  const body = new PassThrough();
+  request.pipe(body);
+  request.once("close", () => {
+    if (!request.complete) body.destroy(new Error("the upload was cut off"));
+  });
+  return body;
 }

@@ -1,0 +1,278 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { AppError } from "@/contracts/errors";
+import type { AgentOptions } from "@/gpu-workers/agent/agent";
+import { Agents, forever } from "@/gpu-workers/agent/testing/harness";
+import type { Executor, RunContext } from "@/gpu-workers/run-context";
+import { FileStore } from "@/server/artifacts/file-store";
+import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { presetConfig, storeSamples } from "@/server/testing/samples";
+import { TcpProxy } from "./support/tcp-proxy";
+
+/** The real agent against the real server: what each promises the other. */
+let server: TestServer;
+const agents = new Agents();
+const proxies: TcpProxy[] = [];
+beforeEach(async () => {
+  server = await startTestServer({ timings: { leaseMs: 1_500, heartbeatMs: 100 } });
+  await storeSamples(server.plane);
+});
+afterEach(async () => {
+  await agents.stopAll();
+  for (const proxy of proxies.splice(0)) await proxy.close();
+  await server.stop();
+});
+
+const capabilities = { models: ["smollm2-135m-instruct"], corpora: ["atlas"], device: "cpu", dtype: "float32" };
+
+async function attach(name: string, train: Executor, overrides: Partial<AgentOptions> = {}): Promise<Awaited<ReturnType<Agents["start"]>>> {
+  const { token } = await server.plane.tokens.create(name, "test");
+  return agents.start(overrides.server ?? server.url, { train }, { token, name, capabilities, ...overrides });
+}
+
+async function behindProxy(): Promise<TcpProxy> {
+  const proxy = await TcpProxy.start(server.url);
+  proxies.push(proxy);
+  return proxy;
+}
+
+const launch = (): Promise<string> => server.plane.runs.create(presetConfig(), { actor: "test", preset: null });
+const stateOf = async (runId: string): Promise<string> => (await server.plane.runReader.get(runId)).state;
+const historyOf = async (runId: string): Promise<string[]> => (await server.plane.runReader.history(runId)).map(({ attempt, to }) => `${attempt} ${to}`);
+const stepsOf = async (runId: string): Promise<number[]> => ((await server.plane.metrics.series(runId, ["reward/mean"], 2000))["reward/mean"] ?? []).map(({ step }) => step);
+const metric = (context: RunContext, step: number): Promise<void> => context.report({ kind: "metrics", points: [{ name: "reward/mean", step, value: step, at: Date.now() }] });
+
+async function eventually(what: string, condition: () => Promise<boolean> | boolean, limitMs = 15_000): Promise<void> {
+  const end = Date.now() + limitMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function checkpoint(context: RunContext, step: number, bytes = 1_000): Promise<void> {
+  const directory = join(context.workDir, `checkpoint-${step}`);
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "state.bin"), Buffer.alloc(bytes, step));
+  await context.commitCheckpoint(directory, step, {});
+}
+
+/** Trains nothing, but keeps the promises of a training run: goes on after its checkpoint, one point a step. */
+const counting = (steps: number, pauseMs: number, done: string[] = []): Executor => async (context) => {
+  await context.running();
+  let step = 0;
+  if (context.resume) step = (await readFile(join(context.resume.directory, "state.bin")))[0] ?? 0;
+  done.push(`attempt ${context.attempt} from ${step}`);
+  while (step < steps) {
+    step += 1;
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, pauseMs)), forever(context.signal)]);
+    await metric(context, step);
+    await checkpoint(context, step);
+  }
+};
+
+describe("reports", () => {
+  it("arrive exactly once and in order although the connection breaks again and again", async () => {
+    const proxy = await behindProxy();
+    const steps = Array.from({ length: 200 }, (_, i) => i);
+    await attach("worker", async (context) => {
+      await context.running();
+      for (const step of steps) {
+        await metric(context, step);
+        await new Promise((resolve) => setTimeout(resolve, 15));
+        if (step % 10 === 0) await context.flush();
+      }
+    }, { server: proxy.url });
+    const breaking = setInterval(() => proxy.cut(), 350);
+    const runId = await launch();
+    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded", 30_000).finally(() => clearInterval(breaking));
+    expect(await stepsOf(runId)).toEqual(steps);
+    expect((await historyOf(runId)).filter((line) => line.endsWith("leased"))).toEqual(["1 leased"]);
+  });
+
+  it("questions and answers travel both ways", async () => {
+    let seen: unknown;
+    await attach("worker", async (context) => {
+      await context.running();
+      const questions = await context.questions("atlas/train");
+      await context.saveAnswers([{ key: "k", generator: "g", promptStyle: "chat", text: "Lima", seconds: 1 }]);
+      seen = [questions.length, (await context.findAnswers(["k", "absent"])).get("k")?.text, (await context.answeredQuestions()).size];
+    });
+    const runId = await launch();
+    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    expect(seen).toEqual([8, "Lima", 0]);
+  });
+});
+
+describe("a run moves from one worker to another", () => {
+  it("when its worker stops, going on from the last checkpoint", async () => {
+    const done: string[] = [];
+    const first = await attach("first", counting(6, 60, done));
+    const runId = await launch();
+    await eventually("two checkpoints are committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 2);
+    await attach("second", counting(6, 5, done));
+    await first.stop();
+    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    expect(done[0]).toBe("attempt 1 from 0");
+    expect(done[1]).toMatch(/^attempt 2 from [2-6]$/);
+    expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6]);
+    const given = (await server.plane.runReader.history(runId)).find(({ to, attempt }) => to === "queued" && attempt === 1);
+    expect(given?.reason).toBe("The worker stops.");
+    expect(given?.actor).toBe("worker first");
+  });
+
+  it("when its worker cannot be heard, which drops the run by itself and whose late words are refused", async () => {
+    const proxy = await behindProxy();
+    let dropped: AppError | null = null;
+    let late: unknown;
+    await attach("deaf", async (context) => {
+      await context.running();
+      await metric(context, 1);
+      await checkpoint(context, 1);
+      await forever(context.signal).catch((error: AppError) => (dropped = error));
+      late = await metric(context, 99).catch((error: unknown) => error);
+      throw dropped!;
+    }, { server: proxy.url });
+    const runId = await launch();
+    await eventually("the first checkpoint", async () => (await server.plane.artifacts.checkpoints(runId)).length === 1);
+    proxy.pull();
+    await attach("second", counting(3, 5));
+    await eventually("the other worker finishes it", async () => (await stateOf(runId)) === "succeeded");
+    await eventually("the first drops it", () => dropped !== null);
+    proxy.heal();
+    expect(dropped).toMatchObject({ code: "stale-attempt" });
+    expect(late).toMatchObject({ code: "stale-attempt" });
+    expect(await stepsOf(runId)).toEqual([1, 2, 3]);
+    expect((await server.plane.runReader.history(runId)).find(({ to, attempt }) => to === "queued" && attempt === 1)?.actor).toBe("server");
+  });
+});
+
+describe("cancelling", () => {
+  it("reaches the executor at once, and its last reports are kept", async () => {
+    let noticedAt = 0;
+    await attach("worker", async (context) => {
+      await context.running();
+      await forever(context.signal).catch(() => (noticedAt = Date.now()));
+      await metric(context, 7);
+      throw context.signal.reason as Error;
+    });
+    const runId = await launch();
+    await eventually("it runs", async () => (await stateOf(runId)) === "running");
+    const askedAt = Date.now();
+    await server.plane.runs.cancel(runId, { actor: "a person", reason: null });
+    await eventually("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
+    expect(noticedAt - askedAt).toBeLessThan(1_000);
+    expect(await stepsOf(runId)).toEqual([7]);
+  });
+
+  it("and resuming goes on from the last checkpoint", async () => {
+    const done: string[] = [];
+    await attach("worker", counting(4, 40, done));
+    const runId = await launch();
+    await eventually("a checkpoint is committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1);
+    await server.plane.runs.cancel(runId, { actor: "a person", reason: null });
+    await eventually("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
+    await server.plane.runs.resume(runId, { actor: "a person", reason: null });
+    await eventually("it ends", async () => (await stateOf(runId)) === "succeeded");
+    expect(done[1]).toMatch(/^attempt 2 from [1-4]$/);
+    expect(await stepsOf(runId)).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe("artifacts", () => {
+  it("of many megabytes arrive whole", async () => {
+    await attach("worker", async (context) => {
+      await context.running();
+      await checkpoint(context, 1, 40 * 2 ** 20);
+    });
+    const runId = await launch();
+    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    const [stored] = await server.plane.artifacts.checkpoints(runId);
+    expect(stored?.bytes).toBe(40 * 2 ** 20);
+  });
+
+  it("of a stale attempt are refused with the reason, however large they are", async () => {
+    let refused: unknown;
+    await attach("worker", async (context) => {
+      await context.running();
+      await server.plane.runs.expireLeases();
+      // The lease is taken away behind the agent's back, between two heartbeats.
+      await server.plane.database.db.$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'`;
+      refused = await checkpoint(context, 1, 40 * 2 ** 20).catch((error: unknown) => error);
+      throw refused as Error;
+    }, { slots: { engine: 1, light: 0 } });
+    await launch();
+    await eventually("the upload is refused", () => refused !== undefined);
+    expect(refused).toMatchObject({ code: "stale-attempt" });
+  });
+});
+
+/** A file system of one megabyte, where this user may mount one. */
+async function smallDisk(): Promise<{ path: string; unmount(): Promise<void> } | null> {
+  const path = await mkdtemp(join(tmpdir(), "s3-small-disk-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path], { stdio: "ignore" });
+  } catch {
+    await rm(path, { recursive: true });
+    return null;
+  }
+  return {
+    path,
+    async unmount() {
+      execFileSync("umount", ["-l", path], { stdio: "ignore" });
+      await rm(path, { recursive: true });
+    },
+  };
+}
+
+describe("a full disk", () => {
+  it("while a checkpoint is written leaves the last good one; the run goes on, ends with the reason, and can be resumed", async (test) => {
+    const disk = await smallDisk();
+    if (!disk) return test.skip("needs the right to mount a file system");
+    const full = await startTestServer({ timings: { leaseMs: 5_000 }, store: () => new FileStore(disk.path) });
+    try {
+      await storeSamples(full.plane);
+      const { token } = await full.plane.tokens.create("worker", "test");
+      const from: number[] = [];
+      await agents.start(full.url, {
+        train: async (context) => {
+          await context.running();
+          from.push(context.resume?.step ?? 0);
+          if (context.resume) return;
+          await checkpoint(context, 1, 200_000);
+          await checkpoint(context, 2, 8 * 2 ** 20);
+          await metric(context, 2);
+        },
+      }, { token, capabilities });
+      const runId = await full.plane.runs.create(presetConfig(), { actor: "test", preset: null });
+      await eventually("the run fails", async () => (await full.plane.runReader.get(runId)).state === "failed");
+      expect((await full.plane.runReader.get(runId)).error).toMatch(/last checkpoint could not be stored.*disk is full/);
+      expect((await full.plane.artifacts.checkpoints(runId)).map(({ step }) => step)).toEqual([1]);
+      expect((await full.plane.metrics.series(runId, ["reward/mean"], 10))["reward/mean"]).toHaveLength(1);
+      await full.plane.runs.resume(runId, { actor: "test", reason: null });
+      await eventually("it ends", async () => (await full.plane.runReader.get(runId)).state === "succeeded");
+      expect(from).toEqual([0, 1]);
+    } finally {
+      await agents.stopAll();
+      await full.stop();
+      await disk.unmount();
+    }
+  });
+});
+
+describe("a token", () => {
+  it("that is unknown or revoked ends the agent with what to do", async () => {
+    const wrong = await agents.start(server.url, {}, { token: "s3w_unknown" });
+    expect((await wrong.finished)?.message).toContain("Create a new one on the Workers page");
+
+    const { id, token } = await server.plane.tokens.create("box", "test");
+    const agent = await agents.start(server.url, {}, { token });
+    await eventually("it is attached", async () => (await server.plane.workerReader.list()).some((worker) => worker.state === "online"));
+    await server.plane.tokens.revoke(id);
+    server.plane.hub.disconnectToken(id);
+    expect((await agent.finished)?.code).toBe("unauthorized");
+  });
+});
