@@ -12,11 +12,12 @@ export function isAlive(pid) {
   return processState(pid)?.state !== "Z";
 }
 
-/** State letter and start time of a process, from /proc; null elsewhere or when it is gone. */
+/** Name, state letter, parent and start time of a process, from /proc; null elsewhere or when it is gone. */
 export function processState(pid) {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
-    return { state: fields[0], started: fields[19] };
+    const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    const fields = rest.split(" ");
+    return { name, state: fields[0], parent: Number(fields[1]), started: fields[19] };
   } catch {
     return null;
   }

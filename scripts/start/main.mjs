@@ -1,11 +1,19 @@
 /** The supervisor as a program: prints what happens, and stops everything on a signal. */
 import { join } from "node:path";
+import { processState } from "../lib/lock.mjs";
 import { duration } from "../setup/progress.mjs";
 import { StartError, startAll } from "./supervisor.mjs";
 
 const PARENT_WATCH_MS = 1_000;
 
 const say = (text) => console.log(`[${new Date().toTimeString().slice(0, 8)}] ${text}`);
+
+/** npm runs this script, often through a shell; where npm is killed, nobody is left to stop it. */
+function watchNpm() {
+  const parent = process.ppid;
+  const through = processState(parent)?.name.match(/^(?:sh|dash|bash|zsh)$/) ? processState(parent).parent : null;
+  return () => process.ppid === parent && (through === null || processState(parent)?.parent === through);
+}
 
 /**
  * Starts everything and stays until it is stopped; ends the process.
@@ -36,11 +44,12 @@ export function runSupervisor(settings) {
   const signals = { SIGINT: "Interrupted.", SIGTERM: "Asked to stop.", SIGHUP: "The terminal was closed." };
   for (const [name, reason] of Object.entries(signals)) process.on(name, () => shutDown(reason));
 
-  // npm runs this script; where npm is killed, nobody is left to stop it.
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent && process.env.npm_lifecycle_event && !stopping) shutDown("npm is gone.");
-  }, PARENT_WATCH_MS).unref();
+  if (process.env.npm_lifecycle_event) {
+    const isThere = watchNpm();
+    setInterval(() => {
+      if (!stopping && !isThere()) shutDown("npm is gone.");
+    }, PARENT_WATCH_MS).unref();
+  }
 
   const starting = startAll({ ...settings, say, signal: interruption.signal }).then(
     (result) => {
