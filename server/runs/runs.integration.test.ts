@@ -7,6 +7,7 @@ import { startTestServer, type TestServer } from "@/server/testing/control-plane
 import { presetConfig, storeSamples } from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/worker";
 
+type Lessee = { id: string; name: string; models: string[]; corpora: string[] };
 const me = { actor: "tester", reason: null };
 const until = async (what: () => Promise<boolean>, ms = 5_000): Promise<void> => {
   for (const end = Date.now() + ms; !(await what()); ) {
@@ -117,10 +118,10 @@ describe("runs", () => {
     const quiet = await startTestServer({ maxAttempts: 2, timings: { leaseMs: 60_000, sweepMs: 3_600_000, offlineMs: 3_600_000 } });
     try {
       const { plane } = quiet;
-      const workers = [
+      const workers: [Lessee, Lessee] = [
         { id: (await quiet.worker({ name: "a" })).id, name: "a", models: ["smollm2-135m-instruct"], corpora: ["atlas"] },
         { id: (await quiet.worker({ name: "b" })).id, name: "b", models: ["smollm2-135m-instruct"], corpora: ["atlas"] },
-      ] as const;
+      ];
       const operation = fc.oneof(
         fc.record({ do: fc.constant("lease" as const), worker: fc.nat(1) }),
         fc.record({ do: fc.constant("transition" as const), worker: fc.nat(1), to: fc.constantFrom("preparing" as const, "running" as const, "succeeded" as const, "failed" as const, "cancelled" as const, "queued" as const), stale: fc.boolean() }),

@@ -1,0 +1,83 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
+
+interface Result {
+  code: number;
+  out: string;
+  error: string;
+}
+
+describe("the command line", () => {
+  let server: TestServer;
+  const s3 = (args: string[], url = server.url): Promise<Result> =>
+    new Promise((resolve) => {
+      execFile(process.execPath, ["--import", "tsx", "scripts/s3.ts", ...args], { env: { ...process.env, S3_SERVER: url }, timeout: 60_000 }, (error, out, errorText) =>
+        resolve({ code: error ? (typeof error.code === "number" ? error.code : -1) : 0, out: out.trim(), error: errorText.trim() }),
+      );
+    });
+  const launch = async (...args: string[]): Promise<string> => {
+    const { id } = JSON.parse((await s3(["launch", "--preset", "atlas-smollm2", "--json", ...args])).out) as { id: string };
+    return id;
+  };
+
+  beforeAll(async () => {
+    server = await startTestServer({ timings: { leaseMs: 30_000 } });
+    await storeSamples(server.plane);
+  });
+  afterAll(() => server.stop());
+
+  it("launches, lists, shows, cancels and resumes by the beginning of an id", async () => {
+    const id = await launch("--set", "train.steps=2", "--set", "name=From the shell");
+    const shown = JSON.parse((await s3(["show", id.slice(0, 8), "--json"])).out) as { config: { name: string; rl: { steps: number } }; state: string; waitingFor: string };
+    expect(shown).toMatchObject({ config: { name: "From the shell", rl: { steps: 2 } }, state: "queued", waitingFor: expect.stringContaining("no worker is attached") });
+    expect((await s3(["list"])).out).toMatch(new RegExp(`${id.slice(0, 8)} +queued +train.*From the shell`));
+    expect(await s3(["cancel", id.slice(0, 8)])).toMatchObject({ code: 0, out: `${id} is cancelled` });
+    expect(await s3(["resume", id.slice(0, 8)])).toMatchObject({ code: 0, out: `${id} is queued` });
+    await server.plane.runs.cancel(id, { actor: "test", reason: null });
+  });
+
+  it("follows a run to its end, and exports it", async () => {
+    const worker = await server.worker();
+    worker.keepAlive([]);
+    const watched = s3(["launch", "--preset", "atlas-smollm2", "--watch"]);
+    let run = (await worker.lease()).run;
+    for (let i = 0; i < 300 && !run; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      run = (await worker.lease()).run;
+    }
+    if (!run) throw new Error("nothing was launched");
+    const ref = { runId: run.runId, attempt: run.attempt };
+    await worker.request("transition", { ...ref, to: "preparing", reason: null });
+    await worker.request("transition", { ...ref, to: "running", reason: null });
+    await worker.request("report", { ...ref, sequence: 1, items: [
+      { kind: "metrics", points: [{ name: "reward/mean", step: 1, value: 0.25, at: Date.now() }] },
+      { kind: "progress", progress: { phase: "training", done: 1, total: 2, detail: "" } },
+      { kind: "episodes", corpus: "atlas", questions: "atlas/train", documents: sampleDocuments(), records: [sampleRecord({ step: 1 })] },
+    ] });
+    await worker.request("transition", { ...ref, to: "failed", reason: "the generator is down" });
+    const { code, out } = await watched;
+    expect(out).toContain("reward/mean 0.250 at step 1");
+    expect(out).toContain("failed: the generator is down");
+    expect(code).toBe(1);
+
+    const folder = await mkdtemp(join(tmpdir(), "s3-export-"));
+    await s3(["export", ref.runId.slice(0, 8), "--out", join(folder, "run.json")]);
+    const exported = JSON.parse(await readFile(join(folder, "run.json"), "utf8")) as { metrics: Record<string, { value: number }[]>; episodes: { reward: number }[] };
+    await rm(folder, { recursive: true });
+    expect(exported.metrics["reward/mean"]?.[0]?.value).toBe(0.25);
+    expect(exported.episodes).toMatchObject([{ reward: 1, answer: "right" }]);
+    expect((await s3(["workers"])).out).toMatch(/tester +online/);
+  });
+
+  it("says what is wrong and how to mend it", async () => {
+    expect(await s3(["launch", "--preset", "atlas-smollm2", "--set", "rl.step=2"])).toMatchObject({ code: 1, error: expect.stringMatching(/rl\.step.*rl\.steps/) });
+    expect(await s3(["launch", "--preset", "atlas-smollm2", "--set", "rl.groupSize=1"])).toMatchObject({ code: 1, error: expect.stringContaining("rl.groupSize:") });
+    expect(await s3(["show", "ffffffff"])).toMatchObject({ code: 1, error: expect.stringContaining("no run whose id begins") });
+    expect(await s3(["list"], "http://127.0.0.1:9")).toMatchObject({ code: 1, error: expect.stringMatching(/Nothing answers at http:\/\/127\.0\.0\.1:9.*npm start/) });
+  });
+});
