@@ -1,0 +1,167 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ATLAS_DIR, modelDir } from "@/contracts/paths";
+import { presetById } from "@/contracts/presets";
+import type { PredictConfig, TrainConfig } from "@/contracts/run-config";
+import { trainConfig } from "@/contracts/run-config";
+import { executors } from "../executors";
+import { LocalServices, MemoryContext, type MemoryContextOptions } from "../testing/memory-context";
+import { dryRun } from "./dry-run";
+import { readTrainerState } from "./trainer-state";
+import { turnGains } from "./turn-gains";
+import { loadTokenizer } from "./tokenizer";
+
+const installed = existsSync(join(ATLAS_DIR, "train.jsonl")) && existsSync(modelDir("smollm2-135m-instruct")) && existsSync(modelDir("minilm"));
+if (!installed) console.warn("skipped: the default model or Atlas is not installed (run the setup)");
+
+/** The default preset, made small. Without the filter some groups vary from the start. */
+const small: TrainConfig = trainConfig.parse({
+  ...presetById("atlas-smollm2")!.config,
+  searcher: { model: "smollm2-135m-instruct", adapter: { rank: 4, alpha: 8, firstLayer: 27 } },
+  coldStart: { demonstrations: 12, batchSize: 6, learningRate: 3e-3 },
+  rl: { steps: 2, questionsPerStep: 6, groupSize: 3, resample: 0, filterAnswered: false, learningRate: 1e-3, klCoefficient: 0.01 },
+  evaluation: { every: 0, questions: 4 },
+  checkpointing: { every: 1 },
+});
+
+describe.skipIf(!installed)("the executors on the real engine and retriever", () => {
+  const services = new LocalServices();
+  let folder: string;
+  const contextOf = (options: Omit<MemoryContextOptions, "services" | "workDir"> & { name: string }) => new MemoryContext({ ...options, services, workDir: join(folder, options.name) });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "train-"));
+  });
+  afterAll(async () => {
+    await services.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const undisturbed = () => contextOf({ name: "undisturbed", config: small });
+  let whole: MemoryContext;
+
+  it("trains two steps and reports what it did", async () => {
+    whole = undisturbed();
+    await executors.train(whole);
+    expect(whole.isRunning).toBe(true);
+    expect(whole.preflightItems.map(({ state }) => state)).toEqual(["ready", "ready", "ready", "ready"]);
+    expect(whole.points("cold-start/loss").map(({ step }) => step)).toEqual([0, 1]);
+    for (const name of ["reward/mean", "timing_s/step", "groups/without_variance", "memory/engine_peak_mb"]) expect(whole.points(name).map(({ step }) => step)).toEqual([1, 2]);
+    expect(whole.points("held-out/accuracy").map(({ step }) => step)).toEqual([2]);
+    expect(whole.checkpoints.map(({ step }) => step)).toEqual([0, 1, 2]);
+
+    const at = (name: string, step: number): number => whole.points(name).find((point) => point.step === step)!.value;
+    for (const step of [1, 2]) {
+      const phases = ["pool", "rollout", "retrieve", "generator", "gradient", "other"].map((phase) => at(`timing_s/${phase}`, step));
+      expect(phases.reduce((a, b) => a + b, 0)).toBeCloseTo(at("timing_s/step", step), 3);
+    }
+    const records = whole.records().filter(({ phase }) => phase === "train");
+    expect(records).toHaveLength(2 * 6 * 3);
+    for (const { reward, score, baseline } of records) expect(reward!.value).toBe(score!.value - baseline!.score.value);
+    const texts = new Set(whole.reports.flatMap((item) => (item.kind === "episodes" ? item.documents.map(({ hash }) => hash) : [])));
+    for (const { episode } of whole.records()) for (const { hash } of episode.context) expect(texts.has(hash)).toBe(true);
+  }, 300_000);
+
+  it("resumed after a step, ends with the weights of the undisturbed run", async () => {
+    const hashes = await Promise.all(whole.checkpoints.map(async ({ directory }) => (await readTrainerState(directory)).weightsHash));
+    // Else nothing was learned and the comparison would say nothing.
+    expect(new Set(hashes).size).toBe(3);
+    const resumed = contextOf({ name: "resumed", config: small, resume: whole.checkpoints[0]! });
+    await executors.train(resumed);
+    expect(resumed.points("reward/mean").map(({ value }) => value)).toEqual(whole.points("reward/mean").map(({ value }) => value));
+    expect(resumed.checkpoints.map(({ step }) => step)).toEqual([1, 2]);
+    const state = await readTrainerState(resumed.checkpoints[1]!.directory);
+    expect(state.weightsHash).toBe(hashes[2]);
+  }, 300_000);
+
+  it("predicts with a checkpoint, and goes on where it was", async () => {
+    const config: PredictConfig = { kind: "predict", name: "p", seed: 0, method: "s3", corpus: "atlas", questions: "atlas/held-out", limit: 5, retriever: small.retriever, search: small.search, searcher: { ...small.searcher, checkpoint: "00000000-0000-4000-8000-000000000002" }, generator: small.generator, scorer: "span", documents: 3, matchRun: null };
+    const run = contextOf({ name: "predict", config, fetchCheckpoint: async () => ({ ...whole.checkpoints[2]!, config: small }) });
+    await executors.predict(run);
+    expect(run.records()).toHaveLength(5);
+    expect(run.points("progress/answered").at(-1)!.value).toBe(5);
+    await executors.predict(run);
+    expect(run.records()).toHaveLength(5);
+
+    const matched = contextOf({ name: "matched", config: { ...config, method: "rag", matchRun: run.runId } });
+    matched.answeredQuestions = async (runId?: string) => (runId === undefined ? new Map() : run.answeredQuestions());
+    await executors.predict(matched);
+    const counts = await run.answeredQuestions();
+    for (const { episode } of matched.records()) expect(episode.context).toHaveLength(counts.get(episode.questionId)!);
+  }, 300_000);
+
+  it("waits for a generator that stumbles, and fails with the reason where it refuses", async () => {
+    let calls = 0;
+    const server: Server = createServer((message, response) => {
+      message.resume().on("end", () => {
+        calls += 1;
+        if (calls > 40) response.writeHead(400).end('{"error":"out of credit"}');
+        else if (calls % 5 === 2) response.writeHead(503).end("busy");
+        else response.writeHead(200).end(JSON.stringify({ choices: [{ text: " Asia" }] }));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+    const context = contextOf({ name: "stumbling", config: { ...small, coldStart: { ...small.coldStart, demonstrations: 0 }, rl: { ...small.rl, steps: 50 }, generator: { ...small.generator, endpoint } } });
+    await expect(executors.train(context)).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("out of credit") as unknown });
+    server.close();
+    expect(calls).toBeGreaterThan(40);
+    for (const { answer } of context.records()) expect(answer!.text).toBe("Asia");
+  }, 300_000);
+
+  it("tries a configuration in a dry run", async () => {
+    const context = contextOf({ name: "dry-run", config: small });
+    const result = await dryRun(
+      { taskId: "00000000-0000-4000-8000-000000000003", kind: "dry-run", config: small },
+      { ...taskContext(context), progress: () => undefined },
+    );
+    expect(result).toMatchObject({ questions: 8, episodes: 24, groups: 8, truncated: 0, formatErrors: [] });
+    expect(result.projectedSeconds).toBeGreaterThan(0);
+  }, 300_000);
+
+  it("answers what each turn gained, with the gold documents as the ceiling", async () => {
+    const context = contextOf({ name: "gains", config: small });
+    const question = (await context.questions("atlas/held-out"))[0]!;
+    const retriever = (await services.retriever("atlas", small.retriever, context.signal)).value;
+    const gold = await retriever.documents(question.goldIds);
+    const result = await turnGains(
+      { taskId: "00000000-0000-4000-8000-000000000004", kind: "turn-gains", config: small, question, contexts: [{ turn: 0, documents: gold.slice(0, 1) }, { turn: 1, documents: gold }] },
+      { ...taskContext(context), progress: () => undefined },
+    );
+    expect(result.turns.map(({ turn }) => turn)).toEqual([0, 1]);
+    expect(result.goldContext).toEqual({ answer: result.turns[1]!.answer, score: result.turns[1]!.score });
+  }, 120_000);
+
+  it("tokenises as the engine's own tokenizer does", async () => {
+    const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
+    const { model } = await openModel(services);
+    const texts = (await contextOf({ name: "tokens", config: small }).questions("atlas/train")).slice(0, 20).map(({ question }) => `Question: ${question}\n<information>`);
+    for (const text of texts) {
+      const { ids } = await model.encodeGuided({ lark: `start: ${JSON.stringify(text)}`, text });
+      expect(tokenizer.encode(text)).toEqual(ids);
+    }
+  }, 120_000);
+});
+
+async function openModel(services: LocalServices) {
+  const { value: engine } = await services.engine();
+  return { model: await engine.createModel("tokens", { base: modelDir("smollm2-135m-instruct"), lora: null, seed: 0 }) };
+}
+
+/** What a task sees of a context. */
+function taskContext(context: MemoryContext) {
+  return {
+    signal: context.signal,
+    services: context.services,
+    workDir: context.workDir,
+    questions: (set: string) => context.questions(set),
+    findAnswers: (keys: string[]) => context.findAnswers(keys),
+    saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) => context.saveAnswers(answers),
+    fetchCheckpoint: async () => "",
+  };
+}
