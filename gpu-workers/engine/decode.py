@@ -15,6 +15,8 @@ from .tree import common_prefix
 # A prefix is attended to as one block for all its rows where that saves reading at least this many keys.
 WORTH_SHARING = 48
 MAX_LEVELS = 3
+# Tokens per row that buffers begin with room for; they grow by half.
+ROOM = 48
 
 
 @dataclass
@@ -99,7 +101,8 @@ class Decoder:
         self.shared = shared
         self.fed = tails.copy()  # keys in each row's own buffer
         self.initial = tails.copy()
-        self.capacity = int(tails.max()) + room
+        self.room = room
+        self.capacity = int(tails.max()) + min(room, ROOM)
         self.keys, self.values, self.levels = [], [], []
         level_keys: list[list[Tensor]] = [[] for _ in levels]
         level_values: list[list[Tensor]] = [[] for _ in levels]
@@ -131,7 +134,22 @@ class Decoder:
             mask = causal_mask(ends[:, None], k[0].shape[1], self.dtype)[:, None] if len(level) > 1 else None
             self.levels.append(Level(k, v, mask, level))
         # Hidden states at the border between the caches, of generated tokens, for reuse in the gradient.
-        self.border = torch.zeros(count, room, c.hidden, dtype=self.dtype, device=device) if len(caches) > 1 else None
+        self.border = torch.zeros(count, min(room, ROOM), c.hidden, dtype=self.dtype, device=device) if len(caches) > 1 else None
+
+    def _grow(self, width: int) -> None:
+        """Makes each row's own buffers hold at least `width` tokens. New columns are zero: what is masked must be finite."""
+        if width <= self.capacity:
+            return
+        more = max(width - self.capacity, min(self.room, self.capacity // 2))
+
+        def grown(buffer: Tensor) -> Tensor:
+            return torch.nn.functional.pad(buffer, (0, 0, 0, more))
+
+        self.capacity += more
+        for i in range(len(self.keys)):
+            self.keys[i], self.values[i] = grown(self.keys[i]), grown(self.values[i])
+        if self.border is not None:
+            self.border = grown(self.border)
 
     def keep(self, rows: list[int]) -> None:
         """Drops all rows but these (ascending)."""
@@ -168,6 +186,7 @@ class Decoder:
         depths = self.shared[row_of] + place
         ids = index(np.array([t for row in tokens for t in row]), self.device)
         width = int((self.fed + counts).max())
+        self._grow(width)
         write = index(row_of * self.capacity + place, self.device)
         rows = index(starts[1:] - 1, self.device) if total > len(tokens) else None
         full = self._layouts(starts)

@@ -1,0 +1,126 @@
+"""Tiny random models of both architectures, made once per session, and a shortcut to run operations."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import pytest
+import torch
+
+from engine import schema
+from engine.device import choose_device
+from engine.engine import Engine, settle_torch
+
+ROOT = Path(__file__).resolve().parents[3]
+SMOLLM2 = Path(os.environ.get("S3_SETUP_DIR", ROOT / ".setup")) / "models" / "smollm2-135m-instruct"
+needs_smollm2 = pytest.mark.skipif(not SMOLLM2.exists(), reason=f"{SMOLLM2} is not installed: run the setup")
+LORA = {"rank": 4, "alpha": 8, "firstLayer": 1}
+
+settle_torch()
+
+
+def tokenizer_file(folder: Path) -> None:
+    """A byte-level tokenizer with merges of frequent pairs, so that text has several tokenisations."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320, special_tokens=["<eos>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator(["the query and the answer of the capital city ", "<query> </query> [1, 2] "] * 20, trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def save_model(folder: Path, kind: str) -> Path:
+    from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+    sizes = dict(
+        vocab_size=320, hidden_size=48, intermediate_size=96, num_hidden_layers=4, num_attention_heads=6,
+        num_key_value_heads=2, max_position_embeddings=512, eos_token_id=0, bos_token_id=None, pad_token_id=None,
+        initializer_range=0.3,
+    )  # fmt: skip
+    torch.manual_seed(7)
+    if kind == "llama":
+        model = LlamaForCausalLM(LlamaConfig(**sizes, tie_word_embeddings=False))
+    elif kind == "llama3":
+        scaling = dict(rope_type="llama3", rope_theta=500.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)
+        model = LlamaForCausalLM(LlamaConfig(**sizes, rope_parameters=scaling))
+    else:
+        model = Qwen2ForCausalLM(Qwen2Config(**sizes, tie_word_embeddings=True))
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                torch.nn.init.normal_(parameter, std=0.5)
+    model.save_pretrained(folder)
+    tokenizer_file(folder)
+    return folder
+
+
+@pytest.fixture(scope="session", params=["llama", "llama3", "qwen2"])
+def each_model(request, tmp_path_factory) -> Path:
+    return save_model(tmp_path_factory.mktemp(request.param), request.param)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    return save_model(tmp_path_factory.mktemp("llama"), "llama")
+
+
+class Session:
+    """An engine in this process with one model "m"."""
+
+    def __init__(self, folder: Path, lora: dict | None = LORA, seed: int = 3, randomize: bool = True):
+        self.engine = Engine(choose_device("cpu", "float32"))
+        self.folder = folder
+        self.call("create_model", base=str(folder), lora=lora, seed=seed)
+        self.model = self.engine.model("m")
+        if randomize and lora:
+            # B is zero at first, which would hide mistakes in A's gradient.
+            adapter = self.model.adapter
+            adapter.values = torch.randn(adapter.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.1
+            adapter.changed()
+
+    def call(self, kind: str, check=lambda: None, **body):
+        return self.engine.run(kind, "m", schema.BODIES[kind].model_validate(body), check)
+
+
+@pytest.fixture
+def session(tiny) -> Session:
+    return Session(tiny)
+
+
+def reference_model(session: Session):
+    """The same adapter on transformers' model, through PEFT."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(session.folder, dtype=torch.float32)
+    adapter = session.model.adapter
+    c = adapter.config
+    peft = get_peft_model(
+        base,
+        LoraConfig(
+            r=c.rank, lora_alpha=c.alpha, target_modules=list(c.targets), task_type="CAUSAL_LM",
+            layers_to_transform=list(range(c.firstLayer, session.model.base.model.config.layers)),
+        ),
+    )  # fmt: skip
+    own = dict(zip([f.name for f in adapter.layout], adapter.factors(adapter.values)))
+    loaded = 0
+    with torch.no_grad():
+        for name, parameter in peft.named_parameters():
+            key = name.replace(".default", "")
+            if key in own:
+                parameter.copy_(own[key])
+                loaded += 1
+    assert loaded == len(own)
+    return peft.eval()
+
+
+def reference_logprobs(model, ids: list[int], temperature: float = 1.0):
+    """Log-probabilities [len(ids), vocabulary] of each token by all before it; row 0 is zero."""
+    logits = model(torch.tensor([ids])).logits[0].float() / temperature
+    return torch.cat([torch.zeros(1, logits.shape[1]), torch.log_softmax(logits[:-1], -1)])
