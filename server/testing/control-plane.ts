@@ -16,9 +16,9 @@ import "./global-setup";
 
 /** The real rules with short waits. */
 export const FAST: Timings = {
-  leaseMs: 600,
+  leaseMs: 1_500,
   heartbeatMs: 100,
-  offlineMs: 1_000,
+  offlineMs: 2_000,
   sweepMs: 50,
   taskMs: { query: 400, "dry-run": 400, "turn-gains": 400 },
   liveThrottleMs: 5,
