@@ -19,6 +19,10 @@ export function tail(text, lines = 15) {
   return plain.split("\n").filter((line) => line.trim() !== "").slice(-lines).join("\n");
 }
 
+/** Linux can end a program when the script that runs it is killed outright; two set-ups then never work at once. */
+const hasSetpriv = process.platform === "linux" && spawnSync("setpriv", ["--version"], { stdio: "ignore" }).status === 0;
+const dyingWithUs = (command, args) => (hasSetpriv ? ["setpriv", ["--pdeathsig=KILL", "--", command, ...args]] : [command, args]);
+
 /**
  * Runs a program to its end; stdout and stderr are appended to the log.
  * @param {string} command
@@ -31,7 +35,8 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
   writeSync(file, `$ ${command} ${args.join(" ")}\n`);
   const start = readFileSync(log).length;
   return new Promise((resolvePromise, reject) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", file, file], detached: true });
+    const [program, all] = dyingWithUs(command, args);
+    const child = spawn(program, all, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", file, file], detached: true });
     const stopChild = () => killGroup(child.pid);
     process.once("exit", stopChild);
     let timedOut = false;
@@ -46,6 +51,7 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
     child.once("error", (error) => finish(`could not be started: ${error.message}`));
     child.once("exit", (code, signal) => {
       if (timedOut) return finish(`took longer than ${Math.round(timeoutMs / 1000)} s`);
+      if (code === 127) return finish("could not be started, or ended with code 127");
       finish(code === 0 ? null : signal ? `was ended by ${signal}` : `ended with code ${code}`);
     });
   });

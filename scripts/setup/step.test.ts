@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { isAlive } from "../lib/lock.mjs";
 import { makeUi } from "./progress.mjs";
 import { type Step, StepError, runSteps } from "./step.mjs";
 
@@ -79,6 +81,36 @@ describe("steps", () => {
     expect(await setUp([failing])).toBe(false);
     expect(output).toContain("Cause: the cause\n  Remedy: the remedy");
   });
+});
+
+describe("set-up that is killed in the middle of a step", () => {
+  const script = (seconds: number) => `
+    import { existsSync } from "node:fs";
+    import { makeUi } from ${JSON.stringify(resolve("scripts/setup/progress.mjs"))};
+    import { runSteps } from ${JSON.stringify(resolve("scripts/setup/step.mjs"))};
+    process.chdir(${JSON.stringify(folder)});
+    const step = (id, script) => ({ id, name: id, remedy: "", done: () => existsSync(id) || "it is not there", run: ({ exec }) => exec("sh", ["-c", script], { cwd: "." }) });
+    const steps = [step("a", "echo a >> order; touch a"), step("b", "echo $$ > b.pid; echo b >> order; sleep ${seconds}; touch b")];
+    process.exitCode = (await runSteps(steps, { logsDir: "logs", ui: makeUi(process.stdout) })) ? 0 : 1;`;
+
+  async function start(seconds: number) {
+    writeFileSync(inFolder("setup.mjs"), script(seconds));
+    const child = spawn(process.execPath, [inFolder("setup.mjs")], { stdio: "ignore" });
+    const ended = new Promise<number | null>((done) => child.once("exit", (code) => done(code)));
+    return { kill: () => child.kill("SIGKILL"), ended };
+  }
+
+  it("takes the running program along and goes on at that step", async () => {
+    const first = await start(60);
+    while (!existsSync(inFolder("b.pid")) || readFileSync(inFolder("order"), "utf8") !== "a\nb\n") await new Promise((done) => setTimeout(done, 20));
+    const program = Number(readFileSync(inFolder("b.pid"), "utf8"));
+    first.kill();
+    await first.ended;
+    if (process.platform === "linux") await expect.poll(() => isAlive(program)).toBe(false);
+    expect(existsSync(inFolder("b"))).toBe(false);
+    expect(await (await start(0)).ended).toBe(0);
+    expect(readFileSync(inFolder("order"), "utf8")).toBe("a\nb\nb\n");
+  }, 20_000);
 });
 
 describe("a program that does not exist", () => {
