@@ -4,7 +4,7 @@ import { cn } from "@/app/_lib/cn";
 import type { ChartDefinition } from "./definitions";
 import { HoverProvider } from "./hover";
 import { LinePlot } from "./line-plot";
-import { PLOT_HEIGHT } from "./plot-frame";
+import { PLOT_HEIGHT, StepLabel } from "./plot-frame";
 import type { Point } from "./prepare";
 import { StackPlot } from "./stack-plot";
 
@@ -20,9 +20,12 @@ interface ChartCardProps {
 export const ChartCard = memo(function ChartCard({ chart, points, lastStep, waiting }: ChartCardProps) {
   const series = useMemo(() => chart.series.map((s) => ({ key: s.metric, label: s.label, colour: s.colour, dashed: s.dashed, dots: s.dots, points: points[s.metric] ?? [] })), [chart, points]);
   const empty = series.every((s) => s.points.length === 0);
-  return (
-    <article className={cn("flex min-w-0 flex-col rounded-lg border bg-card px-3 pt-2.5 pb-1", chart.wide && "xl:col-span-2")} data-chart={chart.id} data-points={series.reduce((n, s) => n + s.points.length, 0)}>
-      <h3 className="font-medium">{chart.title}</h3>
+  const card = (
+    <article className={cn("flex min-w-0 flex-col rounded-lg border bg-card px-3 pt-2.5 pb-1", chart.wide && "md:col-span-2")} data-chart={chart.id} data-points={series.reduce((n, s) => n + s.points.length, 0)}>
+      <div className="flex items-baseline justify-between gap-3">
+        <h3 className="font-medium">{chart.title}</h3>
+        {empty ? null : <StepLabel stepName={chart.ownAxis ?? "step"} />}
+      </div>
       <p className="text-xs text-muted-foreground">{chart.explanation}</p>
       <div className="mt-auto">
         {empty ? (
@@ -30,17 +33,12 @@ export const ChartCard = memo(function ChartCard({ chart, points, lastStep, wait
             {waiting}
           </div>
         ) : chart.kind === "lines" ? (
-          chart.ownAxis ? (
-            <HoverProvider>
-              <LinePlot label={chart.title} series={series} scale={chart.scale} format={chart.format} stepName={chart.ownAxis} />
-            </HoverProvider>
-          ) : (
-            <LinePlot label={chart.title} series={series} scale={chart.scale} format={chart.format} lastStep={lastStep} />
-          )
+          <LinePlot label={chart.title} series={series} scale={chart.scale} unit={chart.unit} lastStep={chart.ownAxis ? undefined : lastStep} />
         ) : (
-          <StackPlot label={chart.title} series={series} missing={chart.missing} share={chart.share} format={chart.format} lastStep={lastStep} />
+          <StackPlot label={chart.title} series={series} missing={chart.missing} share={chart.share} unit={chart.unit} lastStep={lastStep} />
         )}
       </div>
     </article>
   );
+  return chart.ownAxis ? <HoverProvider>{card}</HoverProvider> : card;
 });

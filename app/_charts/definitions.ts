@@ -1,6 +1,6 @@
-import { formatInteger, formatNumber, formatSeconds, formatShare } from "@/app/_lib/format";
 import type { MetricName } from "@/contracts/metrics";
 import type { Scale } from "./prepare";
+import type { Unit } from "./units";
 
 /** Which metrics a chart shows, and how. The same thing has the same colour on every chart. */
 export const COLOUR = {
@@ -26,7 +26,7 @@ interface ChartBase {
   title: string;
   /** One line: what it shows and what to look for. */
   explanation: string;
-  format: (value: number | null) => string;
+  unit: Unit;
   series: SeriesDefinition[];
   /** Takes the width of two. */
   wide?: boolean;
@@ -50,7 +50,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         explanation: "Training reward per step; the answer is right on held-out questions, greedy, against naive RAG on the same questions.",
         kind: "lines",
         scale: "share",
-        format: formatNumber,
+        unit: "number",
         wide: true,
         series: [
           { metric: "reward/mean", label: "Reward, training", colour: COLOUR.reward },
@@ -65,23 +65,13 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "stack",
         missing: "drop",
         share: true,
-        format: formatShare,
+        unit: "share",
         series: [
           { metric: "held-out/both_right", label: "Both right", colour: COLOUR.bothRight },
           { metric: "held-out/gained", label: "Gained", colour: COLOUR.gained },
           { metric: "held-out/lost", label: "Lost", colour: COLOUR.lost },
           { metric: "held-out/both_wrong", label: "Both wrong", colour: COLOUR.bothWrong },
         ],
-      },
-      {
-        id: "cold-start",
-        title: "Cold-start loss",
-        explanation: "Cross-entropy per action token on gold-path demonstrations, by batch, before reinforcement learning.",
-        kind: "lines",
-        scale: "positive",
-        format: formatNumber,
-        ownAxis: "batch",
-        series: [{ metric: "cold-start/loss", label: "Loss", colour: COLOUR.s3 }],
       },
     ],
   },
@@ -93,8 +83,9 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         title: "Gold documents found and kept",
         explanation: "Share of gold documents in any window, and handed to the generator. The space between is the selection's loss.",
         kind: "lines",
+        wide: true,
         scale: "share",
-        format: formatShare,
+        unit: "share",
         series: [
           { metric: "search/gold_retrieved", label: "Retrieved, training", colour: "var(--series-6)" },
           { metric: "search/gold_selected", label: "Selected, training", colour: "var(--series-5)" },
@@ -108,7 +99,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         explanation: "Searches after the question's own retrieval, and documents handed over: gains should not come from more of them alone.",
         kind: "lines",
         scale: "positive",
-        format: formatNumber,
+        unit: "number",
         series: [
           { metric: "search/searches", label: "Searches, training", colour: "var(--series-6)" },
           { metric: "search/documents", label: "Documents, training", colour: "var(--series-5)" },
@@ -119,15 +110,32 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       {
         id: "format",
         title: "Format health",
-        explanation: "Format errors per episode, turns without a selection of their own, and new documents in later windows.",
+        explanation: "Format errors per episode, and the share of turns without a selection of their own.",
         kind: "lines",
         scale: "positive",
-        format: formatNumber,
+        unit: "number",
         series: [
           { metric: "search/format_errors", label: "Errors per episode", colour: "var(--series-2)" },
           { metric: "search/implicit_selections", label: "Implicit selections", colour: "var(--series-5)" },
-          { metric: "search/new_documents", label: "New documents", colour: "var(--series-1)" },
         ],
+      },
+      {
+        id: "novelty",
+        title: "New documents in later windows",
+        explanation: "Share that no earlier window held: near zero means it asks the same thing again.",
+        kind: "lines",
+        scale: "share",
+        unit: "share",
+        series: [{ metric: "search/new_documents", label: "New", colour: COLOUR.s3 }],
+      },
+      {
+        id: "length",
+        title: "Action tokens per episode",
+        explanation: "Tokens that the searcher wrote itself.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        series: [{ metric: "response_length/mean", label: "Tokens", colour: COLOUR.s3 }],
       },
     ],
   },
@@ -135,30 +143,42 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
     title: "Optimisation",
     charts: [
       {
+        id: "cold-start",
+        title: "Cold-start loss",
+        explanation: "Cross-entropy per action token on gold-path demonstrations, by batch, before reinforcement learning.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        ownAxis: "batch",
+        series: [{ metric: "cold-start/loss", label: "Loss", colour: COLOUR.s3 }],
+      },
+      {
         id: "variance",
         title: "Groups without variance",
         explanation: "Groups whose samples all got the same reward give no gradient; resampled ones were drawn again.",
         kind: "lines",
         scale: "positive",
-        format: formatNumber,
+        unit: "number",
         series: [
           { metric: "groups/without_variance", label: "Share of groups", colour: "var(--series-1)" },
           { metric: "groups/resampled", label: "Resampled", colour: "var(--series-5)" },
         ],
       },
-      { id: "loss", title: "Policy loss", explanation: "Per action token. Near zero on the first pass by construction; watch for jumps.", kind: "lines", scale: "free", format: formatNumber, series: [{ metric: "actor/pg_loss", label: "Loss", colour: COLOUR.s3 }] },
-      { id: "kl", title: "KL to the reference", explanation: "How far the policy went from where reinforcement learning began, per action token (k3).", kind: "lines", scale: "positive", format: formatNumber, series: [{ metric: "actor/kl", label: "KL", colour: COLOUR.s3 }] },
-      { id: "entropy", title: "Entropy", explanation: "Of the policy per action token; a fall to zero means it no longer explores.", kind: "lines", scale: "positive", format: formatNumber, series: [{ metric: "actor/entropy", label: "Entropy", colour: COLOUR.s3 }] },
+      { id: "loss", title: "Policy loss", explanation: "Per action token. Its size means little by itself; watch for jumps.", kind: "lines", scale: "free", unit: "number", series: [{ metric: "actor/pg_loss", label: "Loss", colour: COLOUR.s3 }] },
+      { id: "kl", title: "KL to the reference", explanation: "How far the policy went from where reinforcement learning began, per action token (k3).", kind: "lines", scale: "positive", unit: "number", series: [{ metric: "actor/kl", label: "KL", colour: COLOUR.s3 }] },
+      { id: "entropy", title: "Entropy", explanation: "Of the policy per action token; a fall to zero means it no longer explores.", kind: "lines", scale: "positive", unit: "number", series: [{ metric: "actor/entropy", label: "Entropy", colour: COLOUR.s3 }] },
       {
         id: "gradient",
-        title: "Gradient norm",
-        explanation: "Before clipping; repeated peaks precede a collapse.",
+        title: "Gradient norm and clipping",
+        explanation: "Norm before clipping: repeated peaks precede a collapse. Share of action tokens whose ratio was clipped.",
         kind: "lines",
         scale: "positive",
-        format: formatNumber,
-        series: [{ metric: "actor/grad_norm", label: "Norm", colour: COLOUR.s3 }],
+        unit: "number",
+        series: [
+          { metric: "actor/grad_norm", label: "Norm", colour: COLOUR.s3 },
+          { metric: "actor/clip_fraction", label: "Clipped tokens", colour: "var(--series-2)" },
+        ],
       },
-      { id: "clip", title: "Clipped tokens", explanation: "Share of action tokens whose importance ratio was clipped.", kind: "lines", scale: "positive", format: formatShare, series: [{ metric: "actor/clip_fraction", label: "Clipped", colour: COLOUR.s3 }] },
     ],
   },
   {
@@ -170,7 +190,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         explanation: "Where each step's seconds went; a phase that did not happen takes none.",
         kind: "stack",
         missing: "zero",
-        format: formatSeconds,
+        unit: "seconds",
         wide: true,
         series: [
           { metric: "timing_s/rollout", label: "Rollout", colour: "var(--series-1)" },
@@ -184,21 +204,12 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         ],
       },
       {
-        id: "length",
-        title: "Action tokens per episode",
-        explanation: "Tokens that the searcher wrote itself.",
-        kind: "lines",
-        scale: "positive",
-        format: formatNumber,
-        series: [{ metric: "response_length/mean", label: "Tokens", colour: COLOUR.s3 }],
-      },
-      {
         id: "memory",
         title: "Peak memory of the engine",
         explanation: "Resident memory in MiB: growth from step to step is a leak.",
         kind: "lines",
         scale: "positive",
-        format: (v) => (v === null ? "–" : formatInteger(v)),
+        unit: "count",
         series: [{ metric: "memory/engine_peak_mb", label: "MiB", colour: COLOUR.s3 }],
       },
     ],
@@ -209,8 +220,8 @@ export const PREDICT_CHARTS: readonly ChartGroup[] = [
   {
     title: "Progress",
     charts: [
-      { id: "predict-accuracy", title: "Running accuracy", explanation: "Share of the answered questions whose answer is right, so far.", kind: "lines", scale: "share", format: formatShare, ownAxis: "report", wide: true, series: [{ metric: "predict/accuracy", label: "Accuracy", colour: COLOUR.s3 }] },
-      { id: "predict-answered", title: "Questions answered", explanation: "How many questions have their episode, answer and score stored.", kind: "lines", scale: "positive", format: (v) => (v === null ? "–" : formatInteger(v)), ownAxis: "report", series: [{ metric: "progress/answered", label: "Answered", colour: COLOUR.s3 }] },
+      { id: "predict-accuracy", title: "Running accuracy", explanation: "Share of the answered questions whose answer is right, so far.", kind: "lines", scale: "share", unit: "share", ownAxis: "report", wide: true, series: [{ metric: "predict/accuracy", label: "Accuracy", colour: COLOUR.s3 }] },
+      { id: "predict-answered", title: "Questions answered", explanation: "How many questions have their episode, answer and score stored.", kind: "lines", scale: "positive", unit: "count", ownAxis: "report", series: [{ metric: "progress/answered", label: "Answered", colour: COLOUR.s3 }] },
     ],
   },
 ];

@@ -3,7 +3,8 @@ import { memo, useMemo } from "react";
 import { CartesianGrid, Line, LineChart, XAxis, YAxis } from "recharts";
 import { formatInteger } from "@/app/_lib/format";
 import { PLOT, PLOT_HEIGHT, PlotFrame, type LegendEntry } from "./plot-frame";
-import { prepareLines, stepTicks, valueDomain, type LineData, type Row, type Scale, type SeriesInput } from "./prepare";
+import { prepareLines, stepTicks, valueAxis, type LineData, type Row, type Scale, type SeriesInput } from "./prepare";
+import { tickText, type Unit } from "./units";
 
 export interface LineSeries extends SeriesInput {
   colour: string;
@@ -16,15 +17,14 @@ export interface LinePlotProps {
   label: string;
   series: readonly LineSeries[];
   scale: Scale;
-  format: (value: number | null) => string;
+  unit: Unit;
   /** Last step of the axis where it is known before the points arrive. */
   lastStep?: number;
-  stepName?: string;
 }
 
 export const AXIS = { stroke: "var(--muted-foreground)", tickLine: false, axisLine: false, tick: { fontSize: 10, fill: "var(--muted-foreground)" } } as const;
 
-export function LinePlot({ label, series, scale, format, lastStep, stepName = "step" }: LinePlotProps) {
+export function LinePlot({ label, series, scale, unit, lastStep }: LinePlotProps) {
   const data = useMemo(() => prepareLines(series), [series]);
   const steps = useMemo(() => data.rows.map((r) => r.step), [data]);
   const domain: [number, number] = [Math.min(0, steps[0] ?? 0), Math.max(lastStep ?? 0, steps[steps.length - 1] ?? 0, 1)];
@@ -43,8 +43,8 @@ export function LinePlot({ label, series, scale, format, lastStep, stepName = "s
     });
   }, [data, series]);
   return (
-    <PlotFrame label={label} steps={steps} domain={domain} legend={legend} format={format} stepName={stepName}>
-      <Drawing data={data} series={series} scale={scale} format={format} from={domain[0]} to={domain[1]} />
+    <PlotFrame label={label} steps={steps} domain={domain} legend={legend} unit={unit}>
+      <Drawing data={data} series={series} scale={scale} unit={unit} from={domain[0]} to={domain[1]} />
     </PlotFrame>
   );
 }
@@ -53,19 +53,20 @@ interface DrawingProps {
   data: LineData;
   series: readonly LineSeries[];
   scale: Scale;
-  format: (value: number | null) => string;
+  unit: Unit;
   from: number;
   to: number;
 }
 
-const Drawing = memo(function Drawing({ data, series, scale, format, from, to }: DrawingProps) {
+const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: DrawingProps) {
   const values = data.rows.flatMap((row) => data.segments.map((s) => row[s.column]).filter((v): v is number => v !== null && v !== undefined));
+  const axis = valueAxis(values, scale);
   const style = new Map(series.map((s) => [s.key, s]));
   return (
     <LineChart data={data.rows} responsive style={{ width: "100%", height: PLOT_HEIGHT }} margin={{ top: PLOT.top, right: PLOT.right, bottom: 0, left: 0 }} accessibilityLayer={false}>
       <CartesianGrid stroke="var(--grid)" vertical={false} />
       <XAxis dataKey="step" type="number" domain={[from, to]} ticks={stepTicks(from, to)} height={PLOT.bottom} tickFormatter={formatInteger} allowDataOverflow {...AXIS} />
-      <YAxis domain={valueDomain(values, scale)} width={PLOT.left} tickCount={4} tickFormatter={format} allowDataOverflow {...AXIS} />
+      <YAxis domain={axis.domain} ticks={axis.ticks} width={PLOT.left} tickFormatter={(v: number) => tickText(unit, v, axis.stride)} interval={0} allowDataOverflow {...AXIS} />
       {data.segments.map(({ column, series: key }) => {
         const s = style.get(key);
         if (!s) return null;

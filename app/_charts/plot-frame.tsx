@@ -3,6 +3,7 @@ import { useMemo, type KeyboardEvent, type PointerEvent, type ReactNode } from "
 import { cn } from "@/app/_lib/cn";
 import { formatInteger } from "@/app/_lib/format";
 import { useHoveredStep, useHoverStore } from "./hover";
+import { valueText, type Unit } from "./units";
 
 /** Fixed margins of every plot: the crosshair is laid over it without asking the chart. */
 export const PLOT = { left: 44, right: 10, top: 8, bottom: 22 } as const;
@@ -23,8 +24,7 @@ interface PlotFrameProps {
   steps: readonly number[];
   domain: readonly [number, number];
   legend: readonly LegendEntry[];
-  format: (value: number | null) => string;
-  stepName: string;
+  unit: Unit;
   children: ReactNode;
 }
 
@@ -46,7 +46,7 @@ const nearest = (steps: readonly number[], target: number): number | null => {
  * What all plots share: a legend that holds the latest values, or those of the step under the pointer; a crosshair at
  * the same step on every chart of the page; arrow keys that move it.
  */
-export function PlotFrame({ label, steps, domain, legend, format, stepName, children }: PlotFrameProps) {
+export function PlotFrame({ label, steps, domain, legend, unit, children }: PlotFrameProps) {
   const store = useHoverStore();
   const [from, to] = domain;
   const atPointer = (event: PointerEvent<HTMLDivElement>) => {
@@ -64,10 +64,10 @@ export function PlotFrame({ label, steps, domain, legend, format, stepName, chil
     const index = current === null ? (move > 0 ? -1 : steps.length) : steps.indexOf(nearest(steps, current)!);
     store.set(steps[Math.min(steps.length - 1, Math.max(0, index + move))]!);
   };
-  const summary = useMemo(() => legend.map((l) => `${l.label} ${format(l.latest)}`).join(", "), [legend, format]);
+  const summary = useMemo(() => legend.map((l) => `${l.label} ${valueText(unit, l.latest)}`).join(", "), [legend, unit]);
   return (
     <>
-      <Legend legend={legend} format={format} stepName={stepName} />
+      <Legend legend={legend} unit={unit} />
       <div
         role="img"
         aria-label={`${label}: ${summary}. Arrow keys move along the steps.`}
@@ -100,7 +100,7 @@ function Crosshair({ from, to }: { from: number; to: number }) {
   );
 }
 
-function Legend({ legend, format, stepName }: Pick<PlotFrameProps, "legend" | "format" | "stepName">) {
+function Legend({ legend, unit }: Pick<PlotFrameProps, "legend" | "unit">) {
   const step = useHoveredStep();
   return (
     <div className="mt-2 flex flex-wrap items-baseline gap-x-3 gap-y-0.5 text-2xs text-muted-foreground">
@@ -112,11 +112,16 @@ function Legend({ legend, format, stepName }: Pick<PlotFrameProps, "legend" | "f
               <line x1="0" x2="12" y1="4" y2="4" stroke={entry.colour} strokeWidth="2.5" strokeDasharray={entry.dashed ? "3 2" : undefined} />
             </svg>
             {entry.label}
-            <span className={cn("min-w-8 font-mono text-foreground", value === null && "text-muted-foreground")}>{format(value)}</span>
+            <span className={cn("min-w-9 font-mono text-foreground", value === null && "text-muted-foreground")}>{valueText(unit, value)}</span>
           </span>
         );
       })}
-      <span className="ml-auto whitespace-nowrap font-mono">{step === null ? "latest" : `${stepName} ${formatInteger(step)}`}</span>
     </div>
   );
+}
+
+/** Which step the legend's values are of. */
+export function StepLabel({ stepName }: { stepName: string }) {
+  const step = useHoveredStep();
+  return <span className="shrink-0 font-mono text-2xs whitespace-nowrap text-muted-foreground">{step === null ? "latest" : `${stepName} ${formatInteger(step)}`}</span>;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { areaPath, cadence, prepareLines, prepareStack, sparkPath, stepTicks, stretches, valueDomain } from "./prepare";
+import { areaPath, cadence, prepareLines, prepareStack, sparkPath, stepTicks, stretches, tickDigits, valueAxis } from "./prepare";
 
 const points = (...pairs: [number, number][]) => pairs.map(([step, value]) => ({ step, value }));
 
@@ -64,13 +64,23 @@ describe("prepareStack", () => {
 });
 
 describe("axes", () => {
-  it("keeps shares on 0..1 and starts amounts at 0", () => {
-    expect(valueDomain([0.4, 0.5], "share")).toEqual([0, 1]);
-    expect(valueDomain([-0.2, 0.5], "share")).toEqual([-0.2, 1]);
-    expect(valueDomain([2, 4], "positive")[0]).toBe(0);
-    const [low, high] = valueDomain([3, 3], "free");
-    expect(low).toBeLessThan(3);
-    expect(high).toBeGreaterThan(3);
+  it("keeps shares on 0..1, unless a value lies outside", () => {
+    expect(valueAxis([0.4, 0.5], "share").domain).toEqual([0, 1]);
+    expect(valueAxis([-0.2, 0.5], "share").domain).toEqual([-0.5, 1]);
+  });
+  it("gives round ends that hold every value, and a few ticks", () => {
+    expect(valueAxis([0.3, 2.1], "positive").ticks).toEqual([0, 1, 2, 3]);
+    expect(valueAxis([0], "positive").domain).toEqual([0, 1]);
+    for (const values of [[3, 3], [0.3701, 0.3709], [-4e-7, 9e-6], [12_400, 90_000], [-7, -3]]) {
+      const { domain, ticks } = valueAxis(values, "free");
+      expect(domain[0]).toBeLessThanOrEqual(Math.min(...values));
+      expect(domain[1]).toBeGreaterThanOrEqual(Math.max(...values));
+      expect(ticks.length).toBeGreaterThanOrEqual(3);
+      expect(ticks.length).toBeLessThanOrEqual(7);
+    }
+  });
+  it("knows how many digits its ticks need", () => {
+    expect([20, 1, 0.5, 0.25, 0.0002].map(tickDigits)).toEqual([0, 0, 1, 2, 4]);
   });
   it("gives whole-numbered ticks, never more than asked for and one", () => {
     expect(stepTicks(0, 20)).toEqual([0, 5, 10, 15, 20]);

@@ -123,19 +123,45 @@ export function prepareStack(inputs: readonly SeriesInput[], missing: "zero" | "
 /** share: at least 0..1; positive: from 0; free: around the values. */
 export type Scale = "share" | "positive" | "free";
 
-/** Ends of a value axis. Shares keep 0..1, so that charts of shares can be compared by eye. */
-export function valueDomain(values: readonly number[], kind: Scale): [number, number] {
-  if (values.length === 0) return [0, 1];
+export interface ValueAxis {
+  domain: [number, number];
+  ticks: number[];
+  /** Distance of the ticks: decides how many digits they need. */
+  stride: number;
+}
+
+/** The smallest of 1, 2 and 5 times a power of ten that is not below a distance. */
+function roundStride(distance: number): number {
+  const power = 10 ** Math.floor(Math.log10(distance));
+  return [1, 2, 5, 10].map((m) => m * power).find((s) => s >= distance * (1 - 1e-9)) ?? 10 * power;
+}
+
+/** A value axis with round ends and ticks. Shares keep 0..1, so that charts of shares can be compared by eye. */
+export function valueAxis(values: readonly number[], scale: Scale): ValueAxis {
   let low = Infinity;
   let high = -Infinity;
   for (const value of values) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  if (kind === "share") return [Math.min(0, low), Math.max(1, high)];
-  if (kind === "positive") return [0, high > 0 ? high * 1.08 : 1];
-  const pad = (high - low || Math.abs(high) || 1) * 0.08;
-  return [low - pad, high + pad];
+  if (values.length === 0) [low, high] = [0, 1];
+  if (scale === "share") {
+    if (low >= 0 && high <= 1) return { domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], stride: 0.25 };
+    [low, high] = [Math.min(0, low), Math.max(1, high)];
+  }
+  if (scale === "positive") low = Math.min(0, low);
+  if (high === low) [low, high] = scale === "positive" ? [low, low + 1] : [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1];
+  const stride = roundStride((high - low) / 4);
+  const from = Math.floor(low / stride + 1e-9);
+  const to = Math.ceil(high / stride - 1e-9);
+  const ticks = Array.from({ length: to - from + 1 }, (_, i) => Number(((from + i) * stride).toPrecision(12)));
+  return { domain: [ticks[0]!, ticks[ticks.length - 1]!], ticks, stride };
+}
+
+/** Digits after the point that ticks of this distance need. */
+export function tickDigits(stride: number): number {
+  for (let digits = 0; digits < 6; digits++) if (Math.abs(Math.round(stride * 10 ** digits) - stride * 10 ** digits) < 1e-6) return digits;
+  return 6;
 }
 
 /** Whole-numbered ticks of a step axis, at most `most` of them, at 1, 2 or 5 times a power of ten. */

@@ -19,6 +19,7 @@ const NO_SERIES: Series = {};
 function waitingText(chart: ChartDefinition, run: RunDetail, config: TrainConfig): string {
   const heldOut = chart.series.every((s) => s.metric.startsWith("held-out/"));
   if (heldOut && config.evaluation.questions === 0) return "This run asks no held-out questions.";
+  if (chart.id === "kl" && config.rl.klCoefficient === 0) return "Not measured: the KL coefficient is 0, so no reference policy is kept.";
   if (TERMINAL.has(run.state)) return "No point was reported.";
   if (run.state === "queued") return "Points arrive when a worker takes the run.";
   if (heldOut) return "Comes with the first held-out evaluation.";

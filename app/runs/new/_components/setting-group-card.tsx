@@ -25,7 +25,7 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
         <h2 className="font-semibold">{group.title}</h2>
         <p className="text-xs text-muted-foreground">{group.description}</p>
       </div>
-      <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2">
+      <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2 xl:grid-cols-3">
         {group.variant ? (
           <div>
             <label htmlFor={group.variant.path} className="font-medium">
@@ -59,7 +59,7 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
             {advanced.length} more {changed > 0 ? `(${changed} changed)` : ""}
           </button>
           {open ? (
-            <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2">
+            <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2 xl:grid-cols-3">
               {advanced.map((setting) => (
                 <SettingField key={setting.path} setting={setting} />
               ))}

@@ -1,0 +1,56 @@
+import { expect, test, waitLive } from "./product";
+
+test.beforeEach(async ({ page }) => {
+  await page.goto("/runs/new");
+  await waitLive(page);
+});
+
+test("presets say which of them this installation can run, and why not", async ({ page }) => {
+  await expect(page.locator('[data-preset="atlas-smollm2"]')).toContainText("ready", { timeout: 30_000 });
+  const paper = page.locator('[data-preset="paper-qwen2.5-7b"]');
+  await expect(paper).toContainText("not here");
+  await expect(paper).toContainText(/qwen2\.5-7b-instruct/);
+  await paper.click();
+  await expect(page.locator('[id="setting-searcher.model"]')).toHaveValue("qwen2.5-7b-instruct");
+  await expect(page.getByRole("button", { name: "Launch", exact: true })).toBeDisabled();
+  await expect(page.getByRole("button", { name: "Queue anyway" })).toBeVisible();
+});
+
+test("a setting is checked while one types, and set back to its default", async ({ page }) => {
+  const steps = page.locator('[id="setting-rl.steps"]');
+  await steps.fill("-3");
+  await expect(page.locator('[data-setting="rl.steps"]')).toContainText("must be at least 0");
+  await expect(page.getByRole("region", { name: "Launch" })).toContainText("rl.steps");
+  await expect(page.getByRole("button", { name: "Launch", exact: true })).toBeDisabled();
+  await page.getByRole("button", { name: "Set Steps back to 20" }).click();
+  await expect(steps).toHaveValue("20");
+  await expect(page.locator('[data-setting="rl.steps"]')).not.toContainText("must be");
+});
+
+test("a malformed configuration is named by line, path and key, and nothing is lost", async ({ page }) => {
+  await page.getByRole("button", { name: "JSON", exact: true }).click();
+  const text = page.getByLabel("Configuration as JSON");
+  const good = await text.inputValue();
+  const apply = page.getByRole("button", { name: "Apply to the settings" });
+
+  await text.fill('{\n  "kind": "train",\n  "name" "x"\n}');
+  await expect(page.locator("#json-problems")).toContainText("line 3");
+  await expect(apply).toBeDisabled();
+
+  await text.fill('{"kind": "train", "name": "x", "rl": {"stepz": 2, "groupSize": 1}}');
+  await expect(page.locator("#json-problems")).toContainText("rl.stepz: unknown setting");
+  await expect(page.locator("#json-problems")).toContainText("rl.groupSize: must be at least 2");
+  await expect(apply).toBeDisabled();
+
+  await text.fill(good.replace('"steps": 20', '"steps": 7'));
+  await apply.click();
+  await expect(page.locator('[id="setting-rl.steps"]')).toHaveValue("7");
+});
+
+test("the kind can be switched and keeps what both kinds share", async ({ page }) => {
+  await page.locator('[id="setting-search.retrieve"]').fill("5");
+  await page.getByRole("button", { name: "Predict", exact: true }).click();
+  await expect(page.locator('[id="setting-search.retrieve"]')).toHaveValue("5");
+  await expect(page.locator('[id="setting-questions"]')).toHaveValue("atlas/held-out");
+  await expect(page.locator('[id="setting-rl.steps"]')).toHaveCount(0);
+});

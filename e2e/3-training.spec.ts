@@ -1,0 +1,77 @@
+import { expect, pointsOf, test, waitLive } from "./product";
+
+/** Minutes on two slow cores: corpus encoded, model loaded, cold start, two steps, evaluations, one resume. */
+const TRAINING_MS = 300_000;
+
+test("a training is launched from the form, followed live, cancelled, resumed and read", async ({ page }) => {
+  test.setTimeout(TRAINING_MS);
+  await page.goto("/runs/new?preset=atlas-smollm2");
+  await waitLive(page);
+  const set = (path: string, value: string) => page.locator(`[id="setting-${path}"]`).fill(value);
+  await set("name", "From the form");
+  await set("coldStart.demonstrations", "16");
+  await set("rl.steps", "2");
+  await set("rl.questionsPerStep", "2");
+  await set("rl.resample", "0");
+  await set("evaluation.questions", "8");
+  await set("checkpointing.every", "1");
+  await page.getByRole("button", { name: "Launch", exact: true }).click();
+  await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);
+  const runUrl = page.url();
+
+  // From here on the page is never loaded again: a marker would be lost with a reload.
+  await page.evaluate(() => Object.assign(window, { notReloaded: true }));
+  const state = page.locator("header [data-state]").first();
+  await expect(page.locator("[data-preflight]").first()).toBeVisible({ timeout: 60_000 });
+  await expect(state).toHaveAttribute("data-state", "running", { timeout: 120_000 });
+  await expect.poll(() => pointsOf(page, "cold-start"), { timeout: 90_000, message: "points of the cold start arrive by themselves" }).toBeGreaterThan(0);
+  await expect.poll(() => pointsOf(page, "reward"), { timeout: 150_000, message: "the first point of the reward chart arrives by itself" }).toBeGreaterThan(0);
+
+  // Cancelled in the middle, resumed from the last checkpoint.
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await expect(state).toHaveAttribute("data-state", "cancelled", { timeout: 60_000 });
+  await page.getByRole("button", { name: "Resume", exact: true }).click();
+  await expect(state).toHaveAttribute("data-state", "succeeded", { timeout: 180_000 });
+  expect(await page.evaluate(() => "notReloaded" in window)).toBe(true);
+  await expect.poll(() => pointsOf(page, "loss")).toBe(2);
+  expect(await pointsOf(page, "quadrants")).toBeGreaterThan(0);
+
+  await page.getByRole("tab", { name: "history" }).click();
+  await expect(page.getByRole("region", { name: "Attempts" })).toContainText("Attempt 2");
+  await page.getByRole("tab", { name: "checkpoints" }).click();
+  await expect(page.locator("[data-checkpoint]").first()).toContainText("Predict with this checkpoint");
+  await page.getByRole("tab", { name: "logs" }).click();
+  await expect(page.getByRole("log")).toBeVisible();
+
+  // An episode, turn by turn.
+  await page.getByRole("tab", { name: "episodes" }).click();
+  await page.getByLabel("Phase and step").selectOption("train:2");
+  const rows = page.locator("[data-episode]:visible");
+  await expect(rows).toHaveCount(8);
+  await rows.first().getByRole("link").click();
+  await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}/);
+  const first = page.locator('[data-turn="0"]');
+  await expect(first.locator("[data-document]")).toHaveCount(4);
+  await expect(first).toContainText(/gold retrieved/);
+  await expect(page.locator('[data-turn="1"]')).toContainText("the searcher asked");
+  await expect(page.getByRole("region", { name: "Outcome" })).toContainText("naive RAG");
+  await expect(page.getByTestId("reward")).toContainText("=");
+  await expect(page.getByRole("navigation", { name: /Samples of this question/ }).getByRole("link")).toHaveCount(4);
+
+  const permalink = page.url();
+  await page.keyboard.press("j");
+  await expect(page).not.toHaveURL(permalink);
+  await page.keyboard.press("k");
+  await expect(page).toHaveURL(permalink);
+
+  await page.getByRole("tab", { name: "Raw text and tokens" }).click();
+  await expect(page.getByTestId("tokens").first()).toContainText(/[a-z]{3}/i);
+  await expect(page.getByText("Only ids")).toHaveCount(0);
+
+  // The list shows it with its sparkline, and its row leads back.
+  await page.goto("/");
+  const row = page.locator(`tr[data-run="${runUrl.split("/").at(-1)}"]`);
+  await expect(row).toContainText("succeeded");
+  await row.getByRole("link", { name: "From the form" }).click();
+  await expect(page).toHaveURL(runUrl);
+});
