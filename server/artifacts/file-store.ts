@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "@/contracts/errors";
 import type { ArtifactStore } from "./store";
@@ -21,14 +21,18 @@ async function namesIn(directory: string): Promise<string[]> {
 export class FileStore implements ArtifactStore {
   readonly kind = "file";
 
-  constructor(private readonly root: string) {}
+  constructor(
+    private readonly root: string,
+    /** Opens a file for writing; a test opens one that is always full. */
+    private readonly openForWriting: (path: string) => Writable = (path) => createWriteStream(path),
+  ) {}
 
   async put(name: string, bytes: Readable): Promise<void> {
     const path = join(this.root, name);
     const part = `${path}.part`;
     try {
       await mkdir(dirname(path), { recursive: true });
-      await pipeline(bytes, createWriteStream(part));
+      await pipeline(bytes, this.openForWriting(part));
       const file = await open(part, "r+");
       try {
         await file.sync();
