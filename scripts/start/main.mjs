@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { processState } from "../lib/lock.mjs";
 import { duration } from "../setup/progress.mjs";
-import { StartError, startAll } from "./supervisor.mjs";
+import { StartError } from "./start-error.mjs";
+import { startAll } from "./supervisor.mjs";
 
 const PARENT_WATCH_MS = 1_000;
 

@@ -13,6 +13,7 @@ import { run, capture } from "../lib/run.mjs";
 import { postgresPackage } from "../setup/application.mjs";
 import { wrap } from "./child.mjs";
 import { findWorkingIn, sweep } from "./processes.mjs";
+import { StartError } from "./start-error.mjs";
 
 const USER = "s3";
 const DATABASE = "s3";
@@ -48,7 +49,7 @@ function isReachable(path) {
 function unprivilegedUser(folders) {
   if (process.getuid?.() !== 0) return null;
   const name = ["postgres", "nobody"].find((candidate) => capture("id", ["-u", candidate]) !== null);
-  if (name === undefined) throw new Error("PostgreSQL does not run as root, and there is neither a user postgres nor nobody. Start as another user, or set DATABASE_URL.");
+  if (name === undefined) throw new StartError("PostgreSQL does not run as root, and there is neither a user postgres nor nobody. Start as another user, or set DATABASE_URL.");
   const [uid, gid] = [Number(capture("id", ["-u", name])), Number(capture("id", ["-g", name]))];
   return { uid, gid, needsDac: !folders.every(isReachable) };
 }
@@ -88,11 +89,19 @@ async function initialise({ folder, user, passwordFile, log }) {
     const { command, args: wrapped } = wrap({ command: binary("initdb"), args, user });
     await run(command, wrapped, { log, cwd: fresh });
   } catch (error) {
-    throw new Error(`The database could not be created: ${error.message}\n${error.output ?? ""}\nThe log is ${log}. Set DATABASE_URL to use a PostgreSQL of your own.`);
+    throw new StartError(`The database could not be created: ${error.message}\n${error.output ?? ""}\nThe log is ${log}. Set DATABASE_URL to use a PostgreSQL of your own.`);
   } finally {
     rmSync(copy, { force: true });
   }
   renameSync(fresh, folder);
+}
+
+/** A cluster is read only by the major version of PostgreSQL that made it. */
+function checkVersion(folder) {
+  const made = readFileSync(join(folder, "PG_VERSION"), "utf8").trim();
+  const present = /(\d+)/.exec(capture(binary("postgres"), ["--version"]) ?? "")?.[1];
+  if (made === present) return;
+  throw new StartError(`The database in ${folder} was made by PostgreSQL ${made}, but ${present ?? "none"} is installed. Use another data directory (S3_DATA_DIR=.data-2), or move that folder away to begin anew.`);
 }
 
 /** Ends what a killed postmaster left in its folder; only then its lock file may go. */
@@ -126,7 +135,7 @@ async function waitUntilReady(adminUrl, hasEnded) {
       return;
     } catch (error) {
       if (hasEnded()) return;
-      if (Date.now() > end) throw new Error(`The database did not answer within ${READY_TIMEOUT_MS / 1000} s: ${error.message}`);
+      if (Date.now() > end) throw new StartError(`The database did not answer within ${READY_TIMEOUT_MS / 1000} s: ${error.message}`);
       await sleep(50);
     }
   }
@@ -145,7 +154,8 @@ export async function preparePostgres({ dataDir, logsDir, port }) {
   await endOrphans(folder);
   const password = readPassword(passwordFile);
   if (!existsSync(join(folder, "PG_VERSION"))) await initialise({ folder, user, passwordFile, log });
-  else if (user && statSync(folder).uid !== user.uid) giveTo(folder, user);
+  checkVersion(folder);
+  if (user && statSync(folder).uid !== user.uid) giveTo(folder, user);
   const chosen = port ?? (await freePort());
   const address = (database) => `postgresql://${USER}:${encodeURIComponent(password)}@${HOST}:${chosen}/${database}`;
   return {

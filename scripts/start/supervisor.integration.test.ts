@@ -151,10 +151,13 @@ describe("the supervisor", () => {
     await ready(run);
     const { database } = await serverAnswer();
     await query(database, "CREATE TABLE kept AS SELECT 7 AS n");
+    await until(() => existsSync(join(dataDir, "workers")));
+    const engine = Number(workers()[0]?.[1]);
     run.signal("SIGKILL");
     await run.ended;
     const next = start();
     await ready(next);
+    expect(isAlive(engine)).toBe(false);
     expect(await query((await serverAnswer()).database, "SELECT n FROM kept")).toEqual([{ n: 7 }]);
     next.signal("SIGTERM");
     expect(await next.ended).toBe(0);
@@ -176,6 +179,14 @@ describe("the supervisor", () => {
     run.signal("SIGINT");
     expect(await run.ended).toBe(0);
     expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  it("refuses a database made by another major version, and says what to do", async () => {
+    mkdirSync(join(dataDir, "postgres"), { recursive: true });
+    writeFileSync(join(dataDir, "postgres", "PG_VERSION"), "9\n");
+    const run = start();
+    expect(await run.ended).toBe(1);
+    expect(run.output()).toMatch(/was made by PostgreSQL 9, but \d+ is installed\. Use another data directory/);
   });
 
   it("names the port that is taken", async () => {

@@ -8,12 +8,10 @@ import { takeLock } from "../lib/lock.mjs";
 import { keepRunning } from "./child.mjs";
 import { preparePostgres } from "./postgres.mjs";
 import { findMarked, sweep } from "./processes.mjs";
+import { StartError } from "./start-error.mjs";
 
 const POLL_MS = 100;
 const READY_TIMEOUT_MS = 60_000;
-
-/** A problem that a person can mend; printed without a stack. */
-export class StartError extends Error {}
 
 /**
  * @typedef {object} Settings
