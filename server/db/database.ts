@@ -1,6 +1,6 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { LiveEventKind } from "@/server/api/live/events";
-import { Prisma, PrismaClient } from "./generated/client";
+import { PrismaClient, type Prisma } from "./generated/client";
 import { toJson } from "./json";
 import { LOCKS } from "./locks";
 

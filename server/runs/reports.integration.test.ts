@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ReportItem } from "@/contracts/worker-protocol";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { presetConfig, sampleDocument, sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
+import { presetConfig, sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/worker";
 
 const metrics = (steps: number[], value = (step: number) => step / 10, name = "reward/mean"): ReportItem => ({ kind: "metrics", points: steps.map((step) => ({ name, step, value: value(step), at: 1_000 * step })) });
