@@ -1,0 +1,61 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { arch, cpus, platform, release, totalmem } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "@/contracts/paths";
+
+/** One promise of a bench: what was measured, what it must be, and whether it is. */
+export interface Bar {
+  name: string;
+  value: number;
+  /** For people: ">= 0.95". */
+  bar: string;
+  met: boolean;
+}
+
+/** What a bench hands back; written to bench/results/NAME.json beside the table it printed. */
+export interface BenchResult {
+  bench: string;
+  /** ISO time of the run. */
+  at: string;
+  machine: Machine;
+  bars: Bar[];
+  [figures: string]: unknown;
+}
+
+export interface Machine {
+  cpu: string;
+  cores: number;
+  memoryGiB: number;
+  platform: string;
+  node: string;
+}
+
+export function machine(): Machine {
+  return {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 1024 ** 3),
+    platform: `${platform()} ${arch()} ${release()}`,
+    node: process.version,
+  };
+}
+
+/** Prints rows of equal length as columns; the first row is the head. */
+export function printTable(rows: readonly (readonly (string | number)[])[]): void {
+  const text = rows.map((row) => row.map(String));
+  const widths = (text[0] ?? []).map((_, column) => Math.max(...text.map((row) => row[column]?.length ?? 0)));
+  text.forEach((row, i) => {
+    console.log(row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  "));
+    if (i === 0) console.log(widths.map((width) => "-".repeat(width)).join("  "));
+  });
+}
+
+/** Writes bench/results/NAME.json; a result that was there stays until the new one is complete. */
+export async function writeResult(result: BenchResult): Promise<string> {
+  const folder = join(ROOT, "bench", "results");
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `${result.bench}.json`);
+  await writeFile(`${path}.partial`, `${JSON.stringify(result, null, 2)}\n`);
+  await rename(`${path}.partial`, path);
+  return path;
+}
