@@ -26,7 +26,7 @@ export default defineConfig({
       },
       {
         resolve: { alias },
-        test: { name: "long", include: ["**/*.long.test.ts"], exclude, testTimeout: 1_800_000, hookTimeout: 300_000, fileParallelism: false },
+        test: { name: "long", include: ["**/*.long.test.ts"], exclude, globalSetup: ["server/testing/global-setup.ts"], testTimeout: 1_800_000, hookTimeout: 300_000, fileParallelism: false },
       },
     ],
   },

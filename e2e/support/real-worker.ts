@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ATLAS_DIR, modelDir, PYTHON } from "@/contracts/paths";
+import { presetById } from "@/contracts/presets";
+import { runConfig, type RunConfigInput } from "@/contracts/run-config";
+
+/** Whether the set-up has installed what a real run needs (and /proc tells who is whose child). */
+export const canTrain = process.platform === "linux" && [PYTHON, join(modelDir("smollm2-135m-instruct"), "config.json"), join(modelDir("minilm"), "config.json"), join(ATLAS_DIR, "corpus.jsonl")].every((path) => existsSync(path));
+
+/** The default preset cut down to a cold start of one batch and two steps, each of which changes the weights. */
+export function twoSteps(): ReturnType<typeof runConfig.parse> {
+  const preset = presetById("atlas-smollm2")?.config as RunConfigInput & { kind: "train" };
+  return runConfig.parse({
+    ...preset,
+    name: "two steps",
+    seed: 7,
+    coldStart: { demonstrations: 4, batchSize: 4, learningRate: 1e-3 },
+    rl: { ...preset.rl, steps: 2, questionsPerStep: 2, groupSize: 2, resample: 2, filterAnswered: false },
+    evaluation: { every: 0, questions: 0 },
+    checkpointing: { every: 1, keep: 10 },
+  });
+}
+
+/** The worker process as `npm run worker` starts it; with `restart`, started again when it dies, as `npm start` does. */
+export class RealWorker {
+  private child: ChildProcess | null = null;
+  private stopping = false;
+  deaths = 0;
+  /** All that it wrote, for the message of a failed test. */
+  output = "";
+
+  constructor(private readonly options: { server: string; token: string; dataDir: string; name: string; restart: boolean }) {
+    this.start();
+  }
+
+  private start(): void {
+    const { server, token, dataDir, name, restart } = this.options;
+    const args = ["--import", "tsx", "gpu-workers/agent/main.ts", "--server", server, "--data", dataDir, "--name", name];
+    const child = spawn(process.execPath, args, { env: { ...process.env, S3_WORKER_TOKEN: token }, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
+    child.once("exit", () => {
+      if (this.stopping) return;
+      this.deaths++;
+      if (restart) this.start();
+    });
+    this.child = child;
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  /** Process id of its engine, or null where it has none. */
+  enginePid(): number | null {
+    return childrenOf(this.pid).find(isEngine) ?? null;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    const child = this.child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    await ended;
+  }
+}
+
+/** True while the process lives and is an engine. */
+export function isEngine(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("engine.main");
+  } catch {
+    return false;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  const ids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return ids.map(Number).filter((id) => {
+    try {
+      return Number(/^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${id}/stat`, "utf8"))?.[1]) === pid;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Waits until a condition holds; throws with its name when it takes too long. */
+export async function eventually(what: string, condition: () => Promise<boolean> | boolean, limitMs: number): Promise<void> {
+  const end = Date.now() + limitMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

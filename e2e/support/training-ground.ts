@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { expect } from "vitest";
+import { ATLAS_DIR } from "@/contracts/paths";
+import { importAtlas } from "@/server/catalogue/atlas";
+import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { eventually, RealWorker, twoSteps } from "./real-worker";
+
+export const RUN_LIMIT_MS = 240_000;
+
+/** A real server with the real corpus, real workers, and questions about the runs on them. */
+export class TrainingGround {
+  private readonly workers: RealWorker[] = [];
+
+  private constructor(
+    readonly server: TestServer,
+    private readonly folder: string,
+  ) {}
+
+  static async open(): Promise<TrainingGround> {
+    const folder = await mkdtemp(join(tmpdir(), "s3-recovery-"));
+    const server = await startTestServer({ timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 } });
+    await importAtlas(server.plane.catalogue, ATLAS_DIR, pino({ level: "silent" }));
+    return new TrainingGround(server, folder);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.stop()));
+    await this.server.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Starts a worker with a token of its own. */
+  async worker(name: string, restart: boolean): Promise<RealWorker> {
+    const { token } = await this.server.plane.tokens.create(name, "test");
+    const worker = new RealWorker({ server: this.server.url, token, dataDir: this.folder, name, restart });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  launch(): Promise<string> {
+    return this.server.plane.runs.create(twoSteps(), { actor: "test", preset: null });
+  }
+
+  /** The checkpoint after `step` is stored, and the step after it is under way. */
+  async stored(runId: string, step: number): Promise<void> {
+    await eventually(`step ${step} is stored`, async () => (await this.server.plane.artifacts.checkpoints(runId)).some((checkpoint) => checkpoint.step === step), RUN_LIMIT_MS);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+
+  async succeeded(runId: string): Promise<void> {
+    await eventually("the run ends", async () => ["succeeded", "failed"].includes((await this.server.plane.runReader.get(runId)).state), RUN_LIMIT_MS);
+    const { state, error } = await this.server.plane.runReader.get(runId);
+    expect([state, error], (await this.history(runId)).join("\n")).toEqual(["succeeded", null]);
+  }
+
+  /** Lines of "attempt state by actor: reason". */
+  async history(runId: string): Promise<string[]> {
+    return (await this.server.plane.runReader.history(runId)).map(({ attempt, to, actor, reason }) => `${attempt} ${to} by ${actor}${reason ? `: ${reason}` : ""}`);
+  }
+
+  /** Hash of the weights after each step, by the run's checkpoints. */
+  async weights(runId: string): Promise<Map<number, unknown>> {
+    return new Map((await this.server.plane.artifacts.checkpoints(runId)).map(({ step, metadata }) => [step, metadata.weightsHash]));
+  }
+
+  /** The weights that a run ends with when nothing happens to it. */
+  async undisturbed(): Promise<unknown> {
+    const runId = await this.launch();
+    await this.succeeded(runId);
+    const weights = await this.weights(runId);
+    expect([...weights.keys()].sort()).toEqual([0, 1, 2]);
+    expect(new Set(weights.values()).size, "every step changes the weights").toBe(3);
+    return weights.get(2);
+  }
+}
