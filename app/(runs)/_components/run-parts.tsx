@@ -22,7 +22,7 @@ export function RunProgress({ run }: { run: RunRow }) {
   return (
     <div>
       <Progress value={run.state === "succeeded" ? 1 : progressShare(run.progress)} label={`Progress of ${run.name}`} tone={tone} />
-      <p className="mt-1 truncate text-2xs text-muted-foreground">{progressText(run.progress)}</p>
+      <p className="mt-1 truncate text-2xs text-muted-foreground">{run.state === "succeeded" ? "finished" : progressText(run.progress)}</p>
     </div>
   );
 }

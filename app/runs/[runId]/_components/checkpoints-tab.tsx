@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { FlaskConical } from "lucide-react";
 import Link from "next/link";
-import { formatBytes, formatDateTime, formatNumber, shortId } from "@/app/_lib/format";
+import { formatBytes, formatDateTime, formatShare, shortId } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -42,15 +42,17 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
           {query.data.map((c) => (
             <tr key={c.id} className="h-11 border-b last:border-0 [&>td]:px-3" data-checkpoint={c.id}>
               <td className="font-mono">{c.step}</td>
-              <td className="font-mono">{formatNumber(accuracyAt(c.step))}</td>
+              <td className="font-mono">{formatShare(accuracyAt(c.step))}</td>
               <td>{formatDateTime(c.createdAt)}</td>
               <td className="font-mono" title={c.files.map((f) => `${f.name} ${formatBytes(f.bytes)}`).join("\n")}>
                 {formatBytes(c.bytes)}
               </td>
               <td className="font-mono">{c.attempt}</td>
-              <td className="whitespace-nowrap">
-                <span className="font-mono text-xs">{shortId(c.id)}</span>
-                <CopyButton variant="ghost" size="icon-sm" text={c.id} label="Copy the checkpoint's id" />
+              <td>
+                <span className="flex items-center font-mono text-xs">
+                  {shortId(c.id)}
+                  <CopyButton variant="ghost" size="icon-sm" text={c.id} label="Copy the checkpoint's id" />
+                </span>
               </td>
               <td className="text-right">
                 <Button size="sm" asChild>

@@ -20,7 +20,7 @@ const columns = helper.columns([
     header: "Question",
     cell: ({ row: { original: e } }) => (
       <>
-        <Link href={e.href} className="line-clamp-1 font-medium after:absolute after:inset-0" title={e.question}>
+        <Link href={e.href} className="line-clamp-2 font-medium after:absolute after:inset-0" title={e.question}>
           {e.question}
         </Link>
         <span className="line-clamp-1 text-2xs text-muted-foreground" title={e.answer ?? ""}>
@@ -60,7 +60,7 @@ const columns = helper.columns([
   }),
 ]);
 
-const CLASS: Record<string, string> = { question: "w-auto", step: "w-28", score: "w-14", baseline: "w-14", reward: "w-18 font-mono", advantage: "w-22 font-mono", searches: "w-20 font-mono", documents: "w-14 font-mono", attribution: "w-56" };
+const CLASS: Record<string, string> = { question: "w-auto", step: "w-28", score: "w-14", baseline: "w-14", reward: "w-18 font-mono", advantage: "w-22 font-mono", searches: "w-20 font-mono", documents: "w-14 font-mono", attribution: "w-44" };
 
 export function EpisodesTable({ runId, rows }: { runId: string; rows: EpisodeRow[] }) {
   const data = useMemo<Row[]>(() => rows.map((r) => ({ ...r, href: `/runs/${runId}/episodes/${r.id}` })), [rows, runId]);
@@ -84,7 +84,7 @@ export function EpisodesTable({ runId, rows }: { runId: string; rows: EpisodeRow
             {table.getRowModel().rows.map((row) => (
               <tr key={row.id} className="relative border-b last:border-0 hover:bg-muted/50" data-episode={row.original.id}>
                 {row.getAllCells().map((cell) => (
-                  <td key={cell.id} className={cn("h-12 px-3", CLASS[cell.column.id])}>
+                  <td key={cell.id} className={cn("h-12 px-3 py-1.5", CLASS[cell.column.id])}>
                     <table.FlexRender cell={cell} />
                   </td>
                 ))}

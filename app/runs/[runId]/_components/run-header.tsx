@@ -94,9 +94,18 @@ function Phase({ run }: { run: RunDetail }) {
     <div className="mt-3 min-h-10">
       <Progress value={run.state === "succeeded" ? 1 : progressShare(run.progress)} label="Progress of the phase" tone={tone} />
       <p className="mt-1.5 flex flex-wrap gap-x-3 text-xs text-muted-foreground">
-        <span className="text-foreground first-letter:uppercase">{progressText(run.progress) || run.state}</span>
-        <span>{run.progress?.detail}</span>
+        <span className="text-foreground">{phaseText(run)}</span>
+        <span>{TERMINAL.has(run.state) ? "" : run.progress?.detail}</span>
       </p>
     </div>
   );
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+function phaseText(run: RunDetail): string {
+  const progress = progressText(run.progress);
+  if (run.state === "succeeded") return run.endedAt ? `Finished ${formatDateTime(run.endedAt)}` : "Finished";
+  if (run.state === "cancelled") return progress ? `Stopped while ${progress}` : "Stopped before it began";
+  return capital(progress || run.state);
 }

@@ -1,5 +1,5 @@
 "use client";
-import { useQuery } from "@tanstack/react-query";
+import { usePrefetchQuery, useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useEffect } from "react";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -15,7 +15,8 @@ import { LogsTab } from "./logs-tab";
 import { Preflight } from "./preflight";
 import { PredictOverview } from "./predict-overview";
 import { RunHeader } from "./run-header";
-import { TrainOverview } from "./train-overview";
+import { TRAIN_METRICS, TrainOverview } from "./train-overview";
+import { seriesInput } from "./use-series";
 
 const TABS = ["overview", "episodes", "logs", "checkpoints", "configuration", "history"] as const;
 type Tab = (typeof TABS)[number];
@@ -27,6 +28,8 @@ export function RunView({ runId }: { runId: string }) {
   const rawTab = params.get("tab");
   const tab: Tab = isTab(rawTab) ? rawTab : "overview";
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
+  // Asked for together with the run: the charts need not wait for its kind.
+  usePrefetchQuery(trpc.metrics.series.queryOptions(seriesInput(runId, TRAIN_METRICS)));
   const run = query.data;
   const title = run?.name;
   useEffect(() => {

@@ -12,7 +12,7 @@ import { remainingSeconds } from "./remaining";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
 
-const METRICS = metricsOf(TRAIN_CHARTS).concat("held-out/gbr", "timing_s/step");
+export const TRAIN_METRICS = metricsOf(TRAIN_CHARTS).concat("held-out/gbr", "timing_s/step");
 const NO_SERIES: Series = {};
 
 /** Why a chart is still empty. */
@@ -28,7 +28,7 @@ function waitingText(chart: ChartDefinition, run: RunDetail, config: TrainConfig
 }
 
 export function TrainOverview({ run }: { run: RunDetail }) {
-  const query = useSeries(run.id, METRICS);
+  const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
   const groups = useMemo(

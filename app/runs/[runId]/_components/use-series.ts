@@ -7,12 +7,17 @@ import type { MetricName } from "@/contracts/metrics";
 
 export type Series = Readonly<Record<string, readonly Point[]>>;
 
+const MAX_POINTS = 500;
+
+/** One key for one set of series, so that what was prefetched is found. */
+export const seriesInput = (runId: string, names: readonly MetricName[]) => ({ runId, names: [...names], maxPoints: MAX_POINTS });
+
 /** The series of a run; live events refresh them. */
 export function useSeries(runId: string, names: readonly MetricName[]) {
   const trpc = useTRPC();
   const query = useQuery(
     trpc.metrics.series.queryOptions(
-      { runId, names: [...names], maxPoints: 500 },
+      seriesInput(runId, names),
       {
         placeholderData: keepPreviousData,
         // Without the dates, unchanged series keep their identity and their charts are not drawn anew.

@@ -1,7 +1,7 @@
 import { CircleStop, OctagonAlert } from "lucide-react";
 import { useState } from "react";
 import { cn } from "@/app/_lib/cn";
-import { formatNumber, formatSeconds, plural, words } from "@/app/_lib/format";
+import { formatSeconds, NONE, plural, words } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { ScoreMark } from "@/app/_ui/score-mark";
@@ -90,7 +90,7 @@ function DocumentRow({ document, implicit }: { document: LedgerDocument; implici
     <li className={cn("relative grid grid-cols-[1.25rem_3rem_minmax(0,1fr)] gap-x-2 border-b px-4 py-2 last:border-0", document.selected && "bg-primary-soft/50 before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-primary")} data-document={document.id}>
       <span className="font-mono text-xs text-muted-foreground">{document.rank}</span>
       <span className="font-mono text-xs text-muted-foreground" title="Retriever score">
-        {formatNumber(document.score)}
+        {document.score === null ? NONE : document.score.toFixed(3)}
       </span>
       <div className="min-w-0">
         <div className="flex flex-wrap items-center gap-x-2 gap-y-0.5">
