@@ -19,7 +19,7 @@ const environment = z.object({
   HOST: z.string().default("127.0.0.1"),
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
-  /** file: the data directory; or s3://bucket/prefix */
+  /** s3://bucket/prefix or file:///folder; empty: the data directory. */
   S3_ARTIFACTS: z.string().optional(),
   S3_MAX_ATTEMPTS: z.coerce.number().int().min(1).optional(),
   NODE_ENV: z.string().optional(),
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
 
   const plane = compose({
     databaseUrl: env.DATABASE_URL,
-    store: createArtifactStore(env.S3_ARTIFACTS, join(DATA_DIR, "artifacts")),
+    store: await createArtifactStore(env.S3_ARTIFACTS, join(DATA_DIR, "artifacts")),
     timings: DEFAULT_TIMINGS,
     maxAttempts: env.S3_MAX_ATTEMPTS,
     log,

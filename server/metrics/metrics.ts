@@ -19,6 +19,12 @@ interface SeriesRow {
   lastAt: Date;
 }
 
+interface StoredSeries {
+  kind: RunKind;
+  attempts: LineageAttempt[];
+  series: SeriesRow[];
+}
+
 const toRow = (bucket: Bucket): MetricPointRow => ({ step: bucket.maxStep, at: new Date(bucket.at), value: bucket.mean, min: bucket.min, max: bucket.max, count: bucket.count });
 
 /** Numbers over steps: written by attempts, read along the surviving lineage. */
@@ -53,7 +59,7 @@ export class Metrics {
   }
 
   async names(runId: string): Promise<z.infer<typeof metricNamesResponse>> {
-    const { kind, attempts, series } = await this.read(runId, null);
+    const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? { kind: "train", attempts: [], series: [] };
     const names = [...new Set(series.map((row) => row.name))].sort();
     const descriptions: Readonly<Record<string, string>> = METRICS;
     const rows = await Promise.all(
@@ -73,32 +79,41 @@ export class Metrics {
 
   /** At most `maxPoints` a name; where there are more points, buckets with their extremes. */
   async series(runId: string, names: readonly string[], maxPoints: number): Promise<Record<string, MetricPointRow[]>> {
-    const { kind, attempts, series } = await this.read(runId, names);
-    const result: Record<string, MetricPointRow[]> = {};
-    for (const name of names) {
-      const mine = series.filter((row) => row.name === name);
-      const cuts = cutsFor(kind, attempts, name, mine);
-      const buckets: Bucket[] = [];
-      for (const row of mine.sort((a, b) => a.attempt - b.attempt)) {
-        const cut = cuts.get(row.attempt) ?? -1;
-        if (row.firstStep > cut) continue;
-        buckets.push(...(await readBuckets(this.database.db, { runId, attempt: row.attempt }, name, row.points, maxPoints, cut)));
+    return (await this.seriesOf([runId], names, maxPoints)).get(runId) ?? {};
+  }
+
+  /** The same for several runs. Every run and name is there, empty where nothing was reported. */
+  async seriesOf(runIds: readonly string[], names: readonly string[], maxPoints: number): Promise<Map<string, Record<string, MetricPointRow[]>>> {
+    const stored = await this.read(runIds, names);
+    const result = new Map<string, Record<string, MetricPointRow[]>>();
+    for (const runId of runIds) {
+      const { kind, attempts, series } = stored.get(runId) ?? { kind: "train", attempts: [], series: [] };
+      const byName: Record<string, MetricPointRow[]> = {};
+      for (const name of names) {
+        const mine = series.filter((row) => row.name === name).sort((a, b) => a.attempt - b.attempt);
+        const cuts = cutsFor(kind, attempts, name, mine);
+        const buckets: Bucket[] = [];
+        for (const { attempt, firstStep, points } of mine) {
+          const cut = cuts.get(attempt) ?? -1;
+          if (firstStep <= cut) buckets.push(...(await readBuckets(this.database.db, { runId, attempt }, name, points, maxPoints, cut)));
+        }
+        byName[name] = fit(buckets, maxPoints).map(toRow);
       }
-      result[name] = fit(buckets, maxPoints).map(toRow);
+      result.set(runId, byName);
     }
     return result;
   }
 
-  private async read(runId: string, names: readonly string[] | null): Promise<{ kind: RunKind; attempts: LineageAttempt[]; series: SeriesRow[] }> {
+  private async read(runIds: readonly string[], names: readonly string[] | null): Promise<Map<string, StoredSeries>> {
     const { db } = this.database;
     const [runs, attempts, series] = await Promise.all([
-      db.$queryRaw<{ kind: RunKind }[]>`SELECT kind FROM runs WHERE id = ${runId}::uuid`,
-      db.$queryRaw<LineageAttempt[]>`SELECT number, from_step AS "fromStep" FROM attempts WHERE run_id = ${runId}::uuid`,
-      db.$queryRaw<SeriesRow[]>`
-        SELECT attempt, name, points, first_step AS "firstStep", last_step AS "lastStep", last_value AS "lastValue", last_at AS "lastAt"
-        FROM metric_series WHERE run_id = ${runId}::uuid AND (${names === null}::boolean OR name = ANY(${names ?? []}::text[]))`,
+      db.$queryRaw<{ id: string; kind: RunKind }[]>`SELECT id, kind FROM runs WHERE id = ANY(${runIds}::uuid[])`,
+      db.$queryRaw<(LineageAttempt & { runId: string })[]>`SELECT run_id AS "runId", number, from_step AS "fromStep" FROM attempts WHERE run_id = ANY(${runIds}::uuid[])`,
+      db.$queryRaw<(SeriesRow & { runId: string })[]>`
+        SELECT run_id AS "runId", attempt, name, points, first_step AS "firstStep", last_step AS "lastStep", last_value AS "lastValue", last_at AS "lastAt"
+        FROM metric_series WHERE run_id = ANY(${runIds}::uuid[]) AND (${names === null}::boolean OR name = ANY(${names ?? []}::text[]))`,
     ]);
-    return { kind: runs[0]?.kind ?? "train", attempts, series };
+    return new Map(runs.map(({ id, kind }) => [id, { kind, attempts: attempts.filter((row) => row.runId === id), series: series.filter((row) => row.runId === id) }]));
   }
 }
 

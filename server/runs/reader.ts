@@ -82,7 +82,7 @@ export class RunReader {
     const kept = rows.slice(0, request.limit);
     const last = kept[kept.length - 1];
     return {
-      rows: await Promise.all(kept.map((row) => this.toRow(row))),
+      rows: await this.toRows(kept),
       nextCursor: rows.length > kept.length && last ? JSON.stringify([last.sortKey, last.id]) : null,
       counts: Object.fromEntries(counts.map(({ state, n }) => [state, n])),
     };
@@ -91,6 +91,8 @@ export class RunReader {
   async get(id: string): Promise<RunDetail> {
     const run = await this.find(id);
     const config = runConfig.parse(run.config);
+    const [row] = await this.toRows([run]);
+    if (!row) throw new AppError("internal", `Run ${id} cannot be shown.`);
     const attempts = await this.database.db.$queryRaw<(Omit<RunDetail["attempts"][number], "worker"> & { workerId: string; workerName: string })[]>`
       SELECT a.number, a.worker_id AS "workerId", w.name AS "workerName", a.started_at AS "startedAt", a.ended_at AS "endedAt", a.from_step AS "fromStep", a.outcome, a.reason
       FROM attempts a JOIN workers w ON w.id = a.worker_id WHERE a.run_id = ${id}::uuid ORDER BY a.number`;
@@ -98,7 +100,7 @@ export class RunReader {
     if (!TERMINAL.has(run.state) && run.state !== "cancelling") actions.unshift("cancel");
     if (run.state === "failed" || run.state === "cancelled") actions.unshift("resume");
     return {
-      ...(await this.toRow(run)),
+      ...row,
       config,
       createdBy: run.createdBy,
       preflight: run.preflight,
@@ -141,28 +143,32 @@ export class RunReader {
       FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`;
   }
 
-  private async toRow(run: StoredRun): Promise<RunRow> {
-    const config = runConfig.parse(run.config);
-    const metric = headlineMetric(run.kind);
-    const points = (await this.metrics.series(run.id, [metric], SPARKLINE))[metric] ?? [];
-    return {
-      id: run.id,
-      name: run.name,
-      kind: run.kind,
-      state: run.state,
-      createdAt: run.createdAt,
-      startedAt: run.startedAt,
-      endedAt: run.endedAt,
-      attempt: run.attempt,
-      progress: run.progress,
-      headline: { metric, value: run.headline, sparkline: points.map(({ step, value }) => ({ step, value })) },
-      worker: run.workerId !== null && run.workerName !== null ? { id: run.workerId, name: run.workerName } : null,
-      preset: run.preset,
-      model: modelOf(config),
-      corpus: config.kind === "train" ? config.data.corpus : config.corpus,
-      setting: settingOf(config),
-      error: run.error,
-    };
+  private async toRows(runs: readonly StoredRun[]): Promise<RunRow[]> {
+    const metrics = [...new Set(runs.map((run) => headlineMetric(run.kind)))];
+    const series = await this.metrics.seriesOf(runs.map((run) => run.id), metrics, SPARKLINE);
+    return runs.map((run) => {
+      const config = runConfig.parse(run.config);
+      const metric = headlineMetric(run.kind);
+      const points = series.get(run.id)?.[metric] ?? [];
+      return {
+        id: run.id,
+        name: run.name,
+        kind: run.kind,
+        state: run.state,
+        createdAt: run.createdAt,
+        startedAt: run.startedAt,
+        endedAt: run.endedAt,
+        attempt: run.attempt,
+        progress: run.progress,
+        headline: { metric, value: run.headline, sparkline: points.map(({ step, value }) => ({ step, value })) },
+        worker: run.workerId !== null && run.workerName !== null ? { id: run.workerId, name: run.workerName } : null,
+        preset: run.preset,
+        model: modelOf(config),
+        corpus: config.kind === "train" ? config.data.corpus : config.corpus,
+        setting: settingOf(config),
+        error: run.error,
+      };
+    });
   }
 }
 
