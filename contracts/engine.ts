@@ -179,7 +179,7 @@ export const forwardBackwardResult = z.object({
 });
 
 export const optimStepBody = z.object({
-  learningRate: z.number().nonnegative(),
+  learningRate: z.number().nonnegative().max(1e3),
   betas: z.tuple([z.number(), z.number()]).default([0.9, 0.95]),
   eps: z.number().positive().default(1e-8),
   weightDecay: z.number().nonnegative().default(0),

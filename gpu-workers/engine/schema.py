@@ -118,7 +118,7 @@ class ForwardBackward(Strict):
 
 
 class OptimStep(Strict):
-    learningRate: Finite = Field(ge=0)
+    learningRate: Finite = Field(ge=0, le=1e3)
     betas: tuple[Finite, Finite] = (0.9, 0.95)
     eps: Finite = Field(1e-8, gt=0)
     weightDecay: Finite = Field(0.0, ge=0)
