@@ -2,14 +2,19 @@ import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AppError } from "@/contracts/errors";
+import { queryResult } from "@/contracts/worker-protocol";
 import type { AgentOptions } from "@/gpu-workers/agent/agent";
+import { defaultStarters } from "@/gpu-workers/agent/default-services";
+import { AgentLog } from "@/gpu-workers/agent/log";
 import { Agents, forever } from "@/gpu-workers/agent/testing/harness";
 import type { Executor, RunContext } from "@/gpu-workers/run-context";
 import { FileStore } from "@/server/artifacts/file-store";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { presetConfig, storeSamples } from "@/server/testing/samples";
+import { canTrain } from "./support/real-worker";
 import { TcpProxy } from "./support/tcp-proxy";
 
 /** The real agent against the real server: what each promises the other. */
@@ -17,7 +22,7 @@ let server: TestServer;
 const agents = new Agents();
 const proxies: TcpProxy[] = [];
 beforeEach(async () => {
-  server = await startTestServer({ timings: { leaseMs: 1_500, heartbeatMs: 100 } });
+  server = await startTestServer({ timings: { leaseMs: 3_000, heartbeatMs: 100 } });
   await storeSamples(server.plane);
 });
 afterEach(async () => {
@@ -75,20 +80,21 @@ const counting = (steps: number, pauseMs: number, done: string[] = []): Executor
 };
 
 describe("reports", () => {
-  it("arrive exactly once and in order although the connection breaks again and again", async () => {
+  it("arrive exactly once and in order although the connection breaks again and again, also between a report and its answer", async () => {
     const proxy = await behindProxy();
     const steps = Array.from({ length: 200 }, (_, i) => i);
     await attach("worker", async (context) => {
       await context.running();
       for (const step of steps) {
         await metric(context, step);
-        await new Promise((resolve) => setTimeout(resolve, 15));
-        if (step % 10 === 0) await context.flush();
+        if (step % 20 !== 0) continue;
+        // Sooner or later than the report is sent, stored and answered.
+        setTimeout(() => proxy.cut(), step / 10);
+        await context.flush();
       }
     }, { server: proxy.url });
-    const breaking = setInterval(() => proxy.cut(), 350);
     const runId = await launch();
-    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded", 30_000).finally(() => clearInterval(breaking));
+    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded", 60_000);
     expect(await stepsOf(runId)).toEqual(steps);
     expect((await historyOf(runId)).filter((line) => line.endsWith("leased"))).toEqual(["1 leased"]);
   });
@@ -259,6 +265,31 @@ describe("a full disk", () => {
       await agents.stopAll();
       await full.stop();
       await disk.unmount();
+    }
+  });
+});
+
+describe("a task", () => {
+  it.skipIf(!canTrain)("from a person is answered by the worker with real documents, and its error by what is wrong", async () => {
+    const patient = await startTestServer({ timings: { leaseMs: 5_000, offlineMs: 10_000, taskMs: { query: 60_000, "dry-run": 60_000, "turn-gains": 60_000 } } });
+    try {
+      const { token } = await patient.plane.tokens.create("worker", "test");
+      await agents.start(patient.url, {}, { token, capabilities, starters: defaultStarters(new AgentLog("test", pino({ level: "silent" }))) });
+      await eventually("it is attached", async () => (await patient.plane.workerReader.list()).some((worker) => worker.state === "online"));
+      const ask = async (encoder: string) => {
+        const { taskId } = await patient.plane.tasks.create({ kind: "query", corpus: "atlas", retriever: { kind: "dense", encoder, variant: "int8" }, query: "What is the capital of Peru?", k: 3 }, "a person");
+        await eventually("it is answered", async () => (await patient.plane.tasks.get(taskId)).state !== "running", 60_000);
+        return patient.plane.tasks.get(taskId);
+      };
+      const found = await ask("minilm");
+      expect(found.error).toBeNull();
+      expect(queryResult.parse(found.result).documents.some(({ text }) => text.includes("Lima"))).toBe(true);
+      const failed = await ask("no-such-encoder");
+      expect(failed.state).toBe("failed");
+      expect(failed.error?.message).toContain("no-such-encoder");
+    } finally {
+      await agents.stopAll();
+      await patient.stop();
     }
   });
 });
