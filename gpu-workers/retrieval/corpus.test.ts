@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CorpusFile, documentHash, readQuestions } from "./corpus";
+import { documentHash } from "@/contracts/document-hash";
+import { CorpusFile, readQuestions } from "./corpus";
 import { readLines } from "./lines";
 
 let folder: string;

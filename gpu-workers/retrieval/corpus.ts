@@ -1,14 +1,10 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { type CorpusRecord, LineError, type QuestionRecord, parseCorpusLine, parseQuestionSet } from "@/contracts/corpus";
+import { documentHash } from "@/contracts/document-hash";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import { readLines } from "./lines";
-
-/** Sha256 over title and text: the name under which a document's text is stored once. */
-export function documentHash({ title, text }: { title: string; text: string }): string {
-  return createHash("sha256").update(`${title}\n${text}`).digest("hex");
-}
 
 /** Streams the documents of a JSONL corpus with their lines; blank lines are skipped. Throws `LineError`. */
 export async function* readCorpus(path: string): AsyncGenerator<{ record: CorpusRecord; line: number; offset: number; length: number }> {

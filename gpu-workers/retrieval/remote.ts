@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { RETRIEVE_LIMITS, fromWireDocument, retrieveError, retrieveResponseWithScores } from "@/contracts/retrieve";
-import { documentHash } from "./corpus";
+import { documentHash } from "@/contracts/document-hash";
 import type { RankedDocument, Retriever, RetrieverDescription } from "./retriever";
 
 export interface RemoteRetrieverTimes {

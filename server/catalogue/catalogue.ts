@@ -9,7 +9,7 @@ import type { listQuestionsRequest, listQuestionsResponse } from "@/server/api/c
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
 import { currentSet, storeDocuments } from "@/server/episodes/store";
-import { documentHash } from "./document-hash";
+import { documentHash } from "@/contracts/document-hash";
 import { parseQuestionFile } from "./question-file";
 
 const BATCH = 2_000;
@@ -105,7 +105,7 @@ export class Catalogue {
         ON CONFLICT (project_id, name, content_hash) DO NOTHING`;
       if (inserted === 0) return false;
       for (let from = 0; from < documents.length; from += BATCH) {
-        const batch = documents.slice(from, from + BATCH).map((d) => ({ ...d, hash: documentHash(d.title, d.text) }));
+        const batch = documents.slice(from, from + BATCH).map((d) => ({ ...d, hash: documentHash(d) }));
         await storeDocuments(db, batch);
         await db.$executeRaw`
           INSERT INTO corpus_documents (corpus_id, document_id, hash)
