@@ -13,7 +13,7 @@ export interface Preset {
 const atlas = {
   data: { corpus: "atlas", trainQuestions: "atlas/train", heldOutQuestions: "atlas/held-out" },
   retriever: { kind: "dense", encoder: "minilm", variant: "int8" },
-  search: { protocol: "paper", retrieve: 3, select: 2, turns: 1, skipSeen: true, decoding: "guided", queryTokens: 14 },
+  search: { protocol: "paper", retrieve: 3, select: 2, turns: 1, skipSeen: false, decoding: "guided", queryTokens: 14 },
   searcher: { model: "smollm2-135m-instruct", adapter: { rank: 16, alpha: 32, firstLayer: 20 } },
   generator: { model: "smollm2-135m-instruct", promptStyle: "few-shot", maxTokens: 12, ragDocuments: 3 },
 } as const satisfies Partial<RunConfigInput>;
@@ -31,7 +31,7 @@ export const PRESETS: readonly Preset[] = [
       name: "Atlas, SmolLM2-135M, GRPO",
       ...atlas,
       reward: { name: "gbr", scorer: "span" },
-      coldStart: { demonstrations: 160, batchSize: 8, learningRate: 1e-3 },
+      coldStart: { demonstrations: 64, batchSize: 8, learningRate: 1e-3 },
       rl: { steps: 20, questionsPerStep: 8, groupSize: 4, temperature: 1, learningRate: 5e-4, resample: 1 },
       evaluation: { every: 5, questions: 72 },
       checkpointing: { every: 5 },

@@ -95,6 +95,21 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
     for (const { episode } of matched.records()) expect(episode.context).toHaveLength(counts.get(episode.questionId)!);
   }, 300_000);
 
+  it.each(["paper", "upstream"] as const)("lets the searcher write freely in the %s protocol, and counts what it gets wrong", async (protocol) => {
+    const free: TrainConfig = { ...small, search: { ...small.search, protocol, decoding: "free", turnTokens: 48, turns: 2 }, generator: { ...small.generator, promptStyle: "chat" } };
+    const config: PredictConfig = { kind: "predict", name: "free", seed: 0, method: "s3", corpus: "atlas", questions: "atlas/held-out", limit: 2, retriever: free.retriever, search: free.search, searcher: free.searcher, generator: free.generator, scorer: "exact-match", documents: 3, matchRun: null };
+    const run = contextOf({ name: `free-${protocol}`, config });
+    await executors.predict(run);
+    expect(run.records()).toHaveLength(2);
+    for (const { episode, formatErrors, score } of run.records()) {
+      expect(episode.protocol).toBe(protocol);
+      expect(episode.steps.filter(({ kind }) => kind === "stop")).toHaveLength(1);
+      expect(formatErrors).toEqual(episode.steps.flatMap((step) => (step.kind === "reject" ? [step.error] : [])));
+      expect(score!.scorer).toBe("exact-match/1");
+      for (const step of episode.steps) if (step.kind === "generate") expect(step.ids!.length - step.fed!).toBeLessThanOrEqual(48);
+    }
+  }, 300_000);
+
   it("waits for a generator that stumbles, and fails with the reason where it refuses", async () => {
     let calls = 0;
     const server: Server = createServer((message, response) => {

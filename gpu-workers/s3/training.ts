@@ -159,10 +159,11 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       },
       ({ policy }) => `${config.searcher.model}: ${policy.model.info.trainable.toLocaleString("en")} of ${policy.model.info.parameters.toLocaleString("en")} parameters are trained`,
     );
-    // A failure of the engine is the engine's; the generator then only says that it waited for it.
+    // A failure of the engine is the engine's; what needs it then only says so.
     const ready = engine.catch(() => {
-      throw new AppError("engine-unavailable", "The engine is not available, so its generator is not either.");
+      throw new AppError("engine-unavailable", "The engine is not available, so what needs it is not either.");
     });
+    ready.catch(() => undefined); // Not every run waits for it.
     const generator = preflight.check(
       "generator",
       async () => {

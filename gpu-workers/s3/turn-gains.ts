@@ -1,7 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/episode";
 import type { RunConfig } from "@/contracts/run-config";
-import { turnGainsResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
+import type { turnGainsResult, Question, TaskRequest } from "@/contracts/worker-protocol";
 import type { z } from "zod";
 import type { TaskContext } from "../agent/tasks";
 import { scoreAnswer } from "../generation/scoring";
