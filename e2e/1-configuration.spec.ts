@@ -12,8 +12,10 @@ test("presets say which of them this installation can run, and why not", async (
   await expect(paper).toContainText(/qwen2\.5-7b-instruct/);
   await paper.click();
   await expect(page.locator('[id="setting-searcher.model"]')).toHaveValue("qwen2.5-7b-instruct");
-  await expect(page.getByRole("button", { name: "Launch", exact: true })).toBeDisabled();
-  await expect(page.getByRole("button", { name: "Queue anyway" })).toBeVisible();
+  const launch = page.getByRole("region", { name: "Launch" });
+  await expect(launch).toContainText("no attached worker has the model qwen2.5-7b-instruct");
+  await expect(launch).toContainText(/there is no question set/);
+  await expect(launch.getByRole("button", { name: "Launch", exact: true })).toBeDisabled();
 });
 
 test("a setting is checked while one types, and set back to its default", async ({ page }) => {

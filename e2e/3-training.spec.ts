@@ -21,17 +21,17 @@ test("a training is launched from the form, followed live, cancelled, resumed an
 
   // From here on the page is never loaded again: a marker would be lost with a reload.
   await page.evaluate(() => Object.assign(window, { notReloaded: true }));
-  const state = page.locator("header [data-state]").first();
+  const state = page.locator("main header [data-run-state]").first();
   await expect(page.locator("[data-preflight]").first()).toBeVisible({ timeout: 60_000 });
-  await expect(state).toHaveAttribute("data-state", "running", { timeout: 120_000 });
+  await expect(state).toHaveAttribute("data-run-state", "running", { timeout: 120_000 });
   await expect.poll(() => pointsOf(page, "cold-start"), { timeout: 90_000, message: "points of the cold start arrive by themselves" }).toBeGreaterThan(0);
   await expect.poll(() => pointsOf(page, "reward"), { timeout: 150_000, message: "the first point of the reward chart arrives by itself" }).toBeGreaterThan(0);
 
   // Cancelled in the middle, resumed from the last checkpoint.
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
-  await expect(state).toHaveAttribute("data-state", "cancelled", { timeout: 60_000 });
+  await expect(state).toHaveAttribute("data-run-state", "cancelled", { timeout: 60_000 });
   await page.getByRole("button", { name: "Resume", exact: true }).click();
-  await expect(state).toHaveAttribute("data-state", "succeeded", { timeout: 180_000 });
+  await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
   expect(await page.evaluate(() => "notReloaded" in window)).toBe(true);
   await expect.poll(() => pointsOf(page, "loss")).toBe(2);
   expect(await pointsOf(page, "quadrants")).toBeGreaterThan(0);

@@ -16,7 +16,7 @@ const LOOK: Record<RunState, { tone: BadgeTone; moving: boolean }> = {
 export function RunStateBadge({ state, className }: { state: RunState; className?: string }) {
   const { tone, moving } = LOOK[state];
   return (
-    <Badge tone={tone} className={className} data-state={state}>
+    <Badge tone={tone} className={className} data-run-state={state}>
       <span aria-hidden className={cn("size-1.5 rounded-full bg-current", moving && "motion-safe:animate-pulse")} />
       {state}
     </Badge>
