@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -182,6 +184,27 @@ describe("opening a retriever", () => {
     });
     await expect(opening).rejects.toMatchObject({ code: "cancelled" });
     expect((await readdir(join(folder, "indexes"))).sort()).toEqual(before);
+  });
+
+  it("goes on from a builder that was killed in the middle", async () => {
+    const path = join(folder, "killed.jsonl");
+    await writeFile(path, small(300));
+    const indexDir = join(folder, "killed-indexes");
+    const script = join(folder, "build.ts");
+    const options = JSON.stringify({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir });
+    await writeFile(script, `import { openRetriever } from ${JSON.stringify(new URL("./retriever.ts", import.meta.url).href)};\nvoid openRetriever(${options}, ({ phase }) => console.log(phase));\n`);
+    const builder = spawn(process.execPath, ["--import", "tsx", script], { stdio: ["ignore", "pipe", "inherit"] });
+    for await (const output of builder.stdout as AsyncIterable<Buffer>) {
+      if (output.toString().includes("encoding")) break;
+    }
+    const ended = once(builder, "exit");
+    builder.kill("SIGKILL");
+    await ended;
+    expect((await readdir(indexDir)).some((name) => name.includes(".building-"))).toBe(true);
+    const retriever = await openRetriever({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir });
+    expect((await retriever.search(["passage number 7"], 300))[0]).toHaveLength(300);
+    expect(await readdir(indexDir)).toEqual([retriever.describe().key]);
+    await retriever.close();
   });
 
   it("says which line of the corpus is wrong", async () => {
