@@ -23,9 +23,9 @@ if (!installed) console.warn("skipped: the default model or Atlas is not install
 const small: TrainConfig = trainConfig.parse({
   ...presetById("atlas-smollm2")!.config,
   searcher: { model: "smollm2-135m-instruct", adapter: { rank: 4, alpha: 8, firstLayer: 27 } },
-  coldStart: { demonstrations: 12, batchSize: 6, learningRate: 3e-3 },
-  rl: { steps: 2, questionsPerStep: 6, groupSize: 3, resample: 0, filterAnswered: false, learningRate: 1e-3, klCoefficient: 0.01 },
-  evaluation: { every: 0, questions: 4 },
+  coldStart: { demonstrations: 4, batchSize: 2, learningRate: 1e-3 },
+  rl: { steps: 2, questionsPerStep: 4, groupSize: 3, temperature: 1.5, resample: 0, filterAnswered: false, learningRate: 1e-3, klCoefficient: 0.01 },
+  evaluation: { every: 0, questions: 2 },
   checkpointing: { every: 1 },
 });
 
@@ -61,39 +61,39 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
       expect(phases.reduce((a, b) => a + b, 0)).toBeCloseTo(at("timing_s/step", step), 3);
     }
     const records = whole.records().filter(({ phase }) => phase === "train");
-    expect(records).toHaveLength(2 * 6 * 3);
+    expect(records).toHaveLength(2 * 4 * 3);
     for (const { reward, score, baseline } of records) expect(reward!.value).toBe(score!.value - baseline!.score.value);
     const texts = new Set(whole.reports.flatMap((item) => (item.kind === "episodes" ? item.documents.map(({ hash }) => hash) : [])));
     for (const { episode } of whole.records()) for (const { hash } of episode.context) expect(texts.has(hash)).toBe(true);
-  }, 300_000);
+  }, 600_000);
 
   it("resumed after a step, ends with the weights of the undisturbed run", async () => {
     const hashes = await Promise.all(whole.checkpoints.map(async ({ directory }) => (await readTrainerState(directory)).weightsHash));
     // Else nothing was learned and the comparison would say nothing.
     expect(new Set(hashes).size).toBe(3);
-    const resumed = contextOf({ name: "resumed", config: small, resume: whole.checkpoints[0]! });
+    const resumed = contextOf({ name: "resumed", config: small, resume: whole.checkpoints[1]! });
     await executors.train(resumed);
-    expect(resumed.points("reward/mean").map(({ value }) => value)).toEqual(whole.points("reward/mean").map(({ value }) => value));
-    expect(resumed.checkpoints.map(({ step }) => step)).toEqual([1, 2]);
-    const state = await readTrainerState(resumed.checkpoints[1]!.directory);
+    expect(resumed.points("reward/mean")[0]!.value).toBe(whole.points("reward/mean")[1]!.value);
+    expect(resumed.checkpoints.map(({ step }) => step)).toEqual([2]);
+    const state = await readTrainerState(resumed.checkpoints[0]!.directory);
     expect(state.weightsHash).toBe(hashes[2]);
-  }, 300_000);
+  }, 600_000);
 
   it("predicts with a checkpoint, and goes on where it was", async () => {
-    const config: PredictConfig = { kind: "predict", name: "p", seed: 0, method: "s3", corpus: "atlas", questions: "atlas/held-out", limit: 5, retriever: small.retriever, search: small.search, searcher: { ...small.searcher, checkpoint: "00000000-0000-4000-8000-000000000002" }, generator: small.generator, scorer: "span", documents: 3, matchRun: null };
+    const config: PredictConfig = { kind: "predict", name: "p", seed: 0, method: "s3", corpus: "atlas", questions: "atlas/held-out", limit: 3, retriever: small.retriever, search: small.search, searcher: { ...small.searcher, checkpoint: "00000000-0000-4000-8000-000000000002" }, generator: small.generator, scorer: "span", documents: 3, matchRun: null };
     const run = contextOf({ name: "predict", config, fetchCheckpoint: async () => ({ ...whole.checkpoints[2]!, config: small }) });
     await executors.predict(run);
-    expect(run.records()).toHaveLength(5);
-    expect(run.points("progress/answered").at(-1)!.value).toBe(5);
+    expect(run.records()).toHaveLength(3);
+    expect(run.points("progress/answered").at(-1)!.value).toBe(3);
     await executors.predict(run);
-    expect(run.records()).toHaveLength(5);
+    expect(run.records()).toHaveLength(3);
 
     const matched = contextOf({ name: "matched", config: { ...config, method: "rag", matchRun: run.runId } });
     matched.answeredQuestions = async (runId?: string) => (runId === undefined ? new Map() : run.answeredQuestions());
     await executors.predict(matched);
     const counts = await run.answeredQuestions();
     for (const { episode } of matched.records()) expect(episode.context).toHaveLength(counts.get(episode.questionId)!);
-  }, 300_000);
+  }, 600_000);
 
   it.each(["paper", "upstream"] as const)("lets the searcher write freely in the %s protocol, and counts what it gets wrong", async (protocol) => {
     const free: TrainConfig = { ...small, search: { ...small.search, protocol, decoding: "free", turnTokens: 48, turns: 2 }, generator: { ...small.generator, promptStyle: "chat" } };
@@ -108,14 +108,14 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
       expect(score!.scorer).toBe("exact-match/1");
       for (const step of episode.steps) if (step.kind === "generate") expect(step.ids!.length - step.fed!).toBeLessThanOrEqual(48);
     }
-  }, 300_000);
+  }, 600_000);
 
   it("waits for a generator that stumbles, and fails with the reason where it refuses", async () => {
     let calls = 0;
     const server: Server = createServer((message, response) => {
       message.resume().on("end", () => {
         calls += 1;
-        if (calls > 40) response.writeHead(400).end('{"error":"out of credit"}');
+        if (calls > 20) response.writeHead(400).end('{"error":"out of credit"}');
         else if (calls % 5 === 2) response.writeHead(503).end("busy");
         else response.writeHead(200).end(JSON.stringify({ choices: [{ text: " Asia" }] }));
       });
@@ -125,9 +125,9 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
     const context = contextOf({ name: "stumbling", config: { ...small, coldStart: { ...small.coldStart, demonstrations: 0 }, rl: { ...small.rl, steps: 50 }, generator: { ...small.generator, endpoint } } });
     await expect(executors.train(context)).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("out of credit") as unknown });
     server.close();
-    expect(calls).toBeGreaterThan(40);
+    expect(calls).toBeGreaterThan(20);
     for (const { answer } of context.records()) expect(answer!.text).toBe("Asia");
-  }, 300_000);
+  }, 600_000);
 
   it("tries a configuration in a dry run", async () => {
     const context = contextOf({ name: "dry-run", config: small });
@@ -137,7 +137,7 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
     );
     expect(result).toMatchObject({ questions: 8, episodes: 24, groups: 8, truncated: 0, formatErrors: [] });
     expect(result.projectedSeconds).toBeGreaterThan(0);
-  }, 300_000);
+  }, 600_000);
 
   it("answers what each turn gained, with the gold documents as the ceiling", async () => {
     const context = contextOf({ name: "gains", config: small });
@@ -150,7 +150,7 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
     );
     expect(result.turns.map(({ turn }) => turn)).toEqual([0, 1]);
     expect(result.goldContext).toEqual({ answer: result.turns[1]!.answer, score: result.turns[1]!.score });
-  }, 120_000);
+  }, 600_000);
 
   it("tokenises as the engine's own tokenizer does", async () => {
     const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
@@ -160,7 +160,7 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
       const { ids } = await model.encodeGuided({ lark: `start: ${JSON.stringify(text)}`, text });
       expect(tokenizer.encode(text)).toEqual(ids);
     }
-  }, 120_000);
+  }, 600_000);
 });
 
 async function openModel(services: LocalServices) {
