@@ -19,7 +19,7 @@ import { peerPython } from "./peers/venv";
 const MODEL = "smollm2-135m-instruct";
 const QUESTIONS = 8;
 const SAMPLES = 4;
-const STEPS = 4;
+const STEPS = 3;
 const MAX_TOKENS = 32;
 const DOCUMENTS = 8;
 const LORA = { rank: 16, alpha: 32, firstLayer: 20, targets: [...LORA_TARGETS] };

@@ -9,13 +9,19 @@ from torch import Tensor
 from torch.autograd import Function
 
 
+def _inverse_rms(x32: Tensor, eps: float) -> Tensor:
+    """1 / sqrt(mean(x^2) + eps) over the last dimension, in one pass over x."""
+    norm = torch.linalg.vector_norm(x32, dim=-1, keepdim=True)
+    return norm.square_().div_(x32.shape[-1]).add_(eps).rsqrt_()
+
+
 class _RmsNorm(Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         x32 = x.float()
-        scale = torch.rsqrt(x32.pow(2).mean(-1, keepdim=True).add_(eps))
+        scale = _inverse_rms(x32, eps)
         ctx.save_for_backward(x, weight, scale)
-        return (x32 * scale).to(x.dtype) * weight
+        return (x32 * scale).to(x.dtype).mul_(weight)
 
     @staticmethod
     def backward(ctx, dy: Tensor):
@@ -31,19 +37,23 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     if torch.is_grad_enabled() and x.requires_grad:
         return _RmsNorm.apply(x, weight, eps)
     x32 = x.float()
-    scale = torch.rsqrt(x32.pow(2).mean(-1, keepdim=True).add_(eps))
-    return (x32 * scale).to(x.dtype).mul_(weight)
+    return (x32 * _inverse_rms(x32, eps)).to(x.dtype).mul_(weight)
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor, width: int, head_dim: int) -> Tensor:
     tokens = x.shape[0]
-    out = x.clone()
+    out = torch.empty_like(x)
+    out[:, width:] = x[:, width:]
     source = x[:, :width].view(tokens, -1, 2, head_dim // 2)
     target = out[:, :width].view(tokens, -1, 2, head_dim // 2)
-    a, b = source[:, :, 0].to(cos.dtype), source[:, :, 1].to(cos.dtype)
-    c, s = cos[:, None], sin[:, None]
-    target[:, :, 0] = a * c - b * s
-    target[:, :, 1] = b * c + a * s
+    a, b, c, s = source[:, :, 0], source[:, :, 1], cos[:, None], sin[:, None]
+    if x.dtype == cos.dtype:
+        torch.mul(a, c, out=target[:, :, 0]).addcmul_(b, s, value=-1)
+        torch.mul(b, c, out=target[:, :, 1]).addcmul_(a, s)
+    else:
+        a, b = a.to(cos.dtype), b.to(cos.dtype)
+        target[:, :, 0] = a * c - b * s
+        target[:, :, 1] = b * c + a * s
     return out
 
 

@@ -71,7 +71,7 @@ def test_a_session_equals_a_fresh_prefill(tiny):
         kept = session.call("sample", adapter=True, sequences=[{**sequence, "session": "s"}])
         fresh = Session(tiny).call("sample", adapter=True, sequences=[sequence])
         assert kept["sequences"][0][0]["ids"] == fresh["sequences"][0][0]["ids"]
-        assert kept["sequences"][0][0]["logprobs"] == pytest.approx(fresh["sequences"][0][0]["logprobs"], abs=1e-5)
+        assert kept["sequences"][0][0]["logprobs"] == pytest.approx(fresh["sequences"][0][0]["logprobs"], abs=1e-4)
         if turn:
             # The last sampled token was never fed; everything before it is known.
             assert kept["usage"]["computedTokens"] == 1 + 4 < fresh["usage"]["computedTokens"]
@@ -97,7 +97,7 @@ def test_a_change_of_weights_invalidates_what_depends_on_them(session, tiny):
     fresh.model.adapter.changed()
     want = fresh.call("sample", adapter=True, sequences=[sequence])["sequences"][0][0]
     assert after["ids"] == want["ids"]
-    assert after["logprobs"] == pytest.approx(want["logprobs"], abs=1e-5)
+    assert after["logprobs"] == pytest.approx(want["logprobs"], abs=1e-4)
 
 
 def test_a_batch_equals_its_sequences_alone(tiny):
@@ -106,7 +106,7 @@ def test_a_batch_equals_its_sequences_alone(tiny):
     for sequence, (one,) in zip(sequences, together):
         ((alone,),) = Session(tiny).call("sample", adapter=True, sequences=[sequence])["sequences"]
         assert one["ids"] == alone["ids"]
-        assert one["logprobs"] == pytest.approx(alone["logprobs"], abs=1e-5)
+        assert one["logprobs"] == pytest.approx(alone["logprobs"], abs=1e-4)
 
 
 def test_shared_prefixes_are_computed_once(session):
