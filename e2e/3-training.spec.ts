@@ -10,6 +10,7 @@ test("a training is launched from the form, followed live, cancelled, resumed an
   const set = (path: string, value: string) => page.locator(`[id="setting-${path}"]`).fill(value);
   await set("name", "From the form");
   await set("coldStart.demonstrations", "16");
+  await set("search.retrieve", "4");
   await set("rl.steps", "2");
   await set("rl.questionsPerStep", "2");
   await set("rl.resample", "0");
@@ -33,7 +34,7 @@ test("a training is launched from the form, followed live, cancelled, resumed an
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
   expect(await page.evaluate(() => "notReloaded" in window)).toBe(true);
-  await expect.poll(() => pointsOf(page, "loss")).toBe(2);
+  await expect.poll(() => pointsOf(page, "length"), { message: "one point for each step, none doubled by the resume" }).toBe(2);
   expect(await pointsOf(page, "quadrants")).toBeGreaterThan(0);
 
   await page.getByRole("tab", { name: "history" }).click();
@@ -48,12 +49,13 @@ test("a training is launched from the form, followed live, cancelled, resumed an
   await page.getByLabel("Phase and step").selectOption("train:2");
   const rows = page.locator("[data-episode]:visible");
   await expect(rows).toHaveCount(8);
+  const searches = Number(await rows.first().getByRole("cell").nth(6).innerText());
   await rows.first().getByRole("link").click();
   await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}/);
   const first = page.locator('[data-turn="0"]');
   await expect(first.locator("[data-document]")).toHaveCount(4);
   await expect(first).toContainText(/gold retrieved/);
-  await expect(page.locator('[data-turn="1"]')).toContainText("the searcher asked");
+  await expect(page.locator("[data-turn]")).toHaveCount(searches + 1);
   await expect(page.getByRole("region", { name: "Outcome" })).toContainText("naive RAG");
   await expect(page.getByTestId("reward")).toContainText("=");
   await expect(page.getByRole("navigation", { name: /Samples of this question/ }).getByRole("link")).toHaveCount(4);

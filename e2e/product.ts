@@ -9,7 +9,6 @@ export function productUrl(): string {
 
 /** A page of the product; any script error on it fails the test. */
 export const test = base.extend({
-  // eslint-disable-next-line no-empty-pattern
   baseURL: async ({}, provide) => provide(productUrl()),
   page: async ({ page }, provide) => {
     const errors: string[] = [];

@@ -69,7 +69,8 @@ export function PlotFrame({ label, steps, domain, legend, unit, children }: Plot
     <>
       <Legend legend={legend} unit={unit} />
       <div
-        role="img"
+        role="group"
+        aria-roledescription="chart"
         aria-label={`${label}: ${summary}. Arrow keys move along the steps.`}
         tabIndex={0}
         className="relative mt-1 touch-pan-y rounded"

@@ -25,7 +25,7 @@ export function LogView({ lines, className }: { lines: readonly LogEntry[]; clas
         const { scrollHeight, scrollTop, clientHeight } = e.currentTarget;
         atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
       }}
-      className={cn("overflow-auto rounded-lg border bg-card py-2 font-mono text-2xs leading-5", className)}
+      className={cn("relative overflow-auto rounded-lg border bg-card py-2 font-mono text-2xs leading-5", className)}
     >
       {lines.map((line) => (
         <div key={line.id} className="grid grid-cols-[4rem_3rem_minmax(0,1fr)] gap-x-2 px-3 hover:bg-muted/60 sm:grid-cols-[4.5rem_3rem_7rem_minmax(0,1fr)]">

@@ -57,7 +57,7 @@ const SORT_OF: Record<string, readonly [RunSort, RunSort]> = { name: ["name", "n
 export function RunsTable({ rows, sort, onSort }: { rows: RunRow[]; sort: RunSort; onSort: (sort: RunSort) => void }) {
   const table = useTable({ features, columns, data: rows, getRowId: (r) => r.id });
   return (
-    <div className="overflow-x-auto rounded-lg border bg-card">
+    <div className="relative overflow-x-auto rounded-lg border bg-card">
       <table className="w-full min-w-[900px] table-fixed text-left">
         <thead className="border-b text-xs text-muted-foreground">
           {table.getHeaderGroups().map((group) => (

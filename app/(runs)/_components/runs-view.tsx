@@ -74,7 +74,7 @@ export function RunsView() {
       ) : (
         <>
           <div className="mt-4 flex flex-wrap items-center gap-2">
-            <div role="group" aria-label="State" className="flex max-w-full overflow-x-auto rounded-md border border-input bg-card p-0.5">
+            <div role="group" aria-label="State" className="relative flex max-w-full overflow-x-auto rounded-md border border-input bg-card p-0.5">
               {FILTERS.map((f) => (
                 <button
                   key={f}

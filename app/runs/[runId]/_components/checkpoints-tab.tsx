@@ -23,8 +23,8 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
       </EmptyState>
     );
   return (
-    <div className="overflow-x-auto rounded-lg border bg-card">
-      <table className="w-full min-w-[640px] text-left">
+    <div className="relative overflow-x-auto rounded-lg border bg-card">
+      <table className="w-full min-w-[720px] text-left whitespace-nowrap">
         <thead className="border-b text-xs text-muted-foreground">
           <tr className="h-9 [&>th]:px-3 [&>th]:font-medium">
             <th scope="col">Step</th>

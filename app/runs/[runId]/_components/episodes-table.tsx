@@ -67,7 +67,7 @@ export function EpisodesTable({ runId, rows }: { runId: string; rows: EpisodeRow
   const table = useTable({ features, columns, data, getRowId: (r) => r.id });
   return (
     <>
-      <div className="hidden overflow-x-auto rounded-lg border bg-card md:block">
+      <div className="relative hidden overflow-x-auto rounded-lg border bg-card md:block">
         <table className="w-full min-w-[960px] table-fixed text-left">
           <thead className="border-b text-xs text-muted-foreground">
             {table.getHeaderGroups().map((group) => (

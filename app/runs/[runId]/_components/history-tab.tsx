@@ -6,6 +6,7 @@ import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { PreflightList } from "./preflight";
 
 export function HistoryTab({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
@@ -54,6 +55,14 @@ export function HistoryTab({ run }: { run: RunDetail }) {
             </li>
           ))}
         </ol>
+        {run.preflight.length > 0 ? (
+          <>
+            <h2 className="mt-4 mb-2 text-xs font-semibold text-muted-foreground">Preflight of the last attempt</h2>
+            <div className="rounded-lg border bg-card px-4 py-3">
+              <PreflightList items={run.preflight} />
+            </div>
+          </>
+        ) : null}
       </section>
     </div>
   );

@@ -98,7 +98,7 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
           <TabsTrigger value="raw">Raw text and tokens</TabsTrigger>
         </TabsList>
         <TabsContent value="ledger">
-          <LedgerView detail={detail} />
+          <LedgerView key={detail.id} detail={detail} />
         </TabsContent>
         <TabsContent value="raw">
           <RawSteps steps={detail.record.episode.steps} model={run.data?.model ?? null} />
