@@ -55,7 +55,6 @@ export async function run(): Promise<BenchResult> {
       atLeast("int8: overlap of the top 10 with the peer", agreement.int8.overlap, 0.95),
       atLeast("fp32: rankings identical to the peer's, rounding aside", agreement.fp32.identicalUpToRounding, 1),
       atLeast("fp32: passages a second, relative to the peer", rates.fp32 / rates.peer, 1),
-      atLeast("int8: passages a second, relative to the peer", rates.int8 / rates.peer, 1),
     ];
     print(rates, latency, { fp32: fp32.seconds, int8: int8.seconds, peer: reference.seconds }, questions.length, bars);
     return {

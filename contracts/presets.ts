@@ -12,7 +12,7 @@ export interface Preset {
 
 const atlas = {
   data: { corpus: "atlas", trainQuestions: "atlas/train", heldOutQuestions: "atlas/held-out" },
-  retriever: { kind: "dense", encoder: "minilm", variant: "int8" },
+  retriever: { kind: "dense", encoder: "minilm", variant: "fp32" },
   search: { protocol: "paper", retrieve: 3, select: 2, turns: 1, skipSeen: false, decoding: "guided", queryTokens: 14 },
   searcher: { model: "smollm2-135m-instruct", adapter: { rank: 16, alpha: 32, firstLayer: 20 } },
   generator: { model: "smollm2-135m-instruct", promptStyle: "few-shot", maxTokens: 12, ragDocuments: 3 },

@@ -33,7 +33,7 @@ export const retriever = z
     z.strictObject({
       kind: z.literal("dense"),
       encoder: z.string().default("minilm").meta(about("Encoder", "Sentence encoder whose inner product ranks the documents.", { paper: "E5-base-v2" })),
-      variant: z.enum(["int8", "fp32"]).default("int8").meta(about("Weights", "int8 is faster; its ranking differs slightly from fp32 (see the retrieval bench).")),
+      variant: z.enum(["fp32", "int8"]).default("fp32").meta(about("Weights", "int8 takes a quarter of the memory; its ranking differs slightly from fp32 (see the retrieval bench).")),
     }),
     z.strictObject({
       kind: z.literal("remote"),

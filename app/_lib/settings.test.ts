@@ -36,7 +36,7 @@ describe("settingGroups", () => {
   it("offers the settings of each variant", () => {
     const variant = settingGroups("train").find((g) => g.id === "retriever")?.variant;
     expect(variant?.options.map((o) => o.value)).toEqual(["dense", "remote"]);
-    expect(variantDefaults(variant!.options[0]!)).toEqual({ kind: "dense", encoder: "minilm", variant: "int8" });
+    expect(variantDefaults(variant!.options[0]!)).toEqual({ kind: "dense", encoder: "minilm", variant: "fp32" });
     expect(variantDefaults(variant!.options[1]!)).toEqual({ kind: "remote", url: "" });
   });
 });
@@ -45,7 +45,7 @@ describe("configurations", () => {
   it("counts what differs from the defaults", () => {
     const config = { ...defaultConfig("train"), name: "x" };
     expect(changedSettings(config)).toEqual([]);
-    expect(changedSettings(runConfig.parse({ kind: "train", name: "x", rl: { steps: 2 }, retriever: { kind: "dense", variant: "fp32" } }))).toEqual(["retriever.variant", "rl.steps"]);
+    expect(changedSettings(runConfig.parse({ kind: "train", name: "x", rl: { steps: 2 }, retriever: { kind: "dense", variant: "int8" } }))).toEqual(["retriever.variant", "rl.steps"]);
   });
 
   it("keeps the experiment when the kind changes, there and back", () => {

@@ -5,8 +5,8 @@ import { Tokenizer } from "@huggingface/tokenizers";
  * Text to token ids by the model's own tokenizer.json, cut to a maximum.
  *
  * The library's ids equal those of Python's `tokenizers` for every character but the two kinds mended here (both are
- * about JavaScript's strings) and some hundred characters of scripts that joined Unicode later than the tables of one
- * of the two; tokenizer.integration.test.ts holds the list of what is compared.
+ * about JavaScript's strings) and about a thousand characters of scripts that joined Unicode later than the tables of
+ * one of the two; encoder.integration.test.ts holds the list of what is compared.
  */
 export class TextTokenizer {
   private constructor(

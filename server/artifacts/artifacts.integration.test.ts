@@ -61,6 +61,14 @@ describe("artifacts", () => {
     expect((await upload(id, "adapter.safetensors", "other")).status).toBe(409);
   });
 
+  it("forgives attempts that were lost before a checkpoint", async () => {
+    const { db } = server.plane.database;
+    const lost = async () => (await db.run.findUniqueOrThrow({ where: { id: ref.runId } })).lostLeases;
+    await db.run.update({ where: { id: ref.runId }, data: { lostLeases: 3 } });
+    await save(1);
+    expect(await lost()).toBe(0);
+  });
+
   it("refuses what is not complete or not as the manifest says", async () => {
     const id = randomUUID();
     await upload(id, "a.bin", "half");

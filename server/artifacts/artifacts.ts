@@ -59,6 +59,8 @@ export class Artifacts {
           ${manifest.files.reduce((sum, file) => sum + file.bytes, 0)}::bigint, ${toJson(manifest.metadata)}::jsonb, ${this.store.kind}, clock_timestamp())
         ON CONFLICT (id) DO NOTHING`;
       if (inserted === 0) return [];
+      // A checkpoint is progress: attempts lost before it no longer count towards giving up.
+      await tx.db.$executeRaw`UPDATE runs SET lost_leases = 0 WHERE id = ${ref.runId}::uuid`;
       tx.emit({ kind: "run", runId: ref.runId, payload: { state: run.state, attempt: run.attempt } });
       return this.applyKeepPolicy(tx, ref.runId);
     });
