@@ -107,7 +107,7 @@ export class EngineClient {
     const path = `/operations/${id}`;
     let cancelling: Promise<unknown> | undefined;
     const cancel = (): void => {
-      cancelling = this.retried("POST", `${path}/cancel`, {}, undefined).catch(() => undefined);
+      cancelling = this.cancel(path);
     };
     signal?.addEventListener("abort", cancel, { once: true });
     try {
@@ -120,6 +120,19 @@ export class EngineClient {
       throw new EngineError(state.error?.code ?? "internal", state.error?.message ?? `${kind} failed without a reason.`, false);
     } finally {
       signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Cancels an operation. The request that starts it may still be under way, so "not found" is tried again for a while. */
+  private async cancel(path: string): Promise<void> {
+    for (let attempt = 0; attempt < 40; attempt++) {
+      try {
+        await this.retried("POST", `${path}/cancel`, {}, undefined);
+        return;
+      } catch (error) {
+        if (!(error instanceof EngineError && error.engineCode === "not-found")) return;
+        await sleep(50);
+      }
     }
   }
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { AppError } from "@/contracts/errors";
+import type { AppError } from "@/contracts/errors";
 import { modelDir } from "@/contracts/paths";
 import { EngineClient, type EngineError, type EngineModel } from "./client";
 import { EngineProcess } from "./process";
@@ -92,9 +92,13 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
   it("cancels within one forward pass and goes on", async () => {
     const abort = new AbortController();
     const started = Date.now();
-    const long = model.sample({ adapter: true, sequences: [{ ids: question, maxTokens: 4000, stopIds: [], seed: 1, n: 8 }] }, { signal: abort.signal });
+    const long = model.sample({ adapter: true, sequences: [{ ids: question, maxTokens: 4000, seed: 1, n: 8 }] }, { signal: abort.signal });
     setTimeout(() => abort.abort(), 500);
     await expect(long).rejects.toMatchObject({ code: "cancelled" } satisfies Partial<AppError>);
+    const early = new AbortController();
+    const other = model.sample({ adapter: true, sequences: [{ ids: question, maxTokens: 4000, seed: 1, n: 8 }] }, { signal: early.signal });
+    early.abort();
+    await expect(other).rejects.toMatchObject({ code: "cancelled" } satisfies Partial<AppError>);
     expect(Date.now() - started).toBeLessThan(10_000);
     await model.weightsHash();
   });

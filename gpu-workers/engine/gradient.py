@@ -24,7 +24,7 @@ from .schema import Datum, Forward, ForwardBackward, LossConfig
 from .tree import TokenTree, common_prefix
 
 # Packed tokens of a micro-batch: bounds the memory of the graph.
-TOKEN_BUDGET = 4096
+TOKEN_BUDGET = 2048
 # Rows of logits [rows, vocabulary] held at once.
 LOGIT_ROWS = 256
 
