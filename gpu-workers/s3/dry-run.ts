@@ -3,7 +3,7 @@ import type { FormatError } from "@/contracts/episode";
 import type { TrainConfig } from "@/contracts/run-config";
 import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol";
 import type { TaskContext } from "../agent/tasks";
-import { accumulateGradient } from "./policy-update";
+import { accumulateGradient, REFERENCE } from "./policy-update";
 import { rewardsOf, rollOut, type Group } from "./rollout";
 import { Stopwatch, type StepPhase } from "./stopwatch";
 import { openTraining, type Training, type TrainingContext } from "./training";
@@ -26,6 +26,7 @@ export async function dryRun(task: Extract<TaskRequest, { kind: "dry-run" }>, co
     context.progress("rolling out eight questions", 0.3);
     const groups = await rollOut({ ...training, clock }, await training.searcher(), questions, 1);
     context.progress("taking a gradient", 0.7);
+    await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
     await clock.time("gradient", () => accumulateGradient(training.policy.model, training.algorithm, groups, config, training.signal));
     context.progress("trying the cold start", 0.9);
     const coldStartSeconds = await timeColdStart(training);
