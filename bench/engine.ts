@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { LORA_TARGETS, type Datum, type Sampled } from "@/contracts/engine";
@@ -71,6 +72,8 @@ export async function run(): Promise<BenchResult> {
         model: MODEL, lora: LORA, questions: QUESTIONS, samples: SAMPLES, maxTokens: MAX_TOKENS, countedSteps: ours.length,
         meanPromptTokens: mean(ids.map((prompt) => prompt.length)), dtype: capabilities.dtype, threads: capabilities.threads, trl: peer.version, versions: capabilities.versions,
       },
+      /** Other work on the machine slows both sides, which take turns: compare ratios, not seconds, where this is above the cores. */
+      loadAverage15Minutes: loadavg()[2],
       seconds,
       ours,
       trl: theirs,
