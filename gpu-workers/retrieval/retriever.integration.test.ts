@@ -94,7 +94,7 @@ describe("the dense retriever over Atlas", () => {
 
   it("gives documents by id", async () => {
     const [hit] = (await int8.search(["capital of France"], 1))[0] ?? [];
-    expect(hit?.title).toContain("France");
+    expect(hit?.text).toContain("France");
     const { score: _, ...document } = hit ?? { score: 0, id: "" };
     expect(await int8.documents([document.id, document.id])).toEqual([document, document]);
     await expect(int8.documents(["no such id"])).rejects.toMatchObject({ code: "not-found" });
