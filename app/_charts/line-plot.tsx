@@ -65,8 +65,8 @@ const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: D
   return (
     <LineChart data={data.rows} responsive style={{ width: "100%", height: PLOT_HEIGHT }} margin={{ top: PLOT.top, right: PLOT.right, bottom: 0, left: 0 }} accessibilityLayer={false}>
       <CartesianGrid stroke="var(--grid)" vertical={false} />
-      <XAxis dataKey="step" type="number" domain={[from, to]} ticks={stepTicks(from, to)} height={PLOT.bottom} tickFormatter={formatInteger} allowDataOverflow {...AXIS} />
-      <YAxis domain={axis.domain} ticks={axis.ticks} width={PLOT.left} tickFormatter={(v: number) => tickText(unit, v, axis.stride)} interval={0} allowDataOverflow {...AXIS} />
+      <XAxis dataKey="step" type="number" domain={[from, to]} ticks={stepTicks(from, to)} height={PLOT.bottom} tickFormatter={formatInteger} {...AXIS} />
+      <YAxis domain={axis.domain} ticks={axis.ticks} width={PLOT.left} tickFormatter={(v: number) => tickText(unit, v, axis.stride)} interval={0} {...AXIS} />
       {data.segments.map(({ column, series: key }) => {
         const s = style.get(key);
         if (!s) return null;

@@ -57,8 +57,8 @@ const Drawing = memo(function Drawing({ data, series, share, unit, from, to }: D
   return (
     <AreaChart data={data.rows} responsive style={{ width: "100%", height: PLOT_HEIGHT }} margin={{ top: PLOT.top, right: PLOT.right, bottom: 0, left: 0 }} accessibilityLayer={false}>
       <CartesianGrid stroke="var(--grid)" vertical={false} />
-      <XAxis dataKey="step" type="number" domain={[from, to]} ticks={stepTicks(from, to)} height={PLOT.bottom} tickFormatter={formatInteger} allowDataOverflow {...AXIS} />
-      <YAxis domain={axis.domain} ticks={axis.ticks} width={PLOT.left} tickFormatter={(v: number) => tickText(unit, v, axis.stride)} interval={0} allowDataOverflow {...AXIS} />
+      <XAxis dataKey="step" type="number" domain={[from, to]} ticks={stepTicks(from, to)} height={PLOT.bottom} tickFormatter={formatInteger} {...AXIS} />
+      <YAxis domain={axis.domain} ticks={axis.ticks} width={PLOT.left} tickFormatter={(v: number) => tickText(unit, v, axis.stride)} interval={0} {...AXIS} />
       {series.map((s) => (
         <Area key={s.key} dataKey={s.key} stackId="all" stroke={s.colour} strokeWidth={1} fill={s.colour} fillOpacity={0.55} dot={single ? { r: 3, fill: s.colour } : false} activeDot={false} isAnimationActive={false} />
       ))}

@@ -64,11 +64,14 @@ export function PredictOverview({ run }: { run: RunDetail }) {
           </>
         )}
       </div>
-      <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
-        {PREDICT_CHARTS.flatMap((g) => g.charts).map((chart) => (
-          <ChartCard key={chart.id} chart={chart} points={series.data ?? NO_SERIES} waiting={series.isPending ? "Loading" : ended ? "No point was reported." : "Comes with the first answers."} />
-        ))}
-      </div>
+      {/* A course needs two points: a short run reports once, and the numbers above say it all. */}
+      {ended && METRICS.every((m) => (series.data?.[m]?.length ?? 0) < 2) ? null : (
+        <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
+          {PREDICT_CHARTS.flatMap((g) => g.charts).map((chart) => (
+            <ChartCard key={chart.id} chart={chart} points={series.data ?? NO_SERIES} waiting={series.isPending ? "Loading" : ended ? "No point was reported." : "Comes with the first answers."} />
+          ))}
+        </div>
+      )}
     </>
   );
 }

@@ -29,8 +29,9 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
   const query = useQuery(trpc.episodes.get.queryOptions({ id: episodeId }, { placeholderData: keepPreviousData }));
   const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   const detail = query.data;
-  const previous = detail?.previousId ?? null;
-  const next = detail?.nextId ?? null;
+  // As in the list, where the newest stands on top: down is older.
+  const next = detail?.previousId ?? null;
+  const previous = detail?.nextId ?? null;
   const suffix = raw ? "?view=raw" : "";
 
   useEffect(() => {
@@ -81,10 +82,10 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
         </nav>
         <div className="flex shrink-0 items-center gap-1.5">
           <CopyLink />
-          <StepLink href={previous ? `/runs/${runId}/episodes/${previous}${suffix}` : null} label="Previous episode" shortcut="k">
+          <StepLink href={previous ? `/runs/${runId}/episodes/${previous}${suffix}` : null} label="Newer episode" shortcut="k">
             <ChevronLeft />
           </StepLink>
-          <StepLink href={next ? `/runs/${runId}/episodes/${next}${suffix}` : null} label="Next episode" shortcut="j">
+          <StepLink href={next ? `/runs/${runId}/episodes/${next}${suffix}` : null} label="Older episode" shortcut="j">
             <ChevronRight />
           </StepLink>
         </div>

@@ -27,7 +27,7 @@ export function TurnCard({ turn, gold, gain }: { turn: LedgerTurn; gold: number;
                 <span className="font-mono text-foreground">
                   {turn.goldRetrieved} / {gold}
                 </span>{" "}
-                <span className={cn("font-mono", turn.newGold > 0 ? "text-good" : "text-muted-foreground")}>{turn.newGold > 0 ? `+${turn.newGold} this turn` : "nothing new"}</span>
+                <span className={cn("ml-1 font-mono", turn.newGold > 0 ? "text-good" : "text-muted-foreground")}>{turn.newGold > 0 ? `+${turn.newGold} this turn` : "nothing new"}</span>
               </span>
             ) : null}
             {gold > 0 ? (
