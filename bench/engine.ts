@@ -9,7 +9,7 @@ import { ATLAS_DIR, modelDir, ROOT } from "@/contracts/paths";
 import type { EngineModel } from "@/gpu-workers/engine/client";
 import { EngineProcess } from "@/gpu-workers/engine/process";
 import { loadTokenizer } from "@/gpu-workers/s3/tokenizer";
-import { machine, printTable, type BenchResult } from "./lib";
+import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
 import { peerPython } from "./peers/venv";
 
 /**
@@ -61,9 +61,8 @@ export async function run(): Promise<BenchResult> {
       ["ours", seconds.ours.toFixed(2), median(ours.map((s) => s.sampling)).toFixed(2), median(ours.map((s) => s.gradient)).toFixed(2), tokens.ours.toFixed(1), rate(tokens.ours, seconds.ours)],
       [`TRL ${peer.version}`, seconds.trl.toFixed(2), "", "", tokens.trl.toFixed(1), rate(tokens.trl, seconds.trl)],
     ]);
-    const bars = [{ name: "times faster than TRL's GRPOTrainer", value: ratio, bar: `>= ${FASTER}`, met: ratio >= FASTER }];
-    console.log("");
-    printTable([["bar", "value", "wanted", ""], ...bars.map(({ name, value, bar, met }) => [name, value.toFixed(2), bar, met ? "met" : "MISSED"])]);
+    const bars = [bar("faster than TRL's GRPOTrainer", ratio, "times", ">=", FASTER)];
+    printBars(bars);
     return {
       bench: "engine",
       at: new Date().toISOString(),

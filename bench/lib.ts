@@ -7,9 +7,28 @@ import { ROOT } from "@/contracts/paths";
 export interface Bar {
   name: string;
   value: number;
-  /** For people: ">= 0.95". */
+  /** Of the value: "times", "s", "share", ... */
+  unit: string;
+  /** What it must be, for people: ">= 0.95". */
   bar: string;
-  met: boolean;
+  holds: boolean;
+}
+
+const RELATIONS = {
+  ">=": (value: number, limit: number) => value >= limit,
+  "<=": (value: number, limit: number) => value <= limit,
+  ">": (value: number, limit: number) => value > limit,
+};
+
+/** A bar from its figure: bar("memory", 310, "MB", "<=", 400). A value that is not a number holds nothing. */
+export function bar(name: string, value: number, unit: string, relation: keyof typeof RELATIONS, limit: number): Bar {
+  return { name, value: Number(value.toPrecision(6)), unit, bar: `${relation} ${limit}`, holds: RELATIONS[relation](value, limit) };
+}
+
+/** Prints bars as the last table of a bench. */
+export function printBars(bars: readonly Bar[]): void {
+  console.log("");
+  printTable([["bar", "value", "unit", "wanted", ""], ...bars.map((b) => [b.name, b.value, b.unit, b.bar, b.holds ? "holds" : "MISSED"])]);
 }
 
 /** What a bench hands back; written to bench/results/NAME.json beside the table it printed. */

@@ -20,6 +20,6 @@ if (!bench) {
   const result = await bench.run();
   if (result) {
     console.log(`\nwritten to ${await writeResult(result)}`);
-    if (result.bars.some(({ met }) => !met)) process.exitCode = 1;
+    if (result.bars.some(({ holds }) => !holds)) process.exitCode = 1;
   }
 }

@@ -10,7 +10,7 @@ import { DenseIndex, type RankedRow } from "@/gpu-workers/retrieval/dense-index"
 import { Encoder } from "@/gpu-workers/retrieval/encoder";
 import { percentile } from "@/gpu-workers/retrieval/latency";
 import { passageText } from "@/gpu-workers/retrieval/retriever";
-import { type Bar, type BenchResult, machine, printTable } from "./lib";
+import { bar, type Bar, type BenchResult, machine, printBars, printTable } from "./lib";
 import { peerPython } from "./peers/venv";
 
 /**
@@ -52,9 +52,9 @@ export async function run(): Promise<BenchResult> {
     };
     const rates = byName((name) => passages.length / encoding[name]);
     const bars: Bar[] = [
-      atLeast("int8: overlap of the top 10 with the peer", agreement.int8.overlap, 0.95),
-      atLeast("fp32: rankings identical to the peer's, rounding aside", agreement.fp32.identicalUpToRounding, 1),
-      atLeast("fp32: passages a second, relative to the peer", rates.fp32 / rates.peer, 1),
+      bar("int8: overlap of the top 10 with the peer", agreement.int8.overlap, "share", ">=", 0.95),
+      bar("fp32: rankings identical to the peer's, rounding aside", agreement.fp32.identicalUpToRounding, "share", ">=", 1),
+      bar("fp32: passages a second, relative to the peer", rates.fp32 / rates.peer, "times", ">=", 1),
     ];
     print(rates, latency, { fp32: fp32.seconds, int8: int8.seconds, peer: reference.seconds }, questions.length, bars);
     return {
@@ -223,12 +223,7 @@ function print(rates: Record<SystemName, number>, latency: Record<SystemName, { 
     ["", "passages/s", "query p50 ms", "query p99 ms", "search ms/query"],
     ...SYSTEMS.map((name) => [titles[name], rates[name].toFixed(1), latency[name].p50?.toFixed(1) ?? "", latency[name].p99?.toFixed(1) ?? "", ((search[name] / queries) * 1000).toFixed(2)]),
   ]);
-  console.log("");
-  printTable([["bar", "value", "wanted", ""], ...bars.map(({ name, value, bar, met }) => [name, value.toFixed(4), bar, met ? "met" : "MISSED"])]);
-}
-
-function atLeast(name: string, value: number, least: number): Bar {
-  return { name, value, bar: `>= ${least}`, met: value >= least };
+  printBars(bars);
 }
 
 function byName<T>(of: (name: SystemName) => T): Record<SystemName, T> {
