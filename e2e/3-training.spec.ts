@@ -63,6 +63,7 @@ test("a training is launched from the form, followed live, cancelled, resumed an
   const permalink = page.url();
   await page.keyboard.press("j");
   await expect(page).not.toHaveURL(permalink);
+  await expect(page.locator(`[data-episode-id="${page.url().split("/").at(-1)}"][aria-busy=false]`)).toBeVisible();
   await page.keyboard.press("k");
   await expect(page).toHaveURL(permalink);
 

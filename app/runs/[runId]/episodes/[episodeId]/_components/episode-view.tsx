@@ -1,5 +1,5 @@
 "use client";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { ChevronLeft, ChevronRight } from "lucide-react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
@@ -24,6 +24,7 @@ const isTyping = (target: EventTarget | null): boolean => target instanceof HTML
 export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: string }) {
   const trpc = useTRPC();
   const router = useRouter();
+  const queryClient = useQueryClient();
   const [params, setParams] = useQueryParams();
   const raw = params.get("view") === "raw";
   const query = useQuery(trpc.episodes.get.queryOptions({ id: episodeId }, { placeholderData: keepPreviousData }));
@@ -33,6 +34,11 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
   const next = detail?.previousId ?? null;
   const previous = detail?.nextId ?? null;
   const suffix = raw ? "?view=raw" : "";
+
+  // The neighbours are read ahead, so that leafing through does not wait.
+  useEffect(() => {
+    for (const id of [next, previous]) if (id) void queryClient.prefetchQuery(trpc.episodes.get.queryOptions({ id }, { staleTime: 60_000 }));
+  }, [next, previous, queryClient, trpc]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
