@@ -15,8 +15,8 @@ export function twoSteps(): ReturnType<typeof runConfig.parse> {
     ...preset,
     name: "two steps",
     seed: 7,
-    coldStart: { demonstrations: 4, batchSize: 4, learningRate: 1e-3 },
-    rl: { ...preset.rl, steps: 2, questionsPerStep: 2, groupSize: 2, resample: 2, filterAnswered: false },
+    coldStart: { demonstrations: 16, batchSize: 8, learningRate: 1e-3 },
+    rl: { ...preset.rl, steps: 2, questionsPerStep: 2, groupSize: 4, resample: 4, filterAnswered: false },
     evaluation: { every: 0, questions: 0 },
     checkpointing: { every: 1, keep: 10 },
   });

@@ -106,6 +106,9 @@ function warningsOf(config: TrainConfig, result: Omit<DryRunResult, "warnings">)
         : "No group of samples varies in its reward: nothing can be learned. Add a cold start, raise the temperature or the samples per question.",
     );
   }
+  if (result.groupsWithoutVariance < result.groups && result.groupsWithoutVariance > result.groups / 2) {
+    warnings.push(`${result.groupsWithoutVariance} of ${result.groups} groups do not vary in their reward and would teach nothing: a cold start, a higher temperature or more samples per question help.`);
+  }
   if (result.ragAccuracy === 1) warnings.push("Naive RAG answers all eight questions: harder ones are needed to gain beyond it.");
   if (result.projectedSeconds > 24 * 3600) warnings.push(`The run would take about ${Math.round(result.projectedSeconds / 3600)} hours on this worker.`);
   return warnings;

@@ -7,11 +7,12 @@ import { ragMethod } from "../methods/rag";
 import { s3Method } from "../methods/s3";
 import type { Retriever } from "../retrieval/retriever";
 import type { Executor, RunContext, ServiceHandle } from "../run-context";
-import { Assessor, recordOf } from "./assess";
+import { Assessor, Baseline, recordOf } from "./assess";
 import { DocumentBook } from "./documents";
 import { metricPoints } from "./episode-metrics";
 import { openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
 import { allOrFirstFailure, Preflight } from "./preflight";
+import { Stopwatch } from "./stopwatch";
 
 /** Questions answered together; their results are stored before the next batch begins. */
 const BATCH = 24;
@@ -27,7 +28,7 @@ export const predict: Executor = async (context) => {
   const handles: ServiceHandle<unknown>[] = [];
   try {
     const documents = new DocumentBook();
-    const { method, assessor, questions } = await open(context, config, documents, handles);
+    const { method, assessor, baseline, questions } = await open(context, config, documents, handles);
     await context.running();
 
     const stored = await context.answeredQuestions();
@@ -40,8 +41,9 @@ export const predict: Executor = async (context) => {
       const batch = remaining.slice(start, start + BATCH);
       const episodes = await method.run(batch, signal);
       const outcomes = await assessor.assess(episodes, batch, signal);
+      const baselines = await baseline?.of(batch, new Stopwatch(), signal);
       const records = batch.map((question, i) =>
-        recordOf({ phase: "predict", step: null, question, episode: episodes[i]!, outcome: outcomes[i]!, baseline: null, reward: null, advantage: null }),
+        recordOf({ phase: "predict", step: null, question, episode: episodes[i]!, outcome: outcomes[i]!, baseline: baselines?.[i] ?? null, reward: null, advantage: null }),
       );
       await context.report({ kind: "episodes", corpus: config.corpus, questions: config.questions, documents: documents.unsent(records), records });
       documents.forgetTexts();
@@ -55,7 +57,15 @@ export const predict: Executor = async (context) => {
   }
 };
 
-async function open(context: RunContext, config: PredictConfig, documents: DocumentBook, handles: ServiceHandle<unknown>[]): Promise<{ method: Method; assessor: Assessor; questions: Question[] }> {
+interface Prediction {
+  method: Method;
+  assessor: Assessor;
+  /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself. */
+  baseline: Baseline | null;
+  questions: Question[];
+}
+
+async function open(context: RunContext, config: PredictConfig, documents: DocumentBook, handles: ServiceHandle<unknown>[]): Promise<Prediction> {
   const { signal, services } = context;
   const keep = <T>(handle: ServiceHandle<T>): T => {
     handles.push(handle);
@@ -102,9 +112,13 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     (loaded) => `${loaded.length} to answer`,
   );
   const [openedRetriever, openedEngine, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, generator, questions] as const);
+  const assessor = new Assessor(openedGenerator.generator, documents, config.scorer);
+  const { ragDocuments } = config.generator;
+  const isNaiveRag = config.method === "rag" && config.matchRun === null && config.documents === ragDocuments;
   return {
     method: await methodOf(context, config, openedRetriever, openedEngine?.policy ?? null, asked, documents),
-    assessor: new Assessor(openedGenerator.generator, documents, config.scorer),
+    assessor,
+    baseline: isNaiveRag ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor),
     questions: asked,
   };
 }

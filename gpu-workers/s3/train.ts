@@ -49,6 +49,7 @@ async function coldStart(training: Training): Promise<void> {
     const loss = await training.learnGoldPaths(questions);
     await training.report({ "cold-start/loss": loss }, batch);
     done += questions.length;
+    context.log("info", `cold start: ${done} of ${demonstrations} gold paths, loss ${loss.toFixed(3)}`);
   }
 }
 
@@ -72,9 +73,10 @@ async function trainStep(training: Training, step: number): Promise<void> {
   const advantages = [...algorithm.advantages(kept.map(rewardsOf)), ...dropped.map(({ samples }) => samples.map(() => 0))];
   const records = training.trainRecords([...kept, ...dropped], advantages, step);
   await training.reportEpisodes(records, config.data.trainQuestions);
+  const metrics = trainingMetrics(records, training.trainQuestions);
   await training.report(
     {
-      ...trainingMetrics(records, training.trainQuestions),
+      ...metrics,
       ...update,
       "groups/without_variance": dropped.length / (kept.length + dropped.length),
       "groups/resampled": resampled,
@@ -83,6 +85,7 @@ async function trainStep(training: Training, step: number): Promise<void> {
     },
     step,
   );
+  context.log("info", `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups with variance, ${clock.total().toFixed(1)} s`);
   await context.progress({ phase: "training", done: step, total: config.rl.steps, detail: `step ${step} is done` });
 }
 
@@ -104,7 +107,9 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
     await training.reportEpisodes(batch, config.data.heldOutQuestions);
     await context.progress({ phase: "evaluating", done, total: heldOut.length, detail: `held-out questions after step ${step}` });
   });
-  await training.report({ ...heldOutMetrics(records, new Map(heldOut.map((q) => [q.id, q]))), "timing_s/evaluate": (performance.now() - start) / 1000 }, step);
+  const metrics = heldOutMetrics(records, new Map(heldOut.map((q) => [q.id, q])));
+  await training.report({ ...metrics, "timing_s/evaluate": (performance.now() - start) / 1000 }, step);
+  context.log("info", `held-out after step ${step}: accuracy ${metrics["held-out/accuracy"]?.toFixed(3)}, naive RAG ${metrics["held-out/rag_accuracy"]?.toFixed(3)}`);
 }
 
 /** Saves everything that a resumed run needs; it counts once the server has committed it. */

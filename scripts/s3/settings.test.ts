@@ -7,9 +7,10 @@ const train = presetById("atlas-smollm2")!.config;
 
 describe("applySettings", () => {
   it("sets nested values, as JSON where they are, and leaves the preset alone", () => {
-    const config = applySettings(train, ["rl.steps=2", "name=Trial one", "retriever.variant=fp32", "search.skipSeen=false"]);
-    expect(runConfig.parse(config)).toMatchObject({ name: "Trial one", rl: { steps: 2, groupSize: 4 }, retriever: { variant: "fp32" }, search: { skipSeen: false } });
-    expect(train).toMatchObject({ rl: { steps: 20 } });
+    const before = structuredClone(train);
+    const config = applySettings(train, ["rl.steps=2", "name=Trial one", "retriever.variant=int8", "search.skipSeen=true"]);
+    expect(runConfig.parse(config)).toMatchObject({ name: "Trial one", rl: { steps: 2, groupSize: 4 }, retriever: { variant: "int8" }, search: { skipSeen: true } });
+    expect(train).toEqual(before);
   });
 
   it("knows train.* as rl.*", () => expect(applySettings(train, ["train.steps=2"])).toMatchObject({ rl: { steps: 2 } }));
