@@ -55,6 +55,7 @@ export async function run(): Promise<BenchResult> {
       bar("int8: overlap of the top 10 with the peer", agreement.int8.overlap, "share", ">=", 0.95),
       bar("fp32: rankings identical to the peer's, rounding aside", agreement.fp32.identicalUpToRounding, "share", ">=", 1),
       bar("fp32: passages a second, relative to the peer", rates.fp32 / rates.peer, "times", ">=", 1),
+      bar("int8: passages a second, relative to the peer", rates.int8 / rates.peer, "times", ">=", 1),
     ];
     print(rates, latency, { fp32: fp32.seconds, int8: int8.seconds, peer: reference.seconds }, questions.length, bars);
     return {

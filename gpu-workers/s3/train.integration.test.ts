@@ -62,8 +62,8 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
     }
     const records = whole.records().filter(({ phase }) => phase === "train");
     // Groups without variance are there too, beside those drawn in their place.
-    expect(records.length).toBeGreaterThanOrEqual(2 * 4 * 4);
-    expect(records.length % 4).toBe(0);
+    const groups = [1, 2].reduce((sum, step) => sum + 4 + at("groups/resampled", step), 0);
+    expect(records).toHaveLength(groups * 4);
     for (const { reward, score, baseline } of records) expect(reward!.value).toBe(score!.value - baseline!.score.value);
     const texts = new Set(whole.reports.flatMap((item) => (item.kind === "episodes" ? item.documents.map(({ hash }) => hash) : [])));
     for (const { episode } of whole.records()) for (const { hash } of episode.context) expect(texts.has(hash)).toBe(true);
