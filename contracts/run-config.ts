@@ -1,20 +1,16 @@
 import { z } from "zod";
+import { corpusName, corpusSource } from "./config/corpus-source";
+import { retriever } from "./config/retriever";
+import { about } from "./config/setting";
 import { methodName, protocol } from "./episode";
+
+export { retriever, type RetrieverConfig } from "./config/retriever";
+export type { SettingMeta } from "./config/setting";
 
 /**
  * The configuration of a run. Every setting carries `meta`: title, what it means, and the paper's value where the
  * paper has one; the form and the documentation are drawn from it, so a setting exists in this file alone.
  */
-
-export type SettingMeta = {
-  title: string;
-  description: string;
-  /** Value in the paper or its released training script, for comparison. */
-  paper?: string;
-  /** Shown only on request. */
-  advanced?: boolean;
-};
-const about = (title: string, description: string, rest: Omit<SettingMeta, "title" | "description"> = {}): SettingMeta => ({ title, description, ...rest });
 
 const name = z.string().trim().min(1, "give the run a name").max(120).meta(about("Name", "How the run is listed."));
 const seed = z.int().min(0).max(2 ** 31 - 1).default(0).meta(about("Seed", "Same seed, same machine: same episodes and weights."));
@@ -27,22 +23,6 @@ export const data = z
   })
   .prefault({})
   .meta({ title: "Data", description: "What is searched and asked." });
-
-export const retriever = z
-  .discriminatedUnion("kind", [
-    z.strictObject({
-      kind: z.literal("dense"),
-      encoder: z.string().default("minilm").meta(about("Encoder", "Sentence encoder whose inner product ranks the documents.", { paper: "E5-base-v2" })),
-      variant: z.enum(["fp32", "int8"]).default("fp32").meta(about("Weights", "int8 takes a quarter of the memory; its ranking differs slightly from fp32 (see the retrieval bench).")),
-    }),
-    z.strictObject({
-      kind: z.literal("remote"),
-      url: z.url({ protocol: /^https?$/ }).meta(about("Address", "A server that answers POST /retrieve as upstream's does.")),
-    }),
-  ])
-  .prefault({ kind: "dense" })
-  .meta({ title: "Retriever", description: "How documents are found." });
-export type RetrieverConfig = z.infer<typeof retriever>;
 
 export const search = z
   .strictObject({
@@ -189,7 +169,9 @@ export type PredictConfig = z.infer<typeof predictConfig>;
 export const indexConfig = z.strictObject({
   kind: z.literal("index"),
   name,
-  corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Corpus to encode and index.")),
+  corpus: corpusName.meta(about("Corpus", "Corpus to index; with a source: the name under which it is imported.")),
+  source: corpusSource,
+  buildIndex: z.boolean().default(true).meta(about("Build the index", "Off: the corpus is imported only.")),
   retriever,
 });
 export type IndexConfig = z.infer<typeof indexConfig>;
@@ -197,13 +179,26 @@ export type IndexConfig = z.infer<typeof indexConfig>;
 export const serveConfig = z.strictObject({
   kind: z.literal("serve"),
   name,
-  corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Corpus that is searched.")),
+  corpus: corpusName.meta(about("Corpus", "Corpus that is searched.")),
   retriever,
-  port: z.int().min(0).max(65_535).default(0).meta(about("Port", "Port on the worker's loopback; 0: any free one.")),
+  host: z.string().trim().min(1).default("127.0.0.1").meta(about("Listen on", "Address that the worker listens on; the loopback reaches this worker only.")),
+  port: z.int().min(0).max(65_535).default(0).meta(about("Port", "0: any free one.")),
+  advertise: z.url({ protocol: /^https?$/ }).nullable().default(null).meta(about("Advertised address", "How others reach it, e.g. http://gpu-box:3000, where that differs from what it listens on.")),
 });
 export type ServeConfig = z.infer<typeof serveConfig>;
 
+export const evaluateConfig = z.strictObject({
+  kind: z.literal("evaluate"),
+  name,
+  corpus: corpusName.meta(about("Corpus", "Documents that are searched.")),
+  questions: z.string().min(1).default("atlas/held-out").meta(about("Questions", "Question set with gold documents; the question itself is the query.")),
+  limit: z.int().min(1).nullable().default(null).meta(about("Limit", "Only the first n questions; empty: all.")),
+  k: z.int().min(1).max(1000).default(100).meta(about("Depth", "Documents retrieved for each question: recall is known up to here.")),
+  retriever,
+});
+export type EvaluateConfig = z.infer<typeof evaluateConfig>;
+
 /** Strict everywhere: an unknown key is an error that names it, never a setting that is silently ignored. */
-export const runConfig = z.discriminatedUnion("kind", [trainConfig, predictConfig, indexConfig, serveConfig]);
+export const runConfig = z.discriminatedUnion("kind", [trainConfig, predictConfig, indexConfig, serveConfig, evaluateConfig]);
 export type RunConfig = z.infer<typeof runConfig>;
 export type RunConfigInput = z.input<typeof runConfig>;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { retriever } from "@/contracts/config/retriever";
 import type { AppError } from "@/contracts/errors";
 import { queryResult } from "@/contracts/worker-protocol";
 import type { AgentOptions } from "@/gpu-workers/agent/agent";
@@ -277,7 +278,7 @@ describe("a task", () => {
       await agents.start(patient.url, {}, { token, capabilities, starters: defaultStarters(new AgentLog("test", pino({ level: "silent" }))) });
       await eventually("it is attached", async () => (await patient.plane.workerReader.list()).some((worker) => worker.state === "online"));
       const ask = async (encoder: string) => {
-        const { taskId } = await patient.plane.tasks.create({ kind: "query", corpus: "atlas", retriever: { kind: "dense", encoder, variant: "int8" }, query: "What is the capital of Peru?", k: 3 }, "a person");
+        const { taskId } = await patient.plane.tasks.create({ kind: "query", corpus: "atlas", retriever: retriever.parse({ kind: "dense", encoder, variant: "int8" }), query: "What is the capital of Peru?", k: 3 }, "a person");
         await eventually("it is answered", async () => (await patient.plane.tasks.get(taskId)).state !== "running", 60_000);
         return patient.plane.tasks.get(taskId);
       };

@@ -48,7 +48,7 @@ export interface AgentTiming {
 const DEFAULT_TIMING: AgentTiming = { pollMs: 5_000, logMs: 1_000, serviceIdleMs: 5 * 60_000, stopMs: 8_000 };
 
 /** Runs of these kinds compute with the engine and hold its slot; the others are light. */
-const SLOT_OF: Record<RunKind, keyof Slots> = { train: "engine", predict: "engine", index: "light", serve: "light" };
+const SLOT_OF: Record<RunKind, keyof Slots> = { train: "engine", predict: "engine", index: "light", serve: "light", evaluate: "light" };
 
 interface Held {
   attempt: Attempt;

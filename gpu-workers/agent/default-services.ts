@@ -1,7 +1,7 @@
 import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
 import { EngineProcess, type EngineOptions } from "../engine/process";
-import { RemoteRetriever } from "../retrieval/remote";
-import { openRetriever, type Retriever, type RetrieverProgress } from "../retrieval/retriever";
+import { openAnyRetriever } from "../retrieval/open";
+import type { Retriever, RetrieverProgress } from "../retrieval/retriever";
 import { corpusPath } from "./corpora";
 import { residentMb } from "./hardware";
 import type { AgentLog } from "./log";
@@ -31,9 +31,13 @@ export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions
     },
 
     async retriever(corpus, config, signal, onDetail) {
-      if (config.kind === "remote") return startedRetriever(new RemoteRetriever(config.url), config.url);
-      const path = corpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR });
-      return startedRetriever(await openRetriever({ corpusPath: path, encoder: config.encoder, variant: config.variant, signal }, (progress) => onDetail(describe(progress))), null);
+      const retriever = await openAnyRetriever(config, {
+        corpusPath: () => corpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR }),
+        dataDir: DATA_DIR,
+        signal,
+        onProgress: (progress) => onDetail(describe(progress)),
+      });
+      return startedRetriever(retriever, "url" in config ? config.url : null);
     },
   };
 }

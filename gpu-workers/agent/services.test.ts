@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { retriever } from "@/contracts/config/retriever";
 import { AppError } from "@/contracts/errors";
 import { queryResult } from "@/contracts/worker-protocol";
 import { EngineClient } from "../engine/client";
@@ -10,7 +11,7 @@ import { Agents, forever, noServices, until } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
 
 const train = { kind: "train", name: "a run" };
-const dense = { kind: "dense", encoder: "minilm", variant: "int8" } as const;
+const dense = retriever.parse({ kind: "dense", encoder: "minilm", variant: "int8" });
 
 let server: ProtocolServer;
 const agents = new Agents();
@@ -164,8 +165,11 @@ describe("tasks", () => {
 
 describe("retrieverKey", () => {
   it("tells retrievers apart by corpus, encoder, weights and address", () => {
-    expect(retrieverKey("atlas", dense)).toBe("retriever:atlas:minilm-int8");
-    expect(retrieverKey("atlas", { ...dense, variant: "fp32" })).toBe("retriever:atlas:minilm-fp32");
-    expect(retrieverKey("atlas", { kind: "remote", url: "http://127.0.0.1:3000/retrieve" })).toBe("retriever:http://127.0.0.1:3000/retrieve");
+    const remote = (port: number) => retriever.parse({ kind: "remote", url: `http://127.0.0.1:${port}/retrieve` });
+    const keys = [retrieverKey("atlas", dense), retrieverKey("wiki", dense), retrieverKey("atlas", retriever.parse({ ...dense, variant: "fp32" })), retrieverKey("atlas", remote(3000)), retrieverKey("atlas", remote(3001))];
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keys[0]).toMatch(/^retriever:atlas:dense-[0-9a-f]{8}$/);
+    expect(retrieverKey("wiki", remote(3000))).toBe(keys[3]);
+    expect(retrieverKey("atlas", retriever.parse({ variant: "int8", encoder: "minilm", kind: "dense" }))).toBe(keys[0]);
   });
 });

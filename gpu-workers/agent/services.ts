@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { searchesLocally } from "@/contracts/config/retriever";
 import { AppError } from "@/contracts/errors";
 import type { RetrieverConfig } from "@/contracts/run-config";
 import type { ServiceReport } from "@/contracts/worker-protocol";
@@ -12,9 +14,10 @@ export interface ServiceStarters {
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<Retriever>>;
 }
 
-/** Names a retriever by everything that makes it another one, e.g. "retriever:atlas:minilm-int8". */
+/** Names a retriever by everything that makes it another one, e.g. "retriever:atlas:dense-1f0c2a9b". */
 export function retrieverKey(corpus: string, config: RetrieverConfig): string {
-  return config.kind === "remote" ? `retriever:${config.url}` : `retriever:${corpus}:${config.encoder}-${config.variant}`;
+  const settings = createHash("sha256").update(JSON.stringify(Object.entries(config).sort())).digest("hex").slice(0, 8);
+  return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${settings}`;
 }
 
 /** All services of one worker. */

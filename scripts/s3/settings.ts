@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { indexConfig, predictConfig, serveConfig, trainConfig } from "@/contracts/run-config";
+import { evaluateConfig, indexConfig, predictConfig, serveConfig, trainConfig } from "@/contracts/run-config";
 import type { RunKind } from "@/contracts/run-state";
 
-const SCHEMAS: Record<RunKind, z.ZodType> = { train: trainConfig, predict: predictConfig, index: indexConfig, serve: serveConfig };
+const SCHEMAS: Record<RunKind, z.ZodType> = { train: trainConfig, predict: predictConfig, index: indexConfig, serve: serveConfig, evaluate: evaluateConfig };
 /** Other names that people use for a group of settings. */
 const ALIASES: Readonly<Record<string, string>> = { train: "rl", evaluate: "evaluation", checkpoint: "checkpointing" };
 

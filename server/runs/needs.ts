@@ -1,3 +1,4 @@
+import { searchesLocally } from "@/contracts/config/retriever";
 import type { RunConfig } from "@/contracts/run-config";
 
 /** What a worker must offer to be given a run. */
@@ -12,7 +13,7 @@ export interface Needs {
 
 /** Derives what a run needs from its configuration. */
 export function needsOf(config: RunConfig): Needs {
-  const local = config.retriever.kind === "dense";
+  const local = searchesLocally(config.retriever);
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
   const models = new Set<string>();
   if (config.kind === "train" || (config.kind === "predict" && config.method === "s3")) models.add(config.searcher.model);

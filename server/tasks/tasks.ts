@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
+import { searchesLocally } from "@/contracts/config/retriever";
 import { AppError, parseOrThrow, toWireError, type WireError } from "@/contracts/errors";
 import { runConfig } from "@/contracts/run-config";
 import { dryRunResult, queryResult, taskRequest, turnGainsResult, type TaskRequest, type WorkerRequest } from "@/contracts/worker-protocol";
@@ -121,7 +122,7 @@ export class Tasks {
     switch (input.kind) {
       case "query": {
         const { corpus, retriever, query, k } = input;
-        const needs: Needs = { slot: "light", models: [], corpora: retriever.kind === "dense" ? [corpus] : [] };
+        const needs: Needs = { slot: "light", models: [], corpora: searchesLocally(retriever) ? [corpus] : [] };
         return { request: { taskId, kind: "query", corpus, retriever, query, k }, needs, episodeId: null };
       }
       case "dry-run": {

@@ -22,6 +22,7 @@ export const executorsWith = (executors: Partial<Record<RunKind, Executor>>): Re
   predict: unused("predict"),
   index: unused("index"),
   serve: unused("serve"),
+  evaluate: unused("evaluate"),
   ...executors,
 });
 

@@ -16,7 +16,7 @@ import { SettingGroupCard } from "./setting-group-card";
 
 /** Kinds that are started from here; a pasted configuration may be of any kind. */
 const OFFERED: readonly RunKind[] = ["train", "predict"];
-const KIND_LABEL: Record<RunKind, string> = { train: "Train", predict: "Predict", index: "Index", serve: "Serve" };
+const KIND_LABEL: Record<RunKind, string> = { train: "Train", predict: "Predict", index: "Index", serve: "Serve", evaluate: "Evaluate retrieval" };
 
 /** Values while one types: not yet a configuration. */
 export type Draft = Record<string, unknown>;
