@@ -1,3 +1,5 @@
+import { runKind } from "@/contracts/run-state";
+import { retriever } from "@/contracts/config/retriever";
 import { describe, expect, it } from "vitest";
 import { runConfig } from "@/contracts/run-config";
 import { PRESETS } from "@/contracts/presets";
@@ -7,7 +9,7 @@ describe("settingGroups", () => {
   it("has every setting of the schema: each leaf of a default configuration, and none besides", () => {
     const leaves = (value: unknown, path: string): string[] =>
       typeof value === "object" && value !== null ? Object.entries(value).flatMap(([k, v]) => leaves(v, path ? `${path}.${k}` : k)) : [path];
-    for (const kind of ["train", "predict", "index", "serve"] as const) {
+    for (const kind of runKind.options) {
       const groups = settingGroups(kind);
       const paths = groups.flatMap((g) => [...g.settings.map((s) => s.path), ...(g.variant ? [g.variant.path, ...g.variant.options[0]!.settings.map((s) => s.path)] : [])]);
       expect(paths.sort()).toEqual(leaves(defaultConfig(kind), "").filter((p) => p !== "kind").sort());
@@ -15,7 +17,7 @@ describe("settingGroups", () => {
   });
 
   it("describes every setting: title and meaning", () => {
-    for (const kind of ["train", "predict", "index", "serve"] as const)
+    for (const kind of runKind.options)
       for (const setting of settingGroups(kind).flatMap((g) => [...g.settings, ...(g.variant?.options.flatMap((o) => o.settings) ?? [])])) {
         expect(setting.meta.description, setting.path).not.toBe("");
         expect(setting.meta.title, setting.path).not.toBe(setting.path.split(".").at(-1));
@@ -35,9 +37,12 @@ describe("settingGroups", () => {
 
   it("offers the settings of each variant", () => {
     const variant = settingGroups("train").find((g) => g.id === "retriever")?.variant;
-    expect(variant?.options.map((o) => o.value)).toEqual(["dense", "remote"]);
-    expect(variantDefaults(variant!.options[0]!)).toEqual({ kind: "dense", encoder: "minilm", variant: "fp32" });
-    expect(variantDefaults(variant!.options[1]!)).toEqual({ kind: "remote", url: "" });
+    expect(variant?.options.map((o) => o.value)).toEqual(retriever.unwrap().options.map((o) => o.shape.kind.value));
+    for (const option of variant!.options) {
+      const required = option.settings.filter((s) => s.default === undefined).map((s) => s.path.split(".").at(-1)!);
+      const given = Object.fromEntries(required.map((key) => [key, key === "url" ? "http://127.0.0.1:9200" : "passages"]));
+      expect(retriever.parse({ ...variantDefaults(option), ...given })).toEqual(retriever.parse({ kind: option.value, ...given }));
+    }
   });
 });
 

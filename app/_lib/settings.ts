@@ -137,7 +137,7 @@ export function defaultConfig(kind: RunKind): RunConfig {
 /** Values of a variant's settings when it is chosen. */
 export const variantDefaults = (option: { value: string; settings: Setting[] }): Record<string, unknown> => ({
   kind: option.value,
-  ...Object.fromEntries(option.settings.map((s) => [s.path.split(".").at(-1) ?? s.path, s.default ?? ""])),
+  ...Object.fromEntries(option.settings.map((s) => [s.path.split(".").at(-1) ?? s.path, s.default === undefined ? "" : s.default])),
 });
 
 export function valueAt(config: unknown, path: string): unknown {

@@ -18,8 +18,8 @@ const dense = {
 };
 
 const bm25 = {
-  k1: z.number().min(0).max(10).default(0.9).meta(about("k1", "How fast a repeated term saturates.", { paper: "0.9 (Pyserini)" })),
-  b: z.number().min(0).max(1).default(0.4).meta(about("b", "How much long documents are held back.", { paper: "0.4 (Pyserini)" })),
+  k1: z.number().min(0).max(10).default(0.9).meta(about("BM25 k1", "How fast a repeated term saturates.", { paper: "0.9 (Pyserini)" })),
+  b: z.number().min(0).max(1).default(0.4).meta(about("BM25 b", "How much long documents are held back.", { paper: "0.4 (Pyserini)" })),
   operators: z.boolean().default(false).meta(about("Boolean operators", "AND, OR, NOT, parentheses and \"phrases\" in a query are obeyed, as DeepRetrieval writes them; off: they are words.", { advanced: true })),
 };
 
