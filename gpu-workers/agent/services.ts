@@ -57,6 +57,12 @@ export class ServiceRegistry {
   }
 }
 
+/** The engine for one holder: the models that it creates leave the engine with it. */
+function ownModels(shared: ServiceHandle<EngineClient>): ServiceHandle<EngineClient> {
+  const client = shared.value.session();
+  return { value: client, release: () => void client.deleteModels().finally(() => shared.release()) };
+}
+
 /** The services as one run or task sees them: what it forgets to release is released with it. */
 export class HeldServices implements Services {
   private readonly handles = new Set<ServiceHandle<unknown>>();
@@ -69,7 +75,7 @@ export class HeldServices implements Services {
   ) {}
 
   engine(signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<EngineClient>> {
-    return this.keep(this.registry.acquireEngine({ signal, onDetail, onLost: this.onLost }));
+    return this.keep(this.registry.acquireEngine({ signal, onDetail, onLost: this.onLost }).then(ownModels));
   }
 
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {

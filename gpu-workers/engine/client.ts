@@ -57,14 +57,27 @@ export class EngineClient {
   private readonly waitSeconds: number;
   private readonly attempts: number;
   private readonly retryMilliseconds: number;
+  private readonly models = new Set<EngineModel>();
 
   constructor(
     private readonly endpoint: EngineEndpoint,
-    options: EngineClientOptions = {},
+    private readonly options: EngineClientOptions = {},
   ) {
     this.waitSeconds = options.waitSeconds ?? 20;
     this.attempts = options.attempts ?? 5;
     this.retryMilliseconds = options.retryMilliseconds ?? 200;
+  }
+
+  /** The same engine for one holder, so that `deleteModels` there takes out what this holder created. */
+  session(): EngineClient {
+    return new EngineClient(this.endpoint, this.options);
+  }
+
+  /** Takes the models created through this client out of the engine; where it is gone, so are they. */
+  async deleteModels(): Promise<void> {
+    const models = [...this.models];
+    this.models.clear();
+    await Promise.allSettled(models.map((model) => model.delete()));
   }
 
   async healthy(): Promise<boolean> {
@@ -83,7 +96,9 @@ export class EngineClient {
   /** Loads a base (once per process, shared) and gives it an adapter under the name `id`. */
   async createModel(id: string, body: EngineBody<"create_model">, options: CallOptions = {}): Promise<EngineModel> {
     const created = await this.operate(id, "create_model", body, undefined, options);
-    return new EngineModel(this, id, created);
+    const model = new EngineModel(this, id, created);
+    this.models.add(model);
+    return model;
   }
 
   async memory(options: CallOptions = {}): Promise<EngineResult<"memory">> {

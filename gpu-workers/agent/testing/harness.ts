@@ -65,9 +65,9 @@ export class Agents {
 }
 
 /** Waits until a condition holds; throws with its name when it takes too long. */
-export async function until(what: string, condition: () => boolean, limitMs = 4_000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 4_000): Promise<void> {
   const end = Date.now() + limitMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
