@@ -5,7 +5,8 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { DATA_DIR, ROOT, inRoot } from "./lib/paths.mjs";
+import { takeLock } from "./lib/lock.mjs";
+import { DATA_DIR, ROOT, SERVING_DIR, inRoot } from "./lib/paths.mjs";
 import { followLogs } from "./start/follow.mjs";
 import { runSupervisor } from "./start/main.mjs";
 
@@ -33,6 +34,8 @@ const env = {
 const program = (...args) => ({ command: process.execPath, args, cwd: ROOT, env });
 const serverFile = inRoot("server", "main.ts");
 
+// While this lives, set-up does not replace the build that it serves.
+if (!isDevelopment) takeLock(join(SERVING_DIR, `${process.pid}.lock`));
 if (isDevelopment) followLogs(join(DATA_DIR, "logs"), ["server", "worker"]);
 runSupervisor({
   dataDir: DATA_DIR,

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as contract from "@/contracts/paths";
-import { isAlive, processState, readLock, takeLock } from "./lock.mjs";
+import { holdersIn, isAlive, processState, readLock, takeLock } from "./lock.mjs";
 import * as paths from "./paths.mjs";
 import { tail } from "./run.mjs";
 
@@ -53,6 +53,18 @@ describe("the lock", () => {
     takeLock(file);
     writeFileSync(file, "{");
     expect(takeLock(file)).toMatchObject({ isTaken: false, previous: null });
+  });
+
+  it("is found in its folder while its holder lives", async () => {
+    const other = await anotherProcess();
+    takeLock(file);
+    writeFileSync(`${file}.second.lock`, JSON.stringify({ pid: other.pid, started: processState(other.pid)?.started ?? null }));
+    const locks = dirname(file);
+    expect(holdersIn(locks)).toContain(other.pid);
+    await other.end();
+    expect(holdersIn(locks)).not.toContain(other.pid);
+    expect(existsSync(`${file}.second.lock`)).toBe(false);
+    expect(holdersIn(`${locks}-none`)).toEqual([]);
   });
 
   it("is updated and released by its holder only", () => {

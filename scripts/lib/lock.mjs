@@ -1,6 +1,6 @@
 /** A lock that a process holds on a folder, and that dies with it. */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 /** Whether a process lives (a zombie does not). */
 export function isAlive(pid) {
@@ -34,6 +34,22 @@ export function readLock(file) {
 
 /** Process ids are used again: a holder is the same process only if it also started at the same time. */
 const isHolder = (lock) => isAlive(lock.pid) && (lock.started ?? null) === (processState(lock.pid)?.started ?? null);
+
+/** Processes that hold a lock in the folder; locks of the dead are removed. */
+export function holdersIn(folder) {
+  let names;
+  try {
+    names = readdirSync(folder).filter((name) => name.endsWith(".lock"));
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    const lock = readLock(join(folder, name));
+    if (lock !== null && isHolder(lock)) return [lock.pid];
+    rmSync(join(folder, name), { force: true });
+    return [];
+  });
+}
 
 /** Removes a dead holder's lock. Of two processes that found it dead, the later may get hold of the earlier's new one: it goes back. */
 function setAside(file) {

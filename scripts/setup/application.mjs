@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { holdersIn } from "../lib/lock.mjs";
+import { SERVING_DIR, SETUP_DIR, inRoot } from "../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { isDebian, isRoot } from "./debian.mjs";
 import { hashTexts, hashTree, readStamp, writeStamp } from "./stamp.mjs";
@@ -69,6 +70,8 @@ export const pageStep = {
     return readStamp(PAGE_STAMP) === pageInputs() || "its source has changed";
   },
   run: async ({ exec }) => {
+    const [server] = holdersIn(SERVING_DIR);
+    if (server !== undefined) throw new StepError(`process ${server} serves the page as it was built before`, `stop it (Ctrl-C there, or kill ${server}) and run the same command again: it would lose its files.`);
     const inputs = pageInputs();
     await exec(process.execPath, [inRoot("node_modules", "next", "dist", "bin", "next"), "build"], { env: { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" } });
     writeStamp(PAGE_STAMP, inputs);
