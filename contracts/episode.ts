@@ -31,6 +31,8 @@ export const formatError = z.enum([
   "several-queries", // more than one <query> in a turn; the first counts
   "invented-documents", // the searcher wrote its own <information>; rejected
   "truncated", // cut by the token limit
+  "invalid-action", // Search-R1: neither a search nor an answer where one of them is due
+  "no-answer", // a method that answers itself gave nothing that can be read as an answer
 ]);
 export type FormatError = z.infer<typeof formatError>;
 
@@ -45,6 +47,19 @@ const tokens = {
   logprobs: z.array(z.number()).optional(),
 };
 
+/** Tokens of one model call as its server counts them. */
+const callTokens = { promptTokens: z.int().nonnegative().optional(), completionTokens: z.int().nonnegative().optional() };
+
+/** What an episode or an answer took of models. */
+export const modelUsage = z.object({
+  calls: z.int().nonnegative(),
+  promptTokens: z.int().nonnegative(),
+  completionTokens: z.int().nonnegative(),
+  /** By the prices set for the endpoint; null where none is set. The worker's own engine costs 0. */
+  costUsd: z.number().nonnegative().nullable(),
+});
+export type ModelUsage = z.infer<typeof modelUsage>;
+
 const stepBase = {
   /** Turn the step belongs to; turn 0 is the retrieval with the question itself. */
   turn: z.int().nonnegative(),
@@ -54,7 +69,7 @@ const stepBase = {
 
 /** One thing a method did. Structures from the moment they happen: documents are never parsed out of model text. */
 export const episodeStep = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("generate"), ...stepBase, prompt: z.string().optional(), text: z.string(), ...tokens }),
+  z.object({ kind: z.literal("generate"), ...stepBase, prompt: z.string().optional(), text: z.string(), ...callTokens, ...tokens }),
   z.object({ kind: z.literal("retrieve"), ...stepBase, query: z.string(), documents: z.array(documentRef) }),
   z.object({
     kind: z.literal("select"),
@@ -64,7 +79,8 @@ export const episodeStep = z.discriminatedUnion("kind", [
     /** True where no selection was given and the whole window was taken. */
     implicit: z.boolean(),
   }),
-  z.object({ kind: z.literal("condense"), ...stepBase, text: z.string() }),
+  /** A model's summary of this turn's documents, which the method reads in their place. */
+  z.object({ kind: z.literal("condense"), ...stepBase, prompt: z.string().optional(), text: z.string(), ...callTokens }),
   z.object({ kind: z.literal("reject"), ...stepBase, error: formatError, text: z.string() }),
   z.object({
     kind: z.literal("stop"),
@@ -76,8 +92,11 @@ export const episodeStep = z.discriminatedUnion("kind", [
 export type EpisodeStep = z.infer<typeof episodeStep>;
 export type StepOf<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
 
-export const methodName = z.enum(["s3", "rag"]);
+export const methodName = z.enum(["s3", "rag", "direct", "cot", "ircot", "deepretrieval", "search-r1", "search-o1", "r1", "sft"]);
 export type MethodName = z.infer<typeof methodName>;
+
+/** What an episode is of: a method that answers, or `retrieval`, a ranking alone that measures a retriever. */
+export const episodeMethod = z.enum([...methodName.options, "retrieval"]);
 
 export const protocol = z.enum(["paper", "upstream"]);
 export type Protocol = z.infer<typeof protocol>;
@@ -85,7 +104,7 @@ export type Protocol = z.infer<typeof protocol>;
 export const episode = z.object({
   /** Everything that can change the episode, hashed (cache key, see gpu-workers/s3/keys.ts). */
   key: z.string(),
-  method: methodName,
+  method: episodeMethod,
   protocol,
   questionId: z.string(),
   /** Which of the samples drawn for the question in one step. */
@@ -93,6 +112,9 @@ export const episode = z.object({
   steps: z.array(episodeStep),
   /** Documents handed to the generator: the union of the selections in order. */
   context: z.array(documentRef),
+  /** What the method itself answered ("" where nothing could be read); absent where the frozen generator answers. */
+  ownAnswer: z.object({ model: z.string(), prompt: z.string(), text: z.string() }).optional(),
+  usage: modelUsage.optional(),
 });
 export type Episode = z.infer<typeof episode>;
 
@@ -103,11 +125,12 @@ export const answer = z.object({
   promptStyle: z.string(),
   text: z.string(),
   seconds: z.number().nonnegative(),
+  usage: modelUsage.optional(),
 });
 export type Answer = z.infer<typeof answer>;
 
 export const score = z.object({
-  /** "span" or "exact-match", with its version. */
+  /** The scorer with its version, e.g. "span/1"; a judge's with its model: "judge/1 qwen2.5-14b-instruct". */
   scorer: z.string(),
   value: z.number().min(0).max(1),
 });
@@ -135,6 +158,8 @@ export const episodeRecord = z.object({
   episode,
   answer: answer.nullable(),
   score: score.nullable(),
+  /** What other scorers say of the same answer. */
+  otherScores: z.array(score).optional(),
   /** Naive RAG on the same question with the same generator. */
   baseline: z.object({ context: z.array(documentRef), answer, score }).nullable(),
   reward: reward.nullable(),

@@ -1,40 +1,58 @@
 /**
- * Step for the FAISS addon of faiss-node: its prebuilt binary where that can be fetched and runs
- * here, else its own source compiled against Debian's FAISS. One file against Node's stable C
- * interface: the compiler is called directly, and the headers come from the package node-api-headers.
+ * Step for the FAISS addon: faiss-node's own source with our extension (gpu-workers/retrieval/faiss), compiled against
+ * Debian's FAISS. Its prebuilt binary lacks the extension. One file against Node's stable C interface: the compiler is
+ * called directly, and the headers come from the package node-api-headers.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { inRoot } from "../lib/paths.mjs";
+import { SETUP_DIR, inRoot } from "../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { DEBS_DIR, triplet, unpackDebs } from "./debian.mjs";
 import { findCompiler } from "./machine.mjs";
 import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const PACKAGE = inRoot("node_modules", "faiss-node");
-const RELEASE = join(PACKAGE, "build", "Release");
-const ADDON = join(RELEASE, "faiss-node.node");
-const STAMP = join(RELEASE, "stamp");
-const PREBUILT_TIMEOUT_MS = 30_000;
+const SOURCE = inRoot("node_modules", "faiss-node", "src", "faiss.cc");
+const EXTENSION = inRoot("gpu-workers", "retrieval", "faiss");
+const FOLDER = join(SETUP_DIR, "faiss");
+const ADDON = join(FOLDER, "faiss.node");
+const STAMP = join(FOLDER, "stamp");
 
-/** faiss-node was written for FAISS 1.7.4, where the id type moved; Debian has 1.7.3. */
-const COMPATIBILITY = "#include <faiss/Index.h>\nnamespace faiss { using idx_t = Index::idx_t; }\n";
+/** faiss-node was written for FAISS 1.7.4, where the id type moved; Debian 12 has 1.7.3. */
+const COMPATIBILITY = `#include <faiss/Index.h>
+#if FAISS_VERSION_MAJOR == 1 && (FAISS_VERSION_MINOR < 7 || (FAISS_VERSION_MINOR == 7 && FAISS_VERSION_PATCH < 4))
+namespace faiss { using idx_t = Index::idx_t; }
+#endif
+`;
+
+/** The patch of faiss-node: its Init calls our extension. Each text must be there exactly once. */
+export const PATCH = [
+  ["Napi::Object Init(Napi::Env env, Napi::Object exports)\n{\n  Index::Init", "void addExtension(Napi::Env env, Napi::Object exports);\n\nNapi::Object Init(Napi::Env env, Napi::Object exports)\n{\n  addExtension(env, exports);\n  Index::Init"],
+];
+
+/** A source with its patch. @throws {StepError} where the source is not the one that the patch was made for. */
+export function patched(source, patch) {
+  return patch.reduce((text, [from, to]) => {
+    if (text.split(from).length !== 2) throw new StepError("faiss-node's source is not the one that our patch was made for");
+    return text.replace(from, () => to);
+  }, source);
+}
 
 /** A search whose answer is known: the nearest of four unit vectors by inner product. */
 const CHECK = `
-const { IndexFlatIP } = require(${JSON.stringify(PACKAGE)});
-const index = new IndexFlatIP(4);
-for (let i = 0; i < 4; i++) index.add([0, 1, 2, 3].map((j) => (i === j ? 1 : 0)));
-const { labels, distances } = index.search([0.1, 0.2, 0.9, 0.3], 2);
-if (labels.join() !== "2,3" || Math.abs(distances[0] - 0.9) > 1e-6) throw new Error("wrong neighbours " + labels + " " + distances);
+const { VectorIndex } = require(process.argv[1]);
+const index = new VectorIndex(4, "Flat");
+index.add(Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0)));
+const { rows, scores } = index.search(Float32Array.of(0.1, 0.2, 0.9, 0.3), 2);
+if (rows.join() !== "2,3" || Math.abs(scores[0] - 0.9) > 1e-6) throw new Error("wrong neighbours " + rows + " " + scores);
 console.log("ok");
 `;
 
-/** Whether the addon loads and searches; in a process of its own, because a bad binary ends its process. */
-const works = () => existsSync(ADDON) && capture(process.execPath, ["-e", CHECK])?.endsWith("ok") === true;
+/** Whether an addon loads and searches; in a process of its own, because a bad binary ends its process. */
+const works = (addon) => existsSync(addon) && capture(process.execPath, ["-e", CHECK, addon])?.endsWith("ok") === true;
 
-const inputs = () => hashTexts(readFileSync(join(PACKAGE, "package.json"), "utf8"), COMPATIBILITY, process.arch, process.platform);
+const extensionSources = () => ["extension.cc", "flat.h"].map((name) => readFileSync(join(EXTENSION, name), "utf8"));
+const inputs = () => hashTexts(readFileSync(SOURCE, "utf8"), ...extensionSources(), COMPATIBILITY, JSON.stringify(PATCH), process.arch, process.platform);
 
 /** Where FAISS's headers and libraries are: the machine's own, or unpacked by us. */
 function findLibraries() {
@@ -49,16 +67,17 @@ function findLibraries() {
 }
 
 /** Shared libraries that go beside the addon where the machine lacks them. */
-function bundle(libraries) {
+function bundle(libraries, folder) {
   if (!libraries.lib.startsWith(DEBS_DIR)) return;
-  copyFileSync(realpathSync(libraries.openblas), join(RELEASE, "libopenblas.so.0"));
+  copyFileSync(realpathSync(libraries.openblas), join(folder, "libopenblas.so.0"));
   for (const name of ["libgfortran.so.5", "libquadmath.so.0"]) {
     const file = join(libraries.lib, name);
-    if (existsSync(file)) copyFileSync(realpathSync(file), join(RELEASE, name));
+    if (existsSync(file)) copyFileSync(realpathSync(file), join(folder, name));
   }
 }
 
-async function build(context) {
+/** Compiles the addon into a folder of its own; what is there keeps working until the new one takes its place. */
+async function build(context, folder) {
   const compiler = findCompiler();
   if (compiler === null) throw new StepError("there is no C++ compiler", "install one (Debian: apt-get install -y g++), then run the same command again.");
   if (findLibraries() === null) {
@@ -67,49 +86,45 @@ async function build(context) {
   const libraries = findLibraries();
   if (libraries === null) throw new StepError("Debian's FAISS packages hold no libfaiss.a and libopenblas.so.0");
   context.note("compiling");
-  rmSync(RELEASE, { recursive: true, force: true });
-  mkdirSync(RELEASE, { recursive: true });
-  const header = join(RELEASE, "compatibility.h");
-  writeFileSync(header, COMPATIBILITY);
-  bundle(libraries);
-  const partial = `${ADDON}.partial`;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "compatibility.h"), COMPATIBILITY);
+  writeFileSync(join(folder, "faiss.cc"), patched(readFileSync(SOURCE, "utf8"), PATCH));
+  bundle(libraries, folder);
   await context.exec(compiler, [
-    "-std=c++17", "-O2", "-fPIC", "-shared", "-fexceptions", "-frtti", "-fopenmp",
+    "-std=gnu++17", "-O3", "-fPIC", "-shared", "-fexceptions", "-frtti", "-fopenmp", "-Wno-psabi", "-Wno-ignored-attributes",
     "-DNAPI_VERSION=6", "-DNODE_GYP_MODULE_NAME=faiss-node", "-DBUILDING_NODE_EXTENSION",
     "-I", inRoot("node_modules", "node-api-headers", "include"),
     "-I", inRoot("node_modules", "node-addon-api"),
     "-I", libraries.include,
-    "-include", header,
-    join(PACKAGE, "src", "faiss.cc"),
+    "-include", join(folder, "compatibility.h"),
+    join(EXTENSION, "extension.cc"), join(folder, "faiss.cc"),
     join(libraries.lib, "libfaiss.a"), libraries.openblas, `-L${libraries.lib}`, "-lgomp",
+    // Our two kernels come before the generic ones of the library.
+    "-Wl,--allow-multiple-definition",
     "-Wl,-rpath,$ORIGIN", `-Wl,-rpath-link,${libraries.lib}:${dirname(libraries.openblas)}`,
-    "-o", partial,
+    "-o", join(folder, "faiss.node"),
   ]);
-  renameSync(partial, ADDON);
 }
 
 export const faissStep = {
   id: "faiss",
   name: "FAISS addon",
-  remedy: "on Debian or Ubuntu: apt-get install -y g++ libfaiss-dev libopenblas0-pthread, then run the same command again. Elsewhere the prebuilt binary from GitHub is needed: allow access to github.com.",
+  remedy: "on Debian or Ubuntu: apt-get install -y g++ libfaiss-dev libopenblas0-pthread, then run the same command again. Elsewhere install FAISS's headers and static library, OpenBLAS and a C++ compiler.",
   done: () => {
     if (!existsSync(ADDON)) return "it is not built yet";
     return readStamp(STAMP) === inputs() || "its source has changed, or it was never checked";
   },
   run: async (context) => {
-    if (!works()) {
-      try {
-        context.note("looking for a prebuilt binary");
-        await context.exec(process.execPath, [inRoot("node_modules", "prebuild-install", "bin.js"), "--runtime", "napi", "--verbose"], { cwd: PACKAGE, timeoutMs: PREBUILT_TIMEOUT_MS });
-      } catch {
-        context.note("there is none to be had, building from source");
-      }
-    }
-    if (!works()) await build(context);
-    if (!works()) {
-      const said = capture("sh", ["-c", `"$0" -e "$1" 2>&1 || true`, process.execPath, CHECK]);
+    const fresh = `${FOLDER}.new`;
+    await build(context, fresh);
+    const addon = join(fresh, "faiss.node");
+    if (!works(addon)) {
+      const said = capture("sh", ["-c", '"$0" -e "$1" "$2" 2>&1 || true', process.execPath, CHECK, addon]);
       throw new StepError(`the addon does not find the nearest of four vectors: ${said?.split("\n").slice(-6).join(" ")}`);
     }
-    writeStamp(STAMP, inputs());
+    writeStamp(join(fresh, "stamp"), inputs());
+    rmSync(FOLDER, { recursive: true, force: true });
+    renameSync(fresh, FOLDER);
   },
 };

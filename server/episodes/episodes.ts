@@ -83,11 +83,11 @@ export class Episodes {
     const [row] = await db.$queryRaw<DetailRow[]>`
       SELECT e.id, e.ordinal, e.run_id AS "runId", e.attempt, e.corpus, e.set_id AS "setId", e.question_id AS "questionId", e.phase, e.step, e.sample_index AS "sampleIndex", e.key, e.method,
         e.protocol, e.context_ids AS "contextIds", e.context_hashes AS "contextHashes", e.context_scores AS "contextScores", e.baseline_ids AS "baselineIds",
-        e.baseline_hashes AS "baselineHashes", e.baseline_scores AS "baselineScores", e.reward_detail AS reward, e.advantage, e.attribution, e.format_errors AS "formatErrors",
+        e.baseline_hashes AS "baselineHashes", e.baseline_scores AS "baselineScores", e.reward_detail AS reward, e.advantage, e.attribution, e.format_errors AS "formatErrors", e.usage,
         qs.name AS "questionSet", to_jsonb(q) AS question,
-        CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('key', a.key, 'generator', a.generator, 'promptStyle', a.prompt_style, 'text', a.text, 'seconds', a.seconds) END AS answer,
+        CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('key', a.key, 'generator', a.generator, 'promptStyle', a.prompt_style, 'text', a.text, 'seconds', a.seconds) || CASE WHEN a.usage IS NULL THEN '{}' ELSE jsonb_build_object('usage', a.usage) END END AS answer,
         CASE WHEN s.id IS NOT NULL THEN jsonb_build_object('scorer', s.scorer, 'value', s.value) END AS score,
-        CASE WHEN ba.id IS NOT NULL THEN jsonb_build_object('key', ba.key, 'generator', ba.generator, 'promptStyle', ba.prompt_style, 'text', ba.text, 'seconds', ba.seconds) END AS "baselineAnswer",
+        CASE WHEN ba.id IS NOT NULL THEN jsonb_build_object('key', ba.key, 'generator', ba.generator, 'promptStyle', ba.prompt_style, 'text', ba.text, 'seconds', ba.seconds) || CASE WHEN ba.usage IS NULL THEN '{}' ELSE jsonb_build_object('usage', ba.usage) END END AS "baselineAnswer",
         CASE WHEN bs.id IS NOT NULL THEN jsonb_build_object('scorer', bs.scorer, 'value', bs.value) END AS "baselineScore"
       FROM episodes e JOIN question_sets qs ON qs.id = e.set_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
       LEFT JOIN answers a ON a.id = e.answer_id LEFT JOIN scores s ON s.id = e.score_id
@@ -107,6 +107,7 @@ export class Episodes {
         sampleIndex: row.sampleIndex,
         steps,
         context: documentRefs(row.contextIds, row.contextHashes, row.contextScores),
+        ...(row.usage !== null && { usage: row.usage }),
       },
       answer: row.answer,
       score: row.score,
@@ -197,6 +198,7 @@ interface DetailRow {
   advantage: number | null;
   attribution: string | null;
   formatErrors: string[];
+  usage: unknown;
   questionSet: string;
   question: { id: string; question: string; answers: string[]; gold_ids: string[]; type: string | null; group_name: string | null; gold_queries: string[] };
   answer: unknown;

@@ -1,4 +1,4 @@
-import { episodeStep, type DocumentRef, type EpisodeStep } from "@/contracts/episode";
+import { episodeStep, type DocumentRef, type EpisodeStep, type StepOf } from "@/contracts/episode";
 
 /** A row of table `steps`, without its key. */
 export interface StepRow {
@@ -7,6 +7,8 @@ export interface StepRow {
   seconds: number;
   text: string | null;
   prompt: string | null;
+  prompt_tokens: number | null;
+  completion_tokens: number | null;
   token_ids: number[] | null;
   token_mask: number[] | null;
   token_logprobs: number[] | null;
@@ -21,6 +23,8 @@ export interface StepRow {
 const EMPTY = {
   text: null,
   prompt: null,
+  prompt_tokens: null,
+  completion_tokens: null,
   token_ids: null,
   token_mask: null,
   token_logprobs: null,
@@ -37,19 +41,21 @@ export function rowOfStep(step: EpisodeStep): StepRow {
   const row: StepRow = { ...EMPTY, kind: step.kind, turn: step.turn, seconds: step.seconds };
   switch (step.kind) {
     case "generate":
-      return { ...row, text: step.text, prompt: step.prompt ?? null, token_ids: step.ids ?? null, token_mask: step.mask ?? null, token_logprobs: step.logprobs ?? null };
+      return { ...row, ...callOf(step), token_ids: step.ids ?? null, token_mask: step.mask ?? null, token_logprobs: step.logprobs ?? null };
     case "retrieve":
       return { ...row, text: step.query, document_ids: step.documents.map((d) => d.id), document_hashes: step.documents.map((d) => d.hash), document_scores: step.documents.map((d) => d.score) };
     case "select":
       return { ...row, selected: step.selected, implicit: step.implicit };
     case "condense":
-      return { ...row, text: step.text };
+      return { ...row, ...callOf(step) };
     case "reject":
       return { ...row, text: step.text, reason: step.error };
     case "stop":
       return { ...row, reason: step.reason };
   }
 }
+
+const callOf = ({ text, prompt, promptTokens, completionTokens }: StepOf<"generate" | "condense">) => ({ text, prompt: prompt ?? null, prompt_tokens: promptTokens ?? null, completion_tokens: completionTokens ?? null });
 
 /** Documents of three parallel arrays. */
 export function documentRefs(ids: readonly string[] | null, hashes: readonly string[] | null, scores: readonly (number | null)[] | null): DocumentRef[] {
@@ -63,16 +69,19 @@ export function stepOfRow(row: StepRow): EpisodeStep {
     kind,
     turn,
     seconds,
-    ...(kind === "generate" && {
+    ...((kind === "generate" || kind === "condense") && {
       text: row.text,
       ...(row.prompt !== null && { prompt: row.prompt }),
+      ...(row.prompt_tokens !== null && { promptTokens: row.prompt_tokens }),
+      ...(row.completion_tokens !== null && { completionTokens: row.completion_tokens }),
+    }),
+    ...(kind === "generate" && {
       ...(row.token_ids !== null && { ids: row.token_ids }),
       ...(row.token_mask !== null && { mask: row.token_mask }),
       ...(row.token_logprobs !== null && { logprobs: row.token_logprobs }),
     }),
     ...(kind === "retrieve" && { query: row.text, documents: documentRefs(row.document_ids, row.document_hashes, row.document_scores) }),
     ...(kind === "select" && { selected: row.selected, implicit: row.implicit }),
-    ...(kind === "condense" && { text: row.text }),
     ...(kind === "reject" && { text: row.text, error: row.reason }),
     ...(kind === "stop" && { reason: row.reason }),
   });

@@ -26,9 +26,9 @@ export async function storeAnswers(db: Queries, answers: readonly Answer[]): Pro
   const rows = [...new Map(answers.map((a) => [answerKey(a), a])).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
   const json = toJson(rows);
   await db.$executeRaw`
-    INSERT INTO answers (project_id, key, generator, prompt_style, text, seconds)
-    SELECT ${DEFAULT_PROJECT}::uuid, a.key, a.generator, a."promptStyle", a.text, a.seconds
-    FROM jsonb_to_recordset(${json}::jsonb) AS a(key text, generator text, "promptStyle" text, text text, seconds real) ORDER BY a.key
+    INSERT INTO answers (project_id, key, generator, prompt_style, text, seconds, usage)
+    SELECT ${DEFAULT_PROJECT}::uuid, a.key, a.generator, a."promptStyle", a.text, a.seconds, a.usage
+    FROM jsonb_to_recordset(${json}::jsonb) AS a(key text, generator text, "promptStyle" text, text text, seconds real, usage jsonb) ORDER BY a.key
     ON CONFLICT (project_id, key, md5(text)) DO NOTHING`;
   const stored = await db.$queryRaw<{ id: bigint; n: number }[]>`
     SELECT s.id, a.n::int FROM ROWS FROM (jsonb_to_recordset(${json}::jsonb) AS (key text, text text)) WITH ORDINALITY AS a(key, text, n)
@@ -98,15 +98,15 @@ export async function storeEpisodes(db: Queries, ref: AttemptRef, item: Episodes
   const inserted = await db.$queryRaw<{ id: string }[]>`
     INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, step, sample_index, key, method, protocol,
       context_ids, context_hashes, context_scores, answer_id, score_id, baseline_ids, baseline_hashes, baseline_scores, baseline_answer_id, baseline_score_id,
-      reward, reward_detail, advantage, attribution, format_errors, searches)
+      reward, reward_detail, advantage, attribution, format_errors, searches, usage)
     SELECT e.id, ${DEFAULT_PROJECT}::uuid, ${ref.runId}::uuid, ${ref.attempt}, ${item.corpus}, ${setId}::uuid, e.question_id, e.phase, e.step, e.sample_index, e.key, e.method, e.protocol,
       e.context_ids, e.context_hashes, e.context_scores, e.answer_id, e.score_id, e.baseline_ids, e.baseline_hashes, e.baseline_scores, e.baseline_answer_id, e.baseline_score_id,
-      e.reward, nullif(e.reward_detail, 'null'::jsonb), e.advantage, e.attribution, e.format_errors, e.searches
+      e.reward, nullif(e.reward_detail, 'null'::jsonb), e.advantage, e.attribution, e.format_errors, e.searches, nullif(e.usage, 'null'::jsonb)
     FROM ROWS FROM (jsonb_to_recordset(${toJson(rows)}::jsonb) AS (id uuid, question_id text, phase text, step int, sample_index int, key text, method text, protocol text,
       context_ids text[], context_hashes text[], context_scores float8[], answer_id bigint, score_id bigint, baseline_ids text[], baseline_hashes text[], baseline_scores float8[],
-      baseline_answer_id bigint, baseline_score_id bigint, reward float8, reward_detail jsonb, advantage float8, attribution text, format_errors text[], searches int))
+      baseline_answer_id bigint, baseline_score_id bigint, reward float8, reward_detail jsonb, advantage float8, attribution text, format_errors text[], searches int, usage jsonb))
       WITH ORDINALITY AS e(id, question_id, phase, step, sample_index, key, method, protocol, context_ids, context_hashes, context_scores, answer_id, score_id, baseline_ids,
-      baseline_hashes, baseline_scores, baseline_answer_id, baseline_score_id, reward, reward_detail, advantage, attribution, format_errors, searches, n)
+      baseline_hashes, baseline_scores, baseline_answer_id, baseline_score_id, reward, reward_detail, advantage, attribution, format_errors, searches, usage, n)
     ORDER BY e.n
     ON CONFLICT (run_id, set_id, question_id) WHERE phase = 'predict' DO NOTHING
     RETURNING id`;
@@ -116,9 +116,9 @@ export async function storeEpisodes(db: Queries, ref: AttemptRef, item: Episodes
     return id !== undefined && stored.has(id) ? episode.steps.map((step, index) => ({ episode_id: id, index, ...rowOfStep(step) })) : [];
   });
   await db.$executeRaw`
-    INSERT INTO steps (episode_id, index, kind, turn, seconds, text, prompt, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason)
-    SELECT episode_id, index, kind, turn, seconds, text, prompt, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason
-    FROM jsonb_to_recordset(${toJson(steps)}::jsonb) AS s(episode_id uuid, index smallint, kind text, turn smallint, seconds real, text text, prompt text, token_ids int[], token_mask smallint[],
+    INSERT INTO steps (episode_id, index, kind, turn, seconds, text, prompt, prompt_tokens, completion_tokens, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason)
+    SELECT episode_id, index, kind, turn, seconds, text, prompt, prompt_tokens, completion_tokens, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason
+    FROM jsonb_to_recordset(${toJson(steps)}::jsonb) AS s(episode_id uuid, index smallint, kind text, turn smallint, seconds real, text text, prompt text, prompt_tokens int, completion_tokens int, token_ids int[], token_mask smallint[],
       token_logprobs real[], document_ids text[], document_hashes text[], document_scores float8[], selected text[], implicit boolean, reason text)`;
 }
 
@@ -152,6 +152,7 @@ function episodeRow(record: EpisodeRecord, answerIds: ReadonlyMap<string, bigint
     advantage: record.advantage,
     attribution: record.attribution,
     format_errors: record.formatErrors,
+    usage: episode.usage ?? null,
     searches: Math.max(0, episode.steps.filter((step) => step.kind === "retrieve").length - 1),
   };
 }

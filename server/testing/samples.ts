@@ -26,7 +26,7 @@ export async function storeSamples(plane: ControlPlane): Promise<void> {
 export function sampleRecord(options: { step: number | null; question?: number; sample?: number; right?: boolean; baselineRight?: boolean; phase?: EpisodeRecord["phase"]; reward?: number }): EpisodeRecord {
   const { step, question = 0, sample = 0, right = true, baselineRight = false, phase = "train" } = options;
   const ref = (id: string, score: number | null) => ({ id, hash: sampleDocument(id).hash, score });
-  const answer = (text: string, key: string) => ({ key, generator: "smollm2-135m-instruct", promptStyle: "few-shot", text, seconds: 0.25 });
+  const answer = (text: string, key: string) => ({ key, generator: "smollm2-135m-instruct", promptStyle: "few-shot", text, seconds: 0.25, usage: { calls: 1, promptTokens: 90, completionTokens: 4, costUsd: null } });
   return {
     phase,
     step,
@@ -39,13 +39,14 @@ export function sampleRecord(options: { step: number | null; question?: number; 
       steps: [
         { kind: "retrieve", turn: 0, seconds: 0.01, query: `Question ${question}`, documents: [ref("d0", 0.9), ref("d2", 0.5)] },
         { kind: "select", turn: 0, seconds: 0.5, selected: ["d0"], implicit: false },
-        { kind: "generate", turn: 0, seconds: 0.5, text: "<query>…</query>", prompt: "Search.", ids: [1, 2, 3], mask: [1, 0, 1], logprobs: [-0.5, 0, -1.25] },
+        { kind: "generate", turn: 0, seconds: 0.5, text: "<query>…</query>", prompt: "Search.", promptTokens: 2, completionTokens: 1, ids: [1, 2, 3], mask: [1, 0, 1], logprobs: [-0.5, 0, -1.25] },
         { kind: "reject", turn: 0, seconds: 0, error: "invented-documents", text: "<information>" },
         { kind: "retrieve", turn: 1, seconds: 0.01, query: "second", documents: [ref("d1", 0.8), ref("d3", null)] },
         { kind: "select", turn: 1, seconds: 0.5, selected: ["d1"], implicit: false },
         { kind: "stop", turn: 1, seconds: 0, reason: "turns" },
       ],
       context: [ref("d0", 0.9), ref("d1", 0.8)],
+      usage: { calls: 1, promptTokens: 120, completionTokens: 12, costUsd: 0.0005 },
     },
     answer: answer(right ? "right" : "wrong", `${question} ${right}`),
     score: { scorer: "span@1", value: right ? 1 : 0 },
