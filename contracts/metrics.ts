@@ -46,6 +46,14 @@ export const METRICS = {
   "memory/engine_peak_mb": "Peak resident memory of the engine process",
   "progress/answered": "Questions answered by a predict run",
   "predict/accuracy": "Running accuracy of a predict run",
+  "serve/requests_per_second": "Requests to /retrieve a second",
+  "serve/queries_per_second": "Queries searched a second",
+  "serve/latency_ms_p50": "Milliseconds from a request to its answer, median of the latest 1024",
+  "serve/latency_ms_p99": "Milliseconds from a request to its answer, 99th percentile of the latest 1024",
+  "serve/waiting": "Queries that wait for the next batch",
+  "serve/refused": "Requests answered with 503 since the last report",
+  "serve/errors": "Requests that were wrong or failed since the last report",
+  "serve/memory_mb": "Resident memory of the worker's process while it serves",
 } as const;
 export type MetricName = keyof typeof METRICS;
 

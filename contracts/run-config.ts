@@ -3,6 +3,7 @@ import { corpusName, corpusSource } from "./config/corpus-source";
 import { retriever } from "./config/retriever";
 import { about } from "./config/setting";
 import { methodName, protocol } from "./episode";
+import { RETRIEVE_LIMITS } from "./retrieve";
 
 export { retriever, type RetrieverConfig } from "./config/retriever";
 export type { SettingMeta } from "./config/setting";
@@ -166,9 +167,20 @@ export const predictConfig = z.strictObject({
 });
 export type PredictConfig = z.infer<typeof predictConfig>;
 
+/** Pins a run to one worker. */
+const worker = z
+  .string()
+  .trim()
+  .min(1)
+  .max(120)
+  .nullable()
+  .default(null)
+  .meta(about("Worker", "Name or id of the worker that takes it, as the Workers page shows it; empty: any that can."));
+
 export const indexConfig = z.strictObject({
   kind: z.literal("index"),
   name,
+  worker,
   corpus: corpusName.meta(about("Corpus", "Corpus to index; with a source: the name under which it is imported.")),
   source: corpusSource,
   buildIndex: z.boolean().default(true).meta(about("Build the index", "Off: the corpus is imported only.")),
@@ -176,14 +188,27 @@ export const indexConfig = z.strictObject({
 });
 export type IndexConfig = z.infer<typeof indexConfig>;
 
+const serveLimits = z
+  .strictObject({
+    queries: z.int().min(1).max(RETRIEVE_LIMITS.queries).default(RETRIEVE_LIMITS.queries).meta(about("Queries in a request", "A request with more is refused.", { advanced: true })),
+    queryCharacters: z.int().min(1).max(RETRIEVE_LIMITS.queryCharacters).default(RETRIEVE_LIMITS.queryCharacters).meta(about("Characters of a query", "A longer query is refused; none is cut silently.", { advanced: true })),
+    topk: z.int().min(1).max(RETRIEVE_LIMITS.topk).default(RETRIEVE_LIMITS.topk).meta(about("Documents a query", "Largest topk of a request.", { advanced: true })),
+    batch: z.int().min(1).max(4096).default(256).meta(about("Batch", "Queries of concurrent requests that are searched together.", { advanced: true })),
+    waiting: z.int().min(1).max(100_000).default(4096).meta(about("Waiting queries", "Where more wait, requests are answered 503 with the time to come back.", { advanced: true })),
+  })
+  .prefault({})
+  .meta({ title: "Limits", description: "What the service takes before it refuses." });
+
 export const serveConfig = z.strictObject({
   kind: z.literal("serve"),
   name,
+  worker,
   corpus: corpusName.meta(about("Corpus", "Corpus that is searched.")),
   retriever,
   host: z.string().trim().min(1).default("127.0.0.1").meta(about("Listen on", "Address that the worker listens on; the loopback reaches this worker only.")),
   port: z.int().min(0).max(65_535).default(0).meta(about("Port", "0: any free one.")),
   advertise: z.url({ protocol: /^https?$/ }).nullable().default(null).meta(about("Advertised address", "How others reach it, e.g. http://gpu-box:3000, where that differs from what it listens on.")),
+  limits: serveLimits,
 });
 export type ServeConfig = z.infer<typeof serveConfig>;
 

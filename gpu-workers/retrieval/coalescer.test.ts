@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { AppError } from "@/contracts/errors";
 import { Coalescer } from "./coalescer";
 import type { RankedDocument } from "./retriever";
 
@@ -68,6 +69,30 @@ describe("the coalescer", () => {
     calls[1]?.finish();
     expect(ids(await third)).toEqual([["c/0"]]);
     expect(coalescer.waitingQueries).toBe(0);
+  });
+
+  it("gives an error only to the request whose query made it", async () => {
+    const search = async (queries: readonly string[], k: number): Promise<RankedDocument[][]> => {
+      if (queries.includes("((")) throw new AppError("invalid-input", "a parenthesis is not closed");
+      return rankingsOf(queries, k);
+    };
+    const coalescer = new Coalescer(search, { batch: 10, waiting: 100, parallel: 1 });
+    const results = await Promise.allSettled([["first"], ["a"], ["(("], ["b"]].map((queries) => coalescer.submit(queries, 1)));
+    expect(results.map((result) => (result.status === "fulfilled" ? ids(result.value) : (result.reason as AppError).code))).toEqual([[["first/0"]], [["a/0"]], "invalid-input", [["b/0"]]]);
+  });
+
+  it("stops a search once all its clients are gone", async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    const coalescer = new Coalescer((_queries, _k, signal) => new Promise((_, reject) => (signals.push(signal), signal?.addEventListener("abort", () => reject(new AppError("cancelled", "gone"))))), { batch: 10, waiting: 10, parallel: 1 });
+    const gone = [new AbortController(), new AbortController(), new AbortController()];
+    const [first, ...others] = gone.map(({ signal }, i) => coalescer.submit([`${i}`], 1, signal));
+    gone[0]?.abort();
+    await expect(first).rejects.toMatchObject({ code: "cancelled" });
+    await expect.poll(() => signals.length).toBe(2);
+    gone[1]?.abort();
+    expect(signals[1]?.aborted).toBe(false);
+    gone[2]?.abort();
+    await expect(Promise.allSettled(others)).resolves.toMatchObject([{ status: "rejected" }, { status: "rejected" }]);
   });
 
   it("gives every request what it would get alone", async () => {

@@ -1,4 +1,4 @@
-import { AppError } from "@/contracts/errors";
+import { AppError, type ErrorCode } from "@/contracts/errors";
 import type { RankedDocument } from "./retriever";
 
 type Search = (queries: readonly string[], k: number, signal?: AbortSignal) => Promise<RankedDocument[][]>;
@@ -19,26 +19,40 @@ export interface CoalescerLimits {
   /** Batches under way at once: two keep encoder and index busy at the same time. */
   parallel: number;
 }
+export const COALESCER_LIMITS: CoalescerLimits = { batch: 256, waiting: 4096, parallel: 2 };
+
+/** What is wrong with the retriever, not with a query: a batch that failed so is not searched again one by one. */
+const OF_THE_RETRIEVER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["retriever-unavailable", "cancelled"]);
+
+/** Weight of the newest batch in the running mean of seconds per query. */
+const RECENT = 0.2;
 
 /**
  * Turns concurrent requests into batches: while one batch is searched, the requests that arrive wait together and
- * become the next. First come, first served; a request is never split, and gets exactly what it would get alone.
+ * become the next. First come, first served; a request is never split, and gets exactly what it would get alone: its
+ * own k, and never another's error.
  */
 export class Coalescer {
-  private readonly waiting: Waiting[] = [];
+  private waiting: Waiting[] = [];
   private waitingCount = 0;
   private running = 0;
+  private secondsPerQuery = 0;
   /** Batches searched so far. */
   batches = 0;
 
   constructor(
     private readonly search: Search,
-    private readonly limits: CoalescerLimits = { batch: 256, waiting: 4096, parallel: 2 },
+    private readonly limits: CoalescerLimits = COALESCER_LIMITS,
   ) {}
 
   /** Queries that wait for the next batch. */
   get waitingQueries(): number {
     return this.waitingCount;
+  }
+
+  /** When what waits now will have been searched, by the pace of the latest batches. */
+  get waitSeconds(): number {
+    return this.waitingCount * this.secondsPerQuery;
   }
 
   /** Ranked documents for each query. Throws `retriever-unavailable` where too many queries wait already. */
@@ -70,9 +84,10 @@ export class Coalescer {
   private nextBatch(): Waiting[] {
     const batch: Waiting[] = [];
     let size = 0;
-    for (let next = this.waiting[0]; next; next = this.waiting[0]) {
+    let taken = 0;
+    for (const next of this.waiting) {
       if (batch.length > 0 && size + next.queries.length > this.limits.batch) break;
-      this.waiting.shift();
+      taken += 1;
       this.waitingCount -= next.queries.length;
       if (next.signal?.aborted) {
         next.reject(new AppError("cancelled", "the request was cancelled"));
@@ -81,22 +96,41 @@ export class Coalescer {
       batch.push(next);
       size += next.queries.length;
     }
+    this.waiting = this.waiting.slice(taken);
     return batch;
   }
 
   private async run(batch: readonly Waiting[]): Promise<void> {
+    const began = performance.now();
+    const queries = batch.flatMap((request) => request.queries);
     try {
       // The first k of a longer ranking are the ranking of length k.
-      const k = Math.max(...batch.map((request) => request.k));
-      const results = await this.search(batch.flatMap((request) => request.queries), k);
+      const results = await this.search(queries, Math.max(...batch.map((request) => request.k)), abortedTogether(batch));
       let start = 0;
       for (const request of batch) {
         const own = results.slice(start, start + request.queries.length);
         start += request.queries.length;
         request.resolve(own.map((ranked) => ranked.slice(0, request.k)));
       }
+      const pace = (performance.now() - began) / 1000 / queries.length / this.limits.parallel;
+      this.secondsPerQuery = this.secondsPerQuery === 0 ? pace : (1 - RECENT) * this.secondsPerQuery + RECENT * pace;
     } catch (error) {
-      for (const request of batch) request.reject(error);
+      if (batch.length === 1 || (error instanceof AppError && OF_THE_RETRIEVER.has(error.code))) {
+        for (const request of batch) request.reject(error);
+        return;
+      }
+      // One query of the batch may be what the retriever cannot do: only that request gets its error.
+      for (const request of batch) await this.search(request.queries, request.k, request.signal).then(request.resolve, request.reject);
     }
   }
+}
+
+/** A signal that is aborted once every client of the batch is gone; undefined where one cannot go. */
+function abortedTogether(batch: readonly Waiting[]): AbortSignal | undefined {
+  const signals = batch.flatMap(({ signal }) => signal ?? []);
+  if (signals.length < batch.length) return undefined;
+  const all = new AbortController();
+  let left = signals.filter((signal) => !signal.aborted).length;
+  for (const signal of signals) signal.addEventListener("abort", () => --left === 0 && all.abort(), { once: true });
+  return all.signal;
 }

@@ -1,13 +1,18 @@
-/** The latest durations, for percentiles of a service. */
+/** The latest durations, for percentiles of a service, and their sum over all time. */
 export class LatencyWindow {
   private readonly values: number[] = [];
   private next = 0;
+  /** Milliseconds of all durations ever recorded, and how many there were. */
+  sum = 0;
+  count = 0;
 
   constructor(private readonly capacity = 1024) {}
 
   record(milliseconds: number): void {
     this.values[this.next] = milliseconds;
     this.next = (this.next + 1) % this.capacity;
+    this.sum += milliseconds;
+    this.count += 1;
   }
 
   /** Smallest recorded value that at least the share `p` of them does not exceed; null before the first. */

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
 import { AppError } from "@/contracts/errors";
+import { OpenSearchRetriever } from "./opensearch";
+import { QdrantRetriever } from "./qdrant";
 import { RemoteRetriever } from "./remote";
 import { openRetriever, type Retriever, type RetrieverProgress } from "./retriever";
 
@@ -19,7 +21,11 @@ export async function openAnyRetriever(config: RetrieverConfig, { corpusPath, da
     case "dense":
       return openRetriever({ corpusPath: corpusPath(), encoder: config.encoder, variant: config.variant, indexDir: join(dataDir, "indexes"), signal }, onProgress);
     case "remote":
-      return new RemoteRetriever(config.url);
+      return RemoteRetriever.open(config.url, { signal });
+    case "opensearch":
+      return OpenSearchRetriever.open(config, { signal });
+    case "qdrant":
+      return QdrantRetriever.open(config, { signal });
     default:
       throw new AppError("unsupported", `A ${config.kind} retriever cannot be opened here.`);
   }

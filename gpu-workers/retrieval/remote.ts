@@ -1,45 +1,52 @@
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { DocumentText } from "@/contracts/episode";
-import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
-import { RETRIEVE_LIMITS, fromWireDocument, retrieveError, retrieveResponseWithScores } from "@/contracts/retrieve";
 import { documentHash } from "@/contracts/document-hash";
+import type { DocumentText } from "@/contracts/episode";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import { RETRIEVE_LIMITS, RETRIEVER_KEY_HEADER, fromWireDocument, retrieveError, retrieveHealth, retrieveResponseOfAny, type RetrieveHealth } from "@/contracts/retrieve";
 import type { RankedDocument, Retriever, RetrieverDescription } from "./retriever";
-
-export interface RemoteRetrieverTimes {
-  /** A request that has no answer after this long has failed. */
-  requestMs: number;
-  /** Wait before the first repetition; doubled before each further one. */
-  backoffMs: number;
-  /** Requests in all before the search fails. */
-  attempts: number;
-}
-const TIMES: RemoteRetrieverTimes = { requestMs: 60_000, backoffMs: 500, attempts: 5 };
+import { PassingFailure, RETRY_TIMES, type RetryTimes, passes, reasonOf, retryAfter, withRetries } from "./retry";
 
 /** Queries sent in one request. */
 const REQUEST_QUERIES = 256;
+
+/** FAISS fills places for which there is no document with the least float and row -1: what stands there is no result. */
+const FILLER_SCORE = 3.4e38;
 
 /**
  * A retriever behind any server of upstream's /retrieve dialect. Failures that may pass (no connection, time-out, 429,
  * 5xx) are tried again with backoff, then thrown as `retriever-unavailable`: an error never becomes a document.
  */
 export class RemoteRetriever implements Retriever {
-  private readonly endpoint: URL;
+  private constructor(
+    private readonly endpoint: URL,
+    /** What the server says of itself; null where it has no /healthz, as upstream's has none. */
+    private readonly health: RetrieveHealth | null,
+    private readonly times: RetryTimes,
+  ) {}
 
-  /** @param url address of the server, with or without the path /retrieve. */
-  constructor(
-    url: string,
-    private readonly times: RemoteRetrieverTimes = TIMES,
-  ) {
-    this.endpoint = new URL(url);
-    if (!this.endpoint.pathname.endsWith("/retrieve")) this.endpoint.pathname = `${this.endpoint.pathname.replace(/\/$/, "")}/retrieve`;
+  /**
+   * Finds out what serves there. Our own service names the content it ranks (corpus, encoder, settings), which becomes
+   * the cache key; any other server is known by its address alone, and must answer one query.
+   *
+   * @param url address of the server, with or without the path /retrieve
+   * @throws AppError `retriever-unavailable`, `invalid-input` where something else answers there
+   */
+  static async open(url: string, { signal, times = RETRY_TIMES }: { signal?: AbortSignal; times?: RetryTimes } = {}): Promise<RemoteRetriever> {
+    const endpoint = new URL(url);
+    if (!endpoint.pathname.endsWith("/retrieve")) endpoint.pathname = `${endpoint.pathname.replace(/\/$/, "")}/retrieve`;
+    const health = await readHealth(endpoint, signal, times);
+    const retriever = new RemoteRetriever(endpoint, health, times);
+    if (health === null) await retriever.search(["ready?"], 1, signal);
+    return retriever;
   }
 
   async search(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
     const results: RankedDocument[][] = [];
     const topk = Math.min(k, RETRIEVE_LIMITS.topk);
-    for (let start = 0; start < queries.length; start += REQUEST_QUERIES) {
-      results.push(...(await this.request(queries.slice(start, start + REQUEST_QUERIES), topk, signal)));
+    const size = Math.min(REQUEST_QUERIES, this.health?.limits?.queries ?? REQUEST_QUERIES);
+    for (let start = 0; start < queries.length; start += size) {
+      const part = queries.slice(start, start + size);
+      results.push(...(await withRetries(`the retriever ${this.endpoint.href}`, this.times, signal, (limit) => this.request(part, topk, limit))));
     }
     return results;
   }
@@ -49,47 +56,26 @@ export class RemoteRetriever implements Retriever {
   }
 
   describe(): RetrieverDescription {
-    const key = createHash("sha256").update(JSON.stringify(["remote", this.endpoint.href])).digest("hex").slice(0, 32);
-    return { kind: "remote", key, title: this.endpoint.href, documents: null };
+    const { href } = this.endpoint;
+    const content = this.health?.key ?? null;
+    const key = createHash("sha256").update(JSON.stringify(content === null ? ["remote", href] : ["remote content", content])).digest("hex").slice(0, 32);
+    const title = content === null ? `${href}, known by its address only` : `${href} (${this.health?.retriever})`;
+    return { kind: "remote", key, title, documents: this.health?.documents ?? null };
   }
 
   async close(): Promise<void> {}
 
-  private async request(queries: readonly string[], topk: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.requestOnce(queries, topk, signal);
-      } catch (error) {
-        if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
-        if (!(error instanceof AppError && error.code === "retriever-unavailable")) throw error;
-        if (attempt >= this.times.attempts) {
-          throw new AppError("retriever-unavailable", `the retriever ${this.endpoint.href} failed ${attempt} times: ${error.message}`, { cause: error });
-        }
-        await sleep(this.times.backoffMs * 2 ** (attempt - 1), undefined, { signal }).catch(() => undefined);
-      }
+  private async request(queries: readonly string[], topk: number, signal: AbortSignal): Promise<RankedDocument[][]> {
+    const { status, headers, text } = await ask(this.endpoint, signal, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ queries, topk, return_scores: true }) });
+    if (status !== 200) {
+      const reason = `status ${status}: ${errorText(text)}`;
+      if (passes(status)) throw new PassingFailure(reason, {}, retryAfter(headers.get("retry-after")));
+      const advice = status === 404 ? "; is this the address of a /retrieve server?" : status === 401 || status === 403 ? "; it wants credentials, which the /retrieve dialect does not know" : "";
+      throw new AppError("invalid-input", `the retriever ${this.endpoint.href} refused the request with ${reason}${advice}`);
     }
-  }
-
-  private async requestOnce(queries: readonly string[], topk: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
-    const limit = AbortSignal.timeout(this.times.requestMs);
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(this.endpoint, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ queries, topk, return_scores: true }),
-        signal: signal ? AbortSignal.any([limit, signal]) : limit,
-      });
-      text = await response.text();
-    } catch (cause) {
-      const reason = limit.aborted ? `no answer within ${this.times.requestMs / 1000} s` : causeOf(cause);
-      throw new AppError("retriever-unavailable", reason, { cause });
-    }
-    if (!response.ok) {
-      const reason = `status ${response.status}: ${errorText(text)}`;
-      if (response.status >= 500 || response.status === 429) throw new AppError("retriever-unavailable", reason);
-      throw new AppError("invalid-input", `the retriever ${this.endpoint.href} refused the request with ${reason}`);
+    const served = headers.get(RETRIEVER_KEY_HEADER);
+    if (this.health?.key && served !== this.health.key) {
+      throw new AppError("conflict", `the retriever ${this.endpoint.href} serves another corpus or encoder than when this run began; its documents would not belong to the same run. Start the service as it was, or start the run again`);
     }
     return this.parse(text, queries.length, topk);
   }
@@ -99,16 +85,47 @@ export class RemoteRetriever implements Retriever {
     try {
       body = JSON.parse(text);
     } catch (cause) {
-      throw new AppError("retriever-unavailable", `the answer is not JSON: ${text.slice(0, 80)}`, { cause });
+      throw new PassingFailure(`the answer is not JSON: ${text.slice(0, 80)}`, { cause });
     }
-    const { result } = parseOrThrow(retrieveResponseWithScores, body, `the answer of the retriever ${this.endpoint.href}`);
+    const { result } = parseOrThrow(retrieveResponseOfAny, body, `the answer of the retriever ${this.endpoint.href}`);
     if (result.length !== expected) {
       throw new AppError("invalid-input", `the retriever ${this.endpoint.href} answered ${result.length} rankings to ${expected} queries`);
     }
-    return result.map((ranked) => rank(ranked.map(({ document, score }) => {
-      const { id, title, text } = fromWireDocument(document);
-      return { id, title, text, hash: documentHash({ title, text }), score };
-    })).slice(0, topk));
+    return result.map((ranked) =>
+      rank(
+        ranked.flatMap((hit, i) => {
+          // A server that gives no scores still gives an order: 1 / rank keeps it.
+          const { document, score } = "document" in hit ? hit : { document: hit, score: 1 / (i + 1) };
+          if (Math.abs(score) >= FILLER_SCORE) return [];
+          const { id, title, text } = fromWireDocument(document);
+          return [{ id, title, text, hash: documentHash({ title, text }), score }];
+        }),
+      ).slice(0, topk),
+    );
+  }
+}
+
+/** What the server says of itself; null where it does not know /healthz. Waits, within the retries, while it starts. */
+async function readHealth(endpoint: URL, signal: AbortSignal | undefined, times: RetryTimes): Promise<RetrieveHealth | null> {
+  const address = new URL(endpoint);
+  address.pathname = address.pathname.replace(/\/retrieve$/, "/healthz");
+  return withRetries(`the retriever ${endpoint.href}`, times, signal, async (limit) => {
+    const { status, headers, text } = await ask(address, limit, {});
+    const body = retrieveHealth.safeParse(parsed(text));
+    if (status === 200) return body.success ? body.data : null;
+    if (body.success) throw new PassingFailure(`it is ${body.data.status}`, {}, retryAfter(headers.get("retry-after")));
+    // A proxy in front of a server that is down answers for it; any other status only says that there is no /healthz.
+    if (status === 502 || status === 503 || status === 504 || status === 429) throw new PassingFailure(`status ${status}: ${errorText(text)}`, {}, retryAfter(headers.get("retry-after")));
+    return null;
+  });
+}
+
+async function ask(address: URL, signal: AbortSignal, init: RequestInit): Promise<{ status: number; headers: Headers; text: string }> {
+  try {
+    const response = await fetch(address, { ...init, signal });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (cause) {
+    throw new PassingFailure(reasonOf(cause), { cause });
   }
 }
 
@@ -118,14 +135,15 @@ function rank(documents: RankedDocument[]): RankedDocument[] {
   return documents.sort((a, b) => b.score - a.score).filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
-function errorText(text: string): string {
+function parsed(text: string): unknown {
   try {
-    return retrieveError.parse(JSON.parse(text)).error.message;
+    return JSON.parse(text);
   } catch {
-    return text.slice(0, 200);
+    return undefined;
   }
 }
 
-function causeOf(error: unknown): string {
-  return error instanceof Error && error.cause instanceof Error ? error.cause.message : toWireError(error).message;
+function errorText(text: string): string {
+  const error = retrieveError.safeParse(parsed(text));
+  return error.success ? error.data.error.message : text.slice(0, 200);
 }

@@ -108,7 +108,7 @@ describe("the dense retriever over Atlas", () => {
     const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl"))).slice(0, 30).map((question) => question.question);
     const service = await RetrieveService.start(int8);
     try {
-      const remote = new RemoteRetriever(service.url);
+      const remote = await RemoteRetriever.open(service.url);
       const ids = (results: { id: string }[][]): string[][] => results.map((ranked) => ranked.map((hit) => hit.id));
       const local = ids(await int8.search(queries, 5));
       expect(ids(await remote.search(queries, 5))).toEqual(local);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { RetrieverConfig } from "@/contracts/config/retriever";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import { DATA_DIR } from "@/contracts/paths";
@@ -13,7 +14,7 @@ export interface RankedDocument extends DocumentText {
 }
 
 export interface RetrieverDescription {
-  kind: "dense" | "remote";
+  kind: RetrieverConfig["kind"];
   /** Changes whenever rankings can: part of the cache key of episodes and answers. */
   key: string;
   /** For people: "minilm int8, flat inner product". */

@@ -1,28 +1,120 @@
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
+import type { MetricName, MetricPoint } from "@/contracts/metrics";
+import type { RetrieveMetrics } from "@/contracts/retrieve";
+import type { ServeConfig } from "@/contracts/run-config";
 import type { RunContext } from "../run-context";
 import { Preflight } from "../s3/preflight";
+import type { Retriever } from "./retriever";
 import { RetrieveService } from "./service";
 
-/** A serve run: keeps the /retrieve service up until it is cancelled. */
-export async function serveRun(context: RunContext): Promise<void> {
+export interface ServeTimes {
+  /** Metrics are reported this often while there are requests. */
+  reportMs: number;
+  /** The same while there are none. */
+  idleReportMs: number;
+  /** How long a later attempt waits for its port: the attempt before it may be about to let go. */
+  portMs: number;
+}
+const TIMES: ServeTimes = { reportMs: 5_000, idleReportMs: 60_000, portMs: 20_000 };
+
+/** Queries in a row that a retriever may fail before the run gives up. */
+const FAILED_PROBES = 3;
+
+/**
+ * A serve run: keeps the /retrieve service up until it is cancelled, and reports what it does. It has no end of its
+ * own; a worker that dies gives the run back, and the next attempt listens on the same port where one is set.
+ */
+export async function serveRun(context: RunContext, times: ServeTimes = TIMES): Promise<void> {
   const { config, signal } = context;
   if (config.kind !== "serve") throw new AppError("internal", `A ${config.kind} run is not a serve run.`);
-  const preflight = new Preflight(context, ["retriever"]);
-  const handle = await preflight.check("retriever", (say) => context.services.retriever(config.corpus, config.retriever, signal, say), ({ value }) => value.describe().title);
+  const service = await listen(context, config, times.portMs);
   try {
-    const service = await RetrieveService.start(handle.value, { host: config.host, port: config.port });
+    const preflight = new Preflight(context, ["retriever"]);
+    const open = async (say: (detail: string) => void) => {
+      const tell = (detail: string): void => {
+        service.describeStart(detail);
+        say(detail);
+      };
+      const handle = await context.services.retriever(config.corpus, config.retriever, signal, tell);
+      await handle.value.search(["ready?"], 1, signal);
+      return handle;
+    };
+    const handle = await preflight.check("retriever", open, ({ value }) => value.describe().title);
     try {
+      service.serve(handle.value);
       await context.running();
-      await context.progress({ phase: "serving", done: 0, total: 0, detail: `${config.advertise ?? service.url}/retrieve` });
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-      throw new AppError("cancelled", "The service was stopped.");
+      await keepUp(context, service, handle.value, `${addressOf(config, service)}/retrieve`, times);
     } finally {
       await service.stop();
+      handle.release();
     }
   } finally {
-    handle.release();
+    await service.stop();
   }
+}
+
+async function listen(context: RunContext, config: ServeConfig, portMs: number): Promise<RetrieveService> {
+  const { host, port, limits } = config;
+  if (!/^(127\.|localhost$|::1$)/.test(host)) context.log("warn", `The service listens on ${host}: whoever reaches it there can search the corpus.`);
+  for (const until = Date.now() + (context.attempt > 1 ? portMs : 0); ; ) {
+    try {
+      return await RetrieveService.listen({ host, port, limits });
+    } catch (error) {
+      if (Date.now() >= until) throw error;
+      await sleep(250, undefined, { signal: context.signal });
+    }
+  }
+}
+
+/** How others reach the service: every address of the machine is written by its name. */
+function addressOf({ advertise, host }: ServeConfig, service: RetrieveService): string {
+  if (advertise !== null) return advertise.replace(/\/+$/, "").replace(/\/retrieve$/, "");
+  if (host !== "0.0.0.0" && host !== "::") return service.url;
+  return `http://${hostname()}:${new URL(service.url).port}`;
+}
+
+/** Reports until the run is cancelled; throws where the retriever fails for good. */
+async function keepUp(context: RunContext, service: RetrieveService, retriever: Retriever, address: string, times: ServeTimes): Promise<never> {
+  const { signal } = context;
+  const began = Date.now();
+  let last = { at: began, metrics: service.metrics() };
+  let failedProbes = 0;
+  await context.progress({ phase: "serving", done: 0, total: 0, detail: address });
+  for (;;) {
+    await sleep(times.reportMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) throw new AppError("cancelled", "The service was stopped.");
+    const metrics = service.metrics();
+    const seconds = (Date.now() - last.at) / 1000;
+    if (metrics.requests === last.metrics.requests && metrics.waitingQueries === 0 && seconds * 1000 < times.idleReportMs) continue;
+    await context.report({ kind: "metrics", points: pointsOf(metrics, last.metrics, seconds, Date.now(), Math.round((Date.now() - began) / 1000)) });
+    await context.progress({ phase: "serving", done: metrics.requests, total: 0, detail: address });
+    if (metrics.refused + metrics.errors > last.metrics.refused + last.metrics.errors || failedProbes > 0) {
+      try {
+        await retriever.search(["ready?"], 1, signal);
+        failedProbes = 0;
+      } catch (error) {
+        if (!signal.aborted && ++failedProbes >= FAILED_PROBES) throw error;
+      }
+    }
+    last = { at: Date.now(), metrics };
+  }
+}
+
+/** What happened since the last report; step: seconds that this attempt has served. */
+function pointsOf(now: RetrieveMetrics, before: RetrieveMetrics, seconds: number, at: number, step: number): MetricPoint[] {
+  const points: [MetricName, number][] = [
+    ["serve/requests_per_second", (now.requests - before.requests) / seconds],
+    ["serve/queries_per_second", (now.queries - before.queries) / seconds],
+    ["serve/waiting", now.waitingQueries],
+    ["serve/refused", now.refused - before.refused],
+    ["serve/errors", now.errors - before.errors],
+    ["serve/memory_mb", now.memoryMb],
+  ];
+  if (now.latencyCount > before.latencyCount) {
+    if (now.latencyMs.p50 !== null) points.push(["serve/latency_ms_p50", now.latencyMs.p50]);
+    if (now.latencyMs.p99 !== null) points.push(["serve/latency_ms_p99", now.latencyMs.p99]);
+  }
+  return points.map(([name, value]) => ({ name, step, value, at }));
 }

@@ -1,10 +1,11 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { connect, type AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
 import { RemoteRetriever } from "./remote";
-import type { RankedDocument, Retriever } from "./retriever";
-import { RetrieveService } from "./service";
+import type { RankedDocument, Retriever, RetrieverDescription } from "./retriever";
+import { RetrieveService, type RetrieveServiceOptions } from "./service";
 
 /** Ranks k made-up documents for a query; the query decides what goes wrong. */
 class WordRetriever implements Retriever {
@@ -21,8 +22,8 @@ class WordRetriever implements Retriever {
   documents(): Promise<never> {
     return Promise.reject(new AppError("unsupported", "not here"));
   }
-  describe() {
-    return { kind: "dense", key: "k", title: "words", documents: 3 } as const;
+  describe(): RetrieverDescription {
+    return { kind: "dense", key: "k", title: "words", documents: 3 };
   }
   async close(): Promise<void> {}
 }
@@ -32,7 +33,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function serve(limits?: { batch: number; waiting: number; parallel: number }): Promise<{ retriever: WordRetriever; service: RetrieveService }> {
+async function serve(limits?: RetrieveServiceOptions["limits"]): Promise<{ retriever: WordRetriever; service: RetrieveService }> {
   const retriever = new WordRetriever();
   const service = await RetrieveService.start(retriever, { limits });
   closing.push(() => service.stop(0));
@@ -41,6 +42,21 @@ async function serve(limits?: { batch: number; waiting: number; parallel: number
 
 function post(service: RetrieveService, body: unknown): Promise<Response> {
   return fetch(`${service.url}/retrieve`, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) });
+}
+
+/** A client that keeps one connection, as they do: a server that stops takes no new ones. */
+async function keptOpen(url: string): Promise<{ get(path: string): Promise<string> }> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, "connect");
+  closing.push(async () => socket.destroy());
+  return {
+    async get(path) {
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      return answer.toString();
+    },
+  };
 }
 
 describe("the /retrieve service", () => {
@@ -84,7 +100,7 @@ describe("the /retrieve service", () => {
 
   it("tells its health and its metrics", async () => {
     const { service } = await serve();
-    expect(await (await fetch(`${service.url}/healthz`)).json()).toEqual({ status: "ready", retriever: "words", documents: 3 });
+    expect(await (await fetch(`${service.url}/healthz`)).json()).toEqual({ status: "ready", retriever: "words", documents: 3, key: "k", limits: { queries: 512, queryCharacters: 200_000, topk: 1000 } });
     expect(service.metrics().latencyMs).toEqual({ p50: null, p99: null });
     await post(service, { queries: ["a", "b"] });
     await post(service, { queries: [] });
@@ -134,6 +150,65 @@ describe("the /retrieve service", () => {
     await expect(post(service, { queries: ["a"] })).rejects.toThrow();
   });
 
+  it("takes the limits of its run", async () => {
+    const { service } = await serve({ queries: 2, queryCharacters: 5, topk: 4 });
+    for (const [body, reason] of [
+      [{ queries: ["a", "b", "c"] }, "at most 2 queries"],
+      [{ queries: ["abcdef"] }, "at most 5 characters"],
+      [{ queries: ["a"], topk: 5 }, "at most 4 documents"],
+    ] as const) {
+      const response = await post(service, body);
+      expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(reason)]);
+    }
+    expect((await post(service, { queries: ["abcde", "b"], topk: 4 })).status).toBe(200);
+  });
+
+  it("answers a query of 100,000 characters, and one whose k is larger than the corpus", async () => {
+    const { service } = await serve();
+    expect((await post(service, { queries: ["word ".repeat(20_000)], topk: 1000 })).status).toBe(200);
+  });
+
+  it("says that it starts until it has a retriever, and that it stops", async () => {
+    const service = await RetrieveService.listen();
+    closing.push(() => service.stop(0));
+    service.describeStart("encoding 3 of 9");
+    const health = await fetch(`${service.url}/healthz`);
+    expect([health.status, await health.json()]).toEqual([503, expect.objectContaining({ status: "starting", retriever: "encoding 3 of 9", key: null })]);
+    const early = await post(service, { queries: ["a"] });
+    expect([early.status, early.headers.get("retry-after"), await early.text()]).toEqual([503, "5", expect.stringContaining("encoding 3 of 9")]);
+    const retriever = new WordRetriever();
+    service.serve(retriever);
+    expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
+    const underWay = post(service, { queries: ["wait"] });
+    await expect.poll(() => retriever.batches.length).toBe(1);
+    const connection = await keptOpen(service.url);
+    const stopped = service.stop();
+    expect(await connection.get("/healthz")).toContain('"status":"stopping"');
+    retriever.release();
+    await underWay;
+    await stopped;
+  });
+
+  it("gives its metrics to Prometheus", async () => {
+    const { service } = await serve();
+    await post(service, { queries: ["a", "b"] });
+    const scraped = await fetch(`${service.url}/metrics`, { headers: { accept: "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5" } });
+    expect(scraped.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    const text = await scraped.text();
+    expect(text).toMatch(/^# TYPE s3_retrieve_queries_total counter\ns3_retrieve_queries_total 2$/m);
+    expect(text).toMatch(/^s3_retrieve_request_seconds\{quantile="0.99"\} [\d.e-]+$/m);
+    expect(text).toMatch(/^s3_retrieve_request_seconds_count 1$/m);
+    // Every line is a comment, or a name with an optional label and a number.
+    for (const line of text.trimEnd().split("\n")) expect(line).toMatch(/^(# (HELP|TYPE) .+|\w+(\{\w+="[\d.]+"\})? -?[\d.e+-]+)$/);
+    expect(await (await fetch(`${service.url}/metrics?format=prometheus`)).text()).toContain("s3_retrieve_ready 1");
+  });
+
+  it("does not search for web pages", async () => {
+    const { service } = await serve();
+    const response = await fetch(`${service.url}/retrieve`, { method: "POST", headers: { origin: "https://elsewhere.example" }, body: JSON.stringify({ queries: ["a"] }) });
+    expect(response.status).toBe(403);
+  });
+
   it("says that a port is taken", async () => {
     const { service } = await serve();
     const port = Number(new URL(service.url).port);
@@ -144,11 +219,17 @@ describe("the /retrieve service", () => {
 describe("the remote retriever", () => {
   const times = { requestMs: 300, backoffMs: 5, attempts: 3 };
 
-  /** A server that gives the prepared answers in turn, the last one for ever. */
+  /** As upstream's: no /healthz. Answers the query that opening asks, then the prepared answers in turn, the last one for ever. */
   async function scripted(...answers: ((response: ServerResponse) => void)[]): Promise<{ url: string; requests: () => number }> {
     let requests = 0;
+    let opened = false;
     const server: Server = createServer((request: IncomingMessage, response) => {
       request.resume();
+      if (request.url === "/healthz") return void response.writeHead(404).end('{"detail":"Not Found"}');
+      if (!opened) {
+        opened = true;
+        return json({ result: [[hit("ready", 1)]] })(response);
+      }
       answers[Math.min(requests++, answers.length - 1)]?.(response);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -165,7 +246,7 @@ describe("the remote retriever", () => {
   it("gives what the served retriever gives", async () => {
     const { retriever, service } = await serve();
     const queries = Array.from({ length: 300 }, (_, i) => `q${i}`); // more than one request
-    const remote = new RemoteRetriever(service.url, times);
+    const remote = await RemoteRetriever.open(service.url, { times });
     const [local, overHttp] = [await retriever.search(queries, 4), await remote.search(queries, 4)];
     const plain = (results: RankedDocument[][]) => results.map((ranked) => ranked.map(({ id, title, text, score }) => ({ id, title, text, score })));
     expect(plain(overHttp)).toEqual(plain(local));
@@ -175,16 +256,56 @@ describe("the remote retriever", () => {
 
   it("orders by score, drops repeated documents and takes number ids", async () => {
     const { url } = await scripted(json({ result: [[hit(1, 0.5), hit("b", 0.9), hit(1, 0.4), hit("c", 0.1)]] }));
-    const [ranked] = await new RemoteRetriever(`${url}/retrieve`, times).search(["q"], 2);
+    const [ranked] = await (await RemoteRetriever.open(`${url}/retrieve`, { times })).search(["q"], 2);
     expect(ranked?.map(({ id, title, text, score }) => ({ id, title, text, score }))).toEqual([
       { id: "b", title: "Tb", text: "text b", score: 0.9 },
       { id: "1", title: "T1", text: "text 1", score: 0.5 },
     ]);
   });
 
+  it("takes what other servers of the dialect give: no scores, title and text, FAISS' filler", async () => {
+    const bare = await scripted(json({ result: [[{ id: "a", contents: '"A"\ntext' }, { id: 7, title: "B", text: "more" }]] }));
+    const [ranked] = await (await RemoteRetriever.open(bare.url, { times })).search(["q"], 5);
+    expect(ranked?.map(({ id, title, text, score }) => [id, title, text, score])).toEqual([
+      ["a", "A", "text", 1],
+      ["7", "B", "more", 0.5],
+    ]);
+    const filled = await scripted(json({ result: [[hit("a", 0.9), hit("z", -3.4028234663852886e38)]] }));
+    expect((await (await RemoteRetriever.open(filled.url, { times })).search(["q"], 5))[0]?.map(({ id }) => id)).toEqual(["a"]);
+  });
+
+  it("knows ours by its content, wherever it listens, and any other by its address", async () => {
+    const [first, second] = [await serve(), await serve()];
+    const keys = await Promise.all([first, second].map(async ({ service }) => (await RemoteRetriever.open(service.url, { times })).describe()));
+    expect(keys[0]).toMatchObject({ documents: 3, title: expect.stringContaining("words") as string });
+    expect(keys[0]?.key).toBe(keys[1]?.key);
+    const others = await Promise.all([await scripted(json({})), await scripted(json({}))].map(async ({ url }) => (await RemoteRetriever.open(url, { times })).describe()));
+    expect(others[0]?.key).not.toBe(others[1]?.key);
+    expect(others[0]?.title).toContain("known by its address only");
+  });
+
+  it("takes no document of a service that came back with another corpus", async () => {
+    const { service } = await serve();
+    const remote = await RemoteRetriever.open(service.url, { times });
+    await service.stop();
+    const other = new WordRetriever();
+    other.describe = () => ({ kind: "dense", key: "another", title: "others", documents: 9 });
+    const back = await RetrieveService.start(other, { port: Number(new URL(service.url).port) });
+    closing.push(() => back.stop(0));
+    await expect(remote.search(["q"], 1)).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("waits for a service that starts", async () => {
+    const service = await RetrieveService.listen();
+    closing.push(() => service.stop(0));
+    const opened = RemoteRetriever.open(service.url, { times: { requestMs: 300, backoffMs: 5, attempts: 2 } });
+    setTimeout(() => service.serve(new WordRetriever()), 50);
+    expect((await (await opened).search(["q"], 1))[0]?.[0]?.id).toBe("q-0");
+  });
+
   it("tries again what may pass", async () => {
     const { url, requests } = await scripted(status(503), (response) => void response.destroy(), json({ result: [[hit("a", 1)]] }));
-    expect((await new RemoteRetriever(url, times).search(["q"], 1))[0]?.[0]?.id).toBe("a");
+    expect((await (await RemoteRetriever.open(url, { times })).search(["q"], 1))[0]?.[0]?.id).toBe("a");
     expect(requests()).toBe(3);
   });
 
@@ -197,18 +318,19 @@ describe("the remote retriever", () => {
     ["a ranking too few", json({ result: [] }), "invalid-input", "answered 0 rankings to 1 queries", 1],
   ])("makes no document of %s", async (_, answer, code, message, tries) => {
     const { url, requests } = await scripted(answer);
-    const failure = await new RemoteRetriever(url, times).search(["q"], 1).catch((error: unknown) => error);
+    const failure = await (await RemoteRetriever.open(url, { times })).search(["q"], 1).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code, message: expect.stringContaining(message) as string });
     expect(requests()).toBe(tries);
   });
 
   it("names the server that is not there, and stops when cancelled", async () => {
     const { service } = await serve();
+    const remote = await RemoteRetriever.open(service.url, { times });
     await service.stop();
-    const remote = new RemoteRetriever(service.url, times);
+    await expect(RemoteRetriever.open(service.url, { times })).rejects.toThrow(/failed 3 times: .*ECONNREFUSED/);
     await expect(remote.search(["q"], 1)).rejects.toThrow(/failed 3 times: .*ECONNREFUSED/);
     const stop = new AbortController();
     const { url } = await scripted(() => stop.abort());
-    await expect(new RemoteRetriever(url, times).search(["q"], 1, stop.signal)).rejects.toMatchObject({ code: "cancelled" });
+    await expect((await RemoteRetriever.open(url, { times })).search(["q"], 1, stop.signal)).rejects.toMatchObject({ code: "cancelled" });
   });
 });

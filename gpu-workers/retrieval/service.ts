@@ -1,10 +1,22 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { z } from "zod";
-import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
-import { type RetrieveMetrics, type retrieveError, type retrieveResponse, type retrieveResponseWithScores, retrieveRequest, toWireDocument } from "@/contracts/retrieve";
-import { Coalescer, type CoalescerLimits } from "./coalescer";
+import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
+import {
+  RETRIEVE_LIMITS,
+  RETRIEVER_KEY_HEADER,
+  type RetrieveHealth,
+  type RetrieveLimits,
+  type RetrieveMetrics,
+  type retrieveError,
+  type retrieveResponse,
+  type retrieveResponseWithScores,
+  retrieveRequestWithin,
+  toWireDocument,
+} from "@/contracts/retrieve";
+import { COALESCER_LIMITS, Coalescer, type CoalescerLimits } from "./coalescer";
 import { LatencyWindow } from "./latency";
+import { prometheusText } from "./prometheus";
 import type { Retriever } from "./retriever";
 
 export interface RetrieveServiceOptions {
@@ -12,58 +24,93 @@ export interface RetrieveServiceOptions {
   host?: string;
   /** 0: any free port. */
   port?: number;
-  limits?: CoalescerLimits;
+  limits?: Partial<RetrieveLimits & CoalescerLimits>;
 }
 
 /** Body of a request: 512 queries of ordinary length fit many times over. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-const STATUS = { "invalid-input": 400, "not-found": 404, "retriever-unavailable": 503, cancelled: 503 } as const;
+/** Bodies that are being read at once, in all: what is larger waits outside. */
+const MAX_READING_BYTES = 256 * 1024 * 1024;
+
+/** Longer than clients keep an idle connection, so that none is closed in the moment it is used again. */
+const KEEP_ALIVE_MS = 75_000;
+
+const STATUS: Partial<Record<ErrorCode, number>> = { "invalid-input": 400, unsupported: 400, unauthorized: 403, "not-found": 404, conflict: 409, "retriever-unavailable": 503, cancelled: 503 };
 
 /**
  * A retriever served to others in upstream's dialect (see contracts/retrieve.ts): POST /retrieve, GET /healthz,
- * GET /metrics. Concurrent requests are searched together; where too many wait, the answer is 503 with Retry-After.
+ * GET /metrics (JSON, or Prometheus' text where that is asked for). Concurrent requests are searched together; where
+ * too many wait, the answer is 503 with Retry-After.
  */
 export class RetrieveService {
-  private readonly coalescer: Coalescer;
+  private retriever: Retriever | null = null;
+  private coalescer: Coalescer | null = null;
+  private key = "";
+  private readonly limits: RetrieveLimits & CoalescerLimits;
+  private readonly request: ReturnType<typeof retrieveRequestWithin>;
   private readonly latency = new LatencyWindow();
   private readonly counts = { requests: 0, queries: 0, errors: 0, refused: 0 };
   private readonly startedAt = Date.now();
+  private readingBytes = 0;
+  private starting = "starting";
   private stopping = false;
 
   private constructor(
-    private readonly retriever: Retriever,
     private readonly server: Server,
     /** Base address, e.g. http://127.0.0.1:8123. */
     readonly url: string,
-    limits: CoalescerLimits | undefined,
+    limits: RetrieveServiceOptions["limits"],
   ) {
-    this.coalescer = new Coalescer((queries, k, signal) => retriever.search(queries, k, signal), limits);
+    this.limits = { ...RETRIEVE_LIMITS, ...COALESCER_LIMITS, ...limits };
+    this.request = retrieveRequestWithin(this.limits);
   }
 
-  /** Starts listening. Throws `conflict` where the port is taken. The retriever stays the caller's to close. */
-  static async start(retriever: Retriever, { host = "127.0.0.1", port = 0, limits }: RetrieveServiceOptions = {}): Promise<RetrieveService> {
-    const server = createServer();
+  /**
+   * Takes the port and answers "starting" until `serve` brings a retriever: a port that is taken is known before an
+   * index is built. Throws `conflict` where it is.
+   */
+  static async listen({ host = "127.0.0.1", port = 0, limits }: RetrieveServiceOptions = {}): Promise<RetrieveService> {
+    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause: NodeJS.ErrnoException) =>
-        reject(new AppError("conflict", cause.code === "EADDRINUSE" ? `port ${port} of ${host} is in use` : `cannot listen on ${host}:${port}: ${cause.message}`, { cause })),
-      );
+      server.once("error", (cause: NodeJS.ErrnoException) => reject(new AppError("conflict", listenFailure(cause, host, port), { cause })));
       server.listen(port, host, resolve);
     });
     const { address, family, port: bound } = server.address() as AddressInfo;
-    const url = `http://${family === "IPv6" ? `[${address}]` : address}:${bound}`;
-    const service = new RetrieveService(retriever, server, url, limits);
+    const service = new RetrieveService(server, `http://${family === "IPv6" ? `[${address}]` : address}:${bound}`, limits);
     server.on("request", (request, response) => void service.handle(request, response));
     return service;
+  }
+
+  /** Listens and serves. The retriever stays the caller's to close. */
+  static async start(retriever: Retriever, options: RetrieveServiceOptions = {}): Promise<RetrieveService> {
+    const service = await RetrieveService.listen(options);
+    service.serve(retriever);
+    return service;
+  }
+
+  /** What is being done before the retriever is there, for /healthz. */
+  describeStart(detail: string): void {
+    this.starting = detail;
+  }
+
+  /** Ready from now on. */
+  serve(retriever: Retriever): void {
+    this.coalescer = new Coalescer((queries, k, signal) => retriever.search(queries, k, signal), this.limits);
+    this.key = retriever.describe().key;
+    this.retriever = retriever;
   }
 
   metrics(): RetrieveMetrics {
     return {
       uptimeSeconds: (Date.now() - this.startedAt) / 1000,
       ...this.counts,
-      batches: this.coalescer.batches,
-      waitingQueries: this.coalescer.waitingQueries,
+      batches: this.coalescer?.batches ?? 0,
+      waitingQueries: this.coalescer?.waitingQueries ?? 0,
       latencyMs: { p50: this.latency.percentile(0.5), p99: this.latency.percentile(0.99) },
+      latencySumMs: this.latency.sum,
+      latencyCount: this.latency.count,
+      memoryMb: process.memoryUsage.rss() / 1024 / 1024,
     };
   }
 
@@ -78,71 +125,117 @@ export class RetrieveService {
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = (request.url ?? "/").split("?")[0];
+    const [path, query] = (request.url ?? "/").split("?");
     response.once("close", () => {
       if (this.stopping) this.server.closeIdleConnections(); // kept alive, it would hold the stop up
     });
     try {
       if (path === "/retrieve" && request.method === "POST") return await this.retrieve(request, response);
-      if (path === "/healthz" && request.method === "GET") {
-        const description = this.retriever.describe();
-        return send(response, this.stopping ? 503 : 200, { status: this.stopping ? "stopping" : "ready", retriever: description.title, documents: description.documents });
+      if (path === "/healthz" && request.method === "GET") return this.sendHealth(response);
+      if (path === "/metrics" && request.method === "GET") {
+        if (query !== "format=prometheus" && !/text\/plain|openmetrics/.test(request.headers.accept ?? "")) return send(response, 200, JSON.stringify(this.metrics()));
+        return send(response, 200, prometheusText(this.metrics(), this.ready), "text/plain; version=0.0.4; charset=utf-8");
       }
-      if (path === "/metrics" && request.method === "GET") return send(response, 200, this.metrics());
       throw new AppError("not-found", `there is no ${request.method} ${path}; use POST /retrieve, GET /healthz or GET /metrics`);
     } catch (error) {
       this.sendError(response, error);
     }
   }
 
+  private get ready(): boolean {
+    return this.retriever !== null && !this.stopping;
+  }
+
+  private sendHealth(response: ServerResponse): void {
+    const description = this.retriever?.describe();
+    const { queries, queryCharacters, topk } = this.limits;
+    if (!this.ready) response.setHeader("Retry-After", "2");
+    const health: RetrieveHealth = {
+      status: this.stopping ? "stopping" : description ? "ready" : "starting",
+      retriever: description?.title ?? this.starting,
+      documents: description?.documents ?? null,
+      key: description?.key ?? null,
+      limits: { queries, queryCharacters, topk },
+    };
+    send(response, this.ready ? 200 : 503, JSON.stringify(health));
+  }
+
   private async retrieve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const began = performance.now();
     this.counts.requests += 1;
+    // Only a web page sends it: no page elsewhere may search through its reader's browser.
+    if (request.headers.origin !== undefined) throw new AppError("unauthorized", "requests from web pages are not answered");
     if (this.stopping) throw new AppError("retriever-unavailable", "the service is stopping");
-    const { queries, topk, return_scores } = parseOrThrow(retrieveRequest, await readJson(request), "the request");
+    if (!this.coalescer) throw new AppError("retriever-unavailable", `the service is starting: ${this.starting}`);
+    const { queries, topk, return_scores } = parseOrThrow(this.request, await this.readJson(request), "the request");
     this.counts.queries += queries.length;
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     const results = await this.coalescer.submit(queries, topk, gone.signal);
-    if (return_scores) {
-      const result = results.map((ranked) => ranked.map((hit) => ({ document: toWireDocument(hit), score: hit.score })));
-      send(response, 200, { result } satisfies z.output<typeof retrieveResponseWithScores>);
-    } else {
-      send(response, 200, { result: results.map((ranked) => ranked.map(toWireDocument)) } satisfies z.output<typeof retrieveResponse>);
-    }
+    response.setHeader(RETRIEVER_KEY_HEADER, this.key);
+    const body = return_scores
+      ? ({ result: results.map((ranked) => ranked.map((hit) => ({ document: toWireDocument(hit), score: hit.score }))) } satisfies z.output<typeof retrieveResponseWithScores>)
+      : ({ result: results.map((ranked) => ranked.map(toWireDocument)) } satisfies z.output<typeof retrieveResponse>);
+    send(response, 200, JSON.stringify(body));
     this.latency.record(performance.now() - began);
+  }
+
+  private async readJson(request: IncomingMessage): Promise<unknown> {
+    let text: string;
+    let bytes = 0;
+    try {
+      text = await new Promise<string>((resolve, reject) => {
+        const chunks: Buffer[] = [];
+        request.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          this.readingBytes += chunk.length;
+          if (bytes > MAX_BODY_BYTES) reject(new AppError("invalid-input", `the request is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`));
+          else if (this.readingBytes > MAX_READING_BYTES) reject(new AppError("retriever-unavailable", "too many large requests at once; try again later"));
+          else chunks.push(chunk);
+        });
+        request.once("end", () => {
+          try {
+            resolve(new TextDecoder("utf-8", { fatal: true }).decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+          } catch (cause) {
+            reject(notJson(cause));
+          }
+        });
+        request.once("close", () => reject(new AppError("cancelled", "the client is gone")));
+      });
+    } finally {
+      request.removeAllListeners("data");
+      this.readingBytes -= bytes;
+    }
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw notJson(cause);
+    }
   }
 
   private sendError(response: ServerResponse, error: unknown): void {
     const wire = toWireError(error);
-    const status = wire.code in STATUS ? STATUS[wire.code as keyof typeof STATUS] : 500;
+    const status = STATUS[wire.code] ?? 500;
     if (status === 503) this.counts.refused += 1;
     else this.counts.errors += 1;
     if (response.headersSent || response.destroyed) return;
-    if (status === 503) response.setHeader("Retry-After", "1");
+    if (status === 503) response.setHeader("Retry-After", String(Math.min(30, Math.max(1, Math.ceil(this.coalescer?.waitSeconds ?? 5)))));
     // The rest of a body that was refused is not read: the connection cannot be used again.
     if (!response.req.complete) response.setHeader("Connection", "close");
-    send(response, status, { error: wire } satisfies z.output<typeof retrieveError>);
+    send(response, status, JSON.stringify({ error: wire } satisfies z.output<typeof retrieveError>));
   }
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
-  response.writeHead(status, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) });
+function send(response: ServerResponse, status: number, text: string, type = "application/json"): void {
+  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
   response.end(text);
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new AppError("invalid-input", `the request is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`);
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)));
-  } catch (cause) {
-    throw new AppError("invalid-input", 'the request is not JSON in UTF-8; send {"queries": ["..."], "topk": 3, "return_scores": true}', { cause });
-  }
+const notJson = (cause: unknown): AppError => new AppError("invalid-input", 'the request is not JSON in UTF-8; send {"queries": ["..."], "topk": 3, "return_scores": true}', { cause });
+
+function listenFailure(cause: NodeJS.ErrnoException, host: string, port: number): string {
+  if (cause.code === "EADDRINUSE") return `port ${port} of ${host} is in use by another process; choose another port, 0 for any free one, or stop what listens there`;
+  if (cause.code === "EADDRNOTAVAIL" || cause.code === "ENOTFOUND") return `this worker has no address ${host} to listen on; 0.0.0.0 is every one it has`;
+  if (cause.code === "EACCES") return `this worker may not listen on port ${port}; choose one above 1023`;
+  return `cannot listen on ${host}:${port}: ${cause.message}`;
 }

@@ -59,6 +59,10 @@ export class Launcher {
     const requirements: Requirement[] = [
       { name: "worker", ok: workers.length > 0, detail: workers.length > 0 ? `online: ${listed(workers.map((w) => w.name))}` : "no worker is attached; the Workers page has a command that attaches one" },
     ];
+    if (needs.worker !== null) {
+      const chosen = workers.find((w) => isNamed(w, needs.worker));
+      requirements.push({ name: `worker ${needs.worker}`, ok: chosen !== undefined, detail: chosen ? `${chosen.name} is online` : `the chosen worker ${needs.worker} is not attached; start it, or choose another` });
+    }
     for (const model of needs.models) {
       const having = workers.filter((w) => w.capabilities.models.includes(model));
       requirements.push({ name: `model ${model}`, ok: having.length > 0, detail: having.length > 0 ? `on ${listed(having.map((w) => w.name))}` : `no attached worker has the model ${model}` });
@@ -145,7 +149,8 @@ export class Launcher {
   }
 }
 
-const fits = (worker: OnlineWorker, needs: Needs): boolean => needs.models.every((m) => worker.capabilities.models.includes(m)) && needs.corpora.every((c) => worker.capabilities.corpora.includes(c));
+const isNamed = (worker: OnlineWorker, name: string | null): boolean => name === null || name === worker.name || name === worker.id;
+const fits = (worker: OnlineWorker, needs: Needs): boolean => isNamed(worker, needs.worker) && needs.models.every((m) => worker.capabilities.models.includes(m)) && needs.corpora.every((c) => worker.capabilities.corpora.includes(c));
 
 /** GPU memory that the presets state for the model of a configuration; 0 where they state none. */
 function gpuMemoryOf(config: RunConfig): number {

@@ -1,4 +1,5 @@
 import { searchesLocally } from "@/contracts/config/retriever";
+import { needsJudge } from "@/contracts/config/scoring";
 import type { RunConfig } from "@/contracts/run-config";
 
 /** What a worker must offer to be given a run. */
@@ -9,6 +10,8 @@ export interface Needs {
   models: string[];
   /** Corpora that the worker must hold itself; a remote retriever needs none. */
   corpora: string[];
+  /** Name or id of the one worker that may take it; null: any. */
+  worker: string | null;
 }
 
 /** Derives what a run needs from its configuration. */
@@ -16,9 +19,11 @@ export function needsOf(config: RunConfig): Needs {
   const local = searchesLocally(config.retriever);
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
   const models = new Set<string>();
+  const scorer = config.kind === "train" ? config.reward.scorer : config.kind === "predict" ? config.scorer : null;
+  if (scorer !== null && needsJudge(scorer) && "judge" in config && config.judge.endpoint === null) models.add(config.judge.model);
   if (config.kind === "train" || (config.kind === "predict" && config.method === "s3")) models.add(config.searcher.model);
   if ((config.kind === "train" || config.kind === "predict") && config.generator.endpoint === null) models.add(config.generator.model);
-  return { slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light", models: [...models], corpora: local ? [corpus] : [] };
+  return { slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light", models: [...models], corpora: local ? [corpus] : [], worker: "worker" in config ? config.worker : null };
 }
 
 /** The retrieve-select-turns setting as people write it; null where a run does not search in turns. */

@@ -4,6 +4,7 @@ import { runConfig, type RunConfig } from "@/contracts/run-config";
 import { HELD, type RunState } from "@/contracts/run-state";
 import type { AttemptRef, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
 import { DEFAULT_PROJECT, type Database, type Queries, type Transaction } from "@/server/db/database";
+import { pinQuestionSets } from "@/server/catalogue/versions";
 import type { Timings } from "@/server/timings";
 import { appendHistory, changeState, lockRun, type LockedRun, type Why } from "./machine";
 import { needsOf } from "./needs";
@@ -28,9 +29,10 @@ export class Runs {
     const needs = needsOf(config);
     await this.database.transact(async (tx) => {
       await tx.db.$executeRaw`
-        INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, state, queued_at)
+        INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_worker, state, queued_at)
         VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${options.actor}, clock_timestamp(), ${config.kind}, ${config.name}, ${options.preset},
-          ${JSON.stringify(config)}::jsonb, ${needs.slot}, ${needs.models}::text[], ${needs.corpora}::text[], 'queued', clock_timestamp())`;
+          ${JSON.stringify(config)}::jsonb, ${needs.slot}, ${needs.models}::text[], ${needs.corpora}::text[], ${needs.worker}, 'queued', clock_timestamp())`;
+      await pinQuestionSets(tx.db, id, config);
       await appendHistory(tx, id, null, "queued", 0, { actor: options.actor, reason: null });
     });
     return id;
@@ -47,6 +49,7 @@ export class Runs {
         WHERE state = 'queued' AND executor = 'native'
           AND ((slot = 'engine' AND ${freeSlots.engine} > 0) OR (slot = 'light' AND ${freeSlots.light} > 0))
           AND needs_models <@ ${worker.models}::text[] AND needs_corpora <@ ${worker.corpora}::text[]
+          AND (needs_worker IS NULL OR needs_worker IN (${worker.name}, ${worker.id}))
         ORDER BY queued_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
       if (!row) return null;
       const { config, ...run } = row;

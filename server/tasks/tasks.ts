@@ -122,7 +122,7 @@ export class Tasks {
     switch (input.kind) {
       case "query": {
         const { corpus, retriever, query, k } = input;
-        const needs: Needs = { slot: "light", models: [], corpora: searchesLocally(retriever) ? [corpus] : [] };
+        const needs: Needs = { slot: "light", models: [], corpora: searchesLocally(retriever) ? [corpus] : [], worker: null };
         return { request: { taskId, kind: "query", corpus, retriever, query, k }, needs, episodeId: null };
       }
       case "dry-run": {
@@ -142,7 +142,7 @@ export class Tasks {
           "The request for turn gains",
         );
         const models = config.generator.endpoint === null ? [config.generator.model] : [];
-        return { request, needs: { slot: "light", models, corpora: [] }, episodeId: input.episodeId };
+        return { request, needs: { slot: "light", models, corpora: [], worker: null }, episodeId: input.episodeId };
       }
     }
   }
