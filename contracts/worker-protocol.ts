@@ -143,7 +143,16 @@ export const taskRequest = z.discriminatedUnion("kind", [
 ]);
 export type TaskRequest = z.infer<typeof taskRequest>;
 
-export const queryResult = z.object({ documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string(), score: z.number() })), seconds: z.number() });
+export const queryResult = z.object({
+  documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string(), score: z.number() })),
+  /** Wall-clock seconds of the search alone. */
+  seconds: z.number(),
+  /** Seconds until the retriever was open; an index that was missing is built in them. */
+  openSeconds: z.number(),
+  /** The retriever as it names itself, and how many documents it searched (null where it does not say). */
+  retriever: z.object({ title: z.string(), documents: z.int().nullable() }),
+});
+export type QueryResult = z.infer<typeof queryResult>;
 export const turnGainsResult = z.object({
   goldContext: z.object({ answer: z.string(), score: z.number() }).nullable(),
   turns: z.array(z.object({ turn: z.int(), answer: z.string(), score: z.number() })),
@@ -210,6 +219,8 @@ export const workerMethods = {
   saveAnswers: { request: z.object({ answers: z.array(answer).max(10_000) }), response: nothing },
   /** Question ids that a predict run has stored already, with the number of documents handed over. */
   answeredQuestions: { request: z.object({ runId: z.uuid(), after: z.string().nullable() }), response: z.object({ questions: z.array(z.object({ questionId: z.string(), documents: z.int() })), next: z.string().nullable() }) },
+  /** Question ids that an evaluate run has stored already, with the ranks of the gold documents that were found. */
+  rankedQuestions: { request: z.object({ runId: z.uuid(), after: z.string().nullable() }), response: z.object({ questions: z.array(z.object({ questionId: z.string(), ranks: z.array(z.int().positive()) })), next: z.string().nullable() }) },
   taskProgress: { request: z.object({ taskId: z.uuid(), detail: z.string(), fraction: z.number().min(0).max(1) }), response: nothing },
   taskResult: { request: z.object({ taskId: z.uuid(), result: z.unknown().optional(), error: wireError.optional() }), response: nothing },
   /** Log lines of the agent and its services that belong to no run. */

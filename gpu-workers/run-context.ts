@@ -57,6 +57,8 @@ export interface RunContext {
   saveAnswers(answers: Answer[]): Promise<void>;
   /** Questions of a predict run that are stored already (of `runId`, by default this one) -> documents handed over. */
   answeredQuestions(runId?: string): Promise<Map<string, number>>;
+  /** Questions of this evaluate run that are stored already -> ranks of the gold documents that were found. */
+  rankedQuestions(): Promise<Map<string, number[]>>;
   /**
    * Uploads every file of `directory` (flat) and commits it under the fence; only then is the checkpoint visible.
    * Where it cannot be stored (a full disk), that is logged, the last good one stays and the run goes on: the call

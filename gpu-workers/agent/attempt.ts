@@ -9,7 +9,7 @@ import type { Executor, LocalCheckpoint, RunContext } from "../run-context";
 import type { ArtifactTransfer } from "./checkpoints";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
-import { readAnsweredQuestions, readQuestions, findAnswers, saveAnswers } from "./paging";
+import { readAnsweredQuestions, readQuestions, readRankedQuestions, findAnswers, saveAnswers } from "./paging";
 import { ReportQueue, type ReportQueueOptions } from "./report-queue";
 import { HeldServices, type ServiceRegistry } from "./services";
 
@@ -152,6 +152,9 @@ export class Attempt implements RunContext {
   }
   answeredQuestions(runId = this.runId): Promise<Map<string, number>> {
     return readAnsweredQuestions(this.ask, runId);
+  }
+  rankedQuestions(): Promise<Map<string, number[]>> {
+    return readRankedQuestions(this.ask, this.runId);
   }
 
   async commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void> {

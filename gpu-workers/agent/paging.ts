@@ -45,3 +45,15 @@ export async function readAnsweredQuestions(ask: Ask, runId: string): Promise<Ma
   } while (after !== null);
   return answered;
 }
+
+/** Question ids that an evaluate run has stored, with the ranks of the gold documents that were found. */
+export async function readRankedQuestions(ask: Ask, runId: string): Promise<Map<string, number[]>> {
+  const ranked = new Map<string, number[]>();
+  let after: string | null = null;
+  do {
+    const page: { questions: { questionId: string; ranks: number[] }[]; next: string | null } = await ask("rankedQuestions", { runId, after });
+    for (const { questionId, ranks } of page.questions) ranked.set(questionId, ranks);
+    after = page.next;
+  } while (after !== null);
+  return ranked;
+}

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Answer } from "@/contracts/episode";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { retriever as retrieverConfig } from "@/contracts/run-config";
-import { dryRunResult, queryResult, turnGainsResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
+import { dryRunResult, queryResult, turnGainsResult, type QueryResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
 import type { Services } from "../run-context";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
@@ -31,17 +31,24 @@ export type TaskHandlers = { [K in TaskRequest["kind"]]: (task: TaskOf<K>, conte
 
 const RESULTS = { query: queryResult, "dry-run": dryRunResult, "turn-gains": turnGainsResult } as const;
 
+/** "encoding documents: 640 of 1159" as a share, for the bar; 0 where nothing is counted. */
+function shareIn(detail: string): number {
+  const counted = /(\d+) of (\d+)$/.exec(detail);
+  return counted && Number(counted[2]) > 0 ? Number(counted[1]) / Number(counted[2]) : 0;
+}
+
 /** Searches a corpus with one query, as a person types it. */
 export async function query(task: TaskOf<"query">, context: TaskContext): Promise<unknown> {
   const config = parseOrThrow(retrieverConfig, task.retriever, "Retriever");
-  const handle = await context.services.retriever(task.corpus, config, context.signal, (detail) => context.progress(detail, 0));
+  const asked = performance.now();
+  const handle = await context.services.retriever(task.corpus, config, context.signal, (detail) => context.progress(detail, shareIn(detail)));
   try {
     const started = performance.now();
     const [documents = []] = await handle.value.search([task.query], task.k, context.signal);
-    return {
-      documents: documents.map(({ id, title, text, score }) => ({ id, title, text, score })),
-      seconds: (performance.now() - started) / 1000,
-    };
+    const seconds = (performance.now() - started) / 1000;
+    const { title, documents: size } = handle.value.describe();
+    const result: QueryResult = { documents: documents.map(({ id, title, text, score }) => ({ id, title, text, score })), seconds, openSeconds: (started - asked) / 1000, retriever: { title, documents: size } };
+    return result;
   } finally {
     handle.release();
   }

@@ -114,6 +114,9 @@ export class MemoryContext implements RunContext {
   async answeredQuestions(): Promise<Map<string, number>> {
     return new Map(this.records().map(({ episode }) => [episode.questionId, episode.context.length]));
   }
+  async rankedQuestions(): Promise<Map<string, number[]>> {
+    return new Map();
+  }
   async commitCheckpoint(directory: string, step: number): Promise<void> {
     const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
     this.checkpoints.push(checkpoint);

@@ -3,6 +3,7 @@ import type { Catalogue } from "@/server/catalogue/catalogue";
 import type { Database } from "@/server/db/database";
 import { findAnswers } from "@/server/episodes/answers";
 import { answeredQuestions } from "@/server/episodes/answered";
+import { rankedQuestions } from "@/server/episodes/ranked";
 import { storeAnswers } from "@/server/episodes/store";
 import type { Logs } from "@/server/logs/logs";
 import type { Reports } from "@/server/runs/reports";
@@ -65,6 +66,7 @@ export function workerHandlers({ database, registry, runs, reports, artifacts, c
       return {};
     },
     answeredQuestions: (_peer, request) => answeredQuestions(database.db, request),
+    rankedQuestions: (_peer, request) => rankedQuestions(database.db, request),
     async taskProgress({ worker }, request) {
       await tasks.progress(worker.id, request);
       return {};

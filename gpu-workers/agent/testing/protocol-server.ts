@@ -207,6 +207,7 @@ export class ProtocolServer {
       case "findAnswers":
         return { answers: [] };
       case "answeredQuestions":
+      case "rankedQuestions":
         return { questions: [], next: null };
       default:
         return {};
