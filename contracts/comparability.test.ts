@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { comparabilityKey, completenessOf, differences, type ResultFacts } from "./comparability";
+
+const facts: ResultFacts = { questionSet: "atlas/held-out", questionSetVersion: "a1", limit: null, corpus: "atlas", corpusVersion: "c1", generator: "smollm2", promptStyle: "few-shot", scorer: "span@1" };
+const changed: [Partial<ResultFacts>, string][] = [
+  [{ corpus: "wiki-18" }, "another corpus: wiki-18"],
+  [{ corpusVersion: "c2" }, "another version of the corpus atlas"],
+  [{ generator: "qwen" }, "another generator: qwen"],
+  [{ promptStyle: "chat" }, "another prompt: chat"],
+  [{ scorer: "exact-match@1" }, "another scorer: exact-match@1"],
+  [{ questionSet: "nq" }, "other questions: nq"],
+  [{ questionSetVersion: "a2" }, "another version of atlas/held-out"],
+  [{ limit: 72 }, "only the first 72 questions"],
+];
+
+describe("comparability", () => {
+  it.each(changed)("%o is another key and says why", (change, reason) => {
+    const other = { ...facts, ...change };
+    expect(comparabilityKey(other)).not.toBe(comparabilityKey(facts));
+    expect(differences(other, facts)).toEqual([reason]);
+  });
+
+  it("equal facts have one key and no difference; every difference is named", () => {
+    expect(comparabilityKey({ ...facts })).toBe(comparabilityKey(facts));
+    expect(differences(facts, facts)).toEqual([]);
+    expect(differences({ ...facts, corpus: "x", scorer: "y", limit: 3 }, facts)).toHaveLength(3);
+  });
+
+  it("what is missing makes a result incomplete, never wrong", () => {
+    expect(completenessOf({ expected: 585, answered: 585, scored: 585 })).toEqual({ complete: true, reason: null });
+    expect(completenessOf({ expected: 585, answered: 72, scored: 72 }).reason).toBe("incomplete: 72 of 585");
+    expect(completenessOf({ expected: 585, answered: 80, scored: 72 }).reason).toBe("incomplete: 72 of 585, 8 answered but not scored");
+  });
+});

@@ -1,0 +1,62 @@
+/**
+ * What must be equal before two results may be ranked against each other, and what a result lacks to be whole.
+ * Retriever, searcher and method may differ: they are what is compared.
+ */
+
+/** What the comparability key of a result is made of. */
+export interface ResultFacts {
+  questionSet: string;
+  /** Version of the set, by its content. */
+  questionSetVersion: string;
+  /** Only the first n questions were asked; null: all. */
+  limit: number | null;
+  corpus: string;
+  /** Version of the corpus, by its content; null where the server does not hold it. */
+  corpusVersion: string | null;
+  generator: string;
+  /** Prompt with which the generator answers, with its version. */
+  promptStyle: string;
+  scorer: string;
+}
+
+/** Facts that a scope of the leaderboard fixes; what is left (the questions) are its columns. */
+export type ScopeFacts = Pick<ResultFacts, "corpus" | "corpusVersion" | "generator" | "promptStyle" | "scorer">;
+
+const joined = (parts: readonly (string | number | null)[]): string => JSON.stringify(parts);
+
+export const scopeKey = (f: ScopeFacts): string => joined([f.corpus, f.corpusVersion, f.generator, f.promptStyle, f.scorer]);
+export const questionsKey = (f: Pick<ResultFacts, "questionSet" | "questionSetVersion" | "limit">): string => joined([f.questionSet, f.questionSetVersion, f.limit]);
+/** Results with the same key have a common rank. */
+export const comparabilityKey = (f: ResultFacts): string => `${questionsKey(f)} ${scopeKey(f)}`;
+
+/** Why two results have no common rank, each reason naming the first one's value; empty where they have one. */
+export function differences(a: ResultFacts, b: ResultFacts): string[] {
+  const reasons = scopeDifferences(a, b);
+  if (a.questionSet !== b.questionSet) reasons.push(`other questions: ${a.questionSet}`);
+  else if (a.questionSetVersion !== b.questionSetVersion) reasons.push(`another version of ${a.questionSet}`);
+  else if (a.limit !== b.limit) reasons.push(a.limit === null ? "all questions" : `only the first ${a.limit} questions`);
+  return reasons;
+}
+
+export function scopeDifferences(a: ScopeFacts, b: ScopeFacts): string[] {
+  const reasons: string[] = [];
+  if (a.corpus !== b.corpus) reasons.push(`another corpus: ${a.corpus}`);
+  else if (a.corpusVersion !== b.corpusVersion) reasons.push(`another version of the corpus ${a.corpus}`);
+  if (a.generator !== b.generator) reasons.push(`another generator: ${a.generator}`);
+  if (a.promptStyle !== b.promptStyle) reasons.push(`another prompt: ${a.promptStyle}`);
+  if (a.scorer !== b.scorer) reasons.push(`another scorer: ${a.scorer}`);
+  return reasons;
+}
+
+export interface Completeness {
+  complete: boolean;
+  /** "incomplete: 72 of 585, 3 not scored"; null where it is complete. */
+  reason: string | null;
+}
+
+/** Nothing missing counts as wrong: a result that lacks questions is incomplete and has no rank. */
+export function completenessOf({ expected, answered, scored }: { expected: number; answered: number; scored: number }): Completeness {
+  if (scored >= expected) return { complete: true, reason: null };
+  const unscored = Math.max(0, Math.min(answered, expected) - scored);
+  return { complete: false, reason: `incomplete: ${scored} of ${expected}${unscored > 0 ? `, ${unscored} answered but not scored` : ""}` };
+}
