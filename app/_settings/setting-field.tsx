@@ -8,7 +8,7 @@ import { isChanged, plainMessage, valueText, type Setting } from "@/app/_lib/set
 import { useTRPC } from "@/app/_lib/trpc";
 import { Input, Select } from "@/app/_ui/field";
 import { Switch } from "@/app/_ui/switch";
-import type { Draft } from "./new-run-form";
+import type { Draft } from "./draft";
 
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
 export function SettingField({ setting }: { setting: Setting }) {

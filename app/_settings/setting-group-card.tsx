@@ -6,7 +6,7 @@ import { cn } from "@/app/_lib/cn";
 import { isChanged, valueAt, variantDefaults, type Setting, type SettingGroup } from "@/app/_lib/settings";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import type { Draft } from "./new-run-form";
+import type { Draft } from "./draft";
 import { SettingField } from "./setting-field";
 
 export function SettingGroupCard({ group }: { group: SettingGroup }) {

@@ -12,7 +12,7 @@ import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
 import { runConfig, type RunConfig } from "@/contracts/run-config";
 import { DryRun } from "./dry-run";
-import type { Draft } from "./new-run-form";
+import type { Draft } from "@/app/_settings/draft";
 
 /** How long one may pause in typing before the server is asked. */
 const CHECK_DELAY_MS = 350;

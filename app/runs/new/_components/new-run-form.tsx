@@ -6,20 +6,18 @@ import type { z } from "zod";
 import { cn } from "@/app/_lib/cn";
 import { changedSettings, convertKind, settingGroups } from "@/app/_lib/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
+import type { Draft } from "@/app/_settings/draft";
+import { SettingGroupCard } from "@/app/_settings/setting-group-card";
 import { Button } from "@/app/_ui/button";
 import { runConfig, type RunConfig } from "@/contracts/run-config";
 import { runKind, type RunKind } from "@/contracts/run-state";
 import { JsonPanel } from "./json-panel";
 import { LaunchPanel } from "./launch-panel";
 import { PresetCards } from "./preset-cards";
-import { SettingGroupCard } from "./setting-group-card";
 
 /** Kinds that are started from here; a pasted configuration may be of any kind. */
-const OFFERED: readonly RunKind[] = ["train", "predict"];
+const OFFERED: readonly RunKind[] = ["train", "predict", "evaluate"];
 const KIND_LABEL: Record<RunKind, string> = { train: "Train", predict: "Predict", index: "Index", serve: "Serve", evaluate: "Evaluate retrieval" };
-
-/** Values while one types: not yet a configuration. */
-export type Draft = Record<string, unknown>;
 
 const draftOf = (config: RunConfig): Draft => structuredClone(config);
 
