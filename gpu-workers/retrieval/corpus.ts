@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
+import { createReadStream, readSync, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { type CorpusRecord, LineError, type QuestionRecord, parseCorpusLine, parseQuestionSet } from "@/contracts/corpus";
 import { documentHash } from "@/contracts/document-hash";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
-import { readLines } from "./lines";
+import { READ_CHUNK_BYTES, readLines, scanLines } from "./lines";
+import { loadRows, saveRows, type Rows } from "./row-file";
+import { hash32, Offsets, RowTable } from "./row-table";
 
 /** Streams the documents of a JSONL corpus with their lines; blank lines are skipped. Throws `LineError`. */
 export async function* readCorpus(path: string): AsyncGenerator<{ record: CorpusRecord; line: number; offset: number; length: number }> {
@@ -22,77 +25,134 @@ export async function readQuestions(path: string): Promise<QuestionRecord[]> {
   return parseQuestionSet(lines);
 }
 
+/** Content of a corpus: sha256 over its documents in order, independent of the file's layout. */
+export class CorpusDigest {
+  private readonly hash = createHash("sha256");
+
+  add({ id, title, text }: CorpusRecord): void {
+    this.hash.update(`${JSON.stringify([id, title, text])}\n`);
+  }
+
+  digest(): string {
+    return this.hash.digest("hex");
+  }
+}
+
+/** Smaller files are read anew as fast as their rows would be. */
+const SAVE_ROWS_FROM_BYTES = 8 * 1024 * 1024;
+
 /**
- * A corpus file opened for random access: row i is the i-th document. Only ids and byte positions are kept in memory;
- * texts are read from the file when they are asked for.
+ * A corpus file opened for random access: row i is the i-th document. In memory are only where each row starts and a
+ * table of hashed ids, about 17 bytes a passage; texts are read from the file when they are asked for. What is known of
+ * the rows is saved beside the file (row-file.ts), so that only the first opening reads it all.
  */
 export class CorpusFile {
   private constructor(
     readonly path: string,
-    /** Sha256 over the documents in order, independent of the file's layout. */
-    readonly hash: string,
-    private readonly ids: readonly string[],
-    private readonly rowOf: ReadonlyMap<string, number>,
-    private readonly lines: readonly { offset: number; length: number; line: number }[],
+    private readonly rows: Rows,
     private readonly file: FileHandle,
   ) {}
 
   /**
-   * Scans the file once. Throws `not-found`, or `LineError` for a line that is no document or repeats an id.
-   * `onProgress` gets bytes read and bytes in all.
+   * Opens a corpus by its saved rows, or scans it once. Throws `not-found`, or `LineError` for a line that is no document
+   * or repeats an id. `onProgress` gets bytes read and bytes in all.
    */
   static async open(path: string, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<CorpusFile> {
-    const total = await requireFile(path, "corpus");
-    const hash = createHash("sha256");
-    const ids: string[] = [];
-    const rowOf = new Map<string, number>();
-    const lines: { offset: number; length: number; line: number }[] = [];
-    for await (const { record, line, offset, length } of readCorpus(path)) {
-      const earlier = rowOf.get(record.id);
-      if (earlier !== undefined) throw new LineError(line, `repeats the id ${JSON.stringify(record.id)} of line ${lines[earlier]?.line}`);
-      hash.update(`${JSON.stringify([record.id, record.title, record.text])}\n`);
-      rowOf.set(record.id, ids.length);
-      ids.push(record.id);
-      lines.push({ offset, length, line });
-      if (ids.length % 1000 === 0) {
-        if (signal?.aborted) throw new AppError("cancelled", "reading the corpus was cancelled");
-        onProgress?.(offset, total);
-      }
-    }
-    onProgress?.(total, total);
-    return new CorpusFile(path, hash.digest("hex"), ids, rowOf, lines, await open(path, "r"));
+    const { size: bytes, mtimeMs } = await requireFile(path, "corpus");
+    const saved = await loadRows(path, { bytes, mtimeMs });
+    const rows = saved ?? (await scanRows(path, bytes, signal, onProgress));
+    // A folder that may not be written is no failure: the file is scanned again next time.
+    if (!saved && bytes >= SAVE_ROWS_FROM_BYTES) await saveRows(path, { bytes, mtimeMs }, rows).catch(() => undefined);
+    onProgress?.(bytes, bytes);
+    return new CorpusFile(path, rows, await open(path, "r"));
+  }
+
+  /** Sha256 over the documents in order, independent of the file's layout. */
+  get hash(): string {
+    return this.rows.hash;
   }
 
   get size(): number {
-    return this.ids.length;
+    return this.rows.table.size;
   }
 
-  /** Row of a document, undefined where the corpus has none of that id. */
+  /** Memory that the rows take, in bytes a passage. */
+  get bytesPerPassage(): number {
+    return this.size === 0 ? 0 : (this.rows.starts.byteLength + this.rows.table.byteLength) / this.size;
+  }
+
+  /** Row of a document, undefined where the corpus has none of that id. Reads a line or two of the file. */
   row(id: string): number | undefined {
-    return this.rowOf.get(id);
+    for (const row of this.rows.table.candidates(hash32(id))) {
+      const { start, length } = this.place(row);
+      const bytes = Buffer.allocUnsafe(length);
+      const read = readSync(this.file.fd, bytes, 0, length, start);
+      if (this.parse(bytes.subarray(0, read), row).id === id) return row;
+    }
+    return undefined;
   }
 
   /** Documents of the given rows, in their order. Throws `conflict` where the file has changed since it was opened. */
   async read(rows: readonly number[]): Promise<DocumentText[]> {
     return Promise.all(
       rows.map(async (row) => {
-        const position = this.lines[row];
-        if (!position) throw new AppError("internal", `the corpus has no row ${row}`);
-        const bytes = Buffer.allocUnsafe(position.length);
-        const { bytesRead } = await this.file.read(bytes, 0, position.length, position.offset);
-        try {
-          const record = parseCorpusLine(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, bytesRead)), position.line);
-          if (record.id === this.ids[row]) return { ...record, hash: documentHash(record) };
-        } catch (cause) {
-          throw this.changed(cause);
-        }
-        throw this.changed();
+        const { start, length } = this.place(row);
+        const bytes = Buffer.allocUnsafe(length);
+        const { bytesRead } = await this.file.read(bytes, 0, length, start);
+        const record = this.parse(bytes.subarray(0, bytesRead), row);
+        return { ...record, hash: documentHash(record) };
       }),
     );
   }
 
+  /** All documents in order from row `from` on, read in one go and in constant memory. */
+  async *scan(from = 0): AsyncGenerator<{ row: number; record: CorpusRecord }> {
+    if (from >= this.size) return;
+    const { start: offset } = this.place(from);
+    // The last row ends where the file did when it was opened.
+    const end = (this.rows.starts[this.size] ?? 1) - 1;
+    const bytes = createReadStream(this.path, { start: offset, end, highWaterMark: READ_CHUNK_BYTES });
+    let row = from;
+    for await (const line of scanLines(bytes)) {
+      if ("problem" in line || row >= this.size) throw this.changed();
+      if (line.text.trim() === "") continue;
+      yield { row, record: this.checked(line.text, row) };
+      row += 1;
+    }
+    if (row !== this.size) throw this.changed();
+  }
+
   async close(): Promise<void> {
     await this.file.close();
+  }
+
+  private place(row: number): { start: number; length: number } {
+    const start = this.rows.starts[row];
+    const end = this.rows.starts[row + 1];
+    if (start === undefined || end === undefined) throw new AppError("internal", `the corpus has no row ${row}`);
+    return { start, length: end - start };
+  }
+
+  private parse(bytes: Buffer, row: number): CorpusRecord {
+    let text: string;
+    try {
+      // The line break and blank lines may follow the row's own line; they are white space to JSON.
+      text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch (cause) {
+      throw this.changed(cause);
+    }
+    return this.checked(text, row);
+  }
+
+  private checked(text: string, row: number): CorpusRecord {
+    let record: CorpusRecord;
+    try {
+      record = parseCorpusLine(text, row + 1);
+    } catch (cause) {
+      throw this.changed(cause);
+    }
+    if (hash32(record.id) !== this.rows.table.hashOf(row)) throw this.changed();
+    return record;
   }
 
   private changed(cause?: unknown): AppError {
@@ -100,12 +160,51 @@ export class CorpusFile {
   }
 }
 
-async function requireFile(path: string, what: string): Promise<number> {
+async function scanRows(path: string, total: number, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<Rows> {
+  const digest = new CorpusDigest();
+  const table = RowTable.empty();
+  const starts = new Offsets();
+  let end = 0;
+  for await (const { record, line, offset, length } of readCorpus(path)) {
+    const hash = hash32(record.id);
+    for (const earlier of table.candidates(hash)) {
+      if ((await recordAt(path, starts.at(earlier))).id === record.id) throw new LineError(line, `repeats the id ${JSON.stringify(record.id)} of line ${await lineOfRow(path, earlier)}`);
+    }
+    digest.add(record);
+    table.add(hash);
+    starts.add(offset);
+    end = offset + length;
+    if (table.size % 1000 === 0) {
+      if (signal?.aborted) throw new AppError("cancelled", "reading the corpus was cancelled");
+      onProgress?.(offset, total);
+    }
+  }
+  starts.add(end);
+  table.parts();
+  return { hash: digest.digest(), starts: starts.taken(), table };
+}
+
+/** The document whose line starts at an offset. */
+async function recordAt(path: string, offset: number): Promise<CorpusRecord> {
+  for await (const line of scanLines(createReadStream(path, { start: offset }))) {
+    if (!("problem" in line)) return parseCorpusLine(line.text, line.number);
+  }
+  throw new AppError("conflict", `the corpus file ${path} was changed while it was read`);
+}
+
+async function lineOfRow(path: string, row: number): Promise<number> {
+  let seen = 0;
+  for await (const { line } of readCorpus(path)) if (seen++ === row) return line;
+  throw new AppError("conflict", `the corpus file ${path} was changed while it was read`);
+}
+
+async function requireFile(path: string, what: string): Promise<Stats> {
+  let entry: Stats;
   try {
-    const entry = await stat(path);
-    if (entry.isFile()) return entry.size;
+    entry = await stat(path);
   } catch (cause) {
     throw new AppError("not-found", `there is no ${what} file at ${path}`, { cause });
   }
-  throw new AppError("not-found", `the ${what} path ${path} is not a file`);
+  if (!entry.isFile()) throw new AppError("not-found", `the ${what} path ${path} is not a file`);
+  return entry;
 }
