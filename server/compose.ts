@@ -2,8 +2,12 @@ import type { Logger } from "pino";
 import { Artifacts } from "@/server/artifacts/artifacts";
 import type { ArtifactStore } from "@/server/artifacts/store";
 import { Catalogue } from "@/server/catalogue/catalogue";
+import { Compare } from "@/server/compare/compare";
 import { Database } from "@/server/db/database";
 import { Episodes } from "@/server/episodes/episodes";
+import { Comparisons } from "@/server/leaderboard/comparisons";
+import { Leaderboard } from "@/server/leaderboard/leaderboard";
+import { Statistics } from "@/server/leaderboard/statistics";
 import { Live } from "@/server/live/live";
 import { Logs } from "@/server/logs/logs";
 import { Metrics } from "@/server/metrics/metrics";
@@ -54,7 +58,8 @@ export function compose({ databaseUrl, store, timings, maxAttempts, log }: Contr
   const catalogue = new Catalogue(database);
   const tasks = new Tasks(database, hub, episodes, launcher, timings);
   const registry = new WorkerRegistry(database, timings);
-  const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, timings, log });
+  const statistics = new Statistics(database);
+  const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, statistics, timings, log });
   return {
     database,
     live,
@@ -69,6 +74,8 @@ export function compose({ databaseUrl, store, timings, maxAttempts, log }: Contr
     reports,
     artifacts,
     catalogue,
+    leaderboard: new Leaderboard(database, statistics, new Comparisons(statistics), launcher),
+    compare: new Compare(database, statistics, episodes),
     tasks,
     registry,
     workerReader: new WorkerReader(database, logs),

@@ -1,6 +1,8 @@
 import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Catalogue } from "@/server/catalogue/catalogue";
+import type { Compare } from "@/server/compare/compare";
 import type { Episodes } from "@/server/episodes/episodes";
+import type { Leaderboard } from "@/server/leaderboard/leaderboard";
 import type { Live } from "@/server/live/live";
 import type { Logs } from "@/server/logs/logs";
 import type { Metrics } from "@/server/metrics/metrics";
@@ -28,3 +30,5 @@ export interface Services {
   catalogue: Catalogue;
   live: Live;
 }
+  leaderboard: Leaderboard;
+  compare: Compare;

@@ -3,6 +3,7 @@ import { toWireError } from "@/contracts/errors";
 import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Database } from "@/server/db/database";
 import { LOCKS } from "@/server/db/locks";
+import type { Statistics } from "@/server/leaderboard/statistics";
 import type { Runs } from "@/server/runs/runs";
 import type { Tasks } from "@/server/tasks/tasks";
 import type { Timings } from "@/server/timings";
@@ -17,11 +18,12 @@ interface Swept {
   tasks: Tasks;
   registry: WorkerRegistry;
   artifacts: Artifacts;
+  statistics: Statistics;
   timings: Timings;
   log: Logger;
 }
 
-/** Does what nobody asks for: lost leases, late tasks, silent workers, old events. One server at a time does it. */
+/** Does what nobody asks for: lost leases, late tasks, silent workers, statistics of new results, old events. One server at a time does it. */
 export class Sweeper {
   private timer: NodeJS.Timeout | undefined;
   private current: Promise<void> = Promise.resolve();
@@ -51,7 +53,7 @@ export class Sweeper {
 
   /** The lock is held by a transaction of its own while the work is done in others. */
   private async sweep(): Promise<void> {
-    const { database, runs, tasks, registry, artifacts, timings } = this.swept;
+    const { database, runs, tasks, registry, artifacts, statistics, timings } = this.swept;
     await database.db.$transaction(
       async (db) => {
         const [row] = await db.$queryRaw<{ locked: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LOCKS.sweeper}::bigint) AS locked`;
@@ -59,6 +61,7 @@ export class Sweeper {
         await runs.expireLeases();
         await registry.sweep();
         await tasks.sweep();
+        await statistics.refresh();
         if (this.rounds++ % SLOW_EVERY !== 0) return;
         await database.db.$executeRaw`DELETE FROM events WHERE at < clock_timestamp() - ${timings.eventRetentionMs} * interval '1 millisecond'`;
         await artifacts.removeAbandoned();

@@ -1,5 +1,5 @@
 "use client";
-import { LineChart, Plus, Server } from "lucide-react";
+import { LineChart, Plus, Server, Trophy } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { cn } from "@/app/_lib/cn";
@@ -7,6 +7,7 @@ import { cn } from "@/app/_lib/cn";
 const LINKS = [
   { href: "/", label: "Runs", icon: LineChart },
   { href: "/runs/new", label: "New run", icon: Plus },
+  { href: "/leaderboard", label: "Leaderboard", icon: Trophy },
   { href: "/workers", label: "Workers", icon: Server },
 ] as const;
 
@@ -45,7 +46,7 @@ export function SideLinks() {
 export function BottomBar() {
   const path = usePathname();
   return (
-    <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-20 grid grid-cols-3 border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden">
+    <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-20 grid auto-cols-fr grid-flow-col border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden">
       {LINKS.map(({ href, label, icon: Icon }) => (
         <Link
           key={href}

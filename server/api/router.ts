@@ -4,13 +4,23 @@ import { listCorpora } from "./catalogue/corpora";
 import { listPresets } from "./catalogue/presets";
 import { listQuestionSets } from "./catalogue/question-sets";
 import { listQuestions } from "./catalogue/questions";
+import { compareCheckpoints } from "./compare/checkpoints";
+import { compareRuns } from "./compare/get";
+import { compareQuestions } from "./compare/questions";
 import { getEpisode } from "./episodes/get";
 import { listEpisodes } from "./episodes/list";
 import { episodeSteps } from "./episodes/steps";
 import { turnGains } from "./episodes/turn-gains";
+import { getLeaderboard } from "./leaderboard/get";
+import { launchMethods } from "./leaderboard/launch";
+import { publishedTables } from "./leaderboard/published";
+import { runStatistics } from "./leaderboard/run";
 import { liveEvents } from "./live/events";
 import { metricNames } from "./metrics/names";
 import { metricSeries } from "./metrics/series";
+import { compareRetrievers } from "./retrieval-evaluation/compare";
+import { listEvaluations } from "./retrieval-evaluation/list";
+import { rankedQuestions } from "./retrieval-evaluation/questions";
 import { cancelRun } from "./runs/cancel";
 import { checkRun } from "./runs/check";
 import { runCheckpoints } from "./runs/checkpoints";
@@ -37,6 +47,9 @@ export const appRouter = router({
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
   tasks: router({ create: createTask, get: getTask, cancel: cancelTask }),
   catalogue: router({ presets: listPresets, corpora: listCorpora, questionSets: listQuestionSets, questions: listQuestions, importQuestions }),
+  leaderboard: router({ get: getLeaderboard, published: publishedTables, launch: launchMethods, run: runStatistics }),
+  compare: router({ get: compareRuns, questions: compareQuestions, checkpoints: compareCheckpoints }),
+  retrievalEvaluation: router({ list: listEvaluations, compare: compareRetrievers, questions: rankedQuestions }),
   live: router({ events: liveEvents }),
 });
 /** The only thing the pages and the command line take from the server. */

@@ -1,0 +1,27 @@
+import { z } from "zod";
+import { procedure } from "../trpc";
+import { attributionShares } from "./get";
+
+export const runStatisticsResponse = z.array(
+  z.object({
+    questionSet: z.string(),
+    generator: z.string(),
+    promptStyle: z.string(),
+    scorer: z.string(),
+    answered: z.int(),
+    scored: z.int(),
+    mean: z.number(),
+    low: z.number(),
+    high: z.number(),
+    clusters: z.int().nullable(),
+    attribution: attributionShares,
+    /** Accuracy of the same generator on gold documents alone, over the questions of this run for which it was asked. */
+    ceiling: z.object({ mean: z.number(), questions: z.int() }).nullable(),
+  }),
+);
+
+/** Statistics of one predict run, one for each scorer and generator. */
+export const runStatistics = procedure
+  .input(z.object({ runId: z.uuid() }))
+  .output(runStatisticsResponse)
+  .query(({ ctx, input }) => ctx.services.leaderboard.ofRun(input.runId));

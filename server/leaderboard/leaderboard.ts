@@ -1,0 +1,239 @@
+import type { z } from "zod";
+import { completenessOf, questionsKey, scopeDifferences, scopeKey, type ResultFacts } from "@/contracts/comparability";
+import { runConfig, type PredictConfig } from "@/contracts/run-config";
+import type { RunState } from "@/contracts/run-state";
+import { holm } from "@/contracts/statistics/comparison";
+import type { PublishedResults } from "@/contracts/published-results";
+import type { LeaderboardCell, leaderboardRequest, LeaderboardResponse } from "@/server/api/leaderboard/get";
+import type { launchMethodsRequest, launchMethodsResponse } from "@/server/api/leaderboard/launch";
+import type { runStatisticsResponse } from "@/server/api/leaderboard/run";
+import type { Database } from "@/server/db/database";
+import type { Launcher } from "@/server/runs/launcher";
+import type { Comparisons } from "./comparisons";
+import { entryOf, methodTitle, type Checkpoint, type Entry } from "./entry";
+import { launchMissing } from "./launch";
+import { publishedTables } from "./published";
+import type { AttributionCounts, Statistics } from "./statistics";
+
+/** A row of run_statistics with what its run and question set say. */
+interface StoredResult {
+  runId: string;
+  setId: string;
+  generator: string;
+  promptStyle: string;
+  scorer: string;
+  corpus: string;
+  corpusVersion: string | null;
+  questionSet: string;
+  questionSetVersion: string;
+  questions: number;
+  state: RunState;
+  createdAt: Date;
+  config: unknown;
+  answered: number;
+  scored: number;
+  mean: number;
+  low: number;
+  high: number;
+  clusters: number | null;
+  searches: number;
+  documents: number;
+  seconds: number;
+  tokens: number | null;
+  costUsd: number | null;
+  attribution: AttributionCounts;
+  version: string;
+}
+
+interface Result extends StoredResult {
+  facts: ResultFacts;
+  entry: Entry;
+  expected: number;
+  complete: boolean;
+  reason: string | null;
+}
+
+interface Row {
+  entry: Entry;
+  cells: ({ result: Result; runs: number } | null)[];
+}
+
+/** What the leaderboard shows: methods by question sets within one scope. */
+export class Leaderboard {
+  /** Configurations never change, and parsing them is most of a read's work. */
+  private readonly configs = new Map<string, PredictConfig | null>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly statistics: Statistics,
+    private readonly comparisons: Comparisons,
+    private readonly launcher: Launcher,
+  ) {}
+
+  async get(request: z.output<typeof leaderboardRequest>): Promise<LeaderboardResponse> {
+    await this.statistics.refresh();
+    const [results, active] = await Promise.all([this.results(), this.active()]);
+    const scopes = scopesOf(results);
+    const scope = scopes.find((s) => s.key === request.scope) ?? scopes[0] ?? null;
+    const inScope = results.filter((r) => scope !== null && scopeKey(r.facts) === scope.key);
+    const columns = columnsOf(inScope);
+    const rows = rowsOf(inScope, columns.map((c) => c.id));
+    const reference = rows.find((row) => row.entry.id === request.reference) ?? defaultReference(rows);
+    const shown = await this.cells(rows, reference, columns.length);
+    const averaged = columns.flatMap((column, i) => (rows.length > 0 && rows.every((row) => row.cells[i]?.result.complete) ? [i] : []));
+    return {
+      scopes,
+      scope: scope?.key ?? null,
+      reference: reference?.entry.id ?? null,
+      columns: columns.map(({ id, questionSet, questionSetVersion, limit, expected }) => ({ id, questionSet, version: questionSetVersion, limit, questions: expected })),
+      rows: rows.map((row, i) => ({ ...row.entry, cells: shown[i]!, average: averaged.length === 0 ? null : averaged.reduce((sum, c) => sum + row.cells[c]!.result.mean, 0) / averaged.length })),
+      averaged: averaged.map((i) => columns[i]!.id),
+      excluded: scope === null ? [] : results.filter((r) => scopeKey(r.facts) !== scope.key).map((r) => ({ runId: r.runId, label: r.entry.label, questionSet: r.questionSet, mean: r.mean, reasons: [...scopeDifferences(r.facts, scope), ...(r.reason ? [r.reason] : [])] })),
+      active,
+    };
+  }
+
+  published(): PublishedResults {
+    return publishedTables();
+  }
+
+  launch(request: z.output<typeof launchMethodsRequest>, actor: string): Promise<z.infer<typeof launchMethodsResponse>> {
+    return launchMissing({ database: this.database, launcher: this.launcher, results: () => this.complete() }, request, actor);
+  }
+
+  async ofRun(runId: string): Promise<z.infer<typeof runStatisticsResponse>> {
+    await this.statistics.refresh();
+    return this.database.db.$queryRaw`
+      SELECT qs.name AS "questionSet", rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.clusters, rs.attribution,
+        (SELECT CASE WHEN count(*) > 0 THEN jsonb_build_object('mean', avg(g.score), 'questions', count(*)) END FROM (
+          SELECT DISTINCT ON (e.question_id) (t.result -> 'goldContext' ->> 'score')::float8 AS score FROM tasks t JOIN episodes e ON e.id = t.episode_id
+          WHERE e.run_id = rs.run_id AND e.set_id = rs.set_id AND e.phase = 'predict' AND t.kind = 'turn-gains' AND t.state = 'succeeded' AND jsonb_typeof(t.result -> 'goldContext') = 'object'
+          ORDER BY e.question_id, t.created_at DESC) g) AS ceiling
+      FROM run_statistics rs JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.run_id = ${runId}::uuid ORDER BY rs.updated_at`;
+  }
+
+  /** Complete results by method and run, for what need not be launched again. */
+  private async complete(): Promise<{ runId: string; config: PredictConfig }[]> {
+    await this.statistics.refresh();
+    return (await this.results()).filter((r) => r.complete).map((r) => ({ runId: r.runId, config: this.configs.get(r.runId)! }));
+  }
+
+  private async results(): Promise<Result[]> {
+    const rows = await this.database.db.$queryRaw<StoredResult[]>`
+      SELECT rs.run_id AS "runId", rs.set_id AS "setId", rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.corpus,
+        (SELECT c.content_hash FROM corpora c WHERE c.project_id = r.project_id AND c.name = rs.corpus AND c.created_at <= coalesce(r.ended_at, now()) ORDER BY c.created_at DESC LIMIT 1) AS "corpusVersion",
+        qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, r.state, r.created_at AS "createdAt", r.config, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.clusters,
+        rs.searches, rs.documents, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution, rs.version::text AS version
+      FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id ORDER BY r.created_at DESC, r.id`;
+    const parsed = rows.flatMap((row) => {
+      const config = this.configOf(row.runId, row.config);
+      return config ? [{ row, config }] : [];
+    });
+    const checkpoints = await this.checkpoints(parsed.flatMap(({ config }) => (config.method === "s3" && config.searcher.checkpoint !== null ? [config.searcher.checkpoint] : [])));
+    return parsed.map(({ row, config }) => {
+      const expected = Math.min(config.limit ?? row.questions, row.questions);
+      const { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, scorer } = row;
+      const entry = entryOf(config, config.searcher.checkpoint === null ? null : (checkpoints.get(config.searcher.checkpoint) ?? null));
+      const facts = { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, scorer, limit: expected < row.questions ? expected : null };
+      return { ...row, facts, entry, expected, ...completenessOf({ expected, answered: row.answered, scored: row.scored }) };
+    });
+  }
+
+  private configOf(runId: string, stored: unknown): PredictConfig | null {
+    const known = this.configs.get(runId);
+    if (known !== undefined) return known;
+    const result = runConfig.safeParse(stored);
+    const config = result.success && result.data.kind === "predict" ? result.data : null;
+    this.configs.set(runId, config);
+    return config;
+  }
+
+  private async checkpoints(ids: readonly string[]): Promise<Map<string, Checkpoint>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.database.db.$queryRaw<{ id: string; step: number; runId: string; runName: string; config: unknown }[]>`
+      SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${ids}::uuid[])`;
+    return new Map(
+      rows.flatMap((row) => {
+        const config = runConfig.safeParse(row.config);
+        return config.success && config.data.kind === "train" ? [[row.id, { ...row, config: config.data }] as const] : [];
+      }),
+    );
+  }
+
+  private async active(): Promise<LeaderboardResponse["active"]> {
+    return this.database.db.$queryRaw`
+      SELECT id AS "runId", name, config ->> 'method' AS method, config ->> 'questions' AS questions, state, progress FROM runs
+      WHERE kind = 'predict' AND state IN ('queued', 'leased', 'preparing', 'running', 'cancelling') ORDER BY queued_at`;
+  }
+
+  /** The cells with ranks within their column, and the tests against the reference, corrected together. */
+  private async cells(rows: readonly Row[], reference: Row | null, columns: number): Promise<(LeaderboardCell | null)[][]> {
+    const pairs: { row: number; column: number; first: Result; second: Result }[] = [];
+    for (let column = 0; column < columns; column++) {
+      const second = reference?.cells[column]?.result;
+      if (!second?.complete) continue;
+      rows.forEach((row, i) => {
+        const first = row.cells[column]?.result;
+        if (first?.complete && row !== reference) pairs.push({ row: i, column, first, second });
+      });
+    }
+    const compared = await this.comparisons.of(pairs.map(({ first, second }) => [first, second] as const));
+    const bootstrapHolm = holm(compared.map((c) => c.bootstrapP));
+    const binary = compared.flatMap((c, i) => (c.mcNemar ? [i] : []));
+    const mcNemarHolm = new Map(holm(binary.map((i) => compared[i]!.mcNemar!.exactP)).map((p, k) => [binary[k]!, p]));
+    const comparisonAt = new Map(pairs.map(({ row, column }, i) => [`${row} ${column}`, { ...compared[i]!, bootstrapHolm: bootstrapHolm[i]!, mcNemarHolm: mcNemarHolm.get(i) ?? null }]));
+    return rows.map((row, i) =>
+      row.cells.map((cell, column) => {
+        if (!cell) return null;
+        const { result } = cell;
+        const better = rows.filter((other) => other.cells[column]?.result.complete && other.cells[column].result.mean > result.mean).length;
+        const { runId, state, mean, low, high, scored, expected, clusters, reason, searches, documents, seconds, tokens, costUsd, attribution } = result;
+        return { runId, runs: cell.runs, state, mean, low, high, scored, expected, clusters, rank: result.complete ? better + 1 : null, reason, searches, documents, seconds, tokens, costUsd, attribution, comparison: comparisonAt.get(`${i} ${column}`) ?? null };
+      }),
+    );
+  }
+}
+
+/** Naive RAG, which GBR is measured against, where it has results; the row with most of them else. */
+function defaultReference(rows: readonly Row[]): Row | null {
+  const complete = (row: Row): number => row.cells.filter((cell) => cell?.result.complete).length;
+  const most = (some: readonly Row[]): Row | null => some.reduce<Row | null>((best, row) => (best === null || complete(row) > complete(best) ? row : best), null);
+  return most(rows.filter((row) => row.entry.method === "rag" && complete(row) > 0)) ?? most(rows);
+}
+
+/** Scopes that have results, the one with most first. */
+function scopesOf(results: readonly Result[]): LeaderboardResponse["scopes"] {
+  const scopes = new Map<string, LeaderboardResponse["scopes"][number]>();
+  for (const { facts } of results) {
+    const key = scopeKey(facts);
+    const { corpus, corpusVersion, generator, promptStyle, scorer } = facts;
+    const scope = scopes.get(key) ?? { key, corpus, corpusVersion, generator, promptStyle, scorer, results: 0 };
+    scope.results += 1;
+    scopes.set(key, scope);
+  }
+  return [...scopes.values()].sort((a, b) => b.results - a.results);
+}
+
+function columnsOf(results: readonly Result[]) {
+  const columns = new Map<string, { id: string; questionSet: string; questionSetVersion: string; limit: number | null; expected: number }>();
+  for (const { facts, expected } of results) {
+    const id = questionsKey(facts);
+    if (!columns.has(id)) columns.set(id, { id, questionSet: facts.questionSet, questionSetVersion: facts.questionSetVersion, limit: facts.limit, expected });
+  }
+  return [...columns.values()].sort((a, b) => a.questionSet.localeCompare(b.questionSet) || b.expected - a.expected);
+}
+
+/** Rows with the result that each column shows: a complete one before an incomplete one, then the newest. */
+function rowsOf(results: readonly Result[], columns: readonly string[]): Row[] {
+  const rows = new Map<string, Row>();
+  for (const result of results) {
+    const row = rows.get(result.entry.id) ?? { entry: result.entry, cells: columns.map(() => null) };
+    rows.set(result.entry.id, row);
+    const column = columns.indexOf(questionsKey(result.facts));
+    const held = row.cells[column] ?? null;
+    const better = held === null || (result.complete && !held.result.complete);
+    row.cells[column] = { result: better ? result : held.result, runs: (held?.runs ?? 0) + 1 };
+  }
+  const best = (row: Row): number => Math.max(...row.cells.map((cell) => cell?.result.mean ?? 0));
+  return [...rows.values()].sort((a, b) => best(b) - best(a) || methodTitle(a.entry.method).localeCompare(methodTitle(b.entry.method)));
+}
