@@ -24,9 +24,9 @@ const searchResponse = z.object({
   _shards: z.object({ failed: z.int() }),
   hits: z.object({ hits: z.array(z.object({ _id: z.string(), _score: z.number(), _source: source.optional() })) }),
 });
-const failedResponse = z.object({ status: z.int(), error: z.unknown() });
+const failedResponse = z.object({ status: z.int(), error: z.union([z.string(), z.record(z.string(), z.unknown())]) });
 const msearchResponse = z.object({ responses: z.array(z.union([failedResponse, searchResponse])) });
-const mgetResponse = z.object({ docs: z.array(z.object({ _id: z.string(), found: z.boolean().optional(), _source: source.optional(), error: z.unknown() })) });
+const mgetResponse = z.object({ docs: z.array(z.object({ _id: z.string(), found: z.boolean().optional(), _source: source.optional(), error: z.unknown().optional() })) });
 
 /** What the client answers; its promise can be aborted. */
 type Request = PromiseLike<{ body: unknown }> & { abort(): void };
@@ -57,7 +57,10 @@ export class OpenSearchConnection {
   ask<T extends z.ZodType>(schema: T, signal: AbortSignal | undefined, send: (client: Client) => Request): Promise<z.output<T>> {
     return withRetries(this.name, this.times, signal, async (limit) => {
       const request = send(this.client);
-      const abort = (): void => request.abort();
+      // `abort` returns the request itself, and a listener that returns a promise makes its rejection an uncaught exception.
+      const abort = (): void => {
+        request.abort();
+      };
       limit.addEventListener("abort", abort, { once: true });
       try {
         const { body } = await request;
