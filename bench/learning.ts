@@ -13,6 +13,7 @@ import type { EngineClient } from "@/gpu-workers/engine/client";
 import type { Method } from "@/gpu-workers/methods/method";
 import { ragMethod } from "@/gpu-workers/methods/rag";
 import { s3Method } from "@/gpu-workers/methods/s3";
+import { AnswerScorer } from "@/gpu-workers/scoring/answer-scorer";
 import { Assessor } from "@/gpu-workers/s3/assess";
 import { DocumentBook } from "@/gpu-workers/s3/documents";
 import { heldOutSample } from "@/gpu-workers/s3/evaluation";
@@ -167,7 +168,7 @@ class Bench {
     const left = this.questions.filter(({ id }) => !done.has(id));
     if (left.length === 0) return results;
     const documents = new DocumentBook();
-    const assessor = new Assessor(this.generator, documents, this.config.reward.scorer);
+    const assessor = new Assessor(this.generator, documents, new AnswerScorer(this.config.reward.scorer, null));
     const method = await open(documents);
     for (let start = 0; start < left.length; start += BATCH) {
       const batch = left.slice(start, start + BATCH);

@@ -15,7 +15,10 @@ export interface CorpusRecord {
 
 const id = z.union([z.string(), z.int().transform(String)]).pipe(z.string().min(1, "must not be empty").max(512));
 
-/** `{id, title, text}`, or upstream's `{id, contents}` with contents = "\"Title\"\ntext". Other keys are ignored. */
+/**
+ * `{id, title, text}`, MedRAG's `{id, title, content, contents}`, or upstream's `{id, contents}` with contents =
+ * "\"Title\"\ntext". Other keys are ignored.
+ */
 const corpusLine = z
   .object({ id, title: z.string().optional(), text: z.string().optional(), contents: z.string().optional() })
   .refine((line) => line.contents !== undefined || line.text !== undefined, {
@@ -28,7 +31,16 @@ const corpusLine = z
   });
 
 /** A question of a set. Absent fields get the value that means "not known". */
-const questionLine = z.object({
+const letter = z.string().regex(/^[A-Z]$/, "a capital letter");
+
+/** Options of a multiple choice, and the letter of the right one. */
+export const multipleChoice = z
+  .object({ choices: z.array(z.object({ letter, text: z.string().trim().min(1, "an option must not be empty") })).min(2, "needs at least two options"), answer: letter })
+  .refine(({ choices }) => new Set(choices.map((choice) => choice.letter)).size === choices.length, { path: ["choices"], message: "each option needs a letter of its own" })
+  .refine(({ choices, answer }) => choices.some((choice) => choice.letter === answer), { path: ["answer"], message: "is not one of the options" });
+export type MultipleChoice = z.infer<typeof multipleChoice>;
+
+export const questionLine = z.object({
   id,
   question: z.string().trim().min(1, "must not be empty"),
   answers: z.array(z.string().trim().min(1, "an answer must not be empty")).min(1, "needs at least one answer"),
@@ -39,6 +51,8 @@ const questionLine = z.object({
   /** Queries of the gold path after the question's own retrieval. */
   goldQueries: z.array(z.string().trim().min(1)).default([]),
 });
+  /** Absent where the question is not a multiple choice. */
+  options: multipleChoice.optional(),
 export type QuestionRecord = z.output<typeof questionLine>;
 
 /** A line that cannot be used: which one, and why. `invalid-input` like every error of a person's input. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { corpusName, corpusSource } from "./config/corpus-source";
 import { retriever } from "./config/retriever";
+import { failures, judge, reuse, scorer } from "./config/scoring";
 import { about } from "./config/setting";
 import { methodName, protocol } from "./episode";
 import { RETRIEVE_LIMITS } from "./retrieve";
@@ -56,11 +57,7 @@ export const generator = z
   .meta({ title: "Generator", description: "The frozen model that answers, and the naive-RAG baseline it gives." });
 export type GeneratorConfig = z.infer<typeof generator>;
 
-export const scorer = z
-  .enum(["span", "exact-match"])
-  .default("span")
-  .meta(about("Scorer", "`span`: the normalised answer contains a gold answer; `exact-match`: it equals one (SQuAD normalisation).", { paper: "span or LLM judge" }));
-export type ScorerName = z.infer<typeof scorer>;
+export { scorer, type JudgeConfig, type ScorerName } from "./config/scoring";
 
 export const searcher = z
   .strictObject({
@@ -142,6 +139,7 @@ export const trainConfig = z.strictObject({
   searcher,
   generator,
   reward,
+  judge,
   coldStart,
   rl,
   evaluation,
@@ -162,6 +160,9 @@ export const predictConfig = z.strictObject({
   searcher,
   generator,
   scorer,
+  judge,
+  reuse,
+  failures,
   documents: z.int().min(1).max(50).default(3).meta(about("Documents", "Documents that method `rag` hands over.")),
   matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this s3 run did (document-matched RAG).")),
 });

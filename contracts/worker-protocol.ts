@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { answer, documentText, episodeRecord, formatError } from "./episode";
-import { wireError } from "./errors";
+import { multipleChoice } from "./corpus";
+import { answer, documentText, episode, episodeRecord, formatError } from "./episode";
+import { errorCode, wireError } from "./errors";
 import { metricPoint } from "./metrics";
 import { runConfig } from "./run-config";
 import { runKind } from "./run-state";
@@ -91,10 +92,15 @@ export const logLine = z.object({ at: z.number(), level: z.enum(["debug", "info"
 export type LogLine = z.infer<typeof logLine>;
 
 export const reportItem = z.discriminatedUnion("kind", [
+export const questionFailure = z.object({ questionId: z.string(), code: errorCode, reason: z.string().max(10_000) });
+export type QuestionFailure = z.infer<typeof questionFailure>;
+
   z.object({ kind: z.literal("metrics"), points: z.array(metricPoint) }),
   /** Texts of documents that these records are the first to name travel with them. */
   z.object({ kind: z.literal("episodes"), corpus: z.string(), questions: z.string(), documents: z.array(documentText), records: z.array(episodeRecord) }),
   z.object({ kind: z.literal("logs"), lines: z.array(logLine) }),
+  /** Questions of a predict run that could not be answered, and why. They count as missing, never as wrong. */
+  z.object({ kind: z.literal("failures"), questions: z.string(), failures: z.array(questionFailure).min(1) }),
   z.object({ kind: z.literal("preflight"), items: z.array(preflightItem) }),
   z.object({ kind: z.literal("progress"), progress }),
 ]);
@@ -125,6 +131,8 @@ export const question = z.object({
   /** Queries of the gold path after the question's own retrieval. */
   goldQueries: z.array(z.string()),
 });
+  /** Absent where the question is not a multiple choice. */
+  options: multipleChoice.optional(),
 export type Question = z.infer<typeof question>;
 
 const taskBase = { taskId: z.uuid() };
@@ -213,7 +221,8 @@ export const workerMethods = {
   commitArtifact: { request: z.object({ ...attemptRef.shape, manifest: artifactManifest }), response: nothing },
   /** An artifact by id, e.g. a checkpoint to predict with. */
   artifact: { request: z.object({ artifactId: z.uuid() }), response: z.object({ manifest: artifactManifest, config: runConfig }) },
-  questions: { request: z.object({ set: z.string(), after: z.string().nullable(), limit: z.int().min(1).max(5000) }), response: z.object({ questions: z.array(question), next: z.string().nullable() }) },
+  /** With `runId`: of the version that the run is pinned to, whatever was imported since. */
+  questions: { request: z.object({ set: z.string(), runId: z.uuid().nullish(), after: z.string().nullable(), limit: z.int().min(1).max(5000) }), response: z.object({ questions: z.array(question), next: z.string().nullable() }) },
   /** Stored answers by cache key (the naive-RAG cache is the stored answers of method rag). */
   findAnswers: { request: z.object({ keys: z.array(z.string()).max(10_000) }), response: z.object({ answers: z.array(answer) }) },
   saveAnswers: { request: z.object({ answers: z.array(answer).max(10_000) }), response: nothing },
@@ -227,6 +236,13 @@ export const workerMethods = {
   workerLogs: { request: z.object({ lines: z.array(logLine).max(1000) }), response: nothing },
 } as const;
 export type WorkerMethod = keyof typeof workerMethods;
+  /** How many questions a predict run has stored with a score, and the sum of their scores. */
+  storedAccuracy: { request: z.object({ runId: z.uuid() }), response: z.object({ scored: z.int().nonnegative(), sum: z.number().nonnegative() }) },
+  /** Episodes of a predict run for these questions, with the texts they hand over; a question it has not answered is absent. */
+  storedEpisodes: {
+    request: z.object({ runId: z.uuid(), questionIds: z.array(z.string()).max(500) }),
+    response: z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) }),
+  },
 export type WorkerRequest<M extends WorkerMethod> = z.infer<(typeof workerMethods)[M]["request"]>;
 export type WorkerResponse<M extends WorkerMethod> = z.infer<(typeof workerMethods)[M]["response"]>;
 

@@ -1,6 +1,6 @@
 import type { Answer } from "@/contracts/episode";
 import type { RetrieverConfig, RunConfig } from "@/contracts/run-config";
-import type { LogLine, PreflightItem, Progress, Question, ReportItem } from "@/contracts/worker-protocol";
+import type { LogLine, PreflightItem, Progress, Question, ReportItem, WorkerResponse } from "@/contracts/worker-protocol";
 import type { EngineClient } from "./engine/client";
 import type { Retriever } from "./retrieval/retriever";
 
@@ -59,6 +59,10 @@ export interface RunContext {
   answeredQuestions(runId?: string): Promise<Map<string, number>>;
   /** Questions of this evaluate run that are stored already -> ranks of the gold documents that were found. */
   rankedQuestions(): Promise<Map<string, number[]>>;
+  /** Questions that this predict run has stored with a score, by any attempt, and the sum of their scores. */
+  storedAccuracy(): Promise<{ scored: number; sum: number }>;
+  /** Stored episodes of a predict run for these questions, with the texts they hand over. */
+  storedEpisodes(runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">>;
   /**
    * Uploads every file of `directory` (flat) and commits it under the fence; only then is the checkpoint visible.
    * Where it cannot be stored (a full disk), that is logged, the last good one stays and the run goes on: the call

@@ -142,7 +142,7 @@ export class Attempt implements RunContext {
   }
 
   questions(set: string): Promise<Question[]> {
-    return readQuestions(this.ask, set);
+    return readQuestions(this.ask, set, this.runId);
   }
   findAnswers(keys: string[]): Promise<Map<string, Answer>> {
     return findAnswers(this.ask, keys);
@@ -159,6 +159,13 @@ export class Attempt implements RunContext {
 
   async commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void> {
     // What the checkpoint stands for must be stored before it: whoever resumes from it finds the curve up to its step.
+  storedAccuracy(): Promise<{ scored: number; sum: number }> {
+    return this.ask("storedAccuracy", { runId: this.runId });
+  }
+  storedEpisodes(runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">> {
+    return this.ask("storedEpisodes", { runId, questionIds });
+  }
+
     await this.reports.flush();
     try {
       const { id, files } = await this.deps.artifacts.upload(this.ref, directory, this.signal);

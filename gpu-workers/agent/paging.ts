@@ -11,12 +11,12 @@ function* pages<T>(items: readonly T[]): Generator<T[]> {
   for (let start = 0; start < items.length; start += PAGE) yield items.slice(start, start + PAGE);
 }
 
-/** Reads a whole question set, page by page, in the server's order. */
-export async function readQuestions(ask: Ask, set: string): Promise<Question[]> {
+/** Reads a whole question set, page by page, in the server's order; of a run, in the version that it is pinned to. */
+export async function readQuestions(ask: Ask, set: string, runId: string | null = null): Promise<Question[]> {
   const all: Question[] = [];
   let after: string | null = null;
   do {
-    const page: { questions: Question[]; next: string | null } = await ask("questions", { set, after, limit: PAGE });
+    const page: { questions: Question[]; next: string | null } = await ask("questions", { set, runId, after, limit: PAGE });
     all.push(...page.questions);
     after = page.next;
   } while (after !== null);

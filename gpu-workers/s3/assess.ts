@@ -1,11 +1,13 @@
+import { askedText } from "@/contracts/answer-scoring";
 import { attributeFailure } from "@/contracts/turns";
+import { AppError } from "@/contracts/errors";
 import type { Answer, DocumentRef, Episode, EpisodePhase, EpisodeRecord, Reward, Score } from "@/contracts/episode";
-import type { ScorerName } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { Generator } from "../generation/generator";
-import { scoreAnswer } from "../generation/scoring";
 import type { Method } from "../methods/method";
+import type { AnswerScorer } from "../scoring/answer-scorer";
 import type { DocumentBook } from "./documents";
+import { cacheKey } from "./keys";
 import type { Stopwatch, StepPhase } from "./stopwatch";
 
 /** What the frozen generator made of the documents that were handed over. */
@@ -13,21 +15,38 @@ export interface Outcome {
   context: DocumentRef[];
   answer: Answer;
   score: Score;
+  /** By other scorers than the configured one. */
+  otherScores?: Score[];
 }
 
 /** Answers and scores episodes. A generator that fails throws; it never scores 0. */
 export class Assessor {
   constructor(
-    private readonly generator: Generator,
+    /** Null where answers are only scored. */
+    private readonly generator: Generator | null,
     private readonly documents: DocumentBook,
-    private readonly scorer: ScorerName,
+    private readonly scorer: AnswerScorer,
   ) {}
 
   async assess(episodes: readonly Episode[], questions: readonly Question[], signal: AbortSignal): Promise<Outcome[]> {
-    const requests = episodes.map(({ context }, i) => ({ question: questions[i]!.question, documents: context.map((ref) => this.documents.textOf(ref)) }));
-    const answers = await this.generator.answer(requests, signal);
-    return episodes.map(({ context }, i) => ({ context, answer: answers[i]!, score: scoreAnswer(this.scorer, answers[i]!.text, questions[i]!.answers) }));
+    const asked = episodes.flatMap((episode, i) => (episode.ownAnswer ? [] : [{ question: askedText(questions[i]!), documents: episode.context.map((ref) => this.documents.textOf(ref)) }]));
+    if (asked.length > 0 && this.generator === null) throw new AppError("internal", "Without a generator there are no answers.");
+    const generated = (asked.length > 0 ? await this.generator!.answer(asked, signal) : []).values();
+    return this.score(episodes, episodes.map((episode) => ownAnswerOf(episode) ?? generated.next().value!), questions, signal);
   }
+
+  /** Scores answers that are there already. */
+  async score(episodes: readonly Episode[], answers: readonly Answer[], questions: readonly Question[], signal: AbortSignal): Promise<Outcome[]> {
+    const scores = await this.scorer.score(answers.map((answer, i) => ({ answer, question: questions[i]! })), signal);
+    return episodes.map(({ context }, i) => ({ context, answer: answers[i]!, score: scores[i]!.main, otherScores: scores[i]!.others }));
+  }
+}
+
+/** The answer that a method gave by itself; null where the frozen generator answers. */
+function ownAnswerOf({ key, ownAnswer }: Episode): Answer | null {
+  if (!ownAnswer) return null;
+  const { model, prompt, text } = ownAnswer;
+  return { key: cacheKey({ record: "own-answer", episode: key, model, prompt }), generator: model, promptStyle: prompt, text, seconds: 0 };
 }
 
 /** Naive RAG's outcome per question: the baseline of GBR, made once. */
@@ -71,7 +90,8 @@ export function recordOf(parts: {
     episode,
     answer: outcome.answer,
     score: outcome.score,
-    baseline,
+    ...(phase === "predict" && outcome.otherScores && { otherScores: outcome.otherScores }),
+    baseline: baseline && { context: baseline.context, answer: baseline.answer, score: baseline.score },
     reward,
     advantage,
     attribution: attributeFailure(episode.steps, episode.context, question.goldIds, outcome.score.value === 1),

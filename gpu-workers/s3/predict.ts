@@ -1,3 +1,5 @@
+import { needsJudge } from "@/contracts/config/scoring";
+import type { Answer, Episode, EpisodeRecord } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { PredictConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
@@ -5,12 +7,16 @@ import type { EngineClient } from "../engine/client";
 import type { Method } from "../methods/method";
 import { ragMethod } from "../methods/rag";
 import { s3Method } from "../methods/s3";
+import { StoredEpisodes } from "../methods/stored";
 import type { Retriever } from "../retrieval/retriever";
 import type { Executor, RunContext, ServiceHandle } from "../run-context";
-import { Assessor, Baseline, recordOf } from "./assess";
+import { AnswerScorer } from "../scoring/answer-scorer";
+import { openJudge } from "../scoring/judge";
+import { Assessor, Baseline, recordOf, type Outcome } from "./assess";
 import { DocumentBook } from "./documents";
 import { metricPoints } from "./episode-metrics";
 import { openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { answerBatch, FailureRow } from "./predict-batch";
 import { allOrFirstFailure, Preflight } from "./preflight";
 import { Stopwatch } from "./stopwatch";
 
@@ -18,8 +24,9 @@ import { Stopwatch } from "./stopwatch";
 const BATCH = 24;
 
 /**
- * A predict run: one method over a question set. Results are stored as they come; an attempt that goes on answers only
- * the questions that are not stored yet.
+ * A predict run: one method over a question set. The question is the unit: results are stored as they come, an attempt
+ * that goes on answers only the questions that are not stored yet, and one that cannot be answered is listed with its
+ * reason, tried once more at the end, and missing, never wrong.
  */
 export const predict: Executor = async (context) => {
   if (context.config.kind !== "predict") throw new AppError("internal", `A ${context.config.kind} run is not a predict run.`);
@@ -28,40 +35,56 @@ export const predict: Executor = async (context) => {
   const handles: ServiceHandle<unknown>[] = [];
   try {
     const documents = new DocumentBook();
-    const { method, assessor, baseline, questions } = await open(context, config, documents, handles);
+    const { answer, questions } = await open(context, config, documents, handles);
     await context.running();
 
     const stored = await context.answeredQuestions();
     const remaining = questions.filter(({ id }) => !stored.has(id));
-    if (stored.size > 0) context.log("info", `${stored.size} questions are stored already; predict/accuracy counts those that this attempt answers.`);
-    let done = 0;
-    let right = 0;
-    for (let start = 0; start < remaining.length; start += BATCH) {
-      await context.progress({ phase: "predicting", done: stored.size + done, total: questions.length, detail: config.method });
-      const batch = remaining.slice(start, start + BATCH);
-      const episodes = await method.run(batch, signal);
-      const outcomes = await assessor.assess(episodes, batch, signal);
-      const baselines = await baseline?.of(batch, new Stopwatch(), signal);
-      const records = batch.map((question, i) =>
-        recordOf({ phase: "predict", step: null, question, episode: episodes[i]!, outcome: outcomes[i]!, baseline: baselines?.[i] ?? null, reward: null, advantage: null }),
-      );
-      await context.report({ kind: "episodes", corpus: config.corpus, questions: config.questions, documents: documents.unsent(records), records });
+    const tally = await context.storedAccuracy();
+    let done = stored.size;
+    const row = new FailureRow(config.failures.stopAfter);
+    const failed = new Map<string, Question>();
+
+    const take = async (batch: readonly Question[]): Promise<void> => {
+      await context.progress({ phase: "predicting", done, total: questions.length, detail: failed.size > 0 ? `${config.method}, ${failed.size} failed` : config.method });
+      const { records, failures } = await answerBatch(batch, answer, signal);
+      if (records.length > 0) await context.report({ kind: "episodes", corpus: config.corpus, questions: config.questions, documents: documents.unsent(records), records });
       documents.forgetTexts();
-      done += batch.length;
-      right += outcomes.reduce((sum, { score }) => sum + score.value, 0);
-      await context.report({ kind: "metrics", points: metricPoints({ "predict/accuracy": right / done, "progress/answered": stored.size + done }, stored.size + done) });
+      for (const { episode } of records) failed.delete(episode.questionId);
+      if (failures.length > 0) {
+        await context.report({ kind: "failures", questions: config.questions, failures });
+        const failing = new Set(failures.map(({ questionId }) => questionId));
+        for (const question of batch) if (failing.has(question.id)) failed.set(question.id, question);
+        context.log("warn", `${failures.length} of ${batch.length} questions could not be answered, e.g. ${failures[0]!.questionId}: ${failures[0]!.reason}`);
+      }
+      done += records.length;
+      for (const { score } of records) {
+        if (!score) continue;
+        tally.scored += 1;
+        tally.sum += score.value;
+      }
+      const values = { ...(tally.scored > 0 && { "predict/accuracy": tally.sum / tally.scored }), "progress/answered": done };
+      if (done > 0) await context.report({ kind: "metrics", points: metricPoints(values, done) });
+      row.count(batch, failures);
+    };
+
+    for (let start = 0; start < remaining.length; start += BATCH) await take(remaining.slice(start, start + BATCH));
+    const again = [...failed.values()];
+    for (const question of again) await take([question]);
+    await context.progress({ phase: "predicting", done, total: questions.length, detail: config.method });
+    if (failed.size > 0) {
+      const missing = `${failed.size} of ${questions.length} questions have no answer; they are listed with their reasons, and accuracy counts the others only.`;
+      if (!config.failures.allowMissing) throw new AppError("generator-unavailable", `${missing} Resume the run to try those alone.`);
+      context.log("warn", missing);
     }
-    await context.progress({ phase: "predicting", done: questions.length, total: questions.length, detail: config.method });
   } finally {
     for (const handle of handles) handle.release();
   }
 };
 
 interface Prediction {
-  method: Method;
-  assessor: Assessor;
-  /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself. */
-  baseline: Baseline | null;
+  /** Episodes with their answers and scores, in the order of the questions; throws where any of them fails. */
+  answer(batch: readonly Question[]): Promise<EpisodeRecord[]>;
   questions: Question[];
 }
 
@@ -71,18 +94,23 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     handles.push(handle);
     return handle.value;
   };
-  const needsEngine = config.method === "s3" || config.generator.endpoint === null;
-  const preflight = new Preflight(context, ["retriever", ...(needsEngine ? (["engine"] as const) : []), "generator", "questions"]);
+  const { episodesOf, keepAnswers } = config.reuse;
+  const searches = episodesOf === null;
+  const needsPolicy = searches && config.method === "s3";
+  const needsEngine = needsPolicy || (!keepAnswers && config.generator.endpoint === null) || (needsJudge(config.scorer) && config.judge.endpoint === null);
+  const preflight = new Preflight(context, [...(searches ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(keepAnswers ? [] : (["generator"] as const)), "questions"]);
 
-  const retriever = preflight.check(
-    "retriever",
-    async (say) => {
-      const opened = keep(await services.retriever(config.corpus, config.retriever, signal, say));
-      await opened.search(["ready?"], 1, signal);
-      return opened;
-    },
-    (opened) => opened.describe().title,
-  );
+  const retriever = !searches
+    ? Promise.resolve(null)
+    : preflight.check(
+        "retriever",
+        async (say) => {
+          const opened = keep(await services.retriever(config.corpus, config.retriever, signal, say));
+          await opened.search(["ready?"], 1, signal);
+          return opened;
+        },
+        (opened) => opened.describe().title,
+      );
   const engine: Promise<{ client: EngineClient; policy: Policy | null } | null> = !needsEngine
     ? Promise.resolve(null)
     : preflight.check(
@@ -90,19 +118,21 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
         async (say) => {
           const client = keep(await services.engine(signal, say));
           say("loading the model");
-          return { client, policy: config.method === "s3" ? await openSearcherPolicy(context, config, client) : null };
+          return { client, policy: needsPolicy ? await openSearcherPolicy(context, config, client) : null };
         },
         ({ policy }) => (policy === null ? "ready" : `${policy.name} is loaded`),
       );
-  const generator = preflight.check(
-    "generator",
-    async () => {
-      const client = config.generator.endpoint === null ? (await engine)!.client : null;
-      const detail = await probeGenerator(client, config.generator, signal);
-      return { detail, generator: await openGenerator(client, config.generator, context, signal) };
-    },
-    ({ detail }) => detail,
-  );
+  const generator = keepAnswers
+    ? Promise.resolve(null)
+    : preflight.check(
+        "generator",
+        async () => {
+          const client = config.generator.endpoint === null ? (await engine)!.client : null;
+          const detail = await probeGenerator(client, config.generator, signal);
+          return { detail, generator: await openGenerator(client, config.generator, context, signal) };
+        },
+        ({ detail }) => detail,
+      );
   const questions = preflight.check(
     "questions",
     async () => {
@@ -112,15 +142,42 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     (loaded) => `${loaded.length} to answer`,
   );
   const [openedRetriever, openedEngine, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, generator, questions] as const);
-  const assessor = new Assessor(openedGenerator.generator, documents, config.scorer);
+  const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, signal));
+  const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
+
+  if (openedRetriever === null) {
+    const source = new StoredEpisodes(context, episodesOf!, documents);
+    return {
+      questions: asked,
+      answer: async (batch) => {
+        const reused = await source.of(batch);
+        const episodes = reused.map(({ episode }) => episode);
+        const outcomes = keepAnswers ? await assessor.score(episodes, reused.map(({ answer, episode }) => required(answer, episode.questionId)), batch, signal) : await assessor.assess(episodes, batch, signal);
+        return recordsOf(batch, episodes, outcomes, null);
+      },
+    };
+  }
   const { ragDocuments } = config.generator;
   const isNaiveRag = config.method === "rag" && config.matchRun === null && config.documents === ragDocuments;
+  /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself. */
+  const baseline = isNaiveRag ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor);
+  const method = await methodOf(context, config, openedRetriever, openedEngine?.policy ?? null, asked, documents);
   return {
-    method: await methodOf(context, config, openedRetriever, openedEngine?.policy ?? null, asked, documents),
-    assessor,
-    baseline: isNaiveRag ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor),
     questions: asked,
+    answer: async (batch) => {
+      const episodes = await method.run(batch, signal);
+      const outcomes = await assessor.assess(episodes, batch, signal);
+      return recordsOf(batch, episodes, outcomes, (await baseline?.of(batch, new Stopwatch(), signal)) ?? null);
+    },
   };
+}
+
+const recordsOf = (questions: readonly Question[], episodes: readonly Episode[], outcomes: readonly Outcome[], baselines: readonly Outcome[] | null): EpisodeRecord[] =>
+  questions.map((question, i) => recordOf({ phase: "predict", step: null, question, episode: episodes[i]!, outcome: outcomes[i]!, baseline: baselines?.[i] ?? null, reward: null, advantage: null }));
+
+function required(answer: Answer | null, questionId: string): Answer {
+  if (!answer) throw new AppError("not-found", `There is no stored answer to question ${questionId} that could be scored.`);
+  return answer;
 }
 
 /** The untrained searcher, or a checkpoint's with the adapter it was trained with. */

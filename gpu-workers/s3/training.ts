@@ -10,6 +10,8 @@ import { s3Method } from "../methods/s3";
 import type { Retriever } from "../retrieval/retriever";
 import type { RunContext, ServiceHandle } from "../run-context";
 import { ALGORITHMS, type Algorithm } from "./algorithm";
+import { AnswerScorer } from "../scoring/answer-scorer";
+import { openJudge } from "../scoring/judge";
 import { Assessor, Baseline, recordOf } from "./assess";
 import { coldStartBatch } from "./cold-start";
 import { DocumentBook } from "./documents";
@@ -61,7 +63,7 @@ export class Training {
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
     this.search = { retriever, documents, settings: config.search };
-    this.assessor = new Assessor(generator, documents, config.reward.scorer);
+    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, this.signal)));
     this.baseline = new Baseline(
       ragMethod(retriever, documents, () => config.generator.ragDocuments),
       this.assessor,

@@ -1,11 +1,14 @@
+import { askedText } from "@/contracts/answer-scoring";
+import { needsJudge } from "@/contracts/config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/episode";
 import type { RunConfig } from "@/contracts/run-config";
 import type { turnGainsResult, Question, TaskRequest } from "@/contracts/worker-protocol";
 import type { z } from "zod";
 import type { TaskContext } from "../agent/tasks";
-import { scoreAnswer } from "../generation/scoring";
 import type { ServiceHandle } from "../run-context";
+import { AnswerScorer } from "../scoring/answer-scorer";
+import { openJudge } from "../scoring/judge";
 import { openGenerator } from "./models";
 
 type TurnGains = z.infer<typeof turnGainsResult>;
@@ -21,7 +24,8 @@ export async function turnGains(task: Extract<TaskRequest, { kind: "turn-gains" 
   const handles: ServiceHandle<unknown>[] = [];
   try {
     let engine = null;
-    if (config.generator.endpoint === null) {
+    const scorer = config.kind === "train" ? config.reward.scorer : config.scorer;
+    if (config.generator.endpoint === null || (needsJudge(scorer) && config.judge.endpoint === null)) {
       const handle = await services.engine(signal, (detail) => context.progress(detail, 0.1));
       handles.push(handle);
       engine = handle.value;
@@ -29,10 +33,10 @@ export async function turnGains(task: Extract<TaskRequest, { kind: "turn-gains" 
     const generator = await openGenerator(engine, config.generator, context, signal);
     const gold = await goldDocuments(config, question, context, handles);
     context.progress("answering", 0.5);
-    const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map((documents) => ({ question: question.question, documents }));
+    const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map((documents) => ({ question: askedText(question), documents }));
     const answers = await generator.answer(requests, signal);
-    const scorer = config.kind === "train" ? config.reward.scorer : config.scorer;
-    const scored = answers.map(({ text }) => ({ answer: text, score: scoreAnswer(scorer, text, question.answers).value }));
+    const scores = await new AnswerScorer(scorer, () => openJudge(config.judge, engine, signal)).score(answers.map((answer) => ({ question, answer })), signal);
+    const scored = answers.map(({ text }, i) => ({ answer: text, score: scores[i]!.main.value }));
     return {
       goldContext: gold ? scored[contexts.length]! : null,
       turns: contexts.map(({ turn }, i) => ({ turn, ...scored[i]! })),

@@ -6,7 +6,7 @@ import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/metrics";
 import { ATLAS_DIR } from "@/contracts/paths";
 import { runConfig, type RetrieverConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config";
-import type { PreflightItem, Progress, Question, ReportItem } from "@/contracts/worker-protocol";
+import type { PreflightItem, Progress, Question, ReportItem, WorkerResponse } from "@/contracts/worker-protocol";
 import { EngineProcess } from "../engine/process";
 import { openRetriever, type Retriever } from "../retrieval/retriever";
 import type { LocalCheckpoint, RunContext, ServiceHandle, Services } from "../run-context";
@@ -57,6 +57,8 @@ export interface MemoryContextOptions {
   questions?: (set: string) => Promise<Question[]>;
   answers?: Map<string, Answer>;
   fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
+  /** The run whose stored episodes are reused; by default this one. */
+  episodesOf?: MemoryContext;
   onReport?: (item: ReportItem) => void;
   onCheckpoint?: (checkpoint: LocalCheckpoint) => Promise<void>;
 }
@@ -118,6 +120,17 @@ export class MemoryContext implements RunContext {
     return new Map();
   }
   async commitCheckpoint(directory: string, step: number): Promise<void> {
+  async storedAccuracy(): Promise<{ scored: number; sum: number }> {
+    const scores = this.records().flatMap(({ score }) => (score ? [score.value] : []));
+    return { scored: scores.length, sum: scores.reduce((sum, value) => sum + value, 0) };
+  }
+  async storedEpisodes(_runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">> {
+    const of = this.options.episodesOf ?? this;
+    const episodes = of.records().filter(({ episode }) => questionIds.includes(episode.questionId));
+    const named = new Set(episodes.flatMap(({ episode }) => [...episode.context, ...episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))].map(({ hash }) => hash)));
+    const documents = of.reports.flatMap((item) => (item.kind === "episodes" ? item.documents : [])).filter(({ hash }) => named.has(hash));
+    return { episodes: episodes.map(({ episode, answer }) => ({ episode, answer })), documents };
+  }
     const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
     this.checkpoints.push(checkpoint);
     await this.options.onCheckpoint?.(checkpoint);

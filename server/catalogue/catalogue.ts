@@ -1,14 +1,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { z } from "zod";
-import { AppError } from "@/contracts/errors";
-import type { CorpusRecord, QuestionRecord } from "@/contracts/corpus";
+import type { CorpusRecord, MultipleChoice, QuestionRecord } from "@/contracts/corpus";
 import type { Question, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
 import type { listCorporaResponse } from "@/server/api/catalogue/corpora";
 import type { listQuestionSetsResponse } from "@/server/api/catalogue/question-sets";
 import type { listQuestionsRequest, listQuestionsResponse } from "@/server/api/catalogue/questions";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
-import { currentSet, storeDocuments } from "@/server/episodes/store";
+import { storeDocuments } from "@/server/episodes/store";
+import { currentSet, setOfRun } from "./versions";
 import { documentHash } from "@/contracts/document-hash";
 import { parseQuestionFile } from "./question-file";
 
@@ -24,9 +24,10 @@ interface QuestionRow {
   type: string | null;
   group: string | null;
   goldQueries: string[];
+  options: MultipleChoice | null;
 }
 
-const toQuestion = ({ ordinal: _ordinal, ...question }: QuestionRow): Question => question;
+const toQuestion = ({ ordinal: _ordinal, options, ...question }: QuestionRow): Question => ({ ...question, ...(options && { options }) });
 
 /** Corpora and question sets. A changed one is a new version under the same name; the newest is meant. */
 export class Catalogue {
@@ -43,13 +44,13 @@ export class Catalogue {
       FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY name, created_at DESC`;
   }
 
-  async questions(request: z.output<typeof listQuestionsRequest>): Promise<z.infer<typeof listQuestionsResponse>> {
+  async questions(request: z.output<typeof listQuestionsRequest> & { runId?: string | null }): Promise<z.infer<typeof listQuestionsResponse>> {
     const { db } = this.database;
-    const setId = await currentSet(db, request.set);
+    const setId = request.runId ? await setOfRun(db, request.runId, request.set) : await currentSet(db, request.set);
     const pattern = request.text ? `%${request.text.replace(/[\\%_]/g, "\\$&")}%` : null;
     const [rows, totals] = await Promise.all([
       db.$queryRaw<QuestionRow[]>`
-        SELECT id, ordinal, question, answers, gold_ids AS "goldIds", type, group_name AS "group", gold_queries AS "goldQueries" FROM questions
+        SELECT id, ordinal, question, answers, gold_ids AS "goldIds", type, group_name AS "group", gold_queries AS "goldQueries", options FROM questions
         WHERE set_id = ${setId}::uuid AND ordinal > ${Number(request.cursor ?? -1)} AND (${pattern}::text IS NULL OR question ILIKE ${pattern} OR array_to_string(answers, ' ') ILIKE ${pattern})
         ORDER BY ordinal LIMIT ${request.limit + 1}`,
       db.$queryRaw<{ n: number }[]>`
@@ -61,17 +62,14 @@ export class Catalogue {
   }
 
   /** A page of a set for a worker, in the order of the file. */
-  async questionPage({ set, after, limit }: WorkerRequest<"questions">): Promise<WorkerResponse<"questions">> {
-    const page = await this.questions({ set, cursor: after, limit });
+  async questionPage({ set, runId, after, limit }: WorkerRequest<"questions">): Promise<WorkerResponse<"questions">> {
+    const page = await this.questions({ set, runId, cursor: after, limit });
     return { questions: page.rows, next: page.nextCursor };
   }
 
-  /** Imports a set of a person's own: all of it, or nothing with every bad line numbered. */
+  /** Imports a set of a person's own: all of it, or nothing with every bad line numbered. Changed content under a name is a new version. */
   async importQuestions(name: string, jsonl: string, actor: string): Promise<{ name: string; questions: number }> {
     const questions = parseQuestionFile(jsonl);
-    const { db } = this.database;
-    const taken = await db.$queryRaw<{ hash: string }[]>`SELECT content_hash AS hash FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
-    if (taken[0] && taken[0].hash !== hashOf(questions)) throw new AppError("conflict", `There is a question set "${name}" already, with other questions. Choose another name.`);
     await this.storeQuestionSet(name, questions, actor);
     return { name, questions: questions.length };
   }
@@ -88,9 +86,9 @@ export class Catalogue {
       for (let from = 0; from < questions.length; from += BATCH) {
         const rows = questions.slice(from, from + BATCH).map((question, i) => ({ ...question, ordinal: from + i }));
         await db.$executeRaw`
-          INSERT INTO questions (set_id, id, ordinal, question, answers, gold_ids, type, group_name, gold_queries)
-          SELECT ${id}::uuid, q.id, q.ordinal, q.question, q.answers, q."goldIds", q.type, q."group", q."goldQueries"
-          FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS q(id text, ordinal int, question text, answers text[], "goldIds" text[], type text, "group" text, "goldQueries" text[])`;
+          INSERT INTO questions (set_id, id, ordinal, question, answers, gold_ids, type, group_name, gold_queries, options)
+          SELECT ${id}::uuid, q.id, q.ordinal, q.question, q.answers, q."goldIds", q.type, q."group", q."goldQueries", q.options
+          FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS q(id text, ordinal int, question text, answers text[], "goldIds" text[], type text, "group" text, "goldQueries" text[], options jsonb)`;
       }
       return true;
     });

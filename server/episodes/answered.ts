@@ -10,3 +10,10 @@ export async function answeredQuestions(db: Queries, { runId, after }: WorkerReq
     WHERE run_id = ${runId}::uuid AND phase = 'predict' AND (${after}::text IS NULL OR question_id > ${after}) ORDER BY question_id LIMIT ${PAGE}`;
   return { questions, next: questions.length === PAGE ? (questions[PAGE - 1]?.questionId ?? null) : null };
 }
+
+/** How many questions a predict run has stored with a score, by whatever attempt, and the sum of their scores. */
+export async function storedAccuracy(db: Queries, runId: string): Promise<WorkerResponse<"storedAccuracy">> {
+  const [row] = await db.$queryRaw<{ scored: number; sum: number }[]>`
+    SELECT count(*)::int AS scored, coalesce(sum(s.value), 0)::float8 AS sum FROM episodes e JOIN scores s ON s.id = e.score_id WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'`;
+  return row ?? { scored: 0, sum: 0 };
+}

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
 import type { Answer, DocumentRef, DocumentText, EpisodeRecord, Score } from "@/contracts/episode";
 import type { AttemptRef, ReportItem } from "@/contracts/worker-protocol";
+import { setOfRun } from "@/server/catalogue/versions";
 import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
 import { rowOfStep } from "./step-rows";
@@ -76,16 +77,16 @@ const refs = (documents: readonly DocumentRef[]) => ({ ids: documents.map((d) =>
  * @throws AppError "invalid-input" where a question set, a question or a document's text is not known
  */
 export async function storeEpisodes(db: Queries, ref: AttemptRef, item: EpisodesItem): Promise<void> {
-  const setId = await currentSet(db, item.questions);
+  const setId = await setOfRun(db, ref.runId, item.questions);
   await requireQuestions(db, setId, item);
   await storeDocuments(db, item.documents);
   await requireDocuments(db, item);
 
   const scored: Scored[] = [];
   const answers: Answer[] = [];
-  for (const { episode, answer, score, baseline } of item.records) {
+  for (const { episode, answer, score, otherScores, baseline } of item.records) {
     if (answer) answers.push(answer);
-    if (answer && score) scored.push({ answer, score, questionId: episode.questionId });
+    if (answer) for (const each of [...(score ? [score] : []), ...(otherScores ?? [])]) scored.push({ answer, score: each, questionId: episode.questionId });
     if (baseline) {
       answers.push(baseline.answer);
       scored.push({ ...baseline, questionId: episode.questionId });
@@ -155,13 +156,6 @@ function episodeRow(record: EpisodeRecord, answerIds: ReadonlyMap<string, bigint
     usage: episode.usage ?? null,
     searches: Math.max(0, episode.steps.filter((step) => step.kind === "retrieve").length - 1),
   };
-}
-
-/** Id of the newest version of a question set. */
-export async function currentSet(db: Queries, name: string): Promise<string> {
-  const [row] = await db.$queryRaw<{ id: string }[]>`SELECT id FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
-  if (!row) throw new AppError("invalid-input", `There is no question set "${name}". Import it first.`);
-  return row.id;
 }
 
 async function requireQuestions(db: Queries, setId: string, item: EpisodesItem): Promise<void> {

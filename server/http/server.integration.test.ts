@@ -162,10 +162,12 @@ describe("the server from outside", () => {
       const jsonl = [line({ id: "1", question: "Who?", answers: ["me"] }), "", line({ id: 2, question: "What?", answers: ["it"], goldIds: ["d0"] })].join("\n");
       expect(await api.catalogue.importQuestions.mutate({ name: "mine/dev", jsonl })).toEqual({ name: "mine/dev", questions: 2 });
       await api.catalogue.importQuestions.mutate({ name: "mine/dev", jsonl });
-      await expect(api.catalogue.importQuestions.mutate({ name: "mine/dev", jsonl: line({ id: "1", question: "Other?", answers: ["x"] }) })).rejects.toMatchObject({ data: { appCode: "conflict" } });
       expect((await api.catalogue.questionSets.query()).find((s) => s.name === "mine/dev")).toMatchObject({ questions: 2, withGold: 1 });
       expect(await worker.request("questions", { set: "mine/dev", after: null, limit: 1 })).toMatchObject({ questions: [{ id: "1", answers: ["me"] }], next: "0" });
       expect(await worker.request("questions", { set: "mine/dev", after: "0", limit: 1 })).toMatchObject({ questions: [{ id: "2" }], next: null });
+      // Changed content is a new version under the name, and the newest is meant.
+      expect(await api.catalogue.importQuestions.mutate({ name: "mine/dev", jsonl: line({ id: "1", question: "Other?", answers: ["x"] }) })).toEqual({ name: "mine/dev", questions: 1 });
+      expect((await api.catalogue.questions.query({ set: "mine/dev" })).rows.map((q) => q.question)).toEqual(["Other?"]);
     });
   });
 

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { AppError, describeIssues } from "@/contracts/errors";
 import { PRESETS } from "@/contracts/presets";
-import { runConfig, type RunConfig } from "@/contracts/run-config";
+import { runConfig, type PredictConfig, type RunConfig } from "@/contracts/run-config";
 import type { Hardware } from "@/contracts/worker-protocol";
 import type { checkRunResponse } from "@/server/api/runs/check";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
@@ -122,6 +122,7 @@ export class Launcher {
     }
     if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config.searcher.model)));
     return issues;
+      if (config.reuse.episodesOf !== null) issues.push(...(await this.reuseIssues(config.reuse.episodesOf, config)));
   }
 
   private async questionSet(name: string): Promise<{ withGold: number } | undefined> {
@@ -137,6 +138,15 @@ export class Launcher {
     if (other.kind !== "predict" || other.method !== "s3") return [{ path: "matchRun", message: "must be a predict run of method s3" }];
     if (other.questions !== questions) return [{ path: "matchRun", message: `answered "${other.questions}", not "${questions}"` }];
     return [];
+  }
+
+  /** A run on stored episodes says of itself what those are: other settings would be a wrong label. */
+  private async reuseIssues(runId: string, config: PredictConfig): Promise<Issue[]> {
+    const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${runId}::uuid`;
+    const other = rows[0] && runConfig.parse(rows[0].config);
+    if (!other) return [{ path: "reuse.episodesOf", message: `there is no run ${runId}` }];
+    if (other.kind !== "predict") return [{ path: "reuse.episodesOf", message: "must be a predict run" }];
+    return (["method", "questions", "corpus"] as const).filter((key) => other[key] !== config[key]).map((key) => ({ path: key, message: `is "${other[key]}" in the run whose episodes are reused; give the same` }));
   }
 
   private async checkpointIssues(artifactId: string, model: string): Promise<Issue[]> {

@@ -21,9 +21,11 @@ export function needsOf(config: RunConfig): Needs {
   const models = new Set<string>();
   const scorer = config.kind === "train" ? config.reward.scorer : config.kind === "predict" ? config.scorer : null;
   if (scorer !== null && needsJudge(scorer) && "judge" in config && config.judge.endpoint === null) models.add(config.judge.model);
-  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3")) models.add(config.searcher.model);
-  if ((config.kind === "train" || config.kind === "predict") && config.generator.endpoint === null) models.add(config.generator.model);
-  return { slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light", models: [...models], corpora: local ? [corpus] : [], worker: "worker" in config ? config.worker : null };
+  const reuse = config.kind === "predict" ? config.reuse : null;
+  const searches = reuse === null || reuse.episodesOf === null;
+  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3" && searches)) models.add(config.searcher.model);
+  if ((config.kind === "train" || config.kind === "predict") && !reuse?.keepAnswers && config.generator.endpoint === null) models.add(config.generator.model);
+  return { slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light", models: [...models], corpora: local && searches ? [corpus] : [], worker: "worker" in config ? config.worker : null };
 }
 
 /** The retrieve-select-turns setting as people write it; null where a run does not search in turns. */

@@ -2,6 +2,7 @@ import { AppError } from "@/contracts/errors";
 import type { AttemptRef, ReportItem, WorkerRequest } from "@/contracts/worker-protocol";
 import type { Database, Transaction } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
+import { storeFailures } from "@/server/episodes/failures";
 import { storeEpisodes } from "@/server/episodes/store";
 import type { Logs } from "@/server/logs/logs";
 import type { Metrics } from "@/server/metrics/metrics";
@@ -51,6 +52,10 @@ export class Reports {
         tx.emit({ kind: "episodes", runId, payload: { phase: first.phase, step: first.step, count: item.records.length } });
         return;
       }
+      case "failures":
+        await storeFailures(tx.db, ref, item);
+        tx.emit({ kind: "episodes", runId, payload: { phase: "predict", step: null, count: 0 } });
+        return;
       case "logs":
         await this.logs.append(tx.db, { workerId, run: ref }, item.lines);
         if (item.lines.length > 0) tx.emit({ kind: "logs", runId, payload: { count: item.lines.length } });

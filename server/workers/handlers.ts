@@ -2,7 +2,8 @@ import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Catalogue } from "@/server/catalogue/catalogue";
 import type { Database } from "@/server/db/database";
 import { findAnswers } from "@/server/episodes/answers";
-import { answeredQuestions } from "@/server/episodes/answered";
+import { answeredQuestions, storedAccuracy } from "@/server/episodes/answered";
+import { storedEpisodes } from "@/server/episodes/stored-episodes";
 import { rankedQuestions } from "@/server/episodes/ranked";
 import { storeAnswers } from "@/server/episodes/store";
 import type { Logs } from "@/server/logs/logs";
@@ -65,6 +66,8 @@ export function workerHandlers({ database, registry, runs, reports, artifacts, c
       await database.transact((tx) => storeAnswers(tx.db, answers));
       return {};
     },
+    storedAccuracy: (_peer, { runId }) => storedAccuracy(database.db, runId),
+    storedEpisodes: (_peer, request) => storedEpisodes(database.db, request),
     answeredQuestions: (_peer, request) => answeredQuestions(database.db, request),
     rankedQuestions: (_peer, request) => rankedQuestions(database.db, request),
     async taskProgress({ worker }, request) {

@@ -206,6 +206,10 @@ export class ProtocolServer {
       }
       case "findAnswers":
         return { answers: [] };
+      case "storedAccuracy":
+        return { scored: 0, sum: 0 };
+      case "storedEpisodes":
+        return { episodes: [], documents: [] };
       case "answeredQuestions":
       case "rankedQuestions":
         return { questions: [], next: null };

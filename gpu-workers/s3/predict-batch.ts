@@ -1,0 +1,63 @@
+import type { EpisodeRecord } from "@/contracts/episode";
+import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
+import type { Question, QuestionFailure } from "@/contracts/worker-protocol";
+
+/** Errors that are no matter of a single question: they end the attempt. */
+const ENDS_THE_RUN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["stale-attempt", "out-of-order", "cancelled", "unauthorized", "storage-full"]);
+
+export interface BatchResult {
+  records: EpisodeRecord[];
+  failures: QuestionFailure[];
+}
+
+/**
+ * Answers a batch at once; where that fails, each of its questions alone and beside the others, so that one that cannot
+ * be answered takes no other with it. A failure is kept with its reason; it is never an answer and never a score.
+ */
+export async function answerBatch(questions: readonly Question[], answer: (batch: readonly Question[]) => Promise<EpisodeRecord[]>, signal: AbortSignal): Promise<BatchResult> {
+  try {
+    return { records: await answer(questions), failures: [] };
+  } catch (error) {
+    endIfFatal(error, signal);
+    if (questions.length === 1) return { records: [], failures: [failureOf(questions[0]!, error)] };
+  }
+  const alone = await Promise.allSettled(questions.map((question) => answer([question])));
+  const result: BatchResult = { records: [], failures: [] };
+  for (const [i, outcome] of alone.entries()) {
+    if (outcome.status === "fulfilled") result.records.push(...outcome.value);
+    else {
+      endIfFatal(outcome.reason, signal);
+      result.failures.push(failureOf(questions[i]!, outcome.reason));
+    }
+  }
+  return result;
+}
+
+function endIfFatal(error: unknown, signal: AbortSignal): void {
+  if (signal.aborted) throw signal.reason;
+  if (error instanceof AppError && ENDS_THE_RUN.has(error.code)) throw error;
+}
+
+function failureOf({ id }: Question, error: unknown): QuestionFailure {
+  const { code, message } = toWireError(error);
+  return { questionId: id, code, reason: message.slice(0, 10_000) };
+}
+
+/** Counts failures that follow each other: a single one is listed, a row of them means that something is broken. */
+export class FailureRow {
+  private length = 0;
+
+  constructor(private readonly stopAfter: number) {}
+
+  /** @throws AppError with the last reason once `stopAfter` questions in a row have failed */
+  count(questions: readonly Question[], failures: readonly QuestionFailure[]): void {
+    const failed = new Map(failures.map((failure) => [failure.questionId, failure]));
+    for (const { id } of questions) {
+      const failure = failed.get(id);
+      this.length = failure ? this.length + 1 : 0;
+      if (failure && this.length >= this.stopAfter) {
+        throw new AppError(failure.code, `${this.length} questions in a row could not be answered; the last, ${id}: ${failure.reason}\nWhat was answered is stored. Mend the cause and resume the run: it goes on with the questions that are missing.`);
+      }
+    }
+  }
+}

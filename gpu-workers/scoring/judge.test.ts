@@ -1,0 +1,90 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { AnswerScorer } from "./answer-scorer";
+import { endpointJudge, judgeMessages, verdictOf, verdictOfLogprobs } from "./judge";
+
+const quick = { firstPauseMs: 1, tries: 3, timeoutMs: 2_000, apiKey: undefined };
+const { signal } = new AbortController();
+let server: Server | undefined;
+afterEach(() => server?.close());
+
+/** A server that plays the replies in turn: a text, a whole message, or a status. */
+async function playing(replies: (string | number | object)[]): Promise<{ url: string; requests: { messages: { content: string }[]; max_tokens: number }[] }> {
+  const requests: { messages: { content: string }[]; max_tokens: number }[] = [];
+  server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => {
+      requests.push(JSON.parse(body) as (typeof requests)[number]);
+      const reply = replies[Math.min(requests.length, replies.length) - 1]!;
+      if (typeof reply === "number") return void response.writeHead(reply).end("no");
+      response.end(JSON.stringify({ choices: [typeof reply === "string" ? { message: { content: reply } } : reply] }));
+    });
+  });
+  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests };
+}
+const item = { question: "Capital of Peru?", golds: ["Lima"], answer: "the city of Lima" };
+
+describe("a verdict", () => {
+  it.each([
+    ["yes", true],
+    [" **No**, it is not", false],
+    ["Yes.", true],
+    ["Nobody knows", null],
+    ["The answer is yes", null],
+    ["", null],
+  ])("%j is %s", (reply, verdict) => expect(verdictOf(reply)).toBe(verdict));
+
+  it("is the greater mass of the first token's alternatives", () => {
+    expect(verdictOfLogprobs([{ token: "Yes", logprob: -1.5 }, { token: " yes", logprob: -1.5 }, { token: "No", logprob: -1 }])).toBe(true);
+    expect(verdictOfLogprobs([{ token: "Maybe", logprob: -0.1 }])).toBeNull();
+  });
+});
+
+describe("the judge at an endpoint", () => {
+  it("asks with the question, every gold answer and the answer", async () => {
+    const { url, requests } = await playing(["yes"]);
+    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
+    expect(requests[0]).toMatchObject({ model: "m", temperature: 0, max_tokens: 10, messages: judgeMessages(item) });
+    expect(requests[0]!.messages[1]!.content).toContain("Correct answers: Lima");
+  });
+
+  it("retries what is broken, and asks again after a garbled reply", async () => {
+    const { url, requests } = await playing([429, 500, "Well, it depends", "no"]);
+    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([false]);
+    expect(requests).toHaveLength(4);
+    expect(requests[3]!.messages[2]!.content).toBe("Well, it depends");
+  });
+
+  it("decides by the alternatives where the text says neither", async () => {
+    const { url } = await playing([{ message: { content: "<think>" }, logprobs: { content: [{ top_logprobs: [{ token: "<think>", logprob: -0.1 }, { token: "yes", logprob: -3 }] }] } }]);
+    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
+  });
+
+  it("is an error, never a verdict, where it stays garbled, broken or refused", async () => {
+    const garbled = await playing(["perhaps"]);
+    await expect(endpointJudge(garbled.url, "m", quick).judge([item], signal)).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("neither yes nor no") });
+    server?.close();
+    const refused = await playing([401]);
+    await expect(endpointJudge(refused.url, "m", quick).judge([item], signal)).rejects.toMatchObject({ message: expect.stringContaining("status 401") });
+    expect(refused.requests).toHaveLength(1);
+  });
+});
+
+describe("generation accuracy", () => {
+  const question = { id: "q", question: item.question, answers: item.golds, goldIds: [], type: null, group: null, goldQueries: [] };
+  const scored = async (verdict: boolean, text: string) => {
+    const scorer = new AnswerScorer("generation-accuracy", async () => ({ id: "1 m", judge: async () => [verdict] }));
+    const [result] = await scorer.score([{ question, answer: { text } }], signal);
+    return result!;
+  };
+  it("is span or judge; both and every rule are kept", async () => {
+    expect((await scored(false, "Lima")).main).toEqual({ scorer: "generation-accuracy/1 m", value: 1 });
+    expect((await scored(true, "the City of Kings")).main.value).toBe(1);
+    const wrong = await scored(false, "Quito");
+    expect(wrong.main.value).toBe(0);
+    expect(wrong.others.map(({ scorer }) => scorer)).toEqual(["span/1", "exact-match/1", "f1/1", "judge/1 m"]);
+  });
+});

@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { AppError } from "@/contracts/errors";
+import type { JudgeConfig } from "@/contracts/run-config";
+import type { EngineClient } from "../engine/client";
+import { chatText } from "../generation/prompt";
+import { installedModel } from "../s3/models";
+import { loadTokenizer } from "../s3/tokenizer";
+import { askChat, type ChatEndpointOptions } from "./chat-endpoint";
+
+/** One answer to be judged. */
+export interface Judgement {
+  question: string;
+  golds: readonly string[];
+  answer: string;
+}
+
+/** A model that says whether answers are right. */
+export interface Judge {
+  /** Model and prompt version: what can change a verdict. */
+  readonly id: string;
+  /** In the order of the requests. Throws AppError where a verdict cannot be had; never makes one up. */
+  judge(items: readonly Judgement[], signal: AbortSignal): Promise<boolean[]>;
+}
+
+/** Part of every judged score's name: another wording is another scorer. */
+export const JUDGE_PROMPT_VERSION = 1;
+
+const flat = (text: string): string => text.replaceAll("<|", "< |").replace(/\s+/g, " ").trim();
+/** An answer of megabytes is judged by its beginning and its end. */
+const MOST = 4_000;
+const bounded = (text: string): string => (text.length <= MOST ? text : `${text.slice(0, MOST / 2)} … ${text.slice(-MOST / 2)}`);
+
+/** What the judge is asked: does the answer say what one of the gold answers says? */
+export function judgeMessages({ question, golds, answer }: Judgement): { role: "system" | "user"; content: string }[] {
+  return [
+    { role: "system", content: "You grade answers. Say yes if the given answer states the same as one of the correct answers, in whatever words; say no if it states something else, leaves it open, or gives several alternatives. Reply with one word: yes or no." },
+    { role: "user", content: `Question: ${flat(question)}\nCorrect answers: ${golds.map(flat).join(" | ")}\nGiven answer: ${flat(bounded(answer)) || "(empty)"}\nIs the given answer correct?` },
+  ];
+}
+
+/** Reads a reply that begins with yes or no; null for anything else. */
+export function verdictOf(reply: string): boolean | null {
+  const word = /^[\s"'*(`]*(yes|no)(?![a-z])/i.exec(reply)?.[1];
+  return word === undefined ? null : word.toLowerCase() === "yes";
+}
+
+/** Yes or no by the mass of the first token's alternatives; null where neither is among them. */
+export function verdictOfLogprobs(alternatives: readonly { token: string; logprob: number }[]): boolean | null {
+  const mass = (verdict: boolean): number => alternatives.filter(({ token }) => verdictOf(token) === verdict).reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
+  const [yes, no] = [mass(true), mass(false)];
+  return yes === no ? null : yes > no;
+}
+
+/** The worker's own engine: greedy under a grammar that allows yes and no only, so a verdict cannot be garbled. */
+async function engineJudge(engine: EngineClient, name: string, signal: AbortSignal): Promise<Judge> {
+  const directory = installedModel(name);
+  const [model, tokenizer] = await Promise.all([engine.createModel(`judge-${randomUUID()}`, { base: directory, lora: null, seed: 0 }, { signal }), loadTokenizer(directory)]);
+  const BATCH = 32;
+  return {
+    id: `${JUDGE_PROMPT_VERSION} ${name}`,
+    async judge(items, stop) {
+      const verdicts: boolean[] = [];
+      for (let start = 0; start < items.length; start += BATCH) {
+        const sequences = items.slice(start, start + BATCH).map((item) => ({ ids: tokenizer.encode(chatText(judgeMessages(item))), guide: { lark: 'start: "yes" | "no"\n' }, maxTokens: 4, temperature: 0 }));
+        const { sequences: sampled } = await model.sample({ adapter: false, sequences }, { signal: stop });
+        for (const [sample] of sampled) verdicts.push(required(verdictOf(sample?.text ?? ""), sample?.text ?? "", name));
+      }
+      return verdicts;
+    },
+  };
+}
+
+/**
+ * An OpenAI-compatible server: one token with its alternatives decides (upstream: ten tokens of text); where the server
+ * gives none, the text must begin with yes or no. A garbled reply is asked once more, then it is an error.
+ */
+export function endpointJudge(endpoint: string, model: string, options: Partial<ChatEndpointOptions> = {}): Judge {
+  const judgeOne = async (item: Judgement, signal: AbortSignal): Promise<boolean> => {
+    const messages = judgeMessages(item);
+    const first = await askChat(endpoint, { model, messages, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 }, options, signal);
+    const verdict = verdictOf(first.text) ?? verdictOfLogprobs(first.alternatives);
+    if (verdict !== null) return verdict;
+    const again = [...messages, { role: "assistant" as const, content: first.text }, { role: "user" as const, content: "Reply with the single word yes or the single word no." }];
+    const second = await askChat(endpoint, { model, messages: again, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 }, options, signal);
+    return required(verdictOf(second.text) ?? verdictOfLogprobs(second.alternatives), second.text, model);
+  };
+  return { id: `${JUDGE_PROMPT_VERSION} ${model}`, judge: (items, signal) => Promise.all(items.map((item) => judgeOne(item, signal))) };
+}
+
+function required(verdict: boolean | null, reply: string, model: string): boolean {
+  if (verdict === null) throw new AppError("generator-unavailable", `The judge ${model} said neither yes nor no, twice: ${JSON.stringify(reply.slice(0, 120))}. The answer stays unscored; use a judge that follows instructions.`);
+  return verdict;
+}
+
+/** Opens the judge of a configuration; `engine` where it has no endpoint. */
+export async function openJudge(config: JudgeConfig, engine: EngineClient | null, signal: AbortSignal): Promise<Judge> {
+  if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model);
+  if (engine === null) throw new AppError("internal", "A judge without an endpoint needs the engine.");
+  return engineJudge(engine, config.model, signal);
+}

@@ -1,0 +1,45 @@
+import { episode as episodeSchema, type Answer, type DocumentText, type ModelUsage } from "@/contracts/episode";
+import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
+import type { Queries } from "@/server/db/database";
+import { documentRefs, stepOfRow, type StepRow } from "./step-rows";
+
+interface Row {
+  id: string;
+  key: string;
+  method: string;
+  protocol: string;
+  questionId: string;
+  sampleIndex: number;
+  contextIds: string[];
+  contextHashes: string[];
+  contextScores: (number | null)[];
+  usage: ModelUsage | null;
+  answer: Answer | null;
+}
+
+/** Episodes of a predict run by question, with their answers and every text that they name, to be answered or scored anew. */
+export async function storedEpisodes(db: Queries, { runId, questionIds }: WorkerRequest<"storedEpisodes">): Promise<WorkerResponse<"storedEpisodes">> {
+  const rows = await db.$queryRaw<Row[]>`
+    SELECT e.id, e.key, e.method, e.protocol, e.question_id AS "questionId", e.sample_index AS "sampleIndex", e.context_ids AS "contextIds", e.context_hashes AS "contextHashes",
+      e.context_scores AS "contextScores", e.usage,
+      CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('key', a.key, 'generator', a.generator, 'promptStyle', a.prompt_style, 'text', a.text, 'seconds', a.seconds) || jsonb_strip_nulls(jsonb_build_object('usage', a.usage)) END AS answer
+    FROM episodes e LEFT JOIN answers a ON a.id = e.answer_id
+    WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' AND e.question_id = ANY(${questionIds}::text[])`;
+  const steps = await db.$queryRaw<(StepRow & { episode_id: string })[]>`SELECT * FROM steps WHERE episode_id = ANY(${rows.map((row) => row.id)}::uuid[]) ORDER BY episode_id, index`;
+  const episodes = rows.map((row) => ({
+    episode: episodeSchema.parse({
+      key: row.key,
+      method: row.method,
+      protocol: row.protocol,
+      questionId: row.questionId,
+      sampleIndex: row.sampleIndex,
+      steps: steps.filter((step) => step.episode_id === row.id).map(stepOfRow),
+      context: documentRefs(row.contextIds, row.contextHashes, row.contextScores),
+      ...(row.usage && { usage: row.usage }),
+    }),
+    answer: row.answer,
+  }));
+  const idOf = new Map(episodes.flatMap(({ episode }) => [...episode.context, ...episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))]).map(({ hash, id }) => [hash, id]));
+  const texts = await db.$queryRaw<Omit<DocumentText, "id">[]>`SELECT hash, title, text FROM documents WHERE hash = ANY(${[...idOf.keys()]}::text[])`;
+  return { episodes, documents: texts.map((text) => ({ ...text, id: idOf.get(text.hash) ?? "" })) };
+}
