@@ -118,26 +118,17 @@ export class Launcher {
     }
     if (config.kind === "predict") {
       if (!(await this.questionSet(config.questions))) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
+      if (config.reuse.episodesOf !== null) issues.push(...(await this.reuseIssues(config.reuse.episodesOf, config)));
       if (config.matchRun !== null) issues.push(...(await this.matchIssues(config.matchRun, config.questions)));
     }
     if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config.searcher.model)));
     return issues;
-      if (config.reuse.episodesOf !== null) issues.push(...(await this.reuseIssues(config.reuse.episodesOf, config)));
   }
 
   private async questionSet(name: string): Promise<{ withGold: number } | undefined> {
     const rows = await this.database.db.$queryRaw<{ withGold: number }[]>`
       SELECT with_gold AS "withGold" FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
     return rows[0];
-  }
-
-  private async matchIssues(runId: string, questions: string): Promise<Issue[]> {
-    const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${runId}::uuid`;
-    const other = rows[0] && runConfig.parse(rows[0].config);
-    if (!other) return [{ path: "matchRun", message: `there is no run ${runId}` }];
-    if (other.kind !== "predict" || other.method !== "s3") return [{ path: "matchRun", message: "must be a predict run of method s3" }];
-    if (other.questions !== questions) return [{ path: "matchRun", message: `answered "${other.questions}", not "${questions}"` }];
-    return [];
   }
 
   /** A run on stored episodes says of itself what those are: other settings would be a wrong label. */
@@ -147,6 +138,15 @@ export class Launcher {
     if (!other) return [{ path: "reuse.episodesOf", message: `there is no run ${runId}` }];
     if (other.kind !== "predict") return [{ path: "reuse.episodesOf", message: "must be a predict run" }];
     return (["method", "questions", "corpus"] as const).filter((key) => other[key] !== config[key]).map((key) => ({ path: key, message: `is "${other[key]}" in the run whose episodes are reused; give the same` }));
+  }
+
+  private async matchIssues(runId: string, questions: string): Promise<Issue[]> {
+    const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${runId}::uuid`;
+    const other = rows[0] && runConfig.parse(rows[0].config);
+    if (!other) return [{ path: "matchRun", message: `there is no run ${runId}` }];
+    if (other.kind !== "predict" || other.method !== "s3") return [{ path: "matchRun", message: "must be a predict run of method s3" }];
+    if (other.questions !== questions) return [{ path: "matchRun", message: `answered "${other.questions}", not "${questions}"` }];
+    return [];
   }
 
   private async checkpointIssues(artifactId: string, model: string): Promise<Issue[]> {
