@@ -30,7 +30,6 @@ const corpusLine = z
     return { id, title: title ?? parts.title, text: parts.text };
   });
 
-/** A question of a set. Absent fields get the value that means "not known". */
 const letter = z.string().regex(/^[A-Z]$/, "a capital letter");
 
 /** Options of a multiple choice, and the letter of the right one. */
@@ -40,6 +39,7 @@ export const multipleChoice = z
   .refine(({ choices, answer }) => choices.some((choice) => choice.letter === answer), { path: ["answer"], message: "is not one of the options" });
 export type MultipleChoice = z.infer<typeof multipleChoice>;
 
+/** A question of a set. Absent fields get the value that means "not known". */
 export const questionLine = z.object({
   id,
   question: z.string().trim().min(1, "must not be empty"),
@@ -50,9 +50,9 @@ export const questionLine = z.object({
   group: z.string().nullable().default(null),
   /** Queries of the gold path after the question's own retrieval. */
   goldQueries: z.array(z.string().trim().min(1)).default([]),
-});
   /** Absent where the question is not a multiple choice. */
   options: multipleChoice.optional(),
+});
 export type QuestionRecord = z.output<typeof questionLine>;
 
 /** A line that cannot be used: which one, and why. `invalid-input` like every error of a person's input. */

@@ -91,16 +91,16 @@ export type Progress = z.infer<typeof progress>;
 export const logLine = z.object({ at: z.number(), level: z.enum(["debug", "info", "warn", "error"]), source: z.string(), message: z.string().max(10_000) });
 export type LogLine = z.infer<typeof logLine>;
 
-export const reportItem = z.discriminatedUnion("kind", [
 export const questionFailure = z.object({ questionId: z.string(), code: errorCode, reason: z.string().max(10_000) });
 export type QuestionFailure = z.infer<typeof questionFailure>;
 
+export const reportItem = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("metrics"), points: z.array(metricPoint) }),
   /** Texts of documents that these records are the first to name travel with them. */
   z.object({ kind: z.literal("episodes"), corpus: z.string(), questions: z.string(), documents: z.array(documentText), records: z.array(episodeRecord) }),
-  z.object({ kind: z.literal("logs"), lines: z.array(logLine) }),
   /** Questions of a predict run that could not be answered, and why. They count as missing, never as wrong. */
   z.object({ kind: z.literal("failures"), questions: z.string(), failures: z.array(questionFailure).min(1) }),
+  z.object({ kind: z.literal("logs"), lines: z.array(logLine) }),
   z.object({ kind: z.literal("preflight"), items: z.array(preflightItem) }),
   z.object({ kind: z.literal("progress"), progress }),
 ]);
@@ -130,9 +130,9 @@ export const question = z.object({
   group: z.string().nullable(),
   /** Queries of the gold path after the question's own retrieval. */
   goldQueries: z.array(z.string()),
-});
   /** Absent where the question is not a multiple choice. */
   options: multipleChoice.optional(),
+});
 export type Question = z.infer<typeof question>;
 
 const taskBase = { taskId: z.uuid() };
@@ -230,12 +230,6 @@ export const workerMethods = {
   answeredQuestions: { request: z.object({ runId: z.uuid(), after: z.string().nullable() }), response: z.object({ questions: z.array(z.object({ questionId: z.string(), documents: z.int() })), next: z.string().nullable() }) },
   /** Question ids that an evaluate run has stored already, with the ranks of the gold documents that were found. */
   rankedQuestions: { request: z.object({ runId: z.uuid(), after: z.string().nullable() }), response: z.object({ questions: z.array(z.object({ questionId: z.string(), ranks: z.array(z.int().positive()) })), next: z.string().nullable() }) },
-  taskProgress: { request: z.object({ taskId: z.uuid(), detail: z.string(), fraction: z.number().min(0).max(1) }), response: nothing },
-  taskResult: { request: z.object({ taskId: z.uuid(), result: z.unknown().optional(), error: wireError.optional() }), response: nothing },
-  /** Log lines of the agent and its services that belong to no run. */
-  workerLogs: { request: z.object({ lines: z.array(logLine).max(1000) }), response: nothing },
-} as const;
-export type WorkerMethod = keyof typeof workerMethods;
   /** How many questions a predict run has stored with a score, and the sum of their scores. */
   storedAccuracy: { request: z.object({ runId: z.uuid() }), response: z.object({ scored: z.int().nonnegative(), sum: z.number().nonnegative() }) },
   /** Episodes of a predict run for these questions, with the texts they hand over; a question it has not answered is absent. */
@@ -243,6 +237,12 @@ export type WorkerMethod = keyof typeof workerMethods;
     request: z.object({ runId: z.uuid(), questionIds: z.array(z.string()).max(500) }),
     response: z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) }),
   },
+  taskProgress: { request: z.object({ taskId: z.uuid(), detail: z.string(), fraction: z.number().min(0).max(1) }), response: nothing },
+  taskResult: { request: z.object({ taskId: z.uuid(), result: z.unknown().optional(), error: wireError.optional() }), response: nothing },
+  /** Log lines of the agent and its services that belong to no run. */
+  workerLogs: { request: z.object({ lines: z.array(logLine).max(1000) }), response: nothing },
+} as const;
+export type WorkerMethod = keyof typeof workerMethods;
 export type WorkerRequest<M extends WorkerMethod> = z.infer<(typeof workerMethods)[M]["request"]>;
 export type WorkerResponse<M extends WorkerMethod> = z.infer<(typeof workerMethods)[M]["response"]>;
 

@@ -157,8 +157,6 @@ export class Attempt implements RunContext {
     return readRankedQuestions(this.ask, this.runId);
   }
 
-  async commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void> {
-    // What the checkpoint stands for must be stored before it: whoever resumes from it finds the curve up to its step.
   storedAccuracy(): Promise<{ scored: number; sum: number }> {
     return this.ask("storedAccuracy", { runId: this.runId });
   }
@@ -166,6 +164,8 @@ export class Attempt implements RunContext {
     return this.ask("storedEpisodes", { runId, questionIds });
   }
 
+  async commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void> {
+    // What the checkpoint stands for must be stored before it: whoever resumes from it finds the curve up to its step.
     await this.reports.flush();
     try {
       const { id, files } = await this.deps.artifacts.upload(this.ref, directory, this.signal);

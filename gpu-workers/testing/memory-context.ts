@@ -56,9 +56,9 @@ export interface MemoryContextOptions {
   /** By default the embedded sets. */
   questions?: (set: string) => Promise<Question[]>;
   answers?: Map<string, Answer>;
-  fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
   /** The run whose stored episodes are reused; by default this one. */
   episodesOf?: MemoryContext;
+  fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
   onReport?: (item: ReportItem) => void;
   onCheckpoint?: (checkpoint: LocalCheckpoint) => Promise<void>;
 }
@@ -119,7 +119,6 @@ export class MemoryContext implements RunContext {
   async rankedQuestions(): Promise<Map<string, number[]>> {
     return new Map();
   }
-  async commitCheckpoint(directory: string, step: number): Promise<void> {
   async storedAccuracy(): Promise<{ scored: number; sum: number }> {
     const scores = this.records().flatMap(({ score }) => (score ? [score.value] : []));
     return { scored: scores.length, sum: scores.reduce((sum, value) => sum + value, 0) };
@@ -131,6 +130,7 @@ export class MemoryContext implements RunContext {
     const documents = of.reports.flatMap((item) => (item.kind === "episodes" ? item.documents : [])).filter(({ hash }) => named.has(hash));
     return { episodes: episodes.map(({ episode, answer }) => ({ episode, answer })), documents };
   }
+  async commitCheckpoint(directory: string, step: number): Promise<void> {
     const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
     this.checkpoints.push(checkpoint);
     await this.options.onCheckpoint?.(checkpoint);
