@@ -226,5 +226,54 @@ export const PREDICT_CHARTS: readonly ChartGroup[] = [
   },
 ];
 
+export const SERVE_CHARTS: readonly ChartGroup[] = [
+  {
+    title: "Service",
+    charts: [
+      {
+        id: "serve-latency",
+        title: "Latency",
+        explanation: "Milliseconds from a request to its answer, over the latest 1024 requests.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        ownAxis: "second",
+        series: [
+          { metric: "serve/latency_ms_p50", label: "Median", colour: "var(--series-1)" },
+          { metric: "serve/latency_ms_p99", label: "99th percentile", colour: "var(--series-2)" },
+        ],
+      },
+      {
+        id: "serve-load",
+        title: "Load",
+        explanation: "Requests and queries a second, and queries that wait: what waits longer and longer is too much.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        ownAxis: "second",
+        series: [
+          { metric: "serve/requests_per_second", label: "Requests/s", colour: "var(--series-1)" },
+          { metric: "serve/queries_per_second", label: "Queries/s", colour: "var(--series-6)" },
+          { metric: "serve/waiting", label: "Waiting", colour: "var(--series-5)" },
+        ],
+      },
+      {
+        id: "serve-health",
+        title: "Refused and failed",
+        explanation: "Requests answered 503, and requests that were wrong or failed, since the report before.",
+        kind: "lines",
+        scale: "positive",
+        unit: "count",
+        ownAxis: "second",
+        series: [
+          { metric: "serve/refused", label: "Refused", colour: "var(--series-5)" },
+          { metric: "serve/errors", label: "Errors", colour: "var(--series-2)" },
+        ],
+      },
+      { id: "serve-memory", title: "Memory", explanation: "Resident memory of the worker's process in MiB: steady growth is a leak.", kind: "lines", scale: "positive", unit: "count", ownAxis: "second", series: [{ metric: "serve/memory_mb", label: "MiB", colour: COLOUR.s3 }] },
+    ],
+  },
+];
+
 /** Every metric that the charts draw: what the page asks the server for. */
 export const metricsOf = (groups: readonly ChartGroup[]): MetricName[] => [...new Set(groups.flatMap((g) => g.charts.flatMap((c) => c.series.map((s) => s.metric))))];

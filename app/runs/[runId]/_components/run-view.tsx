@@ -15,6 +15,7 @@ import { LogsTab } from "./logs-tab";
 import { Preflight } from "./preflight";
 import { PredictOverview } from "./predict-overview";
 import { RunHeader } from "./run-header";
+import { ServeOverview } from "./serve-overview";
 import { TRAIN_METRICS, TrainOverview } from "./train-overview";
 import { seriesInput } from "./use-series";
 
@@ -70,7 +71,7 @@ export function RunView({ runId }: { runId: string }) {
             </TabsTrigger>
           ))}
         </TabsList>
-        <TabsContent value="overview">{learns ? <TrainOverview run={run} /> : <PredictOverview run={run} />}</TabsContent>
+        <TabsContent value="overview">{learns ? <TrainOverview run={run} /> : run.config.kind === "serve" ? <ServeOverview run={run} config={run.config} /> : <PredictOverview run={run} />}</TabsContent>
         <TabsContent value="episodes">
           <EpisodesTab run={run} />
         </TabsContent>

@@ -1,0 +1,106 @@
+"use client";
+import { useState } from "react";
+import { ChartCard } from "@/app/_charts/chart-card";
+import { metricsOf, SERVE_CHARTS } from "@/app/_charts/definitions";
+import { formatMegabytes, formatNumber, NONE } from "@/app/_lib/format";
+import type { RunDetail } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Card, CardHeader } from "@/app/_ui/card";
+import { CopyButton } from "@/app/_ui/copy-button";
+import { EmptyState, ErrorState } from "@/app/_ui/states";
+import type { ServeConfig } from "@/contracts/run-config";
+import { TERMINAL } from "@/contracts/run-state";
+import { Stat, StatStrip } from "./stat";
+import { useLatest, useSeries, type Series } from "./use-series";
+
+const METRICS = metricsOf(SERVE_CHARTS);
+const NO_SERIES: Series = {};
+
+/** A service: where it is reached, how to use it, and how it does. */
+export function ServeOverview({ run, config }: { run: RunDetail; config: ServeConfig }) {
+  const query = useSeries(run.id, METRICS);
+  const series = query.data ?? NO_SERIES;
+  const ended = TERMINAL.has(run.state);
+  const serves = run.state === "running" && run.progress?.phase === "serving";
+  const address = run.progress?.phase === "serving" ? run.progress.detail : null;
+  const rate = useLatest(series, "serve/requests_per_second");
+  const p50 = useLatest(series, "serve/latency_ms_p50");
+  const p99 = useLatest(series, "serve/latency_ms_p99");
+  const waiting = useLatest(series, "serve/waiting");
+  const refused = useLatest(series, "serve/refused");
+  const memory = useLatest(series, "serve/memory_mb");
+  return (
+    <>
+      {serves && address ? (
+        <Address address={address} config={config} />
+      ) : (
+        <EmptyState title={ended ? "The service is stopped" : "The service is starting"}>
+          {ended ? "Resume the run to start it again: with a port of its own it comes back at the same address." : "Its address appears here once the retriever is ready; meanwhile requests are answered 503."}
+        </EmptyState>
+      )}
+      <div className="mt-3">
+        <StatStrip>
+          <Stat label="Requests a second" value={formatNumber(serves ? rate : null)}>
+            since the last report
+          </Stat>
+          <Stat label="Latency, median" value={milliseconds(p50)}>
+            latest 1024 requests
+          </Stat>
+          <Stat label="Latency, 99th percentile" value={milliseconds(p99)}>
+            latest 1024 requests
+          </Stat>
+          <Stat label="Waiting queries" value={formatNumber(serves ? waiting : null)}>
+            of {config.limits.waiting} at most
+          </Stat>
+          <Stat label="Refused" value={formatNumber(serves ? refused : null)}>
+            503 since the last report
+          </Stat>
+          <Stat label="Memory" value={formatMegabytes(memory)}>
+            the worker&apos;s process
+          </Stat>
+        </StatStrip>
+      </div>
+      {query.isError ? <ErrorState className="mt-4" title="The metrics could not be read" error={query.error} onRetry={() => void query.refetch()} /> : null}
+      <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
+        {SERVE_CHARTS.flatMap((group) => group.charts).map((chart) => (
+          <ChartCard key={chart.id} chart={chart} points={series} waiting={query.isPending ? "Loading" : ended ? "No point was reported." : "Comes with the first requests."} />
+        ))}
+      </div>
+    </>
+  );
+}
+
+const milliseconds = (value: number | null): string => (value === null ? NONE : `${formatNumber(value)} ms`);
+
+const USES = {
+  curl: (address: string) => `curl -s ${address} \\\n  -H 'Content-Type: application/json' \\\n  -d '{"queries": ["capital of France"], "topk": 3, "return_scores": true}'`,
+  "upstream's trainer": (address: string) => `# at the end of train_s3.sh's command\nretriever.url="${address}" \\\nretriever.topk=8`,
+  "a run here": (address: string) => `{ "retriever": { "kind": "remote", "url": "${address}" } }`,
+} as const;
+type Use = keyof typeof USES;
+
+function Address({ address, config }: { address: string; config: ServeConfig }) {
+  const [use, setUse] = useState<Use>("curl");
+  const text = USES[use](address);
+  const loopback = config.advertise === null && /^https?:\/\/(127\.|localhost|\[::1\])/.test(address);
+  return (
+    <Card className="pb-3">
+      <CardHeader title="Address" description={loopback ? "Reached from its worker only: for other machines set Listen on and Advertised address, or use a tunnel." : "As the run's settings advertise it."}>
+        <CopyButton size="sm" text={address} label="Copy" />
+      </CardHeader>
+      <p className="mt-1 px-4 font-mono break-all" data-testid="serve-address">
+        {address}
+      </p>
+      <div className="mt-3 flex flex-wrap items-center gap-1.5 px-4">
+        <span className="mr-1 text-xs text-muted-foreground">Use it from</span>
+        {(Object.keys(USES) as Use[]).map((name) => (
+          <Button key={name} size="sm" variant={name === use ? "outline" : "ghost"} aria-pressed={name === use} onClick={() => setUse(name)}>
+            {name}
+          </Button>
+        ))}
+        <CopyButton size="sm" variant="ghost" className="ml-auto" text={text} label="Copy the snippet" />
+      </div>
+      <pre className="mx-4 mt-2 overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-xs">{text}</pre>
+    </Card>
+  );
+}
