@@ -44,6 +44,15 @@ async function readConfig(file: string): Promise<{ kind: RunKind }> {
   return { ...(config as object), kind: kind.data };
 }
 
+/** A configuration of nothing but its kind, named by `--set kind=...`: every other setting has its default. */
+function kindAlone(assignments: readonly string[]): { kind: RunKind } {
+  const given = assignments.findLast((assignment) => assignment.startsWith("kind="));
+  if (given === undefined) throw new AppError("invalid-input", "Give --preset, --config, or the kind of run with --set kind=evaluate.");
+  const kind = runKind.safeParse(given.slice("kind=".length));
+  if (!kind.success) throw new AppError("invalid-input", `kind: must be one of ${runKind.options.join(", ")}`);
+  return { kind: kind.data };
+}
+
 async function exported(api: Client, id: string): Promise<object> {
   const first = await api.runs.export.query({ id, limit: 1000 });
   const episodes = [...first.episodes];
@@ -70,8 +79,8 @@ program
   .option("--watch", "follow the run until it ends")
   .option("--json", "print JSON")
   .action(async (options: { preset?: string; config?: string; set: string[]; watch?: boolean; json?: boolean }) => {
-    if ((options.preset === undefined) === (options.config === undefined)) throw new AppError("invalid-input", "Give either --preset or --config.");
-    const base = options.config !== undefined ? await readConfig(options.config) : presetById(options.preset ?? "")?.config;
+    if (options.preset !== undefined && options.config !== undefined) throw new AppError("invalid-input", "Give either --preset or --config.");
+    const base = options.config !== undefined ? await readConfig(options.config) : options.preset !== undefined ? presetById(options.preset)?.config : kindAlone(options.set);
     if (!base) throw new AppError("not-found", `There is no preset "${options.preset ?? ""}".`);
     const { id } = await client.runs.launch.mutate({ config: applySettings(base, options.set), preset: options.preset });
     if (!options.watch) return options.json ? printJson({ id }) : print(id);

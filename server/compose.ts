@@ -11,6 +11,7 @@ import { Statistics } from "@/server/leaderboard/statistics";
 import { Live } from "@/server/live/live";
 import { Logs } from "@/server/logs/logs";
 import { Metrics } from "@/server/metrics/metrics";
+import { RetrievalEvaluation } from "@/server/retrieval-evaluation/retrieval-evaluation";
 import { Launcher } from "@/server/runs/launcher";
 import { RunReader } from "@/server/runs/reader";
 import { Reports } from "@/server/runs/reports";
@@ -74,6 +75,7 @@ export function compose({ databaseUrl, store, timings, maxAttempts, log }: Contr
     reports,
     artifacts,
     catalogue,
+    retrievalEvaluation: new RetrievalEvaluation(database),
     leaderboard: new Leaderboard(database, statistics, new Comparisons(statistics), launcher),
     compare: new Compare(database, statistics, episodes),
     tasks,

@@ -6,6 +6,7 @@ import type { Leaderboard } from "@/server/leaderboard/leaderboard";
 import type { Live } from "@/server/live/live";
 import type { Logs } from "@/server/logs/logs";
 import type { Metrics } from "@/server/metrics/metrics";
+import type { RetrievalEvaluation } from "@/server/retrieval-evaluation/retrieval-evaluation";
 import type { Launcher } from "@/server/runs/launcher";
 import type { RunReader } from "@/server/runs/reader";
 import type { Runs } from "@/server/runs/runs";
@@ -28,6 +29,7 @@ export interface Services {
   hub: Hub;
   workerReader: WorkerReader;
   catalogue: Catalogue;
+  retrievalEvaluation: RetrievalEvaluation;
   live: Live;
 }
   leaderboard: Leaderboard;

@@ -174,7 +174,10 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
     const { name, seed, retriever, search, searcher, generator } = config;
     return { ...base, name, seed, retriever, search, searcher, generator, data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions }, reward: { ...base.reward, scorer: config.scorer } };
   }
-  return { ...base, name: config.name, retriever: config.retriever };
+  const shared = { ...base, name: config.name, retriever: config.retriever };
+  if (shared.kind === "evaluate" && config.kind === "train") return { ...shared, corpus: config.data.corpus, questions: config.data.heldOutQuestions };
+  if (shared.kind === "evaluate" && config.kind === "predict") return { ...shared, corpus: config.corpus, questions: config.questions };
+  return shared;
 }
 
 /** A predict run over the held-out questions of a training run, with one of its checkpoints. */

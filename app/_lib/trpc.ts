@@ -15,3 +15,5 @@ export type EpisodeDetail = Outputs["episodes"]["get"];
 export type WorkerRow = Outputs["workers"]["list"][number];
 export type PresetRow = Outputs["catalogue"]["presets"][number];
 export type TaskDetail = Outputs["tasks"]["get"];
+export type RetrieverComparison = Outputs["retrievalEvaluation"]["compare"];
+export type EvaluationRow = Outputs["retrievalEvaluation"]["list"][number];

@@ -1,5 +1,5 @@
 "use client";
-import { LineChart, Plus, Server, Trophy } from "lucide-react";
+import { LineChart, ListChecks, Plus, Search, Server, Trophy } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { cn } from "@/app/_lib/cn";
@@ -7,11 +7,13 @@ import { cn } from "@/app/_lib/cn";
 const LINKS = [
   { href: "/", label: "Runs", icon: LineChart },
   { href: "/runs/new", label: "New run", icon: Plus },
+  { href: "/playground", label: "Playground", icon: Search },
+  { href: "/questions", label: "Questions", icon: ListChecks },
   { href: "/leaderboard", label: "Leaderboard", icon: Trophy },
   { href: "/workers", label: "Workers", icon: Server },
 ] as const;
 
-const isActive = (href: string, path: string): boolean => (href === "/" ? path === "/" || (path.startsWith("/runs/") && path !== "/runs/new") : path.startsWith(href));
+const isActive = (href: string, path: string): boolean => (href === "/playground" && path.startsWith("/retrieval")) || (href === "/" ? path === "/" || (path.startsWith("/runs/") && path !== "/runs/new") : path.startsWith(href));
 
 export function Brand() {
   return (

@@ -95,6 +95,10 @@ export class Launcher {
     const fitting = workers.filter((w) => fits(w, needs)).sort((a, b) => b.freeSlots.light + b.freeSlots.engine - a.freeSlots.light - a.freeSlots.engine);
     if (fitting[0]) return fitting[0];
     const wanted = [...needs.models.map((m) => `the model ${m}`), ...needs.corpora.map((c) => `the corpus ${c}`)];
+    if (needs.worker !== null) {
+      const chosen = workers.find((w) => isNamed(w, needs.worker));
+      throw new AppError("unsupported", chosen ? `Worker ${chosen.name} does not have ${wanted.join(" and ")}. Choose another worker.` : "The chosen worker is not online. Choose another one.");
+    }
     throw new AppError("unsupported", workers.length === 0 ? "No worker is attached. The Workers page has a command that attaches one." : `No attached worker has ${wanted.join(" and ")}.`);
   }
 
@@ -120,6 +124,11 @@ export class Launcher {
       if (!(await this.questionSet(config.questions))) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
       if (config.reuse.episodesOf !== null) issues.push(...(await this.reuseIssues(config.reuse.episodesOf, config)));
       if (config.matchRun !== null) issues.push(...(await this.matchIssues(config.matchRun, config.questions)));
+    }
+    if (config.kind === "evaluate") {
+      const set = await this.questionSet(config.questions);
+      if (!set) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
+      else if (set.withGold === 0) issues.push({ path: "questions", message: `the questions of "${config.questions}" name no gold documents (goldIds), so a retriever cannot be measured on them` });
     }
     if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config.searcher.model)));
     return issues;

@@ -42,4 +42,4 @@ export function modelOf(config: RunConfig): string | null {
 }
 
 /** Metric that stands for a run in a list. */
-export const headlineMetric = (kind: RunConfig["kind"]): string => (kind === "predict" ? "predict/accuracy" : "reward/mean");
+export const headlineMetric = (kind: RunConfig["kind"]): string => (kind === "predict" ? "predict/accuracy" : kind === "evaluate" ? "retrieval/recall@10" : "reward/mean");

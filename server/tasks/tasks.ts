@@ -79,7 +79,10 @@ export class Tasks {
 
   async progress(workerId: string, { taskId, detail, fraction }: WorkerRequest<"taskProgress">): Promise<void> {
     await this.database.transact(async (tx) => {
-      const changed = await tx.db.$executeRaw`UPDATE tasks SET detail = ${detail}, fraction = ${fraction} WHERE id = ${taskId}::uuid AND worker_id = ${workerId}::uuid AND state = 'running'`;
+      // An index that is being built takes as long as it takes: a query is late only when nothing is heard of it.
+      const changed = await tx.db.$executeRaw`
+        UPDATE tasks SET detail = ${detail}, fraction = ${fraction}, deadline = CASE WHEN kind = 'query' THEN greatest(deadline, clock_timestamp() + ${this.timings.taskMs.query} * interval '1 millisecond') ELSE deadline END
+        WHERE id = ${taskId}::uuid AND worker_id = ${workerId}::uuid AND state = 'running'`;
       if (changed > 0) tx.emit({ kind: "task", runId: null, payload: { taskId, state: "running", fraction, detail } });
     });
   }
@@ -121,8 +124,8 @@ export class Tasks {
   private async requestOf(taskId: string, input: z.output<typeof createTaskRequest>): Promise<{ request: TaskRequest; needs: Needs; episodeId: string | null }> {
     switch (input.kind) {
       case "query": {
-        const { corpus, retriever, query, k } = input;
-        const needs: Needs = { slot: "light", models: [], corpora: searchesLocally(retriever) ? [corpus] : [], worker: null };
+        const { corpus, retriever, query, k, workerId } = input;
+        const needs: Needs = { slot: "light", models: [], corpora: searchesLocally(retriever) ? [corpus] : [], worker: workerId ?? null };
         return { request: { taskId, kind: "query", corpus, retriever, query, k }, needs, episodeId: null };
       }
       case "dry-run": {

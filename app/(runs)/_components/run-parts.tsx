@@ -33,10 +33,10 @@ export function RunDuration({ run }: { run: RunRow }) {
 
 export function RunHeadline({ run }: { run: RunRow }) {
   const { metric, value, sparkline } = run.headline;
-  const name = metric === "predict/accuracy" ? "accuracy" : "reward";
+  const name = metric === "predict/accuracy" ? "accuracy" : metric === "retrieval/recall@10" ? "recall@10" : "reward";
   return (
     <div className="flex items-center gap-3" title={metric}>
-      <span className="w-12 text-right font-mono">{name === "accuracy" ? formatShare(value) : formatNumber(value)}</span>
+      <span className="w-12 text-right font-mono">{name === "reward" ? formatNumber(value) : formatShare(value)}</span>
       <Sparkline values={sparkline.map((p) => p.value)} label={`Course of the ${name} of ${run.name}`} />
     </div>
   );

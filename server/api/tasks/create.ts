@@ -3,7 +3,7 @@ import { retriever } from "@/contracts/run-config";
 import { procedure } from "../trpc";
 
 export const createTaskRequest = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("query"), corpus: z.string().min(1), retriever, query: z.string().trim().min(1, "type a query").max(2000), k: z.int().min(1).max(50).default(10) }),
+  z.object({ kind: z.literal("query"), corpus: z.string().min(1), retriever, query: z.string().trim().min(1, "type a query").max(2000), k: z.int().min(1).max(50).default(10), /** Null: any worker that can. */ workerId: z.uuid().nullish() }),
   /** Eight questions with the exact configuration. */
   z.object({ kind: z.literal("dry-run"), config: z.unknown() }),
   /** What each turn of a stored episode gained. */

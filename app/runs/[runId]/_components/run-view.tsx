@@ -9,6 +9,7 @@ import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { CheckpointsTab } from "./checkpoints-tab";
 import { ConfigurationTab } from "./configuration-tab";
+import { EvaluateOverview } from "./evaluate-overview";
 import { EpisodesTab } from "./episodes-tab";
 import { HistoryTab } from "./history-tab";
 import { LogsTab } from "./logs-tab";
@@ -27,7 +28,6 @@ export function RunView({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const rawTab = params.get("tab");
-  const tab: Tab = isTab(rawTab) ? rawTab : "overview";
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   // Asked for together with the run: the charts need not wait for its kind.
   usePrefetchQuery(trpc.metrics.series.queryOptions(seriesInput(runId, TRAIN_METRICS)));
@@ -59,6 +59,8 @@ export function RunView({ runId }: { runId: string }) {
     );
   const learns = run.config.kind === "train";
   const shown = TABS.filter((t) => (t === "checkpoints" ? learns : t === "episodes" ? learns || run.config.kind === "predict" : true));
+  // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.
+  const tab: Tab = isTab(rawTab) && shown.includes(rawTab) ? rawTab : "overview";
   return (
     <>
       <RunHeader run={run} />
@@ -71,7 +73,7 @@ export function RunView({ runId }: { runId: string }) {
             </TabsTrigger>
           ))}
         </TabsList>
-        <TabsContent value="overview">{learns ? <TrainOverview run={run} /> : run.config.kind === "serve" ? <ServeOverview run={run} config={run.config} /> : <PredictOverview run={run} />}</TabsContent>
+        <TabsContent value="overview">{run.config.kind === "evaluate" ? <EvaluateOverview run={run} /> : learns ? <TrainOverview run={run} /> : run.config.kind === "serve" ? <ServeOverview run={run} config={run.config} /> : <PredictOverview run={run} />}</TabsContent>
         <TabsContent value="episodes">
           <EpisodesTab run={run} />
         </TabsContent>

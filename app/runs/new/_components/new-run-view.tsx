@@ -23,7 +23,10 @@ function startOf(params: URLSearchParams, presets: readonly PresetRow[], from: R
     return { config: { ...from.config, name: `${from.config.name}, again`.slice(0, 120) }, preset: from.preset, origin: `A copy of “${from.name}”` };
   }
   const preset = presets.find((p) => p.id === params.get("preset")) ?? presets[0];
-  return preset ? { config: preset.config, preset: preset.id, origin: null } : null;
+  if (!preset) return null;
+  const questions = params.get("questions");
+  if (questions && preset.config.kind === "evaluate") return { config: { ...preset.config, name: questions.slice(0, 120), questions }, preset: null, origin: `For the questions of “${questions}”: choose the corpus that they are about` };
+  return { config: preset.config, preset: preset.id, origin: null };
 }
 
 export function NewRunView() {

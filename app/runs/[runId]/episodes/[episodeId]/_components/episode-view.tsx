@@ -7,13 +7,15 @@ import { useEffect, useMemo } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber, words } from "@/app/_lib/format";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
+import { DEFAULT_STATE, playgroundHref } from "@/app/_lib/playground-link";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
-import { ledgerOf } from "./ledger";
+import type { RunConfig } from "@/contracts/run-config";
+import { ledgerOf, type LedgerTurn } from "./ledger";
 import { Outcome } from "./outcome";
 import { RawSteps } from "./raw-steps";
 import { TurnCard } from "./turn-card";
@@ -105,7 +107,7 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
           <TabsTrigger value="raw">Raw text and tokens</TabsTrigger>
         </TabsList>
         <TabsContent value="ledger">
-          <LedgerView key={detail.id} detail={detail} />
+          <LedgerView key={detail.id} detail={detail} config={run.data?.config ?? null} />
         </TabsContent>
         <TabsContent value="raw">
           <RawSteps steps={detail.record.episode.steps} model={run.data?.model ?? null} />
@@ -169,7 +171,13 @@ function Siblings({ detail, runId, suffix }: { detail: EpisodeDetail; runId: str
   );
 }
 
-function LedgerView({ detail }: { detail: EpisodeDetail }) {
+/** The query of a turn with the corpus and retriever of its run, and as many documents as it saw. */
+function playgroundOf(turn: LedgerTurn, config: RunConfig, detail: EpisodeDetail): string {
+  const k = Math.min(50, Math.max(DEFAULT_STATE.k, turn.documents.length));
+  return playgroundHref({ corpus: detail.corpus, query: turn.query, k, retrievers: [config.retriever], episode: detail.id });
+}
+
+function LedgerView({ detail, config }: { detail: EpisodeDetail; config: RunConfig | null }) {
   const { record, question, documents } = detail;
   const ledger = useMemo(() => ledgerOf(record.episode.steps, question.goldIds, documents), [record, question, documents]);
   const gains = useTurnGains(detail);
@@ -177,7 +185,7 @@ function LedgerView({ detail }: { detail: EpisodeDetail }) {
     <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
       <ol className="min-w-0 space-y-3 max-lg:order-2" aria-label="Turns">
         {ledger.turns.map((turn) => (
-          <TurnCard key={turn.index} turn={turn} gold={ledger.gold} gain={gains.byTurn.get(turn.index) ?? null} />
+          <TurnCard key={turn.index} turn={turn} gold={ledger.gold} gain={gains.byTurn.get(turn.index) ?? null} playground={config ? playgroundOf(turn, config, detail) : null} />
         ))}
       </ol>
       <Outcome detail={detail} ledger={ledger} gains={gains} />

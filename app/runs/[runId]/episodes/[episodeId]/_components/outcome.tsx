@@ -10,11 +10,13 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState } from "@/app/_ui/states";
 import type { DocumentRef } from "@/contracts/episode";
 import { explainAttribution, goldFates, rewardParts, type Ledger } from "./ledger";
+import { RankingOutcome } from "./ranking-outcome";
 import type { TurnGains } from "./turn-gains";
 
 /** What came of the episode: the answers side by side, where it was lost, the reward, what the generator was given. */
 export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledger: Ledger; gains: TurnGains }) {
   const { record, question, documents } = detail;
+  if (record.episode.method === "retrieval") return <RankingOutcome detail={detail} />;
   const goldTitle = new Map(detail.gold.map((g) => [g.id, g.document?.title ?? g.id]));
   const titleOf = (id: string) => goldTitle.get(id) ?? id;
   const fates = goldFates(ledger, question.goldIds, record.episode.context);

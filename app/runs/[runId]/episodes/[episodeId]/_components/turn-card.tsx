@@ -1,4 +1,5 @@
-import { CircleStop, OctagonAlert } from "lucide-react";
+import { CircleStop, OctagonAlert, Search } from "lucide-react";
+import Link from "next/link";
 import { useState } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatSeconds, NONE, plural, words } from "@/app/_lib/format";
@@ -8,7 +9,7 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { STOP_REASON, type LedgerDocument, type LedgerTurn } from "./ledger";
 import type { TurnGain } from "./turn-gains";
 
-export function TurnCard({ turn, gold, gain }: { turn: LedgerTurn; gold: number; gain: TurnGain | null }) {
+export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; gold: number; gain: TurnGain | null; /** The turn's query in the playground. */ playground: string | null }) {
   const selected = turn.documents.filter((d) => d.selected).length;
   return (
     <li>
@@ -17,7 +18,14 @@ export function TurnCard({ turn, gold, gain }: { turn: LedgerTurn; gold: number;
           <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
             <h2 className="font-semibold">Turn {turn.index}</h2>
             <span className="text-xs text-muted-foreground">{turn.index === 0 ? "retrieval with the question itself" : "the searcher asked"}</span>
-            <span className="ml-auto font-mono text-2xs text-muted-foreground">{formatSeconds(turn.seconds)}</span>
+            {playground && turn.query !== "" ? (
+              <Link href={playground} className="ml-auto inline-flex items-center gap-1 text-xs font-medium text-primary hover:underline" title="Search this query again, with this run's corpus and retriever">
+                <Search className="size-3.5" aria-hidden /> Open in the playground
+              </Link>
+            ) : (
+              <span className="ml-auto" />
+            )}
+            <span className="font-mono text-2xs text-muted-foreground">{formatSeconds(turn.seconds)}</span>
           </div>
           {turn.index > 0 ? <p className="mt-1 font-mono text-[0.8125rem] break-words">{turn.query}</p> : null}
           <p className="mt-1.5 flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted-foreground">

@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { retriever as retrieverSchema, type RetrieverConfig } from "@/contracts/config/retriever";
+import { compactRetriever, RETRIEVER_PRESETS } from "./retriever";
+
+export const MOST_COLUMNS = 4;
+export const DEPTHS = [3, 5, 10, 20, 50] as const;
+
+/** What the playground shows. Its address holds all of it, so that it can be sent to someone. */
+export interface PlaygroundState {
+  corpus: string;
+  query: string;
+  k: number;
+  retrievers: RetrieverConfig[];
+  /** A worker's id; null: any that can. */
+  worker: string | null;
+  /** Episode whose gold documents are marked. */
+  episode: string | null;
+}
+
+export const DEFAULT_STATE: PlaygroundState = { corpus: "atlas", query: "", k: 10, retrievers: RETRIEVER_PRESETS.slice(0, 2).map((preset) => preset.config), worker: null, episode: null };
+
+const compactList = z.array(retrieverSchema).min(1).max(MOST_COLUMNS);
+
+/** Parameters of an address; null where the default holds. */
+export function toParams(state: PlaygroundState): Record<string, string | null> {
+  const retrievers = JSON.stringify(state.retrievers.map(compactRetriever));
+  return {
+    corpus: state.corpus === DEFAULT_STATE.corpus ? null : state.corpus,
+    q: state.query === "" ? null : state.query,
+    k: state.k === DEFAULT_STATE.k ? null : String(state.k),
+    r: retrievers === JSON.stringify(DEFAULT_STATE.retrievers.map(compactRetriever)) ? null : retrievers,
+    worker: state.worker,
+    episode: state.episode,
+  };
+}
+
+export interface ParsedState {
+  state: PlaygroundState;
+  /** What of the address could not be used, in words; null where all could. */
+  problem: string | null;
+}
+
+/** Reads an address. What cannot be used is said, and its default taken. */
+export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
+  const problems: string[] = [];
+  const k = Number(params.get("k") ?? DEFAULT_STATE.k);
+  const depth = Number.isInteger(k) && k >= 1 && k <= 50 ? k : DEFAULT_STATE.k;
+  if (depth !== k) problems.push(`k must be a whole number from 1 to 50, not "${params.get("k")}"`);
+  let { retrievers } = DEFAULT_STATE;
+  const raw = params.get("r");
+  if (raw !== null) {
+    const parsed = compactList.safeParse(parseJson(raw));
+    if (parsed.success) retrievers = parsed.data;
+    else problems.push(`the retrievers (r) could not be read: ${parsed.error.issues.map((i) => [i.path.join("."), i.message].filter(Boolean).join(": ")).join("; ")}`);
+  }
+  const id = (name: string): string | null => z.uuid().safeParse(params.get(name)).data ?? null;
+  return {
+    state: { corpus: params.get("corpus") || DEFAULT_STATE.corpus, query: (params.get("q") ?? "").slice(0, 2000), k: depth, retrievers, worker: id("worker"), episode: id("episode") },
+    problem: problems.length > 0 ? problems.join(". ") : null,
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Link to the playground, e.g. with the query of a turn and the retriever of its run. */
+export function playgroundHref(change: Partial<PlaygroundState>): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(toParams({ ...DEFAULT_STATE, ...change }))) if (value !== null) params.set(key, value);
+  const query = params.toString();
+  return query ? `/playground?${query}` : "/playground";
+}

@@ -1,0 +1,90 @@
+"use client";
+import { useState } from "react";
+import { TriangleAlert } from "lucide-react";
+import { plural } from "@/app/_lib/format";
+import { retrieverTitle } from "@/app/_lib/retriever";
+import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { Card } from "@/app/_ui/card";
+import { Select } from "@/app/_ui/field";
+import { metricLabel } from "./metric-label";
+import { DifferenceTable, MetricTable, SliceTable } from "./metric-table";
+import { QuestionTable } from "./question-table";
+import { RecallPlots } from "./recall-plot";
+
+/** All that is measured of one retriever, or of several side by side. */
+export function ComparisonView({ comparison }: { comparison: RetrieverComparison }) {
+  const { runs, metrics, slices } = comparison;
+  const [chosen, setChosen] = useState<string | null>(null);
+  const wanted = chosen ?? "full-support@10";
+  const metric = Math.max(0, metrics.findIndex((m) => m.key === wanted));
+  return (
+    <div className="space-y-5">
+      <Notes comparison={comparison} />
+      <section aria-label="Metrics">
+        <Heading title="Metrics" note="in percent, with 95% bootstrap intervals clustered by the questions' group" />
+        <MetricTable comparison={comparison} />
+      </section>
+      {runs.length > 1 ? (
+        <section aria-label="Differences">
+          <Heading title={`Difference to ${retrieverTitle(runs[0]!.retriever)}`} note="in points, paired by question; coloured where the 95% interval leaves out 0" />
+          <DifferenceTable comparison={comparison} />
+        </section>
+      ) : null}
+      <RecallPlots comparison={comparison} />
+      {slices.length > 0 ? (
+        <Card className="px-4 py-3">
+          <div className="flex flex-wrap items-center justify-between gap-2">
+            <h2 className="font-medium">By type and by hops</h2>
+            <Select aria-label="Metric of the parts" className="w-auto" value={metrics[metric]?.key} onChange={(e) => setChosen(e.target.value)}>
+              {metrics.map((m) => (
+                <option key={m.key} value={m.key}>
+                  {metricLabel(m.key)}
+                </option>
+              ))}
+            </Select>
+          </div>
+          <div className="mt-2 grid gap-x-8 gap-y-4 lg:grid-cols-2">
+            <SliceTable comparison={comparison} by="type" metric={metric} />
+            <SliceTable comparison={comparison} by="hops" metric={metric} />
+          </div>
+        </Card>
+      ) : null}
+      <div>
+        <Heading title="Question by question" note="ranks of the gold documents; a dash where one was not found" />
+        <QuestionTable comparison={comparison} />
+      </div>
+    </div>
+  );
+}
+
+function Heading({ title, note }: { title: string; note: string }) {
+  return (
+    <p className="mb-2 flex flex-wrap items-baseline gap-x-2">
+      <span className="font-medium">{title}</span>
+      <span className="text-xs text-muted-foreground">{note}</span>
+    </p>
+  );
+}
+
+/** What the figures leave out, said before them. */
+function Notes({ comparison }: { comparison: RetrieverComparison }) {
+  const { counts, runs, depth } = comparison;
+  const unknown = runs.find((run) => (run.unknownGold?.documents ?? 0) > 0)?.unknownGold;
+  const most = Math.max(...runs.map((run) => run.ranked));
+  const notes = [
+    counts.withoutGold > 0 ? `${plural(counts.withoutGold, "question")} of ${counts.questions} ${counts.withoutGold === 1 ? "names" : "name"} no gold documents: counted here, not scored.` : null,
+    unknown ? `${plural(unknown.documents, "gold document")} of ${plural(unknown.questions, "question")} ${unknown.documents === 1 ? "is" : "are"} not in the corpus and count as not found: no retriever can reach 100% here.` : null,
+    runs.length > 1 && counts.scored < most ? `Only the ${plural(counts.scored, "question")} that every run has ranked are compared; one run has ranked ${most}.` : null,
+    runs.some((run) => run.depth !== depth) ? `The runs reach different depths: all figures are within the first ${depth} documents.` : null,
+  ].filter((note) => note !== null);
+  if (notes.length === 0) return null;
+  return (
+    <ul className="space-y-1.5 rounded-md bg-warn-soft px-3 py-2 text-xs" aria-label="What the figures leave out">
+      {notes.map((note) => (
+        <li key={note} className="flex gap-2">
+          <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden /> {note}
+        </li>
+      ))}
+    </ul>
+  );
+}

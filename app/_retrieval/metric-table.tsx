@@ -1,0 +1,145 @@
+import Link from "next/link";
+import type { ReactNode } from "react";
+import { cn } from "@/app/_lib/cn";
+import { retrieverTitle } from "@/app/_lib/retriever";
+import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { DifferenceCell, IntervalCell } from "./interval";
+import { metricLabel, runColour } from "./metric-label";
+
+interface RetrieverTableProps {
+  label: string;
+  metrics: RetrieverComparison["metrics"];
+  rows: readonly { id: string; head: ReactNode; cells: readonly ReactNode[] }[];
+}
+
+function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
+  return (
+    <div className="relative overflow-x-auto rounded-lg border bg-card">
+      <table className="w-full text-left" aria-label={label} style={{ minWidth: `${14 + metrics.length * 6}rem` }}>
+        <thead className="border-b text-xs text-muted-foreground">
+          <tr>
+            <th scope="col" className="sticky left-0 z-10 h-9 bg-card px-3 font-medium">
+              Retriever
+            </th>
+            {metrics.map((m) => (
+              <th key={m.key} scope="col" title={m.meaning} className="px-3 text-right font-medium whitespace-nowrap">
+                {metricLabel(m.key)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.id} className="border-b last:border-0" data-retriever={row.id}>
+              <th scope="row" className="sticky left-0 z-10 w-56 max-w-56 bg-card px-3 py-2 font-normal max-sm:w-36 max-sm:max-w-36">
+                {row.head}
+              </th>
+              {row.cells.map((cell, i) => (
+                <td key={metrics[i]?.key} className="px-3 py-2 text-right align-top" data-metric={metrics[i]?.key}>
+                  {cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export function RunName({ run, index, link = true }: { run: RetrieverComparison["runs"][number]; index: number; link?: boolean }) {
+  const title = retrieverTitle(run.retriever);
+  return (
+    <span className="flex items-start gap-2">
+      <span aria-hidden className="mt-1 size-2.5 shrink-0 rounded-xs" style={{ background: runColour(index) }} />
+      <span className="min-w-0">
+        <span className="block truncate font-medium" title={title}>
+          {title}
+        </span>
+        {link ? (
+          <Link href={`/runs/${run.id}`} className="block truncate text-2xs text-muted-foreground hover:underline" title={run.name}>
+            {run.name}
+          </Link>
+        ) : null}
+      </span>
+    </span>
+  );
+}
+
+/** Every metric of every retriever with its 95% interval, in percent; the highest of a column stands out. */
+export function MetricTable({ comparison }: { comparison: RetrieverComparison }) {
+  const { metrics, overall, runs } = comparison;
+  const best = metrics.map((_, m) => Math.max(...overall.map((row) => row[m]?.mean ?? -1)));
+  return (
+    <RetrieverTable
+      label="Metrics"
+      metrics={metrics}
+      rows={runs.map((run, i) => ({
+        id: run.id,
+        head: <RunName run={run} index={i} link={runs.length > 1} />,
+        cells: (overall[i] ?? []).map((interval, m) => <IntervalCell key={m} interval={interval} best={runs.length > 1 && interval !== null && interval.mean === best[m]} />),
+      }))}
+    />
+  );
+}
+
+/** Each retriever minus the first, paired by question. */
+export function DifferenceTable({ comparison }: { comparison: RetrieverComparison }) {
+  const { metrics, differences, runs } = comparison;
+  return (
+    <RetrieverTable
+      label="Differences"
+      metrics={metrics}
+      rows={runs.slice(1).map((run, i) => ({
+        id: run.id,
+        head: <RunName run={run} index={i + 1} />,
+        cells: (differences[i] ?? []).map((interval, m) => <DifferenceCell key={m} interval={interval} />),
+      }))}
+    />
+  );
+}
+
+/** Parts of the questions in rows, retrievers in columns, one metric at a time. */
+export function SliceTable({ comparison, by, metric }: { comparison: RetrieverComparison; by: "type" | "hops"; metric: number }) {
+  const slices = comparison.slices.filter((slice) => slice.by === by);
+  if (slices.length === 0) return <p className="text-xs text-muted-foreground">{by === "type" ? "The questions are all of one type, or name none." : "All questions name the same number of gold documents."}</p>;
+  return (
+    <div className="relative overflow-x-auto">
+      <table className="w-full text-left" aria-label={by === "type" ? "By type" : "By hops"}>
+        <thead className="border-b text-xs text-muted-foreground">
+          <tr>
+            <th scope="col" className="h-8 pr-3 font-medium">
+              {by === "type" ? "Type" : "Gold documents"}
+            </th>
+            <th scope="col" className="px-3 text-right font-medium">
+              Questions
+            </th>
+            {comparison.runs.map((run, i) => (
+              <th key={run.id} scope="col" className="max-w-40 px-3 text-right font-medium">
+                <span className="inline-flex max-w-full items-center justify-end gap-1.5" title={retrieverTitle(run.retriever)}>
+                  <span aria-hidden className="size-2 shrink-0 rounded-xs" style={{ background: runColour(i) }} />
+                  <span className="truncate">{retrieverTitle(run.retriever)}</span>
+                </span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {slices.map((slice) => (
+            <tr key={slice.value} className="border-b last:border-0" data-slice={slice.value}>
+              <th scope="row" className="py-1.5 pr-3 font-medium">
+                {slice.value}
+              </th>
+              <td className="px-3 text-right font-mono text-muted-foreground">{slice.questions}</td>
+              {slice.overall.map((row, i) => (
+                <td key={comparison.runs[i]?.id} className={cn("px-3 py-1.5 text-right")}>
+                  <IntervalCell interval={row[metric] ?? null} />
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

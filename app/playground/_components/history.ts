@@ -1,0 +1,60 @@
+"use client";
+import { useCallback, useSyncExternalStore } from "react";
+import { z } from "zod";
+
+/** Queries that this browser asked, the newest first. Kept in the browser alone. */
+const KEY = "s3.playground.history";
+const MOST = 30;
+
+const entries = z.array(z.object({ query: z.string(), href: z.string().startsWith("/playground"), at: z.number() }));
+export type HistoryEntry = z.infer<typeof entries>[number];
+
+const EMPTY: HistoryEntry[] = [];
+let text: string | null = null;
+let parsed: HistoryEntry[] = EMPTY;
+const listeners = new Set<() => void>();
+
+function read(): HistoryEntry[] {
+  let stored: string | null = null;
+  try {
+    stored = window.localStorage.getItem(KEY);
+  } catch {
+    return EMPTY;
+  }
+  if (stored === text) return parsed;
+  text = stored;
+  try {
+    parsed = entries.parse(JSON.parse(stored ?? "[]"));
+  } catch {
+    parsed = EMPTY;
+  }
+  return parsed;
+}
+
+function write(next: HistoryEntry[]): void {
+  try {
+    window.localStorage.setItem(KEY, JSON.stringify(next));
+  } catch {
+    // Full or forbidden: the history is a convenience.
+  }
+  listeners.forEach((listener) => listener());
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  window.addEventListener("storage", listener);
+  return () => {
+    listeners.delete(listener);
+    window.removeEventListener("storage", listener);
+  };
+}
+
+/** The new list: the entry first, an earlier one with the same address gone. */
+export const withEntry = (list: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] => [entry, ...list.filter(({ href }) => href !== entry.href)].slice(0, MOST);
+
+export function useQueryHistory(): { entries: HistoryEntry[]; add: (entry: HistoryEntry) => void; clear: () => void } {
+  const list = useSyncExternalStore(subscribe, read, () => EMPTY);
+  const add = useCallback((entry: HistoryEntry) => write(withEntry(read(), entry)), []);
+  const clear = useCallback(() => write([]), []);
+  return { entries: list, add, clear };
+}

@@ -1,0 +1,29 @@
+/** Where a document stands in the other columns. */
+export interface Elsewhere {
+  /** Column, counted from 0. */
+  column: number;
+  /** Counted from 1. */
+  rank: number;
+}
+
+/**
+ * For each column and each of its documents: its ranks in the other columns that have an answer. A document without any
+ * is only here. Columns that have none yet (null) are not compared with: their silence says nothing.
+ */
+export function overlapOf(columns: readonly (readonly string[] | null)[]): Elsewhere[][][] {
+  const ranks = columns.map((ids) => (ids === null ? null : new Map([...ids.entries()].reverse().map(([i, id]) => [id, i + 1]))));
+  return columns.map((ids, own) =>
+    (ids ?? []).map((id) =>
+      ranks.flatMap((of, column) => {
+        const rank = column === own ? undefined : of?.get(id);
+        return rank === undefined ? [] : [{ column, rank }];
+      }),
+    ),
+  );
+}
+
+/** How many documents two columns share among their first k. */
+export function sharedCount(a: readonly string[], b: readonly string[]): number {
+  const other = new Set(b);
+  return new Set(a.filter((id) => other.has(id))).size;
+}

@@ -1,0 +1,57 @@
+"use client";
+import { zodResolver } from "@hookform/resolvers/zod";
+import { FormProvider, useForm } from "react-hook-form";
+import { z } from "zod";
+import { settingGroups } from "@/app/_lib/settings";
+import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
+import { SettingGroupCard } from "@/app/_settings/setting-group-card";
+import type { Draft } from "@/app/_settings/draft";
+import { Button } from "@/app/_ui/button";
+import { Dialog } from "@/app/_ui/dialog";
+import { retriever as retrieverSchema, type RetrieverConfig } from "@/contracts/config/retriever";
+
+const schema = z.object({ retriever: retrieverSchema });
+/** The schema parses anything; here its input is typed as what the form holds. */
+const draftSchema = schema as unknown as z.ZodType<z.output<typeof schema>, Draft>;
+/** The same settings as on the New run page, from the same descriptions. */
+const GROUP = settingGroups("evaluate").find((group) => group.id === "retriever");
+
+interface RetrieverDialogProps {
+  title: string;
+  start: RetrieverConfig;
+  onClose: () => void;
+  onApply: (config: RetrieverConfig) => void;
+}
+
+export function RetrieverDialog({ title, start, onClose, onApply }: RetrieverDialogProps) {
+  const form = useForm<Draft, unknown, z.output<typeof schema>>({ resolver: zodResolver(draftSchema), mode: "onChange", defaultValues: { retriever: structuredClone(start) } });
+  const submit = form.handleSubmit(({ retriever }) => onApply(retriever));
+  return (
+    <Dialog open onOpenChange={(open) => !open && onClose()} title={title} className="max-w-3xl">
+      <FormProvider {...form}>
+        <div className="mb-3 flex flex-wrap gap-1.5" role="group" aria-label="Presets">
+          {RETRIEVER_PRESETS.map((preset) => (
+            <Button key={preset.label} size="sm" onClick={() => form.reset({ retriever: structuredClone(preset.config) })}>
+              {preset.label}
+            </Button>
+          ))}
+        </div>
+        <form
+          onSubmit={(e) => {
+            e.preventDefault();
+            void submit(e);
+          }}
+          noValidate
+        >
+          {GROUP ? <SettingGroupCard group={GROUP} /> : null}
+          <div className="mt-4 flex justify-end gap-2">
+            <Button onClick={onClose}>Cancel</Button>
+            <Button type="submit" variant="primary">
+              Apply
+            </Button>
+          </div>
+        </form>
+      </FormProvider>
+    </Dialog>
+  );
+}

@@ -1,0 +1,89 @@
+"use client";
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { BarChart3, Search } from "lucide-react";
+import Link from "next/link";
+import { useDeferredValue, useState } from "react";
+import { formatInteger, plural } from "@/app/_lib/format";
+import { playgroundHref } from "@/app/_lib/playground-link";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Badge } from "@/app/_ui/badge";
+import { Button } from "@/app/_ui/button";
+import { Card } from "@/app/_ui/card";
+import { Input } from "@/app/_ui/field";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+
+/** The questions of a set, to be looked through. */
+export function SetPreview({ set, withGold }: { set: string; withGold: number }) {
+  const trpc = useTRPC();
+  const [text, setText] = useState("");
+  const wanted = useDeferredValue(text.trim());
+  const query = useInfiniteQuery(trpc.catalogue.questions.infiniteQueryOptions({ set, text: wanted || undefined, limit: 50 }, { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData }));
+  const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
+  const total = query.data?.pages[0]?.total ?? 0;
+  return (
+    <Card aria-label={set} className="min-w-0">
+      <div className="flex flex-wrap items-center gap-2 border-b px-4 py-2.5">
+        <h2 className="min-w-0 truncate font-semibold">{set}</h2>
+        <span className="text-xs text-muted-foreground" aria-live="polite">
+          {query.data ? plural(total, "question") : ""}
+        </span>
+        <label className="relative ml-auto w-full sm:w-60">
+          <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" aria-hidden />
+          <Input type="search" aria-label="Search questions and answers" placeholder="Question or answer" className="pl-8" value={text} onChange={(e) => setText(e.target.value)} />
+        </label>
+        {withGold > 0 ? (
+          <Button asChild>
+            <Link href={`/runs/new?preset=atlas-retrieval&questions=${encodeURIComponent(set)}`}>
+              <BarChart3 /> Measure a retriever
+            </Link>
+          </Button>
+        ) : null}
+      </div>
+      {query.isPending ? (
+        <div className="space-y-2 p-4" aria-busy>
+          {Array.from({ length: 8 }, (_, i) => (
+            <Skeleton key={i} className="h-10" />
+          ))}
+        </div>
+      ) : query.isError ? (
+        <ErrorState className="m-4" title="The questions could not be read" error={query.error} onRetry={() => void query.refetch()} />
+      ) : rows.length === 0 ? (
+        <div className="p-4">
+          <EmptyState title="No question matches" action={<Button onClick={() => setText("")}>Clear the search</Button>} />
+        </div>
+      ) : (
+        <>
+          <ol>
+            {rows.map((row) => (
+              <li key={row.id} className="border-b px-4 py-2 last:border-0" data-question={row.id}>
+                <div className="flex items-start justify-between gap-3">
+                  <p className="min-w-0 font-medium break-words">{row.question}</p>
+                  <Link href={playgroundHref({ query: row.question })} className="shrink-0 text-xs font-medium text-primary hover:underline">
+                    Playground
+                  </Link>
+                </div>
+                <p className="mt-0.5 text-xs break-words">
+                  <span className="text-muted-foreground">answers </span>
+                  {row.answers.join(" | ")}
+                </p>
+                <p className="mt-1 flex flex-wrap items-center gap-1 text-2xs text-muted-foreground">
+                  <span className="font-mono">{row.id}</span>
+                  {row.type ? <Badge>{row.type}</Badge> : null}
+                  {row.group ? <Badge tone="outline">{row.group}</Badge> : null}
+                  {row.goldIds.length > 0 ? <span className="min-w-0 font-mono break-all">gold {row.goldIds.join(", ")}</span> : <Badge tone="warn">no gold documents</Badge>}
+                </p>
+              </li>
+            ))}
+          </ol>
+          {query.hasNextPage ? (
+            <div className="border-t p-3">
+              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                Show more ({formatInteger(rows.length)} of {formatInteger(total)})
+              </Button>
+            </div>
+          ) : null}
+        </>
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,78 @@
+"use client";
+import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
+import { Plus, Search } from "lucide-react";
+import Link from "next/link";
+import { ComparisonView } from "@/app/_retrieval/comparison-view";
+import { useTRPC } from "@/app/_lib/trpc";
+import { useQueryParams } from "@/app/_lib/use-params";
+import { Button } from "@/app/_ui/button";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { TERMINAL } from "@/contracts/run-state";
+import { RunPicker } from "./run-picker";
+
+/** Evaluate runs of the same questions and corpus, side by side. The address holds which. */
+export function RetrievalView() {
+  const trpc = useTRPC();
+  const [params, setParams] = useQueryParams();
+  const chosen = (params.get("runs") ?? "").split(",").filter(Boolean);
+  const list = useQuery(trpc.retrievalEvaluation.list.queryOptions());
+  const comparison = useQuery(
+    trpc.retrievalEvaluation.compare.queryOptions(chosen.length > 0 ? { runIds: chosen } : skipToken, {
+      placeholderData: keepPreviousData,
+      refetchInterval: (q) => (q.state.data?.runs.some((run) => !TERMINAL.has(run.state)) ? 5_000 : false),
+    }),
+  );
+  const launch = (
+    <Button variant="primary" asChild>
+      <Link href="/runs/new?preset=atlas-retrieval">
+        <Plus /> Measure a retriever
+      </Link>
+    </Button>
+  );
+  return (
+    <>
+      <header className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
+        <h1 className="text-lg font-semibold">Retrieval</h1>
+        <div className="flex gap-2">
+          <Button asChild>
+            <Link href="/playground">
+              <Search /> Playground
+            </Link>
+          </Button>
+          {launch}
+        </div>
+      </header>
+      <div className="mt-4">
+        {list.isPending ? (
+          <div aria-busy className="space-y-1.5">
+            <Skeleton className="h-40" />
+          </div>
+        ) : list.isError ? (
+          <ErrorState title="The evaluate runs could not be read" error={list.error} onRetry={() => void list.refetch()} />
+        ) : list.data.length === 0 ? (
+          <EmptyState title="No retriever is measured yet" action={launch}>
+            A run of kind “Evaluate retrieval” ranks the documents for each question that names gold documents. Two or more of them on the same questions can be compared here.
+          </EmptyState>
+        ) : (
+          <RunPicker rows={list.data} chosen={chosen} onChange={(ids) => setParams({ runs: ids.join(",") || null, show: null })} />
+        )}
+      </div>
+      {chosen.length === 0 ? null : comparison.isError ? (
+        <ErrorState className="mt-4" title="These runs cannot be compared" error={comparison.error} onRetry={() => void comparison.refetch()} />
+      ) : comparison.data ? (
+        <div className="mt-5" aria-busy={comparison.isPlaceholderData}>
+          {comparison.data.counts.scored === 0 ? (
+            <EmptyState title="No question is ranked by all of these runs yet">Wait until they have begun, or choose others.</EmptyState>
+          ) : (
+            <ComparisonView comparison={comparison.data} />
+          )}
+        </div>
+      ) : (
+        <div className="mt-5 space-y-4" aria-busy>
+          <Skeleton className="h-40" />
+          <Skeleton className="h-64" />
+        </div>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,80 @@
+"use client";
+import { useState } from "react";
+import { cn } from "@/app/_lib/cn";
+import { formatAgo, formatShare } from "@/app/_lib/format";
+import { retrieverTitle } from "@/app/_lib/retriever";
+import type { EvaluationRow } from "@/app/_lib/trpc";
+import { useNow } from "@/app/_lib/use-now";
+import { Button } from "@/app/_ui/button";
+import { RunStateBadge } from "@/app/_ui/run-state";
+import { runColour } from "@/app/_retrieval/metric-label";
+
+const MOST = 6;
+const SHOWN = 6;
+
+/** Evaluate runs by question set and corpus. Once one is chosen, only those that can stand beside it can be. */
+export function RunPicker({ rows, chosen, onChange }: { rows: EvaluationRow[]; chosen: readonly string[]; onChange: (ids: string[]) => void }) {
+  const groups = groupsOf(rows);
+  const first = rows.find((row) => row.id === chosen[0]);
+  const active = first ? `${first.questionSet} · ${first.corpus}` : null;
+  return (
+    <div className="space-y-4">
+      {[...groups].map(([name, members]) => (
+        <Group key={name} name={name} rows={members} chosen={chosen} disabled={active !== null && active !== name} onChange={onChange} />
+      ))}
+    </div>
+  );
+}
+
+function Group({ name, rows, chosen, disabled, onChange }: { name: string; rows: EvaluationRow[]; chosen: readonly string[]; disabled: boolean; onChange: (ids: string[]) => void }) {
+  const now = useNow();
+  const [all, setAll] = useState(false);
+  const shown = all ? rows : rows.filter((row, i) => i < SHOWN || chosen.includes(row.id));
+  const toggle = (id: string) => onChange(chosen.includes(id) ? chosen.filter((c) => c !== id) : [...chosen, id]);
+  return (
+    <fieldset className={cn("rounded-lg border bg-card px-3 pt-1 pb-2", disabled && "opacity-60")}>
+      <legend className="px-1 text-xs font-medium text-muted-foreground">
+        {name}
+        {disabled ? " (other questions or documents than those chosen)" : ""}
+      </legend>
+      <ul>
+        {shown.map((row) => {
+          const index = chosen.indexOf(row.id);
+          const full = index < 0 && chosen.length >= MOST;
+          return (
+            <li key={row.id}>
+              <label className="flex cursor-pointer items-center gap-3 rounded px-1 py-1.5 hover:bg-muted/60 has-disabled:cursor-not-allowed" data-evaluation={row.id}>
+                <input type="checkbox" className="size-4 shrink-0 accent-[var(--primary)]" checked={index >= 0} disabled={disabled || full} onChange={() => toggle(row.id)} />
+                <span aria-hidden className="size-2.5 shrink-0 rounded-xs" style={{ background: index >= 0 ? runColour(index) : "var(--muted)" }} />
+                <span className="min-w-0 flex-1">
+                  <span className="block truncate font-medium">{retrieverTitle(row.retriever)}</span>
+                  <span className="block truncate text-2xs text-muted-foreground">
+                    {row.name} · first {row.depth} documents · {formatAgo(row.createdAt, now)}
+                  </span>
+                </span>
+                <span className="shrink-0 text-right font-mono" title="recall@10">
+                  {formatShare(row.headline)}
+                </span>
+                <RunStateBadge state={row.state} className="max-sm:hidden" />
+              </label>
+            </li>
+          );
+        })}
+      </ul>
+      {rows.length > shown.length ? (
+        <Button variant="ghost" size="sm" onClick={() => setAll(true)}>
+          All {rows.length}
+        </Button>
+      ) : null}
+    </fieldset>
+  );
+}
+
+function groupsOf(rows: readonly EvaluationRow[]): Map<string, EvaluationRow[]> {
+  const groups = new Map<string, EvaluationRow[]>();
+  for (const row of rows) {
+    const key = `${row.questionSet} · ${row.corpus}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return groups;
+}

@@ -1,0 +1,80 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { Columns3 } from "lucide-react";
+import Link from "next/link";
+import { ComparisonView } from "@/app/_retrieval/comparison-view";
+import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
+import { useTRPC, type RetrieverComparison, type RunDetail } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import type { MetricName } from "@/contracts/metrics";
+import { TERMINAL } from "@/contracts/run-state";
+import { Stat, StatStrip } from "./stat";
+import { useLatest, useSeries } from "./use-series";
+
+/** While rankings come in, the figures are made anew this often. */
+const REFRESH_MS = 4_000;
+const METRICS: readonly MetricName[] = ["retrieval/queries_per_second"];
+
+/** What an evaluate run measured of its retriever. */
+export function EvaluateOverview({ run }: { run: RunDetail }) {
+  const trpc = useTRPC();
+  const ended = TERMINAL.has(run.state);
+  // The state is part of the answer: with the run's end it is asked once more.
+  const query = useQuery(trpc.retrievalEvaluation.compare.queryOptions({ runIds: [run.id] }, { refetchInterval: (q) => (ended && q.state.data && TERMINAL.has(q.state.data.runs[0]?.state ?? "queued") ? false : REFRESH_MS) }));
+  const series = useSeries(run.id, METRICS);
+  const speed = useLatest(series.data, "retrieval/queries_per_second");
+  if (query.isError && !query.data) return <ErrorState title="The rankings could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  if (!query.data)
+    return (
+      <div className="space-y-4" aria-busy>
+        <Skeleton className="h-20" />
+        <Skeleton className="h-28" />
+        <Skeleton className="h-64" />
+      </div>
+    );
+  const comparison = query.data;
+  const ranked = comparison.runs[0]?.ranked ?? 0;
+  const meanOf = (key: string) => valueOf(comparison, key);
+  return (
+    <>
+      <StatStrip>
+        <Stat label="Recall @10" value={formatShare(meanOf("recall@10"))}>
+          gold among the first 10
+        </Stat>
+        <Stat label="Full support @10" value={formatShare(meanOf("full-support@10"))}>
+          all gold among the first 10
+        </Stat>
+        <Stat label="MRR" value={formatNumber(meanOf("mrr"))}>
+          {`within the first ${comparison.depth}`}
+        </Stat>
+        <Stat label="nDCG @10" value={formatNumber(meanOf("ndcg@10"))}>
+          binary gains
+        </Stat>
+        <Stat label="Questions ranked" value={formatInteger(ranked)}>
+          {`of ${formatInteger(comparison.counts.questions - comparison.counts.withoutGold)} with gold, ${comparison.questionSet}`}
+        </Stat>
+        <Stat label="Queries per second" value={formatNumber(speed)}>
+          in batches, last batch
+        </Stat>
+      </StatStrip>
+      <div className="mt-3 mb-4 flex justify-end">
+        <Button size="sm" asChild>
+          <Link href={`/retrieval?runs=${run.id}`}>
+            <Columns3 /> Compare with other retrievers
+          </Link>
+        </Button>
+      </div>
+      {ranked === 0 ? (
+        <EmptyState title={ended ? "No question was ranked" : "No ranking yet"}>{ended ? "The logs say why." : "The figures appear with the first questions; a missing index is built before them."}</EmptyState>
+      ) : (
+        <ComparisonView comparison={comparison} />
+      )}
+    </>
+  );
+}
+
+function valueOf({ metrics, overall }: RetrieverComparison, key: string): number | null {
+  const index = metrics.findIndex((metric) => metric.key === key);
+  return overall[0]?.[index]?.mean ?? null;
+}

@@ -1,0 +1,47 @@
+import type { EpisodeDetail } from "@/app/_lib/trpc";
+import { Card } from "@/app/_ui/card";
+import { formatNumber, plural } from "@/app/_lib/format";
+import { metricsWithin, rankGold } from "@/contracts/ranking-metrics";
+import { metricLabel } from "@/app/_retrieval/metric-label";
+
+/** What came of a ranking: where the gold documents stand, and the metrics of this one question. */
+export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
+  const { record, question, gold } = detail;
+  const step = record.episode.steps.find((s) => s.kind === "retrieve");
+  const ranking = step?.documents.map((document) => document.id) ?? [];
+  // A ranking that ends early was asked for more: what it did not find is known to its end at least.
+  const result = rankGold(ranking, question.goldIds, Math.max(ranking.length, 1));
+  const titleOf = new Map(gold.map(({ id, document }) => [id, document?.title ?? id]));
+  return (
+    <Card className="divide-y lg:sticky lg:top-5" aria-label="Outcome">
+      <section className="px-4 py-3">
+        <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">Gold documents ({result.gold})</h2>
+        <ul className="space-y-1">
+          {[...new Set(question.goldIds)].map((id) => {
+            const rank = ranking.indexOf(id) + 1;
+            return (
+              <li key={id} className="flex items-baseline justify-between gap-2">
+                <span className="min-w-0 break-words">{titleOf.get(id) ?? id}</span>
+                <span className={rank > 0 ? "shrink-0 text-xs text-good" : "shrink-0 text-xs text-warn"}>{rank > 0 ? `rank ${rank}` : `not among the first ${ranking.length}`}</span>
+              </li>
+            );
+          })}
+        </ul>
+      </section>
+      <section className="px-4 py-3">
+        <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">This question</h2>
+        <dl className="grid grid-cols-[1fr_auto] gap-x-3 gap-y-0.5 text-xs">
+          {metricsWithin(result.depth).map((metric) => (
+            <div key={metric.key} className="contents">
+              <dt className="text-muted-foreground" title={metric.meaning}>
+                {metricLabel(metric.key)}
+              </dt>
+              <dd className="text-right font-mono">{formatNumber(metric.of(result))}</dd>
+            </div>
+          ))}
+        </dl>
+        <p className="mt-2 text-xs text-muted-foreground">{plural(ranking.length, "document")} ranked with the question itself; nothing was answered.</p>
+      </section>
+    </Card>
+  );
+}
