@@ -5,9 +5,10 @@ import { type BenchResult, machine, printBars } from "./lib";
 import { encoderSection } from "./retrieval/encoder";
 import { faissSection } from "./retrieval/faiss";
 import { kept, type Section, type SectionResult, workFolder } from "./retrieval/section";
+import { serviceSection } from "./retrieval/service";
 
 /** One file a section; each measures us and the field's own tool in one run. */
-const SECTIONS: readonly Section[] = [encoderSection, faissSection];
+const SECTIONS: readonly Section[] = [encoderSection, faissSection, serviceSection];
 
 /**
  * `npm run bench retrieval` runs every section, `npm run bench retrieval faiss` only that one and takes the others'

@@ -5,6 +5,7 @@ import { PRESETS, presetById } from "@/contracts/presets";
 import { runKind, runState, type RunKind, type RunState } from "@/contracts/run-state";
 import { connect, describeFailure, findRun, type Client } from "./s3/client";
 import { duration, table } from "./s3/format";
+import { addPush } from "./s3/push";
 import { applySettings } from "./s3/settings";
 import { watch, type WatchLine } from "./s3/watch";
 
@@ -156,6 +157,8 @@ program
     if (workers.length === 0) return print("No worker has attached yet. `npm start` starts one on this machine.");
     print(table(["id", "name", "state", "cores", "memory GB", "GPUs", "doing"], workers.map((w) => [w.id.slice(0, 8), w.name, w.state, String(w.hardware.cores), (w.hardware.memoryMb / 1024).toFixed(0), w.hardware.gpus.map((g) => g.name).join(", "), w.runs.map((r) => r.name).join(", ")])));
   });
+
+addPush(program.command("corpus").description("corpora of this machine"));
 
 program
   .parseAsync()
