@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { Artifacts } from "@/server/artifacts/artifacts";
 import type { ArtifactStore } from "@/server/artifacts/store";
 import { Catalogue } from "@/server/catalogue/catalogue";
+import { QuestionImport } from "@/server/catalogue/question-import";
 import { Compare } from "@/server/compare/compare";
 import { Database } from "@/server/db/database";
 import { Episodes } from "@/server/episodes/episodes";
@@ -78,6 +79,10 @@ export function compose({ databaseUrl, store, timings, maxAttempts, log }: Contr
     retrievalEvaluation: new RetrievalEvaluation(database),
     leaderboard: new Leaderboard(database, statistics, new Comparisons(statistics), launcher),
     compare: new Compare(database, statistics, episodes),
+    catalogue,
+    questionImport: new QuestionImport(database, catalogue),
+    corpora,
+    uploads: new Uploads(database, store, uploadLimitBytes),
     tasks,
     registry,
     workerReader: new WorkerReader(database, logs),

@@ -1,5 +1,6 @@
 import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Catalogue } from "@/server/catalogue/catalogue";
+import type { QuestionImport } from "@/server/catalogue/question-import";
 import type { Compare } from "@/server/compare/compare";
 import type { Episodes } from "@/server/episodes/episodes";
 import type { Leaderboard } from "@/server/leaderboard/leaderboard";
@@ -29,6 +30,9 @@ export interface Services {
   hub: Hub;
   workerReader: WorkerReader;
   catalogue: Catalogue;
+  questionImport: QuestionImport;
+  corpora: Corpora;
+  uploads: Uploads;
   retrievalEvaluation: RetrievalEvaluation;
   live: Live;
 }

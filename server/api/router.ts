@@ -1,7 +1,10 @@
 import { router } from "./trpc";
 import { importQuestions } from "./catalogue/import-questions";
+import { importQuestionFile } from "./catalogue/import-question-file";
 import { listCorpora } from "./catalogue/corpora";
 import { listPresets } from "./catalogue/presets";
+import { previewQuestions } from "./catalogue/preview-questions";
+import { questionSetVersions } from "./catalogue/question-set-versions";
 import { listQuestionSets } from "./catalogue/question-sets";
 import { listQuestions } from "./catalogue/questions";
 import { compareCheckpoints } from "./compare/checkpoints";
@@ -46,7 +49,7 @@ export const appRouter = router({
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
   tasks: router({ create: createTask, get: getTask, cancel: cancelTask }),
-  catalogue: router({ presets: listPresets, corpora: listCorpora, questionSets: listQuestionSets, questions: listQuestions, importQuestions }),
+  catalogue: router({ presets: listPresets, corpora: listCorpora, questionSets: listQuestionSets, questions: listQuestions, importQuestions, previewQuestions, importQuestionFile, questionSetVersions }),
   leaderboard: router({ get: getLeaderboard, published: publishedTables, launch: launchMethods, run: runStatistics }),
   compare: router({ get: compareRuns, questions: compareQuestions, checkpoints: compareCheckpoints }),
   retrievalEvaluation: router({ list: listEvaluations, compare: compareRetrievers, questions: rankedQuestions }),

@@ -4,6 +4,7 @@ import type { CorpusRecord, MultipleChoice, QuestionRecord } from "@/contracts/c
 import type { Question, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
 import type { listCorporaResponse } from "@/server/api/catalogue/corpora";
 import type { listQuestionSetsResponse } from "@/server/api/catalogue/question-sets";
+import type { questionSetVersionsResponse } from "@/server/api/catalogue/question-set-versions";
 import type { listQuestionsRequest, listQuestionsResponse } from "@/server/api/catalogue/questions";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
@@ -13,6 +14,7 @@ import { documentHash } from "@/contracts/document-hash";
 import { parseQuestionFile } from "./question-file";
 
 const BATCH = 2_000;
+const VERSION_DIGITS = 12;
 const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
 
 interface QuestionRow {
@@ -72,6 +74,19 @@ export class Catalogue {
     const questions = parseQuestionFile(jsonl);
     await this.storeQuestionSet(name, questions, actor);
     return { name, questions: questions.length };
+  }
+
+  /** A version's name: the first digits of its content's hash. */
+  versionOf(questions: readonly QuestionRecord[]): string {
+    return hashOf(questions).slice(0, VERSION_DIGITS);
+  }
+
+  /** Every version of a set, the newest first. */
+  versions(name: string): Promise<z.infer<typeof questionSetVersionsResponse>> {
+    return this.database.db.$queryRaw`
+      SELECT left(s.content_hash, ${VERSION_DIGITS}::int) AS version, s.questions, s.with_gold AS "withGold", s.created_at AS "createdAt", s.created_by AS "createdBy",
+        (SELECT count(*)::int FROM run_question_sets r WHERE r.set_id = s.id) AS runs
+      FROM question_sets s WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ${name} ORDER BY s.created_at DESC`;
   }
 
   /** Stores a set where this very content is not stored under the name yet. @returns whether it was new */
