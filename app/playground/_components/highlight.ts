@@ -5,7 +5,7 @@ const STOP_WORDS = new Set(
 );
 
 /** Endings of English words, the longest first. */
-const ENDINGS = ["ization", "fulness", "ousness", "ational", "ations", "ically", "ation", "ities", "ators", "ments", "ator", "ious", "ical", "ings", "ions", "able", "ible", "ment", "ness", "ing", "ity", "ion", "ous", "ive", "ied", "ers", "al", "ly", "ed", "er", "or", "e", "y"];
+const ENDINGS = ["ization", "fulness", "ousness", "ational", "ations", "ically", "ation", "ities", "ators", "ments", "ional", "ator", "ious", "ical", "ings", "ions", "able", "ible", "ment", "ness", "ing", "ity", "ion", "ous", "ive", "ied", "ers", "al", "ly", "ed", "er", "or", "e", "y"];
 const SHORTEST_STEM = 3;
 
 function singular(word: string): string {

@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { DEFAULT_STATE, fromParams, playgroundHref, type PlaygroundState } from "@/app/_lib/playground-link";
+import { compactRetriever, RETRIEVER_PRESETS, retrieverTitle } from "@/app/_lib/retriever";
+import { retriever as retrieverSchema } from "@/contracts/config/retriever";
+import { highlightParts, lightStem, queryStems } from "./highlight";
+import { withEntry } from "./history";
+import { overlapOf, sharedCount } from "./overlap";
+
+describe("highlighting", () => {
+  const marked = (text: string, query: string) => highlightParts(text, queryStems(query)).flatMap((p) => (p.matched ? [p.text] : []));
+
+  it("finds words of the query however they are inflected", () => {
+    expect(marked("The capital of Peru is Lima. Capitals and dishes.", "capitals of the country with the dish")).toEqual(["capital", "Capitals", "dishes"]);
+    expect(marked("Religious countries were running", "religion country run")).toEqual(["Religious", "countries", "running"]);
+  });
+
+  it("leaves stop words alone, unless there is nothing else", () => {
+    expect(marked("what is the matter", "what is the capital")).toEqual([]);
+    expect(marked("to be or not", "to be")).toEqual(["to", "be"]);
+  });
+
+  it("keeps words apart that only begin alike", () => {
+    expect(marked("Perugia is no Peru", "Peru")).toEqual(["Peru"]);
+    expect(lightStem("national")).toBe(lightStem("nation"));
+  });
+
+  it("loses nothing of the text", () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (text, query) => {
+        expect(highlightParts(text, queryStems(query)).map((p) => p.text).join("")).toBe(text);
+      }),
+    );
+  });
+});
+
+describe("overlap", () => {
+  it("says where a document stands in the other columns, and ignores those without an answer", () => {
+    expect(overlapOf([["a", "b"], ["b", "c"], null])).toEqual([[[], [{ column: 1, rank: 1 }]], [[{ column: 0, rank: 2 }], []], []]);
+    expect(sharedCount(["a", "b"], ["b", "c"])).toBe(1);
+  });
+
+  it("takes the first rank of a document that is repeated", () => {
+    expect(overlapOf([["a"], ["x", "a", "a"]])[0]).toEqual([[{ column: 1, rank: 2 }]]);
+  });
+});
+
+describe("the address", () => {
+  const read = (href: string) => fromParams(new URLSearchParams(href.split("?")[1] ?? ""));
+  const id = "2f1d4f6a-8c2b-4a55-9d07-0d2f0f3f5b11";
+
+  it("is empty for the defaults and holds every change", () => {
+    expect(playgroundHref({})).toBe("/playground");
+    const state: PlaygroundState = { corpus: "wiki", query: "a & b?", k: 3, retrievers: [retrieverSchema.parse({ kind: "hybrid", b: 0.5 }), retrieverSchema.parse({ kind: "remote", url: "http://127.0.0.1:3000/retrieve" })], worker: id, episode: id };
+    expect(read(playgroundHref(state))).toEqual({ state, problem: null });
+    expect(playgroundHref(state)).not.toContain("efSearch");
+  });
+
+  it("round-trips any query and any preset", () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 300 }), fc.subarray([...RETRIEVER_PRESETS], { minLength: 1, maxLength: 4 }), (query, presets) => {
+        const retrievers = presets.map((p) => p.config);
+        expect(read(playgroundHref({ query, retrievers }))).toEqual({ state: { ...DEFAULT_STATE, query, retrievers }, problem: null });
+      }),
+    );
+  });
+
+  it("says what it could not read, and takes the default", () => {
+    const { state, problem } = read("/playground?k=7000&r=%5B%7B%22kind%22%3A%22magic%22%7D%5D&worker=me");
+    expect(state).toEqual(DEFAULT_STATE);
+    expect(problem).toMatch(/k must be a whole number/);
+    expect(problem).toMatch(/retrievers \(r\)/);
+  });
+});
+
+it("retrievers are told apart by their titles and shortened to what differs", () => {
+  expect(new Set(RETRIEVER_PRESETS.map((p) => retrieverTitle(p.config))).size).toBe(RETRIEVER_PRESETS.length);
+  for (const { config } of RETRIEVER_PRESETS) expect(retrieverSchema.parse(compactRetriever(config))).toEqual(config);
+  expect(compactRetriever(retrieverSchema.parse({ kind: "dense", variant: "int8" }))).toEqual({ kind: "dense", variant: "int8" });
+});
+
+it("the history keeps the newest of the same search first", () => {
+  const entry = (query: string, at: number) => ({ query, href: `/playground?q=${query}`, at });
+  expect(withEntry([entry("b", 2), entry("a", 1)], entry("a", 3))).toEqual([entry("a", 3), entry("b", 2)]);
+  expect(withEntry(Array.from({ length: 30 }, (_, i) => entry(`${i}`, i)), entry("new", 99))).toHaveLength(30);
+});
