@@ -20,12 +20,13 @@ const id = z.union([z.string(), z.int().transform(String)]).pipe(z.string().min(
  * "\"Title\"\ntext". Other keys are ignored.
  */
 const corpusLine = z
-  .object({ id, title: z.string().optional(), text: z.string().optional(), contents: z.string().optional() })
-  .refine((line) => line.contents !== undefined || line.text !== undefined, {
+  .object({ id, title: z.string().nullish(), text: z.string().optional(), content: z.string().optional(), contents: z.string().optional() })
+  .refine((line) => line.contents !== undefined || line.text !== undefined || line.content !== undefined, {
     error: "needs `contents`, or `title` and `text`",
   })
-  .transform(({ id, title, text, contents }): CorpusRecord => {
-    if (text !== undefined) return { id, title: title ?? "", text };
+  .transform(({ id, title, text, content, contents }): CorpusRecord => {
+    const body = text ?? content;
+    if (body !== undefined) return { id, title: title ?? "", text: body };
     const parts = parseContents(contents ?? "");
     return { id, title: title ?? parts.title, text: parts.text };
   });

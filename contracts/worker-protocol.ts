@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { multipleChoice } from "./corpus";
+import { corpusReport } from "./corpus-report";
 import { answer, documentText, episode, episodeRecord, formatError } from "./episode";
 import { errorCode, wireError } from "./errors";
 import { metricPoint } from "./metrics";
@@ -81,7 +82,7 @@ export type PreflightItem = z.infer<typeof preflightItem>;
 
 /** Where a run is: shown as a phase with a bar. */
 export const progress = z.object({
-  phase: z.enum(["preparing", "baseline", "cold-start", "training", "evaluating", "checkpointing", "predicting", "indexing", "serving"]),
+  phase: z.enum(["preparing", "baseline", "cold-start", "training", "evaluating", "checkpointing", "predicting", "importing", "indexing", "serving"]),
   done: z.number().nonnegative(),
   total: z.number().nonnegative(),
   detail: z.string(),
@@ -139,6 +140,8 @@ const taskBase = { taskId: z.uuid() };
 /** Short interactive requests, answered within seconds (a dry run within a minute). */
 export const taskRequest = z.discriminatedUnion("kind", [
   z.object({ ...taskBase, kind: z.literal("query"), corpus: z.string(), retriever: z.unknown(), query: z.string().min(1), k: z.int().min(1).max(50) }),
+  /** Documents of a corpus by their ids, as they are on the worker. */
+  z.object({ ...taskBase, kind: z.literal("documents"), corpus: z.string(), ids: z.array(z.string().min(1).max(512)).min(1).max(50) }),
   z.object({ ...taskBase, kind: z.literal("dry-run"), config: runConfig }),
   /** Answers and scores the union of selections up to each turn: what each turn gained. */
   z.object({
@@ -150,6 +153,9 @@ export const taskRequest = z.discriminatedUnion("kind", [
   }),
 ]);
 export type TaskRequest = z.infer<typeof taskRequest>;
+
+/** Those that the corpus has, in the order of the ids. */
+export const documentsResult = z.object({ documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string() })) });
 
 export const queryResult = z.object({
   documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string(), score: z.number() })),
@@ -237,8 +243,12 @@ export const workerMethods = {
     request: z.object({ runId: z.uuid(), questionIds: z.array(z.string()).max(500) }),
     response: z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) }),
   },
+  /** A stored API key, for the attempt that holds a run whose configuration names it with this endpoint. */
+  endpointKey: { request: z.object({ ...attemptRef.shape, name: z.string(), endpoint: z.string() }), response: z.object({ key: z.string() }) },
   taskProgress: { request: z.object({ taskId: z.uuid(), detail: z.string(), fraction: z.number().min(0).max(1) }), response: nothing },
   taskResult: { request: z.object({ taskId: z.uuid(), result: z.unknown().optional(), error: wireError.optional() }), response: nothing },
+  /** All corpora on the worker, with their indexes: after each attach, and whenever one was added, indexed or removed. */
+  corpora: { request: z.object({ corpora: z.array(corpusReport).max(10_000) }), response: nothing },
   /** Log lines of the agent and its services that belong to no run. */
   workerLogs: { request: z.object({ lines: z.array(logLine).max(1000) }), response: nothing },
 } as const;

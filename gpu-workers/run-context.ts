@@ -69,6 +69,12 @@ export interface RunContext {
    * resolves. A run whose last checkpoint could not be stored fails with the reason when its executor returns.
    */
   commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void>;
+  /** Downloads a file that was uploaded to the server; goes on where an earlier attempt stopped. */
+  fetchUpload(upload: string, path: string, onProgress: (done: number, total: number | null) => void): Promise<void>;
+  /** Tells the server of a corpus that this run has brought to the worker, so that other runs may use it. */
+  corporaChanged(): Promise<void>;
+  /** A stored API key for this endpoint; given to the attempt that holds the run, for keys that its configuration names. Never log it. */
+  endpointKey(name: string, endpoint: string): Promise<string>;
   /** Downloads a checkpoint by its artifact id. */
   fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }>;
 }

@@ -4,6 +4,8 @@ import type { ArtifactStore } from "@/server/artifacts/store";
 import { Catalogue } from "@/server/catalogue/catalogue";
 import { QuestionImport } from "@/server/catalogue/question-import";
 import { Compare } from "@/server/compare/compare";
+import { Corpora } from "@/server/corpora/corpora";
+import { Uploads } from "@/server/corpora/uploads";
 import { Database } from "@/server/db/database";
 import { Episodes } from "@/server/episodes/episodes";
 import { Comparisons } from "@/server/leaderboard/comparisons";
@@ -17,10 +19,14 @@ import { Launcher } from "@/server/runs/launcher";
 import { RunReader } from "@/server/runs/reader";
 import { Reports } from "@/server/runs/reports";
 import { Runs } from "@/server/runs/runs";
+import { ExternalRuns } from "@/server/runs/external";
+import { Scoring } from "@/server/scoring/scoring";
 import type { Services } from "@/server/services";
 import { Sweeper } from "@/server/sweeper";
 import { Tasks } from "@/server/tasks/tasks";
 import type { Timings } from "@/server/timings";
+import { UpstreamExport } from "@/server/upstream/export";
+import { UpstreamImport } from "@/server/upstream/import";
 import { workerHandlers } from "@/server/workers/handlers";
 import { Hub } from "@/server/workers/hub";
 import { WorkerReader } from "@/server/workers/reader";
@@ -32,8 +38,12 @@ export interface ControlPlaneOptions {
   store: ArtifactStore;
   timings: Timings;
   maxAttempts?: number;
+  /** Largest file that may be uploaded. */
+  uploadLimitBytes?: number;
   log: Logger;
 }
+
+const DEFAULT_UPLOAD_LIMIT_BYTES = 20 * 1024 ** 3;
 
 /** All rules of the control plane, wired once, without HTTP. */
 export interface ControlPlane extends Services {
@@ -45,7 +55,7 @@ export interface ControlPlane extends Services {
 }
 
 /** Wires the rules; `start` connects them to the database and to each other. */
-export function compose({ databaseUrl, store, timings, maxAttempts, log }: ControlPlaneOptions): ControlPlane {
+export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitBytes = DEFAULT_UPLOAD_LIMIT_BYTES, log }: ControlPlaneOptions): ControlPlane {
   const database = new Database(databaseUrl);
   const live = new Live(database, timings, log);
   const tokens = new Tokens(database);
@@ -58,9 +68,10 @@ export function compose({ databaseUrl, store, timings, maxAttempts, log }: Contr
   const reports = new Reports(database, metrics, logs);
   const artifacts = new Artifacts(database, store);
   const catalogue = new Catalogue(database);
+  const corpora = new Corpora(database);
   const tasks = new Tasks(database, hub, episodes, launcher, timings);
-  const registry = new WorkerRegistry(database, timings);
   const statistics = new Statistics(database);
+  const registry = new WorkerRegistry(database, timings);
   const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, statistics, timings, log });
   return {
     database,
@@ -75,21 +86,23 @@ export function compose({ databaseUrl, store, timings, maxAttempts, log }: Contr
     logs,
     reports,
     artifacts,
-    catalogue,
-    retrievalEvaluation: new RetrievalEvaluation(database),
     leaderboard: new Leaderboard(database, statistics, new Comparisons(statistics), launcher),
     compare: new Compare(database, statistics, episodes),
     catalogue,
+    scoring: new Scoring(database),
+    upstreamImport: new UpstreamImport(database, catalogue, new ExternalRuns(database, metrics)),
+    upstreamExport: new UpstreamExport(database),
     questionImport: new QuestionImport(database, catalogue),
     corpora,
     uploads: new Uploads(database, store, uploadLimitBytes),
+    retrievalEvaluation: new RetrievalEvaluation(database),
     tasks,
     registry,
     workerReader: new WorkerReader(database, logs),
     async start() {
       await runs.renewLeases();
       await live.start();
-      hub.start(workerHandlers({ database, registry, runs, reports, artifacts, catalogue, tasks, logs, timings }));
+      hub.start(workerHandlers({ database, registry, runs, reports, artifacts, catalogue, corpora, tasks, logs, timings }));
       sweeper.start();
     },
     async stop() {

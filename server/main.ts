@@ -21,6 +21,8 @@ const environment = z.object({
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
   /** s3://bucket/prefix or file:///folder; empty: the data directory. */
   S3_ARTIFACTS: z.string().optional(),
+  /** Largest file that may be uploaded, in GiB. */
+  S3_UPLOAD_LIMIT_GIB: z.coerce.number().positive().default(20),
   S3_MAX_ATTEMPTS: z.coerce.number().int().min(1).optional(),
   NODE_ENV: z.string().optional(),
 });
@@ -39,6 +41,7 @@ async function main(): Promise<void> {
     store: await createArtifactStore(env.S3_ARTIFACTS, join(DATA_DIR, "artifacts")),
     timings: DEFAULT_TIMINGS,
     maxAttempts: env.S3_MAX_ATTEMPTS,
+    uploadLimitBytes: env.S3_UPLOAD_LIMIT_GIB * 1024 ** 3,
     log,
   });
   await importAtlas(plane.catalogue, ATLAS_DIR, log);

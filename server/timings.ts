@@ -6,7 +6,7 @@ export interface Timings {
   /** A worker without a heartbeat for this long is offline. */
   offlineMs: number;
   sweepMs: number;
-  taskMs: { query: number; "dry-run": number; "turn-gains": number };
+  taskMs: { query: number; documents: number; "dry-run": number; "turn-gains": number };
   /** Shortest time between two reads of the event log by one subscriber. */
   liveThrottleMs: number;
   eventRetentionMs: number;
@@ -20,7 +20,7 @@ export const DEFAULT_TIMINGS: Timings = {
   heartbeatMs: 2_000,
   offlineMs: 10_000,
   sweepMs: 1_000,
-  taskMs: { query: 120_000, "dry-run": 600_000, "turn-gains": 300_000 },
+  taskMs: { query: 120_000, documents: 120_000, "dry-run": 600_000, "turn-gains": 300_000 },
   liveThrottleMs: 100,
   eventRetentionMs: 6 * 3_600_000,
   usageRetentionMs: 24 * 3_600_000,

@@ -25,10 +25,10 @@ const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[
   logs: { ofRun: ["runs.logs"], everywhere: [] },
   progress: { ofRun: ["runs.get"], everywhere: ["runs.list"] },
   task: { ofRun: [], everywhere: ["tasks.get", "episodes.turnGains"] },
-  worker: { ofRun: [], everywhere: ["workers.list", "workers.logs", "catalogue.presets", "runs.check"] },
+  worker: { ofRun: [], everywhere: ["workers.list", "workers.logs", "catalogue.presets", "corpora.list", "corpora.get", "runs.check"] },
 };
 
-const EVERYTHING = ["runs", "retrievalEvaluation", "metrics", "episodes", "workers", "tasks", "catalogue", "leaderboard", "compare"];
+const EVERYTHING = ["runs", "retrievalEvaluation", "metrics", "episodes", "workers", "tasks", "catalogue", "corpora", "leaderboard", "compare"];
 
 /** What to read again after an event. */
 export function queriesToRefresh(event: LiveEvent): QueryTopic[] {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CORPUS_PRESET_NAMES } from "../corpus-presets";
 import { about } from "./setting";
 
 /** Where a corpus comes from, and how its files are read. */
@@ -28,7 +29,7 @@ const origin = {
 export const corpusSource = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("installed") }),
-    z.strictObject({ kind: z.literal("upload"), upload: z.uuid().meta(about("Upload", "Id of a file that was uploaded to the server.")), fileName: z.string().trim().min(1).max(255).meta(about("File name", "Its name tells the format.")), ...reading, ...origin }),
+    z.strictObject({ kind: z.literal("upload"), upload: z.uuid().meta(about("Upload", "Id of a file that was uploaded to the server, on the Corpora page or by `npm run s3 -- corpus import`.")), fileName: z.string().trim().min(1).max(255).meta(about("File name", "Its name tells the format.")), ...reading, ...origin }),
     z.strictObject({ kind: z.literal("path"), path: z.string().trim().min(1).max(4096).meta(about("Path", "File or folder on the worker.")), ...reading, ...origin }),
     z.strictObject({
       kind: z.literal("url"),
@@ -39,7 +40,8 @@ export const corpusSource = z
     }),
     z.strictObject({
       kind: z.literal("preset"),
-      preset: z.enum(["wiki-18", "medcorp-pubmed", "medcorp-statpearls", "medcorp-textbooks", "medcorp-wikipedia"]).meta(about("Corpus of the paper", "Downloaded by the worker when the run starts; large.")),
+      preset: z.enum(CORPUS_PRESET_NAMES).meta(about("Corpus of the paper", "Downloaded by the worker when the run starts; large.")),
+      withIndex: z.boolean().default(false).meta(about("Published index too", "`wiki-18`: also fetches its e5_Flat.index (62 GB) and puts it beside the documents.")),
     }),
   ])
   .prefault({ kind: "installed" })

@@ -7,6 +7,7 @@ import { Attempt, type AttemptDependencies, type LeasedRun } from "./attempt";
 import { ArtifactTransfer } from "./checkpoints";
 import { Connection, type ConnectionTiming, type Notice } from "./connection";
 import { Machine } from "./hardware";
+import type { CorpusReporter } from "../corpora/report";
 import type { AgentLog } from "./log";
 import { ServiceRegistry, type ServiceStarters } from "./services";
 import { TaskRunner, type TaskHandlers } from "./tasks";
@@ -27,6 +28,8 @@ export interface AgentOptions {
   tasks: TaskHandlers;
   starters: ServiceStarters;
   log: AgentLog;
+  /** What corpora there are; without it, those of the capabilities and no more. */
+  corpora?: Pick<CorpusReporter, "state" | "reports">;
   /** The protocol spoken; contracts/worker-protocol.ts. */
   protocolVersion: number;
   timing?: Partial<AgentTiming>;
@@ -76,6 +79,10 @@ export class Agent {
   private leaseAgain = false;
   private beating = false;
   private sendingLogs = false;
+  /** Names of the corpora as the server knows them, and the state of the folders it was told of. */
+  private corpora: string[] | null = null;
+  private toldCorpora = "";
+  private tellingCorpora: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | null = null;
   private settle: (fatal: AppError | null) => void = () => undefined;
   /** Resolves when the agent has stopped: null after `stop`, or why it could not go on. */
@@ -148,7 +155,7 @@ export class Agent {
   private attachRequest(): WorkerRequest<"attach"> {
     if (!this.hardware) throw new AppError("internal", "The agent was not started.");
     const { workerId, name, slots, capabilities, protocolVersion } = this.options;
-    return { protocolVersion, workerId, name, hardware: this.hardware, slots, attempts: this.heldRefs(), capabilities };
+    return { protocolVersion, workerId, name, hardware: this.hardware, slots, attempts: this.heldRefs(), capabilities: { ...capabilities, corpora: this.corpora ?? capabilities.corpora } };
   }
 
   private onAttached(terms: WorkerResponse<"attach">): void {
@@ -156,10 +163,13 @@ export class Agent {
     this.terms = terms;
     void this.beat();
     void this.lease();
+    this.toldCorpora = "";
+    void this.tellCorpora();
     if (!first || this.stopping) return;
     this.every(terms.heartbeatMs, () => {
       this.dropExpired();
       void this.beat();
+      void this.tellCorpora();
     });
     this.every(this.timing.pollMs, () => void this.lease());
     this.every(this.timing.logMs, () => void this.sendLogs());
@@ -228,6 +238,7 @@ export class Agent {
       log: options.log,
       workRoot: options.workRoot,
       reports: options.reports,
+      corporaChanged: () => this.tellCorpora(),
     });
     const key = refKey(attempt.ref);
     if (this.stopping) attempt.end({ how: "release", error: new AppError("cancelled", "The worker stops.") });
@@ -275,6 +286,25 @@ export class Agent {
     } finally {
       this.beating = false;
     }
+  }
+
+  /** Tells the server of the corpora here, where they are not those it knows. One after another; never throws. */
+  private tellCorpora(): Promise<void> {
+    const { corpora, log } = this.options;
+    if (!corpora) return Promise.resolve();
+    this.tellingCorpora = this.tellingCorpora.then(async () => {
+      try {
+        const state = await corpora.state();
+        if (state === this.toldCorpora || this.stopping) return;
+        const reports = await corpora.reports();
+        await this.connection.request("corpora", { corpora: reports }, { resend: false });
+        this.corpora = reports.map(({ name }) => name);
+        this.toldCorpora = state;
+      } catch (error) {
+        log.local("debug", `the corpora could not be reported: ${toWireError(error).message}`);
+      }
+    });
+    return this.tellingCorpora;
   }
 
   private async sendLogs(): Promise<void> {

@@ -23,6 +23,8 @@ export interface AttemptDependencies {
   log: AgentLog;
   /** Scratch folders of this worker's attempts are made in it. */
   workRoot: string;
+  /** Tells the server what corpora there are now. */
+  corporaChanged: () => Promise<void>;
   reports?: Partial<Pick<ReportQueueOptions, "lingerMs" | "retryPausesMs">>;
 }
 
@@ -150,6 +152,10 @@ export class Attempt implements RunContext {
   saveAnswers(answers: Answer[]): Promise<void> {
     return saveAnswers(this.ask, answers);
   }
+  async endpointKey(name: string, endpoint: string): Promise<string> {
+    const { runId, attempt } = this;
+    return (await this.ask("endpointKey", { runId, attempt, name, endpoint })).key;
+  }
   answeredQuestions(runId = this.runId): Promise<Map<string, number>> {
     return readAnsweredQuestions(this.ask, runId);
   }
@@ -178,6 +184,13 @@ export class Attempt implements RunContext {
       this.checkpointFailure = error;
       this.write("error", "agent", `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`);
     }
+  }
+
+  fetchUpload(upload: string, path: string, onProgress: (done: number, total: number | null) => void): Promise<void> {
+    return this.deps.artifacts.fetchUpload(upload, path, this.signal, onProgress);
+  }
+  corporaChanged(): Promise<void> {
+    return this.deps.corporaChanged();
   }
 
   async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {

@@ -8,6 +8,7 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError, wireError } from "@/contracts/errors";
 import { artifactFile, type ArtifactManifest, type AttemptRef } from "@/contracts/worker-protocol";
+import { download } from "../corpora/download";
 
 export type ArtifactFile = ArtifactManifest["files"][number];
 
@@ -66,9 +67,18 @@ export class ArtifactTransfer {
       await this.retried(`Downloading ${file.name}`, signal, () => this.get(this.url(artifactId, file.name), join(directory, file.name), file, signal));
   }
 
+  /** Downloads a file that a person uploaded; what is here already of it is not sent again. */
+  async fetchUpload(upload: string, path: string, signal: AbortSignal, onProgress: (done: number, total: number | null) => void): Promise<void> {
+    const byHand = "Look whether the server is up, then resume the run.";
+    await download({ url: this.at(`worker/uploads/${upload}`).toString(), headers: { authorization: `Bearer ${this.options.token}` }, path, sha256: null, byHand, signal, onProgress, pausesMs: this.options.retryPausesMs });
+  }
+
   private url(artifactId: string, file: string): URL {
-    const base = this.options.server.endsWith("/") ? this.options.server : `${this.options.server}/`;
-    return new URL(`worker/artifacts/${artifactId}/${file}`, base);
+    return this.at(`worker/artifacts/${artifactId}/${file}`);
+  }
+
+  private at(path: string): URL {
+    return new URL(path, this.options.server.endsWith("/") ? this.options.server : `${this.options.server}/`);
   }
 
   private request(url: URL, method: "GET" | "PUT", headers: Record<string, string>, signal: AbortSignal): http.ClientRequest {

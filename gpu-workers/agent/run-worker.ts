@@ -9,12 +9,13 @@ import { executors } from "../executors";
 import { dryRun } from "../s3/dry-run";
 import { turnGains } from "../s3/turn-gains";
 import { Agent } from "./agent";
-import { installedCorpora } from "./corpora";
+import { CorpusReporter } from "../corpora/report";
+import { corpusPath, installedCorpora } from "./corpora";
 import { defaultStarters } from "./default-services";
 import { findCapabilities, Machine } from "./hardware";
 import { loadWorkerId, lockIdentity, workerName } from "./identity";
 import { AgentLog } from "./log";
-import { query } from "./tasks";
+import { documentsOf, query } from "./tasks";
 
 export interface WorkerOptions {
   server: string;
@@ -23,6 +24,8 @@ export interface WorkerOptions {
   engineSlots: number;
   lightSlots: number;
 }
+
+const FOLDERS = { atlasDir: ATLAS_DIR, dataDir: DATA_DIR };
 
 /** Exit codes: 0 stopped in order, 1 a defect, 2 the way it was started cannot work. */
 const STOPPED = 0;
@@ -61,7 +64,7 @@ async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): P
     options.token ?? localToken(),
     loadWorkerId(DATA_DIR, name),
     new Machine().gpus(),
-    installedCorpora({ atlasDir: ATLAS_DIR, dataDir: DATA_DIR }),
+    installedCorpora(FOLDERS),
   ]);
   return new Agent({
     server: options.server,
@@ -72,9 +75,10 @@ async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): P
     slots: { engine: options.engineSlots, light: options.lightSlots },
     workRoot: join(DATA_DIR, "work", workerId),
     executors,
-    tasks: { query, "dry-run": dryRun, "turn-gains": turnGains },
+    tasks: { query, documents: documentsOf((corpus) => corpusPath(corpus, FOLDERS)), "dry-run": dryRun, "turn-gains": turnGains },
     starters: defaultStarters(log),
     log,
+    corpora: new CorpusReporter(FOLDERS),
     protocolVersion: PROTOCOL_VERSION,
   });
 }

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Answer } from "@/contracts/episode";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { retriever as retrieverConfig } from "@/contracts/run-config";
-import { dryRunResult, queryResult, turnGainsResult, type QueryResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
+import { documentsResult, dryRunResult, queryResult, turnGainsResult, type QueryResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
+import { CorpusFile } from "../retrieval/corpus";
 import type { Services } from "../run-context";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
@@ -29,7 +30,7 @@ type TaskOf<K extends TaskRequest["kind"]> = Extract<TaskRequest, { kind: K }>;
 /** What each kind of task does; gives the result that contracts/worker-protocol.ts names for it. */
 export type TaskHandlers = { [K in TaskRequest["kind"]]: (task: TaskOf<K>, context: TaskContext) => Promise<unknown> };
 
-const RESULTS = { query: queryResult, "dry-run": dryRunResult, "turn-gains": turnGainsResult } as const;
+const RESULTS = { query: queryResult, documents: documentsResult, "dry-run": dryRunResult, "turn-gains": turnGainsResult } as const;
 
 /** "encoding documents: 640 of 1159" as a share, for the bar; 0 where nothing is counted. */
 function shareIn(detail: string): number {
@@ -53,6 +54,19 @@ export async function query(task: TaskOf<"query">, context: TaskContext): Promis
     handle.release();
   }
 }
+
+/** Reads documents of a corpus by their ids; those that it does not have are left out. */
+export const documentsOf =
+  (pathOf: (corpus: string) => string) =>
+  async (task: TaskOf<"documents">, { signal }: TaskContext): Promise<unknown> => {
+    const corpus = await CorpusFile.open(pathOf(task.corpus), signal);
+    try {
+      const rows = task.ids.map((id) => corpus.row(id)).filter((row): row is number => row !== undefined);
+      return { documents: (await corpus.read(rows)).map(({ id, title, text }) => ({ id, title, text })) };
+    } finally {
+      await corpus.close();
+    }
+  };
 
 export interface TaskDependencies {
   connection: Pick<Connection, "request">;
@@ -126,6 +140,8 @@ export class TaskRunner {
     switch (task.kind) {
       case "query":
         return handlers.query(task, context);
+      case "documents":
+        return handlers.documents(task, context);
       case "dry-run":
         return handlers["dry-run"](task, context);
       case "turn-gains":

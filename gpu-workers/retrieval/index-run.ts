@@ -1,4 +1,5 @@
 import { AppError } from "@/contracts/errors";
+import { importFirst } from "../corpora/import-run";
 import type { RunContext } from "../run-context";
 
 /** An index run: opening the retriever builds what is missing. */
@@ -6,6 +7,8 @@ export async function indexRun(context: RunContext): Promise<void> {
   const { config, signal } = context;
   if (config.kind !== "index") throw new AppError("internal", `A ${config.kind} run is not an index run.`);
   await context.running();
+  await importFirst(context, config);
+  if (!config.buildIndex) return;
   const say = (detail: string): void => void context.progress({ phase: "indexing", done: 0, total: 1, detail }).catch(() => undefined);
   const handle = await context.services.retriever(config.corpus, config.retriever, signal, say);
   try {

@@ -18,7 +18,8 @@ export class LocalServices implements Services {
 
   async engine(): Promise<ServiceHandle<EngineProcess["client"]>> {
     this.process ??= EngineProcess.start();
-    return { value: (await this.process).client, release: () => undefined };
+    const client = (await this.process).client.session();
+    return { value: client, release: () => void client.deleteModels() };
   }
 
   async retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {
@@ -59,6 +60,8 @@ export interface MemoryContextOptions {
   /** The run whose stored episodes are reused; by default this one. */
   episodesOf?: MemoryContext;
   fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
+  /** API keys by name. */
+  keys?: ReadonlyMap<string, string>;
   onReport?: (item: ReportItem) => void;
   onCheckpoint?: (checkpoint: LocalCheckpoint) => Promise<void>;
 }
@@ -130,11 +133,20 @@ export class MemoryContext implements RunContext {
     const documents = of.reports.flatMap((item) => (item.kind === "episodes" ? item.documents : [])).filter(({ hash }) => named.has(hash));
     return { episodes: episodes.map(({ episode, answer }) => ({ episode, answer })), documents };
   }
+  async endpointKey(name: string): Promise<string> {
+    const key = this.options.keys?.get(name);
+    if (key === undefined) throw new AppError("not-found", `There is no key ${name} here.`);
+    return key;
+  }
   async commitCheckpoint(directory: string, step: number): Promise<void> {
     const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
     this.checkpoints.push(checkpoint);
     await this.options.onCheckpoint?.(checkpoint);
   }
+  async fetchUpload(): Promise<void> {
+    throw new AppError("unsupported", "There is no server here to fetch an upload from.");
+  }
+  async corporaChanged(): Promise<void> {}
   async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {
     if (!this.options.fetchCheckpoint) throw new AppError("not-found", `There is no checkpoint ${artifactId} here.`);
     return this.options.fetchCheckpoint(artifactId);

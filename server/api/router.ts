@@ -10,6 +10,9 @@ import { listQuestions } from "./catalogue/questions";
 import { compareCheckpoints } from "./compare/checkpoints";
 import { compareRuns } from "./compare/get";
 import { compareQuestions } from "./compare/questions";
+import { findUpload } from "./corpora/find-upload";
+import { getCorpus } from "./corpora/get";
+import { listWorkerCorpora } from "./corpora/list";
 import { getEpisode } from "./episodes/get";
 import { listEpisodes } from "./episodes/list";
 import { episodeSteps } from "./episodes/steps";
@@ -34,9 +37,17 @@ import { launchRun } from "./runs/launch";
 import { listRuns } from "./runs/list";
 import { runLogs } from "./runs/logs";
 import { resumeRun } from "./runs/resume";
+import { scoreAgreement } from "./scores/agreement";
+import { disagreements } from "./scores/disagreements";
+import { scoreFailures } from "./scores/failures";
+import { labelScore } from "./scores/label";
+import { rescore } from "./scores/rescore";
+import { scoreSummary } from "./scores/summary";
 import { cancelTask } from "./tasks/cancel";
 import { createTask } from "./tasks/create";
 import { getTask } from "./tasks/get";
+import { exportUpstream } from "./upstream/export";
+import { importUpstream } from "./upstream/import";
 import { createToken } from "./workers/create-token";
 import { listWorkers } from "./workers/list";
 import { workerLogs } from "./workers/logs";
@@ -48,11 +59,14 @@ export const appRouter = router({
   metrics: router({ names: metricNames, series: metricSeries }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
+  scores: router({ summary: scoreSummary, failures: scoreFailures, agreement: scoreAgreement, disagreements, label: labelScore, rescore }),
+  upstream: router({ import: importUpstream, export: exportUpstream }),
   tasks: router({ create: createTask, get: getTask, cancel: cancelTask }),
   catalogue: router({ presets: listPresets, corpora: listCorpora, questionSets: listQuestionSets, questions: listQuestions, importQuestions, previewQuestions, importQuestionFile, questionSetVersions }),
   leaderboard: router({ get: getLeaderboard, published: publishedTables, launch: launchMethods, run: runStatistics }),
   compare: router({ get: compareRuns, questions: compareQuestions, checkpoints: compareCheckpoints }),
   retrievalEvaluation: router({ list: listEvaluations, compare: compareRetrievers, questions: rankedQuestions }),
+  corpora: router({ list: listWorkerCorpora, get: getCorpus, findUpload }),
   live: router({ events: liveEvents }),
 });
 /** The only thing the pages and the command line take from the server. */

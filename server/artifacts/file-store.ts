@@ -49,11 +49,11 @@ export class FileStore implements ArtifactStore {
     }
   }
 
-  async read(name: string): Promise<{ bytes: number; stream: Readable }> {
+  async read(name: string, start = 0): Promise<{ bytes: number; stream: Readable }> {
     const path = join(this.root, name);
     try {
       const { size } = await stat(path);
-      return { bytes: size, stream: createReadStream(path) };
+      return { bytes: size, stream: createReadStream(path, { start }) };
     } catch (error) {
       if (codeOf(error) === "ENOENT") throw new AppError("not-found", `The artifact store has no file ${name}.`, { cause: error });
       throw error;

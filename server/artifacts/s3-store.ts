@@ -36,12 +36,12 @@ export class S3Store implements ArtifactStore {
     }
   }
 
-  async read(name: string): Promise<{ bytes: number; stream: Readable }> {
+  async read(name: string, start = 0): Promise<{ bytes: number; stream: Readable }> {
     try {
-      const { Body, ContentLength } = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: this.prefix + name }));
+      const { Body, ContentLength } = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: this.prefix + name, ...(start > 0 && { Range: `bytes=${start}-` }) }));
       if (Body === undefined || ContentLength === undefined) throw new AppError("internal", `The bucket ${this.bucket} answered without ${name}.`);
       // In Node the body is a stream.
-      return { bytes: ContentLength, stream: Body as Readable };
+      return { bytes: start + ContentLength, stream: Body as Readable };
     } catch (error) {
       if (error instanceof NoSuchKey || nameOf(error) === "NotFound") throw new AppError("not-found", `The artifact store has no file ${name}.`, { cause: error });
       throw error;

@@ -5,8 +5,8 @@ export interface ArtifactStore {
   readonly kind: "file" | "s3";
   /** Stores a whole file or nothing. @throws AppError "storage-full" where there is no room */
   put(name: string, bytes: Readable): Promise<void>;
-  /** @throws AppError "not-found" */
-  read(name: string): Promise<{ bytes: number; stream: Readable }>;
+  /** A file's size, and its bytes from `start` on. @throws AppError "not-found" */
+  read(name: string, start?: number): Promise<{ bytes: number; stream: Readable }>;
   /** Removes everything below a prefix; nothing there is fine. */
   remove(prefix: string): Promise<void>;
   /** Folders `<run>/<attempt>/<artifact>` that hold anything. */

@@ -9,6 +9,7 @@ import type { ApiContext } from "@/server/api/trpc";
 import type { ControlPlane } from "@/server/compose";
 import { isArtifactPath, serveArtifact } from "./artifact-routes";
 import { refusalOf } from "./guard";
+import { isUploadPath, serveUpload } from "./upload-routes";
 
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
@@ -25,7 +26,7 @@ export interface HttpServer {
 }
 
 /**
- * The one HTTP server: /trpc, /trpc-ws, /worker, /worker/artifacts, /healthz, and pages for all the rest. Workers prove
+ * The one HTTP server: /trpc, /trpc-ws, /worker, /worker/artifacts, /uploads, /worker/uploads, /healthz, and pages for all the rest. Workers prove
  * themselves by token; everything else must come from a loopback name (guard.ts).
  */
 export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: Logger): HttpServer {
@@ -52,6 +53,7 @@ export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: 
       return;
     }
     if (isArtifactPath(url.pathname)) return serveArtifact(request, response, url, plane);
+    if (isUploadPath(url.pathname)) return serveUpload(request, response, url, plane);
     if (url.pathname === "/healthz") {
       await plane.database.db.$queryRaw`SELECT 1`;
       response.writeHead(200, { "content-type": "application/json" }).end('{"ok":true}');

@@ -1,3 +1,4 @@
+import { rolesOf } from "@/contracts/config/method";
 import { searchesLocally } from "@/contracts/config/retriever";
 import { needsJudge } from "@/contracts/config/scoring";
 import type { RunConfig } from "@/contracts/run-config";
@@ -18,14 +19,19 @@ export interface Needs {
 export function needsOf(config: RunConfig): Needs {
   const local = searchesLocally(config.retriever);
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
+  // A corpus that the run itself brings need not be there before.
+  const imports = config.kind === "index" && config.source.kind !== "installed";
   const models = new Set<string>();
   const scorer = config.kind === "train" ? config.reward.scorer : config.kind === "predict" ? config.scorer : null;
   if (scorer !== null && needsJudge(scorer) && "judge" in config && config.judge.endpoint === null) models.add(config.judge.model);
   const reuse = config.kind === "predict" ? config.reuse : null;
   const searches = reuse === null || reuse.episodesOf === null;
-  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3" && searches)) models.add(config.searcher.model);
-  if ((config.kind === "train" || config.kind === "predict") && !reuse?.keepAnswers && config.generator.endpoint === null) models.add(config.generator.model);
-  return { slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light", models: [...models], corpora: local && searches ? [corpus] : [], worker: "worker" in config ? config.worker : null };
+  const roles = config.kind === "predict" ? rolesOf(config) : null;
+  if (config.kind === "train" || (config.kind === "predict" && roles?.asksModel && searches && config.searcher.endpoint === null)) models.add(config.searcher.model);
+  const generates = config.kind === "train" || (config.kind === "predict" && !config.reuse.keepAnswers && (!searches || rolesOf(config).generates));
+  if (generates && config.generator.endpoint === null) models.add(config.generator.model);
+  const retrieves = searches && (roles?.retrieves ?? true);
+  return { slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light", models: [...models], corpora: local && retrieves && !imports ? [corpus] : [], worker: "worker" in config ? config.worker : null };
 }
 
 /** The retrieve-select-turns setting as people write it; null where a run does not search in turns. */
@@ -37,7 +43,7 @@ export function settingOf(config: RunConfig): string | null {
 /** The model a run is about. */
 export function modelOf(config: RunConfig): string | null {
   if (config.kind === "train") return config.searcher.model;
-  if (config.kind === "predict") return config.method === "s3" ? config.searcher.model : config.generator.model;
+  if (config.kind === "predict") return rolesOf(config).asksModel ? config.searcher.model : config.generator.model;
   return null;
 }
 

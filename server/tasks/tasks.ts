@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { searchesLocally } from "@/contracts/config/retriever";
 import { AppError, parseOrThrow, toWireError, type WireError } from "@/contracts/errors";
 import { runConfig } from "@/contracts/run-config";
-import { dryRunResult, queryResult, taskRequest, turnGainsResult, type TaskRequest, type WorkerRequest } from "@/contracts/worker-protocol";
+import { documentsResult, dryRunResult, queryResult, taskRequest, turnGainsResult, type TaskRequest, type WorkerRequest } from "@/contracts/worker-protocol";
 import type { createTaskRequest } from "@/server/api/tasks/create";
 import type { TaskDetail, TaskState } from "@/server/api/tasks/get";
 import type { turnGainsResponse } from "@/server/api/episodes/turn-gains";
@@ -16,7 +16,7 @@ import type { Timings } from "@/server/timings";
 import type { Hub } from "@/server/workers/hub";
 import { turnContexts } from "./turn-contexts";
 
-const RESULT = { query: queryResult, "dry-run": dryRunResult, "turn-gains": turnGainsResult } as const;
+const RESULT = { query: queryResult, documents: documentsResult, "dry-run": dryRunResult, "turn-gains": turnGainsResult } as const;
 
 interface TaskRow extends Omit<TaskDetail, "worker"> {
   workerId: string;
@@ -127,6 +127,10 @@ export class Tasks {
         const { corpus, retriever, query, k, workerId } = input;
         const needs: Needs = { slot: "light", models: [], corpora: searchesLocally(retriever) ? [corpus] : [], worker: workerId ?? null };
         return { request: { taskId, kind: "query", corpus, retriever, query, k }, needs, episodeId: null };
+      }
+      case "documents": {
+        const { corpus, ids } = input;
+        return { request: { taskId, kind: "documents", corpus, ids }, needs: { slot: "light", models: [], corpora: [corpus], worker: null }, episodeId: null };
       }
       case "dry-run": {
         const config = parseOrThrow(runConfig, input.config, "The configuration");

@@ -20,7 +20,7 @@ export const FAST: Timings = {
   heartbeatMs: 100,
   offlineMs: 2_000,
   sweepMs: 50,
-  taskMs: { query: 400, "dry-run": 400, "turn-gains": 400 },
+  taskMs: { query: 400, documents: 400, "dry-run": 400, "turn-gains": 400 },
   liveThrottleMs: 5,
   eventRetentionMs: 3_600_000,
   usageRetentionMs: 3_600_000,
@@ -49,13 +49,13 @@ export async function createDatabase(): Promise<string> {
 }
 
 /** The control plane behind real HTTP and WebSockets on a database of its own; without pages. */
-export async function startTestServer(options: { timings?: Partial<Timings>; maxAttempts?: number; store?: (directory: string) => ArtifactStore } = {}): Promise<TestServer> {
+export async function startTestServer(options: { timings?: Partial<Timings>; maxAttempts?: number; uploadLimitBytes?: number; store?: (directory: string) => ArtifactStore } = {}): Promise<TestServer> {
   const databaseUrl = await createDatabase();
   await migrate(databaseUrl);
   const artifactsDir = await mkdtemp(join(tmpdir(), "s3-artifacts-"));
   const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
   const store = options.store?.(artifactsDir) ?? new FileStore(artifactsDir);
-  const plane = compose({ databaseUrl, store, timings: { ...FAST, ...options.timings }, maxAttempts: options.maxAttempts, log });
+  const plane = compose({ databaseUrl, store, timings: { ...FAST, ...options.timings }, maxAttempts: options.maxAttempts, uploadLimitBytes: options.uploadLimitBytes, log });
   await plane.start();
   const http = createHttpServer(plane, null, log);
   const port = await http.listen(0, "127.0.0.1");

@@ -1,5 +1,6 @@
 import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Catalogue } from "@/server/catalogue/catalogue";
+import type { Corpora } from "@/server/corpora/corpora";
 import type { Database } from "@/server/db/database";
 import { findAnswers } from "@/server/episodes/answers";
 import { answeredQuestions, storedAccuracy } from "@/server/episodes/answered";
@@ -21,6 +22,7 @@ interface Rules {
   reports: Reports;
   artifacts: Artifacts;
   catalogue: Catalogue;
+  corpora: Corpora;
   tasks: Tasks;
   logs: Logs;
   timings: Timings;
@@ -30,7 +32,7 @@ interface Rules {
 const ANNOUNCE_MS = 5_000;
 
 /** Joins the worker protocol to the rules: one line a method wherever it can be. */
-export function workerHandlers({ database, registry, runs, reports, artifacts, catalogue, tasks, logs, timings }: Rules): WorkerHandlers {
+export function workerHandlers({ database, registry, runs, reports, artifacts, catalogue, corpora, tasks, logs, timings }: Rules): WorkerHandlers {
   return {
     async attach(tokenId, request) {
       await registry.attach(tokenId, request);
@@ -76,6 +78,10 @@ export function workerHandlers({ database, registry, runs, reports, artifacts, c
     },
     async taskResult({ worker }, request) {
       await tasks.finish(worker.id, request);
+      return {};
+    },
+    async corpora({ worker }, { corpora: reports }) {
+      worker.corpora = await corpora.take(worker.id, reports);
       return {};
     },
     async workerLogs({ worker }, { lines }) {

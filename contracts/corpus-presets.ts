@@ -1,0 +1,58 @@
+/**
+ * Public corpora that the paper, its released code and MedRAG use: where they are published and how they are laid out.
+ * Nothing is fetched before a person starts an import run.
+ */
+
+/** A file or a folder of a dataset repository on the Hugging Face hub. */
+export interface HubFiles {
+  /** "owner/name" of the dataset. */
+  dataset: string;
+  /** Every file whose path matches. */
+  files: RegExp;
+}
+
+export interface CorpusPreset {
+  title: string;
+  description: string;
+  licence: string;
+  /** What is downloaded, on disk, in GiB: to be known before one asks for it. */
+  downloadGiB: number;
+  corpus: HubFiles;
+  /** An index that is published with it: its parts in order are one FAISS file, whose row i is line i of the corpus. */
+  index: HubFiles | null;
+  /** How to bring the files by hand where the worker has no way to the hub. */
+  byHand: string;
+}
+
+const medrag = (part: string, title: string, passages: string, downloadGiB: number): CorpusPreset => ({
+  title: `MedCorp: ${title}`,
+  description: `${passages} in the chunk files that MedRAG publishes (id, title, content).`,
+  licence: "see the dataset's card",
+  downloadGiB,
+  corpus: { dataset: `MedRAG/${part}`, files: /^chunk\/.+\.jsonl$/ },
+  index: null,
+  byHand: `Clone https://huggingface.co/datasets/MedRAG/${part} elsewhere (git with LFS), bring its folder chunk/ to the worker, and import that folder as a path.`,
+});
+
+export const CORPUS_PRESETS = {
+  "wiki-18": {
+    title: "Wikipedia 2018",
+    description: "21,015,324 passages of 100 words: the corpus of the paper, as Search-R1 publishes it (id, contents).",
+    licence: "CC BY-SA (Wikipedia)",
+    downloadGiB: 5,
+    corpus: { dataset: "PeterJinGo/wiki-18-corpus", files: /^wiki-18\.jsonl\.gz$/ },
+    index: { dataset: "PeterJinGo/wiki-18-e5-index", files: /^part_a[a-z]$/ },
+    byHand: "Download wiki-18.jsonl.gz from https://huggingface.co/datasets/PeterJinGo/wiki-18-corpus elsewhere, bring it to the worker, and import it as a path.",
+  },
+  "medcorp-pubmed": medrag("pubmed", "PubMed", "23.9 million abstracts", 70),
+  "medcorp-statpearls": {
+    ...medrag("statpearls", "StatPearls", "300 thousand passages", 1),
+    byHand:
+      "StatPearls may not be redistributed, so the dataset may hold no chunk files: fetch statpearls_NBK430685.tar.gz from NCBI's Bookshelf, cut it with MedRAG's src/data/statpearls.py, bring the folder chunk/ to the worker, and import that folder as a path.",
+  },
+  "medcorp-textbooks": medrag("textbooks", "textbooks", "125.8 thousand passages of 18 medical textbooks", 0.2),
+  "medcorp-wikipedia": medrag("wikipedia", "Wikipedia", "29.9 million passages", 45),
+} as const satisfies Record<string, CorpusPreset>;
+
+export type CorpusPresetName = keyof typeof CORPUS_PRESETS;
+export const CORPUS_PRESET_NAMES = Object.keys(CORPUS_PRESETS) as [CorpusPresetName, ...CorpusPresetName[]];

@@ -1,0 +1,92 @@
+import { z } from "zod";
+
+/** What is known of a corpus without reading it: written by its import, reported by the worker, shown on its page. */
+
+/** Lengths in words (runs of characters that are not white space): bucket i counts passages of at most `upTo[i]`. */
+export const lengthHistogram = z.strictObject({
+  /** Upper bounds, the last of which is open: null. */
+  upTo: z.array(z.int().positive().nullable()),
+  counts: z.array(z.int().nonnegative()),
+  shortest: z.int().nonnegative(),
+  longest: z.int().nonnegative(),
+  mean: z.number().nonnegative(),
+});
+export type LengthHistogram = z.infer<typeof lengthHistogram>;
+
+export const badLine = z.strictObject({
+  /** File within the source. */
+  file: z.string(),
+  /** Line of a JSONL file, row of a table, passage of a text; counted from 1. */
+  line: z.int().positive(),
+  reason: z.string(),
+});
+export type BadLine = z.infer<typeof badLine>;
+
+/** How many bad lines are kept with their reason; all are counted. */
+export const BAD_LINES_KEPT = 200;
+
+export const sourceFile = z.strictObject({ name: z.string(), bytes: z.int().nonnegative(), sha256: z.string().length(64) });
+
+/** Written beside the documents of an imported corpus as manifest.json. */
+export const corpusManifest = z.strictObject({
+  version: z.literal(1),
+  name: z.string(),
+  /** Sha256 over the documents in order (gpu-workers/retrieval/corpus.ts): what an index is bound to. */
+  hash: z.string().length(64),
+  documents: z.int().positive(),
+  /** Size of documents.jsonl. */
+  bytes: z.int().positive(),
+  /** Memory of an opened corpus, in bytes a passage. */
+  memoryPerPassage: z.number().nonnegative(),
+  importedAt: z.number(),
+  /** The run that imported it. */
+  runId: z.uuid(),
+  source: z.strictObject({
+    kind: z.enum(["upload", "path", "url", "preset"]),
+    /** Address, path, file name or preset. */
+    from: z.string(),
+    format: z.string(),
+    /** The files it was read from, the first of them by name; `files` counts all. */
+    files: z.int().positive(),
+    bytes: z.int().nonnegative(),
+    /** Of the one file; of several, over their names and hashes in order. */
+    sha256: z.string().length(64),
+    first: z.array(sourceFile).max(20),
+  }),
+  licence: z.string(),
+  lengths: lengthHistogram,
+  duplicates: z.strictObject({
+    /** Left out: repeated an earlier passage entirely. */
+    passages: z.int().nonnegative(),
+    /** Kept: the text of an earlier passage under another id. */
+    texts: z.int().nonnegative(),
+  }),
+  badLines: z.strictObject({ total: z.int().nonnegative(), first: z.array(badLine).max(BAD_LINES_KEPT) }),
+});
+export type CorpusManifest = z.infer<typeof corpusManifest>;
+
+/** An index on a worker's disk, as its manifest tells. */
+export const indexReport = z.strictObject({
+  /** Name of its folder. */
+  key: z.string(),
+  corpusHash: z.string(),
+  /** For people: "minilm fp32, flat". */
+  description: z.string(),
+  bytes: z.number().nonnegative(),
+  builtAt: z.number(),
+});
+export type IndexReport = z.infer<typeof indexReport>;
+
+/** A corpus on a worker. */
+export const corpusReport = z.strictObject({
+  name: z.string(),
+  /** Null until it was read once: a file that was put into the data folder by hand. */
+  hash: z.string().nullable(),
+  documents: z.int().nonnegative().nullable(),
+  bytes: z.number().nonnegative(),
+  samples: z.array(z.strictObject({ id: z.string(), title: z.string(), text: z.string() })).max(5),
+  /** Null where it was not imported but put there, as Atlas is by the set-up. */
+  manifest: corpusManifest.nullable(),
+  indexes: z.array(indexReport),
+});
+export type CorpusReport = z.infer<typeof corpusReport>;

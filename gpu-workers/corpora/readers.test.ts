@@ -1,0 +1,141 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { parquetWriteFile } from "hyparquet-writer";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { chunksOf } from "./chunks";
+import { readCsv, readTsv } from "./csv";
+import { formatOf } from "./input";
+import { START, type Item, type Place, type Reader, type ReadingOptions } from "./item";
+import { readJsonl } from "./jsonl";
+import { readParquet } from "./parquet";
+
+const reading: ReadingOptions = { format: "auto", chunkTokens: 128, chunkOverlap: 16, idColumn: "id", titleColumn: "title", textColumn: "text" };
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "readers-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function read(reader: Reader, content: string | Buffer, name = "f", from: Place = START, options: Partial<ReadingOptions> = {}): Promise<Item[]> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return readFileAt(reader, path, name, from, options);
+}
+
+async function readFileAt(reader: Reader, path: string, name: string, from: Place, options: Partial<ReadingOptions> = {}): Promise<Item[]> {
+  const { size } = await import("node:fs/promises").then(({ stat }) => stat(path));
+  const items: Item[] = [];
+  for await (const item of reader({ path, name, bytes: size }, from, { ...reading, ...options })) items.push(item);
+  return items;
+}
+
+describe("formats", () => {
+  it("are told by the name, gzipped or not", () => {
+    expect(["a.jsonl", "a.JSONL.gz", "b/c.csv", "x.tsv.gz", "p.parquet", "n.md", "n.txt", "n.bin", "README"].map(formatOf)).toEqual(["jsonl", "jsonl", "csv", "tsv", "parquet", "text", "text", null, null]);
+  });
+});
+
+describe("JSONL", () => {
+  it("goes on from any line with what would have come", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(fc.record({ id: fc.uuid(), text: fc.string({ unit: "grapheme" }) }).map((line) => JSON.stringify(line)), fc.constant(""), fc.constant("broken ü"), fc.constant('{"id":"r","text":"x"}\r')), { maxLength: 12 }), fc.nat(12), async (lines, cut) => {
+        const all = await read(readJsonl, lines.join("\n"));
+        const at = all[Math.min(cut, all.length) - 1];
+        expect(await read(readJsonl, lines.join("\n"), "f", at?.place ?? START)).toEqual(at ? all.slice(all.indexOf(at) + 1) : all);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("CSV and TSV", () => {
+  it("give documents by their columns, and rows that are wrong as bad lines", async () => {
+    const items = await read(readCsv, '\ufeffid,title,text\n1,"A, b","first ""quoted""\nline"\n2,only two\n,,empty id\n3,C,third\n');
+    expect(items.map(({ place, record, problem }) => [place.item, record, problem])).toEqual([
+      [1, { id: "1", title: "A, b", text: 'first "quoted"\nline' }, null],
+      [2, null, "has 2 fields where the heading has 3"],
+      [3, null, expect.stringContaining("id: must not be empty")],
+      [4, { id: "3", title: "C", text: "third" }, null],
+    ]);
+  });
+
+  it("number the rows where there is no id, and take other columns by name", async () => {
+    const items = await read(readTsv, 'head\tbody\nA\tsays "so\nB\tthen\n', "n.tsv", START, { titleColumn: "head", textColumn: "body" });
+    expect(items.map(({ record }) => record)).toEqual([
+      { id: "n.tsv:1", title: "A", text: 'says "so' },
+      { id: "n.tsv:2", title: "B", text: "then" },
+    ]);
+    await expect(read(readCsv, "a,b\n1,2\n")).rejects.toThrow('has no column "text". Its columns: a, b');
+    await expect(read(readCsv, "")).rejects.toThrow("has no heading");
+  });
+
+  it("leave out a row that is not UTF-8 and keep those around it", async () => {
+    const items = await read(readCsv, Buffer.from("id,text\n1,good\n2,b\xffd\n3,fine\n", "latin1"));
+    expect(items.map(({ record, problem }) => record?.text ?? problem)).toEqual(["good", "is not valid UTF-8", "fine"]);
+  });
+});
+
+describe("parquet", () => {
+  it("is read row group by row group, from any row on", async () => {
+    const path = join(folder, "x.parquet");
+    const rows = Array.from({ length: 25 }, (_, i) => i);
+    parquetWriteFile({
+      filename: path,
+      columnData: [
+        { name: "id", data: rows.map((i) => BigInt(i)), type: "INT64" },
+        { name: "title", data: rows.map((i) => (i % 5 === 0 ? null : `T${i}`)), type: "STRING", nullable: true },
+        { name: "text", data: rows.map((i) => `text ${i} ü`), type: "STRING" },
+        { name: "other", data: rows, type: "INT32" },
+      ],
+      rowGroupSize: 10,
+    });
+    const all = await readFileAt(readParquet, path, "x.parquet", START);
+    expect(all.map(({ record }) => record)).toEqual(rows.map((i) => ({ id: String(i), title: i % 5 === 0 ? "" : `T${i}`, text: `text ${i} ü` })));
+    for (const cut of [3, 10, 14, 24]) expect(await readFileAt(readParquet, path, "x.parquet", all[cut]?.place ?? START)).toEqual(all.slice(cut + 1));
+    await expect(read(readParquet, "PAR1 nonsense")).rejects.toThrow("cannot be read as parquet");
+  });
+});
+
+describe("chunks", () => {
+  // Words of one to four tokens, as a tokenizer of word pieces has them.
+  const tokensOf = (word: string): number => 1 + Math.floor([...word].length / 4);
+  const countOf = (text: string): number => [...text.matchAll(/[\p{L}\p{N}\p{M}]+|[^\s]/gu)].reduce((sum, [word]) => sum + Math.min(tokensOf(word), [...word].length), 0);
+  const texts = fc.array(fc.oneof(fc.stringMatching(/^[a-zäß]{1,14}$/), fc.constantFrom(".", ",", "\n", "\n\n", "  ", "日本語", "😀")), { maxLength: 80 }).map((words) => words.join(" "));
+
+  it("cover the text, are no longer than asked, overlap as asked, and keep words whole", () => {
+    fc.assert(
+      fc.property(texts, fc.integer({ min: 16, max: 40 }), fc.integer({ min: 0, max: 8 }), (text, chunkTokens, chunkOverlap) => {
+        const chunks = chunksOf(text, { chunkTokens, chunkOverlap, tokensOf });
+        const covered = new Set<number>();
+        for (const { start, end } of chunks) for (let i = start; i < end; i++) covered.add(i);
+        for (let i = 0; i < text.length; i++) if (/\S/.test(text.charAt(i))) expect(covered.has(i), `character ${i} of ${JSON.stringify(text)}`).toBe(true);
+        // A word that must be cut may have one token more in its two halves.
+        const keepsWords = chunkOverlap >= 6;
+        for (const { start, end } of chunks) {
+          expect(countOf(text.slice(start, end))).toBeLessThanOrEqual(chunkTokens + (keepsWords ? 0 : 2));
+          if (!keepsWords) continue;
+          expect(/[\p{L}\p{N}]$/u.test(text.slice(0, start)) && /^[\p{L}\p{N}]/u.test(text.slice(start)), `a word is cut at ${start} of ${JSON.stringify(text)}`).toBe(false);
+          expect(/[\p{L}\p{N}]$/u.test(text.slice(0, end)) && /^[\p{L}\p{N}]/u.test(text.slice(end)), `a word is cut at ${end} of ${JSON.stringify(text)}`).toBe(false);
+        }
+        for (const [i, next] of chunks.slice(1).entries()) {
+          const chunk = chunks[i];
+          if (!chunk) continue;
+          expect(next.start).toBeGreaterThan(chunk.start);
+          const shared = next.start < chunk.end ? countOf(text.slice(next.start, chunk.end)) : 0;
+          expect(shared).toBeLessThanOrEqual(chunkOverlap + (keepsWords ? 0 : 1));
+          // A word at either edge is given up rather than cut: at most its tokens less one, each.
+          expect(shared).toBeGreaterThanOrEqual(chunkOverlap - 2 * 3);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("of a short text are the text", () => {
+    expect(chunksOf("one two", { chunkTokens: 16, chunkOverlap: 4, tokensOf })).toEqual([{ start: 0, end: 7 }]);
+    expect(chunksOf(" \n ", { chunkTokens: 16, chunkOverlap: 4, tokensOf })).toEqual([]);
+  });
+});

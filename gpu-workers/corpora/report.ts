@@ -1,0 +1,102 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { CorpusReport, IndexReport } from "@/contracts/corpus-report";
+import { CorpusFile } from "../retrieval/corpus";
+import { readRowHeader } from "../retrieval/row-file";
+import { corpusPath, installedCorpora, type CorpusFolders } from "../agent/corpora";
+import { readManifest } from "./import";
+
+/** Files that were put into the data folder by hand are read for the report up to this size; larger ones once they were opened. */
+const READ_UP_TO_BYTES = 64 * 1024 * 1024;
+const SAMPLES = 5;
+const SAMPLE_CHARACTERS = 600;
+
+/** What any index writes into its folder about itself; everything else in it is the index's own. */
+const indexManifest = z.looseObject({
+  corpusHash: z.string(),
+  description: z.string().optional(),
+  kind: z.string().optional(),
+  encoder: z.string().optional(),
+  bytes: z.number().nonnegative().optional(),
+  builtAt: z.number().optional(),
+});
+
+/** Reports the corpora and indexes of a worker. Remembers what it has read, by size and time of the files. */
+export class CorpusReporter {
+  private readonly known = new Map<string, { state: string; report: Omit<CorpusReport, "indexes"> }>();
+
+  constructor(private readonly folders: CorpusFolders) {}
+
+  /** Changes whenever something may have to be reported anew. Cheap: looks at folders and files, reads none. */
+  async state(): Promise<string> {
+    const { dataDir } = this.folders;
+    const indexes = await readdir(join(dataDir, "indexes")).catch(() => []);
+    const names = await installedCorpora(this.folders);
+    const states = await Promise.all(names.map((name) => this.stateOf(name)));
+    return JSON.stringify([names, states, indexes.filter((name) => !/\.(lock|building|stale)/.test(name)).sort()]);
+  }
+
+  /** All corpora, each with its indexes. One that cannot be read is reported by its name alone. */
+  async reports(): Promise<CorpusReport[]> {
+    const [names, indexes] = await Promise.all([installedCorpora(this.folders), this.indexes()]);
+    const reports: CorpusReport[] = [];
+    for (const name of names) {
+      const report = await this.report(name).catch((): Omit<CorpusReport, "indexes"> => ({ name, hash: null, documents: null, bytes: 0, samples: [], manifest: null }));
+      reports.push({ ...report, indexes: indexes.filter((index) => index.corpusHash === report.hash) });
+    }
+    return reports;
+  }
+
+  private async stateOf(name: string): Promise<string> {
+    const entry = await stat(corpusPath(name, this.folders)).catch(() => null);
+    return entry ? `${entry.size} ${entry.mtimeMs}` : "gone";
+  }
+
+  private async report(name: string): Promise<Omit<CorpusReport, "indexes">> {
+    const state = await this.stateOf(name);
+    const known = this.known.get(name);
+    if (known?.state === state) return known.report;
+    const report = await this.read(name);
+    this.known.set(name, { state, report });
+    return report;
+  }
+
+  private async read(name: string): Promise<Omit<CorpusReport, "indexes">> {
+    const path = corpusPath(name, this.folders);
+    const { size: bytes, mtimeMs } = await stat(path);
+    const manifest = await readManifest(join(this.folders.dataDir, "corpora", name));
+    const saved = await readRowHeader(path, { bytes, mtimeMs });
+    if (!saved && bytes > READ_UP_TO_BYTES) return { name, hash: manifest?.hash ?? null, documents: manifest?.documents ?? null, bytes, samples: [], manifest };
+    const corpus = await CorpusFile.open(path);
+    try {
+      const rows = Array.from({ length: Math.min(SAMPLES, corpus.size) }, (_, i) => Math.floor((i * corpus.size) / SAMPLES));
+      const samples = (await corpus.read(rows)).map(({ id, title, text }) => ({ id, title, text: text.length > SAMPLE_CHARACTERS ? `${text.slice(0, SAMPLE_CHARACTERS)}…` : text }));
+      return { name, hash: corpus.hash, documents: corpus.size, bytes, samples, manifest };
+    } finally {
+      await corpus.close();
+    }
+  }
+
+  private async indexes(): Promise<IndexReport[]> {
+    const root = join(this.folders.dataDir, "indexes");
+    const found: IndexReport[] = [];
+    for (const key of await readdir(root).catch(() => [])) {
+      const path = join(root, key, "manifest.json");
+      try {
+        const [text, entry] = await Promise.all([readFile(path, "utf8"), stat(path)]);
+        const manifest = indexManifest.parse(JSON.parse(text));
+        found.push({
+          key,
+          corpusHash: manifest.corpusHash,
+          description: manifest.description ?? ([manifest.encoder, manifest.kind].filter(Boolean).join(", ") || "index"),
+          bytes: manifest.bytes ?? 0,
+          builtAt: manifest.builtAt ?? entry.mtimeMs,
+        });
+      } catch {
+        // Being built, a lock, or damaged: opening it says what is wrong.
+      }
+    }
+    return found.sort((a, b) => b.builtAt - a.builtAt);
+  }
+}
