@@ -9,6 +9,7 @@ from torch import Tensor
 from .attention import Segment, index, make_plan
 from .attention import attend as attend_plan
 from .llama import Llama, Layer, run_layers
+from .memory import give_back_freed
 from .tree import Node, TokenTree
 
 
@@ -79,7 +80,8 @@ class Cache:
         for i, pool in enumerate(self.pools):
             grown = torch.empty(new, pool.shape[1], dtype=self.dtype, device=self.device)
             grown[:old] = pool
-            self.pools[i] = grown
+            self.pools[i] = pool = grown
+        give_back_freed()
         self.free = list(range(new - 1, old - 1, -1)) + self.free
 
     def _evict(self, wanted: int) -> None:

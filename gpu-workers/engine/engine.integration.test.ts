@@ -103,6 +103,18 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
     await model.weightsHash();
   });
 
+  it("gives the memory of a deleted model's cache back", async () => {
+    const second = await engine.client.createModel("second", { base, lora: null, seed: 0 });
+    const sequences = Array.from({ length: 16 }, (_, i) => ({ ids: Array.from({ length: 250 }, (_, j) => 1000 + 300 * i + j), maxTokens: 1, temperature: 0 }));
+    await second.sample({ adapter: false, sequences });
+    const held = await engine.client.memory();
+    await second.delete();
+    const after = await engine.client.memory();
+    const freed = held.cacheBytes - after.cacheBytes;
+    expect(freed).toBeGreaterThan(100 * 2 ** 20);
+    expect(held.residentBytes - after.residentBytes).toBeGreaterThan(freed / 2);
+  });
+
   it("serves completions in OpenAI's form", async () => {
     const headers = { authorization: `Bearer ${engine.endpoint.secret}`, "content-type": "application/json" };
     const post = async (path: string, body: object): Promise<Record<string, unknown>> =>

@@ -1,9 +1,6 @@
 """What each kind of operation does: the table between the dialect and the computation. Runs on the worker thread."""
 
-import os
 import platform
-import resource
-import sys
 import time
 from pathlib import Path
 from typing import Callable
@@ -16,24 +13,9 @@ from .engine_model import Base, Model
 from .errors import EngineError
 from .guide import encode_guided
 from .llama import ARCHITECTURES
+from .memory import give_back_freed, memory_bytes, peak_resident_bytes, resident_bytes
 
 Check = Callable[[], None]
-
-
-def memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def resident_bytes() -> int:
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return peak_resident_bytes()
-
-
-def peak_resident_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 class Engine:
@@ -55,7 +37,8 @@ class Engine:
         model = self.model(name)
         match kind:
             case "delete_model":
-                del self.models[name]
+                del self.models[name], model
+                give_back_freed()
                 return {}
             case "sample":
                 return sampling.sample(model, body, check)

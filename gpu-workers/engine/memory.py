@@ -1,0 +1,32 @@
+"""The process' memory: how much there is, how much is held, and giving freed memory back."""
+
+import ctypes
+import os
+import resource
+import sys
+from pathlib import Path
+
+
+def memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def resident_bytes() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return peak_resident_bytes()
+
+
+def peak_resident_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def give_back_freed() -> None:
+    """Gives freed memory back to the machine. The allocator keeps it otherwise (process.ts says so, because a step
+    frees and takes gigabytes), and the holes that a grown cache or a deleted model leaves would only add up."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        pass  # not glibc: its allocator gives memory back by itself
