@@ -4,7 +4,10 @@ import { AppError } from "@/contracts/errors";
 import { PRESETS, presetById } from "@/contracts/presets";
 import { runKind, runState, type RunKind, type RunState } from "@/contracts/run-state";
 import { connect, describeFailure, findRun, type Client } from "./s3/client";
+import { evaluationCommands } from "./s3/evaluation-commands";
+import { corpusCommand } from "./s3/corpus";
 import { duration, table } from "./s3/format";
+import { addRetrievalCommands } from "./s3/retrieval-commands";
 import { addPush } from "./s3/push";
 import { applySettings } from "./s3/settings";
 import { watch, type WatchLine } from "./s3/watch";
@@ -159,6 +162,12 @@ program
   });
 
 addPush(program.command("corpus").description("corpora of this machine"));
+
+evaluationCommands(program, { client, print, printJson, follow });
+
+addRetrievalCommands(program, print);
+
+program.addCommand(corpusCommand(client, server, follow, print));
 
 program
   .parseAsync()

@@ -51,7 +51,8 @@ async function run(): Promise<SectionResult> {
 /** The best of some rounds in which both search the same queries, one after the other. */
 async function inTurns(index: DenseIndex, peer: Peer, queries: Float32Array, queryFile: string, batch: number) {
   let [oursMs, peerMs] = [Infinity, Infinity];
-  let [ours, theirs]: RankedRow[][][] = [[], []];
+  let ours: RankedRow[][] = [];
+  let theirs: RankedRow[][] = [];
   for (let round = 0; round < ROUNDS; round++) {
     await index.search(queries.slice(0, batch * DIM), K);
     const began = performance.now();

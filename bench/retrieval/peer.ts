@@ -5,7 +5,7 @@ import { z } from "zod";
 import { ROOT } from "@/contracts/paths";
 import { peerPython } from "../peers/venv";
 
-const about = z.object({ versions: z.record(z.string(), z.string()), threads: z.int() });
+const peerAbout = z.object({ versions: z.record(z.string(), z.string()), threads: z.int() });
 
 /** sentence-transformers and faiss-cpu in a process of their own (bench/peers/retrieval.py). Seconds are measured there. */
 export class Peer {
@@ -13,7 +13,7 @@ export class Peer {
     private readonly child: ChildProcessWithoutNullStreams,
     private readonly lines: AsyncIterator<string>,
     private readonly said: () => string,
-    readonly about: z.infer<typeof about>,
+    readonly about: z.infer<typeof peerAbout>,
   ) {}
 
   static async start(): Promise<Peer> {
@@ -23,7 +23,7 @@ export class Peer {
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const first = await lines.next();
     if (first.done) throw new Error(`the peer did not start:\n${errors}`);
-    return new Peer(child, lines, () => errors, about.parse(JSON.parse(first.value)));
+    return new Peer(child, lines, () => errors, peerAbout.parse(JSON.parse(first.value)));
   }
 
   /** Seconds of encoding; the vectors, row-major in float32, are written to `out`. */

@@ -1,12 +1,21 @@
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { DenseIndex } from "./dense-index";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DenseIndex, INDEX_FILE, writeManifest } from "./dense-index";
+import { faissAddon } from "./faiss-addon";
+import { flatHeader } from "./index-build";
 
 const DIM = 8;
-const identity = { corpusHash: "corpus", encoderFingerprint: "encoder", encoder: "test" };
+const identity = { corpusHash: "corpus", encoderFingerprint: "encoder", encoder: "test", factory: "Flat" };
+
+/** A flat index of FAISS on the disk, with its manifest. */
+async function save(directory: string, vectors: readonly (readonly number[])[]): Promise<void> {
+  const bytes = Buffer.concat([flatHeader(DIM, vectors.length), Buffer.from(Float32Array.from(vectors.flat()).buffer)]);
+  await writeFile(join(directory, INDEX_FILE), bytes);
+  await writeManifest(directory, { version: 2, ...identity, count: vectors.length, dim: DIM, file: INDEX_FILE, bytes: bytes.length });
+}
 
 let folder: string;
 beforeEach(async () => {
@@ -58,8 +67,8 @@ describe("the flat index", () => {
     const index = await DenseIndex.create(DIM);
     await index.add(new Float32Array(0));
     expect(await index.search(new Float32Array(2 * DIM), 3)).toEqual([[], []]);
-    await index.save(folder, identity);
     await index.close();
+    await save(folder, []);
     const loaded = await DenseIndex.load(folder, identity);
     expect(loaded.size).toBe(0);
     expect(await loaded.search(new Float32Array(DIM), 3)).toEqual([[]]);
@@ -68,20 +77,25 @@ describe("the flat index", () => {
 
   describe("on disk", () => {
     const vectors = Array.from({ length: 50 }, (_, row) => Array.from({ length: DIM }, (_, i) => ((row * 7 + i * 3) % 11) - 5));
-    let saved: DenseIndex;
-    beforeAll(async () => {
-      saved = await indexOf(vectors.slice(0, 20));
-      await saved.add(Float32Array.from(vectors.slice(20).flat()));
-    });
-    afterAll(() => saved.close());
-    beforeEach(() => saved.save(folder, identity));
+    beforeEach(() => save(folder, vectors));
 
-    it("is the same after saving and loading", async () => {
-      const loaded = await DenseIndex.load(folder, identity);
+    it("is the same as in memory", async () => {
+      const [loaded, inMemory] = await Promise.all([DenseIndex.load(folder, identity), indexOf(vectors.slice(0, 20))]);
+      await inMemory.add(Float32Array.from(vectors.slice(20).flat()));
       const query = Float32Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
-      expect(await loaded.search(query, 50)).toEqual(await saved.search(query, 50));
+      expect(await loaded.search(query, 50)).toEqual(await inMemory.search(query, 50));
       expect(loaded.size).toBe(50);
-      await loaded.close();
+      await Promise.all([loaded.close(), inMemory.close()]);
+    });
+
+    it("is what FAISS writes and reads, byte for byte", async () => {
+      const { VectorIndex } = faissAddon();
+      const faiss = new VectorIndex(DIM, "Flat");
+      faiss.add(Float32Array.from(vectors.flat()));
+      faiss.write(join(folder, "by-faiss"));
+      expect(await readFile(join(folder, INDEX_FILE))).toEqual(await readFile(join(folder, "by-faiss")));
+      const read = new VectorIndex(join(folder, INDEX_FILE), true);
+      expect([read.count, read.dim, read.metric]).toEqual([50, DIM, "inner-product"]);
     });
 
     it("refuses another corpus and another encoder", async () => {
@@ -93,13 +107,39 @@ describe("the flat index", () => {
       await expect(DenseIndex.load(join(folder, "none"), identity)).rejects.toMatchObject({ code: "not-found" });
       await truncate(join(folder, "vectors.faiss"), 700);
       await expect(DenseIndex.load(folder, identity)).rejects.toThrow(/is damaged: its vector file has 700 bytes instead of \d+; delete the folder/);
-      await saved.save(folder, identity);
+      await save(folder, vectors);
       await writeFile(join(folder, "vectors.faiss"), Buffer.alloc(50 * DIM * 4 + 45));
       await expect(DenseIndex.load(folder, identity)).rejects.toThrow("is not a FAISS index");
+      await writeFile(join(folder, "vectors.faiss"), Buffer.concat([flatHeader(DIM, 60), Buffer.alloc(50 * DIM * 4)]));
+      await expect(DenseIndex.load(folder, identity)).rejects.toThrow("is truncated: its header promises 60 vectors of length 8, it has room for 50");
       await writeFile(join(folder, "manifest.json"), "{");
       await expect(DenseIndex.load(folder, identity)).rejects.toThrow("its manifest is not JSON");
       await writeFile(join(folder, "manifest.json"), "{}");
       await expect(DenseIndex.load(folder, identity)).rejects.toThrow("corpusHash:");
     });
+  });
+
+  it("gives a query the same scores whatever it is searched together with", async () => {
+    const random = Array.from({ length: 300 }, (_, row) => Array.from({ length: DIM }, (_, i) => Math.sin(row * 12.9898 + i * 78.233)));
+    const index = await indexOf(random);
+    const queries = random.slice(0, 53).map((own) => own.map((x) => x * 1.1));
+    const together = await index.search(Float32Array.from(queries.flat()), 7);
+    for (const [q, query] of queries.entries()) expect(await index.search(Float32Array.from(query), 7)).toEqual([together[q]]);
+    await index.close();
+  });
+});
+
+describe("indexes of other kinds", () => {
+  it("tell what they cannot do as errors, and live on", () => {
+    const { FlatFile, VectorIndex } = faissAddon();
+    expect(() => new VectorIndex(DIM, "Nonsense")).toThrow("could not parse index string");
+    expect(() => new VectorIndex(join(folder, "none"), false)).toThrow(/could not open/);
+    expect(() => new FlatFile(join(folder, "none"), false)).toThrow("No such file or directory");
+    const index = new VectorIndex(DIM, "IVF4,Flat");
+    expect(index.isTrained).toBe(false);
+    expect(() => index.add(new Float32Array(DIM))).toThrow();
+    expect(() => index.train(new Float32Array(3))).toThrow("3 numbers are no vectors of length 8");
+    expect(() => index.setParameter("efSearch", 3)).toThrow("could not set parameter efSearch");
+    expect(() => index.write(join(folder, "no", "folder"))).toThrow("No such file or directory");
   });
 });

@@ -1,5 +1,5 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { IndexOperations } from "./index-thread";
@@ -7,22 +7,23 @@ import { ThreadClient } from "./thread";
 
 /** Written beside an index, so that it never meets another corpus or encoder. */
 export const indexManifest = z.strictObject({
-  version: z.literal(1),
-  /** How the vectors are searched. Other kinds (IVF, HNSW, BM25) get their own literal. */
-  kind: z.literal("flat-ip"),
+  version: z.literal(2),
+  /** FAISS factory string. */
+  factory: z.string(),
   corpusHash: z.string(),
   encoderFingerprint: z.string(),
   /** For people: the encoder's name and variant. */
   encoder: z.string(),
   count: z.int().nonnegative(),
   dim: z.int().positive(),
-  /** Size of the vector file. */
+  /** The index file: beside the manifest, or, of one that was adopted, wherever it lies. */
+  file: z.string(),
   bytes: z.int().nonnegative(),
 });
 export type IndexManifest = z.infer<typeof indexManifest>;
 
 /** What an index must be of; the rest of the manifest follows from it. */
-export type IndexIdentity = Pick<IndexManifest, "corpusHash" | "encoderFingerprint" | "encoder">;
+export type IndexIdentity = Pick<IndexManifest, "corpusHash" | "encoderFingerprint" | "encoder" | "factory">;
 
 export interface RankedRow {
   row: number;
@@ -30,9 +31,10 @@ export interface RankedRow {
 }
 
 const MANIFEST = "manifest.json";
-const VECTORS = "vectors.faiss";
+/** Name of the file of an index that was built here. */
+export const INDEX_FILE = "vectors.faiss";
 
-/** Exact inner-product search over vectors; row i is document i of the corpus. */
+/** Search over vectors; row i is document i of the corpus. */
 export class DenseIndex {
   private constructor(
     private readonly thread: ThreadClient<IndexOperations>,
@@ -49,10 +51,10 @@ export class DenseIndex {
   }
 
   /**
-   * Loads a saved index. Throws `not-found` where there is none, `conflict` where it belongs to another corpus or
-   * encoder, `invalid-input` where its files are damaged.
+   * Loads a saved index; `parameters` are those of contracts/index-plan.ts. Throws `not-found` where there is none,
+   * `conflict` where it belongs to another corpus or encoder, `invalid-input` where its files are damaged.
    */
-  static async load(directory: string, expected: IndexIdentity): Promise<DenseIndex> {
+  static async load(directory: string, expected: IndexIdentity, parameters: Record<string, number> = {}): Promise<DenseIndex> {
     const manifest = await readManifest(directory);
     if (manifest.corpusHash !== expected.corpusHash) {
       throw new AppError("conflict", `the index in ${directory} belongs to another corpus (content ${manifest.corpusHash.slice(0, 12)}, wanted ${expected.corpusHash.slice(0, 12)}); build an index of this one`);
@@ -60,12 +62,13 @@ export class DenseIndex {
     if (manifest.encoderFingerprint !== expected.encoderFingerprint) {
       throw new AppError("conflict", `the index in ${directory} was made by another encoder (${manifest.encoder}, wanted ${expected.encoder}); build an index with this one`);
     }
-    const path = join(directory, VECTORS);
+    if (manifest.factory !== expected.factory) throw new AppError("conflict", `the index in ${directory} is of the kind ${manifest.factory}, not ${expected.factory}`);
+    const path = resolve(directory, manifest.file);
     const bytes = await stat(path).then((entry) => entry.size, () => 0);
     if (bytes !== manifest.bytes) throw damaged(directory, `its vector file has ${bytes} bytes instead of ${manifest.bytes}`);
     const thread = startThread();
     return withThread(thread, async () => {
-      const { count, dim } = await thread.call("load", { path });
+      const { count, dim } = await thread.call("load", { path, flat: manifest.factory === "Flat", parameters });
       if (count !== manifest.count || dim !== manifest.dim) {
         throw damaged(directory, `it holds ${count} vectors of length ${dim} instead of ${manifest.count} of ${manifest.dim}`);
       }
@@ -85,53 +88,38 @@ export class DenseIndex {
     this.count = count;
   }
 
-  /** Writes vectors, then the manifest, into an existing folder. Throws `storage-full` where the disk is. */
-  async save(directory: string, identity: IndexIdentity): Promise<void> {
-    const path = join(directory, VECTORS);
-    const { bytes } = await this.thread.call("save", { path });
-    const { corpusHash, encoderFingerprint, encoder } = identity;
-    const manifest: IndexManifest = { version: 1, kind: "flat-ip", corpusHash, encoderFingerprint, encoder, count: this.count, dim: this.dim, bytes };
-    await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
-  }
-
   /**
    * The k best rows for each query (vectors row-major [n, dim]): highest score first, equal scores by row; fewer where
-   * the index holds fewer.
+   * the index holds, or an approximate one finds, fewer.
    */
   async search(queries: Float32Array, k: number): Promise<RankedRow[][]> {
     const total = queries.length / this.dim;
     if (!Number.isInteger(total)) throw new AppError("internal", `${queries.length} numbers are no vectors of length ${this.dim}`);
     const wanted = Math.min(k, this.count);
     if (wanted <= 0) return Array.from({ length: total }, () => []);
-    // FAISS takes any of the documents whose score equals the k-th; look further until none is left outside.
-    let results = await this.searchOnce(queries, Math.min(wanted + 1, this.count));
-    for (let reach = wanted + 1; reach < this.count && results.some((ranked) => tiedAtEnd(ranked, wanted)); ) {
-      reach = Math.min(reach * 4, this.count);
-      results = await this.searchOnce(queries, reach);
-    }
-    return results.map((ranked) => ranked.slice(0, wanted));
+    const { rows, scores } = await this.thread.call("search", { queries, k: wanted });
+    return Array.from({ length: total }, (_, q) => {
+      const ranked: RankedRow[] = [];
+      for (let i = q * wanted; i < (q + 1) * wanted; i++) {
+        const row = rows[i] ?? -1;
+        if (row >= 0) ranked.push({ row, score: scores[i] ?? 0 });
+      }
+      return ranked.sort((a, b) => b.score - a.score || a.row - b.row);
+    });
   }
 
   async close(): Promise<void> {
     await this.thread.terminate();
   }
-
-  private async searchOnce(queries: Float32Array, k: number): Promise<RankedRow[][]> {
-    const { rows, scores } = await this.thread.call("search", { queries, k });
-    return Array.from({ length: queries.length / this.dim }, (_, q) => {
-      const ranked: RankedRow[] = [];
-      for (let i = q * k; i < (q + 1) * k; i++) ranked.push({ row: rows[i] ?? 0, score: scores[i] ?? 0 });
-      return ranked.sort((a, b) => b.score - a.score || a.row - b.row);
-    });
-  }
 }
 
-/** True where the document after the k-th has the k-th's score, and so has the last one that was looked at. */
-function tiedAtEnd(ranked: readonly RankedRow[], k: number): boolean {
-  return ranked[k - 1]?.score === ranked.at(-1)?.score;
+/** Writes the manifest that makes an index file one: last, and waits until it is on the disk. */
+export async function writeManifest(directory: string, manifest: IndexManifest): Promise<void> {
+  await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
 }
 
-async function readManifest(directory: string): Promise<IndexManifest> {
+/** @throws AppError `not-found`, or `invalid-input` where it is damaged. */
+export async function readManifest(directory: string): Promise<IndexManifest> {
   let text: string;
   try {
     text = await readFile(join(directory, MANIFEST), "utf8");
@@ -151,7 +139,7 @@ function damaged(directory: string, reason: string, cause?: unknown): AppError {
   return new AppError("invalid-input", `the index in ${directory} is damaged: ${reason}; delete the folder to have it built again`, { cause });
 }
 
-function startThread(): ThreadClient<IndexOperations> {
+export function startThread(): ThreadClient<IndexOperations> {
   return new ThreadClient<IndexOperations>(new URL("./index-thread.ts", import.meta.url), "index thread", null);
 }
 

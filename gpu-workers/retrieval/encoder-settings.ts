@@ -1,92 +1,154 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { modelDir } from "@/contracts/paths";
+import { ENCODER_PRESETS } from "./encoder-presets";
 
 /**
- * What an encoder needs besides its weights. A model folder may bring its own as `encoder.json`; of the encoders below
- * we know them. Everything here changes vectors, so all of it is part of the fingerprint.
+ * What an encoder needs besides its weights: read from its own folder (encoder.json, else the files of
+ * sentence-transformers), completed by what is known of its name. All of it changes vectors, so all of it is part of
+ * the fingerprint.
  */
 export const encoderSettings = z.strictObject({
-  pooling: z.enum(["mean", "cls"]),
+  pooling: z.enum(["mean", "cls", "last"]),
   /** Scale vectors to length 1, so that the inner product is the cosine. */
   normalise: z.boolean(),
   /** Longer texts are cut, special tokens included. */
   maxTokens: z.int().min(8).max(32_768),
   queryPrefix: z.string(),
   passagePrefix: z.string(),
-  /** ONNX file of each variant. */
-  variants: z.record(z.string(), z.string().regex(/^[\w.-]+$/)),
 });
 export type EncoderSettings = z.infer<typeof encoderSettings>;
 
-/** Settings by model name, from each model's card on its hub. */
-const KNOWN_ENCODERS: Readonly<Record<string, EncoderSettings>> = {
-  // sentence-transformers/all-MiniLM-L6-v2
-  minilm: {
-    pooling: "mean",
-    normalise: true,
-    maxTokens: 256,
-    queryPrefix: "",
-    passagePrefix: "",
-    variants: { fp32: "model.onnx", int8: "model-int8.onnx" },
-  },
-};
+/** One network with its tokenizer; an encoder has one for both kinds of text, or one for each. */
+export interface TowerFiles {
+  modelPath: string;
+  tokenizerPath: string;
+  tokenizerConfigPath: string;
+  settings: EncoderSettings;
+}
 
 /** An encoder found on disk. */
 export interface EncoderFiles {
   name: string;
   variant: string;
-  settings: EncoderSettings;
-  modelPath: string;
-  tokenizerPath: string;
-  tokenizerConfigPath: string;
-  /** Sha256 over weights, tokenizer and settings: equal fingerprints give equal vectors. */
+  query: TowerFiles;
+  passage: TowerFiles;
+  /** Sha256 over weights, tokenizers and settings: equal fingerprints give equal vectors. */
   fingerprint: string;
 }
 
+/** Where the weights of a variant may lie, the best first. */
+const VARIANT_FILES: Readonly<Record<string, readonly string[]>> = {
+  fp32: ["model.onnx", "onnx/model.onnx"],
+  int8: ["model-int8.onnx", "onnx/model_int8.onnx", "onnx/model_quantized.onnx", "model_quantized.onnx"],
+};
+
 /**
- * Finds an encoder by the name of its model folder (or its path) and its variant.
- * Throws `not-found` with what is missing, `invalid-input` for a malformed encoder.json.
+ * Finds an encoder by the name of its model folder, or its path, and its variant. A folder with `query` and `passage`
+ * in it holds two towers. Throws `not-found` with what is missing, `invalid-input` for a malformed configuration,
+ * `unsupported` for one that asks for what is not built here.
  */
 export async function findEncoder(name: string, variant: string, directory = modelDir(name)): Promise<EncoderFiles> {
-  if (!(await isFile(join(directory, "tokenizer.json")))) {
-    throw new AppError("not-found", `the encoder ${name} is not installed: ${join(directory, "tokenizer.json")} is missing; \`npm start\` installs the default encoder`);
+  const title = basename(directory);
+  const hasTowers = (await isFile(join(directory, "query", "tokenizer.json"))) && (await isFile(join(directory, "passage", "tokenizer.json")));
+  const [query, passage] = hasTowers
+    ? await Promise.all([findTower(title, variant, join(directory, "query")), findTower(title, variant, join(directory, "passage"))])
+    : await findTower(title, variant, directory).then((tower) => [tower, tower] as const);
+  const hash = createHash("sha256");
+  for (const tower of hasTowers ? [query, passage] : [passage]) {
+    hash.update(await sha256Weights(tower.modelPath)).update(await sha256File(tower.tokenizerPath)).update(JSON.stringify(tower.settings));
   }
-  const settings = await readSettings(name, directory);
-  const file = settings.variants[variant];
-  if (file === undefined) {
-    throw new AppError("not-found", `the encoder ${name} has no variant ${variant}; it has ${Object.keys(settings.variants).join(", ")}`);
-  }
-  const modelPath = join(directory, file);
-  if (!(await isFile(modelPath))) throw new AppError("not-found", `the ${variant} weights of encoder ${name} are missing: ${modelPath}`);
-  const tokenizerPath = join(directory, "tokenizer.json");
-  const { variants: _, ...settingsThatCount } = settings;
-  const fingerprint = createHash("sha256")
-    .update(await sha256File(modelPath))
-    .update(await sha256File(tokenizerPath))
-    .update(JSON.stringify(settingsThatCount))
-    .digest("hex");
-  return { name, variant, settings, modelPath, tokenizerPath, tokenizerConfigPath: join(directory, "tokenizer_config.json"), fingerprint };
+  return { name: title, variant, query, passage, fingerprint: hash.digest("hex") };
 }
 
-async function readSettings(name: string, directory: string): Promise<EncoderSettings> {
-  const path = join(directory, "encoder.json");
-  if (await isFile(path)) {
-    let value: unknown;
-    try {
-      value = JSON.parse(await readFile(path, "utf8"));
-    } catch (cause) {
-      throw new AppError("invalid-input", `${path} is not JSON`, { cause });
-    }
-    return parseOrThrow(encoderSettings, value, path);
+async function findTower(name: string, variant: string, directory: string): Promise<TowerFiles> {
+  const tokenizerPath = join(directory, "tokenizer.json");
+  if (!(await isFile(tokenizerPath))) throw notInstalled(name, tokenizerPath);
+  const settings = await readEncoderSettings(name, directory);
+  const files = VARIANT_FILES[variant] ?? [];
+  for (const file of files) {
+    if (await isFile(join(directory, file))) return { modelPath: join(directory, file), tokenizerPath, tokenizerConfigPath: join(directory, "tokenizer_config.json"), settings };
   }
-  const known = KNOWN_ENCODERS[name];
-  if (known) return known;
-  throw new AppError("not-found", `the settings of encoder ${name} are not known: describe them in ${path}`);
+  if (files.length === 0) throw new AppError("not-found", `the encoder ${name} has no variant ${variant}; there are ${Object.keys(VARIANT_FILES).join(", ")}`);
+  throw new AppError("not-found", `the ${variant} weights of encoder ${name} are missing: none of ${files.join(", ")} is in ${directory}; \`.venv/bin/python scripts/setup/export_encoder.py FOLDER model.onnx\` makes fp32 weights from a folder of transformers, scripts/setup/quantise_encoder.py int8 from those`);
+}
+
+function notInstalled(name: string, path: string): AppError {
+  const preset = ENCODER_PRESETS[name];
+  const how =
+    name === "minilm"
+      ? "`npm start` installs the default encoder"
+      : preset && preset.hub.length === 0
+        ? `bring its ${preset.twoTowers ? "two towers as the folders `query` and `passage`, each" : "folder"} with tokenizer.json and model.onnx`
+        : `fetch it with \`npm run s3 -- encoder fetch ${name}\`, or bring its folder with tokenizer.json and model.onnx`;
+  return new AppError("not-found", `the encoder ${name} is not installed: ${path} is missing; ${how}`);
+}
+
+const loose = z.looseObject({});
+const modules = z.array(z.looseObject({ type: z.string(), path: z.string() }));
+const poolingConfig = z.looseObject({ pooling_mode_cls_token: z.boolean().default(false), pooling_mode_mean_tokens: z.boolean().default(false), pooling_mode_lasttoken: z.boolean().default(false) });
+const transformersConfig = z.looseObject({ prompts: z.record(z.string(), z.string()).default({}), similarity_fn_name: z.string().nullish() });
+const sentenceConfig = z.looseObject({ max_seq_length: z.int().positive().nullish() });
+const tokenizerConfig = z.looseObject({ model_max_length: z.number().positive().nullish() });
+const modelConfig = z.looseObject({ max_position_embeddings: z.int().positive().nullish() });
+
+/** The settings of a model folder. @throws AppError as `findEncoder`. */
+export async function readEncoderSettings(name: string, directory: string): Promise<EncoderSettings> {
+  const read = <T extends z.ZodType>(file: string, schema: T): Promise<z.output<T> | null> => readJson(join(directory, file), schema);
+  const own: Partial<EncoderSettings> = {};
+  const [list, prompts, sentence, tokenizer, model] = await Promise.all([
+    read("modules.json", modules),
+    read("config_sentence_transformers.json", transformersConfig),
+    read("sentence_bert_config.json", sentenceConfig),
+    read("tokenizer_config.json", tokenizerConfig),
+    read("config.json", modelConfig),
+  ]);
+  for (const { type, path } of list ?? []) {
+    const kind = type.split(".").at(-1);
+    if (kind === "Normalize") own.normalise = true;
+    else if (kind === "Pooling") own.pooling = poolingOf(name, (await read(join(path, "config.json"), poolingConfig)) ?? poolingConfig.parse({}));
+    else if (kind !== "Transformer") throw new AppError("unsupported", `the encoder ${name} has a ${kind} layer after its network, which is not built here; use an encoder with pooling and normalisation only`);
+  }
+  if (list && own.normalise === undefined) own.normalise = false;
+  if (prompts?.similarity_fn_name === "cosine") own.normalise = true;
+  if (prompts && !["cosine", "dot", undefined, null].includes(prompts.similarity_fn_name)) throw new AppError("unsupported", `the encoder ${name} compares by ${prompts.similarity_fn_name}; cosine and dot are built here`);
+  const passagePrompt = prompts?.prompts.passage ?? prompts?.prompts.document;
+  if (prompts?.prompts.query !== undefined && prompts.prompts.query !== "") own.queryPrefix = prompts.prompts.query;
+  if (passagePrompt !== undefined && passagePrompt !== "") own.passagePrefix = passagePrompt;
+  const limit = sentence?.max_seq_length ?? tokenizer?.model_max_length;
+  const positions = model?.max_position_embeddings ?? Infinity;
+  if (limit != null && limit < 1e6) own.maxTokens = Math.min(limit, positions);
+
+  const known = ENCODER_PRESETS[name]?.facts;
+  // Of the default encoder setup keeps the network's own files only, whose length is not that of the sentence encoder.
+  const base = { queryPrefix: "", passagePrefix: "", ...own, ...(known && !sentence ? { maxTokens: known.maxTokens } : {}) };
+  const settings = { ...(known ?? {}), ...base, ...(known ? { queryPrefix: base.queryPrefix || known.queryPrefix, passagePrefix: base.passagePrefix || known.passagePrefix } : {}), ...(await read("encoder.json", loose)) };
+  if (!("pooling" in settings) || !("maxTokens" in settings)) {
+    throw new AppError("not-found", `the settings of encoder ${name} are not known: bring sentence-transformers' files (modules.json, 1_Pooling/config.json, ...) in ${directory}, or describe them in encoder.json there`);
+  }
+  return parseOrThrow(encoderSettings, settings, `the configuration of encoder ${name} in ${directory}`);
+}
+
+function poolingOf(name: string, config: z.infer<typeof poolingConfig>): EncoderSettings["pooling"] {
+  if (config.pooling_mode_cls_token) return "cls";
+  if (config.pooling_mode_mean_tokens) return "mean";
+  if (config.pooling_mode_lasttoken) return "last";
+  throw new AppError("unsupported", `the encoder ${name} pools in a way that is not built here; mean, cls and last are`);
+}
+
+async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T> | null> {
+  if (!(await isFile(path))) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw new AppError("invalid-input", `${path} is not JSON`, { cause });
+  }
+  return parseOrThrow(schema, value, path);
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -94,6 +156,14 @@ async function isFile(path: string): Promise<boolean> {
     (entry) => entry.isFile(),
     () => false,
   );
+}
+
+/** Large models keep their weights in a file beside the network. */
+async function sha256Weights(modelPath: string): Promise<string> {
+  const external = [`${modelPath}_data`, `${modelPath}.data`];
+  const found = [];
+  for (const path of external) if (await isFile(path)) found.push(await sha256File(path));
+  return [await sha256File(modelPath), ...found].join("");
 }
 
 async function sha256File(path: string): Promise<string> {

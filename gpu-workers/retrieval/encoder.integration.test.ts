@@ -73,7 +73,7 @@ describe("the encoder", () => {
   it("is told apart by its weights, and says what is not installed", async () => {
     expect(fp32.fingerprint).not.toBe(int8.fingerprint);
     await expect(Encoder.load("no-such-model", "fp32")).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("is not installed") as string });
-    await expect(Encoder.load("minilm", "int4")).rejects.toThrow("has no variant int4; it has fp32, int8");
+    await expect(Encoder.load("minilm", "int4")).rejects.toThrow("has no variant int4; there are fp32, int8");
   });
 
   it("fails what is under way when it is closed", async () => {

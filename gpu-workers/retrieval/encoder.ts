@@ -15,7 +15,7 @@ export interface EncodeOptions {
 /** Texts a thread takes at once: small enough that a waiting query or a cancellation comes soon. */
 const SLICE = 32;
 
-type Job = { texts: string[]; resolve: (vectors: Float32Array) => void; reject: (error: unknown) => void; signal?: AbortSignal };
+type Job = { texts: string[]; kind: TextKind; resolve: (vectors: Float32Array) => void; reject: (error: unknown) => void; signal?: AbortSignal };
 
 /**
  * A sentence encoder: texts to vectors. One session for each core, each in a thread of its own, because that is
@@ -39,7 +39,7 @@ export class Encoder {
     this.idle = [...threads];
   }
 
-  /** Loads an installed encoder, e.g. ("minilm", "int8"). Throws `not-found` where it is not installed. */
+  /** Loads an encoder by the name of its folder, e.g. ("minilm", "int8"), or its path. Throws `not-found` where it is not installed. */
   static async load(name: string, variant: string, options: { directory?: string; threads?: number } = {}): Promise<Encoder> {
     const files = await findEncoder(name, variant, options.directory);
     const count = Math.max(1, Math.min(options.threads ?? availableParallelism(), 16));
@@ -47,7 +47,7 @@ export class Encoder {
     const threads = Array.from({ length: count }, () => new ThreadClient<EncoderOperations>(module, "encoder thread", files));
     try {
       const [first] = await Promise.all(threads.map((thread) => thread.call("load", null)));
-      return new Encoder(name, variant, files.fingerprint, first?.dim ?? 0, files, threads);
+      return new Encoder(files.name, variant, files.fingerprint, first?.dim ?? 0, files, threads);
     } catch (error) {
       await Promise.all(threads.map((thread) => thread.terminate()));
       throw error;
@@ -59,7 +59,7 @@ export class Encoder {
    * Throws `cancelled` once the signal is aborted.
    */
   async encode(texts: readonly string[], kind: TextKind, { signal, onProgress }: EncodeOptions = {}): Promise<Float32Array> {
-    const prefix = kind === "query" ? this.files.settings.queryPrefix : this.files.settings.passagePrefix;
+    const prefix = kind === "query" ? this.files.query.settings.queryPrefix : this.files.passage.settings.passagePrefix;
     // Texts of like length share a batch, so that little is padded; the longest first, so that no thread ends late.
     const order = texts.map((_, i) => i).sort((a, b) => (texts[b]?.length ?? 0) - (texts[a]?.length ?? 0));
     const vectors = new Float32Array(texts.length * this.dim);
@@ -89,7 +89,7 @@ export class Encoder {
   private enqueue(texts: string[], kind: TextKind, signal?: AbortSignal): Promise<Float32Array> {
     if (this.closed) return Promise.reject(new AppError("retriever-unavailable", "the encoder was closed"));
     return new Promise((resolve, reject) => {
-      const job: Job = { texts, resolve, reject, signal };
+      const job: Job = { texts, kind, resolve, reject, signal };
       if (kind === "query") this.queue.unshift(job);
       else this.queue.push(job);
       this.dispatch();
@@ -107,7 +107,7 @@ export class Encoder {
       const thread = this.idle.pop();
       if (!thread) return;
       thread
-        .call("encode", { texts: job.texts })
+        .call("encode", { texts: job.texts, kind: job.kind })
         .then(job.resolve, job.reject)
         .finally(() => {
           this.idle.push(thread);

@@ -3,6 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AppError } from "@/contracts/errors";
 import { ensureIndex, indexKey } from "./index-store";
 
 const times = { beatMs: 20, staleMs: 200, pollMs: 10 };
@@ -53,9 +54,20 @@ describe("the index store", () => {
     await expect(ensureIndex(root, "k", () => Promise.reject(full), { times })).rejects.toMatchObject({ code: "storage-full" });
   });
 
-  it("takes over from a builder that was killed, and removes what it left", async () => {
-    await mkdir(join(root, "k.building-dead"));
-    await write("half")(join(root, "k.building-dead"));
+  it("hands what a cancelled builder left to the next one", async () => {
+    const cancelled = async (directory: string): Promise<void> => {
+      await write("half")(directory);
+      throw new AppError("cancelled", "stopped");
+    };
+    await expect(ensureIndex(root, "k", cancelled, { times })).rejects.toMatchObject({ code: "cancelled" });
+    expect(await readdir(root)).toEqual(["k.building"]);
+    await ensureIndex(root, "k", async (directory) => expect(await readFile(join(directory, "data"), "utf8")).toBe("half"), { times });
+    expect(await readdir(root)).toEqual(["k"]);
+  });
+
+  it("takes over from a builder that was killed, with what it left", async () => {
+    await mkdir(join(root, "k.building"));
+    await write("half")(join(root, "k.building"));
     await writeFile(join(root, "k.lock"), JSON.stringify({ host: "another machine", pid: 1, token: "t" }));
     const began = Date.now();
     await ensureIndex(root, "k", write("whole"), { times });
@@ -84,10 +96,11 @@ describe("the index store", () => {
     await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
   });
 
-  it("names an index by corpus and encoder", () => {
-    const identity = { corpusHash: "c", encoderFingerprint: "e", encoder: "minilm int8" };
+  it("names an index by corpus, encoder and kind", () => {
+    const identity = { corpusHash: "c", encoderFingerprint: "e", encoder: "minilm int8", factory: "Flat" };
     expect(indexKey(identity)).toBe(indexKey({ ...identity, encoder: "another title" }));
     expect(indexKey({ ...identity, corpusHash: "d" })).not.toBe(indexKey(identity));
+    expect(indexKey({ ...identity, factory: "IVF4,Flat" })).not.toBe(indexKey(identity));
     expect(indexKey({ ...identity, encoderFingerprint: "f" })).not.toBe(indexKey(identity));
   });
 });

@@ -11,9 +11,9 @@ import type { IndexIdentity } from "./dense-index";
  * written under another name and then renamed. A lock keeps two processes from building the same index twice.
  */
 
-/** Name of the index of a corpus by an encoder: its folder, and part of every cache key. */
-export function indexKey({ corpusHash, encoderFingerprint }: IndexIdentity): string {
-  return createHash("sha256").update(JSON.stringify(["flat-ip", 1, corpusHash, encoderFingerprint])).digest("hex").slice(0, 32);
+/** Name of the index of a corpus by an encoder and a kind: its folder, and part of every cache key. */
+export function indexKey({ corpusHash, encoderFingerprint, factory }: IndexIdentity): string {
+  return createHash("sha256").update(JSON.stringify([factory, 2, corpusHash, encoderFingerprint])).digest("hex").slice(0, 32);
 }
 
 export interface IndexStoreTimes {
@@ -34,8 +34,9 @@ export interface EnsureIndexOptions {
 }
 
 /**
- * Folder of the index `key` under `root`; where it is missing, `build` fills an empty folder that becomes it.
- * One builder at a time: others wait for its result, and take over if it dies. Leftovers of dead builders are removed.
+ * Folder of the index `key` under `root`; where it is missing, `build` fills a folder that becomes it. One builder at a
+ * time: others wait for its result, and take over if it dies. What a builder leaves that was killed, cancelled or ran
+ * out of disk is handed to the next one, which goes on or starts anew; after any other failure it is removed.
  */
 export async function ensureIndex(root: string, key: string, build: (directory: string) => Promise<void>, options: EnsureIndexOptions = {}): Promise<string> {
   const directory = join(root, key);
@@ -65,19 +66,22 @@ export async function discardIndex(root: string, key: string): Promise<void> {
 }
 
 async function buildInto(root: string, key: string, directory: string, build: (directory: string) => Promise<void>): Promise<void> {
-  for (const name of await readdir(root)) {
-    if (name.startsWith(`${key}.building-`)) await rm(join(root, name), { recursive: true, force: true });
-  }
-  const temporary = join(root, `${key}.building-${randomUUID()}`);
-  await mkdir(temporary);
+  const temporary = join(root, `${key}.building`);
+  await mkdir(temporary, { recursive: true });
   try {
     await build(temporary);
     await rename(temporary, directory);
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    if (isCode(error, "ENOSPC")) throw new AppError("storage-full", `the disk is full: the index could not be written to ${root}`, { cause: error });
+    if (isCode(error, "ENOSPC")) throw new AppError("storage-full", `the disk is full: the index could not be written to ${root}; make room and start again, it goes on where it was`, { cause: error });
+    const goesOn = error instanceof AppError && ["cancelled", "storage-full", "retriever-unavailable"].includes(error.code);
+    if (!goesOn) await rm(temporary, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Whether the store has an index. */
+export async function hasIndex(root: string, key: string): Promise<boolean> {
+  return exists(join(root, key));
 }
 
 interface Lock {

@@ -1,97 +1,130 @@
-import { open } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { freemem, totalmem } from "node:os";
+import { stat } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
-import type { IndexFlatIP } from "faiss-node";
-import { AppError } from "@/contracts/errors";
+import { AppError, toWireError } from "@/contracts/errors";
+import { type FlatFile, type Found, type Metric, type VectorIndex, faissAddon } from "./faiss-addon";
 import { serveThread } from "./thread";
 
-/** A FAISS index in a thread of its own: the addon is synchronous and takes plain arrays. */
+/** An index in a thread of its own: the addon is synchronous. */
 export type IndexOperations = {
-  /** An empty flat index whose score is the inner product. */
+  /** An empty flat index in memory, scored by inner product. */
   create: { request: { dim: number }; response: null };
-  /** Adds vectors, row-major [n, dim]; answers how many the index holds now. */
+  /** Adds vectors, row-major [n, dim], to the index in memory; answers how many it holds now. */
   add: { request: { vectors: Float32Array }; response: { count: number } };
-  /** Writes the index and waits until it is on the disk. */
-  save: { request: { path: string }; response: { bytes: number } };
-  load: { request: { path: string }; response: { count: number; dim: number } };
-  /** The k best rows for each query, k <= count: rows and scores [queries, k], unordered among equal scores. */
-  search: { request: { queries: Float32Array; k: number }; response: { rows: Float64Array<ArrayBuffer>; scores: Float64Array<ArrayBuffer> } };
+  /** Opens an index file: `flat` ones are mapped, others read, or mapped too where they exceed their share of memory. */
+  load: { request: { path: string; flat: boolean; parameters: Record<string, number> }; response: { count: number; dim: number; metric: Metric; mapped: boolean } };
+  /** Whether FAISS knows the kind of index: asked before hours of encoding. */
+  check: { request: { dim: number; factory: string }; response: null };
+  /** Makes an index of any kind from the vectors of a flat file: `train`, then `fill` slice by slice, then `write`. */
+  train: { request: { source: string; factory: string; sample: number }; response: { count: number } };
+  fill: { request: { start: number; count: number }; response: { count: number } };
+  write: { request: { path: string }; response: { bytes: number } };
+  /** The k best rows for each query: rows and scores [queries, k], row -1 where there is none. */
+  search: { request: { queries: Float32Array; k: number }; response: Found };
 };
 
-/**
- * FAISS takes another path (BLAS) from 20 queries on, whose rounding differs in the last bits. Slices below that keep
- * a query's scores the same whatever it is searched together with.
- */
-const SEARCH_SLICE = 16;
+/** A file that takes more of the machine's memory is left on the disk and read where it is searched. */
+const MAPPED_FROM = 0.4;
 
-let index: IndexFlatIP | null = null;
+let index: FlatFile | VectorIndex | null = null;
+let source: FlatFile | null = null;
 
-function current(): IndexFlatIP {
+function current(): FlatFile | VectorIndex {
   if (!index) throw new AppError("internal", "the index thread holds no index");
   return index;
 }
 
-/** The class of the addon; a missing or broken addon gets an error that says how to mend it. */
-function flatIndexClass(): typeof IndexFlatIP {
+function underConstruction(): VectorIndex {
+  const open = current();
+  if (!("train" in open)) throw new AppError("internal", "the index thread builds no index");
+  return open;
+}
+
+async function load(path: string, flat: boolean, parameters: Record<string, number>): Promise<IndexOperations["load"]["response"]> {
+  const { FlatFile, VectorIndex } = faissAddon();
+  const { size } = await stat(path);
+  const mapped = flat || size > totalmem() * MAPPED_FROM;
   try {
-    return (createRequire(import.meta.url)("faiss-node") as typeof import("faiss-node")).IndexFlatIP;
+    if (flat) {
+      index = new FlatFile(path, size < freemem() / 2);
+    } else {
+      const opened = new VectorIndex(path, mapped);
+      for (const [name, value] of Object.entries(parameters)) opened.setParameter(name, value);
+      index = opened;
+    }
   } catch (cause) {
-    throw new AppError("retriever-unavailable", `the FAISS addon does not load (${String(cause)}); run \`npm start\` to build it, \`npm run doctor\` to see what is missing`, { cause });
+    throw new AppError("invalid-input", `${path} is not a FAISS index that can be read: ${faissReason(cause)}`, { cause });
+  }
+  return { count: index.count, dim: index.dim, metric: index.metric, mapped };
+}
+
+function make(dim: number, factory: string): VectorIndex {
+  const { VectorIndex } = faissAddon();
+  try {
+    return new VectorIndex(dim, factory);
+  } catch (cause) {
+    throw new AppError("invalid-input", `FAISS knows no index "${factory}" for vectors of length ${dim}: ${faissReason(cause)}`, { cause });
   }
 }
 
-async function save(path: string): Promise<{ bytes: number }> {
-  // Written by us, not by FAISS, whose addon ends the process when a write fails (a full disk).
-  const bytes = current().toBuffer();
-  const file = await open(path, "w");
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOSPC") throw new AppError("storage-full", `the disk is full: ${path} could not be written`, { cause });
-    throw cause;
-  } finally {
-    await file.close();
+/** Learns from vectors spread evenly over the file; deterministic. */
+function train(path: string, factory: string, sample: number): { count: number } {
+  source = new (faissAddon().FlatFile)(path, false);
+  const built = make(source.dim, factory);
+  if (!built.isTrained) {
+    const wanted = Math.min(sample, source.count);
+    const vectors = new Float32Array(wanted * source.dim);
+    for (let i = 0; i < wanted; i++) vectors.set(source.vectors(Math.floor((i * source.count) / wanted), 1), i * source.dim);
+    try {
+      built.train(vectors);
+    } catch (cause) {
+      throw new AppError("invalid-input", `the index "${factory}" cannot learn from ${wanted} passages: ${faissReason(cause)}; choose one with fewer lists, or \`Flat\``, { cause });
+    }
   }
-  return { bytes: bytes.length };
+  index = built;
+  return { count: source.count };
 }
 
-function search(queries: Float32Array, k: number): { rows: Float64Array<ArrayBuffer>; scores: Float64Array<ArrayBuffer> } {
-  const faiss = current();
-  const dim = faiss.getDimension();
-  const count = queries.length / dim;
-  const rows = new Float64Array(count * k);
-  const scores = new Float64Array(count * k);
-  for (let start = 0; start < count; start += SEARCH_SLICE) {
-    const { labels, distances } = faiss.search(Array.from(queries.subarray(start * dim, (start + SEARCH_SLICE) * dim)), k);
-    rows.set(labels, start * k);
-    scores.set(distances, start * k);
+async function write(path: string): Promise<{ bytes: number }> {
+  try {
+    underConstruction().write(path);
+  } catch (cause) {
+    const { message } = toWireError(cause);
+    if (message.includes("No space left")) throw new AppError("storage-full", `the disk is full: ${path} could not be written`, { cause });
+    throw new AppError("internal", message, { cause });
   }
-  return { rows, scores };
+  return { bytes: (await stat(path)).size };
+}
+
+/** FAISS's messages begin with the place in its source. */
+function faissReason(cause: unknown): string {
+  return toWireError(cause).message.replace(/^Error in .*?: (?=\S)/, "").replace(/^.*\.cpp:\d+: /, "");
 }
 
 if (parentPort) {
   serveThread<IndexOperations>(parentPort, {
     create: async ({ dim }) => {
-      index = new (flatIndexClass())(dim);
+      index = new (faissAddon().FlatFile)(dim);
       return { response: null };
     },
     add: async ({ vectors }) => {
-      current().add(Array.from(vectors));
-      return { response: { count: current().ntotal() } };
+      current().add(vectors);
+      return { response: { count: current().count } };
     },
-    save: async ({ path }) => ({ response: await save(path) }),
-    load: async ({ path }) => {
-      try {
-        index = flatIndexClass().read(path);
-      } catch (cause) {
-        if (cause instanceof AppError) throw cause;
-        throw new AppError("invalid-input", `${path} is not a FAISS index: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-      }
-      return { response: { count: index.ntotal(), dim: index.getDimension() } };
+    load: async ({ path, flat, parameters }) => ({ response: await load(path, flat, parameters) }),
+    check: async ({ dim, factory }) => {
+      make(dim, factory);
+      return { response: null };
     },
+    train: async ({ source: path, factory, sample }) => ({ response: train(path, factory, sample) }),
+    fill: async ({ start, count }) => {
+      if (!source) throw new AppError("internal", "the index thread has no vectors");
+      underConstruction().add(source.vectors(start, count));
+      return { response: { count: underConstruction().count } };
+    },
+    write: async ({ path }) => ({ response: await write(path) }),
     search: async ({ queries, k }) => {
-      const found = search(queries, k);
+      const found = current().search(queries, k);
       return { response: found, transfer: [found.rows.buffer, found.scores.buffer] };
     },
   });

@@ -1,9 +1,11 @@
 import { join } from "node:path";
-import type { RetrieverConfig } from "@/contracts/config/retriever";
-import { AppError } from "@/contracts/errors";
+import type { RetrieverConfig, RetrieverConfigOf } from "@/contracts/config/retriever";
+import { type Bm25Settings, openBm25Retriever } from "./bm25/retriever";
+import { HybridRetriever } from "./hybrid";
 import { OpenSearchRetriever } from "./opensearch";
 import { QdrantRetriever } from "./qdrant";
 import { RemoteRetriever } from "./remote";
+import { Reranker, RerankingRetriever } from "./reranker";
 import { openRetriever, type Retriever, type RetrieverProgress } from "./retriever";
 
 export interface OpenOptions {
@@ -16,17 +18,55 @@ export interface OpenOptions {
 }
 
 /** Opens any kind of retriever; an index that is missing is built first. The one place that knows all kinds. */
-export async function openAnyRetriever(config: RetrieverConfig, { corpusPath, dataDir, signal, onProgress }: OpenOptions): Promise<Retriever> {
+export async function openAnyRetriever(config: RetrieverConfig, options: OpenOptions): Promise<Retriever> {
   switch (config.kind) {
     case "dense":
-      return openRetriever({ corpusPath: corpusPath(), encoder: config.encoder, variant: config.variant, indexDir: join(dataDir, "indexes"), signal }, onProgress);
+      return reranked(config, () => openDense(config, options));
+    case "bm25":
+      return reranked(config, () => openBm25(config, options));
+    case "hybrid":
+      return reranked(config, () => openHybrid(config, options));
     case "remote":
-      return RemoteRetriever.open(config.url, { signal });
+      return RemoteRetriever.open(config.url, { signal: options.signal });
     case "opensearch":
-      return OpenSearchRetriever.open(config, { signal });
+      return OpenSearchRetriever.open(config, { signal: options.signal });
     case "qdrant":
-      return QdrantRetriever.open(config, { signal });
-    default:
-      throw new AppError("unsupported", `A ${config.kind} retriever cannot be opened here.`);
+      return QdrantRetriever.open(config, { signal: options.signal });
   }
+}
+
+type DenseSettings = Pick<RetrieverConfigOf<"dense">, "encoder" | "variant" | "index" | "nprobe" | "efSearch">;
+
+const openDense = (config: DenseSettings, { corpusPath, dataDir, signal, onProgress }: OpenOptions): Promise<Retriever> =>
+  openRetriever({ ...denseOptions(config), corpusPath: corpusPath(), indexDir: join(dataDir, "indexes"), signal }, onProgress);
+
+const openBm25 = ({ k1, b, operators }: Bm25Settings, { corpusPath, dataDir, signal, onProgress }: OpenOptions): Promise<Retriever> =>
+  openBm25Retriever({ corpusPath: corpusPath(), settings: { k1, b, operators }, indexDir: join(dataDir, "indexes"), signal, onProgress });
+
+/** One side after the other: each builds its index with all cores, and progress is of one thing at a time. */
+async function openHybrid(config: RetrieverConfigOf<"hybrid">, options: OpenOptions): Promise<Retriever> {
+  const bm25 = await openBm25(config, options);
+  try {
+    return new HybridRetriever(await openDense(config, options), bm25, config);
+  } catch (error) {
+    await bm25.close();
+    throw error;
+  }
+}
+
+/** Puts the reranker before a retriever, where one is set; it is loaded first, because what is missing shows at once. */
+async function reranked({ reranker: name, rerankDepth }: Pick<RetrieverConfigOf<"dense">, "reranker" | "rerankDepth">, open: () => Promise<Retriever>): Promise<Retriever> {
+  if (name === null) return open();
+  const reranker = await Reranker.load(name);
+  try {
+    return new RerankingRetriever(await open(), reranker, rerankDepth);
+  } catch (error) {
+    await reranker.close();
+    throw error;
+  }
+}
+
+/** The settings of a dense retriever, of a kind `dense` or of the dense side of a hybrid. */
+export function denseOptions({ encoder, variant, index, nprobe, efSearch }: DenseSettings) {
+  return { encoder, variant, index, nprobe, efSearch };
 }

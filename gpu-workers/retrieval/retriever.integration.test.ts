@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ATLAS_DIR } from "@/contracts/paths";
 import { readQuestions } from "./corpus";
 import { Encoder } from "./encoder";
+import { BUILD_SLICE } from "./index-build";
 import { RemoteRetriever } from "./remote";
 import { type Retriever, type RetrieverProgress, openRetriever, passageText } from "./retriever";
 import { RetrieveService } from "./service";
@@ -174,37 +175,74 @@ describe("opening a retriever", () => {
     await again.close();
   });
 
-  it("leaves no index when it is cancelled in the middle", async () => {
-    const path = join(folder, "cancelled.jsonl");
-    await writeFile(path, small(400));
-    const before = (await readdir(join(folder, "indexes"))).sort();
+  it("goes on from a builder that was cancelled or killed, and ends with the same index", async () => {
+    const path = join(folder, "killed.jsonl");
+    await writeFile(path, small(2 * BUILD_SLICE + 100));
+    const [undisturbed, disturbed] = [join(folder, "undisturbed-indexes"), join(folder, "disturbed-indexes")];
+    const options = { corpusPath: path, encoder: "minilm", variant: "int8", indexDir: disturbed };
+
     const stop = new AbortController();
-    const opening = openRetriever({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir: join(folder, "indexes"), signal: stop.signal }, ({ phase }) => {
-      if (phase === "encoding") stop.abort();
+    const opening = openRetriever({ ...options, signal: stop.signal }, ({ phase, done }) => {
+      if (phase === "encoding" && done > BUILD_SLICE / 2) stop.abort();
     });
     await expect(opening).rejects.toMatchObject({ code: "cancelled" });
-    expect((await readdir(join(folder, "indexes"))).sort()).toEqual(before);
-  });
 
-  it("goes on from a builder that was killed in the middle", async () => {
-    const path = join(folder, "killed.jsonl");
-    await writeFile(path, small(300));
-    const indexDir = join(folder, "killed-indexes");
     const script = join(folder, "build.ts");
-    const options = JSON.stringify({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir });
-    await writeFile(script, `import { openRetriever } from ${JSON.stringify(new URL("./retriever.ts", import.meta.url).href)};\nvoid openRetriever(${options}, ({ phase }) => console.log(phase));\n`);
+    await writeFile(script, `import { openRetriever } from ${JSON.stringify(new URL("./retriever.ts", import.meta.url).href)};\nvoid openRetriever(${JSON.stringify(options)}, ({ phase, done }) => console.log(phase, done > ${BUILD_SLICE}));\n`);
     const builder = spawn(process.execPath, ["--import", "tsx", script], { stdio: ["ignore", "pipe", "inherit"] });
     for await (const output of builder.stdout as AsyncIterable<Buffer>) {
-      if (output.toString().includes("encoding")) break;
+      if (output.toString().includes("encoding true")) break;
     }
     const ended = once(builder, "exit");
     builder.kill("SIGKILL");
     await ended;
-    expect((await readdir(indexDir)).some((name) => name.includes(".building-"))).toBe(true);
-    const retriever = await openRetriever({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir });
-    expect((await retriever.search(["passage number 7"], 300))[0]).toHaveLength(300);
-    expect(await readdir(indexDir)).toEqual([retriever.describe().key]);
-    await retriever.close();
+    expect((await readdir(disturbed)).some((name) => name.endsWith(".building"))).toBe(true);
+
+    const encoded: number[] = [];
+    const resumed = await openRetriever(options, ({ phase, done }) => phase === "encoding" && encoded.push(done));
+    expect(Math.min(...encoded)).toBeGreaterThan(BUILD_SLICE); // the first slice was on the disk
+    const { key } = resumed.describe();
+    expect(await readdir(disturbed)).toEqual([key]);
+    expect((await resumed.search(["passage number 7"], 300))[0]).toHaveLength(300);
+    await resumed.close();
+    await (await openRetriever({ ...options, indexDir: undisturbed })).close();
+    const [a, b] = await Promise.all([disturbed, undisturbed].map((root) => readFile(join(root, key, "vectors.faiss"))));
+    expect(a?.equals(b ?? Buffer.alloc(0))).toBe(true);
+  });
+
+  it("builds any kind from the vectors of the flat index, told how to search", async () => {
+    const path = join(folder, "kinds.jsonl");
+    await writeFile(path, small(700));
+    const indexDir = join(folder, "kinds-indexes");
+    const openKind = (index: string, nprobe = 4, onProgress?: (progress: RetrieverProgress) => void): Promise<Retriever> => openRetriever({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir, index, nprobe }, onProgress);
+    const flat = await openKind("Flat");
+    const [exact = []] = await flat.search(["This is passage number 7"], 20);
+    const found: Record<string, number> = {};
+    for (const kind of ["IVF8,Flat", "HNSW16", "PQ48", "OPQ16,IVF4,PQ16x4", "IVF8,SQ8"]) {
+      const phases: string[] = [];
+      const retriever = await openKind(kind, 4, ({ phase }) => phases.push(phase));
+      expect(phases).not.toContain("encoding");
+      const [ranked = []] = await retriever.search(["This is passage number 7"], 20);
+      found[kind] = ranked.filter((hit) => exact.some(({ id }) => id === hit.id)).length;
+      ranked.forEach((hit, i) => expect(hit.score).toBeLessThanOrEqual(ranked[i - 1]?.score ?? Infinity));
+      await retriever.close();
+    }
+    for (const [kind, hits] of Object.entries(found)) expect(hits, kind).toBeGreaterThanOrEqual(kind.startsWith("OPQ") ? 3 : 10);
+    const [narrow, wide] = [await openKind("IVF8,Flat", 1), await openKind("IVF8,Flat", 8)];
+    expect(narrow.describe().key).not.toBe(wide.describe().key);
+    expect(await wide.search(["number 7"], 20)).toEqual(await flat.search(["number 7"], 20));
+    expect((await narrow.search(["number 7"], 700))[0]?.length).toBeLessThan(700);
+    await Promise.all([narrow.close(), wide.close(), flat.close()]);
+  });
+
+  it("refuses a kind that FAISS does not know, or that has too little to learn from, before it encodes", async () => {
+    const path = join(folder, "few.jsonl");
+    await writeFile(path, small(20));
+    const phases: string[] = [];
+    const openKind = (index: string): Promise<Retriever> => openRetriever({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir: join(folder, "few-indexes"), index }, ({ phase }) => phases.push(phase));
+    await expect(openKind("Nonsense")).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining('FAISS knows no index "Nonsense"') as string });
+    await expect(openKind("IVF64,Flat")).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining("learns from at least 64 passages, the corpus has 20") as string });
+    expect(phases).not.toContain("encoding");
   });
 
   it("says which line of the corpus is wrong", async () => {

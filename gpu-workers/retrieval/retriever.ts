@@ -1,12 +1,19 @@
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { totalmem } from "node:os";
+import { join, resolve } from "node:path";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
+import { type IndexPlan, planIndex, searchParameters, size } from "@/contracts/index-plan";
 import { DATA_DIR } from "@/contracts/paths";
 import { CorpusFile } from "./corpus";
-import { DenseIndex, type IndexIdentity } from "./dense-index";
+import { DenseIndex, INDEX_FILE, type IndexIdentity, readManifest } from "./dense-index";
 import { Encoder } from "./encoder";
-import { discardIndex, ensureIndex, indexKey } from "./index-store";
+import { buildFlat, buildFromFlat, checkFactory } from "./index-build";
+import { discardIndex, ensureIndex, hasIndex, indexKey } from "./index-store";
+import { passageText, type RetrieverProgress } from "./progress";
+
+export { passageText, type RetrieverProgress };
 
 /** A document found: its text, and what the retriever thinks of it. */
 export interface RankedDocument extends DocumentText {
@@ -36,41 +43,37 @@ export interface Retriever {
   close(): Promise<void>;
 }
 
-/** What is being done while a retriever opens, to be shown as a bar. */
-export interface RetrieverProgress {
-  phase: "reading" | "waiting" | "encoding" | "saving" | "loading";
-  done: number;
-  total: number;
-  detail: string;
-}
-
 export interface OpenRetrieverOptions {
   /** JSONL corpus (see contracts/corpus.ts). */
   corpusPath: string;
-  /** Name of the encoder's model folder, e.g. "minilm". */
+  /** Name of the encoder's model folder, e.g. "minilm", or its path. */
   encoder: string;
   variant: string;
+  /** FAISS factory string, or "auto" (contracts/index-plan.ts). */
+  index?: string;
+  nprobe?: number;
+  efSearch?: number;
   /** Where indexes are kept; by default the installation's own. */
   indexDir?: string;
   signal?: AbortSignal;
 }
 
-/** Documents encoded at once while an index is built: sorted by length among themselves, then added together. */
-const BUILD_SLICE = 2048;
-
 /**
- * Opens a dense retriever over a corpus. The index is found by the content of the corpus and the encoder's
- * fingerprint; where there is none it is built first, with progress, by one process at a time. A damaged index is
- * said so and built again.
+ * Opens a dense retriever over a corpus. The index is found by the content of the corpus, the encoder's fingerprint and
+ * its kind; where there is none it is built first, with progress, by one process at a time. A damaged index is said so
+ * and built again.
  */
 export async function openRetriever(options: OpenRetrieverOptions, onProgress: (progress: RetrieverProgress) => void = () => {}): Promise<Retriever> {
-  const { corpusPath, signal, indexDir = join(DATA_DIR, "indexes") } = options;
+  const { corpusPath, signal, indexDir = join(DATA_DIR, "indexes"), nprobe = 32, efSearch = 128 } = options;
   const corpus = await CorpusFile.open(corpusPath, signal, (done, total) => onProgress({ phase: "reading", done, total, detail: "reading the corpus" }));
   let encoder: Encoder | undefined;
   try {
     encoder = await Encoder.load(options.encoder, options.variant);
-    const index = await openIndex(corpus, encoder, indexDir, signal, onProgress);
-    return new DenseRetriever(corpus, encoder, index, indexKey(identityOf(corpus, encoder)));
+    const built = { root: indexDir, corpus, encoder, signal, onProgress };
+    const plan = await chosenPlan(built, options.index ?? "auto");
+    const parameters = searchParameters(plan.factory, { nprobe, efSearch });
+    const index = await openIndex(built, plan, parameters);
+    return new DenseRetriever(corpus, encoder, index, plan.factory, retrieverKey(identityOf(built, plan.factory), parameters));
   } catch (error) {
     await encoder?.close();
     await corpus.close();
@@ -78,26 +81,53 @@ export async function openRetriever(options: OpenRetrieverOptions, onProgress: (
   }
 }
 
-function identityOf(corpus: CorpusFile, encoder: Encoder): IndexIdentity {
-  return { corpusHash: corpus.hash, encoderFingerprint: encoder.fingerprint, encoder: `${encoder.name} ${encoder.variant}` };
+interface Build {
+  root: string;
+  corpus: CorpusFile;
+  encoder: Encoder;
+  signal: AbortSignal | undefined;
+  onProgress: (progress: RetrieverProgress) => void;
 }
 
-async function openIndex(corpus: CorpusFile, encoder: Encoder, root: string, signal: AbortSignal | undefined, onProgress: (progress: RetrieverProgress) => void): Promise<DenseIndex> {
-  const identity = identityOf(corpus, encoder);
+function identityOf({ corpus, encoder }: Build, factory: string): IndexIdentity {
+  return { corpusHash: corpus.hash, encoderFingerprint: encoder.fingerprint, encoder: `${encoder.name} ${encoder.variant}`, factory };
+}
+
+/** Rankings depend on the search parameters too; a flat index has none. */
+function retrieverKey(identity: IndexIdentity, parameters: Record<string, number>): string {
   const key = indexKey(identity);
+  return Object.keys(parameters).length === 0 ? key : createHash("sha256").update(JSON.stringify([key, parameters])).digest("hex").slice(0, 32);
+}
+
+/** The plan for this machine; where `auto` would build another kind but the exact index is there (adopted, say), that one. */
+async function chosenPlan(build: Build, index: string): Promise<IndexPlan> {
+  const { corpus, encoder, root, onProgress } = build;
+  const demand = { index, count: corpus.size, dim: encoder.dim, memoryBytes: totalmem() };
+  let plan = planIndex(demand);
+  const has = (factory: string): Promise<boolean> => hasIndex(root, indexKey(identityOf(build, factory)));
+  if (index === "auto" && plan.factory !== "Flat" && !(await has(plan.factory)) && (await has("Flat"))) plan = { ...planIndex({ ...demand, index: "Flat" }), reason: "the exact index is there already" };
+  if (!(await has(plan.factory))) {
+    await checkFactory(plan.factory, corpus.size, encoder.dim);
+    onProgress({ phase: "loading", done: 0, total: 1, detail: `index ${plan.factory}: ${plan.reason}; file ${size(plan.fileBytes)}, memory to build ${size(plan.buildBytes)}, to search ${size(plan.searchBytes)}` });
+  }
+  return plan;
+}
+
+async function openIndex(build: Build, plan: IndexPlan, parameters: Record<string, number>): Promise<DenseIndex> {
+  const { root, onProgress } = build;
+  const identity = identityOf(build, plan.factory);
   const open = async (): Promise<DenseIndex> => {
-    const directory = await ensureIndex(root, key, (folder) => buildIndex(folder, corpus, encoder, signal, onProgress), {
-      signal,
-      onWaiting: () => onProgress({ phase: "waiting", done: 0, total: 0, detail: "another process is building this index" }),
-    });
+    const directory = await ensureBuilt(build, plan);
     onProgress({ phase: "loading", done: 0, total: 1, detail: "loading the index" });
-    return DenseIndex.load(directory, identity);
+    return DenseIndex.load(directory, identity, parameters);
   };
   const loadOrRebuild = async (): Promise<DenseIndex> => {
     try {
       return await open();
     } catch (error) {
-      if (!(error instanceof AppError && error.code === "invalid-input")) throw error;
+      const key = indexKey(identity);
+      const isOurs = await readManifest(join(root, key)).then(({ file }) => file === INDEX_FILE, () => hasIndex(root, key));
+      if (!(error instanceof AppError && error.code === "invalid-input") || !isOurs) throw error;
       onProgress({ phase: "loading", done: 0, total: 1, detail: `building again: ${error.message}` });
       await discardIndex(root, key);
       return open();
@@ -108,26 +138,17 @@ async function openIndex(corpus: CorpusFile, encoder: Encoder, root: string, sig
   return index;
 }
 
-/** Encodes every document in the order of the corpus and saves the index into an empty folder. */
-async function buildIndex(directory: string, corpus: CorpusFile, encoder: Encoder, signal: AbortSignal | undefined, onProgress: (progress: RetrieverProgress) => void): Promise<void> {
-  const index = await DenseIndex.create(encoder.dim);
-  try {
-    for (let start = 0; start < corpus.size; start += BUILD_SLICE) {
-      const rows = Array.from({ length: Math.min(BUILD_SLICE, corpus.size - start) }, (_, i) => start + i);
-      const texts = (await corpus.read(rows)).map(passageText);
-      const report = (done: number): void => onProgress({ phase: "encoding", done: start + done, total: corpus.size, detail: "encoding documents" });
-      await index.add(await encoder.encode(texts, "passage", { signal, onProgress: report }));
-    }
-    onProgress({ phase: "saving", done: 0, total: 1, detail: "saving the index" });
-    await index.save(directory, identityOf(corpus, encoder));
-  } finally {
-    await index.close();
-  }
-}
-
-/** What the encoder reads of a document. */
-export function passageText({ title, text }: { title: string; text: string }): string {
-  return title === "" ? text : `${title}\n${text}`;
+/** The folder of an index; other kinds than flat are made from the flat one, so that no document is encoded twice. */
+async function ensureBuilt(build: Build, plan: IndexPlan): Promise<string> {
+  const { root, corpus, encoder, signal, onProgress } = build;
+  const identity = identityOf(build, plan.factory);
+  const make = async (directory: string): Promise<void> => {
+    if (plan.factory === "Flat") return buildFlat(directory, corpus, encoder, identity, { signal, onProgress });
+    const flat = await ensureBuilt(build, { ...plan, factory: "Flat" });
+    const { file } = await readManifest(flat);
+    await buildFromFlat(directory, resolve(flat, file), identity, plan, { signal, onProgress });
+  };
+  return ensureIndex(root, indexKey(identity), make, { signal, onWaiting: () => onProgress({ phase: "waiting", done: 0, total: 0, detail: "another process is building this index" }) });
 }
 
 class DenseRetriever implements Retriever {
@@ -135,6 +156,7 @@ class DenseRetriever implements Retriever {
     private readonly corpus: CorpusFile,
     private readonly encoder: Encoder,
     private readonly index: DenseIndex,
+    private readonly factory: string,
     private readonly key: string,
   ) {}
 
@@ -164,7 +186,7 @@ class DenseRetriever implements Retriever {
   }
 
   describe(): RetrieverDescription {
-    return { kind: "dense", key: this.key, title: `${this.encoder.name} ${this.encoder.variant}, flat inner product`, documents: this.corpus.size };
+    return { kind: "dense", key: this.key, title: `${this.encoder.name} ${this.encoder.variant}, ${this.factory === "Flat" ? "flat inner product" : this.factory}`, documents: this.corpus.size };
   }
 
   async close(): Promise<void> {

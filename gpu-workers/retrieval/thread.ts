@@ -22,12 +22,15 @@ export class ThreadClient<O extends Operations> {
   private readonly pending = new Map<number, Pending>();
   private nextId = 0;
   private gone: AppError | null = null;
+  private readonly stopping = new Int32Array(new SharedArrayBuffer(4));
+  private readonly ended: Promise<void>;
 
   /** @param module URL of the thread's TypeScript module; @param name what errors call it; @param data what `threadData` gives there. */
-  constructor(module: URL, name: string, data: unknown) {
-    this.worker = new Worker(new URL("./thread-entry.mjs", import.meta.url), { name, workerData: { module: module.href, data }, execArgv: [] });
+  constructor(module: URL, private readonly name: string, data: unknown) {
+    this.worker = new Worker(new URL("./thread-entry.mjs", import.meta.url), { name, workerData: { module: module.href, data, stopping: this.stopping }, execArgv: [] });
     this.worker.on("message", (frame: unknown) => this.receive(frame));
     this.worker.on("error", (cause) => this.fail(new AppError("retriever-unavailable", `the ${name} stopped: ${toWireError(cause).message}`, { cause })));
+    this.ended = new Promise((resolve) => this.worker.once("exit", () => resolve()));
     this.worker.on("exit", (code) => this.fail(new AppError("retriever-unavailable", `the ${name} ended (exit code ${code})`)));
   }
 
@@ -46,8 +49,19 @@ export class ThreadClient<O extends Operations> {
     });
   }
 
-  /** Ends the thread at once; calls that are under way fail. */
+  /**
+   * Ends the thread; calls that are under way fail at once. The thread itself ends after the native call it is in:
+   * ONNX Runtime's addon ends the whole process when its thread is ended within one.
+   */
   async terminate(): Promise<void> {
+    this.fail(new AppError("retriever-unavailable", `the ${this.name} was closed`));
+    Atomics.store(this.stopping, 0, 1);
+    this.worker.postMessage(null);
+    await this.ended;
+  }
+
+  /** Ends the thread now, also within a native call: only where its addon bears that, as FAISS's does. */
+  async kill(): Promise<void> {
     await this.worker.terminate();
   }
 
@@ -72,6 +86,11 @@ export function threadData<T>(): T {
   return (workerData as { data: T }).data;
 }
 
+/** In a thread: whether it was asked to end. Long work looks between its native calls. */
+export function isStopping(): boolean {
+  return Atomics.load((workerData as { stopping: Int32Array }).stopping, 0) === 1;
+}
+
 export type Handlers<O extends Operations> = {
   [K in keyof O]: (request: O[K]["request"]) => Promise<{ response: O[K]["response"]; transfer?: Transferable[] }>;
 };
@@ -89,7 +108,7 @@ export function serveThread<O extends Operations>(port: MessagePort, handlers: H
       port.postMessage({ id, response: null, error: toWireError(error) });
     }
   };
-  port.on("message", (frame: RequestFrame) => {
-    last = last.then(() => answer(frame));
+  port.on("message", (frame: RequestFrame | null) => {
+    last = last.then(() => (frame === null || isStopping() ? process.exit(0) : answer(frame)));
   });
 }

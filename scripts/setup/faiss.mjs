@@ -48,11 +48,17 @@ if (rows.join() !== "2,3" || Math.abs(scores[0] - 0.9) > 1e-6) throw new Error("
 console.log("ok");
 `;
 
+/** An exception that cannot be told because its worker thread is being ended is dropped, not the end of the process. */
+const FLAGS = [
+  "-std=gnu++17", "-O3", "-fPIC", "-shared", "-fexceptions", "-frtti", "-fopenmp", "-Wno-psabi", "-Wno-ignored-attributes",
+  "-DNAPI_VERSION=6", "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "-DNODE_GYP_MODULE_NAME=faiss-node", "-DBUILDING_NODE_EXTENSION",
+];
+
 /** Whether an addon loads and searches; in a process of its own, because a bad binary ends its process. */
 const works = (addon) => existsSync(addon) && capture(process.execPath, ["-e", CHECK, addon])?.endsWith("ok") === true;
 
 const extensionSources = () => ["extension.cc", "flat.h"].map((name) => readFileSync(join(EXTENSION, name), "utf8"));
-const inputs = () => hashTexts(readFileSync(SOURCE, "utf8"), ...extensionSources(), COMPATIBILITY, JSON.stringify(PATCH), process.arch, process.platform);
+const inputs = () => hashTexts(readFileSync(SOURCE, "utf8"), ...extensionSources(), COMPATIBILITY, JSON.stringify(PATCH), FLAGS.join(" "), process.arch, process.platform);
 
 /** Where FAISS's headers and libraries are: the machine's own, or unpacked by us. */
 function findLibraries() {
@@ -92,8 +98,7 @@ async function build(context, folder) {
   writeFileSync(join(folder, "faiss.cc"), patched(readFileSync(SOURCE, "utf8"), PATCH));
   bundle(libraries, folder);
   await context.exec(compiler, [
-    "-std=gnu++17", "-O3", "-fPIC", "-shared", "-fexceptions", "-frtti", "-fopenmp", "-Wno-psabi", "-Wno-ignored-attributes",
-    "-DNAPI_VERSION=6", "-DNODE_GYP_MODULE_NAME=faiss-node", "-DBUILDING_NODE_EXTENSION",
+    ...FLAGS,
     "-I", inRoot("node_modules", "node-api-headers", "include"),
     "-I", inRoot("node_modules", "node-addon-api"),
     "-I", libraries.include,

@@ -1,0 +1,131 @@
+/**
+ * Which FAISS index a corpus gets, and what it costs: pure, so that the form, the command line and the worker say the
+ * same. Sizes in bytes, times in seconds.
+ */
+
+export interface IndexDemand {
+  /** A FAISS factory string, or "auto". */
+  index: string;
+  /** Passages. */
+  count: number;
+  /** Length of a vector. */
+  dim: number;
+  /** Memory of the worker. */
+  memoryBytes: number;
+  /** Passages encoded a second, where it is known. */
+  passagesPerSecond?: number;
+}
+
+export interface IndexPlan {
+  /** Never "auto". */
+  factory: string;
+  /** Why, for people. */
+  reason: string;
+  /** Size of the index file. */
+  fileBytes: number;
+  /** Memory that searching takes; a flat file stays on the disk and only uses what memory is free. */
+  searchBytes: number;
+  /** Memory that building takes beside the encoder. */
+  buildBytes: number;
+  /** Disk that building takes: the vectors are kept until the index is complete. */
+  diskBytes: number;
+  /** Vectors that the index learns from; 0: it learns nothing. */
+  trainingVectors: number;
+  /** Encoding all passages; null where the speed is not known. */
+  encodeSeconds: number | null;
+}
+
+/** Share of the memory that `auto` gives to an index: the encoder, the engine and the page cache need the rest. */
+const MEMORY_SHARE = 0.5;
+/** Beyond this an exact search of one query takes longer than a second on a few cores. */
+const FLAT_LIMIT = 5_000_000;
+/** FAISS's k-means wants at least 39 vectors a centroid and uses at most 256. */
+const VECTORS_A_CENTROID = 64;
+const FEWEST_VECTORS_A_CENTROID = 39;
+
+/** Chooses and estimates. The string of a person is taken as it is; whether FAISS knows it shows when it is made. */
+export function planIndex({ index, count, dim, memoryBytes, passagesPerSecond }: IndexDemand): IndexPlan {
+  const { factory, reason } = index === "auto" ? choose(count, dim, memoryBytes) : { factory: index, reason: "chosen by hand" };
+  const flatBytes = count * dim * 4;
+  const fileBytes = Math.ceil(count * bytesPerVector(factory, dim)) + centroids(factory) * dim * 4;
+  const isFlat = factory === "Flat";
+  const training = trainingVectors(factory, count);
+  return {
+    factory,
+    reason,
+    fileBytes,
+    searchBytes: isFlat ? Math.min(fileBytes, memoryBytes * MEMORY_SHARE) : fileBytes,
+    buildBytes: isFlat ? 0 : fileBytes + training * dim * 4,
+    diskBytes: isFlat ? fileBytes : flatBytes + fileBytes,
+    trainingVectors: training,
+    encodeSeconds: passagesPerSecond === undefined ? null : count / passagesPerSecond,
+  };
+}
+
+function choose(count: number, dim: number, memoryBytes: number): { factory: string; reason: string } {
+  const budget = memoryBytes * MEMORY_SHARE;
+  const flatBytes = count * dim * 4;
+  const lists = listsFor(count);
+  if (count <= FLAT_LIMIT && flatBytes <= budget) {
+    return { factory: "Flat", reason: `exact search: ${size(flatBytes)} of vectors fit into half of the memory (${size(budget)})` };
+  }
+  const why = flatBytes > budget ? `${size(flatBytes)} of vectors do not fit into half of the memory (${size(budget)})` : `${count} passages are too many to compare with each query`;
+  if (flatBytes <= budget) return { factory: `IVF${lists},Flat`, reason: `${why}: only some of ${lists} lists are searched` };
+  if (flatBytes / 4 + lists * dim * 4 <= budget) return { factory: `IVF${lists},SQ8`, reason: `${why}: a byte for each number, and only some of ${lists} lists are searched` };
+  const parts = productParts(dim);
+  return { factory: `OPQ${parts},IVF${lists},PQ${parts}`, reason: `${why}: ${parts} bytes for each passage (product quantisation), and only some of ${lists} lists are searched` };
+}
+
+/** About 4 times the square root, as FAISS's guidelines say, as a power of two with enough vectors to learn from. */
+function listsFor(count: number): number {
+  const wanted = 2 ** Math.round(Math.log2(Math.max(1, 4 * Math.sqrt(count))));
+  const most = 2 ** Math.floor(Math.log2(Math.max(1, count / FEWEST_VECTORS_A_CENTROID)));
+  return Math.max(1, Math.min(wanted, most));
+}
+
+/** Largest number of parts that divides a vector into 8 or more numbers each. */
+function productParts(dim: number): number {
+  for (let parts = Math.floor(dim / 8); parts > 1; parts--) if (dim % parts === 0) return parts;
+  return 1;
+}
+
+/** Lists of an IVF index; 0 of another. */
+export function centroids(factory: string): number {
+  return Number(/(?:^|,)IVF(\d+)/.exec(factory)?.[1] ?? 0);
+}
+
+/** Vectors that the index should learn from: 0 where it learns nothing. */
+export function trainingVectors(factory: string, count: number): number {
+  const lists = centroids(factory);
+  const learns = lists > 0 || /PQ|OPQ|SQ|PCA|ITQ|LSH|RQ/.test(factory);
+  if (!learns) return 0;
+  return Math.min(count, Math.max(lists * VECTORS_A_CENTROID, 256 * VECTORS_A_CENTROID));
+}
+
+/** Bytes that each passage takes in the index file. */
+export function bytesPerVector(factory: string, dim: number): number {
+  const ids = /IVF/.test(factory) ? 8 : 0;
+  const links = Number(/HNSW(\d+)?/.exec(factory)?.[1] ?? (/HNSW/.test(factory) ? 32 : 0)) * 2 * 4 * 1.1;
+  const product = /(?:^|,)PQ(\d+)(?:x(\d+))?/.exec(factory);
+  if (product) return (Number(product[1]) * Number(product[2] ?? 8)) / 8 + ids + links;
+  if (/SQ8/.test(factory)) return dim + ids + links;
+  if (/SQ4/.test(factory)) return dim / 2 + ids + links;
+  if (/SQfp16/.test(factory)) return dim * 2 + ids + links;
+  return dim * 4 + ids + links;
+}
+
+/** The parameters of FAISS's ParameterSpace that a kind of index has at search time. */
+export function searchParameters(factory: string, { nprobe, efSearch }: { nprobe: number; efSearch: number }): Record<string, number> {
+  const lists = centroids(factory);
+  const parameters: Record<string, number> = {};
+  if (lists > 0) parameters.nprobe = Math.min(nprobe, lists);
+  if (/HNSW/.test(factory)) parameters[lists > 0 ? "quantizer_efSearch" : "efSearch"] = efSearch;
+  return parameters;
+}
+
+/** "1.4 GiB". */
+export function size(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${power === 0 ? Math.round(bytes) : (bytes / 1024 ** power).toFixed(1)} ${units[power]}`;
+}

@@ -1,0 +1,98 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ENCODER_PRESETS } from "./encoder-presets";
+import { encoderSettings, findEncoder, readEncoderSettings } from "./encoder-settings";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "encoder-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Files of a model folder, as sentence-transformers writes them. */
+async function bring(files: Record<string, unknown>, to = folder): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(to, name)), { recursive: true });
+    await writeFile(join(to, name), typeof content === "string" ? content : JSON.stringify(content));
+  }
+}
+const modules = (...kinds: string[]): unknown => kinds.map((kind, i) => ({ idx: i, name: String(i), path: kind === "Transformer" ? "" : `${i}_${kind}`, type: `sentence_transformers.models.${kind}` }));
+
+describe("the settings of an encoder", () => {
+  it("come from its own configuration", async () => {
+    await bring({
+      "modules.json": modules("Transformer", "Pooling", "Normalize"),
+      "1_Pooling/config.json": { word_embedding_dimension: 4, pooling_mode_cls_token: true, pooling_mode_mean_tokens: false },
+      "sentence_bert_config.json": { max_seq_length: 384, do_lower_case: false },
+      "config_sentence_transformers.json": { prompts: { query: "ask: ", document: "read: " }, similarity_fn_name: "dot" },
+      "tokenizer_config.json": { model_max_length: 512 },
+    });
+    expect(await readEncoderSettings("mine", folder)).toEqual({ pooling: "cls", normalise: true, maxTokens: 384, queryPrefix: "ask: ", passagePrefix: "read: " });
+  });
+
+  it("scale vectors where the similarity is the cosine, and not where nothing says so", async () => {
+    const own = { "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_lasttoken: true }, "tokenizer_config.json": { model_max_length: 1e30 }, "sentence_bert_config.json": { max_seq_length: 99 } };
+    await bring(own);
+    expect(await readEncoderSettings("mine", folder)).toMatchObject({ pooling: "last", normalise: false, maxTokens: 99 });
+    await bring({ "config_sentence_transformers.json": { similarity_fn_name: "cosine" } });
+    expect(await readEncoderSettings("mine", folder)).toMatchObject({ normalise: true });
+  });
+
+  it("are completed by what is known of the name; the folder wins", async () => {
+    expect(await readEncoderSettings("e5-base-v2", folder)).toEqual({ pooling: "mean", normalise: true, maxTokens: 512, queryPrefix: "query: ", passagePrefix: "passage: " });
+    await bring({ "encoder.json": { maxTokens: 256 } });
+    expect(await readEncoderSettings("e5-base-v2", folder)).toMatchObject({ maxTokens: 256, queryPrefix: "query: " });
+    for (const [name, { facts }] of Object.entries(ENCODER_PRESETS)) expect(encoderSettings.safeParse(facts).success, name).toBe(true);
+  });
+
+  it("never promise more tokens than the network has positions", async () => {
+    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_mean_tokens: true }, "tokenizer_config.json": { model_max_length: 2048 }, "config.json": { max_position_embeddings: 512 } });
+    expect(await readEncoderSettings("mine", folder)).toMatchObject({ maxTokens: 512 });
+  });
+
+  it("say what cannot be used, and how to mend it", async () => {
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("encoder.json") as string });
+    await bring({ "modules.json": modules("Transformer", "Pooling", "Dense"), "1_Pooling/config.json": { pooling_mode_mean_tokens: true } });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("Dense layer") as string });
+    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_max_tokens: true } });
+    await expect(readEncoderSettings("mine", folder)).rejects.toThrow("pools in a way that is not built here");
+    await bring({ "modules.json": "{" });
+    await expect(readEncoderSettings("mine", folder)).rejects.toThrow("modules.json is not JSON");
+    await rm(join(folder, "modules.json"));
+    await bring({ "encoder.json": { pooling: "median", maxTokens: 4 } });
+    await expect(readEncoderSettings("mine", folder)).rejects.toThrow("pooling:");
+  });
+});
+
+describe("an encoder on disk", () => {
+  const network = { "tokenizer.json": "{}", "tokenizer_config.json": "{}", "encoder.json": { pooling: "cls", normalise: false, maxTokens: 64 } };
+
+  it("may have two towers", async () => {
+    await bring({ ...network, "model.onnx": "query weights" }, join(folder, "query"));
+    await bring({ ...network, "model.onnx": "passage weights" }, join(folder, "passage"));
+    const found = await findEncoder("two", "fp32", folder);
+    expect(found.query.modelPath).toBe(join(folder, "query", "model.onnx"));
+    expect(found.passage.modelPath).toBe(join(folder, "passage", "model.onnx"));
+  });
+
+  it("is another one when weights, tokenizer or settings change", async () => {
+    await bring({ ...network, "onnx/model.onnx": "weights" });
+    const fingerprint = async (): Promise<string> => (await findEncoder("mine", "fp32", folder)).fingerprint;
+    const seen = new Set([await fingerprint()]);
+    await bring({ "onnx/model.onnx_data": "large" });
+    seen.add(await fingerprint());
+    await bring({ "tokenizer.json": "{ }" });
+    seen.add(await fingerprint());
+    await bring({ "encoder.json": { pooling: "mean", normalise: false, maxTokens: 64 } });
+    seen.add(await fingerprint());
+    expect(seen.size).toBe(4);
+    await expect(findEncoder("mine", "int8", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("int8 weights") as string });
+  });
+
+  it("tells how to bring one that is missing", async () => {
+    await expect(findEncoder("e5-base-v2", "fp32")).rejects.toThrow("npm run s3 -- encoder fetch e5-base-v2");
+    await expect(findEncoder("medcpt", "fp32")).rejects.toThrow("two towers as the folders `query` and `passage`");
+  });
+});

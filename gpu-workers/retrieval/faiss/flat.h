@@ -1,0 +1,201 @@
+// Exact search over vectors that lie one after the other: the k largest inner products (or the k smallest squared
+// distances) for each query.
+//
+// FAISS computes these by BLAS from 20 queries on and by another path below, so that the last bits of a score depend
+// on what it was asked together with. Here every pair is summed in one order, whatever the batch and the number of
+// threads, and equal scores are ranked by row. Debian compiles FAISS for the oldest x86-64; this is compiled for
+// several and chosen at run time.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include <omp.h>
+
+namespace s3 {
+
+struct Hit {
+    float score;
+    int64_t row;
+};
+
+/// Whether `a` ranks before `b`; as the order of a heap it keeps the worst hit on top.
+inline bool before(const Hit& a, const Hit& b) {
+    return a.score > b.score || (a.score == b.score && a.row < b.row);
+}
+
+/// A vector register of `LANES` floats that may be loaded from any address.
+template <int LANES>
+struct Lanes {
+    typedef float type __attribute__((vector_size(LANES * 4)));
+    typedef float loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
+};
+
+template <int LANES>
+struct Sum {
+    static inline __attribute__((always_inline)) float of(const typename Lanes<LANES>::type& value) {
+        typename Lanes<LANES / 2>::type low, high;
+        std::memcpy(&low, &value, sizeof low);
+        std::memcpy(&high, reinterpret_cast<const char*>(&value) + sizeof low, sizeof high);
+        low += high;
+        return Sum<LANES / 2>::of(low);
+    }
+};
+template <>
+struct Sum<4> {
+    static inline __attribute__((always_inline)) float of(const Lanes<4>::type& value) {
+        return (value[0] + value[2]) + (value[1] + value[3]);
+    }
+};
+
+inline float load1(const char* at) {
+    float value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+}
+
+/// out[i * R + j] = similarity of query i and row j. Each pair has a sum of its own: tiles only save loads.
+template <int LANES, int Q, int R, bool L2>
+inline __attribute__((always_inline)) void tile(const float* queries, const char* rows, size_t dim, float* out) {
+    using V = typename Lanes<LANES>::type;
+    using U = typename Lanes<LANES>::loose;
+    V sums[Q][R];
+    for (int i = 0; i < Q; i++)
+        for (int j = 0; j < R; j++) sums[i][j] = V{};
+    const size_t stride = dim * sizeof(float);
+    size_t d = 0;
+    for (; d + LANES <= dim; d += LANES) {
+        V row[R];
+        for (int j = 0; j < R; j++) row[j] = *reinterpret_cast<const U*>(rows + j * stride + d * sizeof(float));
+        for (int i = 0; i < Q; i++) {
+            const V query = *reinterpret_cast<const U*>(queries + i * dim + d);
+            for (int j = 0; j < R; j++) {
+                if (L2) {
+                    const V difference = query - row[j];
+                    sums[i][j] += difference * difference;
+                } else {
+                    sums[i][j] += query * row[j];
+                }
+            }
+        }
+    }
+    for (int i = 0; i < Q; i++) {
+        for (int j = 0; j < R; j++) {
+            float sum = Sum<LANES>::of(sums[i][j]);
+            for (size_t t = d; t < dim; t++) {
+                const float q = queries[i * dim + t], r = load1(rows + j * stride + t * sizeof(float));
+                sum += L2 ? (q - r) * (q - r) : q * r;
+            }
+            out[i * R + j] = sum;
+        }
+    }
+}
+
+/// Similarities of a few queries with a block of rows: out[q * count + r].
+template <int LANES, int Q, int R, bool L2>
+inline __attribute__((always_inline)) void block(const float* queries, size_t nq, const char* rows, size_t count, size_t dim, float* out) {
+    const size_t stride = dim * sizeof(float);
+    float tiled[Q * R];
+    size_t q = 0;
+    for (; q + Q <= nq; q += Q) {
+        size_t r = 0;
+        for (; r + R <= count; r += R) {
+            tile<LANES, Q, R, L2>(queries + q * dim, rows + r * stride, dim, tiled);
+            for (int i = 0; i < Q; i++) std::memcpy(out + (q + i) * count + r, tiled + i * R, R * sizeof(float));
+        }
+        for (; r < count; r++) {
+            tile<LANES, Q, 1, L2>(queries + q * dim, rows + r * stride, dim, tiled);
+            for (int i = 0; i < Q; i++) out[(q + i) * count + r] = tiled[i];
+        }
+    }
+    for (; q < nq; q++) {
+        size_t r = 0;
+        for (; r + 4 <= count; r += 4) tile<LANES, 1, 4, L2>(queries + q * dim, rows + r * stride, dim, out + q * count + r);
+        for (; r < count; r++) tile<LANES, 1, 1, L2>(queries + q * dim, rows + r * stride, dim, out + q * count + r);
+    }
+}
+
+using Block = void (*)(const float* queries, size_t nq, const char* rows, size_t count, size_t dim, float* out);
+
+template <bool L2>
+struct Blocks {
+#if defined(__x86_64__)
+    __attribute__((target("avx512f,avx2,fma"))) static void avx512(const float* q, size_t nq, const char* r, size_t n, size_t dim, float* out) {
+        block<16, 4, 4, L2>(q, nq, r, n, dim, out);
+    }
+    __attribute__((target("avx2,fma"))) static void avx2(const float* q, size_t nq, const char* r, size_t n, size_t dim, float* out) {
+        block<8, 3, 4, L2>(q, nq, r, n, dim, out);
+    }
+#endif
+    static void plain(const float* q, size_t nq, const char* r, size_t n, size_t dim, float* out) {
+        block<4, 4, 2, L2>(q, nq, r, n, dim, out);
+    }
+    static Block best() {
+#if defined(__x86_64__)
+        if (__builtin_cpu_supports("avx512f")) return avx512;
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2;
+#endif
+        return plain;
+    }
+};
+
+inline Block bestBlock(bool l2) {
+    static const Block ip = Blocks<false>::best(), distance = Blocks<true>::best();
+    return l2 ? distance : ip;
+}
+
+/// The best k of `count` rows for each query, best first. `rows` may have any address. With `l2` scores are negated
+/// squared distances. Each of the results has min(k, count) hits.
+inline std::vector<std::vector<Hit>> searchFlat(const char* rows, int64_t count, size_t dim, bool l2, const float* queries, size_t nq, size_t k) {
+    constexpr int64_t ROWS = 64; // of 1.5 kB: stay in the second cache with a block of queries
+    constexpr size_t QUERIES = 48;
+    constexpr double WORTH_A_THREAD = 1 << 24; // multiplications, some milliseconds: less is not worth waking one
+    k = std::min<size_t>(k, count);
+    std::vector<std::vector<Hit>> best(nq);
+    if (k == 0 || nq == 0) return best;
+    const Block similarities = bestBlock(l2);
+    const size_t stride = dim * sizeof(float);
+    const int64_t blocks = (count + ROWS - 1) / ROWS;
+    const double work = static_cast<double>(count) * nq * dim / WORTH_A_THREAD;
+    const int threads = static_cast<int>(std::max(1.0, std::min<double>({work, static_cast<double>(omp_get_max_threads()), static_cast<double>(blocks)})));
+    std::vector<std::vector<std::vector<Hit>>> parts(threads, std::vector<std::vector<Hit>>(nq));
+#pragma omp parallel num_threads(threads)
+    {
+        const int own = omp_get_thread_num();
+        const int64_t first = blocks * own / omp_get_num_threads(), last = blocks * (own + 1) / omp_get_num_threads();
+        std::vector<float> scores(QUERIES * ROWS);
+        std::vector<std::vector<Hit>>& heaps = parts[own];
+        for (size_t q0 = 0; q0 < nq; q0 += QUERIES) {
+            const size_t qn = std::min(QUERIES, nq - q0);
+            for (int64_t b = first; b < last; b++) {
+                const int64_t start = b * ROWS, n = std::min(ROWS, count - start);
+                similarities(queries + q0 * dim, qn, rows + start * stride, n, dim, scores.data());
+                for (size_t q = 0; q < qn; q++) {
+                    std::vector<Hit>& heap = heaps[q0 + q];
+                    for (int64_t r = 0; r < n; r++) {
+                        const Hit hit{l2 ? -scores[q * n + r] : scores[q * n + r], start + r};
+                        if (heap.size() < k) {
+                            heap.push_back(hit);
+                            std::push_heap(heap.begin(), heap.end(), before);
+                        } else if (before(hit, heap.front())) {
+                            std::pop_heap(heap.begin(), heap.end(), before);
+                            heap.back() = hit;
+                            std::push_heap(heap.begin(), heap.end(), before);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (size_t q = 0; q < nq; q++) {
+        for (const auto& part : parts) best[q].insert(best[q].end(), part[q].begin(), part[q].end());
+        std::sort(best[q].begin(), best[q].end(), before);
+        if (best[q].size() > k) best[q].resize(k);
+    }
+    return best;
+}
+
+} // namespace s3
