@@ -93,13 +93,13 @@ describe("the Qdrant retriever", () => {
   });
 
   it.each([
-    ["no such collection", { collection: "other" }, () => undefined, "not-found", "corpus push"],
+    ["no such collection", { collection: "other" }, (): undefined => undefined, "not-found", "corpus push"],
     ["vectors of another encoder", {}, () => info({ size: 768, distance: "Cosine" }), "invalid-input", "have 768 numbers, those of the encoder tiny 2"],
     ["several vectors", {}, () => info({ one: COSINE, two: COSINE }), "unsupported", "one, two"],
     ["an empty collection", {}, () => info(COSINE, 0), "invalid-input", "holds no points"],
     ["a broken collection", {}, () => info(COSINE, 2, "red"), "retriever-unavailable", "red"],
     ["missing credentials", {}, () => refused(401, "Must provide an API key"), "unauthorized", "Key variable"],
-    ["an unset key variable", { credential: "VECTOR_KEY" }, () => undefined, "unauthorized", "VECTOR_KEY"],
+    ["an unset key variable", { credential: "VECTOR_KEY" }, (): undefined => undefined, "unauthorized", "VECTOR_KEY"],
     ["a server that is down", {}, () => null, "retriever-unavailable", "failed 3 times"],
   ])("says at opening what to do about %s, and leaves no encoder behind", async (_, rest, other, code, message) => {
     const server = await start(other);

@@ -50,6 +50,9 @@ it("a worker killed under load: clients get errors or right answers, and the ser
   const first = startWorker();
   await until("it serves", () => serving(1), START_MS);
 
+  const long = await fetch(`http://127.0.0.1:${port}/retrieve`, { method: "POST", body: JSON.stringify({ queries: ["a violin ".repeat(11_000)], topk: 500 }) });
+  expect([long.status, isRight(await long.json(), "violin")]).toEqual([200, true]);
+
   const seen = { right: 0, refused: 0, unreachable: 0, wrong: [] as unknown[], rightAfter: 0 };
   let back = false;
   let stop = false;

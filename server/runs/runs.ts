@@ -169,11 +169,18 @@ export class Runs {
 
   /** Back into the queue, to be gone on with from the last checkpoint; too often, and the run fails with the reason. */
   private async requeue(tx: Transaction, run: LockedRun, why: Why): Promise<void> {
-    run.lostLeases += 1;
+    run.lostLeases = run.kind === "serve" && (await hasServed(tx.db, run)) ? 1 : run.lostLeases + 1;
     if (run.lostLeases < this.maxAttempts) return changeState(tx, run, "queued", why, "lost");
     const reason = `${why.reason}; given up after ${run.lostLeases} lost attempts. Look at the worker's log, then resume the run.`;
     return changeState(tx, run, "failed", { actor: why.actor, reason }, "lost");
   }
+}
+
+/** A service has no checkpoint that would forgive lost attempts: having been up for a while does. */
+async function hasServed(db: Queries, run: LockedRun): Promise<boolean> {
+  const rows = await db.$queryRaw<unknown[]>`
+    SELECT 1 FROM attempts WHERE run_id = ${run.id}::uuid AND number = ${run.attempt} AND started_at < clock_timestamp() - interval '10 minutes'`;
+  return run.state === "running" && rows.length > 0;
 }
 
 /** Checkpoint that the run goes on from: the furthest that is committed and kept. */

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 
 let server: TestServer;
-beforeAll(async () => {
+beforeEach(async () => {
   server = await startTestServer();
 });
-afterAll(() => server.stop());
+afterEach(() => server.stop());
 
 it("a run that names its worker is taken by no other, by name or by id, and says what it waits for", async () => {
   const [chosen, other] = [await server.worker({ name: "big-box" }), await server.worker({ name: "small-box" })];
@@ -20,4 +20,18 @@ it("a run that names its worker is taken by no other, by name or by id, and says
   expect((await server.plane.runReader.get(absent.id)).waitingFor).toBe("the chosen worker moon-box is not attached; start it, or choose another");
   const anywhere = await launch(null);
   expect((await other.lease()).run?.runId).toBe(anywhere.id);
+});
+
+it("a service may lose its worker any number of times, as long as it was up for a while in between", async () => {
+  const worker = await server.worker({ name: "restarting" });
+  const { id } = await server.plane.launcher.launch({ kind: "serve", name: "for months", corpus: "atlas", worker: "restarting" }, { actor: "test", preset: null });
+  const loseAfter = async (minutes: number): Promise<string> => {
+    const { runId, attempt } = await worker.take();
+    await server.plane.database.db.$executeRaw`UPDATE attempts SET started_at = started_at - ${minutes} * interval '1 minute' WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
+    await worker.request("transition", { runId, attempt, to: "queued", reason: "the worker restarts" });
+    return (await server.plane.runReader.get(id)).state;
+  };
+  for (let i = 0; i < 7; i++) expect(await loseAfter(11)).toBe("queued");
+  for (let i = 0; i < 3; i++) expect(await loseAfter(0)).toBe("queued");
+  expect(await loseAfter(0)).toBe("failed");
 });
