@@ -1,0 +1,104 @@
+"use client";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import type { inferRouterOutputs } from "@trpc/server";
+import { Check, X } from "lucide-react";
+import Link from "next/link";
+import { useEffect, useState } from "react";
+import { cn } from "@/app/_lib/cn";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Badge } from "@/app/_ui/badge";
+import { Button } from "@/app/_ui/button";
+import { Card } from "@/app/_ui/card";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { useNotify } from "@/app/_ui/toast";
+import type { AppRouter } from "@/server/api/router";
+
+type Row = inferRouterOutputs<AppRouter>["scores"]["disagreements"]["rows"][number];
+const keyOf = (row: Row): string => `${row.answerId} ${row.questionId} ${row.judge}`;
+
+/** One disagreement at a time: y says right, n wrong, u takes it back, j and k go on and back. */
+export function Disagreements({ runId }: { runId: string }) {
+  const trpc = useTRPC();
+  const queryClient = useQueryClient();
+  const notify = useNotify();
+  const [at, setAt] = useState(0);
+  const [said, setSaid] = useState<ReadonlyMap<string, boolean | null>>(new Map());
+  const query = useInfiniteQuery(trpc.scores.disagreements.infiniteQueryOptions({ runId, limit: 100 }, { getNextPageParam: (page) => page.nextCursor }));
+  const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
+  const row = rows[Math.min(at, rows.length - 1)];
+  const labelOf = (one: Row): boolean | null => said.get(keyOf(one)) ?? (said.has(keyOf(one)) ? null : one.label);
+  const save = useMutation(
+    trpc.scores.label.mutationOptions({
+      onSuccess: () => void queryClient.invalidateQueries(trpc.scores.agreement.pathFilter()),
+      onError: (error) => {
+        notify("bad", `The label was not saved: ${error.message}`);
+        setSaid(new Map());
+        void query.refetch();
+      },
+    }),
+  );
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  useEffect(() => {
+    if (at >= rows.length - 10 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [at, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+
+  const label = (correct: boolean | null): void => {
+    if (!row) return;
+    setSaid((before) => new Map(before).set(keyOf(row), correct));
+    save.mutate({ answerId: row.answerId, setId: row.setId, questionId: row.questionId, correct });
+    if (correct !== null) setAt((i) => Math.min(i + 1, rows.length - 1));
+  };
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.metaKey || event.ctrlKey || event.altKey || (event.target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName))) return;
+      const actions: Record<string, () => void> = { y: () => label(true), n: () => label(false), u: () => label(null), j: () => setAt((i) => Math.min(i + 1, rows.length - 1)), k: () => setAt((i) => Math.max(i - 1, 0)) };
+      const action = actions[event.key];
+      if (!action) return;
+      event.preventDefault();
+      action();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  });
+
+  if (query.isPending) return <Skeleton className="h-64" />;
+  if (query.isError) return <ErrorState title="The disagreements could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  if (!row) return <EmptyState title="Nothing to label">Judge and span agree on every answer of this run.</EmptyState>;
+  const label_ = labelOf(row);
+  return (
+    <Card className="p-4" aria-label="Disagreement" data-question={row.questionId}>
+      <div className="flex items-center justify-between gap-3 text-xs text-muted-foreground">
+        <span className="tabular-nums">
+          {Math.min(at, rows.length - 1) + 1} of {rows.length}
+          {query.hasNextPage ? "+" : ""} · {rows.filter((one) => labelOf(one) !== null).length} labelled
+        </span>
+        <Link href={`/runs/${runId}/episodes/${row.episodeId}`} className="underline underline-offset-2">
+          its episode
+        </Link>
+      </div>
+      <p className="mt-3 text-base font-medium">{row.question}</p>
+      <dl className="mt-3 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_minmax(0,1fr)]">
+        <dt className="text-muted-foreground">Correct answers</dt>
+        <dd className="break-words">{row.golds.join(" · ")}</dd>
+        <dt className="text-muted-foreground">Given answer</dt>
+        <dd className="max-h-64 overflow-y-auto break-words whitespace-pre-wrap">{row.answer || "(empty)"}</dd>
+        <dt className="text-muted-foreground">Verdicts</dt>
+        <dd className="flex flex-wrap gap-2">
+          <Badge tone={row.judged ? "good" : "bad"}>judge: {row.judged ? "yes" : "no"}</Badge>
+          <Badge tone={row.span ? "good" : "bad"}>span: {row.span ? "yes" : "no"}</Badge>
+          <span className="text-2xs text-muted-foreground">{row.judge}</span>
+        </dd>
+      </dl>
+      <div className="mt-4 flex flex-wrap items-center gap-2">
+        <Button variant={label_ === true ? "primary" : "outline"} aria-pressed={label_ === true} onClick={() => label(true)}>
+          <Check /> Right (y)
+        </Button>
+        <Button variant={label_ === false ? "primary" : "outline"} aria-pressed={label_ === false} onClick={() => label(false)}>
+          <X /> Wrong (n)
+        </Button>
+        <span className={cn("text-xs text-muted-foreground", label_ === null && "invisible")}>labelled; u takes it back</span>
+        <span className="ml-auto text-xs text-muted-foreground max-sm:hidden">j, k: next, previous</span>
+      </div>
+    </Card>
+  );
+}

@@ -1,0 +1,78 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import Link from "next/link";
+import { useTRPC } from "@/app/_lib/trpc";
+import { useQueryParams } from "@/app/_lib/use-params";
+import { Card } from "@/app/_ui/card";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { AgreementTable } from "./agreement-table";
+import { Disagreements } from "./disagreements";
+
+/** Where a person settles what the judge and the span rule disagree on. The run is in the address. */
+export function LabelsView() {
+  const [params] = useQueryParams();
+  const run = params.get("run");
+  return (
+    <>
+      <h1 className="text-lg font-semibold">Labels</h1>
+      <p className="mt-1 max-w-prose text-muted-foreground">Answers that the judge and the span rule score differently. What you say of them measures both.</p>
+      <div className="mt-4">{run ? <RunLabels runId={run} /> : <ChooseRun />}</div>
+    </>
+  );
+}
+
+function ChooseRun() {
+  const trpc = useTRPC();
+  const runs = useQuery(trpc.runs.list.queryOptions({ kinds: ["predict"], limit: 50 }));
+  if (runs.isPending) return <Skeleton className="h-48" />;
+  if (runs.isError) return <ErrorState title="The runs could not be read" error={runs.error} onRetry={() => void runs.refetch()} />;
+  if (runs.data.rows.length === 0) return <EmptyState title="No predict run yet">Launch a predict run with the scorer `judge` or `generation-accuracy`; its disagreements are labelled here.</EmptyState>;
+  return (
+    <Card aria-label="Predict runs" className="p-1.5">
+      <ul>
+        {runs.data.rows.map((run) => (
+          <li key={run.id}>
+            <Link href={`/labels?run=${run.id}`} className="block rounded-md px-2.5 py-2 hover:bg-muted">
+              <span className="block truncate font-medium">{run.name}</span>
+              <span className="block truncate text-2xs text-muted-foreground">
+                {run.state} · {run.corpus} · {run.id.slice(0, 8)}
+              </span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+function RunLabels({ runId }: { runId: string }) {
+  const trpc = useTRPC();
+  const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
+  const agreement = useQuery(trpc.scores.agreement.queryOptions({ runId }));
+  const failed = run.error ?? agreement.error;
+  if (failed) return <ErrorState title="The run's scores could not be read" error={failed} onRetry={() => void agreement.refetch()} />;
+  if (run.isPending || agreement.isPending) return <Skeleton className="h-64" />;
+  return (
+    <div className="space-y-4">
+      <p>
+        <Link href={`/runs/${runId}`} className="font-medium underline underline-offset-2">
+          {run.data.name}
+        </Link>{" "}
+        ·{" "}
+        <Link href="/labels" className="text-muted-foreground underline underline-offset-2">
+          another run
+        </Link>
+      </p>
+      {agreement.data.length === 0 ? (
+        <EmptyState title="No judge has scored this run">
+          Score its answers by a judge, without searching again: <code className="font-mono text-xs">npm run s3 -- evaluate {runId.slice(0, 8)} --scorer judge</code>
+        </EmptyState>
+      ) : (
+        <>
+          <AgreementTable rows={agreement.data} />
+          <Disagreements runId={runId} />
+        </>
+      )}
+    </div>
+  );
+}

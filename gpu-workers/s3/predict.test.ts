@@ -1,0 +1,103 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { afterEach, describe, expect, it } from "vitest";
+import { documentHash } from "@/contracts/document-hash";
+import type { RunConfigInput } from "@/contracts/run-config";
+import type { Question } from "@/contracts/worker-protocol";
+import type { Retriever } from "../retrieval/retriever";
+import type { Services } from "../run-context";
+import { MemoryContext } from "../testing/memory-context";
+import { predict } from "./predict";
+
+const questions: Question[] = Array.from({ length: 30 }, (_, i) => ({ id: `q${i}`, question: `Question ${i}?`, answers: [`gold ${i}`], goldIds: [], type: null, group: null, goldQueries: [] }));
+const document = { id: "d", title: "T", text: "Body." };
+const retriever: Retriever = {
+  search: async (queries) => queries.map(() => [{ ...document, hash: documentHash(document), score: 1 }]),
+  documents: async () => [],
+  describe: () => ({ kind: "dense", key: "k", title: "one document", documents: 1 }),
+  close: async () => undefined,
+};
+const services: Services = {
+  engine: () => Promise.reject(new Error("no engine is needed")),
+  retriever: async () => ({ value: retriever, release: () => undefined }),
+};
+let server: Server | undefined;
+afterEach(() => server?.close());
+
+/** A generator that is right about even questions and refuses those that `refuses` names; it counts what it was asked. */
+async function generator(refuses: (i: number) => boolean): Promise<{ url: string; asked: Map<number, number> }> {
+  const asked = new Map<number, number>();
+  server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => {
+      const i = Number(/Question (\d+)\?/.exec(body)?.[1] ?? -1);
+      asked.set(i, (asked.get(i) ?? 0) + 1);
+      if (refuses(i)) return void response.writeHead(400).end("context too long");
+      response.end(JSON.stringify({ choices: [{ message: { content: i % 2 === 0 ? `gold ${i}` : "wrong" }, text: "" }] }));
+    });
+  });
+  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked };
+}
+const config = (endpoint: string, over: object = {}): RunConfigInput => ({ kind: "predict", name: "p", method: "rag", questions: "set", documents: 3, generator: { model: "m", endpoint }, ...over });
+const context = (runConfig: RunConfigInput, more: object = {}) => new MemoryContext({ config: runConfig, services, workDir: tmpdir(), questions: async () => questions, ...more });
+const failuresOf = (run: MemoryContext) => run.reports.flatMap((item) => (item.kind === "failures" ? item.failures.map(({ questionId }) => questionId) : []));
+
+describe("a predict run", () => {
+  it("lists what fails, tries it once more at the end, and counts it nowhere", async () => {
+    const { url, asked } = await generator((i) => i === 3 || i === 25);
+    const run = context(config(url));
+    await expect(predict(run)).rejects.toThrow(/2 of 30 questions have no answer.*Resume the run/);
+    expect(run.records()).toHaveLength(28);
+    expect(failuresOf(run)).toEqual(["q3", "q25", "q3", "q25"]);
+    // 15 right of 28 answered, not of 30.
+    expect(run.points("predict/accuracy").at(-1)!.value).toBeCloseTo(15 / 28, 12);
+    expect(asked.get(3)).toBeGreaterThan(1);
+    // The others were answered once: what a batch had answered is found by its key.
+    expect(run.records().map(({ otherScores }) => otherScores?.map(({ scorer }) => scorer))[0]).toEqual(["exact-match/1", "f1/1"]);
+  });
+
+  it("that may miss questions succeeds with them listed", async () => {
+    const { url } = await generator((i) => i === 3);
+    const run = context(config(url, { failures: { allowMissing: true } }));
+    await predict(run);
+    expect(run.records()).toHaveLength(29);
+  });
+
+  it("stops where many fail in a row, with the reason", async () => {
+    const { url } = await generator((i) => i >= 5);
+    await expect(predict(context(config(url, { failures: { stopAfter: 4 } })))).rejects.toThrow(/4 questions in a row could not be answered.*context too long/s);
+  });
+
+  it("goes on with the questions that are missing, and counts the answers of every attempt", async () => {
+    const { url, asked } = await generator(() => false);
+    const first = context(config(url, { limit: 10 }));
+    await predict(first);
+    const second = context(config(url));
+    second.answeredQuestions = () => first.answeredQuestions();
+    second.storedAccuracy = () => first.storedAccuracy();
+    asked.clear();
+    await predict(second);
+    expect(second.records().map(({ episode }) => episode.questionId)).toEqual(questions.slice(10).map(({ id }) => id));
+    expect([...asked.keys()].filter((i) => i >= 0 && i < 10)).toEqual([]);
+    expect(second.points("predict/accuracy").at(-1)).toMatchObject({ value: 0.5, step: 30 });
+  });
+
+  it("answers or scores the stored episodes of another run without searching", async () => {
+    const { url, asked } = await generator(() => false);
+    const first = context(config(url));
+    await predict(first);
+    asked.clear();
+    const noSearch: Services = { ...services, retriever: () => Promise.reject(new Error("it searched")) };
+    const scored = context(config(url, { scorer: "exact-match", reuse: { episodesOf: "00000000-0000-4000-8000-000000000009", keepAnswers: true } }), { services: noSearch, episodesOf: first });
+    await predict(scored);
+    expect(asked.size).toBe(0);
+    expect(scored.records().filter(({ score }) => score?.scorer === "exact-match/1" && score.value === 1)).toHaveLength(15);
+    const again = context(config(url, { generator: { model: "other", endpoint: url }, reuse: { episodesOf: "00000000-0000-4000-8000-000000000009" } }), { services: noSearch, episodesOf: first });
+    await predict(again);
+    expect(again.records().map(({ answer }) => answer?.generator)).toEqual(Array(30).fill("other"));
+    expect(again.records().map(({ episode }) => episode.key)).toEqual(first.records().map(({ episode }) => episode.key));
+  });
+});
