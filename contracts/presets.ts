@@ -18,6 +18,37 @@ const atlas = {
   generator: { model: "smollm2-135m-instruct", promptStyle: "few-shot", maxTokens: 12, ragDocuments: 3 },
 } as const satisfies Partial<RunConfigInput>;
 
+/** The methods that s3 is compared with, on the embedded corpus: short texts, so that a small model ends soon. */
+const ATLAS_METHODS = [
+  ["direct", "Direct", "The model answers from what it knows.", 24],
+  ["cot", "chain of thought", "The model reasons, then answers.", 96],
+  ["ircot", "IRCoT", "Reasoning and retrieval take turns.", 32],
+  ["deepretrieval", "DeepRetrieval", "One rewrite of the question into a query.", 64],
+  ["search-r1", "Search-R1", "The model thinks, searches and answers in tags.", 64],
+  ["search-o1", "Search-o1", "The model searches within its thoughts; what it finds is condensed.", 64],
+  ["r1", "R1", "The model reasons without search and answers in tags.", 96],
+  ["sft", "SFT", "Whatever the model writes is the answer.", 24],
+] as const;
+
+const atlasMethod = ([method, title, description, maxTokens]: (typeof ATLAS_METHODS)[number]): Preset => ({
+  id: `atlas-${method}`,
+  title: `Answer Atlas with ${title}`,
+  description,
+  requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
+  config: {
+    kind: "predict",
+    name: `Atlas held-out, ${title}`,
+    method,
+    methodSettings: { maxTokens, searches: 2 },
+    corpus: "atlas",
+    questions: "atlas/held-out",
+    retriever: atlas.retriever,
+    searcher: { model: atlas.searcher.model },
+    generator: atlas.generator,
+    scorer: "span",
+  },
+});
+
 const paperSearch = { protocol: "paper", retrieve: 8, select: 3, turns: 3, decoding: "free", turnTokens: 500 } as const;
 
 export const PRESETS: readonly Preset[] = [
@@ -51,6 +82,7 @@ export const PRESETS: readonly Preset[] = [
     requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
     config: { kind: "predict", name: "Atlas held-out, naive RAG", method: "rag", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, generator: atlas.generator, scorer: "span", documents: 3 },
   },
+  ...ATLAS_METHODS.map(atlasMethod),
   {
     id: "atlas-retrieval",
     title: "Atlas retrieval",

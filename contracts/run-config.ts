@@ -1,9 +1,13 @@
 import { z } from "zod";
+import { methodSettings } from "./config/method";
+import { connection, endpoint, modelApi } from "./config/model";
 import { corpusName, corpusSource } from "./config/corpus-source";
 import { retriever } from "./config/retriever";
 import { failures, judge, reuse, scorer } from "./config/scoring";
 import { about } from "./config/setting";
 import { methodName, protocol } from "./episode";
+import { builtInPrompt } from "./prompts/prompts";
+import { promptProblems } from "./prompts/template";
 import { RETRIEVE_LIMITS } from "./retrieve";
 
 export { retriever, type RetrieverConfig } from "./config/retriever";
@@ -44,11 +48,8 @@ export type SearchConfig = z.infer<typeof search>;
 export const generator = z
   .strictObject({
     model: z.string().min(1).default("smollm2-135m-instruct").meta(about("Model", "Frozen model that answers from the selected documents.", { paper: "Qwen2.5-14B-Instruct-GPTQ-Int4" })),
-    endpoint: z
-      .url({ protocol: /^https?$/ })
-      .nullable()
-      .default(null)
-      .meta(about("Endpoint", "Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty: the worker's own engine.", { paper: "vLLM server" })),
+    endpoint,
+    connection,
     promptStyle: z.enum(["few-shot", "chat"]).default("chat").meta(about("Prompt style", "`few-shot` completes three worked examples (small models); `chat` asks as upstream does.", { paper: "chat" })),
     maxTokens: z.int().min(1).max(2048).default(64).meta(about("Answer tokens", "Longest answer, in tokens.")),
     ragDocuments: z.int().min(1).max(50).default(3).meta(about("Naive-RAG documents", "Documents that naive RAG hands over: the baseline of GBR.", { paper: "3" })),
@@ -73,6 +74,12 @@ export const searcher = z
   })
   .prefault({})
   .meta({ title: "Searcher", description: "The model that learns to search." });
+
+/** The model that a method asks; s3's and a checkpoint's is the trained searcher. */
+export const methodModel = z
+  .strictObject({ ...searcher.unwrap().shape, endpoint, api: modelApi, connection })
+  .prefault({})
+  .meta({ title: "Method's model", description: "The searcher of s3, or the model that a baseline itself asks." });
 
 export const rewardName = z.enum(["gbr", "upstream"]);
 export type RewardName = z.infer<typeof rewardName>;
@@ -147,25 +154,35 @@ export const trainConfig = z.strictObject({
 });
 export type TrainConfig = z.infer<typeof trainConfig>;
 
-export const predictConfig = z.strictObject({
-  kind: z.literal("predict"),
-  name,
-  seed,
-  method: methodName.default("s3").meta(about("Method", "`s3`: the search loop; `rag`: the top documents of the question itself.")),
-  corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Documents that are searched.")),
-  questions: z.string().min(1).default("atlas/held-out").meta(about("Questions", "Question set that is answered.")),
-  limit: z.int().min(1).nullable().default(null).meta(about("Limit", "Only the first n questions; empty: all.")),
-  retriever,
-  search,
-  searcher,
-  generator,
-  scorer,
-  judge,
-  reuse,
-  failures,
-  documents: z.int().min(1).max(50).default(3).meta(about("Documents", "Documents that method `rag` hands over.")),
-  matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this s3 run did (document-matched RAG).")),
-});
+export const predictConfig = z
+  .strictObject({
+    kind: z.literal("predict"),
+    name,
+    seed,
+    method: methodName
+      .default("s3")
+      .meta(about("Method", "`s3`: the search loop; `rag`: the top documents of the question itself; `direct`, `cot`, `r1`, `sft`: the model alone; `ircot`, `deepretrieval`, `search-r1`, `search-o1`: other ways to search (docs/method.md).")),
+    methodSettings,
+    corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Documents that are searched.")),
+    questions: z.string().min(1).default("atlas/held-out").meta(about("Questions", "Question set that is answered.")),
+    limit: z.int().min(1).nullable().default(null).meta(about("Limit", "Only the first n questions; empty: all.")),
+    retriever,
+    search,
+    searcher: methodModel,
+    generator,
+    scorer,
+    judge,
+    reuse,
+    failures,
+    documents: z.int().min(1).max(50).default(3).meta(about("Documents", "Documents that method `rag` hands over.")),
+    matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this s3 run did (document-matched RAG).")),
+  })
+  .superRefine(({ method, search: { protocol }, methodSettings: { promptTemplate } }, context) => {
+    if (promptTemplate === null) return;
+    const prompt = builtInPrompt(method, protocol);
+    const problems = prompt === null ? [`method ${method} asks no model, so it has no prompt`] : promptProblems(prompt, promptTemplate);
+    for (const message of problems) context.addIssue({ code: "custom", path: ["methodSettings", "promptTemplate"], message });
+  });
 export type PredictConfig = z.infer<typeof predictConfig>;
 
 /** Pins a run to one worker. */

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { DATA_DIR } from "@/contracts/paths";
 import { Artifacts } from "@/server/artifacts/artifacts";
 import type { ArtifactStore } from "@/server/artifacts/store";
 import { Catalogue } from "@/server/catalogue/catalogue";
@@ -11,6 +12,7 @@ import { Episodes } from "@/server/episodes/episodes";
 import { Comparisons } from "@/server/leaderboard/comparisons";
 import { Leaderboard } from "@/server/leaderboard/leaderboard";
 import { Statistics } from "@/server/leaderboard/statistics";
+import { Keys } from "@/server/keys/keys";
 import { Live } from "@/server/live/live";
 import { Logs } from "@/server/logs/logs";
 import { Metrics } from "@/server/metrics/metrics";
@@ -41,6 +43,8 @@ export interface ControlPlaneOptions {
   /** Largest file that may be uploaded. */
   uploadLimitBytes?: number;
   log: Logger;
+  /** Where the secret that opens stored API keys is kept; by default the installation's data folder. */
+  dataDir?: string;
 }
 
 const DEFAULT_UPLOAD_LIMIT_BYTES = 20 * 1024 ** 3;
@@ -55,7 +59,7 @@ export interface ControlPlane extends Services {
 }
 
 /** Wires the rules; `start` connects them to the database and to each other. */
-export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitBytes = DEFAULT_UPLOAD_LIMIT_BYTES, log }: ControlPlaneOptions): ControlPlane {
+export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitBytes = DEFAULT_UPLOAD_LIMIT_BYTES, log, dataDir = DATA_DIR }: ControlPlaneOptions): ControlPlane {
   const database = new Database(databaseUrl);
   const live = new Live(database, timings, log);
   const tokens = new Tokens(database);
@@ -65,6 +69,7 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
   const metrics = new Metrics(database);
   const episodes = new Episodes(database);
   const logs = new Logs(database);
+  const keys = new Keys(database, dataDir);
   const reports = new Reports(database, metrics, logs);
   const artifacts = new Artifacts(database, store);
   const catalogue = new Catalogue(database);
@@ -84,6 +89,7 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
     metrics,
     episodes,
     logs,
+    keys,
     reports,
     artifacts,
     leaderboard: new Leaderboard(database, statistics, new Comparisons(statistics), launcher),
@@ -102,7 +108,7 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
     async start() {
       await runs.renewLeases();
       await live.start();
-      hub.start(workerHandlers({ database, registry, runs, reports, artifacts, catalogue, corpora, tasks, logs, timings }));
+      hub.start(workerHandlers({ database, registry, runs, reports, artifacts, catalogue, corpora, tasks, logs, keys, timings }));
       sweeper.start();
     },
     async stop() {

@@ -6,6 +6,7 @@ import type { Corpora } from "@/server/corpora/corpora";
 import type { Uploads } from "@/server/corpora/uploads";
 import type { Episodes } from "@/server/episodes/episodes";
 import type { Leaderboard } from "@/server/leaderboard/leaderboard";
+import type { Keys } from "@/server/keys/keys";
 import type { Live } from "@/server/live/live";
 import type { Logs } from "@/server/logs/logs";
 import type { Metrics } from "@/server/metrics/metrics";
@@ -42,6 +43,7 @@ export interface Services {
   corpora: Corpora;
   uploads: Uploads;
   retrievalEvaluation: RetrievalEvaluation;
+  keys: Keys;
   live: Live;
   leaderboard: Leaderboard;
   compare: Compare;

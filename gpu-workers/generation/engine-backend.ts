@@ -12,10 +12,15 @@ export function engineBackend(model: Pick<EngineModel, "sample">, tokenizer: Tok
   return {
     identity: { engine: fingerprint },
     batch: BATCH,
-    async complete(requests, signal) {
+    complete(requests, signal) {
+      const start = performance.now();
       const sequences = requests.map((request) => ({ ids: tokenizer.encode(promptOf(request)), maxTokens, stop: style.stop, temperature: 0 }));
-      const result = await model.sample({ adapter: false, sequences }, { signal });
-      return result.sequences.map(([sample]) => sample!.text);
+      const sampled = model.sample({ adapter: false, sequences }, { signal });
+      return requests.map(async (_, i) => {
+        const { text, ids } = (await sampled).sequences[i]![0]!;
+        const seconds = (performance.now() - start) / 1000 / requests.length;
+        return { text, seconds, usage: { calls: 1, promptTokens: sequences[i]!.ids.length, completionTokens: ids.length, costUsd: 0 } };
+      });
     },
   };
 }

@@ -26,7 +26,7 @@ describe("prompts", () => {
 describe("the generator", () => {
   const backend = (): GeneratorBackend & { asked: string[] } => {
     const asked: string[] = [];
-    return { asked, identity: { endpoint: "x" }, batch: 2, complete: async (requests) => requests.map(({ question }) => (asked.push(question), ` ${question}!\nnext line`)) };
+    return { asked, identity: { endpoint: "x" }, batch: 2, complete: (requests) => requests.map(async ({ question }) => (asked.push(question), { text: ` ${question}!\nnext line`, seconds: 0 })) };
   };
 
   it("asks once for equal requests, in batches, and cuts at the stop string", async () => {
@@ -67,6 +67,9 @@ describe("the generator", () => {
   });
 });
 
+/** Texts of completions. */
+const textsOf = async (completions: Promise<{ text: string }>[]): Promise<string[]> => (await Promise.all(completions)).map(({ text }) => text);
+
 describe("an endpoint", () => {
   let server: Server | undefined;
   afterEach(() => void server?.close());
@@ -93,8 +96,8 @@ describe("an endpoint", () => {
       seen.push([message.url, message.headers.authorization, body.temperature]);
       return body.messages ? chat("Quito") : { status: 200, body: { choices: [{ text: " Quito" }] } };
     });
-    expect(await endpointBackend(`${url}/`, "m", chatStyle, 8, fast).complete([request("a")], signal)).toEqual(["Quito"]);
-    expect(await endpointBackend(url, "m", fewShot, 8, fast).complete([request("a")], signal)).toEqual([" Quito"]);
+    expect(await textsOf(endpointBackend(`${url}/`, "m", chatStyle, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
+    expect(await textsOf(endpointBackend(url, "m", fewShot, 8, fast).complete([request("a")], signal))).toEqual([" Quito"]);
     expect(seen).toEqual([
       ["/v1/chat/completions", "Bearer secret", 0],
       ["/v1/completions", "Bearer secret", 0],
@@ -103,36 +106,36 @@ describe("an endpoint", () => {
 
   it.each([429, 500, 503])("is waited for after status %i", async (status) => {
     const url = await serve((call) => (call < 3 ? { status, body: { error: "busy" } } : chat("Quito")));
-    expect(await endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal)).toEqual(["Quito"]);
+    expect(await textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
   });
 
   it("is waited for when it hangs", async () => {
     const url = await serve((call) => (call === 1 ? "hang" : chat("Quito")));
-    expect(await endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal)).toEqual(["Quito"]);
+    expect(await textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
   });
 
   it("that stays down is an error with the reason, never an answer", async () => {
     const down = endpointBackend("http://127.0.0.1:9/v1", "m", chatStyle, 8, fast);
-    await expect(down.complete([request("a")], signal)).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("not available") as unknown });
+    await expect(textsOf(down.complete([request("a")], signal))).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("not available") as unknown });
     const url = await serve(() => ({ status: 503, body: { error: "loading" } }));
-    await expect(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal)).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("loading") as unknown });
+    await expect(textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("loading") as unknown });
   });
 
   it("that refuses is not asked again", async () => {
     let calls = 0;
     const url = await serve(() => (calls++, { status: 404, body: { error: "no such model" } }));
-    await expect(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal)).rejects.toMatchObject({ message: expect.stringContaining("no such model") as unknown });
+    await expect(textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ message: expect.stringContaining("no such model") as unknown });
     expect(calls).toBe(1);
   });
 
   it("that answers something else is an error", async () => {
     const url = await serve(() => ({ status: 200, body: { choices: [] } }));
-    await expect(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal)).rejects.toMatchObject({ code: "generator-unavailable" });
+    await expect(textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ code: "generator-unavailable" });
   });
 
   it("stops waiting when it is cancelled", async () => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 50);
-    await expect(endpointBackend("http://127.0.0.1:9/v1", "m", chatStyle, 8, { ...fast, budgetMs: 10_000 }).complete([request("a")], abort.signal)).rejects.toMatchObject({ code: "cancelled" });
+    await expect(textsOf(endpointBackend("http://127.0.0.1:9/v1", "m", chatStyle, 8, { ...fast, budgetMs: 10_000 }).complete([request("a")], abort.signal))).rejects.toMatchObject({ code: "cancelled" });
   });
 });

@@ -1,4 +1,4 @@
-import type { Answer } from "@/contracts/episode";
+import type { Answer, ModelUsage } from "@/contracts/episode";
 import { cacheKey } from "../s3/keys";
 import type { GenerationRequest, PromptStyle } from "./prompt";
 
@@ -8,7 +8,8 @@ export interface GeneratorBackend {
   readonly identity: Record<string, string>;
   /** Requests per call of `complete`. */
   readonly batch: number;
-  complete(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<string[]>;
+  /** A completion per request, in order; each may fail by itself. */
+  complete(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<{ text: string; seconds: number; usage?: ModelUsage }>[];
 }
 
 /** Answers stored outside this process. */
@@ -46,11 +47,7 @@ export class Generator {
       }
     }
     const missing = [...unknown];
-    for (let start = 0; start < missing.length; start += this.backend.batch) {
-      const answers = await this.ask(missing.slice(start, start + this.backend.batch), signal);
-      for (const answer of answers) this.memo.set(answer.key, answer);
-      await this.store.saveAnswers(answers);
-    }
+    for (let start = 0; start < missing.length; start += this.backend.batch) await this.ask(missing.slice(start, start + this.backend.batch), signal);
     return keys.map((key) => this.memo.get(key)!);
   }
 
@@ -77,14 +74,18 @@ export class Generator {
     });
   }
 
-  private async ask(batch: readonly (readonly [string, GenerationRequest])[], signal: AbortSignal): Promise<Answer[]> {
-    const start = performance.now();
-    const texts = await this.backend.complete(
-      batch.map(([, request]) => request),
-      signal,
-    );
-    const seconds = (performance.now() - start) / 1000 / batch.length;
-    return batch.map(([key], i) => ({ key, generator: this.model, promptStyle: this.style, text: this.clean(texts[i]!), seconds }));
+  /** Keeps every answer that came, then throws the first failure: an answer may have been paid for. */
+  private async ask(batch: readonly (readonly [string, GenerationRequest])[], signal: AbortSignal): Promise<void> {
+    const requests = batch.map(([, request]) => request);
+    const settled = await Promise.allSettled(this.backend.complete(requests, signal));
+    const answers = settled.flatMap((result, i): Answer[] => {
+      if (result.status === "rejected") return [];
+      const { text, seconds, usage } = result.value;
+      return [{ key: batch[i]![0], generator: this.model, promptStyle: this.style, text: this.clean(text), seconds, ...(usage && { usage }) }];
+    });
+    for (const answer of answers) this.memo.set(answer.key, answer);
+    if (answers.length > 0) await this.store.saveAnswers(answers);
+    for (const result of settled) if (result.status === "rejected") throw result.reason;
   }
 
   private clean(text: string): string {

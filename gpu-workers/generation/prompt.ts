@@ -73,8 +73,13 @@ export const chatStyle: ChatStyle = {
   stop: [],
 };
 
-/** A chat as one text, in the template of Qwen2.5 and SmolLM2. */
-export const chatText = (messages: readonly { role: string; content: string }[]): string => messages.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") + "<|im_start|>assistant\n";
+/** A chat as one text, in the template of Qwen2.5 and SmolLM2; its last turn, the assistant's, is left open. */
+export function chatText(messages: readonly { role: string; content: string }[]): string {
+  const last = messages[messages.length - 1];
+  const begun = last?.role === "assistant" ? last.content : "";
+  const told = last?.role === "assistant" ? messages.slice(0, -1) : messages;
+  return told.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") + `<|im_start|>assistant\n${begun}`;
+}
 
 /** Foreign text on one line; it cannot write a special token. */
 const flat = (text: string): string => text.replaceAll("<|", "< |").replace(/\s+/g, " ").trim();

@@ -1,9 +1,12 @@
 import type { Episode, MethodName } from "@/contracts/episode";
 import type { Question } from "@/contracts/worker-protocol";
 
-/** A way to gather documents for questions: s3, naive RAG, and whatever it is compared with. */
+/** A way to gather documents for questions, or to answer them: s3, naive RAG, and whatever it is compared with. */
 export interface Method {
   readonly name: MethodName;
-  /** One episode per question, in order. Throws AppError where a service stays unavailable. */
+  /**
+   * One episode per question, in order. Throws AppError where a service stays unavailable. Questions are independent:
+   * asking for them one by one, several at once, gives the same episodes.
+   */
   run(questions: readonly Question[], signal: AbortSignal): Promise<Episode[]>;
 }

@@ -8,7 +8,7 @@ import type { Retriever } from "../retrieval/retriever";
 import type { DocumentBook } from "./documents";
 import { turnGrammar } from "./guide";
 import { cacheKey, deriveSeed } from "./keys";
-import { templateFor } from "./prompt";
+import { templateFor, type PromptTemplate } from "./prompt";
 import { initialDocuments, parseTurn, PROTOCOL_VERSION, searchesAllowed, stopStrings, type TurnDecision } from "./protocol";
 import type { Stopwatch, StepPhase } from "./stopwatch";
 import type { Tokenizer } from "./tokenizer";
@@ -25,6 +25,8 @@ export interface Search {
   retriever: Pick<Retriever, "search" | "describe">;
   documents: DocumentBook;
   settings: SearchConfig;
+  /** A person's prompt in place of the built-in one. */
+  template?: PromptTemplate;
 }
 
 export interface Sampling {
@@ -113,10 +115,9 @@ interface SampledTurn {
   seconds: number;
 }
 
-async function sampleTurn(searcher: Searcher, { documents, settings }: Search, sampling: Sampling, active: readonly Running[], windows: readonly DocumentRef[][], turn: number, signal: AbortSignal): Promise<SampledTurn[]> {
+async function sampleTurn(searcher: Searcher, { documents, settings, template = templateFor(settings) }: Search, sampling: Sampling, active: readonly Running[], windows: readonly DocumentRef[][], turn: number, signal: AbortSignal): Promise<SampledTurn[]> {
   const start = performance.now();
   const searches = searchesAllowed(settings);
-  const template = templateFor(settings);
   const fed = active.map((episode, i) => {
     const texts = windows[i]!.map((ref) => documents.textOf(ref));
     const text = turn === 0 ? template.start(episode.question.question, texts, settings) : template.observation(texts, searches - turn);
@@ -196,7 +197,7 @@ function stopReason(decision: TurnDecision, last: boolean, truncated: boolean): 
 }
 
 function finish({ question, sampleIndex, steps, context }: Running, searcher: Searcher, search: Search, sampling: Sampling): Episode {
-  const template = templateFor(search.settings);
+  const template = search.template ?? templateFor(search.settings);
   const key = cacheKey({
     record: "episode",
     method: "s3",

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { AppError } from "@/contracts/errors";
+import type { ConnectionConfig } from "@/contracts/config/model";
 import { modelDir } from "@/contracts/paths";
 import type { GeneratorConfig, TrainConfig } from "@/contracts/run-config";
 import type { EngineClient, EngineModel } from "../engine/client";
@@ -43,10 +44,25 @@ export async function searcherOf({ model, tokenizer, name, fingerprint }: Policy
   return { model, tokenizer, identity: `${name}:${hash}:${fingerprint}` };
 }
 
+/** Stored API keys, by name, for the run that names them. */
+export interface KeyRing {
+  /** @throws AppError "not-found" for an unknown name, "unauthorized" where the key is of another origin */
+  endpointKey(name: string, endpoint: string): Promise<string>;
+}
+
+/** How an endpoint is asked, with the key that its connection names. */
+export async function endpointOptions(endpoint: string, connection: ConnectionConfig, keys: Partial<KeyRing>): Promise<Partial<EndpointOptions>> {
+  const { key, timeoutSeconds, retrySeconds, concurrency, requestsPerMinute, tokensPerMinute, promptPrice, completionPrice } = connection;
+  const options = { timeoutMs: timeoutSeconds * 1000, budgetMs: retrySeconds * 1000, concurrency, requestsPerMinute, tokensPerMinute, promptPrice, completionPrice };
+  if (key === null) return options;
+  if (!keys.endpointKey) throw new AppError("unsupported", `The stored key "${key}" is given to runs only, not to short tasks.`);
+  return { ...options, apiKey: await keys.endpointKey(key, endpoint) };
+}
+
 /** The frozen generator: at its own endpoint, or the engine's base without an adapter. */
-export async function openGenerator(engine: EngineClient | null, config: GeneratorConfig, store: AnswerStore, signal: AbortSignal, endpointOptions: Partial<EndpointOptions> = {}): Promise<Generator> {
+export async function openGenerator(engine: EngineClient | null, config: GeneratorConfig, store: AnswerStore & Partial<KeyRing>, signal: AbortSignal, overrides: Partial<EndpointOptions> = {}): Promise<Generator> {
   const style = await promptStyle(config.promptStyle);
-  if (config.endpoint !== null) return new Generator(config.model, style, config.maxTokens, endpointBackend(config.endpoint, config.model, style, config.maxTokens, endpointOptions), store);
+  if (config.endpoint !== null) return new Generator(config.model, style, config.maxTokens, endpointBackend(config.endpoint, config.model, style, config.maxTokens, { ...(await endpointOptions(config.endpoint, config.connection, store)), ...overrides }), store);
   if (engine === null) throw new AppError("internal", "A generator without an endpoint needs the engine.");
   const directory = installedModel(config.model);
   const [model, tokenizer, { fingerprint }] = await Promise.all([
@@ -58,8 +74,8 @@ export async function openGenerator(engine: EngineClient | null, config: Generat
 }
 
 /** Asks the generator something small, with little patience: is it there? */
-export async function probeGenerator(engine: EngineClient | null, config: GeneratorConfig, signal: AbortSignal): Promise<string> {
-  const nowhere: AnswerStore = { findAnswers: async () => new Map(), saveAnswers: async () => undefined };
+export async function probeGenerator(engine: EngineClient | null, config: GeneratorConfig, signal: AbortSignal, keys: Partial<KeyRing> = {}): Promise<string> {
+  const nowhere: AnswerStore & Partial<KeyRing> = { ...(keys.endpointKey && { endpointKey: (name, endpoint) => keys.endpointKey!(name, endpoint) }), findAnswers: async () => new Map(), saveAnswers: async () => undefined };
   const generator = await openGenerator(engine, config, nowhere, signal, { budgetMs: 20_000, timeoutMs: 20_000 });
   const text = "The Eiffel Tower stands in Paris.";
   const [answer] = await generator.answer([{ question: "In which city does the Eiffel Tower stand?", documents: [{ title: "Eiffel Tower", text, hash: "probe" }] }], signal);

@@ -1,21 +1,20 @@
+import { rolesOf } from "@/contracts/config/method";
 import { needsJudge } from "@/contracts/config/scoring";
 import type { Answer, Episode, EpisodeRecord } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { PredictConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
-import type { Method } from "../methods/method";
+import { openMethod, openOwnModel, type OwnModel } from "../methods/open";
 import { ragMethod } from "../methods/rag";
-import { s3Method } from "../methods/s3";
 import { StoredEpisodes } from "../methods/stored";
-import type { Retriever } from "../retrieval/retriever";
 import type { Executor, RunContext, ServiceHandle } from "../run-context";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge } from "../scoring/judge";
 import { Assessor, Baseline, recordOf, type Outcome } from "./assess";
 import { DocumentBook } from "./documents";
 import { metricPoints } from "./episode-metrics";
-import { openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { openGenerator, probeGenerator } from "./models";
 import { answerBatch, FailureRow } from "./predict-batch";
 import { allOrFirstFailure, Preflight } from "./preflight";
 import { Stopwatch } from "./stopwatch";
@@ -96,11 +95,14 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   };
   const { episodesOf, keepAnswers } = config.reuse;
   const searches = episodesOf === null;
-  const needsPolicy = searches && config.method === "s3";
-  const needsEngine = needsPolicy || (!keepAnswers && config.generator.endpoint === null) || (needsJudge(config.scorer) && config.judge.endpoint === null);
-  const preflight = new Preflight(context, [...(searches ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(keepAnswers ? [] : (["generator"] as const)), "questions"]);
+  const roles = rolesOf(config);
+  const retrieves = searches && roles.retrieves;
+  const generates = !keepAnswers && (!searches || roles.generates);
+  const ownInEngine = searches && roles.asksModel && config.searcher.endpoint === null;
+  const needsEngine = ownInEngine || (generates && config.generator.endpoint === null) || (needsJudge(config.scorer) && config.judge.endpoint === null);
+  const preflight = new Preflight(context, [...(retrieves ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(generates ? (["generator"] as const) : []), "questions"]);
 
-  const retriever = !searches
+  const retriever = !retrieves
     ? Promise.resolve(null)
     : preflight.check(
         "retriever",
@@ -111,24 +113,24 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
         },
         (opened) => opened.describe().title,
       );
-  const engine: Promise<{ client: EngineClient; policy: Policy | null } | null> = !needsEngine
+  const engine: Promise<{ client: EngineClient; own: OwnModel | null } | null> = !needsEngine
     ? Promise.resolve(null)
     : preflight.check(
         "engine",
         async (say) => {
           const client = keep(await services.engine(signal, say));
           say("loading the model");
-          return { client, policy: needsPolicy ? await openSearcherPolicy(context, config, client) : null };
+          return { client, own: ownInEngine ? await openOwnModel(config, context, client) : null };
         },
-        ({ policy }) => (policy === null ? "ready" : `${policy.name} is loaded`),
+        ({ own }) => (own === null ? "ready" : `${config.searcher.model} is loaded`),
       );
-  const generator = keepAnswers
+  const generator = !generates
     ? Promise.resolve(null)
     : preflight.check(
         "generator",
         async () => {
           const client = config.generator.endpoint === null ? (await engine)!.client : null;
-          const detail = await probeGenerator(client, config.generator, signal);
+          const detail = await probeGenerator(client, config.generator, signal, context);
           return { detail, generator: await openGenerator(client, config.generator, context, signal) };
         },
         ({ detail }) => detail,
@@ -145,7 +147,7 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, signal));
   const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
 
-  if (openedRetriever === null) {
+  if (!searches) {
     const source = new StoredEpisodes(context, episodesOf!, documents);
     return {
       questions: asked,
@@ -159,9 +161,10 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   }
   const { ragDocuments } = config.generator;
   const isNaiveRag = config.method === "rag" && config.matchRun === null && config.documents === ragDocuments;
-  /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself. */
-  const baseline = isNaiveRag ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor);
-  const method = await methodOf(context, config, openedRetriever, openedEngine?.policy ?? null, asked, documents);
+  /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself, or answers by itself. */
+  const baseline = isNaiveRag || openedRetriever === null || !generates ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor);
+  const own = openedEngine?.own ?? (await openOwnModel(config, context, null));
+  const method = await openMethod(config, { context, retriever: openedRetriever, own, questions: asked, documents });
   return {
     questions: asked,
     answer: async (batch) => {
@@ -178,29 +181,4 @@ const recordsOf = (questions: readonly Question[], episodes: readonly Episode[],
 function required(answer: Answer | null, questionId: string): Answer {
   if (!answer) throw new AppError("not-found", `There is no stored answer to question ${questionId} that could be scored.`);
   return answer;
-}
-
-/** The untrained searcher, or a checkpoint's with the adapter it was trained with. */
-async function openSearcherPolicy(context: RunContext, config: PredictConfig, client: EngineClient): Promise<Policy> {
-  const { signal } = context;
-  if (config.searcher.checkpoint === null) return openPolicy(client, config.searcher, config.seed, signal);
-  const checkpoint = await context.fetchCheckpoint(config.searcher.checkpoint);
-  if (checkpoint.config.kind !== "train") throw new AppError("invalid-input", "searcher.checkpoint: is not the checkpoint of a training run.");
-  const policy = await openPolicy(client, checkpoint.config.searcher, checkpoint.config.seed, signal);
-  await policy.model.loadState(checkpoint.directory, { signal });
-  return policy;
-}
-
-async function methodOf(context: RunContext, config: PredictConfig, retriever: Retriever, policy: Policy | null, questions: readonly Question[], documents: DocumentBook): Promise<Method> {
-  if (config.method === "s3") {
-    if (policy === null) throw new AppError("internal", "Method s3 needs a searcher.");
-    return s3Method(await searcherOf(policy, context.signal), { retriever, documents, settings: config.search }, config.seed);
-  }
-  if (config.matchRun === null) return ragMethod(retriever, documents, () => config.documents);
-  const counts = await context.answeredQuestions(config.matchRun);
-  const unknown = questions.filter(({ id }) => !counts.has(id));
-  if (unknown.length > 0) {
-    throw new AppError("invalid-input", `matchRun: that run has not answered ${unknown.length} of these ${questions.length} questions (e.g. ${unknown[0]!.id}), so their documents cannot be matched. Let it finish, or set the same limit.`);
-  }
-  return ragMethod(retriever, documents, (id) => counts.get(id)!);
 }

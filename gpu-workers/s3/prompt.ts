@@ -1,4 +1,7 @@
+import { s3Prompt } from "@/contracts/prompts/searching";
 import type { SearchConfig } from "@/contracts/run-config";
+import { chatText } from "../generation/prompt";
+import { openTemplate } from "../methods/template";
 
 /**
  * What the searcher reads. Two templates: `compact` for small models under guided decoding, where every token is paid
@@ -7,7 +10,8 @@ import type { SearchConfig } from "@/contracts/run-config";
  */
 export interface PromptTemplate {
   id: "compact" | "full";
-  version: number;
+  /** The hash of an edited text. */
+  version: number | string;
   /** Instructions, question and first window, up to where the searcher begins to write. */
   start(question: string, documents: readonly PromptDocument[], search: SearchConfig): string;
   /** What is appended after a query: the next window. */
@@ -29,22 +33,33 @@ const compact: PromptTemplate = {
   observation: (documents) => `\n${information(documents, untitledLine)}\n`,
 };
 
-const full: PromptTemplate = {
-  id: "full",
-  version: 1,
-  start: (question, documents, search) =>
-    `<|im_start|>system\nYou are a careful research assistant who finds evidence with a search engine.<|im_end|>\n<|im_start|>user\n${instructions(search)}\n\n` +
-    `Question: ${oneLine(question)}\n${information(documents, titledLine)}<|im_end|>\n<|im_start|>assistant\n`,
-  observation: (documents, searchesLeft) => `\n\n${information(documents, titledLine)}\n${searchesLeft === 0 ? "No searches are left: only choose documents.\n" : ""}`,
-};
+const full: PromptTemplate = fullTemplate(null);
 
-const instructions = ({ retrieve, select, turns }: SearchConfig): string =>
-  `Collect the documents that someone else will need to answer a question. You do not answer it yourself.
-You are shown a numbered list of up to ${retrieve} documents between <information> and </information>. Each time, do the following and write nothing else:
-1. Choose the documents of this list that help to answer the question, at most ${select}, by their numbers: <important_info>[1, 3]</important_info>. An empty list, <important_info>[]</important_info>, keeps none of them.
-2. Decide whether the documents chosen so far are enough: <search_complete>True</search_complete> if they are, else <search_complete>False</search_complete>.
-3. If they are not enough, search for what is missing: <query>{"query": "what to look for"}</query>. Then stop writing; the results come as a new list with numbers of its own.
-You may search ${turns} ${turns === 1 ? "time" : "times"}. Never write an <information> block yourself.`;
+/** The prompt of free decoding: the built-in text, or a person's in its place. */
+export function fullTemplate(edited: string | null): PromptTemplate {
+  const template = openTemplate(s3Prompt, edited);
+  const version = template.label.slice(s3Prompt.id.length + 1);
+  return {
+    id: "full",
+    version: /^\d+$/.test(version) ? Number(version) : version,
+    start: (question, documents, search) => chatText(template.fill(startValues(question, documents, search))),
+    observation,
+  };
+}
+
+/** What fills the prompt of free decoding. */
+export const startValues = (question: string, documents: readonly PromptDocument[], { retrieve, select, turns }: SearchConfig): Record<string, string> => ({
+  question: oneLine(question),
+  information: information(documents, titledLine),
+  retrieve: String(retrieve),
+  select: String(select),
+  turns: `${turns} ${turns === 1 ? "time" : "times"}`,
+});
+
+/** What is appended after a query in free decoding. */
+export function observation(documents: readonly PromptDocument[], searchesLeft: number): string {
+  return `\n\n${information(documents, titledLine)}\n${searchesLeft === 0 ? "No searches are left: only choose documents.\n" : ""}`;
+}
 
 /** The window as the searcher sees it; documents are numbered from 1. */
 const information = (documents: readonly PromptDocument[], line: (document: PromptDocument, number: number) => string): string =>

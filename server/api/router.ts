@@ -21,6 +21,9 @@ import { getLeaderboard } from "./leaderboard/get";
 import { launchMethods } from "./leaderboard/launch";
 import { publishedTables } from "./leaderboard/published";
 import { runStatistics } from "./leaderboard/run";
+import { listKeys } from "./keys/list";
+import { putKey } from "./keys/put";
+import { removeKey } from "./keys/remove";
 import { liveEvents } from "./live/events";
 import { metricNames } from "./metrics/names";
 import { metricSeries } from "./metrics/series";
@@ -67,6 +70,7 @@ export const appRouter = router({
   compare: router({ get: compareRuns, questions: compareQuestions, checkpoints: compareCheckpoints }),
   retrievalEvaluation: router({ list: listEvaluations, compare: compareRetrievers, questions: rankedQuestions }),
   corpora: router({ list: listWorkerCorpora, get: getCorpus, findUpload }),
+  keys: router({ list: listKeys, put: putKey, remove: removeKey }),
   live: router({ events: liveEvents }),
 });
 /** The only thing the pages and the command line take from the server. */

@@ -7,6 +7,7 @@ import { answeredQuestions, storedAccuracy } from "@/server/episodes/answered";
 import { storedEpisodes } from "@/server/episodes/stored-episodes";
 import { rankedQuestions } from "@/server/episodes/ranked";
 import { storeAnswers } from "@/server/episodes/store";
+import type { Keys } from "@/server/keys/keys";
 import type { Logs } from "@/server/logs/logs";
 import type { Reports } from "@/server/runs/reports";
 import type { Runs } from "@/server/runs/runs";
@@ -25,6 +26,7 @@ interface Rules {
   corpora: Corpora;
   tasks: Tasks;
   logs: Logs;
+  keys: Keys;
   timings: Timings;
 }
 
@@ -32,7 +34,7 @@ interface Rules {
 const ANNOUNCE_MS = 5_000;
 
 /** Joins the worker protocol to the rules: one line a method wherever it can be. */
-export function workerHandlers({ database, registry, runs, reports, artifacts, catalogue, corpora, tasks, logs, timings }: Rules): WorkerHandlers {
+export function workerHandlers({ database, registry, runs, reports, artifacts, catalogue, corpora, tasks, logs, keys, timings }: Rules): WorkerHandlers {
   return {
     async attach(tokenId, request) {
       await registry.attach(tokenId, request);
@@ -72,6 +74,7 @@ export function workerHandlers({ database, registry, runs, reports, artifacts, c
     storedEpisodes: (_peer, request) => storedEpisodes(database.db, request),
     answeredQuestions: (_peer, request) => answeredQuestions(database.db, request),
     rankedQuestions: (_peer, request) => rankedQuestions(database.db, request),
+    endpointKey: async ({ worker }, request) => ({ key: await keys.forRun(worker.id, request) }),
     async taskProgress({ worker }, request) {
       await tasks.progress(worker.id, request);
       return {};

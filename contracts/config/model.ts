@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { about } from "./setting";
+
+/** Where a model runs: in the worker's own engine, or at an OpenAI-compatible server (vLLM, SGLang, llama.cpp, a hosted one). */
+
+export const endpoint = z
+  .url({ protocol: /^https?$/ })
+  .nullable()
+  .default(null)
+  .meta(about("Endpoint", "Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty: the worker's own engine.", { paper: "vLLM server" }));
+
+const most = (n: number) => z.int().min(1).max(n).nullable().default(null);
+const price = z.number().min(0).max(100_000).nullable().default(null);
+
+export const connection = z
+  .strictObject({
+    key: z.string().trim().min(1).max(120).nullable().default(null).meta(about("Key", "Name of a stored API key, never the key itself; empty: none is sent.", { advanced: true })),
+    concurrency: z.int().min(1).max(4096).default(32).meta(about("Requests at once", "Requests to the endpoint that are under way together.", { advanced: true })),
+    requestsPerMinute: most(1_000_000).meta(about("Requests a minute", "Rate limit of the endpoint; empty: none.", { advanced: true })),
+    tokensPerMinute: most(1_000_000_000).meta(about("Tokens a minute", "Rate limit of the endpoint, prompt and completion together; empty: none.", { advanced: true })),
+    timeoutSeconds: z.int().min(1).max(3600).default(120).meta(about("Time-out (s)", "Longest wait for one reply before the request is sent again.", { advanced: true })),
+    retrySeconds: z.int().min(0).max(86_400).default(300).meta(about("Retry for (s)", "How long one request is retried before the endpoint counts as unavailable.", { advanced: true })),
+    promptPrice: price.meta(about("Price of prompts", "US dollars for a million prompt tokens; empty: costs are not counted.", { advanced: true })),
+    completionPrice: price.meta(about("Price of completions", "US dollars for a million completion tokens.", { advanced: true })),
+  })
+  .prefault({})
+  .meta({ title: "Connection", description: "How the endpoint is asked." });
+export type ConnectionConfig = z.infer<typeof connection>;
+
+/** How a prompt reaches a model. */
+export const modelApi = z
+  .enum(["chat", "chatml", "plain"])
+  .default("chat")
+  .meta(
+    about(
+      "Interface",
+      "Of an endpoint. `chat`: chat completions, the last turn is continued by `continue_final_message` (vLLM, SGLang); `chatml`: completions of a prompt in the template of Qwen2.5; `plain`: completions without a template, for base models.",
+      { advanced: true },
+    ),
+  );
+export type ModelApi = z.infer<typeof modelApi>;

@@ -1,0 +1,26 @@
+import { oneLine } from "../s3/prompt";
+import { jsonQuery, tagged } from "./reading";
+import type { Plan, Recipe } from "./recipe";
+
+const plan: Plan = { retrieve: 3, searches: 1, temperature: 0, maxTokens: 512, stop: ["</answer>"] };
+
+/**
+ * DeepRetrieval (Jiang et al. 2025): one rewrite of the question into a Boolean query, <answer>{"query": ...}</answer>,
+ * then one retrieval (its own evaluation: BM25 with operators). What cannot be read is counted, and the question itself
+ * is searched instead. The released code samples at temperature 0.7 and sets no stop string.
+ */
+export const deepRetrieval: Recipe = {
+  name: "deepretrieval",
+  version: 1,
+  plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
+  async run(trace, question, { retrieve }) {
+    const { text } = await trace.generate(trace.prompt({ question: oneLine(question) }));
+    const content = tagged(text, "answer", "first");
+    const query = content === null ? null : jsonQuery(content);
+    if (query === null) trace.reject("malformed-query", text);
+    else if (query === "") trace.reject("empty-query", text);
+    await trace.retrieve(query || question, retrieve, query ? "model" : "question");
+    trace.select(null);
+    trace.stop("turns");
+  },
+};

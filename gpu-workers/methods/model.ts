@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { SampleSequence, Sampled } from "@/contracts/engine";
+import type { ModelUsage } from "@/contracts/episode";
+import type { Message } from "@/contracts/prompts/template";
+import type { EngineModel } from "../engine/client";
+import type { EndpointClient } from "../generation/endpoint-client";
+import { chatText } from "../generation/prompt";
+import type { Tokenizer } from "../s3/tokenizer";
+import { AppError } from "@/contracts/errors";
+import type { ModelApi } from "@/contracts/config/model";
+
+/** One call of a method's own model. */
+export interface ModelRequest {
+  /** The conversation; an assistant's message at its end is continued. */
+  messages: readonly Message[];
+  stop: readonly string[];
+  maxTokens: number;
+  /** 0: greedy. */
+  temperature: number;
+  topP?: number;
+  seed: number;
+}
+
+export interface ModelReply {
+  /** What the model wrote, with the stop string that ended it. */
+  text: string;
+  /** length: cut by the token limit. */
+  finish: "stop" | "length";
+  usage: ModelUsage;
+  seconds: number;
+}
+
+/** A model that methods ask. Throws AppError; never makes up a reply. */
+export interface MethodModel {
+  /** As it is listed beside answers. */
+  readonly name: string;
+  /** Whatever beside the request can change a reply: part of every cache key. */
+  readonly identity: unknown;
+  reply(request: ModelRequest, signal: AbortSignal): Promise<ModelReply>;
+}
+
+/** An OpenAI-compatible server. */
+export function endpointModel(client: EndpointClient, model: string, api: ModelApi): MethodModel {
+  return {
+    name: model,
+    identity: { endpoint: client.base, model, api },
+    async reply({ messages, stop, maxTokens, temperature, topP, seed }, signal) {
+      const sampling = { model, max_tokens: maxTokens, temperature, ...(topP === undefined ? {} : { top_p: topP }), ...(temperature > 0 ? { seed } : {}), ...(stop.length > 0 ? { stop: [...stop] } : {}) };
+      const continued = messages[messages.length - 1]?.role === "assistant";
+      const completion =
+        api === "chat"
+          ? await client.chat({ ...sampling, messages, ...(continued ? { continue_final_message: true, add_generation_prompt: false } : {}) }, signal)
+          : await client.complete({ ...sampling, prompt: api === "chatml" ? chatText(messages) : plainPrompt(messages) }, signal);
+      return { ...completion, text: completion.finish === "stop" ? withStop(completion.text, stop, completion.stoppedAt) : completion.text };
+    },
+  };
+}
+
+/** Longest wait for company before a batch goes to the engine. */
+const GATHER_MS = 5;
+const ENGINE_BATCH = 32;
+
+interface Waiting {
+  sequence: SampleSequence;
+  signal: AbortSignal;
+  resolve(reply: { sampled: Sampled; seconds: number }): void;
+  reject(error: unknown): void;
+}
+
+/** The worker's own engine. Requests that come together are sampled as one batch, which shares their common beginning. */
+export function engineModel(model: Pick<EngineModel, "sample">, adapter: boolean, tokenizer: Tokenizer, name: string, identity: string): MethodModel {
+  let waiting: Waiting[] = [];
+  let busy = false;
+
+  async function work(): Promise<void> {
+    if (busy) return;
+    busy = true;
+    await sleep(GATHER_MS);
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, ENGINE_BATCH);
+      waiting = waiting.slice(ENGINE_BATCH);
+      await sampleBatch(batch);
+    }
+    busy = false;
+  }
+
+  async function sampleBatch(batch: readonly Waiting[]): Promise<void> {
+    const start = performance.now();
+    try {
+      // The requests of one run share its signal; the first one's ends the batch.
+      const { sequences } = await model.sample({ adapter, sequences: batch.map(({ sequence }) => sequence) }, { signal: batch[0]!.signal });
+      const seconds = (performance.now() - start) / 1000 / batch.length;
+      batch.forEach(({ resolve }, i) => resolve({ sampled: sequences[i]![0]!, seconds }));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  return {
+    name,
+    identity,
+    async reply({ messages, stop, maxTokens, temperature, topP, seed }, signal) {
+      if (topP !== undefined && topP !== 1 && temperature > 0) {
+        throw new AppError("unsupported", `The worker's own engine does not sample with top_p ${topP}, as this protocol does. Use protocol paper, set methodSettings.temperature to 0, or give searcher.endpoint a server that does.`);
+      }
+      const ids = tokenizer.encode(chatText(messages));
+      const { sampled, seconds } = await new Promise<{ sampled: Sampled; seconds: number }>((resolve, reject) => {
+        waiting.push({ sequence: { ids, maxTokens, stop: [...stop], temperature, seed }, signal, resolve, reject });
+        void work();
+      });
+      return {
+        text: sampled.text,
+        finish: sampled.finishReason === "length" ? "length" : "stop",
+        usage: { calls: 1, promptTokens: ids.length, completionTokens: sampled.ids.length, costUsd: 0 },
+        seconds,
+      };
+    },
+  };
+}
+
+/** For models without a chat template. */
+function plainPrompt(messages: readonly Message[]): string {
+  const last = messages[messages.length - 1];
+  const continued = last?.role === "assistant" ? last.content : "";
+  const told = last?.role === "assistant" ? messages.slice(0, -1) : messages;
+  return `${told.map(({ content }) => content).join("\n\n")}\n${continued}`;
+}
+
+/**
+ * Servers leave the stop string out and rarely say which it was: the one that closes what the text left open is put
+ * back, so that a method reads the same text from every server.
+ */
+export function withStop(text: string, stop: readonly string[], stoppedAt: string | null): string {
+  if (stoppedAt !== null && stop.includes(stoppedAt)) return text.endsWith(stoppedAt) ? text : text + stoppedAt;
+  let closing = "";
+  let latest = -1;
+  for (const end of stop) {
+    // "</query>" closes "<query>", "True</search_complete>" closes "<search_complete>".
+    const begin = end.includes("</") ? end.slice(end.indexOf("</")).replace("</", "<") : end.replace("|end_", "|begin_");
+    const opened = begin === end ? -1 : text.lastIndexOf(begin);
+    if (opened > latest && text.indexOf(end, opened) < 0) [closing, latest] = [end, opened];
+  }
+  return text + closing;
+}

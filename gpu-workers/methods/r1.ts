@@ -1,0 +1,17 @@
+import { oneLine } from "../s3/prompt";
+import { tagged } from "./reading";
+import type { Plan, Recipe } from "./recipe";
+
+const plan: Plan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 2048, stop: ["</answer>"] };
+
+/** R1: a model trained to reason without search. Its <answer> counts, the last one where it wrote several; without one it has not answered. */
+export const r1: Recipe = {
+  name: "r1",
+  version: 1,
+  plans: { paper: plan, upstream: { ...plan, stop: [] } },
+  async run(trace, question) {
+    const { text } = await trace.generate(trace.prompt({ question: oneLine(question) }));
+    trace.answer(tagged(text, "answer", "last"), text);
+    trace.stop("model");
+  },
+};

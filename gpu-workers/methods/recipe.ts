@@ -1,0 +1,109 @@
+import type { Episode, MethodName, Protocol } from "@/contracts/episode";
+import type { MethodSettings } from "@/contracts/config/method";
+import type { Question } from "@/contracts/worker-protocol";
+import type { Retriever } from "../retrieval/retriever";
+import type { DocumentBook } from "../s3/documents";
+import { cacheKey, deriveSeed } from "../s3/keys";
+import type { Method } from "./method";
+import type { MethodModel } from "./model";
+import type { PromptTemplate } from "./template";
+import { Trace } from "./trace";
+
+/** What a protocol prescribes where a run's settings leave it open. */
+export interface Plan {
+  /** Documents of each search. */
+  retrieve: number;
+  /** Most searches. */
+  searches: number;
+  temperature: number;
+  topP?: number;
+  /** Longest text of one call. */
+  maxTokens: number;
+  /** Where sampling stops. */
+  stop: readonly string[];
+}
+
+/** A method as a user reads it: what each protocol prescribes, and what is done for one question. */
+export interface Recipe {
+  name: MethodName;
+  /** Counts up with every change that can change an episode. */
+  version: number;
+  plans: Record<Protocol, Plan>;
+  run(trace: Trace, question: string, plan: Plan, protocol: Protocol): Promise<void>;
+}
+
+export interface Ingredients {
+  model: MethodModel;
+  /** null where the method does not search. */
+  retriever: Pick<Retriever, "search" | "describe"> | null;
+  documents: DocumentBook;
+  template: PromptTemplate;
+  /** Labels of further prompts that the recipe uses. */
+  furtherPrompts?: readonly string[];
+  protocol: Protocol;
+  settings: Pick<MethodSettings, "retrieve" | "searches" | "temperature" | "maxTokens" | "answeredBy">;
+  /** Who answers: with `generator` what the method itself answered is left out of its episodes. */
+  generates: boolean;
+  seed: number;
+}
+
+/** A recipe with everything it needs: a method. Questions are worked on side by side. */
+export function cook(recipe: Recipe, ingredients: Ingredients): Method {
+  const { model, retriever, documents, template, protocol, settings, seed } = ingredients;
+  const prescribed = recipe.plans[protocol];
+  const plan: Plan = {
+    ...prescribed,
+    retrieve: settings.retrieve ?? prescribed.retrieve,
+    searches: settings.searches ?? prescribed.searches,
+    temperature: settings.temperature ?? prescribed.temperature,
+    maxTokens: settings.maxTokens ?? prescribed.maxTokens,
+    ...(settings.temperature === 0 ? { topP: undefined } : {}),
+  };
+
+  async function one(question: Question, signal: AbortSignal): Promise<Episode> {
+    const key = cacheKey({
+      record: "episode",
+      method: recipe.name,
+      version: recipe.version,
+      protocol,
+      plan,
+      prompts: [template.label, ...(ingredients.furtherPrompts ?? [])],
+      model: model.identity,
+      retriever: retriever?.describe().key,
+      answeredBy: ingredients.generates ? "generator" : "method",
+      seed: plan.temperature > 0 ? seed : undefined,
+      question: [question.id, question.question],
+    });
+    let calls = 0;
+    const trace = new Trace({ model, retriever, documents, template, signal, plan, nextSeed: () => deriveSeed(seed, question.id, calls++) });
+    await recipe.run(trace, question.question, plan, protocol);
+    const { steps, context, usage, ownAnswer } = trace.result();
+    return {
+      key,
+      method: recipe.name,
+      protocol,
+      questionId: question.id,
+      sampleIndex: 0,
+      steps,
+      context,
+      usage,
+      ...(ingredients.generates ? {} : { ownAnswer: { model: model.name, prompt: template.label, text: ownAnswer } }),
+    };
+  }
+
+  /** Episodes of a batch in which another question failed: they are not made, and paid for, again. */
+  const finished = new Map<string, Episode>();
+  return {
+    name: recipe.name,
+    async run(questions, signal) {
+      const settled = await Promise.allSettled(questions.map((question) => finished.get(question.id) ?? one(question, signal)));
+      const failed = settled.find((result) => result.status === "rejected");
+      for (const [i, result] of settled.entries()) {
+        if (failed && result.status === "fulfilled") finished.set(questions[i]!.id, result.value);
+        else finished.delete(questions[i]!.id);
+      }
+      if (failed) throw failed.reason;
+      return settled.map((result) => (result as PromiseFulfilledResult<Episode>).value);
+    },
+  };
+}

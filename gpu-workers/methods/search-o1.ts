@@ -1,0 +1,66 @@
+import { oneLine } from "../s3/prompt";
+import { boxed, continuedBy, listed, ownPart, tame } from "./reading";
+import type { Plan, Recipe } from "./recipe";
+import { openTemplate } from "./template";
+import { reasonInDocumentsPrompt } from "@/contracts/prompts/searching";
+
+const QUERY = { begin: "<|begin_search_query|>", end: "<|end_search_query|>" };
+const RESULT = { begin: "<|begin_search_result|>", end: "<|end_search_result|>" };
+
+const plan: Plan = { retrieve: 3, searches: 4, temperature: 0, maxTokens: 1024, stop: [QUERY.end] };
+
+export const reasonInDocuments = openTemplate(reasonInDocumentsPrompt, null);
+
+/**
+ * Search-o1 (Li et al. 2025): a reasoning model writes a query within its thoughts; a second call condenses what was
+ * found to what the reasoning needs, and the condensed text is appended. No search precedes the first thought. The
+ * context is the raw documents. `upstream` (as s3's baseline runs it) sets no stop string, so that a text may go on
+ * after its query: what follows the first query is dropped in both protocols, results that the model invented included.
+ */
+export const searchO1: Recipe = {
+  name: "search-o1",
+  version: 1,
+  plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
+  async run(trace, question, { retrieve, searches }) {
+    const prompt = trace.prompt({ question: oneLine(question), searches: searches === 1 ? "1 time" : `${searches} times` });
+    let written = "";
+    for (let turn = 0; ; turn++) {
+      const { text } = await trace.generate(continuedBy(prompt, written));
+      const { own, invented } = ownPart(text, [RESULT.begin]);
+      if (invented) trace.reject("invented-documents", text);
+      const { query, upTo, several } = firstQuery(own);
+      if (several) trace.reject("several-queries", text);
+      written += upTo;
+      if (query === null) {
+        if (own.includes(QUERY.begin)) trace.reject("malformed-query", text);
+        return end(own, own.includes(QUERY.begin) ? "malformed" : "model");
+      }
+      if (turn === searches) return end(own, "turns");
+      if (query === "") {
+        trace.reject("empty-query", text);
+        written += result("The query was empty.");
+        continue;
+      }
+      const documents = await trace.retrieve(query, retrieve, "model");
+      trace.select(null);
+      const condensed = await trace.condense(reasonInDocuments.fill({ reasoning: tame(written), query, documents: listed(documents) }));
+      written += result(tame(condensed.replaceAll(RESULT.end, " ").trim()));
+    }
+
+    function end(text: string, reason: "model" | "malformed" | "turns"): void {
+      trace.answer(boxed(text), text);
+      trace.stop(reason);
+    }
+  },
+};
+
+const result = (text: string): string => `\n\n${RESULT.begin}${text}${RESULT.end}\n\n`;
+
+/** The first query between its marks, and the text up to its end; null where none is closed. */
+function firstQuery(text: string): { query: string | null; upTo: string; several: boolean } {
+  const open = text.indexOf(QUERY.begin);
+  const close = open < 0 ? -1 : text.indexOf(QUERY.end, open);
+  if (close < 0) return { query: null, upTo: text, several: false };
+  const end = close + QUERY.end.length;
+  return { query: oneLine(text.slice(open + QUERY.begin.length, close)), upTo: text.slice(0, end), several: text.indexOf(QUERY.begin, end) >= 0 };
+}

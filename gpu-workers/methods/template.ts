@@ -1,0 +1,24 @@
+import { createHash } from "node:crypto";
+import { AppError } from "@/contracts/errors";
+import { PLACEHOLDER, promptProblems, sectionsOf, type Message, type PromptText } from "@/contracts/prompts/template";
+
+/** A prompt ready to be filled: the built-in one, or a person's. */
+export interface PromptTemplate {
+  /** Stored with episodes and part of their keys: "ircot/1", or "ircot/edited-" with the text's hash. */
+  label: string;
+  /** Messages with every placeholder filled. A value is never read as a template. */
+  fill(values: Readonly<Record<string, string>>): Message[];
+}
+
+/** @throws AppError "invalid-input" that lists every problem of an edited text */
+export function openTemplate(prompt: PromptText, edited: string | null): PromptTemplate {
+  const text = edited ?? prompt.text;
+  const problems = promptProblems(prompt, text);
+  if (problems.length > 0) throw new AppError("invalid-input", `methodSettings.promptTemplate: ${problems.join("; ")}.`);
+  const sections = sectionsOf(text);
+  const version = edited === null || edited === prompt.text ? String(prompt.version) : `edited-${createHash("sha256").update(edited).digest("hex").slice(0, 16)}`;
+  return {
+    label: `${prompt.id}/${version}`,
+    fill: (values) => sections.map(({ role, content }) => ({ role, content: content.replace(PLACEHOLDER, (_, name: string) => values[name] ?? "") })),
+  };
+}

@@ -1,0 +1,47 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { chmod, mkdir, open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError } from "@/contracts/errors";
+
+/** File of the data folder whose 32 bytes open what is sealed; whoever backs up the database keeps it elsewhere. */
+export const SECRET_FILE = "endpoint-keys.secret";
+
+const NONCE = 12;
+const TAG = 16;
+
+/** Reads the secret, or makes it: a file that only this user can read. */
+export async function loadSecret(dataDir: string): Promise<Buffer> {
+  const path = join(dataDir, SECRET_FILE);
+  await mkdir(dataDir, { recursive: true });
+  try {
+    const file = await open(path, "wx", 0o600);
+    await file.writeFile(randomBytes(32));
+    await file.sync();
+    await file.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  await chmod(path, 0o600);
+  const secret = await readFile(path);
+  if (secret.length !== 32) throw new AppError("internal", `${SECRET_FILE} in the data folder is damaged (${secret.length} bytes, not 32). Restore it, or delete it and store the API keys anew.`);
+  return secret;
+}
+
+/** AES-256-GCM: nonce, tag, ciphertext. `name` is authenticated with it, so that a sealed text cannot be moved to another name. */
+export function seal(secret: Buffer, name: string, text: string): Buffer {
+  const nonce = randomBytes(NONCE);
+  const cipher = createCipheriv("aes-256-gcm", secret, nonce).setAAD(Buffer.from(name));
+  const body = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), body]);
+}
+
+/** @throws AppError "internal" where it was sealed with another secret or changed since */
+export function unseal(secret: Buffer, name: string, sealed: Uint8Array): string {
+  try {
+    const bytes = Buffer.from(sealed);
+    const decipher = createDecipheriv("aes-256-gcm", secret, bytes.subarray(0, NONCE)).setAAD(Buffer.from(name)).setAuthTag(bytes.subarray(NONCE, NONCE + TAG));
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE + TAG)), decipher.final()]).toString("utf8");
+  } catch (cause) {
+    throw new AppError("internal", `The stored key "${name}" cannot be opened: ${SECRET_FILE} in the data folder is not the one it was sealed with. Store the key anew.`, { cause });
+  }
+}
