@@ -1,6 +1,6 @@
 import { HELD, TERMINAL, type RunState } from "@/contracts/run-state";
 import type { Progress } from "@/contracts/worker-protocol";
-import { formatInteger, words } from "./format";
+import { formatBytes, formatInteger, words } from "./format";
 
 /** States as people filter by them. */
 export const STATE_FILTERS = {
@@ -31,9 +31,11 @@ export function progressShare(progress: Progress | null): number | null {
   return progress && progress.total > 0 ? progress.done / progress.total : null;
 }
 
-/** "training 12 / 20". */
+/** "training 12 / 20", "importing 1.5 GiB / 14 GiB". */
 export function progressText(progress: Progress | null): string {
   if (!progress) return "";
-  const count = progress.total > 0 ? ` ${formatInteger(progress.done)} / ${formatInteger(progress.total)}` : "";
+  // An import counts the bytes of its source.
+  const format = progress.phase === "importing" ? formatBytes : formatInteger;
+  const count = progress.total > 0 ? ` ${format(progress.done)} / ${format(progress.total)}` : "";
   return `${words(progress.phase)}${count}`;
 }

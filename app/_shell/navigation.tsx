@@ -1,5 +1,5 @@
 "use client";
-import { LineChart, ListChecks, Plus, Search, Server, Trophy } from "lucide-react";
+import { Library, LineChart, ListChecks, Plus, Search, Server, Trophy } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { cn } from "@/app/_lib/cn";
@@ -7,6 +7,7 @@ import { cn } from "@/app/_lib/cn";
 const LINKS = [
   { href: "/", label: "Runs", icon: LineChart },
   { href: "/runs/new", label: "New run", icon: Plus },
+  { href: "/corpora", label: "Corpora", icon: Library },
   { href: "/playground", label: "Playground", icon: Search },
   { href: "/questions", label: "Questions", icon: ListChecks },
   { href: "/leaderboard", label: "Leaderboard", icon: Trophy },

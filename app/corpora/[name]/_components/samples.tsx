@@ -1,0 +1,78 @@
+"use client";
+import { useState } from "react";
+import { useTask } from "@/app/_lib/use-task";
+import type { CorpusDetail } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Card, CardHeader } from "@/app/_ui/card";
+import { Input } from "@/app/_ui/field";
+import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { documentsResult } from "@/contracts/worker-protocol";
+
+type Sample = CorpusDetail["samples"][number];
+
+/** Passages spread over the corpus, or the one of an id, read on the worker. */
+export function Samples({ corpus, samples, canSearch }: { corpus: string; samples: Sample[]; canSearch: boolean }) {
+  const [typed, setTyped] = useState("");
+  const [asked, setAsked] = useState<string | null>(null);
+  const { task, start, clear, running, error } = useTask();
+  const found = task?.state === "succeeded" ? documentsResult.safeParse(task.result).data?.documents : undefined;
+  const failure = error ?? task?.error ?? null;
+  const find = (): void => {
+    const id = typed.trim();
+    if (id === "") {
+      setAsked(null);
+      return clear();
+    }
+    setAsked(id);
+    start({ kind: "documents", corpus, ids: [id] });
+  };
+  return (
+    <Card className="mt-4">
+      <CardHeader title={asked === null ? "Samples" : `Passage ${asked}`} description={asked === null ? "Spread evenly over the corpus" : undefined}>
+        <form
+          className="flex gap-2"
+          onSubmit={(event) => {
+            event.preventDefault();
+            find();
+          }}
+        >
+          <Input aria-label="Id of a passage" placeholder="Id of a passage" className="w-40 font-mono text-xs" value={typed} disabled={!canSearch} onChange={(event) => setTyped(event.target.value)} />
+          <Button type="submit" disabled={!canSearch || running}>
+            Find
+          </Button>
+        </form>
+      </CardHeader>
+      <div className="mt-2">
+        {asked === null ? (
+          samples.length > 0 ? (
+            samples.map((sample) => <Passage key={sample.id} passage={sample} />)
+          ) : (
+            <p className="px-4 pb-3 text-xs text-muted-foreground">None: the corpus is read when it is first used.</p>
+          )
+        ) : failure ? (
+          <ErrorState className="m-4" title="The passage could not be read" error={failure} />
+        ) : found === undefined ? (
+          <Skeleton className="m-4 h-16" />
+        ) : found.length === 0 ? (
+          <p className="px-4 pb-3 text-xs" role="status">
+            The corpus has no passage with the id “{asked}”. Clear the field to see samples.
+          </p>
+        ) : (
+          found.map((passage) => <Passage key={passage.id} passage={passage} />)
+        )}
+      </div>
+    </Card>
+  );
+}
+
+function Passage({ passage }: { passage: Sample }) {
+  return (
+    <article className="border-t px-4 py-2.5" data-passage={passage.id}>
+      <p className="flex flex-wrap items-baseline gap-x-2">
+        <span className="font-medium break-words">{passage.title || "Untitled"}</span>
+        <code className="font-mono text-2xs break-all text-muted-foreground">{passage.id}</code>
+      </p>
+      <p className="mt-0.5 line-clamp-6 text-xs break-words whitespace-pre-wrap">{passage.text}</p>
+    </article>
+  );
+}

@@ -1,0 +1,22 @@
+import { describe, expect, it } from "vitest";
+import { indexConfig } from "@/contracts/run-config";
+import { nameFrom, sourceOf, type ImportForm } from "./import-form";
+
+const form: ImportForm = { kind: "url", name: "n", format: "auto", path: "/data/MedRAG/chunk/", url: "https://example.org/sets/wiki-18.jsonl.gz?download=true", sha256: "", preset: "wiki-18", withIndex: true, licence: "CC0", chunkTokens: 64, chunkOverlap: 8, buildIndex: true, worker: "" };
+
+describe("the import dialog", () => {
+  it("suggests a name that a corpus may have", () => {
+    expect(nameFrom(form, "")).toBe("wiki-18");
+    expect(nameFrom({ ...form, kind: "path" }, "")).toBe("chunk");
+    expect(nameFrom({ ...form, kind: "preset" }, "")).toBe("wiki-18");
+    expect(nameFrom({ ...form, kind: "upload" }, "..My Notes (2).v2.MD.gz")).toBe("My-Notes-2-.v2");
+    expect(nameFrom({ ...form, kind: "upload" }, "")).toBe("");
+  });
+
+  it("makes sources that the configuration takes", () => {
+    for (const kind of ["upload", "path", "url", "preset"] as const) {
+      const source = sourceOf({ ...form, kind }, { upload: "00000000-0000-4000-8000-000000000000", fileName: "a.jsonl" });
+      expect(indexConfig.parse({ kind: "index", name: "x", corpus: "mine", source }).source.kind).toBe(kind);
+    }
+  });
+});
