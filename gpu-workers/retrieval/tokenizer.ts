@@ -38,12 +38,13 @@ export class TextTokenizer {
   }
 }
 
-type TokenizerDefinition = { normalizer?: { type?: string; lowercase?: boolean; handle_chinese_chars?: boolean } | null };
+export type TokenizerDefinition = { normalizer?: { type?: string; lowercase?: boolean; handle_chinese_chars?: boolean } | null };
 
 /** Ideographs beyond the basic plane (CJK extensions B to E, compatibility supplement): BERT makes each a word. */
 const SUPPLEMENTARY_IDEOGRAPHS = /[\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
 
-function mendFor({ normalizer }: TokenizerDefinition): (text: string) => string {
+/** What is to be done to a text before the library's tokenizer gets it. */
+export function mendFor({ normalizer }: TokenizerDefinition): (text: string) => string {
   if (normalizer?.type !== "BertNormalizer") return (text) => text;
   return (text) => {
     let mended = text;

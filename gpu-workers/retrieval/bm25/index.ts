@@ -11,16 +11,17 @@ import type { ParsedQuery } from "./query";
 import type { Bm25Constants } from "./search";
 import type { Bm25Operations } from "./thread";
 
-/** The documents an index is built of, row by row. */
+/** The documents an index is built of. */
 export interface IndexedTexts {
   /** Hash of the contents: another corpus is another index. */
   hash: string;
   size: number;
-  texts(rows: readonly number[]): Promise<string[]>;
+  /** Texts in order, from a row on. */
+  scan(from: number): AsyncIterable<string>;
 }
 
 export interface BuildProgress {
-  phase: "waiting" | "indexing" | "saving" | "loading";
+  phase: "waiting" | "adding" | "saving" | "loading";
   done: number;
   total: number;
   detail: string;
@@ -69,7 +70,7 @@ export class Bm25Index {
     const { root, signal, onProgress } = options;
     const key = bm25Key(corpus.hash);
     const open = async (): Promise<Bm25Index> => {
-      const directory = await ensureIndex(root, key, (folder) => buildIndex(folder, join(root, `${key}.blocks`), corpus, options), {
+      const directory = await ensureIndex(root, key, (folder) => buildIndex(folder, corpus, options), {
         signal,
         onWaiting: () => onProgress?.({ phase: "waiting", done: 0, total: 0, detail: "another process is building this index" }),
       });
@@ -129,7 +130,9 @@ export class Bm25Index {
   }
 }
 
-async function buildIndex(directory: string, blocks: string, corpus: IndexedTexts, { signal, onProgress, limits = BLOCK_LIMITS }: OpenBm25Options): Promise<void> {
+/** Fills the folder of an index; blocks that a builder before has left there are taken up. */
+async function buildIndex(directory: string, corpus: IndexedTexts, { signal, onProgress, limits = BLOCK_LIMITS }: OpenBm25Options): Promise<void> {
+  const blocks = join(directory, "blocks");
   await mkdir(blocks, { recursive: true });
   const thread = startThread();
   try {
@@ -137,17 +140,25 @@ async function buildIndex(directory: string, blocks: string, corpus: IndexedText
       if (signal?.aborted) throw new AppError("cancelled", "building the index was cancelled; what is done is kept");
     };
     const { documents } = await thread.call("build", { folder: blocks, limits });
-    const report = (done: number): void => onProgress?.({ phase: "indexing", done, total: corpus.size, detail: "indexing documents" });
+    const report = (done: number): void => onProgress?.({ phase: "adding", done, total: corpus.size, detail: "indexing documents" });
     report(documents);
     let adding: Promise<unknown> = Promise.resolve();
-    for (let start = documents; start < corpus.size; start += SLICE) {
+    let texts: string[] = [];
+    let done = documents;
+    const add = async (): Promise<void> => {
+      await adding; // the next are read while these are added
       stop();
-      const rows = Array.from({ length: Math.min(SLICE, corpus.size - start) }, (_, i) => start + i);
-      const [texts] = await Promise.all([corpus.texts(rows), adding]); // the next are read while the last are added
+      report(done);
+      done += texts.length;
       adding = thread.call("add", { texts });
-      adding.catch(() => undefined); // awaited with the next slice
-      report(start);
+      adding.catch(() => undefined); // awaited before the next
+      texts = [];
+    };
+    for await (const text of corpus.scan(documents)) {
+      texts.push(text);
+      if (texts.length === SLICE) await add();
     }
+    await add();
     await adding;
     stop();
     onProgress?.({ phase: "saving", done: 0, total: 1, detail: "merging the parts of the index" });

@@ -1,0 +1,48 @@
+/** Joins rankings of the same documents into one. Pure; documents are known by id. */
+
+export interface Scored {
+  id: string;
+  score: number;
+}
+
+/** One ranking, best first, each document once. */
+export type Ranked = readonly Scored[];
+
+/**
+ * Reciprocal rank fusion (Cormack, Clarke and Buettcher 2009): a document at rank r (from 1) of a ranking counts
+ * 1 / (k + r), and the sum over the rankings is its score.
+ */
+export function reciprocalRankFusion(rankings: readonly Ranked[], k: number): Scored[] {
+  return fuse(rankings, (_, ranking) => ranking.map((_, i) => 1 / (k + i + 1)));
+}
+
+/**
+ * Weighted sum of scores, each ranking's scaled so that its best is 1 and its last 0 (all 1 where they are equal); a
+ * document that a ranking does not hold gets 0 from it.
+ */
+export function weightedFusion(rankings: readonly Ranked[], weights: readonly number[]): Scored[] {
+  return fuse(rankings, (which, ranking) => {
+    const best = ranking[0]?.score ?? 0;
+    const last = ranking.at(-1)?.score ?? 0;
+    return ranking.map(({ score }) => (weights[which] ?? 0) * (best === last ? 1 : (score - last) / (best - last)));
+  });
+}
+
+/** Adds up what each ranking gives. Equal sums: the document with the better best rank first, then that of the earlier ranking. */
+function fuse(rankings: readonly Ranked[], shares: (which: number, ranking: Ranked) => number[]): Scored[] {
+  const found = new Map<string, { id: string; score: number; rank: number; order: number }>();
+  rankings.forEach((ranking, which) => {
+    const own = shares(which, ranking);
+    ranking.forEach(({ id }, rank) => {
+      const share = own[rank] ?? 0;
+      const entry = found.get(id);
+      if (!entry) {
+        found.set(id, { id, score: share, rank, order: which });
+        return;
+      }
+      entry.score += share;
+      if (rank < entry.rank) Object.assign(entry, { rank, order: which });
+    });
+  });
+  return [...found.values()].sort((a, b) => b.score - a.score || a.rank - b.rank || a.order - b.order).map(({ id, score }) => ({ id, score }));
+}
