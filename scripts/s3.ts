@@ -161,13 +161,13 @@ program
     print(table(["id", "name", "state", "cores", "memory GB", "GPUs", "doing"], workers.map((w) => [w.id.slice(0, 8), w.name, w.state, String(w.hardware.cores), (w.hardware.memoryMb / 1024).toFixed(0), w.hardware.gpus.map((g) => g.name).join(", "), w.runs.map((r) => r.name).join(", ")])));
   });
 
-addPush(program.command("corpus").description("corpora of this machine"));
-
 evaluationCommands(program, { client, print, printJson, follow });
 
 addRetrievalCommands(program, print);
 
-program.addCommand(corpusCommand(client, server, follow, print));
+const corpus = corpusCommand(client, server, follow, print);
+addPush(corpus);
+program.addCommand(corpus);
 
 program
   .parseAsync()
