@@ -88,7 +88,8 @@ export async function buildFromFlat(directory: string, flatFile: string, identit
 export async function checkFactory(factory: string, count: number, dim: number): Promise<void> {
   const { trainingVectors } = planIndex({ index: factory, count, dim, memoryBytes: Infinity });
   const lists = Number(/IVF(\d+)/.exec(factory)?.[1] ?? 0);
-  const needed = Math.max(lists, /PQ/.test(factory) ? 256 : 0, trainingVectors > 0 ? 1 : 0);
+  const bits = Number(/(?:^|,)PQ\d+x(\d+)/.exec(factory)?.[1] ?? 8);
+  const needed = Math.max(lists, /(?:^|,)PQ/.test(factory) ? 2 ** bits : 0, trainingVectors > 0 ? 1 : 0);
   if (count < needed) throw new AppError("invalid-input", `the index "${factory}" learns from at least ${needed} passages, the corpus has ${count}; choose \`Flat\` or \`auto\``);
   const thread = startThread();
   try {
