@@ -2,26 +2,30 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "@/contracts/paths";
 import { type BenchResult, machine, printBars } from "./lib";
+import { bm25Section } from "./retrieval/bm25";
 import { encoderSection } from "./retrieval/encoder";
 import { faissSection } from "./retrieval/faiss";
 import { kept, type Section, type SectionResult, workFolder } from "./retrieval/section";
 import { serviceSection } from "./retrieval/service";
 
 /** One file a section; each measures us and the field's own tool in one run. */
-const SECTIONS: readonly Section[] = [encoderSection, faissSection, serviceSection];
+const SECTIONS: readonly Section[] = [encoderSection, faissSection, bm25Section, serviceSection];
 
 /**
  * `npm run bench retrieval` runs every section, `npm run bench retrieval faiss` only that one and takes the others'
- * figures from the last result. What an interrupted run has finished is kept.
+ * figures from the last result. With `-- --long` the largest sizes are measured too. What an interrupted run has finished
+ * is kept.
  */
-export async function run(names: readonly string[]): Promise<BenchResult> {
+export async function run(options: readonly string[]): Promise<BenchResult> {
+  const long = options.includes("--long");
+  const names = options.filter((option) => option !== "--long");
   const unknown = names.find((name) => !SECTIONS.some((section) => section.name === name));
   if (unknown !== undefined) throw new Error(`there is no section ${unknown}; there are ${SECTIONS.map((section) => section.name).join(", ")}`);
   const results: Record<string, SectionResult & { at: string }> = names.length === 0 ? {} : await lastSections();
   for (const section of SECTIONS) {
     if (names.length > 0 && !names.includes(section.name)) continue;
     console.log(`\n== ${section.name}: ${section.about}`);
-    const measure = async (): Promise<SectionResult & { at: string }> => ({ ...(await section.run()), at: new Date().toISOString() });
+    const measure = async (): Promise<SectionResult & { at: string }> => ({ ...(await section.run({ long })), at: new Date().toISOString() });
     results[section.name] = names.length > 0 ? await measure() : await kept(workFolder(`${section.name}.json`), measure);
   }
   await rm(workFolder(), { recursive: true, force: true });

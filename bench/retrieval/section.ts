@@ -3,11 +3,17 @@ import { join } from "node:path";
 import { ROOT } from "@/contracts/paths";
 import type { Bar } from "../lib";
 
+/** What is asked of every section. */
+export interface SectionOptions {
+  /** The sizes, too, that take long. */
+  long: boolean;
+}
+
 /** One part of `npm run bench retrieval` that can be run alone. */
 export interface Section {
   name: string;
   about: string;
-  run(): Promise<SectionResult>;
+  run(options: SectionOptions): Promise<SectionResult>;
 }
 
 export interface SectionResult {

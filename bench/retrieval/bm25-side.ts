@@ -1,0 +1,56 @@
+import { createInterface } from "node:readline";
+import { readLines } from "@/gpu-workers/retrieval/lines";
+import { Bm25Index } from "@/gpu-workers/retrieval/bm25/index";
+import { parseWords } from "@/gpu-workers/retrieval/bm25/query";
+
+/**
+ * Our side of the BM25 bench in a process of its own, so that its memory can be measured. Speaks as bench/peers/bm25.py
+ * does: one JSON object a line.
+ */
+type Request =
+  | { op: "build"; passages: string; count: number; folder: string }
+  | { op: "open"; folder: string }
+  | { op: "search"; queries: string[]; k: number }
+  | { op: "query"; text: string; k: number };
+
+const CONSTANTS = { k1: 0.9, b: 0.4 };
+let index: Bm25Index | null = null;
+
+const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
+async function ensure(folder: string, passages: string | null, count: number): Promise<Bm25Index> {
+  const scan = async function* (from: number): AsyncGenerator<string> {
+    if (passages === null) throw new Error("the index is not there");
+    for await (const { text, number } of readLines(passages)) if (number > from) yield JSON.parse(text) as string;
+  };
+  return Bm25Index.ensure({ hash: "bench", size: count, scan }, { root: folder });
+}
+
+async function answer(request: Request): Promise<unknown> {
+  const began = performance.now();
+  const cpu = cpuMs();
+  switch (request.op) {
+    case "build":
+      await (await ensure(request.folder, request.passages, request.count)).close();
+      return { seconds: (performance.now() - began) / 1000, cpuSeconds: (cpuMs() - cpu) / 1000, peakBytes: process.resourceUsage().maxRSS * 1024 };
+    case "open": {
+      const before = process.memoryUsage.rss();
+      index = await ensure(request.folder, null, 0);
+      return { bytes: index.bytes, residentBytes: process.memoryUsage.rss() - before };
+    }
+    case "search": {
+      const found = (await index?.search(request.queries.map(parseWords), request.k, CONSTANTS)) ?? [];
+      return { rows: found.map((hits) => hits.map(({ row }) => row)), scores: found.map((hits) => hits.map(({ score }) => score)) };
+    }
+    case "query":
+      await index?.search([parseWords(request.text)], request.k, CONSTANTS);
+      return { ms: performance.now() - began, cpuMs: cpuMs() - cpu };
+  }
+}
+
+console.log(JSON.stringify({ versions: { node: process.version }, backend: "ours" }));
+for await (const line of createInterface({ input: process.stdin })) console.log(JSON.stringify(await answer(JSON.parse(line) as Request)));
+await index?.close();
