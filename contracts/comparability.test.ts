@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { comparabilityKey, completenessOf, differences, type ResultFacts } from "./comparability";
+import { comparabilityKey, completenessOf, differences, isOfScope, type ResultFacts } from "./comparability";
 
-const facts: ResultFacts = { questionSet: "atlas/held-out", questionSetVersion: "a1", limit: null, corpus: "atlas", corpusVersion: "c1", generator: "smollm2", promptStyle: "few-shot", scorer: "span@1" };
+const facts: ResultFacts = { questionSet: "atlas/held-out", questionSetVersion: "a1", limit: null, corpus: "atlas", corpusVersion: "c1", generator: "smollm2", promptStyle: "few-shot", answersItself: false, scorer: "span@1" };
 const changed: [Partial<ResultFacts>, string][] = [
   [{ corpus: "wiki-18" }, "another corpus: wiki-18"],
   [{ corpusVersion: "c2" }, "another version of the corpus atlas"],
@@ -26,9 +26,17 @@ describe("comparability", () => {
     expect(differences({ ...facts, corpus: "x", scorer: "y", limit: 3 }, facts)).toHaveLength(3);
   });
 
+  it("a method that answers itself shares the model, not the prompt", () => {
+    const direct = { ...facts, promptStyle: "direct@1", answersItself: true };
+    expect(isOfScope(direct, facts)).toBe(true);
+    expect(isOfScope({ ...direct, generator: "qwen" }, facts)).toBe(false);
+    expect(isOfScope({ ...direct, answersItself: false }, facts)).toBe(false);
+  });
+
   it("what is missing makes a result incomplete, never wrong", () => {
     expect(completenessOf({ expected: 585, answered: 585, scored: 585 })).toEqual({ complete: true, reason: null });
     expect(completenessOf({ expected: 585, answered: 72, scored: 72 }).reason).toBe("incomplete: 72 of 585");
     expect(completenessOf({ expected: 585, answered: 80, scored: 72 }).reason).toBe("incomplete: 72 of 585, 8 answered but not scored");
+    expect(completenessOf({ expected: 585, answered: 582, scored: 582, failed: 3 }).reason).toBe("incomplete: 582 of 585, 3 failed");
   });
 });

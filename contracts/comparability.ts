@@ -16,6 +16,8 @@ export interface ResultFacts {
   generator: string;
   /** Prompt with which the generator answers, with its version. */
   promptStyle: string;
+  /** The method answers itself: the prompt is a part of the method, as the documents it did not ask for are. */
+  answersItself: boolean;
   scorer: string;
 }
 
@@ -28,6 +30,8 @@ export const scopeKey = (f: ScopeFacts): string => joined([f.corpus, f.corpusVer
 export const questionsKey = (f: Pick<ResultFacts, "questionSet" | "questionSetVersion" | "limit">): string => joined([f.questionSet, f.questionSetVersion, f.limit]);
 /** Results with the same key have a common rank. */
 export const comparabilityKey = (f: ResultFacts): string => `${questionsKey(f)} ${scopeKey(f)}`;
+/** Whether a result belongs to a scope. One that answers itself shares the model that answers, not the prompt. */
+export const isOfScope = (f: ResultFacts, scope: ScopeFacts): boolean => scopeDifferences(f, scope).length === 0;
 
 /** Why two results have no common rank, each reason naming the first one's value; empty where they have one. */
 export function differences(a: ResultFacts, b: ResultFacts): string[] {
@@ -38,12 +42,12 @@ export function differences(a: ResultFacts, b: ResultFacts): string[] {
   return reasons;
 }
 
-export function scopeDifferences(a: ScopeFacts, b: ScopeFacts): string[] {
+export function scopeDifferences(a: ScopeFacts & { answersItself?: boolean }, b: ScopeFacts & { answersItself?: boolean }): string[] {
   const reasons: string[] = [];
   if (a.corpus !== b.corpus) reasons.push(`another corpus: ${a.corpus}`);
   else if (a.corpusVersion !== b.corpusVersion) reasons.push(`another version of the corpus ${a.corpus}`);
   if (a.generator !== b.generator) reasons.push(`another generator: ${a.generator}`);
-  if (a.promptStyle !== b.promptStyle) reasons.push(`another prompt: ${a.promptStyle}`);
+  if (a.promptStyle !== b.promptStyle && !a.answersItself && !b.answersItself) reasons.push(`another prompt: ${a.promptStyle}`);
   if (a.scorer !== b.scorer) reasons.push(`another scorer: ${a.scorer}`);
   return reasons;
 }
@@ -55,8 +59,8 @@ export interface Completeness {
 }
 
 /** Nothing missing counts as wrong: a result that lacks questions is incomplete and has no rank. */
-export function completenessOf({ expected, answered, scored }: { expected: number; answered: number; scored: number }): Completeness {
+export function completenessOf({ expected, answered, scored, failed = 0 }: { expected: number; answered: number; scored: number; failed?: number }): Completeness {
   if (scored >= expected) return { complete: true, reason: null };
   const unscored = Math.max(0, Math.min(answered, expected) - scored);
-  return { complete: false, reason: `incomplete: ${scored} of ${expected}${unscored > 0 ? `, ${unscored} answered but not scored` : ""}` };
+  return { complete: false, reason: `incomplete: ${scored} of ${expected}${unscored > 0 ? `, ${unscored} answered but not scored` : ""}${failed > 0 ? `, ${failed} failed` : ""}` };
 }

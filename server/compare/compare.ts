@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { completenessOf, differences, type ResultFacts } from "@/contracts/comparability";
+import { rolesOf } from "@/contracts/config/method";
 import { AppError } from "@/contracts/errors";
 import { predictConfig } from "@/contracts/run-config";
 import { holm } from "@/contracts/statistics/comparison";
@@ -62,7 +63,7 @@ export class Compare {
     const facts = chosen.map((s, i): ResultFacts => {
       const { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle } = s;
       const { limit } = configs[i]!;
-      return { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, scorer, limit: limit !== null && limit < s.questions ? limit : null };
+      return { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, answersItself: !rolesOf(configs[i]!).generates, scorer, limit: limit !== null && limit < s.questions ? limit : null };
     });
     const expected = chosen.map((s, i) => Math.min(configs[i]!.limit ?? s.questions, s.questions));
     const outcomes = await this.statistics.outcomesOf(chosen);

@@ -7,6 +7,7 @@ import type { EpisodeRow, listEpisodesRequest, listEpisodesResponse } from "@/se
 import type { episodeStepsResponse } from "@/server/api/episodes/steps";
 import type { Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
+import { JUDGING_SCORERS } from "@/server/leaderboard/statistics";
 import { cutsOf, type LineageAttempt } from "@/server/runs/lineage";
 import { documentRefs, stepOfRow, type StepRow } from "./step-rows";
 
@@ -211,6 +212,9 @@ function toRow({ ordinal: _ordinal, ...row }: Joined): EpisodeRow {
   return row;
 }
 
+/** Judging scorers disagree about the answer, as server/leaderboard/statistics.ts counts it. */
+const DOUBTFUL = sql`coalesce((SELECT bool_or(d.value >= 0.5) AND bool_or(d.value < 0.5) FROM scores d WHERE d.answer_id = e.answer_id AND d.set_id = e.set_id AND d.question_id = e.question_id AND d.scorer ~ ${JUDGING_SCORERS}), false)`;
+
 function filterOf(filter: ListRequest["filter"]): Prisma.Sql | null {
   switch (filter) {
     case "all":
@@ -231,6 +235,8 @@ function filterOf(filter: ListRequest["filter"]): Prisma.Sql | null {
     case "never-retrieved":
     case "not-selected":
     case "generator-failed":
-      return sql`e.attribution = ${filter}`;
+      return sql`e.attribution = ${filter} AND NOT ${DOUBTFUL}`;
+    case "scorer-doubtful":
+      return sql`s.value < 1 AND ${DOUBTFUL}`;
   }
 }

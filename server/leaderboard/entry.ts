@@ -1,3 +1,4 @@
+import { METHODS, rolesOf } from "@/contracts/config/method";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
 import type { PredictConfig, TrainConfig } from "@/contracts/run-config";
 
@@ -21,36 +22,33 @@ export interface Entry {
   trainingSamples: number | null;
 }
 
-const TITLES: Record<string, string> = { s3: "s3", rag: "RAG", direct: "Direct", cot: "CoT", ircot: "IRCoT", deepretrieval: "DeepRetrieval", "search-r1": "Search-R1", "search-o1": "Search-o1", r1: "R1", sft: "SFT" };
-export const methodTitle = (method: string): string => TITLES[method] ?? method;
-
-const SEARCHLESS = new Set(["direct", "cot", "r1", "sft"]);
 
 /** Describes what a predict run evaluates, by the settings that can change its episodes. */
 export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null): Entry {
-  const { method } = config;
-  const { kind: _kind, name: _name, seed: _seed, method: _method, questions: _questions, limit: _limit, corpus: _corpus, generator: _generator, scorer: _scorer, retriever, search, searcher, documents, matchRun, ...own } = config;
-  const searches = !SEARCHLESS.has(method);
-  const settings =
-    method === "s3"
-      ? { retriever, search, searcher }
-      : method === "rag"
-        ? { retriever, documents, matchRun }
-        : { ...own, ...(searches && { retriever }) };
+  const { method, retriever, search, searcher, documents, matchRun, methodSettings } = config;
+  const { retrieves, asksModel, generates } = rolesOf(config);
+  const settings = {
+    ...(retrieves && { retriever }),
+    ...(asksModel && { searcher }),
+    ...(method === "s3" ? { search } : method === "rag" ? { documents, matchRun } : { methodSettings, protocol: search.protocol }),
+  };
   const parts = [
-    method === "rag" && matchRun !== null ? "document-matched" : null,
-    searches ? retrieverText(retriever) : null,
-    method === "s3" ? (checkpoint ? `${searcher.model}, step ${checkpoint.step} of ${checkpoint.runName}` : `${searcher.model}, untrained`) : null,
-    method === "s3" && search.protocol !== "paper" ? `protocol ${search.protocol}` : null,
+    retrieves ? retrieverText(retriever) : null,
+    asksModel ? (checkpoint ? `${searcher.model}, step ${checkpoint.step} of ${checkpoint.runName}` : method === "s3" ? `${searcher.model}, untrained` : searcher.model) : null,
+    generates ? null : "answers itself",
+    search.protocol !== "paper" && method !== "rag" ? `protocol ${search.protocol}` : null,
   ];
   return {
     id: JSON.stringify([method, sorted(settings)]),
     method,
-    label: method === "s3" ? `s3 ${search.retrieve}-${search.select}-${search.turns}` : method === "rag" ? (matchRun === null ? `RAG, top ${documents}` : "RAG, matched") : methodTitle(method),
+    label: method === "s3" ? `s3 ${search.retrieve}-${search.select}-${search.turns}` : method === "rag" ? (matchRun === null ? `RAG, top ${documents}` : "RAG, document-matched") : METHODS[method].title,
     detail: parts.filter((part) => part !== null).join(" · "),
-    trainingSamples: checkpoint ? checkpoint.config.coldStart.demonstrations + checkpoint.step * checkpoint.config.rl.questionsPerStep : method === "search-r1" || method === "deepretrieval" || method === "r1" || method === "sft" ? null : 0,
+    trainingSamples: checkpoint ? checkpoint.config.coldStart.demonstrations + checkpoint.step * checkpoint.config.rl.questionsPerStep : TRAINED_ELSEWHERE.has(method) ? null : 0,
   };
 }
+
+/** Methods whose models come trained from elsewhere: on how much, their configuration does not say. */
+const TRAINED_ELSEWHERE: ReadonlySet<string> = new Set(["search-r1", "deepretrieval", "r1", "sft"]);
 
 function retrieverText(retriever: RetrieverConfig): string {
   switch (retriever.kind) {

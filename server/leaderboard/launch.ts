@@ -1,11 +1,12 @@
 import type { z } from "zod";
+import { METHODS } from "@/contracts/config/method";
 import { AppError } from "@/contracts/errors";
 import { presetById } from "@/contracts/presets";
 import { predictConfig, runConfig, type PredictConfig } from "@/contracts/run-config";
 import type { launchMethodsRequest, launchMethodsResponse } from "@/server/api/leaderboard/launch";
 import type { Database } from "@/server/db/database";
 import type { Launcher } from "@/server/runs/launcher";
-import { methodTitle } from "./entry";
+import { entryOf } from "./entry";
 
 interface Parts {
   database: Database;
@@ -24,11 +25,26 @@ const comparable = (c: PredictConfig): string => JSON.stringify([c.questions, c.
 export async function launchMissing({ database, launcher, results }: Parts, { methods, like, questions, limit }: z.output<typeof launchMethodsRequest>, actor: string): Promise<z.infer<typeof launchMethodsResponse>> {
   const base = like ? await configOf(database, like) : presetConfig();
   const wanted = methods.map((method) =>
-    predictConfig.parse({ ...base, method, questions, limit, matchRun: null, name: `${methodTitle(method)}, ${questions}${limit === null ? "" : `, first ${limit}`}`.slice(0, 120), ...(method === "s3" ? {} : { searcher: { ...base.searcher, checkpoint: null } }) }),
+    predictConfig.parse({
+      ...base,
+      method,
+      questions,
+      limit,
+      matchRun: null,
+      reuse: {},
+      name: `${METHODS[method].title}, ${questions}${limit === null ? "" : `, first ${limit}`}`.slice(0, 120),
+      // Where a method may answer itself or not, the frozen generator answers: else it would be compared with another one.
+      methodSettings: { ...base.methodSettings, answeredBy: "generator", promptTemplate: base.method === method ? base.methodSettings.promptTemplate : null },
+      searcher: method === "s3" ? base.searcher : { ...base.searcher, checkpoint: null },
+    }),
   );
   const running = await database.db.$queryRaw<{ runId: string; config: unknown }[]>`
     SELECT id AS "runId", config FROM runs WHERE kind = 'predict' AND state IN ('queued', 'leased', 'preparing', 'running')`;
-  const there = [...(await results()), ...running.flatMap(({ runId, config }) => { const parsed = predictConfig.safeParse(config); return parsed.success ? [{ runId, config: parsed.data }] : []; })];
+  const underWay = running.flatMap(({ runId, config }) => {
+    const parsed = predictConfig.safeParse(config);
+    return parsed.success ? [{ runId, config: parsed.data }] : [];
+  });
+  const there = [...(await results()), ...underWay];
   // All are checked before the first is queued: nothing is half launched.
   for (const config of wanted) await launcher.requireReferences(config);
   const launched: z.infer<typeof launchMethodsResponse>["launched"] = [];
@@ -41,11 +57,8 @@ export async function launchMissing({ database, launcher, results }: Parts, { me
   return { launched, present };
 }
 
-function sameMethod(a: PredictConfig, b: PredictConfig): boolean {
-  if (a.method !== b.method || a.matchRun !== b.matchRun) return false;
-  if (a.method === "s3") return JSON.stringify([a.search, a.searcher]) === JSON.stringify([b.search, b.searcher]);
-  return a.method !== "rag" || a.documents === b.documents;
-}
+/** Whether both give the same row of the leaderboard. */
+const sameMethod = (a: PredictConfig, b: PredictConfig): boolean => entryOf(a, null).id === entryOf(b, null).id;
 
 async function configOf(database: Database, runId: string): Promise<PredictConfig> {
   const [row] = await database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${runId}::uuid`;

@@ -89,7 +89,7 @@ describe("the leaderboard", () => {
     const theirs = await server.plane.leaderboard.get({ scope: judged?.key });
     expect(theirs.rows[0]?.cells[0]).toMatchObject({ mean: 11 / 12, attribution: { correct: 11, scorerDoubtful: 0, generatorFailed: 1 } });
     const ofRun = await server.plane.leaderboard.ofRun(s3);
-    expect(ofRun.find((r) => r.scorer === "span@1")?.attribution).toEqual({ correct: 10, scorerDoubtful: 1, neverRetrieved: 0, notSelected: 0, generatorFailed: 1, noGold: 0 });
+    expect(ofRun.find((r) => r.scorer === "span@1")?.attribution).toEqual({ correct: 10, scorerDoubtful: 1, neverRetrieved: 0, notSelected: 0, generatorFailed: 1, noGold: 0, withGold: 12, withGoldCorrect: 10 });
     await db.$executeRaw`DELETE FROM scores WHERE scorer = 'judge@1'`;
     expect((await server.plane.leaderboard.get({})).scopes.some((scope) => scope.scorer === "judge@1")).toBe(false);
   });

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { completenessOf, questionsKey, scopeDifferences, scopeKey, type ResultFacts } from "@/contracts/comparability";
+import { completenessOf, isOfScope, questionsKey, scopeDifferences, scopeKey, type ResultFacts } from "@/contracts/comparability";
 import { runConfig, type PredictConfig } from "@/contracts/run-config";
 import type { RunState } from "@/contracts/run-state";
 import { holm } from "@/contracts/statistics/comparison";
@@ -10,7 +10,8 @@ import type { runStatisticsResponse } from "@/server/api/leaderboard/run";
 import type { Database } from "@/server/db/database";
 import type { Launcher } from "@/server/runs/launcher";
 import type { Comparisons } from "./comparisons";
-import { entryOf, methodTitle, type Checkpoint, type Entry } from "./entry";
+import { rolesOf } from "@/contracts/config/method";
+import { entryOf, type Checkpoint, type Entry } from "./entry";
 import { launchMissing } from "./launch";
 import { publishedTables } from "./published";
 import type { AttributionCounts, Statistics } from "./statistics";
@@ -42,6 +43,8 @@ interface StoredResult {
   tokens: number | null;
   costUsd: number | null;
   attribution: AttributionCounts;
+  /** Questions that could not be answered. */
+  failed: number;
   version: string;
 }
 
@@ -75,7 +78,7 @@ export class Leaderboard {
     const [results, active] = await Promise.all([this.results(), this.active()]);
     const scopes = scopesOf(results);
     const scope = scopes.find((s) => s.key === request.scope) ?? scopes[0] ?? null;
-    const inScope = results.filter((r) => scope !== null && scopeKey(r.facts) === scope.key);
+    const inScope = results.filter((r) => scope !== null && isOfScope(r.facts, scope));
     const columns = columnsOf(inScope);
     const rows = rowsOf(inScope, columns.map((c) => c.id));
     const reference = rows.find((row) => row.entry.id === request.reference) ?? defaultReference(rows);
@@ -88,7 +91,7 @@ export class Leaderboard {
       columns: columns.map(({ id, questionSet, questionSetVersion, limit, expected }) => ({ id, questionSet, version: questionSetVersion, limit, questions: expected })),
       rows: rows.map((row, i) => ({ ...row.entry, cells: shown[i]!, average: averaged.length === 0 ? null : averaged.reduce((sum, c) => sum + row.cells[c]!.result.mean, 0) / averaged.length })),
       averaged: averaged.map((i) => columns[i]!.id),
-      excluded: scope === null ? [] : results.filter((r) => scopeKey(r.facts) !== scope.key).map((r) => ({ runId: r.runId, label: r.entry.label, questionSet: r.questionSet, mean: r.mean, reasons: [...scopeDifferences(r.facts, scope), ...(r.reason ? [r.reason] : [])] })),
+      excluded: scope === null ? [] : results.filter((r) => !isOfScope(r.facts, scope)).map((r) => ({ runId: r.runId, label: r.entry.label, questionSet: r.questionSet, mean: r.mean, reasons: [...scopeDifferences(r.facts, scope), ...(r.reason ? [r.reason] : [])] })),
       active,
     };
   }
@@ -123,7 +126,9 @@ export class Leaderboard {
       SELECT rs.run_id AS "runId", rs.set_id AS "setId", rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.corpus,
         (SELECT c.content_hash FROM corpora c WHERE c.project_id = r.project_id AND c.name = rs.corpus AND c.created_at <= coalesce(r.ended_at, now()) ORDER BY c.created_at DESC LIMIT 1) AS "corpusVersion",
         qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, r.state, r.created_at AS "createdAt", r.config, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.clusters,
-        rs.searches, rs.documents, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution, rs.version::text AS version
+        rs.searches, rs.documents, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution, rs.version::text AS version,
+        (SELECT count(*)::int FROM question_failures f WHERE f.run_id = rs.run_id AND f.set_id = rs.set_id
+          AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.set_id = f.set_id AND e.question_id = f.question_id AND e.phase = 'predict')) AS failed
       FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id ORDER BY r.created_at DESC, r.id`;
     const parsed = rows.flatMap((row) => {
       const config = this.configOf(row.runId, row.config);
@@ -134,8 +139,8 @@ export class Leaderboard {
       const expected = Math.min(config.limit ?? row.questions, row.questions);
       const { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, scorer } = row;
       const entry = entryOf(config, config.searcher.checkpoint === null ? null : (checkpoints.get(config.searcher.checkpoint) ?? null));
-      const facts = { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, scorer, limit: expected < row.questions ? expected : null };
-      return { ...row, facts, entry, expected, ...completenessOf({ expected, answered: row.answered, scored: row.scored }) };
+      const facts = { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, answersItself: !rolesOf(config).generates, scorer, limit: expected < row.questions ? expected : null };
+      return { ...row, facts, entry, expected, ...completenessOf({ expected, answered: row.answered, scored: row.scored, failed: row.failed }) };
     });
   }
 
@@ -201,16 +206,18 @@ function defaultReference(rows: readonly Row[]): Row | null {
   return most(rows.filter((row) => row.entry.method === "rag" && complete(row) > 0)) ?? most(rows);
 }
 
-/** Scopes that have results, the one with most first. */
+/** Scopes that have results, the one with most first. Results that answer themselves make one only where no other fits. */
 function scopesOf(results: readonly Result[]): LeaderboardResponse["scopes"] {
   const scopes = new Map<string, LeaderboardResponse["scopes"][number]>();
-  for (const { facts } of results) {
-    const key = scopeKey(facts);
-    const { corpus, corpusVersion, generator, promptStyle, scorer } = facts;
-    const scope = scopes.get(key) ?? { key, corpus, corpusVersion, generator, promptStyle, scorer, results: 0 };
-    scope.results += 1;
-    scopes.set(key, scope);
+  for (const answersItself of [false, true]) {
+    for (const { facts } of results) {
+      if (facts.answersItself !== answersItself || (answersItself && [...scopes.values()].some((scope) => isOfScope(facts, scope)))) continue;
+      const { corpus, corpusVersion, generator, promptStyle, scorer } = facts;
+      const key = scopeKey(facts);
+      scopes.set(key, { key, corpus, corpusVersion, generator, promptStyle, scorer, results: 0 });
+    }
   }
+  for (const scope of scopes.values()) scope.results = results.filter((r) => isOfScope(r.facts, scope)).length;
   return [...scopes.values()].sort((a, b) => b.results - a.results);
 }
 
@@ -235,5 +242,5 @@ function rowsOf(results: readonly Result[], columns: readonly string[]): Row[] {
     row.cells[column] = { result: better ? result : held.result, runs: (held?.runs ?? 0) + 1 };
   }
   const best = (row: Row): number => Math.max(...row.cells.map((cell) => cell?.result.mean ?? 0));
-  return [...rows.values()].sort((a, b) => best(b) - best(a) || methodTitle(a.entry.method).localeCompare(methodTitle(b.entry.method)));
+  return [...rows.values()].sort((a, b) => best(b) - best(a) || a.entry.label.localeCompare(b.entry.label));
 }

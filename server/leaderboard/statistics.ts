@@ -1,5 +1,6 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { bootstrapMeans, intervalOf } from "@/contracts/statistics";
+import type { attributionShares } from "@/server/api/leaderboard/get";
 import type { Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
 import { decodeOutcomes, encodeOutcomes, numberGroups, sumByGroup, type Outcomes } from "./outcomes";
@@ -11,9 +12,7 @@ const SLOW_MS = 200;
 /** How many times as long as it took it is then left alone. */
 const PAUSE = 20;
 
-/** Why an answer was not right under a scorer, counted; `correct` is among them, so they add up to the scored answers. */
-export const attributionCounts = z.object({ correct: z.int(), scorerDoubtful: z.int(), neverRetrieved: z.int(), notSelected: z.int(), generatorFailed: z.int(), noGold: z.int() });
-export type AttributionCounts = z.infer<typeof attributionCounts>;
+export type AttributionCounts = z.infer<typeof attributionShares>;
 
 /** Which scorers judge correctness itself: where two of them disagree about an answer, the scorer is doubtful. (Exact match is strict by design.) */
 export const JUDGING_SCORERS = "^(span|judge|option)";
@@ -108,7 +107,8 @@ export class Statistics {
         avg(searches)::float8 AS searches, avg(documents)::float8 AS documents, avg(seconds)::float8 AS seconds, avg(tokens)::float8 AS tokens,
         CASE WHEN count(cost_usd) = count(*) THEN avg(cost_usd)::float8 END AS "costUsd",
         jsonb_build_object('correct', count(*) FILTER (WHERE place = 'correct'), 'scorerDoubtful', count(*) FILTER (WHERE place = 'scorer-doubtful'), 'neverRetrieved', count(*) FILTER (WHERE place = 'never-retrieved'),
-          'notSelected', count(*) FILTER (WHERE place = 'not-selected'), 'generatorFailed', count(*) FILTER (WHERE place = 'generator-failed'), 'noGold', count(*) FILTER (WHERE place = 'no-gold')) AS attribution
+          'notSelected', count(*) FILTER (WHERE place = 'not-selected'), 'generatorFailed', count(*) FILTER (WHERE place = 'generator-failed'), 'noGold', count(*) FILTER (WHERE place = 'no-gold'),
+          'withGold', count(*) FILTER (WHERE cardinality(gold_ids) > 0 AND gold_ids <@ context_ids), 'withGoldCorrect', count(*) FILTER (WHERE cardinality(gold_ids) > 0 AND gold_ids <@ context_ids AND value >= 1)) AS attribution
       FROM placed GROUP BY set_id, generator, prompt_style, scorer`;
   }
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { attribution, episodePhase, formatError } from "@/contracts/episode";
 import { procedure } from "../trpc";
 
-export const episodeFilter = z.enum(["all", "correct", "wrong", "gained", "lost", "format-errors", "no-variance", "never-retrieved", "not-selected", "generator-failed"]);
+export const episodeFilter = z.enum(["all", "correct", "wrong", "gained", "lost", "format-errors", "no-variance", "never-retrieved", "not-selected", "generator-failed", "scorer-doubtful"]);
 
 export const listEpisodesRequest = z.object({
   runId: z.uuid(),

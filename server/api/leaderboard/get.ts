@@ -22,7 +22,19 @@ export const pairedComparison = z.object({
   mcNemar: z.object({ onlyFirst: z.int(), onlySecond: z.int(), exactP: z.number(), statistic: z.number(), chiSquareP: z.number() }).nullable(),
 });
 
-export const attributionShares = z.object({ correct: z.int(), scorerDoubtful: z.int(), neverRetrieved: z.int(), notSelected: z.int(), generatorFailed: z.int(), noGold: z.int() });
+/** Where answers were lost, as counts: `correct` to `noGold` add up to the scored answers. */
+export const attributionShares = z.object({
+  correct: z.int(),
+  /** Wrong by this scorer, while another judging scorer says right. */
+  scorerDoubtful: z.int(),
+  neverRetrieved: z.int(),
+  notSelected: z.int(),
+  generatorFailed: z.int(),
+  noGold: z.int(),
+  /** Answers for which every gold document was handed over, and how many of these are right: what the generator makes of whole evidence. */
+  withGold: z.int(),
+  withGoldCorrect: z.int(),
+});
 
 export const leaderboardCell = z.object({
   runId: z.uuid(),

@@ -23,7 +23,13 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
       </EmptyState>
     );
   return (
-    <div className="relative overflow-x-auto rounded-lg border bg-card">
+    <>
+      <p className="mb-3 text-xs text-muted-foreground">
+        <Link href={`/compare?train=${run.id}`} className="text-primary hover:underline">
+          Follow one held-out question across the evaluations
+        </Link>
+      </p>
+      <div className="relative overflow-x-auto rounded-lg border bg-card">
       <table className="w-full min-w-[720px] text-left whitespace-nowrap">
         <thead className="border-b text-xs text-muted-foreground">
           <tr className="h-9 [&>th]:px-3 [&>th]:font-medium">
@@ -65,6 +71,7 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
           ))}
         </tbody>
       </table>
-    </div>
+      </div>
+    </>
   );
 }

@@ -21,6 +21,7 @@ const FILTERS = {
   "never-retrieved": "Lost: never retrieved",
   "not-selected": "Lost: not selected",
   "generator-failed": "Lost: generator failed",
+  "scorer-doubtful": "Wrong, but scorers disagree",
   "format-errors": "With format errors",
   "no-variance": "Groups without variance",
 } as const;

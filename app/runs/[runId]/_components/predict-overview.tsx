@@ -7,6 +7,7 @@ import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL } from "@/contracts/run-state";
 import { BreakdownCard } from "./breakdown-bar";
+import { PredictStatistics } from "./predict-statistics";
 import { Stat, StatStrip } from "./stat";
 import { useBreakdown } from "./use-breakdown";
 import { useSeries, type Series } from "./use-series";
@@ -60,7 +61,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
         ) : (
           <>
             {compared ? <BreakdownCard title="Against naive RAG" description="The four quadrants of Gain Beyond RAG." parts={breakdown.quadrants} total={breakdown.total} href={href} /> : null}
-            <BreakdownCard title="Where answers were lost" description="The first stage at which the evidence was missing." parts={breakdown.attribution} total={breakdown.total} href={href} />
+            <PredictStatistics runId={run.id} />
           </>
         )}
       </div>

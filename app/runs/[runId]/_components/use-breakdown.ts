@@ -4,7 +4,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import type { EpisodePhase } from "@/contracts/episode";
 import { breakdownOf, COUNTED, type Breakdown } from "./breakdown";
 
-/** Counts of a run's episodes by quadrant and by where the answer was lost. */
+/** Counts of a run's episodes by quadrant. */
 export function useBreakdown(runId: string, phase: EpisodePhase): Breakdown | null {
   const trpc = useTRPC();
   return useQueries({

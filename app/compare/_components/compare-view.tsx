@@ -1,0 +1,163 @@
+"use client";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { X } from "lucide-react";
+import Link from "next/link";
+import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
+import { useTRPC, type Compared } from "@/app/_lib/trpc";
+import { useQueryParams } from "@/app/_lib/use-params";
+import { Badge } from "@/app/_ui/badge";
+import { Button } from "@/app/_ui/button";
+import { Card, CardHeader } from "@/app/_ui/card";
+import { Select } from "@/app/_ui/field";
+import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { CheckpointsView } from "./checkpoints-view";
+import { PairsTable } from "./pairs-table";
+import { LETTERS, RUN_COLOURS } from "./patterns";
+import { Quadrants } from "./quadrants";
+import { QuestionsList } from "./questions-list";
+import { UpsetPlot } from "./upset-plot";
+
+const idsOf = (text: string | null): string[] => (text ?? "").split(",").filter((id) => /^[0-9a-f-]{36}$/.test(id));
+
+/** Two to six predictions question by question, or one question across the checkpoints of a training run. */
+export function CompareView() {
+  const [params] = useQueryParams();
+  const trained = params.get("train");
+  if (trained !== null) return <CheckpointsView runId={trained} />;
+  const runs = idsOf(params.get("runs"));
+  return runs.length >= 2 ? <Comparison runs={runs} /> : <Choose chosen={runs} />;
+}
+
+/** Runs to choose from, where the address names fewer than two. */
+function Choose({ chosen }: { chosen: readonly string[] }) {
+  const trpc = useTRPC();
+  const [, setParams] = useQueryParams();
+  const runs = useQuery(trpc.runs.list.queryOptions({ kinds: ["predict"], limit: 100 }));
+  const rows = runs.data?.rows.filter((run) => run.headline.value !== null) ?? [];
+  return (
+    <>
+      <h1 className="text-lg font-semibold">Compare</h1>
+      {runs.isPending ? (
+        <Skeleton className="mt-4 h-40" />
+      ) : runs.isError ? (
+        <ErrorState className="mt-4" title="The runs could not be read" error={runs.error} onRetry={() => void runs.refetch()} />
+      ) : rows.length < 2 ? (
+        <div className="mt-4">
+          <EmptyState
+            title="Two predictions are needed"
+            action={
+              <Button variant="primary" asChild>
+                <Link href="/leaderboard">To the leaderboard</Link>
+              </Button>
+            }
+          >
+            Launch methods on the leaderboard; once two have answers, they can be compared question by question.
+          </EmptyState>
+        </div>
+      ) : (
+        <Card className="mt-4 pb-3">
+          <CardHeader title="Choose two to six predictions" description="Over the same questions." />
+          <ul className="mt-2 px-2">
+            {rows.map((run) => (
+              <li key={run.id}>
+                <label className="flex cursor-pointer items-center gap-3 rounded px-2 py-1.5 hover:bg-muted">
+                  <input type="checkbox" className="size-3.5 accent-primary" checked={chosen.includes(run.id)} onChange={(e) => setParams({ runs: (e.target.checked ? [...chosen, run.id] : chosen.filter((id) => id !== run.id)).join(",") })} />
+                  <span className="font-medium">{run.name}</span>
+                  <span className="ml-auto font-mono text-xs text-muted-foreground">{formatShare(run.headline.value)}</span>
+                </label>
+              </li>
+            ))}
+          </ul>
+        </Card>
+      )}
+    </>
+  );
+}
+
+function Comparison({ runs }: { runs: string[] }) {
+  const trpc = useTRPC();
+  const [params, setParams] = useQueryParams();
+  const query = useQuery(trpc.compare.get.queryOptions({ runs, scorer: params.get("scorer") }, { placeholderData: keepPreviousData }));
+  const compared = query.data;
+  if (query.isError && !compared)
+    return (
+      <ErrorState title="These runs cannot be compared" error={query.error} onRetry={() => void query.refetch()}>
+        <Button size="sm" className="mt-3 mr-2" asChild>
+          <Link href="/compare">Choose others</Link>
+        </Button>
+      </ErrorState>
+    );
+  if (!compared)
+    return (
+      <div className="space-y-4" aria-busy>
+        <Skeleton className="h-7 w-60" />
+        <Skeleton className="h-40" />
+        <Skeleton className="h-96" />
+      </div>
+    );
+  const select = (filter: string | null) => setParams({ who: filter });
+  return (
+    <>
+      <header className="flex flex-wrap items-end justify-between gap-3">
+        <div>
+          <h1 className="text-lg font-semibold">Compare</h1>
+          <p className="text-xs text-muted-foreground">{`${compared.questionSet}, ${formatInteger(compared.common)} questions that all have answered`}</p>
+        </div>
+        {compared.scorers.length > 1 ? (
+          <Select aria-label="Scorer" className="w-auto" value={compared.scorer} onChange={(e) => setParams({ scorer: e.target.value })}>
+            {compared.scorers.map((s) => (
+              <option key={s}>{s}</option>
+            ))}
+          </Select>
+        ) : (
+          <Badge>{compared.scorer}</Badge>
+        )}
+      </header>
+      <Runs compared={compared} onRemove={(id) => setParams({ runs: runs.filter((r) => r !== id).join(","), who: null })} />
+      <div className="mt-4 grid items-start gap-4 lg:grid-cols-2">
+        <Quadrants compared={compared} onSelect={select} />
+        <UpsetPlot compared={compared} selected={params.get("who")} onSelect={select} />
+      </div>
+      <PairsTable compared={compared} />
+      <QuestionsList runs={runs} compared={compared} />
+    </>
+  );
+}
+
+function Runs({ compared, onRemove }: { compared: Compared; onRemove: (id: string) => void }) {
+  return (
+    <ul className="mt-3 grid gap-2 sm:grid-cols-2 xl:grid-cols-3">
+      {compared.runs.map((run, i) => {
+        const reasons = compared.differences.find((d) => d.runId === run.id)?.reasons ?? [];
+        return (
+          <li key={run.id} className="flex min-w-0 gap-2.5 rounded-lg border bg-card px-3 py-2" data-compared={LETTERS[i]}>
+            <span className="mt-0.5 flex size-5 shrink-0 items-center justify-center rounded text-2xs font-semibold text-white dark:text-black" style={{ background: RUN_COLOURS[i] }}>
+              {LETTERS[i]}
+            </span>
+            <div className="min-w-0 flex-1">
+              <Link href={`/runs/${run.id}`} className="font-medium break-words hover:underline">
+                {run.name}
+              </Link>
+              <p className="text-2xs break-words text-muted-foreground">{[run.label, run.detail].filter((part) => part !== "").join(" · ")}</p>
+              <p className="mt-0.5 text-xs">
+                <span className="font-mono font-medium">{formatShare(run.mean)}</span>
+                <span className="ml-1.5 font-mono text-2xs text-muted-foreground">{`${(run.low * 100).toFixed(1)}–${(run.high * 100).toFixed(1)}`}</span>
+                <span className="ml-2 text-2xs text-muted-foreground">{`${formatNumber(run.searches)} searches, ${formatNumber(run.documents)} documents`}</span>
+              </p>
+              {reasons.map((reason) => (
+                <Badge key={reason} tone="warn" className="mt-1 mr-1 whitespace-normal">
+                  {reason}
+                </Badge>
+              ))}
+            </div>
+            {compared.runs.length > 2 ? (
+              <Button variant="ghost" size="icon-sm" aria-label={`Take ${run.name} out`} onClick={() => onRemove(run.id)}>
+                <X />
+              </Button>
+            ) : null}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

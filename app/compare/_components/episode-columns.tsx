@@ -1,0 +1,70 @@
+"use client";
+import { useQueries } from "@tanstack/react-query";
+import Link from "next/link";
+import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
+import { plural } from "@/app/_lib/format";
+import { ScoreMark } from "@/app/_ui/score-mark";
+import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { explainAttribution, goldFates, ledgerOf } from "@/app/runs/[runId]/episodes/[episodeId]/_components/ledger";
+import { TurnCard } from "@/app/runs/[runId]/episodes/[episodeId]/_components/turn-card";
+
+interface Shown {
+  id: string;
+  runId: string;
+  title: string;
+  colour: string;
+}
+
+/** Episodes of one question side by side: a row a turn, so that the same turn stands beside itself. */
+export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
+  const trpc = useTRPC();
+  const queries = useQueries({ queries: episodes.map(({ id }) => trpc.episodes.get.queryOptions({ id }, { staleTime: 60_000 })) });
+  const failed = queries.find((query) => query.isError);
+  if (failed?.error) return <ErrorState className="m-3" title="An episode could not be read" error={failed.error} onRetry={() => void failed.refetch()} />;
+  const details = queries.map((query) => query.data);
+  if (details.some((detail) => detail === undefined)) return <Skeleton className="m-3 h-72" />;
+  const shown = details.map((detail) => ({ detail: detail!, ledger: ledgerOf(detail!.record.episode.steps, detail!.question.goldIds, detail!.documents) }));
+  const turns = Math.max(...shown.map(({ ledger }) => ledger.turns.length));
+  const columns = { gridTemplateColumns: `repeat(${episodes.length}, minmax(17rem, 1fr))` };
+  return (
+    <div className="relative overflow-x-auto border-t bg-muted/30 p-3" tabIndex={0} role="region" aria-label="Episodes side by side" data-side-by-side>
+      <div className="grid min-w-max items-start gap-3 md:min-w-0" style={columns}>
+        {shown.map(({ detail, ledger }, i) => (
+          <Head key={episodes[i]!.id} shown={episodes[i]!} detail={detail} why={explainAttribution(detail.record.attribution, goldFates(ledger, detail.question.goldIds, detail.record.episode.context), (id) => detail.gold.find((g) => g.id === id)?.document?.title ?? id)} />
+        ))}
+        {Array.from({ length: turns }, (_, turn) =>
+          shown.map(({ ledger }, i) => {
+            const own = ledger.turns[turn];
+            return (
+              <ol key={`${episodes[i]!.id} ${turn}`} className="min-w-0">
+                {own ? <TurnCard turn={own} gold={ledger.gold} gain={null} playground={null} /> : <li className="rounded-lg border border-dashed px-3 py-4 text-center text-xs text-muted-foreground">no turn {turn}</li>}
+              </ol>
+            );
+          }),
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Head({ shown, detail, why }: { shown: Shown; detail: EpisodeDetail; why: string | null }) {
+  const { record } = detail;
+  return (
+    <div className="min-w-0 rounded-lg border bg-card px-3 py-2">
+      <p className="flex items-center gap-2">
+        <span className="font-semibold" style={{ color: shown.colour }}>
+          {shown.title}
+        </span>
+        <ScoreMark score={record.score?.value ?? null} />
+        <span className="min-w-0 font-medium break-words">{record.answer?.text || "(no answer)"}</span>
+      </p>
+      <p className="mt-1 text-xs text-muted-foreground">{why}</p>
+      <p className="mt-1 text-2xs text-muted-foreground">
+        {plural(record.episode.context.length, "document")} handed over ·{" "}
+        <Link href={`/runs/${shown.runId}/episodes/${shown.id}`} className="text-primary hover:underline">
+          whole episode
+        </Link>
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,68 @@
+import Link from "next/link";
+import { useState } from "react";
+import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
+import { formatInteger, formatShare } from "@/app/_lib/format";
+import type { Leaderboard } from "@/app/_lib/trpc";
+import { Card, CardHeader } from "@/app/_ui/card";
+import { Select } from "@/app/_ui/field";
+import { columnTitle } from "./text";
+
+/** For each method the stage at which its wrong answers were lost; a part leads to its episodes. */
+export function AttributionCard({ board }: { board: Leaderboard }) {
+  const [picked, setColumn] = useState(0);
+  const column = Math.min(picked, Math.max(0, board.columns.length - 1));
+  const rows = board.rows.flatMap((row) => (row.cells[column] ? [{ row, cell: row.cells[column] }] : []));
+  const parts = ATTRIBUTION_PARTS.filter(({ key }) => rows.some(({ cell }) => cell.attribution[key] > 0));
+  return (
+    <Card className="pb-4">
+      <CardHeader title="Where answers were lost" description="The first stage at which the evidence was missing, and how often the generator is right when it gets every gold document: its ceiling." />
+      {board.columns.length > 1 ? (
+        <div className="mt-2 px-4">
+          <Select aria-label="Question set" className="w-auto" value={column} onChange={(e) => setColumn(Number(e.target.value))}>
+            {board.columns.map((c, i) => (
+              <option key={c.id} value={i}>
+                {columnTitle(c, board.columns)}
+              </option>
+            ))}
+          </Select>
+        </div>
+      ) : null}
+      <ul className="mt-3 flex flex-wrap gap-x-3 gap-y-1 px-4 text-2xs text-muted-foreground">
+        {parts.map((part) => (
+          <li key={part.key} className="inline-flex items-center gap-1.5" title={part.meaning}>
+            <span className="size-2.5 rounded-xs" style={{ background: part.colour }} aria-hidden /> {part.label}
+          </li>
+        ))}
+      </ul>
+      <ul className="mt-3 space-y-3 px-4">
+        {rows.map(({ row, cell }) => {
+          const total = attributionTotal(cell.attribution);
+          const { withGold, withGoldCorrect } = cell.attribution;
+          return (
+            <li key={row.id} data-attribution={cell.runId}>
+              <div className="flex flex-wrap items-baseline justify-between gap-x-3">
+                <span className="font-medium">{row.label}</span>
+                <span className="text-2xs text-muted-foreground">{withGold > 0 ? `with all gold: ${formatShare(withGoldCorrect / withGold)} of ${formatInteger(withGold)}` : "no answer had all gold documents"}</span>
+              </div>
+              <div className="mt-1 flex h-4 gap-px overflow-hidden rounded-sm">
+                {parts.map((part) => {
+                  const count = cell.attribution[part.key];
+                  return count === 0 ? null : (
+                    <Link
+                      key={part.key}
+                      href={`/runs/${cell.runId}?tab=episodes&filter=${part.filter}`}
+                      style={{ flexGrow: count, background: part.colour }}
+                      className="min-w-px hover:opacity-80"
+                      aria-label={`${row.label}: ${part.label}, ${formatInteger(count)} of ${formatInteger(total)}`}
+                      title={`${part.label}: ${formatInteger(count)} (${formatShare(count / total)})`}
+                    />
+                  );
+                })}
+              </div>
+            </li>
+          );
+        })}
+      </ul>
+    </Card>
+  );
+}

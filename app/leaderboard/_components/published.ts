@@ -1,0 +1,58 @@
+import { averageDifferences, nameOf, type PublishedMetric, type PublishedResults, type PublishedRow } from "@/contracts/published-results";
+import type { Column } from "./text";
+
+/** Names under which the paper's question sets are imported. */
+const ALIASES: Record<string, string> = { "2wiki": "2wikimultihopqa", hotpot: "hotpotqa", "mmlu-med": "mmlu", "medqa-us": "medqa", "bioasq-y/n": "bioasq" };
+
+/** The paper's name of a question set, by the part before the split; null where the paper has no such set. */
+export function paperSet(questionSet: string, results: PublishedResults): string | null {
+  const bare = questionSet.split("/")[0]!.toLowerCase();
+  const name = ALIASES[bare] ?? bare;
+  return name in results.questions ? name : null;
+}
+
+export interface ShownPublished {
+  name: string;
+  method: string;
+  detail: string;
+  trainingSamples: number;
+  /** In percent, one for each column. */
+  cells: (number | null)[];
+}
+
+/** The metric that a row's accuracy is printed in. */
+export const accuracyOf = (row: PublishedRow): PublishedMetric => (row.average.gen_acc === undefined ? "judge_acc" : "gen_acc");
+
+/** The paper's rows that have figures for any of the columns. A first-n slice is not the paper's set. */
+export function publishedRowsFor(results: PublishedResults, columns: readonly Column[]): ShownPublished[] {
+  const sets = columns.map((column) => (column.limit === null ? paperSet(column.questionSet, results) : null));
+  return results.rows.flatMap((row) => {
+    const cells = sets.map((set) => (set === null ? null : (row.scores[set]?.[accuracyOf(row)] ?? null)));
+    if (cells.every((cell) => cell === null)) return [];
+    return [{ name: nameOf(row), method: row.method, detail: [row.searcher, `generator ${row.generator}`, row.corpus, row.table].filter((part) => part !== null).join(" · "), trainingSamples: row.trainingSamples, cells }];
+  });
+}
+
+export interface PaperTable {
+  title: string;
+  generator: string;
+  corpus: string;
+  sets: string[];
+  rows: { row: PublishedRow; cells: (number | null)[]; average: number | null; difference: number | null }[];
+}
+
+/** Tables 1 and 2 as printed, one for each generator and corpus, in one metric. */
+export function paperTables(results: PublishedResults, of: "accuracy" | "em"): PaperTable[] {
+  const wrong = averageDifferences(results);
+  const tables = new Map<string, PaperTable>();
+  for (const row of results.rows) {
+    const metric = of === "em" ? "em" : accuracyOf(row);
+    const sets = Object.keys(row.scores);
+    const key = `${row.table} ${row.generator} ${row.corpus}`;
+    const table = tables.get(key) ?? { title: row.table, generator: row.generator, corpus: row.corpus, sets, rows: [] };
+    tables.set(key, table);
+    const difference = wrong.find((d) => d.table === row.table && d.row === nameOf(row) && d.metric === metric);
+    table.rows.push({ row, cells: sets.map((set) => row.scores[set]?.[metric] ?? null), average: row.average[metric] ?? null, difference: difference?.recomputed ?? null });
+  }
+  return [...tables.values()];
+}

@@ -1,0 +1,38 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import Link from "next/link";
+import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
+import { formatInteger, formatShare } from "@/app/_lib/format";
+import { useTRPC } from "@/app/_lib/trpc";
+import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { BreakdownCard } from "./breakdown-bar";
+
+/** Where a prediction's answers were lost, for each scorer, with its interval and the ceiling with gold documents. */
+export function PredictStatistics({ runId }: { runId: string }) {
+  const trpc = useTRPC();
+  const query = useQuery(trpc.leaderboard.run.queryOptions({ runId }));
+  if (query.isError) return <ErrorState title="The statistics could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  if (!query.data) return <Skeleton className="h-52" />;
+  return (
+    <div className="space-y-3">
+      {query.data.map((result) => {
+        const { attribution, ceiling } = result;
+        const total = attributionTotal(attribution);
+        const parts = ATTRIBUTION_PARTS.filter(({ key }) => key === "correct" || attribution[key] > 0).map(({ key, ...part }) => ({ ...part, count: attribution[key] }));
+        const facts = [
+          `${result.scorer}: ${formatShare(result.mean)}, 95% interval ${formatShare(result.low)} to ${formatShare(result.high)}${result.clusters === null ? "" : ` over ${formatInteger(result.clusters)} groups`}.`,
+          attribution.withGold > 0 ? `With every gold document handed over, ${formatShare(attribution.withGoldCorrect / attribution.withGold)} of ${formatInteger(attribution.withGold)} answers are right.` : null,
+          ceiling ? `From the gold documents alone: ${formatShare(ceiling.mean)} of the ${formatInteger(ceiling.questions)} questions for which it was asked.` : null,
+        ];
+        return (
+          <div key={`${result.generator} ${result.promptStyle} ${result.scorer}`} data-statistics={result.scorer}>
+            <BreakdownCard title="Where answers were lost" description={facts.filter((fact) => fact !== null).join(" ")} parts={parts} total={total} href={(part) => `/runs/${runId}?tab=episodes&filter=${part.filter}`} />
+          </div>
+        );
+      })}
+      <p className="text-xs text-muted-foreground">
+        Beside other methods: <Link href="/leaderboard" className="text-primary hover:underline">leaderboard</Link>, <Link href={`/compare?runs=${runId}`} className="text-primary hover:underline">compare question by question</Link>.
+      </p>
+    </div>
+  );
+}

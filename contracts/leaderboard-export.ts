@@ -1,0 +1,97 @@
+/** A table of results as CSV, Markdown or LaTeX. Pure; whatever a cell holds comes out as text of the format. */
+
+export interface ExportTable {
+  /** What was compared: corpus, generator, scorer. */
+  caption: string;
+  columns: readonly string[];
+  rows: readonly ExportRow[];
+}
+
+export interface ExportRow {
+  label: string;
+  /** Published rows are marked, so that nobody takes them for reproduced ones. */
+  published: boolean;
+  cells: readonly (ExportCell | null)[];
+}
+
+export interface ExportCell {
+  /** In percent. */
+  value: number;
+  /** Ends of the 95% interval, in percent; absent for published figures. */
+  low?: number;
+  high?: number;
+  /** Corrected p-value against the reference. */
+  p?: number | null;
+  /** Why it has no rank. */
+  note?: string | null;
+}
+
+const one = (value: number): string => value.toFixed(1);
+export const PUBLISHED_MARK = "published";
+
+/** RFC 4180 with CRLF: one line a row and column, so that a program can read intervals without parsing text. */
+export function toCsv({ columns, rows }: ExportTable): string {
+  const lines = [["method", "origin", "questions", "percent", "low", "high", "p_holm", "note"]];
+  for (const row of rows) {
+    row.cells.forEach((cell, i) => {
+      if (!cell) return;
+      lines.push([row.label, row.published ? PUBLISHED_MARK : "reproduced", columns[i] ?? "", cell.value.toFixed(4), cell.low?.toFixed(4) ?? "", cell.high?.toFixed(4) ?? "", cell.p?.toPrecision(4) ?? "", cell.note ?? ""]);
+    });
+  }
+  return lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
+}
+
+/** Quoted where it must be; a text that a spreadsheet would run as a formula gets an apostrophe in front. */
+function csvField(text: string): string {
+  const safe = /^[=+@\t\r]/.test(text) || (text.startsWith("-") && !/^-?\d+(\.\d+)?$/.test(text)) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+const markdownText = (text: string): string => text.replace(/[\\`*_{}[\]<>|#~]/g, "\\$&").replace(/\s+/g, " ");
+
+/** A table as GitHub reads it, with the interval behind each figure. */
+export function toMarkdown({ caption, columns, rows }: ExportTable): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const cellText = (cell: ExportCell | null): string => (cell === null ? "" : `${one(cell.value)}${intervalText(cell, "–")}${starOf(cell)}${cell.note ? ` (${markdownText(cell.note)})` : ""}`);
+  return [
+    markdownText(caption),
+    "",
+    line(["Method", ...columns.map(markdownText)]),
+    line(["---", ...columns.map(() => "---:")]),
+    ...rows.map((row) => line([`${markdownText(row.label)}${row.published ? ` (${PUBLISHED_MARK})` : ""}`, ...row.cells.map(cellText)])),
+    "",
+    FOOTNOTE,
+    "",
+  ].join("\n");
+}
+
+const FOOTNOTE = "Percent with 95% interval. \\*: differs from the reference, p < 0.05 after Holm's correction.";
+const starOf = (cell: ExportCell): string => (cell.p !== null && cell.p !== undefined && cell.p < 0.05 ? " \\*" : "");
+const intervalText = (cell: ExportCell, dash: string): string => (cell.low === undefined || cell.high === undefined ? "" : ` [${one(cell.low)}${dash}${one(cell.high)}]`);
+
+const LATEX: Record<string, string> = { "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", $: "\\$", "#": "\\#", _: "\\_", "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", "–": "--", "·": "$\\cdot$", "−": "$-$" };
+const latexText = (text: string): string => text.replace(/[\\&%$#_{}~^<>|–·−]/g, (character) => LATEX[character]!).replace(/\s+/g, " ");
+
+/** A booktabs table. */
+export function toLatex({ caption, columns, rows }: ExportTable): string {
+  const cellText = (cell: ExportCell | null): string => {
+    if (cell === null) return "--";
+    const star = cell.p !== null && cell.p !== undefined && cell.p < 0.05 ? "$^{*}$" : "";
+    const interval = cell.low === undefined || cell.high === undefined ? "" : ` {\\scriptsize [${one(cell.low)}, ${one(cell.high)}]}`;
+    return `${one(cell.value)}${star}${interval}${cell.note ? ` {\\scriptsize (${latexText(cell.note)})}` : ""}`;
+  };
+  return [
+    "\\begin{table}",
+    "  \\centering",
+    `  \\caption{${latexText(caption)}. Percent with 95\\% interval; $^{*}$: differs from the reference, $p < 0.05$ after Holm's correction.}`,
+    `  \\begin{tabular}{l${"r".repeat(columns.length)}}`,
+    "    \\toprule",
+    `    ${["Method", ...columns.map(latexText)].join(" & ")} \\\\`,
+    "    \\midrule",
+    ...rows.map((row) => `    ${[`${latexText(row.label)}${row.published ? " \\textit{(published)}" : ""}`, ...row.cells.map(cellText)].join(" & ")} \\\\`),
+    "    \\bottomrule",
+    "  \\end{tabular}",
+    "\\end{table}",
+    "",
+  ].join("\n");
+}
