@@ -70,7 +70,7 @@ export class CorpusReporter {
     if (!saved && bytes > READ_UP_TO_BYTES) return { name, hash: manifest?.hash ?? null, documents: manifest?.documents ?? null, bytes, samples: [], manifest };
     const corpus = await CorpusFile.open(path);
     try {
-      const rows = Array.from({ length: Math.min(SAMPLES, corpus.size) }, (_, i) => Math.floor((i * corpus.size) / SAMPLES));
+      const rows = Array.from({ length: Math.min(SAMPLES, corpus.size) }, (_, i) => Math.floor((i * corpus.size) / Math.min(SAMPLES, corpus.size)));
       const samples = (await corpus.read(rows)).map(({ id, title, text }) => ({ id, title, text: text.length > SAMPLE_CHARACTERS ? `${text.slice(0, SAMPLE_CHARACTERS)}…` : text }));
       return { name, hash: corpus.hash, documents: corpus.size, bytes, samples, manifest };
     } finally {
