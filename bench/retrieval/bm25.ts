@@ -143,7 +143,7 @@ async function compareSpeed(size: number, sets: readonly QuestionSet[], python: 
  * Passages as JSON strings, one a line: the real ones first, then as many as are wanted made of four stretches of 25
  * words from real ones, always the same.
  */
-function* grown(texts: readonly string[], size: number): Generator<string> {
+export function* grown(texts: readonly string[], size: number): Generator<string> {
   const words = texts.map((text) => text.split(/\s+/));
   let state = 1;
   const random = (below: number): number => {
@@ -170,7 +170,7 @@ const found = z.object({ rows: z.array(z.array(z.int())), scores: z.array(z.arra
 const timed = z.object({ ms: z.number(), cpuMs: z.number() });
 
 /** One system in a process of its own. */
-class Side {
+export class Side {
   private constructor(
     private readonly child: ChildProcessWithoutNullStreams,
     private readonly lines: AsyncIterator<string>,

@@ -88,8 +88,8 @@ export class Bm25Index {
   }
 
   /**
-   * Loads a saved index. Throws `not-found` where there is none, `conflict` where it belongs to another corpus or
-   * analysis, `invalid-input` where its files are damaged.
+   * Loads a saved index. Throws `conflict` where it belongs to another corpus or analysis, `invalid-input` where its
+   * files are damaged or missing.
    */
   static async load(directory: string, corpusHash: string, memoryBytes?: number): Promise<Bm25Index> {
     const manifest = await readManifest(directory);
