@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { connection, endpoint } from "./model";
 import { about } from "./setting";
 
 /** How answers are scored. */
@@ -26,11 +27,8 @@ export const isRule = (name: ScorerName): name is RuleScorer => !needsJudge(name
 export const judge = z
   .strictObject({
     model: z.string().min(1).default("smollm2-135m-instruct").meta(about("Model", "Frozen model that judges, with scorers `judge` and `generation-accuracy`.", { paper: "the generator" })),
-    endpoint: z
-      .url({ protocol: /^https?$/ })
-      .nullable()
-      .default(null)
-      .meta(about("Endpoint", "Base URL of an OpenAI-compatible server; empty: the worker's own engine.")),
+    endpoint,
+    connection,
   })
   .prefault({})
   .meta({ title: "Judge", description: "The model that says whether an answer is right; asked only by the scorers that need it." });

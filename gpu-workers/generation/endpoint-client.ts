@@ -45,12 +45,17 @@ export interface Completion {
   stoppedAt: string | null;
   usage: ModelUsage;
   seconds: number;
+  /** Alternatives of the first token, where they were asked for (logprobs, top_logprobs) and given. */
+  alternatives?: TokenAlternative[];
 }
 
+const tokenAlternative = z.object({ token: z.string(), logprob: z.number() });
+export type TokenAlternative = z.infer<typeof tokenAlternative>;
+const logprobs = z.object({ content: z.array(z.object({ top_logprobs: z.array(tokenAlternative).default([]) })).nullish() }).nullish();
 const usageBody = z.object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() }).partial().nullish();
 const ended = { finish_reason: z.string().nullish(), stop_reason: z.unknown().optional() };
 const completionBody = z.object({ choices: z.array(z.object({ text: z.string(), ...ended })).min(1), usage: usageBody });
-const chatBody = z.object({ choices: z.array(z.object({ message: z.object({ content: z.string() }), ...ended })).min(1), usage: usageBody });
+const chatBody = z.object({ choices: z.array(z.object({ message: z.object({ content: z.string() }), logprobs, ...ended })).min(1), usage: usageBody });
 
 interface Sampling {
   model: string;
@@ -88,7 +93,7 @@ export class EndpointClient {
     const length = body.messages.reduce((sum, { content }) => sum + content.length, 0);
     return this.ask("/chat/completions", body, length, signal, (reply) => {
       const parsed = chatBody.safeParse(reply);
-      return parsed.success ? { ...parsed.data.choices[0]!, text: parsed.data.choices[0]!.message.content, usage: parsed.data.usage } : null;
+      return parsed.success ? { ...parsed.data.choices[0]!, text: parsed.data.choices[0]!.message.content, alternatives: parsed.data.choices[0]!.logprobs?.content?.[0]?.top_logprobs, usage: parsed.data.usage } : null;
     });
   }
 
@@ -154,6 +159,7 @@ export class EndpointClient {
         stoppedAt: typeof choice.stop_reason === "string" ? choice.stop_reason : null,
         usage: this.usageOf(choice.usage),
         seconds: (performance.now() - start) / 1000,
+        ...(choice.alternatives && { alternatives: choice.alternatives }),
       },
     };
   }
@@ -181,6 +187,7 @@ interface Choice {
   text: string;
   finish_reason?: string | null;
   stop_reason?: unknown;
+  alternatives?: TokenAlternative[];
   usage: z.output<typeof usageBody>;
 }
 type Outcome = { kind: "answered"; completion: Completion } | { kind: "refused"; reason: string } | { kind: "unavailable"; reason: string; retryAfterMs: number };

@@ -144,7 +144,7 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     (loaded) => `${loaded.length} to answer`,
   );
   const [openedRetriever, openedEngine, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, generator, questions] as const);
-  const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, signal));
+  const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, context, signal));
   const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
 
   if (!searches) {

@@ -63,7 +63,7 @@ export class Training {
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
     this.search = { retriever, documents, settings: config.search };
-    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, this.signal)));
+    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal)));
     this.baseline = new Baseline(
       ragMethod(retriever, documents, () => config.generator.ragDocuments),
       this.assessor,

@@ -35,7 +35,7 @@ export async function turnGains(task: Extract<TaskRequest, { kind: "turn-gains" 
     context.progress("answering", 0.5);
     const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map((documents) => ({ question: askedText(question), documents }));
     const answers = await generator.answer(requests, signal);
-    const scores = await new AnswerScorer(scorer, () => openJudge(config.judge, engine, signal)).score(answers.map((answer) => ({ question, answer })), signal);
+    const scores = await new AnswerScorer(scorer, () => openJudge(config.judge, engine, context, signal)).score(answers.map((answer) => ({ question, answer })), signal);
     const scored = answers.map(({ text }, i) => ({ answer: text, score: scores[i]!.main.value }));
     return {
       goldContext: gold ? scored[contexts.length]! : null,

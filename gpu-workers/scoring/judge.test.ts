@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { AnswerScorer } from "./answer-scorer";
 import { endpointJudge, judgeMessages, verdictOf, verdictOfLogprobs } from "./judge";
 
-const quick = { firstPauseMs: 1, tries: 3, timeoutMs: 2_000, apiKey: undefined };
+const quick = { firstPauseMs: 1, longestPauseMs: 2, budgetMs: 5_000, timeoutMs: 2_000, apiKey: undefined };
 const { signal } = new AbortController();
 let server: Server | undefined;
 afterEach(() => server?.close());

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
 import type { JudgeConfig } from "@/contracts/run-config";
 import type { EngineClient } from "../engine/client";
+import { EndpointClient, type Completion, type EndpointOptions } from "../generation/endpoint-client";
 import { chatText } from "../generation/prompt";
-import { installedModel } from "../s3/models";
+import { endpointOptions, installedModel, type KeyRing } from "../s3/models";
 import { loadTokenizer } from "../s3/tokenizer";
-import { askChat, type ChatEndpointOptions } from "./chat-endpoint";
 
 /** One answer to be judged. */
 export interface Judgement {
@@ -74,18 +74,22 @@ async function engineJudge(engine: EngineClient, name: string, signal: AbortSign
  * An OpenAI-compatible server: one token with its alternatives decides (upstream: ten tokens of text); where the server
  * gives none, the text must begin with yes or no. A garbled reply is asked once more, then it is an error.
  */
-export function endpointJudge(endpoint: string, model: string, options: Partial<ChatEndpointOptions> = {}): Judge {
+export function endpointJudge(endpoint: string, model: string, options: Partial<EndpointOptions> = {}): Judge {
+  const client = new EndpointClient(endpoint, options);
+  const sampling = { model, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 };
   const judgeOne = async (item: Judgement, signal: AbortSignal): Promise<boolean> => {
     const messages = judgeMessages(item);
-    const first = await askChat(endpoint, { model, messages, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 }, options, signal);
-    const verdict = verdictOf(first.text) ?? verdictOfLogprobs(first.alternatives);
+    const first = await client.chat({ ...sampling, messages }, signal);
+    const verdict = decided(first);
     if (verdict !== null) return verdict;
     const again = [...messages, { role: "assistant" as const, content: first.text }, { role: "user" as const, content: "Reply with the single word yes or the single word no." }];
-    const second = await askChat(endpoint, { model, messages: again, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 }, options, signal);
-    return required(verdictOf(second.text) ?? verdictOfLogprobs(second.alternatives), second.text, model);
+    const second = await client.chat({ ...sampling, messages: again }, signal);
+    return required(decided(second), second.text, model);
   };
   return { id: `${JUDGE_PROMPT_VERSION} ${model}`, judge: (items, signal) => Promise.all(items.map((item) => judgeOne(item, signal))) };
 }
+
+const decided = ({ text, alternatives }: Completion): boolean | null => verdictOf(text) ?? verdictOfLogprobs(alternatives ?? []);
 
 function required(verdict: boolean | null, reply: string, model: string): boolean {
   if (verdict === null) throw new AppError("generator-unavailable", `The judge ${model} said neither yes nor no, twice: ${JSON.stringify(reply.slice(0, 120))}. The answer stays unscored; use a judge that follows instructions.`);
@@ -93,8 +97,8 @@ function required(verdict: boolean | null, reply: string, model: string): boolea
 }
 
 /** Opens the judge of a configuration; `engine` where it has no endpoint. */
-export async function openJudge(config: JudgeConfig, engine: EngineClient | null, signal: AbortSignal): Promise<Judge> {
-  if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model);
+export async function openJudge(config: JudgeConfig, engine: EngineClient | null, keys: Partial<KeyRing>, signal: AbortSignal): Promise<Judge> {
+  if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model, await endpointOptions(config.endpoint, config.connection, keys));
   if (engine === null) throw new AppError("internal", "A judge without an endpoint needs the engine.");
   return engineJudge(engine, config.model, signal);
 }

@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ATLAS_DIR } from "@/contracts/paths";
+import { predictConfig } from "@/contracts/run-config";
+import { importAtlas } from "@/server/catalogue/atlas";
+import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { canTrain, eventually, RealWorker } from "./support/real-worker";
+
+/** How often the worker is killed; S3_KILLS makes a short run of it. */
+const KILLS = Number(process.env.S3_KILLS ?? 20);
+const LIMIT_MS = 600_000;
+/** While it is killed, each answer takes this long, so that no run ends before its last kill. */
+const SLOW_MS = 3_000;
+
+/** Random numbers that a failed test can be repeated with. */
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+describe.skipIf(!canTrain)("a predict run whose worker is killed again and again (needs Linux and the set-up's models and corpus)", () => {
+  let server: TestServer;
+  let generator: Server;
+  let worker: RealWorker;
+  let folder: string;
+  let slow = false;
+
+  beforeAll(async () => {
+    // An OpenAI-compatible server that answers by rule: the second word of the first context.
+    generator = createServer((request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      request.on("end", () => {
+        const content = /Context 1[^:]*: (.{0,60})/.exec(body)?.[1] ?? "nothing";
+        setTimeout(() => response.end(JSON.stringify({ choices: [{ message: { content } }] })), slow ? SLOW_MS : 5);
+      });
+    });
+    await new Promise<void>((resolve) => generator.listen(0, "127.0.0.1", resolve));
+    server = await startTestServer({ maxAttempts: KILLS + 5, timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 } });
+    await importAtlas(server.plane.catalogue, ATLAS_DIR, pino({ level: "silent" }));
+    folder = await mkdtemp(join(tmpdir(), "s3-killed-"));
+    const { token } = await server.plane.tokens.create("killed", "test");
+    worker = new RealWorker({ server: server.url, token, dataDir: folder, name: "killed", restart: true });
+  }, LIMIT_MS);
+  afterAll(async () => {
+    await worker.stop();
+    await server.stop();
+    generator.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const stateOf = async (id: string) => (await server.plane.runReader.get(id)).state;
+  const launch = (model: string): Promise<string> => {
+    const endpoint = `http://127.0.0.1:${(generator.address() as AddressInfo).port}/v1`;
+    return server.plane.runs.create(predictConfig.parse({ kind: "predict", name: "killed", method: "rag", documents: 5, generator: { model, endpoint } }), { actor: "test", preset: null });
+  };
+  const succeeded = async (id: string): Promise<void> => {
+    await eventually("the run ends", async () => ["succeeded", "failed"].includes(await stateOf(id)), LIMIT_MS);
+    const { state, error } = await server.plane.runReader.get(id);
+    expect([state, error]).toEqual(["succeeded", null]);
+  };
+  /** All that a run has stored of each question, without what may differ: times, and the model's name in keys. */
+  const resultsOf = async (id: string): Promise<unknown[]> =>
+    server.plane.database.db.$queryRaw`
+      SELECT e.question_id, e.key, e.context_ids, a.text, s.scorer, s.value, b.value AS baseline, (SELECT count(*)::int FROM steps t WHERE t.episode_id = e.id) AS steps,
+        (SELECT json_agg(json_build_array(o.scorer, o.value) ORDER BY o.scorer) FROM scores o WHERE o.answer_id = e.answer_id AND o.question_id = e.question_id) AS others
+      FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN scores s ON s.id = e.score_id JOIN scores b ON b.id = e.baseline_score_id WHERE e.run_id = ${id}::uuid ORDER BY e.question_id`;
+
+  it(
+    `gives after ${KILLS} kills at random points what an undisturbed run gives`,
+    async () => {
+      const undisturbed = await launch("first");
+      await succeeded(undisturbed);
+      const random = mulberry32(20_261_122);
+      slow = true;
+      const disturbed = await launch("second");
+      for (let kill = 0; kill < KILLS; kill++) {
+        await eventually("an attempt is under way", async () => ["leased", "preparing", "running"].includes(await stateOf(disturbed)), LIMIT_MS);
+        await new Promise((resolve) => setTimeout(resolve, random() * 1.5 * SLOW_MS));
+        process.kill(worker.pid, "SIGKILL");
+        await eventually("the worker is started anew", () => worker.deaths === kill + 1, 30_000);
+        await eventually("its attempt is taken back", async () => (await server.plane.runReader.get(disturbed)).attempts.filter(({ outcome }) => outcome === "lost").length >= kill + 1, LIMIT_MS);
+      }
+      slow = false;
+      await succeeded(disturbed);
+      const [expected, got] = [await resultsOf(undisturbed), await resultsOf(disturbed)];
+      expect(expected.length).toBeGreaterThan(100);
+      expect(got).toEqual(expected);
+      // The curve ends at the accuracy over all attempts, not at the last one's.
+      const accuracies = (await Promise.all([undisturbed, disturbed].map((id) => server.plane.runReader.get(id)))).map(({ headline }) => headline.value);
+      expect(accuracies[1]).toBeCloseTo(accuracies[0]!, 12);
+      expect((await server.plane.scoring.summary(disturbed)).missing).toBe(0);
+    },
+    1_800_000,
+  );
+});
