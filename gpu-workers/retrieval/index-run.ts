@@ -9,7 +9,11 @@ export async function indexRun(context: RunContext): Promise<void> {
   await context.running();
   await importFirst(context, config);
   if (!config.buildIndex) return;
-  const say = (detail: string): void => void context.progress({ phase: "indexing", done: 0, total: 1, detail }).catch(() => undefined);
+  const say = (detail: string): void => {
+    // The choice of the index and its estimate stay readable; the rest is only the latest.
+    if (detail.startsWith("index ")) context.log("info", detail);
+    void context.progress({ phase: "indexing", ...countedIn(detail), detail }).catch(() => undefined);
+  };
   const handle = await context.services.retriever(config.corpus, config.retriever, signal, say);
   try {
     await handle.value.search(["ready?"], 1, signal);
@@ -18,4 +22,10 @@ export async function indexRun(context: RunContext): Promise<void> {
   } finally {
     handle.release();
   }
+}
+
+/** "encoding documents (71/s, 2 min left): 640 of 1159" as a bar. */
+function countedIn(detail: string): { done: number; total: number } {
+  const counted = /: (\d+) of (\d+)$/.exec(detail);
+  return counted ? { done: Number(counted[1]), total: Number(counted[2]) } : { done: 0, total: 1 };
 }
