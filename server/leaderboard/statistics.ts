@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { bootstrapMeans, intervalOf } from "@/contracts/statistics";
 import type { attributionShares } from "@/server/api/leaderboard/get";
 import type { Database } from "@/server/db/database";
-import { Prisma } from "@/server/db/generated/client";
+import type { Prisma } from "@/server/db/generated/client";
 import { decodeOutcomes, encodeOutcomes, numberGroups, sumByGroup, type Outcomes } from "./outcomes";
 
 const SAMPLES = 10_000;

@@ -114,7 +114,7 @@ function Comparison({ runs }: { runs: string[] }) {
         )}
       </header>
       <Runs compared={compared} onRemove={(id) => setParams({ runs: runs.filter((r) => r !== id).join(","), who: null })} />
-      <div className="mt-4 grid items-start gap-4 lg:grid-cols-2">
+      <div className="mt-4 grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
         <Quadrants compared={compared} onSelect={select} />
         <UpsetPlot compared={compared} selected={params.get("who")} onSelect={select} />
       </div>
@@ -142,7 +142,7 @@ function Runs({ compared, onRemove }: { compared: Compared; onRemove: (id: strin
               <p className="mt-0.5 text-xs">
                 <span className="font-mono font-medium">{formatShare(run.mean)}</span>
                 <span className="ml-1.5 font-mono text-2xs text-muted-foreground">{`${(run.low * 100).toFixed(1)}–${(run.high * 100).toFixed(1)}`}</span>
-                <span className="ml-2 text-2xs text-muted-foreground">{`${formatNumber(run.searches)} searches, ${formatNumber(run.documents)} documents`}</span>
+                <span className="ml-2 text-2xs text-muted-foreground">{`${formatNumber(run.searches)} ${run.searches === 1 ? "search" : "searches"}, ${formatNumber(run.documents)} ${run.documents === 1 ? "document" : "documents"}`}</span>
               </p>
               {reasons.map((reason) => (
                 <Badge key={reason} tone="warn" className="mt-1 mr-1 whitespace-normal">

@@ -6,8 +6,7 @@ import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
 import { toCsv, toLatex, toMarkdown, type ExportTable } from "@/contracts/leaderboard-export";
-import type { PublishedResults } from "@/contracts/published-results";
-import { publishedRowsFor } from "./published";
+import { publishedRowsFor, type PaperChoice } from "./published";
 import { cautiousP, columnTitle } from "./text";
 
 const FORMATS = [
@@ -17,7 +16,7 @@ const FORMATS = [
 ] as const;
 
 /** What the page shows, as a table of the formats' own. */
-export function exportTable(board: Leaderboard, published: PublishedResults | null): ExportTable {
+export function exportTable(board: Leaderboard, published: PaperChoice | null): ExportTable {
   const scope = board.scopes.find((s) => s.key === board.scope);
   const twice = new Set(board.rows.map((row) => row.label).filter((label, i, all) => all.indexOf(label) !== i));
   return {
@@ -34,7 +33,7 @@ export function exportTable(board: Leaderboard, published: PublishedResults | nu
   };
 }
 
-export function ExportMenu({ board, published }: { board: Leaderboard; published: PublishedResults | null }) {
+export function ExportMenu({ board, published }: { board: Leaderboard; published: PaperChoice | null }) {
   const notify = useNotify();
   const save = (name: string, type: string, text: string) => {
     const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));

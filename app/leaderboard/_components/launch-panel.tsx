@@ -51,7 +51,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
   );
   const limited = limit.trim() === "" ? null : Number(limit);
   const valid = limited === null || (Number.isInteger(limited) && limited >= 1);
-  const answering = presets.data?.filter((p) => p.config.kind === "predict") ?? [];
+  const answering = presets.data?.filter((p) => p.config.kind === "predict" && methods.includes(p.config.method)) ?? [];
   return (
     <Card className="mt-4 pb-4">
       <CardHeader title="Compare methods" description={like ? "With the corpus, generator, retriever and scorer of the results above; what is there already is not run again." : "On the Atlas preset's corpus, generator and retriever, so that the results are comparable."} />

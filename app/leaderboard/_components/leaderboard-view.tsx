@@ -12,12 +12,12 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { Switch } from "@/app/_ui/switch";
 import { AttributionCard } from "./attribution-card";
 import { CostCard } from "./cost-card";
 import { ExportMenu } from "./export-menu";
 import { LaunchPanel } from "./launch-panel";
 import { MethodsTable } from "./methods-table";
+import { paperGenerators } from "./published";
 import { PublishedTables } from "./published-tables";
 import { SignificanceTable } from "./significance-table";
 import { shareText } from "./text";
@@ -29,7 +29,9 @@ export function LeaderboardView() {
   const published = useQuery(trpc.leaderboard.published.queryOptions());
   const [picked, setPicked] = useState<readonly string[]>([]);
   const board = query.data;
-  const withPaper = params.get("paper") === "1";
+  const generators = published.data ? paperGenerators(published.data) : [];
+  const generator = generators.find((g) => g === params.get("paper"));
+  const paper = published.data && generator !== undefined ? { results: published.data, generator } : null;
   if (query.isError && !board) return <ErrorState title="The leaderboard could not be read" error={query.error} onRetry={() => void query.refetch()} />;
   if (!board)
     return (
@@ -58,7 +60,7 @@ export function LeaderboardView() {
                 </>
               )}
             </Button>
-            <ExportMenu board={board} published={withPaper ? (published.data ?? null) : null} />
+            <ExportMenu board={board} published={paper} />
           </div>
         )}
       </header>
@@ -73,15 +75,24 @@ export function LeaderboardView() {
       ) : (
         <div className="mt-4 space-y-4" data-leaderboard={board.scope} aria-busy={query.isPlaceholderData}>
           <ScopeBar board={board} setParams={setParams} />
-          <MethodsTable board={board} published={withPaper ? (published.data ?? null) : null} picked={picked} onPick={setPicked} />
+          <MethodsTable board={board} published={paper} picked={picked} onPick={setPicked} />
           <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-muted-foreground">
             <label className="flex items-center gap-2">
-              <Switch checked={withPaper} onCheckedChange={(on) => setParams({ paper: on ? "1" : null })} aria-label="Show the paper's rows" /> The paper&apos;s rows beside ours, never ranked
+              The paper&apos;s rows, never ranked
+              <Select aria-label="The paper's rows" className="w-auto text-xs" value={generator ?? ""} onChange={(e) => setParams({ paper: e.target.value || null })}>
+                <option value="">not shown</option>
+                {generators.map((g) => (
+                  <option key={g} value={g}>
+                    {g === "self" ? "methods that answer themselves" : `with generator ${g}`}
+                  </option>
+                ))}
+              </Select>
             </label>
+            {board.columns.length > 1 && board.averaged.length === 0 ? <span>No set is complete for every method, so there is no average.</span> : null}
             <span>Intervals: 95%, bootstrap over groups of questions where the set names groups.</span>
           </div>
           <SignificanceTable board={board} />
-          <div className="grid items-start gap-4 lg:grid-cols-2">
+          <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
             <CostCard board={board} axis={params.get("axis")} setAxis={(axis) => setParams({ axis })} />
             <AttributionCard board={board} />
           </div>

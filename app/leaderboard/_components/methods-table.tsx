@@ -4,8 +4,7 @@ import { formatInteger, NONE, plural } from "@/app/_lib/format";
 import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
-import type { PublishedResults } from "@/contracts/published-results";
-import { publishedRowsFor } from "./published";
+import { publishedRowsFor, type PaperChoice } from "./published";
 import { columnTitle, costOf, COSTS, intervalText, isSignificant, pointsText, shareText, type CostKey, type LeaderboardRow } from "./text";
 
 const SHOWN_COSTS = ["searches", "documents", "tokens", "seconds", "costUsd"] as const satisfies readonly CostKey[];
@@ -13,7 +12,7 @@ const SHOWN_COSTS = ["searches", "documents", "tokens", "seconds", "costUsd"] as
 interface Props {
   board: Leaderboard;
   /** The paper's rows, where they are shown. */
-  published: PublishedResults | null;
+  published: PaperChoice | null;
   picked: readonly string[];
   onPick: (ids: readonly string[]) => void;
 }

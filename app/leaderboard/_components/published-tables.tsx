@@ -66,7 +66,7 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
             </div>
           </Card>
         ))}
-        <div className="grid gap-4 lg:grid-cols-2">
+        <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
           <Small title={`${results.settings.table}: retrieve-select-turns, ${results.settings.generator}`} columns={results.settings.columns} rows={Object.entries(results.settings.rows)} />
           <Small title={`${results.rewardFunctions.table}: averages of s3 trained with each reward`} columns={results.rewardFunctions.columns} rows={Object.entries(results.rewardFunctions.rows)} />
           <Small title={`${results.trainingCost.table}: training on ${results.trainingCost.hardware}`} columns={["min a step", "steps", "minutes"]} rows={results.trainingCost.rows.map((row) => [row.method, [row.minutesPerStep, row.steps, row.minutes]])} />

@@ -11,6 +11,14 @@ export function paperSet(questionSet: string, results: PublishedResults): string
   return name in results.questions ? name : null;
 }
 
+/** The paper's rows with one of its generators. */
+export interface PaperChoice {
+  results: PublishedResults;
+  generator: string;
+}
+
+export const paperGenerators = (results: PublishedResults): string[] => [...new Set(results.rows.map((row) => row.generator))];
+
 export interface ShownPublished {
   name: string;
   method: string;
@@ -24,9 +32,10 @@ export interface ShownPublished {
 export const accuracyOf = (row: PublishedRow): PublishedMetric => (row.average.gen_acc === undefined ? "judge_acc" : "gen_acc");
 
 /** The paper's rows that have figures for any of the columns. A first-n slice is not the paper's set. */
-export function publishedRowsFor(results: PublishedResults, columns: readonly Column[]): ShownPublished[] {
+export function publishedRowsFor({ results, generator }: PaperChoice, columns: readonly Column[]): ShownPublished[] {
   const sets = columns.map((column) => (column.limit === null ? paperSet(column.questionSet, results) : null));
   return results.rows.flatMap((row) => {
+    if (row.generator !== generator) return [];
     const cells = sets.map((set) => (set === null ? null : (row.scores[set]?.[accuracyOf(row)] ?? null)));
     if (cells.every((cell) => cell === null)) return [];
     return [{ name: nameOf(row), method: row.method, detail: [row.searcher, `generator ${row.generator}`, row.corpus, row.table].filter((part) => part !== null).join(" · "), trainingSamples: row.trainingSamples, cells }];
