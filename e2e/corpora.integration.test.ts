@@ -9,6 +9,7 @@ import { CorpusReporter } from "@/gpu-workers/corpora/report";
 import { corpusPath } from "@/gpu-workers/agent/corpora";
 import { documentsOf, query } from "@/gpu-workers/agent/tasks";
 import { Agents } from "@/gpu-workers/agent/testing/harness";
+import { taskDetail } from "@/server/api/tasks/get";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { eventually } from "./support/real-worker";
 
@@ -56,7 +57,7 @@ describe("a corpus, from the page to the worker", () => {
 
     const { taskId } = await server.plane.tasks.create({ kind: "documents", corpus: "mine", ids: ["b", "none"] }, "test");
     await eventually("the task ends", async () => (await server.plane.tasks.get(taskId)).state !== "running", LIMIT_MS);
-    expect(documentsResult.parse((await server.plane.tasks.get(taskId)).result).documents).toEqual([{ id: "b", title: "Beta", text: "second" }]);
+    expect(documentsResult.parse(taskDetail.parse(await server.plane.tasks.get(taskId)).result).documents).toEqual([{ id: "b", title: "Beta", text: "second" }]);
 
     // An index that appears in the worker's folder appears on the page.
     const { hash } = await server.plane.corpora.get("mine");

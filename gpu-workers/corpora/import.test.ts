@@ -150,7 +150,7 @@ describe.each(sources)("an interrupted import of %s", (_kind, name, content) => 
       // Each try gets a little further than the one before: it ends at the third report after the journal.
       let reports = 0;
       const onProgress = (detail: string): void => {
-        if (/passages/.test(detail) && ++reports === 3 && interruptions < 12) stop.abort(new AppError("cancelled", "stopped"));
+        if (/passages/.test(detail) && ++reports === 3 && interruptions < 7) stop.abort(new AppError("cancelled", "stopped"));
       };
       try {
         manifest = await importCorpus(options(path, { name: "parts", settings, runId, signal: stop.signal, onProgress, journalMs: 0, progressMs: 0 }));

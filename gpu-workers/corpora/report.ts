@@ -18,6 +18,7 @@ const indexManifest = z.looseObject({
   description: z.string().optional(),
   kind: z.string().optional(),
   encoder: z.string().optional(),
+  factory: z.string().optional(),
   bytes: z.number().nonnegative().optional(),
   builtAt: z.number().optional(),
 });
@@ -89,8 +90,8 @@ export class CorpusReporter {
         found.push({
           key,
           corpusHash: manifest.corpusHash,
-          description: manifest.description ?? ([manifest.encoder, manifest.kind].filter(Boolean).join(", ") || "index"),
-          bytes: manifest.bytes ?? 0,
+          description: manifest.description ?? ([manifest.encoder, manifest.factory ?? (manifest.kind === "bm25" ? "BM25" : manifest.kind)].filter(Boolean).join(", ") || "index"),
+          bytes: manifest.bytes ?? (await bytesIn(join(root, key))),
           builtAt: manifest.builtAt ?? entry.mtimeMs,
         });
       } catch {
@@ -99,4 +100,10 @@ export class CorpusReporter {
     }
     return found.sort((a, b) => b.builtAt - a.builtAt);
   }
+}
+
+/** Bytes of the files of a folder. */
+async function bytesIn(folder: string): Promise<number> {
+  const sizes = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name)).then((entry) => (entry.isFile() ? entry.size : 0))));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

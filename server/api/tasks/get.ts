@@ -4,7 +4,7 @@ import { procedure } from "../trpc";
 
 export const taskState = z.enum(["running", "succeeded", "failed", "cancelled"]);
 export type TaskState = z.infer<typeof taskState>;
-export const taskKind = z.enum(["query", "dry-run", "turn-gains"]);
+export const taskKind = z.enum(["query", "documents", "dry-run", "turn-gains"]);
 
 export const getTaskRequest = z.object({ id: z.uuid() });
 export const taskDetail = z.object({
