@@ -37,7 +37,7 @@ describe("prediction and evaluation from the command line", () => {
     const columns = ["--column", "id=nr", "--column", "question=frage", "--column", "answers=antworten"];
     const preview = await s3("questions", "import", file, "--name", "mine", ...columns, "--preview");
     expect(preview.out).toMatch(/csv, 2 rows; columns: nr, frage, antworten/);
-    expect(preview.out).toMatch(/line 3 question \(column frage\): must not be empty/);
+    expect(preview.out).toMatch(/line 3 is not a question: question \(column frage\): must not be empty/);
     expect(await s3("questions", "import", file, "--name", "mine", ...columns)).toMatchObject({ code: 1, error: expect.stringContaining("Nothing was imported; 1 of the rows cannot be used:\nline 3") });
     expect((await s3("questions", "import", file, "--name", "mine", ...columns, "--skip-problems")).out).toMatch(/mine +[0-9a-f]{12} +1 +0 +new/);
     expect((await server.plane.catalogue.questions({ set: "mine", limit: 10 })).rows).toMatchObject([{ id: "1", question: "Wer?", answers: ["A", "B"] }]);

@@ -9,6 +9,7 @@ import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
+import { EVERYTHING, ImportPreview, type ImportChoice, type QuestionSource } from "./import-preview";
 
 const EXAMPLE = '{"id": "q1", "question": "What is the capital of Peru?", "answers": ["Lima"], "goldIds": ["peru-capital"], "type": "one-hop"}';
 
@@ -21,36 +22,63 @@ const nameOf = (fileName: string): string =>
     .replace(/^[-.]+|[-.]+$/g, "")
     .slice(0, 120);
 
-/** One's own questions, from a JSONL file. All of them are stored, or none with every bad line named. */
+/** The request's form of a file: text, or base64 where it is binary. */
+async function sourceOf(file: File): Promise<QuestionSource> {
+  const binary = file.name.toLowerCase().endsWith(".parquet");
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const content = binary ? await base64Of(file) : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  return { fileName: file.name, content, encoding: binary ? "base64" : "utf8" };
+}
+
+const base64Of = (file: File): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ""));
+    reader.onerror = () => reject(reader.error ?? new Error("unreadable"));
+    reader.readAsDataURL(file);
+  });
+
+/** Questions from a file of any known format, looked at before they are stored: all of them, or none with every bad line named. */
 export function ImportDialog({ open, onClose, onImported }: { open: boolean; onClose: () => void; onImported: (name: string) => void }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
   const [file, setFile] = useState<File | null>(null);
+  const [source, setSource] = useState<QuestionSource | null>(null);
+  const [choice, setChoice] = useState<ImportChoice>(EVERYTHING);
   const [name, setName] = useState("");
   const [unreadable, setUnreadable] = useState<Error | null>(null);
   const upload = useMutation(
-    trpc.catalogue.importQuestions.mutationOptions({
-      onSuccess: (stored) => {
-        notify("good", `Imported ${plural(stored.questions, "question")} as ${stored.name}`);
+    trpc.catalogue.importQuestionFile.mutationOptions({
+      onSuccess: ({ sets }) => {
+        const [first] = sets;
+        if (!first) return;
+        const count = sets.reduce((sum, set) => sum + set.questions, 0);
+        notify("good", `Imported ${plural(count, "question")} as ${sets.map((set) => set.name).join(", ")}${sets.every((set) => set.isNew) ? "" : " (some were there already)"}`);
         void queryClient.invalidateQueries(trpc.catalogue.pathFilter());
         setFile(null);
+        setSource(null);
         setName("");
-        onImported(stored.name);
+        onImported(first.name);
       },
     }),
   );
-  const submit = async () => {
-    if (!file) return;
+  const choose = async (next: File | null) => {
+    setFile(next);
+    setSource(null);
+    setChoice(EVERYTHING);
+    upload.reset();
     setUnreadable(null);
-    let jsonl: string;
+    if (!next) return;
+    if (name === "") setName(nameOf(next.name));
     try {
-      jsonl = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+      setSource(await sourceOf(next));
     } catch (error) {
-      setUnreadable(error instanceof TypeError ? new Error(`${file.name} is not UTF-8 text.`) : new Error(`${file.name} could not be read.`));
-      return;
+      setUnreadable(error instanceof TypeError ? new Error(`${next.name} is not UTF-8 text.`) : new Error(`${next.name} could not be read.`));
     }
-    upload.mutate({ name: name.trim(), jsonl });
+  };
+  const submit = () => {
+    if (source) upload.mutate({ ...source, ...choice, name: name.trim() });
   };
   const failure = unreadable ?? upload.error;
   return (
@@ -63,13 +91,13 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
         onClose();
       }}
       title="Import questions"
-      description="A JSONL file: one JSON object a line with id, question and answers. goldIds name the documents that hold the evidence; type and group are optional."
+      description="JSONL with id, question and answers as below; FlashRAG's JSONL, upstream's parquet, MIRAGE's benchmark.json, CSV or TSV. At most 200 MB."
       className="max-w-xl"
     >
       <form
         onSubmit={(e) => {
           e.preventDefault();
-          void submit();
+          submit();
         }}
         className="space-y-3"
       >
@@ -81,15 +109,9 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
           <input
             id="questions-file"
             type="file"
-            accept=".jsonl,.ndjson,.json,.txt"
+            accept=".jsonl,.ndjson,.json,.txt,.csv,.tsv,.parquet"
             className="mt-1 block w-full rounded-md border border-input bg-card text-xs file:mr-3 file:h-8 file:border-0 file:bg-muted file:px-3 file:font-medium"
-            onChange={(e) => {
-              const next = e.target.files?.[0] ?? null;
-              setFile(next);
-              upload.reset();
-              setUnreadable(null);
-              if (next && name === "") setName(nameOf(next.name));
-            }}
+            onChange={(e) => void choose(e.target.files?.[0] ?? null)}
           />
           {file ? <p className="mt-1 text-xs text-muted-foreground">{formatBytes(file.size)}</p> : null}
         </div>
@@ -99,9 +121,10 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
           </label>
           <Input id="questions-name" className="mt-1 font-mono text-xs" placeholder="my-set or my-set/dev" autoComplete="off" spellCheck={false} value={name} onChange={(e) => setName(e.target.value)} />
         </div>
+        {source ? <ImportPreview key={source.content} source={source} choice={choice} onChange={setChoice} /> : null}
         {failure ? <ErrorState title="Not imported" error={failure} className="max-h-64 overflow-y-auto" /> : null}
         <div className="flex justify-end">
-          <Button type="submit" variant="primary" disabled={!file || name.trim() === "" || upload.isPending}>
+          <Button type="submit" variant="primary" disabled={!source || name.trim() === "" || upload.isPending}>
             <Upload /> {upload.isPending ? "Importing" : "Import"}
           </Button>
         </div>

@@ -89,7 +89,8 @@ export function mapRow(row: Row, mapping: ColumnMapping, fallbackId: string): Ma
   });
   if (!parsed.success) {
     const column = (path: string): string => mapping[path.split(".")[0] as Field] ?? path;
-    throw new RowProblem(describeIssues(parsed.error).split("\n").map((line) => line.replace(/^[^:]+/, (path) => (column(path) === path.split(".")[0] ? path : `${path} (column ${column(path)})`))).join("; "));
+    const problems = describeIssues(parsed.error).split("\n").map((line) => line.replace(/^[^:]+/, (path) => (column(path) === path.split(".")[0] ? path : `${path} (column ${column(path)})`)));
+    throw new RowProblem(`is not a question: ${problems.join("; ")}`);
   }
   return { record: parsed.data, goldTitles: titlesOf(get("goldTitles")), split: textOf(get("split")) ?? null };
 }
