@@ -14,7 +14,7 @@ function rowsOf(formula: Formula, index: SearchedIndex, most: boolean): Uint32Ar
   const words = Math.ceil(index.lengths.length / 32);
   switch (formula.is) {
     case "any":
-      return formula.terms.reduce((set, term) => addRows(set, index, term), new Uint32Array(words));
+      return formula.terms.reduce<Uint32Array>((set, term) => addRows(set, index, term), new Uint32Array(words));
     case "phrase": {
       if (!most) return new Uint32Array(words);
       return intersection(formula.terms.map(({ term }) => addRows(new Uint32Array(words), index, term)));

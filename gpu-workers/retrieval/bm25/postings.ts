@@ -6,7 +6,7 @@ import { BLOCK, type Bm25Manifest, FILES, STAMP_BYTES, WIDE } from "./format";
 
 /** Where a term occurs: rows in ascending order, how often in each, and bounds of each `BLOCK` of them (see format.ts). */
 export interface Postings {
-  rows: Uint32Array;
+  rows: Int32Array;
   counts: Uint8Array | Uint32Array;
   /** Null where there are too few rows to need any. */
   bounds: Uint32Array | null;
@@ -15,8 +15,13 @@ export interface Postings {
 /** Postings up to this size are read into memory as a whole; of larger ones the terms used last are kept. */
 const MEMORY_BYTES = 1024 ** 3;
 
+/** Terms whose numbers are remembered. */
+const KNOWN_TERMS = 50_000;
+
 /** An index opened for reading: terms to postings. */
 export class PostingsFile {
+  private readonly known = new Map<string, number>();
+
   private constructor(
     private readonly text: Buffer,
     private readonly termStarts: Uint32Array,
@@ -75,7 +80,7 @@ export class PostingsFile {
     const counts = buffer.byteOffset + 4 * count;
     const bounds = counts + (wide ? 4 * count : aligned(count));
     return {
-      rows: new Uint32Array(buffer.buffer, buffer.byteOffset, count),
+      rows: new Int32Array(buffer.buffer, buffer.byteOffset, count),
       counts: wide ? new Uint32Array(buffer.buffer, counts, count) : new Uint8Array(buffer.buffer, counts, count),
       bounds: count > BLOCK ? new Uint32Array(buffer.buffer, bounds, Math.ceil(count / BLOCK)) : null,
     };
@@ -90,7 +95,17 @@ export class PostingsFile {
     this.postings.close();
   }
 
+  /** Number of a term; -1 where no document has it. Queries ask for the same terms again and again. */
   private idOf(term: string): number {
+    let id = this.known.get(term);
+    if (id === undefined) {
+      if (this.known.size >= KNOWN_TERMS) this.known.clear();
+      this.known.set(term, (id = this.search(term)));
+    }
+    return id;
+  }
+
+  private search(term: string): number {
     let low = 0;
     let high = this.documents.length - 1;
     while (low <= high) {

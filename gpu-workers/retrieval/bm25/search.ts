@@ -52,7 +52,7 @@ export function inverseDocumentFrequency(documents: number, withTerm: number): n
 export class Bm25Searcher {
   private readonly mean: number;
   private readonly sums = new Float64Array(WINDOW);
-  private readonly marks = new Uint32Array(WINDOW / 32);
+  private readonly marks = new Int32Array(WINDOW / 32);
   private norms: { k1: number; b: number; values: Float32Array } | null = null;
 
   constructor(private readonly index: SearchedIndex) {
@@ -70,9 +70,9 @@ export class Bm25Searcher {
     const lists: List[] = [];
     for (const [term, count] of terms) {
       const postings = this.index.find(term);
-      if (postings) lists.push({ ...postings, weight: count * inverseDocumentFrequency(documents, postings.rows.length), at: 0, end: 0, bound: 0 });
+      if (postings) lists.push({ rows: postings.rows, counts: postings.counts, bounds: postings.bounds, weight: count * inverseDocumentFrequency(documents, postings.rows.length), at: 0, end: 0, bound: 0 });
     }
-    const top = new TopRows(Math.min(k, documents));
+    const top = new TopRows(Math.max(0, Math.min(k, documents)));
     if (lists.length === 0 || top.capacity <= 0) return top.ranking();
     const norms = this.normsOf(constants);
     const quantum = 2 ** (Math.ceil(Math.log2(lists.reduce((sum, { weight }) => sum + weight, 0))) - 44);
@@ -157,7 +157,7 @@ export class Bm25Searcher {
 }
 
 /** Adds a list's contributions of the window to the sums and marks the documents that got one. */
-function accumulate({ rows, counts, weight, at, end }: List, base: number, norms: Float32Array, round: number, sums: Float64Array, marks: Uint32Array): void {
+function accumulate({ rows, counts, weight, at, end }: List, base: number, norms: Float32Array, round: number, sums: Float64Array, marks: Int32Array): void {
   for (let i = at; i < end; i++) {
     const row = rows[i] as number;
     const count = counts[i] as number;
@@ -176,7 +176,7 @@ function contributionAt(list: List, row: number, norms: Float32Array, round: num
 }
 
 /** First place in [from, end) whose row is at least `row`, else `end`; fast where it is near. */
-function firstFrom(rows: Uint32Array, from: number, end: number, row: number): number {
+function firstFrom(rows: Int32Array, from: number, end: number, row: number): number {
   let low = from;
   let step = 1;
   while (low + step <= end && (rows[low + step - 1] as number) < row) {
@@ -208,24 +208,28 @@ function sortByBound(lists: List[]): void {
 
 /** The best rows so far: a heap with the worst on top. */
 class TopRows {
-  private readonly rows: number[] = [];
-  private readonly scores: number[] = [];
+  private readonly rows: Int32Array;
+  private readonly scores: Float64Array;
+  private size = 0;
   /** What a document must at least score to come in; -1 while there is room. */
   threshold = -1;
 
-  constructor(readonly capacity: number) {}
+  constructor(readonly capacity: number) {
+    this.rows = new Int32Array(capacity);
+    this.scores = new Float64Array(capacity);
+  }
 
   offer(row: number, score: number): void {
     const { rows, scores } = this;
-    if (rows.length < this.capacity) {
-      let i = rows.length;
+    if (this.size < this.capacity) {
+      let i = this.size++;
       for (let up = (i - 1) >> 1; i > 0 && this.isWorse(row, score, up); up = (i - 1) >> 1) {
         this.move(up, i);
         i = up;
       }
       rows[i] = row;
       scores[i] = score;
-      if (rows.length === this.capacity) this.threshold = scores[0] as number;
+      if (this.size === this.capacity) this.threshold = scores[0] as number;
       return;
     }
     if (this.isWorse(row, score, 0)) return;
@@ -244,7 +248,7 @@ class TopRows {
   }
 
   ranking(): Ranking {
-    const order = this.rows.map((_, i) => i).sort((a, b) => (this.scores[b] as number) - (this.scores[a] as number) || (this.rows[a] as number) - (this.rows[b] as number));
+    const order = Array.from({ length: this.size }, (_, i) => i).sort((a, b) => (this.scores[b] as number) - (this.scores[a] as number) || (this.rows[a] as number) - (this.rows[b] as number));
     return { rows: Uint32Array.from(order, (i) => this.rows[i] as number), scores: Float64Array.from(order, (i) => this.scores[i] as number) };
   }
 
