@@ -1,6 +1,7 @@
 "use client";
 import { useState } from "react";
 import { TriangleAlert } from "lucide-react";
+import { cn } from "@/app/_lib/cn";
 import { plural } from "@/app/_lib/format";
 import { retrieverTitle } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
@@ -16,6 +17,7 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
   const { runs, metrics, slices } = comparison;
   const [chosen, setChosen] = useState<string | null>(null);
   const wanted = chosen ?? "full-support@10";
+  const parts = (["type", "hops"] as const).filter((by) => slices.some((slice) => slice.by === by));
   const metric = Math.max(0, metrics.findIndex((m) => m.key === wanted));
   return (
     <div className="space-y-5">
@@ -43,10 +45,12 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
               ))}
             </Select>
           </div>
-          <div className="mt-2 grid gap-x-8 gap-y-4 lg:grid-cols-2">
-            <SliceTable comparison={comparison} by="type" metric={metric} />
-            <SliceTable comparison={comparison} by="hops" metric={metric} />
+          <div className={cn("mt-2 grid gap-x-8 gap-y-4", parts.length > 1 && "lg:grid-cols-2")}>
+            {parts.map((by) => (
+              <SliceTable key={by} comparison={comparison} by={by} metric={metric} />
+            ))}
           </div>
+          {parts.length === 1 ? <p className="mt-2 text-xs text-muted-foreground">{parts[0] === "type" ? "All questions name the same number of gold documents." : "The questions are all of one type, or name none."}</p> : null}
         </Card>
       ) : null}
       <div>

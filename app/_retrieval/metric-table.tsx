@@ -1,6 +1,5 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { cn } from "@/app/_lib/cn";
 import { retrieverTitle } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { DifferenceCell, IntervalCell } from "./interval";
@@ -102,7 +101,6 @@ export function DifferenceTable({ comparison }: { comparison: RetrieverCompariso
 /** Parts of the questions in rows, retrievers in columns, one metric at a time. */
 export function SliceTable({ comparison, by, metric }: { comparison: RetrieverComparison; by: "type" | "hops"; metric: number }) {
   const slices = comparison.slices.filter((slice) => slice.by === by);
-  if (slices.length === 0) return <p className="text-xs text-muted-foreground">{by === "type" ? "The questions are all of one type, or name none." : "All questions name the same number of gold documents."}</p>;
   return (
     <div className="relative overflow-x-auto">
       <table className="w-full text-left" aria-label={by === "type" ? "By type" : "By hops"}>
@@ -132,7 +130,7 @@ export function SliceTable({ comparison, by, metric }: { comparison: RetrieverCo
               </th>
               <td className="px-3 text-right font-mono text-muted-foreground">{slice.questions}</td>
               {slice.overall.map((row, i) => (
-                <td key={comparison.runs[i]?.id} className={cn("px-3 py-1.5 text-right")}>
+                <td key={comparison.runs[i]?.id} className="px-3 py-1.5 text-right">
                   <IntervalCell interval={row[metric] ?? null} />
                 </td>
               ))}

@@ -49,7 +49,7 @@ export function SideLinks() {
 export function BottomBar() {
   const path = usePathname();
   return (
-    <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-20 grid auto-cols-fr grid-flow-col border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden">
+    <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-20 grid auto-cols-[minmax(4.5rem,1fr)] grid-flow-col overflow-x-auto border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden">
       {LINKS.map(({ href, label, icon: Icon }) => (
         <Link
           key={href}
