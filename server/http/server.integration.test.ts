@@ -179,7 +179,7 @@ describe("the server from outside", () => {
       expect(await taken(taskId)).toMatchObject({ kind: "query", query: "capital", k: 3 });
       await worker.request("taskProgress", { taskId, detail: "searching", fraction: 0.5 });
       expect(await api.tasks.get.query({ id: taskId })).toMatchObject({ state: "running", detail: "searching", fraction: 0.5 });
-      await worker.request("taskResult", { taskId, result: { documents: [{ id: "d0", title: "t", text: "x", score: 1 }], seconds: 0.1 } });
+      await worker.request("taskResult", { taskId, result: { documents: [{ id: "d0", title: "t", text: "x", score: 1 }], seconds: 0.1, openSeconds: 0, retriever: { title: "test", documents: null } } });
       expect(await api.tasks.get.query({ id: taskId })).toMatchObject({ state: "succeeded", fraction: 1, result: { documents: [{ id: "d0" }] } });
     });
 
