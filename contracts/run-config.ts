@@ -175,7 +175,7 @@ export const predictConfig = z
     reuse,
     failures,
     documents: z.int().min(1).max(50).default(3).meta(about("Documents", "Documents that method `rag` hands over.")),
-    matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this s3 run did (document-matched RAG).")),
+    matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this run did (document-matched RAG).")),
   })
   .superRefine(({ method, search: { protocol }, methodSettings: { promptTemplate } }, context) => {
     if (promptTemplate === null) return;

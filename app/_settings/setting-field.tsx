@@ -9,6 +9,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { Input, Select } from "@/app/_ui/field";
 import { Switch } from "@/app/_ui/switch";
 import type { Draft } from "./draft";
+import { PromptField } from "./prompt-field";
 
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
 export function SettingField({ setting }: { setting: Setting }) {
@@ -109,6 +110,7 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
     case "number":
       return <NumberInput {...shared} nullable={control.nullable} integer={control.integer} value={value} onChange={onChange} />;
     case "text":
+      if (setting.path.endsWith("promptTemplate")) return <PromptField {...shared} value={value} onChange={onChange} />;
       return <TextInput {...shared} path={setting.path} nullable={control.nullable} value={value} onChange={onChange} />;
   }
 }

@@ -24,6 +24,8 @@ export interface TaskContext {
   saveAnswers(answers: Answer[]): Promise<void>;
   /** Downloads a checkpoint by its artifact id and gives its folder. */
   fetchCheckpoint(artifactId: string): Promise<string>;
+  /** Absent: stored API keys are given to runs, which hold a lease, not to tasks. */
+  endpointKey?(name: string, endpoint: string): Promise<string>;
 }
 
 type TaskOf<K extends TaskRequest["kind"]> = Extract<TaskRequest, { kind: K }>;

@@ -41,7 +41,6 @@ describe("every method on the embedded default", () => {
       if (roles.asksModel && method !== "s3") expect(episode.usage).toMatchObject({ costUsd: 0, calls: episode.steps.filter(({ kind }) => kind === "generate" || kind === "condense").length });
     }
     expect(context.preflightItems.some(({ name }) => name === "retriever")).toBe(roles.retrieves);
-    // The same again, from its key: nothing about an episode depends on the attempt.
     expect(new Set(records.map(({ episode }) => episode.key)).size).toBe(2);
-  }, 120_000);
+  }, 400_000); // A machine that is busy with other work takes minutes.
 });

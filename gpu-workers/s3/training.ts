@@ -29,7 +29,7 @@ import { readTrainerState, writeTrainerState } from "./trainer-state";
 const REPORT_BATCH = 32;
 
 /** What the loop needs of a run context; a dry run brings a smaller one. */
-export type TrainingContext = Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint"> & {
+export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> & Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint"> & {
   fetchCheckpoint(artifactId: string): Promise<{ directory: string; step: number | null }>;
 };
 

@@ -154,7 +154,8 @@ function episodeRow(record: EpisodeRecord, answerIds: ReadonlyMap<string, bigint
     attribution: record.attribution,
     format_errors: record.formatErrors,
     usage: episode.usage ?? null,
-    searches: Math.max(0, episode.steps.filter((step) => step.kind === "retrieve").length - 1),
+    // Turn 0 is the retrieval with the question itself.
+    searches: episode.steps.filter((step) => step.kind === "retrieve" && step.turn > 0).length,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { METHODS } from "@/contracts/config/method";
 import { AppError, describeIssues } from "@/contracts/errors";
 import { PRESETS } from "@/contracts/presets";
 import { runConfig, type PredictConfig, type RunConfig } from "@/contracts/run-config";
@@ -153,7 +154,7 @@ export class Launcher {
     const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${runId}::uuid`;
     const other = rows[0] && runConfig.parse(rows[0].config);
     if (!other) return [{ path: "matchRun", message: `there is no run ${runId}` }];
-    if (other.kind !== "predict" || other.method !== "s3") return [{ path: "matchRun", message: "must be a predict run of method s3" }];
+    if (other.kind !== "predict" || !METHODS[other.method].retrieves) return [{ path: "matchRun", message: "must be a predict run of a method that searches" }];
     if (other.questions !== questions) return [{ path: "matchRun", message: `answered "${other.questions}", not "${questions}"` }];
     return [];
   }
@@ -173,6 +174,7 @@ const fits = (worker: OnlineWorker, needs: Needs): boolean => isNamed(worker, ne
 
 /** GPU memory that the presets state for the model of a configuration; 0 where they state none. */
 function gpuMemoryOf(config: RunConfig): number {
+  if (config.kind === "predict" && config.searcher.endpoint !== null) return 0;
   const model = modelOf(config);
   return Math.max(0, ...PRESETS.filter((preset) => "searcher" in preset.config && preset.config.searcher?.model === model).map((preset) => preset.requires.gpuMemoryGiB));
 }

@@ -6,6 +6,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
 import { AttachDialog } from "./attach-dialog";
+import { Keys } from "./keys";
 import { Tokens } from "./tokens";
 import { WorkerCard } from "./worker-card";
 
@@ -38,6 +39,7 @@ export function WorkersView() {
         )}
       </div>
       <Tokens />
+      <Keys />
       <AttachDialog open={attaching} onOpenChange={setAttaching} />
     </>
   );

@@ -12,6 +12,7 @@ import { CopyButton } from "@/app/_ui/copy-button";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { ErrorState } from "@/app/_ui/states";
+import { METHODS } from "@/contracts/config/method";
 import { TERMINAL } from "@/contracts/run-state";
 
 export function RunHeader({ run }: { run: RunDetail }) {
@@ -20,7 +21,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
   const can = (action: RunDetail["actions"][number]) => run.actions.includes(action);
   const facts: [string, ReactNode][] = [
     ["Kind", run.kind],
-    ...(run.model ? [["Searcher", run.config.kind === "predict" && run.config.method === "rag" ? `naive RAG, ${run.model}` : run.model] as [string, ReactNode]] : []),
+    ...(run.model ? [["Searcher", run.config.kind === "predict" && run.config.method !== "s3" ? `${METHODS[run.config.method].title}, ${run.model}` : run.model] as [string, ReactNode]] : []),
     ["Corpus", run.corpus],
     ...(run.setting ? [["Retrieve-select-turns", <span key="s" className="font-mono">{run.setting}</span>] as [string, ReactNode]] : []),
     ...(run.worker ? [["Worker", <Link key="w" href="/workers" className="underline decoration-dotted underline-offset-2">{run.worker.name}</Link>] as [string, ReactNode]] : []),

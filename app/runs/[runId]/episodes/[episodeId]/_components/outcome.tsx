@@ -1,3 +1,4 @@
+import { METHODS } from "@/contracts/config/method";
 import { Calculator } from "lucide-react";
 import type { ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
@@ -25,7 +26,7 @@ export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledg
   return (
     <Card className="divide-y lg:sticky lg:top-5" aria-label="Outcome">
       <Part title="Answer">
-        <AnswerRow label={record.episode.method === "rag" ? "naive RAG" : "s3"} text={record.answer?.text ?? null} score={record.score?.value ?? null} />
+        <AnswerRow label={METHODS[record.episode.method].title} text={record.answer?.text ?? null} score={record.score?.value ?? null} />
         {record.baseline ? <AnswerRow label="naive RAG" text={record.baseline.answer.text} score={record.baseline.score.value} /> : null}
         <div className="mt-1.5 grid grid-cols-[5rem_1fr] gap-x-2">
           <span className="text-xs text-muted-foreground">gold</span>

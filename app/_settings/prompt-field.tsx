@@ -1,0 +1,57 @@
+"use client";
+import { useWatch } from "react-hook-form";
+import { methodName, protocol } from "@/contracts/episode";
+import { builtInPrompt } from "@/contracts/prompts/prompts";
+import { Button } from "@/app/_ui/button";
+import { Textarea } from "@/app/_ui/field";
+
+interface PromptFieldProps {
+  id: string;
+  value: unknown;
+  onChange: (value: string | null) => void;
+  onBlur: () => void;
+  "aria-invalid"?: true | undefined;
+  "aria-describedby": string;
+}
+
+/** The prompt of the chosen method: the built-in text to read, or a person's own, edited here or taken from a file. */
+export function PromptField({ value, onChange, ...rest }: PromptFieldProps) {
+  const [method, chosen] = useWatch({ name: ["method", "search.protocol"] }) as [unknown, unknown];
+  const known = methodName.safeParse(method);
+  const prompt = known.success ? builtInPrompt(known.data, protocol.safeParse(chosen).data ?? "paper") : null;
+  const edited = typeof value === "string" ? value : null;
+  if (prompt === null && edited === null) return <p className="mt-1 text-xs text-muted-foreground">This method asks no model, so it has no prompt.</p>;
+  return (
+    <div className="mt-1">
+      <Textarea {...rest} rows={edited === null ? 6 : 14} readOnly={edited === null} spellCheck={false} value={edited ?? prompt?.text ?? ""} onChange={(event) => onChange(event.target.value)} />
+      <div className="mt-1 flex flex-wrap items-center gap-2 text-xs text-muted-foreground">
+        {edited === null ? (
+          <>
+            <span className="font-mono">{prompt ? `${prompt.id}/${prompt.version}` : null}</span>
+            <Button type="button" size="sm" onClick={() => onChange(prompt?.text ?? "")}>
+              Edit
+            </Button>
+          </>
+        ) : (
+          <Button type="button" size="sm" onClick={() => onChange(null)}>
+            Back to the built-in text
+          </Button>
+        )}
+        <label className="cursor-pointer underline decoration-dotted underline-offset-2 focus-within:text-foreground">
+          From a file
+          <input
+            type="file"
+            accept=".txt,.md,text/plain"
+            className="sr-only"
+            onChange={(event) => {
+              const file = event.target.files?.[0];
+              event.target.value = "";
+              void file?.text().then(onChange);
+            }}
+          />
+        </label>
+        {prompt ? <span>placeholders {[...prompt.required, ...(prompt.optional ?? [])].map((name) => `{${name}}`).join(", ")}</span> : null}
+      </div>
+    </div>
+  );
+}
