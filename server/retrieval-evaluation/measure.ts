@@ -15,7 +15,7 @@ export interface Outcome extends RankedGold {
 type Interval = RetrieverComparison["overall"][number][number];
 
 /** Bootstrap samples: enough for the ends of a 95% interval to stand still in the digits that are shown. */
-const SAMPLES = 2_000;
+const SAMPLES = 1_000;
 
 /** The questions that every run has ranked, in the order of the first run: by run, then by question. */
 export function sharedQuestions(runs: readonly (readonly Outcome[])[]): Outcome[][] {

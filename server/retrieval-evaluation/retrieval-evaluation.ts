@@ -10,7 +10,7 @@ import { whyNotComparable, type Candidate } from "./comparable";
 import { compareOutcomes, sharedQuestions, type Outcome } from "./measure";
 
 const LISTED = 200;
-/** Rankings kept in memory: those of the runs that people look at now. */
+/** Rankings and figures kept in memory: those of the runs that people look at now. */
 const KEPT = 12;
 
 interface Run extends Candidate {
@@ -24,6 +24,7 @@ interface Run extends Candidate {
 /** Measures evaluate runs from their stored rankings. */
 export class RetrievalEvaluation {
   private readonly outcomes = new Map<string, Promise<Outcome[]>>();
+  private readonly figures = new Map<string, ReturnType<typeof compareOutcomes>>();
 
   constructor(private readonly database: Database) {}
 
@@ -43,7 +44,7 @@ export class RetrievalEvaluation {
     if (!first) throw new AppError("internal", "A comparison needs a run.");
     const depth = Math.min(...runs.map((run) => run.config.k));
     const [ranked, counts, unknown] = await Promise.all([Promise.all(runs.map((run) => this.outcomesOf(run))), this.countQuestions(runs), this.unknownGold(runIds)]);
-    const { scored, ...figures } = compareOutcomes(ranked, depth);
+    const { scored, ...figures } = this.figuresOf(runs, ranked, depth);
     return {
       questionSet: first.config.questions,
       corpus: first.config.corpus,
@@ -52,6 +53,15 @@ export class RetrievalEvaluation {
       counts: { ...counts, scored },
       ...figures,
     };
+  }
+
+  /** The figures of these rankings, computed once for each state of the runs: the bootstrap takes a good part of a second. */
+  private figuresOf(runs: readonly Run[], ranked: readonly Outcome[][], depth: number): ReturnType<typeof compareOutcomes> {
+    const key = runs.map(({ id, version }) => `${id}:${version}`).join(" ");
+    const figures = this.figures.get(key) ?? compareOutcomes(ranked, depth);
+    this.figures.set(key, figures);
+    for (const old of [...this.figures.keys()].slice(0, -KEPT)) this.figures.delete(old);
+    return figures;
   }
 
   /** A page of the questions that every run has ranked. */
