@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { SampleSequence, Sampled } from "@/contracts/engine";
-import type { DocumentRef, Episode, EpisodeStep, StepOf } from "@/contracts/episode";
+import type { DocumentRef, Episode, EpisodeStep, ModelUsage, StepOf } from "@/contracts/episode";
 import type { SearchConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineModel } from "../engine/client";
@@ -210,7 +210,22 @@ function finish({ question, sampleIndex, steps, context }: Running, searcher: Se
     question: [question.id, question.question],
     sampleIndex,
   });
-  return { key, method: "s3", protocol: search.settings.protocol, questionId: question.id, sampleIndex, steps, context: [...context.values()] };
+  return { key, method: "s3", protocol: search.settings.protocol, questionId: question.id, sampleIndex, steps, context: [...context.values()], usage: usageOf(steps) };
+}
+
+/** Each turn's prompt is all that was read and written before it, as a server of the model would count it. */
+function usageOf(steps: readonly EpisodeStep[]): ModelUsage {
+  const usage = { calls: 0, promptTokens: 0, completionTokens: 0, costUsd: 0 };
+  let length = 0;
+  for (const step of steps) {
+    if (step.kind !== "generate") continue;
+    const { ids = [], fed = 0 } = step;
+    usage.calls += 1;
+    usage.promptTokens += length + fed;
+    usage.completionTokens += ids.length - fed;
+    length += ids.length;
+  }
+  return usage;
 }
 
 const secondsSince = (start: number): number => (performance.now() - start) / 1000;

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { migrate } from "@/server/db/migrate";
 import { Database } from "@/server/db/database";
-import { createDatabase } from "@/server/testing/control-plane";
+import { runConfig } from "@/contracts/run-config";
+import { createDatabase, startTestServer } from "@/server/testing/control-plane";
+import { storeSamples } from "@/server/testing/samples";
 import { Keys } from "./keys";
 import { loadSecret, seal, SECRET_FILE, unseal } from "./seal";
 
@@ -56,5 +58,31 @@ describe("stored keys", () => {
     const keys = new Keys(database, dataDir);
     const id = "00000000-0000-4000-8000-000000000009";
     await expect(keys.forRun(id, { runId: id, attempt: 1, name: "hosted", endpoint: "https://api.example.com/v1" })).rejects.toMatchObject({ code: "stale-attempt" });
+  });
+
+  it("are given to the worker that runs a run which names them, for their own server alone", async () => {
+    const server = await startTestServer();
+    try {
+      await storeSamples(server.plane);
+      const worker = await server.worker();
+      const endpoint = "https://api.example.com/v1";
+      await server.plane.keys.put("hosted", endpoint, "sk-secret", "test");
+      const config = runConfig.parse({ kind: "predict", name: "k", seed: 0, method: "direct", searcher: { model: "m", endpoint, connection: { key: "hosted" } }, generator: { endpoint: "https://elsewhere.example.com/v1", connection: { key: "hosted" } } });
+      const id = await server.plane.runs.create(config, { actor: "test", preset: null });
+      const { attempt } = await worker.take();
+      const ask = (change: object) => worker.request("endpointKey", { runId: id, attempt, name: "hosted", endpoint, ...change });
+      expect(await ask({})).toEqual({ key: "sk-secret" });
+      expect((await server.plane.keys.list())[0]!.lastUsedAt).not.toBeNull();
+      await expect(ask({ endpoint: "https://elsewhere.example.com/v1" })).rejects.toMatchObject({ code: "unauthorized" });
+      await expect(ask({ endpoint: "https://api.example.com/v2" })).rejects.toMatchObject({ code: "unauthorized" });
+      await expect(ask({ name: "other" })).rejects.toMatchObject({ code: "unauthorized" });
+      await expect(ask({ attempt: attempt + 1 })).rejects.toMatchObject({ code: "stale-attempt" });
+      const thief = await server.worker({ name: "thief" });
+      await expect(thief.request("endpointKey", { runId: id, attempt, name: "hosted", endpoint })).rejects.toMatchObject({ code: "stale-attempt" });
+      await server.plane.keys.remove("hosted");
+      await expect(ask({})).rejects.toMatchObject({ code: "not-found" });
+    } finally {
+      await server.stop();
+    }
   });
 });

@@ -55,7 +55,7 @@ export async function startTestServer(options: { timings?: Partial<Timings>; max
   const artifactsDir = await mkdtemp(join(tmpdir(), "s3-artifacts-"));
   const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
   const store = options.store?.(artifactsDir) ?? new FileStore(artifactsDir);
-  const plane = compose({ databaseUrl, store, timings: { ...FAST, ...options.timings }, maxAttempts: options.maxAttempts, uploadLimitBytes: options.uploadLimitBytes, log });
+  const plane = compose({ databaseUrl, store, timings: { ...FAST, ...options.timings }, maxAttempts: options.maxAttempts, uploadLimitBytes: options.uploadLimitBytes, log, dataDir: artifactsDir });
   await plane.start();
   const http = createHttpServer(plane, null, log);
   const port = await http.listen(0, "127.0.0.1");
