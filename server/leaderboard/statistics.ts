@@ -7,7 +7,7 @@ import { decodeOutcomes, encodeOutcomes, numberGroups, sumByGroup, type Outcomes
 
 const SAMPLES = 10_000;
 const CACHED_BYTES = 64 * 1024 * 1024;
-/** A run whose statistics take longer than this to make, in milliseconds, is not made anew with every report. */
+/** While a run goes on, statistics that take longer than this to make, in milliseconds, are not made anew with every report. */
 const SLOW_MS = 200;
 /** How many times as long as it took it is then left alone. */
 const PAUSE = 20;
@@ -43,6 +43,8 @@ interface QuestionGroups {
 /** Keeps what the leaderboard shows of each run beside its scores, and reads the outcomes that paired tests need. */
 export class Statistics {
   private refreshing: Promise<void> | null = null;
+  /** The round after the one under way: it sees what has landed since that one began. */
+  private following: Promise<void> | null = null;
   private readonly groups = new Map<string, QuestionGroups>();
   private readonly outcomes = new Map<string, Outcomes>();
   private cachedBytes = 0;
@@ -51,17 +53,27 @@ export class Statistics {
 
   constructor(private readonly database: Database) {}
 
-  /** Makes statistics anew where results have landed since. Calls at once share one round. */
+  /** Makes statistics anew for all that has landed before the call. Calls during a round share the one that follows it. */
   async refresh(): Promise<void> {
-    this.refreshing ??= this.refreshStale().finally(() => (this.refreshing = null));
-    return this.refreshing;
+    if (this.refreshing === null) {
+      this.refreshing = this.refreshStale().finally(() => (this.refreshing = null));
+      return this.refreshing;
+    }
+    this.following ??= this.refreshing
+      .catch(() => {})
+      .then(() => {
+        this.following = null;
+        return this.refresh();
+      });
+    return this.following;
   }
 
   private async refreshStale(): Promise<void> {
-    const stale = await this.database.db.$queryRaw<{ runId: string; since: string }[]>`SELECT run_id AS "runId", since::text FROM stale_statistics ORDER BY since`;
-    for (const { runId, since } of stale) {
+    const stale = await this.database.db.$queryRaw<{ runId: string; since: string; ended: boolean }[]>`
+      SELECT s.run_id AS "runId", s.since::text, r.state IN ('succeeded', 'failed', 'cancelled') AS ended FROM stale_statistics s JOIN runs r ON r.id = s.run_id ORDER BY s.since`;
+    for (const { runId, since, ended } of stale) {
       const began = performance.now();
-      if (began < (this.pausedUntil.get(runId) ?? 0)) continue;
+      if (!ended && began < (this.pausedUntil.get(runId) ?? 0)) continue;
       const tallies = await this.tally(runId);
       await this.database.db.$transaction(async (db) => {
         await db.$executeRaw`
