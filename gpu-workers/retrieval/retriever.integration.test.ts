@@ -218,7 +218,7 @@ describe("opening a retriever", () => {
     const flat = await openKind("Flat");
     const [exact = []] = await flat.search(["This is passage number 7"], 20);
     const found: Record<string, number> = {};
-    for (const kind of ["IVF8,Flat", "HNSW16", "PQ48x4", "OPQ16,IVF4,PQ16x4", "IVF8,SQ8"]) {
+    for (const kind of ["IVF8,Flat", "HNSW16", "PQ48x4", "IVF8,SQ8"]) {
       const phases: string[] = [];
       const retriever = await openKind(kind, 4, ({ phase }) => phases.push(phase));
       expect(phases).not.toContain("encoding");
