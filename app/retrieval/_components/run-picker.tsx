@@ -32,7 +32,7 @@ function Group({ name, rows, chosen, disabled, onChange }: { name: string; rows:
   const shown = all ? rows : rows.filter((row, i) => i < SHOWN || chosen.includes(row.id));
   const toggle = (id: string) => onChange(chosen.includes(id) ? chosen.filter((c) => c !== id) : [...chosen, id]);
   return (
-    <fieldset className={cn("rounded-lg border bg-card px-3 pt-1 pb-2", disabled && "opacity-60")}>
+    <fieldset className={cn("min-w-0 rounded-lg border bg-card px-3 pt-1 pb-2", disabled && "opacity-60")}>
       <legend className="px-1 text-xs font-medium text-muted-foreground">
         {name}
         {disabled ? " (other questions or documents than those chosen)" : ""}
