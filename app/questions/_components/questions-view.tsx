@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import { useState } from "react";
 import { cn } from "@/app/_lib/cn";
-import { formatAgo, formatInteger } from "@/app/_lib/format";
+import { formatAgo, formatInteger, plural } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useQueryParams } from "@/app/_lib/use-params";
@@ -63,7 +63,7 @@ export function QuestionsView() {
                         {set.withGold === 0 ? <Badge tone="warn">no gold</Badge> : <Badge tone="good">{set.withGold === set.questions ? "gold" : `${formatInteger(set.withGold)} gold`}</Badge>}
                       </span>
                       <span className="block truncate text-2xs text-muted-foreground">
-                        {formatInteger(set.questions)} questions · {set.createdBy} · {formatAgo(set.createdAt, now)}
+                        {plural(set.questions, "question")} · {set.createdBy} · {formatAgo(set.createdAt, now)}
                       </span>
                     </button>
                   </li>
