@@ -30,47 +30,47 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
         </Link>
       </p>
       <div className="relative overflow-x-auto rounded-lg border bg-card">
-      <table className="w-full min-w-[720px] text-left whitespace-nowrap">
-        <thead className="border-b text-xs text-muted-foreground">
-          <tr className="h-9 [&>th]:px-3 [&>th]:font-medium">
-            <th scope="col">Step</th>
-            <th scope="col">Held-out accuracy</th>
-            <th scope="col">Saved</th>
-            <th scope="col">Size</th>
-            <th scope="col">Attempt</th>
-            <th scope="col">Id</th>
-            <th scope="col">
-              <span className="sr-only">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {query.data.map((c) => (
-            <tr key={c.id} className="h-11 border-b last:border-0 [&>td]:px-3" data-checkpoint={c.id}>
-              <td className="font-mono">{c.step}</td>
-              <td className="font-mono">{formatShare(accuracyAt(c.step))}</td>
-              <td>{formatDateTime(c.createdAt)}</td>
-              <td className="font-mono" title={c.files.map((f) => `${f.name} ${formatBytes(f.bytes)}`).join("\n")}>
-                {formatBytes(c.bytes)}
-              </td>
-              <td className="font-mono">{c.attempt}</td>
-              <td>
-                <span className="flex items-center font-mono text-xs">
-                  {shortId(c.id)}
-                  <CopyButton variant="ghost" size="icon-sm" text={c.id} label="Copy the checkpoint's id" />
-                </span>
-              </td>
-              <td className="text-right">
-                <Button size="sm" asChild>
-                  <Link href={`/runs/new?from=${run.id}&checkpoint=${c.id}&step=${c.step}`}>
-                    <FlaskConical /> Predict with this checkpoint
-                  </Link>
-                </Button>
-              </td>
+        <table className="w-full min-w-[720px] text-left whitespace-nowrap">
+          <thead className="border-b text-xs text-muted-foreground">
+            <tr className="h-9 [&>th]:px-3 [&>th]:font-medium">
+              <th scope="col">Step</th>
+              <th scope="col">Held-out accuracy</th>
+              <th scope="col">Saved</th>
+              <th scope="col">Size</th>
+              <th scope="col">Attempt</th>
+              <th scope="col">Id</th>
+              <th scope="col">
+                <span className="sr-only">Actions</span>
+              </th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {query.data.map((c) => (
+              <tr key={c.id} className="h-11 border-b last:border-0 [&>td]:px-3" data-checkpoint={c.id}>
+                <td className="font-mono">{c.step}</td>
+                <td className="font-mono">{formatShare(accuracyAt(c.step))}</td>
+                <td>{formatDateTime(c.createdAt)}</td>
+                <td className="font-mono" title={c.files.map((f) => `${f.name} ${formatBytes(f.bytes)}`).join("\n")}>
+                  {formatBytes(c.bytes)}
+                </td>
+                <td className="font-mono">{c.attempt}</td>
+                <td>
+                  <span className="flex items-center font-mono text-xs">
+                    {shortId(c.id)}
+                    <CopyButton variant="ghost" size="icon-sm" text={c.id} label="Copy the checkpoint's id" />
+                  </span>
+                </td>
+                <td className="text-right">
+                  <Button size="sm" asChild>
+                    <Link href={`/runs/new?from=${run.id}&checkpoint=${c.id}&step=${c.step}`}>
+                      <FlaskConical /> Predict with this checkpoint
+                    </Link>
+                  </Button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
       </div>
     </>
   );
