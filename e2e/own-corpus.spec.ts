@@ -41,7 +41,7 @@ test("one's own corpus: imported from a file, indexed, tried in the playground, 
     await expect(page.getByTestId("bad-lines")).toContainText("33");
     await expect(page.getByTestId("indexes")).toContainText("minilm", { timeout: INDEXING_MS });
 
-    await page.getByRole("link", { name: "Open in the playground" }).click();
+    await page.getByRole("link", { name: "Open in playground" }).click();
     await expect(page).toHaveURL(/corpus=towns/);
     await page.getByLabel("Query").fill("mayor of Heronford");
     await page.keyboard.press("Enter");

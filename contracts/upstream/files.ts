@@ -45,7 +45,8 @@ export type RolloutLine = z.infer<typeof rolloutLine>;
 
 export type UpstreamFile =
   | { kind: "sequences"; dataset: string; sequences: OutputSequences }
-  | { kind: "rag-cache" | "results"; name: string; results: ResultsFile }
+  | { kind: "rag-cache"; name: string; results: ResultsFile }
+  | { kind: "results"; name: string; results: ResultsFile }
   | { kind: "stats"; name: string; stats: StatsFile }
   | { kind: "rollouts"; name: string; step: number | null; lines: RolloutLine[] };
 

@@ -27,7 +27,7 @@ describe.skipIf(!installed)("the real services (need the set-up's Python, encode
     const lost: AppError[] = [];
     const held = new HeldServices(registry, (error) => lost.push(error));
     const details: string[] = [];
-    const [first, second] = await Promise.all([held.engine(signal, (detail) => details.push(detail)), held.engine(signal)]);
+    const [first] = await Promise.all([held.engine(signal, (detail) => details.push(detail)), held.engine(signal)]);
     expect(details).toContain("starting the engine process");
     expect((await first.value.capabilities()).device).toBe("cpu");
     expect(await engineReport()).toMatchObject({ state: "ready", references: 2 });

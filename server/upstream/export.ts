@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { exactMatch } from "@/contracts/answer-scoring";
 import { AppError } from "@/contracts/errors";
-import type { MethodName } from "@/contracts/episode";
+import type { Episode } from "@/contracts/episode";
 import { runConfig } from "@/contracts/run-config";
 import { s3SequenceOf, stepSequenceOf } from "@/contracts/upstream/episodes";
 import type { OutputSequences, ResultsFile, StatsFile } from "@/contracts/upstream/files";
@@ -11,7 +11,7 @@ import { storedEpisodes } from "@/server/episodes/stored-episodes";
 
 const BATCH = 500;
 /** Methods whose files upstream writes retrieval by retrieval. */
-const STEPWISE: ReadonlySet<MethodName> = new Set<MethodName>(["ircot", "search-o1"]);
+const STEPWISE: ReadonlySet<Episode["method"]> = new Set<Episode["method"]>(["ircot", "search-o1"]);
 
 interface Row {
   questionId: string;

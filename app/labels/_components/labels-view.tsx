@@ -49,9 +49,9 @@ function RunLabels({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   const agreement = useQuery(trpc.scores.agreement.queryOptions({ runId }));
-  const failed = run.error ?? agreement.error;
-  if (failed) return <ErrorState title="The run's scores could not be read" error={failed} onRetry={() => void agreement.refetch()} />;
   if (run.isPending || agreement.isPending) return <Skeleton className="h-64" />;
+  if (run.isError) return <ErrorState title="The run could not be read" error={run.error} onRetry={() => void run.refetch()} />;
+  if (agreement.isError) return <ErrorState title="The run's scores could not be read" error={agreement.error} onRetry={() => void agreement.refetch()} />;
   return (
     <div className="space-y-4">
       <p>
