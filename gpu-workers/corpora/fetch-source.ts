@@ -3,10 +3,10 @@ import { readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { CorpusSource } from "@/contracts/config/corpus-source";
-import { CORPUS_PRESETS, type CorpusPreset } from "@/contracts/corpus-presets";
+import { CORPUS_PRESETS, type CorpusPreset, type HubFiles } from "@/contracts/corpus-presets";
 import { AppError } from "@/contracts/errors";
 import { download } from "./download";
-import { hubFiles } from "./hub";
+import { hubFiles, type HubFile } from "./hub";
 import { listFiles } from "./input";
 import type { InputFile, ReadingOptions } from "./item";
 
@@ -69,8 +69,8 @@ export async function fetchSource(source: ImportSource, options: FetchOptions): 
   }
 }
 
-/** Downloads the files of a dataset into a folder, each under its own path. */
-async function fetchHub(wanted: CorpusPreset["corpus"], root: string, byHand: string, { signal, onProgress, pausesMs }: FetchOptions): Promise<void> {
+/** Downloads the files of a dataset into a folder, each under its own path. @returns what they are */
+export async function fetchHub(wanted: HubFiles, root: string, byHand: string, { signal, onProgress, pausesMs }: Pick<FetchOptions, "signal" | "onProgress" | "pausesMs">): Promise<HubFile[]> {
   const files = await hubFiles(wanted, byHand, signal, pausesMs);
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
   let before = 0;
@@ -81,6 +81,7 @@ async function fetchHub(wanted: CorpusPreset["corpus"], root: string, byHand: st
     before += file.bytes;
     onProgress(`downloaded ${file.path}`, before, total);
   }
+  return files;
 }
 
 /** Downloads the parts of an index one by one and appends each: no part lies on the disk twice for longer than it is copied. */

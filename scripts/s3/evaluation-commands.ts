@@ -3,10 +3,13 @@ import { basename, dirname, join, relative } from "node:path";
 import { Option, type Command } from "commander";
 import { needsJudge, scorer as scorerName, type ScorerName } from "@/contracts/config/scoring";
 import { methodName, type MethodName } from "@/contracts/episode";
-import { AppError } from "@/contracts/errors";
+import { AppError, parseOrThrow } from "@/contracts/errors";
 import { runConfig } from "@/contracts/run-config";
+import { questionFormat } from "@/server/catalogue/formats/rows";
 import { findRun, type Client } from "./client";
 import { table } from "./format";
+import { addFetch } from "./question-fetch";
+import { questionSource } from "./question-file";
 import { applySettings } from "./settings";
 
 /** What the commands share with the rest of the command line. */
@@ -79,11 +82,7 @@ export function evaluationCommands(program: Command, tools: CommandTools): void 
     .option("--preview", "only say what the file holds")
     .option("--json", "print JSON")
     .action(async (file: string, options: { name: string; format: string; column: string[]; part: string[]; goldCorpus?: string; skipProblems?: boolean; preview?: boolean; json?: boolean }) => {
-      const bytes = await readFile(file).catch((error: Error) => {
-        throw new AppError("invalid-input", `${file} cannot be read: ${error.message}`);
-      });
-      const binary = file.endsWith(".parquet") || options.format === "parquet";
-      const source = { fileName: basename(file), content: bytes.toString(binary ? "base64" : "utf8"), encoding: binary ? ("base64" as const) : ("utf8" as const), format: options.format as "auto", mapping: Object.fromEntries(options.column.map(assignment)) };
+      const source = { ...(await questionSource(file, parseOrThrow(questionFormat, options.format, "--format"))), mapping: Object.fromEntries(options.column.map(assignment)) };
       if (options.preview) {
         const preview = await client.catalogue.previewQuestions.mutate(source);
         if (options.json) return printJson(preview);
@@ -98,6 +97,8 @@ export function evaluationCommands(program: Command, tools: CommandTools): void 
       for (const warning of result.warnings) print(warning);
       print(table(["set", "version", "questions", "with gold", ""], result.sets.map((set) => [set.name, set.version, String(set.questions), String(set.withGold), set.isNew ? "new" : "was there already"])));
     });
+
+  addFetch(questions, tools);
 
   const upstream = program.command("upstream").description("upstream's result files");
   upstream

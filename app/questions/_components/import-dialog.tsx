@@ -102,6 +102,9 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
         className="space-y-3"
       >
         <pre className="overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-2xs">{EXAMPLE}</pre>
+        <p className="text-xs text-muted-foreground">
+          Upstream&apos;s published questions: <code className="font-mono text-2xs">npm run s3 -- questions fetch s3-processed-data</code>
+        </p>
         <div>
           <label htmlFor="questions-file" className="font-medium">
             File

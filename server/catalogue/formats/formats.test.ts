@@ -27,6 +27,14 @@ describe("question files", () => {
     expect(records(file)[1]).toMatchObject({ id: "1", question: "who 1?", answers: ["a", "b"] });
   });
 
+  it("upstream's file of several data sets: rows that each set numbers from 0 keep ids of their own", async () => {
+    const row = (source: string, index: number) => ({ data_source: source, reward_model: { ground_truth: { question: `${source} ${index}?`, target: ["a"] } }, extra_info: { split: "train", index } });
+    const file = await read("train.jsonl", lines(row("nq", 0), row("nq", 1), row("hotpotqa", 0)), { type: "data_source" });
+    expect(file.problems).toEqual([]);
+    expect(records(file).map(({ id, type }) => [id, type])).toEqual([["nq-0", "nq"], ["nq-1", "nq"], ["hotpotqa-0", "hotpotqa"]]);
+    expect((await read("train.jsonl", lines(row("nq", 0), row("nq", 0), row("hotpotqa", 0)))).problems).toEqual([{ where: "line 2", message: 'repeats the id "nq-0" of line 1' }]);
+  });
+
   it("MIRAGE's benchmark.json: five sets with options, the answer by its letter", async () => {
     const file = await read("benchmark.json", JSON.stringify({ medqa: { "0000": { question: "Which?", options: { A: "Aspirin", B: "Iron" }, answer: "B" } }, pubmedqa: { "11": { question: "Does it?", options: { A: "yes", B: "no", C: "maybe" }, answer: "A", PMID: ["1"] } } }));
     expect(file.format).toBe("mirage");

@@ -49,6 +49,8 @@ export async function readQuestionFile({ fileName, content, format, mapping: ove
   const parts = new Map<string, QuestionPart>();
   const seen = new Map<string, string>();
   const asked = new Map<string, number>();
+  // Upstream numbers the rows of each data set from 0 and then joins the sets into one file.
+  const joined = new Set(readable.map((row) => row.data_source)).size > 1;
   for (const { where, fallbackId, part, value } of rows) {
     if (isProblem(value)) {
       problems.push({ where, message: value.problem });
@@ -56,6 +58,7 @@ export async function readQuestionFile({ fileName, content, format, mapping: ove
     }
     try {
       const question = mapRow(value, mapping, fallbackId);
+      if (joined && mapping.id && typeof value.data_source === "string") question.record.id = `${value.data_source}-${question.record.id}`;
       const name = [part, question.split].filter((text) => text !== null).join("-").replace(/[^\w.-]+/g, "_");
       const key = JSON.stringify([name, question.record.id]);
       const earlier = seen.get(key);
