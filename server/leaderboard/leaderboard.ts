@@ -206,7 +206,14 @@ function defaultReference(rows: readonly Row[]): Row | null {
   return most(rows.filter((row) => row.entry.method === "rag" && complete(row) > 0)) ?? most(rows);
 }
 
-/** Scopes that have results, the one with most first. Results that answer themselves make one only where no other fits. */
+/** Scorers as the field reports them; a run stores further ones beside the one that it was asked for. */
+const SCORER_ORDER = ["generation-accuracy", "span", "judge", "option-letter", "exact-match", "f1"];
+const scorerRank = (scorer: string): number => {
+  const rank = SCORER_ORDER.findIndex((name) => scorer.startsWith(name));
+  return rank < 0 ? SCORER_ORDER.length : rank;
+};
+
+/** Scopes that have results, the one with most first, then the scorer that the field reports. Results that answer themselves make one only where no other fits. */
 function scopesOf(results: readonly Result[]): LeaderboardResponse["scopes"] {
   const scopes = new Map<string, LeaderboardResponse["scopes"][number]>();
   for (const answersItself of [false, true]) {
@@ -218,7 +225,7 @@ function scopesOf(results: readonly Result[]): LeaderboardResponse["scopes"] {
     }
   }
   for (const scope of scopes.values()) scope.results = results.filter((r) => isOfScope(r.facts, scope)).length;
-  return [...scopes.values()].sort((a, b) => b.results - a.results);
+  return [...scopes.values()].sort((a, b) => b.results - a.results || scorerRank(a.scorer) - scorerRank(b.scorer));
 }
 
 function columnsOf(results: readonly Result[]) {

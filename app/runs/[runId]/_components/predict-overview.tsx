@@ -7,6 +7,7 @@ import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL } from "@/contracts/run-state";
 import { BreakdownCard } from "./breakdown-bar";
+import { PredictQuestions } from "./predict-questions";
 import { PredictStatistics } from "./predict-statistics";
 import { Stat, StatStrip } from "./stat";
 import { useBreakdown } from "./use-breakdown";
@@ -61,10 +62,11 @@ export function PredictOverview({ run }: { run: RunDetail }) {
         ) : (
           <>
             {compared ? <BreakdownCard title="Against naive RAG" description="The four quadrants of Gain Beyond RAG." parts={breakdown.quadrants} total={breakdown.total} href={href} /> : null}
-            <PredictStatistics runId={run.id} />
+            <PredictStatistics runId={run.id} scorer={run.config.scorer} />
           </>
         )}
       </div>
+      <PredictQuestions runId={run.id} />
       {/* A course needs two points: a short run reports once, and the numbers above say it all. */}
       {ended && METRICS.every((m) => (series.data?.[m]?.length ?? 0) < 2) ? null : (
         <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">

@@ -1,21 +1,38 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
+import { useState } from "react";
 import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
+import { Select } from "@/app/_ui/field";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { BreakdownCard } from "./breakdown-bar";
 
-/** Where a prediction's answers were lost, for each scorer, with its interval and the ceiling with gold documents. */
-export function PredictStatistics({ runId }: { runId: string }) {
+/** Where a prediction's answers were lost by one of its scorers, with its interval and the ceiling with gold documents. */
+export function PredictStatistics({ runId, scorer }: { runId: string; /** The one that the run was asked for. */ scorer: string }) {
   const trpc = useTRPC();
+  const [chosen, setChosen] = useState<string | null>(null);
   const query = useQuery(trpc.leaderboard.run.queryOptions({ runId }));
   if (query.isError) return <ErrorState title="The statistics could not be read" error={query.error} onRetry={() => void query.refetch()} />;
   if (!query.data) return <Skeleton className="h-52" />;
+  const nameOf = (result: (typeof query.data)[number]): string => [result.scorer, result.generator, result.promptStyle].join(" · ");
+  const shown = query.data.find((result) => nameOf(result) === chosen) ?? query.data.find((result) => result.scorer.startsWith(scorer)) ?? query.data[0];
   return (
     <div className="space-y-3">
-      {query.data.map((result) => {
+      {query.data.length > 1 && shown ? (
+        <label className="flex items-center gap-2 text-xs text-muted-foreground">
+          Scorer
+          <Select className="w-auto max-w-full" value={nameOf(shown)} onChange={(event) => setChosen(event.target.value)}>
+            {query.data.map((result) => (
+              <option key={nameOf(result)} value={nameOf(result)}>
+                {result.scorer}: {formatShare(result.mean)}
+              </option>
+            ))}
+          </Select>
+        </label>
+      ) : null}
+      {(shown ? [shown] : []).map((result) => {
         const { attribution, ceiling } = result;
         const total = attributionTotal(attribution);
         const parts = ATTRIBUTION_PARTS.filter(({ key }) => key === "correct" || attribution[key] > 0).map(({ key, ...part }) => ({ ...part, count: attribution[key] }));
