@@ -18,8 +18,8 @@ export interface CorpusPreset {
   /** What is downloaded, on disk, in GiB: to be known before one asks for it. */
   downloadGiB: number;
   corpus: HubFiles;
-  /** An index that is published with it: its parts in order are one FAISS file, whose row i is line i of the corpus. */
-  index: HubFiles | null;
+  /** An index that is published with it: its parts in order are one FAISS file, whose row i is line i of the corpus; `encoder` made it. */
+  index: (HubFiles & { encoder: string }) | null;
   /** How to bring the files by hand where the worker has no way to the hub. */
   byHand: string;
 }
@@ -41,7 +41,7 @@ export const CORPUS_PRESETS = {
     licence: "CC BY-SA (Wikipedia)",
     downloadGiB: 5,
     corpus: { dataset: "PeterJinGo/wiki-18-corpus", files: /^wiki-18\.jsonl\.gz$/ },
-    index: { dataset: "PeterJinGo/wiki-18-e5-index", files: /^part_a[a-z]$/ },
+    index: { dataset: "PeterJinGo/wiki-18-e5-index", files: /^part_a[a-z]$/, encoder: "e5-base-v2" },
     byHand: "Download wiki-18.jsonl.gz from https://huggingface.co/datasets/PeterJinGo/wiki-18-corpus elsewhere, bring it to the worker, and import it as a path.",
   },
   "medcorp-pubmed": medrag("pubmed", "PubMed", "23.9 million abstracts", 70),

@@ -41,7 +41,7 @@ export const corpusSource = z
     z.strictObject({
       kind: z.literal("preset"),
       preset: z.enum(CORPUS_PRESET_NAMES).meta(about("Corpus of the paper", "Downloaded by the worker when the run starts; large.")),
-      withIndex: z.boolean().default(false).meta(about("Published index too", "`wiki-18`: also fetches its e5_Flat.index (62 GB) and puts it beside the documents.")),
+      withIndex: z.boolean().default(false).meta(about("Published index too", "`wiki-18`: also fetches its e5_Flat.index (62 GB), puts it beside the documents and uses it with its encoder, `e5-base-v2`.")),
     }),
   ])
   .prefault({ kind: "installed" })

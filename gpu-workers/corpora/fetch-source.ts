@@ -36,7 +36,8 @@ export interface FetchOptions {
 }
 
 const BY_HAND = "Bring the file to the worker by other means and import it as a path, or upload it on the page.";
-const INDEX_NAME = "e5_Flat.index";
+/** A published index, beside the documents of its corpus. */
+export const INDEX_NAME = "e5_Flat.index";
 const DEFAULT_READING: ReadingOptions = { format: "auto", chunkTokens: 128, chunkOverlap: 16, idColumn: "id", titleColumn: "title", textColumn: "text" };
 
 /** Brings a source to this worker. @throws AppError with the reason and how to do it by hand */

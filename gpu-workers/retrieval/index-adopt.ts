@@ -20,6 +20,13 @@ export interface AdoptOptions {
   onProgress?: (detail: string) => void;
 }
 
+/** The corpus has an index by this encoder already. */
+export class IndexThere extends AppError {
+  constructor(directory: string) {
+    super("conflict", `there is an index of this corpus by this encoder already: ${directory}; delete the folder to adopt another`);
+  }
+}
+
 /**
  * Takes an index that was made elsewhere as it is: checks that it has a vector for each document, of the encoder's
  * length, and writes a manifest that points to it. Several parts are first written into one file. Nothing can tell that
@@ -35,7 +42,7 @@ export async function adoptIndex({ files, corpusPath, encoder: name, variant, fa
   try {
     const identity: IndexIdentity = { corpusHash: corpus.hash, encoderFingerprint: encoder.fingerprint, encoder: `${encoder.name} ${encoder.variant}`, factory };
     const key = indexKey(identity);
-    if (await hasIndex(indexDir, key)) throw new AppError("conflict", `there is an index of this corpus by this encoder already: ${join(indexDir, key)}; delete the folder to adopt another`);
+    if (await hasIndex(indexDir, key)) throw new IndexThere(join(indexDir, key));
     const temporary = join(indexDir, `${key}.adopting`);
     await mkdir(temporary, { recursive: true });
     const file = files.length === 1 ? resolve(files[0] ?? "") : await joined(files, join(temporary, "vectors.faiss"), onProgress);

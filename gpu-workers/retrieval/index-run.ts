@@ -1,6 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import { importFirst } from "../corpora/import-run";
 import type { RunContext } from "../run-context";
+import { adoptPublished } from "./index-published";
 
 /** An index run: opening the retriever builds what is missing. */
 export async function indexRun(context: RunContext): Promise<void> {
@@ -8,6 +9,7 @@ export async function indexRun(context: RunContext): Promise<void> {
   if (config.kind !== "index") throw new AppError("internal", `A ${config.kind} run is not an index run.`);
   await context.running();
   await importFirst(context, config);
+  await adoptPublished(config, (level, message) => context.log(level, message));
   if (!config.buildIndex) return;
   const say = (detail: string): void => {
     // The choice of the index and its estimate stay readable; the rest is only the latest.

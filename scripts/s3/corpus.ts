@@ -7,7 +7,7 @@ import { basename, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Command, Option } from "commander";
 import { z } from "zod";
-import { nameFrom } from "@/app/corpora/_components/import-form";
+import { nameFrom, publishedRetriever } from "@/app/corpora/_components/import-form";
 import { CORPUS_PRESET_NAMES, CORPUS_PRESETS, type CorpusPresetName } from "@/contracts/corpus-presets";
 import { AppError, wireError } from "@/contracts/errors";
 import type { Client } from "./client";
@@ -103,7 +103,7 @@ export function corpusCommand(client: Client, server: string, follow: (id: strin
     .option("--licence <text>", "licence, shown beside the corpus")
     .option("--chunk-tokens <n>", "longest passage that text is cut into", number)
     .option("--chunk-overlap <n>", "tokens that neighbouring passages share", number)
-    .option("--with-index", "wiki-18: also fetch the published index")
+    .option("--with-index", "wiki-18: also fetch the published index, and use it")
     .option("--no-index", "import only, build no index")
     .option("--watch", "follow the run until it ends")
     .option("--json", "print JSON")
@@ -113,7 +113,8 @@ export function corpusCommand(client: Client, server: string, follow: (id: strin
       const kind = isPreset(from) && !options.onWorker ? "preset" : /^https?:\/\//.test(from) ? "url" : "path";
       const name = options.name ?? nameFrom({ kind, path: from, url: from, preset }, "");
       const source = await sourceFor(client, server, from, options, say);
-      const config = { kind: "index", name: `Import ${name}`.slice(0, 120), corpus: name, source, buildIndex: options.index, worker: options.worker ?? null };
+      const retriever = publishedRetriever({ kind, preset, withIndex: options.withIndex ?? false });
+      const config = { kind: "index", name: `Import ${name}`.slice(0, 120), corpus: name, source, ...(retriever && { retriever }), buildIndex: options.index, worker: options.worker ?? null };
       const { id } = await client.runs.launch.mutate({ config });
       if (!options.watch) return options.json ? printJson({ id, name }) : print(id);
       print(options.json ? JSON.stringify({ kind: "launched", id, name }) : `launched ${id}`);

@@ -13,7 +13,7 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { useNotify } from "@/app/_ui/toast";
 import { CORPUS_PRESETS, CORPUS_PRESET_NAMES, type CorpusPreset, type CorpusPresetName } from "@/contracts/corpus-presets";
 import { uploadFile } from "./upload-file";
-import { nameFrom, sourceOf, type ImportForm, type SourceKind } from "./import-form";
+import { nameFrom, publishedRetriever, sourceOf, type ImportForm, type SourceKind } from "./import-form";
 
 const KINDS: { kind: SourceKind; label: string }[] = [
   { kind: "upload", label: "Upload" },
@@ -63,7 +63,8 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         upload = (await uploadFile(file, setSent, stop.current.signal)).id;
       }
       const source = sourceOf(form, { upload, fileName: file?.name ?? "" });
-      return launch.mutateAsync({ config: { kind: "index", name: `Import ${form.name}`, corpus: form.name, source, buildIndex: form.buildIndex, worker: form.worker || null } });
+      const retriever = publishedRetriever(form);
+      return launch.mutateAsync({ config: { kind: "index", name: `Import ${form.name}`, corpus: form.name, source, ...(retriever && { retriever }), buildIndex: form.buildIndex, worker: form.worker || null } });
     },
     onSuccess: () => {
       notify("good", `The import of ${form.name} has started`);
@@ -128,7 +129,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
               ))}
             </Select>
           </Labelled>
-          {preset.index ? <Toggle id="import-index" label="Also fetch the published E5 index (62 GB)" checked={form.withIndex} onChange={(withIndex) => set({ withIndex })} /> : null}
+          {preset.index ? <Toggle id="import-index" label="Also fetch and use the published E5 index (62 GB; needs the encoder e5-base-v2)" checked={form.withIndex} onChange={(withIndex) => set({ withIndex })} /> : null}
         </TabsContent>
       </Tabs>
 

@@ -1,4 +1,4 @@
-import type { CorpusPresetName } from "@/contracts/corpus-presets";
+import { CORPUS_PRESETS, type CorpusPreset, type CorpusPresetName } from "@/contracts/corpus-presets";
 
 export type SourceKind = "upload" | "path" | "url" | "preset";
 
@@ -31,6 +31,15 @@ export function nameFrom(form: Pick<ImportForm, "kind" | "path" | "url" | "prese
     .replace(/[^\w.-]+/g, "-")
     .replace(/^[-.]+|-+$/g, "")
     .slice(0, 120);
+}
+
+/**
+ * The retriever of the run where a published index comes with the corpus: the one whose index it is, because any other
+ * would encode every passage anew. Null: the default.
+ */
+export function publishedRetriever({ kind, preset, withIndex }: Pick<ImportForm, "kind" | "preset" | "withIndex">): { kind: "dense"; encoder: string } | null {
+  const { index }: CorpusPreset = CORPUS_PRESETS[preset];
+  return kind === "preset" && withIndex && index ? { kind: "dense", encoder: index.encoder } : null;
 }
 
 /** The source as a configuration has it; the server checks it. */

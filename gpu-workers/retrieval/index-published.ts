@@ -1,0 +1,39 @@
+import { dirname, join } from "node:path";
+import { CORPUS_PRESETS, type CorpusPreset } from "@/contracts/corpus-presets";
+import { AppError } from "@/contracts/errors";
+import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
+import type { IndexConfig } from "@/contracts/run-config";
+import { corpusPath } from "../agent/corpora";
+import { INDEX_NAME } from "../corpora/fetch-source";
+import { adoptIndex, IndexThere } from "./index-adopt";
+
+export interface PublishedOptions {
+  dataDir?: string;
+  /** Encoder that made the index; by default the one that the preset names. */
+  encoder?: string;
+}
+
+/**
+ * After an import with its published index: adopts the index. Where that cannot be done, the log says why and with which
+ * command it is done later.
+ *
+ * @throws AppError where the run itself would need the index: building it anew would encode every passage for days
+ */
+export async function adoptPublished({ corpus, source, retriever, buildIndex }: Pick<IndexConfig, "corpus" | "source" | "retriever" | "buildIndex">, log: (level: "info" | "warn", message: string) => void, options: PublishedOptions = {}): Promise<void> {
+  if (source.kind !== "preset" || !source.withIndex) return;
+  const preset: CorpusPreset = CORPUS_PRESETS[source.preset];
+  if (preset.index === null) return;
+  const { dataDir = DATA_DIR, encoder = preset.index.encoder } = options;
+  const path = corpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir });
+  const file = join(dirname(path), INDEX_NAME);
+  try {
+    const { count, dim } = await adoptIndex({ files: [file], corpusPath: path, encoder, variant: "fp32", factory: "Flat", indexDir: join(dataDir, "indexes") });
+    log("info", `the published index is in use: ${count} vectors of length ${dim} by ${encoder}`);
+  } catch (error) {
+    if (error instanceof IndexThere) return;
+    if (!(error instanceof AppError)) throw error;
+    const message = `The published index is not in use: ${error.message}. Once that is mended, resume this run, or: npm run s3 -- index adopt ${file} --corpus ${corpus} --encoder ${encoder}`;
+    if (buildIndex && "encoder" in retriever && retriever.encoder === encoder) throw new AppError(error.code, message, { cause: error });
+    log("warn", message);
+  }
+}
