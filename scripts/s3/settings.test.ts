@@ -13,6 +13,12 @@ describe("applySettings", () => {
     expect(train).toEqual(before);
   });
 
+  it("starts another kind of a group with that kind's defaults", () => {
+    const config = applySettings(train, ["retriever.k1=1.2", "retriever.kind=bm25"]);
+    expect(runConfig.parse(config)).toMatchObject({ retriever: { kind: "bm25", k1: 1.2, b: 0.4 } });
+    expect(applySettings(train, ["retriever.kind=dense"])).toEqual(train);
+  });
+
   it("knows train.* as rl.*", () => expect(applySettings(train, ["train.steps=2"])).toMatchObject({ rl: { steps: 2 } }));
 
   it("names the settings near to an unknown one", () => {

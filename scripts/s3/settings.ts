@@ -24,27 +24,32 @@ export function settingPaths(kind: RunKind): string[] {
 }
 
 /**
- * Applies `path=value` assignments to a configuration. A value is JSON where it reads as JSON, else text.
+ * Applies `path=value` assignments to a configuration. A value is JSON where it reads as JSON, else text. Another kind
+ * of a group (retriever.kind=bm25) starts with that kind's defaults, wherever it stands among the assignments.
  *
  * @throws AppError "invalid-input" for an unknown path, with the names that are near to it
  */
 export function applySettings(config: { kind: RunKind }, assignments: readonly string[]): Record<string, unknown> {
   const result = structuredClone(config) as Record<string, unknown>;
   const paths = settingPaths(config.kind);
-  for (const assignment of assignments) {
+  const parsed = assignments.map((assignment) => {
     const equals = assignment.indexOf("=");
     if (equals < 1) throw new AppError("invalid-input", `--set takes path=value, e.g. --set rl.steps=2, not "${assignment}".`);
-    const path = resolvePath(assignment.slice(0, equals), paths);
+    return { path: resolvePath(assignment.slice(0, equals), paths), value: valueOf(assignment.slice(equals + 1)) };
+  });
+  const choosesKind = ({ path }: { path: string }): boolean => path.endsWith(".kind");
+  for (const { path, value } of [...parsed.filter(choosesKind), ...parsed.filter((one) => !choosesKind(one))]) {
     const keys = path.split(".");
     const last = keys.pop() ?? path;
     let target = result;
     for (const key of keys) {
       const child = target[key];
-      const next = typeof child === "object" && child !== null ? { ...child } : {};
+      const next: Record<string, unknown> = typeof child === "object" && child !== null ? { ...child } : {};
       target[key] = next;
-      target = next as Record<string, unknown>;
+      target = next;
     }
-    target[last] = valueOf(assignment.slice(equals + 1));
+    if (choosesKind({ path }) && target.kind !== value) for (const key of Object.keys(target)) delete target[key];
+    target[last] = value;
   }
   return result;
 }
