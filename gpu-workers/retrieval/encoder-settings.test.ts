@@ -91,6 +91,14 @@ describe("an encoder on disk", () => {
     await expect(findEncoder("mine", "int8", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("int8 weights") as string });
   });
 
+  it("encodes texts alone where its int8 weights are a hub's, whose batches share a range", async () => {
+    await bring({ ...network, "model.onnx": "weights", "onnx/model_quantized.onnx": "of a hub" });
+    const alone = async (variant: string): Promise<boolean> => (await findEncoder("mine", variant, folder)).passage.encodeAlone;
+    expect([await alone("fp32"), await alone("int8")]).toEqual([false, true]);
+    await bring({ "model-int8.onnx": "of scripts/setup" });
+    expect(await alone("int8")).toBe(false);
+  });
+
   it("tells how to bring one that is missing", async () => {
     await expect(findEncoder("e5-base-v2", "fp32")).rejects.toThrow("npm run s3 -- encoder fetch e5-base-v2");
     await expect(findEncoder("medcpt", "fp32")).rejects.toThrow("two towers as the folders `query` and `passage`");

@@ -29,6 +29,8 @@ export interface TowerFiles {
   tokenizerPath: string;
   tokenizerConfigPath: string;
   settings: EncoderSettings;
+  /** A text is encoded alone, because what shares its batch would change its vector. */
+  encodeAlone: boolean;
 }
 
 /** An encoder found on disk. */
@@ -41,10 +43,13 @@ export interface EncoderFiles {
   fingerprint: string;
 }
 
+/** int8 weights of scripts/setup/quantise_encoder.py: their activations have fixed ranges. Those of hubs share one range in a batch. */
+const OWN_INT8 = "model-int8.onnx";
+
 /** Where the weights of a variant may lie, the best first. */
 const VARIANT_FILES: Readonly<Record<string, readonly string[]>> = {
   fp32: ["model.onnx", "onnx/model.onnx"],
-  int8: ["model-int8.onnx", "onnx/model_int8.onnx", "onnx/model_quantized.onnx", "model_quantized.onnx"],
+  int8: [OWN_INT8, "onnx/model_int8.onnx", "onnx/model_quantized.onnx", "model_quantized.onnx"],
 };
 
 /**
@@ -71,7 +76,7 @@ async function findTower(name: string, variant: string, directory: string): Prom
   const settings = await readEncoderSettings(name, directory);
   const files = VARIANT_FILES[variant] ?? [];
   for (const file of files) {
-    if (await isFile(join(directory, file))) return { modelPath: join(directory, file), tokenizerPath, tokenizerConfigPath: join(directory, "tokenizer_config.json"), settings };
+    if (await isFile(join(directory, file))) return { modelPath: join(directory, file), tokenizerPath, tokenizerConfigPath: join(directory, "tokenizer_config.json"), settings, encodeAlone: variant === "int8" && file !== OWN_INT8 };
   }
   if (files.length === 0) throw new AppError("not-found", `the encoder ${name} has no variant ${variant}; there are ${Object.keys(VARIANT_FILES).join(", ")}`);
   throw new AppError("not-found", `the ${variant} weights of encoder ${name} are missing: none of ${files.join(", ")} is in ${directory}; \`.venv/bin/python scripts/setup/export_encoder.py FOLDER model.onnx\` makes fp32 weights from a folder of transformers, scripts/setup/quantise_encoder.py int8 from those`);

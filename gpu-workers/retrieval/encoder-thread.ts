@@ -22,8 +22,7 @@ export type EncoderOperations = {
 const BATCH_TOKENS = 384;
 const GPU_BATCH_TOKENS = 16_384;
 
-/** int8 weights scale the activations of a whole batch together: alone, a text's vector is its own and closest to fp32's. */
-const batchTokens = (): number => (files.variant === "int8" ? 1 : hasCuda ? GPU_BATCH_TOKENS : BATCH_TOKENS);
+const batchTokens = ({ encodeAlone }: TowerFiles): number => (encodeAlone ? 1 : hasCuda ? GPU_BATCH_TOKENS : BATCH_TOKENS);
 
 type Tower = { files: TowerFiles; session: InferenceSession; tokenizer: TextTokenizer; dim: number };
 
@@ -47,6 +46,8 @@ async function load(own: TowerFiles): Promise<Tower> {
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
+      // Without it int8 products overflow on processors that lack VNNI; elsewhere, and with fp32, it changes nothing.
+      extra: { session: { x64quantprecision: "1" } },
     }),
     TextTokenizer.load(own.tokenizerPath, own.tokenizerConfigPath, own.settings.maxTokens),
   ]);
@@ -85,7 +86,7 @@ async function encode(texts: string[], kind: "query" | "passage"): Promise<Float
   for (let start = 0; start < order.length; ) {
     if (isStopping()) throw new AppError("cancelled", "the encoder was closed");
     const longest = lengthOf(tokens, order[start]);
-    const end = start + Math.max(1, Math.floor(batchTokens() / longest));
+    const end = start + Math.max(1, Math.floor(batchTokens(own) / longest));
     const rows = order.slice(start, end);
     const batch = rows.map((row) => tokens[row] ?? []);
     const { data, dims } = await run(session, tokenizer, batch, own.modelPath);
