@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { AppError } from "@/contracts/errors";
@@ -21,6 +21,16 @@ export type EncoderOperations = {
  */
 const BATCH_TOKENS = 384;
 const GPU_BATCH_TOKENS = 16_384;
+
+/** Whether this is an x64 processor without VNNI (or one that does not say). */
+function lacksVnni(): boolean {
+  if (process.arch !== "x64") return false;
+  try {
+    return !/\bavx(512)?_vnni\b/.test(readFileSync("/proc/cpuinfo", "utf8"));
+  } catch {
+    return true;
+  }
+}
 
 const batchTokens = ({ encodeAlone }: TowerFiles): number => (encodeAlone ? 1 : hasCuda ? GPU_BATCH_TOKENS : BATCH_TOKENS);
 
@@ -46,8 +56,8 @@ async function load(own: TowerFiles): Promise<Tower> {
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
-      // Without it int8 products overflow on processors that lack VNNI; elsewhere, and with fp32, it changes nothing.
-      extra: { session: { x64quantprecision: "1" } },
+      // Without it int8 products overflow on processors that lack VNNI; with VNNI it would only be slower.
+      ...(lacksVnni() ? { extra: { session: { x64quantprecision: "1" } } } : {}),
     }),
     TextTokenizer.load(own.tokenizerPath, own.tokenizerConfigPath, own.settings.maxTokens),
   ]);
