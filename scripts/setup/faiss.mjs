@@ -107,7 +107,8 @@ async function build(context, folder) {
     join(libraries.lib, "libfaiss.a"), libraries.openblas, `-L${libraries.lib}`, "-lgomp",
     // Our two kernels come before the generic ones of the library.
     "-Wl,--allow-multiple-definition",
-    "-Wl,-rpath,$ORIGIN", `-Wl,-rpath-link,${libraries.lib}:${dirname(libraries.openblas)}`,
+    // The old tag (RPATH): unlike RUNPATH it also counts for what OpenBLAS itself needs (libgfortran).
+    "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN", `-Wl,-rpath-link,${libraries.lib}:${dirname(libraries.openblas)}`,
     "-o", join(folder, "faiss.node"),
   ]);
 }
