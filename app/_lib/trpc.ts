@@ -20,6 +20,7 @@ export type TaskDetail = Outputs["tasks"]["get"];
 export type RetrieverComparison = Outputs["retrievalEvaluation"]["compare"];
 export type EvaluationRow = Outputs["retrievalEvaluation"]["list"][number];
 export type Leaderboard = Outputs["leaderboard"]["get"];
+export type RunStatistics = Outputs["leaderboard"]["run"][number];
 export type LeaderboardCell = NonNullable<Leaderboard["rows"][number]["cells"][number]>;
 export type Compared = Outputs["compare"]["get"];
 export type ComparedQuestion = Outputs["compare"]["questions"]["rows"][number];

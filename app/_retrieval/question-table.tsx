@@ -2,12 +2,11 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Check, Search, X } from "lucide-react";
 import Link from "next/link";
-import { useEffect, useState } from "react";
 import { formatInteger, NONE, plural } from "@/app/_lib/format";
 import { playgroundHref } from "@/app/_lib/playground-link";
 import { retrieverTitle } from "@/app/_lib/retriever";
 import { useTRPC, type RetrieverComparison } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
@@ -40,24 +39,17 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
   const filter = params.get("show") ?? "";
   const [, found, missed] = READ.exec(filter) ?? [];
   const type = params.get("type") ?? "";
-  const asked = params.get("q") ?? "";
-  const [text, setText] = useState(asked);
-  useEffect(() => {
-    const wait = setTimeout(() => {
-      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== text.trim()) setParams({ q: text.trim() || null });
-    }, 300);
-    return () => clearTimeout(wait);
-  }, [text, setParams]);
+  const { text, setText, searched } = useSearchText();
   const query = useInfiniteQuery(
     trpc.retrievalEvaluation.questions.infiniteQueryOptions(
-      { runIds: runs.map((run) => run.id), k, foundBy: found ? runs[Number(found)]?.id : undefined, missedBy: missed ? runs[Number(missed)]?.id : undefined, type: type || undefined, text: asked || undefined, limit: 50 },
+      { runIds: runs.map((run) => run.id), k, foundBy: found ? runs[Number(found)]?.id : undefined, missedBy: missed ? runs[Number(missed)]?.id : undefined, type: type || undefined, text: searched || undefined, limit: 50 },
       { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
     ),
   );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const total = query.data?.pages[0]?.total ?? 0;
   const types = slices.filter((slice) => slice.by === "type").map((slice) => slice.value);
-  const filtered = filter !== "" || type !== "" || asked !== "";
+  const filtered = filter !== "" || type !== "" || searched !== "";
   return (
     <section aria-label="Questions">
       <div className="flex flex-wrap items-center gap-2">

@@ -1,5 +1,6 @@
 import { oneLine } from "../s3/prompt";
-import { jsonQuery, tagged } from "./reading";
+import { jsonQuery } from "../s3/protocol";
+import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
 const plan: Plan = { retrieve: 3, searches: 1, temperature: 0, maxTokens: 512, stop: ["</answer>"] };

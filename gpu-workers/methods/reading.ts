@@ -25,17 +25,6 @@ export function ownPart(text: string, imitations: readonly string[]): { own: str
   return { own: text.slice(0, at), invented: at < text.length };
 }
 
-/** The `query` of a JSON object; null where it is none. */
-export function jsonQuery(content: string): string | null {
-  try {
-    const value: unknown = JSON.parse(content);
-    if (typeof value !== "object" || value === null || !("query" in value) || typeof value.query !== "string") return null;
-    return value.query.replace(/\s+/g, " ").trim();
-  } catch {
-    return null;
-  }
-}
-
 /** Content of the last \boxed{...} with balanced braces; null where there is none. */
 export function boxed(text: string): string | null {
   const begin = text.lastIndexOf("\\boxed{");

@@ -92,6 +92,17 @@ export class CorpusFile {
     return undefined;
   }
 
+  /** Documents by id, in the order of the ids. Throws `not-found` for an id that the corpus has not. */
+  async documents(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.read(
+      ids.map((id) => {
+        const row = this.row(id);
+        if (row === undefined) throw new AppError("not-found", `the corpus has no document ${JSON.stringify(id)}`);
+        return row;
+      }),
+    );
+  }
+
   /** Documents of the given rows, in their order. Throws `conflict` where the file has changed since it was opened. */
   async read(rows: readonly number[]): Promise<DocumentText[]> {
     return Promise.all(

@@ -114,13 +114,14 @@ function parseQuery(text: string, errors: Set<FormatError>): string | null {
     return null;
   }
   if (text.indexOf("<query>", block.end) >= 0) errors.add("several-queries");
-  const query = queryOf(block.content);
+  const query = jsonQuery(block.content);
   if (query === null) errors.add("malformed-query");
   else if (query === "") errors.add("empty-query");
   return query || null;
 }
 
-function queryOf(content: string): string | null {
+/** The `query` of a JSON object; null where it is none. */
+export function jsonQuery(content: string): string | null {
   try {
     const value: unknown = JSON.parse(content);
     if (typeof value !== "object" || value === null || !("query" in value) || typeof value.query !== "string") return null;

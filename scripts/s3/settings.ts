@@ -37,8 +37,8 @@ export function applySettings(config: { kind: RunKind }, assignments: readonly s
     if (equals < 1) throw new AppError("invalid-input", `--set takes path=value, e.g. --set rl.steps=2, not "${assignment}".`);
     return { path: resolvePath(assignment.slice(0, equals), paths), value: valueOf(assignment.slice(equals + 1)) };
   });
-  const choosesKind = ({ path }: { path: string }): boolean => path.endsWith(".kind");
-  for (const { path, value } of [...parsed.filter(choosesKind), ...parsed.filter((one) => !choosesKind(one))]) {
+  const choosesKind = (path: string): boolean => path.endsWith(".kind");
+  for (const { path, value } of [...parsed.filter((one) => choosesKind(one.path)), ...parsed.filter((one) => !choosesKind(one.path))]) {
     const keys = path.split(".");
     const last = keys.pop() ?? path;
     let target = result;
@@ -48,7 +48,7 @@ export function applySettings(config: { kind: RunKind }, assignments: readonly s
       target[key] = next;
       target = next;
     }
-    if (choosesKind({ path }) && target.kind !== value) for (const key of Object.keys(target)) delete target[key];
+    if (choosesKind(path) && target.kind !== value) for (const key of Object.keys(target)) delete target[key];
     target[last] = value;
   }
   return result;

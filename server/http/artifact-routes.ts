@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Tokens } from "@/server/workers/tokens";
+import { bodyOf } from "./request-body";
 
 const STATUS: Partial<Record<ErrorCode, number>> = { "invalid-input": 400, unauthorized: 401, "not-found": 404, conflict: 409, "stale-attempt": 409, "storage-full": 507 };
 
@@ -41,14 +41,4 @@ export async function serveArtifact(request: IncomingMessage, response: ServerRe
     request.resume();
     response.writeHead(STATUS[code] ?? 500, { "content-type": "application/json" }).end(JSON.stringify({ code, message }));
   }
-}
-
-/** A request's bytes as a stream of its own: a store that fails destroys what it reads from, and the request must live to be answered. */
-function bodyOf(request: IncomingMessage): Readable {
-  const body = new PassThrough();
-  request.pipe(body);
-  request.once("close", () => {
-    if (!request.complete) body.destroy(new Error("the upload was cut off"));
-  });
-  return body;
 }

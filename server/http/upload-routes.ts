@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { Uploads } from "@/server/corpora/uploads";
 import type { Tokens } from "@/server/workers/tokens";
+import { bodyOf } from "./request-body";
 
 const STATUS: Partial<Record<ErrorCode, number>> = { "invalid-input": 400, unauthorized: 401, "not-found": 404, unsupported: 405, "storage-full": 507 };
 const WORKER_PREFIX = "/worker/uploads/";
@@ -57,14 +57,4 @@ async function give(request: IncomingMessage, response: ServerResponse, uploads:
   if (range === undefined) response.writeHead(200, { ...headers, "content-length": String(bytes) });
   else response.writeHead(206, { ...headers, "content-length": String(bytes - start), "content-range": `bytes ${start}-${bytes - 1}/${bytes}` });
   await pipeline(stream, response);
-}
-
-/** A request's bytes as a stream of its own: a store that fails destroys what it reads from, and the request must live to be answered. */
-function bodyOf(request: IncomingMessage): Readable {
-  const body = new PassThrough();
-  request.pipe(body);
-  request.once("close", () => {
-    if (!request.complete) body.destroy(new Error("the upload was cut off"));
-  });
-  return body;
 }

@@ -1,11 +1,10 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { ChevronDown, ChevronRight, Search } from "lucide-react";
-import { useEffect, useState } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, plural, words } from "@/app/_lib/format";
 import { useTRPC, type Compared, type ComparedQuestion } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Input } from "@/app/_ui/field";
 import { ScoreMark } from "@/app/_ui/score-mark";
@@ -18,15 +17,8 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const filter = readFilter(params.get("who"), runs.length);
-  const searched = params.get("q") ?? "";
   const open = params.get("question");
-  const [text, setText] = useState(searched);
-  useEffect(() => {
-    const wait = setTimeout(() => {
-      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== text.trim()) setParams({ q: text.trim() || null });
-    }, 300);
-    return () => clearTimeout(wait);
-  }, [text, setParams]);
+  const { text, setText, searched } = useSearchText();
   const query = useInfiniteQuery(
     trpc.compare.questions.infiniteQueryOptions({ runs, scorer: compared.scorer, ...filter, text: searched || undefined, limit: 50 }, { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData }),
   );

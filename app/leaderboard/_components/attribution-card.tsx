@@ -1,16 +1,13 @@
 import Link from "next/link";
-import { useState } from "react";
 import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { Select } from "@/app/_ui/field";
-import { columnTitle } from "./text";
+import { ColumnSelect, useColumn } from "./column-select";
 
 /** For each method the stage at which its wrong answers were lost; a part leads to its episodes. */
 export function AttributionCard({ board }: { board: Leaderboard }) {
-  const [picked, setColumn] = useState(0);
-  const column = Math.min(picked, Math.max(0, board.columns.length - 1));
+  const [column, setColumn] = useColumn(board);
   const rows = board.rows.flatMap((row) => (row.cells[column] ? [{ row, cell: row.cells[column] }] : []));
   const parts = ATTRIBUTION_PARTS.filter(({ key }) => rows.some(({ cell }) => cell.attribution[key] > 0));
   return (
@@ -18,13 +15,7 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
       <CardHeader title="Where answers were lost" description="The first stage at which the evidence was missing, and how often the generator is right when it gets every gold document: its ceiling." />
       {board.columns.length > 1 ? (
         <div className="mt-2 px-4">
-          <Select aria-label="Question set" className="w-auto" value={column} onChange={(e) => setColumn(Number(e.target.value))}>
-            {board.columns.map((c, i) => (
-              <option key={c.id} value={i}>
-                {columnTitle(c, board.columns)}
-              </option>
-            ))}
-          </Select>
+          <ColumnSelect board={board} column={column} setColumn={setColumn} />
         </div>
       ) : null}
       <ul className="mt-3 flex flex-wrap gap-x-3 gap-y-1 px-4 text-2xs text-muted-foreground">

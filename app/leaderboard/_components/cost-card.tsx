@@ -1,19 +1,18 @@
-import { useState } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
+import { ColumnSelect, useColumn } from "./column-select";
 import { axisTicks, costPoints, type CostPoint } from "./cost-points";
-import { columnTitle, costOf, COSTS, intervalText, isCostKey, shareText, type CostKey } from "./text";
+import { costOf, COSTS, intervalText, isCostKey, shareText, type CostKey } from "./text";
 
 const HEIGHT = 260;
 const MARGIN = { left: 40, right: 14, top: 10, bottom: 34 };
 
 /** Accuracy against what it costs: what lies on the front is beaten by nothing in both. */
 export function CostCard({ board, axis, setAxis }: { board: Leaderboard; axis: string | null; setAxis: (axis: CostKey) => void }) {
-  const [picked, setColumn] = useState(0);
-  const column = Math.min(picked, Math.max(0, board.columns.length - 1));
+  const [column, setColumn] = useColumn(board);
   const available = (Object.keys(COSTS) as CostKey[]).filter((k) => board.rows.some((row) => costOf(row, k) !== null));
   const key: CostKey = isCostKey(axis) && available.includes(axis) ? axis : "searches";
   const points = costPoints(board, column, key);
@@ -29,13 +28,7 @@ export function CostCard({ board, axis, setAxis }: { board: Leaderboard; axis: s
           ))}
         </Select>
         {board.columns.length > 1 ? (
-          <Select aria-label="Question set" className="w-auto" value={column} onChange={(e) => setColumn(Number(e.target.value))}>
-            {board.columns.map((c, i) => (
-              <option key={c.id} value={i}>
-                {columnTitle(c, board.columns)}
-              </option>
-            ))}
-          </Select>
+          <ColumnSelect board={board} column={column} setColumn={setColumn} />
         ) : null}
       </div>
       {points.length === 0 ? (

@@ -57,14 +57,8 @@ class Bm25Retriever implements Retriever {
     );
   }
 
-  async documents(ids: readonly string[]): Promise<DocumentText[]> {
-    return this.corpus.read(
-      ids.map((id) => {
-        const row = this.corpus.row(id);
-        if (row === undefined) throw new AppError("not-found", `the corpus has no document ${JSON.stringify(id)}`);
-        return row;
-      }),
-    );
+  documents(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.corpus.documents(ids);
   }
 
   describe(): RetrieverDescription {

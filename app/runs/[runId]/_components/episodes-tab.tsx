@@ -1,10 +1,9 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Search } from "lucide-react";
-import { useEffect, useState } from "react";
 import { formatInteger, words } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
@@ -36,14 +35,7 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
   const phase = episodePhase.safeParse(params.get("phase")).data;
   const rawStep = params.get("step");
   const step = rawStep !== null && /^\d+$/.test(rawStep) ? Number(rawStep) : undefined;
-  const searched = params.get("q") ?? "";
-  const [text, setText] = useState(searched);
-  useEffect(() => {
-    const wait = setTimeout(() => {
-      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== text.trim()) setParams({ q: text.trim() || null });
-    }, 300);
-    return () => clearTimeout(wait);
-  }, [text, setParams]);
+  const { text, setText, searched } = useSearchText();
   const steps = useQuery(trpc.episodes.steps.queryOptions({ runId: run.id }));
   const query = useInfiniteQuery(
     trpc.episodes.list.infiniteQueryOptions({ runId: run.id, phase, step, filter, text: searched || undefined, limit: 50 }, { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData }),

@@ -4,7 +4,7 @@ import Link from "next/link";
 import { useState } from "react";
 import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC, type RunStatistics } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { BreakdownCard } from "./breakdown-bar";
@@ -32,24 +32,25 @@ export function PredictStatistics({ runId, scorer }: { runId: string; /** The on
           </Select>
         </label>
       ) : null}
-      {(shown ? [shown] : []).map((result) => {
-        const { attribution, ceiling } = result;
-        const total = attributionTotal(attribution);
-        const parts = ATTRIBUTION_PARTS.filter(({ key }) => key === "correct" || attribution[key] > 0).map(({ key, ...part }) => ({ ...part, count: attribution[key] }));
-        const facts = [
-          `${result.scorer}: ${formatShare(result.mean)}, 95% interval ${formatShare(result.low)} to ${formatShare(result.high)}${result.clusters === null ? "" : ` over ${formatInteger(result.clusters)} groups`}.`,
-          attribution.withGold > 0 ? `With every gold document handed over, ${formatShare(attribution.withGoldCorrect / attribution.withGold)} of ${formatInteger(attribution.withGold)} answers are right.` : null,
-          ceiling ? `From the gold documents alone: ${formatShare(ceiling.mean)} of the ${formatInteger(ceiling.questions)} questions for which it was asked.` : null,
-        ];
-        return (
-          <div key={`${result.generator} ${result.promptStyle} ${result.scorer}`} data-statistics={result.scorer}>
-            <BreakdownCard title="Where answers were lost" description={facts.filter((fact) => fact !== null).join(" ")} parts={parts} total={total} href={(part) => `/runs/${runId}?tab=episodes&filter=${part.filter}`} />
-          </div>
-        );
-      })}
+      {shown ? <Losses runId={runId} result={shown} /> : null}
       <p className="text-xs text-muted-foreground">
         Beside other methods: <Link href="/leaderboard" className="text-primary hover:underline">leaderboard</Link>, <Link href={`/compare?runs=${runId}`} className="text-primary hover:underline">compare question by question</Link>.
       </p>
+    </div>
+  );
+}
+
+function Losses({ runId, result }: { runId: string; result: RunStatistics }) {
+  const { attribution, ceiling } = result;
+  const parts = ATTRIBUTION_PARTS.filter(({ key }) => key === "correct" || attribution[key] > 0).map(({ key, ...part }) => ({ ...part, count: attribution[key] }));
+  const facts = [
+    `${result.scorer}: ${formatShare(result.mean)}, 95% interval ${formatShare(result.low)} to ${formatShare(result.high)}${result.clusters === null ? "" : ` over ${formatInteger(result.clusters)} groups`}.`,
+    attribution.withGold > 0 ? `With every gold document handed over, ${formatShare(attribution.withGoldCorrect / attribution.withGold)} of ${formatInteger(attribution.withGold)} answers are right.` : null,
+    ceiling ? `From the gold documents alone: ${formatShare(ceiling.mean)} of the ${formatInteger(ceiling.questions)} questions for which it was asked.` : null,
+  ];
+  return (
+    <div data-statistics={result.scorer}>
+      <BreakdownCard title="Where answers were lost" description={facts.filter((fact) => fact !== null).join(" ")} parts={parts} total={attributionTotal(attribution)} href={(part) => `/runs/${runId}?tab=episodes&filter=${part.filter}`} />
     </div>
   );
 }

@@ -1,0 +1,22 @@
+import { useState } from "react";
+import type { Leaderboard } from "@/app/_lib/trpc";
+import { Select } from "@/app/_ui/field";
+import { columnTitle } from "./text";
+
+/** The column that a card shows, and its choice; a board that has lost columns falls back to its last. */
+export function useColumn({ columns }: Leaderboard): [number, (column: number) => void] {
+  const [picked, setColumn] = useState(0);
+  return [Math.min(picked, Math.max(0, columns.length - 1)), setColumn];
+}
+
+export function ColumnSelect({ board: { columns }, column, setColumn }: { board: Leaderboard; column: number; setColumn: (column: number) => void }) {
+  return (
+    <Select aria-label="Question set" className="w-auto" value={column} onChange={(event) => setColumn(Number(event.target.value))}>
+      {columns.map((c, i) => (
+        <option key={c.id} value={i}>
+          {columnTitle(c, columns)}
+        </option>
+      ))}
+    </Select>
+  );
+}
