@@ -58,9 +58,7 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
                   <span className="flex items-center font-mono text-xs">
                     {shortId(c.id)}
                     <CopyButton variant="ghost" size="icon-sm" text={c.id} label="Copy the checkpoint's id" />
-                    <CopyButton variant="ghost" size="sm" text={`npm run s3 -- checkpoint export ${c.id} --to ./checkpoint-${c.step}`} label="Copy the command that writes it as a PEFT or Hugging Face folder">
-                      Export
-                    </CopyButton>
+                    <CopyButton variant="ghost" size="sm" text={`npm run s3 -- checkpoint export ${c.id} --to ./checkpoint-${c.step}`} label="Export command" title="Writes it as a PEFT or Hugging Face folder" />
                   </span>
                 </td>
                 <td className="space-x-2 text-right">
