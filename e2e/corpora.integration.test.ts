@@ -21,7 +21,7 @@ const agents = new Agents();
 /** A real server and a real agent whose index runs import and build nothing. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "s3-corpora-"));
-  server = await startTestServer({ timings: { leaseMs: 20_000, offlineMs: 40_000, attachMs: 20_000, taskMs: { query: 20_000, documents: 20_000, "dry-run": 20_000, "turn-gains": 20_000 } } });
+  server = await startTestServer({ timings: { leaseMs: 20_000, offlineMs: 40_000, attachMs: 20_000, taskMs: { query: 20_000, documents: 20_000, "dry-run": 20_000, "index-plan": 20_000, "remove-corpus": 20_000, "turn-gains": 20_000 } } });
   const { token } = await server.plane.tokens.create("importer", "test");
   const folders = { atlasDir: join(folder, "atlas"), dataDir: folder };
   const unused = () => Promise.reject(new Error("not part of this test"));
