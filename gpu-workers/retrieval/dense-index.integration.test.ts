@@ -123,7 +123,7 @@ describe("indexes of other kinds", () => {
     const index = new VectorIndex(DIM, "IVF4,Flat");
     expect(index.isTrained).toBe(false);
     expect(() => index.add(new Float32Array(DIM))).toThrow();
-    expect(() => index.train(new Float32Array(3))).toThrow("3 numbers are no vectors of length 8");
+    expect(() => index.train(new Float32Array(3), new Int32Array(1))).toThrow("3 numbers are no vectors of length 8");
     expect(() => index.setParameter("efSearch", 3)).toThrow("could not set parameter efSearch");
     expect(() => index.write(join(folder, "no", "folder"))).toThrow("No such file or directory");
   });
