@@ -58,8 +58,8 @@ export function turnsOf(steps: readonly EpisodeStep[]): Turn[] {
 export function attributeFailure(steps: readonly EpisodeStep[], context: readonly DocumentRef[], goldIds: readonly string[], correct: boolean): Attribution {
   if (correct) return "correct";
   if (goldIds.length === 0) return "no-gold";
+  const handed = new Set(context.map((d) => d.id));
+  if (goldIds.every((id) => handed.has(id))) return "generator-failed";
   const retrieved = new Set(steps.flatMap((s) => (s.kind === "retrieve" ? s.documents.map((d) => d.id) : [])));
-  if (!goldIds.every((id) => retrieved.has(id))) return "never-retrieved";
-  const selected = new Set(context.map((d) => d.id));
-  return goldIds.every((id) => selected.has(id)) ? "generator-failed" : "not-selected";
+  return goldIds.every((id) => retrieved.has(id)) ? "not-selected" : "never-retrieved";
 }

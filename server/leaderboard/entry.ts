@@ -18,6 +18,10 @@ export interface Entry {
   method: string;
   label: string;
   detail: string;
+  /** The frozen generator answers; false: the method itself. */
+  generates: boolean;
+  /** Brought in from another program's files. */
+  imported: boolean;
   /** Questions and demonstrations the searcher was trained on; null where it is not known. */
   trainingSamples: number | null;
 }
@@ -28,9 +32,10 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null): E
   const { method, retriever, search, searcher, documents, matchRun, methodSettings } = config;
   const { retrieves, asksModel, generates } = rolesOf(config);
   const settings = {
-    ...(retrieves && { retriever }),
+    // Gold documents are looked up, whatever finds the others.
+    ...(retrieves && method !== "gold" && { retriever }),
     ...(asksModel && { searcher }),
-    ...(method === "s3" ? { search } : method === "rag" ? { documents, matchRun } : { methodSettings, protocol: search.protocol }),
+    ...(method === "s3" ? { search } : method === "rag" ? { documents, matchRun } : method === "gold" ? {} : { methodSettings, protocol: search.protocol }),
   };
   const parts = [
     retrieves ? retrieverText(retriever) : null,
@@ -43,8 +48,16 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null): E
     method,
     label: method === "s3" ? `s3 ${search.retrieve}-${search.select}-${search.turns}` : method === "rag" ? (matchRun === null ? `RAG, top ${documents}` : "RAG, document-matched") : METHODS[method].title,
     detail: parts.filter((part) => part !== null).join(" · "),
+    generates,
+    imported: false,
     trainingSamples: checkpoint ? checkpoint.config.coldStart.demonstrations + checkpoint.step * checkpoint.config.rl.questionsPerStep : TRAINED_ELSEWHERE.has(method) ? null : 0,
   };
+}
+
+/** The row of results that files brought in: of their settings only what the files say is known. */
+export function importedEntry(config: PredictConfig, importedFrom: string): Entry {
+  const { method } = config;
+  return { id: JSON.stringify([method, "imported", importedFrom]), method, label: METHODS[method].title, detail: importedFrom, generates: rolesOf(config).generates, imported: true, trainingSamples: null };
 }
 
 /** Methods whose models come trained from elsewhere: on how much, their configuration does not say. */

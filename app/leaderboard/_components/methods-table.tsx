@@ -76,6 +76,28 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
               <td className="px-3 py-2 text-right align-top font-mono text-muted-foreground">{row.trainingSamples === null ? NONE : formatInteger(row.trainingSamples)}</td>
             </tr>
           ))}
+          {columns.some(({ ceiling }) => ceiling !== null) ? (
+            <tr className="border-b last:border-0" data-ceilings>
+              <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 font-normal">
+                <span className="font-medium">Ceiling</span> <Badge tone="outline">not a method</Badge>
+                <span className="block max-w-56 text-2xs break-words text-muted-foreground">the generator with the gold documents alone, over the questions that name some</span>
+              </th>
+              {columns.map(({ id, ceiling }) => (
+                <td key={id} className="px-3 py-2 text-right align-top">
+                  {ceiling ? (
+                    <Link href={`/runs/${ceiling.runId}?tab=episodes`} className="block rounded font-mono text-muted-foreground hover:underline">
+                      {shareText(ceiling.mean)}
+                      <span className="block text-2xs whitespace-nowrap">{intervalText(ceiling.low, ceiling.high)}</span>
+                      <span className="block text-2xs whitespace-nowrap">of {formatInteger(ceiling.scored)}{ceiling.scored < ceiling.expected ? ` / ${formatInteger(ceiling.expected)}` : ""}</span>
+                    </Link>
+                  ) : (
+                    <span className="text-muted-foreground">{NONE}</span>
+                  )}
+                </td>
+              ))}
+              <td colSpan={(columns.length > 1 ? 1 : 0) + costs.length + 1} />
+            </tr>
+          ) : null}
           {published ? publishedRowsFor(published, columns).map((row) => (
             <tr key={row.name} className="border-b bg-muted/50 last:border-0" data-published>
               <th scope="row" className="sticky left-0 z-10 bg-muted px-3 py-2 font-normal">
