@@ -20,20 +20,20 @@ describe("a folder of upstream's", () => {
       file("out/config.json", { a: 1 }),
     ]);
     expect(shown(folder)).toEqual([
-      ["nq", "out/results/s3", "s3", ["out/results/s3.json", "out/s3/nq_output_sequences.json"]],
-      ["popqa", "out/results/s3", "s3", ["out/results/s3.json"]],
+      ["nq", "out/results/s3", "s3", ["out/results/s3.json", "out/s3/nq_output_sequences.json", "out/results/s3_stats.json"]],
       ["nq", "out/results/ircot", "ircot", ["out/results/ircot.json", "out/ircot/nq_output_sequences.json"]],
-      ["nq", "out/rag_cache", "rag", ["out/rag_cache.json"]],
       // Nothing scored it, so it stands alone: another method's results are not taken for its own.
       ["nq", "out/o1", "search-o1", ["out/o1/nq_output_sequences.json"]],
+      ["popqa", "out/results/s3", "s3", ["out/results/s3.json", "out/results/s3_stats.json"]],
+      ["nq", "out/rag_cache", "rag", ["out/rag_cache.json"]],
     ]);
-    expect([folder.skipped, folder.stats.map(({ path }) => path), folder.problems]).toEqual([["out/config.json"], ["out/results/s3_stats.json"], []]);
+    expect([folder.skipped, folder.problems]).toEqual([["out/config.json"], []]);
   });
 
   it("one file of results and one of sequences belong together whatever they are called; two of sequences do not", () => {
     expect(shown(readUpstreamFolder([file("nq_output_sequences.json", s3), file("mine.json", results("nq"))]))).toEqual([["nq", "mine", null, ["mine.json", "nq_output_sequences.json"]]]);
     const two = readUpstreamFolder([file("a/nq_output_sequences.json", s3), file("b/nq_output_sequences.json", s3), file("mine.json", results("nq"))]);
-    expect(two.tables.map(({ label, files }) => [label, files.length])).toEqual([["mine", 1], ["a", 1], ["b", 1]]);
+    expect(two.tables.map(({ label, files }) => [label, files.length])).toEqual([["a", 1], ["b", 1], ["mine", 1]]);
   });
 
   it("keeps rollouts of different folders apart", () => {

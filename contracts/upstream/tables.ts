@@ -1,8 +1,14 @@
 import type { MethodName } from "../episode";
 import { AppError } from "../errors";
-import { isStepSequence, parseUpstreamFile, type OutputSequences, type ResultsFile, type UpstreamFile } from "./files";
+import { isStepSequence, parseUpstreamFile, type OutputSequences, type ResultsFile, type StatsFile, type UpstreamFile } from "./files";
 
 /** From the files of a folder to the runs that they are: which belong together, and of which method. Pure. */
+
+type Of<K extends UpstreamFile["kind"]> = Extract<UpstreamFile, { kind: K }>;
+interface Read<F extends UpstreamFile> {
+  path: string;
+  file: F;
+}
 
 /** One table of upstream's: what a method gave for the questions of a data set. */
 export interface UpstreamTable {
@@ -15,30 +21,29 @@ export interface UpstreamTable {
   files: string[];
   sequences: OutputSequences;
   results: ResultsFile[string];
+  /** What the program that wrote the results counted of them. */
+  stats: StatsFile[];
 }
 
 /** Rollouts of one folder: a training run. */
 export interface UpstreamRollouts {
   label: string;
-  files: { path: string; file: Extract<UpstreamFile, { kind: "rollouts" }> }[];
+  files: Read<Of<"rollouts">>[];
 }
 
 export interface UpstreamFolder {
   tables: UpstreamTable[];
   rollouts: UpstreamRollouts[];
-  stats: { path: string; stats: Extract<UpstreamFile, { kind: "stats" }>["stats"] }[];
   /** Paths of files that are none of upstream's. */
   skipped: string[];
   /** Files that have an upstream's name and cannot be read, each with why. */
   problems: { path: string; reason: string }[];
 }
 
-type Read<K extends UpstreamFile["kind"]> = { path: string; file: Extract<UpstreamFile, { kind: K }> };
-
 /** Reads every file and puts together what belongs together; one that cannot be read does not hold up the others. */
 export function readUpstreamFolder(files: readonly { path: string; content: string }[]): UpstreamFolder {
-  const folder: UpstreamFolder = { tables: [], rollouts: [], stats: [], skipped: [], problems: [] };
-  const read: Read<UpstreamFile["kind"]>[] = [];
+  const folder: UpstreamFolder = { tables: [], rollouts: [], skipped: [], problems: [] };
+  const read: Read<UpstreamFile>[] = [];
   for (const { path, content } of files) {
     try {
       const file = parseUpstreamFile(path, content);
@@ -48,9 +53,16 @@ export function readUpstreamFolder(files: readonly { path: string; content: stri
       folder.problems.push({ path, reason: error instanceof AppError ? error.message : String(error) });
     }
   }
-  const of = <K extends UpstreamFile["kind"]>(kind: K): Read<K>[] => read.filter((item): item is Read<K> => item.file.kind === kind);
+  const of = <K extends UpstreamFile["kind"]>(kind: K): Read<Of<K>>[] => read.flatMap(({ path, file }) => (file.kind === kind ? [{ path, file: file as Of<K> }] : []));
   folder.tables = tablesOf(of("sequences"), [...of("results"), ...of("rag-cache")]);
-  folder.stats = of("stats").map(({ path, file }) => ({ path, stats: file.stats }));
+  for (const { path, file } of of("stats")) {
+    const tables = tablesAbout(path, folder.tables);
+    if (tables.length === 0) folder.problems.push({ path, reason: "The results that it counts are not among the files." });
+    for (const table of tables) {
+      table.stats.push(file.stats);
+      table.files.push(path);
+    }
+  }
   for (const { path, file } of of("rollouts")) {
     const label = folderOf(path) || "rollouts";
     const known = folder.rollouts.find((rollouts) => rollouts.label === label);
@@ -60,9 +72,9 @@ export function readUpstreamFolder(files: readonly { path: string; content: stri
   return folder;
 }
 
-function tablesOf(sequences: readonly Read<"sequences">[], results: readonly (Read<"results"> | Read<"rag-cache">)[]): UpstreamTable[] {
+function tablesOf(sequences: readonly Read<Of<"sequences">>[], results: readonly Read<Of<"results" | "rag-cache">>[]): UpstreamTable[] {
   const tables: UpstreamTable[] = results.flatMap(({ path, file }) =>
-    Object.entries(file.results).map(([dataset, rows]) => ({ dataset, label: withoutEnding(path), method: file.kind === "rag-cache" ? ("rag" as const) : methodNamed(path), files: [path], sequences: {}, results: rows })),
+    Object.entries(file.results).map(([dataset, rows]) => ({ dataset, label: withoutEnding(path), method: file.kind === "rag-cache" ? ("rag" as const) : methodNamed(path), files: [path], sequences: {}, results: rows, stats: [] })),
   );
   const wanting = (dataset: string): UpstreamTable[] => tables.filter((table) => table.dataset === dataset && table.method !== "rag" && Object.keys(table.sequences).length === 0);
   // What a name decides comes first; one table and one file that are left for a data set belong together.
@@ -77,15 +89,23 @@ function tablesOf(sequences: readonly Read<"sequences">[], results: readonly (Re
     const only = unplaced.filter((other) => other.file.dataset === file.dataset).length === 1 && left.length === 1 ? left[0]! : null;
     const method = methodOf(path, file.sequences);
     if (only && (method === null || only.method === null || only.method === method)) place(only, path, file.sequences);
-    else tables.push({ dataset: file.dataset, label: folderOf(path) || withoutEnding(path), method, files: [path], sequences: file.sequences, results: {} });
+    else tables.push({ dataset: file.dataset, label: folderOf(path) || withoutEnding(path), method, files: [path], sequences: file.sequences, results: {}, stats: [] });
   }
-  return tables;
+  // Sequences name gold answers, of which a question set can be made for those that do not.
+  return tables.sort((a, b) => Number(Object.keys(b.sequences).length > 0) - Number(Object.keys(a.sequences).length > 0));
 }
 
 function place(table: UpstreamTable, path: string, sequences: OutputSequences): void {
   table.sequences = sequences;
   table.files.push(path);
   table.method ??= methodOf(path, sequences);
+}
+
+/** The tables that a file of statistics is about: NAME_stats.json of NAME.json, or else whatever is not the RAG cache. */
+function tablesAbout(path: string, tables: readonly UpstreamTable[]): UpstreamTable[] {
+  const name = baseOf(path).replace(/_stats\.json$/, "");
+  const named = tables.filter(({ label }) => baseOf(label) === name);
+  return named.length > 0 ? named : tables.filter(({ method }) => method !== "rag");
 }
 
 /** Names of methods as upstream's folders and files have them; the longer ones first. */
@@ -119,6 +139,7 @@ function methodOf(path: string, sequences: OutputSequences): MethodName | null {
   return stepwise.some(({ chain_of_thought: thoughts }) => thoughts?.some((text) => text.includes("begin_search_query"))) ? "search-o1" : "ircot";
 }
 
-const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+/** The last part of a path. */
+export const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 const withoutEnding = (path: string): string => path.replace(/\.jsonl?$/, "");

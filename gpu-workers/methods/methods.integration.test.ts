@@ -82,7 +82,7 @@ describe.skipIf(!existsSync(DATA))("every method on slices of the real sets (ski
       retriever: { kind: "bm25" },
       scorer: medical ? "option-letter" : "span",
       methodSettings: { maxTokens: 16, searches: 1, retrieve: 2 },
-      search: { ...presetById("atlas-s3")!.config.search, retrieve: 2, queryTokens: 8 },
+      search: { retrieve: 2, select: 1, turns: 1, decoding: "guided", queryTokens: 8 },
       documents: 2,
       generator: { model: "smollm2-135m-instruct", promptStyle: "few-shot", maxTokens: 6, ragDocuments: 2 },
     });

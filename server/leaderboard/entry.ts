@@ -1,6 +1,7 @@
 import { METHODS, rolesOf } from "@/contracts/config/method";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
-import type { PredictConfig, TrainConfig } from "@/contracts/run-config";
+import { runConfig, type PredictConfig, type TrainConfig } from "@/contracts/run-config";
+import type { Queries } from "@/server/db/database";
 
 /** The checkpoint that a run searched with, and the training run it came from. */
 export interface Checkpoint {
@@ -54,8 +55,29 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null): E
   };
 }
 
+/** Entries of predictions, in their order. */
+export async function entriesOf(db: Queries, runs: readonly { config: PredictConfig; importedFrom: string | null }[]): Promise<Entry[]> {
+  const checkpoints = await checkpointsOf(db, runs.flatMap(({ config }) => config.searcher.checkpoint ?? []));
+  return runs.map(({ config, importedFrom }) => {
+    const { checkpoint } = config.searcher;
+    return importedFrom === null ? entryOf(config, checkpoint === null ? null : (checkpoints.get(checkpoint) ?? null)) : importedEntry(config, importedFrom);
+  });
+}
+
+async function checkpointsOf(db: Queries, ids: readonly string[]): Promise<Map<string, Checkpoint>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.$queryRaw<(Omit<Checkpoint, "config"> & { config: unknown })[]>`
+    SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${ids}::uuid[])`;
+  return new Map(
+    rows.flatMap((row) => {
+      const config = runConfig.safeParse(row.config);
+      return config.success && config.data.kind === "train" ? [[row.id, { ...row, config: config.data }] as const] : [];
+    }),
+  );
+}
+
 /** The row of results that files brought in: of their settings only what the files say is known. */
-export function importedEntry(config: PredictConfig, importedFrom: string): Entry {
+function importedEntry(config: PredictConfig, importedFrom: string): Entry {
   const { method } = config;
   return { id: JSON.stringify([method, "imported", importedFrom]), method, label: METHODS[method].title, detail: importedFrom, generates: rolesOf(config).generates, imported: true, trainingSamples: null };
 }

@@ -11,7 +11,7 @@ import type { Database } from "@/server/db/database";
 import type { Launcher } from "@/server/runs/launcher";
 import type { Comparisons } from "./comparisons";
 import { rolesOf } from "@/contracts/config/method";
-import { entryOf, importedEntry, type Checkpoint, type Entry } from "./entry";
+import { entriesOf, type Entry } from "./entry";
 import { launchMissing } from "./launch";
 import { publishedTables } from "./published";
 import type { AttributionCounts, Statistics } from "./statistics";
@@ -140,12 +140,12 @@ export class Leaderboard {
       const config = this.configOf(row.runId, row.config);
       return config ? [{ row, config }] : [];
     });
-    const checkpoints = await this.checkpoints(parsed.flatMap(({ config }) => (config.method === "s3" && config.searcher.checkpoint !== null ? [config.searcher.checkpoint] : [])));
-    return parsed.map(({ row, config }) => {
+    const entries = await entriesOf(this.database.db, parsed.map(({ row, config }) => ({ config, importedFrom: row.importedFrom })));
+    return parsed.map(({ row, config }, i) => {
       const asked = Math.min(config.limit ?? row.questions, row.questions);
       const expected = row.withGold ?? asked;
       const { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, scorer } = row;
-      const entry = row.importedFrom === null ? entryOf(config, config.searcher.checkpoint === null ? null : (checkpoints.get(config.searcher.checkpoint) ?? null)) : importedEntry(config, row.importedFrom);
+      const entry = entries[i]!;
       const facts = { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, answersItself: !rolesOf(config).generates, scorer, limit: asked < row.questions ? asked : null };
       return { ...row, facts, entry, expected, ...completenessOf({ expected, answered: row.answered, scored: row.scored, failed: row.failed }) };
     });
@@ -158,18 +158,6 @@ export class Leaderboard {
     const config = result.success && result.data.kind === "predict" ? result.data : null;
     this.configs.set(runId, config);
     return config;
-  }
-
-  private async checkpoints(ids: readonly string[]): Promise<Map<string, Checkpoint>> {
-    if (ids.length === 0) return new Map();
-    const rows = await this.database.db.$queryRaw<{ id: string; step: number; runId: string; runName: string; config: unknown }[]>`
-      SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${ids}::uuid[])`;
-    return new Map(
-      rows.flatMap((row) => {
-        const config = runConfig.safeParse(row.config);
-        return config.success && config.data.kind === "train" ? [[row.id, { ...row, config: config.data }] as const] : [];
-      }),
-    );
   }
 
   private async active(): Promise<LeaderboardResponse["active"]> {

@@ -7,7 +7,7 @@ import { predictConfig, type RunConfig } from "@/contracts/run-config";
 import { attributeFailure } from "@/contracts/turns";
 import { stepsOfSequence } from "@/contracts/upstream/episodes";
 import { questionKey, type OutputSequences, type ResultsFile, type StatsFile } from "@/contracts/upstream/files";
-import { readUpstreamFolder, type UpstreamRollouts, type UpstreamTable } from "@/contracts/upstream/tables";
+import { baseOf, readUpstreamFolder, type UpstreamRollouts, type UpstreamTable } from "@/contracts/upstream/tables";
 import type { AttemptRef, Question } from "@/contracts/worker-protocol";
 import type { importUpstreamRequest, importUpstreamResponse } from "@/server/api/upstream/import";
 import type { Catalogue } from "@/server/catalogue/catalogue";
@@ -57,7 +57,7 @@ export class UpstreamImport {
     for (const table of folder.tables) {
       await attempt(table.files, async () => {
         const run = await this.importTable(table, request, actor);
-        run.notes.push(...folder.stats.filter(({ path }) => isOf(path, table, folder.tables)).flatMap(({ stats }) => statsNotes(stats, run)));
+        run.notes.push(...table.stats.flatMap((stats) => statsNotes(stats, run)));
         return run;
       });
     }
@@ -72,7 +72,7 @@ export class UpstreamImport {
     const { set, book } = await this.questions(table.dataset, golden, request, actor);
     const method = table.method === "rag" ? "rag" : (request.method ?? table.method ?? "s3");
     const config = predictConfig.parse({
-      kind: "predict", name: `${request.name ?? baseName(table.label)} · ${table.dataset} (imported)`.slice(0, 120), method, corpus: request.corpus, questions: set,
+      kind: "predict", name: `${request.name ?? baseOf(table.label)} · ${table.dataset}`.slice(0, 120), method, corpus: request.corpus, questions: set,
       search: { protocol: "upstream" }, generator: { model: request.generator, promptStyle: "chat" }, scorer: "generation-accuracy",
     });
     const documents = new Map<string, DocumentText>();
@@ -93,25 +93,29 @@ export class UpstreamImport {
   private async importRollouts({ label, files }: UpstreamRollouts, request: Request, actor: string): Promise<Response["runs"][number]> {
     const rollouts = files.map(({ file }) => file);
     const { set, book } = await this.questions("rollouts", goldenOfRollouts(rollouts), request, actor);
-    const config = rolloutConfig({ ...request, name: request.name ?? baseName(label) }, set);
+    const config = rolloutConfig({ ...request, name: request.name ?? baseOf(label) }, set);
     const { records, unmatched, points } = rolloutRecords(rollouts, book);
     return this.store(config, records, [], { set, dataset: "rollouts", unmatched, actor, source: label, points });
   }
 
   private async questions(dataset: string, golden: ReadonlyMap<string, readonly string[]>, request: Request, actor: string): Promise<{ set: string; book: QuestionBook }> {
     const set = request.questions ?? `upstream/${dataset.replace(/[^\w.-]+/g, "_")}`;
-    if (request.questions === null) {
-      const questions = questionsOf(golden);
-      if (questions.length > 0) await this.catalogue.storeQuestionSet(set, questions, actor);
-      else if (!(await this.catalogue.questionSets()).some(({ name }) => name === set)) {
-        throw new AppError("invalid-input", `The files of ${dataset} hold no gold answers, so no question set can be made of them. Import the set first and name it.`);
-      }
-    }
+    const known = (await this.catalogue.questionSets()).some(({ name }) => name === set) ? await this.bookOf(set) : null;
+    // Another method's files on the same questions, in whatever order, are of the same set: else they could not be compared.
+    if (request.questions !== null || (known !== null && [...golden.keys()].every((text) => known.find(text) !== null))) return { set, book: known ?? (await this.bookOf(set)) };
+    const questions = questionsOf(golden);
+    if (questions.length > 0) await this.catalogue.storeQuestionSet(set, questions, actor);
+    else if (known === null) throw new AppError("invalid-input", `The files of ${dataset} hold no gold answers, so no question set can be made of them. Import the set first and name it.`);
+    return { set, book: await this.bookOf(set) };
+  }
+
+  /** @throws AppError "not-found" where there is no such set */
+  private async bookOf(set: string): Promise<QuestionBook> {
     const all: Question[] = [];
     for (let after: string | null = null; ; ) {
       const page = await this.catalogue.questionPage({ set, after, limit: 5000 });
       all.push(...page.questions);
-      if (page.next === null) return { set, book: new QuestionBook(all) };
+      if (page.next === null) return new QuestionBook(all);
       after = page.next;
     }
   }
@@ -148,14 +152,6 @@ function byQuestion<T>(table: Record<string, T>): Map<string, { text: string; va
   const rows = new Map<string, { text: string; value: T }>();
   for (const [text, value] of Object.entries(table)) if (!rows.has(questionKey(text))) rows.set(questionKey(text), { text, value });
   return rows;
-}
-
-const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
-
-/** Whether a file of statistics is about a table: NAME_stats.json of NAME.json, or the only results there are. */
-function isOf(path: string, table: UpstreamTable, all: readonly UpstreamTable[]): boolean {
-  const name = baseName(path).replace(/_stats\.json$/, "");
-  return all.some(({ label }) => baseName(label) === name) ? baseName(table.label) === name : table.method !== "rag";
 }
 
 function recordOf({ question, sequence, result, config, documents, dataset }: { question: Question; sequence: Sequences | undefined; result: Result | undefined; config: Extract<RunConfig, { kind: "predict" }>; documents: Map<string, DocumentText>; dataset: string }): EpisodeRecord {

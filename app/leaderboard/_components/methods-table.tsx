@@ -2,7 +2,7 @@ import Link from "next/link";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, NONE, plural } from "@/app/_lib/format";
 import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
-import { Badge } from "@/app/_ui/badge";
+import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
 import { publishedRowsFor, type PaperChoice } from "./published";
 import { columnTitle, costOf, COSTS, intervalText, isSignificant, pointsText, shareText, type CostKey, type LeaderboardRow } from "./text";
@@ -57,7 +57,7 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
                 <label className="flex items-start gap-2">
                   <input type="checkbox" className="mt-0.5 size-3.5 shrink-0 accent-primary" checked={picked.includes(row.id)} onChange={(e) => onPick(e.target.checked ? [...picked, row.id] : picked.filter((id) => id !== row.id))} aria-label={`Compare ${row.label}`} />
                   <span className="min-w-0">
-                    <span className="font-medium">{row.label}</span> {row.id === board.reference ? <Badge tone="primary">reference</Badge> : null}
+                    <span className="font-medium">{row.label}</span> {row.id === board.reference ? <Badge tone="primary">reference</Badge> : null} {row.imported ? <ImportedBadge from={row.detail} /> : null}
                     <span className="block max-w-56 text-2xs break-words text-muted-foreground">{row.detail}</span>
                   </span>
                 </label>
