@@ -157,7 +157,8 @@ function byQuestion<T>(table: Record<string, T>): Map<string, { text: string; va
 function recordOf({ question, sequence, result, config, documents, dataset }: { question: Question; sequence: Sequences | undefined; result: Result | undefined; config: Extract<RunConfig, { kind: "predict" }>; documents: Map<string, DocumentText>; dataset: string }): EpisodeRecord {
   const read = sequence ? stepsOfSequence(sequence) : { steps: [], context: [], documents: [] };
   for (const document of read.documents) documents.set(document.hash, document);
-  const answer: Answer | null = result ? { key: keyOf(dataset, question.question, config.generator.model, result.answer), generator: config.generator.model, promptStyle: "upstream", text: result.answer, seconds: 0 } : null;
+  // Scores belong to answers: one text that two files score differently is two answers, and each keeps what its file says.
+  const answer: Answer | null = result ? { key: keyOf(dataset, question.question, config.generator.model, result.answer, result.score, result.em_score), generator: config.generator.model, promptStyle: "upstream", text: result.answer, seconds: 0 } : null;
   const score: Score | null = result ? { scorer: FILE_SCORER, value: result.score } : null;
   const exact: Score[] = result?.em_score === undefined ? [] : [{ scorer: FILE_EXACT, value: result.em_score }];
   return {
