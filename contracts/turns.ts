@@ -3,7 +3,8 @@ import type { Attribution, DocumentRef, EpisodeStep, StepOf } from "./episode";
 /** A view of an episode: the steps from one retrieval to the next. */
 export interface Turn {
   index: number;
-  query: string;
+  /** Null where nothing was searched: before a method's first query, or for one that never searches. */
+  query: string | null;
   documents: DocumentRef[];
   /** Ids in this window that no earlier window held. */
   fresh: Set<string>;
@@ -21,7 +22,7 @@ export function turnsOf(steps: readonly EpisodeStep[]): Turn[] {
   for (const step of steps) {
     let turn = turns[turns.length - 1];
     if (step.kind === "retrieve" || !turn) {
-      turn = { index: step.turn, query: "", documents: [], fresh: new Set(), selected: new Set(), implicit: false, generated: [], rejected: [], stop: null };
+      turn = { index: step.turn, query: null, documents: [], fresh: new Set(), selected: new Set(), implicit: false, generated: [], rejected: [], stop: null };
       turns.push(turn);
     }
     switch (step.kind) {

@@ -40,14 +40,16 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null): E
   };
   const parts = [
     retrieves ? retrieverText(retriever) : null,
-    asksModel ? (checkpoint ? `${searcher.model}, step ${checkpoint.step} of ${checkpoint.runName}` : method === "s3" ? `${searcher.model}, untrained` : searcher.model) : null,
+    asksModel ? (checkpoint ? `${searcher.model}, step ${checkpoint.step} of ${checkpoint.runName}` : searcher.model) : null,
     generates ? null : "answers itself",
     search.protocol !== "paper" && method !== "rag" ? `protocol ${search.protocol}` : null,
   ];
+  // Of a model at an endpoint it is not known here.
+  const trained = checkpoint ? `, step ${checkpoint.step}` : searcher.endpoint === null ? ", untrained" : "";
   return {
     id: JSON.stringify([method, sorted(settings)]),
     method,
-    label: method === "s3" ? `s3 ${search.retrieve}-${search.select}-${search.turns}` : method === "rag" ? (matchRun === null ? `RAG, top ${documents}` : "RAG, document-matched") : METHODS[method].title,
+    label: method === "s3" ? `s3 ${search.retrieve}-${search.select}-${search.turns}${trained}` : method === "rag" ? (matchRun === null ? `RAG, top ${documents}` : "RAG, document-matched") : METHODS[method].title,
     detail: parts.filter((part) => part !== null).join(" · "),
     generates,
     imported: false,

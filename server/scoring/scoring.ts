@@ -7,6 +7,7 @@ import { runConfig } from "@/contracts/run-config";
 import type { scoreAgreementResponse } from "@/server/api/scores/agreement";
 import type { disagreementsRequest, disagreementsResponse } from "@/server/api/scores/disagreements";
 import type { scoreFailuresResponse } from "@/server/api/scores/failures";
+import type { judgedRunsResponse } from "@/server/api/scores/judged";
 import type { labelScoreRequest } from "@/server/api/scores/label";
 import type { scoreSummaryResponse } from "@/server/api/scores/summary";
 import type { Database } from "@/server/db/database";
@@ -84,6 +85,13 @@ export class Scoring {
         spanAndPeople: rated(agreementOf(labelled.map(({ span, label }) => [span === 1, label] as const))),
       };
     });
+  }
+
+  /** Runs that a judge has scored, of which people can label what it and the span rule disagree on. */
+  judgedRuns(): Promise<z.infer<typeof judgedRunsResponse>> {
+    return this.database.db.$queryRaw`
+      SELECT r.id AS "runId", r.name, qs.name AS "questionSet", rs.scorer AS judge, rs.scored AS judged
+      FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' ORDER BY r.created_at DESC, rs.scorer LIMIT 200`;
   }
 
   /** Answers on which a judge and the span rule differ, with what a person said of them. */

@@ -22,7 +22,8 @@ export function RunHeader({ run }: { run: RunDetail }) {
   const can = (action: RunDetail["actions"][number]) => run.actions.includes(action);
   const facts: [string, ReactNode][] = [
     ["Kind", run.kind],
-    ...(run.model ? [["Searcher", run.config.kind === "predict" && run.config.method !== "s3" ? `${METHODS[run.config.method].title}, ${run.model}` : run.model] as [string, ReactNode]] : []),
+    ...(run.config.kind === "predict" && run.config.method !== "s3" ? [["Method", METHODS[run.config.method].title] as [string, ReactNode]] : []),
+    ...(run.model ? [[run.config.kind === "train" || (run.config.kind === "predict" && run.config.method === "s3") ? "Searcher" : "Model", run.model] as [string, ReactNode]] : []),
     ["Corpus", run.corpus],
     ...(run.setting ? [["Retrieve-select-turns", <span key="s" className="font-mono">{run.setting}</span>] as [string, ReactNode]] : []),
     ...(run.worker ? [["Worker", <Link key="w" href="/workers" className="underline decoration-dotted underline-offset-2">{run.worker.name}</Link>] as [string, ReactNode]] : []),
