@@ -250,6 +250,8 @@ async function openModel(services: LocalServices) {
 /** What a task sees of a context. */
 function taskContext(context: MemoryContext) {
   return {
+    closeRetrievers: async () => undefined,
+    corporaChanged: async () => undefined,
     signal: context.signal,
     services: context.services,
     workDir: context.workDir,

@@ -44,6 +44,7 @@ import { resumeRun } from "./runs/resume";
 import { scoreAgreement } from "./scores/agreement";
 import { disagreements } from "./scores/disagreements";
 import { scoreFailures } from "./scores/failures";
+import { judgedRuns } from "./scores/judged";
 import { labelScore } from "./scores/label";
 import { rescore } from "./scores/rescore";
 import { scoreSummary } from "./scores/summary";
@@ -63,7 +64,7 @@ export const appRouter = router({
   metrics: router({ names: metricNames, series: metricSeries }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
-  scores: router({ summary: scoreSummary, failures: scoreFailures, agreement: scoreAgreement, disagreements, label: labelScore, rescore }),
+  scores: router({ summary: scoreSummary, failures: scoreFailures, agreement: scoreAgreement, disagreements, judged: judgedRuns, label: labelScore, rescore }),
   upstream: router({ import: importUpstream, export: exportUpstream }),
   tasks: router({ create: createTask, get: getTask, cancel: cancelTask }),
   catalogue: router({ presets: listPresets, corpora: listCorpora, questionSets: listQuestionSets, questions: listQuestions, importQuestions, previewQuestions, importQuestionFile, questionSetVersions }),

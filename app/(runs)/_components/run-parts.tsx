@@ -13,7 +13,7 @@ import { Progress } from "@/app/_ui/progress";
 import { canTransition, TERMINAL } from "@/contracts/run-state";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
-export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting].filter(Boolean).join(" · ");
+export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting, run.importedFrom].filter(Boolean).join(" · ");
 
 export function RunProgress({ run }: { run: RunRow }) {
   if (run.state === "queued") return <span className="text-xs text-muted-foreground">waiting for a worker</span>;

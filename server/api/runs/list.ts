@@ -35,6 +35,8 @@ export const runRow = z.object({
   /** The retrieve-select-turns setting, e.g. "8-3-3"; null where there is none. */
   setting: z.string().nullable(),
   error: z.string().nullable(),
+  /** Another program's files that the run was made of; null: it was executed or observed here. */
+  importedFrom: z.string().nullable(),
 });
 export type RunRow = z.infer<typeof runRow>;
 
