@@ -1,7 +1,7 @@
 "use client";
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { metricsOf, TRAIN_CHARTS, type ChartDefinition } from "@/app/_charts/definitions";
+import { metricsOf, TRAIN_CHARTS, trainCharts, type ChartDefinition } from "@/app/_charts/definitions";
 import { HoverProvider } from "@/app/_charts/hover";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
@@ -31,10 +31,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
-  const groups = useMemo(
-    () => TRAIN_CHARTS.map((g) => ({ ...g, charts: g.charts.filter((c) => c.id !== "cold-start" || (config?.coldStart.demonstrations ?? 0) > 0) })),
-    [config?.coldStart.demonstrations],
-  );
+  const groups = useMemo(() => (config ? trainCharts(config) : []), [config]);
   if (!config) return null;
   return (
     <>
@@ -56,6 +53,13 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   );
 }
 
+/** The terms of the reward with their weights. */
+const rewardText = (weights: TrainConfig["reward"]["weights"]): string =>
+  Object.entries(weights)
+    .filter(([, weight]) => weight !== 0)
+    .map(([term, weight]) => (weight === 1 ? term : `${weight} ${term}`))
+    .join(" + ");
+
 function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig; series: Series }) {
   const reward = useLatest(series, "reward/mean");
   const accuracy = useLatest(series, "held-out/accuracy");
@@ -70,7 +74,7 @@ function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig;
   return (
     <StatStrip>
       <Stat label="Reward, training" value={formatNumber(reward)}>
-        {config.reward.name === "gbr" ? "accuracy minus naive RAG's" : "upstream's"}
+        {rewardText(config.reward.weights)}
       </Stat>
       <Stat label="Held-out accuracy" value={formatShare(accuracy)}>
         {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step ? `${formatSigned((accuracy - first.value) * 100)} points since step ${first.step}` : null}
