@@ -84,6 +84,13 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page.getByTestId("tokens").first()).toContainText(/[a-z]{3}/i);
   await expect(page.getByText("Only ids")).toHaveCount(0);
 
+  // One held-out question across the evaluations of the run, side by side.
+  await page.goto(`/compare?train=${runUrl.split("/").at(-1)}`);
+  const evaluations = page.locator("[data-checkpoint-step]");
+  await expect.poll(() => evaluations.count()).toBeGreaterThan(1);
+  await expect(page.locator("[data-side-by-side] [data-turn='0']")).toHaveCount(2);
+  await expect(page.locator("[data-side-by-side]")).toContainText("step 2");
+
   // The list shows it with its sparkline, and its row leads back.
   await page.goto("/");
   const row = page.locator(`tr[data-run="${runUrl.split("/").at(-1)}"]`);

@@ -11,6 +11,8 @@ import type { TurnGain } from "./turn-gains";
 
 export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; gold: number; gain: TurnGain | null; /** The turn's query in the playground. */ playground: string | null }) {
   const selected = turn.documents.filter((d) => d.selected).length;
+  // Where nothing was searched, no search ended.
+  const stop = turn.query === null ? null : turn.stop;
   return (
     <li>
       <Card data-turn={turn.index} className="overflow-hidden">
@@ -62,7 +64,7 @@ export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; g
             <DocumentRow key={`${d.rank} ${d.id}`} document={d} implicit={turn.implicit} />
           ))}
         </ol>
-        {turn.rejected.length > 0 || turn.stop || gain ? (
+        {turn.rejected.length > 0 || stop || gain ? (
           <footer className="space-y-1.5 border-t bg-muted/40 px-4 py-2 text-xs">
             {turn.rejected.map((r, i) => (
               <p key={i} className="flex gap-2">
@@ -73,9 +75,9 @@ export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; g
                 </span>
               </p>
             ))}
-            {turn.stop ? (
+            {stop ? (
               <p className="flex items-center gap-2">
-                <CircleStop className="size-3.5 text-muted-foreground" aria-hidden /> {STOP_REASON[turn.stop.reason]}
+                <CircleStop className="size-3.5 text-muted-foreground" aria-hidden /> {STOP_REASON[stop.reason]}
               </p>
             ) : null}
             {gain ? (
