@@ -1,0 +1,62 @@
+import { ALARMS, evidenceText, type RaisedAlarm } from "@/contracts/alarms";
+import { AppError } from "@/contracts/errors";
+import type { TrainConfig } from "@/contracts/run-config";
+import type { RunContext } from "../../run-context";
+import type { MetricValues } from "../episode-metrics";
+import { observe, UNWATCHED, type WatchState } from "./watch";
+
+/** Watches one run's metrics, reports the alarms that they raise and clear, and says when the run is to stop. */
+export class Alarms {
+  private watched: WatchState = UNWATCHED;
+  private stopping: RaisedAlarm | null = null;
+
+  constructor(
+    private readonly context: Pick<RunContext, "report" | "log">,
+    private readonly config: Pick<TrainConfig, "alarms" | "rl">,
+    private readonly heldOutQuestions: number,
+  ) {}
+
+  /** For a checkpoint. */
+  get state(): WatchState {
+    return this.watched;
+  }
+
+  /**
+   * Takes up what an earlier attempt saw. An alarm that stands by then does not stop the run again: who resumes it
+   * unchanged has decided to go on.
+   */
+  restore(state: WatchState): void {
+    this.watched = state;
+  }
+
+  /** Call it with each step's and each evaluation's metrics, once. */
+  async observe(values: MetricValues, step: number): Promise<void> {
+    const { rl, alarms } = this.config;
+    const { algorithm, groupSize, gradientClip } = rl;
+    const { state, changes } = observe(this.watched, values, step, { algorithm, groupSize, gradientClip, heldOutQuestions: this.heldOutQuestions });
+    this.watched = state;
+    if (changes.length === 0) return;
+    await this.context.report({ kind: "alarms", changes });
+    for (const change of changes) {
+      const { title } = ALARMS[change.name];
+      if (change.to === "cleared") this.context.log("info", `Alarm cleared after step ${step}: ${title}.`);
+      else {
+        this.context.log("warn", `Alarm after step ${step}: ${title}. ${seen(change)}`);
+        if (alarms.stopOn[change.name]) this.stopping ??= change;
+      }
+    }
+  }
+
+  /** Why the run stops now, where it was told to; null: it goes on. */
+  get stop(): AppError | null {
+    if (this.stopping === null) return null;
+    const { name, step } = this.stopping;
+    const { title, remedy } = ALARMS[name];
+    return new AppError(
+      "alarm",
+      `Stopped on an alarm after step ${step}: ${title}. ${seen(this.stopping)}\nWhat mends it: ${remedy}\nThe checkpoint after step ${step} was saved first. Resumed unchanged, the run goes on from there, and this alarm does not stop it again unless it is raised anew.`,
+    );
+  }
+}
+
+const seen = ({ evidence }: RaisedAlarm): string => `${evidence.map(evidenceText).join(". ")}.`;
