@@ -32,7 +32,10 @@ export const train: Executor = async (context) => {
       step += 1;
       await trainStep(training, step);
       if (due(evaluation.every, step)) await evaluateHeldOut(training, step);
-      if (due(checkpointing.every, step)) await saveCheckpoint(training, step);
+      // After the last step there is nothing left to stop.
+      const stop = step < rl.steps ? training.alarms.stop : null;
+      if (stop || due(checkpointing.every, step)) await saveCheckpoint(training, step);
+      if (stop) throw stop;
     }
   } finally {
     training.close();

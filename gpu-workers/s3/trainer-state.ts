@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { answer } from "@/contracts/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
+import { UNWATCHED, watchState } from "./alarms/watch";
 
 /**
  * What a checkpoint holds beside the engine's state (weights, optimiser, snapshots): enough that a resumed run does
@@ -18,6 +19,8 @@ export const trainerState = z.strictObject({
   weightsHash: z.string(),
   /** The generator's answers so far. */
   answers: z.array(answer),
+  /** What the alarms have seen; a checkpoint from before there were alarms has none. */
+  alarms: watchState.default(UNWATCHED),
 });
 export type TrainerState = z.infer<typeof trainerState>;
 

@@ -9,6 +9,7 @@ import { ragMethod } from "../methods/rag";
 import { s3Method } from "../methods/s3";
 import type { Retriever } from "../retrieval/retriever";
 import type { RunContext, ServiceHandle } from "../run-context";
+import { Alarms } from "./alarms/alarms";
 import { ALGORITHMS, type Algorithm } from "./algorithm";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge } from "../scoring/judge";
@@ -44,6 +45,7 @@ export class Training {
   readonly search: Search;
   readonly assessor: Assessor;
   readonly baseline: Baseline;
+  readonly alarms: Alarms;
   readonly trainQuestions: ReadonlyMap<string, Question>;
 
   constructor(
@@ -64,6 +66,7 @@ export class Training {
     const documents = new DocumentBook();
     this.search = { retriever, documents, settings: config.search };
     this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal)));
+    this.alarms = new Alarms(context, config, heldOut.length);
     this.baseline = new Baseline(
       ragMethod(retriever, documents, () => config.generator.ragDocuments),
       this.assessor,
@@ -94,6 +97,7 @@ export class Training {
 
   async report(values: MetricValues, step: number): Promise<void> {
     await this.context.report({ kind: "metrics", points: metricPoints(values, step) });
+    await this.alarms.observe(values, step);
   }
 
   async reportEpisodes(records: readonly EpisodeRecord[], questions: string): Promise<void> {
@@ -111,7 +115,7 @@ export class Training {
   async save(directory: string, step: number): Promise<{ hash: string }> {
     await rm(directory, { recursive: true, force: true });
     const { hash } = await this.policy.model.saveState(directory, { signal: this.signal });
-    await writeTrainerState(directory, { version: 1, step, cursor: this.pool.cursor, weightsHash: hash, answers: this.generator.remembered() });
+    await writeTrainerState(directory, { version: 1, step, cursor: this.pool.cursor, weightsHash: hash, answers: this.generator.remembered(), alarms: this.alarms.state });
     return { hash };
   }
 
@@ -124,6 +128,7 @@ export class Training {
     if (hash !== state.weightsHash) throw new AppError("invalid-input", "The checkpoint's weights are not those its trainer state belongs to: the folder is damaged.");
     this.pool.cursor = state.cursor;
     this.generator.remember(state.answers);
+    this.alarms.restore(state.alarms);
     this.context.log("info", `Going on after step ${state.step}.`);
     return state.step;
   }

@@ -2,7 +2,7 @@
 import Link from "next/link";
 import type { RunRow } from "@/app/_lib/trpc";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { describeRun, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
+import { describeRun, RunAlarms, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
 
 /** The runs on a phone: the same facts as the table's row, stacked. */
 export function RunCards({ rows }: { rows: RunRow[] }) {
@@ -20,7 +20,10 @@ export function RunCards({ rows }: { rows: RunRow[] }) {
             <RunMenu run={run} />
           </div>
           <div className="mt-2 flex items-center justify-between gap-3">
-            <RunStateBadge state={run.state} />
+            <span className="flex flex-wrap gap-1">
+              <RunStateBadge state={run.state} />
+              <RunAlarms run={run} />
+            </span>
             <RunHeadline run={run} />
           </div>
           <div className="mt-2 flex items-end justify-between gap-4">

@@ -7,7 +7,7 @@ import { formatAgo, formatDateTime, NONE, shortId } from "@/app/_lib/format";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { describeRun, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
+import { describeRun, RunAlarms, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
 
 const SORTS = ["newest", "oldest", "name", "reward", "duration"] as const;
 export type RunSort = (typeof SORTS)[number];
@@ -40,7 +40,16 @@ const columns = helper.columns([
       </div>
     ),
   }),
-  helper.display({ id: "state", header: "State", cell: ({ row }) => <RunStateBadge state={row.original.state} /> }),
+  helper.display({
+    id: "state",
+    header: "State",
+    cell: ({ row }) => (
+      <div className="flex flex-col items-start gap-1">
+        <RunStateBadge state={row.original.state} />
+        <RunAlarms run={row.original} />
+      </div>
+    ),
+  }),
   helper.display({ id: "progress", header: "Progress", cell: ({ row }) => <RunProgress run={row.original} /> }),
   helper.display({ id: "result", header: "Latest result", cell: ({ row }) => <RunHeadline run={row.original} /> }),
   helper.display({ id: "duration", header: "Duration", cell: ({ row }) => <RunDuration run={row.original} /> }),

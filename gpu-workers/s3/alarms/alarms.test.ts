@@ -181,6 +181,8 @@ describe("collapses", () => {
 });
 
 describe("properties of any history", () => {
+  it("has a rule for each alarm", () => expect(RULES.map(({ name }) => name).sort()).toEqual([...alarmName.options].sort()));
+
   const metrics = [...new Set(RULES.flatMap(({ on, beside = [] }) => [...on, ...beside]))];
   const value = fc.oneof(fc.double({ min: -2, max: 2, noNaN: true }).map((v) => v + 0), fc.constantFrom(0, 1, 1e9, -1e9, NaN, Infinity));
   const wild = fc.array(fc.tuple(...metrics.map(() => fc.option(value, { freq: 4 }))), { minLength: 1, maxLength: 60 }).map((rows): Observation[] =>
