@@ -20,10 +20,8 @@ interface ChartCardProps {
   waiting: string;
 }
 
-const NO_MARKS: readonly ChartMark[] = [];
-
 /** One chart with its title, its explanation, and a place of the same size while there is no point. */
-export const ChartCard = memo(function ChartCard({ chart, points, lastStep, marks = NO_MARKS, waiting }: ChartCardProps) {
+export const ChartCard = memo(function ChartCard({ chart, points, lastStep, marks, waiting }: ChartCardProps) {
   const series = useMemo(() => chart.series.map((s) => ({ key: s.metric, label: s.label, colour: s.colour, dashed: s.dashed, dots: s.dots, points: points[s.metric] ?? [] })), [chart, points]);
   const empty = series.every((s) => s.points.length === 0);
   const card = (
@@ -33,7 +31,7 @@ export const ChartCard = memo(function ChartCard({ chart, points, lastStep, mark
         {empty ? null : <StepLabel stepName={chart.ownAxis ?? "step"} />}
       </div>
       <p className="text-xs text-muted-foreground">{chart.explanation}</p>
-      {marks.map(({ name, title, from, to }) => (
+      {marks?.map(({ name, title, from, to }) => (
         <p key={`${name} ${from}`} className="mt-1 flex items-center gap-1.5 text-2xs text-warn" data-mark={name}>
           <TriangleAlert className="size-3 shrink-0" aria-hidden />
           Alarm {to === null ? `since step ${from}` : `from step ${from} to ${to}`}: {title}

@@ -21,12 +21,14 @@ export interface LinePlotProps {
   unit: Unit;
   /** Last step of the axis where it is known before the points arrive. */
   lastStep?: number;
-  marks: readonly ChartMark[];
+  marks?: readonly ChartMark[];
 }
+
+const NO_MARKS: readonly ChartMark[] = [];
 
 export const AXIS = { stroke: "var(--muted-foreground)", tickLine: false, axisLine: false, tick: { fontSize: 10, fill: "var(--muted-foreground)" } } as const;
 
-export function LinePlot({ label, series, scale, unit, lastStep, marks }: LinePlotProps) {
+export function LinePlot({ label, series, scale, unit, lastStep, marks = NO_MARKS }: LinePlotProps) {
   const data = useMemo(() => prepareLines(series), [series]);
   const steps = useMemo(() => data.rows.map((r) => r.step), [data]);
   const domain: [number, number] = [Math.min(0, steps[0] ?? 0), Math.max(lastStep ?? 0, steps[steps.length - 1] ?? 0, 1)];
