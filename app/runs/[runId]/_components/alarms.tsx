@@ -31,8 +31,9 @@ export function AlarmBanner({ runId }: { runId: string }) {
           {standing.map(({ name, since }) => (
             <p key={name} className="flex items-baseline gap-2">
               <TriangleAlert className="size-4 shrink-0 self-center text-warn" aria-hidden />
-              <span className="font-medium text-warn">{ALARMS[name].title}</span>
-              <span className="text-xs whitespace-nowrap">since step {since}</span>
+              <span>
+                <span className="font-medium text-warn">{ALARMS[name].title}</span> <span className="text-xs whitespace-nowrap">since step {since}</span>
+              </span>
             </p>
           ))}
           <Link href={`/runs/${runId}#${ANCHOR}`} className="ml-auto inline-flex items-center gap-1 text-xs underline decoration-dotted underline-offset-2">
