@@ -204,6 +204,15 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         ],
       },
       {
+        id: "retries",
+        title: "Tries that failed",
+        explanation: "Share of the tries at the endpoints of generator and judge that failed and were made again.",
+        kind: "lines",
+        scale: "share",
+        unit: "share",
+        series: [{ metric: "generator/retries", label: "Failed", colour: "var(--series-2)" }],
+      },
+      {
         id: "memory",
         title: "Peak memory of the engine",
         explanation: "Resident memory in MiB: growth from step to step is a leak.",

@@ -77,9 +77,11 @@ async function trainStep(training: Training, step: number): Promise<void> {
   const records = training.trainRecords([...kept, ...dropped], advantages, step);
   await training.reportEpisodes(records, config.data.trainQuestions);
   const metrics = trainingMetrics(records, training.trainQuestions);
+  const retries = training.tries.take();
   await training.report(
     {
       ...metrics,
+      ...(retries === undefined ? {} : { "generator/retries": retries }),
       ...update,
       "groups/without_variance": dropped.length / (kept.length + dropped.length),
       "groups/resampled": resampled,

@@ -5,6 +5,7 @@ import type { TrainConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
 import type { Generator } from "../generation/generator";
+import { Tries } from "../generation/tries";
 import { ragMethod } from "../methods/rag";
 import { s3Method } from "../methods/s3";
 import type { Retriever } from "../retrieval/retriever";
@@ -55,6 +56,8 @@ export class Training {
     private readonly engine: EngineClient,
     private readonly retriever: Retriever,
     private readonly generator: Generator,
+    /** At the endpoints of generator and judge; a step reports those since the step before. */
+    readonly tries: Tries,
     train: readonly Question[],
     readonly heldOut: readonly Question[],
     private readonly handles: readonly ServiceHandle<unknown>[],
@@ -65,7 +68,7 @@ export class Training {
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
     this.search = { retriever, documents, settings: config.search };
-    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal)));
+    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal, { onTry: tries.count })));
     this.alarms = new Alarms(context, config, heldOut.length);
     this.baseline = new Baseline(
       ragMethod(retriever, documents, () => config.generator.ragDocuments),
@@ -146,6 +149,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
     handles.push(handle);
     return handle.value;
   };
+  const tries = new Tries();
   const preflight = new Preflight(context, ["retriever", "engine", "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
   try {
     const retriever = preflight.check(
@@ -176,7 +180,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       async () => {
         const client = config.generator.endpoint === null ? (await ready).client : null;
         const detail = await probeGenerator(client, config.generator, signal);
-        return { detail, generator: await openGenerator(client, config.generator, context, signal) };
+        return { detail, generator: await openGenerator(client, config.generator, context, signal, { onTry: tries.count }) };
       },
       ({ detail }) => detail,
     );
@@ -199,7 +203,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
     const [openedRetriever, openedEngine, openedGenerator, sets] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
-    return new Training(context, config, openedEngine.policy, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);
+    return new Training(context, config, openedEngine.policy, openedEngine.client, openedRetriever, openedGenerator.generator, tries, sets.train, sets.heldOut, handles);
   } catch (error) {
     for (const handle of handles) handle.release();
     throw error;

@@ -33,9 +33,10 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
+  const asksEndpoint = config !== null && (config.generator.endpoint !== null || config.judge.endpoint !== null);
   const groups = useMemo(
-    () => TRAIN_CHARTS.map((g) => ({ ...g, charts: g.charts.filter((c) => c.id !== "cold-start" || (config?.coldStart.demonstrations ?? 0) > 0) })),
-    [config?.coldStart.demonstrations],
+    () => TRAIN_CHARTS.map((g) => ({ ...g, charts: g.charts.filter((c) => (c.id === "cold-start" ? (config?.coldStart.demonstrations ?? 0) > 0 : c.id !== "retries" || asksEndpoint)) })),
+    [config?.coldStart.demonstrations, asksEndpoint],
   );
   const { alarms } = useAlarms(run.id);
   const marks = useMemo(() => marksOf(groups, alarms), [groups, alarms]);
