@@ -21,11 +21,11 @@ const WATCHED: ReadonlySet<string> = new Set(RULES.flatMap(({ on, beside = [] })
  * Takes up the metrics of a step or an evaluation and reads the rules that they concern. Pure: the same metrics in the
  * same order give the same changes, whenever the run was interrupted.
  */
-export function observe(state: WatchState, values: Readonly<Record<string, number>>, step: number, run: Circumstances): { state: WatchState; changes: AlarmChange[] } {
+export function observe(state: WatchState, values: Readonly<Partial<Record<string, number>>>, step: number, run: Circumstances): { state: WatchState; changes: AlarmChange[] } {
   const history: Record<string, History[string]> = { ...state.history };
   const seen = new Set<string>();
   for (const [metric, value] of Object.entries(values)) {
-    if (!WATCHED.has(metric) || !Number.isFinite(value)) continue;
+    if (value === undefined || !Number.isFinite(value) || !WATCHED.has(metric)) continue;
     history[metric] = withPoint(history[metric] ?? [], { step, value });
     seen.add(metric);
   }
