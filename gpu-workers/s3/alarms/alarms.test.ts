@@ -253,27 +253,29 @@ describe("what a run does with its alarms", () => {
   it("reports each change once, and stops with the evidence and the remedy where it is told to", async () => {
     const { alarms, items, lines } = open();
     await collapse(alarms, 1, 4);
-    expect([items, alarms.stop]).toEqual([[], null]);
+    expect([items, alarms.stopping]).toEqual([[], false]);
     await collapse(alarms, 5, 6);
     expect(items).toMatchObject([{ kind: "alarms", changes: [{ to: "raised", name: "no-variance", step: 5, since: 1 }] }]);
     expect(lines).toHaveLength(1);
-    expect(alarms.stop).toBeInstanceOf(AppError);
-    expect(alarms.stop!.code).toBe("alarm");
-    for (const part of [ALARMS["no-variance"].title, "groups/without_variance 1 (steps 1–5); limit: at least 0.9", ALARMS["no-variance"].remedy]) expect(alarms.stop!.message).toContain(part);
+    expect(alarms.stopping).toBe(true);
+    const why = alarms.stoppedAfter(7);
+    expect(why.code).toBe("alarm");
+    for (const part of [ALARMS["no-variance"].title, "groups/without_variance 1 (steps 1–5); limit: at least 0.9", ALARMS["no-variance"].remedy, "alarm after step 5", "checkpoint after step 7"]) expect(why.message).toContain(part);
   });
 
   it("goes on where it is not told to stop, and after it was resumed", async () => {
     const { alarms, items } = open(preset);
     await collapse(alarms, 1, 9);
-    expect([items.length, alarms.stop]).toEqual([1, null]);
+    expect([items.length, alarms.stopping]).toEqual([1, false]);
+    expect(() => alarms.stoppedAfter(9)).toThrow(AppError);
 
     const resumed = open();
     resumed.alarms.restore(alarms.state);
     await collapse(resumed.alarms, 10, 20);
-    expect([resumed.items, resumed.alarms.stop]).toEqual([[], null]);
+    expect([resumed.items, resumed.alarms.stopping]).toEqual([[], false]);
     for (let step = 21; step <= 30; step++) await resumed.alarms.observe({ "groups/without_variance": 0.3 }, step);
     expect(resumed.items).toMatchObject([{ changes: [{ to: "cleared", name: "no-variance" }] }]);
     await collapse(resumed.alarms, 31, 40);
-    expect(resumed.alarms.stop?.message).toContain("Stopped on an alarm after step 33");
+    expect(resumed.alarms.stoppedAfter(40).message).toContain("Stopped on an alarm after step 33");
   });
 });

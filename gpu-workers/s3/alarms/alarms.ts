@@ -8,7 +8,7 @@ import { observe, UNWATCHED, type WatchState } from "./watch";
 /** Watches one run's metrics, reports the alarms that they raise and clear, and says when the run is to stop. */
 export class Alarms {
   private watched: WatchState = UNWATCHED;
-  private stopping: RaisedAlarm | null = null;
+  private cause: RaisedAlarm | null = null;
 
   constructor(
     private readonly context: Pick<RunContext, "report" | "log">,
@@ -42,19 +42,23 @@ export class Alarms {
       if (change.to === "cleared") this.context.log("info", `Alarm cleared after step ${step}: ${title}.`);
       else {
         this.context.log("warn", `Alarm after step ${step}: ${title}. ${seen(change)}`);
-        if (alarms.stopOn[change.name]) this.stopping ??= change;
+        if (alarms.stopOn[change.name]) this.cause ??= change;
       }
     }
   }
 
-  /** Why the run stops now, where it was told to; null: it goes on. */
-  get stop(): AppError | null {
-    if (this.stopping === null) return null;
-    const { name, step } = this.stopping;
-    const { title, remedy } = ALARMS[name];
+  /** Whether an alarm was raised that the run is told to stop on. */
+  get stopping(): boolean {
+    return this.cause !== null;
+  }
+
+  /** Why the run ends, once it has saved the checkpoint after `step`. */
+  stoppedAfter(step: number): AppError {
+    if (this.cause === null) throw new AppError("internal", "No alarm was raised that the run is told to stop on.");
+    const { title, remedy } = ALARMS[this.cause.name];
     return new AppError(
       "alarm",
-      `Stopped on an alarm after step ${step}: ${title}. ${seen(this.stopping)}\nWhat mends it: ${remedy}\nThe checkpoint after step ${step} was saved first. Resumed unchanged, the run goes on from there, and this alarm does not stop it again unless it is raised anew.`,
+      `Stopped on an alarm after step ${this.cause.step}: ${title}. ${seen(this.cause)}\nWhat mends it: ${remedy}\nThe checkpoint after step ${step} was saved first. Resumed unchanged, the run goes on from there, and this alarm does not stop it again unless it is raised anew.`,
     );
   }
 }
