@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ALARMS, alarmName, evidenceText, type AlarmChange, type AlarmName, type RaisedAlarm } from "@/contracts/alarms";
@@ -5,6 +8,7 @@ import { AppError } from "@/contracts/errors";
 import { presetById } from "@/contracts/presets";
 import { trainConfig } from "@/contracts/run-config";
 import type { ReportItem } from "@/contracts/worker-protocol";
+import { readTrainerState, TRAINER_FILE, writeTrainerState, type TrainerState } from "../trainer-state";
 import { Alarms } from "./alarms";
 import { RULES, type Circumstances } from "./rules";
 import { observe, UNWATCHED, watchState, type WatchState } from "./watch";
@@ -261,6 +265,18 @@ describe("what a run does with its alarms", () => {
     const why = alarms.stoppedAfter(7);
     expect(why.code).toBe("alarm");
     for (const part of [ALARMS["no-variance"].title, "groups/without_variance 1 (steps 1–5); limit: at least 0.9", ALARMS["no-variance"].remedy, "alarm after step 5", "checkpoint after step 7"]) expect(why.message).toContain(part);
+  });
+
+  it("keeps what it saw in the checkpoint's trainer state; one from before there were alarms begins anew", async () => {
+    const { alarms } = open();
+    await collapse(alarms, 1, 6);
+    const folder = await mkdtemp(join(tmpdir(), "s3-alarms-"));
+    const state: TrainerState = { version: 2, step: 6, cursor: 6, weightsHash: "w", criticHash: null, klCoefficient: null, skipped: 0, answers: [], alarms: alarms.state };
+    await writeTrainerState(folder, state);
+    expect((await readTrainerState(folder)).alarms).toEqual(alarms.state);
+    await writeFile(join(folder, TRAINER_FILE), JSON.stringify({ version: 1, step: 6, cursor: 6, weightsHash: "w", answers: [] }));
+    expect((await readTrainerState(folder)).alarms).toEqual(UNWATCHED);
+    await rm(folder, { recursive: true });
   });
 
   it("goes on where it is not told to stop, and after it was resumed", async () => {
