@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AlarmRow } from "@/app/_lib/trpc";
+import type { AlarmName } from "@/contracts/alarms";
 import { TRAIN_CHARTS } from "./definitions";
 import { chartOf, marksOf } from "./marks";
 
@@ -22,5 +23,21 @@ describe("marks of alarms on charts", () => {
     expect(chartOf(TRAIN_CHARTS, "actor/entropy_loss")).toBe("entropy");
     expect(chartOf(TRAIN_CHARTS, "generator/retries")).toBe("retries");
     expect(chartOf(TRAIN_CHARTS, "nothing/drawn")).toBeNull();
+  });
+
+  it("every alarm has a chart that shows what it watches", () => {
+    const watched: Record<AlarmName, string> = {
+      "reward-hacking": "reward/mean",
+      "entropy-collapse": "actor/entropy_loss",
+      "length-explosion": "response_length/mean",
+      "question-copied": "search/copied_question",
+      "format-drift": "search/format_errors",
+      "no-variance": "groups/without_variance",
+      "kl-runaway": "actor/kl_loss",
+      "value-useless": "critic/vf_explained_var",
+      "gradient-explosion": "critic/grad_norm",
+      "generator-errors": "generator/retries",
+    };
+    for (const [name, metric] of Object.entries(watched)) expect(chartOf(TRAIN_CHARTS, metric), name).not.toBeNull();
   });
 });

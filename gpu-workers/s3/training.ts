@@ -24,6 +24,7 @@ import { metricPoints, type MetricValues } from "./episode-metrics";
 import { evaluate, heldOutSample } from "./evaluation";
 import { hasGoldPath } from "./gold-path";
 import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
 import type { Update, UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
@@ -56,6 +57,7 @@ export class Training {
   readonly alarms: Alarms;
   readonly trainQuestions: ReadonlyMap<string, Question>;
   readonly clock = new Stopwatch<StepPhase>();
+  private readonly retriever: Retriever;
   private klCoefficient: number;
   /** Steps in a row up to now that were skipped. */
   private skipped = 0;
@@ -66,7 +68,7 @@ export class Training {
     readonly policy: Policy,
     private readonly critic: EngineModel | null,
     private readonly engine: EngineClient,
-    private readonly retriever: Retriever,
+    retriever: Retriever,
     private readonly generator: Generator,
     /** At the endpoints of generator and judge; a step reports those since the step before. */
     readonly tries: Tries,
@@ -80,11 +82,12 @@ export class Training {
     this.pool = new QuestionPool(train, config.seed);
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
-    this.search = { retriever, documents, settings: config.search };
+    this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
+    this.search = { retriever: this.retriever, documents, settings: config.search };
     this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal, { onTry: tries.count })));
     this.alarms = new Alarms(context, config, heldOut.length);
     this.baseline = new Baseline(
-      ragMethod(retriever, documents, () => config.generator.ragDocuments),
+      ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
       this.assessor,
     );
   }

@@ -1,7 +1,7 @@
 "use client";
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { metricsOf, TRAIN_CHARTS, type ChartDefinition } from "@/app/_charts/definitions";
+import { metricsOf, TRAIN_CHARTS, trainCharts, type ChartDefinition } from "@/app/_charts/definitions";
 import { HoverProvider } from "@/app/_charts/hover";
 import { marksOf } from "@/app/_charts/marks";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
@@ -33,11 +33,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
-  const asksEndpoint = config !== null && (config.generator.endpoint !== null || config.judge.endpoint !== null);
-  const groups = useMemo(
-    () => TRAIN_CHARTS.map((g) => ({ ...g, charts: g.charts.filter((c) => (c.id === "cold-start" ? (config?.coldStart.demonstrations ?? 0) > 0 : c.id !== "retries" || asksEndpoint)) })),
-    [config?.coldStart.demonstrations, asksEndpoint],
-  );
+  const groups = useMemo(() => (config ? trainCharts(config) : []), [config]);
   const { alarms } = useAlarms(run.id);
   const marks = useMemo(() => marksOf(groups, alarms), [groups, alarms]);
   if (!config) return null;
