@@ -185,6 +185,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         series: [
           { metric: "search/new_documents", label: "New documents", colour: COLOUR.s3 },
           { metric: "search/redundant_queries", label: "Repeated queries", colour: "var(--series-2)" },
+          { metric: "search/copied_question", label: "The question itself", colour: "var(--series-5)" },
         ],
       },
       {
@@ -325,6 +326,16 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
           { metric: "timing_s/save_checkpoint", label: "Checkpoint", colour: "#a98467" },
           { metric: "timing_s/other", label: "Other", colour: COLOUR.rag },
         ],
+      },
+      {
+        id: "retries",
+        title: "Tries that failed",
+        explanation: "Share of the tries at the endpoints of generator and judge that failed and were made again.",
+        kind: "lines",
+        scale: "share",
+        unit: "share",
+        shown: ({ generator, judge }) => generator.endpoint !== null || judge.endpoint !== null,
+        series: [{ metric: "generator/retries", label: "Failed", colour: "var(--series-2)" }],
       },
       {
         id: "memory",

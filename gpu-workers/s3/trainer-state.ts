@@ -4,6 +4,7 @@ import { z } from "zod";
 import { answer } from "@/contracts/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { EngineModel } from "../engine/client";
+import { UNWATCHED, watchState } from "./alarms/watch";
 
 /**
  * What a checkpoint holds beside the engine's state (weights, optimiser, snapshots): enough that a resumed run does
@@ -26,6 +27,8 @@ export const trainerState = z.strictObject({
   skipped: z.int().nonnegative().default(0),
   /** The generator's answers so far. */
   answers: z.array(answer),
+  /** What the alarms have seen; a checkpoint from before there were alarms has none. */
+  alarms: watchState.default(UNWATCHED),
 });
 export type TrainerState = z.infer<typeof trainerState>;
 

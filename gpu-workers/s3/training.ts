@@ -5,10 +5,12 @@ import type { TrainConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineClient, EngineModel } from "../engine/client";
 import type { Generator } from "../generation/generator";
+import { Tries } from "../generation/tries";
 import { ragMethod } from "../methods/rag";
 import { s3Method } from "../methods/s3";
 import type { Retriever } from "../retrieval/retriever";
 import type { RunContext, ServiceHandle } from "../run-context";
+import { Alarms } from "./alarms/alarms";
 import { algorithmOf } from "./algorithms";
 import type { Algorithm } from "./algorithms/algorithm";
 import { adaptedKlCoefficient } from "./algorithms/kl";
@@ -52,6 +54,7 @@ export class Training {
   readonly search: Search;
   readonly assessor: Assessor;
   readonly baseline: Baseline;
+  readonly alarms: Alarms;
   readonly trainQuestions: ReadonlyMap<string, Question>;
   readonly clock = new Stopwatch<StepPhase>();
   private readonly retriever: Retriever;
@@ -67,6 +70,8 @@ export class Training {
     private readonly engine: EngineClient,
     retriever: Retriever,
     private readonly generator: Generator,
+    /** At the endpoints of generator and judge; a step reports those since the step before. */
+    readonly tries: Tries,
     train: readonly Question[],
     readonly heldOut: readonly Question[],
     private readonly handles: readonly ServiceHandle<unknown>[],
@@ -79,7 +84,8 @@ export class Training {
     const documents = new DocumentBook();
     this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
     this.search = { retriever: this.retriever, documents, settings: config.search };
-    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal)));
+    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal, { onTry: tries.count })));
+    this.alarms = new Alarms(context, config, heldOut.length);
     this.baseline = new Baseline(
       ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
       this.assessor,
@@ -125,6 +131,7 @@ export class Training {
 
   async report(values: MetricValues, step: number): Promise<void> {
     await this.context.report({ kind: "metrics", points: metricPoints(values, step) });
+    await this.alarms.observe(values, step);
   }
 
   async reportEpisodes(records: readonly EpisodeRecord[], questions: string): Promise<void> {
@@ -142,7 +149,7 @@ export class Training {
   async save(directory: string, step: number): Promise<{ hash: string }> {
     await rm(directory, { recursive: true, force: true });
     const hashes = await saveModels(directory, this.policy.model, this.critic, this.signal);
-    await writeTrainerState(directory, { version: 2, step, cursor: this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered() });
+    await writeTrainerState(directory, { version: 2, step, cursor: this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered(), alarms: this.alarms.state });
     return { hash: hashes.weightsHash };
   }
 
@@ -154,6 +161,7 @@ export class Training {
     await loadModels(resume.directory, state, this.policy.model, this.critic, this.signal);
     this.take(state);
     this.skipped = state.skipped;
+    this.alarms.restore(state.alarms);
     this.context.log("info", `Going on after step ${state.step}.`);
     return state.step;
   }
@@ -178,6 +186,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
     handles.push(handle);
     return handle.value;
   };
+  const tries = new Tries();
   const preflight = new Preflight(context, ["retriever", "engine", "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
   try {
     const retriever = preflight.check(
@@ -209,7 +218,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       async () => {
         const client = config.generator.endpoint === null ? (await ready).client : null;
         const detail = await probeGenerator(client, config.generator, signal);
-        return { detail, generator: await openGenerator(client, config.generator, context, signal) };
+        return { detail, generator: await openGenerator(client, config.generator, context, signal, { onTry: tries.count }) };
       },
       ({ detail }) => detail,
     );
@@ -237,7 +246,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
     const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
-    const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);
+    const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, tries, sets.train, sets.heldOut, handles);
     // A run that resumes has a state of its own.
     if (branch?.state && context.resume === null) training.take(branch.state);
     return training;
