@@ -24,7 +24,7 @@ import { hasGoldPath } from "./gold-path";
 import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
 import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
-import type { Update, UpdateParts } from "./policy-update";
+import { skippedInARow, type Update, type UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
 import type { Group } from "./rollout";
 import { Stopwatch, type StepPhase } from "./stopwatch";
@@ -32,9 +32,6 @@ import { loadModels, readTrainerState, saveModels, takeWeights, writeTrainerStat
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
-
-/** Steps in a row without a finite loss and gradient until the run stops: nothing is learned any more. */
-const MOST_SKIPPED = 3;
 
 /** What the loop needs of a run context; a dry run brings a smaller one. */
 export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> & Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint"> & {
@@ -100,10 +97,8 @@ export class Training {
   /** Adapts the KL's weight to what was measured; says what was skipped. Throws where too many steps in a row were. */
   updated({ kl, skipped }: Pick<Update, "kl" | "skipped">, episodes: number, step: number): void {
     if (kl !== null) this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
-    this.skipped = skipped.length === 0 ? 0 : this.skipped + 1;
-    if (this.skipped === 0) return;
-    this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
-    if (this.skipped >= MOST_SKIPPED) throw new AppError("internal", `No finite loss and gradient in ${MOST_SKIPPED} steps in a row: ${skipped[0]} Resume from the last checkpoint with a lower rl.learningRate or rl.gradientClip.`);
+    if (skipped.length > 0) this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
+    this.skipped = skippedInARow(this.skipped, skipped);
   }
 
   /** One optimiser step on the gold paths of these questions; the loss before it. */
