@@ -26,7 +26,7 @@ import { hasGoldPath } from "./gold-path";
 import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
 import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
-import type { Update, UpdateParts } from "./policy-update";
+import { skippedInARow, type Update, type UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
 import type { Group } from "./rollout";
 import { Stopwatch, type StepPhase } from "./stopwatch";
@@ -34,9 +34,6 @@ import { loadModels, readTrainerState, saveModels, takeWeights, writeTrainerStat
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
-
-/** Steps in a row without a finite loss and gradient until the run stops: nothing is learned any more. */
-const MOST_SKIPPED = 3;
 
 /** What the loop needs of a run context; a dry run brings a smaller one. */
 export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> & Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint"> & {
@@ -57,6 +54,8 @@ export class Training {
   readonly alarms: Alarms;
   readonly trainQuestions: ReadonlyMap<string, Question>;
   readonly clock = new Stopwatch<StepPhase>();
+  /** Where a checkpoint goes on in the questions while the next step's are drawn already; null: where the pool stands. */
+  resumeCursor: number | null = null;
   private readonly retriever: Retriever;
   private klCoefficient: number;
   /** Steps in a row up to now that were skipped. */
@@ -106,10 +105,8 @@ export class Training {
   /** Adapts the KL's weight to what was measured; says what was skipped. Throws where too many steps in a row were. */
   updated({ kl, skipped }: Pick<Update, "kl" | "skipped">, episodes: number, step: number): void {
     if (kl !== null) this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
-    this.skipped = skipped.length === 0 ? 0 : this.skipped + 1;
-    if (this.skipped === 0) return;
-    this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
-    if (this.skipped >= MOST_SKIPPED) throw new AppError("internal", `No finite loss and gradient in ${MOST_SKIPPED} steps in a row: ${skipped[0]} Resume from the last checkpoint with a lower rl.learningRate or rl.gradientClip.`);
+    if (skipped.length > 0) this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
+    this.skipped = skippedInARow(this.skipped, skipped);
   }
 
   /** One optimiser step on the gold paths of these questions; the loss before it. */
@@ -149,7 +146,7 @@ export class Training {
   async save(directory: string, step: number): Promise<{ hash: string }> {
     await rm(directory, { recursive: true, force: true });
     const hashes = await saveModels(directory, this.policy.model, this.critic, this.signal);
-    await writeTrainerState(directory, { version: 2, step, cursor: this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered(), alarms: this.alarms.state });
+    await writeTrainerState(directory, { version: 2, step, cursor: this.resumeCursor ?? this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered(), alarms: this.alarms.state });
     return { hash: hashes.weightsHash };
   }
 
