@@ -91,7 +91,7 @@ export function expandSweep(input: unknown): Expansion {
     else seen.set(JSON.stringify(result.data), row);
     configs[row] = result.data;
   }
-  if (problems.length > 0) return { ok: false, problems: gather(problems, rows.length) };
+  if (problems.length > 0) return { ok: false, problems: gatherProblems(problems, rows.length) };
 
   const varying = paths.filter((at) => new Set(configs.map((config) => JSON.stringify(valueAt(config, at)))).size > 1);
   const names = namesOf(spec, varying, configs, seeds);
@@ -176,7 +176,7 @@ function nameRows(spec: SweepSpec): Named {
       return named;
     });
   }
-  if (problems.length > 0) return { ok: false, problems: gather(problems, rows.length) };
+  if (problems.length > 0) return { ok: false, problems: gatherProblems(problems, rows.length) };
   return { ok: true, paths: [...new Set(rows.flatMap((row) => Object.keys(row)))], rows };
 }
 
@@ -198,7 +198,7 @@ function unknownSetting(given: string, kind: RunConfig["kind"]): string | null {
 }
 
 /** The same problem of several rows is said once; where every one of several rows has it, it is the base's. */
-function gather(problems: readonly SweepProblem[], rows: number): SweepProblem[] {
+export function gatherProblems(problems: readonly SweepProblem[], rows: number): SweepProblem[] {
   const gathered = new Map<string, SweepProblem>();
   for (const problem of problems) {
     const key = JSON.stringify([problem.path, problem.message]);

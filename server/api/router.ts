@@ -46,6 +46,13 @@ import { scoreFailures } from "./scores/failures";
 import { labelScore } from "./scores/label";
 import { rescore } from "./scores/rescore";
 import { scoreSummary } from "./scores/summary";
+import { cancelSweep } from "./sweeps/cancel";
+import { getSweep } from "./sweeps/get";
+import { launchSweep } from "./sweeps/launch";
+import { listSweeps } from "./sweeps/list";
+import { removeSweep } from "./sweeps/remove";
+import { retrySweep } from "./sweeps/retry";
+import { sweepSeries } from "./sweeps/series";
 import { cancelTask } from "./tasks/cancel";
 import { createTask } from "./tasks/create";
 import { getTask } from "./tasks/get";
@@ -59,6 +66,7 @@ import { listTokens } from "./workers/tokens";
 
 export const appRouter = router({
   runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, export: exportRun }),
+  sweeps: router({ list: listSweeps, get: getSweep, series: sweepSeries, launch: launchSweep, cancel: cancelSweep, retry: retrySweep, remove: removeSweep }),
   metrics: router({ names: metricNames, series: metricSeries }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
