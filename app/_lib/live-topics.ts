@@ -19,8 +19,8 @@ type Outputs = inferRouterOutputs<AppRouter>;
 type ProcedureName = { [N in keyof Outputs & string]: `${N}.${keyof Outputs[N] & string}` }[keyof Outputs & string];
 
 const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[]; everywhere: ProcedureName[] }> = {
-  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints"], everywhere: ["runs.list", "retrievalEvaluation.list", "workers.list", "leaderboard.get"] },
-  metrics: { ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"], everywhere: ["runs.list"] },
+  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints"], everywhere: ["runs.list", "sweeps.list", "sweeps.get", "retrievalEvaluation.list", "workers.list", "leaderboard.get"] },
+  metrics: { ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"], everywhere: ["runs.list", "sweeps.get", "sweeps.series"] },
   episodes: { ofRun: ["episodes.list", "episodes.steps", "leaderboard.run"], everywhere: ["leaderboard.get"] },
   logs: { ofRun: ["runs.logs"], everywhere: [] },
   progress: { ofRun: ["runs.get"], everywhere: ["runs.list"] },
@@ -28,7 +28,7 @@ const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[
   worker: { ofRun: [], everywhere: ["workers.list", "workers.logs", "catalogue.presets", "corpora.list", "corpora.get", "runs.check"] },
 };
 
-const EVERYTHING = ["runs", "retrievalEvaluation", "metrics", "episodes", "workers", "tasks", "catalogue", "corpora", "leaderboard", "compare"];
+const EVERYTHING = ["runs", "sweeps", "retrievalEvaluation", "metrics", "episodes", "workers", "tasks", "catalogue", "corpora", "leaderboard", "compare"];
 
 /** What to read again after an event. */
 export function queriesToRefresh(event: LiveEvent): QueryTopic[] {
