@@ -24,6 +24,7 @@ describe("a sweep's table", () => {
     expect(bestRow(sweep, 0)).toBe(1);
     expect(bestRow(sweep, 1)).toBe(0);
     expect(bestRow({ ...sweep, groups: sweep.groups.slice(0, 1) }, 0), "one alone is no best").toBeNull();
+    expect(bestRow({ ...sweep, groups: [sweep.groups[1]!, { ...sweep.groups[1]!, row: 5 }] }, 0), "nor is a tie").toBeNull();
   });
 
   it("is Markdown with intervals, counts and what is missing left empty", () => {

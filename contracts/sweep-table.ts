@@ -33,12 +33,13 @@ export interface SweepTable {
 /** What the band is, in words, wherever one is shown. */
 export const BAND = "Mean over seeds with the 95% t interval; without an interval where there is one run.";
 
-/** The row whose mean last value of a metric is the best; null where none has one, or one alone. */
+/** The row whose mean last value of a metric is the best; null where fewer than two have one, or two share it. */
 export function bestRow({ groups, metrics }: Pick<SweepTable, "groups" | "metrics">, metric: number): number | null {
   const sign = lowerIsBetter(metrics[metric] ?? "") ? -1 : 1;
   const ranked = groups.flatMap((group) => (group.results[metric] ? [{ row: group.row, value: sign * group.results[metric].last.mean }] : []));
   if (ranked.length < 2) return null;
-  return ranked.reduce((best, one) => (one.value > best.value ? one : best)).row;
+  const best = ranked.reduce((found, one) => (one.value > found.value ? one : found));
+  return ranked.filter((one) => one.value === best.value).length === 1 ? best.row : null;
 }
 
 /** Three significant digits, whichever the size. */

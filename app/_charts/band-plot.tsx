@@ -54,7 +54,7 @@ const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: D
     <ComposedChart data={data.rows} responsive style={{ width: "100%", height: PLOT_HEIGHT }} margin={{ top: PLOT.top, right: PLOT.right, bottom: 0, left: 0 }} accessibilityLayer={false}>
       <CartesianGrid stroke="var(--grid)" vertical={false} />
       <XAxis dataKey="step" type="number" domain={[from, to]} ticks={stepTicks(from, to)} height={PLOT.bottom} tickFormatter={formatInteger} {...AXIS} />
-      <YAxis domain={axis.domain} ticks={axis.ticks} width={PLOT.left} tickFormatter={(v: number) => tickText(unit, v, axis.stride)} interval={0} allowDataOverflow {...AXIS} />
+      <YAxis domain={axis.domain} ticks={axis.ticks} width={PLOT.left} tickFormatter={(v: number) => tickText(unit, v, axis.stride)} interval={0} {...AXIS} />
       {drawn.map(({ column, hasBand, s }) => (hasBand ? <Area key={bandColumn(column)} dataKey={bandColumn(column)} stroke="none" fill={s.colour} fillOpacity={0.16} dot={false} activeDot={false} connectNulls isAnimationActive={false} /> : null))}
       {drawn.map(({ column, s }) => (
         <Line

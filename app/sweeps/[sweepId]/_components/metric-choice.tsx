@@ -15,7 +15,7 @@ export function MetricChoice({ sweep, onChange }: { sweep: SweepDetail; onChange
     <div className="mt-4 flex flex-wrap items-center gap-2">
       <label className="flex min-w-0 items-center gap-2 text-xs text-muted-foreground max-md:w-full">
         Metric
-        <Select className="w-auto max-w-full min-w-0 font-mono text-xs" value={first ?? ""} onChange={(e) => onChange([e.target.value, ...others.filter((metric) => metric !== e.target.value)])}>
+        <Select aria-label="Metric" className="w-auto max-w-full min-w-0 font-mono text-xs" value={first ?? ""} onChange={(e) => onChange([e.target.value, ...others.filter((metric) => metric !== e.target.value)])}>
           {options.map((metric) => (
             <option key={metric} value={metric} title={descriptions[metric]}>
               {metric}
