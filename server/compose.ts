@@ -77,10 +77,11 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
   const artifacts = new Artifacts(database, store);
   const catalogue = new Catalogue(database);
   const corpora = new Corpora(database);
-  const tasks = new Tasks(database, hub, episodes, launcher, timings);
+  const uploads = new Uploads(database, store, uploadLimitBytes);
+  const tasks = new Tasks(database, hub, episodes, launcher, corpora, timings);
   const statistics = new Statistics(database);
   const registry = new WorkerRegistry(database, timings);
-  const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, statistics, timings, log });
+  const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, uploads, statistics, timings, log });
   return {
     database,
     live,
@@ -105,7 +106,7 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
     upstreamExport: new UpstreamExport(database),
     questionImport: new QuestionImport(database, catalogue),
     corpora,
-    uploads: new Uploads(database, store, uploadLimitBytes),
+    uploads,
     retrievalEvaluation: new RetrievalEvaluation(database),
     tasks,
     registry,

@@ -19,9 +19,9 @@ type Outputs = inferRouterOutputs<AppRouter>;
 type ProcedureName = { [N in keyof Outputs & string]: `${N}.${keyof Outputs[N] & string}` }[keyof Outputs & string];
 
 const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[]; everywhere: ProcedureName[] }> = {
-  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints"], everywhere: ["runs.list", "sweeps.list", "sweeps.get", "retrievalEvaluation.list", "workers.list", "leaderboard.get"] },
+  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints"], everywhere: ["runs.list", "sweeps.list", "sweeps.get", "retrievalEvaluation.list", "workers.list", "leaderboard.get", "leaderboard.run", "scores.judged"] },
   metrics: { ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"], everywhere: ["runs.list", "sweeps.get", "sweeps.series"] },
-  episodes: { ofRun: ["episodes.list", "episodes.steps", "leaderboard.run"], everywhere: ["leaderboard.get"] },
+  episodes: { ofRun: ["episodes.list", "episodes.steps"], everywhere: ["leaderboard.get", "leaderboard.run"] },
   logs: { ofRun: ["runs.logs"], everywhere: [] },
   progress: { ofRun: ["runs.get"], everywhere: ["runs.list"] },
   task: { ofRun: [], everywhere: ["tasks.get", "episodes.turnGains"] },

@@ -22,6 +22,7 @@ import { metricPoints, type MetricValues } from "./episode-metrics";
 import { evaluate, heldOutSample } from "./evaluation";
 import { hasGoldPath } from "./gold-path";
 import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
 import type { Update, UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
@@ -53,6 +54,7 @@ export class Training {
   readonly baseline: Baseline;
   readonly trainQuestions: ReadonlyMap<string, Question>;
   readonly clock = new Stopwatch<StepPhase>();
+  private readonly retriever: Retriever;
   private klCoefficient: number;
   /** Steps in a row up to now that were skipped. */
   private skipped = 0;
@@ -63,7 +65,7 @@ export class Training {
     readonly policy: Policy,
     private readonly critic: EngineModel | null,
     private readonly engine: EngineClient,
-    private readonly retriever: Retriever,
+    retriever: Retriever,
     private readonly generator: Generator,
     train: readonly Question[],
     readonly heldOut: readonly Question[],
@@ -75,10 +77,11 @@ export class Training {
     this.pool = new QuestionPool(train, config.seed);
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
-    this.search = { retriever, documents, settings: config.search };
+    this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
+    this.search = { retriever: this.retriever, documents, settings: config.search };
     this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal)));
     this.baseline = new Baseline(
-      ragMethod(retriever, documents, () => config.generator.ragDocuments),
+      ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
       this.assessor,
     );
   }

@@ -39,6 +39,7 @@ interface StoredRun {
   error: string | null;
   sweepId: string | null;
   sweepName: string | null;
+  importedFrom: string | null;
   sortKey: string | null;
 }
 
@@ -141,7 +142,7 @@ export class RunReader {
   private select(rest: Prisma.Sql, sortKey: Prisma.Sql): Promise<StoredRun[]> {
     return this.database.db.$queryRaw<StoredRun[]>`
       SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
-        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.sweep_id AS "sweepId", (SELECT g.name FROM sweeps g WHERE g.id = r.sweep_id) AS "sweepName", (${sortKey})::text AS "sortKey"
+        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", r.sweep_id AS "sweepId", (SELECT g.name FROM sweeps g WHERE g.id = r.sweep_id) AS "sweepName", (${sortKey})::text AS "sortKey"
       FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`;
   }
 
@@ -166,11 +167,13 @@ export class RunReader {
         headline: { metric, value: run.headline, sparkline: points.map(({ step, value }) => ({ step, value })) },
         worker: run.workerId !== null && run.workerName !== null ? { id: run.workerId, name: run.workerName } : null,
         preset: run.preset,
-        model: modelOf(config),
+        // What files do not say of a run has its default in the configuration, and is not shown as a fact.
+        model: run.importedFrom === null ? modelOf(config) : null,
         corpus: config.kind === "train" ? config.data.corpus : config.corpus,
-        setting: settingOf(config),
+        setting: run.importedFrom === null ? settingOf(config) : null,
         error: run.error,
         sweep: run.sweepId !== null && run.sweepName !== null ? { id: run.sweepId, name: run.sweepName, counts: counts.get(run.sweepId) ?? {} } : null,
+        importedFrom: run.importedFrom,
       };
     });
   }

@@ -8,6 +8,7 @@ import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
+import { ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { Progress } from "@/app/_ui/progress";
@@ -16,7 +17,7 @@ import { StateCounts } from "@/app/_ui/state-counts";
 import { canTransition, TERMINAL } from "@/contracts/run-state";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
-export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting].filter(Boolean).join(" · ");
+export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting, run.importedFrom].filter(Boolean).join(" · ");
 
 /** The run's name, which leads to it, and the sweep that it is of; folded, the sweep in the run's place. */
 export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
@@ -27,6 +28,11 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
       <Link href={sweep && folded ? `/sweeps/${sweep.id}` : `/runs/${run.id}`} className="font-medium after:absolute after:inset-0">
         {sweep && folded ? `${sweep.name}, ${plural(runs, "run")}` : run.name}
       </Link>
+      {run.importedFrom === null ? null : (
+        <span className="ml-1.5">
+          <ImportedBadge from={run.importedFrom} />
+        </span>
+      )}
       <p className="truncate text-2xs text-muted-foreground">
         {sweep && !folded ? (
           <>

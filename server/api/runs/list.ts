@@ -39,6 +39,8 @@ export const runRow = z.object({
   error: z.string().nullable(),
   /** Sweep that it belongs to, with the states of all its runs. */
   sweep: z.object({ id: z.uuid(), name: z.string(), counts: z.partialRecord(runState, z.int()) }).nullable(),
+  /** Another program's files that the run was made of; null: it was executed or observed here. */
+  importedFrom: z.string().nullable(),
 });
 export type RunRow = z.infer<typeof runRow>;
 
