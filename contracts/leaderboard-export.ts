@@ -42,12 +42,12 @@ export function toCsv({ columns, rows }: ExportTable): string {
 }
 
 /** Quoted where it must be; a text that a spreadsheet would run as a formula gets an apostrophe in front. */
-function csvField(text: string): string {
+export function csvField(text: string): string {
   const safe = /^[=+@\t\r]/.test(text) || (text.startsWith("-") && !/^-?\d+(\.\d+)?$/.test(text)) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-const markdownText = (text: string): string => text.replace(/[\\`*_{}[\]<>|#~]/g, "\\$&").replace(/\s+/g, " ");
+export const markdownText = (text: string): string => text.replace(/[\\`*_{}[\]<>|#~]/g, "\\$&").replace(/\s+/g, " ");
 
 /** A table as GitHub reads it, with the interval behind each figure. */
 export function toMarkdown({ caption, columns, rows }: ExportTable): string {

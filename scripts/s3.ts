@@ -12,6 +12,7 @@ import { addCheckpoint } from "./s3/checkpoint";
 import { addRetrievalCommands } from "./s3/retrieval-commands";
 import { addPush } from "./s3/push";
 import { applySettings } from "./s3/settings";
+import { sweepCommands } from "./s3/sweep-commands";
 import { watch, type WatchLine } from "./s3/watch";
 
 const server = process.env.S3_SERVER ?? "http://127.0.0.1:3000";
@@ -71,6 +72,14 @@ async function exported(api: Client, id: string): Promise<object> {
   return { run, config, metrics, episodes };
 }
 
+/** The configuration that a launch starts from. */
+async function baseOf(options: { preset?: string; config?: string; set: string[] }): Promise<{ kind: RunKind }> {
+  if (options.preset !== undefined && options.config !== undefined) throw new AppError("invalid-input", "Give either --preset or --config.");
+  const base = options.config !== undefined ? await readConfig(options.config) : options.preset !== undefined ? presetById(options.preset)?.config : kindAlone(options.set);
+  if (!base) throw new AppError("not-found", `There is no preset "${options.preset ?? ""}".`);
+  return base;
+}
+
 const program = new Command("s3")
   .description("Launches and follows runs from the command line. The server is at S3_SERVER, by default http://127.0.0.1:3000.")
   .showHelpAfterError()
@@ -85,10 +94,7 @@ program
   .option("--watch", "follow the run until it ends")
   .option("--json", "print JSON")
   .action(async (options: { preset?: string; config?: string; set: string[]; watch?: boolean; json?: boolean }) => {
-    if (options.preset !== undefined && options.config !== undefined) throw new AppError("invalid-input", "Give either --preset or --config.");
-    const base = options.config !== undefined ? await readConfig(options.config) : options.preset !== undefined ? presetById(options.preset)?.config : kindAlone(options.set);
-    if (!base) throw new AppError("not-found", `There is no preset "${options.preset ?? ""}".`);
-    const { id } = await client.runs.launch.mutate({ config: applySettings(base, options.set), preset: options.preset });
+    const { id } = await client.runs.launch.mutate({ config: applySettings(await baseOf(options), options.set), preset: options.preset });
     if (!options.watch) return options.json ? printJson({ id }) : print(id);
     print(options.json ? JSON.stringify({ kind: "launched", id }) : `launched ${id}`);
     await follow(id, options.json ?? false);
@@ -169,6 +175,8 @@ program
   });
 
 evaluationCommands(program, { client, print, printJson, follow });
+
+sweepCommands(program, { client, print, printJson, follow, baseOf, presets: PRESETS.map((preset) => preset.id) });
 
 addRetrievalCommands(program, print);
 

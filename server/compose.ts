@@ -26,6 +26,8 @@ import { ExternalRuns } from "@/server/runs/external";
 import { Scoring } from "@/server/scoring/scoring";
 import type { Services } from "@/server/services";
 import { Sweeper } from "@/server/sweeper";
+import { SweepReader } from "@/server/sweeps/reader";
+import { Sweeps } from "@/server/sweeps/sweeps";
 import { Tasks } from "@/server/tasks/tasks";
 import type { Timings } from "@/server/timings";
 import { UpstreamExport } from "@/server/upstream/export";
@@ -70,6 +72,7 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
   const metrics = new Metrics(database);
   const alarms = new Alarms(database);
   const episodes = new Episodes(database);
+  const sweepReader = new SweepReader(database, metrics);
   const logs = new Logs(database);
   const keys = new Keys(database, dataDir);
   const reports = new Reports(database, metrics, alarms, logs);
@@ -88,7 +91,9 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
     hub,
     runs,
     launcher,
-    runReader: new RunReader(database, metrics, alarms, episodes, launcher),
+    runReader: new RunReader(database, metrics, alarms, episodes, launcher, sweepReader),
+    sweeps: new Sweeps(database, runs, launcher),
+    sweepReader,
     metrics,
     alarms,
     episodes,

@@ -16,6 +16,8 @@ import type { Launcher } from "@/server/runs/launcher";
 import type { RunReader } from "@/server/runs/reader";
 import type { Runs } from "@/server/runs/runs";
 import type { Scoring } from "@/server/scoring/scoring";
+import type { SweepReader } from "@/server/sweeps/reader";
+import type { Sweeps } from "@/server/sweeps/sweeps";
 import type { Tasks } from "@/server/tasks/tasks";
 import type { UpstreamExport } from "@/server/upstream/export";
 import type { UpstreamImport } from "@/server/upstream/import";
@@ -28,6 +30,8 @@ export interface Services {
   runs: Runs;
   runReader: RunReader;
   launcher: Launcher;
+  sweeps: Sweeps;
+  sweepReader: SweepReader;
   metrics: Metrics;
   alarms: Alarms;
   episodes: Episodes;

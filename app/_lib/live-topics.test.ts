@@ -5,7 +5,7 @@ describe("queriesToRefresh", () => {
   it("refreshes the run's own series and the list that shows its sparkline", () => {
     expect(queriesToRefresh({ id: "1", kind: "metrics", runId: "r" })).toEqual([
       { procedures: ["metrics.series", "metrics.names", "runs.checkpoints"], runId: "r" },
-      { procedures: ["runs.list"], runId: null },
+      { procedures: ["runs.list", "sweeps.get", "sweeps.series"], runId: null },
     ]);
   });
   it("leaves the charts alone when only a log line arrived", () => {

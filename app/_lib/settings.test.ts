@@ -3,7 +3,8 @@ import { retriever } from "@/contracts/config/retriever";
 import { describe, expect, it } from "vitest";
 import { runConfig } from "@/contracts/run-config";
 import { PRESETS } from "@/contracts/presets";
-import { changedSettings, convertKind, defaultConfig, parseConfigText, plainMessage, predictWith, settingGroups, valueAt, variantDefaults } from "./settings";
+import { valueAt } from "@/contracts/setting-paths";
+import { changedSettings, convertKind, defaultConfig, parseConfigText, plainMessage, predictWith, settingGroups, variantDefaults } from "./settings";
 
 describe("settingGroups", () => {
   it("has every setting of the schema: each leaf of a default configuration, and none besides", () => {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { runConfig, type RunConfig, type SettingMeta } from "@/contracts/run-config";
 import type { RunKind } from "@/contracts/run-state";
+import { valueAt } from "@/contracts/setting-paths";
 
 /** Draws the form's fields from contracts/run-config.ts, so that a setting is described in that file alone. */
 
@@ -139,10 +140,6 @@ export const variantDefaults = (option: { value: string; settings: Setting[] }):
   kind: option.value,
   ...Object.fromEntries(option.settings.map((s) => [s.path.split(".").at(-1) ?? s.path, s.default === undefined ? "" : s.default])),
 });
-
-export function valueAt(config: unknown, path: string): unknown {
-  return path.split(".").reduce<unknown>((at, key) => (typeof at === "object" && at !== null ? (at as Record<string, unknown>)[key] : undefined), config);
-}
 
 /** Whether a value differs from the setting's default; a setting without a default has nothing to differ from. */
 export const isChanged = (setting: Setting, value: unknown): boolean => setting.default !== undefined && value !== setting.default;

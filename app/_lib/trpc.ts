@@ -25,3 +25,6 @@ export type RunStatistics = Outputs["leaderboard"]["run"][number];
 export type LeaderboardCell = NonNullable<Leaderboard["rows"][number]["cells"][number]>;
 export type Compared = Outputs["compare"]["get"];
 export type ComparedQuestion = Outputs["compare"]["questions"]["rows"][number];
+export type SweepRow = Outputs["sweeps"]["list"]["rows"][number];
+export type SweepDetail = Outputs["sweeps"]["get"];
+export type SweepCurves = Outputs["sweeps"]["series"]["curves"];

@@ -3,9 +3,10 @@ import { ChevronRight } from "lucide-react";
 import { useState } from "react";
 import { useFormContext, useWatch } from "react-hook-form";
 import { cn } from "@/app/_lib/cn";
-import { isChanged, valueAt, variantDefaults, type Setting, type SettingGroup } from "@/app/_lib/settings";
+import { isChanged, variantDefaults, type Setting, type SettingGroup } from "@/app/_lib/settings";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
+import { valueAt } from "@/contracts/setting-paths";
 import type { Draft } from "./draft";
 import { SettingField } from "./setting-field";
 

@@ -1,5 +1,5 @@
 "use client";
-import { Ellipsis, Library, LineChart, ListChecks, Plus, Scale, Search, Server, Trophy } from "lucide-react";
+import { Ellipsis, Grid3x3, Library, LineChart, ListChecks, Plus, Scale, Search, Server, Trophy } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { cn } from "@/app/_lib/cn";
@@ -8,6 +8,7 @@ import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 const LINKS = [
   { href: "/", label: "Runs", icon: LineChart },
   { href: "/runs/new", label: "New run", icon: Plus },
+  { href: "/sweeps", label: "Sweeps", icon: Grid3x3 },
   { href: "/corpora", label: "Corpora", icon: Library },
   { href: "/playground", label: "Playground", icon: Search },
   { href: "/questions", label: "Questions", icon: ListChecks },

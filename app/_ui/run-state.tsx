@@ -2,7 +2,7 @@ import { cn } from "@/app/_lib/cn";
 import type { RunState } from "@/contracts/run-state";
 import { Badge, type BadgeTone } from "./badge";
 
-const LOOK: Record<RunState, { tone: BadgeTone; moving: boolean }> = {
+export const RUN_TONE: Record<RunState, { tone: BadgeTone; moving: boolean }> = {
   queued: { tone: "neutral", moving: false },
   leased: { tone: "primary", moving: true },
   preparing: { tone: "primary", moving: true },
@@ -14,7 +14,7 @@ const LOOK: Record<RunState, { tone: BadgeTone; moving: boolean }> = {
 };
 
 export function RunStateBadge({ state, className }: { state: RunState; className?: string }) {
-  const { tone, moving } = LOOK[state];
+  const { tone, moving } = RUN_TONE[state];
   return (
     <Badge tone={tone} className={className} data-run-state={state}>
       <span aria-hidden className={cn("size-1.5 rounded-full bg-current", moving && "motion-safe:animate-pulse")} />

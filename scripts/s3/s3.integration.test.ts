@@ -78,6 +78,31 @@ describe("the command line", () => {
     expect((await s3(["workers"])).out).toMatch(/tester +online/);
   });
 
+  it("launches a sweep once, goes on with it, follows it to its end and writes its table", async () => {
+    const words = ["sweep", "--preset", "atlas-smollm2", "--grid", "rl.steps=1,2", "--seeds", "3", "--name", "From words"];
+    expect((await s3([...words, "--dry"])).out).toBe("From words: steps=1\nFrom words: steps=2\n2 runs");
+    const first = JSON.parse((await s3([...words, "--json"])).out) as { id: string; isNew: boolean };
+    expect(first).toMatchObject({ runs: 2, isNew: true });
+    const worker = await server.worker({ name: "sweeper" });
+    worker.keepAlive([]);
+    const watched = s3([...words, "--watch"]);
+    for (const end of ["succeeded", "failed"] as const) {
+      const { runId, attempt } = await worker.take();
+      await worker.request("report", { runId, attempt, sequence: 1, items: [{ kind: "metrics", points: [{ name: "held-out/accuracy", step: 1, value: 0.5, at: Date.now() }] }] });
+      await worker.request("transition", { runId, attempt, to: end, reason: end === "failed" ? "the disk is full" : null });
+    }
+    const { code, out } = await watched;
+    expect(out).toContain(`goes on with ${first.id}, 2 runs`);
+    expect(out).toContain("From words: steps=2: failed: the disk is full");
+    expect(code, "a run failed").toBe(1);
+    expect((await s3(["sweep", "list"])).out).toMatch(new RegExp(`${first.id.slice(0, 8)} +2 .*From words`));
+    expect((await s3(["sweep", "show", first.id.slice(0, 8), "--metric", "held-out/accuracy", "--format", "markdown"])).out).toContain("| 1 | 0.5 | 0.5 | 1 |");
+    expect((await s3(["sweep", "retry", first.id.slice(0, 8)])).out).toBe("1 queued again");
+    expect((await s3(["sweep", "cancel", first.id.slice(0, 8)])).out).toBe("1 cancelled, 0 cancelling");
+    expect(await s3(["sweep", "--preset", "atlas-smollm2", "--grid", "rl.steps=1,-1"])).toMatchObject({ code: 1, error: expect.stringMatching(/run 2: rl\.steps: /) });
+    worker.disconnect();
+  });
+
   it("says what is wrong and how to mend it", async () => {
     expect(await s3(["launch", "--preset", "atlas-smollm2", "--set", "rl.step=2"])).toMatchObject({ code: 1, error: expect.stringMatching(/rl\.step.*rl\.steps/) });
     expect(await s3(["launch", "--preset", "atlas-smollm2", "--set", "rl.groupSize=1"])).toMatchObject({ code: 1, error: expect.stringContaining("rl.groupSize:") });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { presetById } from "@/contracts/presets";
 import { runConfig } from "@/contracts/run-config";
-import { applySettings, settingPaths } from "./settings";
+import { settingPaths } from "@/contracts/setting-paths";
+import { applySettings } from "./settings";
 
 const train = presetById("atlas-smollm2")!.config;
 

@@ -49,6 +49,13 @@ import { judgedRuns } from "./scores/judged";
 import { labelScore } from "./scores/label";
 import { rescore } from "./scores/rescore";
 import { scoreSummary } from "./scores/summary";
+import { cancelSweep } from "./sweeps/cancel";
+import { getSweep } from "./sweeps/get";
+import { launchSweep } from "./sweeps/launch";
+import { listSweeps } from "./sweeps/list";
+import { removeSweep } from "./sweeps/remove";
+import { retrySweep } from "./sweeps/retry";
+import { sweepSeries } from "./sweeps/series";
 import { cancelTask } from "./tasks/cancel";
 import { createTask } from "./tasks/create";
 import { getTask } from "./tasks/get";
@@ -62,6 +69,7 @@ import { listTokens } from "./workers/tokens";
 
 export const appRouter = router({
   runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, ofCheckpoint: runOfCheckpoint, export: exportRun }),
+  sweeps: router({ list: listSweeps, get: getSweep, series: sweepSeries, launch: launchSweep, cancel: cancelSweep, retry: retrySweep, remove: removeSweep }),
   metrics: router({ names: metricNames, series: metricSeries }),
   alarms: router({ list: listAlarms }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),

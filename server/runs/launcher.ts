@@ -107,7 +107,8 @@ export class Launcher {
     return this.database.db.$queryRaw<OnlineWorker[]>`SELECT id, name, hardware, capabilities, free_slots AS "freeSlots" FROM workers WHERE state = 'online' ORDER BY name`;
   }
 
-  private async referenceIssues(config: RunConfig): Promise<Issue[]> {
+  /** Everything that the configuration names and that is not there. */
+  async referenceIssues(config: RunConfig): Promise<Issue[]> {
     const issues: Issue[] = [];
     const corpusPath = config.kind === "train" ? "data.corpus" : "corpus";
     for (const corpus of needsOf(config).corpora) {

@@ -12,6 +12,7 @@ import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
 import type { Metrics } from "@/server/metrics/metrics";
+import type { SweepReader } from "@/server/sweeps/reader";
 import type { Launcher } from "./launcher";
 import { headlineMetric, modelOf, settingOf } from "./needs";
 
@@ -37,6 +38,8 @@ interface StoredRun {
   config: unknown;
   headline: number | null;
   error: string | null;
+  sweepId: string | null;
+  sweepName: string | null;
   importedFrom: string | null;
   sortKey: string | null;
 }
@@ -63,16 +66,15 @@ export class RunReader {
     private readonly alarms: Alarms,
     private readonly episodes: Episodes,
     private readonly launcher: Launcher,
+    private readonly sweeps: SweepReader,
   ) {}
 
   async list(request: z.output<typeof listRunsRequest>): Promise<z.infer<typeof listRunsResponse>> {
     const { db } = this.database;
-    const conditions = [sql`r.project_id = ${DEFAULT_PROJECT}::uuid`];
-    if (request.states) conditions.push(sql`r.state = ANY(${request.states}::text[])`);
-    if (request.kinds) conditions.push(sql`r.kind = ANY(${request.kinds}::text[])`);
-    if (request.text) {
-      const escaped = request.text.replace(/[\\%_]/g, "\\$&");
-      conditions.push(sql`(r.name ILIKE ${`%${escaped}%`} OR r.id::text LIKE ${`${escaped.toLowerCase()}%`})`);
+    const conditions = filterOf(request, sql`r`);
+    if (request.foldSweeps) {
+      const first = sql`SELECT s.id FROM runs s WHERE s.sweep_id = r.sweep_id AND ${Prisma.join(filterOf(request, sql`s`), " AND ")} ORDER BY s.created_at, s.id LIMIT 1`;
+      conditions.push(sql`(r.sweep_id IS NULL OR r.id = (${first}))`);
     }
     const sort = SORTS[request.sort];
     const cursor = request.cursor ? readCursor(request.cursor) : null;
@@ -142,14 +144,15 @@ export class RunReader {
   private select(rest: Prisma.Sql, sortKey: Prisma.Sql): Promise<StoredRun[]> {
     return this.database.db.$queryRaw<StoredRun[]>`
       SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
-        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", (${sortKey})::text AS "sortKey"
+        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", r.sweep_id AS "sweepId", (SELECT g.name FROM sweeps g WHERE g.id = r.sweep_id) AS "sweepName", (${sortKey})::text AS "sortKey"
       FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`;
   }
 
   private async toRows(runs: readonly StoredRun[]): Promise<RunRow[]> {
     const metrics = [...new Set(runs.map((run) => headlineMetric(run.kind)))];
     const ids = runs.map((run) => run.id);
-    const [series, standing] = await Promise.all([this.metrics.seriesOf(ids, metrics, SPARKLINE), this.alarms.standing(ids)]);
+    const sweeps = [...new Set(runs.flatMap((run) => run.sweepId ?? []))];
+    const [series, standing, counts] = await Promise.all([this.metrics.seriesOf(ids, metrics, SPARKLINE), this.alarms.standing(ids), this.sweeps.counts(sweeps)]);
     return runs.map((run) => {
       const config = runConfig.parse(run.config);
       const metric = headlineMetric(run.kind);
@@ -172,11 +175,24 @@ export class RunReader {
         corpus: config.kind === "train" ? config.data.corpus : config.corpus,
         setting: run.importedFrom === null ? settingOf(config) : null,
         error: run.error,
+        sweep: run.sweepId !== null && run.sweepName !== null ? { id: run.sweepId, name: run.sweepName, counts: counts.get(run.sweepId) ?? {} } : null,
         importedFrom: run.importedFrom,
         alarms: standing.get(run.id) ?? [],
       };
     });
   }
+}
+
+/** What a run must be to be listed, as conditions on the alias that it has in the query. */
+function filterOf({ states, kinds, text }: Pick<z.output<typeof listRunsRequest>, "states" | "kinds" | "text">, run: Prisma.Sql): Prisma.Sql[] {
+  const conditions = [sql`${run}.project_id = ${DEFAULT_PROJECT}::uuid`];
+  if (states) conditions.push(sql`${run}.state = ANY(${states}::text[])`);
+  if (kinds) conditions.push(sql`${run}.kind = ANY(${kinds}::text[])`);
+  if (text) {
+    const escaped = text.replace(/[\\%_]/g, "\\$&");
+    conditions.push(sql`(${run}.name ILIKE ${`%${escaped}%`} OR ${run}.id::text LIKE ${`${escaped.toLowerCase()}%`})`);
+  }
+  return conditions;
 }
 
 function readCursor(cursor: string): { key: string; id: string } {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
 import { runConfig, type RunConfig } from "@/contracts/run-config";
 import { HELD, type RunState } from "@/contracts/run-state";
+import type { Varied } from "@/contracts/sweep";
 import type { AttemptRef, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
 import { DEFAULT_PROJECT, type Database, type Queries, type Transaction } from "@/server/db/database";
 import { pinQuestionSets } from "@/server/catalogue/versions";
@@ -14,6 +15,13 @@ type WorkerState = WorkerRequest<"transition">["to"];
 
 export const DEFAULT_MAX_ATTEMPTS = 5;
 
+/** Where in a sweep a run stands: its combination, and the settings of that. */
+export interface SweepPlace {
+  sweepId: string;
+  row: number;
+  varied: Varied;
+}
+
 /** Everything that can happen to a run. Each method is one transaction under the run's row lock. */
 export class Runs {
   constructor(
@@ -24,17 +32,22 @@ export class Runs {
   ) {}
 
   /** Queues a new run. */
-  async create(config: RunConfig, options: { actor: string; preset: string | null }): Promise<string> {
+  create(config: RunConfig, options: { actor: string; preset: string | null }): Promise<string> {
+    return this.database.transact((tx) => this.queue(tx, config, options));
+  }
+
+  /** The same within a transaction; a run of a sweep knows its place in it. */
+  async queue(tx: Transaction, config: RunConfig, options: { actor: string; preset: string | null; place?: SweepPlace }): Promise<string> {
     const id = randomUUID();
     const needs = needsOf(config);
-    await this.database.transact(async (tx) => {
-      await tx.db.$executeRaw`
-        INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_worker, state, queued_at)
-        VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${options.actor}, clock_timestamp(), ${config.kind}, ${config.name}, ${options.preset},
-          ${JSON.stringify(config)}::jsonb, ${needs.slot}, ${needs.models}::text[], ${needs.corpora}::text[], ${needs.worker}, 'queued', clock_timestamp())`;
-      await pinQuestionSets(tx.db, id, config);
-      await appendHistory(tx, id, null, "queued", 0, { actor: options.actor, reason: null });
-    });
+    const { actor, preset, place } = options;
+    await tx.db.$executeRaw`
+      INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_worker, state, queued_at, sweep_id, sweep_row, varied)
+      VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), ${config.kind}, ${config.name}, ${preset},
+        ${JSON.stringify(config)}::jsonb, ${needs.slot}, ${needs.models}::text[], ${needs.corpora}::text[], ${needs.worker}, 'queued', clock_timestamp(),
+        ${place?.sweepId ?? null}::uuid, ${place?.row ?? null}::int, ${place ? JSON.stringify(place.varied) : null}::jsonb)`;
+    await pinQuestionSets(tx.db, id, config);
+    await appendHistory(tx, id, null, "queued", 0, { actor, reason: null });
     return id;
   }
 
@@ -109,24 +122,28 @@ export class Runs {
     });
   }
 
-  async cancel(runId: string, why: Why): Promise<{ state: RunState }> {
-    return this.database.transact(async (tx) => {
-      const run = await lockRun(tx.db, runId);
-      if (run.state === "cancelling" || run.state === "cancelled") return { state: run.state };
-      if (!HELD.has(run.state) && run.state !== "queued") throw new AppError("conflict", `The run has ${run.state} already; there is nothing to cancel.`);
-      await changeState(tx, run, run.state === "queued" ? "cancelled" : "cancelling", why);
-      return { state: run.state };
-    });
+  cancel(runId: string, why: Why): Promise<{ state: RunState }> {
+    return this.database.transact((tx) => this.cancelWithin(tx, runId, why));
   }
 
-  async resume(runId: string, why: Why): Promise<{ state: RunState }> {
-    return this.database.transact(async (tx) => {
-      const run = await lockRun(tx.db, runId);
-      if (run.state !== "failed" && run.state !== "cancelled") throw new AppError("conflict", `Only a failed or cancelled run can be resumed; this one is ${run.state}.`);
-      run.lostLeases = 0;
-      await changeState(tx, run, "queued", { ...why, reason: why.reason ?? "resumed" });
-      return { state: run.state };
-    });
+  async cancelWithin(tx: Transaction, runId: string, why: Why): Promise<{ state: RunState }> {
+    const run = await lockRun(tx.db, runId);
+    if (run.state === "cancelling" || run.state === "cancelled") return { state: run.state };
+    if (!HELD.has(run.state) && run.state !== "queued") throw new AppError("conflict", `The run has ${run.state} already; there is nothing to cancel.`);
+    await changeState(tx, run, run.state === "queued" ? "cancelled" : "cancelling", why);
+    return { state: run.state };
+  }
+
+  resume(runId: string, why: Why): Promise<{ state: RunState }> {
+    return this.database.transact((tx) => this.resumeWithin(tx, runId, why));
+  }
+
+  async resumeWithin(tx: Transaction, runId: string, why: Why): Promise<{ state: RunState }> {
+    const run = await lockRun(tx.db, runId);
+    if (run.state !== "failed" && run.state !== "cancelled") throw new AppError("conflict", `Only a failed or cancelled run can be resumed; this one is ${run.state}.`);
+    run.lostLeases = 0;
+    await changeState(tx, run, "queued", { ...why, reason: why.reason ?? "resumed" });
+    return { state: run.state };
   }
 
   /** No heartbeat could arrive while the server was down: every lease gets its full time once more. */

@@ -1,21 +1,69 @@
 "use client";
 import { Copy, CornerUpRight, EllipsisVertical, Play, Square, TriangleAlert } from "lucide-react";
+import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { Sparkline } from "@/app/_charts/sparkline";
-import { formatNumber, formatSeconds, formatShare, NONE, plural } from "@/app/_lib/format";
+import { formatNumber, formatSeconds, formatShare, NONE, plural, shortId } from "@/app/_lib/format";
 import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
-import { Badge } from "@/app/_ui/badge";
+import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { Progress } from "@/app/_ui/progress";
+import { RunStateBadge } from "@/app/_ui/run-state";
+import { StateCounts } from "@/app/_ui/state-counts";
 import { ALARMS } from "@/contracts/alarms";
 import { canTransition, TERMINAL } from "@/contracts/run-state";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
 export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting, run.importedFrom].filter(Boolean).join(" · ");
+
+/** The run's name, which leads to it, and the sweep that it is of; folded, the sweep in the run's place. */
+export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
+  const sweep = run.sweep;
+  const runs = sweep ? Object.values(sweep.counts).reduce((sum, n) => sum + n, 0) : 0;
+  return (
+    <>
+      <Link href={sweep && folded ? `/sweeps/${sweep.id}` : `/runs/${run.id}`} className="font-medium after:absolute after:inset-0">
+        {sweep && folded ? `${sweep.name}, ${plural(runs, "run")}` : run.name}
+      </Link>
+      {run.importedFrom === null ? null : (
+        <span className="ml-1.5">
+          <ImportedBadge from={run.importedFrom} />
+        </span>
+      )}
+      <p className="truncate text-2xs text-muted-foreground">
+        {sweep && !folded ? (
+          <>
+            <Link href={`/sweeps/${sweep.id}`} className="relative z-10 underline decoration-dotted underline-offset-2 hover:text-foreground">
+              sweep of {runs}
+            </Link>
+            {" · "}
+          </>
+        ) : null}
+        {sweep && folded ? null : (
+          <>
+            <span className="font-mono">{shortId(run.id)}</span> {"· "}
+          </>
+        )}
+        {describeRun(run)}
+      </p>
+    </>
+  );
+}
+
+/** The run's state; folded, the states of the sweep's runs. */
+export const RunStates = ({ run, folded }: { run: RunRow; folded: boolean }) =>
+  run.sweep && folded ? (
+    <StateCounts counts={run.sweep.counts} />
+  ) : (
+    <span className="flex flex-wrap gap-1">
+      <RunStateBadge state={run.state} />
+      <RunAlarms run={run} />
+    </span>
+  );
 
 export function RunProgress({ run }: { run: RunRow }) {
   if (run.state === "queued") return <span className="text-xs text-muted-foreground">waiting for a worker</span>;

@@ -1,6 +1,6 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { Plus, Search } from "lucide-react";
+import { Grid3x3, Plus, Search } from "lucide-react";
 import Link from "next/link";
 import { useDeferredValue, useEffect, useState } from "react";
 import { cn } from "@/app/_lib/cn";
@@ -23,6 +23,7 @@ export function RunsView() {
   const rawFilter = params.get("state");
   const filter: StateFilter = isStateFilter(rawFilter) ? rawFilter : "all";
   const kind = runKind.safeParse(params.get("kind")).data ?? null;
+  const folded = params.get("sweeps") === "folded";
   const rawSort = params.get("sort");
   const sort: RunSort = isSort(rawSort) ? rawSort : "newest";
   const [text, setText] = useState(params.get("q") ?? "");
@@ -37,14 +38,14 @@ export function RunsView() {
   const states = STATE_FILTERS[filter].states;
   const query = useInfiniteQuery(
     trpc.runs.list.infiniteQueryOptions(
-      { states: states ? [...states] : undefined, kinds: kind ? [kind] : undefined, text: params.get("q") || undefined, sort, limit: 50 },
+      { states: states ? [...states] : undefined, kinds: kind ? [kind] : undefined, text: params.get("q") || undefined, sort, foldSweeps: folded, limit: 50 },
       { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
     ),
   );
   const rows = query.data?.pages.flatMap((p) => p.rows) ?? [];
   const counts = query.data?.pages[0]?.counts ?? {};
   const total = countFor("all", counts);
-  const filtered = filter !== "all" || kind !== null || (params.get("q") ?? "") !== "";
+  const filtered = folded || filter !== "all" || kind !== null || (params.get("q") ?? "") !== "";
 
   return (
     <>
@@ -95,6 +96,9 @@ export function RunsView() {
                 </option>
               ))}
             </Select>
+            <Button size="sm" aria-pressed={folded} className={cn("h-8", folded && "bg-muted")} onClick={() => setParams({ sweeps: folded ? null : "folded" })}>
+              <Grid3x3 /> Fold sweeps
+            </Button>
             <Select aria-label="Sort" className="w-auto md:hidden" value={sort} onChange={(e) => setParams({ sort: e.target.value })}>
               <option value="newest">Newest first</option>
               <option value="oldest">Oldest first</option>
@@ -123,7 +127,7 @@ export function RunsView() {
                   <Button
                     onClick={() => {
                       setText("");
-                      setParams({ state: null, kind: null, q: null });
+                      setParams({ state: null, kind: null, q: null, sweeps: null });
                     }}
                   >
                     Clear the filter
@@ -135,13 +139,13 @@ export function RunsView() {
             ) : (
               <>
                 <div className="hidden md:block">
-                  <RunsTable rows={rows} sort={sort} onSort={(next) => setParams({ sort: next === "newest" ? null : next })} />
+                  <RunsTable rows={rows} folded={folded} sort={sort} onSort={(next) => setParams({ sort: next === "newest" ? null : next })} />
                 </div>
                 <div className="md:hidden">
-                  <RunCards rows={rows} />
+                  <RunCards rows={rows} folded={folded} />
                 </div>
                 <p className="mt-2 flex items-center gap-3 text-xs text-muted-foreground" aria-live="polite">
-                  {query.hasNextPage ? `The first ${formatInteger(rows.length)} of more` : filtered ? `${plural(rows.length, "run")} of ${formatInteger(total)}` : plural(rows.length, "run")}
+                  {query.hasNextPage ? `The first ${formatInteger(rows.length)} of more` : filtered ? `${plural(rows.length, folded ? "row" : "run")} of ${plural(total, "run")}` : plural(rows.length, "run")}
                   {query.hasNextPage ? (
                     <Button size="sm" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
                       Show more

@@ -1,5 +1,6 @@
 "use client";
 import { ClipboardCopy, Download } from "lucide-react";
+import { saveFile } from "@/app/_lib/save-file";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
@@ -16,12 +17,6 @@ const FORMATS = [
 
 export function ExportMenu({ board, published }: { board: Leaderboard; published: PaperChoice | null }) {
   const notify = useNotify();
-  const save = (name: string, type: string, text: string) => {
-    const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
-    const link = Object.assign(document.createElement("a"), { href: url, download: name });
-    link.click();
-    URL.revokeObjectURL(url);
-  };
   return (
     <Menu>
       <MenuTrigger asChild>
@@ -31,7 +26,7 @@ export function ExportMenu({ board, published }: { board: Leaderboard; published
       </MenuTrigger>
       <MenuContent>
         {FORMATS.map(({ id, label, type, write }) => (
-          <MenuItem key={id} onSelect={() => save(`leaderboard.${id}`, type, write(exportTable(board, published)))}>
+          <MenuItem key={id} onSelect={() => saveFile(`leaderboard.${id}`, type, write(exportTable(board, published)))}>
             <Download /> {label}
           </MenuItem>
         ))}

@@ -11,6 +11,8 @@ export const listRunsRequest = z.object({
   kinds: z.array(runKind).optional(),
   /** Part of the name, or the beginning of the id. */
   text: z.string().max(200).optional(),
+  /** One row for each sweep: its first run that the filter lets through stands for all of them. */
+  foldSweeps: z.boolean().default(false),
   sort: runSort.default("newest"),
   cursor: z.string().nullish(),
   limit: z.int().min(1).max(200).default(50),
@@ -36,6 +38,8 @@ export const runRow = z.object({
   /** The retrieve-select-turns setting, e.g. "8-3-3"; null where there is none. */
   setting: z.string().nullable(),
   error: z.string().nullable(),
+  /** Sweep that it belongs to, with the states of all its runs. */
+  sweep: z.object({ id: z.uuid(), name: z.string(), counts: z.partialRecord(runState, z.int()) }).nullable(),
   /** Another program's files that the run was made of; null: it was executed or observed here. */
   importedFrom: z.string().nullable(),
   /** Alarms that stand. */

@@ -1,9 +1,10 @@
 "use client";
 import { cn } from "@/app/_lib/cn";
-import { isChanged, settingGroups, valueAt, valueText } from "@/app/_lib/settings";
+import { isChanged, settingGroups, valueText } from "@/app/_lib/settings";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
+import { valueAt } from "@/contracts/setting-paths";
 
 export function ConfigurationTab({ run }: { run: RunDetail }) {
   const json = JSON.stringify(run.config, null, 2);

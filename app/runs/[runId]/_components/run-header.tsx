@@ -27,6 +27,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
     ["Corpus", run.corpus],
     ...(run.setting ? [["Retrieve-select-turns", <span key="s" className="font-mono">{run.setting}</span>] as [string, ReactNode]] : []),
     ...(run.worker ? [["Worker", <Link key="w" href="/workers" className="underline decoration-dotted underline-offset-2">{run.worker.name}</Link>] as [string, ReactNode]] : []),
+    ...(run.sweep ? [["Sweep", <Link key="s" href={`/sweeps/${run.sweep.id}`} className="underline decoration-dotted underline-offset-2">{run.sweep.name}</Link>] as [string, ReactNode]] : []),
     ["Duration", <span key="d" className="font-mono">{formatSeconds(runSeconds(run, now))}</span>],
     ...(run.importedFrom === null ? [] : [["Imported from", <span key="i" className="font-mono break-all">{run.importedFrom}</span>] as [string, ReactNode]]),
     ["Created", <time key="c" dateTime={run.createdAt.toISOString()}>{formatDateTime(run.createdAt)}</time>],

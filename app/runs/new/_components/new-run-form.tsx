@@ -3,17 +3,21 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import type { z } from "zod";
-import { cn } from "@/app/_lib/cn";
 import { changedSettings, convertKind, settingGroups } from "@/app/_lib/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
+import { useQueryParams } from "@/app/_lib/use-params";
 import type { Draft } from "@/app/_settings/draft";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
-import { Button } from "@/app/_ui/button";
 import { runConfig, type RunConfig } from "@/contracts/run-config";
 import { runKind, type RunKind } from "@/contracts/run-state";
+import { sweepSpec } from "@/contracts/sweep";
 import { JsonPanel } from "./json-panel";
 import { LaunchPanel } from "./launch-panel";
 import { PresetCards } from "./preset-cards";
+import { Segmented } from "./segmented";
+import { SweepCard } from "./sweep-card";
+import { draftOfSpec, EMPTY_SWEEP, readSweep } from "./sweep-draft";
+import { SweepLaunch } from "./sweep-launch";
 
 const KIND_LABEL: Record<RunKind, string> = { train: "Train", predict: "Predict", index: "Index", serve: "Serve", evaluate: "Evaluate retrieval" };
 
@@ -33,11 +37,16 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const [preset, setPreset] = useState(startPreset);
   const [source, setSource] = useState(origin);
   const [view, setView] = useState<"form" | "json">("form");
+  const [params, setParams] = useQueryParams();
+  const asSweep = params.get("as") === "sweep";
+  const [sweep, setSweep] = useState(EMPTY_SWEEP);
+  const [sweepPreset, setSweepPreset] = useState<string | null>(null);
   const form = useForm<Draft, unknown, RunConfig>({ resolver: zodResolver(draftSchema), mode: "onChange", defaultValues: draftOf(start) });
   const draft = useDeferredValue(useWatch({ control: form.control }));
   const kind = runKind.catch("train").parse(draft.kind);
   const groups = useMemo(() => settingGroups(kind), [kind]);
   const parsed = useMemo(() => runConfig.safeParse(draft), [draft]);
+  const read = useMemo(() => (asSweep ? readSweep(sweep, draft) : null), [asSweep, sweep, draft]);
   const changed = useMemo(() => (parsed.success ? changedSettings(parsed.data) : []), [parsed]);
 
   // Errors of the first values are shown at once, not only after the first key.
@@ -62,6 +71,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
         chosen={preset}
         onChoose={(p) => {
           setPreset(p.id);
+          setSweepPreset(null);
           setSource(null);
           load(p.config);
         }}
@@ -70,9 +80,27 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
         <div className="min-w-0">
           <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
             <Segmented label="Kind of run" value={kind} options={runKind.options} text={(k) => KIND_LABEL[k]} onChange={changeKind} />
+            <Segmented label="Launch as" value={asSweep ? "sweep" : "run"} options={["run", "sweep"] as const} text={(as) => (as === "run" ? "One run" : "Sweep")} onChange={(as) => setParams({ as: as === "sweep" ? "sweep" : null })} />
             <Segmented label="Edit as" value={view} options={["form", "json"] as const} text={(v) => (v === "form" ? "Settings" : "JSON")} onChange={setView} />
             <p className="text-xs text-muted-foreground">{source ?? (changed.length === 1 ? "1 setting differs from its default" : `${changed.length} settings differ from their defaults`)}</p>
           </div>
+          {asSweep ? (
+            <div className="mt-3">
+              <SweepCard
+                draft={sweep}
+                groups={groups}
+                onChange={setSweep}
+                onPreset={({ id, spec }) => {
+                  const ready = sweepSpec.parse(spec);
+                  setSweep(draftOfSpec(ready));
+                  setSweepPreset(id);
+                  setPreset(null);
+                  setSource(null);
+                  load(runConfig.parse({ ...ready.base, name: ready.name }));
+                }}
+              />
+            </div>
+          ) : null}
           {view === "json" ? (
             <JsonPanel
               draft={form.getValues()}
@@ -91,20 +119,8 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
             </form>
           )}
         </div>
-        <LaunchPanel config={parsed.success ? parsed.data : null} preset={preset} onShowForm={() => setView("form")} />
+        {read ? <SweepLaunch sweep={read} preset={sweepPreset ?? preset} /> : <LaunchPanel config={parsed.success ? parsed.data : null} preset={preset} onShowForm={() => setView("form")} />}
       </div>
     </FormProvider>
-  );
-}
-
-function Segmented<T extends string>({ label, value, options, text, onChange }: { label: string; value: T; options: readonly T[]; text: (value: T) => string; onChange: (value: T) => void }) {
-  return (
-    <div role="group" aria-label={label} className="flex rounded-md border border-input bg-card p-0.5">
-      {options.map((option) => (
-        <Button key={option} variant="ghost" size="sm" aria-pressed={option === value} className={cn("h-6.5", option === value && "bg-muted text-foreground")} onClick={() => option !== value && onChange(option)}>
-          {text(option)}
-        </Button>
-      ))}
-    </div>
   );
 }

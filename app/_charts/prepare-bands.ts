@@ -1,0 +1,69 @@
+import { cadence } from "./prepare";
+
+/** A curve with its band: pure preparation, as in prepare.ts. */
+
+export interface BandPoint {
+  step: number;
+  mean: number;
+  low: number | null;
+  high: number | null;
+  n: number;
+  /** Other runs stand behind the mean than at the step before where this differs. */
+  stretch: number;
+}
+
+export interface BandInput {
+  key: string;
+  points: readonly BandPoint[];
+}
+
+/** One row a step: a mean by its column, a band by `bandColumn` of it. */
+export type BandRow = { step: number } & Record<string, number | [number, number] | null>;
+
+export interface BandData {
+  rows: BandRow[];
+  /** A curve is drawn as one line for each stretch of the same runs without a gap. */
+  segments: { column: string; series: string; hasBand: boolean }[];
+  /** Segments of one point: a line would not show them. */
+  lonely: Set<string>;
+  /** All ends and means: what the value axis must hold. */
+  values: number[];
+}
+
+export const bandColumn = (column: string): string => `${column} band`;
+
+/** Cuts each curve where other runs stand behind it, or two neighbours lie more than twice its cadence apart. */
+export function prepareBands(inputs: readonly BandInput[]): BandData {
+  const rows = new Map<number, BandRow>();
+  const segments: BandData["segments"] = [];
+  const lonely = new Set<string>();
+  const values: number[] = [];
+  for (const { key, points } of inputs) {
+    const limit = 2 * cadence(points.map(({ step, mean }) => ({ step, value: mean })));
+    const parts: BandPoint[][] = [];
+    for (const [i, point] of points.entries()) {
+      const previous = points[i - 1];
+      if (!previous || previous.stretch !== point.stretch || point.step - previous.step > limit) parts.push([]);
+      parts[parts.length - 1]!.push(point);
+    }
+    for (const [i, part] of parts.entries()) {
+      const column = `${key}#${i}`;
+      segments.push({ column, series: key, hasBand: part.some((point) => point.low !== null) });
+      if (part.length === 1) lonely.add(column);
+      for (const { step, mean, low, high } of part) {
+        const row = rows.get(step) ?? { step };
+        row[column] = mean;
+        row[bandColumn(column)] = low === null || high === null ? null : [low, high];
+        rows.set(step, row);
+        values.push(mean, ...(low === null || high === null ? [] : [low, high]));
+      }
+    }
+  }
+  const ordered = [...rows.values()].sort((a, b) => a.step - b.step);
+  for (const row of ordered)
+    for (const { column } of segments) {
+      row[column] ??= null;
+      row[bandColumn(column)] ??= null;
+    }
+  return { rows: ordered, segments, lonely, values };
+}

@@ -1,0 +1,18 @@
+import { runState, type RunState } from "@/contracts/run-state";
+import { Badge } from "./badge";
+import { RUN_TONE } from "./run-state";
+
+/** How many of a group's runs are in each state, in the order in which a run goes through them. */
+export function StateCounts({ counts }: { counts: Partial<Record<RunState, number>> }) {
+  return (
+    <span className="inline-flex flex-wrap gap-1">
+      {runState.options.map((state) =>
+        counts[state] ? (
+          <Badge key={state} tone={RUN_TONE[state].tone} data-state-count={state}>
+            {counts[state]} {state}
+          </Badge>
+        ) : null,
+      )}
+    </span>
+  );
+}

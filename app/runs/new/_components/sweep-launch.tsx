@@ -1,0 +1,74 @@
+"use client";
+import { keepPreviousData, skipToken, useMutation, useQuery } from "@tanstack/react-query";
+import { CircleAlert, CircleX, Rocket } from "lucide-react";
+import { useRouter } from "next/navigation";
+import { useMemo } from "react";
+import { plural } from "@/app/_lib/format";
+import { plainMessage } from "@/app/_lib/settings";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Card } from "@/app/_ui/card";
+import { ErrorState } from "@/app/_ui/states";
+import type { ReadSweep } from "./sweep-draft";
+
+const keyOf = (_spec: string): string => crypto.randomUUID();
+
+/** How many runs the sweep makes, each by its name, before it is launched. */
+export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: string | null }) {
+  const trpc = useTRPC();
+  const router = useRouter();
+  const first = sweep.ok ? sweep.runs[0]?.config : undefined;
+  const check = useQuery(trpc.runs.check.queryOptions(first ? { config: first } : skipToken, { placeholderData: keepPreviousData }));
+  const launch = useMutation(trpc.sweeps.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/sweeps/${id}`) }));
+  const spec = sweep.ok ? JSON.stringify(sweep.spec) : "";
+  // One key for one sweep: a second click, or a launch sent again, makes no second one.
+  const key = useMemo(() => keyOf(spec), [spec]);
+  const unmet = (check.data?.requirements ?? []).filter((requirement) => !requirement.ok);
+  const busy = launch.isPending || launch.isSuccess;
+  return (
+    <Card className="p-4 lg:sticky lg:top-5" aria-label="Launch">
+      <h2 className="font-semibold">Launch</h2>
+      {sweep.ok ? (
+        <>
+          <p className="mt-2" data-sweep-runs={sweep.runs.length} aria-live="polite">
+            {plural(sweep.runs.length, "run")}
+          </p>
+          <ol className="mt-2 max-h-80 list-decimal space-y-1 overflow-y-auto pl-6 text-xs text-muted-foreground" aria-label="Runs of the sweep">
+            {sweep.runs.map((run) => (
+              <li key={run.name} className="break-words">
+                {run.name}
+              </li>
+            ))}
+          </ol>
+        </>
+      ) : (
+        <div className="mt-2" role="status">
+          <p className="flex items-center gap-1.5 text-bad">
+            <CircleX className="size-4" aria-hidden /> Not yet a sweep
+          </p>
+          <ul className="mt-1 space-y-1 text-xs break-words">
+            {sweep.problems.map((problem) => (
+              <li key={problem}>{plainMessage(problem)}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {unmet.length > 0 ? (
+        <ul className="mt-3 space-y-1.5 text-xs" aria-label="What a worker must have">
+          {unmet.map((requirement) => (
+            <li key={requirement.name} className="flex gap-2">
+              <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label="not met" />
+              <span>
+                <span className="font-medium">{requirement.name}</span> <span className="text-muted-foreground">{requirement.detail}; the runs wait for it</span>
+              </span>
+            </li>
+          ))}
+        </ul>
+      ) : null}
+      <Button variant="primary" className="mt-3 w-full" disabled={!sweep.ok || busy} onClick={() => sweep.ok && launch.mutate({ spec: sweep.spec, preset, key })}>
+        <Rocket /> {busy ? "Launching" : sweep.ok ? `Launch ${plural(sweep.runs.length, "run")}` : "Launch"}
+      </Button>
+      {launch.isError ? <ErrorState className="mt-3" title="Nothing launched" error={launch.error} /> : null}
+    </Card>
+  );
+}

@@ -1,0 +1,48 @@
+import { X } from "lucide-react";
+import type { SweepDetail } from "@/app/_lib/trpc";
+import { Select } from "@/app/_ui/field";
+import { METRICS } from "@/contracts/metrics";
+
+const MOST = 6;
+const descriptions: Readonly<Record<string, string>> = METRICS;
+
+/** The metric that is drawn, and those that are columns beside it. */
+export function MetricChoice({ sweep, onChange }: { sweep: SweepDetail; onChange: (metrics: string[]) => void }) {
+  const { metrics, available } = sweep;
+  const [first, ...others] = metrics;
+  const options = [...new Set([...metrics, ...available])].sort();
+  return (
+    <div className="mt-4 flex flex-wrap items-center gap-2">
+      <label className="flex min-w-0 items-center gap-2 text-xs text-muted-foreground max-md:w-full">
+        Metric
+        <Select aria-label="Metric" className="w-auto max-w-full min-w-0 font-mono text-xs" value={first ?? ""} onChange={(e) => onChange([e.target.value, ...others.filter((metric) => metric !== e.target.value)])}>
+          {options.map((metric) => (
+            <option key={metric} value={metric} title={descriptions[metric]}>
+              {metric}
+            </option>
+          ))}
+        </Select>
+      </label>
+      {others.map((metric) => (
+        <span key={metric} className="inline-flex items-center gap-1 rounded bg-muted py-0.5 pr-1 pl-2 font-mono text-2xs" title={descriptions[metric]}>
+          {metric}
+          <button type="button" className="rounded hover:text-bad" aria-label={`Remove the column ${metric}`} onClick={() => onChange(metrics.filter((m) => m !== metric))}>
+            <X className="size-3" aria-hidden />
+          </button>
+        </span>
+      ))}
+      {metrics.length < MOST && options.length > metrics.length ? (
+        <Select aria-label="Add a column" className="w-auto max-w-full text-xs" value="" onChange={(e) => onChange([...metrics, e.target.value])}>
+          <option value="">Add a column</option>
+          {options
+            .filter((metric) => !metrics.includes(metric))
+            .map((metric) => (
+              <option key={metric} value={metric}>
+                {metric}
+              </option>
+            ))}
+        </Select>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,100 @@
+"use client";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { ClipboardCopy, Download, Play, Square, Trash2 } from "lucide-react";
+import { useRouter } from "next/navigation";
+import { useState } from "react";
+import { plural } from "@/app/_lib/format";
+import { saveFile } from "@/app/_lib/save-file";
+import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Dialog } from "@/app/_ui/dialog";
+import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
+import { useNotify } from "@/app/_ui/toast";
+import { TERMINAL } from "@/contracts/run-state";
+import { sweepCsv, sweepMarkdown } from "@/contracts/sweep-table";
+
+/** What can be done with all runs together, and the table to take away. */
+export function SweepActions({ sweep }: { sweep: SweepDetail }) {
+  const trpc = useTRPC();
+  const queryClient = useQueryClient();
+  const notify = useNotify();
+  const router = useRouter();
+  const [deleting, setDeleting] = useState(false);
+  const done = (text: string) => {
+    notify("good", text);
+    void queryClient.invalidateQueries(trpc.sweeps.pathFilter());
+    void queryClient.invalidateQueries(trpc.runs.pathFilter());
+  };
+  const onError = (error: { message: string }) => notify("bad", error.message);
+  const cancel = useMutation(trpc.sweeps.cancel.mutationOptions({ onSuccess: ({ cancelled, cancelling }) => done(`${plural(cancelled, "run")} cancelled${cancelling > 0 ? `, ${cancelling} cancelling` : ""}`), onError }));
+  const retry = useMutation(trpc.sweeps.retry.mutationOptions({ onSuccess: ({ queued }) => done(`${plural(queued, "run")} queued again`), onError }));
+  const remove = useMutation(
+    trpc.sweeps.remove.mutationOptions({
+      onSuccess: ({ runs }) => {
+        done(`Deleted; its ${plural(runs, "run")} stay`);
+        router.push("/sweeps");
+      },
+      onError,
+    }),
+  );
+  const active = sweep.members.some((run) => !TERMINAL.has(run.state));
+  const { failed = 0, cancelled = 0 } = sweep.counts;
+  const file = sweep.name.replaceAll(/[^\w-]+/g, "-").toLowerCase();
+  return (
+    <div className="flex flex-wrap gap-2">
+      {active ? (
+        <Button variant="danger" disabled={cancel.isPending} onClick={() => cancel.mutate({ id: sweep.id })}>
+          <Square /> Cancel all
+        </Button>
+      ) : null}
+      {failed > 0 ? (
+        <Button disabled={retry.isPending} onClick={() => retry.mutate({ id: sweep.id })}>
+          <Play /> Run {failed} failed again
+        </Button>
+      ) : null}
+      {cancelled > 0 ? (
+        <Button disabled={retry.isPending} onClick={() => retry.mutate({ id: sweep.id, cancelled: true })}>
+          <Play /> Resume {failed + cancelled}
+        </Button>
+      ) : null}
+      <Menu>
+        <MenuTrigger asChild>
+          <Button>
+            <Download /> Export
+          </Button>
+        </MenuTrigger>
+        <MenuContent>
+          <MenuItem onSelect={() => saveFile(`${file}.md`, "text/markdown", sweepMarkdown(sweep))}>
+            <Download /> Markdown, by setting
+          </MenuItem>
+          <MenuItem onSelect={() => saveFile(`${file}.csv`, "text/csv", sweepCsv(sweep))}>
+            <Download /> CSV, by run
+          </MenuItem>
+          <MenuItem
+            onSelect={() =>
+              void navigator.clipboard.writeText(sweepMarkdown(sweep)).then(
+                () => notify("good", "Copied as Markdown"),
+                (error: Error) => notify("bad", `Not copied: ${error.message}`),
+              )
+            }
+          >
+            <ClipboardCopy /> Copy Markdown
+          </MenuItem>
+        </MenuContent>
+      </Menu>
+      {active ? null : (
+        <Button variant="ghost" onClick={() => setDeleting(true)}>
+          <Trash2 /> Delete
+        </Button>
+      )}
+      <Dialog open={deleting} onOpenChange={setDeleting} title="Delete this sweep?" description={`Its table goes; its ${plural(sweep.runs, "run")} stay, as runs of their own.`}>
+        <div className="flex justify-end gap-2">
+          <Button onClick={() => setDeleting(false)}>Keep it</Button>
+          <Button variant="danger" disabled={remove.isPending} onClick={() => remove.mutate({ id: sweep.id })}>
+            Delete the sweep
+          </Button>
+        </div>
+      </Dialog>
+    </div>
+  );
+}

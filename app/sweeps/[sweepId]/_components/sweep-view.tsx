@@ -1,0 +1,70 @@
+"use client";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { ChevronLeft } from "lucide-react";
+import Link from "next/link";
+import { useEffect } from "react";
+import { formatDateTime, plural } from "@/app/_lib/format";
+import { useTRPC } from "@/app/_lib/trpc";
+import { useQueryParams } from "@/app/_lib/use-params";
+import { Button } from "@/app/_ui/button";
+import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { StateCounts } from "@/app/_ui/state-counts";
+import { MetricChoice } from "./metric-choice";
+import { SweepActions } from "./sweep-actions";
+import { SweepCurves } from "./sweep-curves";
+import { SweepTable } from "./sweep-table";
+
+/** The address holds the metrics (the first one is drawn), how the table is grouped and sorted. */
+export function SweepView({ sweepId }: { sweepId: string }) {
+  const trpc = useTRPC();
+  const [params, setParams] = useQueryParams();
+  const asked = (params.get("metrics") ?? "").split(",").filter(Boolean).slice(0, 6);
+  const query = useQuery(trpc.sweeps.get.queryOptions({ id: sweepId, metrics: asked }, { placeholderData: keepPreviousData }));
+  const sweep = query.data;
+  const title = sweep?.name;
+  useEffect(() => {
+    if (title) document.title = `${title} · s3`;
+  }, [title]);
+  if (query.isError && !sweep)
+    return (
+      <ErrorState title="The sweep could not be read" error={query.error} onRetry={() => void query.refetch()}>
+        <Button size="sm" className="mt-3 mr-2" asChild>
+          <Link href="/sweeps">All sweeps</Link>
+        </Button>
+      </ErrorState>
+    );
+  if (!sweep)
+    return (
+      <div className="space-y-4" aria-busy>
+        <Skeleton className="h-7 w-80 max-w-full" />
+        <Skeleton className="h-4 w-96 max-w-full" />
+        <Skeleton className="h-64" />
+        <Skeleton className="h-64" />
+      </div>
+    );
+  return (
+    <>
+      <header>
+        <Link href="/sweeps" className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground">
+          <ChevronLeft className="size-3.5" aria-hidden /> Sweeps
+        </Link>
+        <div className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
+          <div className="flex min-w-0 flex-wrap items-center gap-x-2.5 gap-y-1">
+            <h1 className="min-w-0 text-lg font-semibold break-words">{sweep.name}</h1>
+            <span aria-live="polite">
+              <StateCounts counts={sweep.counts} />
+            </span>
+          </div>
+          <SweepActions sweep={sweep} />
+        </div>
+        <p className="mt-1.5 text-xs text-muted-foreground">
+          {plural(sweep.runs, "run")} of kind {sweep.kind}
+          {sweep.seeds.length > 0 ? `, seed${sweep.seeds.length > 1 ? "s" : ""} ${sweep.seeds.join(", ")}` : ""} · launched <time dateTime={sweep.createdAt.toISOString()}>{formatDateTime(sweep.createdAt)}</time>
+        </p>
+      </header>
+      <MetricChoice sweep={sweep} onChange={(metrics) => setParams({ metrics: metrics.join(",") || null })} />
+      {sweep.metrics[0] === undefined ? null : <SweepCurves sweep={sweep} metric={sweep.metrics[0]} />}
+      <SweepTable sweep={sweep} sort={params.get("sort")} view={params.get("view")} setParams={setParams} />
+    </>
+  );
+}
