@@ -7,6 +7,7 @@ import type { exportRunRequest, exportRunResponse } from "@/server/api/runs/expo
 import type { RunDetail } from "@/server/api/runs/get";
 import type { runHistoryResponse } from "@/server/api/runs/history";
 import type { listRunsRequest, listRunsResponse, RunRow } from "@/server/api/runs/list";
+import type { Alarms } from "@/server/alarms/alarms";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
@@ -59,6 +60,7 @@ export class RunReader {
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
+    private readonly alarms: Alarms,
     private readonly episodes: Episodes,
     private readonly launcher: Launcher,
   ) {}
@@ -146,7 +148,8 @@ export class RunReader {
 
   private async toRows(runs: readonly StoredRun[]): Promise<RunRow[]> {
     const metrics = [...new Set(runs.map((run) => headlineMetric(run.kind)))];
-    const series = await this.metrics.seriesOf(runs.map((run) => run.id), metrics, SPARKLINE);
+    const ids = runs.map((run) => run.id);
+    const [series, standing] = await Promise.all([this.metrics.seriesOf(ids, metrics, SPARKLINE), this.alarms.standing(ids)]);
     return runs.map((run) => {
       const config = runConfig.parse(run.config);
       const metric = headlineMetric(run.kind);
@@ -170,6 +173,7 @@ export class RunReader {
         setting: run.importedFrom === null ? settingOf(config) : null,
         error: run.error,
         importedFrom: run.importedFrom,
+        alarms: standing.get(run.id) ?? [],
       };
     });
   }

@@ -3,7 +3,7 @@ import Link from "next/link";
 import type { RunRow } from "@/app/_lib/trpc";
 import { ImportedBadge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { describeRun, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
+import { describeRun, RunAlarms, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
 
 /** The runs on a phone: the same facts as the table's row, stacked. */
 export function RunCards({ rows }: { rows: RunRow[] }) {
@@ -21,9 +21,10 @@ export function RunCards({ rows }: { rows: RunRow[] }) {
             <RunMenu run={run} />
           </div>
           <div className="mt-2 flex items-center justify-between gap-3">
-            <span className="flex gap-1.5">
+            <span className="flex flex-wrap gap-1.5">
               <RunStateBadge state={run.state} />
               {run.importedFrom === null ? null : <ImportedBadge from={run.importedFrom} />}
+              <RunAlarms run={run} />
             </span>
             <RunHeadline run={run} />
           </div>

@@ -6,7 +6,7 @@ import { useNow } from "@/app/_lib/use-now";
 import { ImportedBadge } from "@/app/_ui/badge";
 import { RowTable, type HeadSort, type RowColumn } from "@/app/_ui/row-table";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { describeRun, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
+import { describeRun, RunAlarms, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
 
 const SORTS = ["newest", "oldest", "name", "reward", "duration"] as const;
 export type RunSort = (typeof SORTS)[number];
@@ -42,7 +42,7 @@ const columns: RowColumn<RunRow>[] = [
       </div>
     ),
   },
-  { id: "state", header: "State", width: "w-26", cell: (run) => <RunStateBadge state={run.state} /> },
+  { id: "state", header: "State", width: "w-26", cell: (run) => <RunStateCell run={run} /> },
   { id: "progress", header: "Progress", width: "w-40", cell: (run) => <RunProgress run={run} /> },
   { id: "result", header: "Latest result", width: "w-44", cell: (run) => <RunHeadline run={run} /> },
   { id: "duration", header: "Duration", width: "w-24", cell: (run) => <RunDuration run={run} /> },
@@ -50,6 +50,15 @@ const columns: RowColumn<RunRow>[] = [
   { id: "created", header: "Created", width: "w-24", cell: (run) => <Created at={run.createdAt} /> },
   { id: "actions", header: <span className="sr-only">Actions</span>, width: "w-11", cell: (run) => <RunMenu run={run} /> },
 ];
+
+function RunStateCell({ run }: { run: RunRow }) {
+  return (
+    <div className="flex flex-col items-start gap-1">
+      <RunStateBadge state={run.state} />
+      <RunAlarms run={run} />
+    </div>
+  );
+}
 
 /** Columns that the server can sort by: what the first click asks for, and the second. */
 const SORT_OF: Record<string, readonly [RunSort, RunSort]> = { name: ["name", "name"], result: ["reward", "reward"], duration: ["duration", "duration"], created: ["newest", "oldest"] };

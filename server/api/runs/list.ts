@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { alarmName } from "@/contracts/alarms";
 import { runKind, runState } from "@/contracts/run-state";
 import { progress } from "@/contracts/worker-protocol";
 import { procedure } from "../trpc";
@@ -37,6 +38,8 @@ export const runRow = z.object({
   error: z.string().nullable(),
   /** Another program's files that the run was made of; null: it was executed or observed here. */
   importedFrom: z.string().nullable(),
+  /** Alarms that stand. */
+  alarms: z.array(alarmName),
 });
 export type RunRow = z.infer<typeof runRow>;
 
