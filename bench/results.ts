@@ -11,7 +11,7 @@ import { toMarkdown } from "@/contracts/leaderboard-export";
 import { ROOT } from "@/contracts/paths";
 import { presetById } from "@/contracts/presets";
 import { runConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config";
-import { connect, type Client } from "@/scripts/s3/client";
+import { connect, describeFailure, type Client } from "@/scripts/s3/client";
 import { uploadFile } from "@/scripts/s3/corpus";
 import { watch } from "@/scripts/s3/watch";
 import { machine } from "./lib";
@@ -64,6 +64,9 @@ export async function results(names: string[]): Promise<void> {
     }
     await write(client, sets);
     say(`written to ${PAGE}`);
+  } catch (error) {
+    console.error(describeFailure(error, server));
+    process.exitCode = 1;
   } finally {
     close();
   }

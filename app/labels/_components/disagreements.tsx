@@ -1,7 +1,7 @@
 "use client";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import type { inferRouterOutputs } from "@trpc/server";
-import { Check, X } from "lucide-react";
+import { Check, ChevronLeft, ChevronRight, X } from "lucide-react";
 import Link from "next/link";
 import { useEffect, useState } from "react";
 import { cn } from "@/app/_lib/cn";
@@ -90,14 +90,21 @@ export function Disagreements({ runId }: { runId: string }) {
         </dd>
       </dl>
       <div className="mt-4 flex flex-wrap items-center gap-2">
-        <Button variant={label_ === true ? "primary" : "outline"} aria-pressed={label_ === true} onClick={() => label(true)}>
+        <Button variant={label_ === true ? "primary" : "outline"} aria-pressed={label_ === true} onClick={() => label(label_ === true ? null : true)}>
           <Check /> Right (y)
         </Button>
-        <Button variant={label_ === false ? "primary" : "outline"} aria-pressed={label_ === false} onClick={() => label(false)}>
+        <Button variant={label_ === false ? "primary" : "outline"} aria-pressed={label_ === false} onClick={() => label(label_ === false ? null : false)}>
           <X /> Wrong (n)
         </Button>
-        <span className={cn("text-xs text-muted-foreground", label_ === null && "invisible")}>labelled; u takes it back</span>
-        <span className="ml-auto text-xs text-muted-foreground max-sm:hidden">j, k: next, previous</span>
+        <span className={cn("text-xs text-muted-foreground", label_ === null && "invisible")}>labelled; again (u) takes it back</span>
+        <span className="ml-auto flex gap-1">
+          <Button size="icon-sm" aria-label="Previous" title="Previous (k)" aria-keyshortcuts="k" disabled={at === 0} onClick={() => setAt((i) => Math.max(i - 1, 0))}>
+            <ChevronLeft />
+          </Button>
+          <Button size="icon-sm" aria-label="Next" title="Next (j)" aria-keyshortcuts="j" disabled={at >= rows.length - 1} onClick={() => setAt((i) => Math.min(i + 1, rows.length - 1))}>
+            <ChevronRight />
+          </Button>
+        </span>
       </div>
     </Card>
   );
