@@ -72,7 +72,6 @@ async function trainStep(training: Training, step: number, ahead: Rollouts | nul
 
   const searcher = await training.searcher();
   const { kept, dropped, resampled } = ahead ?? (await rollOutStep(training, searcher, pool, step));
-  training.resumeCursor = overlap ? pool.cursor : null;
   const next = overlap ? rollOutStep(training, searcher, pool, step + 1) : Promise.resolve(null);
   next.catch(() => undefined); // Awaited before the weights change; a failure of the update comes first.
   // Where no group can teach, the step changes nothing.

@@ -54,8 +54,6 @@ export class Training {
   readonly alarms: Alarms;
   readonly trainQuestions: ReadonlyMap<string, Question>;
   readonly clock = new Stopwatch<StepPhase>();
-  /** Where a checkpoint goes on in the questions while the next step's are drawn already; null: where the pool stands. */
-  resumeCursor: number | null = null;
   private readonly retriever: Retriever;
   private klCoefficient: number;
   /** Steps in a row up to now that were skipped. */
@@ -146,7 +144,7 @@ export class Training {
   async save(directory: string, step: number): Promise<{ hash: string }> {
     await rm(directory, { recursive: true, force: true });
     const hashes = await saveModels(directory, this.policy.model, this.critic, this.signal);
-    await writeTrainerState(directory, { version: 2, step, cursor: this.resumeCursor ?? this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered(), alarms: this.alarms.state });
+    await writeTrainerState(directory, { version: 2, step, cursor: this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered(), alarms: this.alarms.state });
     return { hash: hashes.weightsHash };
   }
 
