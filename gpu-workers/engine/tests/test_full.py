@@ -67,7 +67,7 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
         assert result["loss"] == pytest.approx(float(loss.detach()), rel=1e-4)
         got = whole_weights(tuning.masters(trainable.tensors(trainable.gradient)), True)
         for name in names:
-            assert relative(got[name], named[name].grad) < 2e-4, name
+            assert relative(got[name], named[name].grad) < 5e-4, name
         norm = torch.nn.utils.clip_grad_norm_(matrices + rest, 1.0)
         optimiser.step()
         assert session.call("optim_step", learningRate=1e-3, weightDecay=0.1)["gradNorm"] == pytest.approx(float(norm), rel=1e-4)

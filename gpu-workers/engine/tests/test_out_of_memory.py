@@ -91,7 +91,8 @@ def test_a_cache_that_cannot_grow_stays_whole(tiny, monkeypatch):
     monkeypatch.undo()
     for cache in session.model.caches():
         assert len({pool.shape[0] for pool in cache.pools}) == 1
-    assert session.call("sample", adapter=True, sequences=[sequence])["sequences"] == before["sequences"]
+    (again,), (first,) = session.call("sample", adapter=True, sequences=[sequence])["sequences"][0], before["sequences"][0]
+    assert again["ids"] == first["ids"] and again["logprobs"] == pytest.approx(first["logprobs"], abs=1e-4)
     session.call("sample", adapter=True, sequences=many)
 
 
