@@ -18,7 +18,7 @@ export function IndexOverview({ run, config }: { run: RunDetail; config: IndexCo
       action={
         <div className="flex flex-wrap justify-center gap-2">
           <Button asChild>
-            <Link href={`/corpora/${encodeURIComponent(corpus)}`}>The corpus: size, samples, indexes, what was left out</Link>
+            <Link href={`/corpora/${encodeURIComponent(corpus)}`}>See the corpus</Link>
           </Button>
           {run.state === "succeeded" && config.buildIndex ? (
             <Button variant="primary" asChild>
