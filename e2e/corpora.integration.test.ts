@@ -27,7 +27,7 @@ const agents = new Agents();
 /** A real server and a real agent whose index runs import and build nothing. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "s3-corpora-"));
-  server = await startTestServer({ timings: { leaseMs: 20_000, offlineMs: 40_000, attachMs: 20_000, taskMs: { query: 20_000, documents: 20_000, "dry-run": 20_000, "index-plan": 20_000, "remove-corpus": 20_000, "turn-gains": 20_000 } } });
+  server = await startTestServer({ timings: { leaseMs: 20_000, offlineMs: 40_000, attachMs: 20_000, taskMs: { query: 20_000, documents: 20_000, "dry-run": 20_000, "index-plan": 120_000, "remove-corpus": 20_000, "turn-gains": 20_000 } } });
   const { token } = await server.plane.tokens.create("importer", "test");
   const folders = { atlasDir: join(folder, "atlas"), dataDir: folder };
   const unused = () => Promise.reject(new Error("not part of this test"));
@@ -58,7 +58,7 @@ const launch = async (corpus: string, source: object): Promise<string> => (await
 /** A task of the page, to its end. */
 async function task(input: unknown): Promise<TaskDetail> {
   const { taskId } = await server.plane.tasks.create(createTaskRequest.parse(input), "test");
-  await eventually("the task ends", async () => (await server.plane.tasks.get(taskId)).state !== "running", LIMIT_MS);
+  await eventually("the task ends", async () => (await server.plane.tasks.get(taskId)).state !== "running", 2 * LIMIT_MS);
   return server.plane.tasks.get(taskId);
 }
 /** What the server knows of the indexes of a corpus, once it knows of any. */
@@ -68,7 +68,7 @@ async function indexesOf(corpus: string) {
 }
 const workerId = async (): Promise<string> => (await server.plane.workerReader.list())[0]?.id ?? "";
 
-describe("the plan of an index", () => {
+describe("the plan of an index", { timeout: 240_000 }, () => {
   it("says what it costs on the worker, at the pace of a sample, and what is there already", async () => {
     const path = join(folder, "source.jsonl");
     await writeFile(path, Array.from({ length: 300 }, (_, i) => JSON.stringify({ id: String(i), title: `Lake ${i}`, text: `Lake ${i} lies ${i * 7} metres above the sea.` })).join("\n"));

@@ -75,7 +75,7 @@ function Plan({ plan, worker }: { plan: IndexPlanResult; worker: string }) {
         </ul>
       ) : null}
       <p className="mt-3 text-muted-foreground">
-        For {worker}: {formatBytes(plan.memoryBytes)} of memory, {formatBytes(plan.freeDiskBytes)} of disk free. The pace was measured just now; whatever else runs there slows it.
+        For {worker}: {formatBytes(plan.memoryBytes)} of memory, {formatBytes(plan.freeDiskBytes)} of disk free.{plan.indexes.some(({ passagesPerSecond }) => passagesPerSecond !== null) ? " The pace was measured just now; whatever else runs there slows it." : ""}
       </p>
     </div>
   );

@@ -69,7 +69,7 @@ export function SettingField({ setting }: { setting: Setting }) {
 }
 
 /** A description with its `code` parts set as code. */
-function Description({ text }: { text: string }) {
+export function Description({ text }: { text: string }) {
   return text.split("`").map((part, i) =>
     i % 2 === 1 ? (
       <code key={i} className="rounded bg-muted px-1 font-mono text-2xs">
@@ -175,8 +175,9 @@ function useSuggestions(path: string): string[] {
   const last = path.split(".").at(-1) ?? "";
   const corpora = useQuery(trpc.catalogue.corpora.queryOptions(undefined, { enabled: last === "corpus" }));
   const sets = useQuery(trpc.catalogue.questionSets.queryOptions(undefined, { enabled: /questions$/i.test(last) }));
-  const workers = useQuery(trpc.workers.list.queryOptions(undefined, { enabled: last === "model" }));
+  const workers = useQuery(trpc.workers.list.queryOptions(undefined, { enabled: last === "model" || last === "worker" }));
   if (last === "corpus") return corpora.data?.map((c) => c.name) ?? [];
   if (last === "model") return [...new Set(workers.data?.flatMap((w) => w.capabilities.models) ?? [])];
+  if (last === "worker") return workers.data?.map((w) => w.name) ?? [];
   return /questions$/i.test(last) ? (sets.data?.map((s) => s.name) ?? []) : [];
 }

@@ -8,7 +8,7 @@ import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { valueAt } from "@/contracts/setting-paths";
 import type { Draft } from "./draft";
-import { SettingField } from "./setting-field";
+import { Description, SettingField } from "./setting-field";
 
 export function SettingGroupCard({ group }: { group: SettingGroup }) {
   const { control, setValue } = useFormContext<Draft>();
@@ -24,7 +24,9 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
     <Card className="px-4 pt-3 pb-4" aria-label={group.title}>
       <div className="flex flex-wrap items-baseline gap-x-3">
         <h2 className="font-semibold">{group.title}</h2>
-        <p className="text-xs text-muted-foreground">{group.description}</p>
+        <p className="text-xs text-muted-foreground">
+          <Description text={group.description} />
+        </p>
       </div>
       <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2 xl:grid-cols-3">
         {group.variant ? (

@@ -19,7 +19,8 @@ const indexManifest = z.looseObject({
   kind: z.string().optional(),
   encoder: z.string().optional(),
   factory: z.string().optional(),
-  bytes: z.number().nonnegative().optional(),
+  /** Of its one file, or of each of several. */
+  bytes: z.union([z.number().nonnegative(), z.record(z.string(), z.number().nonnegative()).transform((files) => Object.values(files).reduce((sum, size) => sum + size, 0))]).optional(),
   builtAt: z.number().optional(),
 });
 

@@ -11,7 +11,9 @@ import { memoryLimit } from "../agent/hardware";
 import type { TaskContext } from "../agent/tasks";
 import { Bm25Index, bm25Key } from "./bm25/index";
 import { CorpusFile } from "./corpus";
+import { readManifest } from "./dense-index";
 import { Encoder } from "./encoder";
+import { findEncoder } from "./encoder-settings";
 import { hasIndex, indexKey } from "./index-store";
 import { passageText } from "./progress";
 import { identityOf, planHere } from "./retriever";
@@ -55,7 +57,7 @@ export const planIndexes =
 
 async function plannedCorpus(passages: number | null, path: () => string, { signal, progress }: TaskContext): Promise<Planned> {
   if (passages !== null) return { passages, corpus: null, sample: async (count) => Array<string>(Math.min(count, passages)).fill(TYPICAL) };
-  const corpus = await CorpusFile.open(path(), signal, (done, total) => progress(`reading the corpus: ${done} of ${total}`, total > 0 ? done / total : 0));
+  const corpus = await CorpusFile.open(path(), signal, (done, total) => progress("reading the corpus", total > 0 ? done / total : 0));
   const sample = async (count: number): Promise<string[]> => {
     const taken = Math.min(count, corpus.size);
     const documents = await corpus.read(Array.from({ length: taken }, (_, i) => Math.floor((i * corpus.size) / taken)));
@@ -66,16 +68,22 @@ async function plannedCorpus(passages: number | null, path: () => string, { sign
 
 async function denseEstimate({ encoder: name, variant, index }: RetrieverConfigOf<"dense"> | RetrieverConfigOf<"hybrid">, planned: Planned, root: string, { signal, progress }: TaskContext): Promise<Estimate> {
   const { passages, corpus } = planned;
+  const files = await findEncoder(name, variant);
+  const keyOf = (factory: string): string => (corpus === null ? "" : indexKey(identityOf({ corpus, encoder: files }, factory)));
+  const has = async (factory: string): Promise<boolean> => corpus !== null && (await hasIndex(root, keyOf(factory)));
+  if (await has("Flat")) {
+    const { dim } = await readManifest(join(root, keyOf("Flat")));
+    const { plan, isThere } = await planHere({ index, count: passages, dim }, has);
+    return estimateOf(plan, isThere, null, passages);
+  }
   progress("loading the encoder", 0);
   const encoder = await Encoder.load(name, variant);
   try {
-    const has = async (factory: string): Promise<boolean> => corpus !== null && (await hasIndex(root, indexKey(identityOf({ corpus, encoder }, factory))));
     const { plan, isThere } = await planHere({ index, count: passages, dim: encoder.dim }, has);
-    if (isThere || (await has("Flat"))) return estimateOf(plan, isThere, null, passages);
     const texts = await planned.sample(32 * Math.min(availableParallelism(), 16));
     await encoder.encode(texts.slice(0, 1), "passage", { signal });
     const began = performance.now();
-    await encoder.encode(texts, "passage", { signal, onProgress: (done, total) => progress(`encoding a sample: ${done} of ${total}`, done / total) });
+    await encoder.encode(texts, "passage", { signal, onProgress: (done, total) => progress(`encoding a sample of ${total} passages`, done / total) });
     return estimateOf(plan, isThere, paceOf(texts.length, began), passages);
   } finally {
     await encoder.close();

@@ -89,7 +89,7 @@ interface Build {
   onProgress: (progress: RetrieverProgress) => void;
 }
 
-export function identityOf({ corpus, encoder }: Pick<Build, "corpus" | "encoder">, factory: string): IndexIdentity {
+export function identityOf({ corpus, encoder }: { corpus: Pick<CorpusFile, "hash">; encoder: Pick<Encoder, "name" | "variant" | "fingerprint"> }, factory: string): IndexIdentity {
   return { corpusHash: corpus.hash, encoderFingerprint: encoder.fingerprint, encoder: `${encoder.name} ${encoder.variant}`, factory };
 }
 

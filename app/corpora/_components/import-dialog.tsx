@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { formatBytes } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
+import { IndexPlan } from "@/app/_retrieval/index-plan";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { Input, Select } from "@/app/_ui/field";
@@ -13,7 +14,7 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { useNotify } from "@/app/_ui/toast";
 import { CORPUS_PRESETS, CORPUS_PRESET_NAMES, type CorpusPreset, type CorpusPresetName } from "@/contracts/corpus-presets";
 import { uploadFile } from "./upload-file";
-import { nameFrom, publishedRetriever, sourceOf, type ImportForm, type SourceKind } from "./import-form";
+import { nameFrom, planOf, publishedRetriever, sourceOf, type ImportForm, type SourceKind } from "./import-form";
 
 const KINDS: { kind: SourceKind; label: string }[] = [
   { kind: "upload", label: "Upload" },
@@ -120,7 +121,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
           </Labelled>
         </TabsContent>
         <TabsContent value="preset">
-          <Labelled id="import-preset" label="Corpus" hint={`${preset.description} About ${preset.downloadGiB} GiB to download from the Hugging Face hub. ${preset.byHand}`}>
+          <Labelled id="import-preset" label="Corpus" hint={`${preset.description} About ${preset.downloadGiB} GiB to download from the Hugging Face hub. Where the worker cannot reach it: ${preset.byHand}`}>
             <Select id="import-preset" className="mt-1" value={form.preset} onChange={(event) => set({ preset: event.target.value as CorpusPresetName, withIndex: false })}>
               {CORPUS_PRESET_NAMES.map((name) => (
                 <option key={name} value={name}>
@@ -182,6 +183,11 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         </Labelled>
       ) : null}
       <Toggle id="import-build" label="Build the default index afterwards" checked={form.buildIndex} onChange={(buildIndex) => set({ buildIndex })} />
+      {form.buildIndex ? (
+        <div className="mt-3">
+          <IndexPlan question={planOf(form)} />
+        </div>
+      ) : null}
       {start.isError ? <ErrorState className="mt-3" title="The import did not start" error={start.error} /> : null}
       {sent !== null && file ? (
         <div className="mt-4">

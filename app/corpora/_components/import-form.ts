@@ -1,4 +1,6 @@
+import { planQuestion, type PlanQuestion } from "@/app/_retrieval/plan-question";
 import { CORPUS_PRESETS, type CorpusPreset, type CorpusPresetName } from "@/contracts/corpus-presets";
+import { indexConfig } from "@/contracts/run-config";
 
 export type SourceKind = "upload" | "path" | "url" | "preset";
 
@@ -40,6 +42,13 @@ export function nameFrom(form: Pick<ImportForm, "kind" | "path" | "url" | "prese
 export function publishedRetriever({ kind, preset, withIndex }: Pick<ImportForm, "kind" | "preset" | "withIndex">): { kind: "dense"; encoder: string } | null {
   const { index }: CorpusPreset = CORPUS_PRESETS[preset];
   return kind === "preset" && withIndex && index ? { kind: "dense", encoder: index.encoder } : null;
+}
+
+/** The question for the plan of what the dialog would start: of a file nobody knows yet how many passages it has. */
+export function planOf(form: ImportForm): PlanQuestion | string {
+  const source = form.kind === "preset" ? ({ kind: "preset", preset: form.preset, withIndex: form.withIndex } as const) : ({ kind: "path", path: "-" } as const);
+  const { source: parsed, retriever } = indexConfig.parse({ kind: "index", name: "-", source, ...(publishedRetriever(form) && { retriever: publishedRetriever(form) }) });
+  return planQuestion({ corpus: form.preset, source: parsed, retriever, buildIndex: form.buildIndex, worker: form.worker || null });
 }
 
 /** The source as a configuration has it; the server checks it. */

@@ -21,7 +21,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
   const series = useSeries(run.id, METRICS);
   const breakdown = useBreakdown(run.id, "predict");
   const steps = useQuery(trpc.episodes.steps.queryOptions({ runId: run.id }));
-  if (run.config.kind !== "predict") return <EmptyState title="Nothing is measured here">A run of this kind only prepares a service. Its progress stands above, its messages under Logs.</EmptyState>;
+  if (run.config.kind !== "predict") return null;
   const part = steps.data?.find((s) => s.phase === "predict");
   const accuracy = part?.accuracy ?? null;
   const rag = part?.baselineAccuracy ?? null;

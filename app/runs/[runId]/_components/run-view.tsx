@@ -2,7 +2,7 @@
 import { usePrefetchQuery, useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useEffect } from "react";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
@@ -13,6 +13,7 @@ import { ConfigurationTab } from "./configuration-tab";
 import { EvaluateOverview } from "./evaluate-overview";
 import { EpisodesTab } from "./episodes-tab";
 import { HistoryTab } from "./history-tab";
+import { IndexOverview } from "./index-overview";
 import { LogsTab } from "./logs-tab";
 import { Preflight } from "./preflight";
 import { PredictOverview } from "./predict-overview";
@@ -75,7 +76,9 @@ export function RunView({ runId }: { runId: string }) {
             </TabsTrigger>
           ))}
         </TabsList>
-        <TabsContent value="overview">{run.config.kind === "evaluate" ? <EvaluateOverview run={run} /> : learns ? <TrainOverview run={run} /> : run.config.kind === "serve" ? <ServeOverview run={run} config={run.config} /> : <PredictOverview run={run} />}</TabsContent>
+        <TabsContent value="overview">
+          <Overview run={run} />
+        </TabsContent>
         <TabsContent value="episodes">
           <EpisodesTab run={run} />
         </TabsContent>
@@ -94,4 +97,20 @@ export function RunView({ runId }: { runId: string }) {
       </Tabs>
     </>
   );
+}
+
+function Overview({ run }: { run: RunDetail }) {
+  const { config } = run;
+  switch (config.kind) {
+    case "train":
+      return <TrainOverview run={run} />;
+    case "predict":
+      return <PredictOverview run={run} />;
+    case "evaluate":
+      return <EvaluateOverview run={run} />;
+    case "serve":
+      return <ServeOverview run={run} config={config} />;
+    case "index":
+      return <IndexOverview run={run} config={config} />;
+  }
 }

@@ -27,6 +27,7 @@ const draftOf = (config: RunConfig): Draft => structuredClone(config);
 const draftSchema = runConfig as unknown as z.ZodType<RunConfig, Draft>;
 
 interface NewRunFormProps {
+  /** None where the form is about a corpus: no preset is of its kind. */
   presets: PresetRow[];
   start: RunConfig;
   startPreset: string | null;
@@ -66,16 +67,18 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
 
   return (
     <FormProvider {...form}>
-      <PresetCards
-        presets={presets}
-        chosen={preset}
-        onChoose={(p) => {
-          setPreset(p.id);
-          setSweepPreset(null);
-          setSource(null);
-          load(p.config);
-        }}
-      />
+      {presets.length > 0 ? (
+        <PresetCards
+          presets={presets}
+          chosen={preset}
+          onChoose={(p) => {
+            setPreset(p.id);
+            setSweepPreset(null);
+            setSource(null);
+            load(p.config);
+          }}
+        />
+      ) : null}
       <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="min-w-0">
           <div className="flex flex-wrap items-center gap-x-4 gap-y-2">

@@ -57,7 +57,7 @@ export function NewRunView() {
           }}
         />
       ) : start && presets.data ? (
-        <NewRunForm key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}`} presets={presets.data} start={start.config} startPreset={start.preset} origin={start.origin} />
+        <NewRunForm key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}${params.get("kind") ?? ""}${params.get("corpus") ?? ""}`} presets={params.get("corpus") ? [] : presets.data} start={start.config} startPreset={start.preset} origin={start.origin} />
       ) : (
         <div className="mt-4 space-y-3" aria-busy>
           <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">

@@ -1,0 +1,36 @@
+"use client";
+import { Search } from "lucide-react";
+import Link from "next/link";
+import type { RunDetail } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { EmptyState } from "@/app/_ui/states";
+import type { IndexConfig } from "@/contracts/run-config";
+import { TERMINAL } from "@/contracts/run-state";
+
+/** An import or an index build: how far it is, and where its result is found. */
+export function IndexOverview({ run, config }: { run: RunDetail; config: IndexConfig }) {
+  const { corpus } = config;
+  const title = run.state === "succeeded" ? `“${corpus}” is ready` : TERMINAL.has(run.state) ? "It did not come to its end" : "Under way";
+  const detail = run.progress?.detail || (TERMINAL.has(run.state) ? "The logs say why; resumed, it goes on where it was." : "Its progress stands above. The plan of the index (memory, disk) comes into the logs before it is built.");
+  return (
+    <EmptyState
+      title={title}
+      action={
+        <div className="flex flex-wrap justify-center gap-2">
+          <Button asChild>
+            <Link href={`/corpora/${encodeURIComponent(corpus)}`}>See the corpus</Link>
+          </Button>
+          {run.state === "succeeded" && config.buildIndex ? (
+            <Button variant="primary" asChild>
+              <Link href={`/playground?corpus=${encodeURIComponent(corpus)}`}>
+                <Search /> Open in playground
+              </Link>
+            </Button>
+          ) : null}
+        </div>
+      }
+    >
+      {detail}
+    </EmptyState>
+  );
+}
