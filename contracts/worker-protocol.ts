@@ -42,7 +42,7 @@ export const serviceState = z.enum(["starting", "ready", "failed", "stopped"]);
 export const serviceReport = z.object({
   /** Unique on the worker, e.g. "engine" or "retriever:atlas:minilm-int8". */
   key: z.string(),
-  kind: z.enum(["engine", "retriever", "generator"]),
+  kind: z.enum(["engine", "retriever", "generator", "sampler"]),
   state: serviceState,
   /** What it is doing while it starts, e.g. "encoding 640 of 1159". */
   detail: z.string(),
