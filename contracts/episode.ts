@@ -139,7 +139,8 @@ export type Score = z.infer<typeof score>;
 /** The reward with its arithmetic: value = sum of weight x value over the terms. */
 export const reward = z.object({
   name: z.string(),
-  terms: z.array(z.object({ label: z.string(), weight: z.number(), value: z.number() })),
+  /** `term`: which term of the reward's weights a part belongs to. */
+  terms: z.array(z.object({ label: z.string(), weight: z.number(), value: z.number(), term: z.string().optional() })),
   value: z.number(),
 });
 export type Reward = z.infer<typeof reward>;

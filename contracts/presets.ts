@@ -61,7 +61,7 @@ export const PRESETS: readonly Preset[] = [
       kind: "train",
       name: "Atlas, SmolLM2-135M, GRPO",
       ...atlas,
-      reward: { name: "gbr", scorer: "span" },
+      reward: { weights: { gbr: 1 }, scorer: "span" },
       coldStart: { demonstrations: 96, batchSize: 8, learningRate: 1e-3 },
       rl: { steps: 12, questionsPerStep: 8, groupSize: 4, temperature: 1, learningRate: 5e-4, resample: 1 },
       evaluation: { every: 4, questions: 72 },

@@ -167,13 +167,14 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
   if (config.kind === kind) return config;
   const base = defaultConfig(kind);
   if (config.kind === "train" && base.kind === "predict") {
-    const { name, seed, retriever, search, searcher, generator } = config;
+    const { name, seed, retriever, search, generator } = config;
+    const { checkpointState: _checkpointState, ...searcher } = config.searcher;
     return { ...base, name, seed, retriever, search, searcher: { ...base.searcher, ...searcher }, generator, corpus: config.data.corpus, questions: config.data.heldOutQuestions, scorer: config.reward.scorer };
   }
   if (config.kind === "predict" && base.kind === "train") {
     const { name, seed, retriever, search, generator } = config;
     const { endpoint: _endpoint, api: _api, connection: _connection, ...searcher } = config.searcher;
-    return { ...base, name, seed, retriever, search, searcher, generator, data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions }, reward: { ...base.reward, scorer: config.scorer } };
+    return { ...base, name, seed, retriever, search, searcher: { ...base.searcher, ...searcher }, generator, data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions }, reward: { ...base.reward, scorer: config.scorer } };
   }
   const shared = { ...base, name: config.name, retriever: config.retriever };
   if (shared.kind === "evaluate" && config.kind === "train") return { ...shared, corpus: config.data.corpus, questions: config.data.heldOutQuestions };

@@ -35,7 +35,7 @@ export const hasVariance = (rewards: readonly number[]): boolean => rewards.some
 
 export function grpo(rl: RlConfig): Algorithm {
   return {
-    name: "grpo",
+    name: rl.algorithm,
     loss: "ppo",
     lossConfig: {
       clipLow: rl.clip,
@@ -45,9 +45,9 @@ export function grpo(rl: RlConfig): Algorithm {
       entropyCoef: rl.entropyCoefficient,
       temperature: rl.temperature,
     },
-    advantages: (groups) => groups.map((rewards) => groupAdvantages(rewards, rl.normaliseByDeviation)),
+    advantages: (groups) => groups.map((rewards) => groupAdvantages(rewards, rl.algorithm !== "dr-grpo")),
     informative: hasVariance,
   };
 }
 
-export const ALGORITHMS: Record<RlConfig["algorithm"], (rl: RlConfig) => Algorithm> = { grpo };
+export const ALGORITHMS: Partial<Record<RlConfig["algorithm"], (rl: RlConfig) => Algorithm>> = { grpo, "dr-grpo": grpo };

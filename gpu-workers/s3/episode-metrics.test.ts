@@ -62,6 +62,6 @@ describe("metrics", () => {
   it("leave out what has no meaning", () => {
     const values = trainingMetrics([record(1, 0)], new Map([["q", { ...question, goldIds: [] }]]));
     expect(values).not.toHaveProperty("search/gold_retrieved");
-    expect(metricPoints({ "actor/kl": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([{ name: "reward/mean", step: 3, value: 1, at: 5 }]);
+    expect(metricPoints({ "actor/kl_loss": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([{ name: "reward/mean", step: 3, value: 1, at: 5 }]);
   });
 });

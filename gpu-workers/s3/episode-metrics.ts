@@ -7,7 +7,7 @@ export type MetricValues = Partial<Record<MetricName, number>>;
 
 /** Stamps values for a report. Values that are not finite are a defect upstream of here and are not sent. */
 export function metricPoints(values: MetricValues, step: number, at = Date.now()): MetricPoint[] {
-  return Object.entries(values).flatMap(([name, value]) => (Number.isFinite(value) ? [{ name, step, value, at }] : []));
+  return Object.entries(values).flatMap(([name, value]) => (value !== undefined && Number.isFinite(value) ? [{ name, step, value, at }] : []));
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;

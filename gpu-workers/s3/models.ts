@@ -27,8 +27,11 @@ export function installedModel(name: string): string {
   return directory;
 }
 
+/** What a training run and a method say alike of the searcher. */
+type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter">;
+
 /** Gives the searcher's base a fresh adapter: with the seed alone it is the untrained searcher. */
-export async function openPolicy(engine: EngineClient, searcher: TrainConfig["searcher"], seed: number, signal: AbortSignal): Promise<Policy> {
+export async function openPolicy(engine: EngineClient, searcher: SearcherModel, seed: number, signal: AbortSignal): Promise<Policy> {
   const directory = installedModel(searcher.model);
   const [model, tokenizer, { fingerprint }] = await Promise.all([
     engine.createModel(`searcher-${randomUUID()}`, { base: directory, lora: searcher.adapter, seed }, { signal }),

@@ -31,9 +31,9 @@ export async function accumulateGradient(model: Pick<EngineModel, "forward" | "f
   const counted = Math.max(1, sum((r) => r.tokens));
   return {
     "actor/pg_loss": sum((r) => r.loss),
-    "actor/entropy": sum((r) => r.entropy) / counted,
-    "actor/clip_fraction": sum((r) => r.clipped) / counted,
-    ...(config.rl.klCoefficient > 0 ? { "actor/kl": sum((r) => r.kl) / counted } : {}),
+    "actor/entropy_loss": sum((r) => r.entropy) / counted,
+    "actor/pg_clipfrac": sum((r) => r.clipped) / counted,
+    ...(config.rl.klCoefficient > 0 ? { "actor/kl_loss": sum((r) => r.kl) / counted } : {}),
   };
 }
 

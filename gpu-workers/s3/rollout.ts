@@ -5,7 +5,7 @@ import type { Algorithm } from "./algorithm";
 import type { Assessor, Baseline, Outcome } from "./assess";
 import { runEpisodes, type Search, type Searcher } from "./episode";
 import { drawQuestions, type QuestionPool } from "./question-pool";
-import { rewardOf } from "./reward";
+import { rewardFacts, rewardOf } from "./reward";
 import type { Stopwatch, StepPhase } from "./stopwatch";
 
 /** The samples of one question in one step, with what they earned. */
@@ -41,7 +41,9 @@ export async function rollOut(parts: RolloutParts, searcher: Searcher, questions
     baseline: baselines[q]!,
     samples: Array.from({ length: groupSize }, (_, s) => {
       const i = q * groupSize + s;
-      return { episode: episodes[i]!, outcome: outcomes[i]!, reward: rewardOf(config.reward.name, outcomes[i]!.score.value, baselines[q]!.score.value) };
+      const [episode, outcome] = [episodes[i]!, outcomes[i]!];
+      const facts = rewardFacts(episode, question, outcome.answer.text, outcome.score.value, baselines[q]!.score.value);
+      return { episode, outcome, reward: rewardOf(config.reward.weights, facts) };
     }),
   }));
 }

@@ -57,7 +57,7 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
 
     const at = (name: string, step: number): number => whole.points(name).find((point) => point.step === step)!.value;
     for (const step of [1, 2]) {
-      const phases = ["pool", "rollout", "retrieve", "generator", "gradient", "other"].map((phase) => at(`timing_s/${phase}`, step));
+      const phases = ["pool", "gen", "retrieve", "generator", "update_actor", "other"].map((phase) => at(`timing_s/${phase}`, step));
       expect(phases.reduce((a, b) => a + b, 0)).toBeCloseTo(at("timing_s/step", step), 3);
     }
     const records = whole.records().filter(({ phase }) => phase === "train");

@@ -92,7 +92,7 @@ async function trainStep(training: Training, step: number): Promise<void> {
 /** Seconds per phase; `other` is what no phase claims, so that they sum to the step. */
 function timings(clock: Stopwatch<StepPhase>) {
   const step = clock.total();
-  const claimed = { "timing_s/pool": clock.of("pool"), "timing_s/rollout": clock.of("rollout"), "timing_s/retrieve": clock.of("retrieve"), "timing_s/generator": clock.of("generator"), "timing_s/gradient": clock.of("gradient") };
+  const claimed = { "timing_s/pool": clock.of("pool"), "timing_s/gen": clock.of("rollout"), "timing_s/retrieve": clock.of("retrieve"), "timing_s/generator": clock.of("generator"), "timing_s/update_actor": clock.of("gradient") };
   const other = step - Object.values(claimed).reduce((sum, seconds) => sum + seconds, 0);
   return { ...claimed, "timing_s/other": Math.max(0, other), "timing_s/step": step };
 }
@@ -108,7 +108,7 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
     await context.progress({ phase: "evaluating", done, total: heldOut.length, detail: `held-out questions after step ${step}` });
   });
   const metrics = heldOutMetrics(records, new Map(heldOut.map((q) => [q.id, q])));
-  await training.report({ ...metrics, "timing_s/evaluate": (performance.now() - start) / 1000 }, step);
+  await training.report({ ...metrics, "timing_s/testing": (performance.now() - start) / 1000 }, step);
   context.log("info", `held-out after step ${step}: accuracy ${metrics["held-out/accuracy"]?.toFixed(3)}, naive RAG ${metrics["held-out/rag_accuracy"]?.toFixed(3)}`);
 }
 
@@ -121,5 +121,5 @@ async function saveCheckpoint(training: Training, step: number): Promise<void> {
   const { hash } = await training.save(directory, step);
   await context.flush();
   await context.commitCheckpoint(directory, step, { model: config.searcher.model, adapter: config.searcher.adapter, weightsHash: hash });
-  await training.report({ "timing_s/checkpoint": (performance.now() - start) / 1000 }, step);
+  await training.report({ "timing_s/save_checkpoint": (performance.now() - start) / 1000 }, step);
 }

@@ -58,7 +58,7 @@ export class Training {
     private readonly handles: readonly ServiceHandle<unknown>[],
   ) {
     this.signal = context.signal;
-    this.algorithm = ALGORITHMS[config.rl.algorithm](config.rl);
+    this.algorithm = ALGORITHMS[config.rl.algorithm]!(config.rl);
     this.pool = new QuestionPool(train, config.seed);
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
@@ -206,6 +206,9 @@ async function loadQuestions(context: TrainingContext, config: TrainConfig): Pro
   if (train.length === 0) throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
   if (config.coldStart.demonstrations > 0 && !train.every(hasGoldPath)) {
     throw new AppError("invalid-input", `The cold start needs gold documents for every question of ${config.data.trainQuestions}. Set coldStart.demonstrations to 0, or choose a set that has them.`);
+  }
+  if (config.reward.weights.goldRecall !== 0 && !train.every(({ goldIds }) => goldIds.length > 0)) {
+    throw new AppError("invalid-input", `The reward's gold recall needs gold documents for every question of ${config.data.trainQuestions}. Set reward.weights.goldRecall to 0, or choose a set that has them.`);
   }
   return { train, heldOut: heldOutSample(heldOut, config.evaluation.questions) };
 }

@@ -19,7 +19,7 @@ export function goldenOfRollouts(files: readonly RolloutFile[]): Map<string, str
 export const rolloutConfig = (request: { name: string | null; corpus: string; generator: string }, set: string): TrainConfig =>
   trainConfig.parse({
     kind: "train", name: `${request.name ?? "rollouts"} (imported)`.slice(0, 120), data: { corpus: request.corpus, trainQuestions: set, heldOutQuestions: set },
-    search: { protocol: "upstream" }, generator: { model: request.generator }, reward: { name: "upstream" }, evaluation: { questions: 0 },
+    search: { protocol: "upstream" }, generator: { model: request.generator }, reward: { weights: { gbr: 0, upstream: 1 } }, evaluation: { questions: 0 },
   });
 
 /** Episodes of training: prompt and text as one step, and the reward. A prompt whose question is not known is counted. */

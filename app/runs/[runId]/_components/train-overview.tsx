@@ -56,6 +56,13 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   );
 }
 
+/** The terms of the reward with their weights. */
+const rewardText = (weights: TrainConfig["reward"]["weights"]): string =>
+  Object.entries(weights)
+    .filter(([, weight]) => weight !== 0)
+    .map(([term, weight]) => (weight === 1 ? term : `${weight} ${term}`))
+    .join(" + ");
+
 function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig; series: Series }) {
   const reward = useLatest(series, "reward/mean");
   const accuracy = useLatest(series, "held-out/accuracy");
@@ -70,7 +77,7 @@ function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig;
   return (
     <StatStrip>
       <Stat label="Reward, training" value={formatNumber(reward)}>
-        {config.reward.name === "gbr" ? "accuracy minus naive RAG's" : "upstream's"}
+        {rewardText(config.reward.weights)}
       </Stat>
       <Stat label="Held-out accuracy" value={formatShare(accuracy)}>
         {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step ? `${formatSigned((accuracy - first.value) * 100)} points since step ${first.step}` : null}
