@@ -3,7 +3,7 @@
 import platform
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, get_args
 
 import torch
 
@@ -13,7 +13,9 @@ from .engine_model import Base, Model
 from .errors import EngineError
 from .guide import encode_guided
 from .llama import ARCHITECTURES
-from .memory import give_back_freed, memory_bytes, peak_resident_bytes, resident_bytes
+from .memory import (
+    device_bytes, device_memory_bytes, give_back_freed, memory_bytes, peak_device_bytes, peak_resident_bytes, resident_bytes,
+)  # fmt: skip
 
 Check = Callable[[], None]
 
@@ -110,6 +112,8 @@ class Engine:
             "peakResidentBytes": peak_resident_bytes(),
             "cacheBytes": sum(c.bytes for c in caches),
             "cachedTokens": sum(c.tokens for c in caches),
+            "deviceBytes": device_bytes(),
+            "peakDeviceBytes": peak_device_bytes(),
         }
 
     def capabilities(self) -> dict:
@@ -123,11 +127,15 @@ class Engine:
             "threads": self.device.threads,
             "bf16": self.device.bf16,
             "memoryBytes": memory_bytes(),
+            "deviceMemoryBytes": device_memory_bytes(),
             "models": [
-                {"id": m.name, "base": m.base.folder.name, "step": m.adapter.step if m.adapter else 0}
+                {"id": m.name, "base": m.base.folder.name, "head": "language", "step": m.adapter.step if m.adapter else 0}
                 for m in list(self.models.values())
             ],
             "architectures": list(ARCHITECTURES.values()),
+            "losses": list(get_args(schema.Loss)),
+            "tuning": ["lora", "full"],
+            "heads": ["language", "value"],
             "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
             "fingerprint": fingerprint(self.device),
         }

@@ -265,6 +265,7 @@ def forward(model: Model, body: Forward, check: Callable[[], None], budget: int 
         holder = model.require_adapter()
         passes["referenceLogprobs"] = holder.linear(holder.factors(holder.reference(body.reference)))
     result = {name: [[0.0] * len(d.ids) for d in body.data] for name in passes}
+    result |= {"values": [], "tokenBudget": budget, "retriedOutOfMemory": 0}
     if body.entropy:
         result["entropies"] = [[0.0] * len(d.ids) for d in body.data]
     for batch in prepare(model, body.data, check, budget):
@@ -329,4 +330,4 @@ def forward_backward(model: Model, body: ForwardBackward, check: Callable[[], No
         adapter.accumulate(total)
     if not sums["tokens"]:
         ratio = {"sum": 0.0, "min": 1.0, "max": 1.0}
-    return {**sums, "ratio": ratio, "logprobs": per_token, "computedTokens": computed, "seconds": time.perf_counter() - started}
+    return {**sums, "ratio": ratio, "logprobs": per_token, "values": [], "valueClipped": 0, "computedTokens": computed, "seconds": time.perf_counter() - started, "tokenBudget": budget, "retriedOutOfMemory": 0}
