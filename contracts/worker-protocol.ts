@@ -72,7 +72,7 @@ export const attachRequest = z.object({
 });
 
 export const preflightItem = z.object({
-  name: z.enum(["retriever", "generator", "engine", "questions", "checkpoint"]),
+  name: z.enum(["retriever", "generator", "engine", "sampler", "questions", "checkpoint"]),
   state: z.enum(["waiting", "running", "ready", "failed"]),
   seconds: z.number().nonnegative().nullable(),
   detail: z.string(),

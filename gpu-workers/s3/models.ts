@@ -9,6 +9,7 @@ import { endpointBackend, type EndpointOptions } from "../generation/endpoint-ba
 import { engineBackend } from "../generation/engine-backend";
 import { Generator, type AnswerStore } from "../generation/generator";
 import { promptStyle } from "../generation/prompt";
+import type { VllmSampler } from "../vllm/sampler";
 import type { Searcher } from "./episode";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
@@ -19,6 +20,8 @@ export interface Policy {
   /** Model name and engine fingerprint; with the weights hash it is the searcher's identity. */
   name: string;
   fingerprint: string;
+  /** Writes the episodes in place of the engine. */
+  vllm?: VllmSampler;
 }
 
 export function installedModel(name: string): string {
@@ -42,9 +45,10 @@ export async function openPolicy(engine: EngineClient, searcher: SearcherModel, 
 }
 
 /** The searcher with its present weights. */
-export async function searcherOf({ model, tokenizer, name, fingerprint }: Policy, signal: AbortSignal): Promise<Searcher> {
+export async function searcherOf({ model, tokenizer, name, fingerprint, vllm }: Policy, signal: AbortSignal): Promise<Searcher> {
   const { hash } = await model.weightsHash({ signal });
-  return { model, tokenizer, identity: `${name}:${hash}:${fingerprint}` };
+  const identity = `${name}:${hash}:${fingerprint}`;
+  return vllm ? { model: await vllm.at(hash, signal), tokenizer, identity: `${identity}:vllm` } : { model, tokenizer, identity };
 }
 
 /** Stored API keys, by name, for the run that names them. */

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/episode";
 import type { TrainConfig } from "@/contracts/run-config";
@@ -12,6 +13,7 @@ import type { RunContext, ServiceHandle } from "../run-context";
 import { ALGORITHMS, type Algorithm } from "./algorithm";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge } from "../scoring/judge";
+import { VllmSampler } from "../vllm/sampler";
 import { Assessor, Baseline, recordOf } from "./assess";
 import { coldStartBatch } from "./cold-start";
 import { DocumentBook } from "./documents";
@@ -129,7 +131,9 @@ export class Training {
   }
 
   close(): void {
-    for (const handle of this.handles) handle.release();
+    const release = (): void => this.handles.forEach((handle) => handle.release());
+    if (this.policy.vllm) void this.policy.vllm.close().finally(release);
+    else release();
   }
 }
 
@@ -141,7 +145,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
     handles.push(handle);
     return handle.value;
   };
-  const preflight = new Preflight(context, ["retriever", "engine", "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
+  const preflight = new Preflight(context, ["retriever", "engine", ...(config.searcher.sampler === "vllm" ? (["sampler"] as const) : []), "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
   try {
     const retriever = preflight.check(
       "retriever",
@@ -166,6 +170,19 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       throw new AppError("engine-unavailable", "The engine is not available, so what needs it is not either.");
     });
     ready.catch(() => undefined); // Not every run waits for it.
+    const sampler =
+      config.searcher.sampler === "engine"
+        ? Promise.resolve()
+        : preflight.check(
+            "sampler",
+            async (say) => {
+              const { policy } = await ready;
+              const { model, adapter, samplerMemory } = config.searcher;
+              const client = keep(await services.sampler({ model, rank: adapter.rank, memoryShare: samplerMemory }, signal, say));
+              policy.vllm = new VllmSampler(client, policy.model, policy.tokenizer, join(context.workDir, "adapters"));
+            },
+            () => "vLLM is healthy",
+          );
     const generator = preflight.check(
       "generator",
       async () => {
@@ -193,7 +210,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             },
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
-    const [openedRetriever, openedEngine, openedGenerator, sets] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
+    const [openedRetriever, openedEngine, openedGenerator, sets] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint, sampler] as const);
     return new Training(context, config, openedEngine.policy, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);
   } catch (error) {
     for (const handle of handles) handle.release();
