@@ -43,9 +43,18 @@ def peak_device_bytes() -> int:
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else device_bytes()
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Torch's allocator for the CPU has no error class of its own."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
 def give_back_freed() -> None:
     """Gives freed memory back to the machine. The allocator keeps it otherwise (process.ts says so, because a step
     frees and takes gigabytes), and the holes that a grown cache or a deleted model leaves would only add up."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError):
