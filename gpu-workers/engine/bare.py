@@ -25,7 +25,7 @@ class _BaseModel:
 
     @classmethod
     def model_validate(cls, values: dict):
-        made, hints = cls(), typing.get_type_hints(cls)
+        made, hints = cls.__new__(cls), typing.get_type_hints(cls)
         hints.pop("model_config", None)
         unknown = values.keys() - hints.keys()
         if unknown:
@@ -39,8 +39,7 @@ class _BaseModel:
         return made
 
     def __init__(self, **values):
-        if values:
-            self.__dict__.update(type(self).model_validate(values).__dict__)
+        self.__dict__.update(type(self).model_validate(values).__dict__)
 
 
 def _nested(hint, value):

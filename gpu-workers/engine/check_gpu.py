@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-if __package__ in (None, ""):  # started as a file
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if __package__ in (None, ""):  # started as a file: its own folder would hide modules of the same names
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from engine.bare import stand_in
 
@@ -110,9 +110,9 @@ def learn(running: Running, data: list[dict]) -> dict[str, torch.Tensor]:
     """What is compared between two devices: a PPO gradient and step by adapter, in full, and a critic's by adapter."""
     found = {}
     running.create("policy", **ADAPTER)
-    # Old log-probabilities near the present ones, so that some ratios are clipped and some are not.
-    found["log-probabilities"] = flat(running.call("forward", adapter=True, data=data)["logprobs"], data)
     rows = running.call("forward", adapter=True, data=data)["logprobs"]
+    found["log-probabilities"] = flat(rows, data)
+    # Old log-probabilities near the present ones, so that some ratios are clipped and some are not.
     old = [[lp + (0.3 if p % 2 else -0.1) for p, lp in enumerate(row)] for row in rows]
     policy = [{**d, "logprobs": o} for d, o in zip(data, old)]
     for model, settings, loss in (("policy", ADAPTER, "ppo"), ("full", {"full": {"firstLayer": 1}}, "ppo"), ("critic", {**ADAPTER, "head": "value"}, "value")):
