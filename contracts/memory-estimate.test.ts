@@ -55,7 +55,8 @@ describe("the memory estimate", () => {
     const count = trainedParameters(demand.searcher, full.tuning);
     expect(count).toBe(parameters(demand.searcher));
     expect(bytesOf(full, "trained weights and optimiser")).toBe(16 * count);
-    expect(bytesOf(full, "merged weights")).toBe(0);
+    expect(bytesOf(full, "merged weights")).toBe(2 * count);
+    expect(bytesOf({ ...full, dtypeBytes: 4 }, "merged weights")).toBe(0);
     expect(total(full)).toBeGreaterThan(135 * GB);
   });
 

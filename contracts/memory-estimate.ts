@@ -18,7 +18,7 @@ export interface MemoryDemand {
   dtypeBytes: 2 | 4;
   searcher: ModelShape;
   tuning: Tuning;
-  /** PPO's critic; `shape` null: a second adapter on the searcher's own base. */
+  /** PPO's critic; `shape` null: on the searcher's own base, which is held once. */
   critic: { shape: ModelShape | null; tuning: Tuning } | null;
   /** A frozen generator in the same engine; null: at an endpoint. */
   generator: { shape: ModelShape; sharesBase: boolean; tokens: number } | null;
@@ -73,17 +73,16 @@ export function estimateMemory(demand: MemoryDemand): MemoryEstimate {
 
   const parts: MemoryPart[] = [
     part("weights", parameters(searcher) * dtypeBytes, `${billions(parameters(searcher))} parameters of ${dtypeBytes} bytes`),
-    // Sampling computes with the adapter added into a copy of the matrices that it adapts.
-    part("merged weights", tuning.kind === "lora" && samples ? (searcher.layers - tuning.firstLayer) * layerMatrices(searcher) * dtypeBytes : 0, "adapted matrices with the adapter added in, for sampling"),
+    part("merged weights", samples ? mergedBytes(searcher, tuning, dtypeBytes) : 0, "the trained weights as sampling computes with them"),
     part("trained weights and optimiser", stateBytes(trained, demand.reference), `${billions(trained)} trained parameters: float32 values, gradient and two moments${demand.reference ? ", and the reference" : ""}`),
-    part("critic", critic ? stateBytes(criticTrained, false) + (critic.shape ? parameters(critic.shape) * dtypeBytes : 0) : 0, critic?.shape ? "a model of its own with a value head" : "an adapter on the searcher's base with a value head"),
+    part("critic", critic ? stateBytes(criticTrained, false) + (critic.shape ? parameters(critic.shape) * dtypeBytes : 0) : 0, `${billions(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`),
     part("generator", generator && !generator.sharesBase ? parameters(generator.shape) * dtypeBytes : 0, "frozen, in the same engine"),
     part("caches", cacheBytes(demand), `keys, values and hidden states that are used again; each cache at most ${size(demand.cacheBytes)}`),
     part("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
     part("process", PROCESS_BYTES[device], device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer"),
     part("sampling", samples ? samplingBytes(demand) : 0, "keys and values of the sequences that are written, one layer's activations, logits", true),
     part("gradient", Math.max(gradientBytes(demand, searcher, tuning), critic ? gradientBytes(demand, criticShape, critic.tuning) : 0), `activations of ${Math.round(packedTokens(demand))} packed tokens, logits`, true),
-    part("optimiser step", Math.max(trained, criticTrained) * 4 * FLOAT32, "new values and moments beside the old", true),
+    part("optimiser step", Math.max(largestTensor(searcher, tuning), critic ? largestTensor(criticShape, critic.tuning) : 0) * 5 * FLOAT32, "new values and moments of one tensor beside the old", true),
   ].filter(({ bytes }) => bytes > 0);
   const lasting = parts.filter(({ phase }) => !phase).reduce((sum, { bytes }) => sum + bytes, 0);
   const phases = parts.filter(({ phase }) => phase).map(({ bytes }) => bytes);
@@ -101,6 +100,18 @@ export function trainedParameters(shape: ModelShape, tuning: Tuning): number {
 
 /** Values, gradient and AdamW's two moments in float32, and a frozen copy of the values. */
 const stateBytes = (trained: number, reference: boolean): number => trained * FLOAT32 * (reference ? 5 : 4);
+
+/** An adapter is added into copies of the matrices that it adapts; whole weights are cast, where the device computes in another format than float32. */
+function mergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {
+  if (tuning.kind === "lora") return (shape.layers - tuning.firstLayer) * layerMatrices(shape) * dtypeBytes;
+  return dtypeBytes === FLOAT32 ? 0 : trainedParameters(shape, tuning) * dtypeBytes;
+}
+
+/** Numbers of the largest tensor that is trained: the optimiser goes tensor by tensor. */
+function largestTensor(shape: ModelShape, tuning: Tuning): number {
+  if (tuning.kind === "lora") return Math.max(shape.intermediate, queryWidth(shape)) * tuning.rank;
+  return Math.max(2 * shape.intermediate * shape.hidden, tuning.firstLayer === 0 ? shape.vocabulary * shape.hidden : 0);
+}
 
 /** Tokens of a step, each shared prompt once. */
 const stepTokens = ({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number => Math.ceil(episodes / groupSize) * promptTokens + episodes * (contextTokens - promptTokens);
@@ -143,7 +154,9 @@ function gradientBytes(demand: MemoryDemand, shape: ModelShape, tuning: Tuning):
   const activations = tokens * (demand.checkpointing ? layers * shape.hidden + kept : layers * kept) * dtypeBytes;
   const backward = tokens * layerNumbers(shape) * dtypeBytes;
   const logits = LOGIT_ROWS * shape.vocabulary * (4 * FLOAT32 + dtypeBytes);
-  return activations + backward + logits + 2 * trainedParameters(shape, tuning) * FLOAT32;
+  const trained = trainedParameters(shape, tuning);
+  const cast = tuning.kind === "full" && dtypeBytes !== FLOAT32 ? trained * dtypeBytes : 0;
+  return activations + backward + logits + cast + 2 * trained * FLOAT32;
 }
 
 const billions = (count: number): string => (count >= 1e9 ? `${(count / 1e9).toFixed(2)} billion` : `${(count / 1e6).toFixed(1)} million`);

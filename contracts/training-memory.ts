@@ -13,6 +13,19 @@ export interface Machine {
   machineBytes: number;
 }
 
+const GIB = 2 ** 30;
+
+/** The machine of a worker, as it attached; of several GPUs the largest, since each holds the whole model. */
+export function machineOf(worker: { hardware: { memoryMb: number; gpus: readonly { memoryMb: number }[] }; capabilities: { device: string; dtype: string } }): Machine {
+  const machineBytes = worker.hardware.memoryMb * 2 ** 20;
+  const gpu = Math.max(0, ...worker.hardware.gpus.map(({ memoryMb }) => memoryMb)) * 2 ** 20;
+  const device = worker.capabilities.device === "cuda" && gpu > 0 ? "cuda" : worker.capabilities.device === "mps" ? "mps" : "cpu";
+  return { device, dtype: worker.capabilities.dtype === "float32" ? "float32" : "bfloat16", machineBytes, deviceBytes: device === "cuda" ? gpu : machineBytes };
+}
+
+/** What is estimated for where no worker is attached: one GPU of 80 GB. */
+export const ASSUMED_MACHINE: Machine = { device: "cuda", dtype: "bfloat16", deviceBytes: 80 * GIB, machineBytes: 256 * GIB };
+
 /** Tokens of a passage with its number, of 100 words as in wiki-18, or of the embedded corpus' single sentences. */
 const PASSAGE_TOKENS = 160;
 const ATLAS_PASSAGE_TOKENS = 20;
@@ -52,14 +65,15 @@ export function trainingMemory(config: TrainConfig, machine: Machine, shapes: Sh
   const passage = data.corpus === "atlas" ? ATLAS_PASSAGE_TOKENS : PASSAGE_TOKENS;
   const adapter: Tuning = { kind: "lora", rank: searcher.adapter.rank, firstLayer: searcher.adapter.firstLayer };
   const tuning: Tuning = searcher.tuning === "lora" ? adapter : { kind: "full", firstLayer: searcher.adapter.firstLayer };
-  const criticShape = rl.critic.kind === "model" ? shapeOf(rl.critic.model ?? searcher.model) : null;
-  if (rl.algorithm === "ppo" && rl.critic.kind === "model" && criticShape === null) return null;
+  const criticShape = rl.critic.model === null ? null : shapeOf(rl.critic.model);
+  if (rl.algorithm === "ppo" && rl.critic.model !== null && criticShape === null) return null;
+  const criticTuning: Tuning = rl.critic.kind === "adapter" ? adapter : { kind: "full", firstLayer: criticShape ? 0 : adapter.firstLayer };
   return estimateMemory({
     device: machine.device,
     dtypeBytes: machine.dtype === "float32" ? 4 : 2,
     searcher: shape,
     tuning,
-    critic: rl.algorithm === "ppo" ? { shape: criticShape, tuning: criticShape ? { kind: "full", firstLayer: 0 } : adapter } : null,
+    critic: rl.algorithm === "ppo" ? { shape: criticShape, tuning: criticTuning } : null,
     generator: generatorShape && { shape: generatorShape, sharesBase: generator.model === searcher.model, tokens: episodes * (GENERATOR_TOKENS + Math.max(generator.ragDocuments, search.select * (search.turns + 1)) * passage) },
     reference: true,
     episodes,

@@ -4,6 +4,7 @@ import { corpusReport } from "./corpus-report";
 import { answer, documentText, episode, episodeRecord, formatError } from "./episode";
 import { errorCode, wireError } from "./errors";
 import { metricPoint } from "./metrics";
+import { modelShape } from "./model-shape";
 import { runConfig } from "./run-config";
 import { runKind } from "./run-state";
 
@@ -68,7 +69,14 @@ export const attachRequest = z.object({
   slots,
   /** Attempts that it still holds after a lost connection; the server requeues any other of this worker at once. */
   attempts: z.array(attemptRef),
-  capabilities: z.object({ models: z.array(z.string()), corpora: z.array(z.string()), device: z.string(), dtype: z.string() }),
+  capabilities: z.object({
+    models: z.array(z.string()),
+    corpora: z.array(z.string()),
+    device: z.string(),
+    dtype: z.string(),
+    /** Of the models whose architecture the engine computes, by name: what a memory estimate needs. */
+    shapes: z.record(z.string(), modelShape).default({}),
+  }),
 });
 
 export const preflightItem = z.object({

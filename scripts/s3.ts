@@ -7,6 +7,7 @@ import { connect, describeFailure, findRun, type Client } from "./s3/client";
 import { evaluationCommands } from "./s3/evaluation-commands";
 import { corpusCommand } from "./s3/corpus";
 import { duration, table } from "./s3/format";
+import { addCheckpoint } from "./s3/checkpoint";
 import { addRetrievalCommands } from "./s3/retrieval-commands";
 import { addPush } from "./s3/push";
 import { applySettings } from "./s3/settings";
@@ -167,6 +168,7 @@ addRetrievalCommands(program, print);
 
 const corpus = corpusCommand(client, server, follow, print);
 addPush(corpus);
+addCheckpoint(program, client, server, print);
 program.addCommand(corpus);
 
 program

@@ -1,4 +1,5 @@
 import type { MetricName } from "@/contracts/metrics";
+import type { TrainConfig } from "@/contracts/run-config";
 import type { Scale } from "./prepare";
 import type { Unit } from "./units";
 
@@ -32,6 +33,8 @@ interface ChartBase {
   wide?: boolean;
   /** What the horizontal axis counts, where it is not the training step: such a chart has an axis of its own. */
   ownAxis?: string;
+  /** For which training runs it has something to show; absent: for all. */
+  shown?: (config: TrainConfig) => boolean;
 }
 export type ChartDefinition = ChartBase & ({ kind: "lines"; scale: Scale } | { kind: "stack"; missing: "zero" | "drop"; share?: boolean });
 
@@ -39,6 +42,10 @@ export interface ChartGroup {
   title: string;
   charts: ChartDefinition[];
 }
+
+const byPpo = ({ rl }: TrainConfig): boolean => rl.algorithm === "ppo";
+const rewardTerms = ({ reward: { weights } }: TrainConfig): number => Object.values(weights).filter((weight) => weight !== 0).length;
+const TURN_COLOURS = ["var(--series-1)", "var(--series-6)", "var(--series-5)", "var(--series-2)", "var(--series-4)"] as const;
 
 export const TRAIN_CHARTS: readonly ChartGroup[] = [
   {
@@ -76,6 +83,45 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
     ],
   },
   {
+    title: "Reward",
+    charts: [
+      {
+        id: "reward-terms",
+        title: "Terms of the reward",
+        explanation: "What each term adds to the mean reward; a cost is below zero.",
+        kind: "lines",
+        scale: "free",
+        unit: "number",
+        shown: (config) => rewardTerms(config) > 1,
+        series: [
+          { metric: "reward/gbr", label: "GBR", colour: "var(--series-3)" },
+          { metric: "reward/upstream", label: "Utility + generation", colour: "var(--series-4)" },
+          { metric: "reward/accuracy", label: "Accuracy", colour: "var(--series-1)" },
+          { metric: "reward/exact_match", label: "Exact match", colour: "var(--series-6)" },
+          { metric: "reward/gold_recall", label: "Gold recall", colour: "var(--series-5)" },
+          { metric: "reward/format", label: "Format", colour: "var(--series-7)" },
+          { metric: "reward/length", label: "Length", colour: "var(--series-2)" },
+          { metric: "reward/search", label: "Search", colour: "#a98467" },
+        ],
+      },
+      {
+        id: "outcomes",
+        title: "Against naive RAG, training",
+        explanation: "Share of episodes by who answers; the names are upstream's utility and generation.",
+        kind: "stack",
+        missing: "drop",
+        share: true,
+        unit: "share",
+        series: [
+          { metric: "reward/utility_0_gen_1", label: "Both right", colour: COLOUR.bothRight },
+          { metric: "reward/utility_1_gen_1", label: "Gained", colour: COLOUR.gained },
+          { metric: "reward/utility_-1_gen_0", label: "Lost", colour: COLOUR.lost },
+          { metric: "reward/utility_0_gen_0", label: "Both wrong", colour: COLOUR.bothWrong },
+        ],
+      },
+    ],
+  },
+  {
     title: "Search",
     charts: [
       {
@@ -92,6 +138,16 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
           { metric: "held-out/gold_retrieved", label: "Retrieved, held-out", colour: "var(--series-1)", dots: true },
           { metric: "held-out/gold_selected", label: "Selected, held-out", colour: "var(--series-2)", dots: true },
         ],
+      },
+      {
+        id: "recall-by-turn",
+        title: "Gold documents found by turn, held-out",
+        explanation: "Share of gold documents in the windows up to each turn: what each search adds.",
+        kind: "lines",
+        scale: "share",
+        unit: "share",
+        shown: ({ evaluation, search }) => evaluation.questions > 0 && search.turns > 0,
+        series: TURN_COLOURS.map((colour, turn) => ({ metric: `held-out/gold_recall/turn_${turn}` as const, label: `Turn ${turn}`, colour, dots: true })),
       },
       {
         id: "effort",
@@ -121,21 +177,27 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "novelty",
-        title: "New documents in later windows",
-        explanation: "Share that no earlier window held: near zero means it asks the same thing again.",
+        title: "New documents and repeated queries",
+        explanation: "Documents of later windows that no earlier one held; queries that repeat an earlier one or the question.",
         kind: "lines",
         scale: "share",
         unit: "share",
-        series: [{ metric: "search/new_documents", label: "New", colour: COLOUR.s3 }],
+        series: [
+          { metric: "search/new_documents", label: "New documents", colour: COLOUR.s3 },
+          { metric: "search/redundant_queries", label: "Repeated queries", colour: "var(--series-2)" },
+        ],
       },
       {
         id: "length",
         title: "Action tokens per episode",
-        explanation: "Tokens that the searcher wrote itself.",
+        explanation: "Tokens that the searcher wrote itself, mean and longest.",
         kind: "lines",
         scale: "positive",
         unit: "number",
-        series: [{ metric: "response_length/mean", label: "Tokens", colour: COLOUR.s3 }],
+        series: [
+          { metric: "response_length/mean", label: "Mean", colour: COLOUR.s3 },
+          { metric: "response_length/max", label: "Longest", colour: "var(--series-6)" },
+        ],
       },
     ],
   },
@@ -150,6 +212,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         scale: "positive",
         unit: "number",
         ownAxis: "batch",
+        shown: ({ coldStart }) => coldStart.demonstrations > 0,
         series: [{ metric: "cold-start/loss", label: "Loss", colour: COLOUR.s3 }],
       },
       {
@@ -159,13 +222,37 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "lines",
         scale: "positive",
         unit: "number",
+        shown: ({ rl }) => rl.algorithm !== "ppo" && rl.algorithm !== "reinforce++",
         series: [
           { metric: "groups/without_variance", label: "Share of groups", colour: "var(--series-1)" },
           { metric: "groups/resampled", label: "Resampled", colour: "var(--series-5)" },
         ],
       },
       { id: "loss", title: "Policy loss", explanation: "Per action token. Its size means little by itself; watch for jumps.", kind: "lines", scale: "free", unit: "number", series: [{ metric: "actor/pg_loss", label: "Loss", colour: COLOUR.s3 }] },
-      { id: "kl", title: "KL to the reference", explanation: "How far the policy went from where reinforcement learning began, per action token (k3).", kind: "lines", scale: "positive", unit: "number", series: [{ metric: "actor/kl_loss", label: "KL", colour: COLOUR.s3 }] },
+      {
+        id: "kl",
+        title: "KL to the reference",
+        explanation: "How far the policy went from where reinforcement learning began, per action token.",
+        kind: "lines",
+        scale: "free",
+        unit: "number",
+        series: [
+          { metric: "actor/kl_loss", label: "KL, in the loss", colour: COLOUR.s3 },
+          { metric: "critic/kl", label: "KL, in the reward", colour: "var(--series-6)" },
+        ],
+      },
+      {
+        id: "mismatch",
+        title: "Sampler against trainer",
+        explanation: "Distance of their log-probabilities of the same token: large ones make the importance ratio wrong.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        series: [
+          { metric: "mismatch/logprob_mean", label: "Mean", colour: COLOUR.s3 },
+          { metric: "mismatch/logprob_max", label: "Largest", colour: "var(--series-2)" },
+        ],
+      },
       { id: "entropy", title: "Entropy", explanation: "Of the policy per action token; a fall to zero means it no longer explores.", kind: "lines", scale: "positive", unit: "number", series: [{ metric: "actor/entropy_loss", label: "Entropy", colour: COLOUR.s3 }] },
       {
         id: "gradient",
@@ -182,6 +269,39 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
     ],
   },
   {
+    title: "Critic",
+    charts: [
+      {
+        id: "values",
+        title: "Values and returns",
+        explanation: "What the critic expected before the update, and what came: they should approach each other.",
+        kind: "lines",
+        scale: "free",
+        unit: "number",
+        shown: byPpo,
+        series: [
+          { metric: "critic/values/mean", label: "Value, mean", colour: COLOUR.s3 },
+          { metric: "critic/returns/mean", label: "Return, mean", colour: COLOUR.reward },
+        ],
+      },
+      { id: "explained-variance", title: "Explained variance", explanation: "Share of the returns' variance that the critic foresaw: 0 knows only the mean, below 0 is worse than that.", kind: "lines", scale: "free", unit: "number", shown: byPpo, series: [{ metric: "critic/vf_explained_var", label: "Explained", colour: COLOUR.s3 }] },
+      {
+        id: "value-loss",
+        title: "Value loss",
+        explanation: "Half the squared error per action token, and the share of tokens whose loss was clipped.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        shown: byPpo,
+        series: [
+          { metric: "critic/vf_loss", label: "Loss", colour: COLOUR.s3 },
+          { metric: "critic/vf_clipfrac", label: "Clipped tokens", colour: "var(--series-2)" },
+        ],
+      },
+      { id: "critic-gradient", title: "Critic's gradient norm", explanation: "Before clipping.", kind: "lines", scale: "positive", unit: "number", shown: byPpo, series: [{ metric: "critic/grad_norm", label: "Norm", colour: COLOUR.s3 }] },
+    ],
+  },
+  {
     title: "Cost",
     charts: [
       {
@@ -193,10 +313,13 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         unit: "seconds",
         wide: true,
         series: [
-          { metric: "timing_s/gen", label: "Rollout", colour: "var(--series-1)" },
+          { metric: "timing_s/gen", label: "Sampling", colour: "var(--series-1)" },
           { metric: "timing_s/retrieve", label: "Retrieve", colour: "var(--series-6)" },
           { metric: "timing_s/generator", label: "Generator", colour: "var(--series-5)" },
-          { metric: "timing_s/update_actor", label: "Gradient", colour: "var(--series-2)" },
+          { metric: "timing_s/update_actor", label: "Searcher's update", colour: "var(--series-2)" },
+          { metric: "timing_s/update_critic", label: "Critic's update", colour: "#b5546a" },
+          { metric: "timing_s/values", label: "Values", colour: "#7a6fb0" },
+          { metric: "timing_s/ref", label: "Log-probabilities", colour: "#5c8f8a" },
           { metric: "timing_s/pool", label: "Naive RAG", colour: "var(--series-4)" },
           { metric: "timing_s/testing", label: "Evaluation", colour: "var(--series-3)" },
           { metric: "timing_s/save_checkpoint", label: "Checkpoint", colour: "#a98467" },
@@ -274,6 +397,10 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
     ],
   },
 ];
+
+/** The charts that have something to show for a training run. */
+export const trainCharts = (config: TrainConfig): ChartGroup[] =>
+  TRAIN_CHARTS.map((group) => ({ ...group, charts: group.charts.filter(({ shown }) => shown?.(config) ?? true) })).filter(({ charts }) => charts.length > 0);
 
 /** Every metric that the charts draw: what the page asks the server for. */
 export const metricsOf = (groups: readonly ChartGroup[]): MetricName[] => [...new Set(groups.flatMap((g) => g.charts.flatMap((c) => c.series.map((s) => s.metric))))];

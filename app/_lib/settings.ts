@@ -189,6 +189,17 @@ export function predictWith(config: RunConfig, checkpoint: { id: string; step: n
   return { ...predict, method: "s3", name: `${config.name}, step ${checkpoint.step}`.slice(0, 120), searcher: { ...predict.searcher, checkpoint: checkpoint.id } };
 }
 
+/** A training run that goes on from a checkpoint with its whole state; its cold start is behind it. */
+export function branchFrom(config: RunConfig, checkpoint: { id: string; step: number }): RunConfig {
+  if (config.kind !== "train") return config;
+  return {
+    ...config,
+    name: `${config.name}, branch of step ${checkpoint.step}`.slice(0, 120),
+    searcher: { ...config.searcher, checkpoint: checkpoint.id, checkpointState: "all" },
+    coldStart: { ...config.coldStart, demonstrations: 0 },
+  };
+}
+
 export type ParsedConfig = { ok: true; config: RunConfig } | { ok: false; problems: { path: string; message: string }[] };
 
 /** Reads a pasted configuration. Every problem names its place: the line of broken JSON, the path of a setting, the unknown key. */

@@ -10,7 +10,7 @@ import type { ServiceStarters } from "./services";
 import type { Started } from "./shared-service";
 
 /** The real services: the Python engine and vLLM as processes of their own, retrievers in worker threads of this one. */
-export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions, "device" | "dtype" | "threads"> = {}): ServiceStarters {
+export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions, "device" | "dtype" | "devices" | "threads"> = {}): ServiceStarters {
   return {
     async engine(_signal, onDetail) {
       onDetail("starting the engine process");

@@ -67,13 +67,15 @@ class Trainable:
     def optim_step(self, lr: float, betas: tuple[float, float], eps: float, weight_decay: float, grad_clip: float | None) -> float:
         """AdamW (Loshchilov and Hutter 2019) with the accumulated gradient, which it clears. Returns the norm before clipping.
 
-        Only matrices decay, not norms and biases. A step that would leave a weight NaN or infinite changes nothing.
+        Only matrices decay, not norms and biases. A step that would leave a weight NaN or infinite changes no weight; its
+        gradient is dropped, else it would spoil the next step as well.
         """
         if self.gradient is None:
             raise EngineError("conflict", "There is no gradient: call forward_backward before optim_step.")
         norm = float(torch.linalg.vector_norm(self.gradient, dtype=torch.float64))
         if not math.isfinite(norm):
-            raise EngineError("not-finite", "The gradient's norm is not finite; the weights were not changed.")
+            self.gradient = None
+            raise EngineError("not-finite", "The gradient's norm is not finite; the weights were not changed and the gradient was dropped.")
         shrink = grad_clip / (norm + 1e-6) if grad_clip is not None and norm > grad_clip else None
         b1, b2 = betas
         step = self.step + 1
@@ -90,7 +92,8 @@ class Trainable:
                 if write:
                     self.values[here], self.moment1[here], self.moment2[here] = values, moment1, moment2
                 elif not torch.isfinite(values).all():
-                    raise EngineError("not-finite", f"The step would make a weight of {p.name} NaN or infinite; the weights were not changed.")
+                    self.gradient = None
+                    raise EngineError("not-finite", f"The step would make a weight of {p.name} NaN or infinite; the weights were not changed and the gradient was dropped.")
         self.step, self.gradient = step, None
         self.changed()
         return norm

@@ -1,6 +1,7 @@
 import { exactMatch, type Scorable } from "@/contracts/answer-scoring";
 import type { RewardTerm, RewardWeights } from "@/contracts/config/training";
 import type { Episode, Reward } from "@/contracts/episode";
+import { tokensOf } from "./episode-metrics";
 import { queriesOf } from "./queries";
 
 /** What an episode is rewarded for. */
@@ -26,7 +27,7 @@ export function rewardFacts(episode: Pick<Episode, "steps" | "context">, questio
     exactMatch: exactMatch(answer, question.answers),
     goldRecall: goldIds.length === 0 ? null : goldIds.filter((id) => handedOver.has(id)).length / goldIds.length,
     formatErrors: episode.steps.filter(({ kind }) => kind === "reject").length,
-    actionTokens: episode.steps.reduce((sum, step) => sum + (step.kind === "generate" ? (step.mask ?? []).reduce<number>((s, m) => s + m, 0) : 0), 0),
+    actionTokens: tokensOf(episode).actions,
     searches: queriesOf(episode).length,
   };
 }

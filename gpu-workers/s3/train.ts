@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import type { Executor } from "../run-context";
 import { heldOutMetrics, trainingMetrics } from "./episode-metrics";
-import { accumulateGradient, REFERENCE } from "./policy-update";
-import { rewardsOf, rollOutStep } from "./rollout";
-import { Stopwatch, type StepPhase } from "./stopwatch";
+import { REFERENCE, updatePolicy } from "./policy-update";
+import { rollOutStep, type Rollouts } from "./rollout";
+import { timingMetrics } from "./step-metrics";
 import { openTraining, type Training } from "./training";
 
 /**
@@ -28,9 +28,12 @@ export const train: Executor = async (context) => {
       await saveCheckpoint(training, 0);
       step = 0;
     }
+    let ahead: Rollouts | null = null;
     while (step < rl.steps) {
       step += 1;
-      await trainStep(training, step);
+      // Before an evaluation or a checkpoint nothing is under way, so that a resumed run does the same.
+      const overlap = rl.overlap && !due(evaluation.every, step) && !due(checkpointing.every, step);
+      ahead = await trainStep(training, step, ahead, overlap);
       if (due(evaluation.every, step)) await evaluateHeldOut(training, step);
       if (due(checkpointing.every, step)) await saveCheckpoint(training, step);
     }
@@ -53,48 +56,43 @@ async function coldStart(training: Training): Promise<void> {
   }
 }
 
-/** One step: draw questions, roll out groups, reward, update. */
-async function trainStep(training: Training, step: number): Promise<void> {
-  const { context, config, algorithm, policy, pool, signal } = training;
-  const clock = new Stopwatch<StepPhase>();
+/**
+ * One step: draw questions, roll out groups, reward, update.
+ * @param ahead the step's rollouts where the step before has made them, with the weights that it began with
+ * @returns the next step's rollouts, where they overlap this step's update
+ */
+async function trainStep(training: Training, step: number, ahead: Rollouts | null, overlap: boolean): Promise<Rollouts | null> {
+  const { context, config, clock, pool } = training;
+  clock.restart();
   await context.progress({ phase: "training", done: step - 1, total: config.rl.steps, detail: `step ${step}` });
 
   const searcher = await training.searcher();
-  const { kept, dropped, resampled } = await rollOutStep({ ...training, clock }, searcher, pool, step);
+  const { kept, dropped, resampled } = ahead ?? (await rollOutStep(training, searcher, pool, step));
+  const next = overlap ? rollOutStep(training, searcher, pool, step + 1) : Promise.resolve(null);
+  next.catch(() => undefined); // Awaited before the weights change; a failure of the update comes first.
+  // Where no group can teach, the step changes nothing.
+  const update = kept.length === 0 ? null : await updatePolicy(training.updateParts(async () => void (await next)), kept, step);
 
-  const update = await clock.time("gradient", async () => {
-    // Where no group can teach, the step changes nothing.
-    if (kept.length === 0) return {};
-    const metrics = await accumulateGradient(policy.model, algorithm, kept, config, signal);
-    const { gradNorm } = await policy.model.optimStep({ learningRate: config.rl.learningRate, gradClip: config.rl.gradientClip }, { signal });
-    return { ...metrics, "actor/grad_norm": gradNorm };
-  });
-
-  const advantages = [...algorithm.advantages(kept.map(rewardsOf)), ...dropped.map(({ samples }) => samples.map(() => 0))];
-  const records = training.trainRecords([...kept, ...dropped], advantages, step);
+  const records = training.trainRecords([...kept, ...dropped], [...(update?.advantages ?? []), ...dropped.map(({ samples }) => samples.map(() => 0))], step);
   await training.reportEpisodes(records, config.data.trainQuestions);
   const metrics = trainingMetrics(records, training.trainQuestions);
+  const upcoming = await next;
   await training.report(
     {
       ...metrics,
-      ...update,
+      ...update?.metrics,
+      "actor/off_policy_steps": ahead === null ? 0 : 1,
       "groups/without_variance": dropped.length / (kept.length + dropped.length),
       "groups/resampled": resampled,
       "memory/engine_peak_mb": await training.enginePeakMb(),
-      ...timings(clock),
+      ...timingMetrics(clock, records),
     },
     step,
   );
-  context.log("info", `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups with variance, ${clock.total().toFixed(1)} s`);
+  if (update) training.updated(update, records.length, step);
+  context.log("info", `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups teach, ${clock.total().toFixed(1)} s`);
   await context.progress({ phase: "training", done: step, total: config.rl.steps, detail: `step ${step} is done` });
-}
-
-/** Seconds per phase; `other` is what no phase claims, so that they sum to the step. */
-function timings(clock: Stopwatch<StepPhase>) {
-  const step = clock.total();
-  const claimed = { "timing_s/pool": clock.of("pool"), "timing_s/gen": clock.of("rollout"), "timing_s/retrieve": clock.of("retrieve"), "timing_s/generator": clock.of("generator"), "timing_s/update_actor": clock.of("gradient") };
-  const other = step - Object.values(claimed).reduce((sum, seconds) => sum + seconds, 0);
-  return { ...claimed, "timing_s/other": Math.max(0, other), "timing_s/step": step };
+  return upcoming;
 }
 
 /** Greedy episodes on held-out questions, beside naive RAG on the same. */
@@ -107,7 +105,7 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
     await training.reportEpisodes(batch, config.data.heldOutQuestions);
     await context.progress({ phase: "evaluating", done, total: heldOut.length, detail: `held-out questions after step ${step}` });
   });
-  const metrics = heldOutMetrics(records, new Map(heldOut.map((q) => [q.id, q])));
+  const metrics = heldOutMetrics(records, new Map(heldOut.map((q) => [q.id, q])), config.data.heldOutQuestions);
   await training.report({ ...metrics, "timing_s/testing": (performance.now() - start) / 1000 }, step);
   context.log("info", `held-out after step ${step}: accuracy ${metrics["held-out/accuracy"]?.toFixed(3)}, naive RAG ${metrics["held-out/rag_accuracy"]?.toFixed(3)}`);
 }

@@ -4,13 +4,15 @@ import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/episode";
 import type { TrainConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
-import type { EngineClient } from "../engine/client";
+import type { EngineClient, EngineModel } from "../engine/client";
 import type { Generator } from "../generation/generator";
 import { ragMethod } from "../methods/rag";
 import { s3Method } from "../methods/s3";
 import type { Retriever } from "../retrieval/retriever";
 import type { RunContext, ServiceHandle } from "../run-context";
-import { ALGORITHMS, type Algorithm } from "./algorithm";
+import { algorithmOf } from "./algorithms";
+import type { Algorithm } from "./algorithms/algorithm";
+import { adaptedKlCoefficient } from "./algorithms/kl";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge } from "../scoring/judge";
 import { VllmSampler } from "../vllm/sampler";
@@ -21,14 +23,20 @@ import type { Search, Searcher } from "./episode";
 import { metricPoints, type MetricValues } from "./episode-metrics";
 import { evaluate, heldOutSample } from "./evaluation";
 import { hasGoldPath } from "./gold-path";
-import { openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
+import type { Update, UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
 import type { Group } from "./rollout";
-import { readTrainerState, writeTrainerState } from "./trainer-state";
+import { Stopwatch, type StepPhase } from "./stopwatch";
+import { loadModels, readTrainerState, saveModels, takeWeights, writeTrainerState, type TrainerState } from "./trainer-state";
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
+
+/** Steps in a row without a finite loss and gradient until the run stops: nothing is learned any more. */
+const MOST_SKIPPED = 3;
 
 /** What the loop needs of a run context; a dry run brings a smaller one. */
 export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> & Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint"> & {
@@ -47,27 +55,35 @@ export class Training {
   readonly assessor: Assessor;
   readonly baseline: Baseline;
   readonly trainQuestions: ReadonlyMap<string, Question>;
+  readonly clock = new Stopwatch<StepPhase>();
+  private readonly retriever: Retriever;
+  private klCoefficient: number;
+  /** Steps in a row up to now that were skipped. */
+  private skipped = 0;
 
   constructor(
     readonly context: TrainingContext,
     readonly config: TrainConfig,
     readonly policy: Policy,
+    private readonly critic: EngineModel | null,
     private readonly engine: EngineClient,
-    private readonly retriever: Retriever,
+    retriever: Retriever,
     private readonly generator: Generator,
     train: readonly Question[],
     readonly heldOut: readonly Question[],
     private readonly handles: readonly ServiceHandle<unknown>[],
   ) {
     this.signal = context.signal;
-    this.algorithm = ALGORITHMS[config.rl.algorithm]!(config.rl);
+    this.algorithm = algorithmOf(config.rl);
+    this.klCoefficient = config.rl.klCoefficient;
     this.pool = new QuestionPool(train, config.seed);
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
-    this.search = { retriever, documents, settings: config.search };
+    this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
+    this.search = { retriever: this.retriever, documents, settings: config.search };
     this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal)));
     this.baseline = new Baseline(
-      ragMethod(retriever, documents, () => config.generator.ragDocuments),
+      ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
       this.assessor,
     );
   }
@@ -75,6 +91,21 @@ export class Training {
   /** The searcher with its present weights. */
   searcher(): Promise<Searcher> {
     return searcherOf(this.policy, this.signal);
+  }
+
+  /** What an update needs; `settled` resolves when nobody samples any more. */
+  updateParts(settled: UpdateParts["settled"]): UpdateParts {
+    const { policy, critic, algorithm, config, klCoefficient, clock, signal } = this;
+    return { policy: policy.model, critic, algorithm, config, klCoefficient, clock, signal, settled };
+  }
+
+  /** Adapts the KL's weight to what was measured; says what was skipped. Throws where too many steps in a row were. */
+  updated({ kl, skipped }: Pick<Update, "kl" | "skipped">, episodes: number, step: number): void {
+    if (kl !== null) this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
+    this.skipped = skipped.length === 0 ? 0 : this.skipped + 1;
+    if (this.skipped === 0) return;
+    this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
+    if (this.skipped >= MOST_SKIPPED) throw new AppError("internal", `No finite loss and gradient in ${MOST_SKIPPED} steps in a row: ${skipped[0]} Resume from the last checkpoint with a lower rl.learningRate or rl.gradientClip.`);
   }
 
   /** One optimiser step on the gold paths of these questions; the loss before it. */
@@ -112,9 +143,9 @@ export class Training {
   /** Writes a checkpoint folder: the engine's state, then the trainer's. */
   async save(directory: string, step: number): Promise<{ hash: string }> {
     await rm(directory, { recursive: true, force: true });
-    const { hash } = await this.policy.model.saveState(directory, { signal: this.signal });
-    await writeTrainerState(directory, { version: 1, step, cursor: this.pool.cursor, weightsHash: hash, answers: this.generator.remembered() });
-    return { hash };
+    const hashes = await saveModels(directory, this.policy.model, this.critic, this.signal);
+    await writeTrainerState(directory, { version: 2, step, cursor: this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered() });
+    return { hash: hashes.weightsHash };
   }
 
   /** Takes up the state of the checkpoint to resume from. @returns steps done, or null for a fresh run. */
@@ -122,12 +153,18 @@ export class Training {
     const { resume } = this.context;
     if (resume === null) return null;
     const state = await readTrainerState(resume.directory);
-    const { hash } = await this.policy.model.loadState(resume.directory, { signal: this.signal });
-    if (hash !== state.weightsHash) throw new AppError("invalid-input", "The checkpoint's weights are not those its trainer state belongs to: the folder is damaged.");
-    this.pool.cursor = state.cursor;
-    this.generator.remember(state.answers);
+    await loadModels(resume.directory, state, this.policy.model, this.critic, this.signal);
+    this.take(state);
+    this.skipped = state.skipped;
     this.context.log("info", `Going on after step ${state.step}.`);
     return state.step;
+  }
+
+  /** Goes on from where this state's run was in the questions, with its KL and the answers that it knew. */
+  take(state: TrainerState): void {
+    this.pool.cursor = state.cursor;
+    this.klCoefficient = state.klCoefficient ?? this.klCoefficient;
+    this.generator.remember(state.answers);
   }
 
   close(): void {
@@ -161,9 +198,10 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       async (say) => {
         const client = keep(await services.engine(signal, say));
         say(`loading ${config.searcher.model}`);
-        return { client, policy: await openPolicy(client, config.searcher, config.seed, signal) };
+        const policy = await openPolicy(client, config.searcher, config.seed, signal);
+        return { client, policy, critic: algorithmOf(config.rl).critic ? await openCritic(client, policy, config, signal) : null };
       },
-      ({ policy }) => `${config.searcher.model}: ${policy.model.info.trainable.toLocaleString("en")} of ${policy.model.info.parameters.toLocaleString("en")} parameters are trained`,
+      ({ policy, critic }) => `${config.searcher.model}: ${trained(policy.model)} parameters are trained${critic ? `; critic: ${trained(critic)}` : ""}`,
     );
     // A failure of the engine is the engine's; what needs it then only says so.
     const ready = engine.catch(() => {
@@ -203,20 +241,30 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
         : preflight.check(
             "checkpoint",
             async () => {
-              const { policy } = await ready;
-              const fetched = await context.fetchCheckpoint(config.searcher.checkpoint!);
-              await policy.model.loadState(fetched.directory, { signal });
-              return fetched;
+              const { policy, critic } = await ready;
+              const { directory, step } = await context.fetchCheckpoint(config.searcher.checkpoint!);
+              if (config.searcher.checkpointState === "weights") {
+                await takeWeights(directory, policy.model, signal);
+                return { step, state: null };
+              }
+              const state = await readTrainerState(directory);
+              await loadModels(directory, state, policy.model, critic, signal);
+              return { step, state };
             },
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
-    const [openedRetriever, openedEngine, openedGenerator, sets] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint, sampler] as const);
-    return new Training(context, config, openedEngine.policy, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);
+    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint, sampler] as const);
+    const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);
+    // A run that resumes has a state of its own.
+    if (branch?.state && context.resume === null) training.take(branch.state);
+    return training;
   } catch (error) {
     for (const handle of handles) handle.release();
     throw error;
   }
 }
+
+const trained = ({ info }: EngineModel): string => `${info.trainable.toLocaleString("en")} of ${info.parameters.toLocaleString("en")}`;
 
 async function loadQuestions(context: TrainingContext, config: TrainConfig): Promise<{ train: Question[]; heldOut: Question[] }> {
   const [train, heldOut] = await Promise.all([context.questions(config.data.trainQuestions), config.evaluation.questions === 0 ? [] : context.questions(config.data.heldOutQuestions)]);

@@ -33,6 +33,7 @@ import { rankedQuestions } from "./retrieval-evaluation/questions";
 import { cancelRun } from "./runs/cancel";
 import { checkRun } from "./runs/check";
 import { runCheckpoints } from "./runs/checkpoints";
+import { runOfCheckpoint } from "./runs/of-checkpoint";
 import { exportRun } from "./runs/export";
 import { getRun } from "./runs/get";
 import { runHistory } from "./runs/history";
@@ -58,7 +59,7 @@ import { revokeToken } from "./workers/revoke-token";
 import { listTokens } from "./workers/tokens";
 
 export const appRouter = router({
-  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, export: exportRun }),
+  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, ofCheckpoint: runOfCheckpoint, export: exportRun }),
   metrics: router({ names: metricNames, series: metricSeries }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),

@@ -1,7 +1,7 @@
 "use client";
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { metricsOf, TRAIN_CHARTS, type ChartDefinition } from "@/app/_charts/definitions";
+import { metricsOf, TRAIN_CHARTS, trainCharts, type ChartDefinition } from "@/app/_charts/definitions";
 import { HoverProvider } from "@/app/_charts/hover";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
@@ -31,10 +31,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
-  const groups = useMemo(
-    () => TRAIN_CHARTS.map((g) => ({ ...g, charts: g.charts.filter((c) => c.id !== "cold-start" || (config?.coldStart.demonstrations ?? 0) > 0) })),
-    [config?.coldStart.demonstrations],
-  );
+  const groups = useMemo(() => (config ? trainCharts(config) : []), [config]);
   if (!config) return null;
   return (
     <>

@@ -1,7 +1,7 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "next/navigation";
-import { predictWith } from "@/app/_lib/settings";
+import { branchFrom, predictWith } from "@/app/_lib/settings";
 import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import type { RunConfig } from "@/contracts/run-config";
@@ -19,6 +19,8 @@ function startOf(params: URLSearchParams, presets: readonly PresetRow[], from: R
   if (from) {
     const checkpoint = params.get("checkpoint");
     const step = Number(params.get("step") ?? 0);
+    const branch = params.get("branch");
+    if (branch) return { config: branchFrom(from.config, { id: branch, step }), preset: null, origin: `Branch from the checkpoint of step ${step} of “${from.name}”` };
     if (checkpoint) return { config: predictWith(from.config, { id: checkpoint, step }), preset: null, origin: `Predict with the checkpoint of step ${step} of “${from.name}”` };
     return { config: { ...from.config, name: `${from.config.name}, again`.slice(0, 120) }, preset: from.preset, origin: `A copy of “${from.name}”` };
   }
@@ -51,7 +53,7 @@ export function NewRunView() {
           }}
         />
       ) : start && presets.data ? (
-        <NewRunForm key={`${fromId ?? ""}${params.get("checkpoint") ?? ""}`} presets={presets.data} start={start.config} startPreset={start.preset} origin={start.origin} />
+        <NewRunForm key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}`} presets={presets.data} start={start.config} startPreset={start.preset} origin={start.origin} />
       ) : (
         <div className="mt-4 space-y-3" aria-busy>
           <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
