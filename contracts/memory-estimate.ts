@@ -30,6 +30,8 @@ export interface MemoryDemand {
   /** Tokens of the first prompt, and of the longest episode with it. */
   promptTokens: number;
   contextTokens: number;
+  /** Most tokens that are read at once in a later turn. */
+  windowTokens: number;
   /** Packed tokens of one micro-batch of the gradient. */
   tokenBudget: number;
   /** Bound of each cache of activations. */
@@ -119,10 +121,17 @@ const stepTokens = ({ episodes, groupSize, promptTokens, contextTokens }: Memory
 /** Tokens of one micro-batch: at least one whole episode, at most the whole step. */
 const packedTokens = (demand: MemoryDemand): number => Math.min(Math.max(demand.tokenBudget, demand.contextTokens), stepTokens(demand));
 
-/** Below the first trained layer with the hidden states, above it, and the generator's; none grows beyond its bound. */
+/** Tokens of one sampling batch. */
+function batchTokens({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number {
+  const rows = Math.min(SAMPLED_ROWS, episodes);
+  return Math.ceil(rows / groupSize) * promptTokens + rows * (contextTokens - promptTokens);
+}
+
+/** Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but for what one batch needs. */
 function cacheBytes(demand: MemoryDemand): number {
   const { searcher, tuning, generator, dtypeBytes } = demand;
-  const bounded = (tokens: number, numbers: number): number => Math.min(demand.cacheBytes, tokens * numbers * dtypeBytes);
+  const needed = demand.vllmBytes === null ? batchTokens(demand) : 0;
+  const bounded = (tokens: number, numbers: number): number => Math.min(tokens * numbers * dtypeBytes, Math.max(demand.cacheBytes, needed * numbers * dtypeBytes));
   const keys = 2 * keyWidth(searcher);
   const lower = tuning.firstLayer > 0 ? bounded(stepTokens(demand), tuning.firstLayer * keys + searcher.hidden) : 0;
   const upper = demand.vllmBytes === null ? bounded(stepTokens(demand), (searcher.layers - tuning.firstLayer) * keys) : 0;
@@ -133,13 +142,13 @@ function cacheBytes(demand: MemoryDemand): number {
 const layerNumbers = (shape: ModelShape): number => 4 * shape.hidden + 2 * queryWidth(shape) + 2 * keyWidth(shape) + 3 * shape.intermediate;
 
 function samplingBytes(demand: MemoryDemand): number {
-  const { searcher, dtypeBytes, groupSize, promptTokens, contextTokens } = demand;
+  const { searcher, dtypeBytes, groupSize, promptTokens, windowTokens } = demand;
   const rows = Math.min(SAMPLED_ROWS, demand.episodes);
-  const own = contextTokens - promptTokens;
-  const kept = (rows * own + Math.ceil(rows / groupSize) * promptTokens) * searcher.layers * 2 * keyWidth(searcher) * dtypeBytes;
-  const fresh = Math.max(Math.ceil(rows / groupSize) * promptTokens, rows * own);
+  const kept = batchTokens(demand) * searcher.layers * 2 * keyWidth(searcher) * dtypeBytes;
+  // What is new in a turn is read in one pass.
+  const read = Math.max(Math.ceil(rows / groupSize) * promptTokens, rows * windowTokens);
   const logits = rows * searcher.vocabulary * FLOAT32 * 3;
-  return kept + fresh * layerNumbers(searcher) * dtypeBytes + logits;
+  return kept + read * layerNumbers(searcher) * dtypeBytes + logits;
 }
 
 /** What the backward pass needs of each trained layer's forward pass, one layer's gradient, and the logits of some rows. */

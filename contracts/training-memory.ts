@@ -37,14 +37,14 @@ export const cacheBound = (machineBytes: number): number => Math.min(2 ** 31, ma
 /** Few-shot examples or chat template around a generator's documents. */
 const GENERATOR_TOKENS = 150;
 
-/** Length of an episode in tokens: its first prompt, and the longest that it may become. */
-export function episodeTokens(search: SearchConfig, corpus: string): { prompt: number; longest: number } {
+/** Length of an episode in tokens: its first prompt, what each later turn shows, and the longest that it may become. */
+export function episodeTokens(search: SearchConfig, corpus: string): { prompt: number; window: number; longest: number } {
   const passage = corpus === "atlas" ? ATLAS_PASSAGE_TOKENS : PASSAGE_TOKENS;
   const upstream = search.protocol === "upstream";
   const searches = search.turns + (upstream ? 1 : 0);
   const prompt = INSTRUCTION_TOKENS[search.decoding] + (upstream ? 12 : search.retrieve) * passage;
   const turn = search.decoding === "free" ? search.turnTokens : search.queryTokens + 30 + 2 * search.select;
-  return { prompt, longest: prompt + searches * search.retrieve * passage + (searches + 1) * turn };
+  return { prompt, window: search.retrieve * passage, longest: prompt + searches * search.retrieve * passage + (searches + 1) * turn };
 }
 
 /** Shapes that the workers tell go before the known ones. */
@@ -80,6 +80,7 @@ export function trainingMemory(config: TrainConfig, machine: Machine, shapes: Sh
     groupSize: rl.groupSize,
     promptTokens: Math.min(tokens.prompt, shape.maxLength - 1),
     contextTokens: Math.min(tokens.longest, shape.maxLength),
+    windowTokens: tokens.window,
     tokenBudget: TOKEN_BUDGET,
     cacheBytes: cacheBound(machine.machineBytes),
     checkpointing: searcher.activationCheckpointing,

@@ -59,6 +59,7 @@ const demandOf = ({ firstLayer, questions, groupSize, promptTokens, contextToken
   groupSize,
   promptTokens,
   contextTokens,
+  windowTokens: contextTokens - promptTokens,
   tokenBudget: 2048,
   cacheBytes: CACHE_BYTES,
   checkpointing: false,

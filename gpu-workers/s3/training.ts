@@ -23,6 +23,7 @@ import type { Search, Searcher } from "./episode";
 import { metricPoints, type MetricValues } from "./episode-metrics";
 import { evaluate, heldOutSample } from "./evaluation";
 import { hasGoldPath } from "./gold-path";
+import { memoryWarning } from "./memory-warning";
 import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
 import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
@@ -197,6 +198,8 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       "engine",
       async (say) => {
         const client = keep(await services.engine(signal, say));
+        const warning = memoryWarning(config, await client.capabilities({ signal }));
+        if (warning !== null) context.log("warn", warning);
         say(`loading ${config.searcher.model}`);
         const policy = await openPolicy(client, config.searcher, config.seed, signal);
         return { client, policy, critic: algorithmOf(config.rl).critic ? await openCritic(client, policy, config, signal) : null };
