@@ -75,7 +75,7 @@ export const attachRequest = z.object({
     device: z.string(),
     dtype: z.string(),
     /** Of the models whose architecture the engine computes, by name: what a memory estimate needs. */
-    shapes: z.record(z.string(), modelShape).default({}),
+    shapes: z.record(z.string(), modelShape).optional(),
   }),
 });
 
