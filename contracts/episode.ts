@@ -92,7 +92,7 @@ export const episodeStep = z.discriminatedUnion("kind", [
 export type EpisodeStep = z.infer<typeof episodeStep>;
 export type StepOf<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
 
-export const methodName = z.enum(["s3", "rag", "direct", "cot", "ircot", "deepretrieval", "search-r1", "search-o1", "r1", "sft"]);
+export const methodName = z.enum(["s3", "rag", "direct", "cot", "ircot", "deepretrieval", "search-r1", "search-o1", "r1", "sft", "gold"]);
 export type MethodName = z.infer<typeof methodName>;
 
 /** What an episode is of: a method that answers, or `retrieval`, a ranking alone that measures a retriever. */

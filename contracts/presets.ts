@@ -126,6 +126,13 @@ export const PRESETS: readonly Preset[] = [
   },
   ...ATLAS_METHODS.map(atlasMethod),
   {
+    id: "atlas-gold",
+    title: "Ceiling of Atlas",
+    description: "What the generator answers from the gold documents alone: no searcher can be expected to do better with it.",
+    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
+    config: { kind: "predict", name: "Atlas held-out, gold documents", method: "gold", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, generator: atlas.generator, scorer: "span" },
+  },
+  {
     id: "atlas-retrieval",
     title: "Atlas retrieval",
     description: "How well a retriever finds the gold documents of the held-out questions: recall, full support, MRR and nDCG, by hops. About a minute on a laptop.",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { alarms } from "./config/alarms";
 import { methodSettings } from "./config/method";
 import { connection, endpoint, modelApi } from "./config/model";
 import { corpusName, corpusSource } from "./config/corpus-source";
@@ -108,6 +109,7 @@ export const trainConfig = z
     rl,
     evaluation,
     checkpointing,
+    alarms,
   })
   .superRefine((config, context) => {
     for (const [path, message] of samplerProblems(config)) context.addIssue({ code: "custom", path: path.split("."), message });
@@ -121,7 +123,7 @@ export const predictConfig = z
     seed,
     method: methodName
       .default("s3")
-      .meta(about("Method", "`s3`: the search loop; `rag`: the top documents of the question itself; `direct`, `cot`, `r1`, `sft`: the model alone; `ircot`, `deepretrieval`, `search-r1`, `search-o1`: other ways to search (docs/method.md).")),
+      .meta(about("Method", "`s3`: the search loop; `rag`: the top documents of the question itself; `direct`, `cot`, `r1`, `sft`: the model alone; `ircot`, `deepretrieval`, `search-r1`, `search-o1`: other ways to search; `gold`: the gold documents alone, the generator's ceiling (docs/method.md).")),
     methodSettings,
     corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Documents that are searched.")),
     questions: z.string().min(1).default("atlas/held-out").meta(about("Questions", "Question set that is answered.")),

@@ -1,5 +1,5 @@
 "use client";
-import { Ellipsis, Library, LineChart, ListChecks, Plus, Search, Server, Trophy } from "lucide-react";
+import { Ellipsis, Library, LineChart, ListChecks, Plus, Scale, Search, Server, Trophy } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { cn } from "@/app/_lib/cn";
@@ -12,6 +12,7 @@ const LINKS = [
   { href: "/playground", label: "Playground", icon: Search },
   { href: "/questions", label: "Questions", icon: ListChecks },
   { href: "/leaderboard", label: "Leaderboard", icon: Trophy },
+  { href: "/labels", label: "Labels", icon: Scale },
   { href: "/workers", label: "Workers", icon: Server },
 ] as const;
 

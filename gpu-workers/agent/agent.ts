@@ -108,6 +108,7 @@ export class Agent {
       handlers: options.tasks,
       log: options.log,
       workRoot: options.workRoot,
+      corporaChanged: () => this.tellCorpora(),
       downloadCheckpoint: async (artifactId, directory, signal) => {
         const { manifest } = await this.connection.request("artifact", { artifactId }, { signal });
         await this.artifacts.download(artifactId, manifest.files, directory, signal);

@@ -87,6 +87,8 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
     const ppo: TrainConfig = trainConfig.parse({
       ...small,
       coldStart: { ...small.coldStart, demonstrations: 0 },
+      // The cost of length makes sure that every step has something to learn.
+      reward: { ...small.reward, weights: { gbr: 1, length: 10 } },
       rl: { ...small.rl, algorithm: "ppo", steps: 3, questionsPerStep: 4, groupSize: 1, epochs: 2, miniBatch: 2, klIn: "reward", klTarget: 0.001, klHorizon: 8, oldLogprobs: "trainer", lrWarmupSteps: 2, critic: { learningRate: 1e-3, warmupSteps: 1 } },
     });
     const states = (context: MemoryContext) => Promise.all(context.checkpoints.map(({ directory }) => readTrainerState(directory)));
@@ -135,7 +137,7 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
   });
 
   it("rolls the next step out while this one's gradient is taken: off-policy by one, drained before a checkpoint", async () => {
-    const config: TrainConfig = { ...small, coldStart: { ...small.coldStart, demonstrations: 0 }, rl: { ...small.rl, steps: 4, overlap: true }, checkpointing: { ...small.checkpointing, every: 3 } };
+    const config: TrainConfig = { ...small, coldStart: { ...small.coldStart, demonstrations: 0 }, rl: { ...small.rl, steps: 4, questionsPerStep: 2, groupSize: 2, resample: 0, overlap: true }, checkpointing: { ...small.checkpointing, every: 3 } };
     const context = contextOf({ name: "overlap", config });
     await executors.train(context);
     // Steps 1 and 4 begin after a checkpoint.
@@ -248,6 +250,8 @@ async function openModel(services: LocalServices) {
 /** What a task sees of a context. */
 function taskContext(context: MemoryContext) {
   return {
+    closeRetrievers: async () => undefined,
+    corporaChanged: async () => undefined,
     signal: context.signal,
     services: context.services,
     workDir: context.workDir,

@@ -1,4 +1,5 @@
 import { router } from "./trpc";
+import { listAlarms } from "./alarms/list";
 import { importQuestions } from "./catalogue/import-questions";
 import { importQuestionFile } from "./catalogue/import-question-file";
 import { listCorpora } from "./catalogue/corpora";
@@ -44,6 +45,7 @@ import { resumeRun } from "./runs/resume";
 import { scoreAgreement } from "./scores/agreement";
 import { disagreements } from "./scores/disagreements";
 import { scoreFailures } from "./scores/failures";
+import { judgedRuns } from "./scores/judged";
 import { labelScore } from "./scores/label";
 import { rescore } from "./scores/rescore";
 import { scoreSummary } from "./scores/summary";
@@ -61,9 +63,10 @@ import { listTokens } from "./workers/tokens";
 export const appRouter = router({
   runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, ofCheckpoint: runOfCheckpoint, export: exportRun }),
   metrics: router({ names: metricNames, series: metricSeries }),
+  alarms: router({ list: listAlarms }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
-  scores: router({ summary: scoreSummary, failures: scoreFailures, agreement: scoreAgreement, disagreements, label: labelScore, rescore }),
+  scores: router({ summary: scoreSummary, failures: scoreFailures, agreement: scoreAgreement, disagreements, judged: judgedRuns, label: labelScore, rescore }),
   upstream: router({ import: importUpstream, export: exportUpstream }),
   tasks: router({ create: createTask, get: getTask, cancel: cancelTask }),
   catalogue: router({ presets: listPresets, corpora: listCorpora, questionSets: listQuestionSets, questions: listQuestions, importQuestions, previewQuestions, importQuestionFile, questionSetVersions }),

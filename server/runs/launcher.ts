@@ -133,7 +133,10 @@ export class Launcher {
       if (config.evaluation.questions > 0 && !(await this.questionSet(config.data.heldOutQuestions))) issues.push({ path: "data.heldOutQuestions", message: `there is no question set "${config.data.heldOutQuestions}"` });
     }
     if (config.kind === "predict") {
-      if (!(await this.questionSet(config.questions))) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
+      const set = await this.questionSet(config.questions);
+      if (!set) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
+      else if (config.method === "gold" && set.withGold === 0) issues.push({ path: "questions", message: `the questions of "${config.questions}" name no gold documents (goldIds), so there is no ceiling to measure` });
+      if (config.method === "gold" && config.retriever.kind === "remote") issues.push({ path: "retriever.kind", message: "a remote retriever cannot look documents up by their ids, so it has no gold documents to hand over; choose one that holds the corpus, e.g. bm25" });
       if (config.reuse.episodesOf !== null) issues.push(...(await this.reuseIssues(config.reuse.episodesOf, config)));
       if (config.matchRun !== null) issues.push(...(await this.matchIssues(config.matchRun, config.questions)));
     }

@@ -7,6 +7,7 @@ import type { exportRunRequest, exportRunResponse } from "@/server/api/runs/expo
 import type { RunDetail } from "@/server/api/runs/get";
 import type { runHistoryResponse } from "@/server/api/runs/history";
 import type { listRunsRequest, listRunsResponse, RunRow } from "@/server/api/runs/list";
+import type { Alarms } from "@/server/alarms/alarms";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
@@ -36,6 +37,7 @@ interface StoredRun {
   config: unknown;
   headline: number | null;
   error: string | null;
+  importedFrom: string | null;
   sortKey: string | null;
 }
 
@@ -58,6 +60,7 @@ export class RunReader {
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
+    private readonly alarms: Alarms,
     private readonly episodes: Episodes,
     private readonly launcher: Launcher,
   ) {}
@@ -139,13 +142,14 @@ export class RunReader {
   private select(rest: Prisma.Sql, sortKey: Prisma.Sql): Promise<StoredRun[]> {
     return this.database.db.$queryRaw<StoredRun[]>`
       SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
-        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, (${sortKey})::text AS "sortKey"
+        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", (${sortKey})::text AS "sortKey"
       FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`;
   }
 
   private async toRows(runs: readonly StoredRun[]): Promise<RunRow[]> {
     const metrics = [...new Set(runs.map((run) => headlineMetric(run.kind)))];
-    const series = await this.metrics.seriesOf(runs.map((run) => run.id), metrics, SPARKLINE);
+    const ids = runs.map((run) => run.id);
+    const [series, standing] = await Promise.all([this.metrics.seriesOf(ids, metrics, SPARKLINE), this.alarms.standing(ids)]);
     return runs.map((run) => {
       const config = runConfig.parse(run.config);
       const metric = headlineMetric(run.kind);
@@ -163,10 +167,13 @@ export class RunReader {
         headline: { metric, value: run.headline, sparkline: points.map(({ step, value }) => ({ step, value })) },
         worker: run.workerId !== null && run.workerName !== null ? { id: run.workerId, name: run.workerName } : null,
         preset: run.preset,
-        model: modelOf(config),
+        // What files do not say of a run has its default in the configuration, and is not shown as a fact.
+        model: run.importedFrom === null ? modelOf(config) : null,
         corpus: config.kind === "train" ? config.data.corpus : config.corpus,
-        setting: settingOf(config),
+        setting: run.importedFrom === null ? settingOf(config) : null,
         error: run.error,
+        importedFrom: run.importedFrom,
+        alarms: standing.get(run.id) ?? [],
       };
     });
   }
