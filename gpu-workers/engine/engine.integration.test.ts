@@ -74,6 +74,32 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
     expect((await model.export(join(folder, "peft"))).files).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
   });
 
+  it("has a critic beside the policy, and trains weights themselves", async () => {
+    const critic = await engine.client.createModel("critic", { base, lora: { rank: 4, alpha: 8, firstLayer: 28 }, head: "value", beside: "m", seed: 1 });
+    const data = [{ ...demonstration, returns: [0, 0, 0, 0, 0, 1, 1] }];
+    const losses: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      const { loss, values, logprobs, retriedOutOfMemory } = await critic.forwardBackward({ loss: "value", data });
+      expect([values[0]?.length, logprobs, retriedOutOfMemory]).toEqual([7, [], 0]);
+      losses.push(loss);
+      await critic.optimStep({ learningRate: 1e-2 });
+    }
+    expect(losses[0]).toBe(1);
+    expect(losses[2]).toBeLessThan(1);
+    const { values, logprobs } = await critic.forward({ adapter: true, data });
+    expect(values[0]?.slice(0, 5)).toEqual([0, 0, 0, 0, 0]);
+    expect(logprobs).toEqual([]);
+    await critic.delete();
+    await expect(engine.client.createModel("both", { base, lora: { rank: 4, alpha: 8 }, full: {}, seed: 0 })).rejects.toThrow(/not both/);
+    const full = await engine.client.createModel("full", { base, lora: null, full: { firstLayer: 29 }, checkpointing: true, seed: 0 });
+    await full.forwardBackward({ loss: "cross_entropy", data: [demonstration] });
+    await full.optimStep({ learningRate: 1e-4, weightDecay: 0.1 });
+    await full.export(join(folder, "full"));
+    const { hash } = await full.weightsHash();
+    expect((await full.importWeights(join(folder, "full"))).hash).toBe(hash);
+    await full.delete();
+  });
+
   it("refuses what is not valid and says why; a refused call uses no number up", async () => {
     const bad = model.forwardBackward({ loss: "cross_entropy", data: [{ ids: question, weights: [0, 1] }] });
     await expect(bad).rejects.toThrow(/weights has 2 entries for 5 ids/);

@@ -67,7 +67,7 @@ class Model:
         config = body.lora or body.full
         if config:
             check_first_layer(config.firstLayer, llama.config)
-            self.tuning = Lora(body.lora, llama) if body.lora else Full(body.full, llama)
+            self.tuning = Lora(body.lora, llama) if body.lora else Full(body.full, llama, self.head == "language")
             self.border = config.firstLayer
             shapes, initial = self.tuning.shapes, self.tuning.initial(body.seed)
             if self.head == "value":

@@ -13,10 +13,11 @@ from .schema import FullConfig
 class Full:
     """Layers from firstLayer on and the final norm; from layer 0 also the embedding and an untied output matrix (a tied one
     is the embedding, and gets the gradients of both uses). With frozen layers below, embedding and output stay frozen:
-    the activations of the frozen part can then be kept between steps."""
+    the activations of the frozen part can then be kept between steps. `output`: False for a value model, which has no use
+    of the output matrix."""
 
-    def __init__(self, config: FullConfig, llama: Llama):
-        self.config, self.llama, self.first_layer = config, llama, config.firstLayer
+    def __init__(self, config: FullConfig, llama: Llama, output: bool = True):
+        self.config, self.llama, self.first_layer, self.output = config, llama, config.firstLayer, output
         self.shapes = {name: tuple(t.shape) for name, t in self.trained(llama).items()}
 
     def trained(self, llama: Llama) -> dict[str, Tensor]:
@@ -31,7 +32,7 @@ class Full:
         found["norm"] = llama.norm
         if self.first_layer == 0:
             found["embedding"] = llama.embedding
-            if llama.head is not llama.embedding:
+            if self.output and llama.head is not llama.embedding:
                 found["head"] = llama.head
         return found
 
@@ -56,7 +57,7 @@ class Full:
         exact = replace(base, layers=[replace(l, **{k: None if t is None else t.float() for k, t in vars(l).items()}) for l in base.layers])
         exact = replace(exact, norm=base.norm.float(), embedding=base.embedding.float())
         exact.head = exact.embedding if base.head is base.embedding else base.head.float()
-        return Full(self.config, exact).network(tensors)[0]
+        return Full(self.config, exact, self.output).network(tensors)[0]
 
     @torch.no_grad()
     def merged(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
@@ -68,7 +69,9 @@ class Full:
         if mine != theirs or [t.shape for t in self.trained(other).values()] != list(map(torch.Size, self.shapes.values())):
             raise EngineError("invalid-input", f"{name} is of another architecture ({theirs}) than this model ({mine}).")
         dtype = self.llama.embedding.dtype
-        frozen = {} if self.first_layer == 0 else {"embedding": (self.llama.embedding, other.embedding), "head": (self.llama.head, other.head)}
+        frozen = {} if self.first_layer == 0 else {"embedding": (self.llama.embedding, other.embedding)}
+        if frozen and self.output:
+            frozen["head"] = (self.llama.head, other.head)
         for i in range(self.first_layer):
             frozen |= {f"layers.{i}.{k}": (t, getattr(other.layers[i], k)) for k, t in vars(self.llama.layers[i]).items() if t is not None}
         for tensor, (ours, given) in frozen.items():

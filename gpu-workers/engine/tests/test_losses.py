@@ -1,0 +1,175 @@
+"""Losses and their derivatives on random tensors: against TRL's own code, and by finite differences in float64."""
+
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from engine.losses import token_loss, value_loss
+from engine.schema import LossConfig
+
+SEQUENCES, LENGTH = 6, 9
+
+
+def numbers(seed: int = 0) -> dict[str, torch.Tensor]:
+    """Padded tensors [sequences, length]; the ratios lie on both sides of every clip."""
+    g = torch.Generator().manual_seed(seed)
+    logprobs = -2 * torch.rand(SEQUENCES, LENGTH, generator=g, dtype=torch.float64)
+    lengths = torch.randint(3, LENGTH + 1, (SEQUENCES,), generator=g)
+    mask = (torch.arange(LENGTH) < lengths[:, None]).double()
+    mask[:, 1] = 0  # a retrieved token
+    return {
+        "logprobs": logprobs,
+        "old": logprobs + 0.3 * torch.randn(SEQUENCES, LENGTH, generator=g, dtype=torch.float64),
+        "reference": logprobs + 0.5 * torch.randn(SEQUENCES, LENGTH, generator=g, dtype=torch.float64),
+        "entropies": 3 * torch.rand(SEQUENCES, LENGTH, generator=g, dtype=torch.float64),
+        "advantages": torch.randn(SEQUENCES, generator=g, dtype=torch.float64),
+        "mask": mask,
+    }
+
+
+def own(kind: str, config: LossConfig, t: dict[str, torch.Tensor], weights: torch.Tensor):
+    """Our loss over the tokens of the mask, and its gradients put back into the padded shape."""
+    picked = t["mask"] > 0
+    data = {
+        "weights": weights[picked],
+        "advantages": t["advantages"][:, None].expand_as(picked)[picked],
+        "logprobs": t["old"][picked],
+        "referenceLogprobs": t["reference"][picked] if config.klCoef else None,
+    }
+    part = token_loss(kind, config, t["logprobs"][picked], t["entropies"][picked], data)
+    full = torch.zeros_like(t["logprobs"])
+    full[picked] = part.d_logprobs
+    entropies = torch.zeros_like(full)
+    if part.d_entropies is not None:
+        entropies[picked] = part.d_entropies
+    return part, full, entropies
+
+
+def trl_loss(trainer_class, t: dict[str, torch.Tensor], inputs: dict, **settings):
+    """The trainer's own _compute_loss, with our tensors where it would ask its model."""
+    lp, h = t["logprobs"].clone().requires_grad_(True), t["entropies"].clone().requires_grad_(True)
+    same = lambda x, **_: x  # noqa: E731
+    trainer = SimpleNamespace(
+        _get_per_token_logps_and_entropies=lambda *_, **__: (lp, h, None),
+        aux_loss_enabled=False,
+        model=SimpleNamespace(training=True),
+        accelerator=SimpleNamespace(gather=same, gather_for_metrics=same, reduce=same, num_processes=1, sync_gradients=True),
+        _metrics={"train": defaultdict(list)},
+        **settings,
+    )
+    ids, none = torch.zeros(SEQUENCES, LENGTH, dtype=torch.long), torch.zeros(SEQUENCES, 0, dtype=torch.long)
+    batch = {"prompt_ids": none, "prompt_mask": none, "completion_ids": ids, "completion_mask": t["mask"], **inputs}
+    loss = trainer_class._compute_loss(trainer, None, batch)
+    d_lp, d_h = torch.autograd.grad(loss, (lp, h), allow_unused=True)
+    return float(loss.detach()), d_lp, torch.zeros_like(h) if d_h is None else d_h
+
+
+def weights_of(loss_type: str, mask: torch.Tensor) -> torch.Tensor:
+    """The caller's normalisation: by sequence (GRPO), by token (DAPO), by a constant (Dr. GRPO)."""
+    if loss_type == "grpo":
+        return mask / mask.sum(-1, keepdim=True) / SEQUENCES
+    return mask / (mask.sum() if loss_type in ("bnpo", "dapo") else SEQUENCES * LENGTH)
+
+
+@pytest.mark.parametrize("loss_type", ["grpo", "bnpo", "dapo", "dr_grpo"])
+@pytest.mark.parametrize(("low", "high", "beta", "entropy"), [(0.2, 0.2, 0.0, 0.0), (0.1, 0.28, 0.0, 0.0), (0.2, 0.2, 0.04, 0.0), (0.2, 0.2, 0.1, 0.01)])
+def test_clipped_losses_equal_trls(loss_type, low, high, beta, entropy):
+    """PPO's clipped surrogate as GRPO, DAPO (clip-higher) and Dr. GRPO use it, with k3 in the loss and an entropy bonus."""
+    grpo = pytest.importorskip("trl.trainer.grpo_trainer", reason="TRL needs Python 3.11")
+    t = numbers()
+    weights = weights_of(loss_type, t["mask"])
+    config = LossConfig(clipLow=low, clipHigh=high, klCoef=beta, klEstimator="k3", entropyCoef=entropy)
+    part, d_lp, d_h = own("ppo", config, t, weights)
+    inputs = {"advantages": t["advantages"], "old_per_token_logps": t["old"], "ref_per_token_logps": t["reference"], "num_items_in_batch": t["mask"].sum()}
+    loss, want_lp, want_h = trl_loss(
+        grpo.GRPOTrainer, t, inputs, top_entropy_quantile=1.0, off_policy_mask_threshold=None, importance_sampling_level="token",
+        beta=beta, loss_type=loss_type, epsilon_low=low, epsilon_high=high, use_vllm=False, max_completion_length=LENGTH,
+        current_gradient_accumulation_steps=1, _entropy_bonus_enabled=bool(entropy), use_adaptive_entropy=False, entropy_coef=entropy,
+        args=SimpleNamespace(use_bias_correction_kl=False, delta=None, steps_per_generation=1),
+    )  # fmt: skip
+    assert part.clipped > 0
+    torch.testing.assert_close(d_lp, want_lp, rtol=1e-9, atol=1e-12)
+    if entropy and loss_type not in ("bnpo", "dapo"):
+        return  # TRL's bonus is a mean over tokens whatever the loss is normalised by
+    torch.testing.assert_close(d_h, want_h, rtol=1e-9, atol=1e-12)
+    assert part.loss == pytest.approx(loss, rel=1e-9)
+
+
+def test_the_gradient_of_rloo_equals_trls():
+    """On-policy, where TRL's ratio of whole sequences and ours of tokens have the same gradient, -A / n per token."""
+    rloo = pytest.importorskip("trl.trainer.rloo_trainer", reason="TRL needs Python 3.11")
+    t = numbers(1)
+    t["old"] = t["logprobs"]
+    inputs = {"advantages": t["advantages"], "old_logps": (t["logprobs"] * t["mask"]).sum(1)}
+    _, want, _ = trl_loss(rloo.RLOOTrainer, t, inputs, epsilon_low=0.2, epsilon_high=0.2)
+    _, got, _ = own("importance_sampling", LossConfig(), t, t["mask"] / SEQUENCES)
+    torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-12)
+
+
+def differences(f, at: torch.Tensor, step: float = 1e-6) -> torch.Tensor:
+    """Central finite differences of f by every entry."""
+    found = torch.zeros_like(at)
+    for i in range(len(at)):
+        up, down = at.clone(), at.clone()
+        up[i] += step
+        down[i] -= step
+        found[i] = (f(up) - f(down)) / (2 * step)
+    return found
+
+
+CONFIGS = [
+    ("cross_entropy", {}),
+    ("importance_sampling", {}),
+    ("ppo", {}),
+    ("ppo", {"clipLow": 0.1, "clipHigh": 0.05, "entropyCoef": 0.3}),
+    *[("ppo", {"klCoef": 0.4, "klEstimator": k}) for k in ("k1", "k2", "k3")],
+    ("importance_sampling", {"klCoef": 0.4, "klEstimator": "k2", "entropyCoef": -0.1}),
+]
+
+
+@pytest.mark.parametrize(("kind", "config"), CONFIGS)
+def test_derivatives_of_token_losses_equal_finite_differences(kind, config):
+    t = numbers(2)
+    picked = t["mask"] > 0
+    g = torch.Generator().manual_seed(3)
+    count = int(picked.sum())
+    data = {"weights": torch.rand(count, generator=g, dtype=torch.float64), "advantages": torch.randn(count, generator=g, dtype=torch.float64), "logprobs": t["old"][picked], "referenceLogprobs": t["reference"][picked]}
+    lp, h = t["logprobs"][picked], t["entropies"][picked]
+    settings = LossConfig(**config)
+    part = token_loss(kind, settings, lp, h, data)
+    torch.testing.assert_close(part.d_logprobs, differences(lambda x: token_loss(kind, settings, x, h, data).loss, lp), rtol=1e-6, atol=1e-7)
+    if config.get("entropyCoef"):
+        torch.testing.assert_close(part.d_entropies, differences(lambda x: token_loss(kind, settings, lp, x, data).loss, h), rtol=1e-6, atol=1e-7)
+    else:
+        assert part.d_entropies is None
+
+
+def test_kl_estimators_by_their_formulas():
+    """Schulman's: with log r = log ref - log p, k1 = -log r, k2 = (log r)^2 / 2, k3 = r - 1 - log r."""
+    lp, ref = torch.tensor([-1.0, -2.0], dtype=torch.float64), torch.tensor([-1.5, -1.0], dtype=torch.float64)
+    data = {"weights": torch.ones(2, dtype=torch.float64), "advantages": torch.zeros(2, dtype=torch.float64), "logprobs": lp, "referenceLogprobs": ref}
+    e = 2.718281828459045
+    for name, want in (("k1", 0.5 - 1.0), ("k2", 0.125 + 0.5), ("k3", e**-0.5 - 0.5 + e - 2)):
+        part = token_loss("ppo", LossConfig(klCoef=2.0, klEstimator=name), lp, torch.zeros_like(lp), data)
+        assert part.kl == pytest.approx(want) and part.loss == pytest.approx(2 * want)
+
+
+@pytest.mark.parametrize("clip", [None, 0.2])
+def test_the_value_loss_and_its_derivative(clip):
+    """Against the formula written out token by token, and finite differences."""
+    g = torch.Generator().manual_seed(4)
+    v, returns, old, weights = (torch.randn(40, generator=g, dtype=torch.float64) for _ in range(4))
+    old = v + 0.4 * (old)
+    data = {"weights": weights.abs(), "returns": returns, "values": old}
+    config = LossConfig(valueClip=clip)
+    part = value_loss(config, v, data)
+    want, clipped = 0.0, 0
+    for w, x, r, o in zip(data["weights"].tolist(), v.tolist(), returns.tolist(), old.tolist()):
+        plain = (x - r) ** 2
+        bounded = plain if clip is None else (min(max(x, o - clip), o + clip) - r) ** 2
+        clipped += bounded > plain
+        want += 0.5 * w * max(plain, bounded)
+    assert part.loss == pytest.approx(want) and part.clipped == clipped and (clipped > 0) == (clip is not None)
+    torch.testing.assert_close(part.d_values, differences(lambda x: value_loss(config, x, data).loss, v), rtol=1e-6, atol=1e-7)
