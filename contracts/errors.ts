@@ -11,6 +11,7 @@ export const errorCode = z.enum([
   "generator-unavailable",
   "retriever-unavailable",
   "engine-unavailable",
+  "sampler-unavailable",
   "storage-full",
   "unsupported",
   "cancelled",

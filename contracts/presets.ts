@@ -5,8 +5,6 @@ export interface Preset {
   title: string;
   /** What it is for, in a sentence. */
   description: string;
-  /** What a worker must have; checked against the attached workers before launch. */
-  requires: { gpuMemoryGiB: number; models: string[]; corpus: string };
   config: RunConfigInput;
 }
 
@@ -34,7 +32,6 @@ const atlasMethod = ([method, title, description, maxTokens]: (typeof ATLAS_METH
   id: `atlas-${method}`,
   title: `Answer Atlas with ${title}`,
   description,
-  requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
   config: {
     kind: "predict",
     name: `Atlas held-out, ${title}`,
@@ -49,14 +46,61 @@ const atlasMethod = ([method, title, description, maxTokens]: (typeof ATLAS_METH
   },
 });
 
-const paperSearch = { protocol: "paper", retrieve: 8, select: 3, turns: 3, decoding: "free", turnTokens: 500 } as const;
+/** What all runs on Wikipedia share: the paper's 8-3-3, its questions and its generator, at an endpoint of its own. */
+const wikipedia = {
+  data: { corpus: "wiki-18", trainQuestions: "nq-hotpotqa/train", heldOutQuestions: "nq-hotpotqa/test" },
+  retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
+  search: { protocol: "paper", retrieve: 8, select: 3, turns: 3, decoding: "free", turnTokens: 500 },
+  generator: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1", promptStyle: "chat", maxTokens: 128, ragDocuments: 3 },
+  evaluation: { every: 10, questions: 500 },
+} as const satisfies Partial<RunConfigInput>;
+
+/** PPO as train_s3.sh and appendix A.2 set it: what is not named here is the default. */
+const paperPpo = {
+  algorithm: "ppo",
+  steps: 20,
+  questionsPerStep: 120,
+  groupSize: 1,
+  miniBatch: 30,
+  epochs: 1,
+  temperature: 0.6,
+  gamma: 1,
+  lambda: 1,
+  clip: 0.2,
+  klCoefficient: 0.001,
+  klEstimator: "k1",
+  klIn: "reward",
+  entropyCoefficient: 0.001,
+  oldLogprobs: "trainer",
+  resample: 0,
+} as const;
+
+/** The smaller searchers, trained by adapters at the learning rates that adapters want. */
+const QWEN_SEARCHERS = [
+  ["0.5b", "0.5B", 16, "A first run on a GPU of 24 GB."],
+  ["1.5b", "1.5B", 32, "For a GPU of 40 GB."],
+  ["3b", "3B", 64, "For a GPU of 48 GB or more."],
+  ["7b", "7B", 64, "The paper's searcher by an adapter in place of full fine-tuning, for one GPU of 80 GB."],
+] as const;
+
+const qwenPreset = ([id, label, rank, purpose]: (typeof QWEN_SEARCHERS)[number]): Preset => ({
+  id: `paper-qwen2.5-${id}`,
+  title: `Qwen2.5-${label} on Wikipedia, LoRA`,
+  description: `The paper's PPO with the critic as a second adapter, searcher Qwen2.5-${label}-Instruct, 8-3-3, sampled by vLLM on the same GPU. ${purpose} The generator has its own endpoint.`,
+  config: {
+    kind: "train",
+    name: `Wikipedia, Qwen2.5-${label}, LoRA, 8-3-3`,
+    ...wikipedia,
+    searcher: { model: `qwen2.5-${id}-instruct`, tuning: "lora", adapter: { rank, alpha: 2 * rank, firstLayer: 0 }, sampler: "vllm", samplerMemory: 0.4, activationCheckpointing: true },
+    rl: { ...paperPpo, learningRate: 1e-5, critic: { kind: "adapter", learningRate: 1e-4, valueClip: 0.5 } },
+  },
+});
 
 export const PRESETS: readonly Preset[] = [
   {
     id: "atlas-smollm2",
     title: "Atlas with SmolLM2 on CPU",
     description: "A 135M searcher learns two-hop search on the embedded corpus: cold start on gold paths, then GRPO. A laptop is enough.",
-    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
     config: {
       kind: "train",
       name: "Atlas, SmolLM2-135M, GRPO",
@@ -72,14 +116,12 @@ export const PRESETS: readonly Preset[] = [
     id: "atlas-s3",
     title: "Answer Atlas with s3",
     description: "The search loop over the held-out questions with the untrained searcher or a checkpoint.",
-    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
     config: { kind: "predict", name: "Atlas held-out, s3", method: "s3", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, search: atlas.search, searcher: atlas.searcher, generator: atlas.generator, scorer: "span" },
   },
   {
     id: "atlas-rag",
     title: "Answer Atlas with naive RAG",
     description: "The baseline that GBR is measured against: the top three documents of the question itself.",
-    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
     config: { kind: "predict", name: "Atlas held-out, naive RAG", method: "rag", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, generator: atlas.generator, scorer: "span", documents: 3 },
   },
   ...ATLAS_METHODS.map(atlasMethod),
@@ -94,41 +136,20 @@ export const PRESETS: readonly Preset[] = [
     id: "atlas-retrieval",
     title: "Atlas retrieval",
     description: "How well a retriever finds the gold documents of the held-out questions: recall, full support, MRR and nDCG, by hops. About a minute on a laptop.",
-    requires: { gpuMemoryGiB: 0, models: [], corpus: "atlas" },
     config: { kind: "evaluate", name: "Atlas held-out, MiniLM fp32", corpus: "atlas", questions: "atlas/held-out", k: 100, retriever: atlas.retriever },
   },
+  ...QWEN_SEARCHERS.map(qwenPreset),
   {
-    id: "paper-qwen2.5-7b",
-    title: "The paper: Qwen2.5-7B on Wikipedia",
-    description: "Searcher Qwen2.5-7B-Instruct, generator Qwen2.5-14B-Instruct at its own endpoint, 8-3-3, 20 steps. Needs a GPU box with both models and the wiki-18 corpus.",
-    requires: { gpuMemoryGiB: 320, models: ["qwen2.5-7b-instruct"], corpus: "wiki-18" },
+    id: "paper-full",
+    title: "The paper's full setting",
+    description: "Searcher and critic Qwen2.5-7B-Instruct, all weights trained, PPO, 20 steps of 120 questions; generator Qwen2.5-14B at its own endpoint. The paper shards it over 5 A100; here each GPU holds the whole, which takes more memory than most have.",
     config: {
       kind: "train",
-      name: "Wikipedia, Qwen2.5-7B, 8-3-3",
-      data: { corpus: "wiki-18", trainQuestions: "nq-hotpotqa/train", heldOutQuestions: "nq-hotpotqa/test" },
-      retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
-      search: paperSearch,
-      searcher: { model: "qwen2.5-7b-instruct", adapter: { rank: 64, alpha: 128, firstLayer: 0 } },
-      generator: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1", promptStyle: "chat", maxTokens: 128, ragDocuments: 3 },
-      rl: { steps: 20, questionsPerStep: 120, groupSize: 4, temperature: 0.6, learningRate: 1e-5, klCoefficient: 0.001, entropyCoefficient: 0.001 },
-      evaluation: { every: 10, questions: 500 },
-    },
-  },
-  {
-    id: "paper-qwen2.5-3b",
-    title: "Smaller: Qwen2.5-3B on Wikipedia",
-    description: "As the paper's, with a 3B searcher for one large GPU.",
-    requires: { gpuMemoryGiB: 70, models: ["qwen2.5-3b-instruct"], corpus: "wiki-18" },
-    config: {
-      kind: "train",
-      name: "Wikipedia, Qwen2.5-3B, 8-3-3",
-      data: { corpus: "wiki-18", trainQuestions: "nq-hotpotqa/train", heldOutQuestions: "nq-hotpotqa/test" },
-      retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
-      search: paperSearch,
-      searcher: { model: "qwen2.5-3b-instruct", adapter: { rank: 64, alpha: 128, firstLayer: 0 } },
-      generator: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1", promptStyle: "chat", maxTokens: 128, ragDocuments: 3 },
-      rl: { steps: 20, questionsPerStep: 64, groupSize: 4, temperature: 0.6, learningRate: 1e-5, klCoefficient: 0.001, entropyCoefficient: 0.001 },
-      evaluation: { every: 10, questions: 500 },
+      name: "Wikipedia, Qwen2.5-7B, full, 8-3-3",
+      ...wikipedia,
+      searcher: { model: "qwen2.5-7b-instruct", tuning: "full", activationCheckpointing: true },
+      rl: { ...paperPpo, learningRate: 1e-6, critic: { kind: "model", learningRate: 1e-5, valueClip: 0.5 } },
+      evaluation: { every: 20, questions: 500 },
     },
   },
 ];

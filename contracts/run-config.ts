@@ -4,6 +4,7 @@ import { methodSettings } from "./config/method";
 import { connection, endpoint, modelApi } from "./config/model";
 import { corpusName, corpusSource } from "./config/corpus-source";
 import { retriever } from "./config/retriever";
+import { samplerFields, samplerProblems } from "./config/sampler";
 import { failures, judge, reuse, scorer } from "./config/scoring";
 import { about } from "./config/setting";
 import { checkpointing, coldStart, evaluation, reward, rl } from "./config/training";
@@ -79,6 +80,7 @@ const searcherFields = {
 export const searcher = z
   .strictObject({
     ...searcherFields,
+    ...samplerFields,
     checkpointState: z.enum(["weights", "all"]).default("weights").meta(about("Taken from the checkpoint", "`weights`: the searcher alone, with a fresh optimiser and critic; `all`: optimiser, critic, KL coefficient and place in the questions as well.", { advanced: true })),
   })
   .refine(({ checkpoint, checkpointState }) => checkpoint !== null || checkpointState === "weights", { path: ["checkpoint"], message: "give the checkpoint whose state is taken, or set checkpointState to weights" })
@@ -91,23 +93,27 @@ export const methodModel = z
   .prefault({})
   .meta({ title: "Method's model", description: "The searcher of s3, or the model that a baseline itself asks." });
 
-export const trainConfig = z.strictObject({
-  kind: z.literal("train"),
-  name,
-  seed,
-  data,
-  retriever,
-  search,
-  searcher,
-  generator,
-  reward,
-  judge,
-  coldStart,
-  rl,
-  evaluation,
-  checkpointing,
-  alarms,
-});
+export const trainConfig = z
+  .strictObject({
+    kind: z.literal("train"),
+    name,
+    seed,
+    data,
+    retriever,
+    search,
+    searcher,
+    generator,
+    reward,
+    judge,
+    coldStart,
+    rl,
+    evaluation,
+    checkpointing,
+    alarms,
+  })
+  .superRefine((config, context) => {
+    for (const [path, message] of samplerProblems(config)) context.addIssue({ code: "custom", path: path.split("."), message });
+  });
 export type TrainConfig = z.infer<typeof trainConfig>;
 
 export const predictConfig = z

@@ -5,6 +5,7 @@ import { corpusReport } from "./corpus-report";
 import { answer, documentText, episode, episodeRecord, formatError } from "./episode";
 import { errorCode, wireError } from "./errors";
 import { metricPoint } from "./metrics";
+import { modelShape } from "./model-shape";
 import { runConfig } from "./run-config";
 import { runKind } from "./run-state";
 
@@ -43,7 +44,7 @@ export const serviceState = z.enum(["starting", "ready", "failed", "stopped"]);
 export const serviceReport = z.object({
   /** Unique on the worker, e.g. "engine" or "retriever:atlas:minilm-int8". */
   key: z.string(),
-  kind: z.enum(["engine", "retriever", "generator"]),
+  kind: z.enum(["engine", "retriever", "generator", "sampler"]),
   state: serviceState,
   /** What it is doing while it starts, e.g. "encoding 640 of 1159". */
   detail: z.string(),
@@ -69,11 +70,18 @@ export const attachRequest = z.object({
   slots,
   /** Attempts that it still holds after a lost connection; the server requeues any other of this worker at once. */
   attempts: z.array(attemptRef),
-  capabilities: z.object({ models: z.array(z.string()), corpora: z.array(z.string()), device: z.string(), dtype: z.string() }),
+  capabilities: z.object({
+    models: z.array(z.string()),
+    corpora: z.array(z.string()),
+    device: z.string(),
+    dtype: z.string(),
+    /** Of the models whose architecture the engine computes, by name: what a memory estimate needs. */
+    shapes: z.record(z.string(), modelShape).optional(),
+  }),
 });
 
 export const preflightItem = z.object({
-  name: z.enum(["retriever", "generator", "engine", "questions", "checkpoint"]),
+  name: z.enum(["retriever", "generator", "engine", "sampler", "questions", "checkpoint"]),
   state: z.enum(["waiting", "running", "ready", "failed"]),
   seconds: z.number().nonnegative().nullable(),
   detail: z.string(),

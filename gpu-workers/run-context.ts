@@ -3,11 +3,22 @@ import type { RetrieverConfig, RunConfig } from "@/contracts/run-config";
 import type { LogLine, PreflightItem, Progress, Question, ReportItem, WorkerResponse } from "@/contracts/worker-protocol";
 import type { EngineClient } from "./engine/client";
 import type { Retriever } from "./retrieval/retriever";
+import type { VllmClient } from "./vllm/client";
 
 /** A reference to a service of the worker. Whoever acquires it releases it; the last release lets it stop. */
 export interface ServiceHandle<T> {
   readonly value: T;
   release(): void;
+}
+
+/** The vLLM server that a run samples by. Runs of equal settings share one. */
+export interface SamplerDemand {
+  /** Name of the base model, installed on the worker. */
+  model: string;
+  /** Rank of the adapters that it will be given. */
+  rank: number;
+  /** Share of the GPU's memory that it takes. */
+  memoryShare: number;
 }
 
 /** The worker's shared services, started on demand and counted by reference. Each can fail with a clear AppError. */
@@ -16,6 +27,8 @@ export interface Services {
   engine(signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<EngineClient>>;
   /** A retriever over a corpus; builds the index first where there is none, reporting through `onDetail`. */
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>>;
+  /** vLLM, where it is installed. */
+  sampler(demand: SamplerDemand, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<VllmClient>>;
 }
 
 /** A checkpoint on this worker's disk. */

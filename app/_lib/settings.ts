@@ -165,8 +165,8 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
   const base = defaultConfig(kind);
   if (config.kind === "train" && base.kind === "predict") {
     const { name, seed, retriever, search, generator } = config;
-    const { checkpointState: _checkpointState, ...searcher } = config.searcher;
-    return { ...base, name, seed, retriever, search, searcher: { ...base.searcher, ...searcher }, generator, corpus: config.data.corpus, questions: config.data.heldOutQuestions, scorer: config.reward.scorer };
+    const { model, checkpoint, tuning, adapter } = config.searcher;
+    return { ...base, name, seed, retriever, search, searcher: { ...base.searcher, model, checkpoint, tuning, adapter }, generator, corpus: config.data.corpus, questions: config.data.heldOutQuestions, scorer: config.reward.scorer };
   }
   if (config.kind === "predict" && base.kind === "train") {
     const { name, seed, retriever, search, generator } = config;

@@ -1,15 +1,16 @@
-import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
+import { ATLAS_DIR, DATA_DIR, modelDir } from "@/contracts/paths";
 import { EngineProcess, type EngineOptions } from "../engine/process";
 import { openAnyRetriever } from "../retrieval/open";
 import type { Retriever, RetrieverProgress } from "../retrieval/retriever";
+import { VllmProcess } from "../vllm/process";
 import { corpusPath } from "./corpora";
 import { residentMb } from "./hardware";
 import type { AgentLog } from "./log";
 import type { ServiceStarters } from "./services";
 import type { Started } from "./shared-service";
 
-/** The real services: the Python engine as a process of its own, retrievers in worker threads of this one. */
-export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions, "device" | "dtype" | "threads"> = {}): ServiceStarters {
+/** The real services: the Python engine and vLLM as processes of their own, retrievers in worker threads of this one. */
+export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions, "device" | "dtype" | "devices" | "threads"> = {}): ServiceStarters {
   return {
     async engine(_signal, onDetail) {
       onDetail("starting the engine process");
@@ -38,6 +39,24 @@ export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions
         onProgress: (progress) => onDetail(describe(progress)),
       });
       return startedRetriever(retriever, "url" in config ? config.url : null);
+    },
+
+    async sampler({ model, rank, memoryShare }, signal, onDetail) {
+      onDetail(`starting vLLM with ${model}`);
+      let died: (reason: string) => void = () => undefined;
+      const ended = new Promise<string>((resolve) => (died = resolve));
+      const server = await VllmProcess.start({
+        model: modelDir(model),
+        rank,
+        memoryShare,
+        signal,
+        onDeath: (error) => died(error.message),
+        onLog: (line) => {
+          log.say("info", line, "vllm");
+          onDetail(line.slice(0, 200));
+        },
+      });
+      return { value: server.client, address: server.url, stop: () => server.stop(), ended };
     },
   };
 }

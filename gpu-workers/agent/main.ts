@@ -12,6 +12,9 @@ interface CommandLine {
   data?: string;
   engineSlots: number;
   lightSlots: number;
+  engineDevice?: "cpu" | "cuda" | "mps";
+  engineDtype?: "float32" | "bfloat16" | "float16";
+  engineDevices?: number;
 }
 
 const count = (text: string): number => {
@@ -33,6 +36,9 @@ const command = new Command("worker")
   .addOption(new Option("--data <folder>", "where identity, indexes and scratch files are kept (default: .data)"))
   .addOption(new Option("--engine-slots <n>", "training and predict runs at a time").default(1).argParser(count))
   .addOption(new Option("--light-slots <n>", "index and serve runs at a time").default(4).argParser(count))
+  .addOption(new Option("--engine-device <device>", "what the engine computes on (default: the accelerator that is there)").env("S3_ENGINE_DEVICE").choices(["cpu", "cuda", "mps"]))
+  .addOption(new Option("--engine-dtype <dtype>", "number format of frozen weights and activations (default: bfloat16 where the hardware multiplies it)").env("S3_ENGINE_DTYPE").choices(["float32", "bfloat16", "float16"]))
+  .addOption(new Option("--engine-devices <n>", "GPUs of this machine that train together, each holding the whole model").env("S3_ENGINE_DEVICES").argParser(count))
   .parse();
 
 const options = command.opts<CommandLine>();

@@ -5,6 +5,7 @@ import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { ATLAS_DIR, DATA_DIR, SETUP_DIR } from "@/contracts/paths";
 import { exitWithParent, LOCAL_WORKER_TOKEN_FILE } from "@/contracts/supervision";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol";
+import type { EngineOptions } from "../engine/process";
 import { executors } from "../executors";
 import { dryRun } from "../s3/dry-run";
 import { turnGains } from "../s3/turn-gains";
@@ -25,6 +26,9 @@ export interface WorkerOptions {
   name: string;
   engineSlots: number;
   lightSlots: number;
+  engineDevice?: EngineOptions["device"];
+  engineDtype?: EngineOptions["dtype"];
+  engineDevices?: number;
 }
 
 const FOLDERS = { atlasDir: ATLAS_DIR, dataDir: DATA_DIR };
@@ -75,12 +79,12 @@ async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): P
     token,
     workerId,
     name,
-    capabilities: await findCapabilities(SETUP_DIR, corpora, gpus.length),
+    capabilities: await findCapabilities(SETUP_DIR, corpora, gpus.length, { device: options.engineDevice, dtype: options.engineDtype }),
     slots: { engine: options.engineSlots, light: options.lightSlots },
     workRoot: join(DATA_DIR, "work", workerId),
     executors,
     tasks: { query, documents: documentsOf(pathOf), "dry-run": dryRun, "index-plan": planIndexes(pathOf, DATA_DIR), "remove-corpus": removeCorpus(reporter, FOLDERS), "turn-gains": turnGains },
-    starters: defaultStarters(log),
+    starters: defaultStarters(log, { device: options.engineDevice, dtype: options.engineDtype, devices: options.engineDevices }),
     log,
     corpora: reporter,
     protocolVersion: PROTOCOL_VERSION,

@@ -5,13 +5,15 @@ import type { RetrieverConfig } from "@/contracts/run-config";
 import type { ServiceReport } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
 import type { Retriever } from "../retrieval/retriever";
-import type { ServiceHandle, Services } from "../run-context";
+import type { SamplerDemand, ServiceHandle, Services } from "../run-context";
+import type { VllmClient } from "../vllm/client";
 import { SharedService, type AcquireOptions, type Started } from "./shared-service";
 
-/** How the two kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
+/** How the kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
 export interface ServiceStarters {
   engine(signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<EngineClient>>;
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<Retriever>>;
+  sampler(demand: SamplerDemand, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<VllmClient>>;
 }
 
 /** Names a retriever by everything that makes it another one, e.g. "retriever:atlas:dense-1f0c2a9b". */
@@ -24,6 +26,7 @@ export function retrieverKey(corpus: string, config: RetrieverConfig): string {
 export class ServiceRegistry {
   private readonly engine: SharedService<EngineClient>;
   private readonly retrievers = new Map<string, SharedService<Retriever>>();
+  private readonly samplers = new Map<string, SharedService<VllmClient>>();
 
   constructor(
     private readonly starters: ServiceStarters,
@@ -38,13 +41,26 @@ export class ServiceRegistry {
   }
 
   acquireRetriever(corpus: string, config: RetrieverConfig, options: AcquireOptions): Promise<ServiceHandle<Retriever>> {
-    const key = retrieverKey(corpus, config);
-    let service = this.retrievers.get(key);
+    return this.one(this.retrievers, "retriever", retrieverKey(corpus, config), (signal, onDetail) => this.starters.retriever(corpus, config, signal, onDetail)).acquire(options);
+  }
+
+  acquireSampler(demand: SamplerDemand, options: AcquireOptions): Promise<ServiceHandle<VllmClient>> {
+    const key = `sampler:${demand.model}:rank-${demand.rank}:${demand.memoryShare}`;
+    return this.one(this.samplers, "sampler", key, (signal, onDetail) => this.starters.sampler(demand, signal, onDetail)).acquire(options);
+  }
+
+  /** The service of this key, made when it is first asked for. */
+  private one<T>(services: Map<string, SharedService<T>>, kind: ServiceReport["kind"], key: string, start: (signal: AbortSignal, onDetail: (detail: string) => void) => Promise<Started<T>>): SharedService<T> {
+    let service = services.get(key);
     if (!service) {
-      service = new SharedService({ key, kind: "retriever", idleMs: this.idleMs, start: (signal, onDetail) => this.starters.retriever(corpus, config, signal, onDetail) });
-      this.retrievers.set(key, service);
+      service = new SharedService({ key, kind, idleMs: this.idleMs, start });
+      services.set(key, service);
     }
-    return service.acquire(options);
+    return service;
+  }
+
+  private all(): SharedService<unknown>[] {
+    return [this.engine, ...this.retrievers.values(), ...this.samplers.values()] as SharedService<unknown>[];
   }
 
   /** Stops the retrievers of a corpus that nobody uses, and forgets them. @throws AppError `conflict` where one is in use */
@@ -57,11 +73,11 @@ export class ServiceRegistry {
 
   /** Every service that was ever asked for, for the heartbeat. */
   reports(): Promise<ServiceReport[]> {
-    return Promise.all([this.engine, ...this.retrievers.values()].map((service) => service.report()));
+    return Promise.all(this.all().map((service) => service.report()));
   }
 
   async stopAll(): Promise<void> {
-    await Promise.all([this.engine, ...this.retrievers.values()].map((service) => service.stop()));
+    await Promise.all(this.all().map((service) => service.stop()));
   }
 }
 
@@ -88,6 +104,10 @@ export class HeldServices implements Services {
 
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {
     return this.keep(this.registry.acquireRetriever(corpus, config, { signal, onDetail, onLost: this.onLost }));
+  }
+
+  sampler(demand: SamplerDemand, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<VllmClient>> {
+    return this.keep(this.registry.acquireSampler(demand, { signal, onDetail, onLost: this.onLost }));
   }
 
   releaseAll(): void {

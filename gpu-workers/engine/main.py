@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"])
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--threads", type=int, help="default: every physical core")
+    parser.add_argument("--devices", type=int, default=1, help="GPUs of this machine that work together (on a CPU: processes)")
     parser.add_argument("--cache-bytes", type=int, help="bound of each activation cache")
     arguments = parser.parse_args()
     secret = os.environ.pop("S3_ENGINE_SECRET", "")
@@ -45,7 +46,13 @@ def main() -> None:
 
     settle_torch()
     device = choose_device(arguments.device, arguments.dtype, arguments.threads)
-    app = make_app(Operations(Engine(device, arguments.cache_bytes)), secret)
+    if arguments.devices > 1:
+        from .parallel import ParallelEngine
+
+        engine = ParallelEngine(device, arguments.devices, arguments.cache_bytes)
+    else:
+        engine = Engine(device, arguments.cache_bytes)
+    app = make_app(Operations(engine), secret)
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", arguments.port))

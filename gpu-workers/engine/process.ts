@@ -13,6 +13,8 @@ export interface EngineOptions {
   /** Default: what the machine has. */
   device?: "cpu" | "cuda" | "mps";
   dtype?: "float32" | "bfloat16" | "float16";
+  /** GPUs that work together; on a CPU processes. Default 1. */
+  devices?: number;
   /** Torch threads; default every physical core. */
   threads?: number;
   /** Bound of each activation cache. */
@@ -50,6 +52,7 @@ export class EngineProcess {
     const flags: [string, string | number | undefined][] = [
       ["--device", options.device],
       ["--dtype", options.dtype],
+      ["--devices", options.devices],
       ["--threads", options.threads],
       ["--cache-bytes", options.cacheBytes],
     ];

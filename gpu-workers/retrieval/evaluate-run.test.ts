@@ -53,6 +53,7 @@ function contextOf(retriever: Retriever, questions: Question[], config: Record<s
   let open = 0;
   const services: Services & { open: () => number } = {
     engine: () => Promise.reject(new Error("an evaluate run needs no engine")),
+    sampler: () => Promise.reject(new Error("no sampler is needed")),
     retriever: async () => {
       open += 1;
       return { value: retriever, release: () => void (open -= 1) };

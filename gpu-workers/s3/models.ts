@@ -10,6 +10,7 @@ import { endpointBackend, type EndpointOptions } from "../generation/endpoint-ba
 import { engineBackend } from "../generation/engine-backend";
 import { Generator, type AnswerStore } from "../generation/generator";
 import { promptStyle } from "../generation/prompt";
+import type { VllmSampler } from "../vllm/sampler";
 import type { Searcher } from "./episode";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
@@ -20,6 +21,8 @@ export interface Policy {
   /** Model name and engine fingerprint; with the weights hash it is the searcher's identity. */
   name: string;
   fingerprint: string;
+  /** Writes the episodes in place of the engine. */
+  vllm?: VllmSampler;
 }
 
 export function installedModel(name: string): string {
@@ -29,13 +32,13 @@ export function installedModel(name: string): string {
 }
 
 /** What a training run and a method say alike of the searcher. */
-type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter">;
+type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter"> & Partial<Pick<TrainConfig["searcher"], "activationCheckpointing">>;
 
 /** Gives the searcher's base a fresh adapter: with the seed alone it is the untrained searcher. */
 export async function openPolicy(engine: EngineClient, searcher: SearcherModel, seed: number, signal: AbortSignal): Promise<Policy> {
   const directory = installedModel(searcher.model);
   const [model, tokenizer, { fingerprint }] = await Promise.all([
-    engine.createModel(`searcher-${randomUUID()}`, { base: directory, ...tuned(searcher), seed }, { signal }),
+    engine.createModel(`searcher-${randomUUID()}`, { base: directory, ...tuned(searcher), checkpointing: searcher.activationCheckpointing, seed }, { signal }),
     loadTokenizer(directory),
     engine.capabilities({ signal }),
   ]);
@@ -56,6 +59,7 @@ export async function openCritic(engine: EngineClient, policy: Policy, { searche
     head: "value",
     beside: critic.model === null ? policy.model.id : null,
     ...(critic.kind === "adapter" ? { lora: searcher.adapter } : { lora: null, full: { firstLayer: critic.model === null ? firstLayer : 0 } }),
+    checkpointing: searcher.activationCheckpointing,
     // Another than the searcher's, whose adapter has the same shape.
     seed: seed + 1,
   } as const;
@@ -63,9 +67,10 @@ export async function openCritic(engine: EngineClient, policy: Policy, { searche
 }
 
 /** The searcher with its present weights. */
-export async function searcherOf({ model, tokenizer, name, fingerprint }: Policy, signal: AbortSignal): Promise<Searcher> {
+export async function searcherOf({ model, tokenizer, name, fingerprint, vllm }: Policy, signal: AbortSignal): Promise<Searcher> {
   const { hash } = await model.weightsHash({ signal });
-  return { model, tokenizer, identity: `${name}:${hash}:${fingerprint}` };
+  const identity = `${name}:${hash}:${fingerprint}`;
+  return vllm ? { model: await vllm.at(hash, signal), tokenizer, identity: `${identity}:vllm` } : { model, tokenizer, identity };
 }
 
 /** Stored API keys, by name, for the run that names them. */

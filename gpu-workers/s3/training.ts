@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/episode";
 import type { TrainConfig } from "@/contracts/run-config";
@@ -16,6 +17,7 @@ import type { Algorithm } from "./algorithms/algorithm";
 import { adaptedKlCoefficient } from "./algorithms/kl";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge } from "../scoring/judge";
+import { VllmSampler } from "../vllm/sampler";
 import { Assessor, Baseline, recordOf } from "./assess";
 import { coldStartBatch } from "./cold-start";
 import { DocumentBook } from "./documents";
@@ -23,6 +25,7 @@ import type { Search, Searcher } from "./episode";
 import { metricPoints, type MetricValues } from "./episode-metrics";
 import { evaluate, heldOutSample } from "./evaluation";
 import { hasGoldPath } from "./gold-path";
+import { memoryWarning } from "./memory-warning";
 import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
 import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
@@ -169,7 +172,9 @@ export class Training {
   }
 
   close(): void {
-    for (const handle of this.handles) handle.release();
+    const release = (): void => this.handles.forEach((handle) => handle.release());
+    if (this.policy.vllm) void this.policy.vllm.close().finally(release);
+    else release();
   }
 }
 
@@ -182,7 +187,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
     return handle.value;
   };
   const tries = new Tries();
-  const preflight = new Preflight(context, ["retriever", "engine", "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
+  const preflight = new Preflight(context, ["retriever", "engine", ...(config.searcher.sampler === "vllm" ? (["sampler"] as const) : []), "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
   try {
     const retriever = preflight.check(
       "retriever",
@@ -197,6 +202,8 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       "engine",
       async (say) => {
         const client = keep(await services.engine(signal, say));
+        const warning = memoryWarning(config, await client.capabilities({ signal }));
+        if (warning !== null) context.log("warn", warning);
         say(`loading ${config.searcher.model}`);
         const policy = await openPolicy(client, config.searcher, config.seed, signal);
         return { client, policy, critic: algorithmOf(config.rl).critic ? await openCritic(client, policy, config, signal) : null };
@@ -208,6 +215,19 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       throw new AppError("engine-unavailable", "The engine is not available, so what needs it is not either.");
     });
     ready.catch(() => undefined); // Not every run waits for it.
+    const sampler =
+      config.searcher.sampler === "engine"
+        ? Promise.resolve()
+        : preflight.check(
+            "sampler",
+            async (say) => {
+              const { policy } = await ready;
+              const { model, adapter, samplerMemory } = config.searcher;
+              const client = keep(await services.sampler({ model, rank: adapter.rank, memoryShare: samplerMemory }, signal, say));
+              policy.vllm = new VllmSampler(client, policy.model, policy.tokenizer, join(context.workDir, "adapters"));
+            },
+            () => "vLLM is healthy",
+          );
     const generator = preflight.check(
       "generator",
       async () => {
@@ -240,7 +260,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             },
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
-    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
+    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint, sampler] as const);
     const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, tries, sets.train, sets.heldOut, handles);
     // A run that resumes has a state of its own.
     if (branch?.state && context.resume === null) training.take(branch.state);

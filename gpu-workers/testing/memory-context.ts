@@ -43,6 +43,10 @@ export class LocalServices implements Services {
     return { value: await this.retrievers.get(key)!, release: () => undefined };
   }
 
+  async sampler(): Promise<never> {
+    throw new AppError("unsupported", "vLLM is not at hand here.");
+  }
+
   async close(): Promise<void> {
     for (const retriever of this.retrievers.values()) await (await retriever).close();
     await (await this.process)?.stop();

@@ -21,6 +21,7 @@ const HTTP_CODE: Record<ErrorCode, TRPCError["code"]> = {
   "generator-unavailable": "BAD_GATEWAY",
   "retriever-unavailable": "BAD_GATEWAY",
   "engine-unavailable": "SERVICE_UNAVAILABLE",
+  "sampler-unavailable": "SERVICE_UNAVAILABLE",
   "storage-full": "INTERNAL_SERVER_ERROR",
   unsupported: "BAD_REQUEST",
   cancelled: "CLIENT_CLOSED_REQUEST",

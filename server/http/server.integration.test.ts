@@ -6,6 +6,7 @@ import WebSocket from "ws";
 import type { TaskRequest } from "@/contracts/worker-protocol";
 import type { AppRouter } from "@/server/api/router";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { PRESETS } from "@/contracts/presets";
 import { presetConfig, sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/worker";
 
@@ -127,8 +128,18 @@ describe("the server from outside", () => {
       expect(presets.find((p) => p.id === "atlas-smollm2")).toMatchObject({ ready: true });
       const paper = presets.find((p) => p.id === "paper-qwen2.5-7b");
       expect(paper?.ready).toBe(false);
-      expect(paper?.requirements.find((r) => r.name === "GPU memory")).toMatchObject({ ok: false, detail: "needs 320 GiB of GPU memory; no attached worker has a GPU" });
       expect(paper?.requirements.find((r) => r.name === "model qwen2.5-7b-instruct")).toMatchObject({ ok: false });
+    });
+
+    it("estimates the memory of a training run, on the workers that could take it or on an assumed GPU", async () => {
+      const [small] = (await api.runs.check.query({ config: presetConfig() })).memory ?? [];
+      expect(small).toMatchObject({ device: "cpu", advice: null });
+      expect(small?.worker).not.toBeNull();
+      const { config } = PRESETS.find(({ id }) => id === "paper-full")!;
+      const [full] = (await api.runs.check.query({ config })).memory ?? [];
+      expect(full).toMatchObject({ worker: null, device: "cuda", verdict: "too small" });
+      expect(full?.totalBytes).toBeGreaterThan(250e9);
+      expect((await api.runs.check.query({ config: presetConfig("atlas-s3") })).memory).toBeNull();
     });
 
     it("lists by state, text and sort, page by page", async () => {

@@ -1,8 +1,9 @@
 import type { z } from "zod";
 import { METHODS } from "@/contracts/config/method";
 import { AppError, describeIssues } from "@/contracts/errors";
-import { PRESETS } from "@/contracts/presets";
 import { runConfig, type PredictConfig, type RunConfig, type TrainConfig } from "@/contracts/run-config";
+import { ASSUMED_MACHINE, machineOf, memoryAdvice, memoryVerdict, trainingMemory } from "@/contracts/training-memory";
+import type { ModelShape } from "@/contracts/model-shape";
 import type { Hardware } from "@/contracts/worker-protocol";
 import type { checkRunResponse } from "@/server/api/runs/check";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
@@ -17,11 +18,10 @@ interface OnlineWorker {
   id: string;
   name: string;
   hardware: Hardware;
-  capabilities: { models: string[]; corpora: string[] };
+  capabilities: { models: string[]; corpora: string[]; device: string; dtype: string; shapes?: Record<string, ModelShape> };
   freeSlots: { engine: number; light: number };
 }
 
-const gpuGiB = (worker: OnlineWorker): number => worker.hardware.gpus.reduce((sum, gpu) => sum + gpu.memoryMb, 0) / 1024;
 const listed = (names: readonly string[]): string => (names.length > 0 ? names.join(", ") : "none");
 
 /** Checks configurations against what is stored and who is attached, and queues runs. */
@@ -42,9 +42,9 @@ export class Launcher {
   /** Says everything that keeps a configuration from starting now. */
   async check(input: unknown): Promise<Check> {
     const parsed = runConfig.safeParse(input);
-    if (!parsed.success) return { ok: false, issues: parsed.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message })), requirements: [] };
-    const [issues, requirements] = await Promise.all([this.referenceIssues(parsed.data), this.requirements(parsed.data)]);
-    return { ok: issues.length === 0 && requirements.every((r) => r.ok), issues, requirements };
+    if (!parsed.success) return { ok: false, issues: parsed.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message })), requirements: [], memory: null };
+    const [issues, requirements, memory] = await Promise.all([this.referenceIssues(parsed.data), this.requirements(parsed.data), this.memory(parsed.data)]);
+    return { ok: issues.length === 0 && requirements.every((r) => r.ok), issues, requirements, memory };
   }
 
   /** @throws AppError "invalid-input" where the configuration names something that is not there */
@@ -72,16 +72,26 @@ export class Launcher {
       const having = workers.filter((w) => w.capabilities.corpora.includes(corpus));
       requirements.push({ name: `corpus ${corpus}`, ok: having.length > 0, detail: having.length > 0 ? `on ${listed(having.map((w) => w.name))}` : `no attached worker has the corpus ${corpus}` });
     }
-    const memory = gpuMemoryOf(config);
-    if (memory > 0) {
-      const largest = Math.max(0, ...workers.map(gpuGiB));
-      const detail = largest === 0 ? `needs ${memory} GiB of GPU memory; no attached worker has a GPU` : `needs ${memory} GiB of GPU memory; the largest attached worker has ${Math.round(largest)} GiB`;
-      requirements.push({ name: "GPU memory", ok: largest >= memory, detail });
-    }
-    if (requirements.every((r) => r.ok) && !workers.some((w) => fits(w, needs) && gpuGiB(w) >= memory)) {
+    if (requirements.every((r) => r.ok) && !workers.some((w) => fits(w, needs))) {
       requirements.push({ name: "one worker", ok: false, detail: "no single attached worker has everything that the run needs" });
     }
     return requirements;
+  }
+
+  /** What a training run would take of the memory of each worker that could take it; of an assumed GPU where there is none. */
+  async memory(config: RunConfig): Promise<Check["memory"]> {
+    if (config.kind !== "train") return null;
+    const workers = await this.online();
+    const shapes = Object.assign({}, ...workers.map(({ capabilities }) => capabilities.shapes ?? {})) as Record<string, ModelShape>;
+    const needs = needsOf(config);
+    const able = workers.filter((w) => fits(w, needs)).map((w) => ({ worker: w.name as string | null, machine: machineOf(w) }));
+    const estimates = (able.length > 0 ? able : [{ worker: null, machine: ASSUMED_MACHINE }]).flatMap(({ worker, machine }) => {
+      const estimate = trainingMemory(config, machine, shapes);
+      if (estimate === null) return [];
+      const verdict = memoryVerdict(estimate.totalBytes, machine.deviceBytes);
+      return [{ ...estimate, worker, device: machine.device, deviceBytes: machine.deviceBytes, verdict, advice: verdict === "fits" ? null : memoryAdvice(estimate, config) }];
+    });
+    return estimates.length === 0 ? null : estimates;
   }
 
   /** Why a queued run is not taken yet. */
@@ -187,10 +197,3 @@ function branchIssues({ searcher, rl }: TrainConfig, source: TrainConfig): Issue
 
 const isNamed = (worker: OnlineWorker, name: string | null): boolean => name === null || name === worker.name || name === worker.id;
 const fits = (worker: OnlineWorker, needs: Needs): boolean => isNamed(worker, needs.worker) && needs.models.every((m) => worker.capabilities.models.includes(m)) && needs.corpora.every((c) => worker.capabilities.corpora.includes(c));
-
-/** GPU memory that the presets state for the model of a configuration; 0 where they state none. */
-function gpuMemoryOf(config: RunConfig): number {
-  if (config.kind === "predict" && config.searcher.endpoint !== null) return 0;
-  const model = modelOf(config);
-  return Math.max(0, ...PRESETS.filter((preset) => "searcher" in preset.config && preset.config.searcher?.model === model).map((preset) => preset.requires.gpuMemoryGiB));
-}

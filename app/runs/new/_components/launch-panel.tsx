@@ -14,6 +14,7 @@ import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
 import { runConfig, type RunConfig } from "@/contracts/run-config";
 import { DryRun } from "./dry-run";
+import { MemoryPanel } from "./memory-panel";
 import type { Draft } from "@/app/_settings/draft";
 
 /** How long one may pause in typing before the server is asked. */
@@ -79,6 +80,7 @@ export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig 
         ))}
         {check.isError ? <li className="text-bad">{check.error.message}</li> : null}
       </ul>
+      {config && check.data?.memory ? <MemoryPanel estimates={check.data.memory} /> : null}
       <Button variant="primary" className="mt-3 w-full" disabled={!startable || unmet.length > 0 || launch.isPending || launch.isSuccess} onClick={() => config && launch.mutate({ config, preset })}>
         <Rocket /> {launch.isPending || launch.isSuccess ? "Launching" : "Launch"}
       </Button>

@@ -1,0 +1,238 @@
+"""Checks the engine on this machine's accelerator against the CPU in float32, and measures it there.
+
+    python gpu-workers/engine/check_gpu.py [--device cuda|mps|cpu] [--model FOLDER | --random tiny|0.5b|1.5b|3b|7b]
+
+Needs Python, torch and transformers only. Without --model a random model is made in a temporary folder. Prints one line a
+check; exit code 0 where everything agrees, 1 where something does not, 2 where there is no such device.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+if __package__ in (None, ""):  # started as a file: its own folder would hide modules of the same names
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from engine.bare import stand_in
+
+MISSING = stand_in()
+
+import torch
+
+from engine import schema
+from engine.device import choose_device
+from engine.engine import Engine, settle_torch
+from engine.tiny_model import SHAPES, save_qwen2
+
+# Largest difference of a log-probability, and of a gradient relative to its norm, between two float32 computations.
+LOGPROB_TOLERANCE = 1e-3
+GRADIENT_TOLERANCE = 2e-3
+# Mean difference of log-probabilities between bfloat16 and float32 that ratios of PPO (clip 0.2) can bear.
+DRIFT_TOLERANCE = 0.1
+ADAPTER = {"lora": {"rank": 8, "alpha": 16, "firstLayer": 1}}
+
+
+@dataclass
+class Check:
+    """A line of the table. `holds` None: a measurement, which is neither right nor wrong."""
+
+    name: str
+    value: str
+    bound: str
+    holds: bool | None
+
+
+class Running:
+    """An engine in this process with models "policy" and, where asked for, others."""
+
+    def __init__(self, folder: Path, device: str, dtype: str):
+        self.engine = Engine(choose_device(device, dtype), 1 << 30)
+        self.folder = folder
+
+    def call(self, kind: str, model: str = "policy", **body) -> dict:
+        return self.engine.run(kind, model, schema.BODIES[kind].model_validate(body), lambda: None)
+
+    def create(self, model: str = "policy", seed: int = 3, **settings) -> None:
+        """A model whose trained weights are off their start: an adapter's B is zero at first and would hide mistakes."""
+        self.call("create_model", model, base=str(self.folder), **{"lora": None, **settings}, seed=seed)
+        trained = self.engine.model(model).trainable
+        noise = torch.randn(trained.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
+        trained.values = trained.values + noise.to(trained.values.device)
+        trained.changed()
+
+    def gradient(self, model: str) -> torch.Tensor:
+        return self.engine.model(model).trainable.gradient.detach().float().cpu()
+
+    def values(self, model: str) -> torch.Tensor:
+        return self.engine.model(model).trainable.values.detach().float().cpu()
+
+
+def make_data(vocabulary: int, count: int, prompt: int, length: int) -> list[dict]:
+    """Sequences that share a prompt in pairs, with actions in their second part."""
+    random = torch.Generator().manual_seed(11)
+    draw = lambda n: torch.randint(5, vocabulary, (n,), generator=random).tolist()  # noqa: E731
+    data, shared = [], []
+    for i in range(count):
+        shared = draw(prompt) if i % 2 == 0 else shared
+        ids = shared + draw(length - prompt)
+        actions = [float(p >= prompt and p % 5 != 0) for p in range(length)]
+        signs = [(1.0 if (i + p) % 3 else -1.0) * a for p, a in enumerate(actions)]
+        data.append({"ids": ids, "weights": actions, "advantages": signs, "logprobs": [0.0] * length, "returns": signs, "values": [0.0] * length})
+    return data
+
+
+def flat(rows: list[list[float]], data: list[dict]) -> torch.Tensor:
+    return torch.tensor([v for row, d in zip(rows, data) for v, w in zip(row, d["weights"]) if w])
+
+
+def relative(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float((a - b).norm() / b.norm().clamp_min(1e-12))
+
+
+def transformers_logprobs(folder: Path, data: list[dict]) -> torch.Tensor:
+    """Log-probabilities of the actions by the modelling library, on the CPU in float32, without adapter."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    found = []
+    with torch.no_grad():
+        for d in data:
+            ids = torch.tensor(d["ids"])
+            logprobs = torch.log_softmax(model(ids[None]).logits[0].float(), -1)
+            found += [float(logprobs[p - 1, ids[p]]) for p in range(1, len(ids)) if d["weights"][p]]
+    return torch.tensor(found)
+
+
+def learn(running: Running, data: list[dict]) -> dict[str, torch.Tensor]:
+    """What is compared between two devices: a PPO gradient and step by adapter, in full, and a critic's by adapter."""
+    found = {}
+    running.create("policy", **ADAPTER)
+    rows = running.call("forward", adapter=True, data=data)["logprobs"]
+    found["log-probabilities"] = flat(rows, data)
+    # Old log-probabilities near the present ones, so that some ratios are clipped and some are not.
+    old = [[lp + (0.3 if p % 2 else -0.1) for p, lp in enumerate(row)] for row in rows]
+    policy = [{**d, "logprobs": o} for d, o in zip(data, old)]
+    for model, settings, loss in (("policy", ADAPTER, "ppo"), ("full", {"full": {"firstLayer": 1}}, "ppo"), ("critic", {**ADAPTER, "head": "value"}, "value")):
+        if model != "policy":
+            running.create(model, **settings)
+        config = {"valueClip": 0.2} if loss == "value" else {}
+        running.call("forward_backward", model, loss=loss, config=config, data=data if loss == "value" else policy)
+        found[f"gradient, {model}"] = running.gradient(model)
+        running.call("optim_step", model, learningRate=1e-3)
+        found[f"weights after a step, {model}"] = running.values(model)
+    return found
+
+
+def agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
+    """Device against CPU, both in float32, and the CPU against transformers."""
+    data = make_data(vocabulary, 4, 24, 56)
+    cpu = Running(folder, "cpu", "float32")
+    reference = learn(cpu, data)
+    base = flat(cpu.call("forward", adapter=False, data=data)["logprobs"], data)
+    checks = [close("CPU against transformers, log-probabilities", float((base - transformers_logprobs(folder, data)).abs().max()), LOGPROB_TOLERANCE)]
+    here = Running(folder, kind, "float32")
+    found = learn(here, data)
+    for name, expected in reference.items():
+        if name == "log-probabilities":
+            checks.append(close(f"{kind} against CPU, {name}", float((found[name] - expected).abs().max()), LOGPROB_TOLERANCE))
+        else:
+            checks.append(close(f"{kind} against CPU, {name}", relative(found[name], expected), GRADIENT_TOLERANCE))
+    prompts = [d["ids"][:24] for d in data]
+    greedy = [{"ids": ids, "maxTokens": 16, "temperature": 0} for ids in prompts]
+    texts = [[s[0]["ids"] for s in r.call("sample", adapter=True, sequences=greedy)["sequences"]] for r in (cpu, here)]
+    same = sum(a == b for a, b in zip(*texts))
+    checks.append(Check(f"{kind} against CPU, greedy texts", f"{same} of {len(prompts)} equal", "all", same == len(prompts)))
+    # What the sampler says of its tokens and what the trainer finds: keys from the cache against packed recomputation.
+    drawn = here.call("sample", adapter=True, sequences=[{"ids": ids, "maxTokens": 24, "temperature": 1, "seed": i} for i, ids in enumerate(prompts)])["sequences"]
+    sampled = [s[0] for s in drawn]
+    again = [{"ids": p + s["ids"], "weights": [0.0] * len(p) + [1.0] * len(s["ids"])} for p, s in zip(prompts, sampled)]
+    trainer = flat(here.call("forward", adapter=True, data=again)["logprobs"], again)
+    checks.append(close(f"{kind}, sampler against trainer", float((trainer - torch.tensor([v for s in sampled for v in s["logprobs"]])).abs().max()), LOGPROB_TOLERANCE))
+    return checks
+
+
+def close(name: str, difference: float, tolerance: float) -> Check:
+    return Check(name, f"{difference:.1e}", f"below {tolerance:.0e}", difference < tolerance)
+
+
+def drift(folder: Path, kind: str, vocabulary: int) -> Check:
+    data = make_data(vocabulary, 4, 24, 56)
+    both = []
+    for dtype in ("float32", "bfloat16"):
+        running = Running(folder, kind, dtype)
+        running.create("policy", **ADAPTER)
+        both.append(flat(running.call("forward", adapter=True, data=data)["logprobs"], data))
+    mean = float((both[0] - both[1]).abs().mean())
+    return Check(f"{kind}, bfloat16 against float32, mean difference of log-probabilities", f"{mean:.3f}", f"below {DRIFT_TOLERANCE}", mean < DRIFT_TOLERANCE)
+
+
+def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) -> list[Check]:
+    """Tokens a second in the device's own dtype: prefill, decode, gradient; and the peak of memory."""
+    running = Running(folder, kind, None)
+    running.create("policy", **ADAPTER)
+    data = make_data(vocabulary, group, context // 2, context)
+    prompts = [{"ids": d["ids"][:-32], "maxTokens": 32, "temperature": 1, "seed": i} for i, d in enumerate(data)]
+    for counted in (False, True):  # the first round loads kernels and grows pools
+        running.engine.model("policy").renew()
+        usage = running.call("sample", adapter=True, sequences=prompts)["usage"]
+        started = time.perf_counter()
+        running.call("forward_backward", loss="ppo", data=data)
+        norm = running.call("optim_step", learningRate=0.0)["gradNorm"]
+        assert norm > 0  # and the device has come to the end of its work
+        seconds = time.perf_counter() - started
+    length = sum(len(d["ids"]) for d in data)
+    memory = running.call("memory")
+    peak = memory["peakDeviceBytes"] or memory["peakResidentBytes"]
+    dtype = running.engine.device.dtype_name
+    return [
+        Check(f"prefill, {dtype}", f"{usage['computedTokens'] / usage['prefillSeconds']:.0f} tokens/s", f"{usage['computedTokens']} tokens", None),
+        Check(f"decode, {dtype}", f"{usage['sampledTokens'] / usage['decodeSeconds']:.0f} tokens/s", f"{len(prompts)} sequences", None),
+        Check(f"gradient, {dtype}", f"{length / seconds:.0f} tokens/s", f"{len(data)} x {context} tokens", None),
+        Check("peak memory", f"{peak / 2**30:.2f} GiB", running.engine.device.name, None),
+    ]
+
+
+def available(kind: str) -> bool:
+    return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}[kind]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="default: the accelerator that is there")
+    parser.add_argument("--model", type=Path, help="Hugging Face folder (Llama or Qwen2)")
+    parser.add_argument("--random", choices=list(SHAPES), default="tiny", help="shape of the random model")
+    parser.add_argument("--group", type=int, default=8)
+    parser.add_argument("--context", type=int, default=256)
+    options = parser.parse_args(arguments)
+    settle_torch()
+    kind = options.device or ("cuda" if available("cuda") else "mps" if available("mps") else None)
+    if kind is None or not available(kind):
+        print(f"There is no {kind or 'GPU'} that torch {torch.__version__} can use: nothing was checked. (--device cpu checks the check itself.)")
+        return 2
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.model or save_qwen2(Path(scratch), options.random)
+        what = options.model.name if options.model else f"random {options.random} model"
+        running = Running(folder, kind, None)
+        print(f"{running.engine.device.name} ({kind}), torch {torch.__version__}, {what}")
+        if MISSING:
+            print(f"without {' and '.join(MISSING)}: guided decoding is not checked")
+        from engine.llama import read_config
+
+        vocabulary = read_config(folder).vocabulary
+        checks = agreement(folder, kind, vocabulary)
+        checks.append(drift(folder, kind, vocabulary))
+        checks += measure(folder, kind, vocabulary, options.group, options.context)
+    width = max(len(c.name) for c in checks)
+    for c in checks:
+        mark = "  " if c.holds is None else "ok" if c.holds else "NO"
+        print(f"{mark} {c.name.ljust(width)}  {c.value.rjust(16)}  {c.bound}")
+    wrong = [c for c in checks if c.holds is False]
+    print(f"{len(wrong)} of {sum(c.holds is not None for c in checks)} checks disagree." if wrong else "Everything agrees.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+/**
+ * Runs a program and ends it, with all that it started, when this process' input closes: when the worker is gone,
+ * however it went. vLLM itself would live on and keep the GPU's memory.
+ *
+ * usage: node guard.mjs PROGRAM ARGUMENT...
+ */
+import { spawn } from "node:child_process";
+
+const [program, ...args] = process.argv.slice(2);
+const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
+
+const end = (signal) => {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended.
+  }
+};
+const stop = () => {
+  end("SIGTERM");
+  setTimeout(() => end("SIGKILL"), 5_000).unref();
+};
+child.once("error", (error) => {
+  console.error(error.code === "ENOENT" ? `${program} was not found` : error.message);
+  process.exit(127);
+});
+child.once("exit", (code, signal) => {
+  end("SIGKILL"); // what it has left behind
+  if (signal) console.error(`${program} was ended by ${signal}`);
+  process.exit(code ?? 1);
+});
+process.stdin.resume();
+process.stdin.once("end", stop);
+process.stdin.once("error", stop);
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, stop);
