@@ -129,7 +129,6 @@ export const PRESETS: readonly Preset[] = [
     id: "atlas-gold",
     title: "Ceiling of Atlas",
     description: "What the generator answers from the gold documents alone: no searcher can be expected to do better with it.",
-    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
     config: { kind: "predict", name: "Atlas held-out, gold documents", method: "gold", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, generator: atlas.generator, scorer: "span" },
   },
   {
