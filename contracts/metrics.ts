@@ -111,6 +111,7 @@ export const METRICS = {
   "timing_per_token_ms/update_critic": "Milliseconds of the critic's update per token",
   "timing_per_token_ms/update_actor": "Milliseconds of the searcher's update per token",
   "memory/engine_peak_mb": "Peak resident memory of the engine process",
+  "generator/retries": "Share of tries at the endpoints of generator and judge that failed and were made again",
   "progress/answered": "Questions answered by a predict run",
   "predict/accuracy": "Running accuracy of a predict run",
   "retrieval/recall@1": "Share of gold documents among the first 1",

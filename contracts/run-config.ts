@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { alarms } from "./config/alarms";
 import { methodSettings } from "./config/method";
 import { connection, endpoint, modelApi } from "./config/model";
 import { corpusName, corpusSource } from "./config/corpus-source";
@@ -105,6 +106,7 @@ export const trainConfig = z.strictObject({
   rl,
   evaluation,
   checkpointing,
+  alarms,
 });
 export type TrainConfig = z.infer<typeof trainConfig>;
 

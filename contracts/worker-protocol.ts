@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { alarmChange } from "./alarms";
 import { multipleChoice } from "./corpus";
 import { corpusReport } from "./corpus-report";
 import { answer, documentText, episode, episodeRecord, formatError } from "./episode";
@@ -104,6 +105,8 @@ export const reportItem = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("logs"), lines: z.array(logLine) }),
   z.object({ kind: z.literal("preflight"), items: z.array(preflightItem) }),
   z.object({ kind: z.literal("progress"), progress }),
+  /** Of a training run, beside the metrics of the step that they were noticed after. */
+  z.object({ kind: z.literal("alarms"), changes: z.array(alarmChange).min(1) }),
 ]);
 export type ReportItem = z.infer<typeof reportItem>;
 

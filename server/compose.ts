@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { DATA_DIR } from "@/contracts/paths";
+import { Alarms } from "@/server/alarms/alarms";
 import { Artifacts } from "@/server/artifacts/artifacts";
 import type { ArtifactStore } from "@/server/artifacts/store";
 import { Catalogue } from "@/server/catalogue/catalogue";
@@ -69,11 +70,12 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
   const runs = new Runs(database, timings, maxAttempts);
   const launcher = new Launcher(database, runs);
   const metrics = new Metrics(database);
+  const alarms = new Alarms(database);
   const episodes = new Episodes(database);
   const sweepReader = new SweepReader(database, metrics);
   const logs = new Logs(database);
   const keys = new Keys(database, dataDir);
-  const reports = new Reports(database, metrics, logs);
+  const reports = new Reports(database, metrics, alarms, logs);
   const artifacts = new Artifacts(database, store);
   const catalogue = new Catalogue(database);
   const corpora = new Corpora(database);
@@ -89,10 +91,11 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
     hub,
     runs,
     launcher,
-    runReader: new RunReader(database, metrics, episodes, launcher, sweepReader),
+    runReader: new RunReader(database, metrics, alarms, episodes, launcher, sweepReader),
     sweeps: new Sweeps(database, runs, launcher),
     sweepReader,
     metrics,
+    alarms,
     episodes,
     logs,
     keys,

@@ -1,3 +1,4 @@
+import type { Alarms } from "@/server/alarms/alarms";
 import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Catalogue } from "@/server/catalogue/catalogue";
 import type { QuestionImport } from "@/server/catalogue/question-import";
@@ -32,6 +33,7 @@ export interface Services {
   sweeps: Sweeps;
   sweepReader: SweepReader;
   metrics: Metrics;
+  alarms: Alarms;
   episodes: Episodes;
   artifacts: Artifacts;
   logs: Logs;

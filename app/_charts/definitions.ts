@@ -185,6 +185,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         series: [
           { metric: "search/new_documents", label: "New documents", colour: COLOUR.s3 },
           { metric: "search/redundant_queries", label: "Repeated queries", colour: "var(--series-2)" },
+          { metric: "search/copied_question", label: "The question itself", colour: "var(--series-5)" },
         ],
       },
       {
@@ -327,6 +328,16 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         ],
       },
       {
+        id: "retries",
+        title: "Tries that failed",
+        explanation: "Share of the tries at the endpoints of generator and judge that failed and were made again.",
+        kind: "lines",
+        scale: "share",
+        unit: "share",
+        shown: ({ generator, judge }) => generator.endpoint !== null || judge.endpoint !== null,
+        series: [{ metric: "generator/retries", label: "Failed", colour: "var(--series-2)" }],
+      },
+      {
         id: "memory",
         title: "Peak memory of the engine",
         explanation: "Resident memory in MiB: growth from step to step is a leak.",
@@ -345,55 +356,6 @@ export const PREDICT_CHARTS: readonly ChartGroup[] = [
     charts: [
       { id: "predict-accuracy", title: "Running accuracy", explanation: "Share of the answered questions whose answer is right, so far.", kind: "lines", scale: "share", unit: "share", ownAxis: "question", wide: true, series: [{ metric: "predict/accuracy", label: "Accuracy", colour: COLOUR.s3 }] },
       { id: "predict-answered", title: "Questions answered", explanation: "How many questions have their episode, answer and score stored.", kind: "lines", scale: "positive", unit: "count", ownAxis: "question", series: [{ metric: "progress/answered", label: "Answered", colour: COLOUR.s3 }] },
-    ],
-  },
-];
-
-export const SERVE_CHARTS: readonly ChartGroup[] = [
-  {
-    title: "Service",
-    charts: [
-      {
-        id: "serve-latency",
-        title: "Latency",
-        explanation: "Milliseconds from a request to its answer, over the latest 1024 requests.",
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/latency_ms_p50", label: "Median", colour: "var(--series-1)" },
-          { metric: "serve/latency_ms_p99", label: "99th percentile", colour: "var(--series-2)" },
-        ],
-      },
-      {
-        id: "serve-load",
-        title: "Load",
-        explanation: "Requests and queries a second, and queries that wait: what waits longer and longer is too much.",
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/requests_per_second", label: "Requests/s", colour: "var(--series-1)" },
-          { metric: "serve/queries_per_second", label: "Queries/s", colour: "var(--series-6)" },
-          { metric: "serve/waiting", label: "Waiting", colour: "var(--series-5)" },
-        ],
-      },
-      {
-        id: "serve-health",
-        title: "Refused and failed",
-        explanation: "Requests answered 503, and requests that were wrong or failed, since the report before.",
-        kind: "lines",
-        scale: "positive",
-        unit: "count",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/refused", label: "Refused", colour: "var(--series-5)" },
-          { metric: "serve/errors", label: "Errors", colour: "var(--series-2)" },
-        ],
-      },
-      { id: "serve-memory", title: "Memory", explanation: "Resident memory of the worker's process in MiB: steady growth is a leak.", kind: "lines", scale: "positive", unit: "count", ownAxis: "second", series: [{ metric: "serve/memory_mb", label: "MiB", colour: COLOUR.s3 }] },
     ],
   },
 ];

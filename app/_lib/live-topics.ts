@@ -4,7 +4,7 @@ import type { AppRouter } from "@/server/api/router";
 /** One event of the live subscription, without its tracking. */
 export type LiveEvent = {
   id: string;
-  kind: "sync" | "run" | "metrics" | "episodes" | "logs" | "progress" | "task" | "worker";
+  kind: "sync" | "run" | "metrics" | "alarms" | "episodes" | "logs" | "progress" | "task" | "worker";
   runId: string | null;
 };
 
@@ -19,8 +19,9 @@ type Outputs = inferRouterOutputs<AppRouter>;
 type ProcedureName = { [N in keyof Outputs & string]: `${N}.${keyof Outputs[N] & string}` }[keyof Outputs & string];
 
 const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[]; everywhere: ProcedureName[] }> = {
-  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints"], everywhere: ["runs.list", "sweeps.list", "sweeps.get", "retrievalEvaluation.list", "workers.list", "leaderboard.get", "leaderboard.run", "scores.judged"] },
+  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints", "alarms.list"], everywhere: ["runs.list", "sweeps.list", "sweeps.get", "retrievalEvaluation.list", "workers.list", "leaderboard.get", "leaderboard.run", "scores.judged"] },
   metrics: { ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"], everywhere: ["runs.list", "sweeps.get", "sweeps.series"] },
+  alarms: { ofRun: ["alarms.list", "runs.get"], everywhere: ["runs.list"] },
   episodes: { ofRun: ["episodes.list", "episodes.steps"], everywhere: ["leaderboard.get", "leaderboard.run"] },
   logs: { ofRun: ["runs.logs"], everywhere: [] },
   progress: { ofRun: ["runs.get"], everywhere: ["runs.list"] },
@@ -28,7 +29,7 @@ const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[
   worker: { ofRun: [], everywhere: ["workers.list", "workers.logs", "catalogue.presets", "corpora.list", "corpora.get", "runs.check"] },
 };
 
-const EVERYTHING = ["runs", "sweeps", "retrievalEvaluation", "metrics", "episodes", "workers", "tasks", "catalogue", "corpora", "leaderboard", "compare"];
+const EVERYTHING = ["runs", "sweeps", "retrievalEvaluation", "metrics", "alarms", "episodes", "workers", "tasks", "catalogue", "corpora", "leaderboard", "compare"];
 
 /** What to read again after an event. */
 export function queriesToRefresh(event: LiveEvent): QueryTopic[] {

@@ -216,8 +216,8 @@ export class Study {
       steps,
       secondsPerStep: round(sum("timing_s/step") / steps),
       secondsPerPhase: Object.fromEntries(phases.map((name) => [name.slice("timing_s/".length), round(sum(name))])),
-      checkpointSeconds: round(sum("timing_s/checkpoint")),
-      totalSeconds: round(coldStart + sum("timing_s/step") + sum("timing_s/checkpoint")),
+      checkpointSeconds: round(sum("timing_s/save_checkpoint")),
+      totalSeconds: round(coldStart + sum("timing_s/step") + sum("timing_s/save_checkpoint")),
       peakMemoryMb: Math.max(...points.filter((p) => p.name === "memory/engine_peak_mb").map((p) => p.value)),
       trainingAccuracy: points.filter((p) => p.name === "reward/generation_accuracy").map((p) => round(p.value)),
     };
@@ -225,7 +225,7 @@ export class Study {
 }
 
 /** What is no phase of a step. */
-const NO_PHASE = new Set(["timing_s/step", "timing_s/evaluate", "timing_s/checkpoint"]);
+const NO_PHASE = new Set(["timing_s/step", "timing_s/testing", "timing_s/save_checkpoint"]);
 
 /** The last step with a whole checkpoint; null where there is none. */
 async function lastStep(folder: string): Promise<number | null> {

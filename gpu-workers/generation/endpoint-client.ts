@@ -21,6 +21,8 @@ export interface EndpointOptions {
   promptPrice: number | null;
   completionPrice: number | null;
   apiKey: string | undefined;
+  /** Told of every try that came to an end, with whether it was answered. */
+  onTry: (answered: boolean) => void;
 }
 
 export const ENDPOINT_DEFAULTS: EndpointOptions = {
@@ -34,6 +36,7 @@ export const ENDPOINT_DEFAULTS: EndpointOptions = {
   promptPrice: null,
   completionPrice: null,
   apiKey: process.env.S3_GENERATOR_API_KEY,
+  onTry: () => undefined,
 };
 
 /** What an endpoint wrote, and what it took. */
@@ -112,6 +115,7 @@ export class EndpointClient {
         permit.leave(0);
         throw error;
       }
+      this.options.onTry(outcome.kind === "answered");
       if (outcome.kind === "answered") return outcome.completion;
       if (outcome.kind === "refused") throw new AppError("generator-unavailable", `The model server refused a request to ${url}: ${outcome.reason}`);
       const wait = Math.max(pause * (0.5 + Math.random() / 2), outcome.retryAfterMs);

@@ -4,7 +4,7 @@ import type { EngineResult } from "@/contracts/engine";
 import { trainConfig, type TrainConfig } from "@/contracts/run-config";
 import { EngineError } from "../engine/client";
 import { algorithmOf } from "./algorithms";
-import { slices, tokenWeights, updatePolicy, type UpdateParts } from "./policy-update";
+import { skippedInARow, slices, tokenWeights, updatePolicy, type UpdateParts } from "./policy-update";
 import type { Group } from "./rollout";
 import { Stopwatch } from "./stopwatch";
 
@@ -158,6 +158,11 @@ describe("an update", () => {
     expect(made.policy.calls).toEqual(["gradient", "gradient", "step"]);
     expect(skipped).toEqual(["The loss is NaN."]);
     expect(metrics["actor/skipped_updates"]).toBe(1);
+  });
+
+  it("three skipped steps in a row stop the run with the reason; one that counts begins the row anew", () => {
+    expect([skippedInARow(0, []), skippedInARow(0, ["NaN"]), skippedInARow(1, ["NaN", "inf"]), skippedInARow(2, [])]).toEqual([0, 1, 2, 0]);
+    expect(() => skippedInARow(2, ["The loss is NaN."])).toThrow(/3 steps in a row: The loss is NaN\..*learningRate/);
   });
 
   it("any other failure of the engine ends the update", async () => {

@@ -1,4 +1,5 @@
 import type { Datum, EngineResult } from "@/contracts/engine";
+import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config";
 import { EngineError, type EngineModel } from "../engine/client";
 import type { Algorithm, Credit } from "./algorithms/algorithm";
@@ -79,6 +80,20 @@ export async function updatePolicy(parts: UpdateParts, groups: readonly Group[],
   metrics["actor/skipped_updates"] = skipped.length;
   const means = credits.map(({ advantages }) => mean(advantages) ?? 0);
   return { metrics, advantages: regroup(means, groups), kl: klOf(experiences, rl), skipped };
+}
+
+/** Steps in a row without a finite loss and gradient until the run stops: nothing is learned any more. */
+const MOST_SKIPPED = 3;
+
+/**
+ * @param before steps in a row that were skipped before this one
+ * @param reasons why optimiser steps of this one were skipped
+ * @returns steps in a row with this one; throws with the reason where they are too many
+ */
+export function skippedInARow(before: number, reasons: readonly string[]): number {
+  const row = reasons.length === 0 ? 0 : before + 1;
+  if (row >= MOST_SKIPPED) throw new AppError("internal", `No finite loss and gradient in ${row} steps in a row: ${reasons[0]} Resume from the last checkpoint, or branch from it with a lower rl.learningRate.`);
+  return row;
 }
 
 /** The gradient of one step's groups without a step: what a dry run tries. */

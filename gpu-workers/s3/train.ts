@@ -18,6 +18,7 @@ export const train: Executor = async (context) => {
   try {
     await context.running();
     const { rl, evaluation, checkpointing } = training.config;
+    const { alarms } = training;
     const due = (every: number, step: number): boolean => step === rl.steps || (every > 0 && step % every === 0);
 
     let step = await training.restore();
@@ -31,11 +32,14 @@ export const train: Executor = async (context) => {
     let ahead: Rollouts | null = null;
     while (step < rl.steps) {
       step += 1;
-      // Before an evaluation or a checkpoint nothing is under way, so that a resumed run does the same.
-      const overlap = rl.overlap && !due(evaluation.every, step) && !due(checkpointing.every, step);
+      // Before an evaluation, a checkpoint or a stop nothing is under way, so that a resumed run does the same.
+      const overlap = rl.overlap && !alarms.stopping && !due(evaluation.every, step) && !due(checkpointing.every, step);
       ahead = await trainStep(training, step, ahead, overlap);
       if (due(evaluation.every, step)) await evaluateHeldOut(training, step);
-      if (due(checkpointing.every, step)) await saveCheckpoint(training, step);
+      // After the last step there is nothing left to stop.
+      const stop = alarms.stopping && ahead === null && step < rl.steps;
+      if (stop || due(checkpointing.every, step)) await saveCheckpoint(training, step);
+      if (stop) throw alarms.stoppedAfter(step);
     }
   } finally {
     training.close();
@@ -68,6 +72,7 @@ async function trainStep(training: Training, step: number, ahead: Rollouts | nul
 
   const searcher = await training.searcher();
   const { kept, dropped, resampled } = ahead ?? (await rollOutStep(training, searcher, pool, step));
+  training.resumeCursor = overlap ? pool.cursor : null;
   const next = overlap ? rollOutStep(training, searcher, pool, step + 1) : Promise.resolve(null);
   next.catch(() => undefined); // Awaited before the weights change; a failure of the update comes first.
   // Where no group can teach, the step changes nothing.
@@ -77,9 +82,11 @@ async function trainStep(training: Training, step: number, ahead: Rollouts | nul
   await training.reportEpisodes(records, config.data.trainQuestions);
   const metrics = trainingMetrics(records, training.trainQuestions);
   const upcoming = await next;
+  const retries = training.tries.take();
   await training.report(
     {
       ...metrics,
+      ...(retries === undefined ? {} : { "generator/retries": retries }),
       ...update?.metrics,
       "actor/off_policy_steps": ahead === null ? 0 : 1,
       "groups/without_variance": dropped.length / (kept.length + dropped.length),

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { answer } from "@/contracts/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { EngineModel } from "../engine/client";
+import { UNWATCHED, watchState } from "./alarms/watch";
 
 /**
  * What a checkpoint holds beside the engine's state (weights, optimiser, snapshots): enough that a resumed run does
@@ -26,12 +27,20 @@ export const trainerState = z.strictObject({
   skipped: z.int().nonnegative().default(0),
   /** The generator's answers so far. */
   answers: z.array(answer),
+  /** What the alarms have seen; a checkpoint from before there were alarms has none. */
+  alarms: watchState.default(UNWATCHED),
 });
 export type TrainerState = z.infer<typeof trainerState>;
 
 export const TRAINER_FILE = "trainer.json";
 
-export const writeTrainerState = (directory: string, state: TrainerState): Promise<void> => writeFile(join(directory, TRAINER_FILE), JSON.stringify(state));
+/** Throws `storage-full` where the disk is, as the engine does for its part of the checkpoint. */
+export async function writeTrainerState(directory: string, state: TrainerState): Promise<void> {
+  await writeFile(join(directory, TRAINER_FILE), JSON.stringify(state)).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOSPC" && cause.code !== "EDQUOT") throw cause;
+    throw new AppError("storage-full", `There is no space left to write ${TRAINER_FILE}; the last stored checkpoint is unchanged. Free some space, then resume the run.`, { cause });
+  });
+}
 
 /** Throws `not-found` or `invalid-input` where the folder is no checkpoint of a training run. */
 export async function readTrainerState(directory: string): Promise<TrainerState> {

@@ -5,10 +5,12 @@ import type { TrainConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineClient, EngineModel } from "../engine/client";
 import type { Generator } from "../generation/generator";
+import { Tries } from "../generation/tries";
 import { ragMethod } from "../methods/rag";
 import { s3Method } from "../methods/s3";
 import type { Retriever } from "../retrieval/retriever";
 import type { RunContext, ServiceHandle } from "../run-context";
+import { Alarms } from "./alarms/alarms";
 import { algorithmOf } from "./algorithms";
 import type { Algorithm } from "./algorithms/algorithm";
 import { adaptedKlCoefficient } from "./algorithms/kl";
@@ -24,7 +26,7 @@ import { hasGoldPath } from "./gold-path";
 import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
 import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
-import type { Update, UpdateParts } from "./policy-update";
+import { skippedInARow, type Update, type UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
 import type { Group } from "./rollout";
 import { Stopwatch, type StepPhase } from "./stopwatch";
@@ -32,9 +34,6 @@ import { loadModels, readTrainerState, saveModels, takeWeights, writeTrainerStat
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
-
-/** Steps in a row without a finite loss and gradient until the run stops: nothing is learned any more. */
-const MOST_SKIPPED = 3;
 
 /** What the loop needs of a run context; a dry run brings a smaller one. */
 export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> & Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint"> & {
@@ -52,8 +51,11 @@ export class Training {
   readonly search: Search;
   readonly assessor: Assessor;
   readonly baseline: Baseline;
+  readonly alarms: Alarms;
   readonly trainQuestions: ReadonlyMap<string, Question>;
   readonly clock = new Stopwatch<StepPhase>();
+  /** Where a checkpoint goes on in the questions while the next step's are drawn already; null: where the pool stands. */
+  resumeCursor: number | null = null;
   private readonly retriever: Retriever;
   private klCoefficient: number;
   /** Steps in a row up to now that were skipped. */
@@ -67,6 +69,8 @@ export class Training {
     private readonly engine: EngineClient,
     retriever: Retriever,
     private readonly generator: Generator,
+    /** At the endpoints of generator and judge; a step reports those since the step before. */
+    readonly tries: Tries,
     train: readonly Question[],
     readonly heldOut: readonly Question[],
     private readonly handles: readonly ServiceHandle<unknown>[],
@@ -79,7 +83,8 @@ export class Training {
     const documents = new DocumentBook();
     this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
     this.search = { retriever: this.retriever, documents, settings: config.search };
-    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal)));
+    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal, { onTry: tries.count })));
+    this.alarms = new Alarms(context, config, heldOut.length);
     this.baseline = new Baseline(
       ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
       this.assessor,
@@ -100,10 +105,8 @@ export class Training {
   /** Adapts the KL's weight to what was measured; says what was skipped. Throws where too many steps in a row were. */
   updated({ kl, skipped }: Pick<Update, "kl" | "skipped">, episodes: number, step: number): void {
     if (kl !== null) this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
-    this.skipped = skipped.length === 0 ? 0 : this.skipped + 1;
-    if (this.skipped === 0) return;
-    this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
-    if (this.skipped >= MOST_SKIPPED) throw new AppError("internal", `No finite loss and gradient in ${MOST_SKIPPED} steps in a row: ${skipped[0]} Resume from the last checkpoint with a lower rl.learningRate or rl.gradientClip.`);
+    if (skipped.length > 0) this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
+    this.skipped = skippedInARow(this.skipped, skipped);
   }
 
   /** One optimiser step on the gold paths of these questions; the loss before it. */
@@ -125,6 +128,7 @@ export class Training {
 
   async report(values: MetricValues, step: number): Promise<void> {
     await this.context.report({ kind: "metrics", points: metricPoints(values, step) });
+    await this.alarms.observe(values, step);
   }
 
   async reportEpisodes(records: readonly EpisodeRecord[], questions: string): Promise<void> {
@@ -142,7 +146,7 @@ export class Training {
   async save(directory: string, step: number): Promise<{ hash: string }> {
     await rm(directory, { recursive: true, force: true });
     const hashes = await saveModels(directory, this.policy.model, this.critic, this.signal);
-    await writeTrainerState(directory, { version: 2, step, cursor: this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered() });
+    await writeTrainerState(directory, { version: 2, step, cursor: this.resumeCursor ?? this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered(), alarms: this.alarms.state });
     return { hash: hashes.weightsHash };
   }
 
@@ -154,6 +158,7 @@ export class Training {
     await loadModels(resume.directory, state, this.policy.model, this.critic, this.signal);
     this.take(state);
     this.skipped = state.skipped;
+    this.alarms.restore(state.alarms);
     this.context.log("info", `Going on after step ${state.step}.`);
     return state.step;
   }
@@ -178,6 +183,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
     handles.push(handle);
     return handle.value;
   };
+  const tries = new Tries();
   const preflight = new Preflight(context, ["retriever", "engine", "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
   try {
     const retriever = preflight.check(
@@ -209,7 +215,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       async () => {
         const client = config.generator.endpoint === null ? (await ready).client : null;
         const detail = await probeGenerator(client, config.generator, signal);
-        return { detail, generator: await openGenerator(client, config.generator, context, signal) };
+        return { detail, generator: await openGenerator(client, config.generator, context, signal, { onTry: tries.count }) };
       },
       ({ detail }) => detail,
     );
@@ -237,7 +243,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
     const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
-    const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);
+    const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, tries, sets.train, sets.heldOut, handles);
     // A run that resumes has a state of its own.
     if (branch?.state && context.resume === null) training.take(branch.state);
     return training;

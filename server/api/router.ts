@@ -1,4 +1,5 @@
 import { router } from "./trpc";
+import { listAlarms } from "./alarms/list";
 import { importQuestions } from "./catalogue/import-questions";
 import { importQuestionFile } from "./catalogue/import-question-file";
 import { listCorpora } from "./catalogue/corpora";
@@ -70,6 +71,7 @@ export const appRouter = router({
   runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, ofCheckpoint: runOfCheckpoint, export: exportRun }),
   sweeps: router({ list: listSweeps, get: getSweep, series: sweepSeries, launch: launchSweep, cancel: cancelSweep, retry: retrySweep, remove: removeSweep }),
   metrics: router({ names: metricNames, series: metricSeries }),
+  alarms: router({ list: listAlarms }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
   scores: router({ summary: scoreSummary, failures: scoreFailures, agreement: scoreAgreement, disagreements, judged: judgedRuns, label: labelScore, rescore }),

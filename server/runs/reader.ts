@@ -7,6 +7,7 @@ import type { exportRunRequest, exportRunResponse } from "@/server/api/runs/expo
 import type { RunDetail } from "@/server/api/runs/get";
 import type { runHistoryResponse } from "@/server/api/runs/history";
 import type { listRunsRequest, listRunsResponse, RunRow } from "@/server/api/runs/list";
+import type { Alarms } from "@/server/alarms/alarms";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
@@ -62,6 +63,7 @@ export class RunReader {
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
+    private readonly alarms: Alarms,
     private readonly episodes: Episodes,
     private readonly launcher: Launcher,
     private readonly sweeps: SweepReader,
@@ -148,8 +150,9 @@ export class RunReader {
 
   private async toRows(runs: readonly StoredRun[]): Promise<RunRow[]> {
     const metrics = [...new Set(runs.map((run) => headlineMetric(run.kind)))];
+    const ids = runs.map((run) => run.id);
     const sweeps = [...new Set(runs.flatMap((run) => run.sweepId ?? []))];
-    const [series, counts] = await Promise.all([this.metrics.seriesOf(runs.map((run) => run.id), metrics, SPARKLINE), this.sweeps.counts(sweeps)]);
+    const [series, standing, counts] = await Promise.all([this.metrics.seriesOf(ids, metrics, SPARKLINE), this.alarms.standing(ids), this.sweeps.counts(sweeps)]);
     return runs.map((run) => {
       const config = runConfig.parse(run.config);
       const metric = headlineMetric(run.kind);
@@ -174,6 +177,7 @@ export class RunReader {
         error: run.error,
         sweep: run.sweepId !== null && run.sweepName !== null ? { id: run.sweepId, name: run.sweepName, counts: counts.get(run.sweepId) ?? {} } : null,
         importedFrom: run.importedFrom,
+        alarms: standing.get(run.id) ?? [],
       };
     });
   }

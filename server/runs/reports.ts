@@ -1,5 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { AttemptRef, ReportItem, WorkerRequest } from "@/contracts/worker-protocol";
+import type { Alarms } from "@/server/alarms/alarms";
 import type { Database, Transaction } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
 import { storeFailures } from "@/server/episodes/failures";
@@ -15,6 +16,7 @@ export class Reports {
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
+    private readonly alarms: Alarms,
     private readonly logs: Logs,
   ) {}
 
@@ -45,6 +47,10 @@ export class Reports {
         tx.emit({ kind: "metrics", runId, payload: { names: [...new Set(item.points.map((point) => point.name))], step: Math.max(...item.points.map((point) => point.step)) } });
         return;
       }
+      case "alarms":
+        await this.alarms.append(tx.db, ref, item.changes);
+        tx.emit({ kind: "alarms", runId, payload: { names: item.changes.map(({ name }) => name) } });
+        return;
       case "episodes": {
         const [first] = item.records;
         if (!first) return;

@@ -1,5 +1,5 @@
 "use client";
-import { Copy, CornerUpRight, EllipsisVertical, Play, Square } from "lucide-react";
+import { Copy, CornerUpRight, EllipsisVertical, Play, Square, TriangleAlert } from "lucide-react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { Sparkline } from "@/app/_charts/sparkline";
@@ -8,12 +8,13 @@ import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
-import { ImportedBadge } from "@/app/_ui/badge";
+import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { StateCounts } from "@/app/_ui/state-counts";
+import { ALARMS } from "@/contracts/alarms";
 import { canTransition, TERMINAL } from "@/contracts/run-state";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
@@ -54,7 +55,14 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
 }
 
 /** The run's state; folded, the states of the sweep's runs. */
-export const RunStates = ({ run, folded }: { run: RunRow; folded: boolean }) => (run.sweep && folded ? <StateCounts counts={run.sweep.counts} /> : <RunStateBadge state={run.state} />);
+export const RunStates = ({ run, folded }: { run: RunRow; folded: boolean }) => run.sweep && folded ? (
+    <StateCounts counts={run.sweep.counts} />
+  ) : (
+    <span className="flex flex-wrap gap-1.5">
+      <RunStateBadge state={run.state} />
+      <RunAlarms run={run} />
+    </span>
+  );
 
 export function RunProgress({ run }: { run: RunRow }) {
   if (run.state === "queued") return <span className="text-xs text-muted-foreground">waiting for a worker</span>;
@@ -80,6 +88,16 @@ export function RunHeadline({ run }: { run: RunRow }) {
       <span className="w-12 text-right font-mono">{name === "reward" ? formatNumber(value) : formatShare(value)}</span>
       <Sparkline values={sparkline.map((p) => p.value)} label={`Course of the ${name} of ${run.name}`} />
     </div>
+  );
+}
+
+/** Alarms that stand; nothing where none does. */
+export function RunAlarms({ run: { alarms } }: { run: RunRow }) {
+  if (alarms.length === 0) return null;
+  return (
+    <Badge tone="warn" title={alarms.map((name) => ALARMS[name].title).join(", ")} data-run-alarms={alarms.length}>
+      <TriangleAlert className="size-3" aria-hidden /> {plural(alarms.length, "alarm")}
+    </Badge>
   );
 }
 

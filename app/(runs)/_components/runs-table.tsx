@@ -5,7 +5,7 @@ import { useNow } from "@/app/_lib/use-now";
 import { RowTable, type HeadSort, type RowColumn } from "@/app/_ui/row-table";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { StateCounts } from "@/app/_ui/state-counts";
-import { RunDuration, RunHeadline, RunMenu, RunName, RunProgress } from "./run-parts";
+import { RunAlarms, RunDuration, RunHeadline, RunMenu, RunName, RunProgress } from "./run-parts";
 
 const SORTS = ["newest", "oldest", "name", "reward", "duration"] as const;
 export type RunSort = (typeof SORTS)[number];
@@ -34,7 +34,7 @@ const columnsOf = (folded: boolean): RowColumn<RunRow>[] => {
         </div>
       ),
     },
-    { id: "state", header: "State", width: "w-26", cell: (run) => (isSweep(run) ? null : <RunStateBadge state={run.state} />) },
+    { id: "state", header: "State", width: "w-26", cell: (run) => (isSweep(run) ? null : <RunStateCell run={run} />) },
     { id: "progress", header: "Progress", width: "w-40", cell: (run) => (isSweep(run) ? <StateCounts counts={run.sweep?.counts ?? {}} /> : <RunProgress run={run} />) },
     { id: "result", header: "Latest result", width: "w-44", cell: (run) => (isSweep(run) ? null : <RunHeadline run={run} />) },
     { id: "duration", header: "Duration", width: "w-24", cell: (run) => (isSweep(run) ? null : <RunDuration run={run} />) },
@@ -44,6 +44,15 @@ const columnsOf = (folded: boolean): RowColumn<RunRow>[] => {
   ];
 };
 const COLUMNS = { plain: columnsOf(false), folded: columnsOf(true) };
+
+function RunStateCell({ run }: { run: RunRow }) {
+  return (
+    <div className="flex flex-col items-start gap-1">
+      <RunStateBadge state={run.state} />
+      <RunAlarms run={run} />
+    </div>
+  );
+}
 
 /** Columns that the server can sort by: what the first click asks for, and the second. */
 const SORT_OF: Record<string, readonly [RunSort, RunSort]> = { name: ["name", "name"], result: ["reward", "reward"], duration: ["duration", "duration"], created: ["newest", "oldest"] };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { alarmName } from "@/contracts/alarms";
 import { runKind, runState } from "@/contracts/run-state";
 import { progress } from "@/contracts/worker-protocol";
 import { procedure } from "../trpc";
@@ -41,6 +42,8 @@ export const runRow = z.object({
   sweep: z.object({ id: z.uuid(), name: z.string(), counts: z.partialRecord(runState, z.int()) }).nullable(),
   /** Another program's files that the run was made of; null: it was executed or observed here. */
   importedFrom: z.string().nullable(),
+  /** Alarms that stand. */
+  alarms: z.array(alarmName),
 });
 export type RunRow = z.infer<typeof runRow>;
 

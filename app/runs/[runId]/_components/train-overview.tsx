@@ -3,11 +3,13 @@ import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { metricsOf, TRAIN_CHARTS, trainCharts, type ChartDefinition } from "@/app/_charts/definitions";
 import { HoverProvider } from "@/app/_charts/hover";
+import { marksOf } from "@/app/_charts/marks";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { ErrorState } from "@/app/_ui/states";
 import type { TrainConfig } from "@/contracts/run-config";
 import { TERMINAL } from "@/contracts/run-state";
+import { AlarmList, useAlarms } from "./alarms";
 import { remainingSeconds } from "./remaining";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
@@ -32,18 +34,21 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
   const groups = useMemo(() => (config ? trainCharts(config) : []), [config]);
+  const { alarms } = useAlarms(run.id);
+  const marks = useMemo(() => marksOf(groups, alarms), [groups, alarms]);
   if (!config) return null;
   return (
     <>
       <Summary run={run} config={config} series={series} />
       {query.isError ? <ErrorState className="mt-4" title="The metrics could not be read" error={query.error} onRetry={() => void query.refetch()} /> : null}
+      <AlarmList runId={run.id} />
       <HoverProvider>
         {groups.map((group) => (
           <section key={group.title} aria-label={group.title} className="mt-5">
             <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{group.title}</h2>
             <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
               {group.charts.map((chart) => (
-                <ChartCard key={chart.id} chart={chart} points={series} lastStep={config.rl.steps} waiting={query.isPending ? "Loading" : waitingText(chart, run, config)} />
+                <ChartCard key={chart.id} chart={chart} points={series} marks={marks.get(chart.id)} lastStep={config.rl.steps} waiting={query.isPending ? "Loading" : waitingText(chart, run, config)} />
               ))}
             </div>
           </section>
