@@ -68,11 +68,11 @@ export const attachRequest = z.object({
   slots,
   /** Attempts that it still holds after a lost connection; the server requeues any other of this worker at once. */
   attempts: z.array(attemptRef),
-  capabilities: z.object({ models: z.array(z.string()), corpora: z.array(z.string()), device: z.string(), dtype: z.string() }),
+  capabilities: z.object({ models: z.array(z.string()), corpora: z.array(z.string()), device: z.string(), dtype: z.string(), /** Version of an installed vLLM. */ vllm: z.string().nullish() }),
 });
 
 export const preflightItem = z.object({
-  name: z.enum(["retriever", "generator", "engine", "questions", "checkpoint"]),
+  name: z.enum(["retriever", "generator", "engine", "questions", "checkpoint", "searcher", "judge", "model", "vllm"]),
   state: z.enum(["waiting", "running", "ready", "failed"]),
   seconds: z.number().nonnegative().nullable(),
   detail: z.string(),

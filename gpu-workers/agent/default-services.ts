@@ -2,13 +2,14 @@ import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
 import { EngineProcess, type EngineOptions } from "../engine/process";
 import { openAnyRetriever } from "../retrieval/open";
 import type { Retriever, RetrieverProgress } from "../retrieval/retriever";
+import { requireVllm, VllmProcess } from "../serving/vllm";
 import { corpusPath } from "./corpora";
-import { residentMb } from "./hardware";
+import { groupResidentMb, Machine, residentMb } from "./hardware";
 import type { AgentLog } from "./log";
 import type { ServiceStarters } from "./services";
 import type { Started } from "./shared-service";
 
-/** The real services: the Python engine as a process of its own, retrievers in worker threads of this one. */
+/** The real services: the Python engine and vLLM as processes of their own, retrievers in worker threads of this one. */
 export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions, "device" | "dtype" | "threads"> = {}): ServiceStarters {
   return {
     async engine(_signal, onDetail) {
@@ -38,6 +39,18 @@ export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions
         onProgress: (progress) => onDetail(describe(progress)),
       });
       return startedRetriever(retriever, "url" in config ? config.url : null);
+    },
+
+    async vllm(model, config, signal, onDetail) {
+      onDetail("looking for vLLM and GPUs");
+      const version = await requireVllm(config, (await new Machine().gpus()).length);
+      onDetail(`starting vLLM ${version}`);
+      let died: (reason: string) => void = () => undefined;
+      const ended = new Promise<string>((resolve) => (died = resolve));
+      const process = await VllmProcess.start(model, config, signal, { onDeath: (reason) => died(reason), onLog: (line) => log.say("info", line, "vllm"), onDetail });
+      const { pid } = process;
+      const memoryMb = () => (pid === undefined ? Promise.resolve(null) : groupResidentMb(pid));
+      return { value: { ...process.backend, memoryMb }, address: process.backend.url, memoryMb, stop: () => process.stop(), ended };
     },
   };
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { VllmConfig } from "@/contracts/config/model";
 import { searchesLocally } from "@/contracts/config/retriever";
 import { AppError } from "@/contracts/errors";
 import type { RetrieverConfig } from "@/contracts/run-config";
@@ -6,24 +7,28 @@ import type { ServiceReport } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
 import type { Retriever } from "../retrieval/retriever";
 import type { ServiceHandle, Services } from "../run-context";
+import type { ModelBackend } from "../serving/model-service";
 import { SharedService, type AcquireOptions, type Started } from "./shared-service";
 
-/** How the two kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
+/** How the kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
 export interface ServiceStarters {
   engine(signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<EngineClient>>;
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<Retriever>>;
+  vllm(model: string, config: VllmConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<ModelBackend>>;
 }
 
 /** Names a retriever by everything that makes it another one, e.g. "retriever:atlas:dense-1f0c2a9b". */
 export function retrieverKey(corpus: string, config: RetrieverConfig): string {
-  const settings = createHash("sha256").update(JSON.stringify(Object.entries(config).sort())).digest("hex").slice(0, 8);
-  return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${settings}`;
+  return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${settingsHash(config)}`;
 }
+
+const settingsHash = (config: object): string => createHash("sha256").update(JSON.stringify(Object.entries(config).sort())).digest("hex").slice(0, 8);
 
 /** All services of one worker. */
 export class ServiceRegistry {
   private readonly engine: SharedService<EngineClient>;
   private readonly retrievers = new Map<string, SharedService<Retriever>>();
+  private readonly vllms = new Map<string, SharedService<ModelBackend>>();
 
   constructor(
     private readonly starters: ServiceStarters,
@@ -47,13 +52,28 @@ export class ServiceRegistry {
     return service.acquire(options);
   }
 
+  acquireVllm(model: string, config: VllmConfig, options: AcquireOptions): Promise<ServiceHandle<ModelBackend>> {
+    const key = `vllm:${model}:${settingsHash(config)}`;
+    let service = this.vllms.get(key);
+    if (!service) {
+      // Its GPUs are for whoever comes next: it does not stay up unused.
+      service = new SharedService({ key, kind: "generator", idleMs: 0, start: (signal, onDetail) => this.starters.vllm(model, config, signal, onDetail) });
+      this.vllms.set(key, service);
+    }
+    return service.acquire(options);
+  }
+
+  private get all(): SharedService<unknown>[] {
+    return [this.engine, ...this.retrievers.values(), ...this.vllms.values()];
+  }
+
   /** Every service that was ever asked for, for the heartbeat. */
   reports(): Promise<ServiceReport[]> {
-    return Promise.all([this.engine, ...this.retrievers.values()].map((service) => service.report()));
+    return Promise.all(this.all.map((service) => service.report()));
   }
 
   async stopAll(): Promise<void> {
-    await Promise.all([this.engine, ...this.retrievers.values()].map((service) => service.stop()));
+    await Promise.all(this.all.map((service) => service.stop()));
   }
 }
 
@@ -80,6 +100,10 @@ export class HeldServices implements Services {
 
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {
     return this.keep(this.registry.acquireRetriever(corpus, config, { signal, onDetail, onLost: this.onLost }));
+  }
+
+  vllm(model: string, config: VllmConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> {
+    return this.keep(this.registry.acquireVllm(model, config, { signal, onDetail, onLost: this.onLost }));
   }
 
   releaseAll(): void {

@@ -32,6 +32,8 @@ export class Generator {
     private readonly maxTokens: number,
     private readonly backend: GeneratorBackend,
     private readonly store: AnswerStore,
+    /** `each`: every answer is stored at once; `unrecorded`: those beside a failure, as the others are stored with their episodes. */
+    private readonly keep: "each" | "unrecorded" = "each",
   ) {
     this.style = `${promptStyle.id}/${promptStyle.version}`;
   }

@@ -21,6 +21,7 @@ const retriever: Retriever = {
 const services: Services = {
   engine: () => Promise.reject(new Error("no engine is needed")),
   retriever: async () => ({ value: retriever, release: () => undefined }),
+  vllm: () => Promise.reject(new Error("no vLLM is needed")),
 };
 let server: Server | undefined;
 afterEach(() => server?.close());

@@ -35,6 +35,10 @@ export class LocalServices implements Services {
     return { value: await this.retrievers.get(key)!, release: () => undefined };
   }
 
+  vllm(): Promise<never> {
+    return Promise.reject(new AppError("unsupported", "vLLM is not at hand here."));
+  }
+
   async close(): Promise<void> {
     for (const retriever of this.retrievers.values()) await (await retriever).close();
     await (await this.process)?.stop();

@@ -17,7 +17,7 @@ interface OnlineWorker {
   id: string;
   name: string;
   hardware: Hardware;
-  capabilities: { models: string[]; corpora: string[] };
+  capabilities: { models: string[]; corpora: string[]; vllm?: string | null };
   freeSlots: { engine: number; light: number };
 }
 
@@ -71,6 +71,12 @@ export class Launcher {
     for (const corpus of needs.corpora) {
       const having = workers.filter((w) => w.capabilities.corpora.includes(corpus));
       requirements.push({ name: `corpus ${corpus}`, ok: having.length > 0, detail: having.length > 0 ? `on ${listed(having.map((w) => w.name))}` : `no attached worker has the corpus ${corpus}` });
+    }
+    if (needs.vllmGpus !== undefined) {
+      const having = workers.filter((w) => vllmGpus(w) > 0);
+      const most = Math.max(0, ...having.map(vllmGpus));
+      const detail = having.length === 0 ? "no attached worker has vLLM and a GPU; install vLLM there and name its program in S3_VLLM, or choose the server engine" : most < needs.vllmGpus ? `needs ${needs.vllmGpus} GPUs on one worker; the largest with vLLM has ${most}` : `on ${listed(having.map((w) => `${w.name} (${w.capabilities.vllm ?? ""})`))}`;
+      requirements.push({ name: "vLLM", ok: most >= needs.vllmGpus, detail });
     }
     const memory = gpuMemoryOf(config);
     if (memory > 0) {
@@ -131,6 +137,7 @@ export class Launcher {
       if (!set) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
       else if (set.withGold === 0) issues.push({ path: "questions", message: `the questions of "${config.questions}" name no gold documents (goldIds), so a retriever cannot be measured on them` });
     }
+    if (config.kind === "serve" && config.what === "model" && config.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.checkpoint, config.model, "checkpoint")));
     if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config.searcher.model)));
     return issues;
   }
@@ -159,8 +166,7 @@ export class Launcher {
     return [];
   }
 
-  private async checkpointIssues(artifactId: string, model: string): Promise<Issue[]> {
-    const path = "searcher.checkpoint";
+  private async checkpointIssues(artifactId: string, model: string, path = "searcher.checkpoint"): Promise<Issue[]> {
     const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`
       SELECT r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ${artifactId}::uuid AND a.kind = 'checkpoint' AND a.deleted_at IS NULL`;
     if (!rows[0]) return [{ path, message: `there is no checkpoint ${artifactId}, or it is no longer kept` }];
@@ -170,7 +176,8 @@ export class Launcher {
 }
 
 const isNamed = (worker: OnlineWorker, name: string | null): boolean => name === null || name === worker.name || name === worker.id;
-const fits = (worker: OnlineWorker, needs: Needs): boolean => isNamed(worker, needs.worker) && needs.models.every((m) => worker.capabilities.models.includes(m)) && needs.corpora.every((c) => worker.capabilities.corpora.includes(c));
+const vllmGpus = (worker: OnlineWorker): number => (worker.capabilities.vllm ? worker.hardware.gpus.length : 0);
+const fits = (worker: OnlineWorker, needs: Needs): boolean => (needs.vllmGpus === undefined || vllmGpus(worker) >= needs.vllmGpus) && isNamed(worker, needs.worker) && needs.models.every((m) => worker.capabilities.models.includes(m)) && needs.corpora.every((c) => worker.capabilities.corpora.includes(c));
 
 /** GPU memory that the presets state for the model of a configuration; 0 where they state none. */
 function gpuMemoryOf(config: RunConfig): number {

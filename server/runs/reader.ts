@@ -12,7 +12,7 @@ import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
 import type { Metrics } from "@/server/metrics/metrics";
 import type { Launcher } from "./launcher";
-import { headlineMetric, modelOf, settingOf } from "./needs";
+import { corpusOf, headlineMetric, modelOf, settingOf } from "./needs";
 
 const { sql } = Prisma;
 const SPARKLINE = 40;
@@ -164,7 +164,7 @@ export class RunReader {
         worker: run.workerId !== null && run.workerName !== null ? { id: run.workerId, name: run.workerName } : null,
         preset: run.preset,
         model: modelOf(config),
-        corpus: config.kind === "train" ? config.data.corpus : config.corpus,
+        corpus: corpusOf(config),
         setting: settingOf(config),
         error: run.error,
       };

@@ -1,6 +1,6 @@
 "use client";
 import { cn } from "@/app/_lib/cn";
-import { isChanged, settingGroups, valueAt, valueText } from "@/app/_lib/settings";
+import { isChanged, servedBy, settingGroups, valueAt, valueText } from "@/app/_lib/settings";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -17,7 +17,7 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
         <CopyButton text={json} label="Copy as JSON" />
       </div>
       <div className="columns-1 gap-3 md:columns-2 xl:columns-3">
-        {settingGroups(run.config.kind).map((group) => {
+        {settingGroups(run.config.kind, servedBy(run.config)).map((group) => {
           const option = group.variant?.options.find((o) => o.value === valueAt(run.config, group.variant?.path ?? ""));
           const settings = option?.settings ?? group.settings;
           return (

@@ -4,7 +4,7 @@ import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import type { z } from "zod";
 import { cn } from "@/app/_lib/cn";
-import { changedSettings, convertKind, settingGroups } from "@/app/_lib/settings";
+import { changedSettings, convertKind, defaultConfig, servedBy, settingGroups, type Served } from "@/app/_lib/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
 import type { Draft } from "@/app/_settings/draft";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
@@ -16,7 +16,7 @@ import { LaunchPanel } from "./launch-panel";
 import { PresetCards } from "./preset-cards";
 
 /** Kinds that are started from here; a pasted configuration may be of any kind. */
-const OFFERED: readonly RunKind[] = ["train", "predict", "evaluate"];
+const OFFERED: readonly RunKind[] = ["train", "predict", "evaluate", "serve"];
 const KIND_LABEL: Record<RunKind, string> = { train: "Train", predict: "Predict", index: "Index", serve: "Serve", evaluate: "Evaluate retrieval" };
 
 const draftOf = (config: RunConfig): Draft => structuredClone(config);
@@ -38,7 +38,8 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const form = useForm<Draft, unknown, RunConfig>({ resolver: zodResolver(draftSchema), mode: "onChange", defaultValues: draftOf(start) });
   const draft = useDeferredValue(useWatch({ control: form.control }));
   const kind = runKind.catch("train").parse(draft.kind);
-  const groups = useMemo(() => settingGroups(kind), [kind]);
+  const served = servedBy(draft);
+  const groups = useMemo(() => settingGroups(kind, served), [kind, served]);
   const parsed = useMemo(() => runConfig.safeParse(draft), [draft]);
   const changed = useMemo(() => (parsed.success ? changedSettings(parsed.data) : []), [parsed]);
 
@@ -54,6 +55,10 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const changeKind = (next: RunKind) => {
     const current = runConfig.safeParse({ ...form.getValues(), name: form.getValues("name") || "-" });
     load(convertKind(current.success ? current.data : start, next));
+    setPreset(null);
+  };
+  const changeServed = (what: Served) => {
+    load({ ...defaultConfig("serve", what), name: String(form.getValues("name") ?? "") });
     setPreset(null);
   };
 
@@ -72,6 +77,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
         <div className="min-w-0">
           <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
             <Segmented label="Kind of run" value={kind} options={OFFERED.includes(kind) ? OFFERED : [...OFFERED, kind]} text={(k) => KIND_LABEL[k]} onChange={changeKind} />
+            {kind === "serve" ? <Segmented label="What is served" value={served} options={["model", "retriever"] as const} text={(what) => (what === "model" ? "A model" : "A retriever")} onChange={changeServed} /> : null}
             <Segmented label="Edit as" value={view} options={["form", "json"] as const} text={(v) => (v === "form" ? "Settings" : "JSON")} onChange={setView} />
             <p className="text-xs text-muted-foreground">{source ?? (changed.length === 1 ? "1 setting differs from its default" : `${changed.length} settings differ from their defaults`)}</p>
           </div>
@@ -88,7 +94,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
           ) : (
             <form className="mt-3 space-y-3" onSubmit={(e) => e.preventDefault()} noValidate>
               {groups.map((group) => (
-                <SettingGroupCard key={`${kind}.${group.id}`} group={group} />
+                <SettingGroupCard key={`${kind}.${served}.${group.id}`} group={group} />
               ))}
             </form>
           )}
