@@ -6,7 +6,7 @@ export interface Preset {
   /** What it is for, in a sentence. */
   description: string;
   /** What a worker must have; checked against the attached workers before launch. */
-  requires: { gpuMemoryGiB: number; models: string[]; corpus: string };
+  requires: { gpuMemoryGiB: number; models: string[]; corpus?: string };
   config: RunConfigInput;
 }
 
@@ -89,6 +89,20 @@ export const PRESETS: readonly Preset[] = [
     description: "How well a retriever finds the gold documents of the held-out questions: recall, full support, MRR and nDCG, by hops. About a minute on a laptop.",
     requires: { gpuMemoryGiB: 0, models: [], corpus: "atlas" },
     config: { kind: "evaluate", name: "Atlas held-out, MiniLM fp32", corpus: "atlas", questions: "atlas/held-out", k: 100, retriever: atlas.retriever },
+  },
+  {
+    id: "serve-smollm2",
+    title: "Serve SmolLM2",
+    description: "Keeps the embedded model up as OpenAI's API, by the worker's own engine: a generator, or a method's model, for other runs and programs.",
+    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"] },
+    config: { kind: "serve", what: "model", name: "SmolLM2, served", model: "smollm2-135m-instruct" },
+  },
+  {
+    id: "serve-paper-generator",
+    title: "The paper's generator in vLLM",
+    description: "Qwen2.5-14B-Instruct-GPTQ-Int4, on a worker with vLLM and a GPU. DeepRetrieval's or Search-R1's checkpoint is served alike: give its folder or its name.",
+    requires: { gpuMemoryGiB: 24, models: [] },
+    config: { kind: "serve", what: "model", name: "Qwen2.5-14B, vLLM", model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", server: { kind: "vllm", maxModelLen: 16_384 } },
   },
   {
     id: "paper-qwen2.5-7b",

@@ -267,6 +267,9 @@ const serveModelConfig = z
   });
 export type ServeModelConfig = z.infer<typeof serveModelConfig>;
 
+/** The name that clients give: a checkpoint's is its own, as answers are kept by it. */
+export const servedName = ({ model, checkpoint }: Pick<ServeModelConfig, "model" | "checkpoint">): string => (checkpoint === null ? model : `${model}@${checkpoint.slice(0, 8)}`);
+
 export const serveConfig = z.discriminatedUnion("what", [serveRetrieverConfig, serveModelConfig]);
 export type ServeConfig = z.infer<typeof serveConfig>;
 

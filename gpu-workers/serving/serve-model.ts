@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
 import type { MetricName, MetricPoint } from "@/contracts/metrics";
-import { isLoopback, type ServeModelConfig } from "@/contracts/run-config";
+import { isLoopback, servedName, type ServeModelConfig } from "@/contracts/run-config";
 import { EndpointClient } from "../generation/endpoint-client";
 import type { RunContext, ServiceHandle } from "../run-context";
 import { installedModel, openPolicy } from "../s3/models";
@@ -14,9 +14,6 @@ import { ModelService, type ModelBackend, type ModelMetrics } from "./model-serv
 
 /** Requests in a row that the model may fail before the run gives up. */
 const FAILED_PROBES = 3;
-
-/** The name that clients give: a checkpoint's is its own, as answers are kept by it. */
-export const servedName = ({ model, checkpoint }: Pick<ServeModelConfig, "model" | "checkpoint">): string => (checkpoint === null ? model : `${model}@${checkpoint.slice(0, 8)}`);
 
 /**
  * Keeps a model up as OpenAI's API until the run is cancelled, and reports what it does. Where the engine or vLLM dies,

@@ -40,6 +40,7 @@ import { launchRun } from "./runs/launch";
 import { listRuns } from "./runs/list";
 import { runLogs } from "./runs/logs";
 import { resumeRun } from "./runs/resume";
+import { servedModels } from "./runs/served-models";
 import { scoreAgreement } from "./scores/agreement";
 import { disagreements } from "./scores/disagreements";
 import { scoreFailures } from "./scores/failures";
@@ -58,7 +59,7 @@ import { revokeToken } from "./workers/revoke-token";
 import { listTokens } from "./workers/tokens";
 
 export const appRouter = router({
-  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, export: exportRun }),
+  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, export: exportRun, servedModels }),
   metrics: router({ names: metricNames, series: metricSeries }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),

@@ -136,6 +136,16 @@ export class RunReader {
     return run;
   }
 
+  /** Models that running serve runs keep up, newest first. */
+  async servedModels(): Promise<z.infer<typeof servedModelsResponse>> {
+    const runs = await this.select(Prisma.sql`WHERE r.kind = 'serve' AND r.state = 'running' ORDER BY r.created_at DESC`, Prisma.sql`r.created_at`);
+    return runs.flatMap(({ id, name, config, progress, workerName }) => {
+      const parsed = runConfig.parse(config);
+      if (parsed.kind !== "serve" || parsed.what !== "model" || progress?.phase !== "serving") return [];
+      return [{ id, name, model: servedName(parsed), address: progress.detail, key: parsed.key, worker: workerName ?? "" }];
+    });
+  }
+
   private select(rest: Prisma.Sql, sortKey: Prisma.Sql): Promise<StoredRun[]> {
     return this.database.db.$queryRaw<StoredRun[]>`
       SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
