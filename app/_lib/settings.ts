@@ -153,7 +153,7 @@ export function valueAt(config: unknown, path: string): unknown {
 export const isChanged = (setting: Setting, value: unknown): boolean => setting.default !== undefined && value !== setting.default;
 
 /** What a configuration serves, where it serves. */
-export const servedBy = (config: { what?: unknown }): Served => (config.what === "model" ? "model" : "retriever");
+export const servedBy = (config: object): Served => ("what" in config && config.what === "model" ? "model" : "retriever");
 
 /** Paths of all settings that differ from their defaults. */
 export function changedSettings(config: RunConfig): string[] {

@@ -131,11 +131,11 @@ function ServedModels({ path }: { path: string }) {
       value={served.data.find(({ address }) => address === chosen)?.id ?? ""}
       onChange={(e) => {
         const one = served.data.find(({ id }) => id === e.target.value);
-        const options = { shouldValidate: true, shouldDirty: true };
-        setValue(path, one?.address ?? null, options);
+        const set = (at: string, value: string | null): void => setValue(at, value as Draft[string], { shouldValidate: true, shouldDirty: true });
+        set(path, one?.address ?? null);
         if (!one) return;
-        setValue(`${group}model`, one.model, options);
-        setValue(`${group}connection.key`, one.key, options);
+        set(`${group}model`, one.model);
+        set(`${group}connection.key`, one.key);
       }}
     >
       <option value="">A running model service</option>

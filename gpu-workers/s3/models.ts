@@ -3,9 +3,10 @@ import { existsSync } from "node:fs";
 import { AppError } from "@/contracts/errors";
 import type { ConnectionConfig } from "@/contracts/config/model";
 import { modelDir } from "@/contracts/paths";
-import type { GeneratorConfig, TrainConfig } from "@/contracts/run-config";
+import type { GeneratorConfig, PredictConfig, TrainConfig } from "@/contracts/run-config";
 import type { EngineClient, EngineModel } from "../engine/client";
 import { endpointBackend, type EndpointOptions } from "../generation/endpoint-backend";
+import { EndpointClient } from "../generation/endpoint-client";
 import { engineBackend } from "../generation/engine-backend";
 import { Generator, type AnswerStore } from "../generation/generator";
 import { promptStyle } from "../generation/prompt";
@@ -92,4 +93,13 @@ export async function probeGenerator(engine: EngineClient | null, config: Genera
   const text = "The Eiffel Tower stands in Paris.";
   const [answer] = await generator.answer([{ question: "In which city does the Eiffel Tower stand?", documents: [{ title: "Eiffel Tower", text, hash: "probe" }] }], signal);
   return `answers in ${answer!.seconds.toFixed(1)} s`;
+}
+
+/** Asks the model of a method at its endpoint for one token. */
+export async function probeMethodModel({ endpoint, connection, model, api }: PredictConfig["searcher"], signal: AbortSignal, keys: Partial<KeyRing>): Promise<string> {
+  if (endpoint === null) throw new AppError("internal", "The method's model is in the engine.");
+  const client = new EndpointClient(endpoint, { ...(await endpointOptions(endpoint, connection, keys)), ...PROBE });
+  const sampling = { model, max_tokens: 1, temperature: 0 };
+  const { seconds } = await (api === "chat" ? client.chat({ ...sampling, messages: [{ role: "user", content: "Ready?" }] }, signal) : client.complete({ ...sampling, prompt: "Ready?" }, signal));
+  return `answers in ${seconds.toFixed(1)} s`;
 }

@@ -14,7 +14,7 @@ import { openJudge } from "../scoring/judge";
 import { Assessor, Baseline, recordOf, type Outcome } from "./assess";
 import { DocumentBook } from "./documents";
 import { metricPoints } from "./episode-metrics";
-import { openGenerator, probeGenerator } from "./models";
+import { openGenerator, probeGenerator, probeMethodModel } from "./models";
 import { answerBatch, batchesOf, FailureRow, inLanes } from "./predict-batch";
 import { allOrFirstFailure, Preflight } from "./preflight";
 import { Stopwatch } from "./stopwatch";
@@ -107,9 +107,10 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   const roles = rolesOf(config);
   const retrieves = searches && roles.retrieves;
   const generates = !keepAnswers && (!searches || roles.generates);
+  const asksModel = searches && roles.asksModel;
   const ownInEngine = searches && roles.asksModel && config.searcher.endpoint === null;
   const needsEngine = ownInEngine || (generates && config.generator.endpoint === null) || (needsJudge(config.scorer) && config.judge.endpoint === null);
-  const preflight = new Preflight(context, [...(retrieves ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(generates ? (["generator"] as const) : []), "questions"]);
+  const preflight = new Preflight(context, [...(retrieves ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(asksModel && !ownInEngine ? (["searcher"] as const) : []), ...(generates ? (["generator"] as const) : []), "questions"]);
 
   const retriever = !retrieves
     ? Promise.resolve(null)
@@ -133,6 +134,17 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
         },
         ({ own }) => (own === null ? "ready" : `${config.searcher.model} is loaded`),
       );
+  const searcher: Promise<OwnModel | null> =
+    !asksModel || ownInEngine
+      ? Promise.resolve(null)
+      : preflight.check(
+          "searcher",
+          async () => {
+            const detail = await probeMethodModel(config.searcher, signal, context);
+            return { detail, own: await openOwnModel(config, context, null) };
+          },
+          ({ detail }) => detail,
+        ).then(({ own }) => own);
   const generator = !generates
     ? Promise.resolve(null)
     : preflight.check(
@@ -152,7 +164,7 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     },
     (loaded) => `${loaded.length} to answer`,
   );
-  const [openedRetriever, openedEngine, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, generator, questions] as const);
+  const [openedRetriever, openedEngine, openedSearcher, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, searcher, generator, questions] as const);
   const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, context, signal));
   const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
 
@@ -177,7 +189,7 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   const isNaiveRag = config.method === "rag" && config.matchRun === null && config.documents === ragDocuments;
   /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself, or answers by itself. */
   const baseline = isNaiveRag || openedRetriever === null || !generates ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor);
-  const own = openedEngine?.own ?? (await openOwnModel(config, context, null));
+  const own = openedEngine?.own ?? openedSearcher;
   const method = await openMethod(config, { context, retriever: openedRetriever, own, questions: asked, documents });
   return {
     questions: asked,

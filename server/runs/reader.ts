@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { runConfig } from "@/contracts/run-config";
+import { runConfig, servedName } from "@/contracts/run-config";
 import { TERMINAL, type RunKind, type RunState } from "@/contracts/run-state";
 import type { PreflightItem, Progress } from "@/contracts/worker-protocol";
 import type { exportRunRequest, exportRunResponse } from "@/server/api/runs/export";
 import type { RunDetail } from "@/server/api/runs/get";
+import type { servedModelsResponse } from "@/server/api/runs/served-models";
 import type { runHistoryResponse } from "@/server/api/runs/history";
 import type { listRunsRequest, listRunsResponse, RunRow } from "@/server/api/runs/list";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
@@ -138,7 +139,7 @@ export class RunReader {
 
   /** Models that running serve runs keep up, newest first. */
   async servedModels(): Promise<z.infer<typeof servedModelsResponse>> {
-    const runs = await this.select(Prisma.sql`WHERE r.kind = 'serve' AND r.state = 'running' ORDER BY r.created_at DESC`, Prisma.sql`r.created_at`);
+    const runs = await this.select(sql`WHERE r.kind = 'serve' AND r.state = 'running' ORDER BY r.created_at DESC`, sql`r.created_at`);
     return runs.flatMap(({ id, name, config, progress, workerName }) => {
       const parsed = runConfig.parse(config);
       if (parsed.kind !== "serve" || parsed.what !== "model" || progress?.phase !== "serving") return [];
