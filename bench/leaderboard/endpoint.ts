@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import { ATLAS_DIR } from "@/contracts/paths";
 import type { RunConfigInput } from "@/contracts/run-config";
-import { TERMINAL } from "@/contracts/run-state";
+import { TERMINAL, type RunState } from "@/contracts/run-state";
 import { RealWorker } from "@/e2e/support/real-worker";
 import { importAtlas } from "@/server/catalogue/atlas";
 import type { ControlPlane } from "@/server/compose";
@@ -80,10 +80,10 @@ export async function endpointSpeed(plane: ControlPlane, port: number): Promise<
 /** Launches a run and waits for its end; throws where it has not stored an episode, an answer and a score for each question. */
 async function finish(plane: ControlPlane, config: RunConfigInput, output: () => string): Promise<{ id: string; seconds: number }> {
   const { id } = await plane.launcher.launch(config, { actor: "bench", preset: null });
-  for (const until = Date.now() + 120_000; ; await sleep(20)) {
-    const { state, error } = await plane.runReader.get(id);
-    if (state === "succeeded") break;
-    if (TERMINAL.has(state) || Date.now() > until) throw new Error(`The run is ${state}: ${error ?? ""}\n${output()}`);
+  for (const until = Date.now() + 120_000; ; await sleep(200)) {
+    const [run] = await plane.database.db.$queryRaw<{ state: RunState; error: string | null }[]>`SELECT state, error FROM runs WHERE id = ${id}::uuid`;
+    if (run?.state === "succeeded") break;
+    if (!run || TERMINAL.has(run.state) || Date.now() > until) throw new Error(`The run is ${run?.state ?? "gone"}: ${run?.error ?? ""}\n${output()}`);
   }
   const [row] = await plane.database.db.$queryRaw<{ stored: number; seconds: number }[]>`
     SELECT (SELECT count(*)::int FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN scores s ON s.id = e.score_id WHERE e.run_id = ${id}::uuid) AS stored,
