@@ -1,214 +1,69 @@
-import { createHash } from "node:crypto";
-import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { ROOT } from "@/contracts/paths";
 import { presetById } from "@/contracts/presets";
 import { trainConfig, type TrainConfig } from "@/contracts/run-config";
 import { clusterBootstrap, type Interval, type Observation } from "@/contracts/statistics";
-import type { MetricPoint } from "@/contracts/metrics";
-import type { ReportItem, Question } from "@/contracts/worker-protocol";
-import type { AnswerStore, Generator } from "@/gpu-workers/generation/generator";
-import type { EngineClient } from "@/gpu-workers/engine/client";
-import type { Method } from "@/gpu-workers/methods/method";
-import { ragMethod } from "@/gpu-workers/methods/rag";
-import { s3Method } from "@/gpu-workers/methods/s3";
-import { AnswerScorer } from "@/gpu-workers/scoring/answer-scorer";
-import { Assessor } from "@/gpu-workers/s3/assess";
-import { DocumentBook } from "@/gpu-workers/s3/documents";
-import { heldOutSample } from "@/gpu-workers/s3/evaluation";
-import { openGenerator, openPolicy, searcherOf } from "@/gpu-workers/s3/models";
-import { train } from "@/gpu-workers/s3/train";
-import { TRAINER_FILE } from "@/gpu-workers/s3/trainer-state";
-import { atlasQuestions, LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
-import type { ServiceHandle } from "@/gpu-workers/run-context";
+import { LocalServices } from "@/gpu-workers/testing/memory-context";
+import { Examiner, mean, round, Study, type Result, type SeedResults } from "./learning/study";
 import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
- * Does the default preset learn? Trains it from scratch on three seeds and answers every held-out question with naive
- * RAG, document-matched RAG, and the searcher untrained, after the cold start and after reinforcement learning.
- * Every stage is kept under bench/.work/learning/ as it comes: a second start goes on where the first was.
+ * Does the default preset learn, and by which algorithm? Trains GRPO and PPO from scratch on three seeds each and answers
+ * every held-out question with naive RAG, document-matched RAG, and the searcher untrained, after the cold start and
+ * after reinforcement learning. Every stage is kept under bench/.work/learning/ as it comes: a second start goes on where
+ * the first was. `learning grpo` or `learning ppo` makes one algorithm's stages only, without a result.
  */
-const PRESET = "atlas-smollm2";
-/** The preset was tuned on seed 0 and on the first held-out questions of the evaluation's sample: neither may speak for it alone. */
+const PRESETS = { grpo: "atlas-smollm2", ppo: "atlas-smollm2-ppo" } as const;
+type AlgorithmName = keyof typeof PRESETS;
+/** The presets were tuned on seed 0 and on the first held-out questions of the evaluation's sample: neither may speak for them alone. */
 const SEEDS = [1, 2, 3] as const;
 const TUNED_ON = 96;
-const BATCH = 24;
 
 /** The bars: seconds of training (evaluations not counted) on two cores, and the accuracy aimed for. */
 const TRAINING_BAR_SECONDS = 25 * 60;
 const ACCURACY_AIM = 0.7;
 
-/** When a seed's training began; kept among its metrics. */
-const STARTED = "bench/started";
-
-/** One held-out question as one method answered it. */
-interface Result {
-  id: string;
-  group: string;
-  value: number;
-  documents: number;
-}
-
-export async function learning(): Promise<BenchResult> {
-  const config = trainConfig.parse({ ...presetById(PRESET)!.config, seed: 0 });
-  const folder = join(ROOT, "bench", ".work", "learning", createHash("sha256").update(JSON.stringify(config)).digest("hex").slice(0, 12));
-  await mkdir(folder, { recursive: true });
+export async function learning(names: readonly string[]): Promise<BenchResult | void> {
+  const known = Object.keys(PRESETS) as AlgorithmName[];
+  const unknown = names.find((name) => !known.some((one) => one === name));
+  if (unknown !== undefined) throw new Error(`There is no algorithm "${unknown}" in this bench: choose from ${known.join(", ")}.`);
   const services = new LocalServices();
   try {
-    const bench = await Bench.open(services, config, folder);
-    for (const seed of SEEDS) await bench.train(seed);
-    const rag = await bench.answer("naive-rag", (documents) => bench.rag(documents, () => config.generator.ragDocuments));
-    const untrained = await bench.answer("untrained", (documents) => bench.searcher(documents, 0, null));
-    const seeds = [];
-    for (const seed of SEEDS) {
-      const coldStart = await bench.answer(`seed-${seed}-cold-start`, (documents) => bench.searcher(documents, seed, 0));
-      const trained = await bench.answer(`seed-${seed}-trained`, (documents) => bench.searcher(documents, seed, config.rl.steps));
-      const counts = new Map(trained.map(({ id, documents }) => [id, documents]));
-      const matched = await bench.answer(`seed-${seed}-matched-rag`, (documents) => bench.rag(documents, (id) => counts.get(id)!));
-      seeds.push({ seed, coldStart, trained, matched, training: await bench.training(seed) });
+    const examiner = await Examiner.open(services, configOf("grpo"));
+    const studies: Study[] = [];
+    const results: { study: Study; seeds: SeedResults[] }[] = [];
+    for (const algorithm of known.filter((name) => names.length === 0 || names.includes(name))) {
+      const study = new Study(algorithm, configOf(algorithm), examiner);
+      const seeds = [];
+      for (const seed of SEEDS) seeds.push(await study.run(seed, studies));
+      studies.push(study);
+      results.push({ study, seeds });
     }
-    const report = summarise(config, bench.tunedOn(), rag, untrained, seeds);
-    print(report);
-    return report;
+    const rag = await examiner.naiveRag();
+    const untrained = await examiner.untrained();
+    if (results.length < known.length) return;
+    const reports = results.map(({ study, seeds }) => ({ algorithm: study.algorithm, ...summarise(study.config, examiner.first(TUNED_ON), rag, untrained, seeds) }));
+    const better = reports.reduce((best, report) => (report.accuracy.trained.mean > best.accuracy.trained.mean ? report : best));
+    print(reports, rag, untrained, better.bars);
+    return {
+      bench: "learning",
+      at: new Date().toISOString(),
+      machine: machine(),
+      heldOutQuestions: rag.length,
+      interval: "95%, percentile bootstrap over countries, 10,000 samples",
+      naiveRag: clusterBootstrap(observations(rag)),
+      untrained: clusterBootstrap(observations(untrained)),
+      /** Which algorithm the bars are of: the better one, which is the default preset's. */
+      better: better.algorithm,
+      algorithms: reports.map(({ bars: _bars, ...report }) => report),
+      bars: [...better.bars, bar("the default preset trains by the better algorithm", Number(better.algorithm === configOf("grpo").rl.algorithm), "yes = 1", ">=", 1)],
+    };
   } finally {
     await services.close();
   }
 }
 
-/** What is open while the bench runs, and the files it keeps. */
-class Bench {
-  /** The engine that holds the models of the pass under way. */
-  private held: ServiceHandle<EngineClient> | null = null;
+const configOf = (algorithm: AlgorithmName): TrainConfig => trainConfig.parse({ ...presetById(PRESETS[algorithm])!.config, seed: 0 });
 
-  private constructor(
-    private readonly services: LocalServices,
-    private readonly config: TrainConfig,
-    private readonly folder: string,
-    private readonly questions: Question[],
-    private readonly generator: Generator,
-  ) {}
-
-  static async open(services: LocalServices, config: TrainConfig, folder: string): Promise<Bench> {
-    const { value: engine } = await services.engine();
-    const store: AnswerStore = { findAnswers: async () => new Map(), saveAnswers: async () => undefined };
-    const heldOut = await atlasQuestions(config.data.heldOutQuestions);
-    const generator = await openGenerator(engine, config.generator, store, signal);
-    return new Bench(services, config, folder, heldOutSample(heldOut, heldOut.length), generator);
-  }
-
-  /** The held-out questions that the preset was tuned on. */
-  tunedOn(): ReadonlySet<string> {
-    return new Set(this.questions.slice(0, TUNED_ON).map(({ id }) => id));
-  }
-
-  private seedFolder(seed: number): string {
-    return join(this.folder, `seed-${seed}`);
-  }
-
-  /** Trains one seed to its end, from the last checkpoint there is. */
-  async train(seed: number): Promise<void> {
-    const folder = this.seedFolder(seed);
-    await mkdir(folder, { recursive: true });
-    const config: TrainConfig = { ...this.config, seed, evaluation: { every: 0, questions: 0 } };
-    const last = await lastStep(folder);
-    if (last === config.rl.steps) return;
-    say(`seed ${seed}: training${last === null ? "" : `, going on after step ${last}`}`);
-    const reports = join(folder, "metrics.jsonl");
-    let points: MetricPoint[] = last === null ? [{ name: STARTED, step: 0, value: 0, at: Date.now() }] : [];
-    // Metrics are kept with the checkpoint they led to: what is trained again is reported again.
-    const keep = async (): Promise<void> => {
-      const lines = points.map((point) => JSON.stringify(point) + "\n").join("");
-      points = [];
-      await appendFile(reports, lines);
-    };
-    const context = new MemoryContext({
-      config,
-      services: this.services,
-      workDir: folder,
-      resume: last === null ? null : { artifactId: `${last}`, step: last, directory: join(folder, `checkpoint-${last}`) },
-      onCheckpoint: keep,
-      onReport: (item: ReportItem) => {
-        if (item.kind !== "metrics") return;
-        points.push(...item.points);
-        for (const { name, step, value } of item.points) if (name === "reward/generation_accuracy" || name === "cold-start/loss" || name === "timing_s/step") say(`seed ${seed}: ${name} ${step}: ${value.toFixed(2)}`);
-      },
-    });
-    await train(context);
-    await keep();
-  }
-
-  /** Seconds per phase and memory of a seed's training. */
-  async training(seed: number) {
-    const lines = (await readFile(join(this.seedFolder(seed), "metrics.jsonl"), "utf8")).trim().split("\n");
-    const points = lines.map((line) => JSON.parse(line) as MetricPoint);
-    const sum = (name: string): number => points.filter((p) => p.name === name).reduce((total, p) => total + p.value, 0);
-    const phases = ["pool", "rollout", "retrieve", "generator", "gradient", "other"].map((phase) => [phase, round(sum(`timing_s/${phase}`))] as const);
-    const steps = points.filter((p) => p.name === "timing_s/step").length;
-    const startedAt = points.find((p) => p.name === STARTED)!.at;
-    const coldStart = (Math.max(...points.filter((p) => p.name === "cold-start/loss").map((p) => p.at)) - startedAt) / 1000;
-    return {
-      /** From the start of the run, so that loading the models is in it. */
-      coldStartSeconds: round(coldStart),
-      steps,
-      secondsPerStep: round(sum("timing_s/step") / steps),
-      secondsPerPhase: Object.fromEntries(phases),
-      checkpointSeconds: round(sum("timing_s/checkpoint")),
-      totalSeconds: round(coldStart + sum("timing_s/step") + sum("timing_s/checkpoint")),
-      peakMemoryMb: Math.max(...points.filter((p) => p.name === "memory/engine_peak_mb").map((p) => p.value)),
-      trainingAccuracy: points.filter((p) => p.name === "reward/generation_accuracy").map((p) => round(p.value)),
-    };
-  }
-
-  /** Answers all held-out questions with a method; results are appended batch by batch. */
-  async answer(name: string, open: (documents: DocumentBook) => Promise<Method>): Promise<Result[]> {
-    const path = join(this.folder, `${name}.jsonl`);
-    const results = existsSync(path) ? (await readFile(path, "utf8")).split("\n").filter(Boolean).map((line) => JSON.parse(line) as Result) : [];
-    const done = new Set(results.map(({ id }) => id));
-    const left = this.questions.filter(({ id }) => !done.has(id));
-    if (left.length === 0) return results;
-    const documents = new DocumentBook();
-    const assessor = new Assessor(this.generator, documents, new AnswerScorer(this.config.reward.scorer, null));
-    const method = await open(documents);
-    for (let start = 0; start < left.length; start += BATCH) {
-      const batch = left.slice(start, start + BATCH);
-      const episodes = await method.run(batch, signal);
-      const outcomes = await assessor.assess(episodes, batch, signal);
-      const fresh = batch.map((question, i): Result => ({ id: question.id, group: question.group ?? question.id, value: outcomes[i]!.score.value, documents: episodes[i]!.context.length }));
-      await appendFile(path, fresh.map((result) => JSON.stringify(result) + "\n").join(""));
-      results.push(...fresh);
-      say(`${name}: ${results.length} of ${this.questions.length}, accuracy ${mean(results.map(({ value }) => value)).toFixed(3)}`);
-    }
-    this.held?.release();
-    this.held = null;
-    return results;
-  }
-
-  async rag(documents: DocumentBook, countOf: (id: string) => number): Promise<Method> {
-    const { value: retriever } = await this.services.retriever(this.config.data.corpus, this.config.retriever, signal);
-    return ragMethod(retriever, documents, countOf);
-  }
-
-  /** The searcher of a seed after a step; null: untrained. */
-  async searcher(documents: DocumentBook, seed: number, step: number | null): Promise<Method> {
-    this.held = await this.services.engine();
-    const { value: engine } = this.held;
-    const { value: retriever } = await this.services.retriever(this.config.data.corpus, this.config.retriever, signal);
-    const policy = await openPolicy(engine, this.config.searcher, seed, signal);
-    if (step !== null) await policy.model.loadState(join(this.seedFolder(seed), `checkpoint-${step}`), { signal });
-    return s3Method(await searcherOf(policy, signal), { retriever, documents, settings: this.config.search }, seed);
-  }
-}
-
-interface SeedResults {
-  seed: number;
-  coldStart: Result[];
-  trained: Result[];
-  matched: Result[];
-  training: Awaited<ReturnType<Bench["training"]>>;
-}
-
-/** Accuracies and paired gains with intervals clustered by country, and which bars are met. Pure. */
+/** One algorithm's accuracies and paired gains with intervals clustered by country, and which bars are met. Pure. */
 function summarise(config: TrainConfig, tuned: ReadonlySet<string>, rag: Result[], untrained: Result[], seeds: SeedResults[]) {
   const pooled = (pick: (seed: SeedResults) => Observation[]) => clusterBootstrap(seeds.flatMap(pick));
   const perSeed = seeds.map((results) => ({
@@ -231,13 +86,7 @@ function summarise(config: TrainConfig, tuned: ReadonlySet<string>, rag: Result[
   const trained = pooled((seed) => observations(seed.trained));
   const untouched = ({ id }: Result): boolean => !tuned.has(id);
   return {
-    bench: "learning",
-    at: new Date().toISOString(),
-    machine: machine(),
-    preset: PRESET,
     config,
-    heldOutQuestions: rag.length,
-    interval: "95%, percentile bootstrap over countries, 10,000 samples",
     /** The same on the questions that the preset's tuning never saw. */
     untouched: {
       questions: rag.length - tuned.size,
@@ -246,9 +95,7 @@ function summarise(config: TrainConfig, tuned: ReadonlySet<string>, rag: Result[
       trained: pooled((seed) => observations(seed.trained.filter(untouched))),
     },
     accuracy: {
-      naiveRag: clusterBootstrap(observations(rag)),
       documentMatchedRag: pooled((seed) => observations(seed.matched)),
-      untrained: clusterBootstrap(observations(untrained)),
       coldStart: pooled((seed) => observations(seed.coldStart)),
       trained,
     },
@@ -265,6 +112,8 @@ function summarise(config: TrainConfig, tuned: ReadonlySet<string>, rag: Result[
   };
 }
 
+type Report = ReturnType<typeof summarise> & { algorithm: string };
+
 const observations = (results: readonly Result[]): Observation[] => results.map(({ value, group }) => ({ value, cluster: group }));
 
 /** Differences question by question. */
@@ -273,24 +122,12 @@ function differences(results: readonly Result[], others: readonly Result[]): Obs
   return results.map(({ id, value, group }) => ({ value: value - other.get(id)!, cluster: group }));
 }
 
-/** The last step with a whole checkpoint; null where there is none. */
-async function lastStep(folder: string): Promise<number | null> {
-  const steps = (await readdir(folder)).flatMap((name) => (/^checkpoint-\d+$/.test(name) && existsSync(join(folder, name, TRAINER_FILE)) ? [Number(name.slice("checkpoint-".length))] : []));
-  return steps.length === 0 ? null : Math.max(...steps);
-}
-
-function print(report: ReturnType<typeof summarise>): void {
+function print(reports: readonly Report[], rag: Result[], untrained: Result[], bars: Report["bars"]): void {
   const row = (name: string, { mean: m, low, high }: Interval): string[] => [name, m.toFixed(3), `${low.toFixed(3)} to ${high.toFixed(3)}`];
-  printTable([["held-out accuracy", "mean", "95% interval"], ...Object.entries(report.accuracy).map(([name, interval]) => row(name, interval))]);
-  printTable([["gain of the trained searcher", "mean", "95% interval"], ...Object.entries(report.gains).map(([name, interval]) => row(name, interval))]);
-  const { questions, ...untouched } = report.untouched;
-  printTable([[`the ${questions} questions untouched by tuning`, "mean", "95% interval"], ...Object.entries(untouched).map(([name, interval]) => row(name, interval))]);
-  printTable([["seed", "training, s", "a step, s", "engine's peak, MB"], ...report.seeds.map(({ seed, training }) => [seed, training.totalSeconds, training.secondsPerStep, Math.round(training.peakMemoryMb)])]);
-  printBars(report.bars);
+  const rows = (pick: (report: Report) => Record<string, Interval>): string[][] => reports.flatMap((report) => Object.entries(pick(report)).map(([name, interval]) => row(`${report.algorithm}: ${name}`, interval)));
+  printTable([["held-out accuracy", "mean", "95% interval"], row("naive RAG", clusterBootstrap(observations(rag))), row("untrained", clusterBootstrap(observations(untrained))), ...rows(({ accuracy }) => accuracy)]);
+  printTable([["gain of the trained searcher", "mean", "95% interval"], ...rows(({ gains }) => gains)]);
+  printTable([["questions untouched by tuning", "mean", "95% interval"], ...rows(({ untouched: { questions: _questions, ...untouched } }) => untouched)]);
+  printTable([["algorithm", "seed", "training, s", "a step, s", "engine's peak, MB"], ...reports.flatMap(({ algorithm, seeds }) => seeds.map(({ seed, training }) => [algorithm, seed, training.totalSeconds, training.secondsPerStep, Math.round(training.peakMemoryMb)]))]);
+  printBars(bars);
 }
-
-const startedAt = Date.now();
-const say = (message: string): void => console.log(`[${Math.round((Date.now() - startedAt) / 1000)} s] ${message}`);
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-const round = (value: number): number => Math.round(value * 1000) / 1000;
-const { signal } = new AbortController();

@@ -14,6 +14,8 @@ export interface HubFiles {
 export interface CorpusPreset {
   title: string;
   description: string;
+  /** As its publisher counts them, rounded but for wiki-18: what an index is planned for before it is there. */
+  passages: number;
   licence: string;
   /** What is downloaded, on disk, in GiB: to be known before one asks for it. */
   downloadGiB: number;
@@ -24,9 +26,10 @@ export interface CorpusPreset {
   byHand: string;
 }
 
-const medrag = (part: string, title: string, passages: string, downloadGiB: number): CorpusPreset => ({
+const medrag = (part: string, title: string, passages: number, what: string, downloadGiB: number): CorpusPreset => ({
   title: `MedCorp: ${title}`,
-  description: `${passages} in the chunk files that MedRAG publishes (id, title, content).`,
+  passages,
+  description: `${what} in the chunk files that MedRAG publishes (id, title, content).`,
   licence: "see the dataset's card",
   downloadGiB,
   corpus: { dataset: `MedRAG/${part}`, files: /^chunk\/.+\.jsonl$/ },
@@ -37,6 +40,7 @@ const medrag = (part: string, title: string, passages: string, downloadGiB: numb
 export const CORPUS_PRESETS = {
   "wiki-18": {
     title: "Wikipedia 2018",
+    passages: 21_015_324,
     description: "21,015,324 passages of 100 words: the corpus of the paper, as Search-R1 publishes it (id, contents).",
     licence: "CC BY-SA (Wikipedia)",
     downloadGiB: 5,
@@ -44,14 +48,14 @@ export const CORPUS_PRESETS = {
     index: { dataset: "PeterJinGo/wiki-18-e5-index", files: /^part_a[a-z]$/, encoder: "e5-base-v2" },
     byHand: "Download wiki-18.jsonl.gz from https://huggingface.co/datasets/PeterJinGo/wiki-18-corpus elsewhere, bring it to the worker, and import it as a path.",
   },
-  "medcorp-pubmed": medrag("pubmed", "PubMed", "23.9 million abstracts", 70),
+  "medcorp-pubmed": medrag("pubmed", "PubMed", 23_900_000, "23.9 million abstracts", 70),
   "medcorp-statpearls": {
-    ...medrag("statpearls", "StatPearls", "300 thousand passages", 1),
+    ...medrag("statpearls", "StatPearls", 300_000, "300 thousand passages", 1),
     byHand:
       "StatPearls may not be redistributed, so the dataset may hold no chunk files: fetch statpearls_NBK430685.tar.gz from NCBI's Bookshelf, cut it with MedRAG's src/data/statpearls.py, bring the folder chunk/ to the worker, and import that folder as a path.",
   },
-  "medcorp-textbooks": medrag("textbooks", "textbooks", "125.8 thousand passages of 18 medical textbooks", 0.2),
-  "medcorp-wikipedia": medrag("wikipedia", "Wikipedia", "29.9 million passages", 45),
+  "medcorp-textbooks": medrag("textbooks", "textbooks", 125_800, "125.8 thousand passages of 18 medical textbooks", 0.2),
+  "medcorp-wikipedia": medrag("wikipedia", "Wikipedia", 29_900_000, "29.9 million passages", 45),
 } as const satisfies Record<string, CorpusPreset>;
 
 export type CorpusPresetName = keyof typeof CORPUS_PRESETS;

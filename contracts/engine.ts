@@ -46,14 +46,28 @@ export const loraConfig = z.object({
   targets: z.array(z.enum(LORA_TARGETS)).min(1).default([...LORA_TARGETS]),
 });
 
-export const createModelBody = z.object({
-  /** Folder with config.json, *.safetensors and tokenizer.json (Llama and Qwen2 architectures). */
-  base: z.string().min(1),
-  /** null: only the frozen base is served. */
-  lora: loraConfig.nullable(),
-  /** Seed of the adapter's initial values. */
-  seed: z.int().nonnegative(),
-});
+/** Training of the weights themselves: layers `firstLayer` and above and the final norm; from layer 0 also the embedding and,
+ * tied to it or not, the output matrix. Kept in float32, computed with in the device's dtype. */
+export const fullConfig = z.object({ firstLayer: z.int().nonnegative().default(0) });
+
+export const createModelBody = z
+  .object({
+    /** Folder with config.json, *.safetensors and tokenizer.json (Llama and Qwen2 architectures), or one of upstream's that holds such folders. */
+    base: z.string().min(1),
+    /** Neither `lora` nor `full`: only the frozen base is served. */
+    lora: loraConfig.nullable(),
+    full: fullConfig.nullable().default(null),
+    /** value: a critic. A linear map (float32, with bias, zero at first) from the final hidden state to one number replaces the vocabulary. */
+    head: z.enum(["language", "value"]).default("language"),
+    /** A model on the same base with the same firstLayer: both keep the activations of the frozen layers once. */
+    beside: z.string().min(1).nullable().default(null),
+    /** Keeps only the layers' inputs for the gradient and computes the rest again: less memory, more time. */
+    checkpointing: z.boolean().default(false),
+    /** Seed of the adapter's initial values. */
+    seed: z.int().nonnegative(),
+  })
+  .refine((body) => !(body.lora && body.full), { path: ["full"], error: "a model is trained by lora or by full, not both: set one to null" })
+  .refine((body) => body.head === "language" || body.lora || body.full, { path: ["head"], error: "a value model is trained: give lora or full" });
 export const createModelResult = z.object({
   layers: z.int(),
   vocabulary: z.int(),
@@ -84,8 +98,9 @@ export const sampleSequence = z.object({
   /** Samples drawn from this one prompt. */
   n: z.int().positive().default(1),
 });
+/** Language models only. */
 export const sampleBody = z.object({
-  /** false: the frozen base, without the adapter. */
+  /** false: the frozen base, without what was trained. */
   adapter: z.boolean(),
   sequences: z.array(sampleSequence).min(1),
 });
@@ -128,22 +143,36 @@ export const datum = z.object({
   logprobs: perToken.optional(),
   /** Under the reference; needed where klCoef > 0. */
   referenceLogprobs: perToken.optional(),
+  /** Of the state from which the token was chosen; needed by the value loss. */
+  returns: perToken.optional(),
+  /** What the value model said when the tokens were sampled; needed where valueClip is not null. */
+  values: perToken.optional(),
   guides: z.array(guidedSpan).optional(),
 });
 
+/** Bound on the tokens of a micro-batch; null: the engine's own. It halves where memory does not suffice. */
+const tokenBudget = z.int().positive().nullable().default(null);
+/** How an operation fitted into memory: the bound it ended with, and how often it was begun again for want of memory. */
+const fitting = { tokenBudget: z.int(), retriedOutOfMemory: z.int() };
+
 export const forwardBody = z.object({
+  /** false: the frozen base, without what was trained. A value model takes only true, and neither reference nor entropy. */
   adapter: z.boolean(),
   data: z.array(datum).min(1),
   /** Also under this snapshot ("base": without adapter). */
   reference: z.string().optional(),
   entropy: z.boolean().default(false),
   temperature: z.number().positive().default(1),
+  tokenBudget,
 });
 export const forwardResult = z.object({
-  /** Per datum, per token; 0 where the weight is 0. */
+  /** Per datum, per token; 0 where the weight is 0. Empty from a value model. */
   logprobs: z.array(perToken),
+  /** Only from a value model: value of the state from which the token is chosen, which its predecessors make up. */
+  values: z.array(perToken),
   referenceLogprobs: z.array(perToken).optional(),
   entropies: z.array(perToken).optional(),
+  ...fitting,
 });
 
 export const lossConfig = z.object({
@@ -156,11 +185,15 @@ export const lossConfig = z.object({
   entropyCoef: z.number().default(0),
   /** The temperature that the tokens were sampled at. */
   temperature: z.number().positive().default(1),
+  /** Value loss: w / 2 max((v - R)^2, (clip(v, v_old - valueClip, v_old + valueClip) - R)^2); null: w / 2 (v - R)^2. */
+  valueClip: z.number().nonnegative().nullable().default(null),
 });
 export const forwardBackwardBody = z.object({
-  loss: z.enum(["cross_entropy", "importance_sampling", "ppo"]),
+  /** `value` on value models, the others on language models. */
+  loss: z.enum(["cross_entropy", "importance_sampling", "ppo", "value"]),
   config: lossConfig.prefault({}),
   data: z.array(datum).min(1),
+  tokenBudget,
 });
 /** Sums over the tokens whose weight is not 0; `loss` is weighted, the rest is not. */
 export const forwardBackwardResult = z.object({
@@ -171,26 +204,40 @@ export const forwardBackwardResult = z.object({
   /** Tokens whose ratio was clipped. */
   clipped: z.int(),
   ratio: z.object({ sum: z.number(), min: z.number(), max: z.number() }),
-  /** Per datum, per token; 0 where the weight is 0. */
+  /** Per datum, per token; 0 where the weight is 0. Empty from a value model. */
   logprobs: z.array(perToken),
+  /** The same of a value model. */
+  values: z.array(perToken),
+  /** Tokens whose clipped value gave the greater loss. */
+  valueClipped: z.int(),
   /** Tokens that passed through the trained layers, after sharing. */
   computedTokens: z.int(),
   seconds: z.number(),
+  ...fitting,
 });
 
 export const optimStepBody = z.object({
   learningRate: z.number().nonnegative().max(1e3),
   betas: z.tuple([z.number(), z.number()]).default([0.9, 0.95]),
   eps: z.number().positive().default(1e-8),
+  /** Of matrices; norms and biases do not decay. */
   weightDecay: z.number().nonnegative().default(0),
   /** Bound on the norm of the accumulated gradient; null: none. */
   gradClip: z.number().positive().nullable().default(1),
+  /** true: further steps on the same data follow (mini-batches, epochs), so the activations of the frozen layers are kept.
+   * false: all are forgotten, so that what follows depends, to the last bit, on weights and calls alone. */
+  keepActivations: z.boolean().default(false),
 });
 export const optimStepResult = z.object({ gradNorm: z.number(), step: z.int() });
 
 export const snapshotBody = z.object({ name: z.string().min(1) });
 export const pathBody = z.object({ path: z.string().min(1) });
 export const stateResult = z.object({ step: z.int(), hash: z.string(), bytes: z.int() });
+export const exportBody = z.object({
+  path: z.string().min(1),
+  /** true: the adapter added into the base's weights, as a Hugging Face folder. */
+  merged: z.boolean().default(false),
+});
 export const exportResult = z.object({ hash: z.string(), files: z.array(z.string()) });
 export const weightsHashResult = z.object({ hash: z.string(), step: z.int() });
 
@@ -203,12 +250,15 @@ export const memoryResult = z.object({
   peakResidentBytes: z.int(),
   cacheBytes: z.int(),
   cachedTokens: z.int(),
+  /** Of the accelerator; 0 where there is none. */
+  deviceBytes: z.int(),
+  peakDeviceBytes: z.int(),
 });
 
 /** Every kind with the schema of its body and of its result. */
 export const engineOperations = {
   create_model: { body: createModelBody, result: createModelResult, mutates: false },
-  /** Frees the adapter and its cached activations. The base stays loaded. */
+  /** Frees what was trained and its cached activations. The base stays loaded. */
   delete_model: { body: empty, result: empty, mutates: false },
   sample: { body: sampleBody, result: sampleResult, mutates: false },
   end_sessions: { body: endSessionsBody, result: empty, mutates: false },
@@ -218,7 +268,9 @@ export const engineOperations = {
   snapshot: { body: snapshotBody, result: empty, mutates: true },
   save_state: { body: pathBody, result: stateResult, mutates: false },
   load_state: { body: pathBody, result: stateResult, mutates: true },
-  export: { body: pathBody, result: exportResult, mutates: false },
+  /** Takes the trained weights from a PEFT folder (lora) or a Hugging Face folder (full); clears gradient and optimiser. */
+  import_weights: { body: pathBody, result: weightsHashResult, mutates: true },
+  export: { body: exportBody, result: exportResult, mutates: false },
   weights_hash: { body: empty, result: weightsHashResult, mutates: false },
   encode_guided: { body: encodeGuidedBody, result: encodeGuidedResult, mutates: false },
   memory: { body: empty, result: memoryResult, mutates: false },
@@ -253,13 +305,19 @@ export const capabilities = z.object({
   /** The processor multiplies bfloat16 in hardware. */
   bf16: z.boolean(),
   memoryBytes: z.int(),
-  models: z.array(z.object({ id: z.string(), base: z.string(), step: z.int() })),
+  /** Of the accelerator; 0 where there is none. */
+  deviceMemoryBytes: z.int(),
+  models: z.array(z.object({ id: z.string(), base: z.string(), head: z.enum(["language", "value"]), step: z.int() })),
   architectures: z.array(z.string()),
+  losses: z.array(z.string()),
+  tuning: z.array(z.string()),
+  heads: z.array(z.string()),
   versions: z.record(z.string(), z.string()),
   /** Hash of the engine's code, torch's version, dtype, device and threads: equal fingerprints give equal bits. */
   fingerprint: z.string(),
 });
 
+export type FullConfig = z.infer<typeof fullConfig>;
 export type LoraConfig = z.infer<typeof loraConfig>;
 export type SampleSequence = z.input<typeof sampleSequence>;
 export type Sampled = z.infer<typeof sampled>;

@@ -92,7 +92,7 @@ export const episodeStep = z.discriminatedUnion("kind", [
 export type EpisodeStep = z.infer<typeof episodeStep>;
 export type StepOf<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
 
-export const methodName = z.enum(["s3", "rag", "direct", "cot", "ircot", "deepretrieval", "search-r1", "search-o1", "r1", "sft"]);
+export const methodName = z.enum(["s3", "rag", "direct", "cot", "ircot", "deepretrieval", "search-r1", "search-o1", "r1", "sft", "gold"]);
 export type MethodName = z.infer<typeof methodName>;
 
 /** What an episode is of: a method that answers, or `retrieval`, a ranking alone that measures a retriever. */
@@ -139,7 +139,8 @@ export type Score = z.infer<typeof score>;
 /** The reward with its arithmetic: value = sum of weight x value over the terms. */
 export const reward = z.object({
   name: z.string(),
-  terms: z.array(z.object({ label: z.string(), weight: z.number(), value: z.number() })),
+  /** `term`: which term of the reward's weights a part belongs to. */
+  terms: z.array(z.object({ label: z.string(), weight: z.number(), value: z.number(), term: z.string().optional() })),
   value: z.number(),
 });
 export type Reward = z.infer<typeof reward>;

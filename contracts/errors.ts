@@ -14,6 +14,7 @@ export const errorCode = z.enum([
   "storage-full",
   "unsupported",
   "cancelled",
+  "alarm",
   "internal",
 ]);
 export type ErrorCode = z.infer<typeof errorCode>;

@@ -1,5 +1,5 @@
 /**
- * Which FAISS index a corpus gets, and what it costs: pure, so that the form, the command line and the worker say the
+ * Which index a corpus gets, and what it costs: pure, so that the form, the command line and the worker say the
  * same. Sizes in bytes, times in seconds.
  */
 
@@ -47,7 +47,7 @@ const FEWEST_VECTORS_A_CENTROID = 39;
 export function planIndex({ index, count, dim, memoryBytes, passagesPerSecond }: IndexDemand): IndexPlan {
   const { factory, reason } = index === "auto" ? choose(count, dim, memoryBytes) : { factory: index, reason: "chosen by hand" };
   const flatBytes = count * dim * 4;
-  const fileBytes = Math.ceil(count * bytesPerVector(factory, dim)) + centroids(factory) * dim * 4;
+  const fileBytes = Math.ceil(count * bytesPerVector(factory, dim)) + learntBytes(factory, dim);
   const isFlat = factory === "Flat";
   const training = trainingVectors(factory, count);
   return {
@@ -58,6 +58,28 @@ export function planIndex({ index, count, dim, memoryBytes, passagesPerSecond }:
     buildBytes: isFlat ? 0 : fileBytes + training * dim * 4,
     diskBytes: isFlat ? fileBytes : flatBytes + fileBytes,
     trainingVectors: training,
+    encodeSeconds: passagesPerSecond === undefined ? null : count / passagesPerSecond,
+  };
+}
+
+/** Postings of BM25 up to this size are held in memory as a whole (gpu-workers/retrieval/bm25/postings.ts). */
+export const BM25_POSTINGS_IN_MEMORY = 1024 ** 3;
+/** What building takes whatever the corpus: one block and the parts that are merged; `npm run bench retrieval` measures it. */
+const BM25_BUILD_BYTES = 320 * 1024 ** 2;
+
+/** The plan of a BM25 index. @param bytesPerPassage of its files, as a sample shows it */
+export function planBm25({ count, bytesPerPassage, passagesPerSecond }: Pick<IndexDemand, "count" | "passagesPerSecond"> & { bytesPerPassage: number }): IndexPlan {
+  const fileBytes = Math.ceil(count * bytesPerPassage);
+  return {
+    factory: "BM25",
+    reason: fileBytes > BM25_POSTINGS_IN_MEMORY ? "an inverted index; the postings used last are kept in memory" : "an inverted index, held in memory",
+    fileBytes,
+    // Beside the postings a norm for each passage, in 4 bytes.
+    searchBytes: Math.min(fileBytes, BM25_POSTINGS_IN_MEMORY) + 4 * count,
+    buildBytes: BM25_BUILD_BYTES,
+    // The blocks, whose counts are four bytes wide, stay until they are merged.
+    diskBytes: Math.ceil(fileBytes * 2.6),
+    trainingVectors: 0,
     encodeSeconds: passagesPerSecond === undefined ? null : count / passagesPerSecond,
   };
 }
@@ -92,6 +114,14 @@ function productParts(dim: number): number {
 /** Lists of an IVF index; 0 of another. */
 export function centroids(factory: string): number {
   return Number(/(?:^|,)IVF(\d+)/.exec(factory)?.[1] ?? 0);
+}
+
+/** What an index has learnt and keeps beside its vectors: centres of lists, codebooks, a rotation. */
+function learntBytes(factory: string, dim: number): number {
+  const bits = Number(/(?:^|,)PQ\d+(?:x(\d+))?/.exec(factory)?.[1] ?? 8);
+  const codebooks = /(?:^|,)PQ\d/.test(factory) ? 2 ** bits : 0;
+  const rotation = /(?:^|,)OPQ\d/.test(factory) ? dim : 0;
+  return (centroids(factory) + codebooks + rotation) * dim * 4;
 }
 
 /** Vectors that the index should learn from: 0 where it learns nothing. */

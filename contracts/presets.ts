@@ -61,7 +61,7 @@ export const PRESETS: readonly Preset[] = [
       kind: "train",
       name: "Atlas, SmolLM2-135M, GRPO",
       ...atlas,
-      reward: { name: "gbr", scorer: "span" },
+      reward: { weights: { gbr: 1 }, scorer: "span" },
       coldStart: { demonstrations: 96, batchSize: 8, learningRate: 1e-3 },
       rl: { steps: 12, questionsPerStep: 8, groupSize: 4, temperature: 1, learningRate: 5e-4, resample: 1 },
       evaluation: { every: 4, questions: 72 },
@@ -83,6 +83,13 @@ export const PRESETS: readonly Preset[] = [
     config: { kind: "predict", name: "Atlas held-out, naive RAG", method: "rag", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, generator: atlas.generator, scorer: "span", documents: 3 },
   },
   ...ATLAS_METHODS.map(atlasMethod),
+  {
+    id: "atlas-gold",
+    title: "Ceiling of Atlas",
+    description: "What the generator answers from the gold documents alone: no searcher can be expected to do better with it.",
+    requires: { gpuMemoryGiB: 0, models: ["smollm2-135m-instruct"], corpus: "atlas" },
+    config: { kind: "predict", name: "Atlas held-out, gold documents", method: "gold", corpus: "atlas", questions: "atlas/held-out", retriever: atlas.retriever, generator: atlas.generator, scorer: "span" },
+  },
   {
     id: "atlas-retrieval",
     title: "Atlas retrieval",

@@ -1,10 +1,12 @@
 import { z } from "zod";
+import { alarms } from "./config/alarms";
 import { methodSettings } from "./config/method";
 import { connection, endpoint, modelApi, modelServer } from "./config/model";
 import { corpusName, corpusSource } from "./config/corpus-source";
 import { retriever } from "./config/retriever";
 import { failures, judge, reuse, scorer } from "./config/scoring";
 import { about } from "./config/setting";
+import { checkpointing, coldStart, evaluation, reward, rl } from "./config/training";
 import { methodName, protocol } from "./episode";
 import { builtInPrompt } from "./prompts/prompts";
 import { promptProblems } from "./prompts/template";
@@ -59,82 +61,35 @@ export const generator = z
 export type GeneratorConfig = z.infer<typeof generator>;
 
 export { scorer, type JudgeConfig, type ScorerName } from "./config/scoring";
+export { rl, type AlgorithmName, type RewardConfig, type RewardTerm, type RlConfig } from "./config/training";
+
+const searcherFields = {
+  model: z.string().min(1).default("smollm2-135m-instruct").meta(about("Model", "Searcher that is trained.", { paper: "Qwen2.5-7B-Instruct" })),
+  checkpoint: z.uuid().nullable().default(null).meta(about("Start from checkpoint", "A checkpoint's id; empty: the untrained model.")),
+  tuning: z.enum(["lora", "full"]).default("lora").meta(about("Tuning", "`lora`: an adapter on the frozen model; `full`: the weights themselves, from the first trained layer on.", { paper: "full", advanced: true })),
+  adapter: z
+    .strictObject({
+      rank: z.int().min(1).max(256).default(16).meta(about("LoRA rank", "Rank of the adapter.", { paper: "full fine-tuning" })),
+      alpha: z.number().positive().max(1024).default(32).meta(about("LoRA alpha", "Scale of the adapter: alpha / rank.", { advanced: true })),
+      firstLayer: z.int().min(0).max(200).default(0).meta(about("First trained layer", "Layers below stay frozen, so no gradient enters them.", { advanced: true })),
+    })
+    .prefault({}),
+};
 
 export const searcher = z
   .strictObject({
-    model: z.string().min(1).default("smollm2-135m-instruct").meta(about("Model", "Searcher that is trained.", { paper: "Qwen2.5-7B-Instruct" })),
-    checkpoint: z.uuid().nullable().default(null).meta(about("Start from checkpoint", "A checkpoint's id; empty: the untrained model.")),
-    adapter: z
-      .strictObject({
-        rank: z.int().min(1).max(256).default(16).meta(about("LoRA rank", "Rank of the adapter.", { paper: "full fine-tuning" })),
-        alpha: z.number().positive().max(1024).default(32).meta(about("LoRA alpha", "Scale of the adapter: alpha / rank.", { advanced: true })),
-        firstLayer: z.int().min(0).max(200).default(0).meta(about("First trained layer", "Layers below stay frozen, so no gradient enters them.", { advanced: true })),
-      })
-      .prefault({}),
+    ...searcherFields,
+    checkpointState: z.enum(["weights", "all"]).default("weights").meta(about("Taken from the checkpoint", "`weights`: the searcher alone, with a fresh optimiser and critic; `all`: optimiser, critic, KL coefficient and place in the questions as well.", { advanced: true })),
   })
+  .refine(({ checkpoint, checkpointState }) => checkpoint !== null || checkpointState === "weights", { path: ["checkpoint"], message: "give the checkpoint whose state is taken, or set checkpointState to weights" })
   .prefault({})
   .meta({ title: "Searcher", description: "The model that learns to search." });
 
 /** The model that a method asks; s3's and a checkpoint's is the trained searcher. */
 export const methodModel = z
-  .strictObject({ ...searcher.unwrap().shape, endpoint, api: modelApi, connection })
+  .strictObject({ ...searcherFields, endpoint, api: modelApi, connection })
   .prefault({})
   .meta({ title: "Method's model", description: "The searcher of s3, or the model that a baseline itself asks." });
-
-export const rewardName = z.enum(["gbr", "upstream"]);
-export type RewardName = z.infer<typeof rewardName>;
-export const reward = z
-  .strictObject({
-    name: rewardName.default("gbr").meta(about("Reward", "`gbr`: accuracy minus naive RAG's; `upstream`: utility + generation = 2 x accuracy - naive RAG's.", { paper: "gbr (released code: upstream)" })),
-    scorer,
-  })
-  .prefault({})
-  .meta({ title: "Reward", description: "What the searcher is rewarded for." });
-
-export const coldStart = z
-  .strictObject({
-    demonstrations: z.int().min(0).max(100_000).default(0).meta(about("Demonstrations", "Gold paths shown before reinforcement learning; 0: none. Needs questions with gold documents and queries.", { paper: "0" })),
-    batchSize: z.int().min(1).max(1024).default(8).meta(about("Batch size", "Demonstrations per optimiser step.")),
-    learningRate: z.number().positive().max(1).default(1e-3).meta(about("Learning rate", "AdamW learning rate of the cold start.")),
-  })
-  .prefault({})
-  .meta({ title: "Cold start", description: "Supervised steps on gold paths, so that a small model knows the form." });
-
-export const rl = z
-  .strictObject({
-    algorithm: z.enum(["grpo"]).default("grpo").meta(about("Algorithm", "GRPO: advantages are normalised within the samples of one question.", { paper: "PPO with GAE critic" })),
-    steps: z.int().min(0).max(100_000).default(20).meta(about("Steps", "Optimiser steps of reinforcement learning.", { paper: "20" })),
-    questionsPerStep: z.int().min(1).max(4096).default(8).meta(about("Questions per step", "Different questions in a step.", { paper: "120" })),
-    groupSize: z.int().min(2).max(64).default(4).meta(about("Samples per question", "Episodes per question: the group whose mean is the baseline.")),
-    temperature: z.number().positive().max(2).default(1).meta(about("Temperature", "Sampling temperature of the rollouts.", { paper: "0.6" })),
-    learningRate: z.number().positive().max(1).default(5e-4).meta(about("Learning rate", "AdamW learning rate.", { paper: "1e-6 (full fine-tuning)" })),
-    clip: z.number().min(0).max(1).default(0.2).meta(about("Clip", "Range of the importance ratio.", { paper: "0.2", advanced: true })),
-    klCoefficient: z.number().min(0).max(10).default(0).meta(about("KL coefficient", "Weight of the KL to the policy before reinforcement learning, in the loss.", { paper: "0.001", advanced: true })),
-    entropyCoefficient: z.number().min(0).max(1).default(0).meta(about("Entropy coefficient", "Weight of the entropy bonus.", { paper: "0.001", advanced: true })),
-    normaliseByDeviation: z.boolean().default(true).meta(about("Divide by deviation", "GRPO divides advantages by the group's standard deviation; off: Dr. GRPO.", { advanced: true })),
-    gradientClip: z.number().positive().max(100).default(1).meta(about("Gradient clip", "Largest gradient norm.", { advanced: true })),
-    resample: z.int().min(0).max(8).default(1).meta(about("Resample", "How many times groups without variance are replaced by new questions in a step.")),
-    filterAnswered: z.boolean().default(true).meta(about("Skip what naive RAG answers", "Questions that naive RAG already answers leave the pool.", { paper: "on" })),
-  })
-  .prefault({})
-  .meta({ title: "Reinforcement learning", description: "How the searcher learns from its rewards." });
-export type RlConfig = z.infer<typeof rl>;
-
-export const evaluation = z
-  .strictObject({
-    every: z.int().min(0).max(100_000).default(5).meta(about("Evaluate every", "Held-out evaluation after every n steps; 0: only at the end.", { paper: "20" })),
-    questions: z.int().min(0).max(1_000_000).default(72).meta(about("Held-out questions", "How many held-out questions each evaluation asks; 0: none.")),
-  })
-  .prefault({})
-  .meta({ title: "Evaluation", description: "Greedy episodes on held-out questions, beside naive RAG." });
-
-export const checkpointing = z
-  .strictObject({
-    every: z.int().min(1).max(100_000).default(5).meta(about("Checkpoint every", "A checkpoint after every n steps, and at the end.", { paper: "20" })),
-    keep: z.int().min(1).max(1000).default(3).meta(about("Checkpoints kept", "Older ones are deleted; the last always stays.", { advanced: true })),
-  })
-  .prefault({})
-  .meta({ title: "Checkpoints", description: "When the state is saved, so that the run can be resumed." });
 
 export const trainConfig = z.strictObject({
   kind: z.literal("train"),
@@ -151,6 +106,7 @@ export const trainConfig = z.strictObject({
   rl,
   evaluation,
   checkpointing,
+  alarms,
 });
 export type TrainConfig = z.infer<typeof trainConfig>;
 
@@ -161,7 +117,7 @@ export const predictConfig = z
     seed,
     method: methodName
       .default("s3")
-      .meta(about("Method", "`s3`: the search loop; `rag`: the top documents of the question itself; `direct`, `cot`, `r1`, `sft`: the model alone; `ircot`, `deepretrieval`, `search-r1`, `search-o1`: other ways to search (docs/method.md).")),
+      .meta(about("Method", "`s3`: the search loop; `rag`: the top documents of the question itself; `direct`, `cot`, `r1`, `sft`: the model alone; `ircot`, `deepretrieval`, `search-r1`, `search-o1`: other ways to search; `gold`: the gold documents alone, the generator's ceiling (docs/method.md).")),
     methodSettings,
     corpus: z.string().min(1).default("atlas").meta(about("Corpus", "Documents that are searched.")),
     questions: z.string().min(1).default("atlas/held-out").meta(about("Questions", "Question set that is answered.")),

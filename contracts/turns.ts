@@ -3,7 +3,8 @@ import type { Attribution, DocumentRef, EpisodeStep, StepOf } from "./episode";
 /** A view of an episode: the steps from one retrieval to the next. */
 export interface Turn {
   index: number;
-  query: string;
+  /** Null where nothing was searched: before a method's first query, or for one that never searches. */
+  query: string | null;
   documents: DocumentRef[];
   /** Ids in this window that no earlier window held. */
   fresh: Set<string>;
@@ -21,7 +22,7 @@ export function turnsOf(steps: readonly EpisodeStep[]): Turn[] {
   for (const step of steps) {
     let turn = turns[turns.length - 1];
     if (step.kind === "retrieve" || !turn) {
-      turn = { index: step.turn, query: "", documents: [], fresh: new Set(), selected: new Set(), implicit: false, generated: [], rejected: [], stop: null };
+      turn = { index: step.turn, query: null, documents: [], fresh: new Set(), selected: new Set(), implicit: false, generated: [], rejected: [], stop: null };
       turns.push(turn);
     }
     switch (step.kind) {
@@ -58,8 +59,8 @@ export function turnsOf(steps: readonly EpisodeStep[]): Turn[] {
 export function attributeFailure(steps: readonly EpisodeStep[], context: readonly DocumentRef[], goldIds: readonly string[], correct: boolean): Attribution {
   if (correct) return "correct";
   if (goldIds.length === 0) return "no-gold";
+  const handed = new Set(context.map((d) => d.id));
+  if (goldIds.every((id) => handed.has(id))) return "generator-failed";
   const retrieved = new Set(steps.flatMap((s) => (s.kind === "retrieve" ? s.documents.map((d) => d.id) : [])));
-  if (!goldIds.every((id) => retrieved.has(id))) return "never-retrieved";
-  const selected = new Set(context.map((d) => d.id));
-  return goldIds.every((id) => selected.has(id)) ? "generator-failed" : "not-selected";
+  return goldIds.every((id) => retrieved.has(id)) ? "not-selected" : "never-retrieved";
 }

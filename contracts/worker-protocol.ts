@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { alarmChange } from "./alarms";
 import { multipleChoice } from "./corpus";
 import { corpusReport } from "./corpus-report";
 import { answer, documentText, episode, episodeRecord, formatError } from "./episode";
@@ -104,6 +105,8 @@ export const reportItem = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("logs"), lines: z.array(logLine) }),
   z.object({ kind: z.literal("preflight"), items: z.array(preflightItem) }),
   z.object({ kind: z.literal("progress"), progress }),
+  /** Of a training run, beside the metrics of the step that they were noticed after. */
+  z.object({ kind: z.literal("alarms"), changes: z.array(alarmChange).min(1) }),
 ]);
 export type ReportItem = z.infer<typeof reportItem>;
 
@@ -143,6 +146,10 @@ export const taskRequest = z.discriminatedUnion("kind", [
   /** Documents of a corpus by their ids, as they are on the worker. */
   z.object({ ...taskBase, kind: z.literal("documents"), corpus: z.string(), ids: z.array(z.string().min(1).max(512)).min(1).max(50) }),
   z.object({ ...taskBase, kind: z.literal("dry-run"), config: runConfig }),
+  /** Which indexes a retriever needs over a corpus, and what they cost here. `passages`: of a corpus that is not on the worker yet, how many it will have. */
+  z.object({ ...taskBase, kind: z.literal("index-plan"), corpus: z.string(), passages: z.int().positive().nullable(), retriever: z.unknown() }),
+  /** Deletes an imported corpus and its indexes from the worker. */
+  z.object({ ...taskBase, kind: z.literal("remove-corpus"), corpus: z.string() }),
   /** Answers and scores the union of selections up to each turn: what each turn gained. */
   z.object({
     ...taskBase,
@@ -167,6 +174,35 @@ export const queryResult = z.object({
   retriever: z.object({ title: z.string(), documents: z.int().nullable() }),
 });
 export type QueryResult = z.infer<typeof queryResult>;
+/** One index of a plan. Sizes in bytes. */
+export const indexEstimate = z.object({
+  /** FAISS factory string, or "BM25". */
+  index: z.string(),
+  reason: z.string(),
+  /** It is on the worker already: nothing will be built. */
+  isThere: z.boolean(),
+  fileBytes: z.number(),
+  searchBytes: z.number(),
+  buildBytes: z.number(),
+  diskBytes: z.number(),
+  /** Vectors that the index learns from. */
+  trainingVectors: z.int(),
+  /** Measured on a sample just now; null where no passage has to be read: the index or its vectors are there. */
+  passagesPerSecond: z.number().positive().nullable(),
+  /** All passages at that pace; learning (IVF, PQ) comes on top. */
+  seconds: z.number(),
+});
+export const indexPlanResult = z.object({
+  passages: z.int(),
+  /** Of the worker. */
+  memoryBytes: z.number(),
+  freeDiskBytes: z.number(),
+  indexes: z.array(indexEstimate),
+});
+export type IndexPlanResult = z.infer<typeof indexPlanResult>;
+
+export const removeCorpusResult = z.object({ freedBytes: z.number(), indexes: z.int() });
+
 export const turnGainsResult = z.object({
   goldContext: z.object({ answer: z.string(), score: z.number() }).nullable(),
   turns: z.array(z.object({ turn: z.int(), answer: z.string(), score: z.number() })),

@@ -3,7 +3,7 @@ import { expect, pointsOf, test, waitLive } from "./product";
 /** Minutes on two slow cores: corpus encoded, model loaded, cold start, two steps, evaluations, one resume. */
 const TRAINING_MS = 300_000;
 
-test("a training is launched from the form, followed live, cancelled, resumed and read", async ({ page }) => {
+test("a training by PPO is launched from the form, followed live, cancelled, resumed and read", async ({ page }) => {
   test.setTimeout(TRAINING_MS);
   await page.goto("/runs/new?preset=atlas-smollm2");
   await waitLive(page);
@@ -11,6 +11,7 @@ test("a training is launched from the form, followed live, cancelled, resumed an
   await set("name", "From the form");
   await set("coldStart.demonstrations", "16");
   await set("search.retrieve", "4");
+  await page.locator('[id="setting-rl.algorithm"]').selectOption("ppo");
   await set("rl.steps", "2");
   await set("rl.questionsPerStep", "2");
   await set("rl.resample", "0");
@@ -36,6 +37,8 @@ test("a training is launched from the form, followed live, cancelled, resumed an
   expect(await page.evaluate(() => "notReloaded" in window)).toBe(true);
   await expect.poll(() => pointsOf(page, "length"), { message: "one point for each step, none doubled by the resume" }).toBe(2);
   expect(await pointsOf(page, "quadrants")).toBeGreaterThan(0);
+  expect(await pointsOf(page, "values"), "the critic's values and returns, two steps each").toBe(4);
+  expect(await pointsOf(page, "value-loss")).toBe(4);
 
   await page.getByRole("tab", { name: "history" }).click();
   await expect(page.getByRole("region", { name: "Attempts" })).toContainText("Attempt 2");
@@ -43,6 +46,16 @@ test("a training is launched from the form, followed live, cancelled, resumed an
   await expect(page.locator("[data-checkpoint]").first()).toContainText("Predict with this checkpoint");
   await page.getByRole("tab", { name: "logs" }).click();
   await expect(page.getByRole("log")).toBeVisible();
+
+  // A branch: the form opens with the checkpoint, its whole state, and no cold start.
+  await page.getByRole("tab", { name: "checkpoints" }).click();
+  const checkpoint = page.locator("[data-checkpoint]").first();
+  const checkpointId = (await checkpoint.getAttribute("data-checkpoint")) ?? "";
+  await checkpoint.getByRole("link", { name: "Branch" }).click();
+  await expect(page.locator('[id="setting-searcher.checkpoint"]')).toHaveValue(checkpointId);
+  await expect(page.locator('[id="setting-coldStart.demonstrations"]')).toHaveValue("0");
+  await expect(page.locator('[id="setting-name"]')).toHaveValue("From the form, branch of step 2");
+  await page.goto(runUrl);
 
   // An episode, turn by turn.
   await page.getByRole("tab", { name: "episodes" }).click();
@@ -70,6 +83,13 @@ test("a training is launched from the form, followed live, cancelled, resumed an
   await page.getByRole("tab", { name: "Raw text and tokens" }).click();
   await expect(page.getByTestId("tokens").first()).toContainText(/[a-z]{3}/i);
   await expect(page.getByText("Only ids")).toHaveCount(0);
+
+  // One held-out question across the evaluations of the run, side by side.
+  await page.goto(`/compare?train=${runUrl.split("/").at(-1)}`);
+  const evaluations = page.locator("[data-checkpoint-step]");
+  await expect.poll(() => evaluations.count()).toBeGreaterThan(1);
+  await expect(page.locator("[data-side-by-side] [data-turn='0']")).toHaveCount(2);
+  await expect(page.locator("[data-side-by-side]")).toContainText("step 2");
 
   // The list shows it with its sparkline, and its row leads back.
   await page.goto("/");

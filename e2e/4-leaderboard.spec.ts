@@ -34,6 +34,12 @@ test("from an empty leaderboard to s3, RAG and IRCoT compared, with the signific
   await page.getByRole("button", { name: "Launch 3 methods" }).click();
   await expect(page.getByText("Nothing is missing")).toBeVisible();
 
+  // The ceiling: asked for once, beside the methods and never among them.
+  await page.getByRole("button", { name: "Measure the ceiling" }).click();
+  await expect(page.locator("[data-ceilings]")).toContainText(new RegExp(`[\\d.]+%.*of ${QUESTIONS}`, "s"), { timeout: PREDICTIONS_MS - 60_000 });
+  await expect(page.locator("tr[data-method]")).toHaveCount(3);
+  await expect(page.locator("[data-ceiling]")).toContainText("from the gold documents alone the generator answers");
+
   // Question by question: the counts of the quadrants are those of the list.
   for (const box of await page.locator("tr[data-method] input[type=checkbox]").all()) await box.check();
   await page.getByRole("link", { name: "Compare 3" }).click();
@@ -45,6 +51,18 @@ test("from an empty leaderboard to s3, RAG and IRCoT compared, with the signific
   await expect(page.locator("[data-total]")).toHaveAttribute("data-total", wanted);
   await page.locator("[data-question] button").first().click();
   await expect(page.locator("[data-side-by-side] [data-turn='0']").first()).toBeVisible();
+  // A right, B wrong: the field's count is that of the list, and every row of it shows so.
+  const onlyFirst = page.locator("[data-quadrant]").nth(1);
+  const count = (await onlyFirst.locator("span").nth(1).innerText()).trim();
+  await onlyFirst.click();
+  await expect(page.locator("[data-total]")).toHaveAttribute("data-total", count);
+  await expect(page.locator("[data-question]")).toHaveCount(Number(count));
+  // The columns of the UpSet plot add up to all questions, and one of them filters the list as well.
+  const columns = page.locator("[data-pattern]");
+  const heights = await columns.evaluateAll((all) => all.map((column) => Number(/^\d+/.exec(column.textContent ?? "")?.[0])));
+  expect(heights.reduce((sum, height) => sum + height, 0)).toBe(QUESTIONS);
+  await columns.first().click();
+  await expect(page.locator("[data-total]")).toHaveAttribute("data-total", String(heights[0]));
 
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await overflow(page), "compare on a phone").toBeLessThanOrEqual(0);

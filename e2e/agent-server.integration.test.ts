@@ -272,7 +272,7 @@ describe("a full disk", () => {
 
 describe("a task", () => {
   it.skipIf(!canTrain)("from a person is answered by the worker with real documents, and its error by what is wrong", async () => {
-    const patient = await startTestServer({ timings: { leaseMs: 5_000, offlineMs: 10_000, taskMs: { query: 60_000, documents: 60_000, "dry-run": 60_000, "turn-gains": 60_000 } } });
+    const patient = await startTestServer({ timings: { leaseMs: 5_000, offlineMs: 10_000, taskMs: { query: 60_000, documents: 60_000, "dry-run": 60_000, "index-plan": 60_000, "remove-corpus": 60_000, "turn-gains": 60_000 } } });
     try {
       const { token } = await patient.plane.tokens.create("worker", "test");
       await agents.start(patient.url, {}, { token, capabilities, starters: defaultStarters(new AgentLog("test", pino({ level: "silent" }))) });

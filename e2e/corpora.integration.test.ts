@@ -1,15 +1,21 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { documentsResult } from "@/contracts/worker-protocol";
+import type { RetrieverConfig } from "@/contracts/config/retriever";
+import { documentsResult, indexPlanResult, removeCorpusResult } from "@/contracts/worker-protocol";
 import { importFirst } from "@/gpu-workers/corpora/import-run";
+import { removeCorpus } from "@/gpu-workers/corpora/remove";
 import { CorpusReporter } from "@/gpu-workers/corpora/report";
 import { corpusPath } from "@/gpu-workers/agent/corpora";
 import { documentsOf, query } from "@/gpu-workers/agent/tasks";
 import { Agents } from "@/gpu-workers/agent/testing/harness";
-import { taskDetail } from "@/server/api/tasks/get";
+import { openAnyRetriever } from "@/gpu-workers/retrieval/open";
+import { planIndexes } from "@/gpu-workers/retrieval/plan-task";
+import { createTaskRequest } from "@/server/api/tasks/create";
+import { taskDetail, type TaskDetail } from "@/server/api/tasks/get";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { eventually } from "./support/real-worker";
 
@@ -21,14 +27,19 @@ const agents = new Agents();
 /** A real server and a real agent whose index runs import and build nothing. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "s3-corpora-"));
-  server = await startTestServer({ timings: { leaseMs: 20_000, offlineMs: 40_000, attachMs: 20_000, taskMs: { query: 20_000, documents: 20_000, "dry-run": 20_000, "turn-gains": 20_000 } } });
+  server = await startTestServer({ timings: { leaseMs: 20_000, offlineMs: 40_000, attachMs: 20_000, taskMs: { query: 20_000, documents: 20_000, "dry-run": 20_000, "index-plan": 20_000, "remove-corpus": 20_000, "turn-gains": 20_000 } } });
   const { token } = await server.plane.tokens.create("importer", "test");
   const folders = { atlasDir: join(folder, "atlas"), dataDir: folder };
   const unused = () => Promise.reject(new Error("not part of this test"));
+  const reporter = new CorpusReporter(folders);
+  const openRetriever = async (corpus: string, config: RetrieverConfig) => {
+    const value = await openAnyRetriever(config, { corpusPath: () => corpusPath(corpus, folders), dataDir: folder });
+    return { value, address: null, ended: new Promise<string>(() => undefined), stop: () => value.close() };
+  };
   await agents.start(
     server.url,
     { index: async (context) => (await context.running(), context.config.kind === "index" ? importFirst(context, context.config, folder) : undefined) },
-    { token, name: "importer", corpora: new CorpusReporter(folders), tasks: { query, documents: documentsOf((corpus) => corpusPath(corpus, folders)), "dry-run": unused, "turn-gains": unused } },
+    { token, name: "importer", corpora: reporter, starters: { engine: unused, retriever: openRetriever, vllm: unused }, tasks: { query, documents: documentsOf((corpus) => corpusPath(corpus, folders)), "dry-run": unused, "index-plan": planIndexes((corpus) => corpusPath(corpus, folders), folder), "remove-corpus": removeCorpus(reporter, folders), "turn-gains": unused } },
   );
   await eventually("the agent attaches", async () => (await server.plane.workerReader.list()).some((worker) => worker.state === "online"), LIMIT_MS);
 });
@@ -43,6 +54,93 @@ async function ended(runId: string): Promise<{ state: string; error: string | nu
   return server.plane.runReader.get(runId);
 }
 const launch = async (corpus: string, source: object): Promise<string> => (await server.plane.launcher.launch({ kind: "index", name: corpus, corpus, source, buildIndex: false }, { actor: "test", preset: null })).id;
+
+/** A task of the page, to its end. */
+async function task(input: unknown): Promise<TaskDetail> {
+  const { taskId } = await server.plane.tasks.create(createTaskRequest.parse(input), "test");
+  await eventually("the task ends", async () => (await server.plane.tasks.get(taskId)).state !== "running", LIMIT_MS);
+  return server.plane.tasks.get(taskId);
+}
+/** What the server knows of the indexes of a corpus, once it knows of any. */
+async function indexesOf(corpus: string) {
+  await eventually("an index is reported", async () => (await server.plane.corpora.get(corpus)).indexes.length > 0, LIMIT_MS);
+  return (await server.plane.corpora.get(corpus)).indexes;
+}
+const workerId = async (): Promise<string> => (await server.plane.workerReader.list())[0]?.id ?? "";
+
+describe("the plan of an index", () => {
+  it("says what it costs on the worker, at the pace of a sample, and what is there already", async () => {
+    const path = join(folder, "source.jsonl");
+    await writeFile(path, Array.from({ length: 300 }, (_, i) => JSON.stringify({ id: String(i), title: `Lake ${i}`, text: `Lake ${i} lies ${i * 7} metres above the sea.` })).join("\n"));
+    await ended(await launch("lakes", { kind: "path", path }));
+    const plan = async (input: object) => indexPlanResult.parse((await task({ kind: "index-plan", corpus: "lakes", ...input })).result);
+    const hybrid = await plan({ retriever: { kind: "hybrid" } });
+    expect(hybrid).toMatchObject({ passages: 300, indexes: [{ index: "Flat", isThere: false, fileBytes: 300 * 384 * 4, buildBytes: 0, trainingVectors: 0, reason: expect.stringContaining("exact search") as string }, { index: "BM25", isThere: false }] });
+    for (const { passagesPerSecond, seconds } of hybrid.indexes) expect(seconds).toBeCloseTo(300 / (passagesPerSecond ?? 0));
+    expect(hybrid.freeDiskBytes).toBeGreaterThan(0);
+    expect(hybrid.memoryBytes).toBeGreaterThan(2 ** 30);
+
+    // What a corpus will cost that no worker has yet: upstream's, in a tenth of what its vectors take.
+    const absent = await plan({ passages: 21_015_324, corpus: "wiki-18", retriever: { kind: "dense" } });
+    expect(absent).toMatchObject({ passages: 21_015_324, indexes: [{ isThere: false, diskBytes: expect.any(Number) as number }] });
+    expect(absent.indexes[0]?.seconds).toBeGreaterThan(3600);
+
+    expect((await task({ kind: "query", corpus: "lakes", retriever: { kind: "bm25" }, query: "Lake 7" })).state).toBe("succeeded");
+    const built = await plan({ retriever: { kind: "bm25" } });
+    expect(built.indexes).toMatchObject([{ index: "BM25", isThere: true, passagesPerSecond: null, seconds: 0 }]);
+    // The sample told the size of the whole.
+    const [report] = await indexesOf("lakes");
+    expect(Math.abs((hybrid.indexes[1]?.fileBytes ?? 0) / (report?.bytes ?? 1) - 1)).toBeLessThan(0.1);
+
+    expect(await task({ kind: "index-plan", corpus: "lakes", retriever: { kind: "dense", encoder: "e5-base-v2" } })).toMatchObject({ state: "failed", error: { code: "not-found", message: expect.stringContaining("the encoder e5-base-v2 is not installed") as string } });
+    expect(await task({ kind: "index-plan", corpus: "lakes", retriever: { kind: "remote", url: "http://x" } })).toMatchObject({ state: "failed", error: { code: "unsupported" } });
+  });
+});
+
+describe("a corpus that is deleted", () => {
+  it("is gone from the worker with its indexes, and its name can be used again", async () => {
+    const path = join(folder, "birds.jsonl");
+    const lines = (birds: string[]): string => birds.map((bird) => JSON.stringify({ id: bird, text: `The ${bird} sings.` })).join("\n");
+    await writeFile(path, lines(["wren", "finch"]));
+    for (const name of ["birds", "twins"]) await ended(await launch(name, { kind: "path", path }));
+    const search = async (query: string) => task({ kind: "query", corpus: "birds", retriever: { kind: "bm25" }, query });
+    expect((await search("finch")).state).toBe("succeeded");
+    expect(await indexesOf("birds")).toHaveLength(1);
+
+    // Another corpus of the same content keeps the index.
+    expect(removeCorpusResult.parse((await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result)).toMatchObject({ indexes: 0 });
+    expect(existsSync(join(folder, "corpora", "birds"))).toBe(false);
+    await expect(server.plane.corpora.get("birds")).rejects.toMatchObject({ code: "not-found" });
+    expect(await indexesOf("twins")).toHaveLength(1);
+
+    await writeFile(path, lines(["lark", "thrush"]));
+    await ended(await launch("birds", { kind: "path", path }));
+    expect((await search("lark")).result).toMatchObject({ documents: [{ id: "lark" }] });
+    expect((await search("finch")).result).toMatchObject({ documents: [] });
+    await indexesOf("birds");
+    const removed = removeCorpusResult.parse((await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result);
+    expect(removed.indexes).toBe(1);
+    expect(removed.freedBytes).toBeGreaterThan(100);
+    expect((await readdir(join(folder, "indexes"))).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  it("is refused while a run needs it, where nobody has it, and where it was put by hand", async () => {
+    const path = join(folder, "fish.jsonl");
+    await writeFile(path, JSON.stringify({ id: "1", text: "A pike." }));
+    await ended(await launch("fish", { kind: "path", path }));
+    const remove = async (corpus: string) => task({ kind: "remove-corpus", corpus, workerId: await workerId() });
+    const { id } = await server.plane.launcher.launch({ kind: "serve", name: "needs fish", corpus: "fish", worker: "nobody" }, { actor: "test", preset: null });
+    await expect(remove("fish")).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("“needs fish”") as string });
+    await server.plane.runs.cancel(id, { actor: "test", reason: null });
+    expect((await remove("fish")).state).toBe("succeeded");
+    await expect(remove("fish")).rejects.toMatchObject({ code: "unsupported" });
+
+    await writeFile(join(folder, "corpora", "own.jsonl"), JSON.stringify({ id: "1", text: "mine" }));
+    await eventually("it is found", async () => (await server.plane.corpora.list()).some(({ name }) => name === "own"), LIMIT_MS);
+    expect(await remove("own")).toMatchObject({ state: "failed", error: { code: "unsupported", message: expect.stringContaining("own.jsonl: it is removed there") as string } });
+    expect(existsSync(join(folder, "corpora", "own.jsonl"))).toBe(true);
+  });
+});
 
 describe("a corpus, from the page to the worker", () => {
   it("is uploaded, imported, reported, and read by id", async () => {

@@ -50,16 +50,37 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
   await page.getByRole("button", { name: "Find" }).click();
   await expect(page.getByText(/has no passage with the id “zz”/)).toBeVisible({ timeout: 30_000 });
 
-  await page.getByRole("button", { name: "Build an index" }).click();
-  await expect(page.getByRole("menuitem", { name: "BM25" })).toBeVisible();
-  await page.keyboard.press("Escape");
   await expect(page.getByRole("link", { name: "Open in playground" })).toHaveAttribute("href", "/playground?corpus=river-animals");
+  await expect(page.getByRole("link", { name: "Serve" })).toHaveAttribute("href", "/runs/new?kind=serve&corpus=river-animals");
+
+  // What an index costs is known before it is launched.
+  await page.getByRole("link", { name: "Build an index" }).click();
+  const plan = page.getByTestId("index-plan");
+  await expect(plan.locator('[data-index-plan="Flat"]')).toContainText("is there already", { timeout: 60_000 });
+  await page.locator('[id="retriever.kind"]').selectOption("bm25");
+  await expect(plan.locator('[data-index-plan="BM25"]')).toContainText("Memory to build", { timeout: 60_000 });
+  for (const width of [390, 1280]) {
+    await page.setViewportSize({ width, height: 844 });
+    expect(await overflow(page), `form at ${width}`).toBeLessThanOrEqual(0);
+  }
+  await page.goBack();
 
   await page.setViewportSize({ width: 390, height: 844 });
+  await expect(page.getByRole("heading", { name: "river-animals" })).toBeVisible();
   expect(await overflow(page), "corpus").toBeLessThanOrEqual(0);
   await page.goto("/corpora");
   await expect(page.locator('[data-corpus="river-animals"]')).toBeVisible();
   expect(await overflow(page), "corpora").toBeLessThanOrEqual(0);
+
+  await page.locator('[data-corpus="river-animals"]').getByRole("link", { name: "river-animals" }).click();
+  await page.getByRole("button", { name: "Delete" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("5 passages, 1 index");
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await expect(page).toHaveURL(/\/corpora$/, { timeout: 60_000 });
+  await expect(page.locator('[data-corpus="river-animals"]')).toHaveCount(0);
+  await page.goto("/corpora/atlas");
+  await expect(page.getByRole("button", { name: "Delete" })).toBeDisabled();
 });
 
 test("an import that cannot be is told on the page, and the command line imports a folder", async ({ page }) => {
@@ -80,4 +101,6 @@ test("an import that cannot be is told on the page, and the command line imports
   expect(listed.find((corpus) => corpus.name === "notes")?.documents).toBe(1);
   expect(await s3("corpus", "show", "notes")).toContain("notes.md");
   await expect(page.locator('[data-corpus="notes"]')).toBeVisible({ timeout: 30_000 });
+  expect(await s3("corpus", "remove", "notes")).toContain("deleted notes from");
+  await expect(page.locator('[data-corpus="notes"]')).toHaveCount(0, { timeout: 30_000 });
 });

@@ -14,8 +14,10 @@ import { canTrain, eventually, RealWorker } from "./support/real-worker";
 /** How often the worker is killed; S3_KILLS makes a short run of it. */
 const KILLS = Number(process.env.S3_KILLS ?? 20);
 const LIMIT_MS = 600_000;
-/** While it is killed, each answer takes this long, so that no run ends before its last kill. */
-const SLOW_MS = 3_000;
+/** While it is killed, each answer takes this long, so that no run ends before its last kill: a batch is two rounds of answers. */
+const SLOW_MS = 500;
+/** A kill comes up to this long after the attempt began: some while it prepares, some between batches, some within one. */
+const WITHIN_MS = 5_000;
 
 /** Random numbers that a failed test can be repeated with. */
 function mulberry32(seed: number): () => number {
@@ -46,7 +48,7 @@ describe.skipIf(!canTrain)("a predict run whose worker is killed again and again
       });
     });
     await new Promise<void>((resolve) => generator.listen(0, "127.0.0.1", resolve));
-    server = await startTestServer({ maxAttempts: KILLS + 5, timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 } });
+    server = await startTestServer({ maxAttempts: KILLS + 5, timings: { leaseMs: 4_000, heartbeatMs: 500, attachMs: 10_000 } });
     await importAtlas(server.plane.catalogue, ATLAS_DIR, pino({ level: "silent" }));
     folder = await mkdtemp(join(tmpdir(), "s3-killed-"));
     const { token } = await server.plane.tokens.create("killed", "test");
@@ -62,7 +64,7 @@ describe.skipIf(!canTrain)("a predict run whose worker is killed again and again
   const stateOf = async (id: string) => (await server.plane.runReader.get(id)).state;
   const launch = (model: string): Promise<string> => {
     const endpoint = `http://127.0.0.1:${(generator.address() as AddressInfo).port}/v1`;
-    return server.plane.runs.create(predictConfig.parse({ kind: "predict", name: "killed", method: "rag", documents: 5, generator: { model, endpoint } }), { actor: "test", preset: null });
+    return server.plane.runs.create(predictConfig.parse({ kind: "predict", name: "killed", method: "rag", documents: 5, questions: "atlas/train", retriever: { kind: "bm25" }, generator: { model, endpoint } }), { actor: "test", preset: null });
   };
   const succeeded = async (id: string): Promise<void> => {
     await eventually("the run ends", async () => ["succeeded", "failed"].includes(await stateOf(id)), LIMIT_MS);
@@ -86,15 +88,21 @@ describe.skipIf(!canTrain)("a predict run whose worker is killed again and again
       const disturbed = await launch("second");
       for (let kill = 0; kill < KILLS; kill++) {
         await eventually("an attempt is under way", async () => ["leased", "preparing", "running"].includes(await stateOf(disturbed)), LIMIT_MS);
-        await new Promise((resolve) => setTimeout(resolve, random() * 1.5 * SLOW_MS));
+        await new Promise((resolve) => setTimeout(resolve, random() * WITHIN_MS));
         process.kill(worker.pid, "SIGKILL");
         await eventually("the worker is started anew", () => worker.deaths === kill + 1, 30_000);
         await eventually("its attempt is taken back", async () => (await server.plane.runReader.get(disturbed)).attempts.filter(({ outcome }) => outcome === "lost").length >= kill + 1, LIMIT_MS);
       }
       slow = false;
+      const { attempts } = await server.plane.runReader.get(disturbed);
+      expect(attempts.filter(({ outcome }) => outcome === "lost").length).toBeGreaterThanOrEqual(KILLS);
+      // The kills were spread over the run: they neither came before its first answer nor waited for its last one.
+      const { answered, questions } = await server.plane.scoring.summary(disturbed);
+      expect(answered).toBeGreaterThan(0);
+      expect(answered).toBeLessThan(questions);
       await succeeded(disturbed);
       const [expected, got] = [await resultsOf(undisturbed), await resultsOf(disturbed)];
-      expect(expected.length).toBeGreaterThan(100);
+      expect(expected.length).toBe(questions);
       expect(got).toEqual(expected);
       // The curve ends at the accuracy over all attempts, not at the last one's.
       const accuracies = (await Promise.all([undisturbed, disturbed].map((id) => server.plane.runReader.get(id)))).map(({ headline }) => headline.value);

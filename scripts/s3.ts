@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { Command, Option } from "commander";
+import { ALARMS, evidenceText } from "@/contracts/alarms";
 import { AppError } from "@/contracts/errors";
 import { PRESETS, presetById } from "@/contracts/presets";
 import { runKind, runState, type RunKind, type RunState } from "@/contracts/run-state";
@@ -7,6 +8,7 @@ import { connect, describeFailure, findRun, type Client } from "./s3/client";
 import { evaluationCommands } from "./s3/evaluation-commands";
 import { corpusCommand } from "./s3/corpus";
 import { duration, table } from "./s3/format";
+import { addCheckpoint } from "./s3/checkpoint";
 import { addRetrievalCommands } from "./s3/retrieval-commands";
 import { addPush } from "./s3/push";
 import { applySettings } from "./s3/settings";
@@ -111,10 +113,15 @@ program
   .option("--json", "print JSON")
   .action(async (run: string, options: { json?: boolean }) => {
     const id = await findRun(client, run);
-    const [detail, history, metrics, checkpoints] = await Promise.all([client.runs.get.query({ id }), client.runs.history.query({ id }), client.metrics.names.query({ runId: id }), client.runs.checkpoints.query({ id })]);
-    if (options.json) return printJson({ ...detail, history, metrics, checkpoints });
+    const [detail, history, metrics, checkpoints, alarms] = await Promise.all([client.runs.get.query({ id }), client.runs.history.query({ id }), client.metrics.names.query({ runId: id }), client.runs.checkpoints.query({ id }), client.alarms.list.query({ runId: id })]);
+    if (options.json) return printJson({ ...detail, history, metrics, checkpoints, alarms });
     print(`${detail.name}\n${detail.id}\n${detail.state}${detail.waitingFor ? `: ${detail.waitingFor}` : ""}${detail.error ? `: ${detail.error}` : ""}`);
     if (detail.progress) print(`${detail.progress.phase} ${detail.progress.done}/${detail.progress.total} ${detail.progress.detail}`);
+    for (const { name, since, raised, cleared, evidence } of alarms) {
+      print(`\nalarm ${cleared ? `cleared after step ${cleared.step}` : "stands"}: ${ALARMS[name].title}, since step ${since}, noticed after step ${raised.step}`);
+      for (const seen of evidence) print(`  ${evidenceText(seen)}`);
+      print(`  what mends it: ${ALARMS[name].remedy}`);
+    }
     print(`\n${table(["when", "state", "attempt", "who", "why"], history.map((h) => [h.at.toISOString(), h.to, String(h.attempt), h.actor, h.reason ?? ""]))}`);
     if (metrics.length > 0) print(`\n${table(["metric", "step", "value"], metrics.map((m) => [m.name, String(m.lastStep), number(m.lastValue)]))}`);
     if (checkpoints.length > 0) print(`\n${table(["checkpoint", "step", "MB"], checkpoints.map((c) => [c.id, String(c.step), (c.bytes / 1e6).toFixed(1)]))}`);
@@ -167,6 +174,7 @@ addRetrievalCommands(program, print);
 
 const corpus = corpusCommand(client, server, follow, print);
 addPush(corpus);
+addCheckpoint(program, client, server, print);
 program.addCommand(corpus);
 
 program

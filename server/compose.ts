@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { DATA_DIR } from "@/contracts/paths";
+import { Alarms } from "@/server/alarms/alarms";
 import { Artifacts } from "@/server/artifacts/artifacts";
 import type { ArtifactStore } from "@/server/artifacts/store";
 import { Catalogue } from "@/server/catalogue/catalogue";
@@ -67,17 +68,19 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
   const runs = new Runs(database, timings, maxAttempts);
   const launcher = new Launcher(database, runs);
   const metrics = new Metrics(database);
+  const alarms = new Alarms(database);
   const episodes = new Episodes(database);
   const logs = new Logs(database);
   const keys = new Keys(database, dataDir);
-  const reports = new Reports(database, metrics, logs);
+  const reports = new Reports(database, metrics, alarms, logs);
   const artifacts = new Artifacts(database, store);
   const catalogue = new Catalogue(database);
   const corpora = new Corpora(database);
-  const tasks = new Tasks(database, hub, episodes, launcher, timings);
+  const uploads = new Uploads(database, store, uploadLimitBytes);
+  const tasks = new Tasks(database, hub, episodes, launcher, corpora, timings);
   const statistics = new Statistics(database);
   const registry = new WorkerRegistry(database, timings);
-  const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, statistics, timings, log });
+  const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, uploads, statistics, timings, log });
   return {
     database,
     live,
@@ -85,8 +88,9 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
     hub,
     runs,
     launcher,
-    runReader: new RunReader(database, metrics, episodes, launcher),
+    runReader: new RunReader(database, metrics, alarms, episodes, launcher),
     metrics,
+    alarms,
     episodes,
     logs,
     keys,
@@ -100,7 +104,7 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
     upstreamExport: new UpstreamExport(database),
     questionImport: new QuestionImport(database, catalogue),
     corpora,
-    uploads: new Uploads(database, store, uploadLimitBytes),
+    uploads,
     retrievalEvaluation: new RetrievalEvaluation(database),
     tasks,
     registry,

@@ -1,3 +1,4 @@
+import type { Alarms } from "@/server/alarms/alarms";
 import type { Artifacts } from "@/server/artifacts/artifacts";
 import type { Catalogue } from "@/server/catalogue/catalogue";
 import type { QuestionImport } from "@/server/catalogue/question-import";
@@ -28,6 +29,7 @@ export interface Services {
   runReader: RunReader;
   launcher: Launcher;
   metrics: Metrics;
+  alarms: Alarms;
   episodes: Episodes;
   artifacts: Artifacts;
   logs: Logs;

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { toWireError } from "@/contracts/errors";
 import type { Artifacts } from "@/server/artifacts/artifacts";
+import type { Uploads } from "@/server/corpora/uploads";
 import type { Database } from "@/server/db/database";
 import { LOCKS } from "@/server/db/locks";
 import type { Statistics } from "@/server/leaderboard/statistics";
@@ -18,12 +19,13 @@ interface Swept {
   tasks: Tasks;
   registry: WorkerRegistry;
   artifacts: Artifacts;
+  uploads: Uploads;
   statistics: Statistics;
   timings: Timings;
   log: Logger;
 }
 
-/** Does what nobody asks for: lost leases, late tasks, silent workers, statistics of new results, old events. One server at a time does it. */
+/** Does what nobody asks for: lost leases, late tasks, silent workers, statistics of new results, old events, uploads that were imported. One server at a time does it. */
 export class Sweeper {
   private timer: NodeJS.Timeout | undefined;
   private current: Promise<void> = Promise.resolve();
@@ -53,7 +55,7 @@ export class Sweeper {
 
   /** The lock is held by a transaction of its own while the work is done in others. */
   private async sweep(): Promise<void> {
-    const { database, runs, tasks, registry, artifacts, statistics, timings } = this.swept;
+    const { database, runs, tasks, registry, artifacts, uploads, statistics, timings } = this.swept;
     await database.db.$transaction(
       async (db) => {
         const [row] = await db.$queryRaw<{ locked: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LOCKS.sweeper}::bigint) AS locked`;
@@ -65,6 +67,7 @@ export class Sweeper {
         if (this.rounds++ % SLOW_EVERY !== 0) return;
         await database.db.$executeRaw`DELETE FROM events WHERE at < clock_timestamp() - ${timings.eventRetentionMs} * interval '1 millisecond'`;
         await artifacts.removeAbandoned();
+        await uploads.prune(timings);
       },
       { maxWait: 30_000, timeout: 120_000 },
     );

@@ -1,3 +1,5 @@
+import type { TaskKind } from "@/server/api/tasks/get";
+
 /** Every time-out and interval of the control plane, in milliseconds, so that tests run the real code fast. */
 export interface Timings {
   /** A lease that gets no heartbeat for this long is lost. */
@@ -6,11 +8,15 @@ export interface Timings {
   /** A worker without a heartbeat for this long is offline. */
   offlineMs: number;
   sweepMs: number;
-  taskMs: { query: number; documents: number; "dry-run": number; "turn-gains": number };
+  taskMs: Record<TaskKind, number>;
   /** Shortest time between two reads of the event log by one subscriber. */
   liveThrottleMs: number;
   eventRetentionMs: number;
   usageRetentionMs: number;
+  /** An upload that an import has taken is kept this long after it was last asked for. */
+  importedUploadMs: number;
+  /** One that none has taken. */
+  unusedUploadMs: number;
   /** How long a new WebSocket may stay silent before it attaches. */
   attachMs: number;
 }
@@ -20,9 +26,11 @@ export const DEFAULT_TIMINGS: Timings = {
   heartbeatMs: 2_000,
   offlineMs: 10_000,
   sweepMs: 1_000,
-  taskMs: { query: 120_000, documents: 120_000, "dry-run": 600_000, "turn-gains": 300_000 },
+  taskMs: { query: 120_000, documents: 120_000, "dry-run": 600_000, "index-plan": 300_000, "remove-corpus": 300_000, "turn-gains": 300_000 },
   liveThrottleMs: 100,
   eventRetentionMs: 6 * 3_600_000,
   usageRetentionMs: 24 * 3_600_000,
+  importedUploadMs: 3_600_000,
+  unusedUploadMs: 7 * 24 * 3_600_000,
   attachMs: 10_000,
 };

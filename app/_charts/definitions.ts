@@ -1,4 +1,5 @@
 import type { MetricName } from "@/contracts/metrics";
+import type { TrainConfig } from "@/contracts/run-config";
 import type { Scale } from "./prepare";
 import type { Unit } from "./units";
 
@@ -32,6 +33,8 @@ interface ChartBase {
   wide?: boolean;
   /** What the horizontal axis counts, where it is not the training step: such a chart has an axis of its own. */
   ownAxis?: string;
+  /** For which training runs it has something to show; absent: for all. */
+  shown?: (config: TrainConfig) => boolean;
 }
 export type ChartDefinition = ChartBase & ({ kind: "lines"; scale: Scale } | { kind: "stack"; missing: "zero" | "drop"; share?: boolean });
 
@@ -39,6 +42,10 @@ export interface ChartGroup {
   title: string;
   charts: ChartDefinition[];
 }
+
+const byPpo = ({ rl }: TrainConfig): boolean => rl.algorithm === "ppo";
+const rewardTerms = ({ reward: { weights } }: TrainConfig): number => Object.values(weights).filter((weight) => weight !== 0).length;
+const TURN_COLOURS = ["var(--series-1)", "var(--series-6)", "var(--series-5)", "var(--series-2)", "var(--series-4)"] as const;
 
 export const TRAIN_CHARTS: readonly ChartGroup[] = [
   {
@@ -76,6 +83,45 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
     ],
   },
   {
+    title: "Reward",
+    charts: [
+      {
+        id: "reward-terms",
+        title: "Terms of the reward",
+        explanation: "What each term adds to the mean reward; a cost is below zero.",
+        kind: "lines",
+        scale: "free",
+        unit: "number",
+        shown: (config) => rewardTerms(config) > 1,
+        series: [
+          { metric: "reward/gbr", label: "GBR", colour: "var(--series-3)" },
+          { metric: "reward/upstream", label: "Utility + generation", colour: "var(--series-4)" },
+          { metric: "reward/accuracy", label: "Accuracy", colour: "var(--series-1)" },
+          { metric: "reward/exact_match", label: "Exact match", colour: "var(--series-6)" },
+          { metric: "reward/gold_recall", label: "Gold recall", colour: "var(--series-5)" },
+          { metric: "reward/format", label: "Format", colour: "var(--series-7)" },
+          { metric: "reward/length", label: "Length", colour: "var(--series-2)" },
+          { metric: "reward/search", label: "Search", colour: "#a98467" },
+        ],
+      },
+      {
+        id: "outcomes",
+        title: "Against naive RAG, training",
+        explanation: "Share of episodes by who answers; the names are upstream's utility and generation.",
+        kind: "stack",
+        missing: "drop",
+        share: true,
+        unit: "share",
+        series: [
+          { metric: "reward/utility_0_gen_1", label: "Both right", colour: COLOUR.bothRight },
+          { metric: "reward/utility_1_gen_1", label: "Gained", colour: COLOUR.gained },
+          { metric: "reward/utility_-1_gen_0", label: "Lost", colour: COLOUR.lost },
+          { metric: "reward/utility_0_gen_0", label: "Both wrong", colour: COLOUR.bothWrong },
+        ],
+      },
+    ],
+  },
+  {
     title: "Search",
     charts: [
       {
@@ -92,6 +138,16 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
           { metric: "held-out/gold_retrieved", label: "Retrieved, held-out", colour: "var(--series-1)", dots: true },
           { metric: "held-out/gold_selected", label: "Selected, held-out", colour: "var(--series-2)", dots: true },
         ],
+      },
+      {
+        id: "recall-by-turn",
+        title: "Gold documents found by turn, held-out",
+        explanation: "Share of gold documents in the windows up to each turn: what each search adds.",
+        kind: "lines",
+        scale: "share",
+        unit: "share",
+        shown: ({ evaluation, search }) => evaluation.questions > 0 && search.turns > 0,
+        series: TURN_COLOURS.map((colour, turn) => ({ metric: `held-out/gold_recall/turn_${turn}` as const, label: `Turn ${turn}`, colour, dots: true })),
       },
       {
         id: "effort",
@@ -121,21 +177,28 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "novelty",
-        title: "New documents in later windows",
-        explanation: "Share that no earlier window held: near zero means it asks the same thing again.",
+        title: "New documents and repeated queries",
+        explanation: "Documents of later windows that no earlier one held; queries that repeat an earlier one or the question.",
         kind: "lines",
         scale: "share",
         unit: "share",
-        series: [{ metric: "search/new_documents", label: "New", colour: COLOUR.s3 }],
+        series: [
+          { metric: "search/new_documents", label: "New documents", colour: COLOUR.s3 },
+          { metric: "search/redundant_queries", label: "Repeated queries", colour: "var(--series-2)" },
+          { metric: "search/copied_question", label: "The question itself", colour: "var(--series-5)" },
+        ],
       },
       {
         id: "length",
         title: "Action tokens per episode",
-        explanation: "Tokens that the searcher wrote itself.",
+        explanation: "Tokens that the searcher wrote itself, mean and longest.",
         kind: "lines",
         scale: "positive",
         unit: "number",
-        series: [{ metric: "response_length/mean", label: "Tokens", colour: COLOUR.s3 }],
+        series: [
+          { metric: "response_length/mean", label: "Mean", colour: COLOUR.s3 },
+          { metric: "response_length/max", label: "Longest", colour: "var(--series-6)" },
+        ],
       },
     ],
   },
@@ -150,6 +213,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         scale: "positive",
         unit: "number",
         ownAxis: "batch",
+        shown: ({ coldStart }) => coldStart.demonstrations > 0,
         series: [{ metric: "cold-start/loss", label: "Loss", colour: COLOUR.s3 }],
       },
       {
@@ -159,14 +223,38 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "lines",
         scale: "positive",
         unit: "number",
+        shown: ({ rl }) => rl.algorithm !== "ppo" && rl.algorithm !== "reinforce++",
         series: [
           { metric: "groups/without_variance", label: "Share of groups", colour: "var(--series-1)" },
           { metric: "groups/resampled", label: "Resampled", colour: "var(--series-5)" },
         ],
       },
       { id: "loss", title: "Policy loss", explanation: "Per action token. Its size means little by itself; watch for jumps.", kind: "lines", scale: "free", unit: "number", series: [{ metric: "actor/pg_loss", label: "Loss", colour: COLOUR.s3 }] },
-      { id: "kl", title: "KL to the reference", explanation: "How far the policy went from where reinforcement learning began, per action token (k3).", kind: "lines", scale: "positive", unit: "number", series: [{ metric: "actor/kl", label: "KL", colour: COLOUR.s3 }] },
-      { id: "entropy", title: "Entropy", explanation: "Of the policy per action token; a fall to zero means it no longer explores.", kind: "lines", scale: "positive", unit: "number", series: [{ metric: "actor/entropy", label: "Entropy", colour: COLOUR.s3 }] },
+      {
+        id: "kl",
+        title: "KL to the reference",
+        explanation: "How far the policy went from where reinforcement learning began, per action token.",
+        kind: "lines",
+        scale: "free",
+        unit: "number",
+        series: [
+          { metric: "actor/kl_loss", label: "KL, in the loss", colour: COLOUR.s3 },
+          { metric: "critic/kl", label: "KL, in the reward", colour: "var(--series-6)" },
+        ],
+      },
+      {
+        id: "mismatch",
+        title: "Sampler against trainer",
+        explanation: "Distance of their log-probabilities of the same token: large ones make the importance ratio wrong.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        series: [
+          { metric: "mismatch/logprob_mean", label: "Mean", colour: COLOUR.s3 },
+          { metric: "mismatch/logprob_max", label: "Largest", colour: "var(--series-2)" },
+        ],
+      },
+      { id: "entropy", title: "Entropy", explanation: "Of the policy per action token; a fall to zero means it no longer explores.", kind: "lines", scale: "positive", unit: "number", series: [{ metric: "actor/entropy_loss", label: "Entropy", colour: COLOUR.s3 }] },
       {
         id: "gradient",
         title: "Gradient norm and clipping",
@@ -176,9 +264,42 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         unit: "number",
         series: [
           { metric: "actor/grad_norm", label: "Norm", colour: COLOUR.s3 },
-          { metric: "actor/clip_fraction", label: "Clipped tokens", colour: "var(--series-2)" },
+          { metric: "actor/pg_clipfrac", label: "Clipped tokens", colour: "var(--series-2)" },
         ],
       },
+    ],
+  },
+  {
+    title: "Critic",
+    charts: [
+      {
+        id: "values",
+        title: "Values and returns",
+        explanation: "What the critic expected before the update, and what came: they should approach each other.",
+        kind: "lines",
+        scale: "free",
+        unit: "number",
+        shown: byPpo,
+        series: [
+          { metric: "critic/values/mean", label: "Value, mean", colour: COLOUR.s3 },
+          { metric: "critic/returns/mean", label: "Return, mean", colour: COLOUR.reward },
+        ],
+      },
+      { id: "explained-variance", title: "Explained variance", explanation: "Share of the returns' variance that the critic foresaw: 0 knows only the mean, below 0 is worse than that.", kind: "lines", scale: "free", unit: "number", shown: byPpo, series: [{ metric: "critic/vf_explained_var", label: "Explained", colour: COLOUR.s3 }] },
+      {
+        id: "value-loss",
+        title: "Value loss",
+        explanation: "Half the squared error per action token, and the share of tokens whose loss was clipped.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        shown: byPpo,
+        series: [
+          { metric: "critic/vf_loss", label: "Loss", colour: COLOUR.s3 },
+          { metric: "critic/vf_clipfrac", label: "Clipped tokens", colour: "var(--series-2)" },
+        ],
+      },
+      { id: "critic-gradient", title: "Critic's gradient norm", explanation: "Before clipping.", kind: "lines", scale: "positive", unit: "number", shown: byPpo, series: [{ metric: "critic/grad_norm", label: "Norm", colour: COLOUR.s3 }] },
     ],
   },
   {
@@ -193,15 +314,28 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         unit: "seconds",
         wide: true,
         series: [
-          { metric: "timing_s/rollout", label: "Rollout", colour: "var(--series-1)" },
+          { metric: "timing_s/gen", label: "Sampling", colour: "var(--series-1)" },
           { metric: "timing_s/retrieve", label: "Retrieve", colour: "var(--series-6)" },
           { metric: "timing_s/generator", label: "Generator", colour: "var(--series-5)" },
-          { metric: "timing_s/gradient", label: "Gradient", colour: "var(--series-2)" },
+          { metric: "timing_s/update_actor", label: "Searcher's update", colour: "var(--series-2)" },
+          { metric: "timing_s/update_critic", label: "Critic's update", colour: "#b5546a" },
+          { metric: "timing_s/values", label: "Values", colour: "#7a6fb0" },
+          { metric: "timing_s/ref", label: "Log-probabilities", colour: "#5c8f8a" },
           { metric: "timing_s/pool", label: "Naive RAG", colour: "var(--series-4)" },
-          { metric: "timing_s/evaluate", label: "Evaluation", colour: "var(--series-3)" },
-          { metric: "timing_s/checkpoint", label: "Checkpoint", colour: "#a98467" },
+          { metric: "timing_s/testing", label: "Evaluation", colour: "var(--series-3)" },
+          { metric: "timing_s/save_checkpoint", label: "Checkpoint", colour: "#a98467" },
           { metric: "timing_s/other", label: "Other", colour: COLOUR.rag },
         ],
+      },
+      {
+        id: "retries",
+        title: "Tries that failed",
+        explanation: "Share of the tries at the endpoints of generator and judge that failed and were made again.",
+        kind: "lines",
+        scale: "share",
+        unit: "share",
+        shown: ({ generator, judge }) => generator.endpoint !== null || judge.endpoint !== null,
+        series: [{ metric: "generator/retries", label: "Failed", colour: "var(--series-2)" }],
       },
       {
         id: "memory",
@@ -226,73 +360,9 @@ export const PREDICT_CHARTS: readonly ChartGroup[] = [
   },
 ];
 
-export const SERVE_CHARTS: readonly ChartGroup[] = [
-  {
-    title: "Service",
-    charts: [
-      {
-        id: "serve-latency",
-        title: "Latency",
-        explanation: "Milliseconds from a request to its answer, over the latest 1024 requests.",
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/latency_ms_p50", label: "Median", colour: "var(--series-1)" },
-          { metric: "serve/latency_ms_p99", label: "99th percentile", colour: "var(--series-2)" },
-        ],
-      },
-      {
-        id: "serve-load",
-        title: "Load",
-        explanation: "Requests and queries a second, and queries that wait: what waits longer and longer is too much.",
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/requests_per_second", label: "Requests/s", colour: "var(--series-1)" },
-          { metric: "serve/queries_per_second", label: "Queries/s", colour: "var(--series-6)" },
-          { metric: "serve/waiting", label: "Waiting", colour: "var(--series-5)" },
-        ],
-      },
-      {
-        id: "serve-health",
-        title: "Refused and failed",
-        explanation: "Requests answered 503, and requests that were wrong or failed, since the report before.",
-        kind: "lines",
-        scale: "positive",
-        unit: "count",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/refused", label: "Refused", colour: "var(--series-5)" },
-          { metric: "serve/errors", label: "Errors", colour: "var(--series-2)" },
-        ],
-      },
-      { id: "serve-memory", title: "Memory", explanation: "Resident memory of the process that serves, in MiB: steady growth is a leak.", kind: "lines", scale: "positive", unit: "count", ownAxis: "second", series: [{ metric: "serve/memory_mb", label: "MiB", colour: COLOUR.s3 }] },
-    ],
-  },
-];
-
-/** Of a served model: as a retriever's, with the tokens instead of the queries. */
-export const SERVE_MODEL_CHARTS: readonly ChartGroup[] = SERVE_CHARTS.map((group) => ({
-  ...group,
-  charts: group.charts.map((chart) =>
-    chart.id !== "serve-load"
-      ? chart
-      : {
-          ...chart,
-          explanation: "Requests and tokens a second, and requests that wait: what waits longer and longer is too much.",
-          series: [
-            { metric: "serve/requests_per_second", label: "Requests/s", colour: "var(--series-1)" },
-            { metric: "serve/prompt_tokens_per_second", label: "Prompt tokens/s", colour: "var(--series-6)" },
-            { metric: "serve/completion_tokens_per_second", label: "Written tokens/s", colour: "var(--series-3)" },
-            { metric: "serve/waiting", label: "Waiting", colour: "var(--series-5)" },
-          ],
-        },
-  ),
-}));
+/** The charts that have something to show for a training run. */
+export const trainCharts = (config: TrainConfig): ChartGroup[] =>
+  TRAIN_CHARTS.map((group) => ({ ...group, charts: group.charts.filter(({ shown }) => shown?.(config) ?? true) })).filter(({ charts }) => charts.length > 0);
 
 /** Every metric that the charts draw: what the page asks the server for. */
 export const metricsOf = (groups: readonly ChartGroup[]): MetricName[] => [...new Set(groups.flatMap((g) => g.charts.flatMap((c) => c.series.map((s) => s.metric))))];

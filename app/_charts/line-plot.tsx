@@ -1,7 +1,8 @@
 "use client";
 import { memo, useMemo } from "react";
-import { CartesianGrid, Line, LineChart, XAxis, YAxis } from "recharts";
+import { CartesianGrid, Line, LineChart, ReferenceArea, ReferenceLine, XAxis, YAxis } from "recharts";
 import { formatInteger } from "@/app/_lib/format";
+import type { ChartMark } from "./marks";
 import { PLOT, PLOT_HEIGHT, PlotFrame, type LegendEntry } from "./plot-frame";
 import { prepareLines, stepTicks, valueAxis, type LineData, type Row, type Scale, type SeriesInput } from "./prepare";
 import { tickText, type Unit } from "./units";
@@ -20,11 +21,14 @@ export interface LinePlotProps {
   unit: Unit;
   /** Last step of the axis where it is known before the points arrive. */
   lastStep?: number;
+  marks?: readonly ChartMark[];
 }
+
+const NO_MARKS: readonly ChartMark[] = [];
 
 export const AXIS = { stroke: "var(--muted-foreground)", tickLine: false, axisLine: false, tick: { fontSize: 10, fill: "var(--muted-foreground)" } } as const;
 
-export function LinePlot({ label, series, scale, unit, lastStep }: LinePlotProps) {
+export function LinePlot({ label, series, scale, unit, lastStep, marks = NO_MARKS }: LinePlotProps) {
   const data = useMemo(() => prepareLines(series), [series]);
   const steps = useMemo(() => data.rows.map((r) => r.step), [data]);
   const domain: [number, number] = [Math.min(0, steps[0] ?? 0), Math.max(lastStep ?? 0, steps[steps.length - 1] ?? 0, 1)];
@@ -44,7 +48,7 @@ export function LinePlot({ label, series, scale, unit, lastStep }: LinePlotProps
   }, [data, series]);
   return (
     <PlotFrame label={label} steps={steps} domain={domain} legend={legend} unit={unit}>
-      <Drawing data={data} series={series} scale={scale} unit={unit} from={domain[0]} to={domain[1]} />
+      <Drawing data={data} series={series} scale={scale} unit={unit} from={domain[0]} to={domain[1]} last={steps[steps.length - 1] ?? 0} marks={marks} />
     </PlotFrame>
   );
 }
@@ -56,9 +60,12 @@ interface DrawingProps {
   unit: Unit;
   from: number;
   to: number;
+  /** Last step with a point: a mark that is open ends there. */
+  last: number;
+  marks: readonly ChartMark[];
 }
 
-const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: DrawingProps) {
+const Drawing = memo(function Drawing({ data, series, scale, unit, from, to, last, marks }: DrawingProps) {
   const values = data.rows.flatMap((row) => data.segments.map((s) => row[s.column]).filter((v): v is number => v !== null && v !== undefined));
   const axis = valueAxis(values, scale);
   const style = new Map(series.map((s) => [s.key, s]));
@@ -67,6 +74,12 @@ const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: D
       <CartesianGrid stroke="var(--grid)" vertical={false} />
       <XAxis dataKey="step" type="number" domain={[from, to]} ticks={stepTicks(from, to)} height={PLOT.bottom} tickFormatter={formatInteger} {...AXIS} />
       <YAxis domain={axis.domain} ticks={axis.ticks} width={PLOT.left} tickFormatter={(v: number) => tickText(unit, v, axis.stride)} interval={0} {...AXIS} />
+      {marks.map((mark) => (
+        <ReferenceArea key={`area ${mark.name} ${mark.from}`} x1={mark.from} x2={Math.max(mark.from, mark.to ?? last)} fill="var(--warn)" fillOpacity={0.12} stroke="none" />
+      ))}
+      {marks.map((mark) => (
+        <ReferenceLine key={`line ${mark.name} ${mark.from}`} x={mark.from} stroke="var(--warn)" strokeWidth={1.25} strokeDasharray="3 3" />
+      ))}
       {data.segments.map(({ column, series: key }) => {
         const s = style.get(key);
         if (!s) return null;

@@ -4,7 +4,7 @@ import type { AppRouter } from "@/server/api/router";
 /** One event of the live subscription, without its tracking. */
 export type LiveEvent = {
   id: string;
-  kind: "sync" | "run" | "metrics" | "episodes" | "logs" | "progress" | "task" | "worker";
+  kind: "sync" | "run" | "metrics" | "alarms" | "episodes" | "logs" | "progress" | "task" | "worker";
   runId: string | null;
 };
 
@@ -19,16 +19,17 @@ type Outputs = inferRouterOutputs<AppRouter>;
 type ProcedureName = { [N in keyof Outputs & string]: `${N}.${keyof Outputs[N] & string}` }[keyof Outputs & string];
 
 const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[]; everywhere: ProcedureName[] }> = {
-  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints"], everywhere: ["runs.list", "retrievalEvaluation.list", "workers.list", "leaderboard.get"] },
+  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints", "alarms.list"], everywhere: ["runs.list", "retrievalEvaluation.list", "workers.list", "leaderboard.get", "leaderboard.run", "scores.judged"] },
   metrics: { ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"], everywhere: ["runs.list"] },
-  episodes: { ofRun: ["episodes.list", "episodes.steps", "leaderboard.run"], everywhere: ["leaderboard.get"] },
+  alarms: { ofRun: ["alarms.list", "runs.get"], everywhere: ["runs.list"] },
+  episodes: { ofRun: ["episodes.list", "episodes.steps"], everywhere: ["leaderboard.get", "leaderboard.run"] },
   logs: { ofRun: ["runs.logs"], everywhere: [] },
   progress: { ofRun: ["runs.get"], everywhere: ["runs.list"] },
   task: { ofRun: [], everywhere: ["tasks.get", "episodes.turnGains"] },
   worker: { ofRun: [], everywhere: ["workers.list", "workers.logs", "catalogue.presets", "corpora.list", "corpora.get", "runs.check"] },
 };
 
-const EVERYTHING = ["runs", "retrievalEvaluation", "metrics", "episodes", "workers", "tasks", "catalogue", "corpora", "leaderboard", "compare"];
+const EVERYTHING = ["runs", "retrievalEvaluation", "metrics", "alarms", "episodes", "workers", "tasks", "catalogue", "corpora", "leaderboard", "compare"];
 
 /** What to read again after an event. */
 export function queriesToRefresh(event: LiveEvent): QueryTopic[] {

@@ -175,13 +175,14 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
   if (config.kind === kind) return config;
   const base = defaultConfig(kind);
   if (config.kind === "train" && base.kind === "predict") {
-    const { name, seed, retriever, search, searcher, generator } = config;
+    const { name, seed, retriever, search, generator } = config;
+    const { checkpointState: _checkpointState, ...searcher } = config.searcher;
     return { ...base, name, seed, retriever, search, searcher: { ...base.searcher, ...searcher }, generator, corpus: config.data.corpus, questions: config.data.heldOutQuestions, scorer: config.reward.scorer };
   }
   if (config.kind === "predict" && base.kind === "train") {
     const { name, seed, retriever, search, generator } = config;
     const { endpoint: _endpoint, api: _api, connection: _connection, ...searcher } = config.searcher;
-    return { ...base, name, seed, retriever, search, searcher, generator, data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions }, reward: { ...base.reward, scorer: config.scorer } };
+    return { ...base, name, seed, retriever, search, searcher: { ...base.searcher, ...searcher }, generator, data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions }, reward: { ...base.reward, scorer: config.scorer } };
   }
   if (!("retriever" in config) || !("retriever" in base)) return { ...base, name: config.name };
   const shared = { ...base, name: config.name, retriever: config.retriever };
@@ -195,6 +196,17 @@ export function predictWith(config: RunConfig, checkpoint: { id: string; step: n
   const predict = convertKind(config, "predict");
   if (predict.kind !== "predict") return predict;
   return { ...predict, method: "s3", name: `${config.name}, step ${checkpoint.step}`.slice(0, 120), searcher: { ...predict.searcher, checkpoint: checkpoint.id } };
+}
+
+/** A training run that goes on from a checkpoint with its whole state; its cold start is behind it. */
+export function branchFrom(config: RunConfig, checkpoint: { id: string; step: number }): RunConfig {
+  if (config.kind !== "train") return config;
+  return {
+    ...config,
+    name: `${config.name}, branch of step ${checkpoint.step}`.slice(0, 120),
+    searcher: { ...config.searcher, checkpoint: checkpoint.id, checkpointState: "all" },
+    coldStart: { ...config.coldStart, demonstrations: 0 },
+  };
 }
 
 export type ParsedConfig = { ok: true; config: RunConfig } | { ok: false; problems: { path: string; message: string }[] };

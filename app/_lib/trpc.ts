@@ -9,6 +9,7 @@ type Outputs = inferRouterOutputs<AppRouter>;
 export type RunRow = Outputs["runs"]["list"]["rows"][number];
 export type RunDetail = Outputs["runs"]["get"];
 export type RunCheck = Outputs["runs"]["check"];
+export type AlarmRow = Outputs["alarms"]["list"][number];
 export type LogEntry = Outputs["runs"]["logs"]["lines"][number];
 export type EpisodeRow = Outputs["episodes"]["list"]["rows"][number];
 export type EpisodeDetail = Outputs["episodes"]["get"];

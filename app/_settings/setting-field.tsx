@@ -11,6 +11,9 @@ import { Switch } from "@/app/_ui/switch";
 import type { Draft } from "./draft";
 import { PromptField } from "./prompt-field";
 
+/** A text of many lines, which wants the whole width. */
+const isPrompt = (path: string): boolean => path.endsWith("promptTemplate");
+
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
 export function SettingField({ setting }: { setting: Setting }) {
   const { control } = useFormContext<Draft>();
@@ -19,7 +22,7 @@ export function SettingField({ setting }: { setting: Setting }) {
   const id = `setting-${setting.path}`;
   const error = fieldState.error?.message ? plainMessage(fieldState.error.message) : null;
   return (
-    <div data-setting={setting.path}>
+    <div data-setting={setting.path} className={cn(isPrompt(setting.path) && "col-span-full")}>
       <div className="flex h-5 items-center gap-1.5">
         <label htmlFor={id} className="truncate font-medium">
           {setting.meta.title}
@@ -111,7 +114,7 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
     case "number":
       return <NumberInput {...shared} nullable={control.nullable} integer={control.integer} value={value} onChange={onChange} />;
     case "text":
-      if (setting.path.endsWith("promptTemplate")) return <PromptField {...shared} value={value} onChange={onChange} />;
+      if (isPrompt(setting.path)) return <PromptField {...shared} value={value} onChange={onChange} />;
       return <TextInput {...shared} path={setting.path} nullable={control.nullable} value={value} onChange={onChange} />;
   }
 }

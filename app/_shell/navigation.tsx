@@ -1,8 +1,9 @@
 "use client";
-import { Library, LineChart, ListChecks, Plus, Search, Server, Trophy } from "lucide-react";
+import { Ellipsis, Library, LineChart, ListChecks, Plus, Scale, Search, Server, Trophy } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { cn } from "@/app/_lib/cn";
+import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 
 const LINKS = [
   { href: "/", label: "Runs", icon: LineChart },
@@ -11,6 +12,7 @@ const LINKS = [
   { href: "/playground", label: "Playground", icon: Search },
   { href: "/questions", label: "Questions", icon: ListChecks },
   { href: "/leaderboard", label: "Leaderboard", icon: Trophy },
+  { href: "/labels", label: "Labels", icon: Scale },
   { href: "/workers", label: "Workers", icon: Server },
 ] as const;
 
@@ -46,20 +48,36 @@ export function SideLinks() {
   );
 }
 
+/** The pages that a phone's bar holds; the others are behind its last place. */
+const IN_BAR: ReadonlySet<string> = new Set(["/", "/runs/new", "/leaderboard", "/playground"]);
+const barPlace = (active: boolean): string => cn("flex h-14 flex-col items-center justify-center gap-0.5 text-2xs font-medium text-muted-foreground", active && "text-primary");
+
 export function BottomBar() {
   const path = usePathname();
+  const others = LINKS.filter(({ href }) => !IN_BAR.has(href));
   return (
-    <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-20 grid auto-cols-[minmax(4.5rem,1fr)] grid-flow-col overflow-x-auto border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden">
-      {LINKS.map(({ href, label, icon: Icon }) => (
-        <Link
-          key={href}
-          href={href}
-          aria-current={isActive(href, path) ? "page" : undefined}
-          className={cn("flex h-14 flex-col items-center justify-center gap-0.5 text-2xs font-medium text-muted-foreground", isActive(href, path) && "text-primary")}
-        >
+    <nav aria-label="Main" className="fixed inset-x-0 bottom-0 z-20 grid auto-cols-fr grid-flow-col border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden">
+      {LINKS.filter(({ href }) => IN_BAR.has(href)).map(({ href, label, icon: Icon }) => (
+        <Link key={href} href={href} aria-current={isActive(href, path) ? "page" : undefined} className={barPlace(isActive(href, path))}>
           <Icon className="size-5" aria-hidden /> {label}
         </Link>
       ))}
+      <Menu>
+        <MenuTrigger asChild>
+          <button type="button" className={barPlace(others.some(({ href }) => isActive(href, path)))}>
+            <Ellipsis className="size-5" aria-hidden /> More
+          </button>
+        </MenuTrigger>
+        <MenuContent side="top">
+          {others.map(({ href, label, icon: Icon }) => (
+            <MenuItem key={href} asChild>
+              <Link href={href} aria-current={isActive(href, path) ? "page" : undefined}>
+                <Icon aria-hidden /> {label}
+              </Link>
+            </MenuItem>
+          ))}
+        </MenuContent>
+      </Menu>
     </nav>
   );
 }

@@ -21,3 +21,12 @@ export type BadgeTone = NonNullable<VariantProps<typeof badge>["tone"]>;
 export function Badge({ className, tone, ...props }: ComponentProps<"span"> & VariantProps<typeof badge>) {
   return <span className={cn(badge({ tone }), className)} {...props} />;
 }
+
+/** Marks what other programs' files were made into. */
+export function ImportedBadge({ from }: { from: string }) {
+  return (
+    <Badge tone="warn" title={`Imported from ${from}: it was not run here`} data-imported>
+      imported
+    </Badge>
+  );
+}

@@ -1,11 +1,13 @@
 """TRL's GRPOTrainer, one step for each line on standard input: the peer of bench/engine.ts.
 
 usage: trl_step.py SPEC.json, where SPEC holds model, prompts, samples, steps, maxTokens, temperature, learningRate, lora, bf16.
-Prints one JSON line when ready and one after each step.
+Prints one JSON line when ready and one after each step: seconds of the step, of its prefill and decode (measured around
+the model's forward passes within generate), tokens a completion, and the process's peak memory so far in bytes.
 """
 
 import json
 import os
+import resource
 import sys
 import time
 
@@ -22,6 +24,7 @@ spec = json.load(open(sys.argv[1]))
 torch.set_num_threads(spec["threads"])
 torch.manual_seed(0)
 lengths: list[int] = []
+clock = {"generate": 0.0, "prefill": 0.0}
 
 
 def reward(completions, completion_ids, **_):
@@ -33,12 +36,51 @@ def reward(completions, completion_ids, **_):
 class Turns(TrainerCallback):
     def on_step_begin(self, *_, **__):
         lengths.clear()
+        clock.update(generate=0.0, prefill=0.0)
         print(json.dumps({"ready": True, "trl": trl_version}), flush=True)
         sys.stdin.readline()
         self.started = time.perf_counter()
 
     def on_step_end(self, *_, **__):
-        print(json.dumps({"seconds": time.perf_counter() - self.started, "meanTokens": sum(lengths) / max(1, len(lengths))}), flush=True)
+        print(
+            json.dumps(
+                {
+                    "seconds": time.perf_counter() - self.started,
+                    "prefill": clock["prefill"],
+                    "decode": clock["generate"] - clock["prefill"],
+                    "meanTokens": sum(lengths) / max(1, len(lengths)),
+                    "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                }
+            ),
+            flush=True,
+        )
+
+
+def time_generation(model) -> None:
+    """Adds up the seconds of generate, and of the first forward pass in each of its calls."""
+    generate = model.generate
+    inside = {"generate": False, "started": 0.0}
+
+    def timed(*args, **kwargs):
+        started = time.perf_counter()
+        inside["generate"] = True
+        try:
+            return generate(*args, **kwargs)
+        finally:
+            inside["generate"] = False
+            clock["generate"] += time.perf_counter() - started
+
+    def before(*_):
+        inside["started"] = time.perf_counter()
+
+    def after(_module, _inputs, output):
+        if inside["generate"]:
+            clock["prefill"] += time.perf_counter() - inside["started"]
+            inside["generate"] = False  # only the first pass of a call is its prefill
+
+    model.generate = timed
+    model.get_base_model().register_forward_pre_hook(before)
+    model.get_base_model().register_forward_hook(after)
 
 
 rows = len(spec["prompts"]) // spec["steps"] * spec["samples"]
@@ -47,7 +89,9 @@ trainer = GRPOTrainer(
     reward_funcs=reward,
     args=GRPOConfig(
         output_dir=spec["folder"],
-        per_device_train_batch_size=rows,
+        # TRL's own default; the rest of a step accumulates.
+        per_device_train_batch_size=min(8, rows),
+        gradient_accumulation_steps=max(1, rows // 8),
         num_generations=spec["samples"],
         max_completion_length=spec["maxTokens"],
         max_steps=spec["steps"],
@@ -74,4 +118,5 @@ trainer = GRPOTrainer(
     ),
     callbacks=[Turns()],
 )
+time_generation(trainer.model)
 trainer.train()

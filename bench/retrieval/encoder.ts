@@ -1,11 +1,12 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DenseIndex, type RankedRow } from "@/gpu-workers/retrieval/dense-index";
+import type { RankedRow } from "@/gpu-workers/retrieval/dense-index";
 import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoder";
 import { percentile } from "@/gpu-workers/retrieval/latency";
 import { passageText } from "@/gpu-workers/retrieval/retriever";
 import { bar, printTable } from "../lib";
 import { type QuestionSet, questionSets } from "./data";
+import { openFlat } from "./flat";
 import { Peer } from "./peer";
 import { type Section, type SectionResult, kept, scratchFor, workFolder } from "./section";
 
@@ -111,8 +112,10 @@ async function compare(encoders: BySystem<Encode>, set: QuestionSet, passages: n
   for (const name of SYSTEMS) {
     const questions = vectorFile(scratch, name, set.name, "questions");
     await kept(`${questions}.json`, () => encoders[name](set.questions.map((q) => q.text), "query", questions));
-    const index = await DenseIndex.create(dim);
-    for (let part = 0; part * PART < passages; part++) await index.add(await readVectors(vectorFile(scratch, name, set.name, part)));
+    const parts = async function* (): AsyncGenerator<Float32Array> {
+      for (let part = 0; part * PART < passages; part++) yield await readVectors(vectorFile(scratch, name, set.name, part));
+    };
+    const index = await openFlat(join(scratch, "index"), dim, parts());
     ranked[name] = await index.search(await readVectors(questions), K);
     await index.close();
   }
@@ -130,8 +133,7 @@ async function queryLatency(set: QuestionSet | undefined, peer: Peer, encoders: 
   const path = join(scratch, "latency.f32");
   await writeFile(path, vectors);
   await peer.index({ vectors: path, dim: encoders.fp32.dim, factory: "Flat" });
-  const index = await DenseIndex.create(encoders.fp32.dim);
-  await index.add(vectors);
+  const index = await openFlat(join(scratch, "index"), encoders.fp32.dim, [vectors]);
   const ask = (name: SystemName, text: string): Promise<number> => (name === "peer" ? peer.query(text, K) : timed(async () => index.search(await encoders[name].encode([text], "query"), K)));
   const times: BySystem<number[]> = { fp32: [], int8: [], peer: [] };
   for (const [i, { text }] of set.questions.slice(0, LATENCY_QUERIES).entries()) {

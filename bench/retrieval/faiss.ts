@@ -1,8 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DenseIndex, type RankedRow } from "@/gpu-workers/retrieval/dense-index";
+import type { DenseIndex, RankedRow } from "@/gpu-workers/retrieval/dense-index";
 import { bar, type Bar, printTable } from "../lib";
 import { identical } from "./encoder";
+import { openFlat } from "./flat";
 import { Peer } from "./peer";
 import { type Section, type SectionResult, scratchFor, workFolder } from "./section";
 
@@ -31,8 +32,7 @@ async function run(): Promise<SectionResult> {
       const vectorFile = join(scratch, "vectors.f32");
       await writeFile(vectorFile, vectors);
       await peer.index({ vectors: vectorFile, dim: DIM, factory: "Flat" });
-      const index = await DenseIndex.create(DIM);
-      await index.add(vectors);
+      const index = await openFlat(join(scratch, "index"), DIM, [vectors]);
       for (const batch of BATCHES) {
         const measured = await inTurns(index, peer, queries, queryFile, batch);
         flat.push({ size, batch, ...measured.figures });

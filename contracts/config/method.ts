@@ -24,6 +24,8 @@ export const METHODS: Record<MethodName, MethodTraits> = {
   "search-o1": { title: "Search-o1", retrieves: true, asksModel: true, answers: "either" },
   r1: { title: "R1", retrieves: false, asksModel: true, answers: "method" },
   sft: { title: "SFT", retrieves: false, asksModel: true, answers: "method" },
+  // No method to compare with, but what the generator makes of the whole evidence: the ceiling of all that it answers.
+  gold: { title: "Gold documents", retrieves: true, asksModel: false, answers: "generator" },
 };
 
 const orProtocol = "empty: as the protocol has it (docs/method.md)";

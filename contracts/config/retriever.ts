@@ -76,4 +76,4 @@ export type RetrieverConfig = z.infer<typeof retriever>;
 export type RetrieverConfigOf<K extends RetrieverConfig["kind"]> = Extract<RetrieverConfig, { kind: K }>;
 
 /** Whether the worker itself must hold the corpus; the other kinds ask a server that does. */
-export const searchesLocally = (config: RetrieverConfig): boolean => config.kind === "dense" || config.kind === "bm25" || config.kind === "hybrid";
+export const searchesLocally = (config: RetrieverConfig): config is RetrieverConfigOf<"dense" | "bm25" | "hybrid"> => config.kind === "dense" || config.kind === "bm25" || config.kind === "hybrid";

@@ -7,6 +7,7 @@ import type { PromptText } from "./template";
 export function builtInPrompt(method: MethodName, protocol: Protocol): PromptText | null {
   switch (method) {
     case "rag":
+    case "gold":
       return null;
     case "s3":
       return s3Prompt;

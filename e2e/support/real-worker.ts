@@ -8,7 +8,7 @@ import { runConfig, type RunConfigInput } from "@/contracts/run-config";
 /** Whether the set-up has installed what a real run needs (and /proc tells who is whose child). */
 export const canTrain = process.platform === "linux" && [PYTHON, join(modelDir("smollm2-135m-instruct"), "config.json"), join(modelDir("minilm"), "config.json"), join(ATLAS_DIR, "corpus.jsonl")].every((path) => existsSync(path));
 
-/** The default preset cut down to a cold start of one batch and two steps, each of which changes the weights. */
+/** The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of searcher and critic. */
 export function twoSteps(): ReturnType<typeof runConfig.parse> {
   const preset = presetById("atlas-smollm2")?.config as RunConfigInput & { kind: "train" };
   return runConfig.parse({
@@ -16,7 +16,9 @@ export function twoSteps(): ReturnType<typeof runConfig.parse> {
     name: "two steps",
     seed: 7,
     coldStart: { demonstrations: 16, batchSize: 8, learningRate: 1e-3 },
-    rl: { ...preset.rl, steps: 2, questionsPerStep: 2, groupSize: 4, resample: 4, filterAnswered: false },
+    // The cost of length makes sure that every step has something to learn.
+    reward: { weights: { gbr: 1, length: 10 }, scorer: "span" },
+    rl: { ...preset.rl, algorithm: "ppo", steps: 2, questionsPerStep: 4, groupSize: 1, filterAnswered: false },
     evaluation: { every: 0, questions: 0 },
     checkpointing: { every: 1, keep: 10 },
   });

@@ -108,6 +108,7 @@ export class Agent {
       handlers: options.tasks,
       log: options.log,
       workRoot: options.workRoot,
+      corporaChanged: () => this.tellCorpora(),
       downloadCheckpoint: async (artifactId, directory, signal) => {
         const { manifest } = await this.connection.request("artifact", { artifactId }, { signal });
         await this.artifacts.download(artifactId, manifest.files, directory, signal);
@@ -215,7 +216,7 @@ export class Agent {
         this.leaseAgain = false;
         const freeSlots = this.freeSlots();
         if (this.stopping || freeSlots.engine + freeSlots.light === 0) return;
-        const askedAt = Date.now();
+        const askedAt = performance.now();
         const { run } = await this.connection.request("lease", { freeSlots });
         if (!run) continue;
         this.take(run, askedAt);
@@ -261,7 +262,7 @@ export class Agent {
   private dropExpired(): void {
     const limit = this.terms?.leaseMs ?? Infinity;
     for (const entry of this.held.values())
-      if (Date.now() - entry.renewedAt > limit) this.lose(entry, `The lease is lost: no word from the server for ${Math.round(limit / 1000)} s.`);
+      if (performance.now() - entry.renewedAt > limit) this.lose(entry, `The lease is lost: no word from the server for ${Math.round(limit / 1000)} s.`);
   }
 
   private async beat(): Promise<void> {
@@ -270,7 +271,7 @@ export class Agent {
     try {
       const [usage, services] = await Promise.all([this.machine.usage(), this.services.reports()]);
       const attempts = this.heldRefs();
-      const sentAt = Date.now();
+      const sentAt = performance.now();
       const { lost, cancel } = await this.connection.request("heartbeat", { attempts, usage, services, freeSlots: this.freeSlots() }, { resend: false });
       for (const ref of attempts) {
         const entry = this.held.get(refKey(ref));

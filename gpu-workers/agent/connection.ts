@@ -98,7 +98,7 @@ export class Connection {
     let reason = "";
     socket.on("open", () => this.sayHello(socket));
     socket.on("message", (data) => this.receive(socket, data));
-    socket.on("pong", () => (this.lastHeard = Date.now()));
+    socket.on("pong", () => (this.lastHeard = performance.now()));
     socket.on("error", (error) => (reason = error.message));
     socket.on("unexpected-response", (request, response) => {
       void refusalText(response).then((text) => {
@@ -169,10 +169,10 @@ export class Connection {
   }
 
   private sayHello(socket: WebSocket): void {
-    this.lastHeard = Date.now();
+    this.lastHeard = performance.now();
     clearInterval(this.pinger);
     this.pinger = setInterval(() => {
-      if (Date.now() - this.lastHeard > 3 * this.timing.pingMs) socket.terminate();
+      if (performance.now() - this.lastHeard > 3 * this.timing.pingMs) socket.terminate();
       else if (socket.readyState === WebSocket.OPEN) socket.ping();
     }, this.timing.pingMs);
     const id = this.nextId++;
@@ -208,7 +208,7 @@ export class Connection {
 
   private receive(socket: WebSocket, data: RawData): void {
     if (socket !== this.socket) return;
-    this.lastHeard = Date.now();
+    this.lastHeard = performance.now();
     let frame: ServerFrame;
     try {
       frame = parseOrThrow(serverFrame, JSON.parse(data.toString()), "Frame of the server");

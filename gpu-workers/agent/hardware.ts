@@ -39,7 +39,7 @@ function number(field: string | undefined): number {
 }
 
 /** Bytes that this process may use at most: the machine's memory, or less where a container limits it. */
-function memoryLimit(): number {
+export function memoryLimit(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 && constrained < os.totalmem() ? constrained : os.totalmem();
 }

@@ -9,7 +9,9 @@ import { executors } from "../executors";
 import { dryRun } from "../s3/dry-run";
 import { turnGains } from "../s3/turn-gains";
 import { Agent } from "./agent";
+import { removeCorpus } from "../corpora/remove";
 import { CorpusReporter } from "../corpora/report";
+import { planIndexes } from "../retrieval/plan-task";
 import { corpusPath, installedCorpora } from "./corpora";
 import { defaultStarters } from "./default-services";
 import { findCapabilities, Machine } from "./hardware";
@@ -66,6 +68,8 @@ async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): P
     new Machine().gpus(),
     installedCorpora(FOLDERS),
   ]);
+  const reporter = new CorpusReporter(FOLDERS);
+  const pathOf = (corpus: string): string => corpusPath(corpus, FOLDERS);
   return new Agent({
     server: options.server,
     token,
@@ -75,10 +79,10 @@ async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): P
     slots: { engine: options.engineSlots, light: options.lightSlots },
     workRoot: join(DATA_DIR, "work", workerId),
     executors,
-    tasks: { query, documents: documentsOf((corpus) => corpusPath(corpus, FOLDERS)), "dry-run": dryRun, "turn-gains": turnGains },
+    tasks: { query, documents: documentsOf(pathOf), "dry-run": dryRun, "index-plan": planIndexes(pathOf, DATA_DIR), "remove-corpus": removeCorpus(reporter, FOLDERS), "turn-gains": turnGains },
     starters: defaultStarters(log),
     log,
-    corpora: new CorpusReporter(FOLDERS),
+    corpora: reporter,
     protocolVersion: PROTOCOL_VERSION,
   });
 }

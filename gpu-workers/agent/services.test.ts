@@ -144,7 +144,7 @@ describe("tasks", () => {
   });
 
   it("stop when they are cancelled", async () => {
-    await agents.start(server.url, {}, { tasks: { query: (_task, context) => forever(context.signal), documents: () => Promise.reject(new Error()), "dry-run": () => Promise.reject(new Error()), "turn-gains": () => Promise.reject(new Error()) } });
+    await agents.start(server.url, {}, { tasks: { query: (_task, context) => forever(context.signal), documents: () => Promise.reject(new Error()), "dry-run": () => Promise.reject(new Error()), "turn-gains": () => Promise.reject(new Error()), "index-plan": () => Promise.reject(new Error()), "remove-corpus": () => Promise.reject(new Error()) } });
     await until("it is attached", () => server.attaches.length === 1);
     const id = ask("atlas");
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -155,7 +155,7 @@ describe("tasks", () => {
   });
 
   it("answer with an error where the result is not what the protocol says", async () => {
-    await agents.start(server.url, {}, { tasks: { query: async () => ({ documents: "none" }), documents: () => Promise.reject(new Error()), "dry-run": () => Promise.reject(new Error()), "turn-gains": () => Promise.reject(new Error()) } });
+    await agents.start(server.url, {}, { tasks: { query: async () => ({ documents: "none" }), documents: () => Promise.reject(new Error()), "dry-run": () => Promise.reject(new Error()), "turn-gains": () => Promise.reject(new Error()), "index-plan": () => Promise.reject(new Error()), "remove-corpus": () => Promise.reject(new Error()) } });
     await until("it is attached", () => server.attaches.length === 1);
     const id = ask("atlas");
     await until("it is answered", () => server.results.has(id));

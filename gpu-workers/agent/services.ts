@@ -63,6 +63,14 @@ export class ServiceRegistry {
     return service.acquire(options);
   }
 
+  /** Stops the retrievers of a corpus that nobody uses, and forgets them. @throws AppError `conflict` where one is in use */
+  async closeRetrievers(corpus: string): Promise<void> {
+    const own = [...this.retrievers].filter(([key]) => key.startsWith(`retriever:${corpus}:`));
+    if (own.some(([, service]) => service.isHeld)) throw new AppError("conflict", `The corpus "${corpus}" is being searched on this worker. Wait for that to end, then try again.`);
+    for (const [key] of own) this.retrievers.delete(key);
+    await Promise.all(own.map(([, service]) => service.stop()));
+  }
+
   private get all(): SharedService<unknown>[] {
     return [this.engine, ...this.retrievers.values(), ...this.vllms.values()];
   }

@@ -83,6 +83,11 @@ export class SharedService<T> {
     }
   }
 
+  /** Whether anybody holds it or waits for it. */
+  get isHeld(): boolean {
+    return (this.life?.holders.size ?? 0) > 0;
+  }
+
   async report(): Promise<ServiceReport> {
     const memoryMb = (await this.current?.memoryMb?.().catch(() => null)) ?? null;
     return {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Answer } from "@/contracts/episode";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { retriever as retrieverConfig } from "@/contracts/run-config";
-import { documentsResult, dryRunResult, queryResult, turnGainsResult, type QueryResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
+import { documentsResult, dryRunResult, indexPlanResult, queryResult, removeCorpusResult, turnGainsResult, type QueryResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
 import { CorpusFile } from "../retrieval/corpus";
 import type { Services } from "../run-context";
 import type { Connection } from "./connection";
@@ -24,6 +24,10 @@ export interface TaskContext {
   saveAnswers(answers: Answer[]): Promise<void>;
   /** Downloads a checkpoint by its artifact id and gives its folder. */
   fetchCheckpoint(artifactId: string): Promise<string>;
+  /** Closes the idle retrievers of a corpus. @throws AppError `conflict` where a run or task holds one */
+  closeRetrievers(corpus: string): Promise<void>;
+  /** Tells the server what corpora and indexes are here now. */
+  corporaChanged(): Promise<void>;
   /** Absent: stored API keys are given to runs, which hold a lease, not to tasks. */
   endpointKey?(name: string, endpoint: string): Promise<string>;
 }
@@ -32,7 +36,7 @@ type TaskOf<K extends TaskRequest["kind"]> = Extract<TaskRequest, { kind: K }>;
 /** What each kind of task does; gives the result that contracts/worker-protocol.ts names for it. */
 export type TaskHandlers = { [K in TaskRequest["kind"]]: (task: TaskOf<K>, context: TaskContext) => Promise<unknown> };
 
-const RESULTS = { query: queryResult, documents: documentsResult, "dry-run": dryRunResult, "turn-gains": turnGainsResult } as const;
+const RESULTS = { query: queryResult, documents: documentsResult, "dry-run": dryRunResult, "index-plan": indexPlanResult, "remove-corpus": removeCorpusResult, "turn-gains": turnGainsResult } as const;
 
 /** "encoding documents: 640 of 1159" as a share, for the bar; 0 where nothing is counted. */
 function shareIn(detail: string): number {
@@ -76,6 +80,7 @@ export interface TaskDependencies {
   handlers: TaskHandlers;
   log: AgentLog;
   workRoot: string;
+  corporaChanged(): Promise<void>;
   downloadCheckpoint(artifactId: string, directory: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -117,6 +122,8 @@ export class TaskRunner {
       questions: (set) => readQuestions(ask, set),
       findAnswers: (keys) => findAnswers(ask, keys),
       saveAnswers: (answers) => saveAnswers(ask, answers),
+      closeRetrievers: (corpus) => this.deps.services.closeRetrievers(corpus),
+      corporaChanged: () => this.deps.corporaChanged(),
       fetchCheckpoint: async (artifactId) => {
         const directory = join(workDir, `artifact-${artifactId}`);
         await this.deps.downloadCheckpoint(artifactId, directory, signal);
@@ -146,6 +153,10 @@ export class TaskRunner {
         return handlers.documents(task, context);
       case "dry-run":
         return handlers["dry-run"](task, context);
+      case "index-plan":
+        return handlers["index-plan"](task, context);
+      case "remove-corpus":
+        return handlers["remove-corpus"](task, context);
       case "turn-gains":
         return handlers["turn-gains"](task, context);
     }

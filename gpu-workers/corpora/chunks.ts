@@ -35,7 +35,7 @@ export function chunksOf(text: string, { chunkTokens, chunkOverlap, tokensOf }: 
   }
   if (parts.length === 0) return [];
   const windows = split(text, { chunkSize: chunkTokens, chunkOverlap: Math.min(chunkOverlap, chunkTokens - 1), splitter: () => parts });
-  return atWords(windows, words);
+  return withinLimit(atWords(windows, words), text, words, chunkTokens, tokensOf);
 }
 
 /** Cuts a word into `count` parts, or into its characters where it has fewer: the tokens of a rare script may outnumber them. */
@@ -76,6 +76,42 @@ function atWords(windows: readonly Chunk[], words: readonly Chunk[]): Chunk[] {
     const next = chunks[i + 1];
     return next === undefined || next.start > start || next.end < end;
   });
+}
+
+/**
+ * Leaves to the next chunk what is too much for one: the pieces of a cut word may have more tokens than the word, and the
+ * tokens of a rare script are more than its characters.
+ */
+function withinLimit(chunks: readonly Chunk[], text: string, words: readonly Chunk[], limit: number, tokensOf: (word: string) => number): Chunk[] {
+  const pieceOf = ({ start, end }: Chunk, chunk: Chunk): string => text.slice(Math.max(start, chunk.start), Math.min(end, chunk.end));
+  const fitting = (chunk: Chunk): number => {
+    let tokens = 0;
+    for (let i = firstWordFrom(words, chunk.start) - (wordAround(words, chunk.start) ? 1 : 0); i < words.length; i++) {
+      const word = words[i];
+      if (!word || word.start >= chunk.end) break;
+      const characters = [...pieceOf(word, chunk)];
+      tokens += tokensOf(characters.join(""));
+      if (tokens <= limit) continue;
+      if (word.start > chunk.start) return words[i - 1]?.end ?? chunk.end;
+      while (characters.length > 1 && tokensOf(characters.join("")) > limit) characters.pop();
+      return chunk.start + characters.join("").length;
+    }
+    return chunk.end;
+  };
+  const kept: Chunk[] = [];
+  const left = chunks.map(({ start, end }) => ({ start, end }));
+  for (let i = 0; i < left.length; i++) {
+    const chunk = left[i];
+    if (!chunk) break;
+    const end = fitting(chunk);
+    kept.push({ start: chunk.start, end });
+    if (end === chunk.end) continue;
+    const next = left[i + 1];
+    const start = wordAround(words, end) ? end : (words[firstWordFrom(words, end)]?.start ?? end);
+    if (!next) left.push({ start, end: chunk.end });
+    else if (next.start > start) next.start = start;
+  }
+  return kept;
 }
 
 /** The word that has this position inside it, not at its edge. */

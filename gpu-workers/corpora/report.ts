@@ -83,6 +83,7 @@ export class CorpusReporter {
     const root = join(this.folders.dataDir, "indexes");
     const found: IndexReport[] = [];
     for (const key of await readdir(root).catch(() => [])) {
+      if (key.startsWith(".")) continue; // being removed
       const path = join(root, key, "manifest.json");
       try {
         const [text, entry] = await Promise.all([readFile(path, "utf8"), stat(path)]);

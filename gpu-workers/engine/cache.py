@@ -31,8 +31,9 @@ class Cache:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets everything, as after a change of weights. Pools keep their memory."""
-        if not hasattr(self, "pools"):
+        """Forgets everything, as after a change of weights. Pools keep their memory, up to the budget: what is given up
+        later must not depend on how far an earlier call made them grow."""
+        if not hasattr(self, "pools") or self.capacity > self.budget:
             self.pools = [torch.empty(0, w, dtype=self.dtype, device=self.device) for w in self.widths]
         self.free = list(range(self.capacity - 1, -1, -1))
         self.tree = TokenTree(self._allocate)
@@ -77,10 +78,14 @@ class Cache:
         # Grow by doubling within the budget, beyond it only as far as this call needs.
         old = self.capacity
         new = max(old + missing, min(self.budget, max(4096, 2 * old)))
-        for i, pool in enumerate(self.pools):
-            grown = torch.empty(new, pool.shape[1], dtype=self.dtype, device=self.device)
-            grown[:old] = pool
-            self.pools[i] = pool = grown
+        try:
+            for i, pool in enumerate(self.pools):
+                grown = torch.empty(new, pool.shape[1], dtype=self.dtype, device=self.device)
+                grown[:old] = pool
+                self.pools[i] = pool = grown
+        except Exception:  # out of memory: all pools must stay of one length
+            self.pools = [pool[:old] for pool in self.pools]
+            raise
         give_back_freed()
         self.free = list(range(new - 1, old - 1, -1)) + self.free
 

@@ -93,7 +93,7 @@ export class EngineClient {
     return parseOrThrow(capabilities, await this.retried("GET", "/capabilities", undefined, options.signal), "Engine capabilities");
   }
 
-  /** Loads a base (once per process, shared) and gives it an adapter under the name `id`. */
+  /** Loads a base (once per process, shared) and makes a model on it under the name `id`. */
   async createModel(id: string, body: EngineBody<"create_model">, options: CallOptions = {}): Promise<EngineModel> {
     const created = await this.operate(id, "create_model", body, undefined, options);
     const model = new EngineModel(this, id, created);
@@ -217,7 +217,7 @@ export class EngineModel {
     }
   }
 
-  /** Frees the adapter; the model can then be created again. */
+  /** Frees what was trained; the model can then be created again. */
   delete(options?: CallOptions): Promise<EngineResult<"delete_model">> {
     return this.read("delete_model", {}, options);
   }
@@ -229,7 +229,7 @@ export class EngineModel {
   endSessions(sessions: string[], options?: CallOptions): Promise<EngineResult<"end_sessions">> {
     return this.read("end_sessions", { sessions }, options);
   }
-  /** Log-probabilities without gradient. */
+  /** Log-probabilities, or a value model's values, without gradient. */
   forward(body: EngineBody<"forward">, options?: CallOptions): Promise<EngineResult<"forward">> {
     return this.read("forward", body, options);
   }
@@ -241,20 +241,24 @@ export class EngineModel {
   optimStep(body: EngineBody<"optim_step">, options?: CallOptions): Promise<EngineResult<"optim_step">> {
     return this.write("optim_step", body, options);
   }
-  /** Keeps a copy of the adapter under a name, as the reference of a KL penalty. */
+  /** Keeps a copy of the trained weights under a name, as the reference of a KL penalty. */
   snapshot(name: string, options?: CallOptions): Promise<EngineResult<"snapshot">> {
     return this.write("snapshot", { name }, options);
   }
-  /** Writes adapter, optimiser, step and snapshots to a folder, which appears whole or not at all. */
+  /** Writes trained weights, optimiser, step and snapshots to a folder, which appears whole or not at all. */
   saveState(path: string, options?: CallOptions): Promise<EngineResult<"save_state">> {
     return this.read("save_state", { path }, options);
   }
   loadState(path: string, options?: CallOptions): Promise<EngineResult<"load_state">> {
     return this.write("load_state", { path }, options);
   }
-  /** Writes the adapter as a folder that PEFT loads. */
-  export(path: string, options?: CallOptions): Promise<EngineResult<"export">> {
-    return this.read("export", { path }, options);
+  /** Takes the trained weights from a folder that PEFT (adapter) or transformers (full weights) wrote. */
+  importWeights(path: string, options?: CallOptions): Promise<EngineResult<"import_weights">> {
+    return this.write("import_weights", { path }, options);
+  }
+  /** Writes a folder that PEFT (adapter) or transformers (full weights, or the adapter merged into the base) loads. */
+  export(path: string, { merged = false, ...options }: CallOptions & { merged?: boolean } = {}): Promise<EngineResult<"export">> {
+    return this.read("export", { path, merged }, options);
   }
   weightsHash(options?: CallOptions): Promise<EngineResult<"weights_hash">> {
     return this.read("weights_hash", {}, options);

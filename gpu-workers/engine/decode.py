@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .attention import attention_with_lse, causal_mask, index, query_layout
 from .cache import Cache
-from .llama import Layer, Llama, LlamaConfig, run_layers
+from .llama import Llama, LlamaConfig, run_layers
 from .tree import common_prefix
 
 # A prefix is attended to as one block for all its rows where that saves reading at least this many keys.
@@ -83,11 +83,11 @@ class Decoder:
     """
 
     def __init__(
-        self, model: Llama, layers: list[Layer], caches: list[Cache], rows: list[list[int]], slots: list[list[np.ndarray]], room: int
+        self, model: Llama, caches: list[Cache], rows: list[list[int]], slots: list[list[np.ndarray]], room: int
     ):
         """`caches` cover consecutive layer ranges; slots[i][r] are the slots of row r's tokens in caches[i]; `room` is
         the number of tokens that a row may be fed."""
-        self.model, self.layers, self.caches = model, layers, caches
+        self.model, self.caches = model, caches
         c, device = model.config, model.embedding.device
         self.dtype, self.device = model.embedding.dtype, device
         levels = shared_blocks(rows)
@@ -213,11 +213,11 @@ class Decoder:
         positions = index(depths, self.device)
         first = self.caches[0].count if self.border is not None else 0
         if first:
-            x = run_layers(self.model, self.layers[:first], 0, x, positions, attend, check=check)
+            x = run_layers(self.model, self.model.layers[:first], 0, x, positions, attend, check=check)
             room = self.border.shape[1]
             offset = index(row_of * room + place - self.initial[row_of], self.device)
             self.border.view(-1, c.hidden).index_copy_(0, offset, x)
-        x = run_layers(self.model, self.layers[first:], first, x, positions, attend, rows=rows, check=check)
+        x = run_layers(self.model, self.model.layers[first:], first, x, positions, attend, rows=rows, check=check)
         self.fed = self.fed + counts
         return x
 

@@ -31,7 +31,7 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
 
   it("tells what it is", async () => {
     const capabilities = await engine.client.capabilities();
-    expect(capabilities.models).toEqual([{ id: "m", base: "smollm2-135m-instruct", step: 0 }]);
+    expect(capabilities.models).toEqual([{ id: "m", base: "smollm2-135m-instruct", head: "language", step: 0 }]);
     expect(capabilities.fingerprint).toMatch(/^[0-9a-f]{32}$/);
     expect(model.info).toMatchObject({ layers: 30, vocabulary: 49152, eosIds: [2] });
   });

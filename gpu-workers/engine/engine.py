@@ -3,17 +3,19 @@
 import platform
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, get_args
 
 import torch
 
-from . import gradient, sampling, schema, state
+from . import gradient, huggingface, sampling, schema, state
 from .device import Device, fingerprint
 from .engine_model import Base, Model
 from .errors import EngineError
 from .guide import encode_guided
 from .llama import ARCHITECTURES
-from .memory import give_back_freed, memory_bytes, peak_resident_bytes, resident_bytes
+from .memory import (
+    device_bytes, device_memory_bytes, give_back_freed, memory_bytes, peak_device_bytes, peak_resident_bytes, resident_bytes,
+)  # fmt: skip
 
 Check = Callable[[], None]
 
@@ -52,29 +54,34 @@ class Engine:
             case "encode_guided":
                 ids, forced = encode_guided(model.base.tokenizer, body.lark, body.text)
                 return {"ids": ids, "forced": forced}
-        adapter = model.require_adapter()
+        trainable = model.require_trainable()
         match kind:
             case "optim_step":
-                norm = adapter.optim_step(body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip)
-                model.renew()
-                return {"gradNorm": norm, "step": adapter.step}
+                norm = trainable.optim_step(body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip)
+                if not body.keepActivations:
+                    model.renew()
+                return {"gradNorm": norm, "step": trainable.step}
             case "snapshot":
                 if body.name == "base":
-                    raise EngineError("invalid-input", 'The name "base" stands for the model without adapter: choose another.')
-                adapter.snapshots[body.name] = adapter.values.clone()
+                    raise EngineError("invalid-input", 'The name "base" stands for the model as it was loaded: choose another.')
+                trainable.snapshots[body.name] = trainable.values.clone()
                 return {}
             case "save_state":
-                saved = state.save_state(adapter, body.path)
+                saved = state.save_state(trainable, model.spec, body.path)
                 model.renew()
                 return saved
             case "load_state":
-                loaded = state.load_state(adapter, body.path)
+                loaded = state.load_state(trainable, model.spec, body.path)
                 model.renew()
                 return loaded
+            case "import_weights":
+                trainable.begin(huggingface.read_weights(model, Path(body.path)))
+                model.renew()
+                return {"hash": trainable.hash(), "step": trainable.step}
             case "export":
-                return state.export(adapter, model.base.folder.name, body.path)
+                return huggingface.export(model, Path(body.path), body.merged)
             case "weights_hash":
-                return {"hash": adapter.hash(), "step": adapter.step}
+                return {"hash": trainable.hash(), "step": trainable.step}
         raise EngineError("unsupported", f"There is no operation {kind!r}.")
 
     def model(self, name: str) -> Model:
@@ -86,11 +93,11 @@ class Engine:
         started = time.perf_counter()
         if name in self.models:
             raise EngineError("conflict", f"There is already a model {name!r}: delete it first or choose another name.")
-        folder = Path(body.base).resolve()
+        folder = huggingface.find_folder(Path(body.base), "actor").resolve()
         if folder not in self.bases:
             self.bases[folder] = Base(folder, self.device)
         base = self.bases[folder]
-        model = Model(name, body, base, self.cache_bytes)
+        model = Model(name, body, base, self.cache_bytes, self.model(body.beside) if body.beside else None)
         self.models[name] = model
         c = base.model.config
         return {
@@ -98,18 +105,20 @@ class Engine:
             "vocabulary": c.vocabulary,
             "maxLength": c.max_length,
             "parameters": base.model.parameters,
-            "trainable": 0 if model.adapter is None else model.adapter.values.numel(),
+            "trainable": 0 if model.trainable is None else model.trainable.values.numel(),
             "eosIds": list(c.eos_ids),
             "seconds": time.perf_counter() - started,
         }
 
     def memory(self) -> dict:
-        caches = [c for m in self.models.values() for c in m.caches()]
+        caches = {id(c): c for m in self.models.values() for c in m.caches()}.values()
         return {
             "residentBytes": resident_bytes(),
             "peakResidentBytes": peak_resident_bytes(),
             "cacheBytes": sum(c.bytes for c in caches),
             "cachedTokens": sum(c.tokens for c in caches),
+            "deviceBytes": device_bytes(),
+            "peakDeviceBytes": peak_device_bytes(),
         }
 
     def capabilities(self) -> dict:
@@ -123,11 +132,15 @@ class Engine:
             "threads": self.device.threads,
             "bf16": self.device.bf16,
             "memoryBytes": memory_bytes(),
+            "deviceMemoryBytes": device_memory_bytes(),
             "models": [
-                {"id": m.name, "base": m.base.folder.name, "step": m.adapter.step if m.adapter else 0}
+                {"id": m.name, "base": m.base.folder.name, "head": m.head, "step": m.trainable.step if m.trainable else 0}
                 for m in list(self.models.values())
             ],
             "architectures": list(ARCHITECTURES.values()),
+            "losses": list(get_args(schema.Loss)),
+            "tuning": ["lora", "full"],
+            "heads": ["language", "value"],
             "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
             "fingerprint": fingerprint(self.device),
         }

@@ -1,4 +1,4 @@
-"""A base model shared by its users, and a model: an adapter (or none) on a base, with cached activations."""
+"""A base model shared by its users, and a model: trained weights (or none) on a base, with cached activations."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import value
 from .attention import index
 from .cache import Cache
 from .device import Device
 from .errors import EngineError
+from .full import Full
 from .guide import Tokenizer
-from .llama import Layer, Llama, load_llama
-from .lora import Adapter
+from .llama import Linear, Llama, load_llama, plain_linear
+from .lora import Lora, check_first_layer
 from .schema import CreateModel
+from .trainable import Trainable
 from .tree import Node
 
 
@@ -38,36 +41,83 @@ class Prefilled:
     computed: int
 
 
+@dataclass
+class Network:
+    """The transformer as computed with certain weights, and the tensors of the value head where there is one."""
+
+    llama: Llama
+    linear: Linear
+    score: dict[str, Tensor] | None
+
+
 class Model:
     """What one `create_model` made. All methods run on the worker thread.
 
-    Three caches of activations: `lower`, of the layers below the first adapted one, with the hidden states that enter it
-    (they do not depend on the adapter's values); `upper`, of the adapted layers at the adapter's present version; and
-    `frozen`, of all layers without adapter. All are forgotten at `renew`.
+    Three caches of activations: `lower`, of the layers below the first trained one, with the hidden states that enter it
+    (they do not depend on what is trained, and a model created beside another uses the other's); `upper`, of the trained
+    layers at their present version; and `frozen`, of all layers of the base. All are forgotten at `renew`.
     """
 
-    def __init__(self, name: str, body: CreateModel, base: Base, cache_bytes: int):
-        self.name, self.base = name, base
+    def __init__(self, name: str, body: CreateModel, base: Base, cache_bytes: int, beside: "Model | None" = None):
+        self.name, self.base, self.head, self.checkpointing = name, base, body.head, body.checkpointing
         llama = base.model
-        self.adapter = Adapter(body.lora, llama, body.seed) if body.lora else None
-        self.border = body.lora.firstLayer if body.lora else 0
+        self.tuning: Lora | Full | None = None
+        self.trainable: Trainable | None = None
+        self.border = 0
+        config = body.lora or body.full
+        if config:
+            check_first_layer(config.firstLayer, llama.config)
+            self.tuning = Lora(body.lora, llama) if body.lora else Full(body.full, llama)
+            self.border = config.firstLayer
+            shapes, initial = self.tuning.shapes, self.tuning.initial(body.seed)
+            if self.head == "value":
+                shapes, initial = shapes | value.shapes(llama.config), initial | value.initial(llama.config)
+            flat = torch.cat([initial[name].reshape(-1).to(llama.embedding.device) for name in shapes])
+            self.trainable = Trainable(shapes, flat)
+        if beside is not None and (beside.base is not base or beside.border != self.border):
+            raise EngineError(
+                "invalid-input",
+                f"Model {name!r} cannot share activations with {beside.name!r}: both need the same base and firstLayer ({beside.base.folder.name} from layer {beside.border} there).",
+            )
         self.frozen = Cache(llama, 0, llama.config.layers, False, cache_bytes)
-        self.lower = Cache(llama, 0, self.border, True, cache_bytes) if self.border else None
+        self.lower = beside.lower if beside else Cache(llama, 0, self.border, True, cache_bytes) if self.border else None
         self._upper = Cache(llama, self.border, llama.config.layers - self.border, False, cache_bytes)
         self._upper_version = 0
+        self._merged: tuple[int, Llama] | None = None
 
-    def require_adapter(self) -> Adapter:
-        if self.adapter is None:
-            raise EngineError("unsupported", f"Model {self.name!r} has no adapter: it was created with lora null.")
-        return self.adapter
+    @property
+    def spec(self) -> dict:
+        """What decides the trained tensors' names, shapes and meaning."""
+        kind = "lora" if isinstance(self.tuning, Lora) else "full"
+        return {"lora": None, "full": None, "head": self.head, **({kind: self.tuning.config.model_dump()} if self.tuning else {})}
 
-    def upper(self) -> tuple[Cache, list[Layer]]:
-        """Cache and layers from the border on, at the adapter's present version."""
-        adapter = self.require_adapter()
-        if self._upper_version != adapter.version:
+    def require_trainable(self) -> Trainable:
+        if self.trainable is None:
+            raise EngineError("unsupported", f"Model {self.name!r} has nothing that is trained: it was created with neither lora nor full.")
+        return self.trainable
+
+    def frozen_network(self) -> Network:
+        return Network(self.base.model, plain_linear, None)
+
+    def network(self, tensors: dict[str, Tensor]) -> Network:
+        """The transformer with these values of what is trained; gradients reach them."""
+        return Network(*self.tuning.network(tensors), tensors if self.head == "value" else None)
+
+    def merged(self) -> Llama:
+        """The transformer with the present weights, for sampling."""
+        trainable = self.require_trainable()
+        if self._merged is None or self._merged[0] != trainable.version:
+            old = self._merged[1] if self._merged else None
+            self._merged = (trainable.version, self.tuning.merged(trainable.tensors(trainable.values), old))
+        return self._merged[1]
+
+    def upper(self) -> Cache:
+        """Cache of the layers from the border on, at the present version of the weights."""
+        version = self.require_trainable().version
+        if self._upper_version != version:
             self._upper.clear()
-            self._upper_version = adapter.version
-        return self._upper, adapter.merged_layers()
+            self._upper_version = version
+        return self._upper
 
     def caches(self) -> list[Cache]:
         return [c for c in (self.frozen, self.lower, self._upper) if c is not None]
@@ -84,10 +134,11 @@ class Model:
             for session in sessions:
                 cache.sessions.pop(session, None)
 
-    def _embed(self, sequences: list[list[int]]) -> Callable[[list[Node], np.ndarray], Tensor]:
+    @staticmethod
+    def _embed(llama: Llama) -> Callable[[list[Node], np.ndarray], Tensor]:
         def source(nodes: list[Node], lengths: np.ndarray) -> Tensor:
             ids = [t for node, n in zip(nodes, lengths) for t in node.tokens[-n:]]
-            return self.base.model.embedding.index_select(0, index(np.array(ids), self.base.model.embedding.device))
+            return llama.embedding.index_select(0, index(np.array(ids), llama.embedding.device))
 
         return source
 
@@ -101,7 +152,8 @@ class Model:
         lower.begin()
         try:
             leaves = lower.insert(sequences)
-            _, _, computed = lower.compute(self.base.model.layers[: self.border], leaves, self._embed(sequences), False, check)
+            llama = self.base.model
+            _, _, computed = lower.compute(llama.layers[: self.border], leaves, self._embed(llama), False, check)
             lower.commit()
         except BaseException:
             lower.rollback()
@@ -112,8 +164,9 @@ class Model:
     @torch.no_grad()
     def prefill(self, sequences: list[list[int]], adapted: bool, sessions: list[str | None], check: Callable[[], None]) -> Prefilled:
         """Brings all tokens of the sequences into the caches, each shared prefix once."""
-        upper, layers = self.upper() if adapted else (self.frozen, self.base.model.layers)
-        lower = self.lower if adapted else None
+        llama, upper, lower = self.base.model, self.frozen, None
+        if adapted:
+            llama, upper, lower = self.merged(), self.upper(), self.lower
         upper.begin()
         try:
             lower_slots, computed = self.enter(sequences, check, sessions) if lower else ([], 0)
@@ -123,9 +176,8 @@ class Model:
                 slots = [lower_slots[node.owner][node.end - n : node.end] for node, n in zip(nodes, lengths)]
                 return lower.hidden.index_select(0, index(np.concatenate(slots), lower.device))
 
-            hidden, order, upper_computed = upper.compute(
-                layers, leaves, source if lower else self._embed(sequences), True, check
-            )
+            layers = llama.layers[upper.first :]
+            hidden, order, upper_computed = upper.compute(layers, leaves, source if lower else self._embed(llama), True, check)
             upper.commit()
         except BaseException:
             upper.rollback()

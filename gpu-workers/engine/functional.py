@@ -27,14 +27,19 @@ class _RmsNorm(Function):
     def backward(ctx, dy: Tensor):
         x, weight, scale = ctx.saved_tensors
         x32 = x.float()
-        g = (dy * weight).float()
-        inner = (g * x32).mean(-1, keepdim=True) * scale.pow(2)
-        return g.sub_(x32 * inner).mul_(scale).to(x.dtype), None, None
+        dx = d_weight = None
+        if ctx.needs_input_grad[1]:
+            d_weight = (dy.float() * x32).mul_(scale).sum(0).to(weight.dtype)
+        if ctx.needs_input_grad[0]:
+            g = (dy * weight).float()
+            inner = (g * x32).mean(-1, keepdim=True) * scale.pow(2)
+            dx = g.sub_(x32 * inner).mul_(scale).to(x.dtype)
+        return dx, d_weight, None
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """x / rms(x) * weight over the last dimension (Zhang and Sennrich 2019); the weight is frozen."""
-    if torch.is_grad_enabled() and x.requires_grad:
+    """x / rms(x) * weight over the last dimension (Zhang and Sennrich 2019)."""
+    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
         return _RmsNorm.apply(x, weight, eps)
     x32 = x.float()
     return (x32 * _inverse_rms(x32, eps)).to(x.dtype).mul_(weight)

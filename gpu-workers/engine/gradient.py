@@ -1,136 +1,37 @@
-"""Log-probabilities and gradients of a batch, each shared prefix computed once.
+"""Log-probabilities, values and gradients of a batch, each shared prefix computed once.
 
-Tokens of a micro-batch are packed as a radix tree: a common instruction is one run of tokens, a group's prompt another.
-The graph is kept through the sharing, so the gradient is that of the plain, unshared batch. What lies below the first
-adapted layer comes from the cache. Losses are sums over tokens, so micro-batches add up exactly.
+The graph is kept through the sharing (packing.py), so the gradient is that of the plain, unshared batch. What lies below
+the first trained layer comes from the cache. Losses are sums over tokens, so micro-batches add up exactly.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .attention import Segment, attend, index, make_plan
-from .engine_model import Model
+from .attention import attend, index
+from .engine_model import Model, Network
 from .errors import EngineError
-from .guide import Tokenizer
-from .llama import Linear, plain_linear, run_layers
-from .losses import token_loss
-from .sampling import FEW_TOKENS, check_ids
-from .schema import Datum, Forward, ForwardBackward, LossConfig
-from .tree import TokenTree, common_prefix
+from .heads import head_pass
+from .llama import run_layers
+from .losses import token_loss, value_loss
+from .memory import give_back_freed, is_out_of_memory
+from .packing import MicroBatch, micro_batches
+from .schema import Forward, ForwardBackward
+from .value import values_of
 
 # Packed tokens of a micro-batch: bounds the memory of the graph.
 TOKEN_BUDGET = 2048
-# Rows of logits [rows, vocabulary] held at once.
-LOGIT_ROWS = 256
+Check = Callable[[], None]
 
 
-@dataclass
-class Action:
-    """A token whose weight is not 0."""
-
-    datum: int
-    position: int
-    token: int
-    mask: bytes | None  # of the tokens that the guide allowed
-
-
-@dataclass
-class MicroBatch:
-    """Packed unique tokens of some data and the actions predicted from them."""
-
-    actions: list[Action]
-    action_rows: Tensor  # [actions] row of `rows` that predicts each action
-    rows: Tensor  # [R] packed tokens whose final hidden state is needed
-    positions: Tensor  # [T]
-    slots: np.ndarray  # [T] where the lower cache holds the hidden state
-    ids: np.ndarray  # [T]
-    plan: object
-    last_plan: object
-
-
-def find_actions(data: list[Datum], tokenizer: Tokenizer) -> list[list[Action]]:
-    """Actions of each datum; masks are recomputed from the grammars."""
-    found = []
-    for i, datum in enumerate(data):
-        masks: dict[int, bytes | None] = {}
-        for span in datum.guides:
-            matcher = tokenizer.matcher(span.lark)
-            for p in range(span.start, span.end):
-                if datum.weights[p] != 0:
-                    masks[p] = tokenizer.masks([matcher])[0].tobytes()
-                if not matcher.consume_token(datum.ids[p]):
-                    raise EngineError("invalid-input", f"data.{i}: token {p} does not follow the guide of [{span.start}, {span.end}).")
-        found.append(
-            [Action(i, p, datum.ids[p], masks.get(p)) for p in range(1, len(datum.ids)) if datum.weights[p] != 0]
-        )
-    return found
-
-
-def micro_batches(model: Model, data: list[Datum], actions: list[list[Action]], slots: list[np.ndarray], budget: int) -> list[MicroBatch]:
-    """Cuts the data, in lexicographic order, into batches of at most `budget` unique tokens (one datum at least)."""
-    order = sorted((i for i in range(len(data)) if actions[i]), key=lambda i: data[i].ids)
-    groups: list[list[int]] = []
-    size, previous = 0, None
-    for i in order:
-        # What follows the last action has no effect on any of them.
-        length = actions[i][-1].position
-        new = length - (common_prefix(data[previous].ids, data[i].ids[:length]) if previous is not None else 0)
-        if not groups or size + new > budget:
-            groups.append([])
-            size, new = 0, length
-        groups[-1].append(i)
-        size += max(0, new)
-        previous = i
-    return [pack(model, data, actions, slots, group) for group in groups]
-
-
-def pack(model: Model, data: list[Datum], actions: list[list[Action]], slots: list[np.ndarray], group: list[int]) -> MicroBatch:
-    c, device = model.base.model.config, model.base.model.embedding.device
-    used = 0
-
-    def allocate(count: int) -> np.ndarray:
-        nonlocal used
-        used += count
-        return np.arange(used - count, used)
-
-    tree = TokenTree(allocate)
-    leaves = [tree.insert(data[i].ids[: actions[i][-1].position], owner=i) for i in group]
-    positions, ids, lower = np.empty(used, np.int64), np.empty(used, np.int64), np.zeros(used, np.int64)
-    segments = []
-    for node in tree.fresh:
-        depths = np.arange(node.start, node.end)
-        positions[node.slots], ids[node.slots] = depths, node.tokens
-        if slots:
-            lower[node.slots] = slots[node.owner][node.start : node.end]
-        segments.append(Segment(node.slots, depths, tree.path(node)))
-    paths = [tree.path(leaf) for leaf in leaves]
-    flat = [a for i in group for a in actions[i]]
-    predictors = np.concatenate([path[[a.position - 1 for a in actions[i]]] for i, path in zip(group, paths)])
-    rows, action_rows = np.unique(predictors, return_inverse=True)
-    place = {int(row): k for k, row in enumerate(rows)}
-    last = []
-    for s in segments:
-        here = [k for k, row in enumerate(s.queries) if int(row) in place]
-        if here:
-            last.append(Segment(np.array([place[int(s.queries[k])] for k in here]), s.depths[here], s.keys))
-    dtype = model.base.model.embedding.dtype
-    return MicroBatch(
-        flat, index(action_rows.reshape(-1), device), index(rows, device), index(positions, device), lower, ids,
-        make_plan(segments, used, c, device, dtype), make_plan(last, len(rows), c, device, dtype),
-    )  # fmt: skip
-
-
-def hidden_states(model: Model, batch: MicroBatch, linear: Linear, check: Callable[[], None]) -> Tensor:
-    """Final hidden states [R, hidden] of the rows that predict an action."""
-    llama = model.base.model
-    c = llama.config
-    lower = model.lower
-    device = llama.embedding.device
+def final_states(model: Model, network: Network, batch: MicroBatch, check: Check) -> Tensor:
+    """Normalised final hidden states [R, hidden] of the rows that predict an action."""
+    llama, lower = network.llama, model.lower
+    c, device = llama.config, llama.embedding.device
     if lower is None:
         x = llama.embedding.index_select(0, index(batch.ids, device))
     else:
@@ -139,194 +40,171 @@ def hidden_states(model: Model, batch: MicroBatch, linear: Linear, check: Callab
     def attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return attend(batch.last_plan if layer == c.layers - 1 else batch.plan, q, k, v, c)
 
-    return run_layers(llama, llama.layers[model.border :], model.border, x, batch.positions, attention, linear, batch.rows, check)
+    layers = llama.layers[model.border :]
+    x = run_layers(llama, layers, model.border, x, batch.positions, attention, network.linear, batch.rows, check, model.checkpointing)
+    return llama.final_norm(x)
 
 
-@dataclass
-class Head:
-    """Actions whose log-probabilities are taken together: over the whole vocabulary or over a few tokens."""
-
-    actions: list[int]
-    tokens: np.ndarray | None  # columns of the logits; None: the vocabulary
-    mask: np.ndarray | None  # [actions, columns] bool
-
-
-def heads(actions: list[Action], tokenizer: Tokenizer) -> list[Head]:
-    """Splits actions into chunks; those whose guide allows few tokens only need the logits of these."""
-    few: list[int] = []
-    many: list[int] = []
-    union = np.zeros((1, (tokenizer.vocabulary + 31) // 32), np.int32)
-    found: list[Head] = []
-
-    def words(k: int) -> np.ndarray:
-        return np.frombuffer(actions[k].mask, np.int32)[None]
-
-    def flush() -> None:
-        if few:
-            tokens = np.flatnonzero(tokenizer.allowed(union)[0])
-            mask = np.concatenate([tokenizer.allowed(words(k)) for k in few])[:, tokens]
-            found.append(Head(list(few), tokens, mask))
-            few.clear()
-            union[:] = 0
-
-    for k, action in enumerate(actions):
-        if action.mask is None or np.bitwise_count(words(k).view(np.uint32)).sum() > FEW_TOKENS:
-            many.append(k)
-            continue
-        joined = union | words(k)
-        if np.bitwise_count(joined.view(np.uint32)).sum() > FEW_TOKENS or len(few) >= 4 * LOGIT_ROWS:
-            flush()
-            joined = union | words(k)
-        union[:] = joined
-        few.append(k)
-    flush()
-    for start in range(0, len(many), LOGIT_ROWS):
-        chunk = many[start : start + LOGIT_ROWS]
-        mask = None
-        if any(actions[k].mask is not None for k in chunk):
-            mask = np.concatenate(
-                [tokenizer.allowed(words(k)) if actions[k].mask is not None else np.ones((1, tokenizer.vocabulary), bool) for k in chunk]
-            )
-        found.append(Head(chunk, None, mask))
-    return found
+def fitting(body: Forward | ForwardBackward, attempt: Callable[[int], dict]) -> dict:
+    """Runs `attempt(token budget)`; where memory does not suffice, again from the start with half the budget. An attempt
+    changes nothing before its end. No budget is below the longest datum, which is the least that can be computed."""
+    budget, longest, retried = body.tokenBudget or TOKEN_BUDGET, max(len(d.ids) for d in body.data), 0
+    while True:
+        try:
+            return attempt(budget) | {"tokenBudget": budget, "retriedOutOfMemory": retried}
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if budget <= longest:
+                raise EngineError(
+                    "out-of-memory",
+                    f"Memory does not suffice even for one sequence of {longest} tokens at a time, and nothing was changed: use shorter sequences, checkpointing, or a higher firstLayer. ({error})",
+                ) from error
+        # Out of the handler, which holds on to the failed attempt's tensors.
+        give_back_freed()
+        budget, retried = max(budget // 2, longest), retried + 1
 
 
-def head_pass(
-    model: Model, batch: MicroBatch, final: Tensor, temperature: float, entropy: bool, loss: Callable | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Log-probabilities and entropies [actions] from normalised hidden states [R, hidden] and, given
-    `loss(head, logprobs, entropies) -> (d_logprobs, d_entropies or None)`, the gradient of the hidden states.
-
-    The gradient of the logits is written out and each chunk's logits freed: dz = a (onehot - p) - b p (log p + H).
-    """
-    llama, tokenizer = model.base.model, model.base.tokenizer
-    count, device = len(batch.actions), final.device
-    logprobs, entropies = torch.zeros(count, device=device), torch.zeros(count, device=device)
-    gradient = torch.zeros(final.shape, dtype=torch.float32, device=device) if loss else None
-    targets = np.array([a.token for a in batch.actions])
-    for head in heads(batch.actions, tokenizer):
-        which = index(np.array(head.actions), device)
-        rows = batch.action_rows.index_select(0, which)
-        weight = llama.head if head.tokens is None else llama.head.index_select(0, index(head.tokens, device))
-        logits = torch.mm(final.index_select(0, rows), weight.t()).float()
-        if temperature != 1:
-            logits.div_(temperature)
-        wanted = targets[head.actions]
-        columns = index(wanted if head.tokens is None else np.searchsorted(head.tokens, wanted), device)[:, None]
-        if head.mask is not None:
-            logits.masked_fill_(torch.from_numpy(~head.mask).to(device), float("-inf"))
-        logits.sub_(logits.logsumexp(-1, keepdim=True))  # log p from here on
-        lp = logits.gather(1, columns)[:, 0]
-        logprobs.index_copy_(0, which, lp)
-        if entropy or loss:
-            p = logits.exp()
-            safe = logits.masked_fill(p == 0, 0.0) if head.mask is not None else logits
-            h = -(p * safe).sum(-1)
-            entropies.index_copy_(0, which, h)
-        if loss:
-            d_lp, d_h = loss(head.actions, lp, h)
-            dz = p.mul(-d_lp[:, None])
-            dz.scatter_add_(1, columns, d_lp[:, None])
-            if d_h is not None:
-                dz.addcmul_(p * -d_h[:, None], safe + h[:, None])
-            if temperature != 1:
-                dz.div_(temperature)
-            gradient.index_add_(0, rows, torch.mm(dz.to(weight.dtype), weight).float())
-    return logprobs, entropies, gradient
+def spread(body: Forward | ForwardBackward) -> list[list[float]]:
+    return [[0.0] * len(d.ids) for d in body.data]
 
 
-def check_data(model: Model, data: list[Datum]) -> None:
-    c = model.base.model.config
-    for i, datum in enumerate(data):
-        check_ids(datum.ids, c.vocabulary, f"data.{i}")
-        if len(datum.ids) > c.max_length:
-            raise EngineError("invalid-input", f"data.{i}: {len(datum.ids)} ids exceed the model's {c.max_length} positions.")
-
-
-def prepare(model: Model, data: list[Datum], check: Callable[[], None], budget: int) -> list[MicroBatch]:
-    """Actions, masks, missing lower activations, packing."""
-    check_data(model, data)
-    actions = find_actions(data, model.base.tokenizer)
-    slots: list[np.ndarray] = []
-    if model.border:
-        needed = [d.ids[: a[-1].position] if a else d.ids[:1] for d, a in zip(data, actions)]
-        slots, _ = model.enter(needed, check)
-    return micro_batches(model, data, actions, slots, budget)
+def put(rows: list[list[float]], batch: MicroBatch, numbers: Tensor) -> None:
+    """Writes one number per action to its place among the data's tokens."""
+    for action, number in zip(batch.actions, numbers.tolist()):
+        rows[action.datum][action.position] = number
 
 
 @torch.no_grad()
-def forward(model: Model, body: Forward, check: Callable[[], None], budget: int = TOKEN_BUDGET) -> dict:
-    """Runs a `forward` operation: log-probabilities of weighted tokens under the policy and a reference."""
-    adapter = model.require_adapter() if body.adapter else None
-    passes = {"logprobs": adapter.linear(adapter.factors(adapter.values)) if adapter else plain_linear}
+def forward(model: Model, body: Forward, check: Check) -> dict:
+    """Runs a `forward` operation: log-probabilities of weighted tokens under the policy and a reference, or values."""
+    trainable = model.require_trainable() if body.adapter else None
+    valued = model.head == "value"
+    if valued and (not body.adapter or body.reference is not None or body.entropy):
+        raise EngineError("invalid-input", f"Model {model.name!r} is a value model: forward takes adapter true, and neither reference nor entropy.")
+    networks = {"values" if valued else "logprobs": model.network(trainable.tensors(trainable.values)) if trainable else model.frozen_network()}
     if body.reference == "base":
-        passes["referenceLogprobs"] = plain_linear
+        networks["referenceLogprobs"] = model.frozen_network()
     elif body.reference is not None:
-        holder = model.require_adapter()
-        passes["referenceLogprobs"] = holder.linear(holder.factors(holder.reference(body.reference)))
-    result = {name: [[0.0] * len(d.ids) for d in body.data] for name in passes}
-    if body.entropy:
-        result["entropies"] = [[0.0] * len(d.ids) for d in body.data]
-    for batch in prepare(model, body.data, check, budget):
-        for name, linear in passes.items():
-            final = model.base.model.final_norm(hidden_states(model, batch, linear, check))
-            logprobs, entropies, _ = head_pass(model, batch, final, body.temperature, body.entropy, None)
-            for action, lp, h in zip(batch.actions, logprobs.tolist(), entropies.tolist()):
-                result[name][action.datum][action.position] = lp
+        holder = model.require_trainable()
+        networks["referenceLogprobs"] = model.network(holder.tensors(holder.reference(body.reference)))
+
+    def attempt(budget: int) -> dict:
+        result = {"logprobs": [], "values": [], **{name: spread(body) for name in networks}}
+        if body.entropy:
+            result["entropies"] = spread(body)
+        for batch in micro_batches(model, body.data, check, budget):
+            for name, network in networks.items():
+                final = final_states(model, network, batch, check)
+                if valued:
+                    put(result[name], batch, values_of(network.score, final).index_select(0, batch.action_rows))
+                    continue
+                tokenizer = model.base.tokenizer
+                logprobs, entropies, _, _ = head_pass(network.llama.head, tokenizer, batch, final, body.temperature, body.entropy, None)
+                put(result[name], batch, logprobs)
                 if body.entropy and name == "logprobs":
-                    result["entropies"][action.datum][action.position] = h
-    return result
+                    put(result["entropies"], batch, entropies)
+        return result
+
+    return fitting(body, attempt)
 
 
-def forward_backward(model: Model, body: ForwardBackward, check: Callable[[], None], budget: int = TOKEN_BUDGET) -> dict:
-    """Runs a `forward_backward` operation. The gradient is added to the accumulated one only when all of it is there."""
-    started = time.perf_counter()
-    adapter = model.require_adapter()
-    config: LossConfig = body.config
-    factors = adapter.factors(adapter.values, grad=True)
-    linear = adapter.linear(factors)
-    total: list[Tensor] | None = None
-    sums = {"loss": 0.0, "tokens": 0, "entropy": 0.0, "kl": 0.0, "clipped": 0}
-    ratio = {"sum": 0.0, "min": float("inf"), "max": float("-inf")}
-    per_token = [[0.0] * len(d.ids) for d in body.data]
-    computed = 0
-    for batch in prepare(model, body.data, check, budget):
-        device = batch.rows.device
+@dataclass
+class Report:
+    """What forward_backward tells: sums over all tokens, and a number per token."""
+
+    body: ForwardBackward
+    sums: dict = field(default_factory=lambda: {"loss": 0.0, "tokens": 0, "entropy": 0.0, "kl": 0.0, "clipped": 0, "valueClipped": 0})
+    ratio: dict = field(default_factory=lambda: {"sum": 0.0, "min": float("inf"), "max": float("-inf")})
+    logprobs: list[list[float]] = field(default_factory=list)
+    values: list[list[float]] = field(default_factory=list)
+    computed: int = 0
+
+    def add(self, **parts: float) -> None:
+        for name, part in parts.items():
+            self.sums[name] += part
+
+    def columns(self, batch: MicroBatch, *names: str) -> dict[str, Tensor | None]:
+        """What the data say of each action."""
 
         def column(name: str) -> Tensor | None:
-            if getattr(body.data[0], name) is None:
+            if getattr(self.body.data[0], name) is None:
                 return None
-            return torch.tensor([getattr(body.data[a.datum], name)[a.position] for a in batch.actions], device=device)
+            return torch.tensor([getattr(self.body.data[a.datum], name)[a.position] for a in batch.actions], device=batch.rows.device)
 
-        columns = {name: column(name) for name in ("weights", "advantages", "logprobs", "referenceLogprobs")}
+        return {name: column(name) for name in ("weights", *names)}
 
-        def loss(which: list[int], lp: Tensor, h: Tensor) -> tuple[Tensor, Tensor | None]:
-            rows = index(np.array(which), device)
-            picked = {name: None if c is None else c.index_select(0, rows) for name, c in columns.items()}
-            part = token_loss(body.loss, config, lp, h, picked)
-            for name in sums:
-                sums[name] += getattr(part, name)
-            ratio["sum"] += part.ratio_sum
-            ratio["min"], ratio["max"] = min(ratio["min"], part.ratio_min), max(ratio["max"], part.ratio_max)
-            return part.d_logprobs, part.d_entropies
+    def result(self) -> dict:
+        ratio = self.ratio if np.isfinite(self.ratio["min"]) else {"sum": 0.0, "min": 1.0, "max": 1.0}
+        return {**self.sums, "ratio": ratio, "logprobs": self.logprobs, "values": self.values, "computedTokens": self.computed}
 
+
+def language_gradient(model: Model, network: Network, batch: MicroBatch, final: Tensor, report: Report) -> tuple[list[Tensor], list[Tensor]]:
+    """Tensors of the graph and the gradients of the loss by them."""
+    config = report.body.config
+    columns = report.columns(batch, "advantages", "logprobs", "referenceLogprobs")
+
+    def loss(which: list[int], lp: Tensor, h: Tensor) -> tuple[Tensor, Tensor | None]:
+        rows = index(np.array(which), final.device)
+        part = token_loss(report.body.loss, config, lp, h, {k: None if c is None else c.index_select(0, rows) for k, c in columns.items()})
+        report.add(loss=part.loss, tokens=part.tokens, entropy=part.entropy, kl=part.kl, clipped=part.clipped)
+        ratio = report.ratio
+        report.ratio = {"sum": ratio["sum"] + part.ratio_sum, "min": min(ratio["min"], part.ratio_min), "max": max(ratio["max"], part.ratio_max)}
+        return part.d_logprobs, part.d_entropies
+
+    output = network.llama.head
+    with torch.no_grad():
+        logprobs, _, d_final, d_output = head_pass(output, model.base.tokenizer, batch, final, config.temperature, True, loss)
+    put(report.logprobs, batch, logprobs)
+    outputs, gradients = [final], [d_final.to(final.dtype)]
+    if d_output is not None:
+        outputs, gradients = [final, output], [gradients[0], d_output.to(output.dtype)]
+    return outputs, gradients
+
+
+def value_gradient(network: Network, batch: MicroBatch, final: Tensor, report: Report) -> tuple[list[Tensor], list[Tensor]]:
+    """As language_gradient, of a value model."""
+    with torch.enable_grad():
+        values = values_of(network.score, final).index_select(0, batch.action_rows)
+    part = value_loss(report.body.config, values, report.columns(batch, "returns", "values"))
+    report.add(loss=part.loss, tokens=part.tokens, valueClipped=part.clipped)
+    put(report.values, batch, values.detach())
+    return [values], [part.d_values]
+
+
+def forward_backward(model: Model, body: ForwardBackward, check: Check) -> dict:
+    """Runs a `forward_backward` operation. The gradient is added to the accumulated one only when all of it is there."""
+    started = time.perf_counter()
+    trainable = model.require_trainable()
+    valued = model.head == "value"
+    if valued != (body.loss == "value"):
+        raise EngineError("invalid-input", f"Model {model.name!r} is a {model.head} model: loss {body.loss!r} is of the other kind.")
+
+    def attempt(budget: int) -> dict:
+        leaves = trainable.tensors(trainable.values, grad=True)
         with torch.enable_grad():
-            last = hidden_states(model, batch, linear, check)
-            final = model.base.model.final_norm(last)
-        with torch.no_grad():
-            logprobs, _, gradient = head_pass(model, batch, final.detach(), config.temperature, True, loss)
+            network = model.network(leaves)
+        total = torch.zeros_like(trainable.values)
+        totals = trainable.tensors(total)
+        report = Report(body, **{"values" if valued else "logprobs": spread(body)})
+        for batch in micro_batches(model, body.data, check, budget):
+            with torch.enable_grad():
+                final = final_states(model, network, batch, check)
+            if valued:
+                outputs, gradients = value_gradient(network, batch, final, report)
+            else:
+                outputs, gradients = language_gradient(model, network, batch, final, report)
+            check()
+            found = torch.autograd.grad(outputs, list(leaves.values()), gradients, allow_unused=True)
+            for name, gradient in zip(leaves, found):
+                if gradient is not None:
+                    totals[name].add_(gradient)
+            report.computed += len(batch.ids)
+        if not np.isfinite(report.sums["loss"]):
+            raise EngineError("not-finite", "The loss is NaN or infinite; nothing was accumulated. Check advantages, log-probabilities and returns.")
         check()
-        grads = torch.autograd.grad(final, factors, gradient.to(final.dtype), allow_unused=True)
-        grads = [torch.zeros_like(f) if g is None else g for f, g in zip(factors, grads)]
-        total = grads if total is None else [t.add_(g) for t, g in zip(total, grads)]
-        computed += len(batch.ids)
-        for action, lp in zip(batch.actions, logprobs.tolist()):
-            per_token[action.datum][action.position] = lp
-    if not np.isfinite(sums["loss"]):
-        raise EngineError("not-finite", "The loss is NaN or infinite; nothing was accumulated. Check advantages and log-probabilities.")
-    check()
-    if total is not None:
-        adapter.accumulate(total)
-    if not sums["tokens"]:
-        ratio = {"sum": 0.0, "min": 1.0, "max": 1.0}
-    return {**sums, "ratio": ratio, "logprobs": per_token, "computedTokens": computed, "seconds": time.perf_counter() - started}
+        if report.sums["tokens"]:
+            trainable.accumulate(total)
+        return report.result()
+
+    return fitting(body, attempt) | {"seconds": time.perf_counter() - started}

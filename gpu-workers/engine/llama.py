@@ -13,11 +13,24 @@ from typing import Callable, Protocol
 import torch
 from safetensors import safe_open
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from .errors import EngineError
 from .functional import rms_norm, rope, swiglu
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
+
+
+# Where each map of a model folder lies: the fused matrix that holds it.
+FUSED = {
+    "q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "o_proj": "o",
+    "gate_proj": "gate_up", "up_proj": "gate_up", "down_proj": "down",
+}  # fmt: skip
+
+
+def block_of(target: str) -> str:
+    """The part of a layer, by Hugging Face's name, that holds a map."""
+    return "self_attn" if FUSED[target] in ("qkv", "o") else "mlp"
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,15 @@ class LlamaConfig:
     @property
     def kv_width(self) -> int:
         return self.kv_heads * self.head_dim
+
+
+def column_range(target: str, c: LlamaConfig) -> tuple[int, int]:
+    """Columns of the fused matrix that belong to a map."""
+    q, kv, inner = c.q_width, c.kv_width, c.intermediate
+    return {
+        "q_proj": (0, q), "k_proj": (q, q + kv), "v_proj": (q + kv, q + 2 * kv), "o_proj": (0, c.hidden),
+        "gate_proj": (0, inner), "up_proj": (inner, 2 * inner), "down_proj": (0, c.hidden),
+    }[target]  # fmt: skip
 
 
 def read_config(folder: Path) -> LlamaConfig:
@@ -211,25 +233,33 @@ def run_layers(
     linear: Linear = plain_linear,
     rows: Tensor | None = None,
     check: Callable[[], None] = lambda: None,
+    checkpointing: bool = False,
 ) -> Tensor:
     """Runs packed tokens x [T, hidden] through `layers`, the first of which is layer number `first` of the model.
 
     `rows` [R]: the tokens whose output is wanted; the last layer computes queries and everything after them only there,
     and the result is [R, hidden]. `attend` gets the queries of those rows only. `check` runs before each layer and may
-    raise to stop.
+    raise to stop. `checkpointing` (Chen et al. 2016): the graph keeps each layer's input only and computes the rest again.
     """
     c = model.config
     cos, sin = model.positions(positions)
     rotated = c.q_width + c.kv_width
-    for offset, layer in enumerate(layers):
-        check()
-        number = first + offset
+
+    def run(number: int, layer: Layer, x: Tensor, rows: Tensor | None) -> Tensor:
         h = rms_norm(x, layer.norm1, c.norm_eps)
         qkv = rope(linear(number, "qkv", h, layer.qkv, layer.qkv_bias), cos, sin, rotated, c.head_dim)
         q, k, v = qkv[:, : c.q_width], qkv[:, c.q_width : rotated], qkv[:, rotated:]
-        if rows is not None and offset == len(layers) - 1:
+        if rows is not None:
             q, x = q.index_select(0, rows), x.index_select(0, rows)
         x = x + linear(number, "o", attend(number, q, k, v), layer.o, layer.o_bias)
         h = rms_norm(x, layer.norm2, c.norm_eps)
-        x = x + linear(number, "down", swiglu(linear(number, "gate_up", h, layer.gate_up, None)), layer.down, None)
+        return x + linear(number, "down", swiglu(linear(number, "gate_up", h, layer.gate_up, None)), layer.down, None)
+
+    for offset, layer in enumerate(layers):
+        check()
+        wanted = rows if offset == len(layers) - 1 else None
+        if checkpointing and torch.is_grad_enabled():
+            x = checkpoint(run, first + offset, layer, x, wanted, use_reentrant=False, preserve_rng_state=False)
+        else:
+            x = run(first + offset, layer, x, wanted)
     return x

@@ -22,6 +22,31 @@ class TokenLoss:
     d_entropies: Tensor | None
 
 
+@dataclass
+class ValueLoss:
+    loss: float
+    tokens: int
+    clipped: int
+    d_values: Tensor
+
+
+def value_loss(config: LossConfig, values: Tensor, data: dict[str, Tensor | None]) -> ValueLoss:
+    """All tensors [n]. w / 2 max((v - R)^2, (clip(v, v_old - c, v_old + c) - R)^2) with c = valueClip (Schulman et al. 2017's
+    code; verl's and so s3's); without valueClip w / 2 (v - R)^2."""
+    v = values.detach().requires_grad_(True)
+    clipped = 0
+    with torch.enable_grad():
+        error = (v - data["returns"]).square()
+        if config.valueClip is not None:
+            old = data["values"]
+            bounded = (v.clamp(old - config.valueClip, old + config.valueClip) - data["returns"]).square()
+            clipped = int((bounded > error).sum())
+            error = torch.maximum(error, bounded)
+        loss = (data["weights"] * error).sum() / 2
+        (d_values,) = torch.autograd.grad(loss, v)
+    return ValueLoss(float(loss.detach()), len(v), clipped, d_values)
+
+
 def token_loss(kind: str, config: LossConfig, logprobs: Tensor, entropies: Tensor, data: dict[str, Tensor | None]) -> TokenLoss:
     """All tensors [n].
 

@@ -1,4 +1,4 @@
-"""OpenAI-compatible completions, for a generator. Not streamed. Model "NAME" is a model with its adapter (if it has one),
+"""OpenAI-compatible completions, for a generator. Not streamed. Model "NAME" is a model with what it learned,
 "NAME:base" the frozen base under it."""
 
 import time
@@ -76,7 +76,7 @@ def target(request: Completion, engine: Engine) -> tuple[Model, bool]:
     if base not in ("", "base"):
         raise EngineError("not-found", f'Model {request.model!r}: after ":" only "base" is known.')
     model = engine.model(name)
-    return model, model.adapter is not None and not base
+    return model, model.trainable is not None and not base
 
 
 def prompts(request: Completion, model: Model) -> list[list[int]]:
@@ -145,5 +145,5 @@ def answer(request: Completion, done: Operation) -> dict:
 
 
 def models(engine: Engine) -> dict:
-    names = [n for m in list(engine.models.values()) for n in ([m.name, f"{m.name}:base"] if m.adapter else [m.name])]
+    names = [n for m in list(engine.models.values()) for n in ([m.name, f"{m.name}:base"] if m.trainable else [m.name])]
     return {"object": "list", "data": [{"id": n, "object": "model", "owned_by": "engine"} for n in names]}

@@ -112,6 +112,8 @@ def check_ids(ids: list[int], vocabulary: int, where: str) -> None:
 @torch.no_grad()
 def sample(model: Model, body: Sample, check: Callable[[], None]) -> dict:
     """Runs a `sample` operation. Equal calls on equal weights give equal bits."""
+    if model.head != "language":
+        raise EngineError("unsupported", f"Model {model.name!r} is a value model: it gives values, not tokens.")
     rows = make_rows(model, body)
     usage = {"promptTokens": sum(len(s.ids) for s in body.sequences), "computedTokens": 0, "sampledTokens": 0}
     seconds = {"prefillSeconds": 0.0, "decodeSeconds": 0.0}
@@ -138,21 +140,20 @@ def sample_rows(model: Model, rows: list[Row], adapted: bool, usage: dict, secon
 
     started = time.perf_counter()
     active = [i for i, row in enumerate(rows) if row.finish is None]
-    choose(model, [rows[i] for i in active], done.hidden[active])
+    llama = model.merged() if adapted else model.base.model
+    choose(model, llama, [rows[i] for i in active], done.hidden[active])
     active = [i for i in active if rows[i].finish is None]
     if active:
-        decode(model, rows, fed, active, done, adapted, check)
+        decode(model, llama, rows, fed, active, done, check)
     seconds["decodeSeconds"] += time.perf_counter() - started
 
 
 def decode(
-    model: Model, rows: list[Row], fed: list[list[int]], active: list[int], done: Prefilled, adapted: bool, check: Callable[[], None]
+    model: Model, llama: Llama, rows: list[Row], fed: list[list[int]], active: list[int], done: Prefilled, check: Callable[[], None]
 ) -> None:
     """The loop: feed what is pending, choose, drop finished rows; at the end keep the activations of all that was fed."""
-    base = model.base.model.layers
-    layers = base[: model.border] + model.upper()[1] if adapted else base
     room = max(rows[i].request.maxTokens - len(rows[i].ids) + len(rows[i].pending) for i in active)
-    decoder = Decoder(model.base.model, layers, done.caches, [fed[i] for i in active], [[s[i] for i in active] for s in done.slots], room)
+    decoder = Decoder(llama, done.caches, [fed[i] for i in active], [[s[i] for i in active] for s in done.slots], room)
     running = list(active)  # row of each decoder row; a finished row stays until enough have finished
     extended = {i: list(fed[i]) for i in active}
     while True:
@@ -168,7 +169,7 @@ def decode(
         for i in running:
             extended[i] += rows[i].pending
             rows[i].pending = []
-        choose(model, [rows[i] for i in running], hidden)
+        choose(model, llama, [rows[i] for i in running], hidden)
     keep_activations(model, decoder, list(range(len(running))), running, extended, done, rows)
 
 
@@ -204,11 +205,11 @@ def keep_activations(
         cache.hold([rows[running[k]].request.session if rows[running[k]].request.n == 1 else None for k in which], leaves)
 
 
-def choose(model: Model, rows: list[Row], hidden: Tensor) -> None:
+def choose(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
     """Samples the next token of every row from its final hidden state [rows, hidden]."""
     if not rows:
         return
-    llama, tokenizer = model.base.model, model.base.tokenizer
+    tokenizer = model.base.tokenizer
     guided = [i for i, row in enumerate(rows) if row.matcher is not None]
     free = [i for i, row in enumerate(rows) if row.matcher is None]
     allowed = None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+Loss = Literal["cross_entropy", "importance_sampling", "ppo", "value"]
 Target = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 TokenId = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
@@ -26,10 +27,26 @@ class LoraConfig(Strict):
     targets: list[Target] = Field(default_factory=lambda: list(TARGETS), min_length=1)
 
 
+class FullConfig(Strict):
+    firstLayer: int = Field(0, ge=0)
+
+
 class CreateModel(Strict):
     base: Text
     lora: LoraConfig | None
+    full: FullConfig | None = None
+    head: Literal["language", "value"] = "language"
+    beside: Text | None = None
+    checkpointing: bool = False
     seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def check(self) -> "CreateModel":
+        if self.lora and self.full:
+            raise ValueError("a model is trained by lora or by full, not both: set one to null")
+        if self.head == "value" and not (self.lora or self.full):
+            raise ValueError("a value model is trained: give lora or full")
+        return self
 
 
 class Guide(Strict):
@@ -69,11 +86,13 @@ class Datum(Strict):
     advantages: list[Finite] | None = None
     logprobs: list[Finite] | None = None
     referenceLogprobs: list[Finite] | None = None
+    returns: list[Finite] | None = None
+    values: list[Finite] | None = None
     guides: list[GuidedSpan] = []
 
     @model_validator(mode="after")
     def check(self) -> "Datum":
-        for name in ("weights", "advantages", "logprobs", "referenceLogprobs"):
+        for name in ("weights", "advantages", "logprobs", "referenceLogprobs", "returns", "values"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self.ids):
                 raise ValueError(f"{name} has {len(values)} entries for {len(self.ids)} ids")
@@ -91,6 +110,7 @@ class Forward(Strict):
     reference: str | None = None
     entropy: bool = False
     temperature: Finite = Field(1.0, gt=0)
+    tokenBudget: Annotated[int, Field(gt=0)] | None = None
 
 
 class LossConfig(Strict):
@@ -100,16 +120,24 @@ class LossConfig(Strict):
     klEstimator: Literal["k1", "k2", "k3"] = "k3"
     entropyCoef: Finite = 0.0
     temperature: Finite = Field(1.0, gt=0)
+    valueClip: Annotated[Finite, Field(ge=0)] | None = None
 
 
 class ForwardBackward(Strict):
-    loss: Literal["cross_entropy", "importance_sampling", "ppo"]
+    loss: Loss
     config: LossConfig = Field(default_factory=LossConfig)
     data: list[Datum] = Field(min_length=1)
+    tokenBudget: Annotated[int, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def check(self) -> "ForwardBackward":
         for i, datum in enumerate(self.data):
+            if self.loss == "value":
+                if datum.returns is None:
+                    raise ValueError(f"data.{i}: the value loss needs returns")
+                if self.config.valueClip is not None and datum.values is None:
+                    raise ValueError(f"data.{i}: valueClip needs values, those that the value model gave before")
+                continue
             if self.loss != "cross_entropy" and (datum.advantages is None or datum.logprobs is None):
                 raise ValueError(f"data.{i}: {self.loss} needs advantages and logprobs")
             if self.config.klCoef > 0 and datum.referenceLogprobs is None:
@@ -123,6 +151,7 @@ class OptimStep(Strict):
     eps: Finite = Field(1e-8, gt=0)
     weightDecay: Finite = Field(0.0, ge=0)
     gradClip: Annotated[Finite, Field(gt=0)] | None = 1.0
+    keepActivations: bool = False
 
 
 class Snapshot(Strict):
@@ -131,6 +160,11 @@ class Snapshot(Strict):
 
 class Path(Strict):
     path: Text
+
+
+class Export(Strict):
+    path: Text
+    merged: bool = False
 
 
 class EncodeGuided(Strict):
@@ -149,12 +183,13 @@ BODIES: dict[str, type[Strict]] = {
     "snapshot": Snapshot,
     "save_state": Path,
     "load_state": Path,
-    "export": Path,
+    "import_weights": Path,
+    "export": Export,
     "weights_hash": Empty,
     "encode_guided": EncodeGuided,
     "memory": Empty,
 }
-MUTATING = {"forward_backward", "optim_step", "snapshot", "load_state"}
+MUTATING = {"forward_backward", "optim_step", "snapshot", "load_state", "import_weights"}
 
 
 class OperationRequest(Strict):

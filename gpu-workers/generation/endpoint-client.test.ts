@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { ScriptedEndpoint, type ScriptedReply } from "../testing/scripted-endpoint";
 import { EndpointClient, type EndpointOptions } from "./endpoint-client";
 import { RateLimit } from "./rate-limit";
+import { Tries } from "./tries";
 
 const fast: Partial<EndpointOptions> = { timeoutMs: 150, budgetMs: 2000, firstPauseMs: 5, longestPauseMs: 10, apiKey: "sk-secret" };
 const never = new AbortController().signal;
@@ -34,6 +35,15 @@ describe("faults of an endpoint", () => {
   });
   it.each(passing)("%s for ever is an error with the reason, never an empty answer", async (_, fault) => {
     await expect((await client([fault], { budgetMs: 30, timeoutMs: 40 })).complete(BODY, never)).rejects.toMatchObject({ code: "generator-unavailable" });
+  });
+  it("every try is counted, answered or failed", async () => {
+    const tries = new Tries();
+    const asked = await client([{ status: 503 }, "cut", "hello", "hello"], { onTry: tries.count });
+    expect(tries.take()).toBeUndefined();
+    await asked.complete(BODY, never);
+    await asked.complete(BODY, never);
+    expect(tries.take()).toBe(0.5);
+    expect(tries.take()).toBeUndefined();
   });
   it("waits as long as it is told to", async () => {
     const start = performance.now();

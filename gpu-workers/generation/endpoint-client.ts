@@ -21,6 +21,8 @@ export interface EndpointOptions {
   promptPrice: number | null;
   completionPrice: number | null;
   apiKey: string | undefined;
+  /** Told of every try that came to an end, with whether it was answered. */
+  onTry: (answered: boolean) => void;
 }
 
 export const ENDPOINT_DEFAULTS: EndpointOptions = {
@@ -34,6 +36,7 @@ export const ENDPOINT_DEFAULTS: EndpointOptions = {
   promptPrice: null,
   completionPrice: null,
   apiKey: process.env.S3_GENERATOR_API_KEY,
+  onTry: () => undefined,
 };
 
 /** What an endpoint wrote, and what it took. */
@@ -99,7 +102,7 @@ export class EndpointClient {
 
   private async ask(path: string, body: Sampling, characters: number, signal: AbortSignal, read: (reply: unknown) => Choice | null): Promise<Completion> {
     const url = this.base + path;
-    const deadline = Date.now() + this.options.budgetMs;
+    const deadline = performance.now() + this.options.budgetMs;
     let pause = this.options.firstPauseMs;
     for (let attempt = 1; ; attempt++) {
       // About four characters a token: enough to keep a rate limit, which the real numbers then correct.
@@ -112,10 +115,11 @@ export class EndpointClient {
         permit.leave(0);
         throw error;
       }
+      this.options.onTry(outcome.kind === "answered");
       if (outcome.kind === "answered") return outcome.completion;
       if (outcome.kind === "refused") throw new AppError("generator-unavailable", `The model server refused a request to ${url}: ${outcome.reason}`);
       const wait = Math.max(pause * (0.5 + Math.random() / 2), outcome.retryAfterMs);
-      if (Date.now() + wait > deadline) {
+      if (performance.now() + wait > deadline) {
         throw new AppError("generator-unavailable", `The model server at ${url} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.budgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`);
       }
       await pauseFor(wait, signal);

@@ -15,12 +15,12 @@ export const deepRetrieval: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve }) {
-    const { text } = await trace.generate(trace.prompt({ question: oneLine(question) }));
+    const { text } = await trace.generate(trace.prompt({ question: oneLine(question.searched) }));
     const content = tagged(text, "answer", "first");
     const query = content === null ? null : jsonQuery(content);
     if (query === null) trace.reject("malformed-query", text);
     else if (query === "") trace.reject("empty-query", text);
-    await trace.retrieve(query || question, retrieve, query ? "model" : "question");
+    await trace.retrieve(query || question.searched, retrieve, query ? "model" : "question");
     trace.select(null);
     trace.stop("turns");
   },

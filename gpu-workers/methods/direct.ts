@@ -9,7 +9,7 @@ export const direct: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: plan },
   async run(trace, question) {
-    const { text } = await trace.generate(trace.prompt({ question: oneLine(question) }));
+    const { text } = await trace.generate(trace.prompt({ question: oneLine(question.asked) }));
     trace.answer(text, text);
     trace.stop("model");
   },

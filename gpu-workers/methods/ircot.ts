@@ -23,11 +23,11 @@ export const ircot: Recipe = {
       for (const document of await trace.retrieve(query, plan.retrieve, by)) found.set(document.hash, document);
       trace.select(null);
     };
-    await keep(question, "question");
+    await keep(question.searched, "question");
     const thoughts: string[] = [];
     let answer: string | null = null;
     for (let search = 0; ; search++) {
-      const { text } = await trace.generate(trace.prompt({ question: oneLine(question), documents: listed([...found.values()]), thoughts: thoughts.join(" ") || "(none yet)" }));
+      const { text } = await trace.generate(trace.prompt({ question: oneLine(question.asked), documents: listed([...found.values()]), thoughts: thoughts.join(" ") || "(none yet)" }));
       const { own, invented } = ownPart(text, IMITATIONS);
       if (invented) trace.reject("invented-documents", text);
       const thought = protocol === "paper" ? firstSentence(own) : own.replace(/<\/?search_complete>/g, " ").trim();

@@ -37,7 +37,7 @@ interface Played {
 }
 
 /** Runs a method on one question against known replies. */
-async function play(method: MethodName, replies: readonly ScriptedReply[], options: { protocol?: Protocol; settings?: object; search?: object; api?: string; connection?: object } = {}): Promise<Played> {
+async function play(method: MethodName, replies: readonly ScriptedReply[], options: { protocol?: Protocol; settings?: object; search?: object; api?: string; connection?: object; question?: Question } = {}): Promise<Played> {
   await endpoint?.close();
   endpoint = await ScriptedEndpoint.start(replies);
   const config = predictConfig.parse({
@@ -50,10 +50,11 @@ async function play(method: MethodName, replies: readonly ScriptedReply[], optio
     searcher: { model: "m", endpoint: endpoint.url, api: options.api ?? "chat", connection: { retrySeconds: 0, ...options.connection } },
   });
   const retriever = scriptedRetriever();
+  const question = options.question ?? QUESTION;
   const signal = new AbortController().signal;
   const own = await openOwnModel(config, { signal, fetchCheckpoint: () => Promise.reject(new Error("no checkpoint here")) }, null);
-  const opened = await openMethod(config, { context: { answeredQuestions: async () => new Map([["q1", 5]]) }, retriever, own, questions: [QUESTION], documents: new DocumentBook() });
-  const [episode] = await opened.run([QUESTION], signal);
+  const opened = await openMethod(config, { context: { answeredQuestions: async () => new Map([["q1", 5]]) }, retriever, own, questions: [question], documents: new DocumentBook() });
+  const [episode] = await opened.run([question], signal);
   return {
     episode: episode!,
     endpoint,
@@ -321,5 +322,23 @@ describe("a failing endpoint", () => {
   });
   it("a key that is revoked half way ends the question with the reason", async () => {
     await expect(play("search-r1", ["<search>a</search>", { status: 401, body: "revoked" }])).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("API key is missing, wrong or revoked") as unknown });
+  });
+});
+
+describe("a multiple choice", () => {
+  const choices = [{ letter: "A", text: "Shakespeare" }, { letter: "B", text: "Marlowe" }];
+  const question: Question = { ...QUESTION, options: { choices, answer: "A" } };
+
+  it("is shown with its options to the model that answers, and without them to a retriever", async () => {
+    for (const method of ["direct", "cot", "r1", "sft", "ircot", "search-r1", "search-o1"] as const) {
+      const { endpoint, asked } = await play(method, ["So the answer is: A.", "<answer>A</answer>", "A"], { question });
+      expect(told(endpoint, 0), method).toContain("Who wrote Hamlet? Options: A. Shakespeare B. Marlowe");
+      expect(asked.map(([query]) => query).join("\n"), method).not.toContain("Options");
+    }
+  });
+
+  it("is rewritten into a query without its options", async () => {
+    const { endpoint, asked } = await play("deepretrieval", ["no query"], { question });
+    expect([told(endpoint, 0).includes("Options"), asked]).toEqual([false, [["Who wrote Hamlet?", 3]]]);
   });
 });

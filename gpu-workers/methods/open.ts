@@ -16,6 +16,7 @@ import { loadTokenizer } from "../s3/tokenizer";
 import { cot } from "./cot";
 import { deepRetrieval } from "./deepretrieval";
 import { direct, sft } from "./direct";
+import { goldMethod } from "./gold";
 import { ircot } from "./ircot";
 import type { Method } from "./method";
 import { endpointModel, engineModel, type MethodModel } from "./model";
@@ -90,6 +91,7 @@ export async function openMethod(config: PredictConfig, { context, retriever, ow
   const edited = methodSettings.promptTemplate;
   if (METHODS[method].retrieves && retriever === null) throw new AppError("internal", `Method ${method} needs a retriever.`);
   if (method === "rag") return ragMethod(retriever!, documents, await countsOf(config, context, questions), search.protocol);
+  if (method === "gold") return goldMethod(retriever!, documents);
   if (own === null) throw new AppError("internal", `Method ${method} needs a model.`);
   if (own.kind === "searcher") return s3Method(own.searcher, { retriever: retriever!, documents, settings: search, ...(edited === null ? {} : { template: fullTemplate(edited) }) }, seed);
   const recipe = method === "s3" ? s3Text(search) : RECIPES[method];

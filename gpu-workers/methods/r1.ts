@@ -10,7 +10,7 @@ export const r1: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: { ...plan, stop: [] } },
   async run(trace, question) {
-    const { text } = await trace.generate(trace.prompt({ question: oneLine(question) }));
+    const { text } = await trace.generate(trace.prompt({ question: oneLine(question.asked) }));
     trace.answer(tagged(text, "answer", "last"), text);
     trace.stop("model");
   },

@@ -1,3 +1,4 @@
+import { askedText } from "@/contracts/answer-scoring";
 import type { Episode, MethodName, Protocol } from "@/contracts/episode";
 import type { MethodSettings } from "@/contracts/config/method";
 import type { Question } from "@/contracts/worker-protocol";
@@ -29,7 +30,15 @@ export interface Recipe {
   /** Counts up with every change that can change an episode. */
   version: number;
   plans: Record<Protocol, Plan>;
-  run(trace: Trace, question: string, plan: Plan, protocol: Protocol): Promise<void>;
+  run(trace: Trace, question: Asked, plan: Plan, protocol: Protocol): Promise<void>;
+}
+
+/** A question for whoever answers it, and for whoever only searches. */
+export interface Asked {
+  /** With the options of a multiple choice. */
+  asked: string;
+  /** Without them: a retriever, and a model that only writes queries, gets the question alone. */
+  searched: string;
 }
 
 export interface Ingredients {
@@ -72,11 +81,11 @@ export function cook(recipe: Recipe, ingredients: Ingredients): Method {
       retriever: retriever?.describe().key,
       answeredBy: ingredients.generates ? "generator" : "method",
       seed: plan.temperature > 0 ? seed : undefined,
-      question: [question.id, question.question],
+      question: [question.id, askedText(question)],
     });
     let calls = 0;
     const trace = new Trace({ model, retriever, documents, template, signal, plan, nextSeed: () => deriveSeed(seed, question.id, calls++) });
-    await recipe.run(trace, question.question, plan, protocol);
+    await recipe.run(trace, { asked: askedText(question), searched: question.question }, plan, protocol);
     const { steps, context, usage, ownAnswer } = trace.result();
     return {
       key,

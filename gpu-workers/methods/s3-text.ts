@@ -17,7 +17,7 @@ export function s3Text(settings: SearchConfig): Recipe {
     name: "s3",
     version: PROTOCOL_VERSION,
     plans: { paper: plan, upstream: { ...plan, temperature: 0.6 } },
-    async run(trace, question) {
+    async run(trace, { searched: question }) {
       const seen = new Set<string>();
       let query = question;
       let prompt = null;

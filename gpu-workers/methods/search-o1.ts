@@ -22,7 +22,7 @@ export const searchO1: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve, searches }) {
-    const prompt = trace.prompt({ question: oneLine(question), searches: searches === 1 ? "1 time" : `${searches} times` });
+    const prompt = trace.prompt({ question: oneLine(question.asked), searches: searches === 1 ? "1 time" : `${searches} times` });
     let written = "";
     for (let turn = 0; ; turn++) {
       const { text } = await trace.generate(continuedBy(prompt, written));

@@ -18,7 +18,7 @@ export const searchR1: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: plan },
   async run(trace, question, { retrieve, searches }, protocol) {
-    const prompt = trace.prompt({ question: oneLine(question) });
+    const prompt = trace.prompt({ question: oneLine(question.asked) });
     let written = "";
     for (let turn = 0; turn <= searches; turn++) {
       const { text } = await trace.generate(continuedBy(prompt, written));

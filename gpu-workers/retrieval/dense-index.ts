@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { IndexOperations } from "./index-thread";
-import { ThreadClient } from "./thread";
+import { LastingThread, ThreadClient } from "./thread";
 
 /** Written beside an index, so that it never meets another corpus or encoder. */
 export const indexManifest = z.strictObject({
@@ -37,18 +37,11 @@ export const INDEX_FILE = "vectors.faiss";
 /** Search over vectors; row i is document i of the corpus. */
 export class DenseIndex {
   private constructor(
-    private readonly thread: ThreadClient<IndexOperations>,
+    private readonly thread: LastingThread<IndexOperations, "load">,
     readonly dim: number,
-    private count: number,
+    /** Vectors that it holds. */
+    readonly size: number,
   ) {}
-
-  static async create(dim: number): Promise<DenseIndex> {
-    const thread = startThread();
-    return withThread(thread, async () => {
-      await thread.call("create", { dim });
-      return new DenseIndex(thread, dim, 0);
-    });
-  }
 
   /**
    * Loads a saved index; `parameters` are those of contracts/index-plan.ts. Throws `not-found` where there is none,
@@ -66,26 +59,13 @@ export class DenseIndex {
     const path = resolve(directory, manifest.file);
     const bytes = await stat(path).then((entry) => entry.size, () => 0);
     if (bytes !== manifest.bytes) throw damaged(directory, `its vector file has ${bytes} bytes instead of ${manifest.bytes}`);
-    const thread = startThread();
-    return withThread(thread, async () => {
-      const { count, dim } = await thread.call("load", { path, flat: manifest.factory === "Flat", parameters });
-      if (count !== manifest.count || dim !== manifest.dim) {
-        throw damaged(directory, `it holds ${count} vectors of length ${dim} instead of ${manifest.count} of ${manifest.dim}`);
-      }
-      return new DenseIndex(thread, dim, count);
-    });
-  }
-
-  get size(): number {
-    return this.count;
-  }
-
-  /** Adds vectors, row-major [n, dim], after those already there. Takes the array over: it is empty afterwards. */
-  async add(vectors: Float32Array): Promise<void> {
-    if (vectors.length === 0) return;
-    if (vectors.length % this.dim !== 0) throw new AppError("internal", `${vectors.length} numbers are no vectors of length ${this.dim}`);
-    const { count } = await this.thread.call("add", { vectors }, vectors.buffer instanceof ArrayBuffer ? [vectors.buffer] : []);
-    this.count = count;
+    const thread = new LastingThread(startThread, { operation: "load", request: { path, flat: manifest.factory === "Flat", parameters } });
+    const { count, dim } = await thread.open();
+    if (count !== manifest.count || dim !== manifest.dim) {
+      await thread.terminate();
+      throw damaged(directory, `it holds ${count} vectors of length ${dim} instead of ${manifest.count} of ${manifest.dim}`);
+    }
+    return new DenseIndex(thread, dim, count);
   }
 
   /**
@@ -95,7 +75,7 @@ export class DenseIndex {
   async search(queries: Float32Array, k: number): Promise<RankedRow[][]> {
     const total = queries.length / this.dim;
     if (!Number.isInteger(total)) throw new AppError("internal", `${queries.length} numbers are no vectors of length ${this.dim}`);
-    const wanted = Math.min(k, this.count);
+    const wanted = Math.min(k, this.size);
     if (wanted <= 0) return Array.from({ length: total }, () => []);
     const { rows, scores } = await this.thread.call("search", { queries, k: wanted });
     return Array.from({ length: total }, (_, q) => {
@@ -141,13 +121,4 @@ function damaged(directory: string, reason: string, cause?: unknown): AppError {
 
 export function startThread(): ThreadClient<IndexOperations> {
   return new ThreadClient<IndexOperations>(new URL("./index-thread.ts", import.meta.url), "index thread", null);
-}
-
-async function withThread<T>(thread: ThreadClient<IndexOperations>, open: () => Promise<T>): Promise<T> {
-  try {
-    return await open();
-  } catch (error) {
-    await thread.terminate();
-    throw error;
-  }
 }

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { modelDir } from "@/contracts/paths";
 import { Encoder } from "./encoder";
+import type { EncoderOperations } from "./encoder-thread";
+import type { ThreadClient } from "./thread";
 import { TextTokenizer } from "./tokenizer";
 
 /** By Python's tokenizers and torch; see fixtures/make_fixtures.py. */
@@ -74,6 +76,15 @@ describe("the encoder", () => {
     expect(fp32.fingerprint).not.toBe(int8.fingerprint);
     await expect(Encoder.load("no-such-model", "fp32")).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("is not installed") as string });
     await expect(Encoder.load("minilm", "int4")).rejects.toThrow("has no variant int4; there are fp32, int8");
+  });
+
+  it("replaces a thread that died, and gives the same vectors", async () => {
+    const encoder = await Encoder.load("minilm", "int8", { threads: 1 });
+    const before = await encoder.encode(["Kabul"], "query");
+    const [thread] = (encoder as unknown as { threads: { current: Promise<{ thread: ThreadClient<EncoderOperations> }> }[] }).threads;
+    await (await thread!.current).thread.kill(); // as a crash of its addon would
+    expect(await encoder.encode(["Kabul"], "query")).toEqual(before);
+    await encoder.close();
   });
 
   it("fails what is under way when it is closed", async () => {

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { AppError } from "@/contracts/errors";
 import { type EncoderFiles, findEncoder } from "./encoder-settings";
 import type { EncoderOperations } from "./encoder-thread";
-import { ThreadClient } from "./thread";
+import { LastingThread, ThreadClient } from "./thread";
 
 /** What a text is to the encoder: some put a different prefix before each. */
 export type TextKind = "query" | "passage";
@@ -15,15 +15,17 @@ export interface EncodeOptions {
 /** Texts a thread takes at once: small enough that a waiting query or a cancellation comes soon. */
 const SLICE = 32;
 
+type EncoderThread = LastingThread<EncoderOperations, "load">;
 type Job = { texts: string[]; kind: TextKind; resolve: (vectors: Float32Array) => void; reject: (error: unknown) => void; signal?: AbortSignal };
 
 /**
  * A sentence encoder: texts to vectors. One session for each core, each in a thread of its own, because that is
- * measurably faster than one session over all cores, and because ONNX Runtime's Node binding blocks its thread.
+ * measurably faster than one session over all cores, and because ONNX Runtime's Node binding blocks its thread. A thread
+ * that dies fails the texts it held, and is replaced when the next come.
  */
 export class Encoder {
   private readonly queue: Job[] = [];
-  private readonly idle: ThreadClient<EncoderOperations>[];
+  private readonly idle: EncoderThread[];
   private closed = false;
 
   private constructor(
@@ -34,7 +36,7 @@ export class Encoder {
     /** Length of a vector. */
     readonly dim: number,
     private readonly files: EncoderFiles,
-    private readonly threads: readonly ThreadClient<EncoderOperations>[],
+    private readonly threads: readonly EncoderThread[],
   ) {
     this.idle = [...threads];
   }
@@ -44,9 +46,10 @@ export class Encoder {
     const files = await findEncoder(name, variant, options.directory);
     const count = Math.max(1, Math.min(options.threads ?? availableParallelism(), 16));
     const module = new URL("./encoder-thread.ts", import.meta.url);
-    const threads = Array.from({ length: count }, () => new ThreadClient<EncoderOperations>(module, "encoder thread", files));
+    const start = (): ThreadClient<EncoderOperations> => new ThreadClient(module, "encoder thread", files);
+    const threads = Array.from({ length: count }, (): EncoderThread => new LastingThread(start, { operation: "load", request: null }));
     try {
-      const [first] = await Promise.all(threads.map((thread) => thread.call("load", null)));
+      const [first] = await Promise.all(threads.map((thread) => thread.open()));
       return new Encoder(files.name, variant, files.fingerprint, first?.dim ?? 0, files, threads);
     } catch (error) {
       await Promise.all(threads.map((thread) => thread.terminate()));

@@ -11,7 +11,7 @@ export interface Found {
 
 export type Metric = "inner-product" | "l2";
 
-/** A file of FAISS's IndexFlat, memory-mapped as it is: row i is vector i. Or vectors in memory. */
+/** A file of FAISS's IndexFlat, memory-mapped as it is: row i is vector i. */
 export interface FlatFile {
   readonly count: number;
   readonly dim: number;
@@ -19,8 +19,6 @@ export interface FlatFile {
   /** Exact; a query's scores do not depend on what it is searched together with, equal scores are ranked by row. */
   search(queries: Float32Array, k: number): Found;
   vectors(start: number, count: number): Float32Array<ArrayBuffer>;
-  /** Only in memory. */
-  add(vectors: Float32Array): void;
 }
 
 /** Any index of FAISS. */
@@ -29,7 +27,8 @@ export interface VectorIndex {
   readonly dim: number;
   readonly isTrained: boolean;
   readonly metric: Metric;
-  train(vectors: Float32Array): void;
+  /** Throws soon after the first number of `stop`, which another thread may set, is no longer 0. */
+  train(vectors: Float32Array, stop: Int32Array): void;
   add(vectors: Float32Array): void;
   search(queries: Float32Array, k: number): Found;
   /** Writes the file and waits until it is on the disk. */
@@ -41,7 +40,7 @@ export interface VectorIndex {
 /** faiss-node's addon with our extension (gpu-workers/retrieval/faiss). Synchronous: for a worker thread. */
 export interface FaissAddon {
   /** `preload` reads the whole file at once: for one that fits into memory. */
-  FlatFile: (new (path: string, preload: boolean) => FlatFile) & (new (dim: number) => FlatFile);
+  FlatFile: new (path: string, preload: boolean) => FlatFile;
   /** By factory string (scored by inner product), or from a file; `mapped` leaves inverted lists on the disk. */
   VectorIndex: (new (dim: number, factory: string) => VectorIndex) & (new (path: string, mapped: boolean) => VectorIndex);
 }

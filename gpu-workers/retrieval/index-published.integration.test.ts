@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { runConfig, type IndexConfig } from "@/contracts/run-config";
-import { adoptPublished } from "./index-published";
+import { adoptPublished, expectPublished } from "./index-published";
 import { openRetriever } from "./retriever";
 
 /** A worker's data folder after an import: the corpus, and beside it the index that was published with it. */
@@ -39,6 +39,14 @@ describe("an index that was imported with its corpus", () => {
     await expect(adoptPublished(needed, log, { dataDir, encoder: "no-such-encoder" })).rejects.toMatchObject({ code: "not-found", message: expect.stringMatching(command) as string });
     await adoptPublished({ ...needed, buildIndex: false }, log, { dataDir, encoder: "no-such-encoder" });
     expect(logged).toHaveLength(2);
+  });
+
+  it("is warned of before it is fetched, where its encoder is not here", async () => {
+    await expectPublished(config(), log, { encoder: "no-such-encoder" });
+    expect(logged).toEqual([expect.stringMatching(/^warn: The published index that is fetched now cannot be used before its encoder is here: the encoder no-such-encoder is not installed/)]);
+    await expectPublished(config(), log, { encoder: "minilm" });
+    await expectPublished(config({ source: { kind: "preset", preset: "wiki-18" } }), log, { encoder: "no-such-encoder" });
+    expect(logged).toHaveLength(1);
   });
 
   it("is adopted once, and searched without encoding a passage", async () => {

@@ -5,6 +5,7 @@ import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
 import type { IndexConfig } from "@/contracts/run-config";
 import { corpusPath } from "../agent/corpora";
 import { INDEX_NAME } from "../corpora/fetch-source";
+import { findEncoder } from "./encoder-settings";
 import { adoptIndex, IndexThere } from "./index-adopt";
 
 export interface PublishedOptions {
@@ -13,17 +14,35 @@ export interface PublishedOptions {
   encoder?: string;
 }
 
+type Published = Pick<IndexConfig, "corpus" | "source" | "retriever" | "buildIndex">;
+type Log = (level: "info" | "warn", message: string) => void;
+
+/** The published index that a run fetches; null where it fetches none. */
+function publishedOf({ source }: Published): CorpusPreset["index"] {
+  return source.kind === "preset" && source.withIndex ? CORPUS_PRESETS[source.preset].index : null;
+}
+
+/** Before it is fetched: warns where the encoder that its queries need is not here. */
+export async function expectPublished(config: Published, log: Log, { encoder }: Pick<PublishedOptions, "encoder"> = {}): Promise<void> {
+  const index = publishedOf(config);
+  if (index === null) return;
+  await findEncoder(encoder ?? index.encoder, "fp32").catch((error: unknown) => {
+    if (!(error instanceof AppError)) throw error;
+    log("warn", `The published index that is fetched now cannot be used before its encoder is here: ${error.message}`);
+  });
+}
+
 /**
  * After an import with its published index: adopts the index. Where that cannot be done, the log says why and with which
  * command it is done later.
  *
  * @throws AppError where the run itself would need the index: building it anew would encode every passage for days
  */
-export async function adoptPublished({ corpus, source, retriever, buildIndex }: Pick<IndexConfig, "corpus" | "source" | "retriever" | "buildIndex">, log: (level: "info" | "warn", message: string) => void, options: PublishedOptions = {}): Promise<void> {
-  if (source.kind !== "preset" || !source.withIndex) return;
-  const preset: CorpusPreset = CORPUS_PRESETS[source.preset];
-  if (preset.index === null) return;
-  const { dataDir = DATA_DIR, encoder = preset.index.encoder } = options;
+export async function adoptPublished(config: Published, log: Log, options: PublishedOptions = {}): Promise<void> {
+  const index = publishedOf(config);
+  if (index === null) return;
+  const { corpus, retriever, buildIndex } = config;
+  const { dataDir = DATA_DIR, encoder = index.encoder } = options;
   const path = corpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir });
   const file = join(dirname(path), INDEX_NAME);
   try {

@@ -1,15 +1,19 @@
 import { AppError } from "@/contracts/errors";
 import { importFirst } from "../corpora/import-run";
 import type { RunContext } from "../run-context";
-import { adoptPublished } from "./index-published";
+import { adoptPublished, expectPublished } from "./index-published";
+import { requireModels } from "./open";
 
 /** An index run: opening the retriever builds what is missing. */
 export async function indexRun(context: RunContext): Promise<void> {
   const { config, signal } = context;
   if (config.kind !== "index") throw new AppError("internal", `A ${config.kind} run is not an index run.`);
+  const log = (level: "info" | "warn", message: string): void => context.log(level, message);
+  if (config.buildIndex) await requireModels(config.retriever);
+  await expectPublished(config, log);
   await context.running();
   await importFirst(context, config);
-  await adoptPublished(config, (level, message) => context.log(level, message));
+  await adoptPublished(config, log);
   if (!config.buildIndex) return;
   const say = (detail: string): void => {
     // The choice of the index and its estimate stay readable; the rest is only the latest.

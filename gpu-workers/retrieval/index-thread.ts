@@ -3,14 +3,10 @@ import { stat } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
 import { AppError, toWireError } from "@/contracts/errors";
 import { type FlatFile, type Found, type Metric, type VectorIndex, faissAddon } from "./faiss-addon";
-import { serveThread } from "./thread";
+import { serveThread, stopFlag } from "./thread";
 
 /** An index in a thread of its own: the addon is synchronous. */
 export type IndexOperations = {
-  /** An empty flat index in memory, scored by inner product. */
-  create: { request: { dim: number }; response: null };
-  /** Adds vectors, row-major [n, dim], to the index in memory; answers how many it holds now. */
-  add: { request: { vectors: Float32Array }; response: { count: number } };
   /** Opens an index file: `flat` ones are mapped, others read, or mapped too where they exceed their share of memory. */
   load: { request: { path: string; flat: boolean; parameters: Record<string, number> }; response: { count: number; dim: number; metric: Metric; mapped: boolean } };
   /** Whether FAISS knows the kind of index: asked before hours of encoding. */
@@ -76,7 +72,7 @@ function train(path: string, factory: string, sample: number): { count: number }
     const vectors = new Float32Array(wanted * source.dim);
     for (let i = 0; i < wanted; i++) vectors.set(source.vectors(Math.floor((i * source.count) / wanted), 1), i * source.dim);
     try {
-      built.train(vectors);
+      built.train(vectors, stopFlag());
     } catch (cause) {
       throw new AppError("invalid-input", `the index "${factory}" cannot learn from ${wanted} passages: ${faissReason(cause)}; choose one with fewer lists, or \`Flat\``, { cause });
     }
@@ -103,14 +99,6 @@ function faissReason(cause: unknown): string {
 
 if (parentPort) {
   serveThread<IndexOperations>(parentPort, {
-    create: async ({ dim }) => {
-      index = new (faissAddon().FlatFile)(dim);
-      return { response: null };
-    },
-    add: async ({ vectors }) => {
-      current().add(vectors);
-      return { response: { count: current().count } };
-    },
     load: async ({ path, flat, parameters }) => ({ response: await load(path, flat, parameters) }),
     check: async ({ dim, factory }) => {
       make(dim, factory);

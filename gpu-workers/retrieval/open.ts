@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import type { RetrieverConfig, RetrieverConfigOf } from "@/contracts/config/retriever";
 import { type Bm25Settings, openBm25Retriever } from "./bm25/retriever";
+import { findEncoder } from "./encoder-settings";
 import { HybridRetriever } from "./hybrid";
 import { OpenSearchRetriever } from "./opensearch";
 import { QdrantRetriever } from "./qdrant";
 import { RemoteRetriever } from "./remote";
 import { Reranker, RerankingRetriever } from "./reranker";
+import { findReranker } from "./reranker-settings";
 import { openRetriever, type Retriever, type RetrieverProgress } from "./retriever";
 
 export interface OpenOptions {
@@ -33,6 +35,12 @@ export async function openAnyRetriever(config: RetrieverConfig, options: OpenOpt
     case "qdrant":
       return QdrantRetriever.open(config, { signal: options.signal });
   }
+}
+
+/** Finds the models that a retriever needs: before hours of import and download. @throws AppError `not-found` with how to bring them */
+export async function requireModels(config: RetrieverConfig): Promise<void> {
+  if ("encoder" in config) await findEncoder(config.encoder, config.variant);
+  if ("reranker" in config && config.reranker !== null) await findReranker(config.reranker);
 }
 
 type DenseSettings = Pick<RetrieverConfigOf<"dense">, "encoder" | "variant" | "index" | "nprobe" | "efSearch">;

@@ -5,10 +5,12 @@ import { AppError } from "@/contracts/errors";
 import type { CrossEncoderOperations } from "./cross-encoder-thread";
 import { type RerankerFiles, findReranker } from "./reranker-settings";
 import { type RankedDocument, type Retriever, type RetrieverDescription, passageText } from "./retriever";
-import { ThreadClient } from "./thread";
+import { LastingThread, ThreadClient } from "./thread";
 
 /** Passages that a thread takes at once. */
 const SLICE = 16;
+
+type RerankerThread = LastingThread<CrossEncoderOperations, "load">;
 
 /** A cross-encoder: reads a query together with a passage and says how well they fit. One session for each core. */
 export class Reranker {
@@ -16,7 +18,7 @@ export class Reranker {
 
   private constructor(
     private readonly files: RerankerFiles,
-    private readonly threads: readonly ThreadClient<CrossEncoderOperations>[],
+    private readonly threads: readonly RerankerThread[],
   ) {}
 
   /** Loads a preset or a model folder (see `findReranker`). */
@@ -24,9 +26,10 @@ export class Reranker {
     const files = await findReranker(name, options.directory);
     const count = Math.max(1, Math.min(options.threads ?? availableParallelism(), 16));
     const module = new URL("./cross-encoder-thread.ts", import.meta.url);
-    const threads = Array.from({ length: count }, () => new ThreadClient<CrossEncoderOperations>(module, "reranker thread", files));
+    const start = (): ThreadClient<CrossEncoderOperations> => new ThreadClient(module, "reranker thread", files);
+    const threads = Array.from({ length: count }, (): RerankerThread => new LastingThread(start, { operation: "load", request: null }));
     try {
-      await Promise.all(threads.map((thread) => thread.call("load", null)));
+      await Promise.all(threads.map((thread) => thread.open()));
       return new Reranker(files, threads);
     } catch (error) {
       await Promise.all(threads.map((thread) => thread.terminate()));

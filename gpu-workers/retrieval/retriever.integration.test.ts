@@ -164,6 +164,17 @@ describe("opening a retriever", () => {
     await retriever.close();
   });
 
+  it("takes passages longer than the encoder reads: they are found by what it reads of them", async () => {
+    const path = join(folder, "long.jsonl");
+    const filler = "and then it went on and on ".repeat(2000);
+    await writeFile(path, ["volcanoes of Iceland", "violins of Cremona", "tulips of Holland"].map((topic, i) => JSON.stringify({ id: String(i), title: topic, text: `All about the ${topic}. ${filler}` })).join("\n"));
+    const retriever = await open("int8", path);
+    const found = await retriever.search(["violins of Cremona", "tulips"], 1);
+    expect(found.map(([hit]) => hit?.id)).toEqual(["1", "2"]);
+    expect(found[0]?.[0]?.text).toContain(filler.trim()); // what is handed over is whole
+    await retriever.close();
+  });
+
   it("builds a damaged index again and says so", async () => {
     const path = join(folder, "damaged.jsonl");
     await writeFile(path, small(5));

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
-import { type IndexPlan, planIndex, searchParameters, size } from "@/contracts/index-plan";
+import { type IndexDemand, type IndexPlan, planIndex, searchParameters, size } from "@/contracts/index-plan";
 import { DATA_DIR } from "@/contracts/paths";
+import { memoryLimit } from "../agent/hardware";
 import { CorpusFile } from "./corpus";
 import { DenseIndex, INDEX_FILE, type IndexIdentity, readManifest } from "./dense-index";
 import { Encoder } from "./encoder";
@@ -89,7 +89,7 @@ interface Build {
   onProgress: (progress: RetrieverProgress) => void;
 }
 
-function identityOf({ corpus, encoder }: Build, factory: string): IndexIdentity {
+export function identityOf({ corpus, encoder }: Pick<Build, "corpus" | "encoder">, factory: string): IndexIdentity {
   return { corpusHash: corpus.hash, encoderFingerprint: encoder.fingerprint, encoder: `${encoder.name} ${encoder.variant}`, factory };
 }
 
@@ -99,14 +99,21 @@ function retrieverKey(identity: IndexIdentity, parameters: Record<string, number
   return Object.keys(parameters).length === 0 ? key : createHash("sha256").update(JSON.stringify([key, parameters])).digest("hex").slice(0, 32);
 }
 
-/** The plan for this machine; where `auto` would build another kind but the exact index is there (adopted, say), that one. */
+/**
+ * The plan for this machine, and whether its index is there; where `auto` would build another kind but the exact index
+ * is there (adopted, say), that one.
+ */
+export async function planHere(demand: Pick<IndexDemand, "index" | "count" | "dim">, has: (factory: string) => Promise<boolean>): Promise<{ plan: IndexPlan; isThere: boolean }> {
+  const plan = planIndex({ ...demand, memoryBytes: memoryLimit() });
+  if (await has(plan.factory)) return { plan, isThere: true };
+  if (demand.index !== "auto" || !(await has("Flat"))) return { plan, isThere: false };
+  return { plan: { ...planIndex({ ...demand, index: "Flat", memoryBytes: memoryLimit() }), reason: "the exact index is there already" }, isThere: true };
+}
+
 async function chosenPlan(build: Build, index: string): Promise<IndexPlan> {
   const { corpus, encoder, root, onProgress } = build;
-  const demand = { index, count: corpus.size, dim: encoder.dim, memoryBytes: totalmem() };
-  let plan = planIndex(demand);
-  const has = (factory: string): Promise<boolean> => hasIndex(root, indexKey(identityOf(build, factory)));
-  if (index === "auto" && plan.factory !== "Flat" && !(await has(plan.factory)) && (await has("Flat"))) plan = { ...planIndex({ ...demand, index: "Flat" }), reason: "the exact index is there already" };
-  if (!(await has(plan.factory))) {
+  const { plan, isThere } = await planHere({ index, count: corpus.size, dim: encoder.dim }, (factory) => hasIndex(root, indexKey(identityOf(build, factory))));
+  if (!isThere) {
     await checkFactory(plan.factory, corpus.size, encoder.dim);
     onProgress({ phase: "loading", done: 0, total: 1, detail: `index ${plan.factory}: ${plan.reason}; file ${size(plan.fileBytes)}, memory to build ${size(plan.buildBytes)}, to search ${size(plan.searchBytes)}` });
   }

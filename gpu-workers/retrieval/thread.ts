@@ -60,9 +60,15 @@ export class ThreadClient<O extends Operations> {
     await this.ended;
   }
 
-  /** Ends the thread now, also within a native call: only where its addon bears that, as FAISS's does. */
+  /** Ends the thread as soon as the native call it is in returns: only where its addon bears that, as FAISS's does. */
   async kill(): Promise<void> {
+    Atomics.store(this.stopping, 0, 1); // long native calls look at it
     await this.worker.terminate();
+  }
+
+  /** Whether it ended, asked to or not: every call fails from now on. */
+  get isGone(): boolean {
+    return this.gone !== null;
   }
 
   private receive(frame: unknown): void {
@@ -81,14 +87,72 @@ export class ThreadClient<O extends Operations> {
   }
 }
 
+/**
+ * A thread that comes back: where it ended unasked, what was under way fails with `retriever-unavailable`, and the next
+ * call starts another, which first opens what the former had open.
+ */
+export class LastingThread<O extends Operations, F extends keyof O & string> {
+  private current: Promise<{ thread: ThreadClient<O>; opened: O[F]["response"] }> | null = null;
+  private closed: AppError | null = null;
+
+  /** @param start a new thread; @param first the call that each begins with, and its request. */
+  constructor(
+    private readonly start: () => ThreadClient<O>,
+    private readonly first: { operation: F; request: O[F]["request"] },
+  ) {}
+
+  /** Starts it where it is not up. @returns what its first call answered; @throws what that threw. */
+  async open(): Promise<O[F]["response"]> {
+    return (await this.alive()).opened;
+  }
+
+  async call<K extends keyof O & string>(operation: K, request: O[K]["request"]): Promise<O[K]["response"]> {
+    return (await this.alive()).thread.call(operation, request);
+  }
+
+  /** As `ThreadClient.terminate`; it stays closed. */
+  async terminate(): Promise<void> {
+    this.closed = new AppError("retriever-unavailable", "the thread was closed");
+    const up = await this.current?.catch(() => null);
+    await up?.thread.terminate();
+  }
+
+  private async alive(): Promise<{ thread: ThreadClient<O>; opened: O[F]["response"] }> {
+    for (;;) {
+      if (this.closed) throw this.closed;
+      const current = (this.current ??= this.begin());
+      const up = await current;
+      if (!up.thread.isGone || this.closed) return up;
+      if (this.current === current) this.current = null; // of several that find it gone, the first starts another
+    }
+  }
+
+  /** A start that fails is tried again by the next call. */
+  private async begin(): Promise<{ thread: ThreadClient<O>; opened: O[F]["response"] }> {
+    const thread = this.start();
+    try {
+      return { thread, opened: await thread.call(this.first.operation, this.first.request) };
+    } catch (error) {
+      this.current = null;
+      await thread.terminate();
+      throw error;
+    }
+  }
+}
+
 /** In a thread: the data it was started with. */
 export function threadData<T>(): T {
   return (workerData as { data: T }).data;
 }
 
+/** In a thread: its first number is 1 once the thread was asked to end. For native calls that can look at it themselves. */
+export function stopFlag(): Int32Array {
+  return (workerData as { stopping: Int32Array }).stopping;
+}
+
 /** In a thread: whether it was asked to end. Long work looks between its native calls. */
 export function isStopping(): boolean {
-  return Atomics.load((workerData as { stopping: Int32Array }).stopping, 0) === 1;
+  return Atomics.load(stopFlag(), 0) === 1;
 }
 
 export type Handlers<O extends Operations> = {

@@ -3,7 +3,7 @@ import type { Question } from "@/contracts/worker-protocol";
 import type { Retriever } from "../retrieval/retriever";
 import { demonstration, goldPaths } from "./gold-path";
 import type { Policy } from "./models";
-import { actionTokens, datumOf } from "./training-sequence";
+import { actionTokens, datumOf, onActions } from "./training-sequence";
 
 /**
  * One supervised step on gold paths: cross-entropy, averaged over the tokens that a searcher would have chosen.
@@ -13,7 +13,7 @@ export async function coldStartBatch(policy: Policy, retriever: Retriever, quest
   const paths = await goldPaths(questions, retriever, config.search, signal);
   const sequences = await Promise.all(questions.map((question, i) => demonstration(question, paths[i]!, policy.model, policy.tokenizer, config.search, signal)));
   const tokens = sequences.reduce((sum, sequence) => sum + actionTokens(sequence), 0);
-  const data = sequences.map((sequence) => datumOf(sequence, 1 / tokens));
+  const data = sequences.map((sequence) => datumOf(sequence, onActions(sequence, () => 1 / tokens)));
   const { loss } = await policy.model.forwardBackward({ loss: "cross_entropy", data }, { signal });
   await policy.model.optimStep({ learningRate: config.coldStart.learningRate, gradClip: config.rl.gradientClip }, { signal });
   return loss;

@@ -3,9 +3,10 @@ import type { FormatError } from "@/contracts/episode";
 import type { TrainConfig } from "@/contracts/run-config";
 import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol";
 import type { TaskContext } from "../agent/tasks";
-import { accumulateGradient, REFERENCE } from "./policy-update";
+import { REFERENCE, tryGradient } from "./policy-update";
+import { algorithmOf } from "./algorithms";
 import { rewardsOf, rollOut, type Group } from "./rollout";
-import { Stopwatch, type StepPhase } from "./stopwatch";
+import type { Stopwatch, StepPhase } from "./stopwatch";
 import { openTraining, type Training, type TrainingContext } from "./training";
 
 /** Questions of a dry run. */
@@ -21,13 +22,13 @@ export async function dryRun(task: Extract<TaskRequest, { kind: "dry-run" }>, co
   const startedAt = performance.now();
   const training = await openTraining(trainingContext(task.taskId, context), { ...config, evaluation: { ...config.evaluation, questions: 0 } });
   try {
-    const clock = new Stopwatch<StepPhase>();
+    const { clock } = training;
     const questions = training.pool.peek(Math.min(QUESTIONS, training.pool.size));
     context.progress("rolling out eight questions", 0.3);
-    const groups = await rollOut({ ...training, clock }, await training.searcher(), questions, 1);
+    const groups = await rollOut(training, await training.searcher(), questions, 1);
     context.progress("taking a gradient", 0.7);
     await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
-    await clock.time("gradient", () => accumulateGradient(training.policy.model, training.algorithm, groups, config, training.signal));
+    await tryGradient(training.updateParts(async () => undefined), groups);
     context.progress("trying the cold start", 0.9);
     const coldStartSeconds = await timeColdStart(training);
     return summarise(config, groups, clock, {
@@ -61,15 +62,19 @@ export function summarise(config: TrainConfig, groups: readonly Group[], clock: 
   const rejected = samples.map(({ episode }) => episode.steps.flatMap((step) => (step.kind === "reject" ? [step.error] : [])));
   const counts = new Map<FormatError, number>();
   for (const error of rejected.flat()) counts.set(error, (counts.get(error) ?? 0) + 1);
-  const groupsWithoutVariance = groups.filter((group) => new Set(rewardsOf(group)).size === 1).length;
+  const { informative } = algorithmOf(config.rl);
+  const groupsWithoutVariance = groups.filter((group) => !informative(rewardsOf(group))).length;
   const ragAccuracy = mean(groups.map(({ baseline }) => baseline.score.value));
 
-  const perQuestion = (clock.of("rollout") + clock.of("retrieve") + clock.of("generator") + clock.of("gradient")) / groups.length;
+  const seconds = (phases: readonly StepPhase[]): number => phases.reduce((sum, phase) => sum + clock.of(phase), 0);
+  const rollout = seconds(["gen", "retrieve", "generator"]);
+  const gradient = seconds(["ref", "values", "update_critic", "update_actor"]);
+  const perQuestion = (rollout + config.rl.epochs * gradient) / groups.length;
   const perCandidate = clock.of("pool") / groups.length;
   const candidates = config.rl.filterAnswered ? 1 / Math.max(0.05, 1 - ragAccuracy) : 1;
   const rolledOut = config.rl.questionsPerStep * (1 + config.rl.resample * (groupsWithoutVariance / groups.length));
   const secondsPerStep = rolledOut * (perQuestion + perCandidate * candidates);
-  const perEpisode = (clock.of("rollout") + clock.of("retrieve") + clock.of("generator")) / samples.length;
+  const perEpisode = rollout / samples.length;
   const evaluations = config.evaluation.every === 0 ? 1 : 1 + Math.ceil(config.rl.steps / config.evaluation.every);
   const projectedSeconds =
     Math.ceil(config.coldStart.demonstrations / config.coldStart.batchSize) * measured.coldStartSeconds +

@@ -50,18 +50,39 @@ describe("metrics", () => {
       "search/new_documents": 0.5,
       "search/format_errors": 1,
       "search/implicit_selections": 0.5,
+      // The only query says what the question said.
+      "search/redundant_queries": 1,
+      "search/copied_question": 1,
+      "search/gold_recall/turn_0": 0.5,
+      "search/gold_recall/turn_1": 0.5,
+      "search/format_errors/no-selection": 1,
+      "reward/utility_1_gen_1": 0.5,
+      "reward/utility_0_gen_1": 0,
+      "reward/utility_0_gen_0": 0.5,
+      "reward/utility_-1_gen_0": 0,
       "response_length/mean": 2,
+      "response_length/max": 2,
+      "response_length/min": 2,
+      "response_length/clip_ratio": 0,
+      "prompt_length/mean": 1,
+      "prompt_length/max": 1,
+      "prompt_length/min": 1,
+      "global_seqlen/mean": 3,
+      "global_seqlen/max": 3,
+      "global_seqlen/min": 3,
+      "state_tokens/total": 4,
+      "state_tokens/coverage": 1,
     });
   });
 
   it("of held-out questions have quadrants that sum to 1", () => {
-    const values = heldOutMetrics([record(1, 0), record(0, 1), record(1, 1), record(0, 0)], questions);
-    expect(values).toMatchObject({ "held-out/accuracy": 0.5, "held-out/rag_accuracy": 0.5, "held-out/gbr": 0, "held-out/gained": 0.25, "held-out/lost": 0.25, "held-out/both_right": 0.25, "held-out/both_wrong": 0.25 });
+    const values = heldOutMetrics([record(1, 0), record(0, 1), record(1, 1), record(0, 0)], questions, "atlas/held-out");
+    expect(values).toMatchObject({ "held-out/accuracy": 0.5, "val/test_score/atlas/held-out": 0.5, "held-out/rag_accuracy": 0.5, "held-out/gbr": 0, "held-out/gained": 0.25, "held-out/lost": 0.25, "held-out/both_right": 0.25, "held-out/both_wrong": 0.25 });
   });
 
   it("leave out what has no meaning", () => {
     const values = trainingMetrics([record(1, 0)], new Map([["q", { ...question, goldIds: [] }]]));
     expect(values).not.toHaveProperty("search/gold_retrieved");
-    expect(metricPoints({ "actor/kl": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([{ name: "reward/mean", step: 3, value: 1, at: 5 }]);
+    expect(metricPoints({ "actor/kl_loss": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([{ name: "reward/mean", step: 3, value: 1, at: 5 }]);
   });
 });

@@ -8,7 +8,7 @@ import { DocumentBook } from "./documents";
 import { runEpisodes, type Sampling, type Search, type Searcher } from "./episode";
 import { cacheKey } from "./keys";
 import { Stopwatch } from "./stopwatch";
-import { actionTokens, datumOf, trainingSequence } from "./training-sequence";
+import { actionTokens, atActions, datumOf, onActions, trainingSequence } from "./training-sequence";
 
 /** One token per character. */
 const tokenizer = { encode: (text: string) => [...text].map((c) => c.codePointAt(0)!), decode: (ids: readonly number[]) => String.fromCodePoint(...ids) };
@@ -167,9 +167,9 @@ describe("whatever the searcher writes", () => {
           const sequence = trainingSequence(episode, search.settings);
           expect(sequence.ids).toEqual(generated.flatMap(({ ids }) => ids));
           expect(sequence.mask).toHaveLength(sequence.ids.length);
-          const datum = datumOf(sequence, 0.5, 2);
-          expect(datum.weights.reduce((a, b) => a + b, 0)).toBeCloseTo(actionTokens(sequence) / 2);
-          expect(datum.advantages).toEqual(sequence.mask.map((m) => m * 2));
+          const datum = datumOf(sequence, onActions(sequence, (action) => 0.5 + action));
+          expect(atActions(sequence, datum.weights)).toEqual(Array.from({ length: actionTokens(sequence) }, (_, action) => 0.5 + action));
+          expect(datum.weights.every((weight, i) => weight === 0 || sequence.mask[i] === 1)).toBe(true);
           expect(sequence.guides).toHaveLength(search.settings.decoding === "guided" ? generated.length : 0);
           for (const { start, end } of sequence.guides) expect(start > 0 && end >= start && end <= sequence.ids.length).toBe(true);
         }

@@ -70,7 +70,7 @@ export async function runEpisodes(searcher: Searcher, search: Search, sampling: 
       const active = running.filter((episode) => !episode.stopped);
       if (active.length === 0) break;
       const windows = await clock.time("retrieve", () => retrieveWindows(search, sampling, active, turn, signal));
-      const samples = await clock.time("rollout", () => sampleTurn(searcher, search, sampling, active, windows, turn, signal));
+      const samples = await clock.time("gen", () => sampleTurn(searcher, search, sampling, active, windows, turn, signal));
       active.forEach((episode, i) => endTurn(episode, samples[i]!, windows[i]!, turn, search.settings));
     }
   } finally {
@@ -141,10 +141,15 @@ async function sampleTurn(searcher: Searcher, { documents, settings, template = 
 /** Guide or stop strings of one turn. */
 function decodingOf(settings: SearchConfig, window: number, turn: number): Pick<SampleSequence, "guide" | "stop" | "maxTokens"> {
   const last = turn === searchesAllowed(settings);
-  if (settings.decoding === "free") return { stop: stopStrings(settings.protocol, last), maxTokens: settings.turnTokens };
-  // The form takes some 60 tokens and an id a few; the grammar ends the turn, so the bound is only a safeguard.
-  return { guide: { lark: grammarOf(settings, window, turn) }, maxTokens: 128 + 8 * settings.select + settings.queryTokens };
+  if (settings.decoding === "free") return { stop: stopStrings(settings.protocol, last), maxTokens: longestTurn(settings) };
+  return { guide: { lark: grammarOf(settings, window, turn) }, maxTokens: longestTurn(settings) };
 }
+
+/** Bound on the tokens of a turn. Guided, the form takes some 60 and an id a few; the grammar ends the turn, so the bound is only a safeguard. */
+const longestTurn = ({ decoding, select, queryTokens, turnTokens }: SearchConfig): number => (decoding === "free" ? turnTokens : 128 + 8 * select + queryTokens);
+
+/** Bound on the tokens that the searcher writes in an episode. */
+export const longestEpisode = (settings: SearchConfig): number => (searchesAllowed(settings) + 1) * longestTurn(settings);
 
 /** Grammar of a turn over a window of this many documents. */
 export const grammarOf = (settings: SearchConfig, window: number, turn: number): string =>

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
+import type { EngineBody } from "@/contracts/engine";
 import { AppError } from "@/contracts/errors";
 import type { ConnectionConfig } from "@/contracts/config/model";
 import { modelDir } from "@/contracts/paths";
@@ -28,15 +29,38 @@ export function installedModel(name: string): string {
   return directory;
 }
 
+/** What a training run and a method say alike of the searcher. */
+type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter">;
+
 /** Gives the searcher's base a fresh adapter: with the seed alone it is the untrained searcher. */
-export async function openPolicy(engine: EngineClient, searcher: TrainConfig["searcher"], seed: number, signal: AbortSignal): Promise<Policy> {
+export async function openPolicy(engine: EngineClient, searcher: SearcherModel, seed: number, signal: AbortSignal): Promise<Policy> {
   const directory = installedModel(searcher.model);
   const [model, tokenizer, { fingerprint }] = await Promise.all([
-    engine.createModel(`searcher-${randomUUID()}`, { base: directory, lora: searcher.adapter, seed }, { signal }),
+    engine.createModel(`searcher-${randomUUID()}`, { base: directory, ...tuned(searcher), seed }, { signal }),
     loadTokenizer(directory),
     engine.capabilities({ signal }),
   ]);
   return { model, tokenizer, name: searcher.model, fingerprint };
+}
+
+/** What of a model is trained. */
+const tuned = ({ tuning, adapter }: SearcherModel): Pick<EngineBody<"create_model">, "lora" | "full"> => (tuning === "full" ? { lora: null, full: { firstLayer: adapter.firstLayer } } : { lora: adapter });
+
+/**
+ * PPO's critic: a second adapter on the searcher's base, or a model of its own whose weights are trained. On the same
+ * base it keeps the activations of the frozen layers together with the searcher.
+ */
+export async function openCritic(engine: EngineClient, policy: Policy, { searcher, rl: { critic }, seed }: Pick<TrainConfig, "searcher" | "rl" | "seed">, signal: AbortSignal): Promise<EngineModel> {
+  const { firstLayer } = searcher.adapter;
+  const body = {
+    base: installedModel(critic.model ?? searcher.model),
+    head: "value",
+    beside: critic.model === null ? policy.model.id : null,
+    ...(critic.kind === "adapter" ? { lora: searcher.adapter } : { lora: null, full: { firstLayer: critic.model === null ? firstLayer : 0 } }),
+    // Another than the searcher's, whose adapter has the same shape.
+    seed: seed + 1,
+  } as const;
+  return engine.createModel(`critic-${randomUUID()}`, body, { signal });
 }
 
 /** The searcher with its present weights. */

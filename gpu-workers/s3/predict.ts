@@ -160,7 +160,8 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     "questions",
     async () => {
       const all = await context.questions(config.questions);
-      return config.limit === null ? all : all.slice(0, config.limit);
+      const asked = config.limit === null ? all : all.slice(0, config.limit);
+      return config.method === "gold" ? withGold(asked, config.questions) : asked;
     },
     (loaded) => `${loaded.length} to answer`,
   );
@@ -187,8 +188,8 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   }
   const { ragDocuments } = config.generator;
   const isNaiveRag = config.method === "rag" && config.matchRun === null && config.documents === ragDocuments;
-  /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself, or answers by itself. */
-  const baseline = isNaiveRag || openedRetriever === null || !generates ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor);
+  /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself, the ceiling, or answers by itself. */
+  const baseline = isNaiveRag || config.method === "gold" || openedRetriever === null || !generates ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor);
   const own = openedEngine?.own ?? openedSearcher;
   const method = await openMethod(config, { context, retriever: openedRetriever, own, questions: asked, documents });
   return {
@@ -200,6 +201,13 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
       return recordsOf(batch, episodes, outcomes, (await baseline?.of(batch, new Stopwatch(), signal)) ?? null);
     },
   };
+}
+
+/** The ceiling is over the questions that have evidence. */
+function withGold(questions: readonly Question[], set: string): Question[] {
+  const some = questions.filter(({ goldIds }) => goldIds.length > 0);
+  if (some.length === 0) throw new AppError("invalid-input", `None of these ${questions.length} questions of "${set}" names gold documents, so there is no ceiling to measure.`);
+  return some;
 }
 
 const recordsOf = (questions: readonly Question[], episodes: readonly Episode[], outcomes: readonly Outcome[], baselines: readonly Outcome[] | null): EpisodeRecord[] =>

@@ -1,12 +1,20 @@
 import type { Episode, Reward } from "@/contracts/episode";
 import type { TrainConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
-import type { Algorithm } from "./algorithm";
+import type { Algorithm } from "./algorithms/algorithm";
 import type { Assessor, Baseline, Outcome } from "./assess";
 import { runEpisodes, type Search, type Searcher } from "./episode";
 import { drawQuestions, type QuestionPool } from "./question-pool";
-import { rewardOf } from "./reward";
+import { rewardFacts, rewardOf } from "./reward";
 import type { Stopwatch, StepPhase } from "./stopwatch";
+
+/** The groups of one step. */
+export interface Rollouts {
+  kept: Group[];
+  /** Could not teach anything. */
+  dropped: Group[];
+  resampled: number;
+}
 
 /** The samples of one question in one step, with what they earned. */
 export interface Group {
@@ -41,7 +49,9 @@ export async function rollOut(parts: RolloutParts, searcher: Searcher, questions
     baseline: baselines[q]!,
     samples: Array.from({ length: groupSize }, (_, s) => {
       const i = q * groupSize + s;
-      return { episode: episodes[i]!, outcome: outcomes[i]!, reward: rewardOf(config.reward.name, outcomes[i]!.score.value, baselines[q]!.score.value) };
+      const [episode, outcome] = [episodes[i]!, outcomes[i]!];
+      const facts = rewardFacts(episode, question, outcome.answer.text, outcome.score.value, baselines[q]!.score.value);
+      return { episode, outcome, reward: rewardOf(config.reward.weights, facts) };
     }),
   }));
 }
@@ -50,7 +60,7 @@ export async function rollOut(parts: RolloutParts, searcher: Searcher, questions
  * The groups of one step. Questions that naive RAG answers are passed over; groups that cannot teach (all samples
  * earned the same) are replaced by fresh questions, at most rl.resample times.
  */
-export async function rollOutStep(parts: RolloutParts, searcher: Searcher, pool: QuestionPool, step: number): Promise<{ kept: Group[]; dropped: Group[]; resampled: number }> {
+export async function rollOutStep(parts: RolloutParts, searcher: Searcher, pool: QuestionPool, step: number): Promise<Rollouts> {
   const { rl } = parts.config;
   const unanswered = async (candidates: Question[]): Promise<boolean[]> =>
     rl.filterAnswered ? (await parts.baseline.of(candidates, parts.clock, parts.signal)).map(({ score }) => score.value === 0) : candidates.map(() => true);

@@ -12,6 +12,7 @@ import { trainConfig } from "@/contracts/run-config";
 import { executors } from "../executors";
 import { LocalServices, MemoryContext, type MemoryContextOptions } from "../testing/memory-context";
 import { dryRun } from "./dry-run";
+import { STEP_PHASES } from "./stopwatch";
 import { readTrainerState } from "./trainer-state";
 import { turnGains } from "./turn-gains";
 import { loadTokenizer } from "./tokenizer";
@@ -57,7 +58,7 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
 
     const at = (name: string, step: number): number => whole.points(name).find((point) => point.step === step)!.value;
     for (const step of [1, 2]) {
-      const phases = ["pool", "rollout", "retrieve", "generator", "gradient", "other"].map((phase) => at(`timing_s/${phase}`, step));
+      const phases = [...STEP_PHASES, "other"].map((phase) => at(`timing_s/${phase}`, step));
       expect(phases.reduce((a, b) => a + b, 0)).toBeCloseTo(at("timing_s/step", step), 3);
     }
     const records = whole.records().filter(({ phase }) => phase === "train");
@@ -79,6 +80,76 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
     expect(resumed.checkpoints.map(({ step }) => step)).toEqual([2]);
     const state = await readTrainerState(resumed.checkpoints[0]!.directory);
     expect(state.weightsHash).toBe(hashes[2]);
+  }, 600_000);
+
+  describe("PPO with a critic", () => {
+    /** Everything that carries state from step to step: critic, mini-batches, epochs, an adaptive KL in the reward, warm-up. */
+    const ppo: TrainConfig = trainConfig.parse({
+      ...small,
+      coldStart: { ...small.coldStart, demonstrations: 0 },
+      // The cost of length makes sure that every step has something to learn.
+      reward: { ...small.reward, weights: { gbr: 1, length: 10 } },
+      rl: { ...small.rl, algorithm: "ppo", steps: 3, questionsPerStep: 4, groupSize: 1, epochs: 2, miniBatch: 2, klIn: "reward", klTarget: 0.001, klHorizon: 8, oldLogprobs: "trainer", lrWarmupSteps: 2, critic: { learningRate: 1e-3, warmupSteps: 1 } },
+    });
+    const states = (context: MemoryContext) => Promise.all(context.checkpoints.map(({ directory }) => readTrainerState(directory)));
+    let undisturbed: MemoryContext;
+
+    it("trains critic and searcher, the searcher after the critic's warm-up", async () => {
+      undisturbed = contextOf({ name: "ppo", config: ppo });
+      await executors.train(undisturbed);
+      const [start, warm, second, third] = await states(undisturbed);
+      expect(warm!.weightsHash).toBe(start!.weightsHash);
+      expect(new Set([warm, second, third].map((state) => state!.weightsHash)).size).toBe(3);
+      expect(new Set([start, warm, second, third].map((state) => state!.criticHash)).size).toBe(4);
+      expect(new Set([warm, second, third].map((state) => state!.klCoefficient)).size).toBe(3);
+      for (const name of ["critic/values/mean", "critic/vf_loss", "critic/vf_explained_var", "critic/grad_norm", "critic/kl", "critic/kl_coeff", "mismatch/logprob_mean"] as const) {
+        if (name !== "critic/vf_explained_var") expect(undisturbed.points(name).map(({ step }) => step)).toEqual([1, 2, 3]);
+      }
+      expect(undisturbed.points("critic/lr").map(({ value }) => value)).toEqual([5e-4, 1e-3, 1e-3]);
+      expect(undisturbed.points("actor/lr").map(({ step }) => step)).toEqual([2, 3]);
+      // The trainer finds what the sampler said, to the last bits of float32.
+      for (const { value } of undisturbed.points("mismatch/logprob_max")) expect(value).toBeLessThan(1e-3);
+      const at = (name: string): number => undisturbed.points(name).find(({ step }) => step === 2)!.value;
+      expect([...STEP_PHASES, "other"].reduce((sum, phase) => sum + at(`timing_s/${phase}`), 0)).toBeCloseTo(at("timing_s/step"), 3);
+    }, 600_000);
+
+    it("resumed from the middle, ends with the weights, critic and KL of the undisturbed run, bit for bit", async () => {
+      const resumed = contextOf({ name: "ppo-resumed", config: ppo, resume: undisturbed.checkpoints[2]! });
+      await executors.train(resumed);
+      const [last] = await states(resumed);
+      const expected = (await states(undisturbed))[3]!;
+      expect(last).toEqual({ ...expected, answers: expect.anything() as unknown });
+    }, 600_000);
+
+    it("branches from a checkpoint with its whole state, or with the weights alone", async () => {
+      const checkpoint = "00000000-0000-4000-8000-000000000002";
+      const fetchCheckpoint = async () => ({ ...undisturbed.checkpoints[2]!, config: ppo });
+      const branch = (checkpointState: "all" | "weights") =>
+        contextOf({ name: `branch-${checkpointState}`, fetchCheckpoint, config: { ...ppo, searcher: { ...ppo.searcher, checkpoint, checkpointState }, rl: { ...ppo.rl, steps: 0, critic: { ...ppo.rl.critic, warmupSteps: 0 } } } });
+      const [all, weights] = [branch("all"), branch("weights")];
+      await executors.train(all);
+      await executors.train(weights);
+      const from = (await states(undisturbed))[2]!;
+      expect((await states(all))[0]).toMatchObject({ step: 0, weightsHash: from.weightsHash, criticHash: from.criticHash, klCoefficient: from.klCoefficient, cursor: from.cursor });
+      const fresh = (await states(undisturbed))[0]!;
+      expect((await states(weights))[0]).toMatchObject({ weightsHash: from.weightsHash, criticHash: fresh.criticHash, klCoefficient: ppo.rl.klCoefficient, cursor: 0 });
+    }, 600_000);
+  });
+
+  it("rolls the next step out while this one's gradient is taken: off-policy by one, drained before a checkpoint", async () => {
+    const config: TrainConfig = { ...small, coldStart: { ...small.coldStart, demonstrations: 0 }, rl: { ...small.rl, steps: 4, questionsPerStep: 2, groupSize: 2, resample: 0, overlap: true }, checkpointing: { ...small.checkpointing, every: 3 } };
+    const context = contextOf({ name: "overlap", config });
+    await executors.train(context);
+    // Steps 1 and 4 begin after a checkpoint.
+    expect(context.points("actor/off_policy_steps").map(({ value }) => value)).toEqual([0, 1, 1, 0]);
+    for (const step of [1, 2, 3, 4]) {
+      const at = (name: string): number => context.points(name).find((point) => point.step === step)!.value;
+      expect([...STEP_PHASES, "other"].reduce((sum, phase) => sum + at(`timing_s/${phase}`), 0)).toBeCloseTo(at("timing_s/step"), 3);
+    }
+    const questions = [1, 2, 3, 4].map((step) => new Set(context.records().filter((record) => record.phase === "train" && record.step === step).map(({ episode }) => episode.questionId)));
+    // Each step has questions of its own: none was taken twice or left out.
+    const drawn = questions.reduce((sum, set) => sum + set.size, 0);
+    expect(new Set(questions.flatMap((set) => [...set])).size).toBe(drawn);
   }, 600_000);
 
   it("predicts with a checkpoint, and goes on where it was", async () => {
@@ -179,6 +250,8 @@ async function openModel(services: LocalServices) {
 /** What a task sees of a context. */
 function taskContext(context: MemoryContext) {
   return {
+    closeRetrievers: async () => undefined,
+    corporaChanged: async () => undefined,
     signal: context.signal,
     services: context.services,
     workDir: context.workDir,

@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import type { Executor } from "../run-context";
 import { heldOutMetrics, trainingMetrics } from "./episode-metrics";
-import { accumulateGradient, REFERENCE } from "./policy-update";
-import { rewardsOf, rollOutStep } from "./rollout";
-import { Stopwatch, type StepPhase } from "./stopwatch";
+import { REFERENCE, updatePolicy } from "./policy-update";
+import { rollOutStep, type Rollouts } from "./rollout";
+import { timingMetrics } from "./step-metrics";
 import { openTraining, type Training } from "./training";
 
 /**
@@ -18,6 +18,7 @@ export const train: Executor = async (context) => {
   try {
     await context.running();
     const { rl, evaluation, checkpointing } = training.config;
+    const { alarms } = training;
     const due = (every: number, step: number): boolean => step === rl.steps || (every > 0 && step % every === 0);
 
     let step = await training.restore();
@@ -28,11 +29,17 @@ export const train: Executor = async (context) => {
       await saveCheckpoint(training, 0);
       step = 0;
     }
+    let ahead: Rollouts | null = null;
     while (step < rl.steps) {
       step += 1;
-      await trainStep(training, step);
+      // Before an evaluation, a checkpoint or a stop nothing is under way, so that a resumed run does the same.
+      const overlap = rl.overlap && !alarms.stopping && !due(evaluation.every, step) && !due(checkpointing.every, step);
+      ahead = await trainStep(training, step, ahead, overlap);
       if (due(evaluation.every, step)) await evaluateHeldOut(training, step);
-      if (due(checkpointing.every, step)) await saveCheckpoint(training, step);
+      // After the last step there is nothing left to stop.
+      const stop = alarms.stopping && ahead === null && step < rl.steps;
+      if (stop || due(checkpointing.every, step)) await saveCheckpoint(training, step);
+      if (stop) throw alarms.stoppedAfter(step);
     }
   } finally {
     training.close();
@@ -53,48 +60,46 @@ async function coldStart(training: Training): Promise<void> {
   }
 }
 
-/** One step: draw questions, roll out groups, reward, update. */
-async function trainStep(training: Training, step: number): Promise<void> {
-  const { context, config, algorithm, policy, pool, signal } = training;
-  const clock = new Stopwatch<StepPhase>();
+/**
+ * One step: draw questions, roll out groups, reward, update.
+ * @param ahead the step's rollouts where the step before has made them, with the weights that it began with
+ * @returns the next step's rollouts, where they overlap this step's update
+ */
+async function trainStep(training: Training, step: number, ahead: Rollouts | null, overlap: boolean): Promise<Rollouts | null> {
+  const { context, config, clock, pool } = training;
+  clock.restart();
   await context.progress({ phase: "training", done: step - 1, total: config.rl.steps, detail: `step ${step}` });
 
   const searcher = await training.searcher();
-  const { kept, dropped, resampled } = await rollOutStep({ ...training, clock }, searcher, pool, step);
+  const { kept, dropped, resampled } = ahead ?? (await rollOutStep(training, searcher, pool, step));
+  training.resumeCursor = overlap ? pool.cursor : null;
+  const next = overlap ? rollOutStep(training, searcher, pool, step + 1) : Promise.resolve(null);
+  next.catch(() => undefined); // Awaited before the weights change; a failure of the update comes first.
+  // Where no group can teach, the step changes nothing.
+  const update = kept.length === 0 ? null : await updatePolicy(training.updateParts(async () => void (await next)), kept, step);
 
-  const update = await clock.time("gradient", async () => {
-    // Where no group can teach, the step changes nothing.
-    if (kept.length === 0) return {};
-    const metrics = await accumulateGradient(policy.model, algorithm, kept, config, signal);
-    const { gradNorm } = await policy.model.optimStep({ learningRate: config.rl.learningRate, gradClip: config.rl.gradientClip }, { signal });
-    return { ...metrics, "actor/grad_norm": gradNorm };
-  });
-
-  const advantages = [...algorithm.advantages(kept.map(rewardsOf)), ...dropped.map(({ samples }) => samples.map(() => 0))];
-  const records = training.trainRecords([...kept, ...dropped], advantages, step);
+  const records = training.trainRecords([...kept, ...dropped], [...(update?.advantages ?? []), ...dropped.map(({ samples }) => samples.map(() => 0))], step);
   await training.reportEpisodes(records, config.data.trainQuestions);
   const metrics = trainingMetrics(records, training.trainQuestions);
+  const upcoming = await next;
+  const retries = training.tries.take();
   await training.report(
     {
       ...metrics,
-      ...update,
+      ...(retries === undefined ? {} : { "generator/retries": retries }),
+      ...update?.metrics,
+      "actor/off_policy_steps": ahead === null ? 0 : 1,
       "groups/without_variance": dropped.length / (kept.length + dropped.length),
       "groups/resampled": resampled,
       "memory/engine_peak_mb": await training.enginePeakMb(),
-      ...timings(clock),
+      ...timingMetrics(clock, records),
     },
     step,
   );
-  context.log("info", `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups with variance, ${clock.total().toFixed(1)} s`);
+  if (update) training.updated(update, records.length, step);
+  context.log("info", `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups teach, ${clock.total().toFixed(1)} s`);
   await context.progress({ phase: "training", done: step, total: config.rl.steps, detail: `step ${step} is done` });
-}
-
-/** Seconds per phase; `other` is what no phase claims, so that they sum to the step. */
-function timings(clock: Stopwatch<StepPhase>) {
-  const step = clock.total();
-  const claimed = { "timing_s/pool": clock.of("pool"), "timing_s/rollout": clock.of("rollout"), "timing_s/retrieve": clock.of("retrieve"), "timing_s/generator": clock.of("generator"), "timing_s/gradient": clock.of("gradient") };
-  const other = step - Object.values(claimed).reduce((sum, seconds) => sum + seconds, 0);
-  return { ...claimed, "timing_s/other": Math.max(0, other), "timing_s/step": step };
+  return upcoming;
 }
 
 /** Greedy episodes on held-out questions, beside naive RAG on the same. */
@@ -107,8 +112,8 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
     await training.reportEpisodes(batch, config.data.heldOutQuestions);
     await context.progress({ phase: "evaluating", done, total: heldOut.length, detail: `held-out questions after step ${step}` });
   });
-  const metrics = heldOutMetrics(records, new Map(heldOut.map((q) => [q.id, q])));
-  await training.report({ ...metrics, "timing_s/evaluate": (performance.now() - start) / 1000 }, step);
+  const metrics = heldOutMetrics(records, new Map(heldOut.map((q) => [q.id, q])), config.data.heldOutQuestions);
+  await training.report({ ...metrics, "timing_s/testing": (performance.now() - start) / 1000 }, step);
   context.log("info", `held-out after step ${step}: accuracy ${metrics["held-out/accuracy"]?.toFixed(3)}, naive RAG ${metrics["held-out/rag_accuracy"]?.toFixed(3)}`);
 }
 
@@ -121,5 +126,5 @@ async function saveCheckpoint(training: Training, step: number): Promise<void> {
   const { hash } = await training.save(directory, step);
   await context.flush();
   await context.commitCheckpoint(directory, step, { model: config.searcher.model, adapter: config.searcher.adapter, weightsHash: hash });
-  await training.report({ "timing_s/checkpoint": (performance.now() - start) / 1000 }, step);
+  await training.report({ "timing_s/save_checkpoint": (performance.now() - start) / 1000 }, step);
 }

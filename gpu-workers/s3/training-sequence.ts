@@ -36,13 +36,14 @@ export function trainingSequence(episode: Pick<Episode, "steps">, settings: Sear
 /** Tokens that the policy chose. */
 export const actionTokens = ({ mask }: Pick<TrainingSequence, "mask">): number => mask.reduce<number>((sum, m) => sum + m, 0);
 
-/**
- * A sequence as the engine trains on it: every chosen token weighs `weight`, so that a sum over tokens becomes the
- * mean the caller wants.
- */
-export const datumOf = ({ ids, mask, logprobs, guides }: TrainingSequence, weight: number, advantage?: number): Datum => ({
-  ids,
-  weights: mask.map((m) => m * weight),
-  ...(advantage === undefined ? {} : { advantages: mask.map((m) => m * advantage), logprobs }),
-  guides,
-});
+/** The entries of a list per token that belong to action tokens. */
+export const atActions = ({ mask }: Pick<TrainingSequence, "mask">, list: readonly number[]): number[] => list.filter((_, i) => mask[i] === 1);
+
+/** A list per token: `value` of each action token by its number among them, 0 elsewhere. */
+export function onActions({ mask }: Pick<TrainingSequence, "mask">, value: (action: number) => number): number[] {
+  let action = 0;
+  return mask.map((m) => (m === 1 ? value(action++) : 0));
+}
+
+/** A sequence as the engine trains on it, with the weight of each token. */
+export const datumOf = ({ ids, guides }: TrainingSequence, weights: number[]): Datum => ({ ids, weights, guides });

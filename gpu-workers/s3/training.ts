@@ -3,13 +3,17 @@ import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/episode";
 import type { TrainConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
-import type { EngineClient } from "../engine/client";
+import type { EngineClient, EngineModel } from "../engine/client";
 import type { Generator } from "../generation/generator";
+import { Tries } from "../generation/tries";
 import { ragMethod } from "../methods/rag";
 import { s3Method } from "../methods/s3";
 import type { Retriever } from "../retrieval/retriever";
 import type { RunContext, ServiceHandle } from "../run-context";
-import { ALGORITHMS, type Algorithm } from "./algorithm";
+import { Alarms } from "./alarms/alarms";
+import { algorithmOf } from "./algorithms";
+import type { Algorithm } from "./algorithms/algorithm";
+import { adaptedKlCoefficient } from "./algorithms/kl";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge } from "../scoring/judge";
 import { Assessor, Baseline, recordOf } from "./assess";
@@ -19,11 +23,14 @@ import type { Search, Searcher } from "./episode";
 import { metricPoints, type MetricValues } from "./episode-metrics";
 import { evaluate, heldOutSample } from "./evaluation";
 import { hasGoldPath } from "./gold-path";
-import { openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
+import { skippedInARow, type Update, type UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
 import type { Group } from "./rollout";
-import { readTrainerState, writeTrainerState } from "./trainer-state";
+import { Stopwatch, type StepPhase } from "./stopwatch";
+import { loadModels, readTrainerState, saveModels, takeWeights, writeTrainerState, type TrainerState } from "./trainer-state";
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
@@ -44,28 +51,42 @@ export class Training {
   readonly search: Search;
   readonly assessor: Assessor;
   readonly baseline: Baseline;
+  readonly alarms: Alarms;
   readonly trainQuestions: ReadonlyMap<string, Question>;
+  readonly clock = new Stopwatch<StepPhase>();
+  /** Where a checkpoint goes on in the questions while the next step's are drawn already; null: where the pool stands. */
+  resumeCursor: number | null = null;
+  private readonly retriever: Retriever;
+  private klCoefficient: number;
+  /** Steps in a row up to now that were skipped. */
+  private skipped = 0;
 
   constructor(
     readonly context: TrainingContext,
     readonly config: TrainConfig,
     readonly policy: Policy,
+    private readonly critic: EngineModel | null,
     private readonly engine: EngineClient,
-    private readonly retriever: Retriever,
+    retriever: Retriever,
     private readonly generator: Generator,
+    /** At the endpoints of generator and judge; a step reports those since the step before. */
+    readonly tries: Tries,
     train: readonly Question[],
     readonly heldOut: readonly Question[],
     private readonly handles: readonly ServiceHandle<unknown>[],
   ) {
     this.signal = context.signal;
-    this.algorithm = ALGORITHMS[config.rl.algorithm](config.rl);
+    this.algorithm = algorithmOf(config.rl);
+    this.klCoefficient = config.rl.klCoefficient;
     this.pool = new QuestionPool(train, config.seed);
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
-    this.search = { retriever, documents, settings: config.search };
-    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal)));
+    this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
+    this.search = { retriever: this.retriever, documents, settings: config.search };
+    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal, { endpoint: { onTry: tries.count } })));
+    this.alarms = new Alarms(context, config, heldOut.length);
     this.baseline = new Baseline(
-      ragMethod(retriever, documents, () => config.generator.ragDocuments),
+      ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
       this.assessor,
     );
   }
@@ -73,6 +94,19 @@ export class Training {
   /** The searcher with its present weights. */
   searcher(): Promise<Searcher> {
     return searcherOf(this.policy, this.signal);
+  }
+
+  /** What an update needs; `settled` resolves when nobody samples any more. */
+  updateParts(settled: UpdateParts["settled"]): UpdateParts {
+    const { policy, critic, algorithm, config, klCoefficient, clock, signal } = this;
+    return { policy: policy.model, critic, algorithm, config, klCoefficient, clock, signal, settled };
+  }
+
+  /** Adapts the KL's weight to what was measured; says what was skipped. Throws where too many steps in a row were. */
+  updated({ kl, skipped }: Pick<Update, "kl" | "skipped">, episodes: number, step: number): void {
+    if (kl !== null) this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
+    if (skipped.length > 0) this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
+    this.skipped = skippedInARow(this.skipped, skipped);
   }
 
   /** One optimiser step on the gold paths of these questions; the loss before it. */
@@ -94,6 +128,7 @@ export class Training {
 
   async report(values: MetricValues, step: number): Promise<void> {
     await this.context.report({ kind: "metrics", points: metricPoints(values, step) });
+    await this.alarms.observe(values, step);
   }
 
   async reportEpisodes(records: readonly EpisodeRecord[], questions: string): Promise<void> {
@@ -110,9 +145,9 @@ export class Training {
   /** Writes a checkpoint folder: the engine's state, then the trainer's. */
   async save(directory: string, step: number): Promise<{ hash: string }> {
     await rm(directory, { recursive: true, force: true });
-    const { hash } = await this.policy.model.saveState(directory, { signal: this.signal });
-    await writeTrainerState(directory, { version: 1, step, cursor: this.pool.cursor, weightsHash: hash, answers: this.generator.remembered() });
-    return { hash };
+    const hashes = await saveModels(directory, this.policy.model, this.critic, this.signal);
+    await writeTrainerState(directory, { version: 2, step, cursor: this.resumeCursor ?? this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered(), alarms: this.alarms.state });
+    return { hash: hashes.weightsHash };
   }
 
   /** Takes up the state of the checkpoint to resume from. @returns steps done, or null for a fresh run. */
@@ -120,12 +155,19 @@ export class Training {
     const { resume } = this.context;
     if (resume === null) return null;
     const state = await readTrainerState(resume.directory);
-    const { hash } = await this.policy.model.loadState(resume.directory, { signal: this.signal });
-    if (hash !== state.weightsHash) throw new AppError("invalid-input", "The checkpoint's weights are not those its trainer state belongs to: the folder is damaged.");
-    this.pool.cursor = state.cursor;
-    this.generator.remember(state.answers);
+    await loadModels(resume.directory, state, this.policy.model, this.critic, this.signal);
+    this.take(state);
+    this.skipped = state.skipped;
+    this.alarms.restore(state.alarms);
     this.context.log("info", `Going on after step ${state.step}.`);
     return state.step;
+  }
+
+  /** Goes on from where this state's run was in the questions, with its KL and the answers that it knew. */
+  take(state: TrainerState): void {
+    this.pool.cursor = state.cursor;
+    this.klCoefficient = state.klCoefficient ?? this.klCoefficient;
+    this.generator.remember(state.answers);
   }
 
   close(): void {
@@ -141,6 +183,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
     handles.push(handle);
     return handle.value;
   };
+  const tries = new Tries();
   const preflight = new Preflight(context, ["retriever", "engine", "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
   try {
     const retriever = preflight.check(
@@ -157,9 +200,10 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       async (say) => {
         const client = keep(await services.engine(signal, say));
         say(`loading ${config.searcher.model}`);
-        return { client, policy: await openPolicy(client, config.searcher, config.seed, signal) };
+        const policy = await openPolicy(client, config.searcher, config.seed, signal);
+        return { client, policy, critic: algorithmOf(config.rl).critic ? await openCritic(client, policy, config, signal) : null };
       },
-      ({ policy }) => `${config.searcher.model}: ${policy.model.info.trainable.toLocaleString("en")} of ${policy.model.info.parameters.toLocaleString("en")} parameters are trained`,
+      ({ policy, critic }) => `${config.searcher.model}: ${trained(policy.model)} parameters are trained${critic ? `; critic: ${trained(critic)}` : ""}`,
     );
     // A failure of the engine is the engine's; what needs it then only says so.
     const ready = engine.catch(() => {
@@ -170,8 +214,8 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       "generator",
       async () => {
         const client = config.generator.endpoint === null ? (await ready).client : null;
-        const detail = await probeGenerator(client, config.generator, signal);
-        return { detail, generator: await openGenerator(client, config.generator, context, signal) };
+        const detail = await probeGenerator(client, config.generator, signal, context);
+        return { detail, generator: await openGenerator(client, config.generator, context, signal, { endpoint: { onTry: tries.count } }) };
       },
       ({ detail }) => detail,
     );
@@ -186,26 +230,39 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
         : preflight.check(
             "checkpoint",
             async () => {
-              const { policy } = await ready;
-              const fetched = await context.fetchCheckpoint(config.searcher.checkpoint!);
-              await policy.model.loadState(fetched.directory, { signal });
-              return fetched;
+              const { policy, critic } = await ready;
+              const { directory, step } = await context.fetchCheckpoint(config.searcher.checkpoint!);
+              if (config.searcher.checkpointState === "weights") {
+                await takeWeights(directory, policy.model, signal);
+                return { step, state: null };
+              }
+              const state = await readTrainerState(directory);
+              await loadModels(directory, state, policy.model, critic, signal);
+              return { step, state };
             },
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
-    const [openedRetriever, openedEngine, openedGenerator, sets] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
-    return new Training(context, config, openedEngine.policy, openedEngine.client, openedRetriever, openedGenerator.generator, sets.train, sets.heldOut, handles);
+    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint] as const);
+    const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, tries, sets.train, sets.heldOut, handles);
+    // A run that resumes has a state of its own.
+    if (branch?.state && context.resume === null) training.take(branch.state);
+    return training;
   } catch (error) {
     for (const handle of handles) handle.release();
     throw error;
   }
 }
 
+const trained = ({ info }: EngineModel): string => `${info.trainable.toLocaleString("en")} of ${info.parameters.toLocaleString("en")}`;
+
 async function loadQuestions(context: TrainingContext, config: TrainConfig): Promise<{ train: Question[]; heldOut: Question[] }> {
   const [train, heldOut] = await Promise.all([context.questions(config.data.trainQuestions), config.evaluation.questions === 0 ? [] : context.questions(config.data.heldOutQuestions)]);
   if (train.length === 0) throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
   if (config.coldStart.demonstrations > 0 && !train.every(hasGoldPath)) {
     throw new AppError("invalid-input", `The cold start needs gold documents for every question of ${config.data.trainQuestions}. Set coldStart.demonstrations to 0, or choose a set that has them.`);
+  }
+  if (config.reward.weights.goldRecall !== 0 && !train.every(({ goldIds }) => goldIds.length > 0)) {
+    throw new AppError("invalid-input", `The reward's gold recall needs gold documents for every question of ${config.data.trainQuestions}. Set reward.weights.goldRecall to 0, or choose a set that has them.`);
   }
   return { train, heldOut: heldOutSample(heldOut, config.evaluation.questions) };
 }

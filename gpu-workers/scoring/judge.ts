@@ -97,8 +97,8 @@ function required(verdict: boolean | null, reply: string, model: string): boolea
 }
 
 /** Opens the judge of a configuration; `engine` where it has no endpoint. */
-export async function openJudge(config: JudgeConfig, engine: EngineClient | null, keys: Partial<KeyRing>, signal: AbortSignal): Promise<Judge> {
-  if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model, await endpointOptions(config.endpoint, config.connection, keys));
+export async function openJudge(config: JudgeConfig, engine: EngineClient | null, keys: Partial<KeyRing>, signal: AbortSignal, overrides: Partial<EndpointOptions> = {}): Promise<Judge> {
+  if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model, { ...(await endpointOptions(config.endpoint, config.connection, keys)), ...overrides });
   if (engine === null) throw new AppError("internal", "A judge without an endpoint needs the engine.");
   return engineJudge(engine, config.model, signal);
 }

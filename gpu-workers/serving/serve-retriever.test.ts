@@ -22,8 +22,8 @@ afterEach(async () => {
   await server.close();
 });
 
-/** Finds the query itself; breaks when told to. */
-function words(): { starters: ServiceStarters; breakDown(): void } {
+/** Finds the query itself; breaks when told to, and mends. */
+function words(): { starters: ServiceStarters; breakDown(): void; mend(): void } {
   let broken = false;
   const retriever: Retriever = {
     search: async (queries, k) => {
@@ -34,7 +34,7 @@ function words(): { starters: ServiceStarters; breakDown(): void } {
     describe: () => ({ kind: "dense", key: "k", title: "words", documents: 3 }),
     close: async () => undefined,
   };
-  return { starters: { ...noServices, retriever: async () => ({ value: retriever, address: null, ended: new Promise(() => undefined), stop: async () => undefined }) }, breakDown: () => (broken = true) };
+  return { starters: { ...noServices, retriever: async () => ({ value: retriever, address: null, ended: new Promise(() => undefined), stop: async () => undefined }) }, breakDown: () => void (broken = true), mend: () => void (broken = false) };
 }
 
 type Run = ReturnType<ProtocolServer["queue"]>;
@@ -110,6 +110,20 @@ describe("a serve run", () => {
     await until("it has begun", () => run.transitions.length > 0);
     other.close();
     await until("it serves", () => addressOf(run) !== undefined, 6_000);
+  });
+
+  it("outlives a retriever that fails for a while", async () => {
+    const { starters, breakDown, mend } = words();
+    const run = server.queue(config());
+    await agents.start(server.url, { serve: quick }, { starters });
+    const address = await up(run);
+    const ask = async (): Promise<number> => (await fetch(address, { method: "POST", body: JSON.stringify({ queries: ["a"] }) })).status;
+    breakDown();
+    expect(await ask()).toBe(503);
+    mend();
+    expect(await ask()).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect([await ask(), run.state]).toEqual([200, "held"]);
   });
 
   it("fails with the reason where its retriever is gone for good", async () => {

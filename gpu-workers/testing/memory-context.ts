@@ -4,17 +4,27 @@ import { parseQuestionSet } from "@/contracts/corpus";
 import type { Answer, EpisodeRecord } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/metrics";
-import { ATLAS_DIR } from "@/contracts/paths";
+import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
 import { runConfig, type RetrieverConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config";
 import type { PreflightItem, Progress, Question, ReportItem, WorkerResponse } from "@/contracts/worker-protocol";
 import { EngineProcess } from "../engine/process";
-import { openRetriever, type Retriever } from "../retrieval/retriever";
+import { openAnyRetriever } from "../retrieval/open";
+import type { Retriever } from "../retrieval/retriever";
 import type { LocalCheckpoint, RunContext, ServiceHandle, Services } from "../run-context";
 
 /** The real services of one process, started once and stopped by `close`. For tests and benches, without an agent. */
 export class LocalServices implements Services {
   private process: Promise<EngineProcess> | null = null;
   private readonly retrievers = new Map<string, Promise<Retriever>>();
+
+  /**
+   * @param corpora paths of corpora beside the embedded one, by name
+   * @param dataDir where their indexes are kept
+   */
+  constructor(
+    private readonly corpora: Readonly<Record<string, string>> = {},
+    private readonly dataDir: string = DATA_DIR,
+  ) {}
 
   async engine(): Promise<ServiceHandle<EngineProcess["client"]>> {
     this.process ??= EngineProcess.start();
@@ -23,14 +33,12 @@ export class LocalServices implements Services {
   }
 
   async retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {
-    if (corpus !== "atlas" || config.kind !== "dense") throw new AppError("unsupported", "Only the embedded corpus is at hand here.");
-    const key = `${config.encoder}:${config.variant}`;
+    const path = corpus === "atlas" ? join(ATLAS_DIR, "corpus.jsonl") : this.corpora[corpus];
+    if (path === undefined) throw new AppError("unsupported", `The corpus ${corpus} is not at hand here.`);
+    const key = JSON.stringify([corpus, config]);
     if (!this.retrievers.has(key)) {
-      const options = { corpusPath: join(ATLAS_DIR, "corpus.jsonl"), encoder: config.encoder, variant: config.variant, signal };
-      this.retrievers.set(
-        key,
-        openRetriever(options, ({ detail, done, total }) => onDetail?.(`${detail} ${done}/${total}`)),
-      );
+      const dataDir = corpus === "atlas" ? DATA_DIR : this.dataDir;
+      this.retrievers.set(key, openAnyRetriever(config, { corpusPath: () => path, dataDir, signal, onProgress: ({ detail, done, total }) => onDetail?.(`${detail} ${done}/${total}`) }));
     }
     return { value: await this.retrievers.get(key)!, release: () => undefined };
   }

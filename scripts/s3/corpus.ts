@@ -5,11 +5,13 @@ import { request } from "node:http";
 import { request as secureRequest } from "node:https";
 import { basename, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { z } from "zod";
 import { nameFrom, publishedRetriever } from "@/app/corpora/_components/import-form";
 import { CORPUS_PRESET_NAMES, CORPUS_PRESETS, type CorpusPresetName } from "@/contracts/corpus-presets";
 import { AppError, wireError } from "@/contracts/errors";
+import { removeCorpusResult } from "@/contracts/worker-protocol";
 import type { Client } from "./client";
 import { table } from "./format";
 
@@ -88,7 +90,22 @@ async function sourceFor(client: Client, server: string, from: string, options: 
   return { kind: "upload", upload: id, fileName: basename(path), ...reading };
 }
 
-/** `s3 corpus import | list | show`. */
+/** Deletes a corpus from one of the workers that hold it, and waits for that. */
+async function removeFrom(client: Client, name: string, workerName: string | undefined): Promise<{ worker: string; freedBytes: number; indexes: number }> {
+  const { workers } = await client.corpora.get.query({ name });
+  const worker = workerName === undefined ? workers[0] : workers.find((one) => one.name === workerName || one.id === workerName);
+  if (!worker) throw new AppError("not-found", `The worker ${workerName ?? ""} does not hold ${name}; ${workers.map((one) => one.name).join(", ")} do.`);
+  if (workerName === undefined && workers.length > 1) throw new AppError("invalid-input", `${workers.map((one) => one.name).join(", ")} hold ${name}: say from which with --worker.`);
+  const { taskId } = await client.tasks.create.mutate({ kind: "remove-corpus", corpus: name, workerId: worker.id });
+  for (;;) {
+    const task = await client.tasks.get.query({ id: taskId });
+    if (task.state === "succeeded") return { worker: worker.name, ...removeCorpusResult.parse(task.result) };
+    if (task.state !== "running") throw new AppError(task.error?.code ?? "internal", task.error?.message ?? "It was not deleted.");
+    await sleep(250);
+  }
+}
+
+/** `s3 corpus import | list | show | remove`. */
 export function corpusCommand(client: Client, server: string, follow: (id: string, json: boolean) => Promise<void>, print: (text: string) => void): Command {
   const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
   const corpus = new Command("corpus").description("imports and lists corpora");
@@ -145,6 +162,16 @@ export function corpusCommand(client: Client, server: string, follow: (id: strin
         if (badLines.first.length > 0) print(`\n${table(["file", "line", "why"], badLines.first.slice(0, 20).map((line) => [line.file, String(line.line), line.reason]))}`);
       }
       if (detail.indexes.length > 0) print(`\n${table(["index", "MB", "built"], detail.indexes.map((index) => [index.description, (index.bytes / 1e6).toFixed(1), new Date(index.builtAt).toISOString()]))}`);
+    });
+  corpus
+    .command("remove <name>")
+    .description("delete an imported corpus and its indexes from a worker; refused while a run uses it")
+    .option("--worker <name>", "the worker, where several hold it")
+    .option("--json", "print JSON")
+    .action(async (name: string, options: { worker?: string; json?: boolean }) => {
+      const removed = await removeFrom(client, name, options.worker);
+      if (options.json) return printJson(removed);
+      print(`deleted ${name} from ${removed.worker}: ${removed.indexes} indexes, ${(removed.freedBytes / 1e6).toFixed(1)} MB freed`);
     });
   return corpus;
 }

@@ -106,17 +106,19 @@ export function evaluationCommands(program: Command, tools: CommandTools): void 
     .description("make runs of a folder of upstream's files (output sequences, results, RAG cache, statistics, rollouts)")
     .option("--name <name>", "what the runs are called")
     .option("--questions <set>", "the set that the files are about; without it one is made of the files")
-    .addOption(new Option("--method <name>", "method that the results are of").choices(methodName.options).default("s3"))
+    .addOption(new Option("--method <name>", "method that the results are of").choices(methodName.options).default(undefined, "as the files' names say, else s3"))
     .option("--corpus <name>", "corpus that was searched", "wiki-18")
     .option("--generator <model>", "model that answered", "Qwen2.5-14B-Instruct-GPTQ-Int4")
     .option("--json", "print JSON")
-    .action(async (folder: string, options: { name?: string; questions?: string; method: MethodName; corpus: string; generator: string; json?: boolean }) => {
+    .action(async (folder: string, options: { name?: string; questions?: string; method?: MethodName; corpus: string; generator: string; json?: boolean }) => {
       const { name, questions: set, ...rest } = options;
-      const result = await client.upstream.import.mutate({ files: await filesOf(folder), name: name ?? null, questions: set ?? null, method: rest.method, corpus: rest.corpus, generator: rest.generator });
+      const result = await client.upstream.import.mutate({ files: await filesOf(folder), name: name ?? null, questions: set ?? null, method: rest.method ?? null, corpus: rest.corpus, generator: rest.generator });
       if (options.json) return printJson(result);
       print(table(["run", "data set", "episodes", "scored", "accuracy", "not in the set"], result.runs.map((run) => [run.id.slice(0, 8), run.dataset, String(run.episodes), String(run.scored), share(run.accuracy), String(run.unmatchedCount)])));
       for (const note of result.runs.flatMap((run) => run.notes)) print(note);
       for (const path of result.skipped) print(`skipped ${path}: not one of upstream's files`);
+      for (const { path, reason } of result.problems) print(`not imported: ${path}: ${reason}`);
+      if (result.problems.length > 0) process.exitCode = 1;
     });
   upstream
     .command("export <run>")

@@ -57,6 +57,7 @@ describe("the command line", () => {
     await worker.request("report", { ...ref, sequence: 1, items: [
       { kind: "metrics", points: [{ name: "reward/mean", step: 1, value: 0.25, at: Date.now() }] },
       { kind: "progress", progress: { phase: "training", done: 1, total: 2, detail: "" } },
+      { kind: "alarms", changes: [{ to: "raised", name: "no-variance", step: 1, since: 1, evidence: [{ metric: "groups/without_variance", now: { value: 1, fromStep: 1, toStep: 1 }, before: null, limit: { side: "at-least", value: 0.9 } }] }] },
       { kind: "episodes", corpus: "atlas", questions: "atlas/train", documents: sampleDocuments(), records: [sampleRecord({ step: 1 })] },
     ] });
     await worker.request("transition", { ...ref, to: "failed", reason: "the generator is down" });
@@ -64,6 +65,9 @@ describe("the command line", () => {
     expect(out).toContain("reward/mean 0.250 at step 1");
     expect(out).toContain("failed: the generator is down");
     expect(code).toBe(1);
+
+    const shown = (await s3(["show", ref.runId.slice(0, 8)])).out;
+    expect(shown).toContain("alarm stands: Groups without variance, since step 1, noticed after step 1\n  groups/without_variance 1 (step 1); limit: at least 0.9\n  what mends it: Raise rl.temperature");
 
     const folder = await mkdtemp(join(tmpdir(), "s3-export-"));
     await s3(["export", ref.runId.slice(0, 8), "--out", join(folder, "run.json")]);

@@ -1,4 +1,5 @@
 import { router } from "./trpc";
+import { listAlarms } from "./alarms/list";
 import { importQuestions } from "./catalogue/import-questions";
 import { importQuestionFile } from "./catalogue/import-question-file";
 import { listCorpora } from "./catalogue/corpora";
@@ -33,6 +34,7 @@ import { rankedQuestions } from "./retrieval-evaluation/questions";
 import { cancelRun } from "./runs/cancel";
 import { checkRun } from "./runs/check";
 import { runCheckpoints } from "./runs/checkpoints";
+import { runOfCheckpoint } from "./runs/of-checkpoint";
 import { exportRun } from "./runs/export";
 import { getRun } from "./runs/get";
 import { runHistory } from "./runs/history";
@@ -44,6 +46,7 @@ import { servedModels } from "./runs/served-models";
 import { scoreAgreement } from "./scores/agreement";
 import { disagreements } from "./scores/disagreements";
 import { scoreFailures } from "./scores/failures";
+import { judgedRuns } from "./scores/judged";
 import { labelScore } from "./scores/label";
 import { rescore } from "./scores/rescore";
 import { scoreSummary } from "./scores/summary";
@@ -59,11 +62,12 @@ import { revokeToken } from "./workers/revoke-token";
 import { listTokens } from "./workers/tokens";
 
 export const appRouter = router({
-  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, export: exportRun, servedModels }),
+  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, ofCheckpoint: runOfCheckpoint, export: exportRun, servedModels }),
   metrics: router({ names: metricNames, series: metricSeries }),
+  alarms: router({ list: listAlarms }),
   episodes: router({ list: listEpisodes, get: getEpisode, steps: episodeSteps, turnGains }),
   workers: router({ list: listWorkers, createToken, tokens: listTokens, revokeToken, logs: workerLogs }),
-  scores: router({ summary: scoreSummary, failures: scoreFailures, agreement: scoreAgreement, disagreements, label: labelScore, rescore }),
+  scores: router({ summary: scoreSummary, failures: scoreFailures, agreement: scoreAgreement, disagreements, judged: judgedRuns, label: labelScore, rescore }),
   upstream: router({ import: importUpstream, export: exportUpstream }),
   tasks: router({ create: createTask, get: getTask, cancel: cancelTask }),
   catalogue: router({ presets: listPresets, corpora: listCorpora, questionSets: listQuestionSets, questions: listQuestions, importQuestions, previewQuestions, importQuestionFile, questionSetVersions }),

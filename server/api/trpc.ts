@@ -24,6 +24,7 @@ const HTTP_CODE: Record<ErrorCode, TRPCError["code"]> = {
   "storage-full": "INTERNAL_SERVER_ERROR",
   unsupported: "BAD_REQUEST",
   cancelled: "CLIENT_CLOSED_REQUEST",
+  alarm: "CONFLICT",
   internal: "INTERNAL_SERVER_ERROR",
 };
 

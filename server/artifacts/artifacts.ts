@@ -76,6 +76,13 @@ export class Artifacts {
     return { manifest: artifactManifest.parse({ id, kind, step, files, metadata }), config: runConfig.parse(row.config) };
   }
 
+  /** @throws AppError "not-found" where it is not kept */
+  async runOf(artifactId: string): Promise<string> {
+    const [row] = await this.database.db.$queryRaw<{ runId: string }[]>`SELECT run_id AS "runId" FROM artifacts WHERE id = ${artifactId}::uuid AND deleted_at IS NULL`;
+    if (!row) throw new AppError("not-found", `There is no checkpoint ${artifactId}, or it is no longer kept.`);
+    return row.runId;
+  }
+
   /** One file of a committed artifact. */
   async open(artifactId: string, file: string): Promise<{ bytes: number; stream: Readable }> {
     const [row] = await this.database.db.$queryRaw<ArtifactRow[]>`

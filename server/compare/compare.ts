@@ -11,7 +11,7 @@ import type { Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
 import { compareOutcomes } from "@/server/leaderboard/comparisons";
-import { entryOf } from "@/server/leaderboard/entry";
+import { entriesOf } from "@/server/leaderboard/entry";
 import type { Statistics } from "@/server/leaderboard/statistics";
 
 const { sql } = Prisma;
@@ -37,6 +37,7 @@ interface Stored {
   searches: number;
   documents: number;
   version: string;
+  importedFrom: string | null;
 }
 
 /** Predictions question by question. */
@@ -66,6 +67,7 @@ export class Compare {
       return { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, answersItself: !rolesOf(configs[i]!).generates, scorer, limit: limit !== null && limit < s.questions ? limit : null };
     });
     const expected = chosen.map((s, i) => Math.min(configs[i]!.limit ?? s.questions, s.questions));
+    const entries = await entriesOf(this.database.db, chosen.map((s, i) => ({ config: configs[i]!, importedFrom: s.importedFrom })));
     const outcomes = await this.statistics.outcomesOf(chosen);
     const columns = chosen.map((s) => outcomes.get(s.version));
     if (columns.some((column) => column === undefined)) throw new AppError("conflict", "Results landed while they were compared. Try again.");
@@ -84,8 +86,8 @@ export class Compare {
     const mcNemarHolm = pairs.every((p) => p.mcNemar) ? holm(pairs.map((p) => p.mcNemar!.exactP)) : null;
     return {
       runs: chosen.map((s, i) => {
-        const { label, detail, method } = entryOf(configs[i]!, null);
-        return { id: s.id, name: s.name, method, label, detail, scored: s.scored, expected: expected[i]!, mean: s.mean, low: s.low, high: s.high, generator: s.generator, searches: s.searches, documents: s.documents };
+        const { label, detail, method, imported } = entries[i]!;
+        return { id: s.id, name: s.name, method, label, detail, imported, scored: s.scored, expected: expected[i]!, mean: s.mean, low: s.low, high: s.high, generator: s.generator, searches: s.searches, documents: s.documents };
       }),
       questionSet: first!.questionSet,
       scorer,
@@ -143,7 +145,7 @@ export class Compare {
   /** Statistics of each run in the order asked for: those over the questions of its configuration, its newest first. */
   private async stored(runs: readonly string[]): Promise<Stored[][]> {
     const rows = await this.database.db.$queryRaw<Stored[]>`
-      SELECT r.id, r.name, r.config, rs.set_id AS "setId", qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus,
+      SELECT r.id, r.name, r.config, r.imported_from AS "importedFrom", rs.set_id AS "setId", qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus,
         (SELECT c.content_hash FROM corpora c WHERE c.project_id = r.project_id AND c.name = rs.corpus AND c.created_at <= coalesce(r.ended_at, now()) ORDER BY c.created_at DESC LIMIT 1) AS "corpusVersion",
         rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.searches, rs.documents, rs.version::text AS version
       FROM runs r JOIN run_statistics rs ON rs.run_id = r.id JOIN question_sets qs ON qs.id = rs.set_id

@@ -82,6 +82,32 @@ describe("an upload", () => {
   });
 });
 
+describe("an upload that nobody needs any more", () => {
+  it("is removed once it was imported, or after days; never while a run may read it", async () => {
+    const { uploads, launcher, runs, database } = server.plane;
+    const importOf = async (upload: string, name: string): Promise<string> => (await launcher.launch({ kind: "index", name, corpus: name, source: { kind: "upload", upload, fileName: "x.jsonl" } }, { actor: "test", preset: null })).id;
+    const [imported, waiting, unused, failed] = await Promise.all(["imported", "waiting", "unused", "failed"].map(async (name) => (await send(`${name}.jsonl`, name)).body.id));
+    const [first, , third] = [await importOf(imported!, "imported"), await importOf(waiting!, "waiting"), await importOf(failed!, "failed")];
+    await database.db.$executeRaw`UPDATE runs SET state = CASE id WHEN ${first}::uuid THEN 'succeeded' ELSE 'failed' END WHERE id IN (${first}::uuid, ${third}::uuid)`;
+    const age = (hours: number) => database.db.$executeRaw`UPDATE uploads SET used_at = now() - ${hours} * interval '1 hour'`;
+    const prune = async (): Promise<string[]> => {
+      await uploads.prune({ importedUploadMs: 3_600_000, unusedUploadMs: 7 * 24 * 3_600_000 });
+      const kept = await stored();
+      return [imported!, waiting!, unused!, failed!].filter((id) => kept.includes(id));
+    };
+    expect(await prune()).toEqual([imported, waiting, unused, failed]);
+    await age(2);
+    expect(await prune()).toEqual([waiting, unused, failed]);
+    await expect(uploads.open(imported!, 0)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("Upload the file again") as string });
+    await age(8 * 24);
+    await send("again.jsonl", "unused"); // asked for anew
+    expect(await prune()).toEqual([waiting, unused]);
+    for (const { id } of await database.db.$queryRaw<{ id: string }[]>`SELECT id FROM runs WHERE state = 'queued'`) await runs.cancel(id, { actor: "test", reason: null });
+    await age(8 * 24);
+    expect(await prune()).toEqual([]);
+  });
+});
+
 describe("corpora of workers", () => {
   const report = (name: string, overrides: Partial<CorpusReport> = {}): CorpusReport => ({ name, hash: "a".repeat(64), documents: 3, bytes: 100, samples: [{ id: "1", title: "T", text: "x" }], manifest: null, indexes: [], ...overrides });
 

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { corpusReport, type CorpusReport } from "@/contracts/corpus-report";
 import { AppError } from "@/contracts/errors";
+import { TERMINAL } from "@/contracts/run-state";
 import type { corpusDetail, corpusRow } from "@/server/api/corpora/row";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
@@ -50,6 +51,14 @@ export class Corpora {
     if (!first) throw new AppError("not-found", `No worker holds a corpus "${name}". Import it on the Corpora page, or attach the worker that has it.`);
     const { samples, manifest, indexes } = corpusReport.parse(first.report);
     return { ...this.row(name, held), samples, manifest, indexes };
+  }
+
+  /** @throws AppError "conflict" that names the runs which use the corpus or are about to */
+  async requireUnused(name: string): Promise<void> {
+    const users = await this.database.db.$queryRaw<{ name: string }[]>`
+      SELECT name FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND NOT (state = ANY(${[...TERMINAL]}::text[]))
+        AND (${name} = ANY(needs_corpora) OR (kind = 'index' AND config ->> 'corpus' = ${name})) ORDER BY created_at LIMIT 3`;
+    if (users.length > 0) throw new AppError("conflict", `The corpus "${name}" is used by ${users.map((run) => `“${run.name}”`).join(", ")}. Cancel what uses it, or wait for its end, then delete it.`);
   }
 
   private row(name: string, held: readonly Held[]): Row {

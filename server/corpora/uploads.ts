@@ -1,8 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Readable, Transform } from "node:stream";
 import { AppError } from "@/contracts/errors";
+import { TERMINAL } from "@/contracts/run-state";
 import type { ArtifactStore } from "@/server/artifacts/store";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
+import type { Timings } from "@/server/timings";
 
 export interface Upload {
   id: string;
@@ -14,7 +16,10 @@ export interface Upload {
 const folderOf = (id: string): string => `uploads/${id}`;
 const nameOf = (id: string): string => `${folderOf(id)}/file`;
 
-/** Files that people bring to be imported. They lie in the artifact store; the same content lies there once. */
+/**
+ * Files that people bring to be imported. They lie in the artifact store; the same content lies there once, until an
+ * import has taken it or nobody has asked for it in days.
+ */
 export class Uploads {
   constructor(
     private readonly database: Database,
@@ -64,17 +69,28 @@ export class Uploads {
     if (bytes > this.limitBytes) throw this.tooLarge();
   }
 
-  /** An upload of this content; null where there is none. */
+  /** An upload of this content; null where there is none. Whoever asks for it is about to use it. */
   async find(sha256: string): Promise<Upload | null> {
     const [row] = await this.database.db.$queryRaw<Upload[]>`
-      SELECT id, file_name AS "fileName", bytes::float8 AS bytes, sha256 FROM uploads WHERE project_id = ${DEFAULT_PROJECT}::uuid AND sha256 = ${sha256}`;
+      UPDATE uploads SET used_at = now() WHERE project_id = ${DEFAULT_PROJECT}::uuid AND sha256 = ${sha256} RETURNING id, file_name AS "fileName", bytes::float8 AS bytes, sha256`;
     return row ?? null;
+  }
+
+  /** Removes what an import has taken, and what was not asked for in days; never what a run under way may still read. */
+  async prune({ importedUploadMs, unusedUploadMs }: Pick<Timings, "importedUploadMs" | "unusedUploadMs">): Promise<void> {
+    const removed = await this.database.db.$queryRaw<{ id: string }[]>`
+      DELETE FROM uploads u
+      WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND NOT (r.state = ANY(${[...TERMINAL]}::text[])) AND r.config #>> '{source,upload}' = u.id::text)
+        AND (u.used_at < now() - ${unusedUploadMs} * interval '1 millisecond'
+          OR u.used_at < now() - ${importedUploadMs} * interval '1 millisecond' AND EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND r.state = 'succeeded' AND r.config #>> '{source,upload}' = u.id::text))
+      RETURNING id`;
+    for (const { id } of removed) await this.store.remove(folderOf(id));
   }
 
   /** Its bytes from `start` on. @throws AppError "not-found" */
   async open(id: string, start: number): Promise<Upload & { stream: Readable }> {
-    const [row] = await this.database.db.$queryRaw<Upload[]>`SELECT id, file_name AS "fileName", bytes::float8 AS bytes, sha256 FROM uploads WHERE id = ${id}::uuid`;
-    if (!row) throw new AppError("not-found", `There is no upload ${id}. Upload the file again.`);
+    const [row] = await this.database.db.$queryRaw<Upload[]>`UPDATE uploads SET used_at = now() WHERE id = ${id}::uuid RETURNING id, file_name AS "fileName", bytes::float8 AS bytes, sha256`;
+    if (!row) throw new AppError("not-found", `There is no upload ${id}: it was imported, or not used for days, and removed. Upload the file again.`);
     // A store may refuse to read from the end on.
     const stream = start >= row.bytes ? Readable.from([]) : (await this.store.read(nameOf(id), start)).stream;
     return { ...row, stream };

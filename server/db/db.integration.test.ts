@@ -1,11 +1,14 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import pg from "pg";
+import { presetById } from "@/contracts/presets";
+import { runConfig, trainConfig } from "@/contracts/run-config";
 import { createDatabase } from "@/server/testing/control-plane";
 import { Database } from "./database";
 import { Prisma } from "./generated/client";
-import { migrate } from "./migrate";
+import { migrate, MIGRATIONS_DIR } from "./migrate";
 
 describe("migrations", () => {
   let directory: string;
@@ -39,6 +42,47 @@ describe("migrations", () => {
     await rm(join(directory, "0002_b"), { recursive: true });
     await write("0001_a", "CREATE TABLE a (x int);");
     await expect(migrate(url, directory)).rejects.toThrow(/0002_b, which this version does not know/);
+  });
+});
+
+describe("0008_training", () => {
+  it("brings stored configurations and curves to the names of today", async () => {
+    const url = await createDatabase();
+    const until = await mkdtemp(join(tmpdir(), "s3-migrations-"));
+    const names = (await readdir(MIGRATIONS_DIR)).filter((name) => /^000[1-7]_/.test(name));
+    for (const name of names) await cp(join(MIGRATIONS_DIR, name), join(until, name), { recursive: true });
+    await migrate(url, until);
+    await rm(until, { recursive: true });
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      const now = runConfig.parse(presetById("atlas-smollm2")!.config);
+      if (now.kind !== "train") throw new Error("not a training preset");
+      const { weights: _weights, ...reward } = now.reward;
+      const store = async (name: string, normaliseByDeviation: boolean) => {
+        const { rows } = await client.query<{ id: string }>(
+          `INSERT INTO runs (id, project_id, created_by, created_at, kind, name, config, slot, needs_models, needs_corpora, state, queued_at)
+           SELECT gen_random_uuid(), id, 'test', now(), 'train', 'old', $1, 'engine', '{}', '{}', 'succeeded', now() FROM projects LIMIT 1 RETURNING id`,
+          [JSON.stringify({ ...now, reward: { ...reward, name }, rl: { ...now.rl, algorithm: "grpo", normaliseByDeviation } })],
+        );
+        return rows[0]!.id;
+      };
+      const [gbr, upstream] = [await store("gbr", true), await store("upstream", false)];
+      await client.query("INSERT INTO attempts (run_id, number, started_at) VALUES ($1, 1, now())", [gbr]);
+      await client.query("INSERT INTO metric_series (run_id, attempt, name, points, first_step, last_step, last_value, last_at) VALUES ($1, 1, 'actor/entropy', 1, 1, 1, 0.5, now()), ($1, 1, 'reward/mean', 1, 1, 1, 0.5, now())", [gbr]);
+      await client.query("INSERT INTO metric_chunks (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs) VALUES ($1, 1, 'actor/entropy', 0, 0, '{1}', '{1}', '{0}', '{0.5}', '{0.5}', '{0.5}')", [gbr]);
+
+      await migrate(url);
+      const configOf = async (id: string) => trainConfig.parse((await client.query<{ config: unknown }>("SELECT config FROM runs WHERE id = $1", [id])).rows[0]!.config);
+      expect(await configOf(gbr)).toMatchObject({ reward: { weights: { gbr: 1, upstream: 0 } }, rl: { algorithm: "grpo" } });
+      expect(await configOf(upstream)).toMatchObject({ reward: { weights: { gbr: 0, upstream: 1 } }, rl: { algorithm: "dr-grpo" } });
+      for (const table of ["metric_series", "metric_chunks"]) {
+        const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${table} ORDER BY name`);
+        expect(rows.map(({ name }) => name)).toEqual(table === "metric_series" ? ["actor/entropy_loss", "reward/mean"] : ["actor/entropy_loss"]);
+      }
+    } finally {
+      await client.end();
+    }
   });
 });
 

@@ -11,25 +11,32 @@ const STATUS: Partial<Record<ErrorCode, number>> = { "invalid-input": 400, unaut
 const path = z.object({ artifactId: z.uuid(), file: z.string().min(1) });
 const query = z.object({ runId: z.uuid(), attempt: z.coerce.number().int().positive() });
 
-export const isArtifactPath = (pathname: string): boolean => pathname.startsWith("/worker/artifacts/");
+const WORKER_PREFIX = "/worker/artifacts/";
+const PAGE_PREFIX = "/artifacts/";
 
-/** PUT and GET /worker/artifacts/{artifactId}/{file}: bytes beside the worker protocol, with the same token. */
+export const isArtifactPath = (pathname: string): boolean => pathname.startsWith(WORKER_PREFIX) || pathname.startsWith(PAGE_PREFIX);
+
+/**
+ * PUT and GET /worker/artifacts/{artifactId}/{file}: bytes beside the worker protocol, with the same token. A person's
+ * page and command line read under /artifacts/, as they read everything else.
+ */
 export async function serveArtifact(request: IncomingMessage, response: ServerResponse, url: URL, { tokens, artifacts }: { tokens: Tokens; artifacts: Artifacts }): Promise<void> {
   try {
-    const tokenId = await tokens.verify(request.headers.authorization);
-    const [artifactId, file, ...rest] = url.pathname.slice("/worker/artifacts/".length).split("/").map(decodeURIComponent);
-    if (rest.length > 0) throw new AppError("not-found", "The path is /worker/artifacts/{artifactId}/{file}.");
+    const worker = url.pathname.startsWith(WORKER_PREFIX);
+    const tokenId = worker ? await tokens.verify(request.headers.authorization) : null;
+    const [artifactId, file, ...rest] = url.pathname.slice((worker ? WORKER_PREFIX : PAGE_PREFIX).length).split("/").map(decodeURIComponent);
+    if (rest.length > 0) throw new AppError("not-found", `The path is ${worker ? WORKER_PREFIX : PAGE_PREFIX}{artifactId}/{file}.`);
     const name = parseOrThrow(path, { artifactId, file }, "The path of an artifact's file");
-    if (request.method === "PUT") {
+    if (request.method === "PUT" && tokenId !== null) {
       const ref = parseOrThrow(query, Object.fromEntries(url.searchParams), "The query of an upload");
       await artifacts.upload(tokenId, ref, name.artifactId, name.file, bodyOf(request));
       response.writeHead(201, { "content-type": "application/json" }).end("{}");
     } else if (request.method === "GET") {
       const { bytes, stream } = await artifacts.open(name.artifactId, name.file);
-      response.writeHead(200, { "content-type": "application/octet-stream", "content-length": String(bytes) });
+      response.writeHead(200, { "content-type": "application/octet-stream", "content-length": String(bytes), "content-disposition": `attachment; filename="${name.file}"` });
       await pipeline(stream, response);
     } else {
-      throw new AppError("unsupported", "An artifact's file is PUT or GET.");
+      throw new AppError("unsupported", worker ? "An artifact's file is PUT or GET." : "A checkpoint's file is read by GET.");
     }
   } catch (error) {
     if (response.headersSent) {

@@ -24,7 +24,7 @@ describe("the server from outside", () => {
   let api: ReturnType<typeof createTRPCClient<AppRouter>>;
 
   beforeAll(async () => {
-    server = await startTestServer({ timings: { leaseMs: 60_000, offlineMs: 60_000, taskMs: { query: 1_500, documents: 1_500, "dry-run": 1_500, "turn-gains": 1_500 } } });
+    server = await startTestServer({ timings: { leaseMs: 60_000, offlineMs: 60_000, taskMs: { query: 1_500, documents: 1_500, "dry-run": 1_500, "index-plan": 1_500, "remove-corpus": 1_500, "turn-gains": 1_500 } } });
     await storeSamples(server.plane);
     worker = await server.worker();
     api = createTRPCClient<AppRouter>({ links: [httpLink({ url: `${server.url}/trpc`, transformer: superjson })] });

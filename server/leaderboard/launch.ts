@@ -19,7 +19,7 @@ interface Parts {
 const BASE_PRESET = "atlas-s3";
 
 /** What must be equal so that the results can be ranked together. */
-const comparable = (c: PredictConfig): string => JSON.stringify([c.questions, c.limit, c.corpus, c.generator, c.scorer, c.retriever]);
+const comparable = (c: PredictConfig): string => JSON.stringify([c.questions, c.limit, c.corpus, c.generator, c.scorer, c.method === "gold" ? null : c.retriever]);
 
 /** Queues a predict run for each method that has neither a complete result nor a run on its way to one. */
 export async function launchMissing({ database, launcher, results }: Parts, { methods, like, questions, limit }: z.output<typeof launchMethodsRequest>, actor: string): Promise<z.infer<typeof launchMethodsResponse>> {

@@ -46,6 +46,29 @@ describe("the leaderboard", () => {
     half = await answered({ method: "rag", documents: 5, questions: "grouped", name: "half" }, marks("11110"), { finish: false });
   });
 
+  it("shows the ceiling beside the methods, never among them, over the questions that name gold documents", async () => {
+    expect((await server.plane.leaderboard.get({})).columns[0]!.ceiling).toBeNull();
+    expect((await server.plane.leaderboard.ofRun(s3))[0]!.ceiling).toBeNull();
+    const evidence = (record: EpisodeRecord): EpisodeRecord => ({ ...record, episode: { ...record.episode, steps: record.episode.steps.filter(({ kind }) => kind === "select" || kind === "stop") } });
+    const like = { like: s3, questions: "grouped", limit: null };
+    const gold = await answered({ method: "gold", questions: "grouped", name: "gold" }, marks("111111111110"), { change: evidence });
+    const board = await server.plane.leaderboard.get({});
+    expect(board.columns[0]!.ceiling).toMatchObject({ runId: gold, mean: 11 / 12, scored: 12, expected: 12 });
+    expect(board.rows.map(({ method }) => method)).not.toContain("gold");
+    expect(board.rows.flatMap(({ cells }) => cells.map((cell) => cell?.rank))).toContain(1);
+    expect((await server.plane.leaderboard.ofRun(s3))[0]!.ceiling).toMatchObject({ runId: gold, mean: 11 / 12 });
+    expect((await server.plane.leaderboard.ofRun(gold))[0]).toMatchObject({ ceiling: null, attribution: { correct: 11, generatorFailed: 1 } });
+    // It is the same whatever finds the documents of the others, so it is not measured again.
+    expect(await server.plane.leaderboard.launch({ methods: ["gold"], ...like }, "test")).toEqual({ launched: [], present: [{ method: "gold", runId: gold }] });
+    // A set of which only some questions name gold documents: the others are no part of it.
+    const mixed = Array.from({ length: 6 }, (_, i) => ({ id: `q${i}`, question: `Mixed ${i}?`, answers: [`answer ${i}`], goldIds: i < 4 ? ["d0", "d1"] : [], type: null, group: null, goldQueries: [] }));
+    await server.plane.catalogue.storeQuestionSet("mixed", mixed, "test");
+    const some = await answered({ method: "gold", questions: "mixed", limit: 5, name: "some" }, marks("1110"), { change: evidence });
+    expect(await server.plane.scoring.summary(some)).toMatchObject({ questions: 4, answered: 4, missing: 0 });
+    await server.plane.catalogue.storeQuestionSet("bare", mixed.map((question) => ({ ...question, goldIds: [] })), "test");
+    await expect(server.plane.leaderboard.launch({ methods: ["gold"], like: s3, questions: "bare", limit: null }, "test")).rejects.toThrow(/name no gold documents/);
+  });
+
   it("shows each result with its interval over groups, ranks what is complete and says why the rest has no rank", async () => {
     const board = await server.plane.leaderboard.get({});
     expect(board.columns).toMatchObject([{ questionSet: "grouped", limit: null, questions: 12 }]);

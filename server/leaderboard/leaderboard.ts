@@ -1,17 +1,17 @@
 import type { z } from "zod";
-import { completenessOf, isOfScope, questionsKey, scopeDifferences, scopeKey, type ResultFacts } from "@/contracts/comparability";
+import { completenessOf, differences, isOfScope, questionsKey, scopeDifferences, scopeKey, type ResultFacts } from "@/contracts/comparability";
 import { runConfig, type PredictConfig } from "@/contracts/run-config";
 import type { RunState } from "@/contracts/run-state";
 import { holm } from "@/contracts/statistics/comparison";
 import type { PublishedResults } from "@/contracts/published-results";
-import type { LeaderboardCell, leaderboardRequest, LeaderboardResponse } from "@/server/api/leaderboard/get";
+import type { Ceiling, LeaderboardCell, leaderboardRequest, LeaderboardResponse } from "@/server/api/leaderboard/get";
 import type { launchMethodsRequest, launchMethodsResponse } from "@/server/api/leaderboard/launch";
 import type { runStatisticsResponse } from "@/server/api/leaderboard/run";
 import type { Database } from "@/server/db/database";
 import type { Launcher } from "@/server/runs/launcher";
 import type { Comparisons } from "./comparisons";
 import { rolesOf } from "@/contracts/config/method";
-import { entryOf, type Checkpoint, type Entry } from "./entry";
+import { entriesOf, type Entry } from "./entry";
 import { launchMissing } from "./launch";
 import { publishedTables } from "./published";
 import type { AttributionCounts, Statistics } from "./statistics";
@@ -45,6 +45,9 @@ interface StoredResult {
   attribution: AttributionCounts;
   /** Questions that could not be answered. */
   failed: number;
+  /** Of the gold documents: questions that name some; null for other methods. */
+  withGold: number | null;
+  importedFrom: string | null;
   version: string;
 }
 
@@ -76,9 +79,9 @@ export class Leaderboard {
   async get(request: z.output<typeof leaderboardRequest>): Promise<LeaderboardResponse> {
     await this.statistics.refresh();
     const [results, active] = await Promise.all([this.results(), this.active()]);
-    const scopes = scopesOf(results);
+    const scopes = scopesOf(results.filter((r) => !isCeiling(r)));
     const scope = scopes.find((s) => s.key === request.scope) ?? scopes[0] ?? null;
-    const inScope = results.filter((r) => scope !== null && isOfScope(r.facts, scope));
+    const [gold, inScope] = partition(results.filter((r) => scope !== null && isOfScope(r.facts, scope)), isCeiling);
     const columns = columnsOf(inScope);
     const rows = rowsOf(inScope, columns.map((c) => c.id));
     const reference = rows.find((row) => row.entry.id === request.reference) ?? defaultReference(rows);
@@ -88,10 +91,10 @@ export class Leaderboard {
       scopes,
       scope: scope?.key ?? null,
       reference: reference?.entry.id ?? null,
-      columns: columns.map(({ id, questionSet, questionSetVersion, limit, expected }) => ({ id, questionSet, version: questionSetVersion, limit, questions: expected })),
+      columns: columns.map(({ id, questionSet, questionSetVersion, limit, expected }) => ({ id, questionSet, version: questionSetVersion, limit, questions: expected, ceiling: ceilingOf(gold.filter((r) => questionsKey(r.facts) === id)) })),
       rows: rows.map((row, i) => ({ ...row.entry, cells: shown[i]!, average: averaged.length === 0 ? null : averaged.reduce((sum, c) => sum + row.cells[c]!.result.mean, 0) / averaged.length })),
       averaged: averaged.map((i) => columns[i]!.id),
-      excluded: scope === null ? [] : results.filter((r) => !isOfScope(r.facts, scope)).map((r) => ({ runId: r.runId, label: r.entry.label, questionSet: r.questionSet, mean: r.mean, reasons: [...scopeDifferences(r.facts, scope), ...(r.reason ? [r.reason] : [])] })),
+      excluded: scope === null ? [] : results.filter((r) => !isOfScope(r.facts, scope) && !isCeiling(r)).map((r) => ({ runId: r.runId, label: r.entry.label, questionSet: r.questionSet, mean: r.mean, reasons: [...scopeDifferences(r.facts, scope), ...(r.reason ? [r.reason] : [])] })),
       active,
     };
   }
@@ -104,21 +107,23 @@ export class Leaderboard {
     return launchMissing({ database: this.database, launcher: this.launcher, results: () => this.complete() }, request, actor);
   }
 
+  /** Statistics of a run by scorer, each with the ceiling of the questions that it answers. */
   async ofRun(runId: string): Promise<z.infer<typeof runStatisticsResponse>> {
     await this.statistics.refresh();
-    return this.database.db.$queryRaw`
-      SELECT qs.name AS "questionSet", rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.clusters, rs.attribution,
-        (SELECT CASE WHEN count(*) > 0 THEN jsonb_build_object('mean', avg(g.score), 'questions', count(*)) END FROM (
-          SELECT DISTINCT ON (e.question_id) (t.result -> 'goldContext' ->> 'score')::float8 AS score FROM tasks t JOIN episodes e ON e.id = t.episode_id
-          WHERE e.run_id = rs.run_id AND e.set_id = rs.set_id AND e.phase = 'predict' AND t.kind = 'turn-gains' AND t.state = 'succeeded' AND jsonb_typeof(t.result -> 'goldContext') = 'object'
-          ORDER BY e.question_id, t.created_at DESC) g) AS ceiling
-      FROM run_statistics rs JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.run_id = ${runId}::uuid ORDER BY rs.updated_at`;
+    const results = await this.results();
+    return results
+      .filter((r) => r.runId === runId)
+      .map((r) => {
+        const gold = results.filter((other) => isCeiling(other) && differences(other.facts, { ...r.facts, answersItself: false }).length === 0);
+        const { questionSet, generator, promptStyle, scorer, answered, scored, mean, low, high, clusters, attribution } = r;
+        return { questionSet, generator, promptStyle, scorer, answered, scored, mean, low, high, clusters, attribution, ceiling: isCeiling(r) ? null : ceilingOf(gold) };
+      });
   }
 
   /** Complete results by method and run, for what need not be launched again. */
   private async complete(): Promise<{ runId: string; config: PredictConfig }[]> {
     await this.statistics.refresh();
-    return (await this.results()).filter((r) => r.complete).map((r) => ({ runId: r.runId, config: this.configs.get(r.runId)! }));
+    return (await this.results()).filter((r) => r.complete && r.importedFrom === null).map((r) => ({ runId: r.runId, config: this.configs.get(r.runId)! }));
   }
 
   private async results(): Promise<Result[]> {
@@ -128,18 +133,20 @@ export class Leaderboard {
         qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, r.state, r.created_at AS "createdAt", r.config, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.clusters,
         rs.searches, rs.documents, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution, rs.version::text AS version,
         (SELECT count(*)::int FROM question_failures f WHERE f.run_id = rs.run_id AND f.set_id = rs.set_id
-          AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.set_id = f.set_id AND e.question_id = f.question_id AND e.phase = 'predict')) AS failed
+          AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.set_id = f.set_id AND e.question_id = f.question_id AND e.phase = 'predict')) AS failed,
+        CASE WHEN r.config ->> 'method' = 'gold' THEN (SELECT count(*)::int FROM questions q WHERE q.set_id = rs.set_id AND cardinality(q.gold_ids) > 0 AND (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE) END AS "withGold", r.imported_from AS "importedFrom"
       FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id ORDER BY r.created_at DESC, r.id`;
     const parsed = rows.flatMap((row) => {
       const config = this.configOf(row.runId, row.config);
       return config ? [{ row, config }] : [];
     });
-    const checkpoints = await this.checkpoints(parsed.flatMap(({ config }) => (config.method === "s3" && config.searcher.checkpoint !== null ? [config.searcher.checkpoint] : [])));
-    return parsed.map(({ row, config }) => {
-      const expected = Math.min(config.limit ?? row.questions, row.questions);
+    const entries = await entriesOf(this.database.db, parsed.map(({ row, config }) => ({ config, importedFrom: row.importedFrom })));
+    return parsed.map(({ row, config }, i) => {
+      const asked = Math.min(config.limit ?? row.questions, row.questions);
+      const expected = row.withGold ?? asked;
       const { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, scorer } = row;
-      const entry = entryOf(config, config.searcher.checkpoint === null ? null : (checkpoints.get(config.searcher.checkpoint) ?? null));
-      const facts = { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, answersItself: !rolesOf(config).generates, scorer, limit: expected < row.questions ? expected : null };
+      const entry = entries[i]!;
+      const facts = { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, answersItself: !rolesOf(config).generates, scorer, limit: asked < row.questions ? asked : null };
       return { ...row, facts, entry, expected, ...completenessOf({ expected, answered: row.answered, scored: row.scored, failed: row.failed }) };
     });
   }
@@ -151,18 +158,6 @@ export class Leaderboard {
     const config = result.success && result.data.kind === "predict" ? result.data : null;
     this.configs.set(runId, config);
     return config;
-  }
-
-  private async checkpoints(ids: readonly string[]): Promise<Map<string, Checkpoint>> {
-    if (ids.length === 0) return new Map();
-    const rows = await this.database.db.$queryRaw<{ id: string; step: number; runId: string; runName: string; config: unknown }[]>`
-      SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${ids}::uuid[])`;
-    return new Map(
-      rows.flatMap((row) => {
-        const config = runConfig.safeParse(row.config);
-        return config.success && config.data.kind === "train" ? [[row.id, { ...row, config: config.data }] as const] : [];
-      }),
-    );
   }
 
   private async active(): Promise<LeaderboardResponse["active"]> {
@@ -197,6 +192,19 @@ export class Leaderboard {
       }),
     );
   }
+}
+
+/** Answers from the gold documents alone: no method, but what bounds those that leave the answer to the generator. */
+const isCeiling = ({ entry }: Result): boolean => entry.method === "gold";
+
+/** A complete result before an incomplete one, then the newest. */
+function ceilingOf(results: readonly Result[]): Ceiling | null {
+  const best = results.find((r) => r.complete) ?? results[0];
+  return best ? { runId: best.runId, mean: best.mean, low: best.low, high: best.high, scored: best.scored, expected: best.expected } : null;
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
 }
 
 /** Naive RAG, which GBR is measured against, where it has results; the row with most of them else. */

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { METRICS, type MetricPoint } from "@/contracts/metrics";
+import { metricDescription, type MetricPoint } from "@/contracts/metrics";
 import type { RunKind } from "@/contracts/run-state";
 import type { AttemptRef } from "@/contracts/worker-protocol";
 import type { metricNamesResponse } from "@/server/api/metrics/names";
@@ -61,7 +61,6 @@ export class Metrics {
   async names(runId: string): Promise<z.infer<typeof metricNamesResponse>> {
     const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? { kind: "train", attempts: [], series: [] };
     const names = [...new Set(series.map((row) => row.name))].sort();
-    const descriptions: Readonly<Record<string, string>> = METRICS;
     const rows = await Promise.all(
       names.map(async (name) => {
         const mine = series.filter((row) => row.name === name);
@@ -74,7 +73,7 @@ export class Metrics {
         return last ? { name, lastStep: last.step, lastValue: last.value, lastAt: last.at } : null;
       }),
     );
-    return rows.filter((row) => row !== null).map((row) => ({ ...row, description: descriptions[row.name] ?? null }));
+    return rows.filter((row) => row !== null).map((row) => ({ ...row, description: metricDescription(row.name) }));
   }
 
   /** At most `maxPoints` a name; where there are more points, buckets with their extremes. */

@@ -16,15 +16,18 @@ export class ExternalRuns {
     private readonly metrics: Metrics,
   ) {}
 
-  /** A run that counts as failed until `finish` says that everything of it is stored. */
-  async begin(config: RunConfig, actor: string): Promise<AttemptRef> {
+  /**
+   * A run that counts as failed until `finish` says that everything of it is stored.
+   * @param importedFrom files that it is made of, for people: "results/s3.json"
+   */
+  async begin(config: RunConfig, importedFrom: string, actor: string): Promise<AttemptRef> {
     const runId = randomUUID();
     const { slot } = needsOf(config);
     await this.database.transact(async (tx) => {
       await tx.db.$executeRaw`
-        INSERT INTO runs (id, project_id, created_by, created_at, executor, kind, name, preset, config, slot, needs_models, needs_corpora, state, attempt, queued_at, started_at, ended_at, error)
+        INSERT INTO runs (id, project_id, created_by, created_at, executor, kind, name, preset, config, slot, needs_models, needs_corpora, state, attempt, queued_at, started_at, ended_at, error, imported_from)
         VALUES (${runId}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), 'external', ${config.kind}, ${config.name}, NULL, ${JSON.stringify(config)}::jsonb, ${slot}, '{}', '{}', 'failed', 1,
-          clock_timestamp(), clock_timestamp(), clock_timestamp(), ${UNFINISHED})`;
+          clock_timestamp(), clock_timestamp(), clock_timestamp(), ${UNFINISHED}, ${importedFrom})`;
       await tx.db.$executeRaw`
         INSERT INTO attempts (run_id, number, worker_id, started_at, ended_at, outcome, reason) VALUES (${runId}::uuid, 1, NULL, clock_timestamp(), clock_timestamp(), 'failed', ${UNFINISHED})`;
       await pinQuestionSets(tx.db, runId, config);

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { METHODS } from "@/contracts/config/method";
 import { AppError, describeIssues } from "@/contracts/errors";
 import { PRESETS } from "@/contracts/presets";
-import { runConfig, type PredictConfig, type RunConfig } from "@/contracts/run-config";
+import { runConfig, type PredictConfig, type RunConfig, type ServeModelConfig, type TrainConfig } from "@/contracts/run-config";
 import type { Hardware } from "@/contracts/worker-protocol";
 import type { checkRunResponse } from "@/server/api/runs/check";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
@@ -124,11 +124,15 @@ export class Launcher {
     if (config.kind === "train") {
       const training = await this.questionSet(config.data.trainQuestions);
       if (!training) issues.push({ path: "data.trainQuestions", message: `there is no question set "${config.data.trainQuestions}"` });
+      else if (config.reward.weights.goldRecall !== 0 && training.withGold === 0) issues.push({ path: "reward.weights.goldRecall", message: `the questions of "${config.data.trainQuestions}" name no gold documents; set it to 0` });
       else if (config.coldStart.demonstrations > 0 && training.withGold === 0) issues.push({ path: "coldStart.demonstrations", message: `the questions of "${config.data.trainQuestions}" name no gold documents to demonstrate; set it to 0` });
       if (config.evaluation.questions > 0 && !(await this.questionSet(config.data.heldOutQuestions))) issues.push({ path: "data.heldOutQuestions", message: `there is no question set "${config.data.heldOutQuestions}"` });
     }
     if (config.kind === "predict") {
-      if (!(await this.questionSet(config.questions))) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
+      const set = await this.questionSet(config.questions);
+      if (!set) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
+      else if (config.method === "gold" && set.withGold === 0) issues.push({ path: "questions", message: `the questions of "${config.questions}" name no gold documents (goldIds), so there is no ceiling to measure` });
+      if (config.method === "gold" && config.retriever.kind === "remote") issues.push({ path: "retriever.kind", message: "a remote retriever cannot look documents up by their ids, so it has no gold documents to hand over; choose one that holds the corpus, e.g. bm25" });
       if (config.reuse.episodesOf !== null) issues.push(...(await this.reuseIssues(config.reuse.episodesOf, config)));
       if (config.matchRun !== null) issues.push(...(await this.matchIssues(config.matchRun, config.questions)));
     }
@@ -137,8 +141,8 @@ export class Launcher {
       if (!set) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
       else if (set.withGold === 0) issues.push({ path: "questions", message: `the questions of "${config.questions}" name no gold documents (goldIds), so a retriever cannot be measured on them` });
     }
-    if (config.kind === "serve" && config.what === "model" && config.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.checkpoint, config.model, "checkpoint")));
-    if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config.searcher.model)));
+    if (config.kind === "serve" && config.what === "model" && config.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.checkpoint, config)));
+    if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config)));
     return issues;
   }
 
@@ -166,13 +170,26 @@ export class Launcher {
     return [];
   }
 
-  private async checkpointIssues(artifactId: string, model: string, path = "searcher.checkpoint"): Promise<Issue[]> {
+  private async checkpointIssues(artifactId: string, config: TrainConfig | PredictConfig | ServeModelConfig): Promise<Issue[]> {
+    const path = config.kind === "serve" ? "checkpoint" : "searcher.checkpoint";
     const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`
       SELECT r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ${artifactId}::uuid AND a.kind = 'checkpoint' AND a.deleted_at IS NULL`;
     if (!rows[0]) return [{ path, message: `there is no checkpoint ${artifactId}, or it is no longer kept` }];
-    const trained = modelOf(runConfig.parse(rows[0].config));
-    return trained === model ? [] : [{ path, message: `is of the model ${trained ?? "(none)"}, not ${model}` }];
+    const source = runConfig.parse(rows[0].config);
+    const trained = modelOf(source);
+    const wanted = config.kind === "serve" ? config.model : config.searcher.model;
+    if (trained !== wanted) return [{ path, message: `is of the model ${trained ?? "(none)"}, not ${wanted}` }];
+    // A predict run takes the adapter's shape from the checkpoint; a branch trains on, so its own must be the same.
+    return config.kind === "train" && source.kind === "train" ? branchIssues(config, source) : [];
   }
+}
+
+/** Why a training run cannot go on from a checkpoint of another. */
+function branchIssues({ searcher, rl }: TrainConfig, source: TrainConfig): Issue[] {
+  const shape = ({ tuning, adapter }: TrainConfig["searcher"]): string => (tuning === "full" ? `full from layer ${adapter.firstLayer}` : `lora of rank ${adapter.rank}, alpha ${adapter.alpha}, from layer ${adapter.firstLayer}`);
+  if (shape(searcher) !== shape(source.searcher)) return [{ path: "searcher.checkpoint", message: `was trained as ${shape(source.searcher)}, not as ${shape(searcher)}; give the same` }];
+  const needsCritic = searcher.checkpointState === "all" && rl.algorithm === "ppo" && source.rl.algorithm !== "ppo";
+  return needsCritic ? [{ path: "searcher.checkpointState", message: `there is no critic in a checkpoint of ${source.rl.algorithm}; take the weights alone` }] : [];
 }
 
 const isNamed = (worker: OnlineWorker, name: string | null): boolean => name === null || name === worker.name || name === worker.id;

@@ -35,6 +35,7 @@ export function needsOf(config: RunConfig): Needs {
   const searches = reuse === null || reuse.episodesOf === null;
   const roles = config.kind === "predict" ? rolesOf(config) : null;
   if (config.kind === "train" || (config.kind === "predict" && roles?.asksModel && searches && config.searcher.endpoint === null)) models.add(config.searcher.model);
+  if (config.kind === "train" && config.rl.algorithm === "ppo" && config.rl.critic.model !== null) models.add(config.rl.critic.model);
   const generates = config.kind === "train" || (config.kind === "predict" && !config.reuse.keepAnswers && (!searches || rolesOf(config).generates));
   if (generates && config.generator.endpoint === null) models.add(config.generator.model);
   const retrieves = searches && (roles?.retrieves ?? true);

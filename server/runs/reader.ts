@@ -8,6 +8,7 @@ import type { RunDetail } from "@/server/api/runs/get";
 import type { servedModelsResponse } from "@/server/api/runs/served-models";
 import type { runHistoryResponse } from "@/server/api/runs/history";
 import type { listRunsRequest, listRunsResponse, RunRow } from "@/server/api/runs/list";
+import type { Alarms } from "@/server/alarms/alarms";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
@@ -37,6 +38,7 @@ interface StoredRun {
   config: unknown;
   headline: number | null;
   error: string | null;
+  importedFrom: string | null;
   sortKey: string | null;
 }
 
@@ -59,6 +61,7 @@ export class RunReader {
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
+    private readonly alarms: Alarms,
     private readonly episodes: Episodes,
     private readonly launcher: Launcher,
   ) {}
@@ -150,13 +153,14 @@ export class RunReader {
   private select(rest: Prisma.Sql, sortKey: Prisma.Sql): Promise<StoredRun[]> {
     return this.database.db.$queryRaw<StoredRun[]>`
       SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
-        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, (${sortKey})::text AS "sortKey"
+        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", (${sortKey})::text AS "sortKey"
       FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`;
   }
 
   private async toRows(runs: readonly StoredRun[]): Promise<RunRow[]> {
     const metrics = [...new Set(runs.map((run) => headlineMetric(run.kind)))];
-    const series = await this.metrics.seriesOf(runs.map((run) => run.id), metrics, SPARKLINE);
+    const ids = runs.map((run) => run.id);
+    const [series, standing] = await Promise.all([this.metrics.seriesOf(ids, metrics, SPARKLINE), this.alarms.standing(ids)]);
     return runs.map((run) => {
       const config = runConfig.parse(run.config);
       const metric = headlineMetric(run.kind);
@@ -174,10 +178,13 @@ export class RunReader {
         headline: { metric, value: run.headline, sparkline: points.map(({ step, value }) => ({ step, value })) },
         worker: run.workerId !== null && run.workerName !== null ? { id: run.workerId, name: run.workerName } : null,
         preset: run.preset,
-        model: modelOf(config),
+        // What files do not say of a run has its default in the configuration, and is not shown as a fact.
+        model: run.importedFrom === null ? modelOf(config) : null,
         corpus: corpusOf(config),
-        setting: settingOf(config),
+        setting: run.importedFrom === null ? settingOf(config) : null,
         error: run.error,
+        importedFrom: run.importedFrom,
+        alarms: standing.get(run.id) ?? [],
       };
     });
   }

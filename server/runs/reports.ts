@@ -1,5 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { AttemptRef, ReportItem, WorkerRequest } from "@/contracts/worker-protocol";
+import type { Alarms } from "@/server/alarms/alarms";
 import type { Database, Transaction } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
 import { storeFailures } from "@/server/episodes/failures";
@@ -15,6 +16,7 @@ export class Reports {
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
+    private readonly alarms: Alarms,
     private readonly logs: Logs,
   ) {}
 
@@ -45,6 +47,10 @@ export class Reports {
         tx.emit({ kind: "metrics", runId, payload: { names: [...new Set(item.points.map((point) => point.name))], step: Math.max(...item.points.map((point) => point.step)) } });
         return;
       }
+      case "alarms":
+        await this.alarms.append(tx.db, ref, item.changes);
+        tx.emit({ kind: "alarms", runId, payload: { names: item.changes.map(({ name }) => name) } });
+        return;
       case "episodes": {
         const [first] = item.records;
         if (!first) return;
@@ -72,6 +78,9 @@ export class Reports {
   }
 }
 
+/** Kinds of which a report needs to store one item only. */
+const FOLDED: ReadonlySet<ReportItem["kind"]> = new Set<ReportItem["kind"]>(["metrics", "logs", "preflight", "progress"]);
+
 /**
  * What comes to the same in fewer items: episodes of one corpus and set together, metrics together, and of the run's
  * progress and preflight the last, which is all that would stay of them.
@@ -79,7 +88,7 @@ export class Reports {
 export function foldItems(items: readonly ReportItem[]): ReportItem[] {
   const folded = new Map<unknown, ReportItem>();
   for (const item of items) {
-    const key = item.kind === "episodes" ? JSON.stringify([item.corpus, item.questions, item.records[0]?.phase, item.records[0]?.step]) : item.kind === "failures" ? item : item.kind;
+    const key = item.kind === "episodes" ? JSON.stringify([item.corpus, item.questions, item.records[0]?.phase, item.records[0]?.step]) : FOLDED.has(item.kind) ? item.kind : item;
     const before = folded.get(key);
     if (before?.kind === "episodes" && item.kind === "episodes") folded.set(key, { ...before, documents: [...before.documents, ...item.documents], records: [...before.records, ...item.records] });
     else if (before?.kind === "metrics" && item.kind === "metrics") folded.set(key, { ...before, points: [...before.points, ...item.points] });

@@ -65,6 +65,8 @@ describe("scores of a run", () => {
     for (const { answerId, setId, questionId } of rows) await scoring.label({ answerId, setId, questionId, correct: questionId === "q2" }, "ann");
     expect((await scoring.disagreements({ runId, unlabelled: true, limit: 10 })).rows).toEqual([]);
     const [agreement] = await scoring.agreement(runId);
+    await server.plane.leaderboard.get({});
+    expect(await scoring.judgedRuns()).toEqual([{ runId, name: expect.any(String), questionSet: "atlas/held-out", judge: "judge/1 m", judged: 5 }]);
     expect(agreement).toMatchObject({ judge: "judge/1 m", judgeAndSpan: { bothYes: 1, firstOnly: 1, secondOnly: 1, bothNo: 2, observed: 0.6 }, judgeAndPeople: { firstOnly: 1, secondOnly: 1, kappa: -1 }, spanAndPeople: { bothYes: 1, bothNo: 1, kappa: 1 } });
     await scoring.label({ ...rows[0]!, correct: null }, "ann");
     expect((await scoring.disagreements({ runId, unlabelled: true, limit: 10 })).rows).toHaveLength(1);

@@ -7,6 +7,7 @@ import { runConfig } from "@/contracts/run-config";
 import type { scoreAgreementResponse } from "@/server/api/scores/agreement";
 import type { disagreementsRequest, disagreementsResponse } from "@/server/api/scores/disagreements";
 import type { scoreFailuresResponse } from "@/server/api/scores/failures";
+import type { judgedRunsResponse } from "@/server/api/scores/judged";
 import type { labelScoreRequest } from "@/server/api/scores/label";
 import type { scoreSummaryResponse } from "@/server/api/scores/summary";
 import type { Database } from "@/server/db/database";
@@ -22,17 +23,18 @@ export class Scoring {
   /** Every scorer over the answered questions, and how many are missing: accuracy never counts those. */
   async summary(runId: string): Promise<z.infer<typeof scoreSummaryResponse>> {
     const { db } = this.database;
-    const [counts] = await db.$queryRaw<{ config: unknown; inSet: number; answered: number; failed: number }[]>`
+    const [counts] = await db.$queryRaw<{ config: unknown; questions: number; answered: number; failed: number }[]>`
       SELECT r.config,
-        coalesce((SELECT s.questions FROM run_question_sets p JOIN question_sets s ON s.id = p.set_id WHERE p.run_id = r.id AND p.name = r.config ->> 'questions'),
-          (SELECT s.questions FROM question_sets s WHERE s.name = r.config ->> 'questions' ORDER BY s.created_at DESC LIMIT 1), 0) AS "inSet",
+        (SELECT count(*)::int FROM questions q WHERE (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE AND (r.config ->> 'method' IS DISTINCT FROM 'gold' OR cardinality(q.gold_ids) > 0)
+          AND q.set_id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = r.id AND p.name = r.config ->> 'questions'),
+            (SELECT s.id FROM question_sets s WHERE s.name = r.config ->> 'questions' ORDER BY s.created_at DESC LIMIT 1))) AS questions,
         (SELECT count(*)::int FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict' AND e.answer_id IS NOT NULL) AS answered,
         (SELECT count(*)::int FROM question_failures f WHERE f.run_id = r.id AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict' AND e.set_id = f.set_id AND e.question_id = f.question_id)) AS failed
       FROM runs r WHERE r.id = ${runId}::uuid`;
     if (!counts) throw new AppError("not-found", `There is no run ${runId}.`);
     const config = runConfig.parse(counts.config);
     if (config.kind !== "predict") throw new AppError("unsupported", "Only predict runs are scored.");
-    const questions = Math.min(counts.inSet, config.limit ?? Number.POSITIVE_INFINITY);
+    const { questions } = counts;
     const scorers = await db.$queryRaw<{ scorer: string; scored: number; mean: number }[]>`
       SELECT s.scorer, count(*)::int AS scored, avg(s.value)::float8 AS mean
       FROM episodes e JOIN scores s ON s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id
@@ -83,6 +85,13 @@ export class Scoring {
         spanAndPeople: rated(agreementOf(labelled.map(({ span, label }) => [span === 1, label] as const))),
       };
     });
+  }
+
+  /** Runs that a judge has scored, of which people can label what it and the span rule disagree on. */
+  judgedRuns(): Promise<z.infer<typeof judgedRunsResponse>> {
+    return this.database.db.$queryRaw`
+      SELECT r.id AS "runId", r.name, qs.name AS "questionSet", rs.scorer AS judge, rs.scored AS judged
+      FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' ORDER BY r.created_at DESC, rs.scorer LIMIT 200`;
   }
 
   /** Answers on which a judge and the span rule differ, with what a person said of them. */

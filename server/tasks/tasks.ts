@@ -3,10 +3,11 @@ import type { z } from "zod";
 import { searchesLocally } from "@/contracts/config/retriever";
 import { AppError, parseOrThrow, toWireError, type WireError } from "@/contracts/errors";
 import { runConfig } from "@/contracts/run-config";
-import { documentsResult, dryRunResult, queryResult, taskRequest, turnGainsResult, type TaskRequest, type WorkerRequest } from "@/contracts/worker-protocol";
+import { documentsResult, dryRunResult, indexPlanResult, queryResult, removeCorpusResult, taskRequest, turnGainsResult, type TaskRequest, type WorkerRequest } from "@/contracts/worker-protocol";
 import type { createTaskRequest } from "@/server/api/tasks/create";
 import type { TaskDetail, TaskState } from "@/server/api/tasks/get";
 import type { turnGainsResponse } from "@/server/api/episodes/turn-gains";
+import type { Corpora } from "@/server/corpora/corpora";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
 import type { Episodes } from "@/server/episodes/episodes";
@@ -16,7 +17,7 @@ import type { Timings } from "@/server/timings";
 import type { Hub } from "@/server/workers/hub";
 import { turnContexts } from "./turn-contexts";
 
-const RESULT = { query: queryResult, documents: documentsResult, "dry-run": dryRunResult, "turn-gains": turnGainsResult } as const;
+const RESULT = { query: queryResult, documents: documentsResult, "dry-run": dryRunResult, "index-plan": indexPlanResult, "remove-corpus": removeCorpusResult, "turn-gains": turnGainsResult } as const;
 
 interface TaskRow extends Omit<TaskDetail, "worker"> {
   workerId: string;
@@ -30,6 +31,7 @@ export class Tasks {
     private readonly hub: Hub,
     private readonly episodes: Episodes,
     private readonly launcher: Launcher,
+    private readonly corpora: Corpora,
     private readonly timings: Timings,
   ) {}
 
@@ -137,6 +139,15 @@ export class Tasks {
         if (config.kind !== "train") throw new AppError("unsupported", "A dry run rehearses training; this configuration is of another kind.");
         await this.launcher.requireReferences(config);
         return { request: { taskId, kind: "dry-run", config }, needs: needsOf(config), episodeId: null };
+      }
+      case "index-plan": {
+        const { corpus, passages = null, retriever, worker = null } = input;
+        return { request: { taskId, kind: "index-plan", corpus, passages, retriever }, needs: { slot: "light", models: [], corpora: passages === null ? [corpus] : [], worker }, episodeId: null };
+      }
+      case "remove-corpus": {
+        const { corpus, workerId } = input;
+        await this.corpora.requireUnused(corpus);
+        return { request: { taskId, kind: "remove-corpus", corpus }, needs: { slot: "light", models: [], corpora: [corpus], worker: workerId }, episodeId: null };
       }
       case "turn-gains": {
         const episode = await this.episodes.get(input.episodeId);

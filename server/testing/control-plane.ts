@@ -20,10 +20,12 @@ export const FAST: Timings = {
   heartbeatMs: 100,
   offlineMs: 2_000,
   sweepMs: 50,
-  taskMs: { query: 400, documents: 400, "dry-run": 400, "turn-gains": 400 },
+  taskMs: { query: 400, documents: 400, "dry-run": 400, "index-plan": 400, "remove-corpus": 400, "turn-gains": 400 },
   liveThrottleMs: 5,
   eventRetentionMs: 3_600_000,
   usageRetentionMs: 3_600_000,
+  importedUploadMs: 3_600_000,
+  unusedUploadMs: 3_600_000,
   attachMs: 500,
 };
 

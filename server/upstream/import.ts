@@ -6,7 +6,8 @@ import { AppError } from "@/contracts/errors";
 import { predictConfig, type RunConfig } from "@/contracts/run-config";
 import { attributeFailure } from "@/contracts/turns";
 import { stepsOfSequence } from "@/contracts/upstream/episodes";
-import { parseUpstreamFile, questionKey, type OutputSequences, type ResultsFile, type StatsFile, type UpstreamFile } from "@/contracts/upstream/files";
+import { questionKey, type OutputSequences, type ResultsFile, type StatsFile } from "@/contracts/upstream/files";
+import { baseOf, readUpstreamFolder, type UpstreamRollouts, type UpstreamTable } from "@/contracts/upstream/tables";
 import type { AttemptRef, Question } from "@/contracts/worker-protocol";
 import type { importUpstreamRequest, importUpstreamResponse } from "@/server/api/upstream/import";
 import type { Catalogue } from "@/server/catalogue/catalogue";
@@ -20,15 +21,6 @@ type Request = z.output<typeof importUpstreamRequest>;
 type Response = z.infer<typeof importUpstreamResponse>;
 type Sequences = OutputSequences[string];
 type Result = ResultsFile[string][string];
-
-/** One table of upstream's: what a method gave for the questions of a data set. */
-interface Table {
-  dataset: string;
-  label: string;
-  isRag: boolean;
-  sequences: OutputSequences;
-  results: ResultsFile[string];
-}
 
 const BATCH = 250;
 /** Scores as the file states them; those of our own rules stand beside them. */
@@ -44,32 +36,43 @@ export class UpstreamImport {
     private readonly external: ExternalRuns,
   ) {}
 
+  /**
+   * Imports every table and every folder of rollouts; what cannot be used is named with its reason, and the rest is
+   * imported all the same.
+   * @throws AppError "invalid-input" where nothing could be imported
+   */
   async import(request: Request, actor: string): Promise<Response> {
-    const files: UpstreamFile[] = [];
-    const skipped: string[] = [];
-    const paths = new Map<UpstreamFile, string>();
-    for (const { path, content } of request.files) {
-      const file = parseUpstreamFile(path, content);
-      if (file) {
-        files.push(file);
-        paths.set(file, path);
-      } else skipped.push(path);
-    }
+    const folder = readUpstreamFolder(request.files);
     const runs: Response["runs"] = [];
-    for (const table of tablesOf(files, paths)) runs.push(await this.importTable(table, request, actor));
-    for (const run of runs) run.notes.push(...files.flatMap((file) => (file.kind === "stats" ? statsNotes(file.stats, run) : [])));
-    const rollouts = files.filter((file) => file.kind === "rollouts");
-    if (rollouts.length > 0) runs.push(await this.importRollouts(rollouts, request, actor));
-    if (runs.length === 0) throw new AppError("invalid-input", "None of these files is one of upstream's: DATASET_output_sequences.json, rag_cache.json, results/NAME.json, NAME_stats.json, or a rollout JSONL of verl.");
-    return { runs, skipped };
+    const { skipped } = folder;
+    const problems = [...folder.problems];
+    const attempt = async (paths: readonly string[], make: () => Promise<Response["runs"][number]>): Promise<void> => {
+      try {
+        runs.push(await make());
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        for (const path of paths) problems.push({ path, reason: error.message });
+      }
+    };
+    for (const table of folder.tables) {
+      await attempt(table.files, async () => {
+        const run = await this.importTable(table, request, actor);
+        run.notes.push(...table.stats.flatMap((stats) => statsNotes(stats, run)));
+        return run;
+      });
+    }
+    for (const rollouts of folder.rollouts) await attempt(rollouts.files.map(({ path }) => path), () => this.importRollouts(rollouts, request, actor));
+    if (runs.length > 0) return { runs, skipped, problems };
+    if (problems.length > 0) throw new AppError("invalid-input", `Nothing was imported. ${problems.map(({ path, reason }) => `${path}: ${reason}`).join("\n")}`);
+    throw new AppError("invalid-input", "None of these files is one of upstream's: DATASET_output_sequences.json, rag_cache.json, results/NAME.json, NAME_stats.json, or a rollout JSONL of verl.");
   }
 
-  private async importTable(table: Table, request: Request, actor: string): Promise<Response["runs"][number]> {
+  private async importTable(table: UpstreamTable, request: Request, actor: string): Promise<Response["runs"][number]> {
     const golden = new Map(Object.entries(table.sequences).map(([text, { golden_answers: answers }]) => [text, answers] as const));
     const { set, book } = await this.questions(table.dataset, golden, request, actor);
-    const method = table.isRag ? "rag" : request.method;
+    const method = table.method === "rag" ? "rag" : (request.method ?? table.method ?? "s3");
     const config = predictConfig.parse({
-      kind: "predict", name: `${request.name ?? table.label} · ${table.dataset} (imported)`.slice(0, 120), method, corpus: request.corpus, questions: set,
+      kind: "predict", name: `${request.name ?? baseOf(table.label)} · ${table.dataset}`.slice(0, 120), method, corpus: request.corpus, questions: set,
       search: { protocol: "upstream" }, generator: { model: request.generator, promptStyle: "chat" }, scorer: "generation-accuracy",
     });
     const documents = new Map<string, DocumentText>();
@@ -87,27 +90,32 @@ export class UpstreamImport {
     return this.store(config, named, [...documents.values()].map((d) => ({ ...d, id: ids.get(d.hash) ?? d.id })), { set, dataset: table.dataset, unmatched, actor, source: table.label });
   }
 
-  private async importRollouts(files: Extract<UpstreamFile, { kind: "rollouts" }>[], request: Request, actor: string): Promise<Response["runs"][number]> {
-    const { set, book } = await this.questions("rollouts", goldenOfRollouts(files), request, actor);
-    const config = rolloutConfig(request, set);
-    const { records, unmatched, points } = rolloutRecords(files, book);
-    return this.store(config, records, [], { set, dataset: "rollouts", unmatched, actor, source: "rollouts of verl", points });
+  private async importRollouts({ label, files }: UpstreamRollouts, request: Request, actor: string): Promise<Response["runs"][number]> {
+    const rollouts = files.map(({ file }) => file);
+    const { set, book } = await this.questions("rollouts", goldenOfRollouts(rollouts), request, actor);
+    const config = rolloutConfig({ ...request, name: request.name ?? baseOf(label) }, set);
+    const { records, unmatched, points } = rolloutRecords(rollouts, book);
+    return this.store(config, records, [], { set, dataset: "rollouts", unmatched, actor, source: label, points });
   }
 
   private async questions(dataset: string, golden: ReadonlyMap<string, readonly string[]>, request: Request, actor: string): Promise<{ set: string; book: QuestionBook }> {
     const set = request.questions ?? `upstream/${dataset.replace(/[^\w.-]+/g, "_")}`;
-    if (request.questions === null) {
-      const questions = questionsOf(golden);
-      if (questions.length > 0) await this.catalogue.storeQuestionSet(set, questions, actor);
-      else if (!(await this.catalogue.questionSets()).some(({ name }) => name === set)) {
-        throw new AppError("invalid-input", `The files of ${dataset} hold no gold answers, so no question set can be made of them. Import the set first and name it.`);
-      }
-    }
+    const known = (await this.catalogue.questionSets()).some(({ name }) => name === set) ? await this.bookOf(set) : null;
+    // Another method's files on the same questions, in whatever order, are of the same set: else they could not be compared.
+    if (request.questions !== null || (known !== null && [...golden.keys()].every((text) => known.find(text) !== null))) return { set, book: known ?? (await this.bookOf(set)) };
+    const questions = questionsOf(golden);
+    if (questions.length > 0) await this.catalogue.storeQuestionSet(set, questions, actor);
+    else if (known === null) throw new AppError("invalid-input", `The files of ${dataset} hold no gold answers, so no question set can be made of them. Import the set first and name it.`);
+    return { set, book: await this.bookOf(set) };
+  }
+
+  /** @throws AppError "not-found" where there is no such set */
+  private async bookOf(set: string): Promise<QuestionBook> {
     const all: Question[] = [];
     for (let after: string | null = null; ; ) {
       const page = await this.catalogue.questionPage({ set, after, limit: 5000 });
       all.push(...page.questions);
-      if (page.next === null) return { set, book: new QuestionBook(all) };
+      if (page.next === null) return new QuestionBook(all);
       after = page.next;
     }
   }
@@ -115,7 +123,7 @@ export class UpstreamImport {
   private async store(config: RunConfig, records: readonly EpisodeRecord[], documents: readonly DocumentText[], about: { set: string; dataset: string; unmatched: string[]; actor: string; source: string; points?: { name: string; step: number; value: number }[] }): Promise<Response["runs"][number]> {
     const { set, unmatched, actor } = about;
     if (records.length === 0) throw new AppError("invalid-input", `${about.source}: none of its ${unmatched.length} questions is in the set "${set}", e.g. ${JSON.stringify(unmatched[0]?.slice(0, 120))}. Name the set that they are of.`);
-    const ref: AttemptRef = await this.external.begin(config, actor);
+    const ref: AttemptRef = await this.external.begin(config, about.source, actor);
     const textOf = new Map(documents.map((document) => [document.hash, document]));
     for (let start = 0; start < records.length; start += BATCH) {
       const batch = records.slice(start, start + BATCH);
@@ -146,32 +154,11 @@ function byQuestion<T>(table: Record<string, T>): Map<string, { text: string; va
   return rows;
 }
 
-/** Results with the sequences they were made of: the one file of results there is, or the one whose name is in the path. */
-function tablesOf(files: readonly UpstreamFile[], paths: ReadonlyMap<UpstreamFile, string>): Table[] {
-  const results = files.filter((file) => file.kind === "results");
-  const tables = new Map<string, Table>();
-  const tableOf = (label: string, dataset: string, isRag = false): Table => {
-    const key = JSON.stringify([label, dataset]);
-    const table = tables.get(key) ?? { dataset, label, isRag, sequences: {}, results: {} };
-    tables.set(key, table);
-    return table;
-  };
-  for (const file of files) {
-    if (file.kind === "results" || file.kind === "rag-cache") for (const [dataset, rows] of Object.entries(file.results)) tableOf(file.name, dataset, file.kind === "rag-cache").results = rows;
-  }
-  for (const file of files) {
-    if (file.kind !== "sequences") continue;
-    const fitting = results.filter((result) => Object.hasOwn(result.results, file.dataset));
-    const mine = fitting.length === 1 ? fitting[0] : fitting.find((result) => paths.get(file)!.includes(result.name));
-    tableOf(mine?.name ?? "sequences", file.dataset).sequences = file.sequences;
-  }
-  return [...tables.values()];
-}
-
 function recordOf({ question, sequence, result, config, documents, dataset }: { question: Question; sequence: Sequences | undefined; result: Result | undefined; config: Extract<RunConfig, { kind: "predict" }>; documents: Map<string, DocumentText>; dataset: string }): EpisodeRecord {
   const read = sequence ? stepsOfSequence(sequence) : { steps: [], context: [], documents: [] };
   for (const document of read.documents) documents.set(document.hash, document);
-  const answer: Answer | null = result ? { key: keyOf(dataset, question.question, config.generator.model, result.answer), generator: config.generator.model, promptStyle: "upstream", text: result.answer, seconds: 0 } : null;
+  // Scores belong to answers: one text that two files score differently is two answers, and each keeps what its file says.
+  const answer: Answer | null = result ? { key: keyOf(dataset, question.question, config.generator.model, result.answer, result.score, result.em_score), generator: config.generator.model, promptStyle: "upstream", text: result.answer, seconds: 0 } : null;
   const score: Score | null = result ? { scorer: FILE_SCORER, value: result.score } : null;
   const exact: Score[] = result?.em_score === undefined ? [] : [{ scorer: FILE_EXACT, value: result.em_score }];
   return {

@@ -18,8 +18,8 @@ export function goldenOfRollouts(files: readonly RolloutFile[]): Map<string, str
 /** A training run as far as rollouts tell of it; what they do not say has its default. */
 export const rolloutConfig = (request: { name: string | null; corpus: string; generator: string }, set: string): TrainConfig =>
   trainConfig.parse({
-    kind: "train", name: `${request.name ?? "rollouts"} (imported)`.slice(0, 120), data: { corpus: request.corpus, trainQuestions: set, heldOutQuestions: set },
-    search: { protocol: "upstream" }, generator: { model: request.generator }, reward: { name: "upstream" }, evaluation: { questions: 0 },
+    kind: "train", name: (request.name ?? "rollouts").slice(0, 120), data: { corpus: request.corpus, trainQuestions: set, heldOutQuestions: set },
+    search: { protocol: "upstream" }, generator: { model: request.generator }, reward: { weights: { gbr: 0, upstream: 1 } }, evaluation: { questions: 0 },
   });
 
 /** Episodes of training: prompt and text as one step, and the reward. A prompt whose question is not known is counted. */

@@ -25,11 +25,11 @@ describe("upstream's files", () => {
   ];
 
   it("become a run that is marked external, with a set of their own, episodes and scores", async () => {
-    const { runs, skipped } = await bring(folder);
-    expect(skipped).toEqual(["notes.json"]);
+    const { runs, skipped, problems } = await bring(folder);
+    expect([skipped, problems]).toEqual([["notes.json"], []]);
     expect(runs).toMatchObject([{ dataset: "nq", questions: "upstream/nq", episodes: 2, scored: 2, accuracy: 1, unmatched: ["constructor"], notes: [expect.stringContaining("state 3 questions and accuracy 0.6667")] }]);
     const run = await server.plane.runReader.get(runs[0]!.id);
-    expect(run).toMatchObject({ state: "succeeded", headline: { value: 1 }, config: { method: "s3", search: { protocol: "upstream" } } });
+    expect(run).toMatchObject({ state: "succeeded", name: "s3 · nq", importedFrom: "results/s3", model: null, setting: null, headline: { value: 1 }, config: { method: "s3", search: { protocol: "upstream" } } });
     expect((await server.plane.database.db.$queryRaw<{ executor: string }[]>`SELECT executor FROM runs WHERE id = ${runs[0]!.id}::uuid`)[0]!.executor).toBe("external");
     const { rows } = await server.plane.episodes.list({ runId: runs[0]!.id, filter: "all", order: "oldest", limit: 10 });
     const episode = await server.plane.episodes.get(rows[0]!.id);
@@ -67,6 +67,36 @@ describe("upstream's files", () => {
     expect(steps.map(({ step, episodes, meanReward }) => [step, episodes, meanReward])).toEqual([[1, 2, 0.5], [2, 1, 2]]);
     const { files } = await server.plane.upstreamExport.export(runs[0]!.id);
     expect(files.map(({ path }) => path)).toEqual(["rollouts/1.jsonl", "rollouts/2.jsonl"]);
+  });
+
+  it("of several methods become a row each, on one set whatever order the files have, beside what was run here", async () => {
+    const asking = (...numbers: number[]) => numbers.map((i) => [`In what year was number ${i} built?`, i] as const);
+    const sequences = (questions: ReturnType<typeof asking>, step: boolean) => Object.fromEntries(questions.map(([text, i]) => [text, { golden_answers: [`19${i}`], ...(step ? { chain_of_thought: ["It was."], retrievals: [{ query: text, context: docs("d0") }] } : { context_with_info: docs("d0") }) }]));
+    const answers = (questions: ReturnType<typeof asking>, right: number) => ({ built: Object.fromEntries(questions.map(([text, i]) => [`${text}?`, { answer: `19${i}`, score: i < right ? 1 : 0 }])) });
+    const { runs, problems } = await bring([
+      file("out/s3/built_output_sequences.json", sequences(asking(10, 11, 12), false)),
+      file("out/ircot/built_output_sequences.json", sequences(asking(12, 10, 11), true)),
+      file("out/results/s3.json", answers(asking(10, 11, 12), 12)),
+      file("out/results/ircot.json", answers(asking(12, 11, 10), 11)),
+      file("out/rag_cache.json", answers(asking(10, 11, 12), 10)),
+      file("out/results/broken.json", '{"built": {'),
+      file("out/results/unknown.json", { elsewhere: { "who?": { answer: "a", score: 1 } } }),
+    ]);
+    expect(runs.map(({ name, questions, accuracy, scored }) => [name, questions, accuracy, scored])).toEqual([
+      ["s3 · built", "upstream/built", 2 / 3, 3],
+      ["ircot · built", "upstream/built", 1 / 3, 3],
+      ["rag_cache · built", "upstream/built", 0, 3],
+    ]);
+    expect(problems).toEqual([
+      { path: "out/results/broken.json", reason: expect.stringContaining("not JSON") },
+      { path: "out/results/unknown.json", reason: expect.stringContaining("hold no gold answers") },
+    ]);
+    const all = await server.plane.leaderboard.get({});
+    const scope = all.scopes.find(({ corpus, scorer }) => corpus === "wiki-18" && scorer === "generation-accuracy/upstream-file")!;
+    const board = await server.plane.leaderboard.get({ scope: scope.key });
+    const column = board.columns.findIndex(({ questionSet }) => questionSet === "upstream/built");
+    const rows = board.rows.filter(({ cells }) => cells[column]).map(({ label, detail, imported, cells }) => [label, detail, imported, cells[column]!.rank]);
+    expect(rows).toEqual([["s3", "out/results/s3", true, 1], ["IRCoT", "out/results/ircot", true, 2], ["RAG", "out/rag_cache", true, 3]]);
   });
 
   it("that cannot be used are refused with the reason", async () => {

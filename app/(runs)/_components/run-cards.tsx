@@ -1,8 +1,9 @@
 "use client";
 import Link from "next/link";
 import type { RunRow } from "@/app/_lib/trpc";
+import { ImportedBadge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { describeRun, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
+import { describeRun, RunAlarms, RunDuration, RunHeadline, RunMenu, RunProgress } from "./run-parts";
 
 /** The runs on a phone: the same facts as the table's row, stacked. */
 export function RunCards({ rows }: { rows: RunRow[] }) {
@@ -20,7 +21,11 @@ export function RunCards({ rows }: { rows: RunRow[] }) {
             <RunMenu run={run} />
           </div>
           <div className="mt-2 flex items-center justify-between gap-3">
-            <RunStateBadge state={run.state} />
+            <span className="flex flex-wrap gap-1.5">
+              <RunStateBadge state={run.state} />
+              {run.importedFrom === null ? null : <ImportedBadge from={run.importedFrom} />}
+              <RunAlarms run={run} />
+            </span>
             <RunHeadline run={run} />
           </div>
           <div className="mt-2 flex items-end justify-between gap-4">

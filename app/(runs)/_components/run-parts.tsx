@@ -1,19 +1,21 @@
 "use client";
-import { Copy, CornerUpRight, EllipsisVertical, Play, Square } from "lucide-react";
+import { Copy, CornerUpRight, EllipsisVertical, Play, Square, TriangleAlert } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { Sparkline } from "@/app/_charts/sparkline";
-import { formatNumber, formatSeconds, formatShare, NONE } from "@/app/_lib/format";
+import { formatNumber, formatSeconds, formatShare, NONE, plural } from "@/app/_lib/format";
 import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
+import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { Progress } from "@/app/_ui/progress";
+import { ALARMS } from "@/contracts/alarms";
 import { canTransition, TERMINAL } from "@/contracts/run-state";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
-export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting].filter(Boolean).join(" · ");
+export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting, run.importedFrom].filter(Boolean).join(" · ");
 
 export function RunProgress({ run }: { run: RunRow }) {
   if (run.state === "queued") return <span className="text-xs text-muted-foreground">waiting for a worker</span>;
@@ -39,6 +41,16 @@ export function RunHeadline({ run }: { run: RunRow }) {
       <span className="w-12 text-right font-mono">{name === "reward" ? formatNumber(value) : formatShare(value)}</span>
       <Sparkline values={sparkline.map((p) => p.value)} label={`Course of the ${name} of ${run.name}`} />
     </div>
+  );
+}
+
+/** Alarms that stand; nothing where none does. */
+export function RunAlarms({ run: { alarms } }: { run: RunRow }) {
+  if (alarms.length === 0) return null;
+  return (
+    <Badge tone="warn" title={alarms.map((name) => ALARMS[name].title).join(", ")} data-run-alarms={alarms.length}>
+      <TriangleAlert className="size-3" aria-hidden /> {plural(alarms.length, "alarm")}
+    </Badge>
   );
 }
 

@@ -2,10 +2,11 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import Link from "next/link";
+import { useState } from "react";
 import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
 import { useTRPC, type Compared } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
-import { Badge } from "@/app/_ui/badge";
+import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
@@ -32,6 +33,7 @@ export function CompareView() {
 function Choose({ chosen }: { chosen: readonly string[] }) {
   const trpc = useTRPC();
   const [, setParams] = useQueryParams();
+  const [picked, setPicked] = useState(chosen);
   const runs = useQuery(trpc.runs.list.queryOptions({ kinds: ["predict"], limit: 100 }));
   const rows = runs.data?.rows.filter((run) => run.headline.value !== null) ?? [];
   return (
@@ -56,12 +58,16 @@ function Choose({ chosen }: { chosen: readonly string[] }) {
         </div>
       ) : (
         <Card className="mt-4 pb-3">
-          <CardHeader title="Choose two to six predictions" description="Over the same questions." />
+          <CardHeader title="Choose two to six predictions" description="Over the same questions.">
+            <Button size="sm" variant="primary" disabled={picked.length < 2 || picked.length > 6} onClick={() => setParams({ runs: picked.join(",") })}>
+              Compare {picked.length > 0 ? picked.length : ""}
+            </Button>
+          </CardHeader>
           <ul className="mt-2 px-2">
             {rows.map((run) => (
               <li key={run.id}>
                 <label className="flex cursor-pointer items-center gap-3 rounded px-2 py-1.5 hover:bg-muted">
-                  <input type="checkbox" className="size-3.5 accent-primary" checked={chosen.includes(run.id)} onChange={(e) => setParams({ runs: (e.target.checked ? [...chosen, run.id] : chosen.filter((id) => id !== run.id)).join(",") })} />
+                  <input type="checkbox" className="size-3.5 accent-primary" checked={picked.includes(run.id)} onChange={(e) => setPicked(e.target.checked ? [...picked, run.id] : picked.filter((id) => id !== run.id))} />
                   <span className="font-medium">{run.name}</span>
                   <span className="ml-auto font-mono text-xs text-muted-foreground">{formatShare(run.headline.value)}</span>
                 </label>
@@ -103,15 +109,20 @@ function Comparison({ runs }: { runs: string[] }) {
           <h1 className="text-lg font-semibold">Compare</h1>
           <p className="text-xs text-muted-foreground">{`${compared.questionSet}, ${formatInteger(compared.common)} questions that all have answered`}</p>
         </div>
-        {compared.scorers.length > 1 ? (
-          <Select aria-label="Scorer" className="w-auto" value={compared.scorer} onChange={(e) => setParams({ scorer: e.target.value })}>
-            {compared.scorers.map((s) => (
-              <option key={s}>{s}</option>
-            ))}
-          </Select>
-        ) : (
-          <Badge>{compared.scorer}</Badge>
-        )}
+        <div className="flex flex-wrap items-center gap-2">
+          <Button size="sm" asChild>
+            <Link href="/compare">Choose others</Link>
+          </Button>
+          {compared.scorers.length > 1 ? (
+            <Select aria-label="Scorer" className="w-auto" value={compared.scorer} onChange={(e) => setParams({ scorer: e.target.value })}>
+              {compared.scorers.map((s) => (
+                <option key={s}>{s}</option>
+              ))}
+            </Select>
+          ) : (
+            <Badge>{compared.scorer}</Badge>
+          )}
+        </div>
       </header>
       <Runs compared={compared} onRemove={(id) => setParams({ runs: runs.filter((r) => r !== id).join(","), who: null })} />
       <div className="mt-4 grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
@@ -138,6 +149,11 @@ function Runs({ compared, onRemove }: { compared: Compared; onRemove: (id: strin
               <Link href={`/runs/${run.id}`} className="font-medium break-words hover:underline">
                 {run.name}
               </Link>
+              {run.imported ? (
+                <span className="ml-1.5">
+                  <ImportedBadge from={run.detail} />
+                </span>
+              ) : null}
               <p className="text-2xs break-words text-muted-foreground">{[run.label, run.detail].filter((part) => part !== "").join(" · ")}</p>
               <p className="mt-0.5 text-xs">
                 <span className="font-mono font-medium">{formatShare(run.mean)}</span>

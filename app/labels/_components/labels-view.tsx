@@ -1,8 +1,10 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
+import { plural, shortId } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
+import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
 import { AgreementTable } from "./agreement-table";
@@ -23,19 +25,32 @@ export function LabelsView() {
 
 function ChooseRun() {
   const trpc = useTRPC();
-  const runs = useQuery(trpc.runs.list.queryOptions({ kinds: ["predict"], limit: 50 }));
+  const runs = useQuery(trpc.scores.judged.queryOptions());
   if (runs.isPending) return <Skeleton className="h-48" />;
   if (runs.isError) return <ErrorState title="The runs could not be read" error={runs.error} onRetry={() => void runs.refetch()} />;
-  if (runs.data.rows.length === 0) return <EmptyState title="No predict run yet">Launch a predict run with the scorer `judge` or `generation-accuracy`; its disagreements are labelled here.</EmptyState>;
+  if (runs.data.length === 0)
+    return (
+      <EmptyState
+        title="No judge has scored a run yet"
+        action={
+          <Button variant="primary" asChild>
+            <Link href="/runs/new?preset=atlas-rag">New prediction</Link>
+          </Button>
+        }
+      >
+        Launch a prediction with the scorer <code className="font-mono text-xs">judge</code> or <code className="font-mono text-xs">generation-accuracy</code>, or let a judge score stored answers:{" "}
+        <code className="font-mono text-xs">npm run s3 -- evaluate RUN --scorer judge</code>
+      </EmptyState>
+    );
   return (
-    <Card aria-label="Predict runs" className="p-1.5">
+    <Card aria-label="Judged runs" className="p-1.5">
       <ul>
-        {runs.data.rows.map((run) => (
-          <li key={run.id}>
-            <Link href={`/labels?run=${run.id}`} className="block rounded-md px-2.5 py-2 hover:bg-muted">
+        {runs.data.map((run) => (
+          <li key={`${run.runId} ${run.judge}`}>
+            <Link href={`/labels?run=${run.runId}`} className="block rounded-md px-2.5 py-2 hover:bg-muted">
               <span className="block truncate font-medium">{run.name}</span>
-              <span className="block truncate text-2xs text-muted-foreground">
-                {run.state} · {run.corpus} · {run.id.slice(0, 8)}
+              <span className="block text-2xs break-words text-muted-foreground">
+                {run.questionSet} · {plural(run.judged, "answer")} scored by {run.judge} · <span className="font-mono">{shortId(run.runId)}</span>
               </span>
             </Link>
           </li>

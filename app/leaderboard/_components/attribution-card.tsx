@@ -1,5 +1,6 @@
 import Link from "next/link";
 import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
+import { Ceiling } from "@/app/_charts/ceiling";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -9,10 +10,13 @@ import { ColumnSelect, useColumn } from "./column-select";
 export function AttributionCard({ board }: { board: Leaderboard }) {
   const [column, setColumn] = useColumn(board);
   const rows = board.rows.flatMap((row) => (row.cells[column] ? [{ row, cell: row.cells[column] }] : []));
+  const shown = board.columns[column];
+  // A method that answers itself does so with its own prompt: the ceiling is the frozen generator's.
+  const like = rows.find(({ row }) => row.generates)?.cell.runId;
   const parts = ATTRIBUTION_PARTS.filter(({ key }) => rows.some(({ cell }) => cell.attribution[key] > 0));
   return (
     <Card className="pb-4">
-      <CardHeader title="Where answers were lost" description="The first stage at which the evidence was missing, and how often the generator is right when it gets every gold document: its ceiling." />
+      <CardHeader title="Where answers were lost" description="The first stage at which the evidence was missing, how often the generator is right where it got every gold document, and its ceiling." />
       {board.columns.length > 1 ? (
         <div className="mt-2 px-4">
           <ColumnSelect board={board} column={column} setColumn={setColumn} />
@@ -25,6 +29,11 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
           </li>
         ))}
       </ul>
+      {shown && like !== undefined ? (
+        <div className="mt-3 px-4">
+          <Ceiling ceiling={shown.ceiling} launch={{ like, questions: shown.questionSet, limit: shown.limit }} />
+        </div>
+      ) : null}
       <ul className="mt-3 space-y-3 px-4">
         {rows.map(({ row, cell }) => {
           const total = attributionTotal(cell.attribution);

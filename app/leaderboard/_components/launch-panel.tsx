@@ -24,6 +24,7 @@ const ABOUT: Record<MethodName, string> = {
   "search-o1": "searches, condenses",
   r1: "reasoning model, no documents",
   sft: "fine-tuned, no documents",
+  gold: "the generator's ceiling",
 };
 /** What a first comparison wants. */
 const FIRST: readonly MethodName[] = ["s3", "rag", "ircot"];

@@ -15,6 +15,7 @@ import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { AttributionCard } from "./attribution-card";
 import { CostCard } from "./cost-card";
 import { ExportMenu } from "./export-menu";
+import { ImportUpstream } from "./import-upstream";
 import { LaunchPanel } from "./launch-panel";
 import { MethodsTable } from "./methods-table";
 import { paperGenerators } from "./published";
@@ -47,8 +48,9 @@ export function LeaderboardView() {
     <>
       <header className="flex flex-wrap items-center justify-between gap-3">
         <h1 className="text-lg font-semibold">Leaderboard</h1>
-        {empty ? null : (
-          <div className="flex items-center gap-2">
+        <div className="flex flex-wrap items-center gap-2">
+          <ImportUpstream />
+          {empty ? null : (
             <Button size="sm" disabled={runs.length < 2 || runs.length > 6} asChild={runs.length >= 2 && runs.length <= 6} title="Tick two to six methods">
               {runs.length >= 2 && runs.length <= 6 ? (
                 <Link href={`/compare?runs=${runs.join(",")}`}>
@@ -60,9 +62,9 @@ export function LeaderboardView() {
                 </>
               )}
             </Button>
-            <ExportMenu board={board} published={paper} />
-          </div>
-        )}
+          )}
+          {empty ? null : <ExportMenu board={board} published={paper} />}
+        </div>
       </header>
       <Active active={board.active} />
       {empty ? (

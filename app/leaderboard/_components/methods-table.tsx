@@ -2,7 +2,7 @@ import Link from "next/link";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, NONE, plural } from "@/app/_lib/format";
 import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
-import { Badge } from "@/app/_ui/badge";
+import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
 import { publishedRowsFor, type PaperChoice } from "./published";
 import { columnTitle, costOf, COSTS, intervalText, isSignificant, pointsText, shareText, type CostKey, type LeaderboardRow } from "./text";
@@ -57,7 +57,7 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
                 <label className="flex items-start gap-2">
                   <input type="checkbox" className="mt-0.5 size-3.5 shrink-0 accent-primary" checked={picked.includes(row.id)} onChange={(e) => onPick(e.target.checked ? [...picked, row.id] : picked.filter((id) => id !== row.id))} aria-label={`Compare ${row.label}`} />
                   <span className="min-w-0">
-                    <span className="font-medium">{row.label}</span> {row.id === board.reference ? <Badge tone="primary">reference</Badge> : null}
+                    <span className="font-medium">{row.label}</span> {row.id === board.reference ? <Badge tone="primary">reference</Badge> : null} {row.imported ? <ImportedBadge from={row.detail} /> : null}
                     <span className="block max-w-56 text-2xs break-words text-muted-foreground">{row.detail}</span>
                   </span>
                 </label>
@@ -76,6 +76,28 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
               <td className="px-3 py-2 text-right align-top font-mono text-muted-foreground">{row.trainingSamples === null ? NONE : formatInteger(row.trainingSamples)}</td>
             </tr>
           ))}
+          {columns.some(({ ceiling }) => ceiling !== null) ? (
+            <tr className="border-b last:border-0" data-ceilings>
+              <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 font-normal">
+                <span className="font-medium">Ceiling</span> <Badge tone="outline">not a method</Badge>
+                <span className="block max-w-56 text-2xs break-words text-muted-foreground">the generator with the gold documents alone, over the questions that name some</span>
+              </th>
+              {columns.map(({ id, ceiling }) => (
+                <td key={id} className="px-3 py-2 text-right align-top">
+                  {ceiling ? (
+                    <Link href={`/runs/${ceiling.runId}?tab=episodes`} className="block rounded font-mono text-muted-foreground hover:underline">
+                      {shareText(ceiling.mean)}
+                      <span className="block text-2xs whitespace-nowrap">{intervalText(ceiling.low, ceiling.high)}</span>
+                      <span className="block text-2xs whitespace-nowrap">of {formatInteger(ceiling.scored)}{ceiling.scored < ceiling.expected ? ` / ${formatInteger(ceiling.expected)}` : ""}</span>
+                    </Link>
+                  ) : (
+                    <span className="text-muted-foreground">{NONE}</span>
+                  )}
+                </td>
+              ))}
+              <td colSpan={(columns.length > 1 ? 1 : 0) + costs.length + 1} />
+            </tr>
+          ) : null}
           {published ? publishedRowsFor(published, columns).map((row) => (
             <tr key={row.name} className="border-b bg-muted/50 last:border-0" data-published>
               <th scope="row" className="sticky left-0 z-10 bg-muted px-3 py-2 font-normal">

@@ -7,7 +7,7 @@ import { paperGenerators, paperSet, paperTables, publishedRowsFor } from "./publ
 import type { Column } from "./text";
 
 const results = publishedResults.parse(JSON.parse(readFileSync(join(ROOT, "server", "leaderboard", "published.json"), "utf8")));
-const column = (questionSet: string, limit: number | null = null): Column => ({ id: questionSet, questionSet, version: "1", limit, questions: 10 });
+const column = (questionSet: string, limit: number | null = null): Column => ({ id: questionSet, questionSet, version: "1", limit, questions: 10, ceiling: null });
 
 it("finds the paper's set by the name before the split", () => {
   expect(["hotpotqa/dev", "2wiki", "NQ/test", "atlas/held-out"].map((name) => paperSet(name, results))).toEqual(["hotpotqa", "2wikimultihopqa", "nq", null]);

@@ -41,7 +41,7 @@ export class Agents {
       slots: { engine: 1, light: 2 },
       workRoot: join(root, "work"),
       executors: executorsWith(executors),
-      tasks: { query, documents: unused("documents"), "dry-run": unused("dry-run"), "turn-gains": unused("turn-gains") },
+      tasks: { query, documents: unused("documents"), "dry-run": unused("dry-run"), "index-plan": unused("index-plan"), "remove-corpus": unused("remove-corpus"), "turn-gains": unused("turn-gains") },
       starters: noServices,
       log: new AgentLog("test", pino({ level: "silent" })),
       protocolVersion: PROTOCOL_VERSION,

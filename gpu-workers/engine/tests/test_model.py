@@ -88,13 +88,13 @@ def test_a_session_equals_a_fresh_prefill(tiny):
 def test_a_change_of_weights_invalidates_what_depends_on_them(session, tiny):
     sequence = {"ids": PROMPTS[0], "maxTokens": 5, "temperature": 0, "session": "s"}
     session.call("sample", adapter=True, sequences=[sequence])
-    adapter = session.model.adapter
+    adapter = session.model.trainable
     adapter.values = adapter.values * -3
     adapter.changed()
     after = session.call("sample", adapter=True, sequences=[sequence])["sequences"][0][0]
     fresh = Session(tiny)
-    fresh.model.adapter.values = adapter.values.clone()
-    fresh.model.adapter.changed()
+    fresh.model.trainable.values = adapter.values.clone()
+    fresh.model.trainable.changed()
     want = fresh.call("sample", adapter=True, sequences=[sequence])["sequences"][0][0]
     assert after["ids"] == want["ids"]
     assert after["logprobs"] == pytest.approx(want["logprobs"], abs=1e-4)

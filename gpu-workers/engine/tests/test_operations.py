@@ -36,10 +36,10 @@ def test_a_repeated_id_changes_nothing(operations):
     send = request("a", "forward_backward", 1, loss="cross_entropy", data=[DATUM])
     first = operations.submit(send)
     result = done(first)
-    gradient = operations.engine.model("m").adapter.gradient.clone()
+    gradient = operations.engine.model("m").trainable.gradient.clone()
     assert operations.submit(send) is first
     assert done(first) == result
-    assert torch.equal(operations.engine.model("m").adapter.gradient, gradient)
+    assert torch.equal(operations.engine.model("m").trainable.gradient, gradient)
     done(operations.submit(request("b", "optim_step", 2, learningRate=1e-3)))
     assert operations.submit(request("b", "optim_step", 2, learningRate=1e-3)).result["step"] == 1
 
@@ -77,7 +77,7 @@ def test_cancelling_a_running_and_a_waiting_operation(operations):
     for operation in (long, waiting):
         operation.finished.result(timeout=20)
         assert operation.state == "cancelled"
-    assert operations.engine.model("m").adapter.gradient is None
+    assert operations.engine.model("m").trainable.gradient is None
     done(operations.submit(request("next", "forward_backward", 2, loss="cross_entropy", data=[DATUM])))
 
 
@@ -98,7 +98,7 @@ def test_a_cancelled_call_leaves_no_trace(tiny, after):
     session = Session(tiny)
     with pytest.raises(Cancelled):
         session.call("forward_backward", check=stop_after(after), loss="cross_entropy", data=[DATUM])
-    assert session.model.adapter.gradient is None
+    assert session.model.trainable.gradient is None
     with pytest.raises(Cancelled):
         session.call("sample", check=stop_after(after), adapter=True, sequences=[{"ids": [5, 6, 7, 8], "maxTokens": 20, "temperature": 0}])
     sequences = [{"ids": [5, 6, 7, 9], "maxTokens": 5, "temperature": 0}, {"ids": [5, 6, 7, 8], "maxTokens": 5, "temperature": 0}]
@@ -133,7 +133,7 @@ def test_a_resumed_run_ends_with_the_same_bits(tiny, tmp_path):
     resumed = Session(tiny, seed=99)
     assert resumed.call("load_state", path=str(tmp_path / "state"))["step"] == 2
     assert train(resumed, range(2, 5)) == after
-    assert torch.equal(resumed.model.adapter.snapshots["cold"], undisturbed.model.adapter.snapshots["cold"])
+    assert torch.equal(resumed.model.trainable.snapshots["cold"], undisturbed.model.trainable.snapshots["cold"])
 
 
 def test_a_gradient_in_progress_is_saved(tiny, tmp_path):
@@ -180,7 +180,7 @@ def test_damaged_and_foreign_states_are_refused(tiny, tmp_path):
         session.call("load_state", path=str(tmp_path / "none"))
     session.call("save_state", path=str(tmp_path / "state"))
     hash_before = session.call("weights_hash")
-    with pytest.raises(EngineError, match="another adapter"):
+    with pytest.raises(EngineError, match="another kind of model"):
         Session(tiny, {**LORA, "rank": 2}).call("load_state", path=str(tmp_path / "state"))
     file = tmp_path / "state" / "adapter.safetensors"
     damaged = bytearray(file.read_bytes())
@@ -196,20 +196,20 @@ def test_nan_is_refused_and_changes_nothing(session):
     huge = {**DATUM, "advantages": [1e38] * 5, "logprobs": [0, 0, -80, -80, -80]}
     with pytest.raises(EngineError) as error:
         session.call("forward_backward", loss="importance_sampling", data=[huge])
-    assert error.value.code == "not-finite" and session.model.adapter.gradient is None
+    assert error.value.code == "not-finite" and session.model.trainable.gradient is None
     session.call("forward_backward", loss="cross_entropy", data=[DATUM])
-    session.model.adapter.gradient[3] = float("nan")
+    session.model.trainable.gradient[3] = float("nan")
     with pytest.raises(EngineError) as error:
         session.call("optim_step", learningRate=1e-3)
-    assert error.value.code == "not-finite" and session.model.adapter.step == 0
-    session.model.adapter.gradient = None
+    assert error.value.code == "not-finite" and session.model.trainable.step == 0
+    session.model.trainable.gradient = None
     session.call("forward_backward", loss="cross_entropy", data=[DATUM])
     assert session.call("weights_hash") == before
     session.call("optim_step", learningRate=1e-3)
 
 
 def test_adamw_equals_torch(session):
-    adapter = session.model.adapter
+    adapter = session.model.trainable
     parameter = torch.nn.Parameter(adapter.values.clone())
     optimiser = torch.optim.AdamW([parameter], lr=1e-2, betas=(0.8, 0.9), eps=1e-7, weight_decay=0.1)
     for k in range(4):

@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { discardIndex, ensureIndex } from "../index-store";
-import { ThreadClient } from "../thread";
+import { LastingThread, ThreadClient } from "../thread";
 import { ANALYSIS } from "./analyser";
 import { BLOCK_LIMITS, type BlockLimits } from "./block";
 import { type Bm25Manifest, MANIFEST, STAMP_BYTES, bm25Manifest } from "./format";
@@ -56,7 +56,7 @@ export function bm25Key(corpusHash: string): string {
 /** A BM25 index: row i is document i of its corpus. The constants are given with each search. */
 export class Bm25Index {
   private constructor(
-    private readonly thread: ThreadClient<Bm25Operations>,
+    private readonly thread: LastingThread<Bm25Operations, "open">,
     readonly manifest: Bm25Manifest,
     /** Bytes of the index in memory. */
     readonly bytes: number,
@@ -97,14 +97,9 @@ export class Bm25Index {
       throw new AppError("conflict", `the index in ${directory} belongs to another corpus (content ${manifest.corpusHash.slice(0, 12)}, wanted ${corpusHash.slice(0, 12)}); build an index of this one`);
     }
     if (manifest.analysis !== ANALYSIS) throw new AppError("conflict", `the index in ${directory} was made with another analysis (${manifest.analysis}, wanted ${ANALYSIS}); build it again`);
-    const thread = startThread();
-    try {
-      const { bytes } = await thread.call("open", { directory, manifest, memoryBytes });
-      return new Bm25Index(thread, manifest, bytes);
-    } catch (error) {
-      await thread.terminate();
-      throw error;
-    }
+    const thread = new LastingThread(startThread, { operation: "open", request: { directory, manifest, memoryBytes } });
+    const { bytes } = await thread.open();
+    return new Bm25Index(thread, manifest, bytes);
   }
 
   get size(): number {

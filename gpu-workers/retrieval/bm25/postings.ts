@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
+import { BM25_POSTINGS_IN_MEMORY } from "@/contracts/index-plan";
 import { compareTerms } from "./block";
 import { FileReader, aligned } from "./files";
 import { BLOCK, type Bm25Manifest, FILES, STAMP_BYTES, WIDE } from "./format";
@@ -11,9 +12,6 @@ export interface Postings {
   /** Null where there are too few rows to need any. */
   bounds: Uint32Array | null;
 }
-
-/** Postings up to this size are read into memory as a whole; of larger ones the terms used last are kept. */
-const MEMORY_BYTES = 1024 ** 3;
 
 /** Terms whose numbers are remembered. */
 const KNOWN_TERMS = 50_000;
@@ -31,8 +29,11 @@ export class PostingsFile {
     private readonly postings: PostingBytes,
   ) {}
 
-  /** Throws `invalid-input` where a file is missing, of another size than the manifest says, or of another index. */
-  static open(directory: string, manifest: Bm25Manifest, memoryBytes = MEMORY_BYTES): PostingsFile {
+  /**
+   * Postings up to `memoryBytes` are read into memory as a whole; of larger ones the terms used last are kept. Throws
+   * `invalid-input` where a file is missing, of another size than the manifest says, or of another index.
+   */
+  static open(directory: string, manifest: Bm25Manifest, memoryBytes = BM25_POSTINGS_IN_MEMORY): PostingsFile {
     const { terms } = manifest;
     const open = (name: keyof typeof FILES): FileReader => {
       const path = join(directory, FILES[name]);

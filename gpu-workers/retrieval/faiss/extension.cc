@@ -14,6 +14,11 @@
 
 #include <faiss/AutoTune.h>
 #include <faiss/Index.h>
+#include <faiss/IndexIVFPQ.h>
+#include <faiss/IndexPQ.h>
+#include <faiss/IndexPreTransform.h>
+#include <faiss/VectorTransform.h>
+#include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/io.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
@@ -104,25 +109,23 @@ struct FileWriter : faiss::IOWriter {
     }
 };
 
-/// A flat index: a file of FAISS's IndexFlat, memory-mapped as it is (row i is vector i), or vectors in memory.
+/// A flat index: a file of FAISS's IndexFlat, memory-mapped as it is (row i is vector i).
 class FlatFile : public Napi::ObjectWrap<FlatFile> {
 public:
     static void Init(Napi::Env env, Napi::Object exports) {
         exports.Set("FlatFile", DefineClass(env, "FlatFile", {
             InstanceMethod("search", &FlatFile::search),
             InstanceMethod("vectors", &FlatFile::vectors),
-            InstanceMethod("add", &FlatFile::add),
             InstanceAccessor<&FlatFile::count>("count"),
             InstanceAccessor<&FlatFile::dim>("dim"),
             InstanceAccessor<&FlatFile::metric>("metric"),
         }));
     }
 
-    /// (path, preload): preload reads the whole file at once, for one that fits into memory. (dim): in memory.
+    /// (path, preload): preload reads the whole file at once, for one that fits into memory.
     explicit FlatFile(const Napi::CallbackInfo& info) : Napi::ObjectWrap<FlatFile>(info) {
         guarded(info, [&] {
-            if (info[0].IsNumber()) dim_ = info[0].As<Napi::Number>().Uint32Value();
-            else open(info[0].As<Napi::String>().Utf8Value(), info[1].ToBoolean().Value());
+            open(info[0].As<Napi::String>().Utf8Value(), info[1].ToBoolean().Value());
             return info.Env().Undefined();
         });
     }
@@ -138,7 +141,6 @@ private:
     int64_t count_ = 0;
     size_t dim_ = 0;
     bool l2_ = false;
-    std::vector<float> own_;
 
     void open(const std::string& path, bool preload) {
         const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -192,17 +194,6 @@ private:
         });
     }
 
-    Napi::Value add(const Napi::CallbackInfo& info) {
-        return guarded(info, [&] {
-            if (mapped_ != MAP_FAILED) throw std::logic_error("a mapped index takes no vectors");
-            const Vectors vectors = vectorsOf(info[0], dim_);
-            own_.insert(own_.end(), vectors.data, vectors.data + vectors.count * dim_);
-            rows_ = reinterpret_cast<const char*>(own_.data());
-            count_ += vectors.count;
-            return info.Env().Undefined();
-        });
-    }
-
     /// (start, count): a copy of some vectors.
     Napi::Value vectors(const Napi::CallbackInfo& info) {
         return guarded(info, [&]() -> Napi::Value {
@@ -218,6 +209,54 @@ private:
     Napi::Value dim(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<double>(dim_)); }
     Napi::Value metric(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), l2_ ? "l2" : "inner-product"); }
 };
+
+/// Lets a training end early: FAISS asks between its iterations. The flag is that of the thread that trains.
+struct Stop : faiss::InterruptCallback {
+    static thread_local const int32_t* flag;
+
+    bool want_interrupt() override { return flag != nullptr && __atomic_load_n(flag, __ATOMIC_RELAXED) != 0; }
+
+    static void install() {
+        const std::lock_guard<std::mutex> hold(faiss::InterruptCallback::lock);
+        if (faiss::InterruptCallback::instance == nullptr) faiss::InterruptCallback::instance = std::make_unique<Stop>();
+    }
+};
+thread_local const int32_t* Stop::flag = nullptr;
+
+/// While an index is trained: it can be stopped, and only BLAS uses several threads. FAISS's own parallel loops are so
+/// short there that on a busy machine threads wait for each other most of the time.
+struct Training {
+    const int threads = omp_get_max_threads();
+
+    explicit Training(const int32_t* stop) {
+        Stop::install();
+        Stop::flag = stop;
+        omp_set_num_threads(1);
+    }
+    ~Training() {
+        Stop::flag = nullptr;
+        omp_set_num_threads(threads);
+    }
+    Training(const Training&) = delete;
+};
+
+/// Leaves out of a training what costs minutes whatever the corpus. FAISS orders the codes of a product quantiser by
+/// simulated annealing so that a search may filter by their Hamming distance, which ours does not; and it seeks a rotation
+/// (OPQ) in 50 rounds over 65,536 vectors, where the first ten over a quarter of them bring most of the gain.
+void trainPlainly(faiss::Index* index) {
+    if (auto* chained = dynamic_cast<faiss::IndexPreTransform*>(index)) {
+        for (faiss::VectorTransform* transform : chained->chain) {
+            auto* rotation = dynamic_cast<faiss::OPQMatrix*>(transform);
+            if (rotation == nullptr) continue;
+            rotation->niter = 10;
+            rotation->niter_pq_0 = 10;
+            rotation->max_train_points = 16'384;
+        }
+        trainPlainly(chained->index);
+    }
+    if (auto* product = dynamic_cast<faiss::IndexPQ*>(index)) product->do_polysemous_training = false;
+    if (auto* lists = dynamic_cast<faiss::IndexIVFPQ*>(index)) lists->do_polysemous_training = false;
+}
 
 /// Any index of FAISS, by factory string or from a file.
 class VectorIndex : public Napi::ObjectWrap<VectorIndex> {
@@ -245,6 +284,7 @@ public:
             } else {
                 const int dim = info[0].As<Napi::Number>().Int32Value();
                 index_.reset(faiss::index_factory(dim, info[1].As<Napi::String>().Utf8Value().c_str(), faiss::METRIC_INNER_PRODUCT));
+                trainPlainly(index_.get());
             }
             return info.Env().Undefined();
         });
@@ -253,9 +293,11 @@ public:
 private:
     std::unique_ptr<faiss::Index> index_;
 
+    /// (vectors, stop): ends with an error soon after the first number of `stop` (Int32Array) has become other than 0.
     Napi::Value train(const Napi::CallbackInfo& info) {
         return guarded(info, [&] {
             const Vectors vectors = vectorsOf(info[0], index_->d);
+            const Training training(info[1].As<Napi::Int32Array>().Data());
             index_->train(vectors.count, vectors.data);
             return info.Env().Undefined();
         });

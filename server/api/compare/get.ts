@@ -11,7 +11,7 @@ export const compareRequest = z.object({
 });
 
 export const compareResponse = z.object({
-  runs: z.array(z.object({ id: z.uuid(), name: z.string(), method: z.string(), label: z.string(), detail: z.string(), scored: z.int(), expected: z.int(), mean: z.number(), low: z.number(), high: z.number(), generator: z.string(), searches: z.number(), documents: z.number() })),
+  runs: z.array(z.object({ id: z.uuid(), name: z.string(), method: z.string(), label: z.string(), detail: z.string(), imported: z.boolean(), scored: z.int(), expected: z.int(), mean: z.number(), low: z.number(), high: z.number(), generator: z.string(), searches: z.number(), documents: z.number() })),
   questionSet: z.string(),
   scorer: z.string(),
   /** Scorers that every run has scores of. */

@@ -62,17 +62,25 @@ export const leaderboardCell = z.object({
 });
 export type LeaderboardCell = z.infer<typeof leaderboardCell>;
 
+/** What the same generator answers from the gold documents alone, over the questions that name some. */
+export const ceiling = z.object({ runId: z.uuid(), mean: z.number(), low: z.number(), high: z.number(), scored: z.int(), expected: z.int() });
+export type Ceiling = z.infer<typeof ceiling>;
+
 export const leaderboardResponse = z.object({
   scopes: z.array(z.object({ key: z.string(), corpus: z.string(), corpusVersion: z.string().nullable(), generator: z.string(), promptStyle: z.string(), scorer: z.string(), results: z.int() })),
   scope: z.string().nullable(),
   reference: z.string().nullable(),
-  columns: z.array(z.object({ id: z.string(), questionSet: z.string(), version: z.string(), limit: z.int().nullable(), questions: z.int() })),
+  columns: z.array(z.object({ id: z.string(), questionSet: z.string(), version: z.string(), limit: z.int().nullable(), questions: z.int(), ceiling: ceiling.nullable() })),
   rows: z.array(
     z.object({
       id: z.string(),
       method: z.string(),
       label: z.string(),
       detail: z.string(),
+      /** The frozen generator answers; false: the method itself. */
+      generates: z.boolean(),
+      /** Brought in from another program's files. */
+      imported: z.boolean(),
       trainingSamples: z.int().nullable(),
       /** One for each column. */
       cells: z.array(leaderboardCell.nullable()),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { procedure } from "../trpc";
-import { attributionShares } from "./get";
+import { attributionShares, ceiling } from "./get";
 
 export const runStatisticsResponse = z.array(
   z.object({
@@ -15,8 +15,8 @@ export const runStatisticsResponse = z.array(
     high: z.number(),
     clusters: z.int().nullable(),
     attribution: attributionShares,
-    /** Accuracy of the same generator on gold documents alone, over the questions of this run for which it was asked. */
-    ceiling: z.object({ mean: z.number(), questions: z.int() }).nullable(),
+    /** Of a run on the gold documents with the same questions, corpus, generator and scorer; null where there is none. */
+    ceiling: ceiling.nullable(),
   }),
 );
 

@@ -6,7 +6,7 @@ import { procedure } from "../trpc";
  * `sync` comes first on a new subscription, and where the wanted past is no longer kept: what lies before its id is
  * not told, so read again. The others say that something of that kind was stored; the page then queries.
  */
-export const liveEventKind = z.enum(["sync", "run", "metrics", "episodes", "logs", "progress", "task", "worker"]);
+export const liveEventKind = z.enum(["sync", "run", "metrics", "alarms", "episodes", "logs", "progress", "task", "worker"]);
 export type LiveEventKind = z.infer<typeof liveEventKind>;
 
 export const liveEvent = z.object({
@@ -15,7 +15,7 @@ export const liveEvent = z.object({
   kind: liveEventKind,
   runId: z.uuid().nullable(),
   /**
-   * Small, by kind. run: {state, attempt}; metrics: {names, step}; episodes: {phase, step, count}; logs: {count};
+   * Small, by kind. run: {state, attempt}; metrics: {names, step}; alarms: {names}; episodes: {phase, step, count}; logs: {count};
    * progress: a Progress; task: {taskId, state, fraction, detail}; worker: {workerId, state}.
    */
   payload: z.record(z.string(), z.unknown()),

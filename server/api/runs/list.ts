@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { alarmName } from "@/contracts/alarms";
 import { runKind, runState } from "@/contracts/run-state";
 import { progress } from "@/contracts/worker-protocol";
 import { procedure } from "../trpc";
@@ -36,6 +37,10 @@ export const runRow = z.object({
   /** The retrieve-select-turns setting, e.g. "8-3-3"; null where there is none. */
   setting: z.string().nullable(),
   error: z.string().nullable(),
+  /** Another program's files that the run was made of; null: it was executed or observed here. */
+  importedFrom: z.string().nullable(),
+  /** Alarms that stand. */
+  alarms: z.array(alarmName),
 });
 export type RunRow = z.infer<typeof runRow>;
 

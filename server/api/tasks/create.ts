@@ -8,6 +8,10 @@ export const createTaskRequest = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("documents"), corpus: z.string().min(1), ids: z.array(z.string().trim().min(1).max(512)).min(1).max(50) }),
   /** Eight questions with the exact configuration. */
   z.object({ kind: z.literal("dry-run"), config: z.unknown() }),
+  /** Which indexes a retriever needs over a corpus and what they cost, measured on the worker; `passages` where no worker holds it yet. */
+  z.object({ kind: z.literal("index-plan"), corpus: z.string().min(1), passages: z.int().positive().nullish(), retriever, /** Name or id; null: any worker that can. */ worker: z.string().nullish() }),
+  /** Deletes an imported corpus and its indexes from a worker; refused while a run uses it. */
+  z.object({ kind: z.literal("remove-corpus"), corpus: z.string().min(1), workerId: z.uuid() }),
   /** What each turn of a stored episode gained. */
   z.object({ kind: z.literal("turn-gains"), episodeId: z.uuid() }),
 ]);

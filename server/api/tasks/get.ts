@@ -4,7 +4,8 @@ import { procedure } from "../trpc";
 
 export const taskState = z.enum(["running", "succeeded", "failed", "cancelled"]);
 export type TaskState = z.infer<typeof taskState>;
-export const taskKind = z.enum(["query", "documents", "dry-run", "turn-gains"]);
+export const taskKind = z.enum(["query", "documents", "dry-run", "index-plan", "remove-corpus", "turn-gains"]);
+export type TaskKind = z.infer<typeof taskKind>;
 
 export const getTaskRequest = z.object({ id: z.uuid() });
 export const taskDetail = z.object({
@@ -18,7 +19,7 @@ export const taskDetail = z.object({
   createdAt: z.date(),
   endedAt: z.date().nullable(),
   error: wireError.nullable(),
-  /** queryResult, dryRunResult or turnGainsResult of contracts/worker-protocol.ts, by kind; checked against it. */
+  /** What contracts/worker-protocol.ts names for the kind (queryResult, dryRunResult, ...); checked against it. */
   result: z.unknown(),
 });
 export type TaskDetail = z.infer<typeof taskDetail>;

@@ -9,8 +9,8 @@ export const importUpstreamRequest = z.object({
   name: z.string().trim().min(1).max(100).nullable().default(null),
   /** Set whose questions the files are about; null: one is made of the questions and gold answers in the files. */
   questions: z.string().min(1).nullable().default(null),
-  /** Method that the results are of (rag_cache.json is always rag's). */
-  method: methodName.default("s3"),
+  /** Method that the results are of (rag_cache.json is always rag's); null: the one that the files' names say, else s3. */
+  method: methodName.nullable().default(null),
   corpus: z.string().min(1).default("wiki-18"),
   /** Generator that gave the answers. */
   generator: z.string().min(1).default("Qwen2.5-14B-Instruct-GPTQ-Int4"),
@@ -34,9 +34,11 @@ export const importUpstreamResponse = z.object({
   ),
   /** Files that are not upstream's. */
   skipped: z.array(z.string()),
+  /** Files that could not be used, each with why. */
+  problems: z.array(z.object({ path: z.string(), reason: z.string() })),
 });
 
-/** Upstream's result files become runs with episodes to inspect, marked as imported (executor external). */
+/** Upstream's result files become runs with episodes to inspect, marked as imported. */
 export const importUpstream = procedure
   .input(importUpstreamRequest)
   .output(importUpstreamResponse)

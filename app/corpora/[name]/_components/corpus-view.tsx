@@ -1,19 +1,16 @@
 "use client";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { ChevronLeft, Hammer, Search } from "lucide-react";
+import { useQuery } from "@tanstack/react-query";
+import { ChevronLeft, Hammer, RadioTower, Search } from "lucide-react";
 import Link from "next/link";
-import { useRouter } from "next/navigation";
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 import { formatBytes, formatDateTime, formatInteger, formatNumber, NONE, plural } from "@/app/_lib/format";
-import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
 import { useTRPC, type CorpusDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { useNotify } from "@/app/_ui/toast";
 import { Lengths } from "./lengths";
+import { RemoveCorpus } from "./remove-corpus";
 import { Samples } from "./samples";
 
 export function CorpusView({ name }: { name: string }) {
@@ -51,8 +48,18 @@ function Corpus({ corpus }: { corpus: CorpusDetail }) {
     <>
       <header className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
         <h1 className="min-w-0 text-lg font-semibold break-all">{corpus.name}</h1>
-        <div className="flex gap-2">
-          <BuildIndex corpus={corpus.name} disabled={!online} />
+        <div className="flex flex-wrap gap-2">
+          <RemoveCorpus corpus={corpus} />
+          <Button asChild>
+            <Link href={`/runs/new?kind=serve&corpus=${encodeURIComponent(corpus.name)}`}>
+              <RadioTower /> Serve
+            </Link>
+          </Button>
+          <Button asChild>
+            <Link href={`/runs/new?kind=index&corpus=${encodeURIComponent(corpus.name)}`}>
+              <Hammer /> Build an index
+            </Link>
+          </Button>
           <Button variant="primary" asChild>
             <Link href={`/playground?corpus=${encodeURIComponent(corpus.name)}`}>
               <Search /> Open in playground
@@ -181,39 +188,5 @@ function BadLines({ manifest }: { manifest: NonNullable<CorpusDetail["manifest"]
       ) : null}
       {badLines.total > badLines.first.length ? <p className="mt-1 text-muted-foreground">The first {badLines.first.length} of {formatInteger(badLines.total)}.</p> : null}
     </div>
-  );
-}
-
-/** Starts an index run with one of the usual retrievers; the form of a new run offers every setting. */
-function BuildIndex({ corpus, disabled }: { corpus: string; disabled: boolean }) {
-  const trpc = useTRPC();
-  const router = useRouter();
-  const notify = useNotify();
-  const queryClient = useQueryClient();
-  const [asked, setAsked] = useState(false);
-  const launch = useMutation(
-    trpc.runs.launch.mutationOptions({
-      onSuccess: ({ id }) => {
-        void queryClient.invalidateQueries(trpc.runs.pathFilter());
-        router.push(`/runs/${id}`);
-      },
-      onError: (error) => notify("bad", error.message),
-    }),
-  );
-  return (
-    <Menu open={asked} onOpenChange={setAsked}>
-      <MenuTrigger asChild>
-        <Button disabled={disabled || launch.isPending} title={disabled ? "No worker that holds it is online" : undefined}>
-          <Hammer /> Build an index
-        </Button>
-      </MenuTrigger>
-      <MenuContent>
-        {RETRIEVER_PRESETS.map(({ label, config }) => (
-          <MenuItem key={label} onSelect={() => launch.mutate({ config: { kind: "index", name: `Index ${corpus}, ${label}`.slice(0, 120), corpus, retriever: config } })}>
-            {label}
-          </MenuItem>
-        ))}
-      </MenuContent>
-    </Menu>
   );
 }

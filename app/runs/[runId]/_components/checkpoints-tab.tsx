@@ -1,6 +1,6 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { FlaskConical } from "lucide-react";
+import { FlaskConical, GitBranch } from "lucide-react";
 import Link from "next/link";
 import { formatBytes, formatDateTime, formatShare, shortId } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
@@ -58,9 +58,17 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
                   <span className="flex items-center font-mono text-xs">
                     {shortId(c.id)}
                     <CopyButton variant="ghost" size="icon-sm" text={c.id} label="Copy the checkpoint's id" />
+                    <CopyButton variant="ghost" size="sm" text={`npm run s3 -- checkpoint export ${c.id} --to ./checkpoint-${c.step}`} label="Export command" title="Writes it as a PEFT or Hugging Face folder" />
                   </span>
                 </td>
-                <td className="text-right">
+                <td className="space-x-2 text-right">
+                  {run.config.kind === "train" ? (
+                    <Button size="sm" variant="outline" asChild>
+                      <Link href={`/runs/new?from=${run.id}&branch=${c.id}&step=${c.step}`}>
+                        <GitBranch /> Branch
+                      </Link>
+                    </Button>
+                  ) : null}
                   <Button size="sm" asChild>
                     <Link href={`/runs/new?from=${run.id}&checkpoint=${c.id}&step=${c.step}`}>
                       <FlaskConical /> Predict with this checkpoint

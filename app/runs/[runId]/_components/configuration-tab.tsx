@@ -16,6 +16,9 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
         </p>
         <CopyButton text={json} label="Copy as JSON" />
       </div>
+      {run.importedFrom === null ? null : (
+        <p className="mb-3 rounded-md bg-warn-soft px-3 py-2 text-xs text-warn">Imported from {run.importedFrom}: the files hold no settings. What they do not say has its default here, and need not be how those results came about.</p>
+      )}
       <div className="columns-1 gap-3 md:columns-2 xl:columns-3">
         {settingGroups(run.config.kind, servedBy(run.config)).map((group) => {
           const option = group.variant?.options.find((o) => o.value === valueAt(run.config, group.variant?.path ?? ""));

@@ -62,7 +62,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
         ) : (
           <>
             {compared ? <BreakdownCard title="Against naive RAG" description="The four quadrants of Gain Beyond RAG." parts={breakdown.quadrants} total={breakdown.total} href={href} /> : null}
-            <PredictStatistics runId={run.id} scorer={run.config.scorer} />
+            <PredictStatistics run={run} config={run.config} />
           </>
         )}
       </div>

@@ -2,15 +2,19 @@
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useState } from "react";
+import { Ceiling } from "@/app/_charts/ceiling";
 import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format";
-import { useTRPC, type RunStatistics } from "@/app/_lib/trpc";
+import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { rolesOf } from "@/contracts/config/method";
+import type { PredictConfig } from "@/contracts/run-config";
 import { BreakdownCard } from "./breakdown-bar";
 
 /** Where a prediction's answers were lost by one of its scorers, with its interval and the ceiling with gold documents. */
-export function PredictStatistics({ runId, scorer }: { runId: string; /** The one that the run was asked for. */ scorer: string }) {
+export function PredictStatistics({ run, config: { scorer, method, methodSettings, questions, limit } }: { run: RunDetail; config: PredictConfig }) {
+  const runId = run.id;
   const trpc = useTRPC();
   const [chosen, setChosen] = useState<string | null>(null);
   const query = useQuery(trpc.leaderboard.run.queryOptions({ runId }));
@@ -33,6 +37,11 @@ export function PredictStatistics({ runId, scorer }: { runId: string; /** The on
         </label>
       ) : null}
       {shown ? <Losses runId={runId} result={shown} /> : null}
+      {method === "gold" ? (
+        <p className="text-xs text-muted-foreground">This is a ceiling: the generator got the gold documents and nothing else.</p>
+      ) : shown && rolesOf({ method, methodSettings }).generates ? (
+        <Ceiling ceiling={shown.ceiling} launch={{ like: runId, questions, limit }} />
+      ) : null}
       <p className="text-xs text-muted-foreground">
         Beside other methods: <Link href="/leaderboard" className="text-primary hover:underline">leaderboard</Link>, <Link href={`/compare?runs=${runId}`} className="text-primary hover:underline">compare question by question</Link>.
       </p>
@@ -41,12 +50,11 @@ export function PredictStatistics({ runId, scorer }: { runId: string; /** The on
 }
 
 function Losses({ runId, result }: { runId: string; result: RunStatistics }) {
-  const { attribution, ceiling } = result;
+  const { attribution } = result;
   const parts = ATTRIBUTION_PARTS.filter(({ key }) => key === "correct" || attribution[key] > 0).map(({ key, ...part }) => ({ ...part, count: attribution[key] }));
   const facts = [
     `${result.scorer}: ${formatShare(result.mean)}, 95% interval ${formatShare(result.low)} to ${formatShare(result.high)}${result.clusters === null ? "" : ` over ${formatInteger(result.clusters)} groups`}.`,
     attribution.withGold > 0 ? `With every gold document handed over, ${formatShare(attribution.withGoldCorrect / attribution.withGold)} of ${formatInteger(attribution.withGold)} answers are right.` : null,
-    ceiling ? `From the gold documents alone: ${formatShare(ceiling.mean)} of the ${formatInteger(ceiling.questions)} questions for which it was asked.` : null,
   ];
   return (
     <div data-statistics={result.scorer}>

@@ -7,6 +7,7 @@ import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
+import { ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { Progress } from "@/app/_ui/progress";
@@ -21,11 +22,13 @@ export function RunHeader({ run }: { run: RunDetail }) {
   const can = (action: RunDetail["actions"][number]) => run.actions.includes(action);
   const facts: [string, ReactNode][] = [
     ["Kind", run.kind],
-    ...(run.model ? [["Searcher", run.config.kind === "predict" && run.config.method !== "s3" ? `${METHODS[run.config.method].title}, ${run.model}` : run.model] as [string, ReactNode]] : []),
+    ...(run.config.kind === "predict" && run.config.method !== "s3" ? [["Method", METHODS[run.config.method].title] as [string, ReactNode]] : []),
+    ...(run.model ? [[run.config.kind === "train" || (run.config.kind === "predict" && run.config.method === "s3") ? "Searcher" : "Model", run.model] as [string, ReactNode]] : []),
     ["Corpus", run.corpus],
     ...(run.setting ? [["Retrieve-select-turns", <span key="s" className="font-mono">{run.setting}</span>] as [string, ReactNode]] : []),
     ...(run.worker ? [["Worker", <Link key="w" href="/workers" className="underline decoration-dotted underline-offset-2">{run.worker.name}</Link>] as [string, ReactNode]] : []),
     ["Duration", <span key="d" className="font-mono">{formatSeconds(runSeconds(run, now))}</span>],
+    ...(run.importedFrom === null ? [] : [["Imported from", <span key="i" className="font-mono break-all">{run.importedFrom}</span>] as [string, ReactNode]]),
     ["Created", <time key="c" dateTime={run.createdAt.toISOString()}>{formatDateTime(run.createdAt)}</time>],
     ...(run.attempt > 1 ? [["Attempt", `${run.attempt}`] as [string, ReactNode]] : []),
   ];
@@ -39,6 +42,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
           <h1 className="min-w-0 text-lg font-semibold break-words">{run.name}</h1>
           <span aria-live="polite">
             <RunStateBadge state={run.state} />
+          {run.importedFrom === null ? null : <ImportedBadge from={run.importedFrom} />}
           </span>
           <span className="flex items-center font-mono text-2xs text-muted-foreground">
             {shortId(run.id)}

@@ -7,6 +7,7 @@ import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
+import { AlarmBanner } from "./alarms";
 import { CheckpointsTab } from "./checkpoints-tab";
 import { ConfigurationTab } from "./configuration-tab";
 import { EvaluateOverview } from "./evaluate-overview";
@@ -64,6 +65,7 @@ export function RunView({ runId }: { runId: string }) {
   return (
     <>
       <RunHeader run={run} />
+      {learns ? <AlarmBanner runId={run.id} /> : null}
       <Preflight run={run} />
       <Tabs className="mt-4" value={tab} onValueChange={(next) => setParams({ tab: next === "overview" ? null : next })}>
         <TabsList aria-label="Parts of the run">

@@ -1,7 +1,8 @@
 "use client";
 import { useState } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { metricsOf, SERVE_CHARTS, SERVE_MODEL_CHARTS } from "@/app/_charts/definitions";
+import { metricsOf } from "@/app/_charts/definitions";
+import { SERVE_CHARTS, SERVE_MODEL_CHARTS } from "@/app/_charts/serve-charts";
 import { formatMegabytes, formatNumber, NONE, plural } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";

@@ -1,13 +1,15 @@
 "use client";
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { metricsOf, TRAIN_CHARTS, type ChartDefinition } from "@/app/_charts/definitions";
+import { metricsOf, TRAIN_CHARTS, trainCharts, type ChartDefinition } from "@/app/_charts/definitions";
 import { HoverProvider } from "@/app/_charts/hover";
+import { marksOf } from "@/app/_charts/marks";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { ErrorState } from "@/app/_ui/states";
 import type { TrainConfig } from "@/contracts/run-config";
 import { TERMINAL } from "@/contracts/run-state";
+import { AlarmList, useAlarms } from "./alarms";
 import { remainingSeconds } from "./remaining";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
@@ -31,22 +33,22 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
-  const groups = useMemo(
-    () => TRAIN_CHARTS.map((g) => ({ ...g, charts: g.charts.filter((c) => c.id !== "cold-start" || (config?.coldStart.demonstrations ?? 0) > 0) })),
-    [config?.coldStart.demonstrations],
-  );
+  const groups = useMemo(() => (config ? trainCharts(config) : []), [config]);
+  const { alarms } = useAlarms(run.id);
+  const marks = useMemo(() => marksOf(groups, alarms), [groups, alarms]);
   if (!config) return null;
   return (
     <>
       <Summary run={run} config={config} series={series} />
       {query.isError ? <ErrorState className="mt-4" title="The metrics could not be read" error={query.error} onRetry={() => void query.refetch()} /> : null}
+      <AlarmList runId={run.id} />
       <HoverProvider>
         {groups.map((group) => (
           <section key={group.title} aria-label={group.title} className="mt-5">
             <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{group.title}</h2>
             <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
               {group.charts.map((chart) => (
-                <ChartCard key={chart.id} chart={chart} points={series} lastStep={config.rl.steps} waiting={query.isPending ? "Loading" : waitingText(chart, run, config)} />
+                <ChartCard key={chart.id} chart={chart} points={series} marks={marks.get(chart.id)} lastStep={config.rl.steps} waiting={query.isPending ? "Loading" : waitingText(chart, run, config)} />
               ))}
             </div>
           </section>
@@ -55,6 +57,13 @@ export function TrainOverview({ run }: { run: RunDetail }) {
     </>
   );
 }
+
+/** The terms of the reward with their weights. */
+const rewardText = (weights: TrainConfig["reward"]["weights"]): string =>
+  Object.entries(weights)
+    .filter(([, weight]) => weight !== 0)
+    .map(([term, weight]) => (weight === 1 ? term : `${weight} ${term}`))
+    .join(" + ");
 
 function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig; series: Series }) {
   const reward = useLatest(series, "reward/mean");
@@ -70,7 +79,7 @@ function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig;
   return (
     <StatStrip>
       <Stat label="Reward, training" value={formatNumber(reward)}>
-        {config.reward.name === "gbr" ? "accuracy minus naive RAG's" : "upstream's"}
+        {rewardText(config.reward.weights)}
       </Stat>
       <Stat label="Held-out accuracy" value={formatShare(accuracy)}>
         {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step ? `${formatSigned((accuracy - first.value) * 100)} points since step ${first.step}` : null}

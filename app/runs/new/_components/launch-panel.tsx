@@ -7,6 +7,8 @@ import { useFormContext } from "react-hook-form";
 import { plural } from "@/app/_lib/format";
 import { plainMessage } from "@/app/_lib/settings";
 import { useTRPC } from "@/app/_lib/trpc";
+import { IndexPlan } from "@/app/_retrieval/index-plan";
+import { planQuestion } from "@/app/_retrieval/plan-question";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
@@ -26,7 +28,7 @@ function useDelayed<T>(value: T): T {
   return delayed;
 }
 
-/** What stands between the configuration and its start, the dry run, and the launch. */
+/** What stands between the configuration and its start, the dry run or the plan, and the launch. */
 export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig | null; preset: string | null; onShowForm: () => void }) {
   const trpc = useTRPC();
   const router = useRouter();
@@ -89,7 +91,13 @@ export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig 
         </div>
       ) : null}
       {launch.isError ? <ErrorState className="mt-3" title="Not launched" error={launch.error} /> : null}
-      <DryRun config={startable ? config : null} />
+      {config?.kind === "index" ? (
+        <div className="mt-4 border-t pt-4">
+          <IndexPlan question={planQuestion(asked?.kind === "index" ? asked : config)} />
+        </div>
+      ) : config === null || config.kind === "train" ? (
+        <DryRun config={startable ? config : null} />
+      ) : null}
     </Card>
   );
 }

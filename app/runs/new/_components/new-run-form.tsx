@@ -15,8 +15,6 @@ import { JsonPanel } from "./json-panel";
 import { LaunchPanel } from "./launch-panel";
 import { PresetCards } from "./preset-cards";
 
-/** Kinds that are started from here; a pasted configuration may be of any kind. */
-const OFFERED: readonly RunKind[] = ["train", "predict", "evaluate", "serve"];
 const KIND_LABEL: Record<RunKind, string> = { train: "Train", predict: "Predict", index: "Index", serve: "Serve", evaluate: "Evaluate retrieval" };
 
 const draftOf = (config: RunConfig): Draft => structuredClone(config);
@@ -76,7 +74,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
       <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="min-w-0">
           <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-            <Segmented label="Kind of run" value={kind} options={OFFERED.includes(kind) ? OFFERED : [...OFFERED, kind]} text={(k) => KIND_LABEL[k]} onChange={changeKind} />
+            <Segmented label="Kind of run" value={kind} options={runKind.options} text={(k) => KIND_LABEL[k]} onChange={changeKind} />
             {kind === "serve" ? <Segmented label="What is served" value={served} options={["model", "retriever"] as const} text={(what) => (what === "model" ? "A model" : "A retriever")} onChange={changeServed} /> : null}
             <Segmented label="Edit as" value={view} options={["form", "json"] as const} text={(v) => (v === "form" ? "Settings" : "JSON")} onChange={setView} />
             <p className="text-xs text-muted-foreground">{source ?? (changed.length === 1 ? "1 setting differs from its default" : `${changed.length} settings differ from their defaults`)}</p>

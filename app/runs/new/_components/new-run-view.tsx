@@ -1,10 +1,11 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "next/navigation";
-import { predictWith } from "@/app/_lib/settings";
+import { branchFrom, predictWith } from "@/app/_lib/settings";
 import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import type { RunConfig } from "@/contracts/run-config";
+import { runConfig, type RunConfig } from "@/contracts/run-config";
+import { runKind } from "@/contracts/run-state";
 import { NewRunForm } from "./new-run-form";
 
 interface Start {
@@ -14,14 +15,19 @@ interface Start {
   origin: string | null;
 }
 
-/** The configuration that the form opens with: a run's (duplicate, or predict with its checkpoint), a preset's, or the first preset. */
+/** The configuration that the form opens with: a run's (duplicate, or predict with its checkpoint), that of a corpus, a preset's, or the first preset. */
 function startOf(params: URLSearchParams, presets: readonly PresetRow[], from: RunDetail | undefined): Start | null {
   if (from) {
     const checkpoint = params.get("checkpoint");
     const step = Number(params.get("step") ?? 0);
+    const branch = params.get("branch");
+    if (branch) return { config: branchFrom(from.config, { id: branch, step }), preset: null, origin: `Branch from the checkpoint of step ${step} of “${from.name}”` };
     if (checkpoint) return { config: predictWith(from.config, { id: checkpoint, step }), preset: null, origin: `Predict with the checkpoint of step ${step} of “${from.name}”` };
     return { config: { ...from.config, name: `${from.config.name}, again`.slice(0, 120) }, preset: from.preset, origin: `A copy of “${from.name}”` };
   }
+  const corpus = params.get("corpus");
+  const kind = runKind.safeParse(params.get("kind")).data;
+  if (corpus && (kind === "index" || kind === "serve")) return { config: runConfig.parse({ kind, name: `${kind === "index" ? "Index" : "Serve"} ${corpus}`.slice(0, 120), corpus }), preset: null, origin: `For the corpus “${corpus}”` };
   const preset = presets.find((p) => p.id === params.get("preset")) ?? presets[0];
   if (!preset) return null;
   const questions = params.get("questions");
@@ -51,7 +57,7 @@ export function NewRunView() {
           }}
         />
       ) : start && presets.data ? (
-        <NewRunForm key={`${fromId ?? ""}${params.get("checkpoint") ?? ""}`} presets={presets.data} start={start.config} startPreset={start.preset} origin={start.origin} />
+        <NewRunForm key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}`} presets={presets.data} start={start.config} startPreset={start.preset} origin={start.origin} />
       ) : (
         <div className="mt-4 space-y-3" aria-busy>
           <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">

@@ -15,7 +15,8 @@ export interface LedgerDocument {
 
 export interface LedgerTurn {
   index: number;
-  query: string;
+  /** Null where nothing was searched. */
+  query: string | null;
   documents: LedgerDocument[];
   implicit: boolean;
   /** Gold documents that no earlier window held. */

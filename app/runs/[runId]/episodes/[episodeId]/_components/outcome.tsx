@@ -72,7 +72,7 @@ export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledg
             {fates.map((f) => (
               <li key={f.id} className="flex items-baseline justify-between gap-2">
                 <span className="min-w-0 break-words">{titleOf(f.id)}</span>
-                <span className={cn("shrink-0 text-xs", f.handedOver ? "text-good" : "text-warn")}>{f.handedOver ? `turn ${f.retrievedIn ?? NONE}, kept` : f.retrievedIn === null ? "never retrieved" : `turn ${f.retrievedIn}, dropped`}</span>
+                <span className={cn("shrink-0 text-xs", f.handedOver ? "text-good" : "text-warn")}>{f.handedOver ? (f.retrievedIn === null ? "handed over" : `turn ${f.retrievedIn}, kept`) : f.retrievedIn === null ? "never retrieved" : `turn ${f.retrievedIn}, dropped`}</span>
               </li>
             ))}
           </ul>
@@ -86,26 +86,28 @@ export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledg
           <ContextList context={record.baseline.context} documents={documents} goldIds={question.goldIds} />
         </Part>
       ) : null}
-      <Part title="Gain of each turn">
-        {gains.done ? (
-          <p className="text-xs text-muted-foreground">
-            Shown under each turn.{" "}
-            {gains.ceiling ? (
-              <>
-                With the gold documents alone: <span className="font-medium text-foreground">“{gains.ceiling.answer}”</span> <ScoreMarkInline score={gains.ceiling.score} />
-              </>
-            ) : null}
-          </p>
-        ) : (
-          <>
-            <p className="text-xs text-muted-foreground">What the generator answers from the documents kept up to each turn, and from the gold documents alone.</p>
-            <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
-              <Calculator /> {gains.running ? "Computing" : "Compute"}
-            </Button>
-          </>
-        )}
-        {gains.error && !gains.running ? <ErrorState className="mt-2" title="Not computed" error={gains.error} /> : null}
-      </Part>
+      {ledger.turns.some(({ query }) => query !== null) ? (
+        <Part title="Gain of each turn">
+          {gains.done ? (
+            <p className="text-xs text-muted-foreground">
+              Shown under each turn.{" "}
+              {gains.ceiling ? (
+                <>
+                  With the gold documents alone: <span className="font-medium text-foreground">“{gains.ceiling.answer}”</span> <ScoreMarkInline score={gains.ceiling.score} />
+                </>
+              ) : null}
+            </p>
+          ) : (
+            <>
+              <p className="text-xs text-muted-foreground">What the generator answers from the documents kept up to each turn, and from the gold documents alone.</p>
+              <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
+                <Calculator /> {gains.running ? "Computing" : "Compute"}
+              </Button>
+            </>
+          )}
+          {gains.error && !gains.running ? <ErrorState className="mt-2" title="Not computed" error={gains.error} /> : null}
+        </Part>
+      ) : null}
     </Card>
   );
 }

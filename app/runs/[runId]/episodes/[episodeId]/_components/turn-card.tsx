@@ -11,14 +11,16 @@ import type { TurnGain } from "./turn-gains";
 
 export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; gold: number; gain: TurnGain | null; /** The turn's query in the playground. */ playground: string | null }) {
   const selected = turn.documents.filter((d) => d.selected).length;
+  // Where nothing was searched, no search ended.
+  const stop = turn.query === null ? null : turn.stop;
   return (
     <li>
       <Card data-turn={turn.index} className="overflow-hidden">
         <header className="border-b px-4 py-2.5">
           <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
             <h2 className="font-semibold">Turn {turn.index}</h2>
-            <span className="text-xs text-muted-foreground">{turn.index === 0 ? "retrieval with the question itself" : "the searcher asked"}</span>
-            {playground && turn.query !== "" ? (
+            <span className="text-xs text-muted-foreground">{turn.query === null ? "without a search" : turn.index === 0 ? "retrieval with the question itself" : "the searcher asked"}</span>
+            {playground && turn.query ? (
               <Link href={playground} className="ml-auto inline-flex items-center gap-1 text-xs font-medium text-primary hover:underline" title="Search this query again, with this run's corpus and retriever">
                 <Search className="size-3.5" aria-hidden /> Open in the playground
               </Link>
@@ -28,39 +30,41 @@ export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; g
             <span className="font-mono text-2xs text-muted-foreground">{formatSeconds(turn.seconds)}</span>
           </div>
           {turn.index > 0 ? <p className="mt-1 font-mono text-[0.8125rem] break-words">{turn.query}</p> : null}
-          <p className="mt-1.5 flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted-foreground">
-            {gold > 0 ? (
+          {turn.query === null ? null : (
+            <p className="mt-1.5 flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted-foreground">
+              {gold > 0 ? (
+                <span>
+                  gold retrieved{" "}
+                  <span className="font-mono text-foreground">
+                    {turn.goldRetrieved} / {gold}
+                  </span>{" "}
+                  <span className={cn("ml-1 font-mono", turn.newGold > 0 ? "text-good" : "text-muted-foreground")}>{turn.newGold > 0 ? `+${turn.newGold} this turn` : "nothing new"}</span>
+                </span>
+              ) : null}
+              {gold > 0 ? (
+                <span>
+                  gold kept{" "}
+                  <span className="font-mono text-foreground">
+                    {turn.goldSelected} / {gold}
+                  </span>
+                </span>
+              ) : null}
               <span>
-                gold retrieved{" "}
+                selected{" "}
                 <span className="font-mono text-foreground">
-                  {turn.goldRetrieved} / {gold}
-                </span>{" "}
-                <span className={cn("ml-1 font-mono", turn.newGold > 0 ? "text-good" : "text-muted-foreground")}>{turn.newGold > 0 ? `+${turn.newGold} this turn` : "nothing new"}</span>
-              </span>
-            ) : null}
-            {gold > 0 ? (
-              <span>
-                gold kept{" "}
-                <span className="font-mono text-foreground">
-                  {turn.goldSelected} / {gold}
+                  {selected} of {turn.documents.length}
                 </span>
               </span>
-            ) : null}
-            <span>
-              selected{" "}
-              <span className="font-mono text-foreground">
-                {selected} of {turn.documents.length}
-              </span>
-            </span>
-            {turn.implicit ? <Badge tone="warn">implicit select-all</Badge> : null}
-          </p>
+              {turn.implicit ? <Badge tone="warn">implicit select-all</Badge> : null}
+            </p>
+          )}
         </header>
         <ol>
           {turn.documents.map((d) => (
             <DocumentRow key={`${d.rank} ${d.id}`} document={d} implicit={turn.implicit} />
           ))}
         </ol>
-        {turn.rejected.length > 0 || turn.stop || gain ? (
+        {turn.rejected.length > 0 || stop || gain ? (
           <footer className="space-y-1.5 border-t bg-muted/40 px-4 py-2 text-xs">
             {turn.rejected.map((r, i) => (
               <p key={i} className="flex gap-2">
@@ -71,9 +75,9 @@ export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; g
                 </span>
               </p>
             ))}
-            {turn.stop ? (
+            {stop ? (
               <p className="flex items-center gap-2">
-                <CircleStop className="size-3.5 text-muted-foreground" aria-hidden /> {STOP_REASON[turn.stop.reason]}
+                <CircleStop className="size-3.5 text-muted-foreground" aria-hidden /> {STOP_REASON[stop.reason]}
               </p>
             ) : null}
             {gain ? (

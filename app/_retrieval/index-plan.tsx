@@ -1,0 +1,112 @@
+"use client";
+import { TriangleAlert } from "lucide-react";
+import { useEffect, useRef } from "react";
+import { formatBytes, formatInteger, formatNumber, formatSeconds, plural } from "@/app/_lib/format";
+import { useTask } from "@/app/_lib/use-task";
+import { Badge } from "@/app/_ui/badge";
+import { Progress } from "@/app/_ui/progress";
+import { ErrorState } from "@/app/_ui/states";
+import { indexPlanResult, type IndexPlanResult } from "@/contracts/worker-protocol";
+import { planWarnings, type PlanQuestion } from "./plan-question";
+
+/** How long one may pause in typing before a worker is asked. */
+const ASK_DELAY_MS = 600;
+
+/** What the indexes of a run will cost, before it is launched: asked of a worker, which measures its pace on a sample. */
+export function IndexPlan({ question }: { question: PlanQuestion | string }) {
+  return (
+    <section aria-label="Plan" data-testid="index-plan">
+      <h3 className="font-medium">Plan</h3>
+      {typeof question === "string" ? <p className="mt-1 text-xs text-muted-foreground">{question}</p> : <AskedPlan key={JSON.stringify(question)} question={question} />}
+    </section>
+  );
+}
+
+/** Mounted anew for each question. */
+function AskedPlan({ question }: { question: PlanQuestion }) {
+  const { task, start, cancel, running, error } = useTask();
+  const ask = (): void => start({ kind: "index-plan", ...question });
+  const stop = useRef<() => void>(() => undefined);
+  useEffect(() => {
+    stop.current = running ? cancel : () => undefined;
+  });
+  useEffect(() => {
+    const wait = setTimeout(ask, ASK_DELAY_MS);
+    return () => {
+      clearTimeout(wait);
+      stop.current(); // a plan that nobody reads any more is not measured
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked once: another question is another component
+  }, []);
+  const failure = error ?? task?.error ?? null;
+  const result = task?.state === "succeeded" ? indexPlanResult.safeParse(task.result) : null;
+  return (
+    <div aria-live="polite" className="mt-1">
+      {failure ? (
+        <ErrorState className="mt-2" title="There is no plan" error={failure} onRetry={ask} />
+      ) : result?.success ? (
+        <Plan plan={result.data} worker={task?.worker.name ?? ""} />
+      ) : result ? (
+        <ErrorState className="mt-2" title="The worker's answer could not be read" error={{ message: "Worker and page are of different versions: restart both." }} />
+      ) : (
+        <>
+          <Progress value={task?.fraction ?? null} label="Plan" />
+          <p className="mt-1 text-xs text-muted-foreground">{task?.detail || "Asking a worker for its pace"}</p>
+        </>
+      )}
+    </div>
+  );
+}
+
+function Plan({ plan, worker }: { plan: IndexPlanResult; worker: string }) {
+  const warnings = planWarnings(plan);
+  return (
+    <div className="text-xs">
+      {plan.indexes.map((index) => (
+        <IndexCost key={index.index} index={index} passages={plan.passages} />
+      ))}
+      {warnings.length > 0 ? (
+        <ul className="mt-3 space-y-1.5 rounded-md bg-warn-soft px-3 py-2">
+          {warnings.map((warning) => (
+            <li key={warning} className="flex gap-2">
+              <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden /> {warning}
+            </li>
+          ))}
+        </ul>
+      ) : null}
+      <p className="mt-3 text-muted-foreground">
+        For {worker}: {formatBytes(plan.memoryBytes)} of memory, {formatBytes(plan.freeDiskBytes)} of disk free. The pace was measured just now; whatever else runs there slows it.
+      </p>
+    </div>
+  );
+}
+
+function IndexCost({ index, passages }: { index: IndexPlanResult["indexes"][number]; passages: number }) {
+  const rows: [string, string][] = index.isThere
+    ? [["Memory to search", formatBytes(index.searchBytes)]]
+    : [
+        ["Time", index.passagesPerSecond === null ? "the vectors are there already" : `${formatSeconds(index.seconds)}, ${formatNumber(index.passagesPerSecond)} passages a second`],
+        ...(index.trainingVectors > 0 ? ([["Learns from", `${plural(index.trainingVectors, "vector")}, on top of that time`]] satisfies [string, string][]) : []),
+        ["Memory to build", index.buildBytes === 0 ? "the encoder's only" : formatBytes(index.buildBytes)],
+        ["Memory to search", formatBytes(index.searchBytes)],
+        ["Index file", formatBytes(index.fileBytes)],
+        ["Disk while building", formatBytes(index.diskBytes)],
+      ];
+  return (
+    <div className="mt-2" data-index-plan={index.index}>
+      <p className="flex flex-wrap items-center gap-x-2">
+        <code className="font-mono font-medium">{index.index}</code> <span className="text-muted-foreground">{formatInteger(passages)} passages</span>
+        {index.isThere ? <Badge tone="good">is there already</Badge> : null}
+      </p>
+      <p className="text-muted-foreground">{index.reason}</p>
+      <dl className="mt-1 grid grid-cols-[auto_1fr] gap-x-3 gap-y-0.5">
+        {rows.map(([label, value]) => (
+          <div key={label} className="contents">
+            <dt className="text-muted-foreground">{label}</dt>
+            <dd className="text-right font-mono">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  );
+}

@@ -1,0 +1,38 @@
+import { searchesLocally, type RetrieverConfig } from "@/contracts/config/retriever";
+import { CORPUS_PRESETS, type CorpusPreset } from "@/contracts/corpus-presets";
+import { size } from "@/contracts/index-plan";
+import type { IndexConfig } from "@/contracts/run-config";
+import type { IndexPlanResult } from "@/contracts/worker-protocol";
+
+/** What a worker is asked for a plan. */
+export interface PlanQuestion {
+  corpus: string;
+  /** Of a corpus that no worker holds yet. */
+  passages: number | null;
+  retriever: RetrieverConfig;
+  worker: string | null;
+}
+
+/** The question for the plan of an index run, or in words why there is none. */
+export function planQuestion({ corpus, source, retriever, buildIndex, worker }: Pick<IndexConfig, "corpus" | "source" | "retriever" | "buildIndex" | "worker">): PlanQuestion | string {
+  if (!buildIndex) return "The corpus is imported only; no index is built.";
+  if (!searchesLocally(retriever)) return "This retriever asks another server: the worker builds no index.";
+  if (source.kind === "installed") return { corpus, passages: null, retriever, worker };
+  if (source.kind !== "preset") return "How many passages it has shows when it is imported: then the run's log says the plan, before anything is encoded.";
+  const { passages, index }: CorpusPreset = CORPUS_PRESETS[source.preset];
+  if (source.withIndex && index !== null && "encoder" in retriever && retriever.encoder === index.encoder) return "The published index is used as it is: no passage is encoded.";
+  return { corpus, passages, retriever, worker };
+}
+
+/** What does not fit on the worker, one sentence each. */
+export function planWarnings({ memoryBytes, freeDiskBytes, indexes }: Pick<IndexPlanResult, "memoryBytes" | "freeDiskBytes" | "indexes">): string[] {
+  const built = indexes.filter(({ isThere }) => !isThere);
+  const disk = built.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
+  const search = indexes.reduce((sum, { searchBytes }) => sum + searchBytes, 0);
+  const building = Math.max(0, ...built.map(({ buildBytes }) => buildBytes));
+  return [
+    ...(disk > freeDiskBytes ? [`Building takes ${size(disk)} of disk; ${size(freeDiskBytes)} are free.`] : []),
+    ...(building > memoryBytes ? [`Building takes ${size(building)} of memory; the worker has ${size(memoryBytes)}. Choose a smaller index.`] : []),
+    ...(search > memoryBytes ? [`Searching takes ${size(search)} of memory; the worker has ${size(memoryBytes)}. Choose a smaller index.`] : []),
+  ];
+}

@@ -1,0 +1,75 @@
+import { ArrowDown, ArrowUp } from "lucide-react";
+import type { HTMLAttributes, ReactNode } from "react";
+import { cn } from "@/app/_lib/cn";
+
+export interface RowColumn<R> {
+  id: string;
+  header: ReactNode;
+  /** Width and the like; the head takes the width alone. */
+  width: string;
+  className?: string;
+  cell: (row: R) => ReactNode;
+}
+
+/** How a column's head sorts the rows; the server does it, over all of them. */
+export interface HeadSort {
+  direction: "ascending" | "descending" | null;
+  onSort: () => void;
+}
+
+interface Props<R> {
+  columns: readonly RowColumn<R>[];
+  rows: readonly R[];
+  keyOf: (row: R) => string;
+  /** Attributes of a row, e.g. data-run. */
+  rowProps?: (row: R) => HTMLAttributes<HTMLTableRowElement> & Record<`data-${string}`, string>;
+  sortOf?: (id: string) => HeadSort | null;
+  /** Below this it scrolls sideways. */
+  minWidth: string;
+  rowHeight: string;
+  className?: string;
+}
+
+/** A table of rows that each lead somewhere: a link within a cell covers its whole row. */
+export function RowTable<R>({ columns, rows, keyOf, rowProps, sortOf, minWidth, rowHeight, className }: Props<R>) {
+  return (
+    <div className={cn("relative overflow-x-auto rounded-lg border bg-card", className)}>
+      <table className={cn("w-full table-fixed text-left", minWidth)}>
+        <thead className="border-b text-xs text-muted-foreground">
+          <tr>
+            {columns.map(({ id, header, width }) => (
+              <Head key={id} header={header} width={width} sort={sortOf?.(id) ?? null} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)} className="relative border-b last:border-0 hover:bg-muted/50" {...rowProps?.(row)}>
+              {columns.map((column) => (
+                <td key={column.id} className={cn("px-3", rowHeight, column.className)}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Head({ header, width, sort }: { header: ReactNode; width: string; sort: HeadSort | null }) {
+  const Arrow = sort?.direction === "ascending" ? ArrowUp : ArrowDown;
+  return (
+    <th scope="col" aria-sort={sort?.direction ?? undefined} className={cn("h-9 px-3 font-medium", width)}>
+      {sort ? (
+        <button type="button" className="inline-flex items-center gap-1 hover:text-foreground" onClick={sort.onSort}>
+          {header}
+          {sort.direction ? <Arrow className="size-3" aria-hidden /> : null}
+        </button>
+      ) : (
+        header
+      )}
+    </th>
+  );
+}

@@ -1,0 +1,169 @@
+"use client";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import type { inferRouterOutputs } from "@trpc/server";
+import { Upload } from "lucide-react";
+import { useEffect, useState } from "react";
+import { formatBytes, plural } from "@/app/_lib/format";
+import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Input, Select } from "@/app/_ui/field";
+import { Progress } from "@/app/_ui/progress";
+import { ErrorState } from "@/app/_ui/states";
+import { METHODS } from "@/contracts/config/method";
+import { methodName, type MethodName } from "@/contracts/episode";
+import type { AppRouter } from "@/server/api/router";
+import type { PathFile } from "./dropped-files";
+import { ImportParts, type PartState } from "./import-parts";
+import { recognise, type RecognisedFolder } from "./upstream-parts";
+
+export type Imported = inferRouterOutputs<AppRouter>["upstream"]["import"];
+
+interface Folder extends RecognisedFolder {
+  contents: ReadonlyMap<string, string>;
+  bytes: number;
+}
+
+/** Reads a folder, says what of it was recognised and what not, and imports it part by part. */
+export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
+  const trpc = useTRPC();
+  const client = useTRPCClient();
+  const queryClient = useQueryClient();
+  const [read, setRead] = useState<{ done: number; total: number } | null>(null);
+  const [folder, setFolder] = useState<Folder | null>(null);
+  const [failure, setFailure] = useState<Error | null>(null);
+  const [states, setStates] = useState<Readonly<Record<number, PartState>>>({});
+  const [running, setRunning] = useState(false);
+  const [settings, setSettings] = useState({ method: "", questions: "", corpus: "wiki-18", generator: "Qwen2.5-14B-Instruct-GPTQ-Int4" });
+  const sets = useQuery(trpc.catalogue.questionSets.queryOptions());
+  useEffect(() => {
+    let current = true;
+    readAll(files, (progress) => current && setRead(progress)).then(
+      (result) => current && setFolder(result),
+      (error: unknown) => current && setFailure(error instanceof Error ? error : new Error(String(error))),
+    );
+    return () => void (current = false);
+  }, [files]);
+
+  if (failure) return <ErrorState className="mt-4" title="The files could not be read" error={failure} />;
+  if (!folder)
+    return (
+      <div className="mt-4" role="status">
+        <p className="mb-1.5 text-xs text-muted-foreground">{read ? `Reading ${read.done} of ${plural(read.total, "file")}` : "Looking for files"}</p>
+        <Progress value={read && read.total > 0 ? read.done / read.total : null} label="Files read" />
+      </div>
+    );
+
+  const set = (part: Partial<typeof settings>): void => setSettings((last) => ({ ...last, ...part }));
+  const open = folder.parts.flatMap((_, i) => (states[i]?.kind === "done" ? [] : [i]));
+  const done = folder.parts.length - open.length;
+  const failed = Object.values(states).filter(({ kind }) => kind === "failed").length;
+  /** One request a part, so that one that cannot be used holds up no other, and nothing is imported twice. */
+  const importAll = async (): Promise<void> => {
+    setRunning(true);
+    for (const index of open) {
+      const part = folder.parts[index]!;
+      setStates((last) => ({ ...last, [index]: { kind: "sending" } }));
+      const state = await client.upstream.import
+        .mutate({
+          files: part.files.map((path) => ({ path, content: folder.contents.get(path)! })),
+          method: settings.method === "" ? null : (settings.method as MethodName),
+          questions: settings.questions || null,
+          corpus: settings.corpus.trim() || "wiki-18",
+          generator: settings.generator.trim() || "unknown",
+        })
+        .then((result): PartState => ({ kind: "done", result }), (error: Error): PartState => ({ kind: "failed", reason: error.message }));
+      setStates((last) => ({ ...last, [index]: state }));
+    }
+    setRunning(false);
+    await Promise.all([trpc.leaderboard, trpc.runs, trpc.catalogue].map((router) => queryClient.invalidateQueries(router.pathFilter())));
+  };
+  return (
+    <form
+      className="mt-4 space-y-4"
+      data-recognised={folder.parts.length}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void importAll();
+      }}
+    >
+      <p className="text-xs text-muted-foreground">
+        {plural(folder.contents.size, "file")}, {formatBytes(folder.bytes)}: {plural(folder.parts.length, "part")} recognised
+        {folder.skipped.length > 0 ? `, ${plural(folder.skipped.length, "file")} not upstream's` : ""}
+        {folder.problems.length > 0 ? `, ${plural(folder.problems.length, "file")} not readable` : ""}.
+      </p>
+      <ImportParts folder={folder} states={states} method={settings.method === "" ? null : (settings.method as MethodName)} />
+      {folder.parts.length > 0 ? (
+        <>
+          <div className="grid gap-3 sm:grid-cols-2">
+            <label className="block text-xs">
+              <span className="text-muted-foreground">Question set</span>
+              <Select className="mt-0.5" value={settings.questions} onChange={(event) => set({ questions: event.target.value })}>
+                <option value="">made of the files&apos; questions and gold answers</option>
+                {sets.data?.map(({ name }) => <option key={name}>{name}</option>)}
+              </Select>
+            </label>
+            <label className="block text-xs">
+              <span className="text-muted-foreground">Method</span>
+              <Select className="mt-0.5" value={settings.method} onChange={(event) => set({ method: event.target.value })}>
+                <option value="">as shown above, else s3</option>
+                {methodName.options.filter((name) => name !== "gold").map((name) => (
+                  <option key={name} value={name}>
+                    {METHODS[name].title}
+                  </option>
+                ))}
+              </Select>
+            </label>
+            <label className="block text-xs">
+              <span className="text-muted-foreground">Corpus that was searched</span>
+              <Input className="mt-0.5" value={settings.corpus} onChange={(event) => set({ corpus: event.target.value })} />
+            </label>
+            <label className="block text-xs">
+              <span className="text-muted-foreground">Generator that answered</span>
+              <Input className="mt-0.5" value={settings.generator} onChange={(event) => set({ generator: event.target.value })} />
+            </label>
+          </div>
+          <div className="flex flex-wrap items-center justify-end gap-3">
+            {running || done > 0 || failed > 0 ? (
+              <div className="min-w-40 flex-1" role="status">
+                <p className="mb-1 text-xs text-muted-foreground">
+                  {done} of {plural(folder.parts.length, "part")} imported{failed > 0 ? `, ${failed} not` : ""}
+                </p>
+                <Progress value={done / folder.parts.length} label="Parts imported" tone={failed > 0 && !running ? "bad" : "primary"} />
+              </div>
+            ) : null}
+            {open.length > 0 ? (
+              <Button type="submit" variant="primary" disabled={running}>
+                <Upload /> {running ? "Importing" : failed > 0 ? `Try ${plural(open.length, "part")} again` : `Import ${plural(open.length, "part")}`}
+              </Button>
+            ) : null}
+          </div>
+        </>
+      ) : null}
+    </form>
+  );
+}
+
+/** Reads one file after the other; only those that can be upstream's are held in memory. */
+async function readAll(files: Promise<PathFile[]>, tell: (progress: { done: number; total: number }) => void): Promise<Folder> {
+  const found = await files;
+  const contents = new Map<string, string>();
+  const skipped: string[] = [];
+  const problems: RecognisedFolder["problems"] = [];
+  let bytes = 0;
+  for (const [i, { path, file }] of found.entries()) {
+    tell({ done: i, total: found.length });
+    if (!/\.jsonl?$/i.test(path)) {
+      skipped.push(path);
+      continue;
+    }
+    try {
+      contents.set(path, new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()));
+      bytes += file.size;
+    } catch (error) {
+      problems.push({ path, reason: error instanceof TypeError ? "It is not UTF-8 text." : `It could not be read: ${error instanceof Error ? error.message : String(error)}` });
+    }
+  }
+  tell({ done: found.length, total: found.length });
+  const recognised = recognise([...contents].map(([path, content]) => ({ path, content })));
+  return { parts: recognised.parts, skipped: [...skipped, ...recognised.skipped], problems: [...problems, ...recognised.problems], contents, bytes };
+}

@@ -1,0 +1,92 @@
+"use client";
+import { FolderUp } from "lucide-react";
+import { useEffect, useState } from "react";
+import { Button } from "@/app/_ui/button";
+import { Dialog } from "@/app/_ui/dialog";
+import { filesOfDrop, filesPicked, type PathFile } from "./dropped-files";
+import { ImportFolder } from "./import-folder";
+
+/** The way in for upstream's result files: a button, and the whole page as a place to drop them. */
+export function ImportUpstream() {
+  const [open, setOpen] = useState(false);
+  const [files, setFiles] = useState<{ id: number; files: Promise<PathFile[]> } | null>(null);
+  const [over, setOver] = useState(false);
+  const take = (taken: Promise<PathFile[]>): void => {
+    setFiles((last) => ({ id: (last?.id ?? 0) + 1, files: taken }));
+    setOpen(true);
+  };
+  useEffect(() => {
+    const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+    const onDragOver = (event: DragEvent): void => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const onDragLeave = (event: DragEvent): void => {
+      if (event.relatedTarget === null) setOver(false);
+    };
+    const onDrop = (event: DragEvent): void => {
+      setOver(false);
+      if (!holdsFiles(event) || !event.dataTransfer) return;
+      event.preventDefault();
+      take(filesOfDrop(event.dataTransfer));
+    };
+    window.addEventListener("dragover", onDragOver);
+    window.addEventListener("dragleave", onDragLeave);
+    window.addEventListener("drop", onDrop);
+    return () => {
+      window.removeEventListener("dragover", onDragOver);
+      window.removeEventListener("dragleave", onDragLeave);
+      window.removeEventListener("drop", onDrop);
+    };
+  }, []);
+  return (
+    <>
+      <Button size="sm" onClick={() => setOpen(true)}>
+        <FolderUp /> Import results
+      </Button>
+      {over ? (
+        <div className="pointer-events-none fixed inset-3 z-60 grid place-items-center rounded-xl border-2 border-dashed border-primary bg-background/85" data-drop-zone>
+          <p className="text-base font-medium">Drop a folder of upstream&apos;s results, or single files</p>
+        </div>
+      ) : null}
+      <Dialog
+        open={open}
+        onOpenChange={setOpen}
+        title="Import upstream's results"
+        description="DATASET_output_sequences.json of s3, IRCoT and Search-o1, rag_cache.json, results/NAME.json, NAME_stats.json, and verl's rollout JSONL become runs, marked as imported."
+        className="max-w-2xl"
+      >
+        <div className="rounded-lg border border-dashed px-4 py-5 text-center">
+          <p className="text-muted-foreground">Drop a folder or files anywhere on this page, or</p>
+          <div className="mt-2 flex flex-wrap justify-center gap-2">
+            <Picker label="Choose a folder" folder onPick={take} />
+            <Picker label="Choose files" onPick={take} />
+          </div>
+        </div>
+        {files ? <ImportFolder key={files.id} files={files.files} /> : null}
+      </Dialog>
+    </>
+  );
+}
+
+function Picker({ label, folder = false, onPick }: { label: string; folder?: boolean; onPick: (files: Promise<PathFile[]>) => void }) {
+  return (
+    <Button size="sm" asChild>
+      <label className="cursor-pointer focus-within:ring-2 focus-within:ring-primary/40">
+        {label}
+        <input
+          type="file"
+          multiple
+          className="sr-only"
+          aria-label={label}
+          {...(folder ? { webkitdirectory: "" } : { accept: ".json,.jsonl" })}
+          onChange={(event) => {
+            if (event.target.files && event.target.files.length > 0) onPick(Promise.resolve(filesPicked(event.target.files)));
+            event.target.value = "";
+          }}
+        />
+      </label>
+    </Button>
+  );
+}

@@ -1,0 +1,139 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { ArrowDown, TriangleAlert } from "lucide-react";
+import Link from "next/link";
+import { TRAIN_CHARTS } from "@/app/_charts/definitions";
+import { chartAnchor, chartOf } from "@/app/_charts/marks";
+import { formatDateTime, formatNumber } from "@/app/_lib/format";
+import { useTRPC, type AlarmRow } from "@/app/_lib/trpc";
+import { Badge } from "@/app/_ui/badge";
+import { ErrorState } from "@/app/_ui/states";
+import { ALARMS, stepsText, type AlarmEvidence, type Measured } from "@/contracts/alarms";
+
+/** Where the list stands on the overview. */
+const ANCHOR = "alarms";
+const NO_ALARMS: readonly AlarmRow[] = [];
+
+/** Alarms of a run, the one raised last first; live events refresh them. */
+export function useAlarms(runId: string) {
+  const trpc = useTRPC();
+  const query = useQuery(trpc.alarms.list.queryOptions({ runId }));
+  return { ...query, alarms: query.data ?? NO_ALARMS };
+}
+
+/** What stands, above every tab of the run. */
+export function AlarmBanner({ runId }: { runId: string }) {
+  const standing = useAlarms(runId).alarms.filter(({ cleared }) => cleared === null);
+  return (
+    <div role="status">
+      {standing.length === 0 ? null : (
+        <div className="mt-3 flex flex-wrap items-baseline gap-x-4 gap-y-1 rounded-lg border border-warn/30 bg-warn-soft px-4 py-2.5" data-alarm-banner>
+          {standing.map(({ name, since }) => (
+            <p key={name} className="flex items-baseline gap-2">
+              <TriangleAlert className="size-4 shrink-0 self-center text-warn" aria-hidden />
+              <span>
+                <span className="font-medium text-warn">{ALARMS[name].title}</span> <span className="text-xs whitespace-nowrap">since step {since}</span>
+              </span>
+            </p>
+          ))}
+          <Link href={`/runs/${runId}#${ANCHOR}`} className="ml-auto inline-flex items-center gap-1 text-xs underline decoration-dotted underline-offset-2">
+            What was seen, and what mends it <ArrowDown className="size-3" aria-hidden />
+          </Link>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Every alarm of the run with what it saw and what mends it. */
+export function AlarmList({ runId }: { runId: string }) {
+  const query = useAlarms(runId);
+  if (query.isError) return <ErrorState className="mt-5" title="The alarms could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  return (
+    <section id={ANCHOR} aria-label="Alarms" className="mt-5 scroll-mt-4">
+      <h2 className="mb-2 text-xs font-semibold text-muted-foreground">Alarms</h2>
+      {query.alarms.length === 0 ? (
+        <p className="text-xs text-muted-foreground">{query.isPending ? "Loading" : "None was raised."}</p>
+      ) : (
+        <ul className="grid gap-3 xl:grid-cols-2">
+          {query.alarms.map((alarm) => (
+            <Alarm key={`${alarm.name} ${alarm.raised.step}`} alarm={alarm} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: AlarmRow }) {
+  const { title, meaning, remedy } = ALARMS[name];
+  return (
+    <li className="min-w-0 rounded-lg border bg-card px-4 py-3" data-alarm={name} data-alarm-state={cleared ? "cleared" : "raised"}>
+      <div className="flex flex-wrap items-baseline justify-between gap-x-3">
+        <h3 className="font-medium">{title}</h3>
+        <Badge tone={cleared ? "neutral" : "warn"}>{cleared ? `cleared after step ${cleared.step}` : "stands"}</Badge>
+      </div>
+      <p className="text-xs text-muted-foreground">
+        Since step {since}, noticed after step {raised.step} at <time dateTime={raised.at.toISOString()}>{formatDateTime(raised.at)}</time>
+      </p>
+      <p className="mt-2">{meaning}</p>
+      <div className="mt-2 overflow-x-auto">
+        <table className="w-full text-left text-xs">
+          <thead className="text-2xs text-muted-foreground">
+            <tr>
+              <th scope="col" className="pr-3 font-normal">
+                What was seen
+              </th>
+              <th scope="col" className="pr-3 font-normal">
+                Before
+              </th>
+              <th scope="col" className="pr-3 font-normal">
+                Then
+              </th>
+              <th scope="col" className="font-normal">
+                Limit
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {evidence.map((seen) => (
+              <tr key={seen.metric} className="align-baseline">
+                <td className="py-0.5 pr-3 font-mono">
+                  <MetricLink metric={seen.metric} />
+                </td>
+                <td className="py-0.5 pr-3">{seen.before ? <Value of={seen.before} /> : "–"}</td>
+                <td className="py-0.5 pr-3 font-medium">
+                  <Value of={seen.now} />
+                </td>
+                <td className="py-0.5 font-mono whitespace-nowrap">{limitText(seen)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className="mt-2 text-xs">
+        <span className="font-medium">What mends it:</span> {remedy}
+      </p>
+    </li>
+  );
+}
+
+/** Leads to the chart that draws the metric, where one does. */
+function MetricLink({ metric }: { metric: string }) {
+  const chart = chartOf(TRAIN_CHARTS, metric);
+  return chart === null ? (
+    <>{metric}</>
+  ) : (
+    <a href={`#${chartAnchor(chart)}`} className="underline decoration-dotted underline-offset-2 hover:text-primary">
+      {metric}
+    </a>
+  );
+}
+
+const Value = ({ of }: { of: Measured }) => (
+  <>
+    <span className="font-mono">{formatNumber(of.value)}</span> <span className="text-2xs font-normal whitespace-nowrap text-muted-foreground">{stepsText(of)}</span>
+  </>
+);
+
+const limitText = ({ limit }: AlarmEvidence): string => (limit === null ? "–" : `${limit.side === "at-least" ? "≥" : "≤"} ${formatNumber(limit.value)}`);

@@ -1,0 +1,240 @@
+import { createHash } from "node:crypto";
+import { appendFile, copyFile, mkdir, readdir, readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "@/contracts/paths";
+import type { TrainConfig } from "@/contracts/run-config";
+import type { MetricPoint } from "@/contracts/metrics";
+import type { ReportItem, Question } from "@/contracts/worker-protocol";
+import type { AnswerStore, Generator } from "@/gpu-workers/generation/generator";
+import type { EngineClient } from "@/gpu-workers/engine/client";
+import type { Method } from "@/gpu-workers/methods/method";
+import { ragMethod } from "@/gpu-workers/methods/rag";
+import { s3Method } from "@/gpu-workers/methods/s3";
+import { AnswerScorer } from "@/gpu-workers/scoring/answer-scorer";
+import { Assessor } from "@/gpu-workers/s3/assess";
+import { DocumentBook } from "@/gpu-workers/s3/documents";
+import { heldOutSample } from "@/gpu-workers/s3/evaluation";
+import { openGenerator, openPolicy, searcherOf } from "@/gpu-workers/s3/models";
+import { train } from "@/gpu-workers/s3/train";
+import { readTrainerState, TRAINER_FILE } from "@/gpu-workers/s3/trainer-state";
+import { atlasQuestions, MemoryContext, type LocalServices } from "@/gpu-workers/testing/memory-context";
+import type { ServiceHandle } from "@/gpu-workers/run-context";
+
+const BATCH = 24;
+/** When a seed's training began; kept among its metrics. */
+const STARTED = "bench/started";
+
+/** One held-out question as one method answered it. */
+export interface Result {
+  id: string;
+  group: string;
+  value: number;
+  documents: number;
+}
+
+/** What one seed's run of one algorithm gave. */
+export interface SeedResults {
+  seed: number;
+  coldStart: Result[];
+  trained: Result[];
+  matched: Result[];
+  training: Awaited<ReturnType<Study["training"]>>;
+}
+
+/** Keeps what it makes in a folder named after everything that it is made from. */
+const workFolder = (name: string, inputs: unknown): string =>
+  join(ROOT, "bench", ".work", "learning", `${name}-${createHash("sha256").update(JSON.stringify(inputs)).digest("hex").slice(0, 12)}`);
+
+/** Answers all held-out questions with a method, and keeps the results batch by batch. */
+export class Examiner {
+  /** The engine that holds the models of the pass under way. */
+  private held: ServiceHandle<EngineClient> | null = null;
+
+  private constructor(
+    readonly services: LocalServices,
+    private readonly config: TrainConfig,
+    private readonly folder: string,
+    private readonly questions: Question[],
+    private readonly generator: Generator,
+  ) {}
+
+  /** For configurations that search, answer and score as this one does. */
+  static async open(services: LocalServices, config: TrainConfig): Promise<Examiner> {
+    const { data, retriever, search, searcher, generator: frozen, reward } = config;
+    const folder = workFolder("answers", { data, retriever, search, searcher, frozen, scorer: reward.scorer });
+    await mkdir(folder, { recursive: true });
+    const { value: engine } = await services.engine();
+    const store: AnswerStore = { findAnswers: async () => new Map(), saveAnswers: async () => undefined };
+    const heldOut = await atlasQuestions(data.heldOutQuestions);
+    const generator = await openGenerator(engine, frozen, store, signal);
+    return new Examiner(services, config, folder, heldOutSample(heldOut, heldOut.length), generator);
+  }
+
+  /** The first `count` held-out questions of an evaluation's sample. */
+  first(count: number): ReadonlySet<string> {
+    return new Set(this.questions.slice(0, count).map(({ id }) => id));
+  }
+
+  naiveRag(): Promise<Result[]> {
+    return this.answer(join(this.folder, "naive-rag.jsonl"), (documents) => this.rag(documents, () => this.config.generator.ragDocuments));
+  }
+
+  /** RAG with as many documents for each question as these results were given. */
+  matchedRag(path: string, results: readonly Result[]): Promise<Result[]> {
+    const counts = new Map(results.map(({ id, documents }) => [id, documents]));
+    return this.answer(path, (documents) => this.rag(documents, (id) => counts.get(id)!));
+  }
+
+  untrained(): Promise<Result[]> {
+    return this.searcher(join(this.folder, "untrained.jsonl"), 0, null);
+  }
+
+  /** The searcher from a checkpoint's folder; null: untrained. */
+  searcher(path: string, seed: number, checkpoint: string | null): Promise<Result[]> {
+    return this.answer(path, async (documents) => {
+      this.held = await this.services.engine();
+      const { value: retriever } = await this.services.retriever(this.config.data.corpus, this.config.retriever, signal);
+      const policy = await openPolicy(this.held.value, this.config.searcher, seed, signal);
+      if (checkpoint !== null) await policy.model.loadState(checkpoint, { signal });
+      return s3Method(await searcherOf(policy, signal), { retriever, documents, settings: this.config.search }, seed);
+    });
+  }
+
+  private async rag(documents: DocumentBook, countOf: (id: string) => number): Promise<Method> {
+    const { value: retriever } = await this.services.retriever(this.config.data.corpus, this.config.retriever, signal);
+    return ragMethod(retriever, documents, countOf);
+  }
+
+  private async answer(path: string, open: (documents: DocumentBook) => Promise<Method>): Promise<Result[]> {
+    const results = existsSync(path) ? (await readFile(path, "utf8")).split("\n").filter(Boolean).map((line) => JSON.parse(line) as Result) : [];
+    const done = new Set(results.map(({ id }) => id));
+    const left = this.questions.filter(({ id }) => !done.has(id));
+    if (left.length === 0) return results;
+    const documents = new DocumentBook();
+    const assessor = new Assessor(this.generator, documents, new AnswerScorer(this.config.reward.scorer, null));
+    const method = await open(documents);
+    for (let start = 0; start < left.length; start += BATCH) {
+      const batch = left.slice(start, start + BATCH);
+      const episodes = await method.run(batch, signal);
+      const outcomes = await assessor.assess(episodes, batch, signal);
+      const fresh = batch.map((question, i): Result => ({ id: question.id, group: question.group ?? question.id, value: outcomes[i]!.score.value, documents: episodes[i]!.context.length }));
+      await appendFile(path, fresh.map((result) => JSON.stringify(result) + "\n").join(""));
+      results.push(...fresh);
+      say(`${path.split("/").slice(-2).join("/")}: ${results.length} of ${this.questions.length}, accuracy ${mean(results.map(({ value }) => value)).toFixed(3)}`);
+    }
+    this.held?.release();
+    this.held = null;
+    return results;
+  }
+}
+
+/** One algorithm on several seeds. */
+export class Study {
+  private readonly folder: string;
+
+  constructor(
+    readonly algorithm: string,
+    readonly config: TrainConfig,
+    private readonly examiner: Examiner,
+  ) {
+    this.folder = workFolder(algorithm, config);
+  }
+
+  private seedFolder(seed: number): string {
+    return join(this.folder, `seed-${seed}`);
+  }
+
+  checkpoint(seed: number, step: number): string {
+    return join(this.seedFolder(seed), `checkpoint-${step}`);
+  }
+
+  /** Trains a seed and answers the held-out questions. A cold start that another study has examined already is not examined again. */
+  async run(seed: number, others: readonly Study[]): Promise<SeedResults> {
+    await this.train(seed);
+    const path = (name: string): string => join(this.seedFolder(seed), `${name}.jsonl`);
+    for (const other of others) await this.adoptColdStart(seed, other);
+    const coldStart = await this.examiner.searcher(path("cold-start"), seed, this.checkpoint(seed, 0));
+    const trained = await this.examiner.searcher(path("trained"), seed, this.checkpoint(seed, this.config.rl.steps));
+    const matched = await this.examiner.matchedRag(path("matched-rag"), trained);
+    return { seed, coldStart, trained, matched, training: await this.training(seed) };
+  }
+
+  /** Equal weights give equal answers. */
+  private async adoptColdStart(seed: number, other: Study): Promise<void> {
+    const [from, to] = [other, this].map((study) => join(study.seedFolder(seed), "cold-start.jsonl")) as [string, string];
+    if (existsSync(to) || !existsSync(from)) return;
+    const [theirs, own] = await Promise.all([other, this].map((study) => readTrainerState(study.checkpoint(seed, 0))));
+    if (theirs!.weightsHash === own!.weightsHash) await copyFile(from, to);
+  }
+
+  /** Trains one seed to its end, from the last checkpoint there is. */
+  private async train(seed: number): Promise<void> {
+    const folder = this.seedFolder(seed);
+    await mkdir(folder, { recursive: true });
+    const config: TrainConfig = { ...this.config, seed, evaluation: { every: 0, questions: 0 } };
+    const last = await lastStep(folder);
+    if (last === config.rl.steps) return;
+    const who = `${this.algorithm}, seed ${seed}`;
+    say(`${who}: training${last === null ? "" : `, going on after step ${last}`}`);
+    const reports = join(folder, "metrics.jsonl");
+    let points: MetricPoint[] = last === null ? [{ name: STARTED, step: 0, value: 0, at: Date.now() }] : [];
+    // Metrics are kept with the checkpoint they led to: what is trained again is reported again.
+    const keep = async (): Promise<void> => {
+      const lines = points.map((point) => JSON.stringify(point) + "\n").join("");
+      points = [];
+      await appendFile(reports, lines);
+    };
+    const context = new MemoryContext({
+      config,
+      services: this.examiner.services,
+      workDir: folder,
+      resume: last === null ? null : { artifactId: `${last}`, step: last, directory: join(folder, `checkpoint-${last}`) },
+      onCheckpoint: keep,
+      onReport: (item: ReportItem) => {
+        if (item.kind !== "metrics") return;
+        points.push(...item.points);
+        for (const { name, step, value } of item.points) if (name === "reward/generation_accuracy" || name === "cold-start/loss" || name === "timing_s/step") say(`${who}: ${name} ${step}: ${value.toFixed(2)}`);
+      },
+    });
+    await train(context);
+    await keep();
+  }
+
+  /** Seconds per phase and memory of a seed's training. */
+  async training(seed: number) {
+    const lines = (await readFile(join(this.seedFolder(seed), "metrics.jsonl"), "utf8")).trim().split("\n");
+    const points = lines.map((line) => JSON.parse(line) as MetricPoint);
+    const sum = (name: string): number => points.filter((p) => p.name === name).reduce((total, p) => total + p.value, 0);
+    const phases = [...new Set(points.flatMap(({ name }) => (name.startsWith("timing_s/") && !NO_PHASE.has(name) ? [name] : [])))];
+    const steps = points.filter((p) => p.name === "timing_s/step").length;
+    const startedAt = points.find((p) => p.name === STARTED)!.at;
+    const coldStart = (Math.max(...points.filter((p) => p.name === "cold-start/loss").map((p) => p.at)) - startedAt) / 1000;
+    return {
+      /** From the start of the run, so that loading the models is in it. */
+      coldStartSeconds: round(coldStart),
+      steps,
+      secondsPerStep: round(sum("timing_s/step") / steps),
+      secondsPerPhase: Object.fromEntries(phases.map((name) => [name.slice("timing_s/".length), round(sum(name))])),
+      checkpointSeconds: round(sum("timing_s/save_checkpoint")),
+      totalSeconds: round(coldStart + sum("timing_s/step") + sum("timing_s/save_checkpoint")),
+      peakMemoryMb: Math.max(...points.filter((p) => p.name === "memory/engine_peak_mb").map((p) => p.value)),
+      trainingAccuracy: points.filter((p) => p.name === "reward/generation_accuracy").map((p) => round(p.value)),
+    };
+  }
+}
+
+/** What is no phase of a step. */
+const NO_PHASE = new Set(["timing_s/step", "timing_s/testing", "timing_s/save_checkpoint"]);
+
+/** The last step with a whole checkpoint; null where there is none. */
+async function lastStep(folder: string): Promise<number | null> {
+  const steps = (await readdir(folder)).flatMap((name) => (/^checkpoint-\d+$/.test(name) && existsSync(join(folder, name, TRAINER_FILE)) ? [Number(name.slice("checkpoint-".length))] : []));
+  return steps.length === 0 ? null : Math.max(...steps);
+}
+
+const startedAt = Date.now();
+const say = (message: string): void => console.log(`[${Math.round((Date.now() - startedAt) / 1000)} s] ${message}`);
+export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const round = (value: number): number => Math.round(value * 1000) / 1000;
+const { signal } = new AbortController();

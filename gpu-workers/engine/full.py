@@ -1,0 +1,82 @@
+"""Training of the weights themselves."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .errors import EngineError
+from .llama import Linear, Llama, plain_linear
+from .schema import FullConfig
+
+
+class Full:
+    """Layers from firstLayer on and the final norm; from layer 0 also the embedding and an untied output matrix (a tied one
+    is the embedding, and gets the gradients of both uses). With frozen layers below, embedding and output stay frozen:
+    the activations of the frozen part can then be kept between steps."""
+
+    def __init__(self, config: FullConfig, llama: Llama):
+        self.config, self.llama, self.first_layer = config, llama, config.firstLayer
+        self.shapes = {name: tuple(t.shape) for name, t in self.trained(llama).items()}
+
+    def trained(self, llama: Llama) -> dict[str, Tensor]:
+        """The trained tensors as they are in a transformer, by name."""
+        found = {
+            f"layers.{i}.{field}": tensor
+            for i, layer in enumerate(llama.layers)
+            if i >= self.first_layer
+            for field, tensor in vars(layer).items()
+            if tensor is not None
+        }
+        found["norm"] = llama.norm
+        if self.first_layer == 0:
+            found["embedding"] = llama.embedding
+            if llama.head is not llama.embedding:
+                found["head"] = llama.head
+        return found
+
+    def initial(self, seed: int) -> dict[str, Tensor]:
+        return {name: tensor.float() for name, tensor in self.trained(self.llama).items()}
+
+    def network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
+        """The transformer with these tensors, cast to the device's dtype; in float32 they are used where they lie."""
+        base, dtype = self.llama, self.llama.embedding.dtype
+        cast = {name: tensors[name].to(dtype) for name in self.shapes}
+        layers = [
+            replace(layer, **{field: cast[f"layers.{i}.{field}"] for field in vars(layer) if f"layers.{i}.{field}" in cast})
+            for i, layer in enumerate(base.layers)
+        ]
+        embedding = cast.get("embedding", base.embedding)
+        head = embedding if base.head is base.embedding else cast.get("head", base.head)
+        return replace(base, layers=layers, norm=cast["norm"], embedding=embedding, head=head), plain_linear
+
+    def masters(self, tensors: dict[str, Tensor]) -> Llama:
+        """The transformer in float32, trained tensors as they are kept."""
+        base = self.llama
+        exact = replace(base, layers=[replace(l, **{k: None if t is None else t.float() for k, t in vars(l).items()}) for l in base.layers])
+        exact = replace(exact, norm=base.norm.float(), embedding=base.embedding.float())
+        exact.head = exact.embedding if base.head is base.embedding else base.head.float()
+        return Full(self.config, exact).network(tensors)[0]
+
+    @torch.no_grad()
+    def merged(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
+        return self.network(tensors)[0]
+
+    def taken_from(self, other: Llama, name: str) -> dict[str, Tensor]:
+        """The trained tensors of another transformer of this shape whose frozen part is equal."""
+        mine, theirs = shape_of(self.llama), shape_of(other)
+        if mine != theirs or [t.shape for t in self.trained(other).values()] != list(map(torch.Size, self.shapes.values())):
+            raise EngineError("invalid-input", f"{name} is of another architecture ({theirs}) than this model ({mine}).")
+        dtype = self.llama.embedding.dtype
+        frozen = {} if self.first_layer == 0 else {"embedding": (self.llama.embedding, other.embedding), "head": (self.llama.head, other.head)}
+        for i in range(self.first_layer):
+            frozen |= {f"layers.{i}.{k}": (t, getattr(other.layers[i], k)) for k, t in vars(self.llama.layers[i]).items() if t is not None}
+        for tensor, (ours, given) in frozen.items():
+            if not torch.equal(ours, given.to(dtype)):
+                raise EngineError("invalid-input", f"{name} differs from the base in {tensor}, which is frozen here: create the model with full.firstLayer 0, or with {name} as its base.")
+        return {key: t.float() for key, t in self.trained(other).items()}
+
+
+def shape_of(llama: Llama) -> dict[str, int]:
+    c = llama.config
+    return {"hidden": c.hidden, "layers": c.layers, "heads": c.heads, "keyValueHeads": c.kv_heads, "intermediate": c.intermediate, "vocabulary": c.vocabulary}

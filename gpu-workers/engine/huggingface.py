@@ -1,0 +1,173 @@
+"""Folders of other libraries: PEFT's for an adapter, transformers' for whole weights; written and read."""
+
+import json
+import re
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from . import value
+from .engine_model import Model
+from .errors import EngineError
+from .full import Full
+from .llama import ARCHITECTURES, FUSED, Llama, block_of, column_range, load_llama
+from .lora import Lora
+from .state import write_folder
+
+PEFT_PREFIX = "base_model.model."
+GLOBAL_STEP = re.compile(r"global_step_(\d+)$")
+
+
+def find_folder(folder: Path, role: str) -> Path:
+    """The folder with the weights: the given one, or in a folder of verl's (verl_checkpoints/EXPERIMENT with actor and
+    critic, or one of these) the last global_step_N. `role`: actor or critic."""
+    if any((folder / name).exists() for name in ("config.json", "adapter_config.json")):
+        return folder
+    for place in (folder / role, folder):
+        steps = [(int(m.group(1)), p) for p in place.glob("global_step_*") if (m := GLOBAL_STEP.search(p.name))]
+        if steps:
+            return max(steps)[1]
+    return folder
+
+
+def whole_weights(llama: Llama, with_head: bool) -> dict[str, Tensor]:
+    """All weights by transformers' names, matrices as [out, in]."""
+    c = llama.config
+    found = {"model.embed_tokens.weight": llama.embedding, "model.norm.weight": llama.norm}
+    if with_head and llama.head is not llama.embedding:
+        found["lm_head.weight"] = llama.head
+    for i, layer in enumerate(llama.layers):
+        prefix = f"model.layers.{i}."
+        found[prefix + "input_layernorm.weight"], found[prefix + "post_attention_layernorm.weight"] = layer.norm1, layer.norm2
+        for target, fused in FUSED.items():
+            low, high = column_range(target, c)
+            name = f"{prefix}{block_of(target)}.{target}"
+            found[name + ".weight"] = getattr(layer, fused)[:, low:high].t()
+            bias = getattr(layer, fused + "_bias", None)
+            if bias is not None:
+                found[name + ".bias"] = bias[low:high]
+    return found
+
+
+def export(model: Model, path: Path, merged: bool) -> dict:
+    """An adapter as a folder that PEFT loads; whole weights (full, or the adapter merged into the base) as one that
+    transformers loads, with the base's tokenizer. A value model becomes a token classifier with one label."""
+    whole = merged or isinstance(model.tuning, Full)
+    files = whole_folder(model) if whole else adapter_folder(model)
+    write_folder(path, files)
+    return {"hash": model.require_trainable().hash(), "files": sorted(files)}
+
+
+def whole_folder(model: Model) -> dict:
+    trainable = model.require_trainable()
+    tensors = trainable.tensors(trainable.values)
+    valued = model.head == "value"
+    # Full weights are written as they are kept, in float32, so that importing them again loses nothing.
+    llama = model.tuning.masters(tensors) if isinstance(model.tuning, Full) else model.merged()
+    weights = whole_weights(llama, not valued)
+    if valued:
+        weights |= {name: tensors[name] for name in value.shapes(llama.config)}
+    weights = {name: t.to(llama.norm.dtype) for name, t in weights.items()}
+    folder = model.base.folder
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("torch_dtype", None)
+    config["dtype"] = str(llama.norm.dtype).removeprefix("torch.")
+    if valued:
+        architecture = ARCHITECTURES[config["model_type"]].replace("ForCausalLM", "ForTokenClassification")
+        config |= {"architectures": [architecture], "id2label": {"0": "value"}, "label2id": {"value": 0}}
+    kept = [p for p in folder.iterdir() if p.is_file() and p.suffix in (".json", ".txt", ".jinja", ".model") and not p.name.endswith(".index.json")]
+    return {p.name: p for p in kept} | {"config.json": config, "model.safetensors": weights}
+
+
+def adapter_folder(model: Model) -> dict:
+    trainable, c = model.require_trainable(), model.tuning.config
+    valued = model.head == "value"
+    config = {
+        "peft_type": "LORA",
+        "task_type": "TOKEN_CLS" if valued else "CAUSAL_LM",
+        "base_model_name_or_path": model.base.folder.name,
+        "r": c.rank,
+        "lora_alpha": c.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": list(c.targets),
+        "layers_to_transform": list(range(c.firstLayer, model.base.model.config.layers)),
+        "layers_pattern": "layers",
+        "inference_mode": True,
+        "init_lora_weights": True,
+        "use_rslora": False,
+        "use_dora": False,
+        "fan_in_fan_out": False,
+        "modules_to_save": ["score"] if valued else None,
+    }
+    tensors = {peft_name(name): t for name, t in trainable.tensors(trainable.values).items()}
+    return {"adapter_model.safetensors": tensors, "adapter_config.json": config}
+
+
+def peft_name(name: str) -> str:
+    return name if name.startswith(PEFT_PREFIX) else PEFT_PREFIX + name
+
+
+def read_weights(model: Model, path: Path) -> Tensor:
+    """Flat values of what the model trains, from a folder that fits it; refuses any other."""
+    folder = find_folder(path, "critic" if model.head == "value" else "actor")
+    adapter = (folder / "adapter_config.json").exists()
+    if not adapter and not (folder / "config.json").exists():
+        raise EngineError("not-found", f"{path} holds neither adapter_config.json nor config.json: it is no folder of PEFT or transformers.")
+    if adapter != isinstance(model.tuning, Lora):
+        mend = "create the model with lora" if adapter else "create the model with this folder as its base, or with full"
+        raise EngineError("invalid-input", f"{folder.name} holds {'an adapter' if adapter else 'whole weights'}, which this model does not train: {mend}.")
+    tensors = read_adapter(model, folder) if adapter else read_whole(model, folder)
+    parts = [tensors[p.name].float().reshape(-1) for p in model.require_trainable().layout]
+    return torch.cat([p.to(model.base.model.embedding.device) for p in parts])
+
+
+def read_tensors(folder: Path, pattern: str) -> dict[str, Tensor]:
+    found = {}
+    for path in sorted(folder.glob(pattern)):
+        with safe_open(str(path), framework="pt", device="cpu") as handle:
+            found |= {name: handle.get_tensor(name) for name in handle.keys()}
+    return found
+
+
+def read_adapter(model: Model, folder: Path) -> dict[str, Tensor]:
+    raw = json.loads((folder / "adapter_config.json").read_text())
+    unsupported = {
+        f"peft_type {raw.get('peft_type')}": raw.get("peft_type") != "LORA",
+        "use_dora": bool(raw.get("use_dora")),
+        f"bias {raw.get('bias')}": raw.get("bias", "none") != "none",
+        "rank_pattern": bool(raw.get("rank_pattern")),
+        "alpha_pattern": bool(raw.get("alpha_pattern")),
+        "fan_in_fan_out": bool(raw.get("fan_in_fan_out")),
+    }
+    bad = [name for name, present in unsupported.items() if present]
+    if bad:
+        raise EngineError("unsupported", f"The adapter in {folder.name} uses {', '.join(bad)}, which the engine does not compute.")
+    stored = read_tensors(folder, "adapter_model.safetensors")
+    layout = model.require_trainable().layout
+    wanted = {peft_name(p.name): p for p in layout}
+    wrong = [n for n, p in wanted.items() if n not in stored or tuple(stored[n].shape) != p.shape] + [n for n in stored if n not in wanted]
+    if wrong:
+        c = model.tuning.config
+        raise EngineError(
+            "invalid-input",
+            f"The adapter in {folder.name} (rank {raw.get('r')}, targets {raw.get('target_modules')}, layers {raw.get('layers_to_transform') or 'all'}) does not fit this model (rank {c.rank}, targets {c.targets}, layers from {c.firstLayer}): {wrong[0]} is the first of {len(wrong)} tensors that differ. Create the model with the adapter's numbers.",
+        )
+    rank = raw["r"]
+    scale = raw["lora_alpha"] / (rank**0.5 if raw.get("use_rslora") else rank)
+    return model.tuning.rescaled({p.name: stored[n] for n, p in wanted.items()}, scale)
+
+
+def read_whole(model: Model, folder: Path) -> dict[str, Tensor]:
+    base = model.base.model
+    other = load_llama(folder, torch.float32, base.embedding.device)
+    tensors = model.tuning.taken_from(other, folder.name)
+    if model.head == "value":
+        stored = read_tensors(folder, "*.safetensors")
+        for name, shape in value.shapes(base.config).items():
+            if name not in stored or tuple(stored[name].shape) != shape:
+                raise EngineError("invalid-input", f"{folder.name} holds no value head ({name} {list(shape)}): to begin a critic from a language model, create it with that folder as its base.")
+            tensors[name] = stored[name]
+    return tensors

@@ -1,0 +1,135 @@
+"""Packing training data: which tokens carry a loss, and micro-batches in which every shared prefix lies once.
+
+Tokens of a micro-batch form a radix tree: a common instruction is one run of tokens, a group's prompt another.
+"""
+
+from dataclasses import dataclass
+from typing import Callable, Iterator
+
+import numpy as np
+from torch import Tensor
+
+from .attention import Segment, index, make_plan
+from .engine_model import Model
+from .errors import EngineError
+from .guide import Tokenizer
+from .sampling import check_ids
+from .schema import Datum
+from .tree import TokenTree, common_prefix
+
+
+@dataclass
+class Action:
+    """A token whose weight is not 0."""
+
+    datum: int
+    position: int
+    token: int
+    mask: bytes | None  # of the tokens that the guide allowed
+
+
+@dataclass
+class MicroBatch:
+    """Packed unique tokens of some data and the actions predicted from them."""
+
+    actions: list[Action]
+    action_rows: Tensor  # [actions] row of `rows` that predicts each action
+    rows: Tensor  # [R] packed tokens whose final hidden state is needed
+    positions: Tensor  # [T]
+    slots: np.ndarray  # [T] where the lower cache holds the hidden state
+    ids: np.ndarray  # [T]
+    plan: object
+    last_plan: object
+
+
+def find_actions(data: list[Datum], tokenizer: Tokenizer | None) -> list[list[Action]]:
+    """Actions of each datum; given a tokenizer, masks are recomputed from the grammars."""
+    found = []
+    for i, datum in enumerate(data):
+        masks: dict[int, bytes | None] = {}
+        for span in datum.guides if tokenizer else []:
+            matcher = tokenizer.matcher(span.lark)
+            for p in range(span.start, span.end):
+                if datum.weights[p] != 0:
+                    masks[p] = tokenizer.masks([matcher])[0].tobytes()
+                if not matcher.consume_token(datum.ids[p]):
+                    raise EngineError("invalid-input", f"data.{i}: token {p} does not follow the guide of [{span.start}, {span.end}).")
+        found.append(
+            [Action(i, p, datum.ids[p], masks.get(p)) for p in range(1, len(datum.ids)) if datum.weights[p] != 0]
+        )
+    return found
+
+
+def groups(data: list[Datum], actions: list[list[Action]], budget: int) -> list[list[int]]:
+    """Cuts the data, in lexicographic order, into batches of at most `budget` unique tokens (one datum at least)."""
+    order = sorted((i for i in range(len(data)) if actions[i]), key=lambda i: data[i].ids)
+    found: list[list[int]] = []
+    size, previous = 0, None
+    for i in order:
+        # What follows the last action has no effect on any of them.
+        length = actions[i][-1].position
+        new = length - (common_prefix(data[previous].ids, data[i].ids[:length]) if previous is not None else 0)
+        if not found or size + new > budget:
+            found.append([])
+            size, new = 0, length
+        found[-1].append(i)
+        size += max(0, new)
+        previous = i
+    return found
+
+
+def pack(model: Model, data: list[Datum], actions: list[list[Action]], slots: dict[int, np.ndarray], group: list[int]) -> MicroBatch:
+    c, device = model.base.model.config, model.base.model.embedding.device
+    used = 0
+
+    def allocate(count: int) -> np.ndarray:
+        nonlocal used
+        used += count
+        return np.arange(used - count, used)
+
+    tree = TokenTree(allocate)
+    leaves = [tree.insert(data[i].ids[: actions[i][-1].position], owner=i) for i in group]
+    positions, ids, lower = np.empty(used, np.int64), np.empty(used, np.int64), np.zeros(used, np.int64)
+    segments = []
+    for node in tree.fresh:
+        depths = np.arange(node.start, node.end)
+        positions[node.slots], ids[node.slots] = depths, node.tokens
+        if slots:
+            lower[node.slots] = slots[node.owner][node.start : node.end]
+        segments.append(Segment(node.slots, depths, tree.path(node)))
+    paths = [tree.path(leaf) for leaf in leaves]
+    flat = [a for i in group for a in actions[i]]
+    predictors = np.concatenate([path[[a.position - 1 for a in actions[i]]] for i, path in zip(group, paths)])
+    rows, action_rows = np.unique(predictors, return_inverse=True)
+    place = {int(row): k for k, row in enumerate(rows)}
+    last = []
+    for s in segments:
+        here = [k for k, row in enumerate(s.queries) if int(row) in place]
+        if here:
+            last.append(Segment(np.array([place[int(s.queries[k])] for k in here]), s.depths[here], s.keys))
+    dtype = model.base.model.embedding.dtype
+    return MicroBatch(
+        flat, index(action_rows.reshape(-1), device), index(rows, device), index(positions, device), lower, ids,
+        make_plan(segments, used, c, device, dtype), make_plan(last, len(rows), c, device, dtype),
+    )  # fmt: skip
+
+
+def check_data(model: Model, data: list[Datum]) -> None:
+    c = model.base.model.config
+    for i, datum in enumerate(data):
+        check_ids(datum.ids, c.vocabulary, f"data.{i}")
+        if len(datum.ids) > c.max_length:
+            raise EngineError("invalid-input", f"data.{i}: {len(datum.ids)} ids exceed the model's {c.max_length} positions.")
+
+
+def micro_batches(model: Model, data: list[Datum], check: Callable[[], None], budget: int) -> Iterator[MicroBatch]:
+    """Checks all data, then gives one batch after another with its missing activations below the border computed."""
+    check_data(model, data)
+    # A value is read off a state, whatever a guide allows from there.
+    actions = find_actions(data, model.base.tokenizer if model.head == "language" else None)
+    for group in groups(data, actions, budget):
+        slots: dict[int, np.ndarray] = {}
+        if model.border:
+            found, _ = model.enter([data[i].ids[: actions[i][-1].position] for i in group], check)
+            slots = dict(zip(group, found))
+        yield pack(model, data, actions, slots, group)

@@ -1,0 +1,113 @@
+"""What a model learns: named float32 tensors in one flat vector, with their gradient and their optimiser."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .errors import EngineError
+
+
+@dataclass(frozen=True)
+class Part:
+    """Place of one tensor in the flat vector."""
+
+    name: str
+    shape: tuple[int, ...]
+    start: int
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+def arrange(shapes: dict[str, tuple[int, ...]]) -> list[Part]:
+    parts, start = [], 0
+    for name, shape in shapes.items():
+        parts.append(Part(name, shape, start))
+        start += parts[-1].size
+    return parts
+
+
+class Trainable:
+    """Master weights with accumulated gradient, AdamW state and snapshots. `version` changes with every change of the
+    values. What the tensors mean is told by lora.py, full.py and value.py."""
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]], values: Tensor):
+        self.layout = arrange(shapes)
+        self.version = 0
+        self.snapshots: dict[str, Tensor] = {}
+        self.begin(values)
+
+    def begin(self, values: Tensor) -> None:
+        """Takes over values [size], with an optimiser that has not seen any step."""
+        self.values = values
+        self.gradient: Tensor | None = None
+        self.moment1 = torch.zeros_like(values)
+        self.moment2 = torch.zeros_like(values)
+        self.step = 0
+        self.changed()
+
+    def changed(self) -> None:
+        self.version += 1
+
+    def tensors(self, values: Tensor, grad: bool = False) -> dict[str, Tensor]:
+        """Views of a flat vector by name, in the order of the layout; with `grad` they are leaves of a graph."""
+        views = {p.name: values[p.start : p.start + p.size].view(p.shape) for p in self.layout}
+        return {name: v.detach().requires_grad_(True) for name, v in views.items()} if grad else views
+
+    def accumulate(self, gradient: Tensor) -> None:
+        """Adds a flat gradient to the accumulated one; one that is not finite is refused."""
+        if not torch.isfinite(gradient).all():
+            raise EngineError("not-finite", "The gradient holds NaN or infinity; nothing was accumulated. Check advantages, log-probabilities, returns and learning rate.")
+        self.gradient = gradient if self.gradient is None else self.gradient.add_(gradient)
+
+    def optim_step(self, lr: float, betas: tuple[float, float], eps: float, weight_decay: float, grad_clip: float | None) -> float:
+        """AdamW (Loshchilov and Hutter 2019) with the accumulated gradient, which it clears. Returns the norm before clipping.
+
+        Only matrices decay, not norms and biases. A step that would leave a weight NaN or infinite changes no weight; its
+        gradient is dropped, else it would spoil the next step as well.
+        """
+        if self.gradient is None:
+            raise EngineError("conflict", "There is no gradient: call forward_backward before optim_step.")
+        norm = float(torch.linalg.vector_norm(self.gradient, dtype=torch.float64))
+        if not math.isfinite(norm):
+            self.gradient = None
+            raise EngineError("not-finite", "The gradient's norm is not finite; the weights were not changed and the gradient was dropped.")
+        shrink = grad_clip / (norm + 1e-6) if grad_clip is not None and norm > grad_clip else None
+        b1, b2 = betas
+        step = self.step + 1
+        # Tensor by tensor, so that nothing of the whole's size is allocated; first without, then with writing.
+        for write in (False, True):
+            for p in self.layout:
+                here = slice(p.start, p.start + p.size)
+                gradient = self.gradient[here] if shrink is None else self.gradient[here] * shrink
+                moment1 = torch.lerp(self.moment1[here], gradient, 1 - b1)
+                moment2 = (self.moment2[here] * b2).addcmul_(gradient, gradient, value=1 - b2)
+                denominator = (moment2 / (1 - b2**step)).sqrt_().add_(eps)
+                decay = weight_decay if len(p.shape) > 1 else 0.0
+                values = (self.values[here] * (1 - lr * decay)).addcdiv_(moment1, denominator, value=-lr / (1 - b1**step))
+                if write:
+                    self.values[here], self.moment1[here], self.moment2[here] = values, moment1, moment2
+                elif not torch.isfinite(values).all():
+                    self.gradient = None
+                    raise EngineError("not-finite", f"The step would make a weight of {p.name} NaN or infinite; the weights were not changed and the gradient was dropped.")
+        self.step, self.gradient = step, None
+        self.changed()
+        return norm
+
+    def reference(self, name: str) -> Tensor:
+        if name not in self.snapshots:
+            raise EngineError("not-found", f"There is no snapshot {name!r}; taken so far: {', '.join(self.snapshots) or 'none'}.")
+        return self.snapshots[name]
+
+    def hash(self) -> str:
+        """sha256 over names and values of all tensors."""
+        digest = hashlib.sha256()
+        values = self.values.cpu()
+        for p in self.layout:
+            digest.update(p.name.encode())
+            digest.update(values[p.start : p.start + p.size].numpy())
+        return digest.hexdigest()

@@ -1,0 +1,25 @@
+"""The value head: a linear map with bias from the final hidden state to one number, kept and computed in float32.
+
+Names and shapes are those of transformers' classes for token classification with one label, which verl's critics use.
+"""
+
+import torch
+from torch import Tensor
+
+from .llama import LlamaConfig
+
+WEIGHT, BIAS = "score.weight", "score.bias"
+
+
+def shapes(c: LlamaConfig) -> dict[str, tuple[int, ...]]:
+    return {WEIGHT: (1, c.hidden), BIAS: (1,)}
+
+
+def initial(c: LlamaConfig) -> dict[str, Tensor]:
+    """Zero: every state is worth nothing until the first returns are seen."""
+    return {name: torch.zeros(shape) for name, shape in shapes(c).items()}
+
+
+def values_of(tensors: dict[str, Tensor], final: Tensor) -> Tensor:
+    """Values [n] of normalised final hidden states [n, hidden]."""
+    return torch.addmv(tensors[BIAS], final.float(), tensors[WEIGHT][0])

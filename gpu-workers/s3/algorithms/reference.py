@@ -1,0 +1,88 @@
+"""Reference values for the algorithms' tests, by torch on padded tensors with a mask: writes reference.json beside this file.
+
+The layout is the trainers' usual one (batch x response, 1 in the mask where the policy chose), which ours never builds.
+usage: pip install torch; python gpu-workers/s3/algorithms/reference.py
+"""
+
+import json
+from pathlib import Path
+
+import torch
+
+torch.manual_seed(0)
+F64 = torch.float64
+GROUPS, SIZE, LENGTH = 3, 4, 9
+
+
+def whiten(x, mask):
+    n = mask.sum()
+    mean = (x * mask).sum() / n
+    variance = ((x - mean) ** 2 * mask).sum() / (n - 1)
+    return (x - mean) * torch.rsqrt(variance + 1e-8) * mask
+
+
+def gae(rewards, values, mask, gamma, lam):
+    """Backwards over columns; where the mask is 0 nothing changes, so that such tokens are no states."""
+    advantage, value = torch.zeros(len(rewards), dtype=F64), torch.zeros(len(rewards), dtype=F64)
+    out = torch.zeros_like(rewards)
+    for t in range(rewards.shape[1] - 1, -1, -1):
+        here = mask[:, t].bool()
+        delta = rewards[:, t] + gamma * value - values[:, t]
+        advantage = torch.where(here, delta + gamma * lam * advantage, advantage)
+        value = torch.where(here, values[:, t], value)
+        out[:, t] = torch.where(here, advantage, torch.zeros_like(advantage))
+    return out, (out + values) * mask
+
+
+def at_last(scores, mask):
+    out = torch.zeros_like(mask)
+    for i, row in enumerate(mask):
+        out[i, int(row.nonzero().max())] = scores[i]
+    return out
+
+
+def rows(x, mask):
+    return [x[i][mask[i].bool()].tolist() for i in range(len(x))]
+
+
+n = GROUPS * SIZE
+mask = (torch.rand(n, LENGTH, dtype=F64) < 0.6).to(F64)
+mask[:, 0] = 1
+scores = torch.randint(-1, 3, (n,)).to(F64)
+penalties = torch.rand(n, LENGTH, dtype=F64) * 0.1 * mask
+values = torch.randn(n, LENGTH, dtype=F64) * mask
+rewards = at_last(scores, mask) - penalties
+net = (scores - penalties.sum(1)).view(GROUPS, SIZE)
+
+cases = []
+for gamma, lam in [(1.0, 1.0), (0.9, 0.8), (1.0, 0.0), (0.5, 1.0)]:
+    advantages, returns = gae(rewards, values, mask, gamma, lam)
+    future = torch.zeros_like(rewards)
+    running = torch.zeros(n, dtype=F64)
+    for t in range(LENGTH - 1, -1, -1):
+        running = torch.where(mask[:, t].bool(), rewards[:, t] + gamma * running, running)
+        future[:, t] = running
+    cases.append({
+        "gamma": gamma,
+        "lambda": lam,
+        "advantages": rows(advantages, mask),
+        "returns": rows(returns, mask),
+        "whitened": rows(whiten(advantages, mask), mask),
+        "reinforce": rows(whiten(future, mask), mask),
+    })
+
+logprob, reference = -torch.rand(20, dtype=F64) * 3, -torch.rand(20, dtype=F64) * 3
+ratio = (reference - logprob).exp()
+result = {
+    "scores": scores.tolist(),
+    "penalties": rows(penalties, mask),
+    "values": rows(values, mask),
+    "groups": GROUPS,
+    "cases": cases,
+    "grpo": ((net - net.mean(1, keepdim=True)) / (net.std(1, keepdim=True) + 1e-6)).flatten().tolist(),
+    "drGrpo": (net - net.mean(1, keepdim=True)).flatten().tolist(),
+    # As TRL writes it: the group's mean without oneself.
+    "rloo": ((net * SIZE - net.sum(1, keepdim=True)) / (SIZE - 1)).flatten().tolist(),
+    "kl": {"logprob": logprob.tolist(), "reference": reference.tolist(), "k1": (-ratio.log()).tolist(), "k2": (ratio.log() ** 2 / 2).tolist(), "k3": (ratio - 1 - ratio.log()).tolist()},
+}
+Path(__file__).with_name("reference.json").write_text(json.dumps(result) + "\n")
