@@ -83,7 +83,7 @@ export class Training {
     const documents = new DocumentBook();
     this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
     this.search = { retriever: this.retriever, documents, settings: config.search };
-    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal, { endpoint: { onTry: tries.count } })));
+    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal, { onTry: tries.count })));
     this.alarms = new Alarms(context, config, heldOut.length);
     this.baseline = new Baseline(
       ragMethod(this.retriever, documents, () => config.generator.ragDocuments),

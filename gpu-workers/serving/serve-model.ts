@@ -20,7 +20,6 @@ const FAILED_PROBES = 3;
  * the run is given back, and its next attempt starts it anew, on the same port where one is set.
  */
 export async function serveModel(context: RunContext, config: ServeModelConfig, times: ServeTimes = SERVE_TIMES): Promise<void> {
-  const { signal } = context;
   const apiKey = config.key === null ? null : await context.endpointKey(config.key, config.advertise!);
   const { host, port, concurrency, waiting } = config;
   if (!isLoopback(host)) context.log("info", `The service listens on ${host}; clients must send the stored key "${config.key}".`);
