@@ -16,7 +16,7 @@ test("a model is served from the form, shows its address, answers there, and is 
   expect(address).toMatch(/\/v1$/);
   const reply = await fetch(`${address}/completions`, { method: "POST", body: JSON.stringify({ model: "smollm2-135m-instruct", prompt: "The capital of France is", max_tokens: 2, temperature: 0 }) });
   expect(((await reply.json()) as { choices: { text: string }[] }).choices[0]!.text).toContain("Paris");
-  await expect(page.getByText("Tokens a second")).toBeVisible();
+  await expect(page.getByText("Tokens a second", { exact: true })).toBeVisible();
 
   for (const [width, height] of [[390, 844], [1280, 900]] as const)
     for (const colorScheme of ["light", "dark"] as const) {

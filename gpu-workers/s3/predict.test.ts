@@ -167,7 +167,14 @@ describe("faults of the generator's endpoint", () => {
 
 describe("a run at an endpoint", () => {
   it("keeps it busy across batches, and stores every question with its own documents", async () => {
-    const endpoint = await ScriptedEndpoint.start(async () => (await new Promise((resolve) => setTimeout(resolve, 30)), "gold 1"));
+    let release: () => void = () => undefined;
+    const busy = new Promise<void>((resolve) => (release = resolve));
+    // The first requests wait for each other: without 60 at once nothing would be answered. The preflight's goes alone.
+    const endpoint = await ScriptedEndpoint.start(async (_, call) => {
+      if (call >= 60) release();
+      if (call > 0) await busy;
+      return "gold 1";
+    });
     try {
       const many: Question[] = Array.from({ length: 120 }, (_, i) => ({ ...questions[0]!, id: `q${i}`, question: `Question ${i}?` }));
       const own: Retriever = { ...retriever, search: async (queries) => queries.map((query) => [{ id: query, title: query, text: query, hash: documentHash({ title: query, text: query }), score: 1 }]) };
