@@ -7,7 +7,7 @@ import { printTable, writeResult, type BenchResult } from "./lib";
 const BENCHES: Record<string, { about: string; run: (names: string[]) => Promise<BenchResult | void> }> = {
   engine: { about: "a training step (sampling and gradient) against TRL's GRPOTrainer", run: async () => (await import("./engine")).run() },
   retrieval: { about: "encoding and search against the field's own tools; `retrieval NAME...` runs single sections", run: async (names) => (await import("./retrieval")).run(names) },
-  leaderboard: { about: "the leaderboard over a million scores, on a database of its own", run: async () => (await import("./leaderboard")).run() },
+  leaderboard: { about: "the leaderboard over a million scores and answering at an endpoint, on a database of its own", run: async () => (await import("./leaderboard")).run() },
   results: { about: "docs/results.md: every method, answered by a running product (S3_SERVER); `results PART...` runs single parts", run: async (names) => (await import("./results")).results(names) },
   learning: { about: "what the default preset learns by GRPO and PPO, on three seeds each (about two hours; resumable)", run: async (names) => (await import("./learning")).learning(names) },
 };

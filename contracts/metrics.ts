@@ -127,14 +127,16 @@ export const METRICS = {
   "retrieval/queries_per_second": "Queries searched per second, in batches",
   "retrieval/unknown_gold": "Gold documents that the corpus does not hold",
   "retrieval/unknown_gold_questions": "Questions that name a gold document that the corpus does not hold",
-  "serve/requests_per_second": "Requests to /retrieve a second",
+  "serve/requests_per_second": "Requests to the service a second",
   "serve/queries_per_second": "Queries searched a second",
+  "serve/prompt_tokens_per_second": "Prompt tokens that a served model read a second",
+  "serve/completion_tokens_per_second": "Tokens that a served model wrote a second",
   "serve/latency_ms_p50": "Milliseconds from a request to its answer, median of the latest 1024",
   "serve/latency_ms_p99": "Milliseconds from a request to its answer, 99th percentile of the latest 1024",
-  "serve/waiting": "Queries that wait for the next batch",
+  "serve/waiting": "Queries that wait for the next batch, or requests that wait for the model",
   "serve/refused": "Requests answered with 503 since the last report",
   "serve/errors": "Requests that were wrong or failed since the last report",
-  "serve/memory_mb": "Resident memory of the worker's process while it serves",
+  "serve/memory_mb": "Resident memory of the process that serves: the worker's, or the model server's",
 } as const;
 
 /** Families whose last part is not known here, each with what it means. */

@@ -139,6 +139,18 @@ export const PRESETS: readonly Preset[] = [
   },
   ...QWEN_SEARCHERS.map(qwenPreset),
   {
+    id: "serve-smollm2",
+    title: "Serve SmolLM2",
+    description: "Keeps the embedded model up as OpenAI's API, by the worker's own engine: a generator, or a method's model, for other runs and programs.",
+    config: { kind: "serve", what: "model", name: "SmolLM2, served", model: "smollm2-135m-instruct" },
+  },
+  {
+    id: "serve-paper-generator",
+    title: "The paper's generator in vLLM",
+    description: "Qwen2.5-14B-Instruct-GPTQ-Int4, on a worker with vLLM and a GPU. DeepRetrieval's or Search-R1's checkpoint is served alike: give its folder or its name.",
+    config: { kind: "serve", what: "model", name: "Qwen2.5-14B, vLLM", model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", server: { kind: "vllm", maxModelLen: 16_384 } },
+  },
+  {
     id: "paper-full",
     title: "The paper's full setting",
     description: "Searcher and critic Qwen2.5-7B-Instruct, all weights trained, PPO, 20 steps of 120 questions; generator Qwen2.5-14B at its own endpoint. The paper shards it over 5 A100; here each GPU holds the whole, which takes more memory than most have.",

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { alarms } from "./config/alarms";
 import { methodSettings } from "./config/method";
-import { connection, endpoint, modelApi } from "./config/model";
+import { connection, endpoint, modelApi, modelServer } from "./config/model";
 import { corpusName, corpusSource } from "./config/corpus-source";
 import { retriever } from "./config/retriever";
 import { samplerFields, samplerProblems } from "./config/sampler";
@@ -179,17 +179,60 @@ const serveLimits = z
   .prefault({})
   .meta({ title: "Limits", description: "What the service takes before it refuses." });
 
-export const serveConfig = z.strictObject({
+/** Where a service listens, and how others reach it. */
+const listening = {
+  host: z.string().trim().min(1).default("127.0.0.1").meta(about("Listen on", "Address that the worker listens on; the loopback reaches this worker only.")),
+  port: z.int().min(0).max(65_535).default(0).meta(about("Port", "0: any free one.")),
+  advertise: z.url({ protocol: /^https?$/ }).nullable().default(null).meta(about("Advertised address", "How others reach it, e.g. http://gpu-box:3000, where that differs from what it listens on.")),
+};
+
+/** Whether an address reaches no other machine. */
+export const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
+
+const serveRetrieverConfig = z.strictObject({
   kind: z.literal("serve"),
+  // Stored before models could be served, a configuration does not name it.
+  what: z.literal("retriever").optional().default("retriever"),
   name,
   worker,
   corpus: corpusName.meta(about("Corpus", "Corpus that is searched.")),
   retriever,
-  host: z.string().trim().min(1).default("127.0.0.1").meta(about("Listen on", "Address that the worker listens on; the loopback reaches this worker only.")),
-  port: z.int().min(0).max(65_535).default(0).meta(about("Port", "0: any free one.")),
-  advertise: z.url({ protocol: /^https?$/ }).nullable().default(null).meta(about("Advertised address", "How others reach it, e.g. http://gpu-box:3000, where that differs from what it listens on.")),
+  ...listening,
   limits: serveLimits,
 });
+export type ServeRetrieverConfig = z.infer<typeof serveRetrieverConfig>;
+
+const serveModelConfig = z
+  .strictObject({
+    kind: z.literal("serve"),
+    what: z.literal("model"),
+    name,
+    worker,
+    model: z
+      .string()
+      .trim()
+      .min(1)
+      .default("smollm2-135m-instruct")
+      .meta(about("Model", "A model that is installed on the worker; vLLM also takes a folder there, or a name on the Hugging Face hub, which it then downloads.", { paper: "Qwen2.5-14B-Instruct-GPTQ-Int4" })),
+    checkpoint: z.uuid().nullable().default(null).meta(about("Checkpoint", "A training run's checkpoint of this model, served by the engine with its adapter; empty: the model as it is.")),
+    server: modelServer,
+    ...listening,
+    key: z.string().trim().min(1).max(120).nullable().default(null).meta(about("Key", "Name of a stored API key that clients must send, stored for the advertised address; needed beyond the loopback.")),
+    concurrency: z.int().min(1).max(4096).default(64).meta(about("Requests at once", "Requests that the model works on together; others wait.", { advanced: true })),
+    waiting: z.int().min(0).max(100_000).default(1024).meta(about("Waiting requests", "Where more wait, requests are answered 503 with the time to come back.", { advanced: true })),
+  })
+  .superRefine(({ host, key, advertise, server, checkpoint }, context) => {
+    const wrong = (path: string, message: string): void => context.addIssue({ code: "custom", path: [path], message });
+    if (!isLoopback(host) && key === null) wrong("key", `is needed where the service listens on ${host}: without one, whoever reaches it there can use the model. Store one on the Workers page`);
+    if (key !== null && advertise === null) wrong("advertise", "is needed with a key, which is stored for this address and given for no other");
+    if (checkpoint !== null && server.kind !== "engine") wrong("checkpoint", "is served by the engine only; export the model for vLLM");
+  });
+export type ServeModelConfig = z.infer<typeof serveModelConfig>;
+
+/** The name that clients give: a checkpoint's is its own, as answers are kept by it. */
+export const servedName = ({ model, checkpoint }: Pick<ServeModelConfig, "model" | "checkpoint">): string => (checkpoint === null ? model : `${model}@${checkpoint.slice(0, 8)}`);
+
+export const serveConfig = z.discriminatedUnion("what", [serveRetrieverConfig, serveModelConfig]);
 export type ServeConfig = z.infer<typeof serveConfig>;
 
 export const evaluateConfig = z.strictObject({

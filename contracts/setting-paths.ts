@@ -26,15 +26,16 @@ const known = new Map<RunKind, SettingPath[]>();
 function settingsOf(kind: RunKind): SettingPath[] {
   const found = known.get(kind);
   if (found) return found;
-  const schema = runConfig.options.find((option) => option.shape.kind.value === kind);
-  if (!schema) throw new AppError("internal", `There is no configuration of kind ${kind}.`);
+  const objects: readonly z.ZodObject<{ kind: z.ZodLiteral<RunKind> }>[] = [...runConfig.options].flatMap((option) => ("options" in option ? [...option.options] : [option]));
+  const schemas = objects.filter((object) => object.shape.kind.value === kind);
+  if (schemas.length === 0) throw new AppError("internal", `There is no configuration of kind ${kind}.`);
   const walk = (node: JsonSchema, path: string): SettingPath[] => {
     const variants = [...(node.anyOf ?? []), ...(node.oneOf ?? [])];
     const children = [node, ...variants].flatMap((part) => Object.entries(part.properties ?? {}).flatMap(([key, child]) => walk(child, path ? `${path}.${key}` : key)));
     const choosers = new Set(variants.filter((part) => part.properties?.kind?.const !== undefined).map(() => `${path}.kind`));
     return children.length > 0 ? children.map((child) => ({ ...child, chooses: child.chooses || choosers.has(child.path) })) : [{ path, chooses: false }];
   };
-  const all = walk(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema, "");
+  const all = schemas.flatMap((schema) => walk(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema, ""));
   const unique = [...new Map(all.map((setting) => [setting.path, setting])).values()];
   known.set(kind, unique);
   return unique;

@@ -77,11 +77,13 @@ export const attachRequest = z.object({
     dtype: z.string(),
     /** Of the models whose architecture the engine computes, by name: what a memory estimate needs. */
     shapes: z.record(z.string(), modelShape).optional(),
+    /** Version of an installed vLLM. */
+    vllm: z.string().nullish(),
   }),
 });
 
 export const preflightItem = z.object({
-  name: z.enum(["retriever", "generator", "engine", "sampler", "questions", "checkpoint"]),
+  name: z.enum(["retriever", "generator", "engine", "sampler", "questions", "checkpoint", "searcher", "judge", "model", "vllm"]),
   state: z.enum(["waiting", "running", "ready", "failed"]),
   seconds: z.number().nonnegative().nullable(),
   detail: z.string(),

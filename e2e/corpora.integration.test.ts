@@ -39,7 +39,7 @@ beforeAll(async () => {
   await agents.start(
     server.url,
     { index: async (context) => (await context.running(), context.config.kind === "index" ? importFirst(context, context.config, folder) : undefined) },
-    { token, name: "importer", corpora: reporter, starters: { engine: unused, retriever: openRetriever, sampler: unused }, tasks: { query, documents: documentsOf((corpus) => corpusPath(corpus, folders)), "dry-run": unused, "index-plan": planIndexes((corpus) => corpusPath(corpus, folders), folder), "remove-corpus": removeCorpus(reporter, folders), "turn-gains": unused } },
+    { token, name: "importer", corpora: reporter, starters: { engine: unused, retriever: openRetriever, sampler: unused, vllm: unused }, tasks: { query, documents: documentsOf((corpus) => corpusPath(corpus, folders)), "dry-run": unused, "index-plan": planIndexes((corpus) => corpusPath(corpus, folders), folder), "remove-corpus": removeCorpus(reporter, folders), "turn-gains": unused } },
   );
   await eventually("the agent attaches", async () => (await server.plane.workerReader.list()).some((worker) => worker.state === "online"), LIMIT_MS);
 });

@@ -1,9 +1,11 @@
 import type { Answer } from "@/contracts/episode";
+import type { VllmConfig } from "@/contracts/config/model";
 import type { RetrieverConfig, RunConfig } from "@/contracts/run-config";
 import type { LogLine, PreflightItem, Progress, Question, ReportItem, WorkerResponse } from "@/contracts/worker-protocol";
 import type { EngineClient } from "./engine/client";
 import type { Retriever } from "./retrieval/retriever";
 import type { VllmClient } from "./vllm/client";
+import type { ModelBackend } from "./serving/model-service";
 
 /** A reference to a service of the worker. Whoever acquires it releases it; the last release lets it stop. */
 export interface ServiceHandle<T> {
@@ -29,6 +31,8 @@ export interface Services {
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>>;
   /** vLLM, where it is installed. */
   sampler(demand: SamplerDemand, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<VllmClient>>;
+  /** A model in a vLLM that is installed on the worker. */
+  vllm(model: string, config: VllmConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<ModelBackend>>;
 }
 
 /** A checkpoint on this worker's disk. */

@@ -10,16 +10,16 @@ describe("settingGroups", () => {
   it("has every setting of the schema: each leaf of a default configuration, and none besides", () => {
     const leaves = (value: unknown, path: string): string[] =>
       typeof value === "object" && value !== null ? Object.entries(value).flatMap(([k, v]) => leaves(v, path ? `${path}.${k}` : k)) : [path];
-    for (const kind of runKind.options) {
-      const groups = settingGroups(kind);
+    for (const [kind, served] of [...runKind.options.map((kind) => [kind, "retriever"] as const), ["serve", "model"] as const]) {
+      const groups = settingGroups(kind, served);
       const paths = groups.flatMap((g) => [...g.settings.map((s) => s.path), ...(g.variant ? [g.variant.path, ...g.variant.options[0]!.settings.map((s) => s.path)] : [])]);
-      expect(paths.sort()).toEqual(leaves(defaultConfig(kind), "").filter((p) => p !== "kind").sort());
+      expect(paths.sort()).toEqual(leaves(defaultConfig(kind, served), "").filter((p) => p !== "kind" && p !== "what").sort());
     }
   });
 
   it("describes every setting: title and meaning", () => {
-    for (const kind of runKind.options)
-      for (const setting of settingGroups(kind).flatMap((g) => [...g.settings, ...(g.variant?.options.flatMap((o) => o.settings) ?? [])])) {
+    for (const [kind, served] of [...runKind.options.map((kind) => [kind, "retriever"] as const), ["serve", "model"] as const])
+      for (const setting of settingGroups(kind, served).flatMap((g) => [...g.settings, ...(g.variant?.options.flatMap((o) => o.settings) ?? [])])) {
         expect(setting.meta.description, setting.path).not.toBe("");
         expect(setting.meta.title, setting.path).not.toBe(setting.path.split(".").at(-1));
       }

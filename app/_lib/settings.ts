@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { runConfig, type RunConfig, type SettingMeta } from "@/contracts/run-config";
+import { runConfig, type RunConfig, type ServeConfig, type SettingMeta } from "@/contracts/run-config";
 import type { RunKind } from "@/contracts/run-state";
 import { valueAt } from "@/contracts/setting-paths";
 
@@ -106,17 +106,22 @@ function settingsOf(shape: Record<string, Schema>, prefix: string): Setting[] {
 
 const literalOf = (schema: Schema | undefined): string => String(schema?.def.values?.[0]);
 
-function shapeOfKind(kind: RunKind): Record<string, Schema> {
-  const option = runConfig.options.find((o) => literalOf(schemaOf(o.shape.kind)) === kind);
-  if (!option) throw new Error(`no configuration of kind ${kind}`);
-  return Object.fromEntries(Object.entries(option.shape).map(([key, schema]) => [key, schemaOf(schema)]));
+/** What a serve run serves. */
+export type Served = ServeConfig["what"];
+
+function shapeOfKind(kind: RunKind, served: Served): Record<string, Schema> {
+  const objects = runConfig.options.map(schemaOf).flatMap((option) => option.def.options ?? [option]);
+  const shapes = objects.map((object) => object.def.shape ?? {}).filter((shape) => literalOf(shape.kind) === kind);
+  const shape = shapes.length > 1 ? shapes.find(({ what }) => what && literalOf(unwrap(what).core) === served) : shapes[0];
+  if (!shape) throw new Error(`no configuration of kind ${kind}`);
+  return shape;
 }
 
 /** All settings of a kind of run: first those at the top level, then one group for each object. */
-export function settingGroups(kind: RunKind): SettingGroup[] {
+export function settingGroups(kind: RunKind, served: Served = "retriever"): SettingGroup[] {
   const top: SettingGroup = { id: "run", title: "Run", description: "Its name and what it is about.", settings: [], variant: null };
   const groups: SettingGroup[] = [top];
-  for (const [key, schema] of Object.entries(shapeOfKind(kind))) {
+  for (const [key, schema] of Object.entries(shapeOfKind(kind, served))) {
     const unwrapped = unwrap(schema);
     const { core } = unwrapped;
     const meta = settingMeta(schema, key);
@@ -130,8 +135,8 @@ export function settingGroups(kind: RunKind): SettingGroup[] {
 }
 
 /** A configuration with every default; its name is empty and must be given. */
-export function defaultConfig(kind: RunKind): RunConfig {
-  const config = runConfig.parse({ kind, name: "-" });
+export function defaultConfig(kind: RunKind, served: Served = "retriever"): RunConfig {
+  const config = runConfig.parse({ kind, name: "-", ...(kind === "serve" && { what: served }) });
   return { ...config, name: "" };
 }
 
@@ -144,9 +149,12 @@ export const variantDefaults = (option: { value: string; settings: Setting[] }):
 /** Whether a value differs from the setting's default; a setting without a default has nothing to differ from. */
 export const isChanged = (setting: Setting, value: unknown): boolean => setting.default !== undefined && value !== setting.default;
 
+/** What a configuration serves, where it serves. */
+export const servedBy = (config: object): Served => ("what" in config && config.what === "model" ? "model" : "retriever");
+
 /** Paths of all settings that differ from their defaults. */
 export function changedSettings(config: RunConfig): string[] {
-  return settingGroups(config.kind)
+  return settingGroups(config.kind, servedBy(config))
     .flatMap((g) => [...g.settings, ...(g.variant?.options.find((o) => o.value === valueAt(config, g.variant?.path ?? ""))?.settings ?? [])])
     .filter((s) => isChanged(s, valueAt(config, s.path)))
     .map((s) => s.path);
@@ -173,6 +181,7 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
     const { endpoint: _endpoint, api: _api, connection: _connection, ...searcher } = config.searcher;
     return { ...base, name, seed, retriever, search, searcher: { ...base.searcher, ...searcher }, generator, data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions }, reward: { ...base.reward, scorer: config.scorer } };
   }
+  if (!("retriever" in config) || !("retriever" in base)) return { ...base, name: config.name };
   const shared = { ...base, name: config.name, retriever: config.retriever };
   if (shared.kind === "evaluate" && config.kind === "train") return { ...shared, corpus: config.data.corpus, questions: config.data.heldOutQuestions };
   if (shared.kind === "evaluate" && config.kind === "predict") return { ...shared, corpus: config.corpus, questions: config.questions };

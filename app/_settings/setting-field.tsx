@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { RotateCcw } from "lucide-react";
 import { useState } from "react";
-import { useController, useFormContext } from "react-hook-form";
+import { useController, useFormContext, useWatch } from "react-hook-form";
 import { cn } from "@/app/_lib/cn";
 import { isChanged, plainMessage, valueText, type Setting } from "@/app/_lib/settings";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -42,6 +42,7 @@ export function SettingField({ setting }: { setting: Setting }) {
         ) : null}
       </div>
       <Control setting={setting} id={id} value={field.value} onChange={field.onChange} onBlur={field.onBlur} invalid={error !== null} />
+      {setting.path.endsWith(".endpoint") ? <ServedModels path={setting.path} /> : null}
       {error ? (
         <p id={`${id}-error`} role="alert" className="mt-1 text-xs text-bad">
           {error}
@@ -116,6 +117,38 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
       if (isPrompt(setting.path)) return <PromptField {...shared} value={value} onChange={onChange} />;
       return <TextInput {...shared} path={setting.path} nullable={control.nullable} value={value} onChange={onChange} />;
   }
+}
+
+/** Models that serve runs keep up: choosing one gives endpoint, model and key together. */
+function ServedModels({ path }: { path: string }) {
+  const trpc = useTRPC();
+  const { control, setValue } = useFormContext<Draft>();
+  const chosen: unknown = useWatch({ control, name: path });
+  const served = useQuery(trpc.runs.servedModels.queryOptions(undefined, { refetchInterval: 5_000 }));
+  if (!served.data?.length) return null;
+  const group = path.slice(0, -"endpoint".length);
+  return (
+    <Select
+      className="mt-1"
+      aria-label={`Running model service for ${path}`}
+      value={served.data.find(({ address }) => address === chosen)?.id ?? ""}
+      onChange={(e) => {
+        const one = served.data.find(({ id }) => id === e.target.value);
+        const set = (at: string, value: string | null): void => setValue(at, value as Draft[string], { shouldValidate: true, shouldDirty: true });
+        set(path, one?.address ?? null);
+        if (!one) return;
+        set(`${group}model`, one.model);
+        set(`${group}connection.key`, one.key);
+      }}
+    >
+      <option value="">A running model service</option>
+      {served.data.map(({ id, name, model, worker }) => (
+        <option key={id} value={id}>
+          {model}: {name}, on {worker}
+        </option>
+      ))}
+    </Select>
+  );
 }
 
 type NumberInputProps = Omit<ControlProps, "setting" | "invalid"> & { nullable: boolean; integer: boolean; className: string };

@@ -39,3 +39,18 @@ export const modelApi = z
     ),
   );
 export type ModelApi = z.infer<typeof modelApi>;
+
+/** What keeps a model up in a serve run. */
+export const modelServer = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("engine") }),
+    z.strictObject({
+      kind: z.literal("vllm"),
+      tensorParallelSize: z.int().min(1).max(64).default(1).meta(about("Tensor-parallel size", "GPUs that the model is spread over.")),
+      gpuMemoryUtilization: z.number().min(0.05).max(1).default(0.9).meta(about("GPU memory", "Share of each GPU's memory that vLLM takes.")),
+      maxModelLen: z.int().min(16).max(10_000_000).nullable().default(null).meta(about("Longest text", "Tokens of prompt and completion together; empty: as the model says.")),
+    }),
+  ])
+  .prefault({ kind: "engine" })
+  .meta({ title: "Server", description: "`engine`: the worker's own; `vllm`: a vLLM that is installed on the worker, on its GPUs." });
+export type VllmConfig = Extract<z.infer<typeof modelServer>, { kind: "vllm" }>;

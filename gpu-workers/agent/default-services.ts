@@ -2,9 +2,10 @@ import { ATLAS_DIR, DATA_DIR, modelDir } from "@/contracts/paths";
 import { EngineProcess, type EngineOptions } from "../engine/process";
 import { openAnyRetriever } from "../retrieval/open";
 import type { Retriever, RetrieverProgress } from "../retrieval/retriever";
-import { VllmProcess } from "../vllm/process";
+import { requireVllm, VllmProcess } from "../serving/vllm";
+import { VllmProcess as SamplerProcess } from "../vllm/process";
 import { corpusPath } from "./corpora";
-import { residentMb } from "./hardware";
+import { groupResidentMb, Machine, residentMb } from "./hardware";
 import type { AgentLog } from "./log";
 import type { ServiceStarters } from "./services";
 import type { Started } from "./shared-service";
@@ -45,7 +46,7 @@ export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions
       onDetail(`starting vLLM with ${model}`);
       let died: (reason: string) => void = () => undefined;
       const ended = new Promise<string>((resolve) => (died = resolve));
-      const server = await VllmProcess.start({
+      const server = await SamplerProcess.start({
         model: modelDir(model),
         rank,
         memoryShare,
@@ -57,6 +58,18 @@ export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions
         },
       });
       return { value: server.client, address: server.url, stop: () => server.stop(), ended };
+    },
+
+    async vllm(model, config, signal, onDetail) {
+      onDetail("looking for vLLM and GPUs");
+      const version = await requireVllm(config, (await new Machine().gpus()).length);
+      onDetail(`starting vLLM ${version}`);
+      let died: (reason: string) => void = () => undefined;
+      const ended = new Promise<string>((resolve) => (died = resolve));
+      const process = await VllmProcess.start(model, config, signal, { onDeath: (reason) => died(reason), onLog: (line) => log.say("info", line, "vllm"), onDetail });
+      const { pid } = process;
+      const memoryMb = () => (pid === undefined ? Promise.resolve(null) : groupResidentMb(pid));
+      return { value: { ...process.backend, memoryMb }, address: process.backend.url, memoryMb, stop: () => process.stop(), ended };
     },
   };
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { shapeOf, type ModelShape } from "@/contracts/model-shape";
 import type { Hardware, Usage, WorkerRequest } from "@/contracts/worker-protocol";
+import { vllmVersion } from "../serving/vllm";
 
 const run = promisify(execFile);
 const MIB = 2 ** 20;
@@ -111,6 +112,18 @@ export async function residentMb(pid: number): Promise<number | null> {
   return stdout.trim() ? Math.round(number(stdout.trim()) / 1024) : null;
 }
 
+/** Resident memory of a process group in MiB, where /proc tells it; null elsewhere. */
+export async function groupResidentMb(group: number): Promise<number | null> {
+  const processes = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
+  let sum: number | null = null;
+  for (const id of processes) {
+    // After the name in parentheses: state, parent, group.
+    const of = /^\d+ \(.*\) \S \d+ (\d+)/s.exec(await readFile(`/proc/${id}/stat`, "utf8").catch(() => ""))?.[1];
+    if (Number(of) === group) sum = (sum ?? 0) + ((await residentMb(Number(id))) ?? 0);
+  }
+  return sum;
+}
+
 type AttachCapabilities = WorkerRequest<"attach">["capabilities"];
 
 /** What is installed here and what it would compute with. The engine has the last word on device and dtype. */
@@ -125,6 +138,7 @@ export async function findCapabilities(setupDir: string, corpora: string[], gpus
     device: chosen.device ?? device,
     dtype: chosen.dtype ?? (device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32"),
     shapes: Object.fromEntries((await Promise.all(models.map(async (model) => [model, await readShape(join(setupDir, "models", model, "config.json"))] as const))).filter((entry): entry is [string, ModelShape] => entry[1] !== null)),
+    vllm: await vllmVersion(),
   };
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { VllmConfig } from "@/contracts/config/model";
 import { searchesLocally } from "@/contracts/config/retriever";
 import { AppError } from "@/contracts/errors";
 import type { RetrieverConfig } from "@/contracts/run-config";
@@ -7,6 +8,7 @@ import type { EngineClient } from "../engine/client";
 import type { Retriever } from "../retrieval/retriever";
 import type { SamplerDemand, ServiceHandle, Services } from "../run-context";
 import type { VllmClient } from "../vllm/client";
+import type { ModelBackend } from "../serving/model-service";
 import { SharedService, type AcquireOptions, type Started } from "./shared-service";
 
 /** How the kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
@@ -14,19 +16,22 @@ export interface ServiceStarters {
   engine(signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<EngineClient>>;
   retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<Retriever>>;
   sampler(demand: SamplerDemand, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<VllmClient>>;
+  vllm(model: string, config: VllmConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<ModelBackend>>;
 }
 
 /** Names a retriever by everything that makes it another one, e.g. "retriever:atlas:dense-1f0c2a9b". */
 export function retrieverKey(corpus: string, config: RetrieverConfig): string {
-  const settings = createHash("sha256").update(JSON.stringify(Object.entries(config).sort())).digest("hex").slice(0, 8);
-  return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${settings}`;
+  return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${settingsHash(config)}`;
 }
+
+const settingsHash = (config: object): string => createHash("sha256").update(JSON.stringify(Object.entries(config).sort())).digest("hex").slice(0, 8);
 
 /** All services of one worker. */
 export class ServiceRegistry {
   private readonly engine: SharedService<EngineClient>;
   private readonly retrievers = new Map<string, SharedService<Retriever>>();
   private readonly samplers = new Map<string, SharedService<VllmClient>>();
+  private readonly vllms = new Map<string, SharedService<ModelBackend>>();
 
   constructor(
     private readonly starters: ServiceStarters,
@@ -50,17 +55,22 @@ export class ServiceRegistry {
   }
 
   /** The service of this key, made when it is first asked for. */
-  private one<T>(services: Map<string, SharedService<T>>, kind: ServiceReport["kind"], key: string, start: (signal: AbortSignal, onDetail: (detail: string) => void) => Promise<Started<T>>): SharedService<T> {
+  private one<T>(services: Map<string, SharedService<T>>, kind: ServiceReport["kind"], key: string, start: (signal: AbortSignal, onDetail: (detail: string) => void) => Promise<Started<T>>, idleMs = this.idleMs): SharedService<T> {
     let service = services.get(key);
     if (!service) {
-      service = new SharedService({ key, kind, idleMs: this.idleMs, start });
+      service = new SharedService({ key, kind, idleMs, start });
       services.set(key, service);
     }
     return service;
   }
 
   private all(): SharedService<unknown>[] {
-    return [this.engine, ...this.retrievers.values(), ...this.samplers.values()] as SharedService<unknown>[];
+    return [this.engine, ...this.retrievers.values(), ...this.samplers.values(), ...this.vllms.values()] as SharedService<unknown>[];
+  }
+
+  acquireVllm(model: string, config: VllmConfig, options: AcquireOptions): Promise<ServiceHandle<ModelBackend>> {
+    // Its GPUs are for whoever comes next: it does not stay up unused.
+    return this.one(this.vllms, "generator", `vllm:${model}:${settingsHash(config)}`, (signal, onDetail) => this.starters.vllm(model, config, signal, onDetail), 0).acquire(options);
   }
 
   /** Stops the retrievers of a corpus that nobody uses, and forgets them. @throws AppError `conflict` where one is in use */
@@ -108,6 +118,10 @@ export class HeldServices implements Services {
 
   sampler(demand: SamplerDemand, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<VllmClient>> {
     return this.keep(this.registry.acquireSampler(demand, { signal, onDetail, onLost: this.onLost }));
+  }
+
+  vllm(model: string, config: VllmConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> {
+    return this.keep(this.registry.acquireVllm(model, config, { signal, onDetail, onLost: this.onLost }));
   }
 
   releaseAll(): void {

@@ -60,7 +60,7 @@ export class EngineClient {
   private readonly models = new Set<EngineModel>();
 
   constructor(
-    private readonly endpoint: EngineEndpoint,
+    readonly endpoint: EngineEndpoint,
     private readonly options: EngineClientOptions = {},
   ) {
     this.waitSeconds = options.waitSeconds ?? 20;

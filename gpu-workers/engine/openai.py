@@ -37,6 +37,8 @@ class Completion(BaseModel):
     seed: int | None = None
     stream: bool = False
     logprobs: bool | int | None = None
+    # As vLLM: the last message is the beginning of the reply.
+    continue_final_message: bool = False
 
     @property
     def stops(self) -> list[str]:
@@ -52,6 +54,8 @@ def parse(raw: object, chat: bool) -> Completion:
         raise EngineError("unsupported", "Streaming is not supported: leave `stream` out.")
     if request.top_p != 1:
         raise EngineError("unsupported", "top_p other than 1 is not supported.")
+    if chat and request.continue_final_message and (request.messages or [Message(role="user", content="")])[-1].role != "assistant":
+        raise EngineError("invalid-input", "`continue_final_message` wants an assistant's message at the end.")
     if (request.messages is None) if chat else (request.prompt is None):
         raise EngineError("invalid-input", f"`{'messages' if chat else 'prompt'}` is missing.")
     return request
@@ -78,7 +82,8 @@ def target(request: Completion, engine: Engine) -> tuple[Model, bool]:
 def prompts(request: Completion, model: Model) -> list[list[int]]:
     if request.messages is not None:
         messages = [m.model_dump() for m in request.messages]
-        text = chat_tokenizer(model.base.folder).apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        begun = messages.pop()["content"] if request.continue_final_message else ""
+        text = chat_tokenizer(model.base.folder).apply_chat_template(messages, add_generation_prompt=True, tokenize=False) + begun
         return [model.base.tokenizer.encode(text)]
     prompt = request.prompt
     if isinstance(prompt, str):

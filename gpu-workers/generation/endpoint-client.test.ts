@@ -89,12 +89,12 @@ describe("limits", () => {
     expect([endpoint!.requests.length, endpoint!.mostAtOnce]).toEqual([12, 3]);
   });
   it("keeps to requests and tokens in any window", async () => {
-    for (const limits of [{ requestsPerMinute: 2, tokensPerMinute: null }, { requestsPerMinute: null, tokensPerMinute: 25 }]) {
-      const limit = new RateLimit({ concurrency: 100, ...limits }, 80);
+    for (const bounds of [{ concurrency: 100, requestsPerMinute: 2, tokensPerMinute: null }, { concurrency: 100, requestsPerMinute: null, tokensPerMinute: 25 }]) {
+      const limit = new RateLimit(80);
       const entered: number[] = [];
       await Promise.all(
         Array.from({ length: 6 }, async () => {
-          const permit = await limit.enter(10, never);
+          const permit = await limit.enter(10, bounds, never);
           entered.push(performance.now());
           permit.leave(10);
         }),
@@ -104,13 +104,34 @@ describe("limits", () => {
     }
   });
   it("lets a request that is larger than the budget go alone, and a cancelled one leave the queue", async () => {
-    const limit = new RateLimit({ concurrency: 1, requestsPerMinute: null, tokensPerMinute: 5 }, 40);
-    const first = await limit.enter(100, never);
+    const limit = new RateLimit(40);
+    const bounds = { concurrency: 1, requestsPerMinute: null, tokensPerMinute: 5 };
+    const first = await limit.enter(100, bounds, never);
     const abort = new AbortController();
-    const waiting = limit.enter(1, abort.signal);
+    const waiting = limit.enter(1, bounds, abort.signal);
     abort.abort();
     await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
     first.leave(100);
-    (await limit.enter(1, never)).leave(1);
+    (await limit.enter(1, bounds, never)).leave(1);
+  });
+  it("two clients of one server and key keep to them together; another key has its own", async () => {
+    const slow = await client(async () => (await new Promise((resolve) => setTimeout(resolve, 20)), "hello"), { concurrency: 3, timeoutMs: 60_000 });
+    const second = new EndpointClient(`${endpoint!.url}/`, { ...fast, concurrency: 2, timeoutMs: 60_000 });
+    await Promise.all(Array.from({ length: 12 }, (_, i) => (i % 2 ? slow : second).complete(BODY, never)));
+    expect([endpoint!.requests.length, endpoint!.mostAtOnce]).toEqual([12, 2]);
+    // Once the stricter client asks nothing any more, its limit no longer holds.
+    await Promise.all(Array.from({ length: 9 }, () => slow.complete(BODY, never)));
+    expect(endpoint!.mostAtOnce).toBe(3);
+    const other = new EndpointClient(endpoint!.url, { ...fast, apiKey: "sk-other", concurrency: 2, timeoutMs: 60_000 });
+    await Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 ? slow : other).complete(BODY, never)));
+    expect(endpoint!.mostAtOnce).toBe(5);
+  });
+  it("requests of one client count in the minute of the other", async () => {
+    const limit = new RateLimit(80);
+    const open = { concurrency: 100, requestsPerMinute: null, tokensPerMinute: null };
+    for (let i = 0; i < 3; i++) (await limit.enter(1, open, never)).leave(1);
+    const start = performance.now();
+    await limit.enter(1, { ...open, requestsPerMinute: 2 }, never);
+    expect(performance.now() - start).toBeGreaterThan(60);
   });
 });

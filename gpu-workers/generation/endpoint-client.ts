@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ModelUsage } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import { cancelled, pauseFor } from "./pause";
-import { RateLimit } from "./rate-limit";
+import { rateLimitOf, type RateLimit } from "./rate-limit";
 
 /** Injected, so that tests run the real code fast. */
 export interface EndpointOptions {
@@ -67,8 +67,8 @@ interface Sampling {
 }
 
 /**
- * A client of an OpenAI-compatible server: bounded in requests at once and in requests and tokens a minute. Time-outs,
- * broken connections, 408, 429, 5xx and replies that are cut or garbled are retried with growing, random pauses, at
+ * A client of an OpenAI-compatible server: bounded in requests at once and in requests and tokens a minute, together with
+ * the other clients of that server and key in this process. Time-outs, broken connections, 408, 429, 5xx and replies that are cut or garbled are retried with growing, random pauses, at
  * least as long as the server asks for; what stays broken or is refused is `generator-unavailable` with the reason,
  * never an empty answer. A key is in no message.
  */
@@ -80,7 +80,7 @@ export class EndpointClient {
   constructor(endpoint: string, overrides: Partial<EndpointOptions> = {}) {
     this.base = endpoint.replace(/\/+$/, "");
     this.options = { ...ENDPOINT_DEFAULTS, ...overrides };
-    this.limit = new RateLimit(this.options);
+    this.limit = rateLimitOf(endpoint, this.options.apiKey);
   }
 
   /** POST /completions. */
@@ -106,7 +106,7 @@ export class EndpointClient {
     let pause = this.options.firstPauseMs;
     for (let attempt = 1; ; attempt++) {
       // About four characters a token: enough to keep a rate limit, which the real numbers then correct.
-      const permit = await this.limit.enter(Math.ceil(characters / 4) + body.max_tokens, signal);
+      const permit = await this.limit.enter(Math.ceil(characters / 4) + body.max_tokens, this.options, signal);
       let outcome: Outcome;
       try {
         outcome = await this.tryOnce(url, body, signal, read);

@@ -32,6 +32,8 @@ export class Generator {
     private readonly maxTokens: number,
     private readonly backend: GeneratorBackend,
     private readonly store: AnswerStore,
+    /** `each`: every answer is stored at once; `unrecorded`: those beside a failure, as the others are stored with their episodes. */
+    private readonly keep: "each" | "unrecorded" = "each",
   ) {
     this.style = `${promptStyle.id}/${promptStyle.version}`;
   }
@@ -84,7 +86,7 @@ export class Generator {
       return [{ key: batch[i]![0], generator: this.model, promptStyle: this.style, text: this.clean(text), seconds, ...(usage && { usage }) }];
     });
     for (const answer of answers) this.memo.set(answer.key, answer);
-    if (answers.length > 0) await this.store.saveAnswers(answers);
+    if (answers.length > 0 && (this.keep === "each" || answers.length < batch.length)) await this.store.saveAnswers(answers);
     for (const result of settled) if (result.status === "rejected") throw result.reason;
   }
 

@@ -58,6 +58,7 @@ function contextOf(retriever: Retriever, questions: Question[], config: Record<s
       open += 1;
       return { value: retriever, release: () => void (open -= 1) };
     },
+    vllm: () => Promise.reject(new Error("an evaluate run needs no vLLM")),
     open: () => open,
   };
   return new Context({ config: { kind: "evaluate", name: "test", corpus: "c", questions: "set", k: 10, ...config } as never, services, workDir: "", questions: async () => questions });

@@ -81,6 +81,7 @@ async function rankAll(context: RunContext, retriever: Retriever, questions: rea
   for (let start = 0; start < remaining.length; start += size) {
     await say();
     const batch = remaining.slice(start, start + size);
+    const endBatch = documents.openBatch();
     const started = performance.now();
     const rankings = await retriever.search(batch.map(({ question }) => question), config.k, signal);
     const seconds = (performance.now() - started) / 1000;
@@ -93,7 +94,7 @@ async function rankAll(context: RunContext, retriever: Retriever, questions: rea
       return recordOf(question, distinct.slice(0, config.k), { seconds: seconds / batch.length, key: cacheKey({ record: "episode", method: "retrieval", retriever: retrieverKey, question: [question.id, question.question], k: config.k }), documents });
     });
     await context.report({ kind: "episodes", corpus: config.corpus, questions: config.questions, documents: documents.unsent(records), records });
-    documents.forgetTexts();
+    endBatch();
     const values = Object.fromEntries(metricsWithin(config.k).map((metric) => [`retrieval/${metric.key}`, meanOf(results, metric) ?? 0])) as MetricValues;
     await context.report({ kind: "metrics", points: metricPoints({ ...values, "retrieval/queries_per_second": batch.length / seconds }, results.length) });
   }

@@ -6,17 +6,22 @@ import type { RankedDocument } from "../retrieval/retriever";
  * The texts behind the references of episodes. Episodes name documents by content hash; a text is held and sent once.
  */
 export class DocumentBook {
-  private readonly texts = new Map<string, DocumentText>();
+  private readonly held = new Map<string, { text: DocumentText; lastAdded: number }>();
   private readonly sent = new Set<string>();
+  /** Batches that are being worked on, by the number that counts them up. */
+  private readonly open = new Set<number>();
+  private batches = 0;
 
   add({ id, hash, title, text, score }: RankedDocument): DocumentRef {
-    if (!this.texts.has(hash)) this.texts.set(hash, { id, hash, title, text });
+    const known = this.held.get(hash);
+    if (known) known.lastAdded = this.batches;
+    else this.held.set(hash, { text: { id, hash, title, text }, lastAdded: this.batches });
     return { id, hash, score };
   }
 
   /** Text of a reference that this book gave. */
   textOf(ref: Pick<DocumentRef, "id" | "hash">): DocumentText {
-    const text = this.texts.get(ref.hash);
+    const text = this.held.get(ref.hash)?.text;
     if (!text) throw new AppError("internal", `No text is held for document ${ref.id}.`);
     return text;
   }
@@ -32,9 +37,18 @@ export class DocumentBook {
     return texts;
   }
 
-  /** Lets go of the texts (what was sent stays known), so that a long run's memory stays bounded. */
-  forgetTexts(): void {
-    this.texts.clear();
+  /**
+   * Begins a batch; the returned function ends it and lets go of the texts that no batch has added since the oldest
+   * that is still open began (what was sent stays known), so that a long run's memory stays bounded.
+   */
+  openBatch(): () => void {
+    const number = ++this.batches;
+    this.open.add(number);
+    return () => {
+      this.open.delete(number);
+      const oldest = Math.min(...this.open, Infinity);
+      for (const [hash, { lastAdded }] of this.held) if (lastAdded < oldest) this.held.delete(hash);
+    };
   }
 }
 

@@ -4,9 +4,10 @@ import type { EngineBody } from "@/contracts/engine";
 import { AppError } from "@/contracts/errors";
 import type { ConnectionConfig } from "@/contracts/config/model";
 import { modelDir } from "@/contracts/paths";
-import type { GeneratorConfig, TrainConfig } from "@/contracts/run-config";
+import type { GeneratorConfig, PredictConfig, TrainConfig } from "@/contracts/run-config";
 import type { EngineClient, EngineModel } from "../engine/client";
 import { endpointBackend, type EndpointOptions } from "../generation/endpoint-backend";
+import { EndpointClient } from "../generation/endpoint-client";
 import { engineBackend } from "../generation/engine-backend";
 import { Generator, type AnswerStore } from "../generation/generator";
 import { promptStyle } from "../generation/prompt";
@@ -88,10 +89,19 @@ export async function endpointOptions(endpoint: string, connection: ConnectionCo
   return { ...options, apiKey: await keys.endpointKey(key, endpoint) };
 }
 
+interface GeneratorOptions {
+  /** Of its endpoint. */
+  endpoint?: Partial<EndpointOptions>;
+  keep?: ConstructorParameters<typeof Generator>[5];
+}
+
 /** The frozen generator: at its own endpoint, or the engine's base without an adapter. */
-export async function openGenerator(engine: EngineClient | null, config: GeneratorConfig, store: AnswerStore & Partial<KeyRing>, signal: AbortSignal, overrides: Partial<EndpointOptions> = {}): Promise<Generator> {
+export async function openGenerator(engine: EngineClient | null, config: GeneratorConfig, store: AnswerStore & Partial<KeyRing>, signal: AbortSignal, { endpoint, keep }: GeneratorOptions = {}): Promise<Generator> {
   const style = await promptStyle(config.promptStyle);
-  if (config.endpoint !== null) return new Generator(config.model, style, config.maxTokens, endpointBackend(config.endpoint, config.model, style, config.maxTokens, { ...(await endpointOptions(config.endpoint, config.connection, store)), ...overrides }), store);
+  if (config.endpoint !== null) {
+    const options = { ...(await endpointOptions(config.endpoint, config.connection, store)), ...endpoint };
+    return new Generator(config.model, style, config.maxTokens, endpointBackend(config.endpoint, config.model, style, config.maxTokens, options), store, keep);
+  }
   if (engine === null) throw new AppError("internal", "A generator without an endpoint needs the engine.");
   const directory = installedModel(config.model);
   const [model, tokenizer, { fingerprint }] = await Promise.all([
@@ -99,14 +109,26 @@ export async function openGenerator(engine: EngineClient | null, config: Generat
     loadTokenizer(directory),
     engine.capabilities({ signal }),
   ]);
-  return new Generator(config.model, style, config.maxTokens, engineBackend(model, tokenizer, style, config.maxTokens, fingerprint), store);
+  return new Generator(config.model, style, config.maxTokens, engineBackend(model, tokenizer, style, config.maxTokens, fingerprint), store, keep);
 }
+
+/** Little patience: a run that cannot start is to say so soon. */
+const PROBE: Partial<EndpointOptions> = { budgetMs: 20_000, timeoutMs: 20_000 };
 
 /** Asks the generator something small, with little patience: is it there? */
 export async function probeGenerator(engine: EngineClient | null, config: GeneratorConfig, signal: AbortSignal, keys: Partial<KeyRing> = {}): Promise<string> {
   const nowhere: AnswerStore & Partial<KeyRing> = { ...(keys.endpointKey && { endpointKey: (name, endpoint) => keys.endpointKey!(name, endpoint) }), findAnswers: async () => new Map(), saveAnswers: async () => undefined };
-  const generator = await openGenerator(engine, config, nowhere, signal, { budgetMs: 20_000, timeoutMs: 20_000 });
+  const generator = await openGenerator(engine, config, nowhere, signal, { endpoint: PROBE });
   const text = "The Eiffel Tower stands in Paris.";
   const [answer] = await generator.answer([{ question: "In which city does the Eiffel Tower stand?", documents: [{ title: "Eiffel Tower", text, hash: "probe" }] }], signal);
   return `answers in ${answer!.seconds.toFixed(1)} s`;
+}
+
+/** Asks the model of a method at its endpoint for one token. */
+export async function probeMethodModel({ endpoint, connection, model, api }: PredictConfig["searcher"], signal: AbortSignal, keys: Partial<KeyRing>): Promise<string> {
+  if (endpoint === null) throw new AppError("internal", "The method's model is in the engine.");
+  const client = new EndpointClient(endpoint, { ...(await endpointOptions(endpoint, connection, keys)), ...PROBE });
+  const sampling = { model, max_tokens: 1, temperature: 0 };
+  const { seconds } = await (api === "chat" ? client.chat({ ...sampling, messages: [{ role: "user", content: "Ready?" }] }, signal) : client.complete({ ...sampling, prompt: "Ready?" }, signal));
+  return `answers in ${seconds.toFixed(1)} s`;
 }

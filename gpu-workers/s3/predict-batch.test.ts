@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { Question } from "@/contracts/worker-protocol";
-import { answerBatch, FailureRow } from "./predict-batch";
+import { answerBatch, batchesOf, FailureRow, inLanes } from "./predict-batch";
 
 const question = (id: string): Question => ({ id, question: `${id}?`, answers: ["x"], goldIds: [], type: null, group: null, goldQueries: [] });
 const record = (id: string) => ({ episode: { questionId: id } }) as EpisodeRecord;
@@ -43,5 +43,38 @@ describe("failures in a row", () => {
     const other = new FailureRow(3);
     other.count(questions, failures("a", "b", "d"));
     expect(() => other.count(questions, failures("b", "c"))).not.toThrow();
+  });
+});
+
+describe("lanes", () => {
+  it("work side by side, begin in order and end with all done", async () => {
+    const begun: number[] = [];
+    let active = 0;
+    let most = 0;
+    await inLanes([0, 1, 2, 3, 4, 5, 6], 3, async (item) => {
+      begun.push(item);
+      most = Math.max(most, ++active);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      active--;
+    }, signal);
+    expect([begun, most, active]).toEqual([[0, 1, 2, 3, 4, 5, 6], 3, 0]);
+  });
+  it("stop at the first error, whose reason those under way are told", async () => {
+    const begun: number[] = [];
+    let told: unknown;
+    const work = async (item: number, inner: AbortSignal): Promise<void> => {
+      begun.push(item);
+      if (item === 1) throw new Error("broken");
+      await new Promise((resolve) => inner.addEventListener("abort", resolve));
+      told = inner.reason;
+      throw inner.reason;
+    };
+    await expect(inLanes([0, 1, 2, 3], 2, work, signal)).rejects.toThrow("broken");
+    expect(begun).toEqual([0, 1]);
+    expect(told).toMatchObject({ message: "broken" });
+  });
+  it("batches hold all items once", () => {
+    expect(batchesOf([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
+    expect(batchesOf([], 2)).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { EpisodeRecord } from "@/contracts/episode";
 import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { Question, QuestionFailure } from "@/contracts/worker-protocol";
@@ -14,14 +15,14 @@ export interface BatchResult {
  * Answers a batch at once; where that fails, each of its questions alone and beside the others, so that one that cannot
  * be answered takes no other with it. A failure is kept with its reason; it is never an answer and never a score.
  */
-export async function answerBatch(questions: readonly Question[], answer: (batch: readonly Question[]) => Promise<EpisodeRecord[]>, signal: AbortSignal): Promise<BatchResult> {
+export async function answerBatch(questions: readonly Question[], answer: (batch: readonly Question[], signal: AbortSignal) => Promise<EpisodeRecord[]>, signal: AbortSignal): Promise<BatchResult> {
   try {
-    return { records: await answer(questions), failures: [] };
+    return { records: await answer(questions, signal), failures: [] };
   } catch (error) {
     endIfFatal(error, signal);
     if (questions.length === 1) return { records: [], failures: [failureOf(questions[0]!, error)] };
   }
-  const alone = await Promise.allSettled(questions.map((question) => answer([question])));
+  const alone = await Promise.allSettled(questions.map((question) => answer([question], signal)));
   const result: BatchResult = { records: [], failures: [] };
   for (const [i, outcome] of alone.entries()) {
     if (outcome.status === "fulfilled") result.records.push(...outcome.value);
@@ -41,6 +42,38 @@ function endIfFatal(error: unknown, signal: AbortSignal): void {
 function failureOf({ id }: Question, error: unknown): QuestionFailure {
   const { code, message } = toWireError(error);
   return { questionId: id, code, reason: message.slice(0, 10_000) };
+}
+
+export function batchesOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
+/**
+ * Works on `lanes` items at a time, begun in order. The first that throws aborts the signal of those under way; once they
+ * have ended, its error is thrown.
+ */
+export async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T, signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  setMaxListeners(0, both); // one for every request that waits
+  const rest = items.values();
+  const errors: unknown[] = [];
+  const lane = async (): Promise<void> => {
+    for (const item of rest) {
+      if (both.aborted) return;
+      await work(item, both);
+    }
+  };
+  await Promise.all(
+    Array.from({ length: Math.min(lanes, items.length) }, () =>
+      lane().catch((error: unknown) => {
+        errors.push(error);
+        stop.abort(error);
+      }),
+    ),
+  );
+  signal.throwIfAborted();
+  if (errors.length > 0) throw errors[0];
 }
 
 /** Counts failures that follow each other: a single one is listed, a row of them means that something is broken. */

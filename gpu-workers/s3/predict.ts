@@ -14,13 +14,16 @@ import { openJudge } from "../scoring/judge";
 import { Assessor, Baseline, recordOf, type Outcome } from "./assess";
 import { DocumentBook } from "./documents";
 import { metricPoints } from "./episode-metrics";
-import { openGenerator, probeGenerator } from "./models";
-import { answerBatch, FailureRow } from "./predict-batch";
+import { openGenerator, probeGenerator, probeMethodModel } from "./models";
+import { answerBatch, batchesOf, FailureRow, inLanes } from "./predict-batch";
 import { allOrFirstFailure, Preflight } from "./preflight";
 import { Stopwatch } from "./stopwatch";
 
-/** Questions answered together; their results are stored before the next batch begins. */
+/** Questions answered together, and reported as soon as all of them are. */
 const BATCH = 24;
+
+/** Batches beyond those that keep an endpoint busy: some are always being looked up, scored or reported. */
+const SPARE_BATCHES = 2;
 
 /**
  * A predict run: one method over a question set. The question is the unit: results are stored as they come, an attempt
@@ -34,7 +37,7 @@ export const predict: Executor = async (context) => {
   const handles: ServiceHandle<unknown>[] = [];
   try {
     const documents = new DocumentBook();
-    const { answer, questions } = await open(context, config, documents, handles);
+    const { answer, questions, lanes } = await open(context, config, documents, handles);
     await context.running();
 
     const stored = await context.answeredQuestions();
@@ -44,11 +47,16 @@ export const predict: Executor = async (context) => {
     const row = new FailureRow(config.failures.stopAfter);
     const failed = new Map<string, Question>();
 
-    const take = async (batch: readonly Question[]): Promise<void> => {
+    const take = async (batch: readonly Question[], signal: AbortSignal): Promise<void> => {
       await context.progress({ phase: "predicting", done, total: questions.length, detail: failed.size > 0 ? `${config.method}, ${failed.size} failed` : config.method });
-      const { records, failures } = await answerBatch(batch, answer, signal);
-      if (records.length > 0) await context.report({ kind: "episodes", corpus: config.corpus, questions: config.questions, documents: documents.unsent(records), records });
-      documents.forgetTexts();
+      const endBatch = documents.openBatch();
+      const { records, failures } = await answerBatch(batch, answer, signal).catch((error: unknown) => {
+        endBatch();
+        throw error;
+      });
+      const texts = documents.unsent(records);
+      endBatch();
+      if (records.length > 0) await context.report({ kind: "episodes", corpus: config.corpus, questions: config.questions, documents: texts, records });
       for (const { episode } of records) failed.delete(episode.questionId);
       if (failures.length > 0) {
         await context.report({ kind: "failures", questions: config.questions, failures });
@@ -67,9 +75,8 @@ export const predict: Executor = async (context) => {
       row.count(batch, failures);
     };
 
-    for (let start = 0; start < remaining.length; start += BATCH) await take(remaining.slice(start, start + BATCH));
-    const again = [...failed.values()];
-    for (const question of again) await take([question]);
+    await inLanes(batchesOf(remaining, BATCH), lanes, take, signal);
+    await inLanes(batchesOf([...failed.values()], 1), lanes, take, signal);
     await context.progress({ phase: "predicting", done, total: questions.length, detail: config.method });
     if (failed.size > 0) {
       const missing = `${failed.size} of ${questions.length} questions have no answer; they are listed with their reasons, and accuracy counts the others only.`;
@@ -83,8 +90,10 @@ export const predict: Executor = async (context) => {
 
 interface Prediction {
   /** Episodes with their answers and scores, in the order of the questions; throws where any of them fails. */
-  answer(batch: readonly Question[]): Promise<EpisodeRecord[]>;
+  answer(batch: readonly Question[], signal: AbortSignal): Promise<EpisodeRecord[]>;
   questions: Question[];
+  /** Batches that are worked on at a time. */
+  lanes: number;
 }
 
 async function open(context: RunContext, config: PredictConfig, documents: DocumentBook, handles: ServiceHandle<unknown>[]): Promise<Prediction> {
@@ -98,9 +107,10 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   const roles = rolesOf(config);
   const retrieves = searches && roles.retrieves;
   const generates = !keepAnswers && (!searches || roles.generates);
+  const asksModel = searches && roles.asksModel;
   const ownInEngine = searches && roles.asksModel && config.searcher.endpoint === null;
   const needsEngine = ownInEngine || (generates && config.generator.endpoint === null) || (needsJudge(config.scorer) && config.judge.endpoint === null);
-  const preflight = new Preflight(context, [...(retrieves ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(generates ? (["generator"] as const) : []), "questions"]);
+  const preflight = new Preflight(context, [...(retrieves ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(asksModel && !ownInEngine ? (["searcher"] as const) : []), ...(generates ? (["generator"] as const) : []), "questions"]);
 
   const retriever = !retrieves
     ? Promise.resolve(null)
@@ -124,6 +134,17 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
         },
         ({ own }) => (own === null ? "ready" : `${config.searcher.model} is loaded`),
       );
+  const searcher: Promise<OwnModel | null> =
+    !asksModel || ownInEngine
+      ? Promise.resolve(null)
+      : preflight.check(
+          "searcher",
+          async () => {
+            const detail = await probeMethodModel(config.searcher, signal, context);
+            return { detail, own: await openOwnModel(config, context, null) };
+          },
+          ({ detail }) => detail,
+        ).then(({ own }) => own);
   const generator = !generates
     ? Promise.resolve(null)
     : preflight.check(
@@ -131,7 +152,7 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
         async () => {
           const client = config.generator.endpoint === null ? (await engine)!.client : null;
           const detail = await probeGenerator(client, config.generator, signal, context);
-          return { detail, generator: await openGenerator(client, config.generator, context, signal) };
+          return { detail, generator: await openGenerator(client, config.generator, context, signal, { keep: "unrecorded" }) };
         },
         ({ detail }) => detail,
       );
@@ -144,15 +165,20 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     },
     (loaded) => `${loaded.length} to answer`,
   );
-  const [openedRetriever, openedEngine, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, generator, questions] as const);
+  const [openedRetriever, openedEngine, openedSearcher, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, searcher, generator, questions] as const);
   const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, context, signal));
   const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
+
+  const connections = [...(searches && roles.asksModel ? [config.searcher.connection] : []), ...(generates ? [config.generator.connection] : []), ...(needsJudge(config.scorer) ? [config.judge.connection] : [])];
+  // The engine works on one batch after another; endpoints are kept busy.
+  const lanes = needsEngine || connections.length === 0 ? 1 : SPARE_BATCHES + Math.ceil(Math.max(...connections.map(({ concurrency }) => concurrency)) / BATCH);
 
   if (!searches) {
     const source = new StoredEpisodes(context, episodesOf!, documents);
     return {
       questions: asked,
-      answer: async (batch) => {
+      lanes,
+      answer: async (batch, signal) => {
         const reused = await source.of(batch);
         const episodes = reused.map(({ episode }) => episode);
         const outcomes = keepAnswers ? await assessor.score(episodes, reused.map(({ answer, episode }) => required(answer, episode.questionId)), batch, signal) : await assessor.assess(episodes, batch, signal);
@@ -164,11 +190,12 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   const isNaiveRag = config.method === "rag" && config.matchRun === null && config.documents === ragDocuments;
   /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself, the ceiling, or answers by itself. */
   const baseline = isNaiveRag || config.method === "gold" || openedRetriever === null || !generates ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor);
-  const own = openedEngine?.own ?? (await openOwnModel(config, context, null));
+  const own = openedEngine?.own ?? openedSearcher;
   const method = await openMethod(config, { context, retriever: openedRetriever, own, questions: asked, documents });
   return {
     questions: asked,
-    answer: async (batch) => {
+    lanes,
+    answer: async (batch, signal) => {
       const episodes = await method.run(batch, signal);
       const outcomes = await assessor.assess(episodes, batch, signal);
       return recordsOf(batch, episodes, outcomes, (await baseline?.of(batch, new Stopwatch(), signal)) ?? null);

@@ -232,8 +232,8 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       "generator",
       async () => {
         const client = config.generator.endpoint === null ? (await ready).client : null;
-        const detail = await probeGenerator(client, config.generator, signal);
-        return { detail, generator: await openGenerator(client, config.generator, context, signal, { onTry: tries.count }) };
+        const detail = await probeGenerator(client, config.generator, signal, context);
+        return { detail, generator: await openGenerator(client, config.generator, context, signal, { endpoint: { onTry: tries.count } }) };
       },
       ({ detail }) => detail,
     );

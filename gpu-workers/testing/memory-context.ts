@@ -47,6 +47,10 @@ export class LocalServices implements Services {
     throw new AppError("unsupported", "vLLM is not at hand here.");
   }
 
+  vllm(): Promise<never> {
+    return Promise.reject(new AppError("unsupported", "vLLM is not at hand here."));
+  }
+
   async close(): Promise<void> {
     for (const retriever of this.retrievers.values()) await (await retriever).close();
     await (await this.process)?.stop();

@@ -42,6 +42,7 @@ import { launchRun } from "./runs/launch";
 import { listRuns } from "./runs/list";
 import { runLogs } from "./runs/logs";
 import { resumeRun } from "./runs/resume";
+import { servedModels } from "./runs/served-models";
 import { scoreAgreement } from "./scores/agreement";
 import { disagreements } from "./scores/disagreements";
 import { scoreFailures } from "./scores/failures";
@@ -68,7 +69,7 @@ import { revokeToken } from "./workers/revoke-token";
 import { listTokens } from "./workers/tokens";
 
 export const appRouter = router({
-  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, ofCheckpoint: runOfCheckpoint, export: exportRun }),
+  runs: router({ list: listRuns, get: getRun, launch: launchRun, check: checkRun, cancel: cancelRun, resume: resumeRun, history: runHistory, logs: runLogs, checkpoints: runCheckpoints, ofCheckpoint: runOfCheckpoint, export: exportRun, servedModels }),
   sweeps: router({ list: listSweeps, get: getSweep, series: sweepSeries, launch: launchSweep, cancel: cancelSweep, retry: retrySweep, remove: removeSweep }),
   metrics: router({ names: metricNames, series: metricSeries }),
   alarms: router({ list: listAlarms }),

@@ -22,7 +22,7 @@ export async function storedEpisodes(db: Queries, { runId, questionIds }: Worker
   const rows = await db.$queryRaw<Row[]>`
     SELECT e.id, e.key, e.method, e.protocol, e.question_id AS "questionId", e.sample_index AS "sampleIndex", e.context_ids AS "contextIds", e.context_hashes AS "contextHashes",
       e.context_scores AS "contextScores", e.usage,
-      CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('key', a.key, 'generator', a.generator, 'promptStyle', a.prompt_style, 'text', a.text, 'seconds', a.seconds) || jsonb_strip_nulls(jsonb_build_object('usage', a.usage)) END AS answer
+      CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('key', a.key, 'generator', a.generator, 'promptStyle', a.prompt_style, 'text', a.text, 'seconds', a.seconds) || CASE WHEN a.usage IS NULL THEN '{}' ELSE jsonb_build_object('usage', a.usage) END END AS answer
     FROM episodes e LEFT JOIN answers a ON a.id = e.answer_id
     WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' AND e.question_id = ANY(${questionIds}::text[])`;
   const steps = await db.$queryRaw<(StepRow & { episode_id: string })[]>`SELECT * FROM steps WHERE episode_id = ANY(${rows.map((row) => row.id)}::uuid[]) ORDER BY episode_id, index`;

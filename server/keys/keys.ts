@@ -57,9 +57,9 @@ export class Keys {
   }
 }
 
-/** Whether any part of a configuration has this endpoint with a connection that names this key. */
+/** Whether any part of a configuration has this endpoint with a connection that names this key, or is served there with it. */
 function joins(part: unknown, name: string, endpoint: string): boolean {
   if (typeof part !== "object" || part === null) return false;
-  const { endpoint: at, connection } = part as { endpoint?: unknown; connection?: { key?: unknown } | null };
-  return (at === endpoint && connection?.key === name) || Object.values(part).some((value) => joins(value, name, endpoint));
+  const { endpoint: at, connection, advertise, key } = part as { endpoint?: unknown; connection?: { key?: unknown } | null; advertise?: unknown; key?: unknown };
+  return (at === endpoint && connection?.key === name) || (advertise === endpoint && key === name) || Object.values(part).some((value) => joins(value, name, endpoint));
 }

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { METHODS } from "@/contracts/config/method";
 import { AppError, describeIssues } from "@/contracts/errors";
-import { runConfig, type PredictConfig, type RunConfig, type TrainConfig } from "@/contracts/run-config";
+import { runConfig, type PredictConfig, type RunConfig, type ServeModelConfig, type TrainConfig } from "@/contracts/run-config";
 import { ASSUMED_MACHINE, machineOf, memoryAdvice, memoryVerdict, trainingMemory } from "@/contracts/training-memory";
 import type { ModelShape } from "@/contracts/model-shape";
 import type { Hardware } from "@/contracts/worker-protocol";
@@ -18,7 +18,7 @@ interface OnlineWorker {
   id: string;
   name: string;
   hardware: Hardware;
-  capabilities: { models: string[]; corpora: string[]; device: string; dtype: string; shapes?: Record<string, ModelShape> };
+  capabilities: { models: string[]; corpora: string[]; device: string; dtype: string; shapes?: Record<string, ModelShape>; vllm?: string | null };
   freeSlots: { engine: number; light: number };
 }
 
@@ -71,6 +71,12 @@ export class Launcher {
     for (const corpus of needs.corpora) {
       const having = workers.filter((w) => w.capabilities.corpora.includes(corpus));
       requirements.push({ name: `corpus ${corpus}`, ok: having.length > 0, detail: having.length > 0 ? `on ${listed(having.map((w) => w.name))}` : `no attached worker has the corpus ${corpus}` });
+    }
+    if (needs.vllmGpus !== undefined) {
+      const having = workers.filter((w) => vllmGpus(w) > 0);
+      const most = Math.max(0, ...having.map(vllmGpus));
+      const detail = having.length === 0 ? "no attached worker has vLLM and a GPU; install vLLM there and name its program in S3_VLLM, or choose the server engine" : most < needs.vllmGpus ? `needs ${needs.vllmGpus} GPUs on one worker; the largest with vLLM has ${most}` : `on ${listed(having.map((w) => `${w.name} (${w.capabilities.vllm ?? ""})`))}`;
+      requirements.push({ name: "vLLM", ok: most >= needs.vllmGpus, detail });
     }
     if (requirements.every((r) => r.ok) && !workers.some((w) => fits(w, needs))) {
       requirements.push({ name: "one worker", ok: false, detail: "no single attached worker has everything that the run needs" });
@@ -146,6 +152,7 @@ export class Launcher {
       if (!set) issues.push({ path: "questions", message: `there is no question set "${config.questions}"` });
       else if (set.withGold === 0) issues.push({ path: "questions", message: `the questions of "${config.questions}" name no gold documents (goldIds), so a retriever cannot be measured on them` });
     }
+    if (config.kind === "serve" && config.what === "model" && config.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.checkpoint, config)));
     if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config)));
     return issues;
   }
@@ -174,14 +181,15 @@ export class Launcher {
     return [];
   }
 
-  private async checkpointIssues(artifactId: string, config: TrainConfig | PredictConfig): Promise<Issue[]> {
-    const path = "searcher.checkpoint";
+  private async checkpointIssues(artifactId: string, config: TrainConfig | PredictConfig | ServeModelConfig): Promise<Issue[]> {
+    const path = config.kind === "serve" ? "checkpoint" : "searcher.checkpoint";
     const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`
       SELECT r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ${artifactId}::uuid AND a.kind = 'checkpoint' AND a.deleted_at IS NULL`;
     if (!rows[0]) return [{ path, message: `there is no checkpoint ${artifactId}, or it is no longer kept` }];
     const source = runConfig.parse(rows[0].config);
     const trained = modelOf(source);
-    if (trained !== config.searcher.model) return [{ path, message: `is of the model ${trained ?? "(none)"}, not ${config.searcher.model}` }];
+    const wanted = config.kind === "serve" ? config.model : config.searcher.model;
+    if (trained !== wanted) return [{ path, message: `is of the model ${trained ?? "(none)"}, not ${wanted}` }];
     // A predict run takes the adapter's shape from the checkpoint; a branch trains on, so its own must be the same.
     return config.kind === "train" && source.kind === "train" ? branchIssues(config, source) : [];
   }
@@ -196,4 +204,5 @@ function branchIssues({ searcher, rl }: TrainConfig, source: TrainConfig): Issue
 }
 
 const isNamed = (worker: OnlineWorker, name: string | null): boolean => name === null || name === worker.name || name === worker.id;
-const fits = (worker: OnlineWorker, needs: Needs): boolean => isNamed(worker, needs.worker) && needs.models.every((m) => worker.capabilities.models.includes(m)) && needs.corpora.every((c) => worker.capabilities.corpora.includes(c));
+const vllmGpus = (worker: OnlineWorker): number => (worker.capabilities.vllm ? worker.hardware.gpus.length : 0);
+const fits = (worker: OnlineWorker, needs: Needs): boolean => (needs.vllmGpus === undefined || vllmGpus(worker) >= needs.vllmGpus) && isNamed(worker, needs.worker) && needs.models.every((m) => worker.capabilities.models.includes(m)) && needs.corpora.every((c) => worker.capabilities.corpora.includes(c));

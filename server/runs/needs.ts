@@ -11,12 +11,19 @@ export interface Needs {
   models: string[];
   /** Corpora that the worker must hold itself; a remote retriever needs none. */
   corpora: string[];
+  /** GPUs that vLLM is to have on the worker; absent: no vLLM is needed. */
+  vllmGpus?: number;
   /** Name or id of the one worker that may take it; null: any. */
   worker: string | null;
 }
 
 /** Derives what a run needs from its configuration. */
 export function needsOf(config: RunConfig): Needs {
+  if (config.kind === "serve" && config.what === "model") {
+    const { server, model, worker } = config;
+    // vLLM takes names and folders of its own.
+    return { slot: "light", models: server.kind === "engine" ? [model] : [], corpora: [], ...(server.kind === "vllm" && { vllmGpus: server.tensorParallelSize }), worker };
+  }
   const local = searchesLocally(config.retriever);
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
   // A corpus that the run itself brings need not be there before.
@@ -44,8 +51,15 @@ export function settingOf(config: RunConfig): string | null {
 /** The model a run is about. */
 export function modelOf(config: RunConfig): string | null {
   if (config.kind === "train") return config.searcher.model;
+  if (config.kind === "serve") return config.what === "model" ? config.model : null;
   if (config.kind === "predict") return rolesOf(config).asksModel ? config.searcher.model : config.generator.model;
   return null;
+}
+
+/** The corpus that a run searches or brings; null where it has none. */
+export function corpusOf(config: RunConfig): string | null {
+  if (config.kind === "train") return config.data.corpus;
+  return config.kind === "serve" && config.what === "model" ? null : config.corpus;
 }
 
 /** Metric that stands for a run in a list. */

@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { runConfig } from "@/contracts/run-config";
+import { runConfig, servedName } from "@/contracts/run-config";
 import { TERMINAL, type RunKind, type RunState } from "@/contracts/run-state";
 import type { PreflightItem, Progress } from "@/contracts/worker-protocol";
 import type { exportRunRequest, exportRunResponse } from "@/server/api/runs/export";
 import type { RunDetail } from "@/server/api/runs/get";
+import type { servedModelsResponse } from "@/server/api/runs/served-models";
 import type { runHistoryResponse } from "@/server/api/runs/history";
 import type { listRunsRequest, listRunsResponse, RunRow } from "@/server/api/runs/list";
 import type { Alarms } from "@/server/alarms/alarms";
@@ -14,7 +15,7 @@ import type { Episodes } from "@/server/episodes/episodes";
 import type { Metrics } from "@/server/metrics/metrics";
 import type { SweepReader } from "@/server/sweeps/reader";
 import type { Launcher } from "./launcher";
-import { headlineMetric, modelOf, settingOf } from "./needs";
+import { corpusOf, headlineMetric, modelOf, settingOf } from "./needs";
 
 const { sql } = Prisma;
 const SPARKLINE = 40;
@@ -141,6 +142,16 @@ export class RunReader {
     return run;
   }
 
+  /** Models that running serve runs keep up, newest first. */
+  async servedModels(): Promise<z.infer<typeof servedModelsResponse>> {
+    const runs = await this.select(sql`WHERE r.kind = 'serve' AND r.state = 'running' ORDER BY r.created_at DESC`, sql`r.created_at`);
+    return runs.flatMap(({ id, name, config, progress, workerName }) => {
+      const parsed = runConfig.parse(config);
+      if (parsed.kind !== "serve" || parsed.what !== "model" || progress?.phase !== "serving") return [];
+      return [{ id, name, model: servedName(parsed), address: progress.detail, key: parsed.key, worker: workerName ?? "" }];
+    });
+  }
+
   private select(rest: Prisma.Sql, sortKey: Prisma.Sql): Promise<StoredRun[]> {
     return this.database.db.$queryRaw<StoredRun[]>`
       SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
@@ -172,7 +183,7 @@ export class RunReader {
         preset: run.preset,
         // What files do not say of a run has its default in the configuration, and is not shown as a fact.
         model: run.importedFrom === null ? modelOf(config) : null,
-        corpus: config.kind === "train" ? config.data.corpus : config.corpus,
+        corpus: corpusOf(config),
         setting: run.importedFrom === null ? settingOf(config) : null,
         error: run.error,
         sweep: run.sweepId !== null && run.sweepName !== null ? { id: run.sweepId, name: run.sweepName, counts: counts.get(run.sweepId) ?? {} } : null,

@@ -30,7 +30,7 @@ export class Reports {
       const taken = row?.sequence ?? 0;
       if (sequence <= taken) return { accepted: true };
       if (sequence !== taken + 1) throw new AppError("out-of-order", `Report ${sequence} came, but ${taken + 1} is next. Send the missing ones first.`);
-      for (const item of items) await this.takeItem(tx, workerId, run, ref, item);
+      for (const item of foldItems(items)) await this.takeItem(tx, workerId, run, ref, item);
       await tx.db.$executeRaw`UPDATE attempts SET sequence = ${sequence} WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
       return { accepted: true };
     });
@@ -76,4 +76,24 @@ export class Reports {
         return;
     }
   }
+}
+
+/** Kinds of which a report needs to store one item only. */
+const FOLDED: ReadonlySet<ReportItem["kind"]> = new Set<ReportItem["kind"]>(["metrics", "logs", "preflight", "progress"]);
+
+/**
+ * What comes to the same in fewer items: episodes of one corpus and set together, metrics together, and of the run's
+ * progress and preflight the last, which is all that would stay of them.
+ */
+export function foldItems(items: readonly ReportItem[]): ReportItem[] {
+  const folded = new Map<unknown, ReportItem>();
+  for (const item of items) {
+    const key = item.kind === "episodes" ? JSON.stringify([item.corpus, item.questions, item.records[0]?.phase, item.records[0]?.step]) : FOLDED.has(item.kind) ? item.kind : item;
+    const before = folded.get(key);
+    if (before?.kind === "episodes" && item.kind === "episodes") folded.set(key, { ...before, documents: [...before.documents, ...item.documents], records: [...before.records, ...item.records] });
+    else if (before?.kind === "metrics" && item.kind === "metrics") folded.set(key, { ...before, points: [...before.points, ...item.points] });
+    else if (before?.kind === "logs" && item.kind === "logs") folded.set(key, { ...before, lines: [...before.lines, ...item.lines] });
+    else folded.set(key, item);
+  }
+  return [...folded.values()];
 }

@@ -42,9 +42,9 @@ export class Runs {
     const needs = needsOf(config);
     const { actor, preset, place } = options;
     await tx.db.$executeRaw`
-      INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_worker, state, queued_at, sweep_id, sweep_row, varied)
+      INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_vllm_gpus, needs_worker, state, queued_at, sweep_id, sweep_row, varied)
       VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), ${config.kind}, ${config.name}, ${preset},
-        ${JSON.stringify(config)}::jsonb, ${needs.slot}, ${needs.models}::text[], ${needs.corpora}::text[], ${needs.worker}, 'queued', clock_timestamp(),
+        ${JSON.stringify(config)}::jsonb, ${needs.slot}, ${needs.models}::text[], ${needs.corpora}::text[], ${needs.vllmGpus ?? null}::int, ${needs.worker}, 'queued', clock_timestamp(),
         ${place?.sweepId ?? null}::uuid, ${place?.row ?? null}::int, ${place ? JSON.stringify(place.varied) : null}::jsonb)`;
     await pinQuestionSets(tx.db, id, config);
     await appendHistory(tx, id, null, "queued", 0, { actor, reason: null });
@@ -55,13 +55,14 @@ export class Runs {
    * Gives the oldest queued run that fits to a worker, as a new attempt. Two workers that ask at once never get the
    * same run (FOR UPDATE SKIP LOCKED).
    */
-  async lease(worker: { id: string; name: string; models: string[]; corpora: string[] }, freeSlots: { engine: number; light: number }): Promise<Lease | null> {
+  async lease(worker: { id: string; name: string; models: string[]; corpora: string[]; vllmGpus?: number }, freeSlots: { engine: number; light: number }): Promise<Lease | null> {
     return this.database.transact(async (tx) => {
       const [row] = await tx.db.$queryRaw<(LockedRun & { config: unknown })[]>`
         SELECT id, kind, state, attempt, lost_leases AS "lostLeases", config FROM runs
         WHERE state = 'queued' AND executor = 'native'
           AND ((slot = 'engine' AND ${freeSlots.engine} > 0) OR (slot = 'light' AND ${freeSlots.light} > 0))
           AND needs_models <@ ${worker.models}::text[] AND needs_corpora <@ ${worker.corpora}::text[]
+          AND (needs_vllm_gpus IS NULL OR needs_vllm_gpus <= ${worker.vllmGpus ?? 0})
           AND (needs_worker IS NULL OR needs_worker IN (${worker.name}, ${worker.id}))
         ORDER BY queued_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
       if (!row) return null;

@@ -14,7 +14,7 @@ const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 /** A worker that is attached over one connection. */
 export interface Peer {
   readonly tokenId: string;
-  readonly worker: { id: string; name: string; models: string[]; corpora: string[] };
+  readonly worker: { id: string; name: string; models: string[]; corpora: string[]; /** GPUs that its vLLM may have. */ vllmGpus?: number };
   /** When the pages were last told of a heartbeat, and of what. */
   announced: { at: number; what: string };
 }
@@ -162,7 +162,7 @@ export class Hub {
         other.peer = null;
         other.socket.close(4002, "attached anew");
       }
-      connection.peer = { tokenId: connection.tokenId, worker: { id: attach.workerId, name: attach.name, models: attach.capabilities.models, corpora: attach.capabilities.corpora }, announced: { at: 0, what: "" } };
+      connection.peer = { tokenId: connection.tokenId, worker: { id: attach.workerId, name: attach.name, models: attach.capabilities.models, corpora: attach.capabilities.corpora, vllmGpus: attach.capabilities.vllm ? attach.hardware.gpus.length : 0 }, announced: { at: 0, what: "" } };
       return response;
     }
     if (!connection.peer) throw new AppError("unauthorized", "Attach first.");

@@ -15,7 +15,7 @@ import { TOKEN } from "./protocol-server";
 
 const unused = (what: string) => (): Promise<never> => Promise.reject(new AppError("unsupported", `${what} is not part of this test`));
 
-export const noServices: ServiceStarters = { engine: unused("the engine"), retriever: unused("a retriever"), sampler: unused("a sampler") };
+export const noServices: ServiceStarters = { engine: unused("the engine"), retriever: unused("a retriever"), sampler: unused("a sampler"), vllm: unused("vLLM") };
 
 export const executorsWith = (executors: Partial<Record<RunKind, Executor>>): Record<RunKind, Executor> => ({
   train: unused("train"),

@@ -34,7 +34,8 @@ export const runRow = z.object({
   preset: z.string().nullable(),
   /** Searcher model, or the generator's for naive RAG; null for index and serve runs. */
   model: z.string().nullable(),
-  corpus: z.string(),
+  /** null where a model is served. */
+  corpus: z.string().nullable(),
   /** The retrieve-select-turns setting, e.g. "8-3-3"; null where there is none. */
   setting: z.string().nullable(),
   error: z.string().nullable(),

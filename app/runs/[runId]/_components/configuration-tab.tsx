@@ -1,6 +1,6 @@
 "use client";
 import { cn } from "@/app/_lib/cn";
-import { isChanged, settingGroups, valueText } from "@/app/_lib/settings";
+import { isChanged, servedBy, settingGroups, valueText } from "@/app/_lib/settings";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -21,7 +21,7 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
         <p className="mb-3 rounded-md bg-warn-soft px-3 py-2 text-xs text-warn">Imported from {run.importedFrom}: the files hold no settings. What they do not say has its default here, and need not be how those results came about.</p>
       )}
       <div className="columns-1 gap-3 md:columns-2 xl:columns-3">
-        {settingGroups(run.config.kind).map((group) => {
+        {settingGroups(run.config.kind, servedBy(run.config)).map((group) => {
           const option = group.variant?.options.find((o) => o.value === valueAt(run.config, group.variant?.path ?? ""));
           const settings = option?.settings ?? group.settings;
           return (

@@ -24,7 +24,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
     ["Kind", run.kind],
     ...(run.config.kind === "predict" && run.config.method !== "s3" ? [["Method", METHODS[run.config.method].title] as [string, ReactNode]] : []),
     ...(run.model ? [[run.config.kind === "train" || (run.config.kind === "predict" && run.config.method === "s3") ? "Searcher" : "Model", run.model] as [string, ReactNode]] : []),
-    ["Corpus", run.corpus],
+    ...(run.corpus === null ? [] : [["Corpus", run.corpus] as [string, ReactNode]]),
     ...(run.setting ? [["Retrieve-select-turns", <span key="s" className="font-mono">{run.setting}</span>] as [string, ReactNode]] : []),
     ...(run.worker ? [["Worker", <Link key="w" href="/workers" className="underline decoration-dotted underline-offset-2">{run.worker.name}</Link>] as [string, ReactNode]] : []),
     ...(run.sweep ? [["Sweep", <Link key="s" href={`/sweeps/${run.sweep.id}`} className="underline decoration-dotted underline-offset-2">{run.sweep.name}</Link>] as [string, ReactNode]] : []),

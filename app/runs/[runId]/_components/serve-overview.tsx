@@ -2,24 +2,24 @@
 import { useState } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { metricsOf } from "@/app/_charts/definitions";
-import { SERVE_CHARTS } from "@/app/_charts/serve-charts";
-import { formatMegabytes, formatNumber, NONE } from "@/app/_lib/format";
+import { SERVE_CHARTS, SERVE_MODEL_CHARTS } from "@/app/_charts/serve-charts";
+import { formatMegabytes, formatNumber, NONE, plural } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { EmptyState, ErrorState } from "@/app/_ui/states";
-import type { ServeConfig } from "@/contracts/run-config";
+import { servedName, type ServeConfig } from "@/contracts/run-config";
 import { TERMINAL } from "@/contracts/run-state";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
 
-const METRICS = metricsOf(SERVE_CHARTS);
+const METRICS = { retriever: metricsOf(SERVE_CHARTS), model: metricsOf(SERVE_MODEL_CHARTS) } as const;
 const NO_SERIES: Series = {};
 
 /** A service: where it is reached, how to use it, and how it does. */
 export function ServeOverview({ run, config }: { run: RunDetail; config: ServeConfig }) {
-  const query = useSeries(run.id, METRICS);
+  const query = useSeries(run.id, METRICS[config.what]);
   const series = query.data ?? NO_SERIES;
   const ended = TERMINAL.has(run.state);
   const serves = run.state === "running" && run.progress?.phase === "serving";
@@ -27,6 +27,7 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
   const rate = useLatest(series, "serve/requests_per_second");
   const p50 = useLatest(series, "serve/latency_ms_p50");
   const p99 = useLatest(series, "serve/latency_ms_p99");
+  const written = useLatest(series, "serve/completion_tokens_per_second");
   const waiting = useLatest(series, "serve/waiting");
   const refused = useLatest(series, "serve/refused");
   const memory = useLatest(series, "serve/memory_mb");
@@ -36,7 +37,7 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
         <Address address={address} config={config} />
       ) : (
         <EmptyState title={ended ? "The service is stopped" : "The service is starting"}>
-          {ended ? "Resume the run to start it again: with a port of its own it comes back at the same address." : "Its address appears here once the retriever is ready; meanwhile requests are answered 503."}
+          {ended ? "Resume the run to start it again: with a port of its own it comes back at the same address." : `Its address appears here once the ${config.what} is ready; meanwhile requests are answered 503.`}
         </EmptyState>
       )}
       <div className="mt-3">
@@ -44,26 +45,31 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
           <Stat label="Requests a second" value={formatNumber(serves ? rate : null)}>
             since the last report
           </Stat>
+          {config.what === "model" ? (
+            <Stat label="Tokens a second" value={formatNumber(serves ? written : null)}>
+              written, since the last report
+            </Stat>
+          ) : null}
           <Stat label="Latency, median" value={milliseconds(p50)}>
             latest 1024 requests
           </Stat>
           <Stat label="Latency, 99th percentile" value={milliseconds(p99)}>
             latest 1024 requests
           </Stat>
-          <Stat label="Waiting queries" value={formatNumber(serves ? waiting : null)}>
-            of {config.limits.waiting} at most
+          <Stat label={config.what === "model" ? "Waiting requests" : "Waiting queries"} value={formatNumber(serves ? waiting : null)}>
+            of {config.what === "model" ? config.waiting : config.limits.waiting} at most
           </Stat>
           <Stat label="Refused" value={formatNumber(serves ? refused : null)}>
             503 since the last report
           </Stat>
           <Stat label="Memory" value={formatMegabytes(memory)}>
-            the worker&apos;s process
+            {config.what === "model" ? "the model server" : "the worker\u2019s process"}
           </Stat>
         </StatStrip>
       </div>
       {query.isError ? <ErrorState className="mt-4" title="The metrics could not be read" error={query.error} onRetry={() => void query.refetch()} /> : null}
       <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
-        {SERVE_CHARTS.flatMap((group) => group.charts).map((chart) => (
+        {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS).flatMap((group) => group.charts).map((chart) => (
           <ChartCard key={chart.id} chart={chart} points={series} waiting={query.isPending ? "Loading" : ended ? "No point was reported." : "Comes with the first requests."} />
         ))}
       </div>
@@ -73,16 +79,28 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
 
 const milliseconds = (value: number | null): string => (value === null ? NONE : `${formatNumber(value)} ms`);
 
-const USES = {
-  curl: (address: string) => `curl -s ${address} \\\n  -H 'Content-Type: application/json' \\\n  -d '{"queries": ["capital of France"], "topk": 3, "return_scores": true}'`,
-  "upstream's trainer": (address: string) => `# at the end of train_s3.sh's command\nretriever.url="${address}" \\\nretriever.topk=8`,
-  "a run here": (address: string) => `{ "retriever": { "kind": "remote", "url": "${address}" } }`,
-} as const;
-type Use = keyof typeof USES;
+type Uses = Readonly<Record<string, string>>;
+
+const retrieverUses = (address: string): Uses => ({
+  curl: `curl -s ${address} \\\n  -H 'Content-Type: application/json' \\\n  -d '{"queries": ["capital of France"], "topk": 3, "return_scores": true}'`,
+  "upstream's trainer": `# at the end of train_s3.sh's command\nretriever.url="${address}" \\\nretriever.topk=8`,
+  "a run here": `{ "retriever": { "kind": "remote", "url": "${address}" } }`,
+});
+
+function modelUses(address: string, model: string, key: string | null): Uses {
+  const connection = key === null ? "" : `, "connection": { "key": "${key}" }`;
+  return {
+    curl: `curl -s ${address}/chat/completions \\\n  -H 'Content-Type: application/json' \\\n${key === null ? "" : `  -H "Authorization: Bearer $KEY" \\\n`}  -d '{"model": "${model}", "messages": [{"role": "user", "content": "Say hello."}]}'`,
+    "OpenAI's client": `client = OpenAI(base_url="${address}", api_key=${key === null ? '"none"' : 'os.environ["KEY"]'})\nclient.chat.completions.create(model="${model}", messages=[{"role": "user", "content": "Say hello."}])`,
+    "a run's generator": `{ "generator": { "model": "${model}", "endpoint": "${address}"${connection} } }`,
+    "a method's model": `{ "searcher": { "model": "${model}", "endpoint": "${address}"${connection} } }`,
+  };
+}
 
 function Address({ address, config }: { address: string; config: ServeConfig }) {
-  const [use, setUse] = useState<Use>("curl");
-  const text = USES[use](address);
+  const uses = config.what === "model" ? modelUses(address, servedName(config), config.key) : retrieverUses(address);
+  const [use, setUse] = useState("curl");
+  const text = uses[use] ?? "";
   const loopback = config.advertise === null && /^https?:\/\/(127\.|localhost|\[::1\])/.test(address);
   return (
     <Card className="pb-3">
@@ -92,9 +110,15 @@ function Address({ address, config }: { address: string; config: ServeConfig }) 
       <p className="mt-1 px-4 font-mono break-all" data-testid="serve-address">
         {address}
       </p>
+      {config.what === "model" ? (
+        <p className="mt-1 px-4 text-xs text-muted-foreground">
+          Model <span className="font-mono text-foreground">{servedName(config)}</span>, {config.server.kind === "vllm" ? `vLLM on ${plural(config.server.tensorParallelSize, "GPU")}` : "the worker\u2019s engine"}
+          {config.key === null ? ", no key" : `, key “${config.key}”`}
+        </p>
+      ) : null}
       <div className="mt-3 flex flex-wrap items-center gap-1.5 px-4">
         <span className="mr-1 text-xs text-muted-foreground">Use it from</span>
-        {(Object.keys(USES) as Use[]).map((name) => (
+        {Object.keys(uses).map((name) => (
           <Button key={name} size="sm" variant={name === use ? "outline" : "ghost"} aria-pressed={name === use} onClick={() => setUse(name)}>
             {name}
           </Button>

@@ -3,7 +3,7 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import type { z } from "zod";
-import { changedSettings, convertKind, settingGroups } from "@/app/_lib/settings";
+import { changedSettings, convertKind, defaultConfig, servedBy, settingGroups, type Served } from "@/app/_lib/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import type { Draft } from "@/app/_settings/draft";
@@ -45,7 +45,8 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const form = useForm<Draft, unknown, RunConfig>({ resolver: zodResolver(draftSchema), mode: "onChange", defaultValues: draftOf(start) });
   const draft = useDeferredValue(useWatch({ control: form.control }));
   const kind = runKind.catch("train").parse(draft.kind);
-  const groups = useMemo(() => settingGroups(kind), [kind]);
+  const served = servedBy(draft);
+  const groups = useMemo(() => settingGroups(kind, served), [kind, served]);
   const parsed = useMemo(() => runConfig.safeParse(draft), [draft]);
   const read = useMemo(() => (asSweep ? readSweep(sweep, draft) : null), [asSweep, sweep, draft]);
   const changed = useMemo(() => (parsed.success ? changedSettings(parsed.data) : []), [parsed]);
@@ -62,6 +63,10 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const changeKind = (next: RunKind) => {
     const current = runConfig.safeParse({ ...form.getValues(), name: form.getValues("name") || "-" });
     load(convertKind(current.success ? current.data : start, next));
+    setPreset(null);
+  };
+  const changeServed = (what: Served) => {
+    load({ ...defaultConfig("serve", what), name: String(form.getValues("name") ?? "") });
     setPreset(null);
   };
 
@@ -84,6 +89,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
           <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
             <Segmented label="Kind of run" value={kind} options={runKind.options} text={(k) => KIND_LABEL[k]} onChange={changeKind} />
             <Segmented label="Launch as" value={asSweep ? "sweep" : "run"} options={["run", "sweep"] as const} text={(as) => (as === "run" ? "One run" : "Sweep")} onChange={(as) => setParams({ as: as === "sweep" ? "sweep" : null })} />
+            {kind === "serve" ? <Segmented label="What is served" value={served} options={["model", "retriever"] as const} text={(what) => (what === "model" ? "A model" : "A retriever")} onChange={changeServed} /> : null}
             <Segmented label="Edit as" value={view} options={["form", "json"] as const} text={(v) => (v === "form" ? "Settings" : "JSON")} onChange={setView} />
             <p className="text-xs text-muted-foreground">{source ?? (changed.length === 1 ? "1 setting differs from its default" : `${changed.length} settings differ from their defaults`)}</p>
           </div>
@@ -117,7 +123,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
           ) : (
             <form className="mt-3 space-y-3" onSubmit={(e) => e.preventDefault()} noValidate>
               {groups.map((group) => (
-                <SettingGroupCard key={`${kind}.${group.id}`} group={group} />
+                <SettingGroupCard key={`${kind}.${served}.${group.id}`} group={group} />
               ))}
             </form>
           )}

@@ -174,7 +174,7 @@ function Siblings({ detail, runId, suffix }: { detail: EpisodeDetail; runId: str
 /** The query of a turn with the corpus and retriever of its run, and as many documents as it saw. */
 function playgroundOf(turn: LedgerTurn, config: RunConfig, detail: EpisodeDetail): string {
   const k = Math.min(50, Math.max(DEFAULT_STATE.k, turn.documents.length));
-  return playgroundHref({ corpus: detail.corpus, query: turn.query ?? "", k, retrievers: [config.retriever], episode: detail.id });
+  return playgroundHref({ corpus: detail.corpus, query: turn.query ?? "", k, retrievers: "retriever" in config ? [config.retriever] : [], episode: detail.id });
 }
 
 function LedgerView({ detail, config }: { detail: EpisodeDetail; config: RunConfig | null }) {

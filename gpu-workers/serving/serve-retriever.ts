@@ -1,13 +1,13 @@
-import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
 import type { MetricName, MetricPoint } from "@/contracts/metrics";
 import type { RetrieveMetrics } from "@/contracts/retrieve";
-import type { ServeConfig } from "@/contracts/run-config";
+import { isLoopback, type ServeRetrieverConfig } from "@/contracts/run-config";
 import type { RunContext } from "../run-context";
 import { Preflight } from "../s3/preflight";
-import type { Retriever } from "./retriever";
-import { RetrieveService } from "./service";
+import { listenPatiently, reachedAt } from "./listening";
+import type { Retriever } from "../retrieval/retriever";
+import { RetrieveService } from "../retrieval/service";
 
 export interface ServeTimes {
   /** Metrics are reported this often while there are requests. */
@@ -17,18 +17,17 @@ export interface ServeTimes {
   /** How long a later attempt waits for its port: the attempt before it may be about to let go. */
   portMs: number;
 }
-const TIMES: ServeTimes = { reportMs: 5_000, idleReportMs: 60_000, portMs: 20_000 };
+export const SERVE_TIMES: ServeTimes = { reportMs: 5_000, idleReportMs: 60_000, portMs: 20_000 };
 
 /** Queries in a row that a retriever may fail before the run gives up. */
 const FAILED_PROBES = 3;
 
 /**
- * A serve run: keeps the /retrieve service up until it is cancelled, and reports what it does. It has no end of its
+ * Keeps the /retrieve service up until it is cancelled, and reports what it does. It has no end of its
  * own; a worker that dies gives the run back, and the next attempt listens on the same port where one is set.
  */
-export async function serveRun(context: RunContext, times: ServeTimes = TIMES): Promise<void> {
-  const { config, signal } = context;
-  if (config.kind !== "serve") throw new AppError("internal", `A ${config.kind} run is not a serve run.`);
+export async function serveRetriever(context: RunContext, config: ServeRetrieverConfig, times: ServeTimes = SERVE_TIMES): Promise<void> {
+  const { signal } = context;
   const service = await listen(context, config, times.portMs);
   try {
     const preflight = new Preflight(context, ["retriever"]);
@@ -45,7 +44,7 @@ export async function serveRun(context: RunContext, times: ServeTimes = TIMES): 
     try {
       service.serve(handle.value);
       await context.running();
-      await keepUp(context, service, handle.value, `${addressOf(config, service)}/retrieve`, times);
+      await keepUp(context, service, handle.value, `${reachedAt(config, service.url).replace(/\/retrieve$/, "")}/retrieve`, times);
     } finally {
       await service.stop();
       handle.release();
@@ -55,24 +54,9 @@ export async function serveRun(context: RunContext, times: ServeTimes = TIMES): 
   }
 }
 
-async function listen(context: RunContext, config: ServeConfig, portMs: number): Promise<RetrieveService> {
-  const { host, port, limits } = config;
-  if (!/^(127\.|localhost$|::1$)/.test(host)) context.log("warn", `The service listens on ${host}: whoever reaches it there can search the corpus.`);
-  for (const until = Date.now() + (context.attempt > 1 ? portMs : 0); ; ) {
-    try {
-      return await RetrieveService.listen({ host, port, limits });
-    } catch (error) {
-      if (Date.now() >= until) throw error;
-      await sleep(250, undefined, { signal: context.signal });
-    }
-  }
-}
-
-/** How others reach the service: every address of the machine is written by its name. */
-function addressOf({ advertise, host }: ServeConfig, service: RetrieveService): string {
-  if (advertise !== null) return advertise.replace(/\/+$/, "").replace(/\/retrieve$/, "");
-  if (host !== "0.0.0.0" && host !== "::") return service.url;
-  return `http://${hostname()}:${new URL(service.url).port}`;
+async function listen(context: RunContext, { host, port, limits }: ServeRetrieverConfig, portMs: number): Promise<RetrieveService> {
+  if (!isLoopback(host)) context.log("warn", `The service listens on ${host}: whoever reaches it there can search the corpus.`);
+  return listenPatiently(context, () => RetrieveService.listen({ host, port, limits }), portMs);
 }
 
 /** Reports until the run is cancelled; throws where the retriever fails for good. */

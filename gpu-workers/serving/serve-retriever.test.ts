@@ -7,8 +7,8 @@ import type { ServiceStarters } from "../agent/services";
 import { Agents, noServices, until } from "../agent/testing/harness";
 import { ProtocolServer } from "../agent/testing/protocol-server";
 import type { RunContext } from "../run-context";
-import { RemoteRetriever } from "./remote";
-import type { Retriever } from "./retriever";
+import { RemoteRetriever } from "../retrieval/remote";
+import type { Retriever } from "../retrieval/retriever";
 import { serveRun } from "./serve-run";
 
 const quick = (context: RunContext): Promise<void> => serveRun(context, { reportMs: 20, idleReportMs: 100, portMs: 2_000 });
