@@ -152,13 +152,19 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
         raise EngineError("not-found", f"{folder} holds no *.safetensors file: convert the model to safetensors.")
     where = {}
     for path in files:
-        handle = safe_open(str(path), framework="pt", device="cpu")
-        where.update({name: handle for name in handle.keys()})
+        with safe_open(str(path), framework="pt", device="cpu") as handle:
+            where.update({name: path for name in handle.keys()})
 
     def get(name: str) -> Tensor:
         if name not in where:
             raise EngineError("invalid-input", f"{folder.name} lacks the tensor {name}.")
-        return where[name].get_tensor(name).to(dtype)
+        # Opened for each tensor: a file that stays open keeps the pages of all that was read in memory.
+        with safe_open(str(where[name]), framework="pt", device="cpu") as handle:
+            return handle.get_tensor(name).to(dtype)
+
+    def copied(name: str) -> Tensor:
+        """Kept apart from the file, whose pages would otherwise all stay in memory beside the fused copies."""
+        return get(name).to(device, copy=True)
 
     def matrix(*names: str) -> Tensor:
         return torch.cat([get(f"{n}.weight") for n in names]).t().contiguous().to(device)
@@ -174,8 +180,8 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
         qkv = [attention + n for n in ("q_proj", "k_proj", "v_proj")]
         layers.append(
             Layer(
-                norm1=get(f"model.layers.{i}.input_layernorm.weight").to(device),
-                norm2=get(f"model.layers.{i}.post_attention_layernorm.weight").to(device),
+                norm1=copied(f"model.layers.{i}.input_layernorm.weight"),
+                norm2=copied(f"model.layers.{i}.post_attention_layernorm.weight"),
                 qkv=matrix(*qkv),
                 qkv_bias=bias(*qkv),
                 o=matrix(attention + "o_proj"),
@@ -184,12 +190,12 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
                 down=matrix(mlp + "down_proj"),
             )
         )
-    embedding = get("model.embed_tokens.weight").to(device)
-    head = get("lm_head.weight").to(device) if "lm_head.weight" in where else embedding
+    embedding = copied("model.embed_tokens.weight")
+    head = copied("lm_head.weight") if "lm_head.weight" in where else embedding
     cos, sin = rotary_tables(config, config.max_length)
     tensors = [embedding] + ([] if head is embedding else [head]) + [t for l in layers for t in vars(l).values() if t is not None]
     return Llama(
-        config, embedding, head, get("model.norm.weight").to(device), layers, cos.to(device), sin.to(device),
+        config, embedding, head, copied("model.norm.weight"), layers, cos.to(device), sin.to(device),
         sum(t.numel() for t in tensors) + config.hidden,
     )
 
