@@ -73,6 +73,6 @@ describe.skipIf(!installed)(`the memory estimate against the engine with ${MODEL
   ])("$what", async (work) => {
     const measured = await measure(work);
     const estimate = estimateMemory(demandOf(work));
-    expect(Math.abs(estimate.totalBytes / measured - 1)).toBeLessThan(TOLERANCE);
+    expect(Math.abs(estimate.totalBytes / measured - 1), `estimated ${estimate.totalBytes}, measured ${measured}`).toBeLessThan(TOLERANCE);
   });
 });
