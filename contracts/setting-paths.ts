@@ -26,8 +26,8 @@ const known = new Map<RunKind, SettingPath[]>();
 function settingsOf(kind: RunKind): SettingPath[] {
   const found = known.get(kind);
   if (found) return found;
-  const objects: readonly z.ZodObject<{ kind: z.ZodLiteral<RunKind> }>[] = [...runConfig.options].flatMap((option) => ("options" in option ? [...option.options] : [option]));
-  const schemas = objects.filter((object) => object.shape.kind.value === kind);
+  const objects = (node: JsonSchema): JsonSchema[] => (node.properties ? [node] : [...(node.anyOf ?? []), ...(node.oneOf ?? [])].flatMap(objects));
+  const schemas = objects(z.toJSONSchema(runConfig, { io: "input", unrepresentable: "any" }) as JsonSchema).filter((object) => object.properties?.kind?.const === kind);
   if (schemas.length === 0) throw new AppError("internal", `There is no configuration of kind ${kind}.`);
   const walk = (node: JsonSchema, path: string): SettingPath[] => {
     const variants = [...(node.anyOf ?? []), ...(node.oneOf ?? [])];
@@ -35,7 +35,7 @@ function settingsOf(kind: RunKind): SettingPath[] {
     const choosers = new Set(variants.filter((part) => part.properties?.kind?.const !== undefined).map(() => `${path}.kind`));
     return children.length > 0 ? children.map((child) => ({ ...child, chooses: child.chooses || choosers.has(child.path) })) : [{ path, chooses: false }];
   };
-  const all = schemas.flatMap((schema) => walk(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema, ""));
+  const all = schemas.flatMap((schema) => walk(schema, ""));
   const unique = [...new Map(all.map((setting) => [setting.path, setting])).values()];
   known.set(kind, unique);
   return unique;
