@@ -16,6 +16,15 @@ const atlas = {
   generator: { model: "smollm2-135m-instruct", promptStyle: "few-shot", maxTokens: 12, ragDocuments: 3 },
 } as const satisfies Partial<RunConfigInput>;
 
+const atlasTraining = {
+  ...atlas,
+  reward: { weights: { gbr: 1 }, scorer: "span" },
+  coldStart: { demonstrations: 96, batchSize: 8, learningRate: 1e-3 },
+  rl: { steps: 12, questionsPerStep: 8, groupSize: 4, temperature: 1, learningRate: 5e-4, resample: 1 },
+  evaluation: { every: 4, questions: 72 },
+  checkpointing: { every: 4 },
+} as const satisfies Partial<RunConfigInput>;
+
 /** The methods that s3 is compared with, on the embedded corpus: short texts, so that a small model ends soon. */
 const ATLAS_METHODS = [
   ["direct", "Direct", "The model answers from what it knows.", 24],
@@ -104,12 +113,18 @@ export const PRESETS: readonly Preset[] = [
     config: {
       kind: "train",
       name: "Atlas, SmolLM2-135M, GRPO",
-      ...atlas,
-      reward: { weights: { gbr: 1 }, scorer: "span" },
-      coldStart: { demonstrations: 96, batchSize: 8, learningRate: 1e-3 },
-      rl: { steps: 12, questionsPerStep: 8, groupSize: 4, temperature: 1, learningRate: 5e-4, resample: 1 },
-      evaluation: { every: 4, questions: 72 },
-      checkpointing: { every: 4 },
+      ...atlasTraining,
+    },
+  },
+  {
+    id: "atlas-smollm2-ppo",
+    title: "Atlas with SmolLM2 on CPU, PPO",
+    description: "The same by the paper's algorithm: PPO with a critic, which is a second adapter on the same model.",
+    config: {
+      kind: "train",
+      name: "Atlas, SmolLM2-135M, PPO",
+      ...atlasTraining,
+      rl: { ...atlasTraining.rl, algorithm: "ppo", critic: { kind: "adapter", learningRate: 3e-4, valueClip: 0.5 } },
     },
   },
   {
