@@ -153,7 +153,7 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
   }, 600_000);
 
   it("predicts with a checkpoint, and goes on where it was", async () => {
-    const config: RunConfigInput & { kind: "predict" } = { kind: "predict", name: "p", seed: 0, method: "s3", corpus: "atlas", questions: "atlas/held-out", limit: 3, retriever: small.retriever, search: small.search, searcher: { ...small.searcher, checkpoint: "00000000-0000-4000-8000-000000000002" }, generator: small.generator, scorer: "span", documents: 3, matchRun: null };
+    const config: RunConfigInput & { kind: "predict" } = { kind: "predict", name: "p", seed: 0, method: "s3", corpus: "atlas", questions: "atlas/held-out", limit: 3, retriever: small.retriever, search: small.search, searcher: { model: small.searcher.model, adapter: small.searcher.adapter, checkpoint: "00000000-0000-4000-8000-000000000002" }, generator: small.generator, scorer: "span", documents: 3, matchRun: null };
     const run = contextOf({ name: "predict", config, fetchCheckpoint: async () => ({ ...whole.checkpoints[2]!, config: small }) });
     await executors.predict(run);
     expect(run.records()).toHaveLength(3);
@@ -176,7 +176,7 @@ describe.skipIf(!installed)("the executors on the real engine and retriever", ()
 
   it.each(["paper", "upstream"] as const)("lets the searcher write freely in the %s protocol, and counts what it gets wrong", async (protocol) => {
     const free: TrainConfig = { ...small, search: { ...small.search, protocol, decoding: "free", turnTokens: 48, turns: 2 }, generator: { ...small.generator, promptStyle: "chat" } };
-    const config: RunConfigInput & { kind: "predict" } = { kind: "predict", name: "free", seed: 0, method: "s3", corpus: "atlas", questions: "atlas/held-out", limit: 2, retriever: free.retriever, search: free.search, searcher: free.searcher, generator: free.generator, scorer: "exact-match", documents: 3, matchRun: null };
+    const config: RunConfigInput & { kind: "predict" } = { kind: "predict", name: "free", seed: 0, method: "s3", corpus: "atlas", questions: "atlas/held-out", limit: 2, retriever: free.retriever, search: free.search, searcher: { model: free.searcher.model, adapter: free.searcher.adapter }, generator: free.generator, scorer: "exact-match", documents: 3, matchRun: null };
     const run = contextOf({ name: `free-${protocol}`, config });
     await executors.predict(run);
     expect(run.records()).toHaveLength(2);
