@@ -17,6 +17,8 @@ export interface UpstreamTable {
   label: string;
   /** Null where no name says it. */
   method: MethodName | null;
+  /** From the RAG cache: naive RAG's answers, to which no sequences belong. */
+  cache: boolean;
   /** Paths of the files that it is made of. */
   files: string[];
   sequences: OutputSequences;
@@ -74,9 +76,9 @@ export function readUpstreamFolder(files: readonly { path: string; content: stri
 
 function tablesOf(sequences: readonly Read<Of<"sequences">>[], results: readonly Read<Of<"results" | "rag-cache">>[]): UpstreamTable[] {
   const tables: UpstreamTable[] = results.flatMap(({ path, file }) =>
-    Object.entries(file.results).map(([dataset, rows]) => ({ dataset, label: withoutEnding(path), method: file.kind === "rag-cache" ? ("rag" as const) : methodNamed(path), files: [path], sequences: {}, results: rows, stats: [] })),
+    Object.entries(file.results).map(([dataset, rows]) => ({ dataset, label: withoutEnding(path), method: file.kind === "rag-cache" ? ("rag" as const) : methodNamed(path), cache: file.kind === "rag-cache", files: [path], sequences: {}, results: rows, stats: [] })),
   );
-  const wanting = (dataset: string): UpstreamTable[] => tables.filter((table) => table.dataset === dataset && table.method !== "rag" && Object.keys(table.sequences).length === 0);
+  const wanting = (dataset: string): UpstreamTable[] => tables.filter((table) => table.dataset === dataset && !table.cache && Object.keys(table.sequences).length === 0);
   // What a name decides comes first; one table and one file that are left for a data set belong together.
   const unplaced = sequences.filter(({ path, file }) => {
     const named = wanting(file.dataset).filter((table) => path.split("/").slice(0, -1).includes(baseOf(table.label)) || (table.method !== null && table.method === methodOf(path, file.sequences)));
@@ -89,7 +91,7 @@ function tablesOf(sequences: readonly Read<Of<"sequences">>[], results: readonly
     const only = unplaced.filter((other) => other.file.dataset === file.dataset).length === 1 && left.length === 1 ? left[0]! : null;
     const method = methodOf(path, file.sequences);
     if (only && (method === null || only.method === null || only.method === method)) place(only, path, file.sequences);
-    else tables.push({ dataset: file.dataset, label: folderOf(path) || withoutEnding(path), method, files: [path], sequences: file.sequences, results: {}, stats: [] });
+    else tables.push({ dataset: file.dataset, label: folderOf(path) || withoutEnding(path), method, cache: false, files: [path], sequences: file.sequences, results: {}, stats: [] });
   }
   // Sequences name gold answers, of which a question set can be made for those that do not.
   return tables.sort((a, b) => Number(Object.keys(b.sequences).length > 0) - Number(Object.keys(a.sequences).length > 0));
@@ -105,7 +107,7 @@ function place(table: UpstreamTable, path: string, sequences: OutputSequences): 
 function tablesAbout(path: string, tables: readonly UpstreamTable[]): UpstreamTable[] {
   const name = baseOf(path).replace(/_stats\.json$/, "");
   const named = tables.filter(({ label }) => baseOf(label) === name);
-  return named.length > 0 ? named : tables.filter(({ method }) => method !== "rag");
+  return named.length > 0 ? named : tables.filter(({ cache }) => !cache);
 }
 
 /** Names of methods as upstream's folders and files have them; the longer ones first. */

@@ -105,8 +105,9 @@ async function keepUp(context: RunContext, service: ModelService, backend: Model
   for (;;) {
     await sleep(times.reportMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) throw new AppError("cancelled", "The service was stopped.");
-    const metrics = service.metrics();
-    const seconds = (Date.now() - last.at) / 1000;
+    const now = { at: Date.now(), metrics: service.metrics() };
+    const { metrics } = now;
+    const seconds = (now.at - last.at) / 1000;
     if (metrics.requests === last.metrics.requests && metrics.waiting === 0 && seconds * 1000 < times.idleReportMs) continue;
     await context.report({ kind: "metrics", points: pointsOf(metrics, last.metrics, { seconds, step: Math.round((Date.now() - began) / 1000), memoryMb: (await backend.memoryMb?.().catch(() => null)) ?? null }) });
     await context.progress({ phase: "serving", done: metrics.requests, total: 0, detail: address });
@@ -118,7 +119,8 @@ async function keepUp(context: RunContext, service: ModelService, backend: Model
         if (!signal.aborted && ++failedProbes >= FAILED_PROBES) throw error;
       }
     }
-    last = { at: Date.now(), metrics: service.metrics() };
+    // What has ended meanwhile is of the next report.
+    last = now;
   }
 }
 
