@@ -53,6 +53,7 @@ export async function endpointSpeed(plane: ControlPlane, port: number): Promise<
     await endpoint.told();
     const seconds: number[] = [];
     for (let i = 0; i < REPEATS; i++) {
+      await statisticsMade(plane);
       const run = await finish(plane, config(`answers ${i}`, { reuse: { episodesOf: searched.id } }), () => worker.output);
       const { requests, mostAtOnce } = await endpoint.told();
       // One request more: the preflight's.
@@ -91,6 +92,15 @@ async function finish(plane: ControlPlane, config: RunConfigInput, output: () =>
     FROM run_transitions WHERE run_id = ${id}::uuid`;
   if (row?.stored !== QUESTIONS) throw new Error(`${row?.stored ?? 0} of ${QUESTIONS} questions are stored.`);
   return { id, seconds: row.seconds };
+}
+
+/** Waits until the statistics of what has landed are made, so that a run is not timed beside those of the one before. */
+async function statisticsMade(plane: ControlPlane): Promise<void> {
+  for (const until = Date.now() + 60_000; Date.now() < until; await sleep(200)) {
+    const [row] = await plane.database.db.$queryRaw<{ stale: number }[]>`SELECT count(*)::int AS stale FROM stale_statistics`;
+    if (row?.stale === 0) return;
+  }
+  throw new Error("The statistics of the last run were not made within a minute.");
 }
 
 interface Endpoint {
