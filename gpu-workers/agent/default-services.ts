@@ -3,7 +3,7 @@ import { EngineProcess, type EngineOptions } from "../engine/process";
 import { openAnyRetriever } from "../retrieval/open";
 import type { Retriever, RetrieverProgress } from "../retrieval/retriever";
 import { requireVllm, VllmProcess } from "../serving/vllm";
-import { VllmProcess as SamplerProcess } from "../vllm/process";
+import { VllmProcess as SamplerProcess } from "../vllm-sampler/process";
 import { corpusPath } from "./corpora";
 import { groupResidentMb, Machine, residentMb } from "./hardware";
 import type { AgentLog } from "./log";

@@ -11,7 +11,7 @@ import { EndpointClient } from "../generation/endpoint-client";
 import { engineBackend } from "../generation/engine-backend";
 import { Generator, type AnswerStore } from "../generation/generator";
 import { promptStyle } from "../generation/prompt";
-import type { VllmSampler } from "../vllm/sampler";
+import type { VllmSampler } from "../vllm-sampler/sampler";
 import type { Searcher } from "./episode";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 

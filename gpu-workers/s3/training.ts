@@ -17,7 +17,7 @@ import type { Algorithm } from "./algorithms/algorithm";
 import { adaptedKlCoefficient } from "./algorithms/kl";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge } from "../scoring/judge";
-import { VllmSampler } from "../vllm/sampler";
+import { VllmSampler } from "../vllm-sampler/sampler";
 import { Assessor, Baseline, recordOf } from "./assess";
 import { coldStartBatch } from "./cold-start";
 import { DocumentBook } from "./documents";

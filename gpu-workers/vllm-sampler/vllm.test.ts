@@ -157,7 +157,7 @@ describe("sampling by vLLM", () => {
 });
 
 describe("the server's process", () => {
-  const command = [process.execPath, "--import", "tsx", join(ROOT, "gpu-workers/vllm/testing/scripted-server.ts")];
+  const command = [process.execPath, "--import", "tsx", join(ROOT, "gpu-workers/vllm-sampler/testing/scripted-server.ts")];
   const options = { model: "a-model", rank: 24, memoryShare: 0.4, signal, command };
 
   it("is told the rank that vLLM has kernels for, and refuses one beyond them", () => {
