@@ -35,7 +35,7 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
   expect(await page.evaluate(() => "notReloaded" in window)).toBe(true);
-  await expect.poll(() => pointsOf(page, "length"), { message: "one point for each step, none doubled by the resume" }).toBe(2);
+  await expect.poll(() => pointsOf(page, "length"), { message: "one point for each step of mean and longest, none doubled by the resume" }).toBe(4);
   expect(await pointsOf(page, "quadrants")).toBeGreaterThan(0);
   expect(await pointsOf(page, "values"), "the critic's values and returns, two steps each").toBe(4);
   expect(await pointsOf(page, "value-loss")).toBe(4);
