@@ -73,7 +73,7 @@ test("one's own corpus: imported from a file, indexed, tried in the playground, 
     await page.getByRole("button", { name: "Launch", exact: true }).click();
     await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);
     await expect(page.locator("main header [data-run-state]").first()).toHaveAttribute("data-run-state", "succeeded", { timeout: TRAINING_MS });
-    await expect.poll(() => pointsOf(page, "length")).toBe(2);
+    await expect.poll(() => pointsOf(page, "length"), { message: "mean and longest of two steps" }).toBe(4);
     await page.getByRole("tab", { name: "episodes" }).click();
     await page.locator("[data-episode]:visible").first().getByRole("link").click();
     await expect(page.locator('[data-turn="0"]')).toContainText(/ford|River/);
