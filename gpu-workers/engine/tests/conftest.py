@@ -13,6 +13,7 @@ import torch
 from engine import schema
 from engine.device import choose_device
 from engine.engine import Engine, settle_torch
+from engine.tiny_model import save_tokenizer
 
 ROOT = Path(__file__).resolve().parents[3]
 SMOLLM2 = Path(os.environ.get("S3_SETUP_DIR", ROOT / ".setup")) / "models" / "smollm2-135m-instruct"
@@ -20,20 +21,6 @@ needs_smollm2 = pytest.mark.skipif(not SMOLLM2.exists(), reason=f"{SMOLLM2} is n
 LORA = {"rank": 4, "alpha": 8, "firstLayer": 1}
 
 settle_torch()
-
-
-def tokenizer_file(folder: Path) -> None:
-    """A byte-level tokenizer with merges of frequent pairs, so that text has several tokenisations."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=320, special_tokens=["<eos>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    tokenizer.train_from_iterator(["the query and the answer of the capital city ", "<query> </query> [1, 2] "] * 20, trainer)
-    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def save_model(folder: Path, kind: str) -> Path:
@@ -56,7 +43,7 @@ def save_model(folder: Path, kind: str) -> Path:
             if name.endswith("bias"):
                 torch.nn.init.normal_(parameter, std=0.5)
     model.save_pretrained(folder)
-    tokenizer_file(folder)
+    save_tokenizer(folder)
     return folder
 
 
