@@ -33,10 +33,10 @@ function near(centre: number): number[] {
   return vector.map((x) => x / length);
 }
 
-const build = (factory: string, memoryBytes: number, signal?: AbortSignal) => {
+const build = (factory: string, memoryBytes: number, signal?: AbortSignal, onProgress: (progress: { phase: string }) => void = () => undefined) => {
   const plan = planIndex({ index: factory, count: COUNT, dim: DIM, memoryBytes });
   const identity = { corpusHash: "c", encoderFingerprint: "e", encoder: "test", factory: plan.factory };
-  return { plan, identity, done: (directory: string) => buildFromFlat(directory, flatFile, identity, plan, { signal, onProgress: () => undefined }) };
+  return { plan, identity, done: (directory: string) => buildFromFlat(directory, flatFile, identity, plan, { signal, onProgress }) };
 };
 
 /** Memory with which `auto` chooses each kind it has for this many vectors. */
@@ -69,13 +69,16 @@ describe("an index made of a flat one", () => {
 
   it("stops soon after it is cancelled, also while it learns", async () => {
     const stop = new AbortController();
-    const { done } = build("IVF4096,Flat", Infinity, stop.signal);
+    let asked = Infinity;
+    const { done } = build("IVF4096,Flat", Infinity, stop.signal, ({ phase }) => {
+      if (phase !== "training" || asked < Infinity) return;
+      setTimeout(() => {
+        asked = performance.now();
+        stop.abort();
+      }, 50);
+    });
     const directory = await mkdtemp(join(folder, "stopped-"));
     const building = done(directory);
-    building.catch(() => undefined);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    const asked = performance.now();
-    stop.abort();
     await expect(building).rejects.toMatchObject({ code: "cancelled" });
     expect(performance.now() - asked).toBeLessThan(10_000);
     await expect(stat(join(directory, "manifest.json"))).rejects.toThrow();
