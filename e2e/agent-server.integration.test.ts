@@ -157,6 +157,61 @@ describe("a run moves from one worker to another", () => {
   });
 });
 
+describe("a clock that jumps", () => {
+  /** What a jump of the database's clock does to the leases. */
+  const jump = (hours: number) => server.plane.database.db.$executeRaw`UPDATE leases SET expires_at = expires_at - ${hours} * interval '1 hour'`;
+
+  it("forward lets leases run out: the run goes on from its checkpoint, and no step counts twice", async () => {
+    const done: string[] = [];
+    await attach("only", counting(8, 60, done));
+    const runId = await launch();
+    await eventually("two checkpoints are committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 2);
+    // A heartbeat may come between the jump and the look at it, and renew the lease: then there was no harm.
+    await eventually("a lease runs out", async () => {
+      await jump(1);
+      await server.plane.runs.expireLeases();
+      return (await historyOf(runId)).includes("1 queued");
+    });
+    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    expect(done.length).toBeGreaterThanOrEqual(2);
+    expect(done[1]).toMatch(/^attempt 2 from [2-8]$/);
+    expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it("back changes nothing: the next heartbeat sets the lease right", async () => {
+    const done: string[] = [];
+    await attach("only", counting(8, 60, done));
+    const runId = await launch();
+    await eventually("a checkpoint is committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1);
+    await jump(-1);
+    await eventually("the lease is as long as ever", async () => {
+      const [lease] = await server.plane.database.db.$queryRaw<{ seconds: number }[]>`SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 AS seconds FROM leases WHERE run_id = ${runId}::uuid`;
+      return lease !== undefined && lease.seconds < 60;
+    });
+    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    expect(done).toEqual(["attempt 1 from 0"]);
+    expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it("at the worker, by hours and both ways, loses nothing", async () => {
+    const real = Date.now.bind(Date);
+    const done: string[] = [];
+    try {
+      await attach("only", counting(8, 60, done));
+      const runId = await launch();
+      await eventually("a checkpoint is committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1);
+      Date.now = () => real() + 5 * 3_600_000;
+      await eventually("some more", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 4);
+      Date.now = () => real() - 5 * 3_600_000;
+      await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+      expect(done).toEqual(["attempt 1 from 0"]);
+      expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    } finally {
+      Date.now = real;
+    }
+  });
+});
+
 describe("cancelling", () => {
   it("reaches the executor at once, and its last reports are kept", async () => {
     let noticedAt = 0;

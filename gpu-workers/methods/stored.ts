@@ -1,32 +1,63 @@
 import { AppError } from "@/contracts/errors";
 import type { Answer, Episode } from "@/contracts/episode";
-import type { Question } from "@/contracts/worker-protocol";
+import type { Question, WorkerResponse } from "@/contracts/worker-protocol";
 import type { RunContext } from "../run-context";
 import type { DocumentBook } from "../s3/documents";
 
+/** Questions whose episodes are fetched together: some batches of a predict run. */
+const PAGE = 120;
+/** Batches under way lie in neighbouring pages; the next page is fetched while they are worked on. */
+const KEPT_PAGES = 4;
+
+type Page = WorkerResponse<"storedEpisodes">;
+
 /**
  * Episodes that another predict run has stored, taken as they are: nothing is searched again. Their answers come with
- * them, for a run that only scores.
+ * them, for a run that only scores. They are fetched in pages, ahead of the batches that ask for them.
  */
 export class StoredEpisodes {
+  private readonly pages = new Map<number, Promise<Page>>();
+  private readonly pageOf: ReadonlyMap<string, number>;
+
+  /** @param questions all that will be asked for, about in that order */
   constructor(
     private readonly context: Pick<RunContext, "storedEpisodes">,
     private readonly runId: string,
     private readonly documents: DocumentBook,
-  ) {}
+    private readonly questions: readonly Question[],
+  ) {
+    this.pageOf = new Map(questions.map(({ id }, i) => [id, Math.floor(i / PAGE)]));
+  }
 
   /** One per question, in order. @throws AppError "not-found" where that run has not answered a question */
-  async of(questions: readonly Question[]): Promise<{ episode: Episode; answer: Answer | null }[]> {
-    const { episodes, documents } = await this.context.storedEpisodes(
-      this.runId,
-      questions.map(({ id }) => id),
-    );
-    for (const document of documents) this.documents.add({ ...document, score: 0 });
-    const byQuestion = new Map(episodes.map((stored) => [stored.episode.questionId, stored]));
-    return questions.map(({ id }) => {
+  async of(batch: readonly Question[]): Promise<{ episode: Episode; answer: Answer | null }[]> {
+    const numbers = [...new Set(batch.map(({ id }) => this.pageOf.get(id) ?? 0))].sort((a, b) => a - b);
+    const loading = numbers.map((number) => this.page(number));
+    // Ahead of need: where it fails, whoever needs it asks again and hears why.
+    void this.page(numbers.at(-1)! + 1).catch(() => undefined);
+    const pages = await Promise.all(loading);
+    const asked = new Set(batch.map(({ id }) => id));
+    const byQuestion = new Map(pages.flatMap(({ episodes }) => episodes.flatMap((stored) => (asked.has(stored.episode.questionId) ? [[stored.episode.questionId, stored] as const] : []))));
+    const named = new Set([...byQuestion.values()].flatMap(({ episode }) => hashesOf(episode)));
+    for (const { documents } of pages) for (const text of documents) if (named.has(text.hash)) this.documents.addStored(text);
+    return batch.map(({ id }) => {
       const stored = byQuestion.get(id);
       if (!stored) throw new AppError("not-found", `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`);
       return stored;
     });
   }
+
+  private page(number: number): Promise<Page> {
+    const known = this.pages.get(number);
+    if (known) return known;
+    const ids = this.questions.slice(number * PAGE, (number + 1) * PAGE).map(({ id }) => id);
+    if (ids.length === 0) return Promise.resolve({ episodes: [], documents: [] });
+    const page = this.context.storedEpisodes(this.runId, ids);
+    this.pages.set(number, page);
+    page.catch(() => this.pages.delete(number));
+    for (const oldest of this.pages.keys()) if (this.pages.size > KEPT_PAGES) this.pages.delete(oldest);
+    return page;
+  }
 }
+
+const hashesOf = (episode: Episode): string[] => [...episode.context, ...episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))].map(({ hash }) => hash);

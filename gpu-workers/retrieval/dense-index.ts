@@ -80,11 +80,15 @@ export class DenseIndex {
     const { rows, scores } = await this.thread.call("search", { queries, k: wanted });
     return Array.from({ length: total }, (_, q) => {
       const ranked: RankedRow[] = [];
+      let inOrder = true; // as a flat index gives them: sorting thousands of such lists would take as long as a small search
       for (let i = q * wanted; i < (q + 1) * wanted; i++) {
         const row = rows[i] ?? -1;
-        if (row >= 0) ranked.push({ row, score: scores[i] ?? 0 });
+        if (row < 0) continue;
+        const hit = { row, score: scores[i] ?? 0 };
+        inOrder &&= ranked.length === 0 || byRank(ranked[ranked.length - 1]!, hit) < 0;
+        ranked.push(hit);
       }
-      return ranked.sort((a, b) => b.score - a.score || a.row - b.row);
+      return inOrder ? ranked : ranked.sort(byRank);
     });
   }
 
@@ -92,6 +96,9 @@ export class DenseIndex {
     await this.thread.terminate();
   }
 }
+
+/** The better score first, equal scores by row. */
+const byRank = (a: RankedRow, b: RankedRow): number => b.score - a.score || a.row - b.row;
 
 /** Writes the manifest that makes an index file one: last, and waits until it is on the disk. */
 export async function writeManifest(directory: string, manifest: IndexManifest): Promise<void> {

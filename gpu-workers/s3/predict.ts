@@ -174,7 +174,7 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   const lanes = needsEngine || connections.length === 0 ? 1 : SPARE_BATCHES + Math.ceil(Math.max(...connections.map(({ concurrency }) => concurrency)) / BATCH);
 
   if (!searches) {
-    const source = new StoredEpisodes(context, episodesOf!, documents);
+    const source = new StoredEpisodes(context, episodesOf!, documents, asked);
     return {
       questions: asked,
       lanes,

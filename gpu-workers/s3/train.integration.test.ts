@@ -1,36 +1,22 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATLAS_DIR, modelDir } from "@/contracts/paths";
-import { presetById } from "@/contracts/presets";
+import { modelDir } from "@/contracts/paths";
 import type { RunConfigInput, TrainConfig } from "@/contracts/run-config";
 import { trainConfig } from "@/contracts/run-config";
 import { executors } from "../executors";
 import { LocalServices, MemoryContext, type MemoryContextOptions } from "../testing/memory-context";
+import { canTrainHere, small } from "../testing/small-training";
 import { dryRun } from "./dry-run";
 import { STEP_PHASES } from "./stopwatch";
 import { readTrainerState } from "./trainer-state";
 import { turnGains } from "./turn-gains";
 import { loadTokenizer } from "./tokenizer";
 
-const installed = existsSync(join(ATLAS_DIR, "train.jsonl")) && existsSync(modelDir("smollm2-135m-instruct")) && existsSync(modelDir("minilm"));
-if (!installed) console.warn("skipped: the default model or Atlas is not installed (run the setup)");
-
-/** The default preset, made small. Without the filter some groups vary from the start. */
-const small: TrainConfig = trainConfig.parse({
-  ...presetById("atlas-smollm2")!.config,
-  searcher: { model: "smollm2-135m-instruct", adapter: { rank: 4, alpha: 8, firstLayer: 27 } },
-  coldStart: { demonstrations: 4, batchSize: 2, learningRate: 1e-3 },
-  rl: { steps: 2, questionsPerStep: 4, groupSize: 4, temperature: 1.5, resample: 3, filterAnswered: false, learningRate: 1e-3, klCoefficient: 0.01 },
-  evaluation: { every: 0, questions: 2 },
-  checkpointing: { every: 1 },
-});
-
-describe.skipIf(!installed)("the executors on the real engine and retriever", () => {
+describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
   const services = new LocalServices();
   let folder: string;
   const contextOf = (options: Omit<MemoryContextOptions, "services" | "workDir"> & { name: string }) => new MemoryContext({ ...options, services, workDir: join(folder, options.name) });

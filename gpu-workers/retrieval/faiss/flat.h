@@ -34,22 +34,35 @@ struct Lanes {
     typedef float loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
 };
 
+/// The halves of a register added to each other, until it has four lanes.
 template <int LANES>
-struct Sum {
-    static inline __attribute__((always_inline)) float of(const typename Lanes<LANES>::type& value) {
+struct Fold {
+    static inline __attribute__((always_inline)) Lanes<4>::type of(const typename Lanes<LANES>::type& value) {
         typename Lanes<LANES / 2>::type low, high;
         std::memcpy(&low, &value, sizeof low);
         std::memcpy(&high, reinterpret_cast<const char*>(&value) + sizeof low, sizeof high);
         low += high;
-        return Sum<LANES / 2>::of(low);
+        return Fold<LANES / 2>::of(low);
     }
 };
 template <>
-struct Sum<4> {
-    static inline __attribute__((always_inline)) float of(const Lanes<4>::type& value) {
-        return (value[0] + value[2]) + (value[1] + value[3]);
-    }
+struct Fold<4> {
+    static inline __attribute__((always_inline)) Lanes<4>::type of(const Lanes<4>::type& value) { return value; }
 };
+
+/// Sum of four lanes, in the order of `sum4`.
+inline __attribute__((always_inline)) float sum1(const Lanes<4>::type& value) {
+    return (value[0] + value[2]) + (value[1] + value[3]);
+}
+
+/// The sums of the lanes of four registers.
+inline __attribute__((always_inline)) Lanes<4>::type sum4(const Lanes<4>::type& a, const Lanes<4>::type& b, const Lanes<4>::type& c, const Lanes<4>::type& d) {
+    typedef int Order __attribute__((vector_size(16)));
+    const Order low{0, 1, 4, 5}, high{2, 3, 6, 7}, even{0, 2, 4, 6}, odd{1, 3, 5, 7};
+    const Lanes<4>::type ab = __builtin_shuffle(a, b, low) + __builtin_shuffle(a, b, high);
+    const Lanes<4>::type cd = __builtin_shuffle(c, d, low) + __builtin_shuffle(c, d, high);
+    return __builtin_shuffle(ab, cd, even) + __builtin_shuffle(ab, cd, odd);
+}
 
 inline float load1(const char* at) {
     float value;
@@ -62,9 +75,9 @@ template <int LANES, int Q, int R, bool L2>
 inline __attribute__((always_inline)) void tile(const float* queries, const char* rows, size_t dim, float* out) {
     using V = typename Lanes<LANES>::type;
     using U = typename Lanes<LANES>::loose;
-    V sums[Q][R];
-    for (int i = 0; i < Q; i++)
-        for (int j = 0; j < R; j++) sums[i][j] = V{};
+    constexpr int N = Q * R;
+    V sums[N];
+    for (int n = 0; n < N; n++) sums[n] = V{};
     const size_t stride = dim * sizeof(float);
     size_t d = 0;
     for (; d + LANES <= dim; d += LANES) {
@@ -75,21 +88,26 @@ inline __attribute__((always_inline)) void tile(const float* queries, const char
             for (int j = 0; j < R; j++) {
                 if (L2) {
                     const V difference = query - row[j];
-                    sums[i][j] += difference * difference;
+                    sums[i * R + j] += difference * difference;
                 } else {
-                    sums[i][j] += query * row[j];
+                    sums[i * R + j] += query * row[j];
                 }
             }
         }
     }
+#pragma GCC unroll 8
+    for (int n = 0; n + 4 <= N; n += 4) {
+        const Lanes<4>::type four = sum4(Fold<LANES>::of(sums[n]), Fold<LANES>::of(sums[n + 1]), Fold<LANES>::of(sums[n + 2]), Fold<LANES>::of(sums[n + 3]));
+        std::memcpy(out + n, &four, sizeof four);
+    }
+    for (int n = N / 4 * 4; n < N; n++) out[n] = sum1(Fold<LANES>::of(sums[n]));
+    if (d == dim) return;
     for (int i = 0; i < Q; i++) {
         for (int j = 0; j < R; j++) {
-            float sum = Sum<LANES>::of(sums[i][j]);
             for (size_t t = d; t < dim; t++) {
                 const float q = queries[i * dim + t], r = load1(rows + j * stride + t * sizeof(float));
-                sum += L2 ? (q - r) * (q - r) : q * r;
+                out[i * R + j] += L2 ? (q - r) * (q - r) : q * r;
             }
-            out[i * R + j] = sum;
         }
     }
 }
@@ -101,6 +119,8 @@ inline __attribute__((always_inline)) void block(const float* queries, size_t nq
     float tiled[Q * R];
     size_t q = 0;
     for (; q + Q <= nq; q += Q) {
+        // The rows that come next, a part with each tile of queries; where they end, a prefetch does nothing.
+        for (size_t at = count * stride * q / nq; at < count * stride * (q + Q) / nq; at += 64) __builtin_prefetch(rows + count * stride + at);
         size_t r = 0;
         for (; r + R <= count; r += R) {
             tile<LANES, Q, R, L2>(queries + q * dim, rows + r * stride, dim, tiled);
@@ -127,7 +147,7 @@ struct Blocks {
         block<16, 4, 4, L2>(q, nq, r, n, dim, out);
     }
     __attribute__((target("avx2,fma"))) static void avx2(const float* q, size_t nq, const char* r, size_t n, size_t dim, float* out) {
-        block<8, 3, 4, L2>(q, nq, r, n, dim, out);
+        block<8, 4, 3, L2>(q, nq, r, n, dim, out); // 12 sums, 3 rows and a query fill its 16 registers
     }
 #endif
     static void plain(const float* q, size_t nq, const char* r, size_t n, size_t dim, float* out) {
@@ -147,11 +167,17 @@ inline Block bestBlock(bool l2) {
     return l2 ? distance : ip;
 }
 
+inline bool anyAbove(const float* scores, int64_t count, float bar) {
+    int any = 0;
+    for (int64_t i = 0; i < count; i++) any |= scores[i] > bar;
+    return any != 0;
+}
+
 /// The best k of `count` rows for each query, best first. `rows` may have any address. With `l2` scores are negated
 /// squared distances. Each of the results has min(k, count) hits.
 inline std::vector<std::vector<Hit>> searchFlat(const char* rows, int64_t count, size_t dim, bool l2, const float* queries, size_t nq, size_t k) {
-    constexpr int64_t ROWS = 64; // of 1.5 kB: stay in the second cache with a block of queries
-    constexpr size_t QUERIES = 48;
+    constexpr int64_t ROWS = 12;    // of 1.5 kB: stay in the first cache while a block of queries goes by; tiles of 3 and of 4 fit
+    constexpr size_t QUERIES = 256; // stay in the second cache, and save reading the rows from memory
     constexpr double WORTH_A_THREAD = 1 << 24; // multiplications, some milliseconds: less is not worth waking one
     k = std::min<size_t>(k, count);
     std::vector<std::vector<Hit>> best(nq);
@@ -168,15 +194,20 @@ inline std::vector<std::vector<Hit>> searchFlat(const char* rows, int64_t count,
         const int64_t first = blocks * own / omp_get_num_threads(), last = blocks * (own + 1) / omp_get_num_threads();
         std::vector<float> scores(QUERIES * ROWS);
         std::vector<std::vector<Hit>>& heaps = parts[own];
+        for (auto& heap : heaps) heap.reserve(k);
         for (size_t q0 = 0; q0 < nq; q0 += QUERIES) {
             const size_t qn = std::min(QUERIES, nq - q0);
             for (int64_t b = first; b < last; b++) {
                 const int64_t start = b * ROWS, n = std::min(ROWS, count - start);
                 similarities(queries + q0 * dim, qn, rows + start * stride, n, dim, scores.data());
+                if (l2) for (float* score = scores.data(); score < scores.data() + qn * n; score++) *score = -*score;
                 for (size_t q = 0; q < qn; q++) {
                     std::vector<Hit>& heap = heaps[q0 + q];
+                    const float* found = scores.data() + q * n;
+                    // Rows come in order: an equal score ranks behind those that are there.
+                    if (heap.size() == k && !anyAbove(found, n, heap.front().score)) continue;
                     for (int64_t r = 0; r < n; r++) {
-                        const Hit hit{l2 ? -scores[q * n + r] : scores[q * n + r], start + r};
+                        const Hit hit{found[r], start + r};
                         if (heap.size() < k) {
                             heap.push_back(hit);
                             std::push_heap(heap.begin(), heap.end(), before);
