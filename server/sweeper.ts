@@ -63,7 +63,7 @@ export class Sweeper {
         await runs.expireLeases();
         await registry.sweep();
         await tasks.sweep();
-        await statistics.refresh();
+        await statistics.refreshEnded();
         if (this.rounds++ % SLOW_EVERY !== 0) return;
         await database.db.$executeRaw`DELETE FROM events WHERE at < clock_timestamp() - ${timings.eventRetentionMs} * interval '1 millisecond'`;
         await artifacts.removeAbandoned();

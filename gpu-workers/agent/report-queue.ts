@@ -23,6 +23,8 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["internal", "storage
 interface Entry {
   item: ReportItem;
   bytes: number;
+  /** By performance.now(). */
+  queuedAt: number;
 }
 
 /**
@@ -66,7 +68,7 @@ export class ReportQueue {
     if (this.failure) throw this.failure;
     const checked = parseOrThrow(reportItem, item, "Report");
     const bytes = JSON.stringify(checked).length;
-    this.entries.push({ item: checked, bytes });
+    this.entries.push({ item: checked, bytes, queuedAt: performance.now() });
     this.bytes += bytes;
     this.queued++;
     if (this.entries.length >= this.limits.maxItems || this.bytes >= this.limits.maxBytes) this.wake?.();
@@ -120,7 +122,8 @@ export class ReportQueue {
 
   private async linger(): Promise<void> {
     if (this.urgent || this.entries.length >= this.limits.maxItems || this.bytes >= this.limits.maxBytes) return;
-    await this.pause(this.limits.lingerMs);
+    const waited = performance.now() - this.entries[0]!.queuedAt;
+    if (waited < this.limits.lingerMs) await this.pause(this.limits.lingerMs - waited);
   }
 
   private pause(milliseconds: number): Promise<void> {

@@ -27,14 +27,14 @@ export class StoredEpisodes {
     private readonly questions: readonly Question[],
   ) {
     this.pageOf = new Map(questions.map(({ id }, i) => [id, Math.floor(i / PAGE)]));
+    this.fetchAhead(0);
   }
 
   /** One per question, in order. @throws AppError "not-found" where that run has not answered a question */
   async of(batch: readonly Question[]): Promise<{ episode: Episode; answer: Answer | null }[]> {
     const numbers = [...new Set(batch.map(({ id }) => this.pageOf.get(id) ?? 0))].sort((a, b) => a - b);
     const loading = numbers.map((number) => this.page(number));
-    // Ahead of need: where it fails, whoever needs it asks again and hears why.
-    void this.page(numbers.at(-1)! + 1).catch(() => undefined);
+    this.fetchAhead(numbers.at(-1)! + 1);
     const pages = await Promise.all(loading);
     const asked = new Set(batch.map(({ id }) => id));
     const byQuestion = new Map(pages.flatMap(({ episodes }) => episodes.flatMap((stored) => (asked.has(stored.episode.questionId) ? [[stored.episode.questionId, stored] as const] : []))));
@@ -45,6 +45,11 @@ export class StoredEpisodes {
       if (!stored) throw new AppError("not-found", `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`);
       return stored;
     });
+  }
+
+  /** Where it fails, whoever needs the page asks again and hears why. */
+  private fetchAhead(number: number): void {
+    void this.page(number).catch(() => undefined);
   }
 
   private page(number: number): Promise<Page> {

@@ -20,25 +20,9 @@ export interface StepRow {
   reason: string | null;
 }
 
-const EMPTY = {
-  text: null,
-  prompt: null,
-  prompt_tokens: null,
-  completion_tokens: null,
-  token_ids: null,
-  token_mask: null,
-  token_logprobs: null,
-  document_ids: null,
-  document_hashes: null,
-  document_scores: null,
-  selected: null,
-  implicit: null,
-  reason: null,
-};
-
-/** A step as its row: the window of a retrieve step is array columns, its texts are stored once elsewhere. */
-export function rowOfStep(step: EpisodeStep): StepRow {
-  const row: StepRow = { ...EMPTY, kind: step.kind, turn: step.turn, seconds: step.seconds };
+/** A step as its row, what is null left out: the window of a retrieve step is array columns, its texts are stored once elsewhere. */
+export function rowOfStep(step: EpisodeStep): Partial<StepRow> {
+  const row: Partial<StepRow> = { kind: step.kind, turn: step.turn, seconds: step.seconds };
   switch (step.kind) {
     case "generate":
       return { ...row, ...callOf(step), token_ids: step.ids ?? null, token_mask: step.mask ?? null, token_logprobs: step.logprobs ?? null };

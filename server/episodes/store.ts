@@ -4,12 +4,12 @@ import type { Answer, DocumentRef, DocumentText, EpisodeRecord, Score } from "@/
 import type { AttemptRef, ReportItem } from "@/contracts/worker-protocol";
 import { setOfRun } from "@/server/catalogue/versions";
 import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
-import { toJson } from "@/server/db/json";
+import { storable, toJson } from "@/server/db/json";
 import { rowOfStep } from "./step-rows";
 
 export type EpisodesItem = Extract<ReportItem, { kind: "episodes" }>;
 
-const answerKey = (answer: Pick<Answer, "key" | "text">): string => `${answer.key} ${answer.text}`;
+const answerKey = (answer: Pick<Answer, "key" | "text">): string => `${answer.key} ${storable(answer.text)}`;
 
 /** Stores texts that are not stored yet. Sorted, so that two reports at once cannot deadlock. */
 export async function storeDocuments(db: Queries, documents: readonly DocumentText[]): Promise<void> {
@@ -25,21 +25,26 @@ export async function storeDocuments(db: Queries, documents: readonly DocumentTe
 export async function storeAnswers(db: Queries, answers: readonly Answer[]): Promise<Map<string, bigint>> {
   if (answers.length === 0) return new Map();
   const rows = [...new Map(answers.map((a) => [answerKey(a), a])).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-  const json = toJson(rows);
-  await db.$executeRaw`
+  const fresh = await db.$queryRaw<StoredAnswer[]>`
     INSERT INTO answers (project_id, key, generator, prompt_style, text, seconds, usage)
     SELECT ${DEFAULT_PROJECT}::uuid, a.key, a.generator, a."promptStyle", a.text, a.seconds, a.usage
-    FROM jsonb_to_recordset(${json}::jsonb) AS a(key text, generator text, "promptStyle" text, text text, seconds real, usage jsonb) ORDER BY a.key
-    ON CONFLICT (project_id, key, md5(text)) DO NOTHING`;
-  const stored = await db.$queryRaw<{ id: bigint; n: number }[]>`
-    SELECT s.id, a.n::int FROM ROWS FROM (jsonb_to_recordset(${json}::jsonb) AS (key text, text text)) WITH ORDINALITY AS a(key, text, n)
+    FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS a(key text, generator text, "promptStyle" text, text text, seconds real, usage jsonb) ORDER BY a.key
+    ON CONFLICT (project_id, key, md5(text)) DO NOTHING
+    RETURNING id, key, text`;
+  const ids = new Map(fresh.map((stored) => [answerKey(stored), stored.id]));
+  const known = rows.filter((answer) => !ids.has(answerKey(answer)));
+  if (known.length === 0) return ids;
+  const stored = await db.$queryRaw<StoredAnswer[]>`
+    SELECT s.id, s.key, s.text FROM jsonb_to_recordset(${toJson(known)}::jsonb) AS a(key text, text text)
     JOIN answers s ON s.project_id = ${DEFAULT_PROJECT}::uuid AND s.key = a.key AND md5(s.text) = md5(a.text)`;
-  const ids = new Map<string, bigint>();
-  for (const { id, n } of stored) {
-    const row = rows[n - 1];
-    if (row) ids.set(answerKey(row), id);
-  }
+  for (const answer of stored) ids.set(answerKey(answer), answer.id);
   return ids;
+}
+
+interface StoredAnswer {
+  id: bigint;
+  key: string;
+  text: string;
 }
 
 interface Scored {
@@ -47,26 +52,30 @@ interface Scored {
   score: Score;
   questionId: string;
 }
-const scoreKey = (s: Scored): string => `${s.questionId} ${s.score.scorer} ${answerKey(s.answer)}`;
+type ScoreKey = { answer: string; question: string; scorer: string };
+const scoreKey = ({ answer, question, scorer }: ScoreKey): string => `${answer} ${scorer} ${question}`;
+const scoreKeyOf = ({ answer, score, questionId }: Scored, answerIds: ReadonlyMap<string, bigint>): ScoreKey => ({ answer: String(answerIds.get(answerKey(answer))), question: questionId, scorer: score.scorer });
 
 async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, bigint>> {
   if (scored.length === 0) return new Map();
-  const unique = [...new Map(scored.map((s) => [scoreKey(s), s])).values()].sort((a, b) => (scoreKey(a) < scoreKey(b) ? -1 : 1));
-  const json = toJson(unique.map((s) => ({ answer: String(answerIds.get(answerKey(s.answer))), question: s.questionId, scorer: s.score.scorer, value: s.score.value })));
-  await db.$executeRaw`
+  const keyed = scored.map((s) => ({ ...scoreKeyOf(s, answerIds), value: s.score.value }));
+  const rows = [...new Map(keyed.map((row) => [scoreKey(row), row])).entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  const fresh = await db.$queryRaw<StoredScore[]>`
     INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
-    SELECT s.answer, ${setId}::uuid, s.question, s.scorer, s.value FROM jsonb_to_recordset(${json}::jsonb) AS s(answer bigint, question text, scorer text, value float8)
-    ON CONFLICT (answer_id, set_id, question_id, scorer) DO NOTHING`;
-  const stored = await db.$queryRaw<{ id: bigint; n: number }[]>`
-    SELECT t.id, s.n::int FROM ROWS FROM (jsonb_to_recordset(${json}::jsonb) AS (answer bigint, question text, scorer text)) WITH ORDINALITY AS s(answer, question, scorer, n)
+    SELECT s.answer, ${setId}::uuid, s.question, s.scorer, s.value FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS s(answer bigint, question text, scorer text, value float8)
+    ON CONFLICT (answer_id, set_id, question_id, scorer) DO NOTHING
+    RETURNING id, answer_id::text AS answer, question_id AS question, scorer`;
+  const ids = new Map(fresh.map((stored) => [scoreKey(stored), stored.id]));
+  const known = rows.filter((row) => !ids.has(scoreKey(row)));
+  if (known.length === 0) return ids;
+  const stored = await db.$queryRaw<StoredScore[]>`
+    SELECT t.id, t.answer_id::text AS answer, t.question_id AS question, t.scorer FROM jsonb_to_recordset(${toJson(known)}::jsonb) AS s(answer bigint, question text, scorer text)
     JOIN scores t ON t.answer_id = s.answer AND t.set_id = ${setId}::uuid AND t.question_id = s.question AND t.scorer = s.scorer`;
-  const ids = new Map<string, bigint>();
-  for (const { id, n } of stored) {
-    const row = unique[n - 1];
-    if (row) ids.set(scoreKey(row), id);
-  }
+  for (const score of stored) ids.set(scoreKey(score), score.id);
   return ids;
 }
+
+type StoredScore = ScoreKey & { id: bigint };
 
 const refs = (documents: readonly DocumentRef[]) => ({ ids: documents.map((d) => d.id), hashes: documents.map((d) => d.hash), scores: documents.map((d) => d.score) });
 
@@ -128,7 +137,7 @@ function episodeRow(record: EpisodeRecord, answerIds: ReadonlyMap<string, bigint
   const context = refs(episode.context);
   const rag = baseline && refs(baseline.context);
   const idOf = (a: Answer | null) => (a ? String(answerIds.get(answerKey(a))) : null);
-  const scoreIdOf = (a: Answer | null, s: Score | null) => (a && s ? String(scoreIds.get(scoreKey({ answer: a, score: s, questionId: episode.questionId }))) : null);
+  const scoreIdOf = (a: Answer | null, s: Score | null) => (a && s ? String(scoreIds.get(scoreKey(scoreKeyOf({ answer: a, score: s, questionId: episode.questionId }, answerIds)))) : null);
   return {
     id: randomUUID(),
     question_id: episode.questionId,

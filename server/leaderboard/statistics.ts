@@ -68,12 +68,18 @@ export class Statistics {
     return this.following;
   }
 
-  private async refreshStale(): Promise<void> {
+  /** The same for runs that have ended: those that go on are left to whoever looks at them. */
+  async refreshEnded(): Promise<void> {
+    this.refreshing ??= this.refreshStale(true).finally(() => (this.refreshing = null));
+    return this.refreshing;
+  }
+
+  private async refreshStale(onlyEnded = false): Promise<void> {
     const stale = await this.database.db.$queryRaw<{ runId: string; since: string; ended: boolean }[]>`
       SELECT s.run_id AS "runId", s.since::text, r.state IN ('succeeded', 'failed', 'cancelled') AS ended FROM stale_statistics s JOIN runs r ON r.id = s.run_id ORDER BY s.since`;
     for (const { runId, since, ended } of stale) {
       const began = performance.now();
-      if (!ended && began < (this.pausedUntil.get(runId) ?? 0)) continue;
+      if (!ended && (onlyEnded || began < (this.pausedUntil.get(runId) ?? 0))) continue;
       const tallies = await this.tally(runId);
       await this.database.db.$transaction(async (db) => {
         await db.$executeRaw`
