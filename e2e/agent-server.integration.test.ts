@@ -201,7 +201,7 @@ describe("a clock that jumps", () => {
       const runId = await launch();
       await eventually("a checkpoint is committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1);
       Date.now = () => real() + 5 * 3_600_000;
-      await eventually("some more", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 4);
+      await eventually("some more", async () => (await server.plane.artifacts.checkpoints(runId)).some(({ step }) => step !== null && step >= 4));
       Date.now = () => real() - 5 * 3_600_000;
       await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
       expect(done).toEqual(["attempt 1 from 0"]);

@@ -46,7 +46,7 @@ export class ReportQueue {
 
   constructor(private readonly options: ReportQueueOptions) {
     this.limits = {
-      lingerMs: options.lingerMs ?? 200,
+      lingerMs: options.lingerMs ?? 100,
       maxItems: options.maxItems ?? 200,
       maxBytes: options.maxBytes ?? 4 * 2 ** 20,
       highWaterBytes: options.highWaterBytes ?? 32 * 2 ** 20,

@@ -23,7 +23,7 @@ import { Stopwatch } from "./stopwatch";
 const BATCH = 24;
 
 /** Batches beyond those that keep an endpoint busy: some are always being looked up, scored or reported. */
-const SPARE_BATCHES = 2;
+const SPARE_BATCHES = 4;
 
 /**
  * A predict run: one method over a question set. The question is the unit: results are stored as they come, an attempt

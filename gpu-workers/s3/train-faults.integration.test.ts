@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { trainConfig, type TrainConfig } from "@/contracts/run-config";
+import type { EngineModel } from "../engine/client";
 import { executors } from "../executors";
 import { LocalServices, MemoryContext } from "../testing/memory-context";
 import { ScriptedEndpoint, type ScriptedReply } from "../testing/scripted-endpoint";
@@ -30,16 +31,36 @@ describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
     await rm(folder, { recursive: true, force: true });
   });
   const contextOf = (name: string, config: TrainConfig) => new MemoryContext({ config, services, workDir: join(folder, name) });
-  const hashesOf = (run: MemoryContext) => Promise.all(run.checkpoints.map(async ({ directory }) => (await readTrainerState(directory))!));
+  const statesOf = (run: MemoryContext) => Promise.all(run.checkpoints.map(async ({ directory }) => (await readTrainerState(directory))!));
 
   it("a loss that is not finite changes no weights, and three such steps in a row end the run with the reason", async () => {
-    // Returns beyond float32: the critic's loss is infinite. A searcher in the critic's warm-up does not learn either.
-    const run = contextOf("infinite", ppo({ reward: { weights: { gbr: 1, length: 1e60 } }, rl: { steps: 5, critic: { learningRate: 1e-3, warmupSteps: 5 } } }));
+    // The engine is the real one; what it is asked to learn from step 2 on is beyond float32.
+    let updates = 0;
+    const spoiled = (model: EngineModel): EngineModel => {
+      const { forwardBackward } = model;
+      model.forwardBackward = (body, options) => {
+        if (body.loss === "cross_entropy" || ++updates <= 2) return forwardBackward.call(model, body, options);
+        const beyond = (list: readonly number[] | undefined) => list?.map((x) => (x + 1) * 1e39);
+        const data = body.data.map((datum) => ({ ...datum, ...(body.loss === "value" ? { returns: beyond(datum.returns) } : { advantages: beyond(datum.advantages) }) }));
+        return forwardBackward.call(model, { ...body, data }, options);
+      };
+      return model;
+    };
+    const engine = async () => {
+      const { value, release } = await services.engine();
+      const { createModel } = value;
+      value.createModel = async (...args) => spoiled(await createModel.apply(value, args));
+      return { value, release };
+    };
+    const config = ppo({ reward: { weights: { gbr: 1, length: 10 } }, rl: { steps: 8 } });
+    const run = new MemoryContext({ config, services: Object.assign(Object.create(services) as LocalServices, { engine }), workDir: join(folder, "infinite") });
     await expect(executors.train(run)).rejects.toThrow(/No finite loss and gradient in 3 steps in a row/);
-    expect(run.points("actor/skipped_updates").map(({ value }) => value)).toEqual([1, 1, 1]);
-    const states = await hashesOf(run);
-    expect(states.length).toBeGreaterThan(1);
-    expect(new Set(states.map(({ weightsHash, criticHash }) => `${weightsHash} ${criticHash}`)).size).toBe(1);
+    expect(run.points("actor/skipped_updates").map(({ value }) => value)).toEqual([0, 2, 2, 2].slice(0, run.points("actor/skipped_updates").length));
+    const states = await statesOf(run);
+    const weights = states.map(({ weightsHash, criticHash }) => `${weightsHash} ${criticHash}`);
+    expect(weights[1], "the first step learned").not.toBe(weights[0]);
+    expect(new Set(weights.slice(1)).size, "nothing after it did").toBe(1);
+    expect(weights.length).toBeGreaterThan(2);
   }, 600_000);
 
   it("a generator that is slow and answers garbage is waited for: every reward is of an answer that it gave in the end", async () => {
@@ -49,7 +70,7 @@ describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
     await executors.train(run);
     await endpoint.close();
     expect(faults).toEqual([]);
-    expect(run.points("generator/retries").reduce((sum, { value }) => sum + value, 0)).toBeGreaterThanOrEqual(1);
+    expect(run.points("generator/retries").reduce((sum, { value }) => sum + value, 0)).toBeGreaterThan(0);
     expect(run.points("reward/mean").map(({ step }) => step)).toEqual([1, 2]);
     const records = run.records().filter(({ phase }) => phase === "train");
     expect(records).toHaveLength(8);
