@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "@/contracts/paths";
-import { type BenchResult, machine, printBars } from "./lib";
+import { type BenchResult, type Machine, machine, printBars } from "./lib";
 import { bm25Section } from "./retrieval/bm25";
 import { encoderSection } from "./retrieval/encoder";
 import { faissSection } from "./retrieval/faiss";
@@ -21,11 +21,11 @@ export async function run(options: readonly string[]): Promise<BenchResult> {
   const names = options.filter((option) => option !== "--long");
   const unknown = names.find((name) => !SECTIONS.some((section) => section.name === name));
   if (unknown !== undefined) throw new Error(`there is no section ${unknown}; there are ${SECTIONS.map((section) => section.name).join(", ")}`);
-  const results: Record<string, SectionResult & { at: string }> = names.length === 0 ? {} : await lastSections();
+  const results: Record<string, Measured> = names.length === 0 ? {} : await lastSections();
   for (const section of SECTIONS) {
     if (names.length > 0 && !names.includes(section.name)) continue;
     console.log(`\n== ${section.name}: ${section.about}`);
-    const measure = async (): Promise<SectionResult & { at: string }> => ({ ...(await section.run({ long })), at: new Date().toISOString() });
+    const measure = async (): Promise<Measured> => ({ ...(await section.run({ long })), at: new Date().toISOString(), machine: machine() });
     results[section.name] = names.length > 0 ? await measure() : await kept(workFolder(`${section.name}.json`), measure);
   }
   await rm(workFolder(), { recursive: true, force: true });
@@ -34,7 +34,10 @@ export async function run(options: readonly string[]): Promise<BenchResult> {
   return { bench: "retrieval", at: new Date().toISOString(), machine: machine(), sections: results, bars };
 }
 
-async function lastSections(): Promise<Record<string, SectionResult & { at: string }>> {
+/** Sections may be of different days and machines. */
+type Measured = SectionResult & { at: string; machine?: Machine };
+
+async function lastSections(): Promise<Record<string, Measured>> {
   const text = await readFile(join(ROOT, "bench", "results", "retrieval.json"), "utf8").catch(() => "{}");
-  return (JSON.parse(text) as { sections?: Record<string, SectionResult & { at: string }> }).sections ?? {};
+  return (JSON.parse(text) as { sections?: Record<string, Measured> }).sections ?? {};
 }

@@ -106,10 +106,16 @@ export type LogLine = z.infer<typeof logLine>;
 export const questionFailure = z.object({ questionId: z.string(), code: errorCode, reason: z.string().max(10_000) });
 export type QuestionFailure = z.infer<typeof questionFailure>;
 
+/** An episode that another run has stored, answered or scored anew. */
+const reansweredRecord = z.object({ questionId: z.string(), ...episodeRecord.pick({ answer: true, score: true, otherScores: true, attribution: true }).shape });
+export type ReansweredRecord = z.infer<typeof reansweredRecord>;
+
 export const reportItem = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("metrics"), points: z.array(metricPoint) }),
   /** Texts of documents that these records are the first to name travel with them. */
   z.object({ kind: z.literal("episodes"), corpus: z.string(), questions: z.string(), documents: z.array(documentText), records: z.array(episodeRecord) }),
+  /** Of a run that reuses the episodes of another: what came of them. The episodes are there already and are not sent again. */
+  z.object({ kind: z.literal("reanswered"), questions: z.string(), records: z.array(reansweredRecord) }),
   /** Questions of a predict run that could not be answered, and why. They count as missing, never as wrong. */
   z.object({ kind: z.literal("failures"), questions: z.string(), failures: z.array(questionFailure).min(1) }),
   z.object({ kind: z.literal("logs"), lines: z.array(logLine) }),

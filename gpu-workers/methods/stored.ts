@@ -39,7 +39,7 @@ export class StoredEpisodes {
     const asked = new Set(batch.map(({ id }) => id));
     const byQuestion = new Map(pages.flatMap(({ episodes }) => episodes.flatMap((stored) => (asked.has(stored.episode.questionId) ? [[stored.episode.questionId, stored] as const] : []))));
     const named = new Set([...byQuestion.values()].flatMap(({ episode }) => hashesOf(episode)));
-    for (const { documents } of pages) for (const text of documents) if (named.has(text.hash)) this.documents.addStored(text);
+    for (const { documents } of pages) for (const text of documents) if (named.has(text.hash)) this.documents.add({ ...text, score: 0 });
     return batch.map(({ id }) => {
       const stored = byQuestion.get(id);
       if (!stored) throw new AppError("not-found", `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`);

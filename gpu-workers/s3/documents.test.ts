@@ -19,12 +19,3 @@ it("a book keeps the texts of batches that are open, whichever ends first", () =
   endThird();
   expect(() => book.textOf(a)).toThrow(/No text is held/);
 });
-
-it("a text that came from the server is held, and not sent back", () => {
-  const book = new DocumentBook();
-  book.addStored({ id: "a", hash: "a", title: "a", text: "text of a" });
-  const [a, b] = [book.add(document("a")), book.add(document("b"))];
-  expect(book.textOf(a).text).toBe("text of a");
-  const record = { episode: { steps: [], context: [a, b] }, baseline: null } as unknown as Parameters<DocumentBook["unsent"]>[0][number];
-  expect(book.unsent([record]).map(({ hash }) => hash)).toEqual(["b"]);
-});

@@ -19,12 +19,6 @@ export class DocumentBook {
     return { id, hash, score };
   }
 
-  /** Holds a text that came from the server, which need not be sent there again. */
-  addStored(text: DocumentText): void {
-    this.add({ ...text, score: 0 });
-    this.sent.add(text.hash);
-  }
-
   /** Text of a reference that this book gave. */
   textOf(ref: Pick<DocumentRef, "id" | "hash">): DocumentText {
     const text = this.held.get(ref.hash)?.text;

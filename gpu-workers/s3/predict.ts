@@ -3,7 +3,7 @@ import { needsJudge } from "@/contracts/config/scoring";
 import type { Answer, Episode, EpisodeRecord } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { PredictConfig } from "@/contracts/run-config";
-import type { Question } from "@/contracts/worker-protocol";
+import type { Question, ReansweredRecord, ReportItem } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
 import { openMethod, openOwnModel, type OwnModel } from "../methods/open";
 import { ragMethod } from "../methods/rag";
@@ -54,9 +54,10 @@ export const predict: Executor = async (context) => {
         endBatch();
         throw error;
       });
-      const texts = documents.unsent(records);
+      const { corpus, questions: set, reuse } = config;
+      const item: ReportItem = reuse.episodesOf === null ? { kind: "episodes", corpus, questions: set, documents: documents.unsent(records), records } : { kind: "reanswered", questions: set, records: records.map(reanswered) };
       endBatch();
-      if (records.length > 0) await context.report({ kind: "episodes", corpus: config.corpus, questions: config.questions, documents: texts, records });
+      if (records.length > 0) await context.report(item);
       for (const { episode } of records) failed.delete(episode.questionId);
       if (failures.length > 0) {
         await context.report({ kind: "failures", questions: config.questions, failures });
@@ -202,6 +203,9 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     },
   };
 }
+
+/** What is new where the episode is another run's. */
+const reanswered = ({ episode, answer, score, otherScores, attribution }: EpisodeRecord): ReansweredRecord => ({ questionId: episode.questionId, answer, score, otherScores, attribution });
 
 /** The ceiling is over the questions that have evidence. */
 function withGold(questions: readonly Question[], set: string): Question[] {

@@ -168,9 +168,14 @@ export class MemoryContext implements RunContext {
     return this.options.fetchCheckpoint(artifactId);
   }
 
-  /** All records reported so far. */
+  /** All records reported so far; of episodes that another run has stored, with those. */
   records(): EpisodeRecord[] {
-    return this.reports.flatMap((item) => (item.kind === "episodes" ? item.records : []));
+    const stored = new Map(this.options.episodesOf?.records().map((record) => [record.episode.questionId, record]));
+    return this.reports.flatMap((item) => {
+      if (item.kind === "episodes") return item.records;
+      if (item.kind !== "reanswered") return [];
+      return item.records.map(({ questionId, ...made }) => ({ ...stored.get(questionId)!, ...made, baseline: null }));
+    });
   }
   /** All points of a metric, in order. */
   points(name: string): MetricPoint[] {

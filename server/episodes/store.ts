@@ -9,7 +9,7 @@ import { rowOfStep } from "./step-rows";
 
 export type EpisodesItem = Extract<ReportItem, { kind: "episodes" }>;
 
-const answerKey = (answer: Pick<Answer, "key" | "text">): string => `${answer.key} ${storable(answer.text)}`;
+export const answerKey = (answer: Pick<Answer, "key" | "text">): string => `${answer.key} ${storable(answer.text)}`;
 
 /** Stores texts that are not stored yet. Sorted, so that two reports at once cannot deadlock. */
 export async function storeDocuments(db: Queries, documents: readonly DocumentText[]): Promise<void> {
@@ -47,16 +47,17 @@ interface StoredAnswer {
   text: string;
 }
 
-interface Scored {
+export interface Scored {
   answer: Answer;
   score: Score;
   questionId: string;
 }
 type ScoreKey = { answer: string; question: string; scorer: string };
-const scoreKey = ({ answer, question, scorer }: ScoreKey): string => `${answer} ${scorer} ${question}`;
-const scoreKeyOf = ({ answer, score, questionId }: Scored, answerIds: ReadonlyMap<string, bigint>): ScoreKey => ({ answer: String(answerIds.get(answerKey(answer))), question: questionId, scorer: score.scorer });
+export const scoreKey = ({ answer, question, scorer }: ScoreKey): string => `${answer} ${scorer} ${question}`;
+export const scoreKeyOf = ({ answer, score, questionId }: Scored, answerIds: ReadonlyMap<string, bigint>): ScoreKey => ({ answer: String(answerIds.get(answerKey(answer))), question: questionId, scorer: score.scorer });
 
-async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, bigint>> {
+/** Stores scores that are not stored yet. @returns their ids, by `scoreKey` */
+export async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, bigint>> {
   if (scored.length === 0) return new Map();
   const keyed = scored.map((s) => ({ ...scoreKeyOf(s, answerIds), value: s.score.value }));
   const rows = [...new Map(keyed.map((row) => [scoreKey(row), row])).entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
@@ -87,7 +88,7 @@ const refs = (documents: readonly DocumentRef[]) => ({ ids: documents.map((d) =>
  */
 export async function storeEpisodes(db: Queries, ref: AttemptRef, item: EpisodesItem): Promise<void> {
   const setId = await setOfRun(db, ref.runId, item.questions);
-  await requireQuestions(db, setId, item);
+  await requireQuestions(db, setId, item.questions, item.records.map(({ episode }) => episode.questionId));
   await storeDocuments(db, item.documents);
   await requireDocuments(db, item);
 
@@ -168,10 +169,10 @@ function episodeRow(record: EpisodeRecord, answerIds: ReadonlyMap<string, bigint
   };
 }
 
-async function requireQuestions(db: Queries, setId: string, item: EpisodesItem): Promise<void> {
-  const ids = [...new Set(item.records.map((record) => record.episode.questionId))];
+export async function requireQuestions(db: Queries, setId: string, name: string, questionIds: readonly string[]): Promise<void> {
+  const ids = [...new Set(questionIds)];
   const missing = await db.$queryRaw<{ id: string }[]>`SELECT i.id FROM unnest(${ids}::text[]) AS i(id) WHERE NOT EXISTS (SELECT 1 FROM questions q WHERE q.set_id = ${setId}::uuid AND q.id = i.id)`;
-  if (missing.length > 0) throw new AppError("invalid-input", `Question set "${item.questions}" has no question ${missing.slice(0, 5).map((row) => `"${row.id}"`).join(", ")}.`);
+  if (missing.length > 0) throw new AppError("invalid-input", `Question set "${name}" has no question ${missing.slice(0, 5).map((row) => `"${row.id}"`).join(", ")}.`);
 }
 
 async function requireDocuments(db: Queries, item: EpisodesItem): Promise<void> {

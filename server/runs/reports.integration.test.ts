@@ -192,6 +192,8 @@ describe("reports", () => {
     await report(episodes([predicted(0, true), predicted(1, true)], "atlas/held-out"), metrics([1, 2], undefined, "predict/accuracy"));
     await restart();
     expect((await worker.request("answeredQuestions", { runId: ref.runId, after: null })).questions).toEqual([{ questionId: "q0", documents: 2 }, { questionId: "q1", documents: 2 }]);
+    const reanswered: ReportItem = { kind: "reanswered", questions: "atlas/held-out", records: [{ questionId: "q3", answer: null, score: null, attribution: null }] };
+    await expect(worker.request("report", { ...ref, sequence: sequence + 1, items: [reanswered] })).rejects.toThrow(/reuses no other run/);
     await report(episodes([predicted(1, false), predicted(2, false)], "atlas/held-out"), metrics([2, 3], undefined, "predict/accuracy"));
     const { rows } = await server.plane.episodes.list({ runId: ref.runId, filter: "all", order: "oldest", limit: 10 });
     expect(rows.map((r) => [r.questionId, r.score])).toEqual([["q0", 1], ["q1", 1], ["q2", 0]]);

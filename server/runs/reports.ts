@@ -4,6 +4,7 @@ import type { Alarms } from "@/server/alarms/alarms";
 import type { Database, Transaction } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
 import { storeFailures } from "@/server/episodes/failures";
+import { storeReanswered } from "@/server/episodes/reanswered";
 import { storeEpisodes } from "@/server/episodes/store";
 import type { Logs } from "@/server/logs/logs";
 import type { Metrics } from "@/server/metrics/metrics";
@@ -58,6 +59,11 @@ export class Reports {
         tx.emit({ kind: "episodes", runId, payload: { phase: first.phase, step: first.step, count: item.records.length } });
         return;
       }
+      case "reanswered":
+        if (item.records.length === 0) return;
+        await storeReanswered(tx.db, ref, item);
+        tx.emit({ kind: "episodes", runId, payload: { phase: "predict", step: null, count: item.records.length } });
+        return;
       case "failures":
         await storeFailures(tx.db, ref, item);
         tx.emit({ kind: "episodes", runId, payload: { phase: "predict", step: null, count: 0 } });
@@ -88,9 +94,10 @@ const FOLDED: ReadonlySet<ReportItem["kind"]> = new Set<ReportItem["kind"]>(["me
 export function foldItems(items: readonly ReportItem[]): ReportItem[] {
   const folded = new Map<unknown, ReportItem>();
   for (const item of items) {
-    const key = item.kind === "episodes" ? JSON.stringify([item.corpus, item.questions, item.records[0]?.phase, item.records[0]?.step]) : FOLDED.has(item.kind) ? item.kind : item;
+    const key = item.kind === "episodes" ? JSON.stringify([item.corpus, item.questions, item.records[0]?.phase, item.records[0]?.step]) : item.kind === "reanswered" ? `${item.kind} ${item.questions}` : FOLDED.has(item.kind) ? item.kind : item;
     const before = folded.get(key);
     if (before?.kind === "episodes" && item.kind === "episodes") folded.set(key, { ...before, documents: [...before.documents, ...item.documents], records: [...before.records, ...item.records] });
+    else if (before?.kind === "reanswered" && item.kind === "reanswered") folded.set(key, { ...before, records: [...before.records, ...item.records] });
     else if (before?.kind === "metrics" && item.kind === "metrics") folded.set(key, { ...before, points: [...before.points, ...item.points] });
     else if (before?.kind === "logs" && item.kind === "logs") folded.set(key, { ...before, lines: [...before.lines, ...item.lines] });
     else folded.set(key, item);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/episode";
 import { predictConfig } from "@/contracts/run-config";
+import type { ReansweredRecord } from "@/contracts/worker-protocol";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/worker";
@@ -85,5 +86,25 @@ describe("scores of a run", () => {
     expect((await server.plane.catalogue.versions("atlas/held-out")).map(({ questions, runs }) => [questions, runs])).toEqual([[1, 0], [8, 2]]);
     await expect(server.plane.launcher.launch(config({ method: "rag", reuse: { episodesOf: runId } }), me)).rejects.toThrow(/method: is "s3" in the run/);
     await expect(server.plane.launcher.launch({ ...config(), reuse: { episodesOf: null, keepAnswers: true } }, me)).rejects.toThrow(/reuse\.keepAnswers/);
+  });
+
+  it("of another run's episodes: they are copied with the new answer, a question once, and only where there is one", async () => {
+    const { attempt } = await worker.take();
+    const [again] = await server.plane.database.db.$queryRaw<{ id: string }[]>`SELECT id FROM runs WHERE config->'reuse'->>'episodesOf' = ${runId}`;
+    const ref = { runId: again!.id, attempt };
+    const made = (question: number, text: string, value: number): ReansweredRecord => ({ questionId: `q${question}`, answer: { ...judged(question, text, { judge: 0, span: 0 }).answer!, generator: "other" }, score: { scorer: "exact-match/1", value }, otherScores: [{ scorer: "f1/1", value: value / 2 }], attribution: null });
+    const reanswered = (sequence: number, records: ReansweredRecord[]) => worker.request("report", { ...ref, sequence, items: [{ kind: "reanswered", questions: "atlas/held-out", records }] });
+    await reanswered(1, [made(0, "new \u0000 answer", 1), made(1, "other answer", 0)]);
+    await reanswered(2, [made(1, "yet another", 1), made(2, "third", 0)]);
+    const listed = async (id: string) => (await server.plane.episodes.list({ runId: id, filter: "all", order: "oldest", limit: 10 })).rows;
+    expect((await listed(ref.runId)).map(({ questionId, score }) => [questionId, score])).toEqual([["q0", 1], ["q1", 0], ["q2", 0]]);
+    const [from, to] = await Promise.all([runId, ref.runId].map(async (id) => (await worker.request("storedEpisodes", { runId: id, questionIds: ["q0"] })).episodes[0]!));
+    expect(to!.episode).toEqual(from!.episode);
+    expect(to!.episode.steps.length).toBeGreaterThan(0);
+    expect(to!.answer).toMatchObject({ generator: "other", text: "new \uFFFD answer" });
+    expect((await server.plane.scoring.summary(ref.runId)).scorers).toEqual([{ scorer: "exact-match/1", scored: 3, mean: 1 / 3 }, { scorer: "f1/1", scored: 3, mean: 1 / 6 }]);
+    await expect(reanswered(3, [made(6, "never asked", 1)])).rejects.toThrow(/no episode of 1 of these questions/);
+    await expect(reanswered(3, [{ ...made(0, "x", 1), questionId: "nobody" }])).rejects.toThrow(/has no question "nobody"/);
+    expect(await listed(ref.runId)).toHaveLength(3);
   });
 });

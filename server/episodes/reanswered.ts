@@ -1,0 +1,51 @@
+import { randomUUID } from "node:crypto";
+import { AppError } from "@/contracts/errors";
+import type { AttemptRef, ReansweredRecord, ReportItem } from "@/contracts/worker-protocol";
+import { setOfRun } from "@/server/catalogue/versions";
+import type { Queries } from "@/server/db/database";
+import { toJson } from "@/server/db/json";
+import { answerKey, requireQuestions, scoreKey, scoreKeyOf, storeAnswers, storeScores, type Scored } from "./store";
+
+/**
+ * Stores what a run made of another run's episodes: its answers and scores, and a copy of the episodes with them, taken
+ * from the run that `reuse.episodesOf` of its configuration names. A question that it has answered already is left as it is.
+ *
+ * @throws AppError "invalid-input" where the run reuses none, a question is not known, or that run has no episode of it
+ */
+export async function storeReanswered(db: Queries, ref: AttemptRef, { questions, records }: Extract<ReportItem, { kind: "reanswered" }>): Promise<void> {
+  const [run] = await db.$queryRaw<{ source: string | null }[]>`SELECT config->'reuse'->>'episodesOf' AS source FROM runs WHERE id = ${ref.runId}::uuid`;
+  if (!run?.source) throw new AppError("invalid-input", "This run reuses no other run's episodes (reuse.episodesOf): report its own.");
+  const { source } = run;
+  const setId = await setOfRun(db, ref.runId, questions);
+  await requireQuestions(db, setId, questions, records.map(({ questionId }) => questionId));
+
+  const answerIds = await storeAnswers(db, records.flatMap(({ answer }) => answer ?? []));
+  const scoredOf = ({ questionId, answer, score, otherScores }: ReansweredRecord): Scored[] => (answer ? [...(score ? [score] : []), ...(otherScores ?? [])].map((each) => ({ answer, score: each, questionId })) : []);
+  const scoreIds = await storeScores(db, setId, records.flatMap(scoredOf), answerIds);
+  const rows = records.map(({ questionId, answer, score, attribution }) => ({
+    id: randomUUID(),
+    question_id: questionId,
+    answer_id: answer && String(answerIds.get(answerKey(answer))),
+    score_id: answer && score && String(scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))),
+    attribution,
+  }));
+  const [stored] = await db.$queryRaw<{ found: number }[]>`
+    WITH given AS MATERIALIZED (
+      SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(id uuid, question_id text, answer_id bigint, score_id bigint, attribution text)
+      JOIN episodes e ON e.run_id = ${source}::uuid AND e.phase = 'predict' AND e.question_id = g.question_id
+    ), fresh AS (
+      INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, sample_index, key, method, protocol, context_ids, context_hashes, context_scores,
+        answer_id, score_id, attribution, format_errors, searches, usage)
+      SELECT g.id, e.project_id, ${ref.runId}::uuid, ${ref.attempt}, e.corpus, ${setId}::uuid, e.question_id, e.phase, e.sample_index, e.key, e.method, e.protocol, e.context_ids, e.context_hashes, e.context_scores,
+        g.answer_id, g.score_id, g.attribution, e.format_errors, e.searches, e.usage
+      FROM given g JOIN episodes e ON e.id = g.source_id
+      ON CONFLICT (run_id, set_id, question_id) WHERE phase = 'predict' DO NOTHING
+      RETURNING id
+    ), copied AS (
+      INSERT INTO steps (episode_id, index, kind, turn, seconds, text, prompt, prompt_tokens, completion_tokens, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason)
+      SELECT f.id, s.index, s.kind, s.turn, s.seconds, s.text, s.prompt, s.prompt_tokens, s.completion_tokens, s.token_ids, s.token_mask, s.token_logprobs, s.document_ids, s.document_hashes, s.document_scores, s.selected, s.implicit, s.reason
+      FROM fresh f JOIN given g ON g.id = f.id JOIN steps s ON s.episode_id = g.source_id
+    )
+    SELECT count(*)::int AS found FROM given`;
+  if (stored!.found < rows.length) throw new AppError("invalid-input", `Run ${source} has stored no episode of ${rows.length - stored!.found} of these questions.`);
+}
