@@ -107,6 +107,17 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       expect(last).toEqual({ ...expected, answers: expect.anything() as unknown });
     }, 600_000);
 
+    it("trains weights themselves, with a critic that is a model of its own, and resumes alike", async () => {
+      const config: TrainConfig = { ...ppo, searcher: { ...ppo.searcher, tuning: "full" }, rl: { ...ppo.rl, steps: 2, questionsPerStep: 2, epochs: 1, learningRate: 1e-4, critic: { ...ppo.rl.critic, kind: "model", learningRate: 1e-4, warmupSteps: 0 } } };
+      const full = contextOf({ name: "full", config });
+      await executors.train(full);
+      const [start, first, second] = await states(full);
+      for (const key of ["weightsHash", "criticHash"] as const) expect(new Set([start, first, second].map((state) => state![key])).size).toBe(3);
+      const resumed = contextOf({ name: "full-resumed", config, resume: full.checkpoints[1]! });
+      await executors.train(resumed);
+      expect((await states(resumed))[0]).toEqual({ ...second, answers: expect.anything() as unknown });
+    }, 600_000);
+
     it("branches from a checkpoint with its whole state, or with the weights alone", async () => {
       const checkpoint = "00000000-0000-4000-8000-000000000002";
       const fetchCheckpoint = async () => ({ ...undisturbed.checkpoints[2]!, config: ppo });
