@@ -118,6 +118,9 @@ export const episode = z.object({
 });
 export type Episode = z.infer<typeof episode>;
 
+/** Every document that an episode names: what it handed over and what its searches showed it. With repetitions. */
+export const documentsOf = ({ context, steps }: Pick<Episode, "context" | "steps">): DocumentRef[] => [...context, ...steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))];
+
 export const answer = z.object({
   /** Everything that can change the answer, hashed: question, context hashes, generator, prompt style and version. */
   key: z.string(),

@@ -1,5 +1,5 @@
 import { AppError } from "@/contracts/errors";
-import type { Answer, Episode } from "@/contracts/episode";
+import { documentsOf, type Answer, type Episode } from "@/contracts/episode";
 import type { Question, WorkerResponse } from "@/contracts/worker-protocol";
 import type { RunContext } from "../run-context";
 import type { DocumentBook } from "../s3/documents";
@@ -38,7 +38,7 @@ export class StoredEpisodes {
     const pages = await Promise.all(loading);
     const asked = new Set(batch.map(({ id }) => id));
     const byQuestion = new Map(pages.flatMap(({ episodes }) => episodes.flatMap((stored) => (asked.has(stored.episode.questionId) ? [[stored.episode.questionId, stored] as const] : []))));
-    const named = new Set([...byQuestion.values()].flatMap(({ episode }) => hashesOf(episode)));
+    const named = new Set([...byQuestion.values()].flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)));
     for (const { documents } of pages) for (const text of documents) if (named.has(text.hash)) this.documents.add({ ...text, score: 0 });
     return batch.map(({ id }) => {
       const stored = byQuestion.get(id);
@@ -64,5 +64,3 @@ export class StoredEpisodes {
     return page;
   }
 }
-
-const hashesOf = (episode: Episode): string[] => [...episode.context, ...episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))].map(({ hash }) => hash);

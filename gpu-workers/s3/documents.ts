@@ -1,4 +1,4 @@
-import type { DocumentRef, DocumentText, EpisodeRecord } from "@/contracts/episode";
+import { documentsOf, type DocumentRef, type DocumentText, type EpisodeRecord } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { RankedDocument } from "../retrieval/retriever";
 
@@ -52,8 +52,4 @@ export class DocumentBook {
   }
 }
 
-const referencesOf = ({ episode, baseline }: Pick<EpisodeRecord, "episode" | "baseline">): DocumentRef[] => [
-  ...episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : [])),
-  ...episode.context,
-  ...(baseline?.context ?? []),
-];
+const referencesOf = ({ episode, baseline }: Pick<EpisodeRecord, "episode" | "baseline">): DocumentRef[] => [...documentsOf(episode), ...(baseline?.context ?? [])];

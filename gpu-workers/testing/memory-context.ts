@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseQuestionSet } from "@/contracts/corpus";
-import type { Answer, EpisodeRecord } from "@/contracts/episode";
+import { documentsOf, type Answer, type EpisodeRecord } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/metrics";
 import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
@@ -145,7 +145,7 @@ export class MemoryContext implements RunContext {
   async storedEpisodes(_runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">> {
     const of = this.options.episodesOf ?? this;
     const episodes = of.records().filter(({ episode }) => questionIds.includes(episode.questionId));
-    const named = new Set(episodes.flatMap(({ episode }) => [...episode.context, ...episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))].map(({ hash }) => hash)));
+    const named = new Set(episodes.flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)));
     const documents = of.reports.flatMap((item) => (item.kind === "episodes" ? item.documents : [])).filter(({ hash }) => named.has(hash));
     return { episodes: episodes.map(({ episode, answer }) => ({ episode, answer })), documents };
   }

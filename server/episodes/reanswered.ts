@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
-import type { AttemptRef, ReansweredRecord, ReportItem } from "@/contracts/worker-protocol";
+import type { AttemptRef, ReportItem } from "@/contracts/worker-protocol";
 import { setOfRun } from "@/server/catalogue/versions";
 import type { Queries } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
-import { answerKey, requireQuestions, scoreKey, scoreKeyOf, storeAnswers, storeScores, type Scored } from "./store";
+import { requireQuestions, storeOutcomes } from "./store";
 
 /**
  * Stores what a run made of another run's episodes: its answers and scores, and a copy of the episodes with them, taken
@@ -19,16 +19,11 @@ export async function storeReanswered(db: Queries, ref: AttemptRef, { questions,
   const setId = await setOfRun(db, ref.runId, questions);
   await requireQuestions(db, setId, questions, records.map(({ questionId }) => questionId));
 
-  const answerIds = await storeAnswers(db, records.flatMap(({ answer }) => answer ?? []));
-  const scoredOf = ({ questionId, answer, score, otherScores }: ReansweredRecord): Scored[] => (answer ? [...(score ? [score] : []), ...(otherScores ?? [])].map((each) => ({ answer, score: each, questionId })) : []);
-  const scoreIds = await storeScores(db, setId, records.flatMap(scoredOf), answerIds);
-  const rows = records.map(({ questionId, answer, score, attribution }) => ({
-    id: randomUUID(),
-    question_id: questionId,
-    answer_id: answer && String(answerIds.get(answerKey(answer))),
-    score_id: answer && score && String(scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))),
-    attribution,
-  }));
+  const idsOf = await storeOutcomes(db, setId, records);
+  const rows = records.map((record) => {
+    const { answer, score } = idsOf(record);
+    return { id: randomUUID(), question_id: record.questionId, answer_id: answer, score_id: score, attribution: record.attribution };
+  });
   const [stored] = await db.$queryRaw<{ found: number }[]>`
     WITH given AS MATERIALIZED (
       SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(id uuid, question_id text, answer_id bigint, score_id bigint, attribution text)

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
-import type { Answer, DocumentRef, DocumentText, EpisodeRecord, Score } from "@/contracts/episode";
+import { documentsOf, type Answer, type DocumentRef, type DocumentText, type EpisodeRecord, type Score } from "@/contracts/episode";
 import type { AttemptRef, ReportItem } from "@/contracts/worker-protocol";
 import { setOfRun } from "@/server/catalogue/versions";
 import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
@@ -9,7 +9,7 @@ import { rowOfStep } from "./step-rows";
 
 export type EpisodesItem = Extract<ReportItem, { kind: "episodes" }>;
 
-export const answerKey = (answer: Pick<Answer, "key" | "text">): string => `${answer.key} ${storable(answer.text)}`;
+const answerKey = (answer: Pick<Answer, "key" | "text">): string => `${answer.key} ${storable(answer.text)}`;
 
 /** Stores texts that are not stored yet. Sorted, so that two reports at once cannot deadlock. */
 export async function storeDocuments(db: Queries, documents: readonly DocumentText[]): Promise<void> {
@@ -47,17 +47,17 @@ interface StoredAnswer {
   text: string;
 }
 
-export interface Scored {
+interface Scored {
   answer: Answer;
   score: Score;
   questionId: string;
 }
 type ScoreKey = { answer: string; question: string; scorer: string };
-export const scoreKey = ({ answer, question, scorer }: ScoreKey): string => `${answer} ${scorer} ${question}`;
-export const scoreKeyOf = ({ answer, score, questionId }: Scored, answerIds: ReadonlyMap<string, bigint>): ScoreKey => ({ answer: String(answerIds.get(answerKey(answer))), question: questionId, scorer: score.scorer });
+const scoreKey = ({ answer, question, scorer }: ScoreKey): string => `${answer} ${scorer} ${question}`;
+const scoreKeyOf = ({ answer, score, questionId }: Scored, answerIds: ReadonlyMap<string, bigint>): ScoreKey => ({ answer: String(answerIds.get(answerKey(answer))), question: questionId, scorer: score.scorer });
 
 /** Stores scores that are not stored yet. @returns their ids, by `scoreKey` */
-export async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, bigint>> {
+async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, bigint>> {
   if (scored.length === 0) return new Map();
   const keyed = scored.map((s) => ({ ...scoreKeyOf(s, answerIds), value: s.score.value }));
   const rows = [...new Map(keyed.map((row) => [scoreKey(row), row])).entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
@@ -78,6 +78,27 @@ export async function storeScores(db: Queries, setId: string, scored: readonly S
 
 type StoredScore = ScoreKey & { id: bigint };
 
+/** What came of an episode. */
+export interface Outcome {
+  questionId: string;
+  answer: Answer | null;
+  score: Score | null;
+  otherScores?: readonly Score[];
+}
+/** The stored answer and score of an outcome; null for what it has not. */
+export type OutcomeIds = (outcome: Outcome) => { answer: string | null; score: string | null };
+
+/** Stores the answers and scores that are not stored yet. A score without an answer is of nothing and is left out. */
+export async function storeOutcomes(db: Queries, setId: string, outcomes: readonly Outcome[]): Promise<OutcomeIds> {
+  const answerIds = await storeAnswers(db, outcomes.flatMap(({ answer }) => answer ?? []));
+  const scored = outcomes.flatMap(({ questionId, answer, score, otherScores }) => (answer ? [...(score ? [score] : []), ...(otherScores ?? [])].map((each) => ({ answer, score: each, questionId })) : []));
+  const scoreIds = await storeScores(db, setId, scored, answerIds);
+  return ({ questionId, answer, score }) => ({
+    answer: answer && String(answerIds.get(answerKey(answer))),
+    score: answer && score && String(scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))),
+  });
+}
+
 const refs = (documents: readonly DocumentRef[]) => ({ ids: documents.map((d) => d.id), hashes: documents.map((d) => d.hash), scores: documents.map((d) => d.score) });
 
 /**
@@ -92,20 +113,8 @@ export async function storeEpisodes(db: Queries, ref: AttemptRef, item: Episodes
   await storeDocuments(db, item.documents);
   await requireDocuments(db, item);
 
-  const scored: Scored[] = [];
-  const answers: Answer[] = [];
-  for (const { episode, answer, score, otherScores, baseline } of item.records) {
-    if (answer) answers.push(answer);
-    if (answer) for (const each of [...(score ? [score] : []), ...(otherScores ?? [])]) scored.push({ answer, score: each, questionId: episode.questionId });
-    if (baseline) {
-      answers.push(baseline.answer);
-      scored.push({ ...baseline, questionId: episode.questionId });
-    }
-  }
-  const answerIds = await storeAnswers(db, answers);
-  const scoreIds = await storeScores(db, setId, scored, answerIds);
-
-  const rows = item.records.map((record) => episodeRow(record, answerIds, scoreIds));
+  const idsOf = await storeOutcomes(db, setId, item.records.flatMap(({ baseline, ...record }) => [outcomeOf(record), ...(baseline ? [outcomeOf({ ...record, ...baseline, otherScores: [] })] : [])]));
+  const rows = item.records.map((record) => episodeRow(record, idsOf));
   const inserted = await db.$queryRaw<{ id: string }[]>`
     INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, step, sample_index, key, method, protocol,
       context_ids, context_hashes, context_scores, answer_id, score_id, baseline_ids, baseline_hashes, baseline_scores, baseline_answer_id, baseline_score_id,
@@ -133,12 +142,14 @@ export async function storeEpisodes(db: Queries, ref: AttemptRef, item: Episodes
       token_logprobs real[], document_ids text[], document_hashes text[], document_scores float8[], selected text[], implicit boolean, reason text)`;
 }
 
-function episodeRow(record: EpisodeRecord, answerIds: ReadonlyMap<string, bigint>, scoreIds: ReadonlyMap<string, bigint>) {
-  const { episode, answer, score, baseline, reward } = record;
+const outcomeOf = ({ episode, answer, score, otherScores }: Pick<EpisodeRecord, "episode" | "answer" | "score" | "otherScores">): Outcome => ({ questionId: episode.questionId, answer, score, otherScores });
+
+function episodeRow(record: EpisodeRecord, idsOf: OutcomeIds) {
+  const { episode, baseline, reward } = record;
+  const own = idsOf(outcomeOf(record));
+  const ragIds = baseline && idsOf(outcomeOf({ episode, ...baseline }));
   const context = refs(episode.context);
   const rag = baseline && refs(baseline.context);
-  const idOf = (a: Answer | null) => (a ? String(answerIds.get(answerKey(a))) : null);
-  const scoreIdOf = (a: Answer | null, s: Score | null) => (a && s ? String(scoreIds.get(scoreKey(scoreKeyOf({ answer: a, score: s, questionId: episode.questionId }, answerIds)))) : null);
   return {
     id: randomUUID(),
     question_id: episode.questionId,
@@ -151,13 +162,13 @@ function episodeRow(record: EpisodeRecord, answerIds: ReadonlyMap<string, bigint
     context_ids: context.ids,
     context_hashes: context.hashes,
     context_scores: context.scores,
-    answer_id: idOf(answer),
-    score_id: scoreIdOf(answer, score),
+    answer_id: own.answer,
+    score_id: own.score,
     baseline_ids: rag?.ids ?? null,
     baseline_hashes: rag?.hashes ?? null,
     baseline_scores: rag?.scores ?? null,
-    baseline_answer_id: idOf(baseline?.answer ?? null),
-    baseline_score_id: scoreIdOf(baseline?.answer ?? null, baseline?.score ?? null),
+    baseline_answer_id: ragIds?.answer ?? null,
+    baseline_score_id: ragIds?.score ?? null,
     reward: reward?.value ?? null,
     reward_detail: reward,
     advantage: record.advantage,
@@ -177,10 +188,7 @@ export async function requireQuestions(db: Queries, setId: string, name: string,
 
 async function requireDocuments(db: Queries, item: EpisodesItem): Promise<void> {
   const hashes = new Set<string>();
-  for (const { episode, baseline } of item.records) {
-    for (const document of [...episode.context, ...(baseline?.context ?? [])]) hashes.add(document.hash);
-    for (const step of episode.steps) if (step.kind === "retrieve") for (const document of step.documents) hashes.add(document.hash);
-  }
+  for (const { episode, baseline } of item.records) for (const { hash } of [...documentsOf(episode), ...(baseline?.context ?? [])]) hashes.add(hash);
   for (const { hash } of item.documents) hashes.delete(hash);
   if (hashes.size === 0) return;
   const missing = await db.$queryRaw<{ hash: string }[]>`SELECT h.hash FROM unnest(${[...hashes]}::text[]) AS h(hash) WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.hash = h.hash)`;

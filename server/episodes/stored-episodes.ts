@@ -1,4 +1,4 @@
-import { episode as episodeSchema, type Answer, type DocumentText, type ModelUsage } from "@/contracts/episode";
+import { documentsOf, episode as episodeSchema, type Answer, type DocumentText, type ModelUsage } from "@/contracts/episode";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
 import type { Queries } from "@/server/db/database";
 import { documentRefs, stepOfRow, type StepRow } from "./step-rows";
@@ -17,8 +17,10 @@ interface Row {
   answer: Answer | null;
 }
 
-// Lists come as JSON: Node reads it many times faster than the text form of arrays.
-/** Episodes of a predict run by question, with their answers and every text that they name, to be answered or scored anew. */
+/**
+ * Episodes of a predict run by question, with their answers and every text that they name, to be answered or scored anew.
+ * Lists come as JSON: Node reads it many times faster than the text form of arrays.
+ */
 export async function storedEpisodes(db: Queries, { runId, questionIds }: WorkerRequest<"storedEpisodes">): Promise<WorkerResponse<"storedEpisodes">> {
   const rows = await db.$queryRaw<Row[]>`
     SELECT e.key, e.method, e.protocol, e.question_id AS "questionId", e.sample_index AS "sampleIndex", to_json(e.context_ids) AS "contextIds", to_json(e.context_hashes) AS "contextHashes",
@@ -39,7 +41,7 @@ export async function storedEpisodes(db: Queries, { runId, questionIds }: Worker
     }),
     answer: row.answer,
   }));
-  const idOf = new Map(episodes.flatMap(({ episode }) => [...episode.context, ...episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))]).map(({ hash, id }) => [hash, id]));
+  const idOf = new Map(episodes.flatMap(({ episode }) => documentsOf(episode)).map(({ hash, id }) => [hash, id]));
   const texts = await db.$queryRaw<Omit<DocumentText, "id">[]>`SELECT hash, title, text FROM documents WHERE hash = ANY(${[...idOf.keys()]}::text[])`;
   return { episodes, documents: texts.map((text) => ({ ...text, id: idOf.get(text.hash) ?? "" })) };
 }

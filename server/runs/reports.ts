@@ -84,8 +84,22 @@ export class Reports {
   }
 }
 
-/** Kinds of which a report needs to store one item only. */
-const FOLDED: ReadonlySet<ReportItem["kind"]> = new Set<ReportItem["kind"]>(["metrics", "logs", "preflight", "progress"]);
+/** Items with equal keys come to the same as one; a key that is the item itself is like no other. */
+function foldKey(item: ReportItem): unknown {
+  switch (item.kind) {
+    case "episodes":
+      return JSON.stringify([item.corpus, item.questions, item.records[0]?.phase, item.records[0]?.step]);
+    case "reanswered":
+      return JSON.stringify([item.kind, item.questions]);
+    case "metrics":
+    case "logs":
+    case "preflight":
+    case "progress":
+      return item.kind;
+    default:
+      return item;
+  }
+}
 
 /**
  * What comes to the same in fewer items: episodes of one corpus and set together, metrics together, and of the run's
@@ -94,7 +108,7 @@ const FOLDED: ReadonlySet<ReportItem["kind"]> = new Set<ReportItem["kind"]>(["me
 export function foldItems(items: readonly ReportItem[]): ReportItem[] {
   const folded = new Map<unknown, ReportItem>();
   for (const item of items) {
-    const key = item.kind === "episodes" ? JSON.stringify([item.corpus, item.questions, item.records[0]?.phase, item.records[0]?.step]) : item.kind === "reanswered" ? `${item.kind} ${item.questions}` : FOLDED.has(item.kind) ? item.kind : item;
+    const key = foldKey(item);
     const before = folded.get(key);
     if (before?.kind === "episodes" && item.kind === "episodes") folded.set(key, { ...before, documents: [...before.documents, ...item.documents], records: [...before.records, ...item.records] });
     else if (before?.kind === "reanswered" && item.kind === "reanswered") folded.set(key, { ...before, records: [...before.records, ...item.records] });

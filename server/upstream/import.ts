@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { z } from "zod";
 import { scoreByRules } from "@/contracts/answer-scoring";
-import type { Answer, DocumentText, EpisodeRecord, Score } from "@/contracts/episode";
+import { documentsOf, type Answer, type DocumentText, type EpisodeRecord, type Score } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import { predictConfig, type RunConfig } from "@/contracts/run-config";
 import { attributeFailure } from "@/contracts/turns";
@@ -127,7 +127,7 @@ export class UpstreamImport {
     const textOf = new Map(documents.map((document) => [document.hash, document]));
     for (let start = 0; start < records.length; start += BATCH) {
       const batch = records.slice(start, start + BATCH);
-      const hashes = new Set(batch.flatMap(({ episode }) => [...episode.context, ...episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))].map(({ hash }) => hash)));
+      const hashes = new Set(batch.flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)));
       await this.database.transact((tx) => storeEpisodes(tx.db, ref, { kind: "episodes", corpus: config.kind === "train" ? config.data.corpus : config.kind === "predict" ? config.corpus : "", questions: set, documents: [...hashes].flatMap((hash) => textOf.get(hash) ?? []), records: batch }));
     }
     const scores = records.flatMap(({ score }) => (score ? [score.value] : []));
