@@ -27,7 +27,7 @@ export async function storeReanswered(db: Queries, ref: AttemptRef, { questions,
   const [stored] = await db.$queryRaw<{ found: number }[]>`
     WITH given AS MATERIALIZED (
       SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(id uuid, question_id text, answer_id bigint, score_id bigint, attribution text)
-      JOIN episodes e ON e.run_id = ${source}::uuid AND e.phase = 'predict' AND e.question_id = g.question_id
+      JOIN episodes e ON e.run_id = ${source}::uuid AND e.set_id = ${setId}::uuid AND e.phase = 'predict' AND e.question_id = g.question_id
     ), fresh AS (
       INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, sample_index, key, method, protocol, context_ids, context_hashes, context_scores,
         answer_id, score_id, attribution, format_errors, searches, usage)
