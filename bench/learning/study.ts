@@ -21,7 +21,7 @@ import { readTrainerState, TRAINER_FILE } from "@/gpu-workers/s3/trainer-state";
 import { atlasQuestions, MemoryContext, type LocalServices } from "@/gpu-workers/testing/memory-context";
 import type { ServiceHandle } from "@/gpu-workers/run-context";
 
-const BATCH = 24;
+const BATCH = 64;
 /** When a seed's training began; kept among its metrics. */
 const STARTED = "bench/started";
 

@@ -2,8 +2,10 @@ import { ATLAS_DIR, DATA_DIR, modelDir } from "@/contracts/paths";
 import { EngineProcess, type EngineOptions } from "../engine/process";
 import { openAnyRetriever } from "../retrieval/open";
 import type { Retriever, RetrieverProgress } from "../retrieval/retriever";
-import { requireVllm, VllmProcess } from "../serving/vllm";
-import { VllmProcess as SamplerProcess } from "../vllm-sampler/process";
+import { VllmClient } from "../vllm/client";
+import { requireVllm } from "../vllm/installed";
+import { VllmProcess } from "../vllm/process";
+import { toSample, toServe, type VllmPurpose } from "../vllm/purpose";
 import { corpusPath } from "./corpora";
 import { groupResidentMb, Machine, residentMb } from "./hardware";
 import type { AgentLog } from "./log";
@@ -44,34 +46,34 @@ export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions
 
     async sampler({ model, rank, memoryShare }, signal, onDetail) {
       onDetail(`starting vLLM with ${model}`);
-      let died: (reason: string) => void = () => undefined;
-      const ended = new Promise<string>((resolve) => (died = resolve));
-      const server = await SamplerProcess.start({
-        model: modelDir(model),
-        rank,
-        memoryShare,
-        signal,
-        onDeath: (error) => died(error.message),
-        onLog: (line) => {
-          log.say("info", line, "vllm");
-          onDetail(line.slice(0, 200));
-        },
-      });
-      return { value: server.client, address: server.url, stop: () => server.stop(), ended };
+      const { process, ...started } = await startVllm(toSample({ model: modelDir(model), rank, memoryShare }), log, signal, onDetail);
+      return { value: new VllmClient(process), ...started };
     },
 
     async vllm(model, config, signal, onDetail) {
       onDetail("looking for vLLM and GPUs");
       const version = await requireVllm(config, (await new Machine().gpus()).length);
       onDetail(`starting vLLM ${version}`);
-      let died: (reason: string) => void = () => undefined;
-      const ended = new Promise<string>((resolve) => (died = resolve));
-      const process = await VllmProcess.start(model, config, signal, { onDeath: (reason) => died(reason), onLog: (line) => log.say("info", line, "vllm"), onDetail });
-      const { pid } = process;
-      const memoryMb = () => (pid === undefined ? Promise.resolve(null) : groupResidentMb(pid));
-      return { value: { ...process.backend, memoryMb }, address: process.backend.url, memoryMb, stop: () => process.stop(), ended };
+      const { process, ...started } = await startVllm(toServe(model, config), log, signal, onDetail);
+      const { url, secret } = process;
+      return { value: { url, secret, model, memoryMb: started.memoryMb }, ...started };
     },
   };
+}
+
+async function startVllm(purpose: VllmPurpose, log: AgentLog, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Omit<Started<unknown>, "value" | "memoryMb"> & { process: VllmProcess; memoryMb(): Promise<number | null> }> {
+  let died: (reason: string) => void = () => undefined;
+  const ended = new Promise<string>((resolve) => (died = resolve));
+  const process = await VllmProcess.start(purpose, {
+    signal,
+    onDeath: ({ message }) => died(message),
+    onLog: (line) => {
+      log.say("info", line, "vllm");
+      onDetail(line.slice(0, 200));
+    },
+  });
+  const memoryMb = (): Promise<number | null> => (process.group === null ? Promise.resolve(null) : groupResidentMb(process.group));
+  return { process, address: process.url, memoryMb, stop: () => process.stop(), ended };
 }
 
 /** A retriever lives in this process, so it ends only when it is asked to. */

@@ -11,7 +11,7 @@ import { EndpointClient } from "../generation/endpoint-client";
 import { engineBackend } from "../generation/engine-backend";
 import { Generator, type AnswerStore } from "../generation/generator";
 import { promptStyle } from "../generation/prompt";
-import type { VllmSampler } from "../vllm-sampler/sampler";
+import type { VllmSampler } from "../vllm/sampler";
 import type { Searcher } from "./episode";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
@@ -113,7 +113,7 @@ export async function openGenerator(engine: EngineClient | null, config: Generat
 }
 
 /** Little patience: a run that cannot start is to say so soon. */
-const PROBE: Partial<EndpointOptions> = { budgetMs: 20_000, timeoutMs: 20_000 };
+export const PROBE: Partial<EndpointOptions> = { budgetMs: 20_000, timeoutMs: 20_000 };
 
 /** Asks the generator something small, with little patience: is it there? */
 export async function probeGenerator(engine: EngineClient | null, config: GeneratorConfig, signal: AbortSignal, keys: Partial<KeyRing> = {}): Promise<string> {

@@ -62,6 +62,18 @@ describe("a predict run", () => {
     expect(run.records().map(({ otherScores }) => otherScores?.map(({ scorer }) => scorer))[0]).toEqual(["exact-match/1", "f1/1"]);
   });
 
+  it("does not begin with a judge that is not there or gives no verdict, and says so", async () => {
+    const { url } = await generator(() => false);
+    for (const [reply, reason] of [[{ status: 401 }, "missing, wrong or revoked"], ["Perhaps.", "neither yes nor no"]] as const) {
+      const judge = await ScriptedEndpoint.start([reply]);
+      const run = context(config(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url } }));
+      await expect(predict(run)).rejects.toThrow(reason);
+      await judge.close();
+      expect(run.preflightItems.find(({ name }) => name === "judge")).toMatchObject({ state: "failed", error: expect.stringContaining(reason) as unknown });
+      expect([run.isRunning, run.records().length]).toEqual([false, 0]);
+    }
+  });
+
   it("that may miss questions succeeds with them listed", async () => {
     const { url } = await generator((i) => i === 3);
     const run = context(config(url, { failures: { allowMissing: true } }));

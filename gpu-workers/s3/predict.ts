@@ -10,7 +10,7 @@ import { ragMethod } from "../methods/rag";
 import { StoredEpisodes } from "../methods/stored";
 import type { Executor, RunContext, ServiceHandle } from "../run-context";
 import { AnswerScorer } from "../scoring/answer-scorer";
-import { openJudge } from "../scoring/judge";
+import { openJudge, probeJudge } from "../scoring/judge";
 import { Assessor, Baseline, recordOf, type Outcome } from "./assess";
 import { DocumentBook } from "./documents";
 import { metricPoints } from "./episode-metrics";
@@ -110,8 +110,9 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   const generates = !keepAnswers && (!searches || roles.generates);
   const asksModel = searches && roles.asksModel;
   const ownInEngine = searches && roles.asksModel && config.searcher.endpoint === null;
-  const needsEngine = ownInEngine || (generates && config.generator.endpoint === null) || (needsJudge(config.scorer) && config.judge.endpoint === null);
-  const preflight = new Preflight(context, [...(retrieves ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(asksModel && !ownInEngine ? (["searcher"] as const) : []), ...(generates ? (["generator"] as const) : []), "questions"]);
+  const judges = needsJudge(config.scorer);
+  const needsEngine = ownInEngine || (generates && config.generator.endpoint === null) || (judges && config.judge.endpoint === null);
+  const preflight = new Preflight(context, [...(retrieves ? (["retriever"] as const) : []), ...(needsEngine ? (["engine"] as const) : []), ...(asksModel && !ownInEngine ? (["searcher"] as const) : []), ...(generates ? (["generator"] as const) : []), ...(judges ? (["judge"] as const) : []), "questions"]);
 
   const retriever = !retrieves
     ? Promise.resolve(null)
@@ -157,6 +158,9 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
         },
         ({ detail }) => detail,
       );
+  const judge = !judges
+    ? Promise.resolve(null)
+    : preflight.check("judge", async () => probeJudge(config.judge, config.judge.endpoint === null ? (await engine)!.client : null, context, signal), (detail) => detail);
   const questions = preflight.check(
     "questions",
     async () => {
@@ -166,11 +170,11 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     },
     (loaded) => `${loaded.length} to answer`,
   );
-  const [openedRetriever, openedEngine, openedSearcher, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, searcher, generator, questions] as const);
+  const [openedRetriever, openedEngine, openedSearcher, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, searcher, generator, questions, judge] as const);
   const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, context, signal));
   const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
 
-  const connections = [...(searches && roles.asksModel ? [config.searcher.connection] : []), ...(generates ? [config.generator.connection] : []), ...(needsJudge(config.scorer) ? [config.judge.connection] : [])];
+  const connections = [...(searches && roles.asksModel ? [config.searcher.connection] : []), ...(generates ? [config.generator.connection] : []), ...(judges ? [config.judge.connection] : [])];
   // The engine works on one batch after another; endpoints are kept busy.
   const lanes = needsEngine || connections.length === 0 ? 1 : SPARE_BATCHES + Math.ceil(Math.max(...connections.map(({ concurrency }) => concurrency)) / BATCH);
 

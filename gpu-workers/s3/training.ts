@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { needsJudge } from "@/contracts/config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/episode";
 import type { TrainConfig } from "@/contracts/run-config";
@@ -16,8 +17,8 @@ import { algorithmOf } from "./algorithms";
 import type { Algorithm } from "./algorithms/algorithm";
 import { adaptedKlCoefficient } from "./algorithms/kl";
 import { AnswerScorer } from "../scoring/answer-scorer";
-import { openJudge } from "../scoring/judge";
-import { VllmSampler } from "../vllm-sampler/sampler";
+import { openJudge, probeJudge } from "../scoring/judge";
+import { VllmSampler } from "../vllm/sampler";
 import { Assessor, Baseline, recordOf } from "./assess";
 import { coldStartBatch } from "./cold-start";
 import { DocumentBook } from "./documents";
@@ -187,7 +188,8 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
     return handle.value;
   };
   const tries = new Tries();
-  const preflight = new Preflight(context, ["retriever", "engine", ...(config.searcher.sampler === "vllm" ? (["sampler"] as const) : []), "generator", "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
+  const judges = needsJudge(config.reward.scorer);
+  const preflight = new Preflight(context, ["retriever", "engine", ...(config.searcher.sampler === "vllm" ? (["sampler"] as const) : []), "generator", ...(judges ? (["judge"] as const) : []), "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
   try {
     const retriever = preflight.check(
       "retriever",
@@ -237,6 +239,9 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       },
       ({ detail }) => detail,
     );
+    const judge = !judges
+      ? Promise.resolve(null)
+      : preflight.check("judge", async () => probeJudge(config.judge, config.judge.endpoint === null ? (await ready).client : null, context, signal), (detail) => detail);
     const questions = preflight.check(
       "questions",
       async () => loadQuestions(context, config),
@@ -260,7 +265,7 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             },
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
-    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint, sampler] as const);
+    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint, sampler, judge] as const);
     const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, tries, sets.train, sets.heldOut, handles);
     // A run that resumes has a state of its own.
     if (branch?.state && context.resume === null) training.take(branch.state);

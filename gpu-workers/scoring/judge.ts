@@ -4,7 +4,7 @@ import type { JudgeConfig } from "@/contracts/run-config";
 import type { EngineClient } from "../engine/client";
 import { EndpointClient, type Completion, type EndpointOptions } from "../generation/endpoint-client";
 import { chatText } from "../generation/prompt";
-import { endpointOptions, installedModel, type KeyRing } from "../s3/models";
+import { endpointOptions, installedModel, PROBE, type KeyRing } from "../s3/models";
 import { loadTokenizer } from "../s3/tokenizer";
 
 /** One answer to be judged. */
@@ -101,4 +101,12 @@ export async function openJudge(config: JudgeConfig, engine: EngineClient | null
   if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model, { ...(await endpointOptions(config.endpoint, config.connection, keys)), ...overrides });
   if (engine === null) throw new AppError("internal", "A judge without an endpoint needs the engine.");
   return engineJudge(engine, config.model, signal);
+}
+
+/** Has the judge judge something small, with little patience: is it there, and does it say yes or no? */
+export async function probeJudge(config: JudgeConfig, engine: EngineClient | null, keys: Partial<KeyRing>, signal: AbortSignal): Promise<string> {
+  const judge = await openJudge(config, engine, keys, signal, PROBE);
+  const start = performance.now();
+  await judge.judge([{ question: "In which city does the Eiffel Tower stand?", golds: ["Paris"], answer: "Paris" }], signal);
+  return `judges in ${((performance.now() - start) / 1000).toFixed(1)} s`;
 }

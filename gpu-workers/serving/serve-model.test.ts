@@ -8,9 +8,11 @@ import type { ServiceStarters } from "../agent/services";
 import { Agents, noServices, until } from "../agent/testing/harness";
 import { ProtocolServer } from "../agent/testing/protocol-server";
 import { EndpointClient } from "../generation/endpoint-client";
+import { requireVllm } from "../vllm/installed";
+import { VllmProcess } from "../vllm/process";
+import { toServe } from "../vllm/purpose";
 import { ModelService } from "./model-service";
 import { serveRun } from "./serve-run";
-import { requireVllm, vllmArguments, VllmProcess } from "./vllm";
 
 /**
  * vLLM's process handling against a program that stands in for it (testing/vllm-stand-in.mjs): what it is started with,
@@ -49,8 +51,8 @@ const alive = (pid: number): boolean => {
 
 describe("vLLM", () => {
   it("is asked for by its documented arguments, its key only in the environment", () => {
-    expect(vllmArguments("Qwen/Qwen2.5-14B", config, 4711)).toEqual(["serve", "Qwen/Qwen2.5-14B", "--served-model-name", "Qwen/Qwen2.5-14B", "--host", "127.0.0.1", "--port", "4711", "--tensor-parallel-size", "2", "--gpu-memory-utilization", "0.5", "--max-model-len", "4096"]);
-    expect(vllmArguments("m", { ...config, maxModelLen: null }, 1)).not.toContain("--max-model-len");
+    expect(toServe("Qwen/Qwen2.5-14B", config).args).toEqual(["serve", "Qwen/Qwen2.5-14B", "--served-model-name", "Qwen/Qwen2.5-14B", "--tensor-parallel-size", "2", "--gpu-memory-utilization", "0.5", "--max-model-len", "4096"]);
+    expect(toServe("m", { ...config, maxModelLen: null }).args).not.toContain("--max-model-len");
   });
 
   it("that is missing, too old or short of GPUs is refused with what to do", async () => {
@@ -64,9 +66,9 @@ describe("vLLM", () => {
 
   it("counts as up when it answers, hides its key from the log, and stops politely with all it started", async () => {
     const log: string[] = [];
-    const vllm = await VllmProcess.start("m", config, never, { onLog: (line) => log.push(line) });
+    const vllm = await VllmProcess.start(toServe("m", config), { signal: never, onLog: (line) => log.push(line) });
     processes.push(vllm);
-    const { choices } = (await (await fetch(`${vllm.backend.url}/v1/completions`, { method: "POST", headers: { authorization: `Bearer ${vllm.backend.secret}` }, body: '{"prompt": "x"}' })).json()) as { choices: unknown[] };
+    const { choices } = (await (await fetch(`${vllm.url}/v1/completions`, { method: "POST", headers: { authorization: `Bearer ${vllm.secret}` }, body: '{"prompt": "x"}' })).json()) as { choices: unknown[] };
     expect(choices).toHaveLength(1);
     expect(log.join("\n")).toContain("loading with key [key]");
     const { pid, keyed } = JSON.parse((await lines("starts.jsonl"))[0]!) as { pid: number; keyed: boolean };
@@ -78,7 +80,7 @@ describe("vLLM", () => {
 
   it("that ends while it starts is an error with its last lines", async () => {
     await writeFile(join(folder, "refuse"), "");
-    await expect(VllmProcess.start("m", config, never)).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringMatching(/ended with code 1[\s\S]*CUDA out of memory/) as unknown });
+    await expect(VllmProcess.start(toServe("m", config), { signal: never })).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringMatching(/ended with code 1[\s\S]*CUDA out of memory/) as unknown });
   });
 });
 
@@ -89,8 +91,8 @@ describe("a serve run of a model in vLLM", () => {
       await requireVllm(settings, 2);
       let died: (reason: string) => void = () => undefined;
       const ended = new Promise<string>((done) => (died = done));
-      const vllm = await VllmProcess.start(model, settings, signal, { onDeath: (reason) => died(reason), onDetail });
-      return { value: vllm.backend, address: vllm.backend.url, stop: () => vllm.stop(), ended };
+      const vllm = await VllmProcess.start(toServe(model, settings), { signal, onDeath: ({ message }) => died(message), onLog: onDetail });
+      return { value: { url: vllm.url, secret: vllm.secret, model }, address: vllm.url, stop: () => vllm.stop(), ended };
     },
   });
   const queue = (more: object = {}) => server.queue({ kind: "serve", what: "model", name: "a model", model: "m", server: config, ...more });
@@ -130,11 +132,11 @@ describe("the service before a model server", () => {
     for (const service of services.splice(0)) await service.stop(100);
   });
   async function serving(options: object = {}): Promise<ModelService> {
-    const vllm = await VllmProcess.start("inner", config, never);
+    const vllm = await VllmProcess.start(toServe("inner", config), { signal: never });
     processes.push(vllm);
     const service = await ModelService.listen({ host: "127.0.0.1", port: 0, model: "outer", apiKey: null, concurrency: 4, waiting: 4, ...options });
     services.push(service);
-    service.serve(vllm.backend);
+    service.serve({ url: vllm.url, secret: vllm.secret, model: "inner" });
     return service;
   }
   const post = (service: ModelService, body: object, headers: Record<string, string> = {}) => fetch(`${service.url}/v1/completions`, { method: "POST", body: JSON.stringify(body), headers });

@@ -6,7 +6,8 @@ import { trainConfig } from "@/contracts/run-config";
 import { ROOT } from "@/contracts/paths";
 import type { EngineModel } from "../engine/client";
 import { VllmClient } from "./client";
-import { serverArguments, VllmProcess } from "./process";
+import { VllmProcess } from "./process";
+import { toSample } from "./purpose";
 import { VllmSampler } from "./sampler";
 import { ScriptedVllm, type Script } from "./testing/scripted-vllm";
 
@@ -157,35 +158,38 @@ describe("sampling by vLLM", () => {
 });
 
 describe("the server's process", () => {
-  const command = [process.execPath, "--import", "tsx", join(ROOT, "gpu-workers/vllm-sampler/testing/scripted-server.ts")];
-  const options = { model: "a-model", rank: 24, memoryShare: 0.4, signal, command };
+  const command = [process.execPath, "--import", "tsx", join(ROOT, "gpu-workers/vllm/testing/scripted-server.ts")];
+  const setting = { model: "a-model", rank: 24, memoryShare: 0.4 };
+  const start = (more: Partial<typeof setting> = {}, options: object = {}): Promise<VllmProcess> => VllmProcess.start(toSample({ ...setting, ...more }), { signal, command, ...options });
 
   it("is told the rank that vLLM has kernels for, and refuses one beyond them", () => {
-    const flags = serverArguments(options, 8000);
+    const flags = toSample(setting).args;
     expect(flags.slice(0, 3)).toEqual(["serve", "a-model", "--enable-lora"]);
     expect(flags.join(" ")).toContain("--max-lora-rank 32 --max-loras 2 --gpu-memory-utilization 0.4 --logprobs-mode processed_logprobs --generation-config vllm");
-    expect(() => serverArguments({ ...options, rank: 600 }, 8000)).toThrow("at most rank 512");
+    expect(() => toSample({ ...setting, rank: 600 })).toThrow("at most rank 512");
   });
 
   it("starts, answers, tells of its death, and can be started anew", async () => {
     const lines: string[] = [];
     let died: (message: string) => void = () => undefined;
     const death = new Promise<string>((resolve) => (died = resolve));
-    const first = await VllmProcess.start({ ...options, onDeath: ({ message }) => died(message), onLog: (line) => lines.push(line) });
-    const [answer] = await first.client.complete({ model: "base", prompt: [1], n: 1, max_tokens: 4, temperature: 1, seed: 1, stop: [], stop_token_ids: [] }, signal);
+    const first = await start({}, { onDeath: ({ message }: Error) => died(message), onLog: (line: string) => lines.push(line) });
+    const asked = { model: "base", prompt: [1], n: 1, max_tokens: 4, temperature: 1, seed: 1, stop: [], stop_token_ids: [] };
+    const client = new VllmClient(first);
+    const [answer] = await client.complete(asked, signal);
     expect(answer).toEqual({ ids: [7, 2], logprobs: [-0.5, -0.5], finish: "stop" });
     const pid = Number(/serving a-model as (\d+)/.exec(lines.join("\n"))?.[1]);
     process.kill(pid, "SIGKILL");
     expect(await death).toContain("SIGKILL");
-    await expect(first.client.complete({ model: "base", prompt: [1], n: 1, max_tokens: 4, temperature: 1, seed: 1, stop: [], stop_token_ids: [] }, signal)).rejects.toMatchObject({ code: "sampler-unavailable" });
-    const second = await VllmProcess.start(options);
-    expect(await second.client.healthy(signal)).toBe(true);
+    await expect(client.complete(asked, signal)).rejects.toMatchObject({ code: "sampler-unavailable" });
+    const second = await start();
+    expect(await new VllmClient(second).complete(asked, signal)).toHaveLength(1);
     await second.stop();
-    expect(await second.client.healthy(signal)).toBe(false);
+    await expect(fetch(`${second.url}/health`)).rejects.toThrow();
   });
 
   it("that does not come up says why; one that is not installed says what to do", async () => {
-    await expect(VllmProcess.start({ ...options, model: "broken" })).rejects.toThrow("ValueError: no model folder");
-    await expect(VllmProcess.start({ ...options, command: ["no-such-vllm"] })).rejects.toThrow("S3_VLLM");
+    await expect(start({ model: "broken" })).rejects.toThrow("ValueError: no model folder");
+    await expect(start({}, { command: ["no-such-vllm"] })).rejects.toThrow("S3_VLLM");
   });
 });

@@ -63,14 +63,6 @@ export class VllmClient {
     this.options = { ...DEFAULTS, ...options };
   }
 
-  /** GET /health */
-  async healthy(signal: AbortSignal): Promise<boolean> {
-    return fetch(`${this.endpoint.url}/health`, { signal }).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  }
-
   /** POST /v1/load_lora_adapter: a folder that PEFT loads, under a name that was never used before. */
   async loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void> {
     await this.post("/v1/load_lora_adapter", { lora_name: name, lora_path: path }, signal);

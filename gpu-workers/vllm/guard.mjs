@@ -1,6 +1,6 @@
 /**
  * Runs a program and ends it, with all that it started, when this process' input closes: when the worker is gone,
- * however it went. vLLM itself would live on and keep the GPU's memory.
+ * however it went. vLLM itself would live on and keep the GPU's memory. Says the program's process group to its parent.
  *
  * usage: node guard.mjs PROGRAM ARGUMENT...
  */
@@ -8,6 +8,7 @@ import { spawn } from "node:child_process";
 
 const [program, ...args] = process.argv.slice(2);
 const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
+if (child.pid !== undefined) process.send?.({ group: child.pid });
 
 const end = (signal) => {
   try {
@@ -18,7 +19,7 @@ const end = (signal) => {
 };
 const stop = () => {
   end("SIGTERM");
-  setTimeout(() => end("SIGKILL"), 5_000).unref();
+  setTimeout(() => end("SIGKILL"), 20_000).unref();
 };
 child.once("error", (error) => {
   console.error(error.code === "ENOENT" ? `${program} was not found` : error.message);
