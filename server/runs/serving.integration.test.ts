@@ -22,6 +22,20 @@ it("a run that names its worker is taken by no other, by name or by id, and says
   expect((await other.lease()).run?.runId).toBe(anywhere.id);
 });
 
+it("a model for vLLM goes to a worker that has vLLM and as many GPUs as it is spread over", async () => {
+  const [none, one, two] = [await server.worker({ name: "laptop" }), await server.worker({ name: "box", vllmGpus: 1 }), await server.worker({ name: "node", vllmGpus: 2 })];
+  const launch = (tensorParallelSize: number) => server.plane.launcher.launch({ kind: "serve", what: "model", name: "a model", model: "Qwen/Qwen2.5-14B-Instruct", server: { kind: "vllm", tensorParallelSize } }, { actor: "test", preset: null });
+  const wide = await launch(2);
+  for (const worker of [none, one]) expect((await worker.lease()).run).toBeNull();
+  expect((await two.lease()).run?.runId).toBe(wide.id);
+  const narrow = await launch(1);
+  expect((await none.lease()).run).toBeNull();
+  expect((await one.lease()).run?.runId).toBe(narrow.id);
+  const wider = await launch(4);
+  for (const worker of [none, one, two]) expect((await worker.lease()).run).toBeNull();
+  expect((await server.plane.runReader.get(wider.id)).waitingFor).toMatch(/4 GPUs/);
+});
+
 it("a service may lose its worker any number of times, as long as it was up for a while in between", async () => {
   const worker = await server.worker({ name: "restarting" });
   const { id } = await server.plane.launcher.launch({ kind: "serve", name: "for months", corpus: "atlas", worker: "restarting" }, { actor: "test", preset: null });

@@ -35,7 +35,7 @@ export interface TestServer {
   /** Folder of the artifact store. */
   artifactsDir: string;
   /** Attaches a worker with a token of its own. */
-  worker(options?: { id?: string; name?: string; models?: string[]; corpora?: string[] }): Promise<TestWorker>;
+  worker(options?: { id?: string; name?: string; models?: string[]; corpora?: string[]; vllmGpus?: number }): Promise<TestWorker>;
   stop(): Promise<void>;
 }
 
@@ -67,9 +67,9 @@ export async function startTestServer(options: { timings?: Partial<Timings>; max
     plane,
     url,
     artifactsDir,
-    async worker({ id = randomUUID(), name = "tester", models = ["smollm2-135m-instruct"], corpora = ["atlas"] } = {}) {
+    async worker({ id = randomUUID(), name = "tester", models = ["smollm2-135m-instruct"], corpora = ["atlas"], vllmGpus } = {}) {
       const { token } = await plane.tokens.create(name, "test");
-      const worker = await TestWorker.attach({ url, token, id, name, models, corpora });
+      const worker = await TestWorker.attach({ url, token, id, name, models, corpora, vllmGpus });
       workers.push(worker);
       return worker;
     },

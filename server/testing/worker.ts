@@ -11,6 +11,8 @@ interface Options {
   name: string;
   models: string[];
   corpora: string[];
+  /** GPUs beside an installed vLLM; none: it has neither. */
+  vllmGpus?: number;
   attempts?: AttemptRef[];
 }
 
@@ -46,10 +48,10 @@ export class TestWorker {
       protocolVersion: PROTOCOL_VERSION,
       workerId: options.id,
       name: options.name,
-      hardware: { hostname: "test", platform: "linux", cpuModel: "test", cores: 2, memoryMb: 4096, gpus: [] },
+      hardware: { hostname: "test", platform: "linux", cpuModel: "test", cores: 2, memoryMb: 4096, gpus: Array.from({ length: options.vllmGpus ?? 0 }, () => ({ name: "test", memoryMb: 80_000 })) },
       slots: { engine: 1, light: 4 },
       attempts: options.attempts ?? [],
-      capabilities: { models: options.models, corpora: options.corpora, device: "cpu", dtype: "float32" },
+      capabilities: { models: options.models, corpora: options.corpora, device: "cpu", dtype: "float32", vllm: options.vllmGpus ? "0.11.0" : null },
     });
     return worker;
   }
