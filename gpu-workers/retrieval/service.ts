@@ -1,5 +1,4 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import {
@@ -14,6 +13,7 @@ import {
   retrieveRequestWithin,
   toWireDocument,
 } from "@/contracts/retrieve";
+import { closeServer, listen } from "../serving/listening";
 import { COALESCER_LIMITS, Coalescer, type CoalescerLimits } from "./coalescer";
 import { LatencyWindow } from "./latency";
 import { prometheusText } from "./prometheus";
@@ -32,9 +32,6 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 /** Bodies that are being read at once, in all: what is larger waits outside. */
 const MAX_READING_BYTES = 256 * 1024 * 1024;
-
-/** Longer than clients keep an idle connection, so that none is closed in the moment it is used again. */
-const KEEP_ALIVE_MS = 75_000;
 
 const STATUS: Partial<Record<ErrorCode, number>> = { "invalid-input": 400, unsupported: 400, unauthorized: 403, "not-found": 404, conflict: 409, "retriever-unavailable": 503, cancelled: 503 };
 
@@ -71,13 +68,8 @@ export class RetrieveService {
    * index is built. Throws `conflict` where it is.
    */
   static async listen({ host = "127.0.0.1", port = 0, limits }: RetrieveServiceOptions = {}): Promise<RetrieveService> {
-    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause: NodeJS.ErrnoException) => reject(new AppError("conflict", listenFailure(cause, host, port), { cause })));
-      server.listen(port, host, resolve);
-    });
-    const { address, family, port: bound } = server.address() as AddressInfo;
-    const service = new RetrieveService(server, `http://${family === "IPv6" ? `[${address}]` : address}:${bound}`, limits);
+    const { server, url } = await listen(host, port);
+    const service = new RetrieveService(server, url, limits);
     server.on("request", (request, response) => void service.handle(request, response));
     return service;
   }
@@ -117,18 +109,11 @@ export class RetrieveService {
   /** Takes no new request, answers those under way, then closes; after `graceMs` connections are cut. */
   async stop(graceMs = 5_000): Promise<void> {
     this.stopping = true;
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeIdleConnections();
-    const cut = setTimeout(() => this.server.closeAllConnections(), graceMs);
-    await closed;
-    clearTimeout(cut);
+    await closeServer(this.server, graceMs);
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path, query] = (request.url ?? "/").split("?");
-    response.once("close", () => {
-      if (this.stopping) this.server.closeIdleConnections(); // kept alive, it would hold the stop up
-    });
     try {
       if (path === "/retrieve" && request.method === "POST") return await this.retrieve(request, response);
       if (path === "/healthz" && request.method === "GET") return this.sendHealth(response);
@@ -232,10 +217,3 @@ function send(response: ServerResponse, status: number, text: string, type = "ap
 }
 
 const notJson = (cause: unknown): AppError => new AppError("invalid-input", 'the request is not JSON in UTF-8; send {"queries": ["..."], "topk": 3, "return_scores": true}', { cause });
-
-function listenFailure(cause: NodeJS.ErrnoException, host: string, port: number): string {
-  if (cause.code === "EADDRINUSE") return `port ${port} of ${host} is in use by another process; choose another port, 0 for any free one, or stop what listens there`;
-  if (cause.code === "EADDRNOTAVAIL" || cause.code === "ENOTFOUND") return `this worker has no address ${host} to listen on; 0.0.0.0 is every one it has`;
-  if (cause.code === "EACCES") return `this worker may not listen on port ${port}; choose one above 1023`;
-  return `cannot listen on ${host}:${port}: ${cause.message}`;
-}

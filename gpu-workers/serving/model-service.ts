@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import { LatencyWindow } from "../retrieval/latency";
+import type { ServiceFigures } from "./keep-up";
+import { closeServer, listen } from "./listening";
 
 /** The server that computes: the engine, or vLLM. */
 export interface ModelBackend {
@@ -30,20 +31,12 @@ export interface ModelServiceOptions {
   waiting: number;
 }
 
-export interface ModelMetrics {
-  requests: number;
-  errors: number;
-  refused: number;
-  /** Requests that wait for the backend. */
-  waiting: number;
+export interface ModelMetrics extends ServiceFigures {
   promptTokens: number;
   completionTokens: number;
-  latencyMs: { p50: number | null; p99: number | null };
-  latencyCount: number;
 }
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
-const KEEP_ALIVE_MS = 75_000;
 /** Of a streamed reply this much of the end is kept: its usage stands there, where it was asked for. */
 const TAIL_CHARACTERS = 4096;
 
@@ -74,17 +67,8 @@ export class ModelService {
 
   /** Takes the port and answers 503 until `serve` brings a backend. Throws `conflict` where the port is taken. */
   static async listen(options: ModelServiceOptions): Promise<ModelService> {
-    const { host, port } = options;
-    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause: NodeJS.ErrnoException) => {
-        const why = cause.code === "EADDRINUSE" ? "the port is taken; choose another, or 0 for any free one" : cause.code === "EADDRNOTAVAIL" ? "this worker has no such address" : cause.message;
-        reject(new AppError("conflict", `The service cannot listen on ${host}:${port}: ${why}.`, { cause }));
-      });
-      server.listen(port, host, resolve);
-    });
-    const { address, family, port: bound } = server.address() as AddressInfo;
-    const service = new ModelService(server, `http://${family === "IPv6" ? `[${address}]` : address}:${bound}`, options);
+    const { server, url } = await listen(options.host, options.port);
+    const service = new ModelService(server, url, options);
     server.on("request", (request, response) => void service.handle(request, response));
     return service;
   }
@@ -107,18 +91,11 @@ export class ModelService {
   async stop(graceMs = 10_000): Promise<void> {
     this.stopping = true;
     for (const go of this.queue.splice(0)) go();
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeIdleConnections();
-    const cut = setTimeout(() => this.server.closeAllConnections(), graceMs);
-    await closed;
-    clearTimeout(cut);
+    await closeServer(this.server, graceMs);
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "/").split("?")[0]!;
-    response.once("close", () => {
-      if (this.stopping) this.server.closeIdleConnections(); // kept alive, it would hold the stop up
-    });
     try {
       if (request.method === "GET" && path === "/healthz") return this.sendHealth(response);
       if (request.method === "GET" && path === "/metrics") return sendJson(response, 200, this.metrics());

@@ -1,19 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
-import type { MetricName, MetricPoint } from "@/contracts/metrics";
 import { isLoopback, servedName, type ServeModelConfig } from "@/contracts/run-config";
 import { EndpointClient } from "../generation/endpoint-client";
 import type { RunContext, ServiceHandle } from "../run-context";
 import { installedModel, openPolicy } from "../s3/models";
 import { Preflight } from "../s3/preflight";
+import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";
 import { listenPatiently, reachedAt } from "./listening";
-import { SERVE_TIMES, type ServeTimes } from "./serve-retriever";
 import { ModelService, type ModelBackend, type ModelMetrics } from "./model-service";
-
-
-/** Requests in a row that the model may fail before the run gives up. */
-const FAILED_PROBES = 3;
 
 /**
  * Keeps a model up as OpenAI's API until the run is cancelled, and reports what it does. Where the engine or vLLM dies,
@@ -29,7 +23,16 @@ export async function serveModel(context: RunContext, config: ServeModelConfig, 
     handle = config.server.kind === "engine" ? await openInEngine(context, config, service) : await openInVllm(context, config, service);
     service.serve(handle.value);
     await context.running();
-    await keepUp(context, service, handle.value, new EndpointClient(`${service.url}/v1`, { apiKey: apiKey ?? undefined, budgetMs: 10_000 }), `${reachedAt(config, service.url).replace(/\/v1$/, "")}/v1`, servedName(config), times);
+    const { value: backend } = handle;
+    const client = new EndpointClient(`${service.url}/v1`, { apiKey: apiKey ?? undefined, budgetMs: 10_000 });
+    const served: Served<ModelMetrics> = {
+      address: `${reachedAt(config, service.url).replace(/\/v1$/, "")}/v1`,
+      figures: () => service.metrics(),
+      rates: ({ promptTokens, completionTokens }) => ({ "serve/prompt_tokens_per_second": promptTokens, "serve/completion_tokens_per_second": completionTokens }),
+      memoryMb: async () => (await backend.memoryMb?.()) ?? null,
+      probe: () => askOneToken(client, servedName(config), context.signal),
+    };
+    await keepUp(context, served, times);
   } finally {
     await service.stop();
     handle?.release();
@@ -90,55 +93,6 @@ const telling = (service: ModelService, say: (detail: string) => void) => (detai
   say(detail);
 };
 
-/** One token: does it answer? */
-async function probe({ url, secret, model }: ModelBackend, signal: AbortSignal): Promise<void> {
-  await new EndpointClient(`${url}/v1`, { apiKey: secret, budgetMs: 10_000 }).complete({ model, prompt: "Ready?", max_tokens: 1, temperature: 0 }, signal);
-}
-
-/** Reports until the run is cancelled; throws where the model fails for good. */
-async function keepUp(context: RunContext, service: ModelService, backend: ModelBackend, client: EndpointClient, address: string, model: string, times: ServeTimes): Promise<never> {
-  const { signal } = context;
-  const began = Date.now();
-  let last = { at: began, metrics: service.metrics() };
-  let failedProbes = 0;
-  await context.progress({ phase: "serving", done: 0, total: 0, detail: address });
-  for (;;) {
-    await sleep(times.reportMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) throw new AppError("cancelled", "The service was stopped.");
-    const now = { at: Date.now(), metrics: service.metrics() };
-    const { metrics } = now;
-    const seconds = (now.at - last.at) / 1000;
-    if (metrics.requests === last.metrics.requests && metrics.waiting === 0 && seconds * 1000 < times.idleReportMs) continue;
-    await context.report({ kind: "metrics", points: pointsOf(metrics, last.metrics, { seconds, step: Math.round((Date.now() - began) / 1000), memoryMb: (await backend.memoryMb?.().catch(() => null)) ?? null }) });
-    await context.progress({ phase: "serving", done: metrics.requests, total: 0, detail: address });
-    if (metrics.refused + metrics.errors > last.metrics.refused + last.metrics.errors || failedProbes > 0) {
-      try {
-        await client.complete({ model, prompt: "Ready?", max_tokens: 1, temperature: 0 }, signal);
-        failedProbes = 0;
-      } catch (error) {
-        if (!signal.aborted && ++failedProbes >= FAILED_PROBES) throw error;
-      }
-    }
-    // What has ended meanwhile is of the next report.
-    last = now;
-  }
-}
-
-/** What happened since the last report; step: seconds that this attempt has served. */
-function pointsOf(now: ModelMetrics, before: ModelMetrics, { seconds, step, memoryMb }: { seconds: number; step: number; memoryMb: number | null }): MetricPoint[] {
-  const points: [MetricName, number][] = [
-    ["serve/requests_per_second", (now.requests - before.requests) / seconds],
-    ["serve/prompt_tokens_per_second", (now.promptTokens - before.promptTokens) / seconds],
-    ["serve/completion_tokens_per_second", (now.completionTokens - before.completionTokens) / seconds],
-    ["serve/waiting", now.waiting],
-    ["serve/refused", now.refused - before.refused],
-    ["serve/errors", now.errors - before.errors],
-  ];
-  if (memoryMb !== null) points.push(["serve/memory_mb", memoryMb]);
-  if (now.latencyCount > before.latencyCount) {
-    if (now.latencyMs.p50 !== null) points.push(["serve/latency_ms_p50", now.latencyMs.p50]);
-    if (now.latencyMs.p99 !== null) points.push(["serve/latency_ms_p99", now.latencyMs.p99]);
-  }
-  const at = Date.now();
-  return points.map(([name, value]) => ({ name, step, value, at }));
-}
+/** Does it answer? */
+const askOneToken = (client: EndpointClient, model: string, signal: AbortSignal): Promise<unknown> => client.complete({ model, prompt: "Ready?", max_tokens: 1, temperature: 0 }, signal);
+const probe = ({ url, secret, model }: ModelBackend, signal: AbortSignal): Promise<unknown> => askOneToken(new EndpointClient(`${url}/v1`, { apiKey: secret, budgetMs: 10_000 }), model, signal);

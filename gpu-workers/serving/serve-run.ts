@@ -1,5 +1,6 @@
 import { AppError } from "@/contracts/errors";
-import { serveRetriever, type ServeTimes } from "./serve-retriever";
+import type { ServeTimes } from "./keep-up";
+import { serveRetriever } from "./serve-retriever";
 import type { RunContext } from "../run-context";
 import { serveModel } from "./serve-model";
 
