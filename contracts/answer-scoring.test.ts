@@ -66,6 +66,13 @@ describe("the chosen option", () => {
     ["", null],
   ])("%j is %s", (prediction, letter) => expect(chosenOption(prediction, options)).toBe(letter));
 
+  it.each(["answer ", " ", "option:", "(", "A "])("100 KB of %j take no time", (piece) => {
+    const start = performance.now();
+    chosenOption(`the answer is${piece.repeat(100_000 / piece.length)}x`, options);
+    chosenOption(`the answer${" ".repeat(100_000)}x`, options);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
   it("is scored, and asked below the question", () => {
     expect(scoreByRule("option-letter", "B", { answers: ["Vitamin B12"], options })).toEqual({ scorer: "option-letter/1", value: 1 });
     expect(() => scoreByRule("option-letter", "B", { answers: ["x"] })).toThrow(/needs questions with options/);

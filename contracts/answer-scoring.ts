@@ -73,7 +73,7 @@ function f1(words: readonly string[], gold: readonly string[]): number {
 }
 
 /** "the answer is (C)", "option B": the last one said counts. */
-const NAMED = /\b(?:answer|option|choice)\b\s*(?:is|would be)?\s*[:=]?\s*\(?([A-Z])\)?(?![A-Za-z'])/gi;
+const NAMED = /\b(?:answer|option|choice)\b\s*(?:(?:is|would be)\s*)?(?:[:=]\s*)?\(?([A-Z])\)?(?![A-Za-z'])/gi;
 /** A letter alone at the beginning: "B", "B.", "(B) text"; "A patient" begins with a word. */
 const LEADING = /^\W*([A-Z])(?:\s*$|\s*[).:,\-\n])/;
 const BRACKETED = /\(([A-Z])\)/g;

@@ -102,8 +102,9 @@ describe("chain of thought", () => {
 
 describe("R1", () => {
   it("only an answer in tags counts; upstream, which sets no stop, takes the last", async () => {
-    expect((await play("r1", ["<think>x</think><answer> Shakespeare </answer>"])).episode.ownAnswer?.text).toBe("Shakespeare");
-    expect((await play("r1", ["<answer>a</answer><answer>b</answer>"], { protocol: "upstream" })).episode.ownAnswer?.text).toBe("b");
+    const paper = await play("r1", ["<think>x</think><answer> Shakespeare </answer>"]);
+    const upstream = await play("r1", ["<answer>a</answer><answer>b</answer>"], { protocol: "upstream" });
+    expect([paper, upstream].map(({ episode, endpoint }) => [episode.ownAnswer?.text, endpoint.requests[0]!.body.stop])).toEqual([["Shakespeare", ["</answer>"]], ["b", undefined]]);
     const cut = await play("r1", [{ text: "<think>on and on", finish: "length" }]);
     expect([cut.episode.ownAnswer?.text, cut.errors]).toEqual(["", ["truncated", "no-answer"]]);
   });
@@ -291,6 +292,7 @@ const MALFORMED: readonly [string, string][] = [
   ["cut tags", "<query>{\"query\": \"half <search>half <answer>half <|begin_search_query|>half <important_info>[1"],
   ["several queries at once", '<query>{"query": "one"}</query><query>{"query": "two"}</query><search>one</search><search>two</search><|begin_search_query|>one<|end_search_query|><|begin_search_query|>two<|end_search_query|>'],
   ["invented documents", "<information>Doc 1(Title: Marlowe) Marlowe wrote it.</information><documents>Doc 1(Title: Marlowe)</documents><|begin_search_result|>Marlowe<|end_search_result|><important_info>[1]</important_info>"],
+  ["a query, then invented documents", '<query>{"query": "one"}</query><search>one</search><|begin_search_query|>one<|end_search_query|><information>Doc 1(Title: Marlowe) Marlowe wrote it.</information>'],
   ["ids out of range", "<important_info>[0, 9, -1, 1e9, 2]</important_info><search_complete>False</search_complete>"],
   ["nothing", ""],
   ["100 KB", "<".repeat(50_000) + "word ".repeat(10_000)],
@@ -299,7 +301,7 @@ const ASKING = ["s3", "direct", "cot", "ircot", "deepretrieval", "search-r1", "s
 
 describe.each(ASKING)("%s, whatever the model writes", (method) => {
   for (const protocol of ["paper", "upstream"] as const)
-    it.each(MALFORMED)(`${protocol}: %s`, async (_, text) => {
+    it.each(MALFORMED)(`${protocol}: %s`, async (what, text) => {
       const { episode, endpoint: server, asked } = await play(method, [{ text, ignoreStops: true }], { protocol });
       const given = new Set(asked.flatMap(([query, k]) => Array.from({ length: k }, (_, i) => `${query} ${i + 1}`)));
       for (const step of episode.steps) {
@@ -312,7 +314,8 @@ describe.each(ASKING)("%s, whatever the model writes", (method) => {
       // Bounded: four searches, each condensed, and the last text.
       expect(server.requests.length).toBeLessThanOrEqual(9);
       // Nothing of it comes back as a result of a search.
-      if (protocol === "paper") for (const { body } of server.requests) expect(body.messages!.map(({ content }) => content).join()).not.toMatch(/<information>[^<]*Marlowe/);
+      // Search-o1's second call is answered by this text too, and what it says is the search's result.
+      if (what.startsWith("a query, then") ? method !== "search-o1" : protocol === "paper") for (const { body } of server.requests) expect(body.messages!.map(({ content }) => content).join()).not.toMatch(/<information>[^<]*Marlowe/);
     });
 });
 

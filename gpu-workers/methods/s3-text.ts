@@ -1,6 +1,6 @@
 import type { SearchConfig } from "@/contracts/run-config";
 import { observation, startValues } from "../s3/prompt";
-import { initialDocuments, parseTurn, PROTOCOL_VERSION, searchesAllowed, stopStrings } from "../s3/protocol";
+import { initialDocuments, keptText, parseTurn, PROTOCOL_VERSION, searchesAllowed, stopStrings } from "../s3/protocol";
 import { continuedBy } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
@@ -34,7 +34,7 @@ export function s3Text(settings: SearchConfig): Recipe {
         const decision = parseTurn(text, { protocol: settings.protocol, window: selectable, select: settings.select, last, truncated: false });
         for (const error of decision.errors) trace.reject(error, text);
         trace.select(decision.selection?.map((id) => window[id - 1]!.id) ?? null);
-        written += text;
+        written += keptText(text, settings.protocol);
         if (last) return trace.stop("turns");
         if (decision.complete === true) return trace.stop("model");
         if (decision.query === null) return trace.stop(finish === "length" ? "length" : "malformed");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { initialDocuments, parseTurn, searchesAllowed, stopStrings, type TurnRules } from "./protocol";
+import { initialDocuments, keptText, parseTurn, searchesAllowed, stopStrings, type TurnRules } from "./protocol";
 
 const rules: TurnRules = { protocol: "paper", window: 4, select: 3, last: false, truncated: false };
 const parse = (text: string, change: Partial<TurnRules> = {}) => parseTurn(text, { ...rules, ...change });
@@ -61,11 +61,12 @@ describe("a malformed turn", () => {
     expect(parse("<important_info>[1", { truncated: true }).errors).toContain("truncated");
   });
 
-  it.each(["<important_info>", "<query>", '<query>{"query": "', "[1, ", "<information>", " "])("100 KB of %j take no time", (piece) => {
+  it.each(["<important_info>", "<query>", '<query>{"query": "', "[1, ", "<information>", " ", "\n", "1 ", "1,", "[", "]"])("100 KB of %j take no time", (piece) => {
     const text = piece.repeat(Math.ceil(100_000 / piece.length));
     const start = performance.now();
     parse(text);
     parse(`<important_info>${text}</important_info><query>${text}</query>`);
+    expect(parse(`<important_info>${text}x</important_info>`).errors).toContain("malformed-selection");
     expect(performance.now() - start).toBeLessThan(500);
   });
 
@@ -87,6 +88,12 @@ describe("a malformed turn", () => {
   });
 });
 
+it("what stays in the conversation ends with the first query, and in `paper` before imitated documents", () => {
+  const [query, fake] = ['a <query>{"query": "b"}</query>', "<information>Doc 1: c</information>"];
+  for (const protocol of ["paper", "upstream"] as const) expect(keptText(query + fake, protocol)).toBe(query);
+  expect([keptText(fake + query, "paper"), keptText(fake + query, "upstream")]).toEqual(["", fake + query]);
+});
+
 describe("the upstream protocol", () => {
   const upstream = (text: string) => parse(text, { protocol: "upstream" });
   it("drops ids out of range and keeps the whole window without a word", () => {
@@ -97,13 +104,13 @@ describe("the upstream protocol", () => {
     expect(upstream('<query>{"query": "a"}</query><important_info>[1]</important_info>').selection).toBeNull();
     expect(upstream('<information>Doc 1: x</information><important_info>[1]</important_info><query>{"query": "a"}</query>')).toMatchObject({ selection: [1], query: "a", errors: [] });
   });
-  it("searches once more, shows other numbers of first documents, sets no stop strings", () => {
+  it("searches once more, shows other numbers of first documents, stops at a query alone", () => {
     expect(searchesAllowed({ protocol: "upstream", turns: 3 })).toBe(4);
     expect(searchesAllowed({ protocol: "paper", turns: 3 })).toBe(3);
     expect(initialDocuments({ protocol: "upstream", retrieve: 8 }, true)).toBe(12);
     expect(initialDocuments({ protocol: "upstream", retrieve: 8 }, false)).toBe(3);
     expect(initialDocuments({ protocol: "paper", retrieve: 8 }, true)).toBe(8);
-    expect(stopStrings("upstream", false)).toEqual([]);
+    for (const last of [false, true]) expect(stopStrings("upstream", last)).toEqual(["</query>"]);
     expect(stopStrings("paper", false)).toContain("</query>");
     expect(stopStrings("paper", true)).toContain("<information>");
   });

@@ -37,9 +37,9 @@ const INVENTED = "<information>";
 const AFFIRMATIVE = new Set(["true", "yes", "1", "y"]);
 const NEGATIVE = new Set(["false", "no", "0", "n"]);
 
-/** Where sampling stops in a turn of free decoding. Upstream sets none and cuts the text after its first query. */
+/** Where sampling stops in a turn of free decoding. Upstream samples on and cuts the text after its first query, which comes to the same. */
 export function stopStrings(protocol: Protocol, last: boolean): string[] {
-  if (protocol === "upstream") return [];
+  if (protocol === "upstream") return ["</query>"];
   return last ? ["</important_info>", INVENTED] : ["</query>", "True</search_complete>", INVENTED];
 }
 
@@ -69,15 +69,21 @@ export function parseTurn(text: string, rules: TurnRules): TurnDecision {
   return { selection, complete, query, errors: [...errors] };
 }
 
+/** What is read of a turn's text. Beyond its first query `paper` looks for more of them, to count them. */
 function ownText(text: string, protocol: Protocol, errors: Set<FormatError>): string {
-  if (protocol === "upstream") {
-    const end = text.indexOf("</query>");
-    return end < 0 ? text : text.slice(0, end + "</query>".length);
-  }
+  if (protocol === "upstream") return keptText(text, protocol);
   const invented = text.indexOf(INVENTED);
   if (invented < 0) return text;
   errors.add("invented-documents");
   return text.slice(0, invented);
+}
+
+/** What of a turn's text stays in the conversation where a server did not stop: nothing after the first query, and in `paper` no imitated document. */
+export function keptText(text: string, protocol: Protocol): string {
+  const end = text.indexOf("</query>");
+  const own = end < 0 ? text : text.slice(0, end + "</query>".length);
+  const invented = protocol === "paper" ? own.indexOf(INVENTED) : -1;
+  return invented < 0 ? own : own.slice(0, invented);
 }
 
 function parseSelection(text: string, { protocol, window, select }: TurnRules, errors: Set<FormatError>): number[] | null {
@@ -86,16 +92,27 @@ function parseSelection(text: string, { protocol, window, select }: TurnRules, e
     if (protocol === "paper") errors.add("no-selection");
     return null;
   }
-  const list = block.kind === "open" ? null : /^\s*\[?\s*((?:\d{1,6}\s*,\s*)*\d{1,6})?\s*,?\s*\]?\s*$/.exec(block.content);
-  if (!list) {
+  const ids = block.kind === "open" ? null : idList(block.content);
+  if (ids === null) {
     errors.add("malformed-selection");
     return null;
   }
-  const ids = [...new Set((list[1] ?? "").split(",").flatMap((part) => (part.trim() === "" ? [] : [Number(part)])))];
   const inRange = ids.filter((id) => id >= 1 && id <= window);
   if (inRange.length < ids.length && protocol === "paper") errors.add("id-out-of-range");
   if (inRange.length > select) errors.add("too-many-selected");
   return inRange.slice(0, select);
+}
+
+/** Distinct numbers with commas between them, in brackets or not; null for anything else. By plain splitting, so that no text makes it slow. */
+function idList(content: string): number[] | null {
+  let list = content.trim();
+  if (list.startsWith("[")) list = list.slice(1);
+  if (list.endsWith("]")) list = list.slice(0, -1);
+  list = list.trim();
+  if (list.endsWith(",")) list = list.slice(0, -1).trim();
+  if (list === "") return [];
+  const parts = list.split(",").map((part) => part.trim());
+  return parts.every((part) => /^\d{1,6}$/.test(part)) ? [...new Set(parts.map(Number))] : null;
 }
 
 function parseDecision(text: string): boolean | null {
