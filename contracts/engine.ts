@@ -195,9 +195,11 @@ export const forwardBackwardBody = z.object({
   data: z.array(datum).min(1),
   tokenBudget,
 });
-/** Sums over the tokens whose weight is not 0; `loss` is weighted, the rest is not. */
+/** Sums over the tokens whose weight is not 0; the losses are weighted, the rest is not. */
 export const forwardBackwardResult = z.object({
   loss: z.number(),
+  /** Of a language model: the loss without the KL and the entropy. */
+  policyLoss: z.number(),
   tokens: z.int(),
   entropy: z.number(),
   kl: z.number(),

@@ -61,6 +61,8 @@ const wikipedia = {
   retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
   search: { protocol: "paper", retrieve: 8, select: 3, turns: 3, decoding: "free", turnTokens: 500 },
   generator: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1", promptStyle: "chat", maxTokens: 128, ragDocuments: 3 },
+  reward: { scorer: "generation-accuracy" },
+  judge: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1" },
   evaluation: { every: 10, questions: 500 },
 } as const satisfies Partial<RunConfigInput>;
 
@@ -119,12 +121,12 @@ export const PRESETS: readonly Preset[] = [
   {
     id: "atlas-smollm2-ppo",
     title: "Atlas with SmolLM2 on CPU, PPO",
-    description: "The same by the paper's algorithm: PPO with a critic, which is a second adapter on the same model.",
+    description: "The same by the paper's algorithm: PPO with a critic, which is a second adapter on the same model. KL, entropy, clip and four mini-batches as in the paper; groups of four as above, which share their prompts, and the learning rates that adapters want.",
     config: {
       kind: "train",
       name: "Atlas, SmolLM2-135M, PPO",
       ...atlasTraining,
-      rl: { ...atlasTraining.rl, algorithm: "ppo", critic: { kind: "adapter", learningRate: 3e-4, valueClip: 0.5 } },
+      rl: { ...atlasTraining.rl, algorithm: "ppo", miniBatch: 8, learningRate: 3e-4, klCoefficient: 0.001, klEstimator: "k1", klIn: "reward", entropyCoefficient: 0.001, critic: { kind: "adapter", learningRate: 1e-3, valueClip: 0.5 } },
     },
   },
   {

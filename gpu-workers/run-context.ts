@@ -4,7 +4,7 @@ import type { RetrieverConfig, RunConfig } from "@/contracts/run-config";
 import type { LogLine, PreflightItem, Progress, Question, ReportItem, WorkerResponse } from "@/contracts/worker-protocol";
 import type { EngineClient } from "./engine/client";
 import type { Retriever } from "./retrieval/retriever";
-import type { VllmClient } from "./vllm/client";
+import type { VllmClient } from "./vllm-server/client";
 import type { ModelBackend } from "./serving/model-service";
 
 /** A reference to a service of the worker. Whoever acquires it releases it; the last release lets it stop. */

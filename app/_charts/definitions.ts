@@ -231,6 +231,19 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       },
       { id: "loss", title: "Policy loss", explanation: "Per action token. Its size means little by itself; watch for jumps.", kind: "lines", scale: "free", unit: "number", series: [{ metric: "actor/pg_loss", label: "Loss", colour: COLOUR.s3 }] },
       {
+        id: "off-policy",
+        title: "Largest importance ratio",
+        explanation: "Rollouts overlap the update, so episodes are of the weights one step before; far from 1 the update hardly corrects that.",
+        kind: "lines",
+        scale: "positive",
+        unit: "number",
+        shown: ({ rl }) => rl.overlap,
+        series: [
+          { metric: "actor/ratio_max", label: "Ratio", colour: COLOUR.s3 },
+          { metric: "actor/off_policy_steps", label: "Steps off-policy", colour: "var(--series-5)" },
+        ],
+      },
+      {
         id: "kl",
         title: "KL to the reference",
         explanation: "How far the policy went from where reinforcement learning began, per action token.",
@@ -340,7 +353,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       {
         id: "memory",
         title: "Peak memory of the engine",
-        explanation: "Resident memory in MiB: growth from step to step is a leak.",
+        explanation: "In MiB, on its GPU, or on a CPU resident: growth from step to step is a leak.",
         kind: "lines",
         scale: "positive",
         unit: "count",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { shapeOf, type ModelShape } from "@/contracts/model-shape";
 import type { Hardware, Usage, WorkerRequest } from "@/contracts/worker-protocol";
-import { vllmVersion } from "../vllm/installed";
+import { vllmVersion } from "../vllm-server/installed";
 
 const run = promisify(execFile);
 const MIB = 2 ** 20;

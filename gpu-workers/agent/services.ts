@@ -7,7 +7,7 @@ import type { ServiceReport } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
 import type { Retriever } from "../retrieval/retriever";
 import type { SamplerDemand, ServiceHandle, Services } from "../run-context";
-import type { VllmClient } from "../vllm/client";
+import type { VllmClient } from "../vllm-server/client";
 import type { ModelBackend } from "../serving/model-service";
 import { SharedService, type AcquireOptions, type Started } from "./shared-service";
 

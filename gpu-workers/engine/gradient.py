@@ -114,7 +114,7 @@ class Report:
     """What forward_backward tells: sums over all tokens, and a number per token."""
 
     body: ForwardBackward
-    sums: dict = field(default_factory=lambda: {"loss": 0.0, "tokens": 0, "entropy": 0.0, "kl": 0.0, "clipped": 0, "valueClipped": 0})
+    sums: dict = field(default_factory=lambda: {"loss": 0.0, "policyLoss": 0.0, "tokens": 0, "entropy": 0.0, "kl": 0.0, "clipped": 0, "valueClipped": 0})
     ratio: dict = field(default_factory=lambda: {"sum": 0.0, "min": float("inf"), "max": float("-inf")})
     logprobs: list[list[float]] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)
@@ -147,7 +147,7 @@ def language_gradient(model: Model, network: Network, batch: MicroBatch, final: 
     def loss(which: list[int], lp: Tensor, h: Tensor) -> tuple[Tensor, Tensor | None]:
         rows = index(np.array(which), final.device)
         part = token_loss(report.body.loss, config, lp, h, {k: None if c is None else c.index_select(0, rows) for k, c in columns.items()})
-        report.add(loss=part.loss, tokens=part.tokens, entropy=part.entropy, kl=part.kl, clipped=part.clipped)
+        report.add(loss=part.loss, policyLoss=part.policy, tokens=part.tokens, entropy=part.entropy, kl=part.kl, clipped=part.clipped)
         ratio = report.ratio
         report.ratio = {"sum": ratio["sum"] + part.ratio_sum, "min": min(ratio["min"], part.ratio_min), "max": max(ratio["max"], part.ratio_max)}
         return part.d_logprobs, part.d_entropies

@@ -11,6 +11,8 @@ from .schema import LossConfig
 @dataclass
 class TokenLoss:
     loss: float
+    # Without the KL and the entropy.
+    policy: float
     tokens: int
     entropy: float
     kl: float
@@ -68,6 +70,7 @@ def token_loss(kind: str, config: LossConfig, logprobs: Tensor, entropies: Tenso
                 clipped = int((bounded < gain).sum())
                 gain = torch.minimum(gain, bounded)
             loss = -(weights * gain).sum()
+        policy = float(loss.detach())
         kl = 0.0
         if data["referenceLogprobs"] is not None:
             difference = data["referenceLogprobs"] - lp  # log ref - log p
@@ -87,6 +90,6 @@ def token_loss(kind: str, config: LossConfig, logprobs: Tensor, entropies: Tenso
         value += float((d_entropies * entropies).sum())
     ratio = ratio.detach()
     return TokenLoss(
-        value, len(lp), float(entropies.sum()), kl, clipped,
+        value, policy, len(lp), float(entropies.sum()), kl, clipped,
         float(ratio.sum()), float(ratio.min()), float(ratio.max()), d_logprobs, d_entropies,
     )  # fmt: skip

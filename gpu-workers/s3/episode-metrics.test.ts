@@ -75,6 +75,13 @@ describe("metrics", () => {
     });
   });
 
+  it("of held-out questions of several kinds tell each apart, as upstream's data sets", () => {
+    const typed = new Map([["q", { ...question, type: "nq" }], ["r", { ...question, type: "hotpotqa" }]]);
+    const other = (s3: 0 | 1): EpisodeRecord => ({ ...record(s3, 0), episode: { ...record(s3, 0).episode, questionId: "r" } });
+    const values = heldOutMetrics([record(1, 0), record(1, 0), other(1), other(0)], typed, "mixed/test");
+    expect([values["val/test_score/mixed/test"], values["val/test_score/nq"], values["val/test_score/hotpotqa"]]).toEqual([0.75, 1, 0.5]);
+  });
+
   it("of held-out questions have quadrants that sum to 1", () => {
     const values = heldOutMetrics([record(1, 0), record(0, 1), record(1, 1), record(0, 0)], questions, "atlas/held-out");
     expect(values).toMatchObject({ "held-out/accuracy": 0.5, "val/test_score/atlas/held-out": 0.5, "held-out/rag_accuracy": 0.5, "held-out/gbr": 0, "held-out/gained": 0.25, "held-out/lost": 0.25, "held-out/both_right": 0.25, "held-out/both_wrong": 0.25 });

@@ -162,6 +162,7 @@ export function heldOutMetrics(records: readonly EpisodeRecord[], questions: Rea
   return defined({
     "held-out/accuracy": mean(pairs.map(({ s3 }) => s3)),
     [`val/test_score/${set}`]: mean(pairs.map(({ s3 }) => s3)),
+    ...scoreByType(records, questions),
     "held-out/rag_accuracy": mean(pairs.map(({ rag }) => rag)),
     "held-out/gbr": mean(pairs.map(({ s3, rag }) => s3 - rag)),
     "held-out/gained": share(1, 0),
@@ -176,6 +177,14 @@ export function heldOutMetrics(records: readonly EpisodeRecord[], questions: Rea
     "held-out/format_errors": means.formatErrors,
     ...byTurn("held-out/gold_recall/turn_", means.goldByTurn),
   });
+}
+
+/** Where a set joins several kinds of questions, the score of each: upstream's sets hold the data set as the type. */
+function scoreByType(records: readonly EpisodeRecord[], questions: ReadonlyMap<string, Question>): MetricValues {
+  const typeOf = ({ episode }: EpisodeRecord): string | null => questions.get(episode.questionId)?.type ?? null;
+  const types = new Set(records.map(typeOf));
+  if (types.size < 2 || types.has(null)) return {};
+  return Object.fromEntries([...types].map((type) => [`val/test_score/${type!}`, mean(records.filter((record) => typeOf(record) === type).map(({ score }) => score?.value ?? 0))]));
 }
 
 const defined = (values: Partial<Record<MetricName, number | undefined>>): MetricValues => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as MetricValues;

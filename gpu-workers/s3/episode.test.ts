@@ -26,13 +26,14 @@ interface Say {
 }
 
 /** A searcher that says what a script tells it, turn by turn and question by question. */
-function scripted(script: (prompt: string, turn: number) => Say) {
+function scripted(script: (prompt: string, turn: number) => Say, maxLength = 1_000_000) {
   const turns = new Map<string, number>();
   const bodies: EngineBody<"sample">[] = [];
   const ended: string[] = [];
   const searcher: Searcher = {
     tokenizer,
     identity: "scripted",
+    maxLength,
     model: {
       async sample(body): Promise<EngineResult<"sample">> {
         bodies.push(body);
@@ -68,6 +69,23 @@ describe("an episode", () => {
     expect(episode!.context.map(({ id }) => id)).toEqual(["d0", "d2", "d51"]);
     expect(episode!.steps.at(-1)).toMatchObject({ reason: "model" });
     expect(ended).toHaveLength(1);
+  });
+
+  it("ends with what it has where the model cannot read on, the others going on; not one that fits is an error", async () => {
+    const script = (prompt: string, turn: number): Say => say([1], turn === 0 && prompt.includes("Text 100.") ? "1".repeat(300) : "7");
+    const { searcher: long, bodies } = scripted(script);
+    const search = searchOf({ retrieve: 2, turns: 1, decoding: "free", turnTokens: 400 });
+    await run(long, search, 2);
+    // What was said last has been added to the ids since.
+    const needed = bodies[1]!.sequences.map(({ ids }) => ids.length - say([1], "7").text.length + 400);
+    const { searcher } = scripted(script, Math.min(...needed));
+    const episodes = await run(searcher, search, 2);
+    expect(needed[0]).not.toBe(needed[1]);
+    const short = episodes[needed.indexOf(Math.max(...needed))]!;
+    expect(short.steps.map(({ kind, turn }) => `${kind}${turn}`)).toEqual(["retrieve0", "generate0", "select0", "retrieve1", "reject1", "stop1"]);
+    expect([short.steps.at(-1), short.context.length]).toMatchObject([{ reason: "length" }, 1]);
+    expect(episodes[needed.indexOf(Math.min(...needed))]!.steps.at(-1)).toMatchObject({ reason: "turns" });
+    await expect(run(scripted(script, 500).searcher, search)).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining("lower search.retrieve") as unknown });
   });
 
   it("ends after the searches that the setting allows", async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SampleSequence, Sampled } from "@/contracts/engine";
 import type { DocumentRef, Episode, EpisodeStep, ModelUsage, StepOf } from "@/contracts/episode";
+import { AppError } from "@/contracts/errors";
 import type { SearchConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineModel } from "../engine/client";
@@ -19,6 +20,8 @@ export interface Searcher {
   tokenizer: Tokenizer;
   /** Model name, weights hash and engine fingerprint: part of every cache key. */
   identity: string;
+  /** Tokens of the longest sequence that the model reads. */
+  maxLength: number;
 }
 
 export interface Search {
@@ -70,8 +73,11 @@ export async function runEpisodes(searcher: Searcher, search: Search, sampling: 
       const active = running.filter((episode) => !episode.stopped);
       if (active.length === 0) break;
       const windows = await clock.time("retrieve", () => retrieveWindows(search, sampling, active, turn, signal));
-      const samples = await clock.time("gen", () => sampleTurn(searcher, search, sampling, active, windows, turn, signal));
-      active.forEach((episode, i) => endTurn(episode, samples[i]!, windows[i]!, turn, search.settings));
+      const opened = active.map((episode, i) => openTurn(searcher, search, episode, windows[i]!, turn));
+      const fitting = opened.filter((opening) => fits(opening, searcher, search.settings, turn));
+      if (fitting.length === 0) break;
+      const samples = await clock.time("gen", () => sampleTurn(searcher, search, sampling, fitting, turn, signal));
+      fitting.forEach((opening, i) => endTurn(opening, samples[i]!, turn, search.settings));
     }
   } finally {
     await searcher.model.endSessions(running.map(({ session }) => session)).catch(() => undefined);
@@ -109,33 +115,52 @@ async function retrieveWindows({ retriever, documents, settings }: Search, { tra
   });
 }
 
-interface SampledTurn {
+/** A turn before the searcher has its say: what it is shown. */
+interface Opening {
+  episode: Running;
+  window: DocumentRef[];
   fed: { text: string; ids: number[] };
+}
+
+function openTurn({ tokenizer }: Searcher, { documents, settings, template = templateFor(settings) }: Search, episode: Running, window: DocumentRef[], turn: number): Opening {
+  const texts = window.map((ref) => documents.textOf(ref));
+  const text = turn === 0 ? template.start(episode.question.question, texts, settings) : template.observation(texts, searchesAllowed(settings) - turn);
+  return { episode, window, fed: { text, ids: tokenizer.encode(text) } };
+}
+
+/**
+ * Whether the model can read what the turn shows and write its longest answer. Where it cannot, the episode ends with
+ * what it has, and says so; throws where not even the first prompt fits, as no episode would.
+ */
+function fits({ episode, fed }: Opening, { maxLength }: Searcher, settings: SearchConfig, turn: number): boolean {
+  const needed = episode.ids.length + fed.ids.length + longestTurn(settings);
+  if (needed <= maxLength) return true;
+  if (turn === 0) throw new AppError("invalid-input", `The first prompt of question ${episode.question.id} and its answer take up to ${needed} tokens, the searcher reads ${maxLength}: lower search.retrieve or search.turnTokens, or choose a model that reads more.`);
+  episode.stopped = true;
+  episode.steps.push({ kind: "reject", turn, seconds: 0, error: "truncated", text: `${needed} tokens, of ${maxLength} that the model reads` }, { kind: "stop", turn, seconds: 0, reason: "length" });
+  return false;
+}
+
+interface SampledTurn {
   sampled: Sampled;
   seconds: number;
 }
 
-async function sampleTurn(searcher: Searcher, { documents, settings, template = templateFor(settings) }: Search, sampling: Sampling, active: readonly Running[], windows: readonly DocumentRef[][], turn: number, signal: AbortSignal): Promise<SampledTurn[]> {
+async function sampleTurn(searcher: Searcher, { settings }: Search, sampling: Sampling, opened: readonly Opening[], turn: number, signal: AbortSignal): Promise<SampledTurn[]> {
   const start = performance.now();
-  const searches = searchesAllowed(settings);
-  const fed = active.map((episode, i) => {
-    const texts = windows[i]!.map((ref) => documents.textOf(ref));
-    const text = turn === 0 ? template.start(episode.question.question, texts, settings) : template.observation(texts, searches - turn);
-    return { text, ids: searcher.tokenizer.encode(text) };
-  });
-  const sequences = active.map((episode, i): SampleSequence => {
-    episode.ids.push(...fed[i]!.ids);
+  const sequences = opened.map(({ episode, window, fed }): SampleSequence => {
+    episode.ids.push(...fed.ids);
     return {
       session: episode.session,
       ids: episode.ids,
       temperature: sampling.temperature,
       seed: deriveSeed(sampling.seed, sampling.step, episode.question.id, episode.sampleIndex, turn),
-      ...decodingOf(settings, windows[i]!.length, turn),
+      ...decodingOf(settings, window.length, turn),
     };
   });
   const result = await searcher.model.sample({ adapter: true, sequences }, { signal });
-  const seconds = secondsSince(start) / active.length;
-  return result.sequences.map(([sampled], i) => ({ fed: fed[i]!, sampled: sampled!, seconds }));
+  const seconds = secondsSince(start) / opened.length;
+  return result.sequences.map(([sampled]) => ({ sampled: sampled!, seconds }));
 }
 
 /** Guide or stop strings of one turn. */
@@ -155,7 +180,7 @@ export const longestEpisode = (settings: SearchConfig): number => (searchesAllow
 export const grammarOf = (settings: SearchConfig, window: number, turn: number): string =>
   turnGrammar({ window, select: settings.select, queryTokens: settings.queryTokens, last: turn === searchesAllowed(settings) });
 
-function endTurn(episode: Running, { fed, sampled, seconds }: SampledTurn, window: readonly DocumentRef[], turn: number, settings: SearchConfig): void {
+function endTurn({ episode, window, fed }: Opening, { sampled, seconds }: SampledTurn, turn: number, settings: SearchConfig): void {
   const last = turn === searchesAllowed(settings);
   const truncated = sampled.finishReason === "length";
   const decision = parseTurn(sampled.text, { protocol: settings.protocol, window: selectable(settings, window), select: settings.select, last, truncated });
@@ -173,7 +198,7 @@ function endTurn(episode: Running, { fed, sampled, seconds }: SampledTurn, windo
 /** Upstream drops ids above the usual window size, also where the first window is larger. */
 const selectable = ({ protocol, retrieve }: SearchConfig, window: readonly DocumentRef[]): number => (protocol === "upstream" ? Math.min(window.length, retrieve) : window.length);
 
-const generateStep = (fed: SampledTurn["fed"], sampled: Sampled, turn: number, seconds: number): StepOf<"generate"> => ({
+const generateStep = (fed: Opening["fed"], sampled: Sampled, turn: number, seconds: number): StepOf<"generate"> => ({
   kind: "generate",
   turn,
   seconds,

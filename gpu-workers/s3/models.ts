@@ -11,7 +11,7 @@ import { EndpointClient } from "../generation/endpoint-client";
 import { engineBackend } from "../generation/engine-backend";
 import { Generator, type AnswerStore } from "../generation/generator";
 import { promptStyle } from "../generation/prompt";
-import type { VllmSampler } from "../vllm/sampler";
+import type { VllmSampler } from "../vllm-server/sampler";
 import type { Searcher } from "./episode";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
@@ -71,7 +71,8 @@ export async function openCritic(engine: EngineClient, policy: Policy, { searche
 export async function searcherOf({ model, tokenizer, name, fingerprint, vllm }: Policy, signal: AbortSignal): Promise<Searcher> {
   const { hash } = await model.weightsHash({ signal });
   const identity = `${name}:${hash}:${fingerprint}`;
-  return vllm ? { model: await vllm.at(hash, signal), tokenizer, identity: `${identity}:vllm` } : { model, tokenizer, identity };
+  const { maxLength } = model.info;
+  return vllm ? { model: await vllm.at(hash, signal), tokenizer, identity: `${identity}:vllm`, maxLength } : { model, tokenizer, identity, maxLength };
 }
 
 /** Stored API keys, by name, for the run that names them. */

@@ -15,7 +15,10 @@ class RecordingModel {
   readonly calls: string[] = [];
   readonly gradients: Body<"forwardBackward">[] = [];
   readonly steps: Body<"optimStep">[] = [];
-  constructor(private readonly notFinite: (gradient: number) => boolean = () => false) {}
+  constructor(
+    private readonly notFinite: (gradient: number) => boolean = () => false,
+    private readonly fitting: (gradient: number) => { tokenBudget: number; retriedOutOfMemory: number } = () => ({ tokenBudget: 2048, retriedOutOfMemory: 0 }),
+  ) {}
 
   async forward({ data, reference }: Body<"forward">): Promise<EngineResult<"forward">> {
     this.calls.push("forward");
@@ -28,7 +31,7 @@ class RecordingModel {
     if (this.notFinite(this.gradients.length)) throw new EngineError("not-finite", "The loss is NaN.", false);
     const per = body.data.map(({ ids }) => ids.map(() => -1));
     const tokens = body.data.reduce((sum, { weights }) => sum + weights.filter((w) => w !== 0).length, 0);
-    return { loss: 0.5, tokens, entropy: tokens, kl: 0, clipped: 1, ratio: { sum: tokens, min: 1, max: 1.25 }, logprobs: per, values: per, valueClipped: 1, computedTokens: 1, seconds: 0, tokenBudget: 1, retriedOutOfMemory: 0 };
+    return { loss: 0.5, policyLoss: 0.4, tokens, entropy: tokens, kl: 0, clipped: 1, ratio: { sum: tokens, min: 1, max: 1.25 }, logprobs: per, values: per, valueClipped: 1, computedTokens: 1, seconds: 0, ...this.fitting(this.gradients.length) };
   }
   async optimStep(body: Body<"optimStep">): Promise<EngineResult<"optim_step">> {
     this.calls.push("step");
@@ -101,7 +104,7 @@ describe("an update", () => {
     expect(metrics["mismatch/logprob_mean"]).toBeCloseTo(0.4 / 3, 12);
     expect(metrics["mismatch/kl"]).toBeCloseTo(0.2 / 3, 12);
     expect(metrics["mismatch/logprob_max"]).toBeCloseTo(0.2, 12);
-    expect(metrics).toMatchObject({ "actor/grad_norm": 2, "actor/pg_loss": 0.5, "actor/entropy_loss": 1, "actor/ratio_max": 1.25, "critic/score/mean": 0.5 });
+    expect(metrics).toMatchObject({ "actor/grad_norm": 2, "actor/pg_loss": 0.4, "actor/entropy_loss": 1, "actor/ratio_max": 1.25, "critic/score/mean": 0.5 });
   });
 
   it("PPO: values, then the critic in mini-batches and epochs, then the policy", async () => {
@@ -154,15 +157,28 @@ describe("an update", () => {
 
   it("a loss that is not finite skips its optimiser step with the reason, and no other", async () => {
     const made = parts(config({ miniBatch: 2 }), { policy: new RecordingModel((gradient) => gradient === 1) });
-    const { metrics, skipped } = await updatePolicy(made, groups, 1);
+    const { metrics, skipped, learned } = await updatePolicy(made, groups, 1);
     expect(made.policy.calls).toEqual(["gradient", "gradient", "step"]);
-    expect(skipped).toEqual(["The loss is NaN."]);
+    expect([skipped, learned]).toEqual([["The loss is NaN."], true]);
     expect(metrics["actor/skipped_updates"]).toBe(1);
   });
 
-  it("three skipped steps in a row stop the run with the reason; one that counts begins the row anew", () => {
-    expect([skippedInARow(0, []), skippedInARow(0, ["NaN"]), skippedInARow(1, ["NaN", "inf"]), skippedInARow(2, [])]).toEqual([0, 1, 2, 0]);
-    expect(() => skippedInARow(2, ["The loss is NaN."])).toThrow(/3 steps in a row: The loss is NaN\..*learningRate/);
+  it("memory that does not suffice is told with the tokens that fitted", async () => {
+    const made = parts(config({ miniBatch: 2 }), { policy: new RecordingModel(undefined, (gradient) => ({ tokenBudget: 2048 / 2 ** gradient, retriedOutOfMemory: gradient })) });
+    const { metrics, outOfMemory } = await updatePolicy(made, groups, 1);
+    expect([outOfMemory, metrics["memory/out_of_memory_retries"]]).toEqual([{ retries: 3, tokenBudget: 512 }, 3]);
+    const plain = await updatePolicy(parts(config({})), groups, 1);
+    expect([plain.outOfMemory, plain.metrics["memory/out_of_memory_retries"]]).toEqual([null, 0]);
+  });
+
+  it("the policy's loss is told without KL and entropy, as verl tells it", async () => {
+    expect((await updatePolicy(parts(config({ entropyCoefficient: 0.01 })), groups, 1)).metrics["actor/pg_loss"]).toBe(0.4);
+  });
+
+  it("three steps in a row that taught nothing stop the run with the reason; one that did begins the row anew", () => {
+    const [good, bad, partly] = [{ skipped: [], learned: true }, { skipped: ["The loss is NaN."], learned: false }, { skipped: ["The loss is NaN."], learned: true }];
+    expect([skippedInARow(0, good), skippedInARow(0, bad), skippedInARow(1, bad), skippedInARow(2, good), skippedInARow(2, partly)]).toEqual([0, 1, 2, 0, 0]);
+    expect(() => skippedInARow(2, bad)).toThrow(/3 steps in a row: The loss is NaN\..*learningRate/);
   });
 
   it("any other failure of the engine ends the update", async () => {

@@ -38,6 +38,21 @@ export interface Update {
   kl: number | null;
   /** Why optimiser steps were skipped: a loss or gradient that is not finite. The weights are then as they were. */
   skipped: string[];
+  /** Whether the policy took an optimiser step, or while it waits for the critic to warm up, the critic. */
+  learned: boolean;
+  /** Micro-batches that the engine began again with half the tokens, as memory did not suffice, and the fewest tokens of one; null: none. */
+  outOfMemory: OutOfMemory | null;
+}
+
+interface OutOfMemory {
+  retries: number;
+  tokenBudget: number;
+}
+
+/** What an update notes on its way. */
+interface Notes {
+  skipped: string[];
+  outOfMemory: OutOfMemory | null;
 }
 
 /** One episode on its way to the gradient. Lists have an entry for each action token. */
@@ -60,45 +75,49 @@ interface Experience {
 export async function updatePolicy(parts: UpdateParts, groups: readonly Group[], step: number): Promise<Update> {
   const { algorithm, config, critic, clock } = parts;
   const { rl } = config;
-  const experiences = await gather(parts, groups);
+  const notes: Notes = { skipped: [], outOfMemory: null };
+  const experiences = await gather(parts, groups, notes);
   const grouped = regroup(experiences, groups);
   const credits = algorithm.credit(grouped).flat();
   const learned = experiences.map((experience, i) => ({ experience, credit: credits[i]! }));
   const warmth = rl.lrWarmupSteps === 0 ? 1 : Math.min(1, step / rl.lrWarmupSteps);
-  const skipped: string[] = [];
+  let learnedFrom: readonly Result[] = [];
   const metrics: MetricValues = { ...creditMetrics(experiences, credits), ...klMetrics(experiences, parts), ...mismatchOf(experiences, rl) };
 
   if (critic !== null) {
-    const results = await clock.time("update_critic", () => learn(parts, critic, learned, valueStep(rl.critic.valueClip), rl.critic.learningRate * warmth, async () => undefined, skipped));
+    const results = await clock.time("update_critic", () => learn(parts, critic, learned, valueStep(rl.critic.valueClip), rl.critic.learningRate * warmth, async () => undefined, notes));
+    learnedFrom = results;
     Object.assign(metrics, criticMetrics(results), { "critic/lr": rl.critic.learningRate * warmth });
   }
   const chosen = algorithm.loss === "cross_entropy" ? learned.filter(({ credit }) => credit.advantages.some((a) => a > 0)) : learned;
   if (critic === null || step > rl.critic.warmupSteps) {
-    const results = await clock.time("update_actor", () => learn(parts, parts.policy, chosen, policyStep(parts), rl.learningRate * warmth, parts.settled, skipped));
+    const results = await clock.time("update_actor", () => learn(parts, parts.policy, chosen, policyStep(parts), rl.learningRate * warmth, parts.settled, notes));
+    learnedFrom = results;
     Object.assign(metrics, actorMetrics(results, chosen, rl), { "actor/lr": rl.learningRate * warmth });
   }
+  const { skipped, outOfMemory } = notes;
   metrics["actor/skipped_updates"] = skipped.length;
+  metrics["memory/out_of_memory_retries"] = outOfMemory?.retries ?? 0;
   const means = credits.map(({ advantages }) => mean(advantages) ?? 0);
-  return { metrics, advantages: regroup(means, groups), kl: klOf(experiences, rl), skipped };
+  return { metrics, advantages: regroup(means, groups), kl: klOf(experiences, rl), skipped, learned: learnedFrom.length > 0, outOfMemory };
 }
 
-/** Steps in a row without a finite loss and gradient until the run stops: nothing is learned any more. */
+/** Steps in a row in which nothing could be learned until the run stops. */
 const MOST_SKIPPED = 3;
 
 /**
- * @param before steps in a row that were skipped before this one
- * @param reasons why optimiser steps of this one were skipped
+ * @param before steps in a row that taught nothing before this one
  * @returns steps in a row with this one; throws with the reason where they are too many
  */
-export function skippedInARow(before: number, reasons: readonly string[]): number {
-  const row = reasons.length === 0 ? 0 : before + 1;
+export function skippedInARow(before: number, { skipped: reasons, learned }: Pick<Update, "skipped" | "learned">): number {
+  const row = reasons.length === 0 || learned ? 0 : before + 1;
   if (row >= MOST_SKIPPED) throw new AppError("internal", `No finite loss and gradient in ${row} steps in a row: ${reasons[0]} Resume from the last checkpoint, or branch from it with a lower rl.learningRate.`);
   return row;
 }
 
 /** The gradient of one step's groups without a step: what a dry run tries. */
 export async function tryGradient(parts: UpdateParts, groups: readonly Group[]): Promise<void> {
-  const experiences = await gather(parts, groups);
+  const experiences = await gather(parts, groups, { skipped: [], outOfMemory: null });
   const credits = parts.algorithm.credit(regroup(experiences, groups)).flat();
   const learned = experiences.map((experience, i) => ({ experience, credit: credits[i]! }));
   const { critic, policy, signal, clock } = parts;
@@ -113,7 +132,7 @@ function regroup<T>(items: readonly T[], groups: readonly Group[]): T[][] {
 }
 
 /** What is computed before the update: log-probabilities under the old policy and the reference, and values. */
-async function gather({ policy, critic, config, klCoefficient, clock, signal }: UpdateParts, groups: readonly Group[]): Promise<Experience[]> {
+async function gather({ policy, critic, config, klCoefficient, clock, signal }: UpdateParts, groups: readonly Group[], notes: Notes): Promise<Experience[]> {
   const { rl } = config;
   const samples = groups.flatMap((group) => group.samples);
   const sequences = samples.map(({ episode }) => trainingSequence(episode, config.search));
@@ -121,6 +140,7 @@ async function gather({ policy, critic, config, klCoefficient, clock, signal }: 
   const measured = klCoefficient > 0;
   const forward = measured || rl.oldLogprobs === "trainer" ? await clock.time("ref", () => policy.forward({ adapter: true, data, temperature: rl.temperature, ...(measured ? { reference: REFERENCE } : {}) }, { signal })) : null;
   const valued = critic === null ? null : await clock.time("values", () => critic.forward({ adapter: true, data }, { signal }));
+  for (const result of [forward, valued]) if (result !== null) noteMemory(notes, result);
   return sequences.map((sequence, i) => {
     const at = (list: readonly number[] | undefined): number[] | null => (list === undefined ? null : atActions(sequence, list));
     const trainerLogprobs = at(forward?.logprobs[i]);
@@ -140,6 +160,13 @@ async function gather({ policy, critic, config, klCoefficient, clock, signal }: 
   });
 }
 
+/** The engine begins a micro-batch again with half the tokens where memory does not suffice; it goes on, and it is said. */
+function noteMemory(notes: Notes, { retriedOutOfMemory, tokenBudget }: Pick<EngineResult<"forward">, "retriedOutOfMemory" | "tokenBudget">): void {
+  if (retriedOutOfMemory === 0) return;
+  const before = notes.outOfMemory ?? { retries: 0, tokenBudget: Infinity };
+  notes.outOfMemory = { retries: before.retries + retriedOutOfMemory, tokenBudget: Math.min(before.tokenBudget, tokenBudget) };
+}
+
 interface Learned {
   experience: Experience;
   credit: Credit;
@@ -148,7 +175,7 @@ type Step = (batch: readonly Learned[]) => Parameters<Model["forwardBackward"]>[
 type Result = EngineResult<"forward_backward"> & { gradNorm: number; batch: readonly Learned[] };
 
 /** Epochs of optimiser steps on mini-batches, in the order of the episodes. Each is one operation, so that it counts whole or not at all. */
-async function learn({ config, signal }: UpdateParts, model: Model, learned: readonly Learned[], step: Step, learningRate: number, settled: () => Promise<void>, skipped: string[]): Promise<Result[]> {
+async function learn({ config, signal }: UpdateParts, model: Model, learned: readonly Learned[], step: Step, learningRate: number, settled: () => Promise<void>, notes: Notes): Promise<Result[]> {
   const { epochs, miniBatch, gradientClip } = config.rl;
   const batches = slices(learned, miniBatch === 0 ? learned.length : miniBatch);
   const all = Array.from({ length: epochs }, () => batches).flat();
@@ -156,12 +183,13 @@ async function learn({ config, signal }: UpdateParts, model: Model, learned: rea
   for (const [i, batch] of all.entries()) {
     try {
       const result = await model.forwardBackward(step(batch), { signal });
+      noteMemory(notes, result);
       await settled();
       const { gradNorm } = await model.optimStep({ learningRate, gradClip: gradientClip, keepActivations: i < all.length - 1 }, { signal });
       results.push({ ...result, gradNorm, batch });
     } catch (error) {
       if (!(error instanceof EngineError && error.engineCode === "not-finite")) throw error;
-      skipped.push(error.message);
+      notes.skipped.push(error.message);
     }
   }
   return results;
@@ -204,7 +232,8 @@ const policyStep =
         ...(inLoss ? { referenceLogprobs: onActions(sequence, (t) => referenceLogprobs![t]!) } : {}),
       };
     });
-    if (algorithm.loss === "cross_entropy") return { loss: "cross_entropy", data };
+    // At the temperature of the rollouts in every loss: what learns is the policy that was sampled.
+    if (algorithm.loss === "cross_entropy") return { loss: "cross_entropy", config: { temperature: rl.temperature }, data };
     const config_ = { clipLow: algorithm.clip.low, clipHigh: algorithm.clip.high, klCoef: inLoss ? klCoefficient : 0, klEstimator: rl.klEstimator, entropyCoef: rl.entropyCoefficient, temperature: rl.temperature };
     return { loss: "ppo", config: config_, data };
   };
@@ -290,7 +319,7 @@ function actorMetrics(results: readonly Result[], chosen: readonly Learned[], rl
   const known = chosen.some(({ experience }) => experience.trainerLogprobs !== null);
   const mismatch = known || rl.overlap ? [] : differencesOf(first);
   return {
-    "actor/pg_loss": mean(results.map(({ loss }) => loss))!,
+    "actor/pg_loss": mean(results.map(({ policyLoss }) => policyLoss))!,
     "actor/entropy_loss": share(results, ({ entropy }) => entropy),
     "actor/pg_clipfrac": share(results, ({ clipped }) => clipped),
     "actor/ppo_kl": mean(results.flatMap(differencesOf)) ?? 0,

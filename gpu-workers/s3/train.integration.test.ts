@@ -122,13 +122,17 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       const checkpoint = "00000000-0000-4000-8000-000000000002";
       const fetchCheckpoint = async () => ({ ...undisturbed.checkpoints[2]!, config: ppo });
       const branch = (checkpointState: "all" | "weights") =>
-        contextOf({ name: `branch-${checkpointState}`, fetchCheckpoint, config: { ...ppo, searcher: { ...ppo.searcher, checkpoint, checkpointState }, rl: { ...ppo.rl, steps: 0, critic: { ...ppo.rl.critic, warmupSteps: 0 } } } });
+        contextOf({ name: `branch-${checkpointState}`, fetchCheckpoint, config: { ...ppo, searcher: { ...ppo.searcher, checkpoint, checkpointState }, rl: { ...ppo.rl, steps: 1, critic: { ...ppo.rl.critic, warmupSteps: 0 } } } });
       const [all, weights] = [branch("all"), branch("weights")];
       await executors.train(all);
       await executors.train(weights);
       const from = (await states(undisturbed))[2]!;
       expect((await states(all))[0]).toMatchObject({ step: 0, weightsHash: from.weightsHash, criticHash: from.criticHash, klCoefficient: from.klCoefficient, cursor: from.cursor });
       const fresh = (await states(undisturbed))[0]!;
+      // Its KL refers to the policy before any of it learned; that of the weights alone to those weights.
+      const kl = ([all, weights] as const).map((run) => run.points("critic/kl")[0]!.value);
+      expect(Math.abs(kl[0]!)).toBeGreaterThan(1e-6);
+      expect(Math.abs(kl[1]!)).toBeLessThan(1e-6);
       expect((await states(weights))[0]).toMatchObject({ weightsHash: from.weightsHash, criticHash: fresh.criticHash, klCoefficient: ppo.rl.klCoefficient, cursor: 0 });
     }, 600_000);
   });

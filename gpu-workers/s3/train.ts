@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import type { Executor } from "../run-context";
 import { heldOutMetrics, trainingMetrics } from "./episode-metrics";
-import { REFERENCE, updatePolicy } from "./policy-update";
+import { updatePolicy } from "./policy-update";
 import { rollOutStep, type Rollouts } from "./rollout";
 import { timingMetrics } from "./step-metrics";
 import { openTraining, type Training } from "./training";
@@ -24,7 +24,7 @@ export const train: Executor = async (context) => {
     let step = await training.restore();
     if (step === null) {
       await coldStart(training);
-      await training.policy.model.snapshot(REFERENCE, { signal: context.signal });
+      await training.keepReference();
       if (due(evaluation.every, 0)) await evaluateHeldOut(training, 0);
       await saveCheckpoint(training, 0);
       step = 0;

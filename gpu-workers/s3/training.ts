@@ -18,7 +18,7 @@ import type { Algorithm } from "./algorithms/algorithm";
 import { adaptedKlCoefficient } from "./algorithms/kl";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge, probeJudge } from "../scoring/judge";
-import { VllmSampler } from "../vllm/sampler";
+import { VllmSampler } from "../vllm-server/sampler";
 import { Assessor, Baseline, recordOf } from "./assess";
 import { coldStartBatch } from "./cold-start";
 import { DocumentBook } from "./documents";
@@ -30,7 +30,7 @@ import { memoryWarning } from "./memory-warning";
 import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
 import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
-import { skippedInARow, type Update, type UpdateParts } from "./policy-update";
+import { REFERENCE, skippedInARow, type Update, type UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
 import type { Group } from "./rollout";
 import { Stopwatch, type StepPhase } from "./stopwatch";
@@ -62,6 +62,8 @@ export class Training {
   private klCoefficient: number;
   /** Steps in a row up to now that were skipped. */
   private skipped = 0;
+  /** The models hold the KL's reference already: that of the run whose state this one goes on from. */
+  private referenced = false;
 
   constructor(
     readonly context: TrainingContext,
@@ -104,11 +106,13 @@ export class Training {
     return { policy: policy.model, critic, algorithm, config, klCoefficient, clock, signal, settled };
   }
 
-  /** Adapts the KL's weight to what was measured; says what was skipped. Throws where too many steps in a row were. */
-  updated({ kl, skipped }: Pick<Update, "kl" | "skipped">, episodes: number, step: number): void {
+  /** Adapts the KL's weight to what was measured; says what was skipped or begun again. Throws where too many steps in a row taught nothing. */
+  updated(update: Pick<Update, "kl" | "skipped" | "learned" | "outOfMemory">, episodes: number, step: number): void {
+    const { kl, skipped, outOfMemory } = update;
     if (kl !== null) this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
     if (skipped.length > 0) this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
-    this.skipped = skippedInARow(this.skipped, skipped);
+    if (outOfMemory !== null) this.context.log("warn", `step ${step}: memory did not suffice ${outOfMemory.retries} times; the engine went on with micro-batches of ${outOfMemory.tokenBudget} tokens. Nothing is lost but time; searcher.activationCheckpointing or a shorter context avoids it.`);
+    this.skipped = skippedInARow(this.skipped, update);
   }
 
   /** One optimiser step on the gold paths of these questions; the loss before it. */
@@ -140,8 +144,10 @@ export class Training {
     }
   }
 
+  /** Of its GPU, or on a CPU resident. */
   async enginePeakMb(): Promise<number> {
-    return (await this.engine.memory({ signal: this.signal })).peakResidentBytes / 2 ** 20;
+    const { peakDeviceBytes, peakResidentBytes } = await this.engine.memory({ signal: this.signal });
+    return (peakDeviceBytes || peakResidentBytes) / 2 ** 20;
   }
 
   /** Writes a checkpoint folder: the engine's state, then the trainer's. */
@@ -165,8 +171,14 @@ export class Training {
     return state.step;
   }
 
+  /** What the KL refers to: the policy as it is now, before reinforcement learning; a branch with its whole state keeps that of the run it leaves. */
+  async keepReference(): Promise<void> {
+    if (!this.referenced) await this.policy.model.snapshot(REFERENCE, { signal: this.signal });
+  }
+
   /** Goes on from where this state's run was in the questions, with its KL and the answers that it knew. */
   take(state: TrainerState): void {
+    this.referenced = true;
     this.pool.cursor = state.cursor;
     this.klCoefficient = state.klCoefficient ?? this.klCoefficient;
     this.generator.remember(state.answers);

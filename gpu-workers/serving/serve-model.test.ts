@@ -8,9 +8,9 @@ import type { ServiceStarters } from "../agent/services";
 import { Agents, noServices, until } from "../agent/testing/harness";
 import { ProtocolServer } from "../agent/testing/protocol-server";
 import { EndpointClient } from "../generation/endpoint-client";
-import { requireVllm } from "../vllm/installed";
-import { VllmProcess } from "../vllm/process";
-import { toServe } from "../vllm/purpose";
+import { requireVllm } from "../vllm-server/installed";
+import { VllmProcess } from "../vllm-server/process";
+import { toServe } from "../vllm-server/purpose";
 import { ModelService } from "./model-service";
 import { serveRun } from "./serve-run";
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { modelFolder } from "./checkpoint";
+import { adaptedBy, modelFolder } from "./checkpoint";
 
 describe("the folder of a model", () => {
   let root: string;
@@ -28,6 +28,23 @@ describe("the folder of a model", () => {
 
   it("is an adapter where PEFT wrote one", async () => {
     expect(await modelFolder(join(root, "adapter"))).toMatchObject({ kind: "peft", adapter: { r: 4, lora_alpha: 8 } });
+  });
+
+  it("tells which layers and projections an adapter changes", async () => {
+    const header = (names: string[]): string => JSON.stringify(Object.fromEntries([["__metadata__", {}], ...names.map((name) => [name, { dtype: "F32", shape: [1], data_offsets: [0, 4] }])]));
+    const tensors = async (folder: string, names: string[]): Promise<void> => {
+      const text = Buffer.from(header(names));
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(text.length));
+      await mkdir(join(root, folder), { recursive: true });
+      await writeFile(join(root, folder, "adapter_model.safetensors"), Buffer.concat([length, text]));
+    };
+    const name = (layer: number, part: string): string => `base_model.model.model.layers.${layer}.${part}.lora_A.weight`;
+    await tensors("two", [name(11, "self_attn.v_proj"), name(4, "self_attn.q_proj"), name(11, "self_attn.q_proj")]);
+    expect(await adaptedBy(join(root, "two"))).toEqual({ firstLayer: 4, targets: ["q_proj", "v_proj"] });
+    await tensors("strange", [name(1, "mixer.in_proj")]);
+    await expect(adaptedBy(join(root, "strange"))).rejects.toThrow(/changes no layer that is known here/);
+    await expect(adaptedBy(join(root, "adapter"))).rejects.toThrow(/no adapter_model\.safetensors/);
   });
 
   it.each([

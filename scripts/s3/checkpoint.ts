@@ -2,16 +2,17 @@ import { randomUUID } from "node:crypto";
 import { createWriteStream, existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { Option, type Command } from "commander";
 import { z } from "zod";
+import { LORA_TARGETS } from "@/contracts/engine";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { modelDir } from "@/contracts/paths";
 import { EngineProcess } from "@/gpu-workers/engine/process";
-import { openPolicy } from "@/gpu-workers/s3/models";
+import { installedModel, openPolicy } from "@/gpu-workers/s3/models";
 import { findRun, type Client } from "./client";
 
 const FORMATS = ["peft", "hf"] as const;
@@ -55,12 +56,13 @@ export function addCheckpoint(program: Command, client: Client, server: string, 
       if (existsSync(target)) throw new AppError("conflict", `There is a model "${name}" already. Give another name.`);
       const source = await modelFolder(resolve(folder));
       await install(target, async (building) => {
-        if (source.kind === "hf") return cp(source.path, building, { recursive: true, filter: (path) => !/optimizer|\.bin$|\.pt$/.test(path) });
+        if (source.kind === "hf") return cp(source.path, building, { recursive: true, filter: (path) => !/optimizer|\.bin$|\.pt$/.test(basename(path)) });
         if (base === undefined) throw new AppError("invalid-input", `${source.path} holds an adapter: give the installed model that it is for with --base.`);
         const { r, lora_alpha } = source.adapter;
         await withEngine(async (engine) => {
           const signal = new AbortController().signal;
-          const { model } = await openPolicy(engine.client, { model: base, tuning: "lora", adapter: { rank: r, alpha: lora_alpha, firstLayer: await firstLayerOf(source.path) } }, 0, signal);
+          const lora = { rank: r, alpha: lora_alpha, ...(await adaptedBy(source.path)) };
+          const model = await engine.client.createModel(`import-${randomUUID()}`, { base: installedModel(base), lora, seed: 0 }, { signal });
           await model.importWeights(source.path, { signal });
           await model.export(building, { merged: true, signal });
         });
@@ -138,13 +140,17 @@ export async function modelFolder(folder: string): Promise<ModelFolder> {
   throw new AppError("invalid-input", `${folder} is no model: it holds neither config.json nor adapter_config.json nor global_step_N.`);
 }
 
-/** The lowest layer that a PEFT adapter changes, from the names in its safetensors header. */
-async function firstLayerOf(folder: string): Promise<number> {
+/** What a PEFT adapter changes, from the names in its safetensors header: the lowest layer, and which projections. */
+export async function adaptedBy(folder: string): Promise<{ firstLayer: number; targets: (typeof LORA_TARGETS)[number][] }> {
   const bytes = await readFile(join(folder, "adapter_model.safetensors")).catch(() => {
     throw new AppError("invalid-input", `${folder} has no adapter_model.safetensors.`);
   });
   const header = bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString("utf8");
-  const layers = Object.keys(JSON.parse(header) as object).flatMap((name) => /\.layers\.(\d+)\./.exec(name)?.[1] ?? []);
-  if (layers.length === 0) throw new AppError("invalid-input", `The adapter in ${folder} changes no layer.`);
-  return Math.min(...layers.map(Number));
+  const adapted = Object.keys(JSON.parse(header) as object).flatMap((name) => {
+    const [, layer, target] = /\.layers\.(\d+)\.\w+\.(\w+)\.lora_/.exec(name) ?? [];
+    return layer === undefined ? [] : [{ layer: Number(layer), target }];
+  });
+  const targets = LORA_TARGETS.filter((name) => adapted.some(({ target }) => target === name));
+  if (targets.length === 0) throw new AppError("invalid-input", `The adapter in ${folder} changes no layer that is known here (${LORA_TARGETS.join(", ")}).`);
+  return { firstLayer: Math.min(...adapted.map(({ layer }) => layer)), targets };
 }

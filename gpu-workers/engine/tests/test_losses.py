@@ -144,6 +144,8 @@ def test_derivatives_of_token_losses_equal_finite_differences(kind, config):
         torch.testing.assert_close(part.d_entropies, differences(lambda x: token_loss(kind, settings, lp, x, data).loss, h), rtol=1e-6, atol=1e-7)
     else:
         assert part.d_entropies is None
+    alone = LossConfig(**{k: v for k, v in config.items() if k.startswith("clip")})
+    assert part.policy == token_loss(kind, alone, lp, h, data).loss
 
 
 def test_kl_estimators_by_their_formulas():

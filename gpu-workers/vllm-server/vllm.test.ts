@@ -158,7 +158,7 @@ describe("sampling by vLLM", () => {
 });
 
 describe("the server's process", () => {
-  const command = [process.execPath, "--import", "tsx", join(ROOT, "gpu-workers/vllm/testing/scripted-server.ts")];
+  const command = [process.execPath, "--import", "tsx", join(ROOT, "gpu-workers/vllm-server/testing/scripted-server.ts")];
   const setting = { model: "a-model", rank: 24, memoryShare: 0.4 };
   const start = (more: Partial<typeof setting> = {}, options: object = {}): Promise<VllmProcess> => VllmProcess.start(toSample({ ...setting, ...more }), { signal, command, ...options });
 
