@@ -55,6 +55,12 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page.locator('[id="setting-searcher.checkpoint"]')).toHaveValue(checkpointId);
   await expect(page.locator('[id="setting-coldStart.demonstrations"]')).toHaveValue("0");
   await expect(page.locator('[id="setting-name"]')).toHaveValue("From the form, branch of step 2");
+  await set("rl.steps", "1");
+  await set("evaluation.questions", "0");
+  await page.getByRole("button", { name: "Launch", exact: true }).click();
+  await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);
+  await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
+  await expect.poll(() => pointsOf(page, "length"), { message: "the branch's step stands on its charts" }).toBe(2);
   await page.goto(runUrl);
 
   // An episode, turn by turn.

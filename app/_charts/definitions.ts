@@ -1,3 +1,4 @@
+import { isGrouped } from "@/contracts/config/training";
 import type { MetricName } from "@/contracts/metrics";
 import type { TrainConfig } from "@/contracts/run-config";
 import type { Scale } from "./prepare";
@@ -223,7 +224,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "lines",
         scale: "positive",
         unit: "number",
-        shown: ({ rl }) => rl.algorithm !== "ppo" && rl.algorithm !== "reinforce++",
+        shown: ({ rl }) => isGrouped(rl.algorithm),
         series: [
           { metric: "groups/without_variance", label: "Share of groups", colour: "var(--series-1)" },
           { metric: "groups/resampled", label: "Resampled", colour: "var(--series-5)" },

@@ -13,12 +13,13 @@ export const samplerFields = {
 };
 
 /** Settings that do not go with sampling by vLLM, by the one to change and how. */
-export function samplerProblems(config: { searcher: { sampler: "engine" | "vllm"; tuning: "lora" | "full" }; search: { decoding: "guided" | "free" }; rl: Pick<RlConfig, "oldLogprobs"> }): [path: string, message: string][] {
+export function samplerProblems(config: { searcher: { sampler: "engine" | "vllm"; tuning: "lora" | "full" }; search: { decoding: "guided" | "free" }; rl: Pick<RlConfig, "oldLogprobs" | "overlap"> }): [path: string, message: string][] {
   if (config.searcher.sampler === "engine") return [];
   const problems: [applies: boolean, path: string, message: string][] = [
     [config.searcher.tuning === "full", "searcher.sampler", "vLLM is given adapters, not whole weights: set searcher.tuning to lora, or the sampler to engine"],
     [config.search.decoding === "guided", "search.decoding", "vLLM's guided decoding tells no log-probabilities over the allowed tokens: choose free, or set searcher.sampler to engine"],
-    [config.rl.oldLogprobs === "sampler", "rl.oldLogprobs", "vLLM rounds differently from the trainer: choose trainer, so that the ratio compares the trainer with itself"],
+    // Overlapped episodes are of weights that the trainer no longer has: there the ratio corrects the rounding too.
+    [config.rl.oldLogprobs === "sampler" && !config.rl.overlap, "rl.oldLogprobs", "vLLM rounds differently from the trainer: choose trainer, so that the ratio compares the trainer with itself"],
   ];
   return problems.flatMap(([applies, path, message]) => (applies ? [[path, message]] : []));
 }

@@ -45,10 +45,12 @@ export type AlgorithmName = z.infer<typeof algorithmName>;
 
 /** Algorithms whose baseline is not the group's, so that one sample per question is enough. */
 const UNGROUPED: readonly AlgorithmName[] = ["ppo", "reinforce++"];
+/** Whether a question's samples are measured against each other. */
+export const isGrouped = (algorithm: AlgorithmName): boolean => !UNGROUPED.includes(algorithm);
 
 const critic = z
   .strictObject({
-    kind: z.enum(["adapter", "model"]).default("adapter").meta(about("Critic", "`adapter`: a second adapter with a value head on the searcher's own base, which is held once; `model`: a model of its own, all weights trained.", { paper: "model" })),
+    kind: z.enum(["adapter", "model"]).default("adapter").meta(about("Critic", "`adapter`: a second adapter with a value head on the searcher's own base, which is held once; `model`: a model of its own, whose weights are trained (of the searcher's own model from adapter.firstLayer up).", { paper: "model" })),
     model: z.string().min(1).nullable().default(null).meta(about("Critic's model", "Only with `model`; empty: the searcher's.", { paper: "the searcher's", advanced: true })),
     learningRate: z.number().positive().max(1).default(1e-3).meta(about("Critic's learning rate", "AdamW learning rate of the critic.", { paper: "1e-5" })),
     warmupSteps: z.int().min(0).max(100_000).default(0).meta(about("Critic-only steps", "In the first n steps only the critic learns.", { paper: "0", advanced: true })),
@@ -109,8 +111,8 @@ function rlProblems(rl: Omit<RlConfig, never>): [path: string, message: string][
   const { algorithm, groupSize, questionsPerStep, miniBatch } = rl;
   const episodes = groupSize * questionsPerStep;
   const problems: [applies: boolean, path: string, message: string][] = [
-    [groupSize < 2 && !UNGROUPED.includes(algorithm), "groupSize", `must be at least 2 with ${algorithm}, whose baseline is the group; ppo and reinforce++ need only 1`],
-    [groupSize * questionsPerStep < 2 && UNGROUPED.includes(algorithm) && algorithm !== "ppo", "questionsPerStep", "one episode a step has no deviation to normalise by: raise questionsPerStep or groupSize"],
+    [groupSize < 2 && isGrouped(algorithm), "groupSize", `must be at least 2 with ${algorithm}, whose baseline is the group; ppo and reinforce++ need only 1`],
+    [groupSize * questionsPerStep < 2 && !isGrouped(algorithm) && algorithm !== "ppo", "questionsPerStep", "one episode a step has no deviation to normalise by: raise questionsPerStep or groupSize"],
     [algorithm === "dapo" && rl.normalisation !== "token", "normalisation", "DAPO averages over tokens: choose token, or grpo with another upper clip"],
     [algorithm === "dapo" && rl.resample === 0, "resample", "DAPO draws groups without variance again: give at least 1, or choose grpo"],
     [algorithm === "rejection-sampling" && rl.klCoefficient > 0, "klCoefficient", "rejection sampling learns by cross-entropy, which has no KL term: set 0"],

@@ -284,8 +284,9 @@ function creditMetrics(experiences: readonly Experience[], credits: readonly Cre
 
 const explained = (share: number | null): MetricValues => (share === null ? {} : { "critic/vf_explained_var": share });
 
-/** Sampler against trainer, where the trainer's own log-probabilities were computed; else `actorMetrics` has them. */
+/** Sampler against trainer, where the trainer's own log-probabilities were computed; else `actorMetrics` has them. Overlapped episodes are of other weights. */
 function mismatchOf(experiences: readonly Experience[], rl: TrainConfig["rl"]): MetricValues {
+  if (rl.overlap) return {};
   const differences = experiences.flatMap(({ sequence, trainerLogprobs }) => (trainerLogprobs === null ? [] : atActions(sequence, sequence.logprobs).map((sampled, t) => sampled - trainerLogprobs[t]!)));
   const cap = rl.truncateRatio;
   return { ...mismatchMetrics(differences), ...(cap === null || differences.length === 0 ? {} : { "mismatch/truncated": mean(differences.map((d) => (Math.exp(-d) > cap ? 1 : 0)))! }) };

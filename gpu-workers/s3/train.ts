@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isGrouped } from "@/contracts/config/training";
 import { AppError } from "@/contracts/errors";
 import type { Executor } from "../run-context";
 import { heldOutMetrics, trainingMetrics } from "./episode-metrics";
@@ -88,7 +89,7 @@ async function trainStep(training: Training, step: number, ahead: Rollouts | nul
       ...(retries === undefined ? {} : { "generator/retries": retries }),
       ...update?.metrics,
       "actor/off_policy_steps": ahead === null ? 0 : 1,
-      "groups/without_variance": dropped.length / (kept.length + dropped.length),
+      ...(isGrouped(config.rl.algorithm) && { "groups/without_variance": dropped.length / (kept.length + dropped.length) }),
       "groups/resampled": resampled,
       "memory/engine_peak_mb": await training.enginePeakMb(),
       ...timingMetrics(clock, records),

@@ -154,6 +154,7 @@ describe("sampling by vLLM", () => {
     expect(trainConfig.safeParse(config).error?.issues.map(({ path }) => path.join("."))).toEqual(["search.decoding"]);
     expect(trainConfig.safeParse({ ...config, search: {}, searcher: { sampler: "vllm", tuning: "full" }, rl: {} }).error?.issues.map(({ path }) => path.join("."))).toEqual(["searcher.sampler", "rl.oldLogprobs"]);
     expect(trainConfig.safeParse({ ...config, search: {} }).success).toBe(true);
+    expect(trainConfig.safeParse({ ...config, search: {}, rl: { oldLogprobs: "sampler", overlap: true } }).success).toBe(true);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/alarms";
+import { isGrouped } from "@/contracts/config/training";
 import type { TrainConfig } from "@/contracts/run-config";
 import type { MetricName } from "@/contracts/metrics";
 import { between, latest, measure, WINDOW, windows, type History, type Point } from "./history";
@@ -201,7 +202,7 @@ const noVariance: Rule = {
   on: ["groups/without_variance"],
   calm: CALM_STEPS,
   read(history, { algorithm, groupSize }) {
-    if (groupSize < 2 || algorithm === "ppo" || algorithm === "reinforce++") return null;
+    if (groupSize < 2 || !isGrouped(algorithm)) return null;
     const recent = latest(of(history, "groups/without_variance"));
     return recent && level("groups/without_variance", recent, { side: "at-least", value: 0.9 }, 0.75);
   },
