@@ -1,3 +1,6 @@
+import { rolesOf } from "./config/method";
+import type { PredictConfig } from "./run-config";
+
 /**
  * What must be equal before two results may be ranked against each other, and what a result lacks to be whole.
  * Retriever, searcher and method may differ: they are what is compared.
@@ -16,21 +19,37 @@ export interface ResultFacts {
   generator: string;
   /** Prompt with which the generator answers, with its version. */
   promptStyle: string;
+  /** Longest answer of the generator, in tokens; null where it does not answer, or the results' files do not say. */
+  maxTokens: number | null;
   /** The method answers itself: the prompt is a part of the method, as the documents it did not ask for are. */
   answersItself: boolean;
   scorer: string;
 }
 
 /** Facts that a scope of the leaderboard fixes; what is left (the questions) are its columns. */
-export type ScopeFacts = Pick<ResultFacts, "corpus" | "corpusVersion" | "generator" | "promptStyle" | "scorer">;
+export type ScopeFacts = Pick<ResultFacts, "corpus" | "corpusVersion" | "generator" | "promptStyle" | "maxTokens" | "scorer">;
 
 const joined = (parts: readonly (string | number | null)[]): string => JSON.stringify(parts);
 
-export const scopeKey = (f: ScopeFacts): string => joined([f.corpus, f.corpusVersion, f.generator, f.promptStyle, f.scorer]);
+export const scopeKey = (f: ScopeFacts): string => joined([f.corpus, f.corpusVersion, f.generator, f.promptStyle, f.maxTokens, f.scorer]);
+/** The facts that a scope's key was made of. */
+export function scopeFactsOf(key: string): ScopeFacts {
+  const [corpus, corpusVersion, generator, promptStyle, maxTokens, scorer] = JSON.parse(key) as [string, string | null, string, string, number | null, string];
+  return { corpus, corpusVersion, generator, promptStyle, maxTokens, scorer };
+}
 export const questionsKey = (f: Pick<ResultFacts, "questionSet" | "questionSetVersion" | "limit">): string => joined([f.questionSet, f.questionSetVersion, f.limit]);
 /** Results with the same key have a common rank. */
 export const comparabilityKey = (f: ResultFacts): string => `${questionsKey(f)} ${scopeKey(f)}`;
-/** Whether a result belongs to a scope. One that answers itself shares the model that answers, not the prompt. */
+/**
+ * Whether a run's answers are the method's own. Stored episodes that are answered anew are answered by the generator,
+ * whoever answered them before; where answers are kept, `answeredBy` says whose they are (server/runs/launcher.ts).
+ */
+export function answersItself({ method, methodSettings, reuse }: Pick<PredictConfig, "method" | "methodSettings" | "reuse">): boolean {
+  const answeredAnew = reuse.episodesOf !== null && (!reuse.keepAnswers || methodSettings.answeredBy === "generator");
+  return !answeredAnew && !rolesOf({ method, methodSettings }).generates;
+}
+
+/** Whether a result belongs to a scope. One that answers itself shares the model that answers, not how the generator is asked. */
 export const isOfScope = (f: ResultFacts, scope: ScopeFacts): boolean => scopeDifferences(f, scope).length === 0;
 
 /** Why two results have no common rank, each reason naming the first one's value; empty where they have one. */
@@ -47,10 +66,16 @@ export function scopeDifferences(a: ScopeFacts & { answersItself?: boolean }, b:
   if (a.corpus !== b.corpus) reasons.push(`another corpus: ${a.corpus}`);
   else if (a.corpusVersion !== b.corpusVersion) reasons.push(`another version of the corpus ${a.corpus}`);
   if (a.generator !== b.generator) reasons.push(`another generator: ${a.generator}`);
-  if (a.promptStyle !== b.promptStyle && !a.answersItself && !b.answersItself) reasons.push(`another prompt: ${a.promptStyle}`);
+  if (!a.answersItself && !b.answersItself) {
+    if (a.promptStyle !== b.promptStyle) reasons.push(`another prompt: ${a.promptStyle}`);
+    if (a.maxTokens !== b.maxTokens) reasons.push(`another limit of answers: ${a.maxTokens === null ? "not known" : tokensText(a.maxTokens)}`);
+  }
   if (a.scorer !== b.scorer) reasons.push(`another scorer: ${a.scorer}`);
   return reasons;
 }
+
+/** "1 token", "64 tokens". */
+export const tokensText = (tokens: number): string => `${tokens} ${tokens === 1 ? "token" : "tokens"}`;
 
 export interface Completeness {
   complete: boolean;

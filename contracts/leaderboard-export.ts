@@ -11,6 +11,8 @@ export interface ExportRow {
   label: string;
   /** Published rows are marked, so that nobody takes them for reproduced ones. */
   published: boolean;
+  /** Questions and demonstrations that its searcher was trained on; null where it is not known. */
+  trainingSamples?: number | null;
   cells: readonly (ExportCell | null)[];
 }
 
@@ -24,22 +26,37 @@ export interface ExportCell {
   p?: number | null;
   /** Why it has no rank. */
   note?: string | null;
+  /** Questions that the figure is over. */
+  questions?: number;
+  /** Per question; null where it was not counted. */
+  costs?: Record<CostColumn, number | null>;
 }
+
+type CostColumn = "searches" | "documents" | "tokens" | "seconds" | "costUsd";
+const COST_COLUMNS: readonly [CostColumn, heading: string][] = [["searches", "searches"], ["documents", "documents"], ["tokens", "tokens"], ["seconds", "seconds"], ["costUsd", "cost_usd"]];
 
 const one = (value: number): string => value.toFixed(1);
 export const PUBLISHED_MARK = "published";
 
-/** RFC 4180 with CRLF: one line a row and column, so that a program can read intervals without parsing text. */
+/**
+ * RFC 4180 with CRLF: one line a row and column, so that a program can read intervals without parsing text. `questions`
+ * names the set, `scored` counts its questions that the figure is over; costs are means of a question.
+ */
 export function toCsv({ columns, rows }: ExportTable): string {
-  const lines = [["method", "origin", "questions", "percent", "low", "high", "p_holm", "note"]];
+  const lines = [["method", "origin", "questions", "percent", "low", "high", "p_holm", "note", "scored", ...COST_COLUMNS.map(([, heading]) => heading), "training_samples"]];
   for (const row of rows) {
     row.cells.forEach((cell, i) => {
       if (!cell) return;
-      lines.push([row.label, row.published ? PUBLISHED_MARK : "reproduced", columns[i] ?? "", cell.value.toFixed(4), cell.low?.toFixed(4) ?? "", cell.high?.toFixed(4) ?? "", cell.p?.toPrecision(4) ?? "", cell.note ?? ""]);
+      const figures = [cell.value.toFixed(4), cell.low?.toFixed(4) ?? "", cell.high?.toFixed(4) ?? "", cell.p?.toPrecision(4) ?? "", cell.note ?? ""];
+      const about = [cell.questions, ...COST_COLUMNS.map(([key]) => cell.costs?.[key]), row.trainingSamples].map(numberField);
+      lines.push([row.label, row.published ? PUBLISHED_MARK : "reproduced", columns[i] ?? "", ...figures, ...about]);
     });
   }
   return lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
 }
+
+/** Six digits are more than a mean of measured times holds. */
+const numberField = (value: number | null | undefined): string => (value === null || value === undefined ? "" : String(Number.isInteger(value) ? value : Number(value.toPrecision(6))));
 
 /** Quoted where it must be; a text that a spreadsheet would run as a formula gets an apostrophe in front. */
 export function csvField(text: string): string {

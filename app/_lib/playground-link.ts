@@ -1,9 +1,13 @@
 import { z } from "zod";
 import { retriever as retrieverSchema, type RetrieverConfig } from "@/contracts/config/retriever";
+import type { RunConfig } from "@/contracts/run-config";
+import { formatInteger } from "./format";
 import { compactRetriever, RETRIEVER_PRESETS } from "./retriever";
 
 export const MOST_COLUMNS = 4;
 export const DEPTHS = [3, 5, 10, 20, 50] as const;
+/** The longest query that is searched from here: what the server takes (server/api/tasks/create.ts). */
+export const MOST_QUERY = 2000;
 
 /** What the playground shows. Its address holds all of it, so that it can be sent to someone. */
 export interface PlaygroundState {
@@ -26,7 +30,8 @@ export function toParams(state: PlaygroundState): Record<string, string | null> 
   const retrievers = JSON.stringify(state.retrievers.map(compactRetriever));
   return {
     corpus: state.corpus === DEFAULT_STATE.corpus ? null : state.corpus,
-    q: state.query === "" ? null : state.query,
+    // One character more than is asked, so that a reader of the address sees that it was longer; all of it may be more than an address can hold.
+    q: state.query === "" ? null : state.query.slice(0, MOST_QUERY + 1),
     k: state.k === DEFAULT_STATE.k ? null : String(state.k),
     r: retrievers === JSON.stringify(DEFAULT_STATE.retrievers.map(compactRetriever)) ? null : retrievers,
     worker: state.worker,
@@ -36,11 +41,11 @@ export function toParams(state: PlaygroundState): Record<string, string | null> 
 
 export interface ParsedState {
   state: PlaygroundState;
-  /** What of the address could not be used, in words; null where all could. */
+  /** What of the address could not be used and what stands in its place, in sentences; null where all could. */
   problem: string | null;
 }
 
-/** Reads an address. What cannot be used is said, and its default taken. */
+/** Reads an address. What cannot be used is said, and its default taken; a query that is too long is cut. */
 export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
   const problems: string[] = [];
   const k = Number(params.get("k") ?? DEFAULT_STATE.k);
@@ -54,9 +59,14 @@ export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
     else problems.push(`the retrievers (r) could not be read: ${parsed.error.issues.map((i) => [i.path.join("."), i.message].filter(Boolean).join(": ")).join("; ")}`);
   }
   const id = (name: string): string | null => z.uuid().safeParse(params.get(name)).data ?? null;
+  const query = params.get("q") ?? "";
+  const said = [
+    ...(problems.length > 0 ? [`Of this address, ${problems.join("; ")}. The default stands in its place.`] : []),
+    ...(query.length > MOST_QUERY ? [`The query is longer than ${formatInteger(MOST_QUERY)} characters and was cut there: what follows is not searched for.`] : []),
+  ];
   return {
-    state: { corpus: params.get("corpus") || DEFAULT_STATE.corpus, query: (params.get("q") ?? "").slice(0, 2000), k: depth, retrievers, worker: id("worker"), episode: id("episode") },
-    problem: problems.length > 0 ? problems.join(". ") : null,
+    state: { corpus: params.get("corpus") || DEFAULT_STATE.corpus, query: query.slice(0, MOST_QUERY), k: depth, retrievers, worker: id("worker"), episode: id("episode") },
+    problem: said.length > 0 ? said.join(" ") : null,
   };
 }
 
@@ -74,4 +84,10 @@ export function playgroundHref(change: Partial<PlaygroundState>): string {
   for (const [key, value] of Object.entries(toParams({ ...DEFAULT_STATE, ...change }))) if (value !== null) params.set(key, value);
   const query = params.toString();
   return query ? `/playground?${query}` : "/playground";
+}
+
+/** The query of an episode's turn with the corpus and retriever of its run, and as many documents as the turn saw. */
+export function turnHref(turn: { query: string | null; documents: readonly unknown[] }, config: RunConfig, episode: { id: string; corpus: string }): string {
+  const k = Math.min(50, Math.max(DEFAULT_STATE.k, turn.documents.length));
+  return playgroundHref({ corpus: episode.corpus, query: turn.query ?? "", k, ...("retriever" in config ? { retrievers: [config.retriever] } : {}), episode: episode.id });
 }

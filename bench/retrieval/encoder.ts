@@ -4,16 +4,17 @@ import type { RankedRow } from "@/gpu-workers/retrieval/dense-index";
 import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoder";
 import { percentile } from "@/gpu-workers/retrieval/latency";
 import { passageText } from "@/gpu-workers/retrieval/retriever";
-import { bar, machine, printTable } from "../lib";
+import { bar, type Bar, machine, printTable } from "../lib";
 import { type QuestionSet, questionSets } from "./data";
 import { openFlat } from "./flat";
-import { Peer } from "./peer";
+import { Peer, rankedRows } from "./peer";
 import { type Section, type SectionResult, kept, scratchFor, workFolder } from "./section";
 
 /**
  * Our encoder against sentence-transformers on the same texts: speed of encoding, agreement of rankings, loss of the
- * quantised variant, latency of a query. The systems take turns on parts of the passages, and on each query, so that
- * whatever else the machine does falls on all alike. Each part is kept: an interrupted bench goes on where it was.
+ * quantised variant, latency of a query; and our flat index against faiss-cpu on the vectors of these texts. The systems
+ * take turns on parts of the passages, and on each query, so that whatever else the machine does falls on all alike.
+ * Each part is kept: an interrupted bench goes on where it was.
  */
 const PART = 500;
 const LATENCY_QUERIES = 200;
@@ -43,12 +44,14 @@ async function run(): Promise<SectionResult> {
     await encoders.peer(["warm up"], "passage", join(scratch, "warm-up.f32"));
     const seconds = { fp32: 0, int8: 0, peer: 0 };
     const agreement: Record<string, unknown> = {};
+    const flat: Bar[] = [];
     const worst = { overlap: 1, identical: 1, loss: 0 };
     for (const [s, set] of sets.entries()) {
       const own = (passages[s] ?? []).map(passageText);
       addTo(seconds, await encodeInTurns(encoders, own, scratch, set.name));
-      const quality = await compare(encoders, set, own.length, scratch, fp32.dim);
+      const quality = await compare(encoders, peer, set, own.length, scratch, fp32.dim);
       agreement[set.name] = quality;
+      flat.push(bar(`flat, ${set.name}: results identical to faiss-cpu's on the same vectors, rounding aside`, quality.flat.identicalUpToRounding, "share", ">=", 1));
       worst.overlap = Math.min(worst.overlap, quality.int8.overlap);
       worst.identical = Math.min(worst.identical, quality.fp32.identicalUpToRounding);
       worst.loss = Math.max(worst.loss, quality.fp32.fullSupport - quality.int8.fullSupport);
@@ -66,6 +69,7 @@ async function run(): Promise<SectionResult> {
         bar("int8: full-support@10 lost to fp32, worst set", worst.loss, "share", "<=", 0.01),
         bar("int8: overlap of the top 10 with the peer, worst set", worst.overlap, "share", ">=", 0.95),
         bar("fp32: rankings identical to the peer's, rounding aside", worst.identical, "share", ">=", 1),
+        ...flat,
       ],
     };
   } finally {
@@ -100,33 +104,48 @@ async function encodeInTurns(encoders: BySystem<Encode>, passages: string[], scr
   return seconds;
 }
 
-interface Quality {
-  fullSupport: number;
-  /** Of the top 10, with the peer's. */
-  overlap: number;
+/** Shares of queries whose rankings are equal place by place, strictly and where only rounding tells documents apart. */
+interface Agreement {
   identical: number;
   identicalUpToRounding: number;
 }
 
-/** Rankings of each system on its own vectors, all by our exact index, against the peer's. */
-async function compare(encoders: BySystem<Encode>, set: QuestionSet, passages: number, scratch: string, dim: number): Promise<BySystem<Quality>> {
+interface Quality extends Agreement {
+  fullSupport: number;
+  /** Of the top 10, with the peer's. */
+  overlap: number;
+}
+
+/** Rankings of each system on its own vectors, all by our exact index, against the peer's; and `flat`, those of our fp32 vectors against faiss-cpu's of the same. */
+async function compare(encoders: BySystem<Encode>, peer: Peer, set: QuestionSet, passages: number, scratch: string, dim: number): Promise<BySystem<Quality> & { flat: Agreement }> {
   const ranked: Partial<BySystem<RankedRow[][]>> = {};
   for (const name of SYSTEMS) {
     const questions = vectorFile(scratch, name, set.name, "questions");
     await kept(`${questions}.json`, () => encoders[name](set.questions.map((q) => q.text), "query", questions));
-    const parts = async function* (): AsyncGenerator<Float32Array> {
-      for (let part = 0; part * PART < passages; part++) yield await readVectors(vectorFile(scratch, name, set.name, part));
-    };
-    const index = await openFlat(join(scratch, "index"), dim, parts());
+    const index = await openFlat(join(scratch, "index"), dim, passageVectors(scratch, name, set.name, passages));
     ranked[name] = await index.search(await readVectors(questions), K);
     await index.close();
   }
   const rows = new Map(set.passages.slice(0, passages).map((passage, row) => [passage.id, row]));
   const gold = set.questions.map((q) => q.gold.map((id) => rows.get(id)));
-  return byName((name) => {
+  const bySystem = byName((name) => {
     const own = ranked[name] ?? [];
     return { fullSupport: fullSupport(own, gold), overlap: overlap(own, ranked.peer ?? []), ...identical(own, ranked.peer ?? []) };
   });
+  return { ...bySystem, flat: identical(ranked.fp32 ?? [], await searchedByPeer(peer, set, passages, scratch, dim)) };
+}
+
+/** What faiss-cpu's exact index finds with our fp32 vectors of a set's passages and questions. */
+async function searchedByPeer(peer: Peer, set: QuestionSet, passages: number, scratch: string, dim: number): Promise<RankedRow[][]> {
+  const vectors = join(scratch, "flat.f32");
+  await writeFile(vectors, passageVectors(scratch, "fp32", set.name, passages));
+  await peer.index({ vectors, dim, factory: "Flat" });
+  return rankedRows(await peer.search(vectorFile(scratch, "fp32", set.name, "questions"), K, set.questions.length));
+}
+
+/** The vectors of a set's passages, part by part as they were encoded. */
+async function* passageVectors(scratch: string, name: SystemName, set: string, passages: number): AsyncGenerator<Float32Array> {
+  for (let part = 0; part * PART < passages; part++) yield await readVectors(vectorFile(scratch, name, set, part));
 }
 
 async function queryLatency(set: QuestionSet | undefined, peer: Peer, encoders: Record<"fp32" | "int8", Encoder>, scratch: string): Promise<BySystem<{ p50: number | null; p99: number | null }>> {
@@ -175,8 +194,8 @@ function overlap(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): 
   return common / total;
 }
 
-/** Shares of queries whose rankings are equal place by place, strictly and where only rounding tells documents apart. */
-export function identical(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): { identical: number; identicalUpToRounding: number } {
+/** Whether our rankings are theirs; faiss.ts asks so, too. */
+export function identical(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): Agreement {
   const share = (same: (a: RankedRow, b: RankedRow | undefined) => boolean): number =>
     ours.filter((ranked, q) => ranked.every((hit, i) => same(hit, theirs[q]?.[i]))).length / ours.length;
   return {

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { ROOT } from "@/contracts/paths";
+import type { RankedRow } from "@/gpu-workers/retrieval/dense-index";
 import { peerPython } from "../peers/venv";
+
+/** What a search of the peer's found, as ours says it. */
+export function rankedRows({ rows, scores }: { rows: number[][]; scores: number[][] }): RankedRow[][] {
+  return rows.map((own, q) => own.map((row, i) => ({ row, score: scores[q]?.[i] ?? 0 })));
+}
 
 const peerAbout = z.object({ versions: z.record(z.string(), z.string()), threads: z.int() });
 

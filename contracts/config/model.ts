@@ -14,7 +14,7 @@ const price = z.number().min(0).max(100_000).nullable().default(null);
 
 export const connection = z
   .strictObject({
-    key: z.string().trim().min(1).max(120).nullable().default(null).meta(about("Key", "Name of a stored API key, never the key itself; empty: none is sent.", { advanced: true })),
+    key: z.string().trim().min(1).max(120).nullable().default(null).meta(about("Key", "Name of a stored API key, never the key itself; empty: none is sent, unless the worker's environment holds a key for this very server.", { advanced: true })),
     concurrency: z.int().min(1).max(4096).default(32).meta(about("Requests at once", "Requests to the endpoint that are under way together.", { advanced: true })),
     requestsPerMinute: most(1_000_000).meta(about("Requests a minute", "Rate limit of the endpoint; empty: none.", { advanced: true })),
     tokensPerMinute: most(1_000_000_000).meta(about("Tokens a minute", "Rate limit of the endpoint, prompt and completion together; empty: none.", { advanced: true })),

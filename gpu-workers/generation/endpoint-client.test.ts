@@ -77,6 +77,12 @@ describe("accounting", () => {
     await endpoint!.close();
     expect((await (await client([reply], { promptPrice: 2, completionPrice: 8 })).complete(BODY, never)).usage.costUsd).toBeCloseTo(0.006, 12);
   });
+  it("tells what every answered request took, and nothing of those that failed", async () => {
+    const told: number[] = [];
+    const asked = await client([{ status: 500 }, { text: "hello", usage: { prompt_tokens: 7, completion_tokens: 2 } }], { onUsage: ({ promptTokens }) => told.push(promptTokens) });
+    await asked.complete(BODY, never);
+    expect(told).toEqual([7]);
+  });
   it("says where a text was cut", async () => {
     expect((await (await client([{ text: "hel", finish: "length" }])).complete(BODY, never)).finish).toBe("length");
   });

@@ -3,6 +3,7 @@ import { Agent, request } from "undici";
 import { z } from "zod";
 import type { ModelUsage } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
+import { environmentKey } from "./environment-key";
 import { cancelled, pauseFor } from "./pause";
 import { rateLimitOf, type RateLimit } from "./rate-limit";
 
@@ -22,12 +23,15 @@ export interface EndpointOptions {
   /** US dollars per million tokens; null: not known. */
   promptPrice: number | null;
   completionPrice: number | null;
+  /** Where none is given: that of the worker's environment, if it is for this endpoint. */
   apiKey: string | undefined;
   /** Told of every try that came to an end, with whether it was answered. */
   onTry: (answered: boolean) => void;
+  /** Told of what every answered request took. */
+  onUsage: (usage: ModelUsage) => void;
 }
 
-export const ENDPOINT_DEFAULTS: EndpointOptions = {
+const DEFAULTS: Omit<EndpointOptions, "apiKey"> = {
   timeoutMs: 120_000,
   budgetMs: 300_000,
   firstPauseMs: 500,
@@ -37,8 +41,8 @@ export const ENDPOINT_DEFAULTS: EndpointOptions = {
   tokensPerMinute: null,
   promptPrice: null,
   completionPrice: null,
-  apiKey: process.env.S3_GENERATOR_API_KEY,
   onTry: () => undefined,
+  onUsage: () => undefined,
 };
 
 /** What an endpoint wrote, and what it took. */
@@ -83,7 +87,7 @@ export class EndpointClient {
 
   constructor(endpoint: string, overrides: Partial<EndpointOptions> = {}) {
     this.base = endpoint.replace(/\/+$/, "");
-    this.options = { ...ENDPOINT_DEFAULTS, ...overrides };
+    this.options = { ...DEFAULTS, ...overrides, apiKey: "apiKey" in overrides ? overrides.apiKey : environmentKey(endpoint) };
     this.limit = rateLimitOf(endpoint, this.options.apiKey);
   }
 
@@ -121,7 +125,10 @@ export class EndpointClient {
         throw error;
       }
       this.options.onTry(outcome.kind === "answered");
-      if (outcome.kind === "answered") return outcome.completion;
+      if (outcome.kind === "answered") {
+        this.options.onUsage(outcome.completion.usage);
+        return outcome.completion;
+      }
       if (outcome.kind === "refused") throw new AppError("generator-unavailable", `The model server refused a request to ${url}: ${outcome.reason}`);
       const wait = Math.max(pause * (0.5 + Math.random() / 2), outcome.retryAfterMs);
       if (performance.now() + wait > deadline) {

@@ -4,9 +4,9 @@ import { AppError } from "@/contracts/errors";
 import { Coalescer } from "./coalescer";
 import type { RankedDocument } from "./retriever";
 
-/** Ranks k documents named after the query, so that every answer shows whose it is. */
+/** Ranks k documents named after the query, so that every answer shows whose it is. Its rankings are not the beginnings of longer ones, as those of hybrid search and of graphs need not be: the worst of k stands first. */
 function rankingsOf(queries: readonly string[], k: number): RankedDocument[][] {
-  return queries.map((query) => Array.from({ length: k }, (_, i) => ({ id: `${query}/${i}`, title: "", text: "", hash: "", score: -i })));
+  return queries.map((query) => Array.from({ length: k }, (_, i) => ({ id: `${query}/${k - 1 - i}`, title: "", text: "", hash: "", score: -i })));
 }
 
 /** A search that ends only when told to. */
@@ -20,25 +20,59 @@ function gate(): { search: (queries: readonly string[], k: number) => Promise<Ra
 const ids = (results: RankedDocument[][]): string[][] => results.map((ranked) => ranked.map((hit) => hit.id));
 
 describe("the coalescer", () => {
-  it("joins what arrives during a search, in the order of arrival, and cuts to each request's k", async () => {
+  it("joins what arrives during a search, in the order of arrival", async () => {
     const { search, calls } = gate();
     const coalescer = new Coalescer(search, { batch: 3, waiting: 100, parallel: 1 });
-    const first = coalescer.submit(["a"], 1);
+    const first = coalescer.submit(["a"], 2);
     const second = coalescer.submit(["b", "c"], 2);
-    const third = coalescer.submit(["d"], 3);
-    const fourth = coalescer.submit(["e"], 1);
+    const third = coalescer.submit(["d"], 2);
+    const fourth = coalescer.submit(["e"], 2);
     expect(calls.map((call) => call.queries)).toEqual([["a"]]);
     expect(coalescer.waitingQueries).toBe(4);
     calls[0]?.finish();
-    expect(ids(await first)).toEqual([["a/0"]]);
+    expect(ids(await first)).toEqual([["a/1", "a/0"]]);
     await expect.poll(() => calls.length).toBe(2);
-    expect(calls[1]).toMatchObject({ queries: ["b", "c", "d"], k: 3 });
+    expect(calls[1]).toMatchObject({ queries: ["b", "c", "d"], k: 2 });
     calls[1]?.finish();
-    expect(ids(await second)).toEqual([["b/0", "b/1"], ["c/0", "c/1"]]);
-    expect(ids(await third)).toEqual([["d/0", "d/1", "d/2"]]);
+    expect(ids(await second)).toEqual([["b/1", "b/0"], ["c/1", "c/0"]]);
+    expect(ids(await third)).toEqual([["d/1", "d/0"]]);
     await expect.poll(() => calls.length).toBe(3);
     calls[2]?.finish();
-    expect(ids(await fourth)).toEqual([["e/0"]]);
+    expect(ids(await fourth)).toEqual([["e/1", "e/0"]]);
+  });
+
+  it("joins only requests of equal k, and takes the k of the one that has waited longest", async () => {
+    const { search, calls } = gate();
+    const coalescer = new Coalescer(search, { batch: 2, waiting: 100, parallel: 1 });
+    const submitted: [string[], number][] = [[["a"], 1], [["b"], 3], [["c"], 5], [["d"], 3], [["e"], 3], [["f", "g"], 5], [["h"], 5]];
+    const results = submitted.map(([queries, k]) => coalescer.submit(queries, k));
+    const expected: [string[], number][] = [[["a"], 1], [["b", "d"], 3], [["c"], 5], [["e"], 3], [["f", "g"], 5], [["h"], 5]]; // "h" does not overtake "f", "g"
+    for (const [i, [queries, k]] of expected.entries()) {
+      await expect.poll(() => calls.length).toBe(i + 1);
+      expect(calls[i]).toMatchObject({ queries, k });
+      calls[i]?.finish();
+    }
+    expect(await Promise.all(results)).toEqual(submitted.map(([queries, k]) => rankingsOf(queries, k)));
+    expect(coalescer.waitingQueries).toBe(0);
+  });
+
+  it("lets no k starve while requests of another keep coming", async () => {
+    const { search, calls } = gate();
+    const coalescer = new Coalescer(search, { batch: 2, waiting: 100, parallel: 1 });
+    const common = Array.from({ length: 4 }, (_, i) => coalescer.submit([`common ${i}`], 3));
+    const rare = coalescer.submit(["rare"], 7);
+    for (let i = 0; i < 4; i++) {
+      await expect.poll(() => calls.length).toBe(i + 1);
+      common.push(coalescer.submit([`later ${i}`], 3));
+      calls[i]?.finish();
+    }
+    expect(calls.slice(0, 4).map((call) => call.k)).toEqual([3, 3, 3, 7]);
+    expect(ids(await rare)[0]).toHaveLength(7);
+    for (let i = 4; i < 6; i++) {
+      await expect.poll(() => calls.length).toBe(i + 1);
+      calls[i]?.finish();
+    }
+    await Promise.all(common);
   });
 
   it("refuses what would make too many wait, and takes a request larger than a batch alone", async () => {

@@ -29,8 +29,10 @@ const RECENT = 0.2;
 
 /**
  * Turns concurrent requests into batches: while one batch is searched, the requests that arrive wait together and
- * become the next. First come, first served; a request is never split, and gets exactly what it would get alone: its
- * own k, and never another's error.
+ * become the next. A batch holds requests of one k, that of the request that has waited longest; among those of equal
+ * k it is first come, first served. A request is never split, and gets exactly what it would get alone: the ranking of
+ * its own k, which need not be the beginning of a longer one (fusion to a depth, FAISS's graphs), and never another's
+ * error.
  */
 export class Coalescer {
   private waiting: Waiting[] = [];
@@ -80,37 +82,43 @@ export class Coalescer {
     }
   }
 
-  /** Takes requests in their order until the batch is full; those whose client is gone are dropped. */
+  /** Takes the request that has waited longest and those of its k, in their order, until the batch is full; drops those whose client is gone. */
   private nextBatch(): Waiting[] {
     const batch: Waiting[] = [];
+    const left: Waiting[] = [];
     let size = 0;
-    let taken = 0;
+    let full = false;
     for (const next of this.waiting) {
-      if (batch.length > 0 && size + next.queries.length > this.limits.batch) break;
-      taken += 1;
-      this.waitingCount -= next.queries.length;
       if (next.signal?.aborted) {
+        this.waitingCount -= next.queries.length;
         next.reject(new AppError("cancelled", "the request was cancelled"));
         continue;
       }
+      const joins = next.k === (batch[0] ?? next).k;
+      full ||= joins && batch.length > 0 && size + next.queries.length > this.limits.batch; // nothing smaller overtakes it
+      if (!joins || full) {
+        left.push(next);
+        continue;
+      }
+      this.waitingCount -= next.queries.length;
       batch.push(next);
       size += next.queries.length;
     }
-    this.waiting = this.waiting.slice(taken);
+    this.waiting = left;
     return batch;
   }
 
   private async run(batch: readonly Waiting[]): Promise<void> {
+    const [first] = batch;
+    if (!first) return;
     const began = performance.now();
     const queries = batch.flatMap((request) => request.queries);
     try {
-      // The first k of a longer ranking are the ranking of length k.
-      const results = await this.search(queries, Math.max(...batch.map((request) => request.k)), abortedTogether(batch));
+      const results = await this.search(queries, first.k, abortedTogether(batch));
       let start = 0;
       for (const request of batch) {
-        const own = results.slice(start, start + request.queries.length);
+        request.resolve(results.slice(start, start + request.queries.length));
         start += request.queries.length;
-        request.resolve(own.map((ranked) => ranked.slice(0, request.k)));
       }
       const pace = (performance.now() - began) / 1000 / queries.length / this.limits.parallel;
       this.secondsPerQuery = this.secondsPerQuery === 0 ? pace : (1 - RECENT) * this.secondsPerQuery + RECENT * pace;

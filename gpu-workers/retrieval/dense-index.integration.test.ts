@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DenseIndex, INDEX_FILE, writeManifest } from "./dense-index";
+import { DenseIndex, INDEX_FILE, startThread, writeManifest } from "./dense-index";
 import { faissAddon } from "./faiss-addon";
 import { flatHeader } from "./index-build";
 
@@ -126,5 +126,20 @@ describe("indexes of other kinds", () => {
     expect(() => index.train(new Float32Array(3), new Int32Array(1))).toThrow("3 numbers are no vectors of length 8");
     expect(() => index.setParameter("efSearch", 3)).toThrow("could not set parameter efSearch");
     expect(() => index.write(join(folder, "no", "folder"))).toThrow("No such file or directory");
+  });
+
+  it("are read into memory, or left on the disk where they take more than their share of what this process may use", async () => {
+    const index = new (faissAddon().VectorIndex)(DIM, "HNSW8");
+    index.add(Float32Array.from({ length: 200 * DIM }, (_, i) => Math.sin(i)));
+    const path = join(folder, "graph");
+    index.write(path);
+    const { size } = await stat(path);
+    const thread = startThread();
+    try {
+      const mapped = async (memoryBytes?: number): Promise<boolean> => (await thread.call("load", { path, flat: false, parameters: {}, memoryBytes })).mapped;
+      expect([await mapped(), await mapped(size * 3), await mapped(size * 2)]).toEqual([false, false, true]);
+    } finally {
+      await thread.terminate();
+    }
   });
 });

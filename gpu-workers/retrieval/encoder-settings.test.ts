@@ -32,12 +32,42 @@ describe("the settings of an encoder", () => {
     expect(await readEncoderSettings("mine", folder)).toEqual({ pooling: "cls", normalise: true, maxTokens: 384, queryPrefix: "ask: ", passagePrefix: "read: " });
   });
 
-  it("scale vectors where the similarity is the cosine, and not where nothing says so", async () => {
+  it("scale vectors where the similarity is the cosine, which it is where nothing says so, as in sentence-transformers", async () => {
     const own = { "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_lasttoken: true }, "tokenizer_config.json": { model_max_length: 1e30 }, "sentence_bert_config.json": { max_seq_length: 99 } };
     await bring(own);
-    expect(await readEncoderSettings("mine", folder)).toMatchObject({ pooling: "last", normalise: false, maxTokens: 99 });
-    await bring({ "config_sentence_transformers.json": { similarity_fn_name: "cosine" } });
-    expect(await readEncoderSettings("mine", folder)).toMatchObject({ normalise: true });
+    expect(await readEncoderSettings("mine", folder)).toMatchObject({ pooling: "last", normalise: true, maxTokens: 99 });
+    for (const [similarity, normalise] of [["cosine", true], [null, true], ["dot", false]] as const) {
+      await bring({ "config_sentence_transformers.json": { similarity_fn_name: similarity } });
+      expect(await readEncoderSettings("mine", folder)).toMatchObject({ normalise });
+    }
+    await bring({ "config_sentence_transformers.json": { similarity_fn_name: "manhattan" } });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("compares by manhattan") as string });
+  });
+
+  it("leave vectors as they are where the model's card, known by its name, says so", async () => {
+    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_cls_token: true } });
+    expect(await readEncoderSettings("medcpt", folder)).toMatchObject({ normalise: false });
+    expect(await readEncoderSettings("e5-base-v2", folder)).toMatchObject({ normalise: true });
+  });
+
+  it.each([
+    [{ pooling_mode: "lasttoken" }, "last"],
+    [{ pooling_mode: ["cls"] }, "cls"],
+    [{ pooling_mode_mean_tokens: true, pooling_mode_max_tokens: false }, "mean"],
+    [{ embedding_dimension: 4 }, "mean"],
+  ])("read %j as pooling", async (config, pooling) => {
+    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": config, "tokenizer_config.json": { model_max_length: 64 } });
+    expect(await readEncoderSettings("mine", folder)).toMatchObject({ pooling });
+  });
+
+  it.each([
+    [{ pooling_mode_max_tokens: true }, "pools by max, which"],
+    [{ pooling_mode_mean_sqrt_len_tokens: true }, "pools by mean_sqrt_len, which"],
+    [{ pooling_mode_cls_token: true, pooling_mode_mean_tokens: true }, "pools by cls and mean, put side by side"],
+    [{ pooling_mode: ["mean", "max"] }, "pools by mean and max, put side by side"],
+  ])("refuse %j as pooling, by name", async (config, message) => {
+    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": config, "tokenizer_config.json": { model_max_length: 64 } });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining(message) as string });
   });
 
   it("are completed by what is known of the name; the folder wins", async () => {
@@ -54,10 +84,10 @@ describe("the settings of an encoder", () => {
 
   it("say what cannot be used, and how to mend it", async () => {
     await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("encoder.json") as string });
+    await bring({ "modules.json": modules("Transformer", "Pooling"), "tokenizer_config.json": { model_max_length: 64 } });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("1_Pooling/config.json") as string });
     await bring({ "modules.json": modules("Transformer", "Pooling", "Dense"), "1_Pooling/config.json": { pooling_mode_mean_tokens: true } });
     await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("Dense layer") as string });
-    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_max_tokens: true } });
-    await expect(readEncoderSettings("mine", folder)).rejects.toThrow("pools in a way that is not built here");
     await bring({ "modules.json": "{" });
     await expect(readEncoderSettings("mine", folder)).rejects.toThrow("modules.json is not JSON");
     await rm(join(folder, "modules.json"));

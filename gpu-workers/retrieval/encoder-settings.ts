@@ -6,6 +6,7 @@ import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { modelDir } from "@/contracts/paths";
 import { ENCODER_PRESETS } from "./encoder-presets";
+import { weightFiles } from "./weights";
 
 /**
  * What an encoder needs besides its weights: read from its own folder (encoder.json, else the files of
@@ -95,7 +96,7 @@ function notInstalled(name: string, path: string): AppError {
 
 const loose = z.looseObject({});
 const modules = z.array(z.looseObject({ type: z.string(), path: z.string() }));
-const poolingConfig = z.looseObject({ pooling_mode_cls_token: z.boolean().default(false), pooling_mode_mean_tokens: z.boolean().default(false), pooling_mode_lasttoken: z.boolean().default(false) });
+const poolingConfig = z.looseObject({ pooling_mode: z.union([z.string(), z.array(z.string())]).nullish() });
 const transformersConfig = z.looseObject({ prompts: z.record(z.string(), z.string()).default({}), similarity_fn_name: z.string().nullish() });
 const sentenceConfig = z.looseObject({ max_seq_length: z.int().positive().nullish() });
 const tokenizerConfig = z.looseObject({ model_max_length: z.number().positive().nullish() });
@@ -115,12 +116,17 @@ export async function readEncoderSettings(name: string, directory: string): Prom
   for (const { type, path } of list ?? []) {
     const kind = type.split(".").at(-1);
     if (kind === "Normalize") own.normalise = true;
-    else if (kind === "Pooling") own.pooling = poolingOf(name, (await read(join(path, "config.json"), poolingConfig)) ?? poolingConfig.parse({}));
-    else if (kind !== "Transformer") throw new AppError("unsupported", `the encoder ${name} has a ${kind} layer after its network, which is not built here; use an encoder with pooling and normalisation only`);
+    else if (kind === "Pooling") {
+      const config = await read(join(path, "config.json"), poolingConfig);
+      if (config) own.pooling = poolingOf(name, config);
+    } else if (kind !== "Transformer") throw new AppError("unsupported", `the encoder ${name} has a ${kind} layer after its network, which is not built here; use an encoder with pooling and normalisation only`);
   }
-  if (list && own.normalise === undefined) own.normalise = false;
-  if (prompts?.similarity_fn_name === "cosine") own.normalise = true;
-  if (prompts && !["cosine", "dot", undefined, null].includes(prompts.similarity_fn_name)) throw new AppError("unsupported", `the encoder ${name} compares by ${prompts.similarity_fn_name}; cosine and dot are built here`);
+  const known = ENCODER_PRESETS[name]?.facts;
+  const similarity = prompts?.similarity_fn_name ?? null;
+  if (similarity !== null && similarity !== "cosine" && similarity !== "dot") throw new AppError("unsupported", `the encoder ${name} compares by ${similarity}; cosine and dot are built here`);
+  // What names no similarity is compared by the cosine in sentence-transformers; its model card, where it is known here, goes before.
+  if (similarity === "cosine" || (list && similarity === null && !known)) own.normalise = true;
+  else if (list && similarity === "dot") own.normalise ??= false;
   const passagePrompt = prompts?.prompts.passage ?? prompts?.prompts.document;
   if (prompts?.prompts.query !== undefined && prompts.prompts.query !== "") own.queryPrefix = prompts.prompts.query;
   if (passagePrompt !== undefined && passagePrompt !== "") own.passagePrefix = passagePrompt;
@@ -128,7 +134,6 @@ export async function readEncoderSettings(name: string, directory: string): Prom
   const positions = model?.max_position_embeddings ?? Infinity;
   if (limit != null && limit < 1e6) own.maxTokens = Math.min(limit, positions);
 
-  const known = ENCODER_PRESETS[name]?.facts;
   // Of the default encoder setup keeps the network's own files only, whose length is not that of the sentence encoder.
   const base = { queryPrefix: "", passagePrefix: "", ...own, ...(known && !sentence ? { maxTokens: known.maxTokens } : {}) };
   const settings = { ...(known ?? {}), ...base, ...(known ? { queryPrefix: base.queryPrefix || known.queryPrefix, passagePrefix: base.passagePrefix || known.passagePrefix } : {}), ...(await read("encoder.json", loose)) };
@@ -138,11 +143,17 @@ export async function readEncoderSettings(name: string, directory: string): Prom
   return parseOrThrow(encoderSettings, settings, `the configuration of encoder ${name} in ${directory}`);
 }
 
+/** How each of sentence-transformers' pooling modes is called here; the others are not built. */
+const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = { cls: "cls", mean: "mean", lasttoken: "last" };
+
+/** `pooling_mode` names one mode or several; in files of older versions each has a flag of its own, e.g. `pooling_mode_mean_tokens`. */
 function poolingOf(name: string, config: z.infer<typeof poolingConfig>): EncoderSettings["pooling"] {
-  if (config.pooling_mode_cls_token) return "cls";
-  if (config.pooling_mode_mean_tokens) return "mean";
-  if (config.pooling_mode_lasttoken) return "last";
-  throw new AppError("unsupported", `the encoder ${name} pools in a way that is not built here; mean, cls and last are`);
+  const flagged = Object.keys(config).filter((key) => key.startsWith("pooling_mode_") && config[key] === true);
+  const named = config.pooling_mode == null ? flagged.map((key) => key.replace("pooling_mode_", "").replace(/_tokens?$/, "")) : [config.pooling_mode].flat();
+  const modes = named.length === 0 ? ["mean"] : named; // as sentence-transformers reads it
+  const pooling = modes.length === 1 ? POOLING_MODES[modes[0] ?? ""] : undefined;
+  if (pooling) return pooling;
+  throw new AppError("unsupported", `the encoder ${name} pools by ${modes.join(" and ")}${modes.length > 1 ? ", put side by side" : ""}, which is not built here; use one that pools by a single of ${Object.keys(POOLING_MODES).join(", ")}`);
 }
 
 async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T> | null> {
@@ -163,12 +174,10 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
-/** Large models keep their weights in a file beside the network. */
 async function sha256Weights(modelPath: string): Promise<string> {
-  const external = [`${modelPath}_data`, `${modelPath}.data`];
-  const found = [];
-  for (const path of external) if (await isFile(path)) found.push(await sha256File(path));
-  return [await sha256File(modelPath), ...found].join("");
+  const sums: string[] = [];
+  for (const path of await weightFiles(modelPath)) sums.push(await sha256File(path));
+  return sums.join("");
 }
 
 async function sha256File(path: string): Promise<string> {

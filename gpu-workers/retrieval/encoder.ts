@@ -1,8 +1,8 @@
-import { availableParallelism } from "node:os";
 import { AppError } from "@/contracts/errors";
 import { type EncoderFiles, findEncoder } from "./encoder-settings";
 import type { EncoderOperations } from "./encoder-thread";
 import { LastingThread, ThreadClient } from "./thread";
+import { sessionCount } from "./weights";
 
 /** What a text is to the encoder: some put a different prefix before each. */
 export type TextKind = "query" | "passage";
@@ -19,9 +19,9 @@ type EncoderThread = LastingThread<EncoderOperations, "load">;
 type Job = { texts: string[]; kind: TextKind; resolve: (vectors: Float32Array) => void; reject: (error: unknown) => void; signal?: AbortSignal };
 
 /**
- * A sentence encoder: texts to vectors. One session for each core, each in a thread of its own, because that is
- * measurably faster than one session over all cores, and because ONNX Runtime's Node binding blocks its thread. A thread
- * that dies fails the texts it held, and is replaced when the next come.
+ * A sentence encoder: texts to vectors. One session for each core (fewer where memory is short, see weights.ts), each in
+ * a thread of its own, because that is measurably faster than one session over all cores, and because ONNX Runtime's Node
+ * binding blocks its thread. A thread that dies fails the texts it held, and is replaced when the next come.
  */
 export class Encoder {
   private readonly queue: Job[] = [];
@@ -44,7 +44,7 @@ export class Encoder {
   /** Loads an encoder by the name of its folder, e.g. ("minilm", "int8"), or its path. Throws `not-found` where it is not installed. */
   static async load(name: string, variant: string, options: { directory?: string; threads?: number } = {}): Promise<Encoder> {
     const files = await findEncoder(name, variant, options.directory);
-    const count = Math.max(1, Math.min(options.threads ?? availableParallelism(), 16));
+    const count = options.threads ?? (await sessionCount([files.query.modelPath, files.passage.modelPath]));
     const module = new URL("./encoder-thread.ts", import.meta.url);
     const start = (): ThreadClient<EncoderOperations> => new ThreadClient(module, "encoder thread", files);
     const threads = Array.from({ length: count }, (): EncoderThread => new LastingThread(start, { operation: "load", request: null }));
@@ -55,6 +55,11 @@ export class Encoder {
       await Promise.all(threads.map((thread) => thread.terminate()));
       throw error;
     }
+  }
+
+  /** Texts that keep every session busy once. */
+  get round(): number {
+    return SLICE * this.threads.length;
   }
 
   /**

@@ -8,6 +8,9 @@ import { type IndexIdentity, startThread, writeManifest } from "./dense-index";
 import { Encoder } from "./encoder";
 import { hasIndex, indexKey } from "./index-store";
 
+/** The one file of several parts; not the name of an index that was built here, which is built again where it is damaged. */
+const JOINED_FILE = "adopted.faiss";
+
 export interface AdoptOptions {
   /** A FAISS index file, or its parts in order (upstream publishes e5_Flat.index so). */
   files: readonly string[];
@@ -44,14 +47,21 @@ export async function adoptIndex({ files, corpusPath, encoder: name, variant, fa
     const key = indexKey(identity);
     if (await hasIndex(indexDir, key)) throw new IndexThere(join(indexDir, key));
     const temporary = join(indexDir, `${key}.adopting`);
+    // What an adoption left that was killed.
+    await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
-    const file = files.length === 1 ? resolve(files[0] ?? "") : await joined(files, join(temporary, "vectors.faiss"), onProgress);
-    const { count, dim, mapped } = await thread.call("load", { path: await existing(file), flat: factory === "Flat", parameters: {} });
-    if (count !== corpus.size) throw new AppError("conflict", `the index has ${count} vectors, the corpus ${corpus.size} documents: it belongs to another corpus`);
-    if (dim !== encoder.dim) throw new AppError("conflict", `the index has vectors of length ${dim}, the encoder ${encoder.name} gives ${encoder.dim}: it was made by another encoder`);
-    await writeManifest(temporary, { version: 2, ...identity, count, dim, file: files.length === 1 ? file : "vectors.faiss", bytes: (await stat(file)).size });
-    await rename(temporary, join(indexDir, key));
-    return { directory: join(indexDir, key), count, dim, mapped };
+    try {
+      const file = files.length === 1 ? resolve(files[0] ?? "") : await joined(files, join(temporary, JOINED_FILE), onProgress);
+      const { count, dim, mapped } = await thread.call("load", { path: await existing(file), flat: factory === "Flat", parameters: {} });
+      if (count !== corpus.size) throw new AppError("conflict", `the index has ${count} vectors, the corpus ${corpus.size} documents: it belongs to another corpus`);
+      if (dim !== encoder.dim) throw new AppError("conflict", `the index has vectors of length ${dim}, the encoder ${encoder.name} gives ${encoder.dim}: it was made by another encoder`);
+      await writeManifest(temporary, { version: 2, ...identity, count, dim, file: files.length === 1 ? file : JOINED_FILE, bytes: (await stat(file)).size });
+      await rename(temporary, join(indexDir, key));
+      return { directory: join(indexDir, key), count, dim, mapped };
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
   } finally {
     await Promise.all([thread.terminate(), encoder.close(), corpus.close()]);
   }
@@ -65,7 +75,6 @@ async function existing(path: string): Promise<string> {
 }
 
 async function joined(files: readonly string[], target: string, onProgress?: (detail: string) => void): Promise<string> {
-  await rm(target, { force: true });
   for (const [i, file] of files.entries()) {
     onProgress?.(`joining part ${i + 1} of ${files.length}`);
     await pipeline(createReadStream(await existing(resolve(file))), createWriteStream(target, { flags: "a" }));

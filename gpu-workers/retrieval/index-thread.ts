@@ -1,14 +1,15 @@
-import { freemem, totalmem } from "node:os";
+import { freemem } from "node:os";
 import { stat } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
 import { AppError, toWireError } from "@/contracts/errors";
+import { memoryLimit } from "../agent/hardware";
 import { type FlatFile, type Found, type Metric, type VectorIndex, faissAddon } from "./faiss-addon";
 import { serveThread, stopFlag } from "./thread";
 
 /** An index in a thread of its own: the addon is synchronous. */
 export type IndexOperations = {
-  /** Opens an index file: `flat` ones are mapped, others read, or mapped too where they exceed their share of memory. */
-  load: { request: { path: string; flat: boolean; parameters: Record<string, number> }; response: { count: number; dim: number; metric: Metric; mapped: boolean } };
+  /** Opens an index file: `flat` ones are mapped, others read, or mapped too where they exceed their share of memory (by default what this process may use). */
+  load: { request: { path: string; flat: boolean; parameters: Record<string, number>; memoryBytes?: number }; response: { count: number; dim: number; metric: Metric; mapped: boolean } };
   /** Whether FAISS knows the kind of index: asked before hours of encoding. */
   check: { request: { dim: number; factory: string }; response: null };
   /** Makes an index of any kind from the vectors of a flat file: `train`, then `fill` slice by slice, then `write`. */
@@ -19,7 +20,7 @@ export type IndexOperations = {
   search: { request: { queries: Float32Array; k: number }; response: Found };
 };
 
-/** A file that takes more of the machine's memory is left on the disk and read where it is searched. */
+/** A file that takes more of the memory is left on the disk and read where it is searched. */
 const MAPPED_FROM = 0.4;
 
 let index: FlatFile | VectorIndex | null = null;
@@ -36,13 +37,13 @@ function underConstruction(): VectorIndex {
   return open;
 }
 
-async function load(path: string, flat: boolean, parameters: Record<string, number>): Promise<IndexOperations["load"]["response"]> {
+async function load({ path, flat, parameters, memoryBytes = memoryLimit() }: IndexOperations["load"]["request"]): Promise<IndexOperations["load"]["response"]> {
   const { FlatFile, VectorIndex } = faissAddon();
   const { size } = await stat(path);
-  const mapped = flat || size > totalmem() * MAPPED_FROM;
+  const mapped = flat || size > memoryBytes * MAPPED_FROM;
   try {
     if (flat) {
-      index = new FlatFile(path, size < freemem() / 2);
+      index = new FlatFile(path, size < Math.min(freemem(), memoryBytes) / 2); // in a container, too, freemem is the machine's
     } else {
       const opened = new VectorIndex(path, mapped);
       for (const [name, value] of Object.entries(parameters)) opened.setParameter(name, value);
@@ -99,7 +100,7 @@ function faissReason(cause: unknown): string {
 
 if (parentPort) {
   serveThread<IndexOperations>(parentPort, {
-    load: async ({ path, flat, parameters }) => ({ response: await load(path, flat, parameters) }),
+    load: async (request) => ({ response: await load(request) }),
     check: async ({ dim, factory }) => {
       make(dim, factory);
       return { response: null };

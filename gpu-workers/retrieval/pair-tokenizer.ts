@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { Tokenizer } from "@huggingface/tokenizers";
+import type { Tokenizer } from "@huggingface/tokenizers";
 import { AppError } from "@/contracts/errors";
-import { type TokenizerDefinition, mendFor } from "./tokenizer";
+import { loadTokenizer, mendFor } from "./tokenizer";
 
 /** Ids of two texts with the special tokens between them, and which text each id is of (BERT's token types). */
 export interface TokenPair {
@@ -28,9 +27,7 @@ export class PairTokenizer {
   ) {}
 
   static async load(tokenizerPath: string, configPath: string, maxTokens: number): Promise<PairTokenizer> {
-    const definition = JSON.parse(await readFile(tokenizerPath, "utf8")) as TokenizerDefinition;
-    const config = JSON.parse(await readFile(configPath, "utf8")) as { pad_token?: string | { content: string } };
-    const tokenizer = new Tokenizer(definition, config);
+    const { tokenizer, definition, padId } = await loadTokenizer(tokenizerPath, configPath);
     const [first, second] = ["a", "b"].map((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
     const { ids, token_type_ids: types } = tokenizer.encode("a", { text_pair: "b", return_token_type_ids: true });
     const all = ids.map((id, i) => ({ id, type: types[i] ?? 0 }));
@@ -39,8 +36,6 @@ export class PairTokenizer {
     const secondStart = placeOf(second ?? [], ids, firstEnd);
     if (start < 0 || secondStart < 0) throw new AppError("unsupported", `${tokenizerPath} does not say how two texts are put together`);
     const secondEnd = secondStart + (second?.length ?? 0);
-    const pad = typeof config.pad_token === "string" ? config.pad_token : config.pad_token?.content;
-    const padId = pad === undefined ? 0 : (tokenizer.token_to_id(pad) ?? 0);
     return new PairTokenizer(tokenizer, mendFor(definition), all.slice(0, start), all.slice(firstEnd, secondStart), all.slice(secondEnd), types[secondStart] ?? 0, padId, maxTokens);
   }
 

@@ -1,5 +1,4 @@
 import { statfs } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type RetrieverConfigOf, searchesLocally } from "@/contracts/config/retriever";
 import { AppError, parseOrThrow } from "@/contracts/errors";
@@ -80,7 +79,7 @@ async function denseEstimate({ encoder: name, variant, index }: RetrieverConfigO
   const encoder = await Encoder.load(name, variant);
   try {
     const { plan, isThere } = await planHere({ index, count: passages, dim: encoder.dim }, has);
-    const texts = await planned.sample(32 * Math.min(availableParallelism(), 16));
+    const texts = await planned.sample(encoder.round);
     await encoder.encode(texts.slice(0, 1), "passage", { signal });
     const began = performance.now();
     await encoder.encode(texts, "passage", { signal, onProgress: (done, total) => progress(`encoding a sample of ${total} passages`, done / total) });

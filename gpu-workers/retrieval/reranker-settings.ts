@@ -40,20 +40,21 @@ const modelConfig = z.object({
   sentence_transformers: z.object({ activation_fn: z.string().optional() }).optional(),
   sbert_ce_default_activation_function: z.string().optional(),
 });
-const tokenizerConfig = z.object({ model_max_length: z.number().positive().optional() });
+const tokenizerConfig = z.object({ model_max_length: z.number().positive().nullish() });
 
 /** Models whose positions start behind that of the padding token. */
 const OFFSET_POSITIONS = new Set(["roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"]);
 
 /**
  * Finds a cross-encoder by a preset's name or a model folder: `model.onnx` (or `onnx/model.onnx`), `tokenizer.json`,
- * `tokenizer_config.json`, `config.json`. Throws `not-found` with what is missing, `invalid-input` for a malformed file.
+ * `config.json`, and `tokenizer_config.json` where there is one. Throws `not-found` with what is missing,
+ * `invalid-input` for a malformed file.
  */
 export async function findReranker(name: string, directory = modelDir(name)): Promise<RerankerFiles> {
   const [modelPath] = await existing([join(directory, "model.onnx"), join(directory, "onnx", "model.onnx")]);
   const tokenizerPath = join(directory, "tokenizer.json");
   const tokenizerConfigPath = join(directory, "tokenizer_config.json");
-  const needed = [tokenizerPath, tokenizerConfigPath, join(directory, "config.json")];
+  const needed = [tokenizerPath, join(directory, "config.json")];
   const present = await existing(needed);
   const missing = [...(modelPath === undefined ? [join(directory, "model.onnx")] : []), ...needed.filter((path) => !present.includes(path))];
   if (modelPath === undefined || missing.length > 0) {
@@ -61,7 +62,8 @@ export async function findReranker(name: string, directory = modelDir(name)): Pr
     throw new AppError("not-found", `the reranker ${name} is not installed: ${missing.join(", ")} missing; put ${source === undefined ? "an ONNX export of a cross-encoder" : `the ONNX export of ${source}`} there`);
   }
   const config = parseOrThrow(modelConfig, await json(join(directory, "config.json")), join(directory, "config.json"));
-  const { model_max_length: own = Infinity } = parseOrThrow(tokenizerConfig, await json(tokenizerConfigPath), tokenizerConfigPath);
+  const hasConfig = (await existing([tokenizerConfigPath])).length > 0;
+  const own = (hasConfig ? parseOrThrow(tokenizerConfig, await json(tokenizerConfigPath), tokenizerConfigPath).model_max_length : null) ?? Infinity;
   const positions = config.max_position_embeddings - (OFFSET_POSITIONS.has(config.model_type) ? (config.pad_token_id ?? 1) + 1 : 0);
   const activation = config.sentence_transformers?.activation_fn ?? config.sbert_ce_default_activation_function ?? "";
   const settings: RerankerSettings = { maxTokens: Math.min(own, positions), activation: /sigmoid/i.test(activation) ? "sigmoid" : "none" };

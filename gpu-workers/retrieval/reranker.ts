@@ -1,18 +1,18 @@
 import { createHash } from "node:crypto";
-import { availableParallelism } from "node:os";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { CrossEncoderOperations } from "./cross-encoder-thread";
 import { type RerankerFiles, findReranker } from "./reranker-settings";
 import { type RankedDocument, type Retriever, type RetrieverDescription, passageText } from "./retriever";
 import { LastingThread, ThreadClient } from "./thread";
+import { sessionCount } from "./weights";
 
 /** Passages that a thread takes at once. */
 const SLICE = 16;
 
 type RerankerThread = LastingThread<CrossEncoderOperations, "load">;
 
-/** A cross-encoder: reads a query together with a passage and says how well they fit. One session for each core. */
+/** A cross-encoder: reads a query together with a passage and says how well they fit. As many sessions as an encoder has (weights.ts). */
 export class Reranker {
   private next = 0;
 
@@ -24,7 +24,7 @@ export class Reranker {
   /** Loads a preset or a model folder (see `findReranker`). */
   static async load(name: string, options: { directory?: string; threads?: number } = {}): Promise<Reranker> {
     const files = await findReranker(name, options.directory);
-    const count = Math.max(1, Math.min(options.threads ?? availableParallelism(), 16));
+    const count = options.threads ?? (await sessionCount([files.modelPath]));
     const module = new URL("./cross-encoder-thread.ts", import.meta.url);
     const start = (): ThreadClient<CrossEncoderOperations> => new ThreadClient(module, "reranker thread", files);
     const threads = Array.from({ length: count }, (): RerankerThread => new LastingThread(start, { operation: "load", request: null }));

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { Tokenizer } from "@huggingface/tokenizers";
+import { AppError } from "@/contracts/errors";
 
 /**
  * Text to token ids by the model's own tokenizer.json, cut to a maximum.
@@ -19,14 +20,11 @@ export class TextTokenizer {
   ) {}
 
   static async load(tokenizerPath: string, configPath: string, maxTokens: number): Promise<TextTokenizer> {
-    const definition = JSON.parse(await readFile(tokenizerPath, "utf8")) as TokenizerDefinition;
-    const config = JSON.parse(await readFile(configPath, "utf8")) as { pad_token?: string };
-    const tokenizer = new Tokenizer(definition, config);
+    const { tokenizer, definition, padId } = await loadTokenizer(tokenizerPath, configPath);
     const bare = tokenizer.encode("a", { add_special_tokens: false }).ids;
     const full = tokenizer.encode("a").ids;
     const start = full.findIndex((_, i) => bare.every((id, k) => full[i + k] === id));
     const suffix = full.slice(start + bare.length);
-    const padId = config.pad_token === undefined ? 0 : (tokenizer.token_to_id(config.pad_token) ?? 0);
     return new TextTokenizer(tokenizer, mendFor(definition), suffix, padId, maxTokens);
   }
 
@@ -35,6 +33,36 @@ export class TextTokenizer {
     const { ids } = this.tokenizer.encode(this.mend(text));
     if (ids.length <= this.maxTokens) return ids;
     return [...ids.slice(0, this.maxTokens - this.suffix.length), ...this.suffix];
+  }
+}
+
+/**
+ * A model's tokenizer.json with its tokenizer_config.json, which a folder may lack: the padding's id is then that of
+ * tokenizer.json, or 0 (masked tokens are not read). Throws `not-found` without a tokenizer.json, `invalid-input` where
+ * one is no JSON.
+ */
+export async function loadTokenizer(tokenizerPath: string, configPath: string): Promise<{ tokenizer: Tokenizer; definition: TokenizerDefinition; padId: number }> {
+  const definition = await readJson(tokenizerPath);
+  if (!definition) throw new AppError("not-found", `${tokenizerPath} is missing; bring it from the model's folder`);
+  const config = (await readJson(configPath)) ?? {};
+  const tokenizer = new Tokenizer(definition, config);
+  const { pad_token: own } = config as { pad_token?: string | { content: string } | null };
+  const { padding } = definition as { padding?: { pad_id?: number } | null };
+  const token = typeof own === "string" ? own : own?.content;
+  const padId = (token === undefined ? padding?.pad_id : tokenizer.token_to_id(token)) ?? 0;
+  return { tokenizer, definition, padId };
+}
+
+async function readJson(path: string): Promise<object | null> {
+  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return null;
+    throw cause;
+  });
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as object;
+  } catch (cause) {
+    throw new AppError("invalid-input", `${path} is not JSON; bring the model's own again`, { cause });
   }
 }
 

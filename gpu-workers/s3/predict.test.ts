@@ -74,6 +74,19 @@ describe("a predict run", () => {
     }
   });
 
+  it("reports what its judge took", async () => {
+    const { url } = await generator(() => false);
+    const judge = await ScriptedEndpoint.start([{ text: "yes", usage: { prompt_tokens: 50, completion_tokens: 1 } }]);
+    const run = context(config(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url, connection: { promptPrice: 1, completionPrice: 0 } } }));
+    await predict(run).finally(() => judge.close());
+    // The preflight's question to the judge is none of the run's.
+    expect(["calls", "prompt_tokens", "completion_tokens", "cost_usd"].map((name) => run.points(`judge/${name}`).at(-1)?.value)).toEqual([30, 1500, 30, expect.closeTo(0.0015, 12)]);
+    expect(judge.requests).toHaveLength(31);
+    const ruled = context(config(url));
+    await predict(ruled);
+    expect(ruled.points("judge/calls")).toEqual([]);
+  });
+
   it("that may miss questions succeeds with them listed", async () => {
     const { url } = await generator((i) => i === 3);
     const run = context(config(url, { failures: { allowMissing: true } }));

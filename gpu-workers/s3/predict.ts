@@ -11,6 +11,7 @@ import { StoredEpisodes } from "../methods/stored";
 import type { Executor, RunContext, ServiceHandle } from "../run-context";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge, probeJudge } from "../scoring/judge";
+import { JudgeUsage } from "../scoring/judge-usage";
 import { Assessor, Baseline, recordOf, type Outcome } from "./assess";
 import { DocumentBook } from "./documents";
 import { metricPoints } from "./episode-metrics";
@@ -37,7 +38,8 @@ export const predict: Executor = async (context) => {
   const handles: ServiceHandle<unknown>[] = [];
   try {
     const documents = new DocumentBook();
-    const { answer, questions, lanes } = await open(context, config, documents, handles);
+    const judgeUsage = new JudgeUsage();
+    const { answer, questions, lanes } = await open(context, config, documents, handles, judgeUsage);
     await context.running();
 
     const stored = await context.answeredQuestions();
@@ -71,7 +73,7 @@ export const predict: Executor = async (context) => {
         tally.scored += 1;
         tally.sum += score.value;
       }
-      const values = { ...(tally.scored > 0 && { "predict/accuracy": tally.sum / tally.scored }), "progress/answered": done };
+      const values = { ...(tally.scored > 0 && { "predict/accuracy": tally.sum / tally.scored }), "progress/answered": done, ...judgeUsage.metrics() };
       if (done > 0) await context.report({ kind: "metrics", points: metricPoints(values, done) });
       row.count(batch, failures);
     };
@@ -97,7 +99,7 @@ interface Prediction {
   lanes: number;
 }
 
-async function open(context: RunContext, config: PredictConfig, documents: DocumentBook, handles: ServiceHandle<unknown>[]): Promise<Prediction> {
+async function open(context: RunContext, config: PredictConfig, documents: DocumentBook, handles: ServiceHandle<unknown>[], judgeUsage: JudgeUsage): Promise<Prediction> {
   const { signal, services } = context;
   const keep = <T>(handle: ServiceHandle<T>): T => {
     handles.push(handle);
@@ -171,7 +173,7 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     (loaded) => `${loaded.length} to answer`,
   );
   const [openedRetriever, openedEngine, openedSearcher, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, searcher, generator, questions, judge] as const);
-  const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, context, signal));
+  const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, context, signal, { onUsage: judgeUsage.add }));
   const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
 
   const connections = [...(searches && roles.asksModel ? [config.searcher.connection] : []), ...(generates ? [config.generator.connection] : []), ...(judges ? [config.judge.connection] : [])];

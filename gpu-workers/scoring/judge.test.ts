@@ -1,8 +1,10 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import { judge as judgeSchema } from "@/contracts/config/scoring";
 import { AnswerScorer } from "./answer-scorer";
-import { endpointJudge, judgeMessages, verdictOf, verdictOfLogprobs } from "./judge";
+import { endpointJudge, judgeMessages, openJudge, verdictOf, verdictOfLogprobs } from "./judge";
+import { JudgeUsage } from "./judge-usage";
 
 const quick = { firstPauseMs: 1, longestPauseMs: 2, budgetMs: 5_000, timeoutMs: 2_000, apiKey: undefined };
 const { signal } = new AbortController();
@@ -19,7 +21,7 @@ async function playing(replies: (string | number | object)[]): Promise<{ url: st
       requests.push(JSON.parse(body) as (typeof requests)[number]);
       const reply = replies[Math.min(requests.length, replies.length) - 1]!;
       if (typeof reply === "number") return void response.writeHead(reply).end("no");
-      response.end(JSON.stringify({ choices: [typeof reply === "string" ? { message: { content: reply } } : reply] }));
+      response.end(JSON.stringify({ choices: [typeof reply === "string" ? { message: { content: reply } } : reply], usage: { prompt_tokens: 100, completion_tokens: 3 } }));
     });
   });
   await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
@@ -70,6 +72,28 @@ describe("the judge at an endpoint", () => {
     const refused = await playing([401]);
     await expect(endpointJudge(refused.url, "m", quick).judge([item], signal)).rejects.toMatchObject({ message: expect.stringContaining("status 401") });
     expect(refused.requests).toHaveLength(1);
+  });
+});
+
+describe("what a judge took", () => {
+  const replies = ["Well, it depends", "no"].map((content) => ({ message: { content } }));
+  const judging = async (prices: object) => {
+    const { url } = await playing(replies);
+    const usage = new JudgeUsage();
+    const config = judgeSchema.parse({ model: "m", endpoint: url, connection: prices });
+    const judge = await openJudge(config, null, {}, signal, { apiKey: undefined, onUsage: usage.add });
+    expect(usage.metrics()).toEqual({});
+    expect(await judge.judge([item], signal)).toEqual([false]);
+    return usage.metrics();
+  };
+  it("is every answered request, a garbled one, too, at the prices of its connection", async () => {
+    expect(await judging({ promptPrice: 2, completionPrice: 10 })).toEqual({ "judge/calls": 2, "judge/prompt_tokens": 200, "judge/completion_tokens": 6, "judge/cost_usd": expect.closeTo(0.00046, 12) as unknown });
+  });
+  it("has no cost where there is no price for all of it", async () => {
+    expect(await judging({})).toEqual({ "judge/calls": 2, "judge/prompt_tokens": 200, "judge/completion_tokens": 6 });
+    const usage = new JudgeUsage();
+    for (const costUsd of [1, null, 1]) usage.add({ calls: 1, promptTokens: 1, completionTokens: 1, costUsd });
+    expect(usage.metrics()).toEqual({ "judge/calls": 3, "judge/prompt_tokens": 3, "judge/completion_tokens": 3 });
   });
 });
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { ModelUsage } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { JudgeConfig } from "@/contracts/run-config";
 import type { EngineClient } from "../engine/client";
@@ -52,7 +53,7 @@ export function verdictOfLogprobs(alternatives: readonly { token: string; logpro
 }
 
 /** The worker's own engine: greedy under a grammar that allows yes and no only, so a verdict cannot be garbled. */
-async function engineJudge(engine: EngineClient, name: string, signal: AbortSignal): Promise<Judge> {
+async function engineJudge(engine: EngineClient, name: string, signal: AbortSignal, onUsage?: (usage: ModelUsage) => void): Promise<Judge> {
   const directory = installedModel(name);
   const [model, tokenizer] = await Promise.all([engine.createModel(`judge-${randomUUID()}`, { base: directory, lora: null, seed: 0 }, { signal }), loadTokenizer(directory)]);
   const BATCH = 32;
@@ -63,6 +64,7 @@ async function engineJudge(engine: EngineClient, name: string, signal: AbortSign
       for (let start = 0; start < items.length; start += BATCH) {
         const sequences = items.slice(start, start + BATCH).map((item) => ({ ids: tokenizer.encode(chatText(judgeMessages(item))), guide: { lark: 'start: "yes" | "no"\n' }, maxTokens: 4, temperature: 0 }));
         const { sequences: sampled } = await model.sample({ adapter: false, sequences }, { signal: stop });
+        sampled.forEach(([sample], i) => onUsage?.({ calls: 1, promptTokens: sequences[i]!.ids.length, completionTokens: sample?.ids.length ?? 0, costUsd: 0 }));
         for (const [sample] of sampled) verdicts.push(required(verdictOf(sample?.text ?? ""), sample?.text ?? "", name));
       }
       return verdicts;
@@ -96,11 +98,11 @@ function required(verdict: boolean | null, reply: string, model: string): boolea
   return verdict;
 }
 
-/** Opens the judge of a configuration; `engine` where it has no endpoint. */
+/** Opens the judge of a configuration; `engine` where it has no endpoint. Of the overrides the engine knows `onUsage` alone. */
 export async function openJudge(config: JudgeConfig, engine: EngineClient | null, keys: Partial<KeyRing>, signal: AbortSignal, overrides: Partial<EndpointOptions> = {}): Promise<Judge> {
   if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model, { ...(await endpointOptions(config.endpoint, config.connection, keys)), ...overrides });
   if (engine === null) throw new AppError("internal", "A judge without an endpoint needs the engine.");
-  return engineJudge(engine, config.model, signal);
+  return engineJudge(engine, config.model, signal, overrides.onUsage);
 }
 
 /** Has the judge judge something small, with little patience: is it there, and does it say yes or no? */

@@ -89,6 +89,7 @@ export function evaluationCommands(program: Command, tools: CommandTools): void 
         print(`${preview.format}, ${preview.rows} rows; columns: ${preview.columns.join(", ")}`);
         print(table(["field", "column"], Object.entries(preview.mapping).map(([field, column]) => [field, column ?? "–"])));
         print(table(["part", "questions", "with gold", "with options"], preview.parts.map((part) => [part.name || "(one part)", String(part.questions), String(part.withGold), String(part.withOptions)])));
+        for (const warning of preview.warnings) print(warning);
         for (const { where, message } of preview.problems) print(`${where} ${message}`);
         return;
       }

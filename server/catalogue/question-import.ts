@@ -27,11 +27,11 @@ export class QuestionImport {
       columns: file.columns,
       mapping: file.mapping,
       rows: file.rows,
-      parts: file.parts.map(({ name, questions }) => ({ name, questions: questions.length, withGold: questions.filter(hasGold).length, withOptions: questions.filter(({ record }) => record.options).length })),
+      parts: file.parts.map(({ name, questions }) => ({ name, questions: questions.length, withGold: questions.filter(({ record }) => record.goldIds.length > 0).length, withOptions: questions.filter(({ record }) => record.options).length })),
       sample: file.parts.flatMap(({ name, questions }) => questions.slice(0, SHOWN_ROWS).map(({ record, goldTitles }) => ({ part: name, question: record, goldTitles }))).slice(0, SHOWN_ROWS),
       problems: file.problems.slice(0, SHOWN_PROBLEMS),
       problemCount: file.problems.length,
-      warnings: file.warnings,
+      warnings: [...file.warnings, ...titleWarning(file.parts.flatMap(({ questions }) => questions))],
     };
   }
 
@@ -46,13 +46,16 @@ export class QuestionImport {
     if (parts.length === 0) throw new AppError("invalid-input", "Nothing is left to import.");
     if (parts.length > 1 && name.includes("/")) throw new AppError("invalid-input", `The file has ${parts.length} parts, which become ${name.split("/")[0]!}/… each: give a name without a slash, or choose one part.`);
     const sets = [];
+    const warnings = [...file.warnings];
     for (const part of parts) {
       const setName = parts.length === 1 ? name : `${name}/${part.name}`;
       const { questions, unresolved } = goldCorpus === null ? { questions: part.questions.map(({ record }) => record), unresolved: 0 } : await this.withGold(part.questions, goldCorpus);
       const isNew = await this.catalogue.storeQuestionSet(setName, questions, actor);
+      if (goldCorpus === null) warnings.push(...titleWarning(part.questions));
+      if (unresolved > 0) warnings.push(`${count(unresolved, "question of", "questions of")} ${setName} ${unresolved === 1 ? "keeps" : "keep"} no gold passages: "${goldCorpus}" holds no passage, or several, of a title that is named.`);
       sets.push({ name: setName, questions: questions.length, withGold: questions.filter((q) => q.goldIds.length > 0).length, unresolvedGold: unresolved, version: this.catalogue.versionOf(questions), isNew });
     }
-    return { sets, skipped: file.problems.length, warnings: file.warnings };
+    return { sets, skipped: file.problems.length, warnings };
   }
 
   private read({ fileName, content, encoding, format, mapping }: FileRequest): Promise<QuestionFile> {
@@ -83,7 +86,14 @@ export class QuestionImport {
   }
 }
 
-const hasGold = ({ record, goldTitles }: MappedQuestion): boolean => record.goldIds.length > 0 || goldTitles.length > 0;
+const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+
+/** Titles say which passages are gold only together with a corpus. */
+function titleWarning(questions: readonly MappedQuestion[]): string[] {
+  const n = questions.filter(({ record, goldTitles }) => record.goldIds.length === 0 && goldTitles.length > 0).length;
+  if (n === 0) return [];
+  return [`${count(n, "question names its", "questions name their")} gold passages by title only: they are kept where a corpus is chosen that has one passage of each title, and dropped where none is chosen (on the command line: --gold-corpus).`];
+}
 
 function problemText(problems: readonly FileProblem[]): string {
   const more = problems.length > 50 ? [`and ${problems.length - 50} more`] : [];

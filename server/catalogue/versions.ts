@@ -3,8 +3,9 @@ import type { RunConfig } from "@/contracts/run-config";
 import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
 
 /**
- * Versions of question sets. The same content under a name is the same version; changed content is a new one. A run is
- * pinned to the versions that were the newest when it was created.
+ * Versions of question sets and corpora. The same content under a name is the same version; changed content is a new one.
+ * A run is pinned to the sets' versions that were the newest when it was created, and to the corpus' when its first
+ * attempt began (prisma/migrations/0021_corpus_versions).
  */
 
 /** Id of the newest version of a question set. */
@@ -18,6 +19,15 @@ export async function currentSet(db: Queries, name: string): Promise<string> {
 export async function setOfRun(db: Queries, runId: string, name: string): Promise<string> {
   const [row] = await db.$queryRaw<{ id: string }[]>`SELECT set_id AS id FROM run_question_sets WHERE run_id = ${runId}::uuid AND name = ${name}`;
   return row?.id ?? currentSet(db, name);
+}
+
+/** Version of a corpus that a run would search now, by its content; null where none is known. */
+export async function currentCorpus(db: Queries, name: string): Promise<string | null> {
+  const [row] = await db.$queryRaw<{ version: string | null }[]>`
+    SELECT coalesce(
+      (SELECT content_hash FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1),
+      (SELECT report -> 'manifest' ->> 'hash' FROM worker_corpora WHERE name = ${name} ORDER BY updated_at DESC LIMIT 1)) AS version`;
+  return row!.version;
 }
 
 /** Names of the question sets that a configuration asks. */

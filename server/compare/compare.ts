@@ -1,6 +1,5 @@
 import type { z } from "zod";
-import { completenessOf, differences, type ResultFacts } from "@/contracts/comparability";
-import { rolesOf } from "@/contracts/config/method";
+import { completenessOf, differences } from "@/contracts/comparability";
 import { AppError } from "@/contracts/errors";
 import { predictConfig } from "@/contracts/run-config";
 import { holm } from "@/contracts/statistics/comparison";
@@ -12,6 +11,7 @@ import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
 import { compareOutcomes } from "@/server/leaderboard/comparisons";
 import { entriesOf } from "@/server/leaderboard/entry";
+import { factsOf } from "@/server/leaderboard/facts";
 import type { Statistics } from "@/server/leaderboard/statistics";
 
 const { sql } = Prisma;
@@ -61,13 +61,9 @@ export class Compare {
     if (other) throw new AppError("invalid-input", `"${other.name}" answered ${other.questionSet}${other.questionSet === first!.questionSet ? " in another version" : ""}, not ${first!.questionSet}: there is no question to compare.`);
 
     const configs = chosen.map((s) => predictConfig.parse(s.config));
-    const facts = chosen.map((s, i): ResultFacts => {
-      const { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle } = s;
-      const { limit } = configs[i]!;
-      return { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, answersItself: !rolesOf(configs[i]!).generates, scorer, limit: limit !== null && limit < s.questions ? limit : null };
-    });
+    const facts = chosen.map((s, i) => factsOf(configs[i]!, s));
     const expected = chosen.map((s, i) => Math.min(configs[i]!.limit ?? s.questions, s.questions));
-    const entries = await entriesOf(this.database.db, chosen.map((s, i) => ({ config: configs[i]!, importedFrom: s.importedFrom })));
+    const entries = await entriesOf(this.database.db, chosen.map(({ importedFrom, promptStyle }, i) => ({ config: configs[i]!, importedFrom, promptStyle })));
     const outcomes = await this.statistics.outcomesOf(chosen);
     const columns = chosen.map((s) => outcomes.get(s.version));
     if (columns.some((column) => column === undefined)) throw new AppError("conflict", "Results landed while they were compared. Try again.");
@@ -145,8 +141,7 @@ export class Compare {
   /** Statistics of each run in the order asked for: those over the questions of its configuration, its newest first. */
   private async stored(runs: readonly string[]): Promise<Stored[][]> {
     const rows = await this.database.db.$queryRaw<Stored[]>`
-      SELECT r.id, r.name, r.config, r.imported_from AS "importedFrom", rs.set_id AS "setId", qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus,
-        (SELECT c.content_hash FROM corpora c WHERE c.project_id = r.project_id AND c.name = rs.corpus AND c.created_at <= coalesce(r.ended_at, now()) ORDER BY c.created_at DESC LIMIT 1) AS "corpusVersion",
+      SELECT r.id, r.name, r.config, r.imported_from AS "importedFrom", rs.set_id AS "setId", qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus, r.corpus_version AS "corpusVersion",
         rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.searches, rs.documents, rs.version::text AS version
       FROM runs r JOIN run_statistics rs ON rs.run_id = r.id JOIN question_sets qs ON qs.id = rs.set_id
       WHERE r.id = ANY(${[...runs]}::uuid[]) ORDER BY (rs.scorer LIKE (r.config ->> 'scorer') || '%') DESC, rs.scored DESC, rs.scorer`;

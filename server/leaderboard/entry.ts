@@ -1,5 +1,8 @@
-import { METHODS, rolesOf } from "@/contracts/config/method";
+import { createHash } from "node:crypto";
+import { answersItself } from "@/contracts/comparability";
+import { METHODS } from "@/contracts/config/method";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
+import { builtInPrompt } from "@/contracts/prompts/prompts";
 import { runConfig, type PredictConfig, type TrainConfig } from "@/contracts/run-config";
 import type { Queries } from "@/server/db/database";
 
@@ -14,7 +17,7 @@ export interface Checkpoint {
 
 /** A row of the leaderboard: what is the same in all of its cells. */
 export interface Entry {
-  /** Equal for runs that differ only in questions, generator, scorer, seed and name. */
+  /** Equal for runs that differ only in questions, generator, scorer, seed, name and how endpoints are asked. */
   id: string;
   method: string;
   label: string;
@@ -28,24 +31,35 @@ export interface Entry {
 }
 
 
-/** Describes what a predict run evaluates, by the settings that can change its episodes. */
-export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null): Entry {
-  const { method, retriever, search, searcher, documents, matchRun, methodSettings } = config;
-  const { retrieves, asksModel, generates } = rolesOf(config);
+/**
+ * Describes what a predict run evaluates, by the settings that can change its episodes; how an endpoint is asked cannot.
+ * @param ownPrompt with which the method answered itself, e.g. "cot/1"; null where the generator answers
+ */
+export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null, ownPrompt: string | null): Entry {
+  const { method, retriever, search, documents, matchRun, methodSettings } = config;
+  const { retrieves, asksModel } = METHODS[method];
+  const generates = !answersItself(config);
+  const { model, checkpoint: weights, endpoint, api } = config.searcher;
+  const prompt = ownPrompt ?? editedPrompt(config);
+  // In the worker's own engine s3 samples as its protocol says.
+  const temperature = asksModel && (method !== "s3" || endpoint !== null) ? methodSettings.temperature : null;
   const settings = {
     // Gold documents are looked up, whatever finds the others.
     ...(retrieves && method !== "gold" && { retriever }),
-    ...(asksModel && { searcher }),
-    ...(method === "s3" ? { search } : method === "rag" ? { documents, matchRun } : method === "gold" ? {} : { methodSettings, protocol: search.protocol }),
+    // An adapter's shape is its checkpoint's; an untrained one changes nothing.
+    ...(asksModel && { searcher: { model, checkpoint: weights, endpoint, ...(endpoint !== null && { api }) }, prompt }),
+    ...(method === "s3" ? { search, temperature } : method === "rag" ? { documents, matchRun } : method === "gold" ? {} : { methodSettings: { ...methodSettings, promptTemplate: null, answeredBy: generates ? "generator" : "method" }, protocol: search.protocol }),
   };
   const parts = [
     retrieves ? retrieverText(retriever) : null,
-    asksModel ? (checkpoint ? `${searcher.model}, step ${checkpoint.step} of ${checkpoint.runName}` : searcher.model) : null,
+    asksModel ? (checkpoint ? `${model}, step ${checkpoint.step} of ${checkpoint.runName}` : model) : null,
     generates ? null : "answers itself",
     search.protocol !== "paper" && method !== "rag" ? `protocol ${search.protocol}` : null,
+    prompt === null ? null : `prompt ${prompt}`,
+    temperature === null ? null : `temperature ${temperature}`,
   ];
   // Of a model at an endpoint it is not known here.
-  const trained = checkpoint ? `, step ${checkpoint.step}` : searcher.endpoint === null ? ", untrained" : "";
+  const trained = checkpoint ? `, step ${checkpoint.step}` : endpoint === null ? ", untrained" : "";
   return {
     id: JSON.stringify([method, sorted(settings)]),
     method,
@@ -57,13 +71,38 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null): E
   };
 }
 
-/** Entries of predictions, in their order. */
-export async function entriesOf(db: Queries, runs: readonly { config: PredictConfig; importedFrom: string | null }[]): Promise<Entry[]> {
-  const checkpoints = await checkpointsOf(db, runs.flatMap(({ config }) => config.searcher.checkpoint ?? []));
-  return runs.map(({ config, importedFrom }) => {
+/** What of a stored result its row depends on. */
+export interface Described {
+  config: PredictConfig;
+  importedFrom: string | null;
+  /** Prompt of its answers. */
+  promptStyle: string;
+}
+
+/** Entries of results, in their order. */
+export async function entriesOf(db: Queries, results: readonly Described[]): Promise<Entry[]> {
+  const checkpoints = await checkpointsOf(db, results.flatMap(({ config }) => config.searcher.checkpoint ?? []));
+  return results.map(({ config, importedFrom, promptStyle }) => {
     const { checkpoint } = config.searcher;
-    return importedFrom === null ? entryOf(config, checkpoint === null ? null : (checkpoints.get(checkpoint) ?? null)) : importedEntry(config, importedFrom);
+    if (importedFrom !== null) return importedEntry(config, importedFrom);
+    return entryOf(config, checkpoint === null ? null : (checkpoints.get(checkpoint) ?? null), answersItself(config) ? promptStyle : null);
   });
+}
+
+/** The prompt with which a method would answer itself now, as workers name it; null where the generator answers. */
+export function ownPromptOf(config: PredictConfig): string | null {
+  const builtIn = builtInPrompt(config.method, config.search.protocol);
+  if (builtIn === null || !answersItself(config)) return null;
+  return editedPrompt(config) ?? `${builtIn.id}/${builtIn.version}`;
+}
+
+/** The name of an edited prompt, by its text, as workers name it; null for the built-in one. */
+function editedPrompt({ method, search, methodSettings: { promptTemplate } }: PredictConfig): string | null {
+  const builtIn = builtInPrompt(method, search.protocol);
+  if (promptTemplate === null || builtIn === null) return null;
+  // Guided decoding has a prompt of its own, so there even the built-in text is an edited one.
+  if (promptTemplate === builtIn.text && (method !== "s3" || search.decoding === "free")) return null;
+  return `${builtIn.id}/edited-${createHash("sha256").update(promptTemplate).digest("hex").slice(0, 16)}`;
 }
 
 async function checkpointsOf(db: Queries, ids: readonly string[]): Promise<Map<string, Checkpoint>> {
@@ -78,10 +117,19 @@ async function checkpointsOf(db: Queries, ids: readonly string[]): Promise<Map<s
   );
 }
 
-/** The row of results that files brought in: of their settings only what the files say is known. */
+/** The row of results whose episodes files brought in: of their settings only what the files say is known. */
 function importedEntry(config: PredictConfig, importedFrom: string): Entry {
-  const { method } = config;
-  return { id: JSON.stringify([method, "imported", importedFrom]), method, label: METHODS[method].title, detail: importedFrom, generates: rolesOf(config).generates, imported: true, trainingSamples: null };
+  const { method, reuse } = config;
+  const answeredHere = reuse.episodesOf !== null && !reuse.keepAnswers;
+  return {
+    id: JSON.stringify([method, "imported", importedFrom, answeredHere]),
+    method,
+    label: METHODS[method].title,
+    detail: answeredHere ? `${importedFrom}, answered anew` : importedFrom,
+    generates: !answersItself(config),
+    imported: true,
+    trainingSamples: null,
+  };
 }
 
 /** Methods whose models come trained from elsewhere: on how much, their configuration does not say. */

@@ -104,6 +104,12 @@ describe("the leaderboard", () => {
 
   it("follows scores that come later: another scorer is another scope, and doubt is attributed to the scorer", async () => {
     const { db } = server.plane.database;
+    // Exact match is strict by design: that it and one judging scorer differ is no doubt.
+    await db.$executeRaw`
+      INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
+      SELECT e.answer_id, e.set_id, e.question_id, 'exact-match@1', 0 FROM episodes e WHERE e.run_id = ${s3}::uuid`;
+    const strict = async () => (await server.plane.leaderboard.ofRun(s3)).find((r) => r.scorer === "exact-match@1")?.attribution;
+    expect(await strict()).toMatchObject({ correct: 0, scorerDoubtful: 0 });
     await db.$executeRaw`
       INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
       SELECT e.answer_id, e.set_id, e.question_id, 'judge@1', CASE WHEN e.question_id = 'q5' THEN 1 ELSE s.value END FROM episodes e JOIN scores s ON s.id = e.score_id WHERE e.run_id = ${s3}::uuid`;
@@ -113,7 +119,8 @@ describe("the leaderboard", () => {
     expect(theirs.rows[0]?.cells[0]).toMatchObject({ mean: 11 / 12, attribution: { correct: 11, scorerDoubtful: 0, generatorFailed: 1 } });
     const ofRun = await server.plane.leaderboard.ofRun(s3);
     expect(ofRun.find((r) => r.scorer === "span@1")?.attribution).toEqual({ correct: 10, scorerDoubtful: 1, neverRetrieved: 0, notSelected: 0, generatorFailed: 1, noGold: 0, withGold: 12, withGoldCorrect: 10 });
-    await db.$executeRaw`DELETE FROM scores WHERE scorer = 'judge@1'`;
+    expect(await strict(), "judge and span differ on one answer").toMatchObject({ correct: 0, scorerDoubtful: 1 });
+    await db.$executeRaw`DELETE FROM scores WHERE scorer IN ('judge@1', 'exact-match@1')`;
     expect((await server.plane.leaderboard.get({})).scopes.some((scope) => scope.scorer === "judge@1")).toBe(false);
   });
 

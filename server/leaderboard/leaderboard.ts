@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { completenessOf, differences, isOfScope, questionsKey, scopeDifferences, scopeKey, type ResultFacts } from "@/contracts/comparability";
+import { completenessOf, differences, isOfScope, questionsKey, scopeDifferences, scopeKey, type ResultFacts, type ScopeFacts } from "@/contracts/comparability";
 import { runConfig, type PredictConfig } from "@/contracts/run-config";
 import type { RunState } from "@/contracts/run-state";
 import { holm } from "@/contracts/statistics/comparison";
@@ -10,9 +10,9 @@ import type { runStatisticsResponse } from "@/server/api/leaderboard/run";
 import type { Database } from "@/server/db/database";
 import type { Launcher } from "@/server/runs/launcher";
 import type { Comparisons } from "./comparisons";
-import { rolesOf } from "@/contracts/config/method";
 import { entriesOf, type Entry } from "./entry";
-import { launchMissing } from "./launch";
+import { factsOf } from "./facts";
+import { launchMissing, type Present } from "./launch";
 import { publishedTables } from "./published";
 import type { AttributionCounts, Statistics } from "./statistics";
 
@@ -58,6 +58,9 @@ interface Result extends StoredResult {
   complete: boolean;
   reason: string | null;
 }
+
+/** A scope with all that it fixes; the page reads from its key what the response has no field for. */
+type Scope = LeaderboardResponse["scopes"][number] & ScopeFacts;
 
 interface Row {
   entry: Entry;
@@ -120,16 +123,15 @@ export class Leaderboard {
       });
   }
 
-  /** Complete results by method and run, for what need not be launched again. */
-  private async complete(): Promise<{ runId: string; config: PredictConfig }[]> {
+  /** Complete results, which need not be launched again. */
+  private async complete(): Promise<Present[]> {
     await this.statistics.refresh();
-    return (await this.results()).filter((r) => r.complete && r.importedFrom === null).map((r) => ({ runId: r.runId, config: this.configs.get(r.runId)! }));
+    return (await this.results()).filter((r) => r.complete && r.importedFrom === null).map(({ runId, entry, questionSetVersion, questions, corpusVersion }) => ({ runId, config: this.configs.get(runId)!, row: entry.id, versions: { questionSetVersion, questions, corpusVersion } }));
   }
 
   private async results(): Promise<Result[]> {
     const rows = await this.database.db.$queryRaw<StoredResult[]>`
-      SELECT rs.run_id AS "runId", rs.set_id AS "setId", rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.corpus,
-        (SELECT c.content_hash FROM corpora c WHERE c.project_id = r.project_id AND c.name = rs.corpus AND c.created_at <= coalesce(r.ended_at, now()) ORDER BY c.created_at DESC LIMIT 1) AS "corpusVersion",
+      SELECT rs.run_id AS "runId", rs.set_id AS "setId", rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.corpus, r.corpus_version AS "corpusVersion",
         qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, r.state, r.created_at AS "createdAt", r.config, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.clusters,
         rs.searches, rs.documents, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution, rs.version::text AS version,
         (SELECT count(*)::int FROM question_failures f WHERE f.run_id = rs.run_id AND f.set_id = rs.set_id
@@ -140,14 +142,11 @@ export class Leaderboard {
       const config = this.configOf(row.runId, row.config);
       return config ? [{ row, config }] : [];
     });
-    const entries = await entriesOf(this.database.db, parsed.map(({ row, config }) => ({ config, importedFrom: row.importedFrom })));
+    const entries = await entriesOf(this.database.db, parsed.map(({ row: { importedFrom, promptStyle }, config }) => ({ config, importedFrom, promptStyle })));
     return parsed.map(({ row, config }, i) => {
       const asked = Math.min(config.limit ?? row.questions, row.questions);
       const expected = row.withGold ?? asked;
-      const { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, scorer } = row;
-      const entry = entries[i]!;
-      const facts = { questionSet, questionSetVersion, corpus, corpusVersion, generator, promptStyle, answersItself: !rolesOf(config).generates, scorer, limit: asked < row.questions ? asked : null };
-      return { ...row, facts, entry, expected, ...completenessOf({ expected, answered: row.answered, scored: row.scored, failed: row.failed }) };
+      return { ...row, facts: factsOf(config, row), entry: entries[i]!, expected, ...completenessOf({ expected, answered: row.answered, scored: row.scored, failed: row.failed }) };
     });
   }
 
@@ -222,14 +221,14 @@ const scorerRank = (scorer: string): number => {
 };
 
 /** Scopes that have results, the one with most first, then the scorer that the field reports. Results that answer themselves make one only where no other fits. */
-function scopesOf(results: readonly Result[]): LeaderboardResponse["scopes"] {
-  const scopes = new Map<string, LeaderboardResponse["scopes"][number]>();
+function scopesOf(results: readonly Result[]): Scope[] {
+  const scopes = new Map<string, Scope>();
   for (const answersItself of [false, true]) {
     for (const { facts } of results) {
       if (facts.answersItself !== answersItself || (answersItself && [...scopes.values()].some((scope) => isOfScope(facts, scope)))) continue;
-      const { corpus, corpusVersion, generator, promptStyle, scorer } = facts;
+      const { corpus, corpusVersion, generator, promptStyle, maxTokens, scorer } = facts;
       const key = scopeKey(facts);
-      scopes.set(key, { key, corpus, corpusVersion, generator, promptStyle, scorer, results: 0 });
+      scopes.set(key, { key, corpus, corpusVersion, generator, promptStyle, maxTokens, scorer, results: 0 });
     }
   }
   for (const scope of scopes.values()) scope.results = results.filter((r) => isOfScope(r.facts, scope)).length;

@@ -14,7 +14,10 @@ const PAUSE = 20;
 
 export type AttributionCounts = z.infer<typeof attributionShares>;
 
-/** Which scorers judge correctness itself: where two of them disagree about an answer, the scorer is doubtful. (Exact match is strict by design.) */
+/**
+ * Which scorers judge correctness itself. Where two of them disagree about an answer, whatever calls it wrong is doubtful;
+ * exact match and F1 are strict by design, so that one of these and one judging scorer differ is no doubt.
+ */
 export const JUDGING_SCORERS = "^(span|judge|option)";
 
 interface Tally {

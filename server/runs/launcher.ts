@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
+import { answersItself } from "@/contracts/comparability";
 import { METHODS } from "@/contracts/config/method";
 import { AppError, describeIssues } from "@/contracts/errors";
 import { runConfig, type PredictConfig, type RunConfig, type ServeModelConfig, type TrainConfig } from "@/contracts/run-config";
@@ -35,15 +37,17 @@ export class Launcher {
   async launch(input: unknown, options: { actor: string; preset: string | null }): Promise<{ id: string }> {
     const parsed = runConfig.safeParse(input);
     if (!parsed.success) throw new AppError("invalid-input", `The configuration is not valid:\n${describeIssues(parsed.error)}`);
-    await this.requireReferences(parsed.data);
-    return { id: await this.runs.create(parsed.data, options) };
+    const config = await this.withReused(parsed.data);
+    await this.requireReferences(config);
+    return { id: await this.runs.create(config, options) };
   }
 
   /** Says everything that keeps a configuration from starting now. */
   async check(input: unknown): Promise<Check> {
     const parsed = runConfig.safeParse(input);
     if (!parsed.success) return { ok: false, issues: parsed.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message })), requirements: [], memory: null };
-    const [issues, requirements, memory] = await Promise.all([this.referenceIssues(parsed.data), this.requirements(parsed.data), this.memory(parsed.data)]);
+    const config = await this.withReused(parsed.data);
+    const [issues, requirements, memory] = await Promise.all([this.referenceIssues(config), this.requirements(config), this.memory(config)]);
     return { ok: issues.length === 0 && requirements.every((r) => r.ok), issues, requirements, memory };
   }
 
@@ -145,7 +149,7 @@ export class Launcher {
       else if (config.method === "gold" && set.withGold === 0) issues.push({ path: "questions", message: `the questions of "${config.questions}" name no gold documents (goldIds), so there is no ceiling to measure` });
       if (config.method === "gold" && config.retriever.kind === "remote") issues.push({ path: "retriever.kind", message: "a remote retriever cannot look documents up by their ids, so it has no gold documents to hand over; choose one that holds the corpus, e.g. bm25" });
       if (config.reuse.episodesOf !== null) issues.push(...(await this.reuseIssues(config.reuse.episodesOf, config)));
-      if (config.matchRun !== null) issues.push(...(await this.matchIssues(config.matchRun, config.questions)));
+      else if (config.matchRun !== null) issues.push(...(await this.matchIssues(config.matchRun, config.questions)));
     }
     if (config.kind === "evaluate") {
       const set = await this.questionSet(config.questions);
@@ -153,7 +157,9 @@ export class Launcher {
       else if (set.withGold === 0) issues.push({ path: "questions", message: `the questions of "${config.questions}" name no gold documents (goldIds), so a retriever cannot be measured on them` });
     }
     if (config.kind === "serve" && config.what === "model" && config.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.checkpoint, config)));
-    if ((config.kind === "train" || config.kind === "predict") && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config)));
+    // Stored episodes need their checkpoint no more.
+    const searches = config.kind === "train" || (config.kind === "predict" && config.reuse.episodesOf === null);
+    if (searches && config.searcher.checkpoint !== null) issues.push(...(await this.checkpointIssues(config.searcher.checkpoint, config)));
     return issues;
   }
 
@@ -163,18 +169,32 @@ export class Launcher {
     return rows[0];
   }
 
-  /** A run on stored episodes says of itself what those are: other settings would be a wrong label. */
+  /** A run on stored episodes with the settings that made them, whatever its own were: what is stored of it, and listed, is true. */
+  private async withReused(config: RunConfig): Promise<RunConfig> {
+    if (config.kind !== "predict" || config.reuse.episodesOf === null) return config;
+    const source = await this.configOf(config.reuse.episodesOf);
+    return source?.kind === "predict" ? reusing(config, source) : config;
+  }
+
   private async reuseIssues(runId: string, config: PredictConfig): Promise<Issue[]> {
+    const source = await this.configOf(runId);
+    if (!source) return [{ path: "reuse.episodesOf", message: `there is no run ${runId}` }];
+    if (source.kind !== "predict") return [{ path: "reuse.episodesOf", message: "must be a predict run" }];
+    const wanted = reusing(config, source);
+    return [
+      ...(["method", "questions", "corpus"] as const).filter((key) => source[key] !== config[key]).map((key) => ({ path: key, message: `is "${source[key]}" in the run whose episodes are reused; give the same` })),
+      // Whoever queues a run without `launch` takes nothing over.
+      ...MADE_BY.filter((key) => !isDeepStrictEqual(wanted[key], config[key])).map((key) => ({ path: key, message: "is not what the run whose episodes are reused has; give the same" })),
+    ];
+  }
+
+  private async configOf(runId: string): Promise<RunConfig | undefined> {
     const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${runId}::uuid`;
-    const other = rows[0] && runConfig.parse(rows[0].config);
-    if (!other) return [{ path: "reuse.episodesOf", message: `there is no run ${runId}` }];
-    if (other.kind !== "predict") return [{ path: "reuse.episodesOf", message: "must be a predict run" }];
-    return (["method", "questions", "corpus"] as const).filter((key) => other[key] !== config[key]).map((key) => ({ path: key, message: `is "${other[key]}" in the run whose episodes are reused; give the same` }));
+    return rows[0] && runConfig.parse(rows[0].config);
   }
 
   private async matchIssues(runId: string, questions: string): Promise<Issue[]> {
-    const rows = await this.database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${runId}::uuid`;
-    const other = rows[0] && runConfig.parse(rows[0].config);
+    const other = await this.configOf(runId);
     if (!other) return [{ path: "matchRun", message: `there is no run ${runId}` }];
     if (other.kind !== "predict" || !METHODS[other.method].retrieves) return [{ path: "matchRun", message: "must be a predict run of a method that searches" }];
     if (other.questions !== questions) return [{ path: "matchRun", message: `answered "${other.questions}", not "${questions}"` }];
@@ -193,6 +213,17 @@ export class Launcher {
     // A predict run takes the adapter's shape from the checkpoint; a branch trains on, so its own must be the same.
     return config.kind === "train" && source.kind === "train" ? branchIssues(config, source) : [];
   }
+}
+
+/** Settings that stored episodes, and kept answers, were made by. */
+const MADE_BY = ["retriever", "search", "searcher", "methodSettings", "documents", "matchRun", "generator"] as const;
+
+/** A configuration on the episodes of another run, which says of them what that run says; of kept answers, who gave them. */
+function reusing(config: PredictConfig, source: PredictConfig): PredictConfig {
+  const { retriever, search, searcher, methodSettings, documents, matchRun } = source;
+  const { keepAnswers } = config.reuse;
+  const answeredBy = keepAnswers && answersItself(source) ? "method" : "generator";
+  return { ...config, retriever, search, searcher, documents, matchRun, methodSettings: { ...methodSettings, answeredBy }, ...(keepAnswers && { generator: source.generator }) };
 }
 
 /** Why a training run cannot go on from a checkpoint of another. */

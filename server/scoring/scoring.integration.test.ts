@@ -74,6 +74,19 @@ describe("scores of a run", () => {
     await expect(scoring.label({ answerId: "1", setId: rows[0]!.setId, questionId: "nothing", correct: true }, "ann")).rejects.toMatchObject({ code: "not-found" });
   });
 
+  it("of two judges of one answer are on one page of the disagreements", async () => {
+    const { db } = server.plane.database;
+    await db.$executeRaw`INSERT INTO scores (answer_id, set_id, question_id, scorer, value) SELECT answer_id, set_id, question_id, 'judge/1 other', value FROM scores WHERE scorer = 'judge/1 m'`;
+    const pages: string[][] = [];
+    for (let cursor: string | null | undefined = undefined; cursor !== null; ) {
+      const page = await server.plane.scoring.disagreements({ runId, unlabelled: false, limit: 1, cursor });
+      pages.push(page.rows.map(({ questionId, judge }) => `${questionId} ${judge}`));
+      cursor = page.nextCursor;
+    }
+    expect(pages).toEqual([["q1 judge/1 m", "q1 judge/1 other"], ["q2 judge/1 m", "q2 judge/1 other"]]);
+    await db.$executeRaw`DELETE FROM scores WHERE scorer = 'judge/1 other'`;
+  });
+
   it("of stored episodes: another run takes them over, in the pinned version of the set", async () => {
     await server.plane.catalogue.storeQuestionSet("atlas/held-out", [{ id: "new", question: "New?", answers: ["x"], goldIds: [], type: null, group: null, goldQueries: [] }], "test");
     const { episodes, documents } = await worker.request("storedEpisodes", { runId, questionIds: ["q0", "q7"] });

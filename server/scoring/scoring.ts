@@ -94,20 +94,20 @@ export class Scoring {
       FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' ORDER BY r.created_at DESC, rs.scorer LIMIT 200`;
   }
 
-  /** Answers on which a judge and the span rule differ, with what a person said of them. */
+  /** Answers on which a judge and the span rule differ, with what a person said of them. All judges of one answer are on one page. */
   async disagreements({ runId, unlabelled, cursor, limit }: z.output<typeof disagreementsRequest>): Promise<z.infer<typeof disagreementsResponse>> {
     const { db } = this.database;
     const after = BigInt(cursor ?? "-1");
-    const rows = await db.$queryRaw<(z.infer<typeof disagreementsResponse>["rows"][number] & { ordinal: bigint })[]>`
-      SELECT e.ordinal, e.id AS "episodeId", e.answer_id::text AS "answerId", e.set_id AS "setId", e.question_id AS "questionId", q.question, q.answers AS golds, a.text AS answer, j.scorer AS judge, j.value = 1 AS judged, s.value = 1 AS span, l.correct AS label
+    const rows = await db.$queryRaw<(z.infer<typeof disagreementsResponse>["rows"][number] & { ordinal: bigint; place: number })[]>`
+      SELECT * FROM (SELECT dense_rank() OVER (ORDER BY e.ordinal)::int AS place, e.ordinal, e.id AS "episodeId", e.answer_id::text AS "answerId", e.set_id AS "setId", e.question_id AS "questionId", q.question, q.answers AS golds, a.text AS answer, j.scorer AS judge, j.value = 1 AS judged, s.value = 1 AS span, l.correct AS label
       FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
       JOIN scores j ON j.answer_id = e.answer_id AND j.set_id = e.set_id AND j.question_id = e.question_id AND j.scorer LIKE 'judge/%'
       JOIN scores s ON s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id AND s.scorer = ${SPAN}
       LEFT JOIN LATERAL (SELECT correct FROM score_labels x WHERE x.answer_id = e.answer_id AND x.set_id = e.set_id AND x.question_id = e.question_id ORDER BY x.at DESC LIMIT 1) l ON true
-      WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' AND j.value <> s.value AND e.ordinal > ${after} AND (NOT ${unlabelled}::boolean OR l.correct IS NULL)
-      ORDER BY e.ordinal, j.scorer LIMIT ${limit + 1}`;
-    const kept = rows.slice(0, limit);
-    return { rows: kept.map(({ ordinal: _ordinal, ...row }) => row), nextCursor: rows.length > kept.length ? String(kept[kept.length - 1]!.ordinal) : null };
+      WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' AND j.value <> s.value AND e.ordinal > ${after} AND (NOT ${unlabelled}::boolean OR l.correct IS NULL)) found
+      WHERE place <= ${limit + 1} ORDER BY ordinal, judge`;
+    const kept = rows.filter(({ place }) => place <= limit);
+    return { rows: kept.map(({ ordinal: _ordinal, place: _place, ...row }) => row), nextCursor: rows.length > kept.length ? String(kept[kept.length - 1]!.ordinal) : null };
   }
 
   /** A person says whether an answer is right; null takes it back. */

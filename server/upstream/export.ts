@@ -59,7 +59,9 @@ export class UpstreamExport {
         (SELECT id FROM question_sets WHERE name = ${config.questions} ORDER BY created_at DESC LIMIT 1))`;
     const total = Math.min(expected?.n ?? rows.length, config.limit ?? Number.POSITIVE_INFINITY);
     const results = resultsOf(dataset, rows, (row) => [row.answer, row.score]);
-    const cache = resultsOf(dataset, rows, (row) => [row.ragAnswer, row.ragScore]);
+    // Naive RAG has no baseline: it is the baseline.
+    const isNaiveRag = config.method === "rag" && config.matchRun === null && config.documents === config.generator.ragDocuments;
+    const cache = cacheOf(isNaiveRag ? results : resultsOf(dataset, rows, (row) => [row.ragAnswer, row.ragScore]));
     const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
     return {
       files: [
@@ -95,6 +97,12 @@ function resultsOf(dataset: string, rows: readonly Row[], pick: (row: Row) => [s
     if (answer !== null && score !== null) table[row.question] = { answer, score, em_score: exactMatch(answer, row.answers) };
   }
   return { [dataset]: table };
+}
+
+/** A RAG cache of results: upstream looks questions up with a question mark at their end, whether they have one or not. */
+function cacheOf(results: ResultsFile): ResultsFile {
+  const asKey = (question: string): string => `${question.trim().replace(/\?$/, "")}?`;
+  return Object.fromEntries(Object.entries(results).map(([dataset, table]) => [dataset, Object.fromEntries(Object.entries(table).map(([question, result]) => [asKey(question), result]))]));
 }
 
 function statsOf(dataset: string, results: ResultsFile, total: number): StatsFile {

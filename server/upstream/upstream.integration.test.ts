@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { predictConfig } from "@/contracts/run-config";
 import { formatDocuments } from "@/contracts/upstream/documents";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { sampleDocument, storeSamples } from "@/server/testing/samples";
+import { sampleDocument, sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
 import { importUpstreamRequest } from "@/server/api/upstream/import";
 
 const docs = (...ids: string[]) => formatDocuments(ids.map(sampleDocument));
@@ -57,6 +58,25 @@ describe("upstream's files", () => {
     expect(again.runs).toMatchObject([{ episodes: 2, scored: 2, accuracy: 1, unmatchedCount: 0, notes: [] }]);
     const second = await server.plane.upstreamExport.export(again.runs[0]!.id);
     expect(second.files.slice(0, 2)).toEqual(files.slice(0, 2));
+  });
+
+  it("have a RAG cache: of a naive-RAG run its own answers, else the baseline's", async () => {
+    // A full stop in place of the question mark: upstream appends one to its keys all the same.
+    await server.plane.catalogue.storeQuestionSet("plain", [{ id: "q0", question: "Name it.", answers: ["right"], goldIds: [], type: null, group: null, goldQueries: [] }, { id: "q1", question: "Who?", answers: ["right"], goldIds: [], type: null, group: null, goldQueries: [] }], "test");
+    const worker = await server.worker();
+    const cacheOf = async (over: object, hasBaseline: boolean): Promise<unknown> => {
+      const runId = await server.plane.runs.create(predictConfig.parse({ kind: "predict", name: "p", method: "rag", questions: "plain", ...over }), { actor: "tester", preset: null });
+      const { attempt } = await worker.take();
+      const records = [0, 1].map((question) => sampleRecord({ step: null, phase: "predict", question, right: question === 0 })).map((record) => (hasBaseline ? record : { ...record, baseline: null }));
+      await worker.request("report", { runId, attempt, sequence: 1, items: [{ kind: "episodes", corpus: "atlas", questions: "plain", documents: sampleDocuments(), records }] });
+      await worker.request("transition", { runId, attempt, to: "succeeded", reason: null });
+      const { files } = await server.plane.upstreamExport.export(runId);
+      const cache = files.find(({ path }) => path === "rag_cache.json");
+      return cache && JSON.parse(cache.content);
+    };
+    expect(await cacheOf({}, false)).toEqual({ plain: { "Name it.?": { answer: "right", score: 1, em_score: 1 }, "Who?": { answer: "wrong", score: 0, em_score: 0 } } });
+    expect(await cacheOf({ documents: 8 }, true)).toEqual({ plain: { "Name it.?": { answer: "naive", score: 0, em_score: 0 }, "Who?": { answer: "naive", score: 0, em_score: 0 } } });
+    expect(await cacheOf({ documents: 8 }, false)).toBeUndefined();
   });
 
   it("rollouts of verl become a training run with its rewards", async () => {

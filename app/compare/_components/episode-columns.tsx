@@ -1,6 +1,7 @@
 "use client";
 import { useQueries } from "@tanstack/react-query";
 import Link from "next/link";
+import { turnHref } from "@/app/_lib/playground-link";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
 import { plural } from "@/app/_lib/format";
 import { ScoreMark } from "@/app/_ui/score-mark";
@@ -19,6 +20,9 @@ interface Shown {
 export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
   const trpc = useTRPC();
   const queries = useQueries({ queries: episodes.map(({ id }) => trpc.episodes.get.queryOptions({ id }, { staleTime: 60_000 })) });
+  // Several columns may be of one run, the checkpoints of a training. The episodes are shown without waiting for these.
+  const runIds = [...new Set(episodes.map(({ runId }) => runId))];
+  const runs = useQueries({ queries: runIds.map((id) => trpc.runs.get.queryOptions({ id }, { staleTime: 60_000 })) });
   const failed = queries.find((query) => query.isError);
   if (failed?.error) return <ErrorState className="m-3" title="An episode could not be read" error={failed.error} onRetry={() => void failed.refetch()} />;
   const details = queries.map((query) => query.data);
@@ -33,11 +37,12 @@ export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
           <Head key={episodes[i]!.id} shown={episodes[i]!} detail={detail} why={explainAttribution(detail.record.attribution, goldFates(ledger, detail.question.goldIds, detail.record.episode.context), (id) => detail.gold.find((g) => g.id === id)?.document?.title ?? id)} />
         ))}
         {Array.from({ length: turns }, (_, turn) =>
-          shown.map(({ ledger }, i) => {
+          shown.map(({ detail, ledger }, i) => {
             const own = ledger.turns[turn];
+            const config = runs[runIds.indexOf(episodes[i]!.runId)]?.data?.config;
             return (
               <ol key={`${episodes[i]!.id} ${turn}`} className="min-w-0">
-                {own ? <TurnCard turn={own} gold={ledger.gold} gain={null} playground={null} /> : <li className="rounded-lg border border-dashed px-3 py-4 text-center text-xs text-muted-foreground">no turn {turn}</li>}
+                {own ? <TurnCard turn={own} gold={ledger.gold} gain={null} playground={config ? turnHref(own, config, detail) : null} /> : <li className="rounded-lg border border-dashed px-3 py-4 text-center text-xs text-muted-foreground">no turn {turn}</li>}
               </ol>
             );
           }),

@@ -2,7 +2,7 @@ import { shortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import type { ExportTable } from "@/contracts/leaderboard-export";
 import { publishedRowsFor, type PaperChoice } from "./published";
-import { cautiousP, columnTitle } from "./text";
+import { cautiousP, columnTitle, limitText } from "./text";
 
 /** What the page shows, as a table of the formats' own. */
 export function exportTable(board: Leaderboard, published: PaperChoice | null): ExportTable {
@@ -11,16 +11,21 @@ export function exportTable(board: Leaderboard, published: PaperChoice | null): 
   const percent = ({ mean, low, high }: { mean: number; low: number; high: number }) => ({ value: mean * 100, low: low * 100, high: high * 100 });
   const hasCeiling = board.columns.some(({ ceiling }) => ceiling !== null);
   return {
-    caption: scope ? `Corpus ${scope.corpus}, generator ${scope.generator} (${scope.promptStyle}), scorer ${scope.scorer}` : "",
+    caption: scope ? `Corpus ${scope.corpus}, generator ${scope.generator} (${scope.promptStyle}${limitText(scope.key, board.scopes)}), scorer ${scope.scorer}` : "",
     columns: board.columns.map((column) => columnTitle(column, board.columns)),
     rows: [
       ...board.rows.map((row) => ({
         label: `${twice.has(row.label) ? `${row.label} (${row.detail || shortId(row.cells.find((cell) => cell)?.runId ?? "")})` : row.label}${row.imported ? ", imported" : ""}`,
         published: false,
-        cells: row.cells.map((cell) => cell && { ...percent(cell), p: cell.comparison ? cautiousP(cell.comparison) : null, note: cell.reason }),
+        trainingSamples: row.trainingSamples,
+        cells: row.cells.map((cell) => {
+          if (!cell) return null;
+          const { scored, searches, documents, tokens, seconds, costUsd, comparison, reason } = cell;
+          return { ...percent(cell), p: comparison ? cautiousP(comparison) : null, note: reason, questions: scored, costs: { searches, documents, tokens, seconds, costUsd } };
+        }),
       })),
-      ...(hasCeiling ? [{ label: "Ceiling: gold documents alone", published: false, cells: board.columns.map(({ ceiling }) => ceiling && { ...percent(ceiling), note: ceiling.scored < ceiling.expected ? `${ceiling.scored} of ${ceiling.expected}` : null }) }] : []),
-      ...(published ? publishedRowsFor(published, board.columns).map((row) => ({ label: `${row.method} (${row.detail})`, published: true, cells: row.cells.map((value) => (value === null ? null : { value })) })) : []),
+      ...(hasCeiling ? [{ label: "Ceiling: gold documents alone", published: false, cells: board.columns.map(({ ceiling }) => ceiling && { ...percent(ceiling), questions: ceiling.scored, note: ceiling.scored < ceiling.expected ? `${ceiling.scored} of ${ceiling.expected}` : null }) }] : []),
+      ...(published ? publishedRowsFor(published, board.columns).map((row) => ({ label: `${row.method} (${row.detail})`, published: true, trainingSamples: row.trainingSamples, cells: row.cells.map((value) => (value === null ? null : { value })) })) : []),
     ],
   };
 }

@@ -13,6 +13,7 @@ import { Select } from "@/app/_ui/field";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { AttributionCard } from "./attribution-card";
+import { comparableRuns } from "./comparable-runs";
 import { CostCard } from "./cost-card";
 import { ExportMenu } from "./export-menu";
 import { ImportUpstream } from "./import-upstream";
@@ -21,7 +22,7 @@ import { MethodsTable } from "./methods-table";
 import { paperGenerators } from "./published";
 import { PublishedTables } from "./published-tables";
 import { SignificanceTable } from "./significance-table";
-import { shareText } from "./text";
+import { limitText, shareText } from "./text";
 
 export function LeaderboardView() {
   const trpc = useTRPC();
@@ -43,23 +44,24 @@ export function LeaderboardView() {
       </div>
     );
   const empty = board.rows.length === 0;
-  const runs = board.rows.filter((row) => picked.includes(row.id)).flatMap((row) => row.cells.find((cell) => cell !== null)?.runId ?? []);
+  const compared = comparableRuns(board, picked);
   return (
     <>
       <header className="flex flex-wrap items-center justify-between gap-3">
         <h1 className="text-lg font-semibold">Leaderboard</h1>
         <div className="flex flex-wrap items-center gap-2">
           <ImportUpstream />
+          {!empty && compared.runs === null && picked.length > 0 ? <span className="text-xs text-muted-foreground">{compared.reason}</span> : null}
           {empty ? null : (
-            <Button size="sm" disabled={runs.length < 2 || runs.length > 6} asChild={runs.length >= 2 && runs.length <= 6} title="Tick two to six methods">
-              {runs.length >= 2 && runs.length <= 6 ? (
-                <Link href={`/compare?runs=${runs.join(",")}`}>
-                  <GitCompareArrows /> Compare {runs.length}
-                </Link>
-              ) : (
+            <Button size="sm" disabled={compared.runs === null} asChild={compared.runs !== null} title={compared.runs === null ? compared.reason : `On ${compared.column}`}>
+              {compared.runs === null ? (
                 <>
                   <GitCompareArrows /> Compare
                 </>
+              ) : (
+                <Link href={`/compare?runs=${compared.runs.join(",")}`}>
+                  <GitCompareArrows /> Compare {compared.runs.length}
+                </Link>
               )}
             </Button>
           )}
@@ -115,7 +117,7 @@ function ScopeBar({ board, setParams }: { board: Leaderboard; setParams: (change
         <Select className="w-auto max-w-full" value={board.scope ?? ""} onChange={(e) => setParams({ scope: e.target.value, reference: null })}>
           {board.scopes.map((s) => (
             <option key={s.key} value={s.key}>
-              {`${s.corpus}${board.scopes.some((o) => o.corpus === s.corpus && o.corpusVersion !== s.corpusVersion) ? ` @${s.corpusVersion?.slice(0, 6) ?? "?"}` : ""} · ${s.generator}, ${s.promptStyle} · ${s.scorer} (${plural(s.results, "result")})`}
+              {`${s.corpus}${board.scopes.some((o) => o.corpus === s.corpus && o.corpusVersion !== s.corpusVersion) ? ` @${s.corpusVersion?.slice(0, 6) ?? "?"}` : ""} · ${s.generator}, ${s.promptStyle}${limitText(s.key, board.scopes)} · ${s.scorer} (${plural(s.results, "result")})`}
             </option>
           ))}
         </Select>

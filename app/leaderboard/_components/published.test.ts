@@ -9,8 +9,11 @@ import type { Column } from "./text";
 const results = publishedResults.parse(JSON.parse(readFileSync(join(ROOT, "server", "leaderboard", "published.json"), "utf8")));
 const column = (questionSet: string, limit: number | null = null): Column => ({ id: questionSet, questionSet, version: "1", limit, questions: 10, ceiling: null });
 
-it("finds the paper's set by the name before the split", () => {
-  expect(["hotpotqa/dev", "2wiki", "NQ/test", "atlas/held-out"].map((name) => paperSet(name, results))).toEqual(["hotpotqa", "2wikimultihopqa", "nq", null]);
+it("finds the paper's set by any part of the name", () => {
+  expect(["hotpotqa/dev", "2wiki", "NQ/test", "atlas/held-out", "nq-hotpotqa/test"].map((name) => paperSet(name, results))).toEqual(["hotpotqa", "2wikimultihopqa", "nq", null, null]);
+  // As upstream's files and MIRAGE's are imported.
+  expect(["upstream/nq", "upstream/2wiki", "mirage/medqa", "mirage/MedQA-US", "upstream/bioasq-y_n", "bioasq-y/n", "mine/bioasq-y/n"].map((name) => paperSet(name, results))).toEqual(["nq", "2wikimultihopqa", "medqa", "medqa", "bioasq", "bioasq", "bioasq"]);
+  expect(paperSet("constructor/toString", results)).toBeNull();
 });
 
 it("shows the rows of one generator for the sets that the paper has, and for no slice of them", () => {

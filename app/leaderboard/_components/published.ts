@@ -1,14 +1,13 @@
 import { averageDifferences, nameOf, type PublishedMetric, type PublishedResults, type PublishedRow } from "@/contracts/published-results";
 import type { Column } from "./text";
 
-/** Names under which the paper's question sets are imported. */
-const ALIASES: Record<string, string> = { "2wiki": "2wikimultihopqa", hotpot: "hotpotqa", "mmlu-med": "mmlu", "medqa-us": "medqa", "bioasq-y/n": "bioasq" };
+/** Names under which the paper's question sets are imported; importing turns a slash within a name into an underscore. */
+const ALIASES: Record<string, string> = { "2wiki": "2wikimultihopqa", hotpot: "hotpotqa", "mmlu-med": "mmlu", "medqa-us": "medqa", "bioasq-y_n": "bioasq" };
 
-/** The paper's name of a question set, by the part before the split; null where the paper has no such set. */
+/** The paper's name of a question set, by any part of its name ("hotpotqa/dev", "upstream/nq"); null where the paper has no such set. */
 export function paperSet(questionSet: string, results: PublishedResults): string | null {
-  const bare = questionSet.split("/")[0]!.toLowerCase();
-  const name = ALIASES[bare] ?? bare;
-  return name in results.questions ? name : null;
+  const names = questionSet.toLowerCase().replace("bioasq-y/n", "bioasq-y_n").split("/").map((part) => ALIASES[part] ?? part);
+  return names.find((name) => Object.hasOwn(results.questions, name)) ?? null;
 }
 
 /** The paper's rows with one of its generators. */

@@ -1,5 +1,6 @@
 import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
 import { formatNumber, formatShare } from "@/app/_lib/format";
+import { scopeFactsOf, tokensText } from "@/contracts/comparability";
 
 export type Column = Leaderboard["columns"][number];
 export type LeaderboardRow = Leaderboard["rows"][number];
@@ -9,6 +10,14 @@ export type Comparison = NonNullable<LeaderboardCell["comparison"]>;
 export function columnTitle(column: Column, columns: readonly Column[]): string {
   const versions = new Set(columns.filter((other) => other.questionSet === column.questionSet).map((other) => other.version));
   return `${column.questionSet}${versions.size > 1 ? ` @${column.version.slice(0, 6)}` : ""}${column.limit === null ? "" : `, first ${column.limit}`}`;
+}
+
+/** ", at most 64 tokens" where another scope differs from this one by that alone; else nothing. */
+export function limitText(key: string, scopes: Leaderboard["scopes"]): string {
+  const { maxTokens, ...rest } = scopeFactsOf(key);
+  const alike = scopes.map((scope) => scopeFactsOf(scope.key)).filter((facts) => (Object.keys(rest) as (keyof typeof rest)[]).every((name) => facts[name] === rest[name]));
+  if (maxTokens === null || alike.every((facts) => facts.maxTokens === maxTokens)) return "";
+  return `, at most ${tokensText(maxTokens)}`;
 }
 
 /** "0.013", "< 0.001". */
@@ -37,7 +46,7 @@ export const isCostKey = (value: string | null): value is CostKey => value !== n
 
 /** Mean of a cost over the row's complete cells; null where none has it. */
 export function costOf(row: LeaderboardRow, key: CostKey): number | null {
-  const values = row.cells.flatMap((cell) => (cell && cell[key] !== null ? [cell[key]] : []));
+  const values = row.cells.flatMap((cell) => (cell && cell.rank !== null && cell[key] !== null ? [cell[key]] : []));
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 

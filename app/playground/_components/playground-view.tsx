@@ -4,7 +4,7 @@ import { BarChart3, History, Plus, Search, X } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { formatAgo } from "@/app/_lib/format";
-import { DEPTHS, fromParams, MOST_COLUMNS, playgroundHref, toParams, type PlaygroundState } from "@/app/_lib/playground-link";
+import { DEPTHS, fromParams, MOST_COLUMNS, MOST_QUERY, playgroundHref, toParams, type PlaygroundState } from "@/app/_lib/playground-link";
 import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
@@ -33,7 +33,7 @@ export function PlaygroundView() {
     const next = { ...state, query: query.trim() };
     change(next);
     setAsked((n) => n + 1);
-    if (next.query !== "") history.add({ query: next.query, href: playgroundHref(next), at: Date.now() });
+    if (next.query !== "") history.add({ query: next.query.slice(0, MOST_QUERY), href: playgroundHref(next), at: Date.now() });
   };
 
   return (
@@ -66,7 +66,7 @@ export function PlaygroundView() {
       </div>
       {problem ? (
         <p role="alert" className="mt-3 rounded-md bg-warn-soft px-3 py-2 text-xs text-warn">
-          Of this address, {problem}. The default stands in its place.
+          {problem}
         </p>
       ) : null}
       {state.episode ? <EpisodeNote id={state.episode} corpus={state.corpus} onClose={() => change({ episode: null })} /> : null}
@@ -104,7 +104,6 @@ function QueryBar({ query, onSearch }: { query: string; onSearch: (query: string
           aria-label="Query"
           aria-keyshortcuts="/"
           placeholder="A query, as a searcher would write it"
-          maxLength={2000}
           autoComplete="off"
           className="h-9 pr-9 pl-9"
           value={text}

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_STATE, fromParams, playgroundHref, type PlaygroundState } from "@/app/_lib/playground-link";
+import { DEFAULT_STATE, fromParams, MOST_QUERY, playgroundHref, turnHref, type PlaygroundState } from "@/app/_lib/playground-link";
 import { compactRetriever, RETRIEVER_PRESETS, retrieverTitle } from "@/app/_lib/retriever";
 import { retriever as retrieverSchema } from "@/contracts/config/retriever";
+import type { RunConfig } from "@/contracts/run-config";
 import { highlightParts, lightStem, queryStems } from "./highlight";
 import { withEntry } from "./history";
 import { overlapOf, sharedCount } from "./overlap";
@@ -69,7 +70,30 @@ describe("the address", () => {
     const { state, problem } = read("/playground?k=7000&r=%5B%7B%22kind%22%3A%22magic%22%7D%5D&worker=me");
     expect(state).toEqual(DEFAULT_STATE);
     expect(problem).toMatch(/k must be a whole number/);
-    expect(problem).toMatch(/retrievers \(r\)/);
+    expect(problem).toMatch(/retrievers \(r\).*The default stands in its place\.$/);
+  });
+
+  it("says that a query was cut, and cuts it", () => {
+    const query = "x".repeat(MOST_QUERY);
+    expect(read(playgroundHref({ query }))).toEqual({ state: { ...DEFAULT_STATE, query }, problem: null });
+    for (const more of ["y", "y".repeat(100_000)]) {
+      const href = playgroundHref({ query: query + more });
+      expect(href.length).toBeLessThan(2100);
+      const { state, problem } = read(href);
+      expect(state.query).toBe(query);
+      expect(problem).toMatch(/^The query is longer than 2,000 characters and was cut there/);
+    }
+  });
+
+  it("of a turn has its query, the corpus and retriever of its run, and as many documents as it saw", () => {
+    const retriever = retrieverSchema.parse({ kind: "bm25", k1: 1.5 });
+    const config = { kind: "predict", retriever } as unknown as RunConfig;
+    const turn = (documents: number) => ({ query: "capital of Peru", documents: Array<null>(documents).fill(null) });
+    const expected = { ...DEFAULT_STATE, corpus: "wiki", query: "capital of Peru", retrievers: [retriever], episode: id };
+    expect(read(turnHref(turn(3), config, { id, corpus: "wiki" }))).toEqual({ state: expected, problem: null });
+    expect(read(turnHref(turn(20), config, { id, corpus: "wiki" })).state.k).toBe(20);
+    expect(read(turnHref(turn(80), config, { id, corpus: "wiki" })).state.k).toBe(50);
+    expect(read(turnHref(turn(3), { kind: "index" } as unknown as RunConfig, { id, corpus: "wiki" }))).toEqual({ state: { ...expected, retrievers: DEFAULT_STATE.retrievers }, problem: null });
   });
 });
 

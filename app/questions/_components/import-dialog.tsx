@@ -55,6 +55,8 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
         if (!first) return;
         const count = sets.reduce((sum, set) => sum + set.questions, 0);
         notify("good", `Imported ${plural(count, "question")} as ${sets.map((set) => set.name).join(", ")}${sets.every((set) => set.isNew) ? "" : " (some were there already)"}`);
+        const unresolved = sets.reduce((sum, set) => sum + set.unresolvedGold, 0);
+        if (unresolved > 0) notify("bad", `${plural(unresolved, "question")} got no gold passages: a title of theirs stands over no passage of ${choice.goldCorpus}, or over several.`);
         void queryClient.invalidateQueries(trpc.catalogue.pathFilter());
         setFile(null);
         setSource(null);

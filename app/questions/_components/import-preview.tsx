@@ -1,7 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { formatInteger, plural } from "@/app/_lib/format";
-import { useTRPCClient } from "@/app/_lib/trpc";
+import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { Skeleton } from "@/app/_ui/states";
 
@@ -17,8 +17,10 @@ export interface ImportChoice {
   mapping: Partial<Record<MappedField, string | null>>;
   parts: string[] | null;
   skipProblems: boolean;
+  /** Corpus in which titles of gold passages are looked up; null: they are dropped. */
+  goldCorpus: string | null;
 }
-export const EVERYTHING: ImportChoice = { mapping: {}, parts: null, skipProblems: false };
+export const EVERYTHING: ImportChoice = { mapping: {}, parts: null, skipProblems: false, goldCorpus: null };
 
 const MAPPED = ["id", "question", "answers", "goldIds", "goldTitles", "options", "type", "group", "split"] as const;
 type MappedField = (typeof MAPPED)[number];
@@ -27,6 +29,8 @@ const TITLES: Record<MappedField, string> = { id: "Id", question: "Question", an
 /** What the file holds: its columns and what they mean, the first questions, and every row that cannot be used. */
 export function ImportPreview({ source, choice, onChange }: { source: QuestionSource; choice: ImportChoice; onChange: (choice: ImportChoice) => void }) {
   const client = useTRPCClient();
+  const trpc = useTRPC();
+  const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
   // The content is in the request's body, so it is a mutation; it changes nothing and is asked again for each mapping.
   const preview = useQuery({
     queryKey: ["question-preview", source.fileName, source.content.length, source.content.slice(0, 1000), source.content.slice(-1000), choice.mapping],
@@ -58,6 +62,17 @@ export function ImportPreview({ source, choice, onChange }: { source: QuestionSo
             </Select>
           </label>
         ))}
+        {mapping.goldTitles ? (
+          <label className="block">
+            <span className="text-muted-foreground">Corpus of the gold titles</span>
+            <Select className="mt-0.5 w-full" value={choice.goldCorpus ?? ""} onChange={(e) => onChange({ ...choice, goldCorpus: e.target.value || null })}>
+              <option value="">none: the titles are dropped</option>
+              {corpora.data?.map(({ name }) => (
+                <option key={name}>{name}</option>
+              ))}
+            </Select>
+          </label>
+        ) : null}
       </div>
       {parts.length > 1 ? (
         <fieldset>

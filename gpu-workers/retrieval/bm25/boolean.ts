@@ -1,3 +1,4 @@
+import { AppError } from "@/contracts/errors";
 import type { Formula } from "./query";
 import type { SearchedIndex } from "./search";
 
@@ -17,15 +18,12 @@ function rowsOf(formula: Formula, index: SearchedIndex, most: boolean): Uint32Ar
       return formula.terms.reduce<Uint32Array>((set, term) => addRows(set, index, term), new Uint32Array(words));
     case "phrase": {
       if (!most) return new Uint32Array(words);
-      return intersection(formula.terms.map(({ term }) => addRows(new Uint32Array(words), index, term)));
+      return fold(formula.terms, ({ term }) => addRows(new Uint32Array(words), index, term), intersect);
     }
     case "and":
-      return intersection(formula.of.map((part) => rowsOf(part, index, most)));
-    case "or": {
-      const union = new Uint32Array(words);
-      for (const part of formula.of) rowsOf(part, index, most).forEach((bits, w) => (union[w] = (union[w] ?? 0) | bits));
-      return union;
-    }
+      return fold(formula.of, (part) => rowsOf(part, index, most), intersect);
+    case "or":
+      return fold(formula.of, (part) => rowsOf(part, index, most), unite);
     case "not": {
       const rest = rowsOf(formula.of, index, !most).map((bits) => ~bits);
       const beyond = index.lengths.length % 32;
@@ -40,8 +38,18 @@ function addRows(set: Uint32Array, index: SearchedIndex, term: string): Uint32Ar
   return set;
 }
 
-function intersection([first, ...rest]: readonly Uint32Array[]): Uint32Array {
-  const common = first ?? new Uint32Array(0);
-  for (const set of rest) set.forEach((bits, w) => (common[w] = (common[w] ?? 0) & bits));
-  return common;
+/** Each operand's set into that of the first, one by one: a query may have thousands, and a set takes a bit for each passage. */
+function fold<T>([first, ...rest]: readonly T[], setOf: (operand: T) => Uint32Array, into: (all: Uint32Array, set: Uint32Array) => void): Uint32Array {
+  if (first === undefined) throw new AppError("internal", "an operator has no operand");
+  const all = setOf(first);
+  for (const operand of rest) into(all, setOf(operand));
+  return all;
+}
+
+function intersect(all: Uint32Array, set: Uint32Array): void {
+  for (let w = 0; w < all.length; w++) all[w] = (all[w] ?? 0) & (set[w] ?? 0);
+}
+
+function unite(all: Uint32Array, set: Uint32Array): void {
+  for (let w = 0; w < all.length; w++) all[w] = (all[w] ?? 0) | (set[w] ?? 0);
 }

@@ -1,6 +1,8 @@
 import { mkdtempSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { analyse } from "./analyser";
@@ -172,6 +174,52 @@ describe("Boolean operators", () => {
       { numRuns: 80 },
     );
   }, 30_000);
+
+  it("of many operands equal the sets of their operands put together", () => {
+    const texts = Array.from({ length: 70 }, (_, row) => ["alpha", "beta", "gamma", "delta"].filter((_, bit) => (row >> bit) & 1).join(" ") || "else");
+    const { file } = build(texts);
+    const term = fc.constantFrom("alpha", "beta", "gamma", "delta", "unheard");
+    const operand = fc.oneof(
+      fc.array(term, { minLength: 1, maxLength: 3 }).map((terms): Formula => ({ is: "any", terms })),
+      term.map((own): Formula => ({ is: "not", of: { is: "any", terms: [own] } })),
+      fc.array(term, { minLength: 2, maxLength: 4 }).map((terms): Formula => ({ is: "phrase", terms: terms.map((own, offset) => ({ term: own, offset })) })),
+    );
+    const sets = (formulas: readonly Formula[]): Set<number>[] => formulas.map((own) => rowsIn(candidates(own, file), texts.length));
+    fc.assert(
+      fc.property(fc.array(operand, { minLength: 1, maxLength: 8 }), (of) => {
+        const [every, rows] = [sets(of), texts.map((_, row) => row)];
+        expect(sets([{ is: "and", of }])).toEqual([new Set(rows.filter((row) => every.every((set) => set.has(row))))]);
+        expect(sets([{ is: "or", of }])).toEqual([new Set(rows.filter((row) => every.some((set) => set.has(row))))]);
+        for (const own of of) {
+          if (own.is !== "phrase") continue;
+          const terms = sets(own.terms.map((part): Formula => ({ is: "any", terms: [part.term] })));
+          expect(sets([own])).toEqual([new Set(rows.filter((row) => terms.every((set) => set.has(row))))]);
+        }
+      }),
+    );
+    file.close();
+  });
+
+  it.each(["and", "phrase"] as const)("hold two sets at a time, however many operands there are: %s", (is) => {
+    const [operands, passages] = [300, 1_000_000];
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    let held = 0;
+    const index = {
+      lengths: new Uint32Array(passages),
+      find: (term: string) => {
+        if (term !== `t${operands - 1}`) return null;
+        for (let i = 0; i < 2; i++) collect(); // the second waits for what the first swept
+        held = process.memoryUsage().arrayBuffers;
+        return null;
+      },
+    };
+    const names = Array.from({ length: operands }, (_, i) => `t${i}`);
+    collect();
+    const before = process.memoryUsage().arrayBuffers;
+    candidates(is === "and" ? { is, of: names.map((term) => ({ is: "any", terms: [term] })) } : { is, terms: names.map((term, offset) => ({ term, offset })) }, index);
+    expect(held - before).toBeLessThan((20 * passages) / 8);
+  });
 
   it("restrict the documents that are ranked", () => {
     const texts = ["red apple", "green apple", "red pear", "green pear pear"];

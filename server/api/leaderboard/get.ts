@@ -25,7 +25,7 @@ export const pairedComparison = z.object({
 /** Where answers were lost, as counts: `correct` to `noGold` add up to the scored answers. */
 export const attributionShares = z.object({
   correct: z.int(),
-  /** Wrong by this scorer, while another judging scorer says right. */
+  /** Wrong, while two judging scorers differ. */
   scorerDoubtful: z.int(),
   neverRetrieved: z.int(),
   notSelected: z.int(),

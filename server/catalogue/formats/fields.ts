@@ -10,13 +10,19 @@ export type Field = (typeof FIELDS)[number];
 export const columnMapping = z.partialRecord(z.enum(FIELDS), z.string().min(1).max(300).nullable());
 export type ColumnMapping = z.infer<typeof columnMapping>;
 
+/**
+ * What upstream's rows carry over of the source's supporting facts: titles (with sentence numbers), or nothing. Its cube sets hold
+ * positions in a corpus of their own instead; these are no titles, and ids only for a person who knows that corpus.
+ */
+const GROUND_TRUTH_DOCS = ["reward_model.ground_truth.gt_docs.title", "reward_model.ground_truth.gt_docs"];
+
 /** Columns that are tried for a field, in this order: our own names, FlashRAG's, upstream's rows, MIRAGE's, the sets' own files. */
 const CANDIDATES: Record<Field, readonly string[]> = {
   id: ["id", "_id", "question_id", "qid", "extra_info.index"],
   question: ["question", "query", "reward_model.ground_truth.question", "extra_info.question"],
   answers: ["answers", "golden_answers", "reward_model.ground_truth.target", "possible_answers", "answer", "target"],
   goldIds: ["goldIds", "gold_ids", "support"],
-  goldTitles: ["goldTitles", "gold_titles", "metadata.supporting_facts.title", "metadata.supporting_facts", "supporting_facts.title", "supporting_facts", "metadata.paragraphs", "paragraphs"],
+  goldTitles: ["goldTitles", "gold_titles", "metadata.supporting_facts.title", "metadata.supporting_facts", "supporting_facts.title", "supporting_facts", "metadata.paragraphs", "paragraphs", ...GROUND_TRUTH_DOCS],
   type: ["type", "metadata.type", "ability"],
   group: ["group"],
   goldQueries: ["goldQueries", "gold_queries"],
@@ -109,22 +115,25 @@ function listOf(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap((item) => textOf(item) ?? []);
   if (isObject(value) && Array.isArray(value.aliases)) return listOf([value.value, ...value.aliases]); // TriviaQA's own file
   const text = textOf(value);
-  if (text === undefined) return [];
+  return text === undefined ? [] : listOf(cellItems(text));
+}
+
+function cellItems(text: string): unknown[] {
   if (text.startsWith("[")) {
     try {
       const parsed: unknown = JSON.parse(text);
-      if (Array.isArray(parsed)) return listOf(parsed);
+      if (Array.isArray(parsed)) return parsed;
     } catch {
       // A text that begins with a bracket.
     }
   }
-  return text.split("|").map((part) => part.trim()).filter((part) => part !== "");
+  return text.split("|");
 }
 
-/** Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, or contents with a quoted title. */
+/** Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, or contents with a quoted title; in a table's cell as `listOf` has it. */
 function titlesOf(value: unknown): string[] {
-  if (!Array.isArray(value)) return [];
-  const titles = value.flatMap((item) => {
+  const items: unknown[] = Array.isArray(value) ? value : typeof value === "string" ? cellItems(value.trim()) : [];
+  const titles = items.flatMap((item) => {
     if (typeof item === "string") return parseContents(item).title || item.trim();
     if (Array.isArray(item)) return typeof item[0] === "string" ? item[0] : [];
     if (isObject(item) && typeof item.title === "string") return item.is_supporting === false ? [] : item.title;

@@ -27,6 +27,21 @@ describe("question files", () => {
     expect(records(file)[1]).toMatchObject({ id: "1", question: "who 1?", answers: ["a", "b"] });
   });
 
+  it("upstream's gt_docs are titles where its source had supporting facts; positions in a corpus are none", async () => {
+    const row = (index: number, gt_docs: unknown) => ({ reward_model: { ground_truth: { question: `who ${index}?`, target: ["a"], gt_docs } }, extra_info: { index } });
+    const titles = async (...docs: unknown[]) => (await read("a.jsonl", lines(...docs.map((doc, i) => row(i, doc))))).parts[0]!.questions.map(({ record, goldTitles }) => [record.goldIds, goldTitles]);
+    expect(await titles([], ["X", "Y"], [["X", 0], ["X", 2]])).toEqual([[[], []], [[], ["X", "Y"]], [[], ["X"]]]);
+    expect(await titles({ title: ["X", "Y", "X"], sent_id: [0, 1, 2] })).toEqual([[[], ["X", "Y"]]]);
+    expect(await titles([3, 7])).toEqual([[[], []]]);
+    const mapped = await read("a.jsonl", lines(row(0, [3, 7])), { goldIds: "reward_model.ground_truth.gt_docs" });
+    expect(records(mapped)[0]!.goldIds).toEqual(["3", "7"]);
+  });
+
+  it("titles in a table's cell", async () => {
+    const file = await read("a.csv", 'id,question,answers,gold_titles\n1,Who?,A,X | Y\n2,What?,B,"[""X|Z""]"\n3,Where?,C,\n');
+    expect(file.parts[0]!.questions.map(({ goldTitles }) => goldTitles)).toEqual([["X", "Y"], ["X|Z"], []]);
+  });
+
   it("upstream's file of several data sets: rows that each set numbers from 0 keep ids of their own", async () => {
     const row = (source: string, index: number) => ({ data_source: source, reward_model: { ground_truth: { question: `${source} ${index}?`, target: ["a"] } }, extra_info: { split: "train", index } });
     const file = await read("train.jsonl", lines(row("nq", 0), row("nq", 1), row("hotpotqa", 0)), { type: "data_source" });

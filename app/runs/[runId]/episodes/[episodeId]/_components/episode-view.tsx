@@ -7,7 +7,7 @@ import { useEffect, useMemo } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber, words } from "@/app/_lib/format";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
-import { DEFAULT_STATE, playgroundHref } from "@/app/_lib/playground-link";
+import { turnHref } from "@/app/_lib/playground-link";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -15,7 +15,7 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import type { RunConfig } from "@/contracts/run-config";
-import { ledgerOf, type LedgerTurn } from "./ledger";
+import { ledgerOf } from "./ledger";
 import { Outcome } from "./outcome";
 import { RawSteps } from "./raw-steps";
 import { TurnCard } from "./turn-card";
@@ -171,12 +171,6 @@ function Siblings({ detail, runId, suffix }: { detail: EpisodeDetail; runId: str
   );
 }
 
-/** The query of a turn with the corpus and retriever of its run, and as many documents as it saw. */
-function playgroundOf(turn: LedgerTurn, config: RunConfig, detail: EpisodeDetail): string {
-  const k = Math.min(50, Math.max(DEFAULT_STATE.k, turn.documents.length));
-  return playgroundHref({ corpus: detail.corpus, query: turn.query ?? "", k, retrievers: "retriever" in config ? [config.retriever] : [], episode: detail.id });
-}
-
 function LedgerView({ detail, config }: { detail: EpisodeDetail; config: RunConfig | null }) {
   const { record, question, documents } = detail;
   const ledger = useMemo(() => ledgerOf(record.episode.steps, question.goldIds, documents), [record, question, documents]);
@@ -185,7 +179,7 @@ function LedgerView({ detail, config }: { detail: EpisodeDetail; config: RunConf
     <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
       <ol className="min-w-0 space-y-3 max-lg:order-2" aria-label="Turns">
         {ledger.turns.map((turn) => (
-          <TurnCard key={turn.index} turn={turn} gold={ledger.gold} gain={gains.byTurn.get(turn.index) ?? null} playground={config ? playgroundOf(turn, config, detail) : null} />
+          <TurnCard key={turn.index} turn={turn} gold={ledger.gold} gain={gains.byTurn.get(turn.index) ?? null} playground={config ? turnHref(turn, config, detail) : null} />
         ))}
       </ol>
       <Outcome detail={detail} ledger={ledger} gains={gains} />
