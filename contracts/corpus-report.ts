@@ -16,7 +16,7 @@ export type LengthHistogram = z.infer<typeof lengthHistogram>;
 export const badLine = z.strictObject({
   /** File within the source. */
   file: z.string(),
-  /** Line of a JSONL file, row of a table, passage of a text; counted from 1. */
+  /** Line of the file, row of a parquet file; counted from 1. */
   line: z.int().positive(),
   reason: z.string(),
 });

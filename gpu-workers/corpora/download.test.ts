@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -75,6 +75,17 @@ describe("a download", { timeout: 30_000 }, () => {
     await expect(get()).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining(`not ${sha256}`) as string });
     await expect(stat(join(folder, "file"))).rejects.toThrow();
     await expect(stat(join(folder, "file.part"))).rejects.toThrow();
+  });
+
+  it("deletes a finished file of another checksum and fetches it again", async () => {
+    await writeFile(join(folder, "file"), "spoilt since");
+    handle = ranged(content);
+    expect(await get()).toBe(sha256);
+    expect(await readFile(join(folder, "file"))).toEqual(content);
+    handle = ranged(Buffer.from("other"));
+    await writeFile(join(folder, "file"), "spoilt since");
+    await expect(get()).rejects.toThrow(`not ${sha256}. It was deleted.`);
+    await expect(stat(join(folder, "file"))).rejects.toThrow();
   });
 
   it("says why it cannot be had, and how to do without", async () => {

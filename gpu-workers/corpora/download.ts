@@ -39,7 +39,12 @@ export async function download(options: DownloadOptions): Promise<string> {
   const { path, sha256, signal, byHand } = options;
   const pauses = options.pausesMs ?? PAUSES_MS;
   await mkdir(dirname(path), { recursive: true });
-  if (await sizeOf(path)) return checked(options, await sha256Of(path, signal));
+  if (await sizeOf(path)) {
+    const got = await sha256Of(path, signal);
+    if (sha256 === null || got === sha256) return got;
+    // Left by an earlier attempt and spoilt since, or of another checksum: kept, it would fail every attempt.
+    await rm(path, { force: true });
+  }
   for (let failures = 0; ; failures++) {
     const before = await sizeOf(`${path}.part`);
     try {
@@ -55,15 +60,12 @@ export async function download(options: DownloadOptions): Promise<string> {
     }
   }
   const got = await sha256Of(`${path}.part`, signal);
-  if (sha256 !== null && got !== sha256) await rm(`${path}.part`, { force: true });
-  checked(options, got);
+  if (sha256 !== null && got !== sha256) {
+    await rm(`${path}.part`, { force: true });
+    throw new AppError("invalid-input", `${options.url} gave a file with the sha256 ${got}, not ${sha256}. It was deleted. Either the file was changed there or the checksum is of another one.`);
+  }
   await rename(`${path}.part`, path);
   await rm(`${path}.tag`, { force: true });
-  return got;
-}
-
-function checked({ url, sha256 }: DownloadOptions, got: string): string {
-  if (sha256 !== null && got !== sha256) throw new AppError("invalid-input", `${url} gave a file with the sha256 ${got}, not ${sha256}. It was deleted. Either the file was changed there or the checksum is of another one.`);
   return got;
 }
 

@@ -3,13 +3,19 @@ import { appendFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { formatContents } from "@/contracts/corpus";
 import { corpusSource } from "@/contracts/config/corpus-source";
 import type { CorpusManifest } from "@/contracts/corpus-report";
 import { AppError } from "@/contracts/errors";
 import { CorpusFile } from "../retrieval/corpus";
 import { importCorpus, type ImportOptions } from "./import";
+import { writeJournal } from "./journal";
+
+vi.mock(import("./journal"), async (original) => {
+  const journal = await original();
+  return { ...journal, writeJournal: vi.fn(journal.writeJournal) };
+});
 
 const RUN = "00000000-0000-4000-8000-0000000000aa";
 let folder: string;
@@ -105,6 +111,46 @@ describe("an import", () => {
     expect((highest - before) / 1024 / 1024).toBeLessThan(250);
   });
 
+  it("of text and tables with bad bytes and rows takes the rest, file by file", async () => {
+    await file("notes/a.txt", Buffer.concat([Buffer.from("one\ntwo "), Buffer.from([0xff]), Buffer.from(" three\nfour")]));
+    await file("notes/b.txt", "five");
+    const text = await importCorpus(options(join(folder, "notes"), { name: "notes" }));
+    expect(await documents("notes")).toEqual([
+      { id: "a.txt#1", title: "a", text: "one\ntwo \ufffd three\nfour" },
+      { id: "b.txt#1", title: "b", text: "five" },
+    ]);
+    expect(text.badLines).toEqual({ total: 1, first: [{ file: "a.txt", line: 2, reason: expect.stringContaining("not UTF-8") as string }] });
+    await file("tables/a.csv", 'id,text\n1,"x\ny"\n2,"open\n3,z\n');
+    await file("tables/b.csv", "id,text\n4,w\n");
+    const tables = await importCorpus(options(join(folder, "tables"), { name: "tables", runId: RUN.replace("aa", "bb") }));
+    expect((await documents("tables")).map((document) => (document as { id: string }).id)).toEqual(["1", "3", "4"]);
+    expect(tables.badLines).toEqual({ total: 1, first: [{ file: "a.csv", line: 4, reason: expect.stringContaining("opens a quote") as string }] });
+  });
+
+  it("of many small files writes its journal now and then, not for each", async () => {
+    for (let i = 0; i < 100; i++) await file(`many/${i}.txt`, `text of ${i}`);
+    vi.mocked(writeJournal).mockClear();
+    const manifest = await importCorpus(options(join(folder, "many"), { journalMs: 60_000 }));
+    expect(manifest).toMatchObject({ documents: 100, source: { files: 100 } });
+    // When it begins, and when all is read.
+    expect(writeJournal).toHaveBeenCalledTimes(2);
+  });
+
+  it("goes on where its journal lies files behind", async () => {
+    for (let i = 0; i < 60; i++) await file(`many/${String(i).padStart(2, "0")}.jsonl`, `${JSON.stringify({ id: `d${i}`, text: `text ${i % 7}` })}\n${JSON.stringify({ id: "same", text: "same" })}\nbroken\n`);
+    const whole = await importCorpus(options(join(folder, "many"), { name: "whole", runId: RUN.replace("aa", "bb") }));
+    for (const [files, journalMs] of [[20, 0], [50, 60_000]] as const) {
+      const stop = new AbortController();
+      const onProgress = (detail: string): void => {
+        if (detail.startsWith(`${files + 1} passages`)) stop.abort(new AppError("cancelled", "stopped"));
+      };
+      await expect(importCorpus(options(join(folder, "many"), { signal: stop.signal, onProgress, journalMs, progressMs: 0 }))).rejects.toThrow("stopped");
+    }
+    const manifest = await importCorpus(options(join(folder, "many")));
+    expect(await readFile(imported())).toEqual(await readFile(imported("whole")));
+    expect(manifest).toMatchObject({ documents: 61, badLines: whole.badLines, duplicates: whole.duplicates });
+  });
+
   it("without a good passage is an error that shows why, and leaves no corpus", async () => {
     await expect(importCorpus(options(await file("x.jsonl", "")))).rejects.toThrow("holds no passage at all");
     await expect(importCorpus(options(await file("y.jsonl", "nonsense\n"), { runId: RUN.replace("aa", "bb") }))).rejects.toThrow(/holds no good passage; 1 lines cannot be used:\ny.jsonl, line 1 is not JSON/);
@@ -130,16 +176,29 @@ describe("an import", () => {
 /** Many lines with everything that can be wrong with one. */
 const lines = Array.from({ length: 3000 }, (_, i) => (i % 97 === 5 ? "broken" : i % 50 === 7 ? JSON.stringify({ id: "d1", text: "d1" }) : JSON.stringify({ id: `d${i}`, title: `T${i}`, text: `d${i % 1000} words and words` })));
 
+const FOLDER = "many";
+const SEPARATOR = "\f";
 const sources: [string, string, () => string | Buffer][] = [
   ["JSONL", "x.jsonl", () => lines.join("\n")],
   ["gzipped JSONL", "x.jsonl.gz", () => gzipSync(lines.join("\n"))],
   ["CSV", "x.csv", () => ["id,title,text", ...lines.map((_, i) => (i % 97 === 5 ? "too,many,fields,here" : `d${i},"T ""${i}""","text of ${i},\nwith a break"`))].join("\n")],
+  ["many files", FOLDER, () => Array.from({ length: 100 }, (_, i) => lines.slice(i * 30, i * 30 + 30).join("\n")).join(SEPARATOR)],
+  ["text with bad bytes", "x.txt", () => Buffer.from(Array.from({ length: 12_000 }, (_, i) => `line ${i} ${i % 90 === 0 ? "\xff" : "is good"}`).join("\n"), "latin1")],
+  ["TSV", "x.tsv", () => ["id\ttext", ...lines.map((_, i) => (i % 97 === 5 ? "broken" : `d${i}\t"text of ${i}`))].join("\n")],
+  ["CSV with a quote that is never closed", "x.csv", () => ["id,text", ...lines.map((_, i) => (i === 1500 ? 'open,"' : `d${i},text of ${i}`))].join("\n")],
   ["text", "x.md", () => Array.from({ length: 400 }, (_, i) => `# Part ${i}\n\n${Array.from({ length: 60 }, (_, w) => `word${(i * w) % 71}`).join(" ")}.\n`).join("\n")],
 ];
 
+/** A file, or a folder of many small ones. */
+async function source(name: string, content: string | Buffer): Promise<string> {
+  if (name !== FOLDER) return file(name, content);
+  for (const [i, part] of content.toString().split(SEPARATOR).entries()) await file(join(FOLDER, `${String(i).padStart(3, "0")}.jsonl`), part);
+  return join(folder, FOLDER);
+}
+
 describe.each(sources)("an interrupted import of %s", (_kind, name, content) => {
   it("goes on where it was, and equals one that was not, byte for byte", async () => {
-    const path = await file(name, content());
+    const path = await source(name, content());
     const settings = { chunkTokens: 16, chunkOverlap: 4 };
     const undisturbed = await importCorpus(options(path, { name: "whole", settings }));
     let interruptions = 0;

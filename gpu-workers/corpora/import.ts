@@ -149,9 +149,9 @@ async function readAll(folder: string, files: readonly InputFile[], reader: Read
     if (!file) break;
     const from = index === journal.file ? journal.place : START;
     let items = 0;
-    for await (const { place, record, problem } of reader(file, from, reading)) {
-      if (record) await take(record, file.name, place.item);
-      else if (problem !== null) note(file.name, place.item, problem);
+    for await (const { place, line, record, problem } of reader(file, from, reading)) {
+      if (record) await take(record, file.name, line);
+      else if (problem !== null) note(file.name, line, problem);
       // Looking at the clock for each line would cost more than the line.
       if ((++items & 127) !== 0) continue;
       signal.throwIfAborted();
@@ -161,8 +161,11 @@ async function readAll(folder: string, files: readonly InputFile[], reader: Read
     }
     signal.throwIfAborted();
     behind += file.bytes;
-    tell(0);
-    await save(index + 1, START);
+    const isLast = index + 1 === files.length;
+    const now = Date.now();
+    if (isLast || now - told >= progressMs) tell(0);
+    // Files may be many and small: the journal names all of them and waits for the disk.
+    if (isLast || now - saved >= journalMs) await save(index + 1, START);
   }
 
   async function take(record: Parameters<CorpusWriter["add"]>[0], name: string, line: number): Promise<void> {
@@ -173,7 +176,7 @@ async function readAll(folder: string, files: readonly InputFile[], reader: Read
   }
   function note(name: string, line: number, problem: string): void {
     journal.badLines.total += 1;
-    if (journal.badLines.first.length < BAD_LINES_KEPT) journal.badLines.first.push({ file: name, line: Math.max(1, line), reason: problem.slice(0, 500) });
+    if (journal.badLines.first.length < BAD_LINES_KEPT) journal.badLines.first.push({ file: name, line, reason: problem.slice(0, 500) });
   }
 }
 

@@ -75,7 +75,9 @@ export function chooseReader(files: readonly InputFile[], format: ReadingOptions
   const found = new Map<Format, InputFile[]>();
   for (const file of files) {
     const known = formatOf(file.name);
-    if (known) found.set(known, [...(found.get(known) ?? []), file]);
+    const same = known && found.get(known);
+    if (same) same.push(file);
+    else if (known) found.set(known, [file]);
   }
   const [first, ...others] = [...found];
   if (!first) throw new AppError("invalid-input", `${from}: its name does not tell its format${files.length > 1 ? " (nor those of the files in it)" : ""}. Set the format: ${Object.keys(READERS).join(", ")}.`);

@@ -15,6 +15,8 @@ export const START: Place = { item: 0, offset: 0 };
 export interface Item {
   /** The place after it. */
   place: Place;
+  /** Where it stands in the file, for people: the line on which it begins, or its row in parquet; counted from 1. */
+  line: number;
   record: CorpusRecord | null;
   /** In the words of a `LineError`: "is not JSON: ...". */
   problem: string | null;

@@ -12,7 +12,7 @@ export const readJsonl: Reader = async function* (file, from) {
   const after = bytes.gzip ? undefined : { number: from.item, offset: from.offset };
   for await (const line of scanLines(bytes.stream, { after })) {
     if (line.number <= from.item) continue;
-    yield { place: { item: line.number, offset: bytes.gzip ? bytes.consumed() : line.next }, ...parsed(line) };
+    yield { place: { item: line.number, offset: bytes.gzip ? bytes.consumed() : line.next }, line: line.number, ...parsed(line) };
   }
 };
 

@@ -31,7 +31,7 @@ export const readParquet: Reader = async function* (file, from, options) {
         for (const [i, value] of values.entries()) {
           const row = first + i + 1;
           const share = (before + ((row - start) / rows) * Number(group.total_byte_size)) / size;
-          yield { place: { item: row, offset: Math.round(share * file.bytes) }, ...rowItem(value, columns, row, `${file.name}:`) };
+          yield { place: { item: row, offset: Math.round(share * file.bytes) }, line: row, ...rowItem(value, columns, row, `${file.name}:`) };
         }
       }
       start = end;

@@ -72,9 +72,45 @@ describe("CSV and TSV", () => {
     await expect(read(readCsv, "")).rejects.toThrow("has no heading");
   });
 
-  it("leave out a row that is not UTF-8 and keep those around it", async () => {
-    const items = await read(readCsv, Buffer.from("id,text\n1,good\n2,b\xffd\n3,fine\n", "latin1"));
-    expect(items.map(({ record, problem }) => record?.text ?? problem)).toEqual(["good", "is not valid UTF-8", "fine"]);
+  it.each([
+    ["CSV", readCsv, ","],
+    ["TSV", readTsv, "\t"],
+  ] as const)("leave out a row of %s that is not UTF-8 and keep those around it", async (_format, reader, delimiter) => {
+    const row = (id: number, ...text: number[]): Buffer => Buffer.concat([Buffer.from(`${id}${delimiter}`), Buffer.from(text), Buffer.from("\n")]);
+    const items = await read(reader, Buffer.concat([Buffer.from(`id${delimiter}text\n`), row(1, 0x67), row(2, 0x62, 0xff), row(3, 0xef, 0xbf, 0xbd)]));
+    expect(items.map(({ line, record, problem }) => [line, record?.text ?? problem])).toEqual([
+      [2, "g"],
+      [3, "is not valid UTF-8"],
+      [4, "\ufffd"],
+    ]);
+  });
+
+  it("tell the line of a bad row, whatever rows before it span", async () => {
+    const items = await read(readCsv, 'id,text\n\n1,"a\nb"\n2\n3,c\n4,"d\n5,e\n');
+    expect(items.map(({ place, line, record, problem }) => [place.item, line, record?.text ?? problem])).toEqual([
+      [1, 3, "a\nb"],
+      [2, 5, "has 1 fields where the heading has 2"],
+      [3, 6, "c"],
+      [4, 7, expect.stringContaining("opens a quote that is not closed by the end of the file")],
+      [5, 8, "e"],
+    ]);
+    expect((await read(readTsv, "id\ttext\r\n\r\n1\ta\r\n2\r\n")).map(({ line, record, problem }) => [line, record?.text ?? problem])).toEqual([
+      [3, "a"],
+      [4, "has 1 fields where the heading has 2"],
+    ]);
+    await expect(read(readCsv, '"id,text\n1,a\n')).rejects.toThrow("f has no heading, which must name the columns: its line 1 opens a quote");
+  });
+
+  it("go on after a row that is longer than a line may be", async () => {
+    const long = Buffer.alloc(64 * 1024 * 1024 + 1, "x");
+    for (const [reader, delimiter] of [[readCsv, ","], [readTsv, "\t"]] as const) {
+      const items = await read(reader, Buffer.concat([Buffer.from(`id${delimiter}text\n1${delimiter}a\n2${delimiter}`), long, Buffer.from(`\n3${delimiter}c\n`)]));
+      expect(items.map(({ line, record, problem }) => [line, record?.text ?? problem])).toEqual([
+        [2, "a"],
+        [3, "is longer than 64 MiB"],
+        [4, "c"],
+      ]);
+    }
   });
 });
 

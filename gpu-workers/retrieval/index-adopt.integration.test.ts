@@ -1,6 +1,6 @@
-import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { faissAddon } from "./faiss-addon";
 import { adoptIndex } from "./index-adopt";
@@ -42,6 +42,24 @@ describe("adopting an index", () => {
     }
   });
 
+  it("refuses one that was truncated since, in one file or joined of parts, and encodes nothing in its place", async () => {
+    const bytes = await readFile(indexFile);
+    const parts = ["aa", "ab", "whole"].map((name) => join(folder, `later_${name}`));
+    await writeFile(parts[0] ?? "", bytes.subarray(0, 30_000));
+    await writeFile(parts[1] ?? "", bytes.subarray(30_000));
+    await writeFile(parts[2] ?? "", bytes);
+    for (const [i, files] of [parts.slice(0, 2), parts.slice(2)].entries()) {
+      const indexDir = join(folder, `truncated-${i}`);
+      const { directory } = await adoptIndex({ ...common(), files, factory: "Flat", indexDir });
+      const { file } = JSON.parse(await readFile(join(directory, "manifest.json"), "utf8")) as { file: string };
+      await truncate(resolve(directory, file), 5000);
+      const phases: string[] = [];
+      await expect(openRetriever({ ...common(), indexDir }, ({ phase }) => phases.push(phase))).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining(`5000 bytes instead of ${bytes.length}; delete the folder`) as string });
+      expect(phases).not.toContain("encoding");
+      expect((await stat(resolve(directory, file))).size).toBe(5000);
+    }
+  });
+
   it("refuses another corpus, another encoder, a truncated file and one that is not there", async () => {
     const indexDir = join(folder, "refused");
     const other = join(folder, "other.jsonl");
@@ -56,6 +74,9 @@ describe("adopting an index", () => {
     await truncate(join(folder, "cut.index"), 5000);
     await expect(adoptIndex({ ...common(), files: [join(folder, "cut.index")], factory: "Flat", indexDir })).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining("is truncated") as string });
     await expect(adoptIndex({ ...common(), files: [join(folder, "none")], factory: "Flat", indexDir })).rejects.toMatchObject({ code: "not-found" });
-    expect((await readdir(indexDir)).filter((name) => !name.endsWith(".adopting"))).toEqual([]);
+    // The copy that parts are joined to is not left behind either.
+    const parts = [join(folder, "cut.index"), join(folder, "cut.index")];
+    await expect(adoptIndex({ ...common(), files: parts, factory: "Flat", indexDir })).rejects.toMatchObject({ code: "invalid-input" });
+    expect(await readdir(indexDir)).toEqual([]);
   });
 });
