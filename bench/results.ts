@@ -92,7 +92,7 @@ async function bring(client: Client, server: string, corpus: string): Promise<vo
 
 /** The configuration of a part; throws where it needs another part's result that is not there. */
 async function configOf(client: Client, set: Set, part: string): Promise<RunConfig> {
-  if (part === "training") return runConfig.parse({ ...presetById("atlas-smollm2")!.config, seed: SEED });
+  if (part === "training") return runConfig.parse({ ...presetById("atlas-smollm2-grpo")!.config, seed: SEED });
   const method = part === "s3-trained" ? "s3" : part === "rag-matched" ? "rag" : part;
   const preset = presetById(`atlas-${method}`)!.config as Predict;
   return runConfig.parse({

@@ -111,22 +111,22 @@ export const PRESETS: readonly Preset[] = [
   {
     id: "atlas-smollm2",
     title: "Atlas with SmolLM2 on CPU",
-    description: "A 135M searcher learns two-hop search on the embedded corpus: cold start on gold paths, then GRPO. A laptop is enough.",
-    config: {
-      kind: "train",
-      name: "Atlas, SmolLM2-135M, GRPO",
-      ...atlasTraining,
-    },
-  },
-  {
-    id: "atlas-smollm2-ppo",
-    title: "Atlas with SmolLM2 on CPU, PPO",
-    description: "The same by the paper's algorithm: PPO with a critic, which is a second adapter on the same model. KL, entropy, clip and four mini-batches as in the paper; groups of four as above, which share their prompts, and the learning rates that adapters want.",
+    description: "A 135M searcher learns two-hop search on the embedded corpus by the paper's algorithm: cold start on gold paths, then PPO with a critic, a second adapter on the same model. KL, entropy, clip and four mini-batches as in the paper; groups of four, which share their prompts, and the learning rates that adapters want. A laptop is enough.",
     config: {
       kind: "train",
       name: "Atlas, SmolLM2-135M, PPO",
       ...atlasTraining,
       rl: { ...atlasTraining.rl, algorithm: "ppo", miniBatch: 8, learningRate: 3e-4, klCoefficient: 0.001, klEstimator: "k1", klIn: "reward", entropyCoefficient: 0.001, critic: { kind: "adapter", learningRate: 1e-3, valueClip: 0.5 } },
+    },
+  },
+  {
+    id: "atlas-smollm2-grpo",
+    title: "Atlas with SmolLM2 on CPU, GRPO",
+    description: "The same without a critic: a question's four samples are measured against each other.",
+    config: {
+      kind: "train",
+      name: "Atlas, SmolLM2-135M, GRPO",
+      ...atlasTraining,
     },
   },
   {

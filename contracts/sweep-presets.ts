@@ -25,7 +25,7 @@ export const SWEEP_PRESETS: readonly SweepPreset[] = [
     spec: {
       mode: "list",
       name: "Ablation, Atlas, PPO",
-      base: baseOf("atlas-smollm2", {
+      base: baseOf("atlas-smollm2-grpo", {
         "coldStart.demonstrations": 64,
         "rl.algorithm": "ppo",
         // Naive RAG's accuracy is 0 in the filtered pool, where GBR and exact match would be one.

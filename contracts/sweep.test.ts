@@ -6,7 +6,7 @@ import { valueAt } from "./setting-paths";
 import { countRuns, expandOrThrow, expandSweep, lowerIsBetter, problemText, shortPaths, SWEEP_LIMIT, sweepSpec, variedText, type SettingValue } from "./sweep";
 import { readAxis, readRow, readSeeds, readValues } from "./sweep-text";
 
-const base = presetById("atlas-smollm2")!.config;
+const base = presetById("atlas-smollm2-grpo")!.config;
 const grid = (axes: Record<string, SettingValue[]>, rest: object = {}) => ({ mode: "grid", name: "s", base, axes: Object.entries(axes).map(([path, values]) => ({ path, values })), ...rest });
 const list = (rows: Record<string, SettingValue>[], rest: object = {}) => ({ mode: "list", name: "s", base, rows, ...rest });
 const problems = (input: unknown): string[] => {

@@ -30,7 +30,7 @@ describe("the memory of a training run", () => {
   it("the default preset fits into a laptop", () => {
     const laptop = machineOf({ hardware: { memoryMb: 8192, gpus: [] }, capabilities: { device: "cpu", dtype: "float32" } });
     expect(laptop).toEqual({ device: "cpu", dtype: "float32", machineBytes: 2 ** 33, deviceBytes: 2 ** 33 });
-    expect(memoryVerdict(trainingMemory(trainPreset("atlas-smollm2"), laptop)!.totalBytes, laptop.deviceBytes)).toBe("fits");
+    expect(memoryVerdict(trainingMemory(trainPreset("atlas-smollm2-grpo"), laptop)!.totalBytes, laptop.deviceBytes)).toBe("fits");
   });
 
   it("of several GPUs the largest counts: each holds the whole model", () => {
@@ -39,7 +39,7 @@ describe("the memory of a training run", () => {
   });
 
   it("says nothing of a model whose shape nobody knows, and uses the shape that a worker tells", () => {
-    const config = { ...trainPreset("atlas-smollm2"), searcher: { ...trainPreset("atlas-smollm2").searcher, model: "a-model-of-ours" } };
+    const config = { ...trainPreset("atlas-smollm2-grpo"), searcher: { ...trainPreset("atlas-smollm2-grpo").searcher, model: "a-model-of-ours" } };
     expect(trainingMemory(config, ASSUMED_MACHINE)).toBeNull();
     const shape = { hidden: 64, layers: 2, heads: 2, kvHeads: 2, headDim: 32, intermediate: 128, vocabulary: 1000, tied: true, maxLength: 512 };
     expect(trainingMemory(config, ASSUMED_MACHINE, { "a-model-of-ours": shape })!.totalBytes).toBeGreaterThan(0);

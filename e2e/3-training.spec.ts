@@ -5,7 +5,7 @@ const TRAINING_MS = 600_000;
 
 test("a training by PPO is launched from the form, followed live, cancelled, resumed and read", async ({ page }) => {
   test.setTimeout(TRAINING_MS);
-  await page.goto("/runs/new?preset=atlas-smollm2");
+  await page.goto("/runs/new?preset=atlas-smollm2-grpo");
   await waitLive(page);
   const set = (path: string, value: string) => page.locator(`[id="setting-${path}"]`).fill(value);
   await set("name", "From the form");

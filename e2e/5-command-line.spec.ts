@@ -30,5 +30,5 @@ test("a run launched from the command line is in the page's list, and the page's
 });
 
 test("a wrong setting on the command line is refused by its path", async () => {
-  await expect(s3("launch", "--preset", "atlas-smollm2", "--set", "rl.stepz=2")).rejects.toThrow(/stepz/);
+  await expect(s3("launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.stepz=2")).rejects.toThrow(/stepz/);
 });

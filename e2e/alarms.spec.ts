@@ -5,7 +5,7 @@ const COLLAPSE_MS = 400_000;
 
 test("a run that cannot learn raises an alarm on the page, stops on it with the reason, and goes on when resumed", async ({ page }) => {
   test.setTimeout(COLLAPSE_MS);
-  await page.goto("/runs/new?preset=atlas-smollm2");
+  await page.goto("/runs/new?preset=atlas-smollm2-grpo");
   await waitLive(page);
   const set = (path: string, value: string) => page.locator(`[id="setting-${path}"]`).fill(value);
   // All but greedy: both samples of a question are the same, so no group has variance.

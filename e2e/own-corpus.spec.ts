@@ -58,7 +58,7 @@ test("one's own corpus: imported from a file, indexed, tried in the playground, 
       await expect(page.locator(`[data-set="${name}"]`)).toBeVisible();
     }
 
-    await page.goto("/runs/new?preset=atlas-smollm2");
+    await page.goto("/runs/new?preset=atlas-smollm2-grpo");
     await waitLive(page);
     const set = (path: string, value: string) => page.locator(`[id="setting-${path}"]`).fill(value);
     await set("name", "Towns");

@@ -5,7 +5,7 @@ const SWEEP_MS = 240_000;
 
 test("a sweep of two is launched from the form; its table and curve hold both runs", async ({ page }) => {
   test.setTimeout(SWEEP_MS);
-  await page.goto("/runs/new?preset=atlas-smollm2");
+  await page.goto("/runs/new?preset=atlas-smollm2-grpo");
   await waitLive(page);
   await page.getByRole("button", { name: "Sweep", exact: true }).click();
   const set = (path: string, value: string) => page.locator(`[id="setting-${path}"]`).fill(value);

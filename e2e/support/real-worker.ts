@@ -10,7 +10,7 @@ export const canTrain = process.platform === "linux" && [PYTHON, join(modelDir("
 
 /** The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of searcher and critic. */
 export function twoSteps(): ReturnType<typeof runConfig.parse> {
-  const preset = presetById("atlas-smollm2")?.config as RunConfigInput & { kind: "train" };
+  const preset = presetById("atlas-smollm2-grpo")?.config as RunConfigInput & { kind: "train" };
   return runConfig.parse({
     ...preset,
     name: "two steps",

@@ -10,7 +10,7 @@ if (!canTrainHere) console.warn("skipped: the default model or Atlas is not inst
 
 /** The default preset, made small. Without the filter some groups vary from the start. */
 export const small: TrainConfig = trainConfig.parse({
-  ...presetById("atlas-smollm2")!.config,
+  ...presetById("atlas-smollm2-grpo")!.config,
   searcher: { model: "smollm2-135m-instruct", adapter: { rank: 4, alpha: 8, firstLayer: 27 } },
   coldStart: { demonstrations: 4, batchSize: 2, learningRate: 1e-3 },
   rl: { steps: 2, questionsPerStep: 4, groupSize: 4, temperature: 1.5, resample: 3, filterAnswered: false, learningRate: 1e-3, klCoefficient: 0.01 },

@@ -21,7 +21,7 @@ describe("the command line", () => {
       );
     });
   const launch = async (...args: string[]): Promise<string> => {
-    const { id } = JSON.parse((await s3(["launch", "--preset", "atlas-smollm2", "--json", ...args])).out) as { id: string };
+    const { id } = JSON.parse((await s3(["launch", "--preset", "atlas-smollm2-grpo", "--json", ...args])).out) as { id: string };
     return id;
   };
 
@@ -44,7 +44,7 @@ describe("the command line", () => {
   it("follows a run to its end, and exports it", async () => {
     const worker = await server.worker();
     worker.keepAlive([]);
-    const watched = s3(["launch", "--preset", "atlas-smollm2", "--watch"]);
+    const watched = s3(["launch", "--preset", "atlas-smollm2-grpo", "--watch"]);
     let run = (await worker.lease()).run;
     for (let i = 0; i < 300 && !run; i++) {
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -79,7 +79,7 @@ describe("the command line", () => {
   });
 
   it("launches a sweep once, goes on with it, follows it to its end and writes its table", async () => {
-    const words = ["sweep", "--preset", "atlas-smollm2", "--grid", "rl.steps=1,2", "--seeds", "3", "--name", "From words"];
+    const words = ["sweep", "--preset", "atlas-smollm2-grpo", "--grid", "rl.steps=1,2", "--seeds", "3", "--name", "From words"];
     expect((await s3([...words, "--dry"])).out).toBe("From words: steps=1\nFrom words: steps=2\n2 runs");
     const first = JSON.parse((await s3([...words, "--json"])).out) as { id: string; isNew: boolean };
     expect(first).toMatchObject({ runs: 2, isNew: true });
@@ -99,13 +99,13 @@ describe("the command line", () => {
     expect((await s3(["sweep", "show", first.id.slice(0, 8), "--metric", "held-out/accuracy", "--format", "markdown"])).out).toContain("| 1 | 0.5 | 0.5 | 1 |");
     expect((await s3(["sweep", "retry", first.id.slice(0, 8)])).out).toBe("1 queued again");
     expect((await s3(["sweep", "cancel", first.id.slice(0, 8)])).out).toBe("1 cancelled, 0 cancelling");
-    expect(await s3(["sweep", "--preset", "atlas-smollm2", "--grid", "rl.steps=1,-1"])).toMatchObject({ code: 1, error: expect.stringMatching(/run 2: rl\.steps: /) });
+    expect(await s3(["sweep", "--preset", "atlas-smollm2-grpo", "--grid", "rl.steps=1,-1"])).toMatchObject({ code: 1, error: expect.stringMatching(/run 2: rl\.steps: /) });
     worker.disconnect();
   });
 
   it("says what is wrong and how to mend it", async () => {
-    expect(await s3(["launch", "--preset", "atlas-smollm2", "--set", "rl.step=2"])).toMatchObject({ code: 1, error: expect.stringMatching(/rl\.step.*rl\.steps/) });
-    expect(await s3(["launch", "--preset", "atlas-smollm2", "--set", "rl.groupSize=1"])).toMatchObject({ code: 1, error: expect.stringContaining("rl.groupSize:") });
+    expect(await s3(["launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.step=2"])).toMatchObject({ code: 1, error: expect.stringMatching(/rl\.step.*rl\.steps/) });
+    expect(await s3(["launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.groupSize=1"])).toMatchObject({ code: 1, error: expect.stringContaining("rl.groupSize:") });
     expect(await s3(["show", "ffffffff"])).toMatchObject({ code: 1, error: expect.stringContaining("no run whose id begins") });
     expect(await s3(["list"], "http://127.0.0.1:9")).toMatchObject({ code: 1, error: expect.stringMatching(/Nothing answers at http:\/\/127\.0\.0\.1:9.*npm start/) });
   });

@@ -4,7 +4,7 @@ import { runConfig } from "@/contracts/run-config";
 import { settingPaths } from "@/contracts/setting-paths";
 import { applySettings } from "./settings";
 
-const train = presetById("atlas-smollm2")!.config;
+const train = presetById("atlas-smollm2-grpo")!.config;
 
 describe("applySettings", () => {
   it("sets nested values, as JSON where they are, and leaves the preset alone", () => {

@@ -56,7 +56,7 @@ describe("0008_training", () => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     try {
-      const now = runConfig.parse(presetById("atlas-smollm2")!.config);
+      const now = runConfig.parse(presetById("atlas-smollm2-grpo")!.config);
       if (now.kind !== "train") throw new Error("not a training preset");
       const { weights: _weights, ...reward } = now.reward;
       const store = async (name: string, normaliseByDeviation: boolean) => {

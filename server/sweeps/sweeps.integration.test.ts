@@ -17,9 +17,9 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const me = { actor: "tester", reason: null };
-const base = presetById("atlas-smollm2")!.config;
+const base = presetById("atlas-smollm2-grpo")!.config;
 const spec = (steps: number[], rest: Partial<{ name: string; seeds: number[]; base: SweepSpecInput["base"] }> = {}): SweepSpecInput => ({ mode: "grid", name: "Steps", base: base as SweepSpecInput["base"], axes: [{ path: "rl.steps", values: steps }], ...rest });
-const launch = (input: unknown, key: string = randomUUID()) => server.plane.sweeps.launch(input, { actor: "tester", preset: "atlas-smollm2", key });
+const launch = (input: unknown, key: string = randomUUID()) => server.plane.sweeps.launch(input, { actor: "tester", preset: "atlas-smollm2-grpo", key });
 const get = (id: string, metrics: string[] = []) => server.plane.sweepReader.get({ id, metrics });
 const runsInAll = async (): Promise<number> => (await server.plane.database.db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM runs`)[0]!.n;
 const emptyQueue = async () => {

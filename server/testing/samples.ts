@@ -5,7 +5,7 @@ import { runConfig, type RunConfig } from "@/contracts/run-config";
 import type { ControlPlane } from "@/server/compose";
 
 /** The configuration of a preset. */
-export function presetConfig(id = "atlas-smollm2"): RunConfig {
+export function presetConfig(id = "atlas-smollm2-grpo"): RunConfig {
   const preset = presetById(id);
   if (!preset) throw new Error(`there is no preset ${id}`);
   return runConfig.parse(preset.config);

@@ -243,7 +243,7 @@ describe("properties of any history", () => {
 });
 
 describe("what a run does with its alarms", () => {
-  const preset = trainConfig.parse(presetById("atlas-smollm2")!.config);
+  const preset = trainConfig.parse(presetById("atlas-smollm2-grpo")!.config);
   const config = { ...preset, alarms: { stopOn: { ...preset.alarms.stopOn, "no-variance": true } } };
   const open = (of = config) => {
     const items: ReportItem[] = [];
