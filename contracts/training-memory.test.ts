@@ -30,7 +30,7 @@ describe("the memory of a training run", () => {
   it("the default preset fits into a laptop", () => {
     const laptop = machineOf({ hardware: { memoryMb: 8192, gpus: [] }, capabilities: { device: "cpu", dtype: "float32" } });
     expect(laptop).toEqual({ device: "cpu", dtype: "float32", machineBytes: 2 ** 33, deviceBytes: 2 ** 33 });
-    expect(memoryVerdict(trainingMemory(trainPreset("atlas-smollm2-grpo"), laptop)!.totalBytes, laptop.deviceBytes)).toBe("fits");
+    expect(memoryVerdict(trainingMemory(trainPreset("atlas-smollm2"), laptop)!.totalBytes, laptop.deviceBytes)).toBe("fits");
   });
 
   it("of several GPUs the largest counts: each holds the whole model", () => {

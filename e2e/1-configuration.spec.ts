@@ -6,7 +6,7 @@ test.beforeEach(async ({ page }) => {
 });
 
 test("presets say which of them this installation can run, and why not", async ({ page }) => {
-  await expect(page.locator('[data-preset="atlas-smollm2-grpo"]')).toContainText("ready", { timeout: 30_000 });
+  await expect(page.locator('[data-preset="atlas-smollm2"]')).toContainText("ready", { timeout: 30_000 });
   const paper = page.locator('[data-preset="paper-qwen2.5-7b"]');
   await expect(paper).toContainText("not here");
   await expect(paper).toContainText(/qwen2\.5-7b-instruct/);

@@ -11,24 +11,16 @@ import { Prisma } from "@/server/db/generated/client";
 import type { Episodes } from "@/server/episodes/episodes";
 import { compareOutcomes } from "@/server/leaderboard/comparisons";
 import { entriesOf } from "@/server/leaderboard/entry";
-import { factsOf } from "@/server/leaderboard/facts";
+import { factsOf, type FactSources } from "@/server/leaderboard/facts";
 import type { Statistics } from "@/server/leaderboard/statistics";
 
 const { sql } = Prisma;
 
-interface Stored {
+interface Stored extends FactSources {
   id: string;
   name: string;
   config: unknown;
   setId: string;
-  questionSet: string;
-  questionSetVersion: string;
-  questions: number;
-  corpus: string;
-  corpusVersion: string | null;
-  generator: string;
-  promptStyle: string;
-  scorer: string;
   answered: number;
   scored: number;
   mean: number;
@@ -37,7 +29,6 @@ interface Stored {
   searches: number;
   documents: number;
   version: string;
-  importedFrom: string | null;
 }
 
 /** Predictions question by question. */

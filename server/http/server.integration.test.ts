@@ -125,7 +125,7 @@ describe("the server from outside", () => {
 
     it("says why a GPU preset cannot start here, and that the CPU one can", async () => {
       const presets = await api.catalogue.presets.query();
-      expect(presets.find((p) => p.id === "atlas-smollm2-grpo")).toMatchObject({ ready: true });
+      expect(presets.find((p) => p.id === "atlas-smollm2")).toMatchObject({ ready: true });
       const paper = presets.find((p) => p.id === "paper-qwen2.5-7b");
       expect(paper?.ready).toBe(false);
       expect(paper?.requirements.find((r) => r.name === "model qwen2.5-7b-instruct")).toMatchObject({ ok: false });

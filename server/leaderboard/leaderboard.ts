@@ -11,23 +11,15 @@ import type { Database } from "@/server/db/database";
 import type { Launcher } from "@/server/runs/launcher";
 import type { Comparisons } from "./comparisons";
 import { entriesOf, type Entry } from "./entry";
-import { factsOf } from "./facts";
+import { factsOf, type FactSources } from "./facts";
 import { launchMissing, type Present } from "./launch";
 import { publishedTables } from "./published";
 import type { AttributionCounts, Statistics } from "./statistics";
 
 /** A row of run_statistics with what its run and question set say. */
-interface StoredResult {
+interface StoredResult extends FactSources {
   runId: string;
   setId: string;
-  generator: string;
-  promptStyle: string;
-  scorer: string;
-  corpus: string;
-  corpusVersion: string | null;
-  questionSet: string;
-  questionSetVersion: string;
-  questions: number;
   state: RunState;
   createdAt: Date;
   config: unknown;
@@ -47,7 +39,6 @@ interface StoredResult {
   failed: number;
   /** Of the gold documents: questions that name some; null for other methods. */
   withGold: number | null;
-  importedFrom: string | null;
   version: string;
 }
 
