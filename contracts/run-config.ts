@@ -9,7 +9,7 @@ import { failures, judge, reuse, scorer } from "./config/scoring";
 import { about } from "./config/setting";
 import { checkpointing, coldStart, evaluation, reward, rl } from "./config/training";
 import { methodName, protocol } from "./episode";
-import { builtInPrompt } from "./prompts/prompts";
+import { builtInPromptOf, PROMPT_SETTINGS } from "./prompts/prompts";
 import { promptProblems } from "./prompts/template";
 import { RETRIEVE_LIMITS } from "./retrieve";
 
@@ -139,11 +139,14 @@ export const predictConfig = z
     documents: z.int().min(1).max(50).default(3).meta(about("Documents", "Documents that method `rag` hands over.")),
     matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this run did (document-matched RAG).")),
   })
-  .superRefine(({ method, search: { protocol }, methodSettings: { promptTemplate } }, context) => {
-    if (promptTemplate === null) return;
-    const prompt = builtInPrompt(method, protocol);
-    const problems = prompt === null ? [`method ${method} asks no model, so it has no prompt`] : promptProblems(prompt, promptTemplate);
-    for (const message of problems) context.addIssue({ code: "custom", path: ["methodSettings", "promptTemplate"], message });
+  .superRefine(({ method, search: { protocol }, methodSettings }, context) => {
+    for (const setting of PROMPT_SETTINGS) {
+      const text = methodSettings[setting];
+      if (text === null) continue;
+      const prompt = builtInPromptOf(setting, method, protocol);
+      const problems = prompt === null ? [`method ${method} has no such prompt: leave it empty`] : promptProblems(prompt, text);
+      for (const message of problems) context.addIssue({ code: "custom", path: ["methodSettings", setting], message });
+    }
   });
 export type PredictConfig = z.infer<typeof predictConfig>;
 

@@ -1,13 +1,11 @@
 import { z } from "zod";
-import { retriever as retrieverSchema, type RetrieverConfig } from "@/contracts/config/retriever";
+import { MAX_QUERY, retriever as retrieverSchema, type RetrieverConfig } from "@/contracts/config/retriever";
 import type { RunConfig } from "@/contracts/run-config";
 import { formatInteger } from "./format";
 import { compactRetriever, RETRIEVER_PRESETS } from "./retriever";
 
 export const MOST_COLUMNS = 4;
 export const DEPTHS = [3, 5, 10, 20, 50] as const;
-/** The longest query that is searched from here: what the server takes (server/api/tasks/create.ts). */
-export const MOST_QUERY = 2000;
 
 /** What the playground shows. Its address holds all of it, so that it can be sent to someone. */
 export interface PlaygroundState {
@@ -31,7 +29,7 @@ export function toParams(state: PlaygroundState): Record<string, string | null> 
   return {
     corpus: state.corpus === DEFAULT_STATE.corpus ? null : state.corpus,
     // One character more than is asked, so that a reader of the address sees that it was longer; all of it may be more than an address can hold.
-    q: state.query === "" ? null : state.query.slice(0, MOST_QUERY + 1),
+    q: state.query === "" ? null : state.query.slice(0, MAX_QUERY + 1),
     k: state.k === DEFAULT_STATE.k ? null : String(state.k),
     r: retrievers === JSON.stringify(DEFAULT_STATE.retrievers.map(compactRetriever)) ? null : retrievers,
     worker: state.worker,
@@ -62,10 +60,10 @@ export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
   const query = params.get("q") ?? "";
   const said = [
     ...(problems.length > 0 ? [`Of this address, ${problems.join("; ")}. The default stands in its place.`] : []),
-    ...(query.length > MOST_QUERY ? [`The query is longer than ${formatInteger(MOST_QUERY)} characters and was cut there: what follows is not searched for.`] : []),
+    ...(query.length > MAX_QUERY ? [`The query is longer than ${formatInteger(MAX_QUERY)} characters and was cut there: what follows is not searched for.`] : []),
   ];
   return {
-    state: { corpus: params.get("corpus") || DEFAULT_STATE.corpus, query: query.slice(0, MOST_QUERY), k: depth, retrievers, worker: id("worker"), episode: id("episode") },
+    state: { corpus: params.get("corpus") || DEFAULT_STATE.corpus, query: query.slice(0, MAX_QUERY), k: depth, retrievers, worker: id("worker"), episode: id("episode") },
     problem: said.length > 0 ? said.join(" ") : null,
   };
 }

@@ -1,11 +1,12 @@
 "use client";
 import { useWatch } from "react-hook-form";
 import { methodName, protocol } from "@/contracts/episode";
-import { builtInPrompt } from "@/contracts/prompts/prompts";
+import { builtInPromptOf, type PromptSetting } from "@/contracts/prompts/prompts";
 import { Button } from "@/app/_ui/button";
 import { Textarea } from "@/app/_ui/field";
 
 interface PromptFieldProps {
+  setting: PromptSetting;
   id: string;
   value: unknown;
   onChange: (value: string | null) => void;
@@ -14,13 +15,13 @@ interface PromptFieldProps {
   "aria-describedby": string;
 }
 
-/** The prompt of the chosen method: the built-in text to read, or a person's own, edited here or taken from a file. */
-export function PromptField({ value, onChange, ...rest }: PromptFieldProps) {
+/** A prompt of the chosen method: the built-in text to read, or a person's own, edited here or taken from a file. */
+export function PromptField({ setting, value, onChange, ...rest }: PromptFieldProps) {
   const [method, chosen] = useWatch({ name: ["method", "search.protocol"] }) as [unknown, unknown];
   const known = methodName.safeParse(method);
-  const prompt = known.success ? builtInPrompt(known.data, protocol.safeParse(chosen).data ?? "paper") : null;
+  const prompt = known.success ? builtInPromptOf(setting, known.data, protocol.safeParse(chosen).data ?? "paper") : null;
   const edited = typeof value === "string" ? value : null;
-  if (prompt === null && edited === null) return <p className="mt-1 text-xs text-muted-foreground">This method asks no model, so it has no prompt.</p>;
+  if (prompt === null && edited === null) return <p className="mt-1 text-xs text-muted-foreground">This method has no such prompt.</p>;
   return (
     <div className="mt-1">
       <Textarea {...rest} rows={edited === null ? 6 : 14} readOnly={edited === null} spellCheck={false} value={edited ?? prompt?.text ?? ""} onChange={(event) => onChange(event.target.value)} />

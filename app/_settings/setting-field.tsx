@@ -8,11 +8,12 @@ import { isChanged, plainMessage, valueText, type Setting } from "@/app/_lib/set
 import { useTRPC } from "@/app/_lib/trpc";
 import { Input, Select } from "@/app/_ui/field";
 import { Switch } from "@/app/_ui/switch";
+import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/prompts/prompts";
 import type { Draft } from "./draft";
 import { PromptField } from "./prompt-field";
 
 /** A text of many lines, which wants the whole width. */
-const isPrompt = (path: string): boolean => path.endsWith("promptTemplate");
+const promptOf = (path: string): PromptSetting | null => PROMPT_SETTINGS.find((setting) => path.endsWith(`.${setting}`)) ?? null;
 
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
 export function SettingField({ setting }: { setting: Setting }) {
@@ -22,7 +23,7 @@ export function SettingField({ setting }: { setting: Setting }) {
   const id = `setting-${setting.path}`;
   const error = fieldState.error?.message ? plainMessage(fieldState.error.message) : null;
   return (
-    <div data-setting={setting.path} className={cn(isPrompt(setting.path) && "col-span-full")}>
+    <div data-setting={setting.path} className={cn(promptOf(setting.path) && "col-span-full")}>
       <div className="flex h-5 items-center gap-1.5">
         <label htmlFor={id} className="truncate font-medium">
           {setting.meta.title}
@@ -113,9 +114,11 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
       );
     case "number":
       return <NumberInput {...shared} nullable={control.nullable} integer={control.integer} value={value} onChange={onChange} />;
-    case "text":
-      if (isPrompt(setting.path)) return <PromptField {...shared} value={value} onChange={onChange} />;
+    case "text": {
+      const prompt = promptOf(setting.path);
+      if (prompt) return <PromptField {...shared} setting={prompt} value={value} onChange={onChange} />;
       return <TextInput {...shared} path={setting.path} nullable={control.nullable} value={value} onChange={onChange} />;
+    }
   }
 }
 

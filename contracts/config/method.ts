@@ -43,6 +43,12 @@ export const methodSettings = z
       .nullable()
       .default(null)
       .meta(about("Prompt", "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.", { advanced: true })),
+    condensingPrompt: z
+      .string()
+      .max(50_000)
+      .nullable()
+      .default(null)
+      .meta(about("Condensing prompt", "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.", { advanced: true })),
   })
   .prefault({})
   .meta({ title: "Method", description: "Settings of the methods that s3 is compared with." });

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { about } from "./setting";
 
+/** The longest query that the playground asks, in characters. */
+export const MAX_QUERY = 2000;
+
 /** How documents are found. The kinds share their settings, so that a hybrid is described by those of its two sides. */
 
 const dense = {

@@ -268,6 +268,14 @@ describe("prompts", () => {
     expect(edited.episode.ownAnswer?.prompt).toMatch(/^direct\/edited-[0-9a-f]{16}$/);
     expect(edited.episode.key).not.toBe(built.episode.key);
   });
+  it("Search-o1's second one condenses what was found, and is part of the key", async () => {
+    const replies = ["<|begin_search_query|>a<|end_search_query|>", "short", "\\boxed{x}"];
+    const built = await play("search-o1", replies);
+    const edited = await play("search-o1", replies, { settings: { condensingPrompt: "Of {query}, after {reasoning}: {documents}" } });
+    expect(told(built.endpoint, 1)).toContain("Reasoning so far:");
+    expect(told(edited.endpoint, 1)).toMatch(/^Of a, after .*: Doc 1/s);
+    expect(edited.episode.key).not.toBe(built.episode.key);
+  });
   it("s3 takes one, too", async () => {
     const { endpoint } = await play("s3", ["<important_info>[1]</important_info><search_complete>True</search_complete>"], { settings: { promptTemplate: "Look: {question}\n{information}" } });
     expect(told(endpoint, 0)).toMatch(/^Look: Who wrote Hamlet\?\n<information>\nDoc 1/);
@@ -276,10 +284,12 @@ describe("prompts", () => {
     ["direct", "no placeholder", "the placeholder {question} is missing"],
     ["direct", "{question} {documents}", "{documents} is no placeholder"],
     ["search-r1", "--- assistant ---\nx\n--- user ---\n{question}", "must be the last one"],
-    ["rag", "{question}", "has no prompt"],
-  ])("%s refuses %j", (method, promptTemplate, message) => {
-    const parsed = predictConfig.safeParse({ kind: "predict", name: "x", seed: 0, method, methodSettings: { promptTemplate } });
-    expect(parsed.error?.issues.map((issue) => [issue.path.join("."), issue.message])).toEqual([["methodSettings.promptTemplate", expect.stringContaining(message)]]);
+    ["rag", "{question}", "has no such prompt"],
+    ["ircot", "{query} {documents}", "has no such prompt", "condensingPrompt"],
+    ["search-o1", "{query} {documents}", "the placeholder {reasoning} is missing", "condensingPrompt"],
+  ])("%s refuses %j", (method, text, message, setting = "promptTemplate") => {
+    const parsed = predictConfig.safeParse({ kind: "predict", name: "x", seed: 0, method, methodSettings: { [setting]: text } });
+    expect(parsed.error?.issues.map((issue) => [issue.path.join("."), issue.message])).toEqual([[`methodSettings.${setting}`, expect.stringContaining(message)]]);
   });
   it("a question cannot write a placeholder or a special token", async () => {
     const { endpoint } = await play("direct", ["x"]);

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { METHODS, rolesOf } from "@/contracts/config/method";
 import { AppError } from "@/contracts/errors";
-import { builtInPrompt } from "@/contracts/prompts/prompts";
+import { builtInPromptOf } from "@/contracts/prompts/prompts";
 import type { PredictConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
@@ -25,7 +25,7 @@ import { ragMethod } from "./rag";
 import { cook, type Recipe } from "./recipe";
 import { s3Method } from "./s3";
 import { s3Text } from "./s3-text";
-import { reasonInDocuments, searchO1 } from "./search-o1";
+import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
 import { openTemplate } from "./template";
 
@@ -94,13 +94,15 @@ export async function openMethod(config: PredictConfig, { context, retriever, ow
   if (method === "gold") return goldMethod(retriever!, documents);
   if (own === null) throw new AppError("internal", `Method ${method} needs a model.`);
   if (own.kind === "searcher") return s3Method(own.searcher, { retriever: retriever!, documents, settings: search, ...(edited === null ? {} : { template: fullTemplate(edited) }) }, seed);
+  const condensing = builtInPromptOf("condensingPrompt", method, search.protocol);
   const recipe = method === "s3" ? s3Text(search) : RECIPES[method];
   return cook(recipe, {
     model: own.model,
     retriever,
     documents,
-    template: openTemplate(builtInPrompt(method, search.protocol)!, edited),
-    furtherPrompts: method === "search-o1" ? [reasonInDocuments.label] : method === "s3" ? [JSON.stringify(search)] : [],
+    template: openTemplate(builtInPromptOf("promptTemplate", method, search.protocol)!, edited, "promptTemplate"),
+    condensing: condensing && openTemplate(condensing, methodSettings.condensingPrompt, "condensingPrompt"),
+    furtherPrompts: method === "s3" ? [JSON.stringify(search)] : [],
     protocol: search.protocol,
     settings: method === "s3" ? { ...methodSettings, retrieve: null, searches: null, maxTokens: null } : methodSettings,
     generates: rolesOf(config).generates,

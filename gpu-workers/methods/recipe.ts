@@ -47,7 +47,9 @@ export interface Ingredients {
   retriever: Pick<Retriever, "search" | "describe"> | null;
   documents: DocumentBook;
   template: PromptTemplate;
-  /** Labels of further prompts that the recipe uses. */
+  /** null where the method condenses nothing. */
+  condensing: PromptTemplate | null;
+  /** What else of the prompts can change an episode. */
   furtherPrompts?: readonly string[];
   protocol: Protocol;
   settings: Pick<MethodSettings, "retrieve" | "searches" | "temperature" | "maxTokens" | "answeredBy">;
@@ -58,7 +60,7 @@ export interface Ingredients {
 
 /** A recipe with everything it needs: a method. Questions are worked on side by side. */
 export function cook(recipe: Recipe, ingredients: Ingredients): Method {
-  const { model, retriever, documents, template, protocol, settings, seed } = ingredients;
+  const { model, retriever, documents, template, condensing, protocol, settings, seed } = ingredients;
   const prescribed = recipe.plans[protocol];
   const plan: Plan = {
     ...prescribed,
@@ -76,7 +78,7 @@ export function cook(recipe: Recipe, ingredients: Ingredients): Method {
       version: recipe.version,
       protocol,
       plan,
-      prompts: [template.label, ...(ingredients.furtherPrompts ?? [])],
+      prompts: [template.label, ...(condensing ? [condensing.label] : []), ...(ingredients.furtherPrompts ?? [])],
       model: model.identity,
       retriever: retriever?.describe().key,
       answeredBy: ingredients.generates ? "generator" : "method",
@@ -84,7 +86,7 @@ export function cook(recipe: Recipe, ingredients: Ingredients): Method {
       question: [question.id, askedText(question)],
     });
     let calls = 0;
-    const trace = new Trace({ model, retriever, documents, template, signal, plan, nextSeed: () => deriveSeed(seed, question.id, calls++) });
+    const trace = new Trace({ model, retriever, documents, template, condensing, signal, plan, nextSeed: () => deriveSeed(seed, question.id, calls++) });
     await recipe.run(trace, { asked: askedText(question), searched: question.question }, plan, protocol);
     const { steps, context, usage, ownAnswer } = trace.result();
     return {

@@ -1,15 +1,11 @@
 import { oneLine } from "../s3/prompt";
 import { boxed, continuedBy, listed, ownPart, tame } from "./reading";
 import type { Plan, Recipe } from "./recipe";
-import { openTemplate } from "./template";
-import { reasonInDocumentsPrompt } from "@/contracts/prompts/searching";
 
 const QUERY = { begin: "<|begin_search_query|>", end: "<|end_search_query|>" };
 const RESULT = { begin: "<|begin_search_result|>", end: "<|end_search_result|>" };
 
 const plan: Plan = { retrieve: 3, searches: 4, temperature: 0, maxTokens: 1024, stop: [QUERY.end] };
-
-export const reasonInDocuments = openTemplate(reasonInDocumentsPrompt, null);
 
 /**
  * Search-o1 (Li et al. 2025): a reasoning model writes a query within its thoughts; a second call condenses what was
@@ -43,7 +39,7 @@ export const searchO1: Recipe = {
       }
       const documents = await trace.retrieve(query, retrieve, "model");
       trace.select(null);
-      const condensed = await trace.condense(reasonInDocuments.fill({ reasoning: tame(written), query, documents: listed(documents) }));
+      const condensed = await trace.condense({ reasoning: tame(written), query, documents: listed(documents) });
       written += result(tame(condensed.replaceAll(RESULT.end, " ").trim()));
     }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { AppError } from "@/contracts/errors";
+import type { PromptSetting } from "@/contracts/prompts/prompts";
 import { PLACEHOLDER, promptProblems, sectionsOf, type Message, type PromptText } from "@/contracts/prompts/template";
 
 /** A prompt ready to be filled: the built-in one, or a person's. */
@@ -10,11 +11,15 @@ export interface PromptTemplate {
   fill(values: Readonly<Record<string, string>>): Message[];
 }
 
-/** @throws AppError "invalid-input" that lists every problem of an edited text */
-export function openTemplate(prompt: PromptText, edited: string | null): PromptTemplate {
+/**
+ * @param edited a person's text; null: the built-in one
+ * @param setting that holds it
+ * @throws AppError "invalid-input" that lists every problem of an edited text
+ */
+export function openTemplate(prompt: PromptText, edited: string | null, setting: PromptSetting): PromptTemplate {
   const text = edited ?? prompt.text;
   const problems = promptProblems(prompt, text);
-  if (problems.length > 0) throw new AppError("invalid-input", `methodSettings.promptTemplate: ${problems.join("; ")}.`);
+  if (problems.length > 0) throw new AppError("invalid-input", `methodSettings.${setting}: ${problems.join("; ")}.`);
   const sections = sectionsOf(text);
   const version = edited === null || edited === prompt.text ? String(prompt.version) : `edited-${createHash("sha256").update(edited).digest("hex").slice(0, 16)}`;
   return {

@@ -15,6 +15,7 @@ export interface TraceParts {
   retriever: Pick<Retriever, "search"> | null;
   documents: DocumentBook;
   template: PromptTemplate;
+  condensing: PromptTemplate | null;
   plan: Plan;
   signal: AbortSignal;
   /** A seed for the next call of the model. */
@@ -45,9 +46,11 @@ export class Trace {
     return reply;
   }
 
-  /** Asks the model to condense this turn's documents. */
-  async condense(messages: readonly Message[]): Promise<string> {
-    const { reply, call } = await this.ask(messages, { stop: [] });
+  /** Asks the model to condense this turn's documents, by the method's condensing prompt with these values. */
+  async condense(values: Readonly<Record<string, string>>): Promise<string> {
+    const { condensing } = this.parts;
+    if (condensing === null) throw new AppError("internal", "This method was opened without a condensing prompt.");
+    const { reply, call } = await this.ask(condensing.fill(values), { stop: [] });
     this.steps.push({ kind: "condense", ...call });
     return reply.text;
   }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { modelDir } from "@/contracts/paths";
+import { weightFiles } from "./weights";
 
 /** How a cross-encoder is read; taken from its own configuration. */
 export interface RerankerSettings {
@@ -68,7 +69,7 @@ export async function findReranker(name: string, directory = modelDir(name)): Pr
   const activation = config.sentence_transformers?.activation_fn ?? config.sbert_ce_default_activation_function ?? "";
   const settings: RerankerSettings = { maxTokens: Math.min(own, positions), activation: /sigmoid/i.test(activation) ? "sigmoid" : "none" };
   const hash = createHash("sha256");
-  for (const path of [modelPath, tokenizerPath]) for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  for (const path of [...(await weightFiles(modelPath)), tokenizerPath]) for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   const fingerprint = hash.update(JSON.stringify(settings)).digest("hex");
   return { name, settings, modelPath, tokenizerPath, tokenizerConfigPath, fingerprint };
 }

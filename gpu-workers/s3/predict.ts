@@ -40,11 +40,10 @@ export const predict: Executor = async (context) => {
     const documents = new DocumentBook();
     const judgeUsage = new JudgeUsage();
     const { answer, questions, lanes } = await open(context, config, documents, handles, judgeUsage);
+    const [stored, tally] = await Promise.all([context.answeredQuestions(), context.storedAccuracy()]);
+    const remaining = questions.filter(({ id }) => !stored.has(id));
     await context.running();
 
-    const stored = await context.answeredQuestions();
-    const remaining = questions.filter(({ id }) => !stored.has(id));
-    const tally = await context.storedAccuracy();
     let done = stored.size;
     const row = new FailureRow(config.failures.stopAfter);
     const failed = new Map<string, Question>();

@@ -37,7 +37,7 @@ const full: PromptTemplate = fullTemplate(null);
 
 /** The prompt of free decoding: the built-in text, or a person's in its place. */
 export function fullTemplate(edited: string | null): PromptTemplate {
-  const template = openTemplate(s3Prompt, edited);
+  const template = openTemplate(s3Prompt, edited, "promptTemplate");
   const version = template.label.slice(s3Prompt.id.length + 1);
   return {
     id: "full",

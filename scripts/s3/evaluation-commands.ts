@@ -82,18 +82,18 @@ export function evaluationCommands(program: Command, tools: CommandTools): void 
     .option("--preview", "only say what the file holds")
     .option("--json", "print JSON")
     .action(async (file: string, options: { name: string; format: string; column: string[]; part: string[]; goldCorpus?: string; skipProblems?: boolean; preview?: boolean; json?: boolean }) => {
-      const source = { ...(await questionSource(file, parseOrThrow(questionFormat, options.format, "--format"))), mapping: Object.fromEntries(options.column.map(assignment)) };
+      const source = { ...(await questionSource(file, parseOrThrow(questionFormat, options.format, "--format"))), mapping: Object.fromEntries(options.column.map(assignment)), goldCorpus: options.goldCorpus ?? null };
       if (options.preview) {
         const preview = await client.catalogue.previewQuestions.mutate(source);
         if (options.json) return printJson(preview);
         print(`${preview.format}, ${preview.rows} rows; columns: ${preview.columns.join(", ")}`);
         print(table(["field", "column"], Object.entries(preview.mapping).map(([field, column]) => [field, column ?? "–"])));
-        print(table(["part", "questions", "with gold", "with options"], preview.parts.map((part) => [part.name || "(one part)", String(part.questions), String(part.withGold), String(part.withOptions)])));
+        print(table(["part", "questions", "with gold", "gold not found", "with options"], preview.parts.map((part) => [part.name || "(one part)", String(part.questions), String(part.withGold), String(part.unresolvedGold), String(part.withOptions)])));
         for (const warning of preview.warnings) print(warning);
         for (const { where, message } of preview.problems) print(`${where} ${message}`);
         return;
       }
-      const result = await client.catalogue.importQuestionFile.mutate({ ...source, name: options.name, parts: options.part.length > 0 ? options.part : null, goldCorpus: options.goldCorpus ?? null, skipProblems: options.skipProblems ?? false });
+      const result = await client.catalogue.importQuestionFile.mutate({ ...source, name: options.name, parts: options.part.length > 0 ? options.part : null, skipProblems: options.skipProblems ?? false });
       if (options.json) return printJson(result);
       for (const warning of result.warnings) print(warning);
       print(table(["set", "version", "questions", "with gold", ""], result.sets.map((set) => [set.name, set.version, String(set.questions), String(set.withGold), set.isNew ? "new" : "was there already"])));

@@ -24,13 +24,16 @@ describe("gold passages that a question file names by title", () => {
   });
   afterAll(() => server.stop());
 
-  it("count as kept in the preview only where they are ids, and it says what becomes of the titles", async () => {
+  it("count in the preview as the import will keep them, and it says what becomes of the titles", async () => {
     const { parts, warnings, sample } = await server.plane.questionImport.preview(previewQuestionsRequest.parse(source));
-    expect(parts).toEqual([{ name: "", questions: 5, withGold: 1, withOptions: 0 }]);
+    expect(parts).toEqual([{ name: "", questions: 5, withGold: 1, unresolvedGold: 0, withOptions: 0 }]);
     expect(warnings).toEqual([expect.stringMatching(/^3 questions name their gold passages by title only.*dropped where none is chosen/)]);
     expect(sample[1]!.goldTitles).toEqual(["Title d1", "Title d2"]);
     const without = await server.plane.questionImport.preview(previewQuestionsRequest.parse({ ...source, mapping: { goldTitles: null } }));
     expect(without.warnings).toEqual([]);
+    const known = await server.plane.questionImport.preview(previewQuestionsRequest.parse({ ...source, goldCorpus: "atlas" }));
+    expect([known.parts, known.warnings]).toEqual([[{ name: "", questions: 5, withGold: 3, unresolvedGold: 1, withOptions: 0 }], []]);
+    expect(known.sample[1]!.question.goldIds).toEqual(["d1", "d2"]);
   });
 
   it("are dropped with a warning where no corpus is chosen", async () => {

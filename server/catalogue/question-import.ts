@@ -21,17 +21,20 @@ export class QuestionImport {
 
   /** What a file holds under a mapping, without storing anything. */
   async preview(request: FileRequest): Promise<z.infer<typeof previewQuestionsResponse>> {
+    const { goldCorpus } = request;
     const file = await this.read(request);
+    const parts = [];
+    for (const { name, questions } of file.parts) parts.push({ name, ...(await this.withGold(questions, goldCorpus)), goldTitles: questions.map((mapped) => mapped.goldTitles) });
     return {
       format: file.format,
       columns: file.columns,
       mapping: file.mapping,
       rows: file.rows,
-      parts: file.parts.map(({ name, questions }) => ({ name, questions: questions.length, withGold: questions.filter(({ record }) => record.goldIds.length > 0).length, withOptions: questions.filter(({ record }) => record.options).length })),
-      sample: file.parts.flatMap(({ name, questions }) => questions.slice(0, SHOWN_ROWS).map(({ record, goldTitles }) => ({ part: name, question: record, goldTitles }))).slice(0, SHOWN_ROWS),
+      parts: parts.map(({ name, questions, unresolved }) => ({ name, questions: questions.length, withGold: questions.filter(hasGold).length, unresolvedGold: unresolved, withOptions: questions.filter(({ options }) => options).length })),
+      sample: parts.flatMap(({ name, questions, goldTitles }) => questions.slice(0, SHOWN_ROWS).map((question, i) => ({ part: name, question, goldTitles: goldTitles[i]! }))).slice(0, SHOWN_ROWS),
       problems: file.problems.slice(0, SHOWN_PROBLEMS),
       problemCount: file.problems.length,
-      warnings: [...file.warnings, ...titleWarning(file.parts.flatMap(({ questions }) => questions))],
+      warnings: [...file.warnings, ...(goldCorpus === null ? titleWarning(file.parts.flatMap(({ questions }) => questions)) : [])],
     };
   }
 
@@ -49,11 +52,11 @@ export class QuestionImport {
     const warnings = [...file.warnings];
     for (const part of parts) {
       const setName = parts.length === 1 ? name : `${name}/${part.name}`;
-      const { questions, unresolved } = goldCorpus === null ? { questions: part.questions.map(({ record }) => record), unresolved: 0 } : await this.withGold(part.questions, goldCorpus);
+      const { questions, unresolved } = await this.withGold(part.questions, goldCorpus);
       const isNew = await this.catalogue.storeQuestionSet(setName, questions, actor);
       if (goldCorpus === null) warnings.push(...titleWarning(part.questions));
       if (unresolved > 0) warnings.push(`${count(unresolved, "question of", "questions of")} ${setName} ${unresolved === 1 ? "keeps" : "keep"} no gold passages: "${goldCorpus}" holds no passage, or several, of a title that is named.`);
-      sets.push({ name: setName, questions: questions.length, withGold: questions.filter((q) => q.goldIds.length > 0).length, unresolvedGold: unresolved, version: this.catalogue.versionOf(questions), isNew });
+      sets.push({ name: setName, questions: questions.length, withGold: questions.filter(hasGold).length, unresolvedGold: unresolved, version: this.catalogue.versionOf(questions), isNew });
     }
     return { sets, skipped: file.problems.length, warnings };
   }
@@ -64,9 +67,11 @@ export class QuestionImport {
 
   /**
    * Gold passages by their titles, where a set names no ids. A title that stands over several passages, or over none,
-   * says of no passage that it is the gold one: such a question keeps no gold ids and is counted.
+   * says of no passage that it is the gold one: such a question keeps no gold ids and is counted. Without a corpus
+   * titles say nothing.
    */
-  private async withGold(mapped: readonly MappedQuestion[], corpus: string): Promise<{ questions: QuestionRecord[]; unresolved: number }> {
+  private async withGold(mapped: readonly MappedQuestion[], corpus: string | null): Promise<{ questions: QuestionRecord[]; unresolved: number }> {
+    if (corpus === null) return { questions: mapped.map(({ record }) => record), unresolved: 0 };
     const titles = [...new Set(mapped.flatMap(({ goldTitles }) => goldTitles))];
     const known = await this.database.db.$queryRaw<{ id: string }[]>`SELECT id FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${corpus} ORDER BY created_at DESC LIMIT 1`;
     if (!known[0]) throw new AppError("invalid-input", `goldCorpus: the server has stored no corpus "${corpus}" to look titles up in.`);
@@ -86,6 +91,7 @@ export class QuestionImport {
   }
 }
 
+const hasGold = ({ goldIds }: QuestionRecord): boolean => goldIds.length > 0;
 const count = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
 /** Titles say which passages are gold only together with a corpus. */

@@ -82,7 +82,7 @@ export class Episodes {
   async get(id: string): Promise<EpisodeDetail> {
     const { db } = this.database;
     const [row] = await db.$queryRaw<DetailRow[]>`
-      SELECT e.id, e.ordinal, e.run_id AS "runId", e.attempt, e.corpus, e.set_id AS "setId", e.question_id AS "questionId", e.phase, e.step, e.sample_index AS "sampleIndex", e.key, e.method,
+      SELECT e.id, e.ordinal, coalesce(e.steps_of, e.id) AS "stepsOf", e.run_id AS "runId", e.attempt, e.corpus, e.set_id AS "setId", e.question_id AS "questionId", e.phase, e.step, e.sample_index AS "sampleIndex", e.key, e.method,
         e.protocol, e.context_ids AS "contextIds", e.context_hashes AS "contextHashes", e.context_scores AS "contextScores", e.baseline_ids AS "baselineIds",
         e.baseline_hashes AS "baselineHashes", e.baseline_scores AS "baselineScores", e.reward_detail AS reward, e.advantage, e.attribution, e.format_errors AS "formatErrors", e.usage,
         qs.name AS "questionSet", to_jsonb(q) AS question,
@@ -96,7 +96,7 @@ export class Episodes {
       WHERE e.id = ${id}::uuid`;
     if (!row) throw new AppError("not-found", `There is no episode ${id}.`);
     const surviving = await this.surviving(row.runId);
-    const steps = (await db.$queryRaw<StepRow[]>`SELECT * FROM steps WHERE episode_id = ${id}::uuid ORDER BY index`).map(stepOfRow);
+    const steps = (await db.$queryRaw<StepRow[]>`SELECT * FROM steps WHERE episode_id = ${row.stepsOf}::uuid ORDER BY index`).map(stepOfRow);
     const record = episodeRecord.parse({
       phase: row.phase,
       step: row.step,
@@ -178,6 +178,7 @@ export class Episodes {
 interface DetailRow {
   id: string;
   ordinal: bigint;
+  stepsOf: string;
   runId: string;
   attempt: number;
   corpus: string;

@@ -7,8 +7,8 @@ import { toJson } from "@/server/db/json";
 import { requireQuestions, storeOutcomes } from "./store";
 
 /**
- * Stores what a run made of another run's episodes: its answers and scores, and a copy of the episodes with them, taken
- * from the run that `reuse.episodesOf` of its configuration names. A question that it has answered already is left as it is.
+ * Stores what a run made of another run's episodes: its answers and scores, and episodes with them that share the
+ * steps of those of the run that `reuse.episodesOf` of its configuration names. A question that it has answered already is left as it is.
  *
  * @throws AppError "invalid-input" where the run reuses none, a question is not known, or that run has no episode of it
  */
@@ -29,17 +29,12 @@ export async function storeReanswered(db: Queries, ref: AttemptRef, { questions,
       SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(id uuid, question_id text, answer_id bigint, score_id bigint, attribution text)
       JOIN episodes e ON e.run_id = ${source}::uuid AND e.set_id = ${setId}::uuid AND e.phase = 'predict' AND e.question_id = g.question_id
     ), fresh AS (
-      INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, sample_index, key, method, protocol, context_ids, context_hashes, context_scores,
+      INSERT INTO episodes (id, steps_of, project_id, run_id, attempt, corpus, set_id, question_id, phase, sample_index, key, method, protocol, context_ids, context_hashes, context_scores,
         answer_id, score_id, attribution, format_errors, searches, usage)
-      SELECT g.id, e.project_id, ${ref.runId}::uuid, ${ref.attempt}, e.corpus, ${setId}::uuid, e.question_id, e.phase, e.sample_index, e.key, e.method, e.protocol, e.context_ids, e.context_hashes, e.context_scores,
+      SELECT g.id, coalesce(e.steps_of, e.id), e.project_id, ${ref.runId}::uuid, ${ref.attempt}, e.corpus, ${setId}::uuid, e.question_id, e.phase, e.sample_index, e.key, e.method, e.protocol, e.context_ids, e.context_hashes, e.context_scores,
         g.answer_id, g.score_id, g.attribution, e.format_errors, e.searches, e.usage
       FROM given g JOIN episodes e ON e.id = g.source_id
       ON CONFLICT (run_id, set_id, question_id) WHERE phase = 'predict' DO NOTHING
-      RETURNING id
-    ), copied AS (
-      INSERT INTO steps (episode_id, index, kind, turn, seconds, text, prompt, prompt_tokens, completion_tokens, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason)
-      SELECT f.id, s.index, s.kind, s.turn, s.seconds, s.text, s.prompt, s.prompt_tokens, s.completion_tokens, s.token_ids, s.token_mask, s.token_logprobs, s.document_ids, s.document_hashes, s.document_scores, s.selected, s.implicit, s.reason
-      FROM fresh f JOIN given g ON g.id = f.id JOIN steps s ON s.episode_id = g.source_id
     )
     SELECT count(*)::int AS found FROM given`;
   if (stored!.found < rows.length) throw new AppError("invalid-input", `Run ${source} has stored no episode of ${rows.length - stored!.found} of these questions.`);

@@ -24,7 +24,7 @@ interface Row {
 export async function storedEpisodes(db: Queries, { runId, questionIds }: WorkerRequest<"storedEpisodes">): Promise<WorkerResponse<"storedEpisodes">> {
   const rows = await db.$queryRaw<Row[]>`
     SELECT e.key, e.method, e.protocol, e.question_id AS "questionId", e.sample_index AS "sampleIndex", to_json(e.context_ids) AS "contextIds", to_json(e.context_hashes) AS "contextHashes",
-      to_json(e.context_scores) AS "contextScores", e.usage, (SELECT json_agg(s ORDER BY s.index) FROM steps s WHERE s.episode_id = e.id) AS steps,
+      to_json(e.context_scores) AS "contextScores", e.usage, (SELECT json_agg(s ORDER BY s.index) FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id)) AS steps,
       CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('key', a.key, 'generator', a.generator, 'promptStyle', a.prompt_style, 'text', a.text, 'seconds', a.seconds) || CASE WHEN a.usage IS NULL THEN '{}' ELSE jsonb_build_object('usage', a.usage) END END AS answer
     FROM episodes e LEFT JOIN answers a ON a.id = e.answer_id
     WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' AND e.question_id = ANY(${questionIds}::text[])`;

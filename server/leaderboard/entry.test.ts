@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { builtInPrompt } from "@/contracts/prompts/prompts";
+import { builtInPromptOf } from "@/contracts/prompts/prompts";
 import { predictConfig } from "@/contracts/run-config";
 import { entryOf, ownPromptOf } from "./entry";
 
 const config = (changes: object = {}) => predictConfig.parse({ kind: "predict", name: "p", ...changes });
 const idOf = (changes: object, ownPrompt: string | null = null): string => entryOf(config(changes), null, ownPrompt).id;
 const endpoint = "http://127.0.0.1:8000/v1";
-const text = builtInPrompt("s3", "paper")!.text;
+const text = builtInPromptOf("promptTemplate", "s3", "paper")!.text;
 const edited = `${text}\nBe brief.`;
 
 describe("a row of the leaderboard", () => {
@@ -18,6 +18,15 @@ describe("a row of the leaderboard", () => {
     expect(idOf({ searcher: { endpoint }, methodSettings: { temperature: 0.5 } })).not.toBe(idOf({ searcher: { endpoint } }));
     // The worker's own engine does not read it.
     expect(idOf({ methodSettings: { temperature: 0.5 } })).toBe(idOf({}));
+  });
+
+  it("of Search-o1 is parted by either of its prompts", () => {
+    const condensingPrompt = builtInPromptOf("condensingPrompt", "search-o1", "paper")!.text;
+    const searchO1 = { method: "search-o1", methodSettings: { answeredBy: "generator" } };
+    const edited = { ...searchO1, methodSettings: { ...searchO1.methodSettings, condensingPrompt: `${condensingPrompt}\nBe brief.` } };
+    expect(idOf(edited)).not.toBe(idOf(searchO1));
+    expect(entryOf(config(edited), null, null).detail).toMatch(/condensed by reason-in-documents\/edited-[0-9a-f]{16}/);
+    expect(idOf({ ...searchO1, methodSettings: { ...searchO1.methodSettings, condensingPrompt } }), "the built-in text").toBe(idOf(searchO1));
   });
 
   it("of a method that answers itself is parted by the prompt that is stored with its answers", () => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { answersItself } from "@/contracts/comparability";
 import { METHODS } from "@/contracts/config/method";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
-import { builtInPrompt } from "@/contracts/prompts/prompts";
+import { builtInPromptOf, type PromptSetting } from "@/contracts/prompts/prompts";
 import { runConfig, type PredictConfig, type TrainConfig } from "@/contracts/run-config";
 import type { Queries } from "@/server/db/database";
 
@@ -40,7 +40,8 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null, ow
   const { retrieves, asksModel } = METHODS[method];
   const generates = !answersItself(config);
   const { model, checkpoint: weights, endpoint, api } = config.searcher;
-  const prompt = ownPrompt ?? editedPrompt(config);
+  const prompt = ownPrompt ?? editedPrompt(config, "promptTemplate");
+  const condensing = editedPrompt(config, "condensingPrompt");
   // In the worker's own engine s3 samples as its protocol says.
   const temperature = asksModel && (method !== "s3" || endpoint !== null) ? methodSettings.temperature : null;
   const settings = {
@@ -48,7 +49,7 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null, ow
     ...(retrieves && method !== "gold" && { retriever }),
     // An adapter's shape is its checkpoint's; an untrained one changes nothing.
     ...(asksModel && { searcher: { model, checkpoint: weights, endpoint, ...(endpoint !== null && { api }) }, prompt }),
-    ...(method === "s3" ? { search, temperature } : method === "rag" ? { documents, matchRun } : method === "gold" ? {} : { methodSettings: { ...methodSettings, promptTemplate: null, answeredBy: generates ? "generator" : "method" }, protocol: search.protocol }),
+    ...(method === "s3" ? { search, temperature } : method === "rag" ? { documents, matchRun } : method === "gold" ? {} : { methodSettings: { ...methodSettings, promptTemplate: null, condensingPrompt: condensing, answeredBy: generates ? "generator" : "method" }, protocol: search.protocol }),
   };
   const parts = [
     retrieves ? retrieverText(retriever) : null,
@@ -56,6 +57,7 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null, ow
     generates ? null : "answers itself",
     search.protocol !== "paper" && method !== "rag" ? `protocol ${search.protocol}` : null,
     prompt === null ? null : `prompt ${prompt}`,
+    condensing === null ? null : `condensed by ${condensing}`,
     temperature === null ? null : `temperature ${temperature}`,
   ];
   // Of a model at an endpoint it is not known here.
@@ -91,18 +93,19 @@ export async function entriesOf(db: Queries, results: readonly Described[]): Pro
 
 /** The prompt with which a method would answer itself now, as workers name it; null where the generator answers. */
 export function ownPromptOf(config: PredictConfig): string | null {
-  const builtIn = builtInPrompt(config.method, config.search.protocol);
+  const builtIn = builtInPromptOf("promptTemplate", config.method, config.search.protocol);
   if (builtIn === null || !answersItself(config)) return null;
-  return editedPrompt(config) ?? `${builtIn.id}/${builtIn.version}`;
+  return editedPrompt(config, "promptTemplate") ?? `${builtIn.id}/${builtIn.version}`;
 }
 
 /** The name of an edited prompt, by its text, as workers name it; null for the built-in one. */
-function editedPrompt({ method, search, methodSettings: { promptTemplate } }: PredictConfig): string | null {
-  const builtIn = builtInPrompt(method, search.protocol);
-  if (promptTemplate === null || builtIn === null) return null;
+function editedPrompt({ method, search, methodSettings }: PredictConfig, setting: PromptSetting): string | null {
+  const builtIn = builtInPromptOf(setting, method, search.protocol);
+  const text = methodSettings[setting];
+  if (text === null || builtIn === null) return null;
   // Guided decoding has a prompt of its own, so there even the built-in text is an edited one.
-  if (promptTemplate === builtIn.text && (method !== "s3" || search.decoding === "free")) return null;
-  return `${builtIn.id}/edited-${createHash("sha256").update(promptTemplate).digest("hex").slice(0, 16)}`;
+  if (text === builtIn.text && (method !== "s3" || search.decoding === "free")) return null;
+  return `${builtIn.id}/edited-${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
 }
 
 async function checkpointsOf(db: Queries, ids: readonly string[]): Promise<Map<string, Checkpoint>> {

@@ -60,7 +60,7 @@ export async function launchMissing({ database, launcher, results }: Parts, { me
       reuse: {},
       name: `${METHODS[method].title}, ${questions}${limit === null ? "" : `, first ${limit}`}`.slice(0, 120),
       // Where a method may answer itself or not, the frozen generator answers: else it would be compared with another one.
-      methodSettings: { ...base.methodSettings, answeredBy: "generator", promptTemplate: base.method === method ? base.methodSettings.promptTemplate : null },
+      methodSettings: { ...base.methodSettings, answeredBy: "generator", ...(base.method === method ? {} : { promptTemplate: null, condensingPrompt: null }) },
       searcher: method === "s3" ? base.searcher : { ...base.searcher, checkpoint: null },
     }),
   );

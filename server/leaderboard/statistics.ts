@@ -101,8 +101,8 @@ export class Statistics {
   private tally(runId: string): Promise<Tally[]> {
     return this.database.db.$queryRaw<Tally[]>`
       WITH answered AS MATERIALIZED (
-        SELECT e.id, e.set_id, e.question_id, e.corpus, e.searches, cardinality(e.context_ids) AS documents, e.attribution, e.context_ids, q.ordinal, q.gold_ids, a.id AS answer_id, a.generator, a.prompt_style,
-          a.seconds + coalesce((SELECT sum(s.seconds) FROM steps s WHERE s.episode_id = e.id), 0) AS seconds,
+        SELECT e.id, coalesce(e.steps_of, e.id) AS steps_of, e.set_id, e.question_id, e.corpus, e.searches, cardinality(e.context_ids) AS documents, e.attribution, e.context_ids, q.ordinal, q.gold_ids, a.id AS answer_id, a.generator, a.prompt_style,
+          a.seconds + coalesce((SELECT sum(s.seconds) FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id)), 0) AS seconds,
           CASE WHEN e.usage IS NOT NULL OR a.usage IS NOT NULL THEN coalesce((e.usage ->> 'promptTokens')::float8 + (e.usage ->> 'completionTokens')::float8, 0) + coalesce((a.usage ->> 'promptTokens')::float8 + (a.usage ->> 'completionTokens')::float8, 0) END AS tokens,
           CASE WHEN e.usage IS NOT NULL OR a.usage IS NOT NULL THEN CASE WHEN e.usage IS NULL THEN 0 ELSE (e.usage ->> 'costUsd')::float8 END + CASE WHEN a.usage IS NULL THEN 0 ELSE (a.usage ->> 'costUsd')::float8 END END AS cost_usd
         FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN answers a ON a.id = e.answer_id
@@ -119,7 +119,7 @@ export class Statistics {
           WHEN attribution IS NOT NULL AND attribution <> 'correct' THEN attribution
           WHEN cardinality(gold_ids) = 0 THEN 'no-gold'
           WHEN gold_ids <@ context_ids THEN 'generator-failed'
-          WHEN gold_ids <@ ARRAY(SELECT unnest(s.document_ids) FROM steps s WHERE s.episode_id = scored.id) THEN 'not-selected'
+          WHEN gold_ids <@ ARRAY(SELECT unnest(s.document_ids) FROM steps s WHERE s.episode_id = scored.steps_of) THEN 'not-selected'
           ELSE 'never-retrieved' END AS place
         FROM scored
       )

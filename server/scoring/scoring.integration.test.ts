@@ -101,7 +101,7 @@ describe("scores of a run", () => {
     await expect(server.plane.launcher.launch({ ...config(), reuse: { episodesOf: null, keepAnswers: true } }, me)).rejects.toThrow(/reuse\.keepAnswers/);
   });
 
-  it("of another run's episodes: they are copied with the new answer, a question once, and only where there is one", async () => {
+  it("of another run's episodes: they are stored with the new answer on the same steps, a question once, and only where there is one", async () => {
     const { attempt } = await worker.take();
     const [again] = await server.plane.database.db.$queryRaw<{ id: string }[]>`SELECT id FROM runs WHERE config->'reuse'->>'episodesOf' = ${runId}`;
     const ref = { runId: again!.id, attempt };
@@ -114,6 +114,9 @@ describe("scores of a run", () => {
     const [from, to] = await Promise.all([runId, ref.runId].map(async (id) => (await worker.request("storedEpisodes", { runId: id, questionIds: ["q0"] })).episodes[0]!));
     expect(to!.episode).toEqual(from!.episode);
     expect(to!.episode.steps.length).toBeGreaterThan(0);
+    const [shown] = await listed(ref.runId);
+    expect((await server.plane.episodes.get(shown!.id)).record.episode.steps).toEqual(from!.episode.steps);
+    expect(await server.plane.database.db.$queryRaw`SELECT count(*)::int AS own FROM steps s JOIN episodes e ON e.id = s.episode_id WHERE e.run_id = ${ref.runId}::uuid`).toEqual([{ own: 0 }]);
     expect(to!.answer).toMatchObject({ generator: "other", text: "new \uFFFD answer" });
     expect((await server.plane.scoring.summary(ref.runId)).scorers).toEqual([{ scorer: "exact-match/1", scored: 3, mean: 1 / 3 }, { scorer: "f1/1", scored: 3, mean: 1 / 6 }]);
     await expect(reanswered(3, [made(6, "never asked", 1)])).rejects.toThrow(/no episode of 1 of these questions/);

@@ -77,7 +77,7 @@ export class UpstreamExport {
   private async rollouts(runId: string): Promise<{ path: string; content: string }[]> {
     const rows = await this.database.db.$queryRaw<{ step: number; reward: number | null; question: string; answers: string[]; prompt: string | null; text: string | null }[]>`
       SELECT e.step, e.reward, q.question, q.answers, g.prompt, g.text FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
-      LEFT JOIN LATERAL (SELECT string_agg(s.prompt, E'\n' ORDER BY s.index) AS prompt, string_agg(s.text, E'\n' ORDER BY s.index) AS text FROM steps s WHERE s.episode_id = e.id AND s.kind = 'generate') g ON true
+      LEFT JOIN LATERAL (SELECT string_agg(s.prompt, E'\n' ORDER BY s.index) AS prompt, string_agg(s.text, E'\n' ORDER BY s.index) AS text FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id) AND s.kind = 'generate') g ON true
       WHERE e.run_id = ${runId}::uuid AND e.phase = 'train' ORDER BY e.step, e.ordinal`;
     const files = new Map<number, string[]>();
     for (const { step, reward, question, answers, prompt, text } of rows) {

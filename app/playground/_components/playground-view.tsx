@@ -4,7 +4,7 @@ import { BarChart3, History, Plus, Search, X } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { formatAgo } from "@/app/_lib/format";
-import { DEPTHS, fromParams, MOST_COLUMNS, MOST_QUERY, playgroundHref, toParams, type PlaygroundState } from "@/app/_lib/playground-link";
+import { DEPTHS, fromParams, MOST_COLUMNS, playgroundHref, toParams, type PlaygroundState } from "@/app/_lib/playground-link";
 import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
@@ -14,7 +14,7 @@ import { CopyButton } from "@/app/_ui/copy-button";
 import { Input, Select } from "@/app/_ui/field";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { EmptyState } from "@/app/_ui/states";
-import { searchesLocally } from "@/contracts/config/retriever";
+import { MAX_QUERY, searchesLocally } from "@/contracts/config/retriever";
 import { Columns } from "./columns";
 import { useQueryHistory } from "./history";
 
@@ -33,7 +33,7 @@ export function PlaygroundView() {
     const next = { ...state, query: query.trim() };
     change(next);
     setAsked((n) => n + 1);
-    if (next.query !== "") history.add({ query: next.query.slice(0, MOST_QUERY), href: playgroundHref(next), at: Date.now() });
+    if (next.query !== "") history.add({ query: next.query.slice(0, MAX_QUERY), href: playgroundHref(next), at: Date.now() });
   };
 
   return (

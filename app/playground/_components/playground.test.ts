@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_STATE, fromParams, MOST_QUERY, playgroundHref, turnHref, type PlaygroundState } from "@/app/_lib/playground-link";
+import { DEFAULT_STATE, fromParams, playgroundHref, turnHref, type PlaygroundState } from "@/app/_lib/playground-link";
 import { compactRetriever, RETRIEVER_PRESETS, retrieverTitle } from "@/app/_lib/retriever";
-import { retriever as retrieverSchema } from "@/contracts/config/retriever";
+import { MAX_QUERY, retriever as retrieverSchema } from "@/contracts/config/retriever";
 import type { RunConfig } from "@/contracts/run-config";
 import { highlightParts, lightStem, queryStems } from "./highlight";
 import { withEntry } from "./history";
@@ -74,7 +74,7 @@ describe("the address", () => {
   });
 
   it("says that a query was cut, and cuts it", () => {
-    const query = "x".repeat(MOST_QUERY);
+    const query = "x".repeat(MAX_QUERY);
     expect(read(playgroundHref({ query }))).toEqual({ state: { ...DEFAULT_STATE, query }, problem: null });
     for (const more of ["y", "y".repeat(100_000)]) {
       const href = playgroundHref({ query: query + more });

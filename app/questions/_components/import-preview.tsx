@@ -26,6 +26,13 @@ const MAPPED = ["id", "question", "answers", "goldIds", "goldTitles", "options",
 type MappedField = (typeof MAPPED)[number];
 const TITLES: Record<MappedField, string> = { id: "Id", question: "Question", answers: "Answers", goldIds: "Gold passages (ids)", goldTitles: "Gold passages (titles)", options: "Options", type: "Type", group: "Group", split: "Split" };
 
+/** How many questions name evidence that recall can be measured with. */
+function goldText(parts: readonly { questions: number; withGold: number; unresolvedGold: number }[]): string {
+  const sum = (key: "questions" | "withGold" | "unresolvedGold"): number => parts.reduce((total, part) => total + part[key], 0);
+  const unresolved = sum("unresolvedGold");
+  return `Gold passages: ${formatInteger(sum("withGold"))} of ${plural(sum("questions"), "question")}.${unresolved > 0 ? ` Of ${plural(unresolved, "question")} a title stands over no passage of the corpus, or over several.` : ""}`;
+}
+
 /** What the file holds: its columns and what they mean, the first questions, and every row that cannot be used. */
 export function ImportPreview({ source, choice, onChange }: { source: QuestionSource; choice: ImportChoice; onChange: (choice: ImportChoice) => void }) {
   const client = useTRPCClient();
@@ -33,8 +40,8 @@ export function ImportPreview({ source, choice, onChange }: { source: QuestionSo
   const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
   // The content is in the request's body, so it is a mutation; it changes nothing and is asked again for each mapping.
   const preview = useQuery({
-    queryKey: ["question-preview", source.fileName, source.content.length, source.content.slice(0, 1000), source.content.slice(-1000), choice.mapping],
-    queryFn: () => client.catalogue.previewQuestions.mutate({ ...source, mapping: choice.mapping }),
+    queryKey: ["question-preview", source.fileName, source.content.length, source.content.slice(0, 1000), source.content.slice(-1000), choice.mapping, choice.goldCorpus],
+    queryFn: () => client.catalogue.previewQuestions.mutate({ ...source, mapping: choice.mapping, goldCorpus: choice.goldCorpus }),
     retry: false,
     staleTime: Infinity,
     gcTime: 0,
@@ -74,6 +81,7 @@ export function ImportPreview({ source, choice, onChange }: { source: QuestionSo
           </label>
         ) : null}
       </div>
+      <p data-gold>{goldText(parts)}</p>
       {parts.length > 1 ? (
         <fieldset>
           <legend className="font-medium">Parts; each becomes a set of its own</legend>

@@ -9,8 +9,6 @@ export const importQuestionFileRequest = previewQuestionsRequest.extend({
   parts: z.array(z.string()).nullable().default(null),
   /** Leave out rows that cannot be used; off: one such row and nothing is imported. */
   skipProblems: z.boolean().default(false),
-  /** Corpus in which titles of gold passages are looked up, for sets that name no ids. */
-  goldCorpus: z.string().min(1).nullable().default(null),
 });
 export const importQuestionFileResponse = z.object({
   sets: z.array(

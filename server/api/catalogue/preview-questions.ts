@@ -15,6 +15,8 @@ export const previewQuestionsRequest = z.object({
   format: questionFormat.default("auto"),
   /** Columns by field where the guess by their names is wrong; null: the file does not have the field. */
   mapping: columnMapping.default({}),
+  /** Corpus in which titles of gold passages are looked up, for sets that name no ids. */
+  goldCorpus: z.string().min(1).nullable().default(null),
 });
 
 const problem = z.object({ where: z.string(), message: z.string() });
@@ -24,7 +26,7 @@ export const previewQuestionsResponse = z.object({
   mapping: z.record(z.enum(FIELDS), z.string().nullable()),
   rows: z.int(),
   /** Data sets and splits that the file holds; each becomes a set. */
-  parts: z.array(z.object({ name: z.string(), questions: z.int(), withGold: z.int(), withOptions: z.int() })),
+  parts: z.array(z.object({ name: z.string(), questions: z.int(), withGold: z.int(), /** Of `questions`, those whose gold titles stand over no passage of `goldCorpus`, or over several. */ unresolvedGold: z.int(), withOptions: z.int() })),
   /** The first questions as they would be stored. */
   sample: z.array(z.object({ part: z.string(), question: questionLine, goldTitles: z.array(z.string()) })),
   /** Rows that cannot be used ("line 17"), the first 200 of `problemCount`. */

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { MAX_QUERY } from "@/contracts/config/retriever";
 import { retriever } from "@/contracts/run-config";
 import { procedure } from "../trpc";
 
 export const createTaskRequest = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("query"), corpus: z.string().min(1), retriever, query: z.string().trim().min(1, "type a query").max(2000), k: z.int().min(1).max(50).default(10), /** Null: any worker that can. */ workerId: z.uuid().nullish() }),
+  z.object({ kind: z.literal("query"), corpus: z.string().min(1), retriever, query: z.string().trim().min(1, "type a query").max(MAX_QUERY), k: z.int().min(1).max(50).default(10), /** Null: any worker that can. */ workerId: z.uuid().nullish() }),
   /** Documents of a corpus, read where it lies. */
   z.object({ kind: z.literal("documents"), corpus: z.string().min(1), ids: z.array(z.string().trim().min(1).max(512)).min(1).max(50) }),
   /** Eight questions with the exact configuration. */
