@@ -244,6 +244,10 @@ export type DryRunResult = z.infer<typeof dryRunResult>;
 
 const nothing = z.object({});
 
+/** What a judge has said of an answer already. */
+const storedVerdict = z.object({ key: z.string(), text: z.string(), questionId: z.string(), value: z.number().min(0).max(1) });
+export type StoredVerdict = z.infer<typeof storedVerdict>;
+
 /** Requests of the worker, by method: what it sends and what the server answers. */
 export const workerMethods = {
   attach: { request: attachRequest, response: z.object({ workerId: z.uuid(), heartbeatMs: z.number().positive(), leaseMs: z.number().positive() }) },
@@ -294,6 +298,16 @@ export const workerMethods = {
   storedEpisodes: {
     request: z.object({ runId: z.uuid(), questionIds: z.array(z.string()).max(500) }),
     response: z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) }),
+  },
+  /** Episodes of predict runs by cache key, with their texts, whichever run made them; a key without one is absent. */
+  findEpisodes: {
+    request: z.object({ keys: z.array(z.string()).max(500) }),
+    response: z.object({ episodes: z.array(episode), documents: z.array(documentText) }),
+  },
+  /** Verdicts of a judge on answers, by the answer's cache key and text, in the run's version of the question set. */
+  findVerdicts: {
+    request: z.object({ runId: z.uuid(), questions: z.string(), scorer: z.string(), answers: z.array(z.object({ key: z.string(), questionId: z.string() })).max(10_000) }),
+    response: z.object({ verdicts: z.array(storedVerdict) }),
   },
   /** A stored API key, for the attempt that holds a run whose configuration names it with this endpoint. */
   endpointKey: { request: z.object({ ...attemptRef.shape, name: z.string(), endpoint: z.string() }), response: z.object({ key: z.string() }) },

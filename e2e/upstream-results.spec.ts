@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Page } from "@playwright/test";
@@ -87,6 +87,16 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   await expect(page.locator("main header [data-imported]")).toBeVisible();
   await expect(page.locator("main header")).toContainText("upstream/results/ircot");
   await expect(page.locator("[data-episode]:visible")).toHaveCount(6);
+
+  // And out again, as the files they came from.
+  await page.getByRole("button", { name: "Upstream's files" }).click();
+  const files = page.getByRole("dialog").getByRole("list", { name: "Files" });
+  const saved = page.waitForEvent("download");
+  await files.getByRole("button", { name: "Save lighthouses_output_sequences.json" }).click();
+  const sequences = JSON.parse(readFileSync(await (await saved).path(), "utf8")) as Record<string, { retrievals: unknown[] }>;
+  expect(Object.keys(sequences).sort()).toEqual([...asked].sort());
+  expect(Object.values(sequences).map(({ retrievals }) => retrievals.length)).toEqual([2, 2, 2, 2, 2, 2]);
+  await page.keyboard.press("Escape");
   await page.locator("[data-episode]:visible a").first().click();
   await expect(page.locator("[data-turn='0'] [data-document]")).toHaveCount(2);
   await expect(page.locator("[data-turn='1']")).toContainText("lighthouse 1911");

@@ -1,7 +1,7 @@
 import type { Answer } from "@/contracts/episode";
 import type { VllmConfig } from "@/contracts/config/model";
 import type { RetrieverConfig, RunConfig } from "@/contracts/run-config";
-import type { LogLine, PreflightItem, Progress, Question, ReportItem, WorkerResponse } from "@/contracts/worker-protocol";
+import type { LogLine, PreflightItem, Progress, Question, ReportItem, StoredVerdict, WorkerResponse } from "@/contracts/worker-protocol";
 import type { EngineClient } from "./engine/client";
 import type { Retriever } from "./retrieval/retriever";
 import type { VllmClient } from "./vllm-server/client";
@@ -80,6 +80,10 @@ export interface RunContext {
   storedAccuracy(): Promise<{ scored: number; sum: number }>;
   /** Stored episodes of a predict run for these questions, with the texts they hand over. */
   storedEpisodes(runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">>;
+  /** Episodes that any predict run has stored under these keys, with the texts they name. */
+  findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">>;
+  /** What the judge of this scorer has said of these answers to this run's questions. */
+  findVerdicts(questions: string, scorer: string, answers: { key: string; questionId: string }[]): Promise<StoredVerdict[]>;
   /**
    * Uploads every file of `directory` (flat) and commits it under the fence; only then is the checkpoint visible.
    * Where it cannot be stored (a full disk), that is logged, the last good one stays and the run goes on: the call

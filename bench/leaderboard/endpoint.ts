@@ -23,7 +23,7 @@ const QUESTIONS = 1000;
 const AT_ONCE = 64;
 const LATENCY_MS = 50;
 /** The first runs of a process are slower than those that follow; every one is told, the median is judged. */
-const REPEATS = 9;
+const REPEATS = 17;
 
 /** Whole rounds: the last one takes as long as the others, however few are left for it. */
 const IDEAL_SECONDS = Math.ceil(QUESTIONS / AT_ONCE) * (LATENCY_MS / 1000);

@@ -46,7 +46,11 @@ export const reuse = z
   .strictObject({
     episodesOf: z.uuid().nullable().default(null).meta(about("Episodes of run", "Answers the stored episodes of this predict run again, without searching; empty: searches.")),
     keepAnswers: z.boolean().default(false).meta(about("Keep its answers", "Scores that run's answers as they are; the generator is not asked.")),
+    equalEpisodes: z
+      .enum(["known-weights", "always", "never"])
+      .default("known-weights")
+      .meta(about("Equal episodes", "Episodes that another run has made with the same cache key are taken over. `known-weights`: of the worker's own engine, whose keys hold the weights; `always`: of endpoints too, where the model behind a name must be the same still; `never`: all are made anew.", { advanced: true })),
   })
   .refine(({ episodesOf, keepAnswers }) => episodesOf !== null || !keepAnswers, { path: ["keepAnswers"], message: "needs a run whose answers are kept (episodesOf)" })
   .prefault({})
-  .meta({ title: "Reuse", description: "Another generator for stored episodes, or another scorer for stored answers." });
+  .meta({ title: "Reuse", description: "Another generator for stored episodes, another scorer for stored answers, and equal work that is done once." });

@@ -4,7 +4,7 @@ import type { Answer } from "@/contracts/episode";
 import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config";
 import type { RunKind } from "@/contracts/run-state";
-import type { AttemptRef, LogLine, PreflightItem, Progress, Question, ReportItem, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
+import type { AttemptRef, LogLine, PreflightItem, Progress, Question, ReportItem, StoredVerdict, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
 import type { Executor, LocalCheckpoint, RunContext } from "../run-context";
 import type { ArtifactTransfer } from "./checkpoints";
 import type { Connection } from "./connection";
@@ -168,6 +168,12 @@ export class Attempt implements RunContext {
   }
   storedEpisodes(runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">> {
     return this.ask("storedEpisodes", { runId, questionIds });
+  }
+  findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">> {
+    return this.ask("findEpisodes", { keys });
+  }
+  async findVerdicts(questions: string, scorer: string, answers: { key: string; questionId: string }[]): Promise<StoredVerdict[]> {
+    return (await this.ask("findVerdicts", { runId: this.runId, questions, scorer, answers })).verdicts;
   }
 
   async commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void> {

@@ -66,6 +66,12 @@ const ended = { finish_reason: z.string().nullish(), stop_reason: z.unknown().op
 const completionBody = z.object({ choices: z.array(z.object({ text: z.string(), ...ended })).min(1), usage: usageBody });
 const chatBody = z.object({ choices: z.array(z.object({ message: z.object({ content: z.string() }), logprobs, ...ended })).min(1), usage: usageBody });
 
+/**
+ * Connections of every client of this process, so that a run finds those of the one before. undici itself rather than
+ * fetch, which takes twice the processor time a request. It follows no redirection, so a key stays here.
+ */
+const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+
 interface Sampling {
   model: string;
   max_tokens: number;
@@ -82,8 +88,6 @@ export class EndpointClient {
   readonly base: string;
   readonly options: EndpointOptions;
   private readonly limit: RateLimit;
-  /** undici itself rather than fetch, which takes twice the processor time a request. It follows no redirection, so a key stays here. */
-  private readonly agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
   constructor(endpoint: string, overrides: Partial<EndpointOptions> = {}) {
     this.base = endpoint.replace(/\/+$/, "");
@@ -154,7 +158,7 @@ export class EndpointClient {
         method: "POST",
         headers: { "content-type": "application/json", ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}) },
         body: JSON.stringify(body),
-        dispatcher: this.agent,
+        dispatcher: agent,
         signal: ended.signal,
       });
       text = await response.body.text();

@@ -10,3 +10,10 @@ export interface Method {
    */
   run(questions: readonly Question[], signal: AbortSignal): Promise<Episode[]>;
 }
+
+/** A method that asks a model of its own: its episodes take long, and their keys are known before they are made. */
+export interface AskingMethod extends Method {
+  keyOf(question: Question): string;
+  /** How the answers that the method gives itself are labelled; null where the generator answers. */
+  readonly answersAs: { model: string; prompt: string } | null;
+}

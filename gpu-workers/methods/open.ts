@@ -18,7 +18,7 @@ import { deepRetrieval } from "./deepretrieval";
 import { direct, sft } from "./direct";
 import { goldMethod } from "./gold";
 import { ircot } from "./ircot";
-import type { Method } from "./method";
+import type { AskingMethod, Method } from "./method";
 import { endpointModel, engineModel, type MethodModel } from "./model";
 import { r1 } from "./r1";
 import { ragMethod } from "./rag";
@@ -85,8 +85,8 @@ export interface MethodParts {
   documents: DocumentBook;
 }
 
-/** The method of a predict run. */
-export async function openMethod(config: PredictConfig, { context, retriever, own, questions, documents }: MethodParts): Promise<Method> {
+/** The method of a predict run; one that asks a model says the keys of its episodes beforehand. */
+export async function openMethod(config: PredictConfig, { context, retriever, own, questions, documents }: MethodParts): Promise<Method | AskingMethod> {
   const { method, search, methodSettings, seed } = config;
   const edited = methodSettings.promptTemplate;
   if (METHODS[method].retrieves && retriever === null) throw new AppError("internal", `Method ${method} needs a retriever.`);

@@ -5,7 +5,7 @@ import type { Question } from "@/contracts/worker-protocol";
 import type { Retriever } from "../retrieval/retriever";
 import type { DocumentBook } from "../s3/documents";
 import { cacheKey, deriveSeed } from "../s3/keys";
-import type { Method } from "./method";
+import type { AskingMethod } from "./method";
 import type { MethodModel } from "./model";
 import type { PromptTemplate } from "./template";
 import { Trace } from "./trace";
@@ -59,7 +59,7 @@ export interface Ingredients {
 }
 
 /** A recipe with everything it needs: a method. Questions are worked on side by side. */
-export function cook(recipe: Recipe, ingredients: Ingredients): Method {
+export function cook(recipe: Recipe, ingredients: Ingredients): AskingMethod {
   const { model, retriever, documents, template, condensing, protocol, settings, seed } = ingredients;
   const prescribed = recipe.plans[protocol];
   const plan: Plan = {
@@ -71,8 +71,10 @@ export function cook(recipe: Recipe, ingredients: Ingredients): Method {
     ...(settings.temperature === 0 ? { topP: undefined } : {}),
   };
 
-  async function one(question: Question, signal: AbortSignal): Promise<Episode> {
-    const key = cacheKey({
+  const answersAs = ingredients.generates ? null : { model: model.name, prompt: template.label };
+
+  const keyOf = (question: Question): string =>
+    cacheKey({
       record: "episode",
       method: recipe.name,
       version: recipe.version,
@@ -85,12 +87,14 @@ export function cook(recipe: Recipe, ingredients: Ingredients): Method {
       seed: plan.temperature > 0 ? seed : undefined,
       question: [question.id, askedText(question)],
     });
+
+  async function one(question: Question, signal: AbortSignal): Promise<Episode> {
     let calls = 0;
     const trace = new Trace({ model, retriever, documents, template, condensing, signal, plan, nextSeed: () => deriveSeed(seed, question.id, calls++) });
     await recipe.run(trace, { asked: askedText(question), searched: question.question }, plan, protocol);
     const { steps, context, usage, ownAnswer } = trace.result();
     return {
-      key,
+      key: keyOf(question),
       method: recipe.name,
       protocol,
       questionId: question.id,
@@ -98,7 +102,7 @@ export function cook(recipe: Recipe, ingredients: Ingredients): Method {
       steps,
       context,
       usage,
-      ...(ingredients.generates ? {} : { ownAnswer: { model: model.name, prompt: template.label, text: ownAnswer } }),
+      ...(answersAs && { ownAnswer: { ...answersAs, text: ownAnswer } }),
     };
   }
 
@@ -106,6 +110,8 @@ export function cook(recipe: Recipe, ingredients: Ingredients): Method {
   const finished = new Map<string, Episode>();
   return {
     name: recipe.name,
+    answersAs,
+    keyOf,
     async run(questions, signal) {
       const settled = await Promise.allSettled(questions.map((question) => finished.get(question.id) ?? one(question, signal)));
       const failed = settled.find((result) => result.status === "rejected");

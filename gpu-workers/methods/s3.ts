@@ -1,12 +1,14 @@
-import { runEpisodes, type Sampling, type Search, type Searcher } from "../s3/episode";
+import { episodeKey, runEpisodes, type Sampling, type Search, type Searcher } from "../s3/episode";
 import { Stopwatch } from "../s3/stopwatch";
-import type { Method } from "./method";
+import type { AskingMethod } from "./method";
 
 /** The search loop with one searcher, one episode per question. Upstream validates at temperature 0.6, the paper greedily. */
-export function s3Method(searcher: Searcher, search: Search, seed: number): Method {
+export function s3Method(searcher: Searcher, search: Search, seed: number): AskingMethod {
   const sampling: Sampling = { temperature: inferenceTemperature(search.settings.protocol), seed, step: 0, training: false };
   return {
     name: "s3",
+    answersAs: null,
+    keyOf: (question) => episodeKey(searcher, search, sampling, { question, sampleIndex: 0 }),
     run: (questions, signal) =>
       runEpisodes(
         searcher,

@@ -1,5 +1,5 @@
 import { AppError } from "@/contracts/errors";
-import { documentsOf, type Answer, type Episode } from "@/contracts/episode";
+import { documentsOf, type Answer, type DocumentText, type Episode } from "@/contracts/episode";
 import type { Question, WorkerResponse } from "@/contracts/worker-protocol";
 import type { RunContext } from "../run-context";
 import type { DocumentBook } from "../s3/documents";
@@ -9,7 +9,12 @@ const PAGE = 120;
 /** Batches under way lie in neighbouring pages; the next page is fetched while they are worked on. */
 const KEPT_PAGES = 4;
 
-type Page = WorkerResponse<"storedEpisodes">;
+type Stored = WorkerResponse<"storedEpisodes">["episodes"][number];
+
+interface Page {
+  byQuestion: ReadonlyMap<string, Stored>;
+  textOf: ReadonlyMap<string, DocumentText>;
+}
 
 /**
  * Episodes that another predict run has stored, taken as they are: nothing is searched again. Their answers come with
@@ -36,13 +41,14 @@ export class StoredEpisodes {
     const loading = numbers.map((number) => this.page(number));
     this.fetchAhead(numbers.at(-1)! + 1);
     const pages = await Promise.all(loading);
-    const asked = new Set(batch.map(({ id }) => id));
-    const byQuestion = new Map(pages.flatMap(({ episodes }) => episodes.flatMap((stored) => (asked.has(stored.episode.questionId) ? [[stored.episode.questionId, stored] as const] : []))));
-    const named = new Set([...byQuestion.values()].flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)));
-    for (const { documents } of pages) for (const text of documents) if (named.has(text.hash)) this.documents.add({ ...text, score: 0 });
     return batch.map(({ id }) => {
-      const stored = byQuestion.get(id);
-      if (!stored) throw new AppError("not-found", `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`);
+      const page = pages.find(({ byQuestion }) => byQuestion.has(id));
+      const stored = page?.byQuestion.get(id);
+      if (!page || !stored) throw new AppError("not-found", `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`);
+      for (const { hash } of documentsOf(stored.episode)) {
+        const text = page.textOf.get(hash);
+        if (text) this.documents.add({ ...text, score: 0 });
+      }
       return stored;
     });
   }
@@ -56,8 +62,11 @@ export class StoredEpisodes {
     const known = this.pages.get(number);
     if (known) return known;
     const ids = this.questions.slice(number * PAGE, (number + 1) * PAGE).map(({ id }) => id);
-    if (ids.length === 0) return Promise.resolve({ episodes: [], documents: [] });
-    const page = this.context.storedEpisodes(this.runId, ids);
+    if (ids.length === 0) return Promise.resolve({ byQuestion: new Map(), textOf: new Map() });
+    const page = this.context.storedEpisodes(this.runId, ids).then(({ episodes, documents }) => ({
+      byQuestion: new Map(episodes.map((stored) => [stored.episode.questionId, stored])),
+      textOf: new Map(documents.map((text) => [text.hash, text])),
+    }));
     this.pages.set(number, page);
     page.catch(() => this.pages.delete(number));
     for (const oldest of this.pages.keys()) if (this.pages.size > KEPT_PAGES) this.pages.delete(oldest);

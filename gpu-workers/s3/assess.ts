@@ -46,8 +46,11 @@ export class Assessor {
 function ownAnswerOf({ key, ownAnswer }: Episode): Answer | null {
   if (!ownAnswer) return null;
   const { model, prompt, text } = ownAnswer;
-  return { key: cacheKey({ record: "own-answer", episode: key, model, prompt }), generator: model, promptStyle: prompt, text, seconds: 0 };
+  return { key: ownAnswerKey(key, { model, prompt }), generator: model, promptStyle: prompt, text, seconds: 0 };
 }
+
+/** Cache key of the answer that a method gave by itself in the episode of that key. */
+export const ownAnswerKey = (episode: string, { model, prompt }: { model: string; prompt: string }): string => cacheKey({ record: "own-answer", episode, model, prompt });
 
 /** Naive RAG's outcome per question: the baseline of GBR, made once. */
 export class Baseline {

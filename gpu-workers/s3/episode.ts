@@ -226,9 +226,10 @@ function stopReason(decision: TurnDecision, last: boolean, truncated: boolean): 
   return truncated ? "length" : "malformed";
 }
 
-function finish({ question, sampleIndex, steps, context }: Running, searcher: Searcher, search: Search, sampling: Sampling): Episode {
+/** Cache key of an episode, known before it is made. */
+export function episodeKey(searcher: Pick<Searcher, "identity">, search: Search, sampling: Sampling, { question, sampleIndex }: EpisodeRequest): string {
   const template = search.template ?? templateFor(search.settings);
-  const key = cacheKey({
+  return cacheKey({
     record: "episode",
     method: "s3",
     protocolVersion: PROTOCOL_VERSION,
@@ -240,6 +241,11 @@ function finish({ question, sampleIndex, steps, context }: Running, searcher: Se
     question: [question.id, question.question],
     sampleIndex,
   });
+}
+
+function finish(running: Running, searcher: Searcher, search: Search, sampling: Sampling): Episode {
+  const { question, sampleIndex, steps, context } = running;
+  const key = episodeKey(searcher, search, sampling, running);
   return { key, method: "s3", protocol: search.settings.protocol, questionId: question.id, sampleIndex, steps, context: [...context.values()], usage: usageOf(steps) };
 }
 

@@ -87,6 +87,31 @@ describe("a predict run", () => {
     expect(ruled.points("judge/calls")).toEqual([]);
   });
 
+  it("makes nothing again that an equal run has stored: neither its answers nor verdicts, nor episodes where keys suffice", async () => {
+    const model = await ScriptedEndpoint.start(["Lima"]);
+    const judge = await ScriptedEndpoint.start(["yes"]);
+    const asked = () => [model.requests.length, judge.requests.length];
+    const run = async (over: object, equalTo?: MemoryContext): Promise<MemoryContext> => {
+      const own = context(config(model.url, { method: "cot", searcher: { model: "m", endpoint: model.url, api: "chat" }, scorer: "judge", judge: { model: "j", endpoint: judge.url }, ...over }), { ...(equalTo && { equalTo, answers: new Map(equalTo.records().map(({ answer }) => [answer!.key, answer!])) }) });
+      await predict(own);
+      return own;
+    };
+    try {
+      const first = await run({});
+      // One more of each: the preflights'.
+      expect(asked()).toEqual([31, 31]);
+      const again = await run({}, first);
+      expect(asked(), "the weights behind an endpoint are not known, the answers judged are the same").toEqual([62, 32]);
+      const taken = await run({ reuse: { equalEpisodes: "always" } }, first);
+      expect(asked()).toEqual([63, 33]);
+      for (const other of [again, taken]) expect(other.records().map(({ episode, answer, score }) => [episode.key, answer?.text, score])).toEqual(first.records().map(({ episode, answer, score }) => [episode.key, answer?.text, score]));
+      expect(taken.records()[0]!.episode.steps).toEqual(first.records()[0]!.episode.steps);
+    } finally {
+      await model.close();
+      await judge.close();
+    }
+  });
+
   it("that may miss questions succeeds with them listed", async () => {
     const { url } = await generator((i) => i === 3);
     const run = context(config(url, { failures: { allowMissing: true } }));

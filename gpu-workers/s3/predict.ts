@@ -5,9 +5,11 @@ import { AppError } from "@/contracts/errors";
 import type { PredictConfig } from "@/contracts/run-config";
 import type { Question, ReansweredRecord, ReportItem } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
+import { EqualEpisodes } from "../methods/equal";
 import { openMethod, openOwnModel, type OwnModel } from "../methods/open";
 import { ragMethod } from "../methods/rag";
 import { StoredEpisodes } from "../methods/stored";
+import type { Retriever } from "../retrieval/retriever";
 import type { Executor, RunContext, ServiceHandle } from "../run-context";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge, probeJudge } from "../scoring/judge";
@@ -39,7 +41,7 @@ export const predict: Executor = async (context) => {
   try {
     const documents = new DocumentBook();
     const judgeUsage = new JudgeUsage();
-    const { answer, questions, lanes } = await open(context, config, documents, handles, judgeUsage);
+    const { answer, questions, lanes, taken } = await open(context, config, documents, handles, judgeUsage);
     const [stored, tally] = await Promise.all([context.answeredQuestions(), context.storedAccuracy()]);
     const remaining = questions.filter(({ id }) => !stored.has(id));
     await context.running();
@@ -80,6 +82,7 @@ export const predict: Executor = async (context) => {
     await inLanes(batchesOf(remaining, BATCH), lanes, take, signal);
     await inLanes(batchesOf([...failed.values()], 1), lanes, take, signal);
     await context.progress({ phase: "predicting", done, total: questions.length, detail: config.method });
+    if (taken && taken() > 0) context.log("info", `${taken()} episodes were taken over from runs that made them under the same cache keys (reuse.equalEpisodes).`);
     if (failed.size > 0) {
       const missing = `${failed.size} of ${questions.length} questions have no answer; they are listed with their reasons, and accuracy counts the others only.`;
       if (!config.failures.allowMissing) throw new AppError("generator-unavailable", `${missing} Resume the run to try those alone.`);
@@ -96,6 +99,8 @@ interface Prediction {
   questions: Question[];
   /** Batches that are worked on at a time. */
   lanes: number;
+  /** Episodes that were taken over from equal runs so far. */
+  taken?: () => number;
 }
 
 async function open(context: RunContext, config: PredictConfig, documents: DocumentBook, handles: ServiceHandle<unknown>[], judgeUsage: JudgeUsage): Promise<Prediction> {
@@ -172,7 +177,7 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     (loaded) => `${loaded.length} to answer`,
   );
   const [openedRetriever, openedEngine, openedSearcher, openedGenerator, asked] = await allOrFirstFailure([retriever, engine, searcher, generator, questions, judge] as const);
-  const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, context, signal, { onUsage: judgeUsage.add }));
+  const scorer = new AnswerScorer(config.scorer, () => openJudge(config.judge, openedEngine?.client ?? null, context, signal, { onUsage: judgeUsage.add }), (label, answers) => context.findVerdicts(config.questions, label, answers));
   const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
 
   const connections = [...(searches && roles.asksModel ? [config.searcher.connection] : []), ...(generates ? [config.generator.connection] : []), ...(judges ? [config.judge.connection] : [])];
@@ -197,10 +202,12 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
   /** Naive RAG on the same questions, for the gain beyond it; null where the method is naive RAG itself, the ceiling, or answers by itself. */
   const baseline = isNaiveRag || config.method === "gold" || openedRetriever === null || !generates ? null : new Baseline(ragMethod(openedRetriever, documents, () => ragDocuments), assessor);
   const own = openedEngine?.own ?? openedSearcher;
-  const method = await openMethod(config, { context, retriever: openedRetriever, own, questions: asked, documents });
+  const opened = await openMethod(config, { context, retriever: openedRetriever, own, questions: asked, documents });
+  const method = "keyOf" in opened && keysSuffice(config, openedRetriever) ? new EqualEpisodes(opened, context, documents) : opened;
   return {
     questions: asked,
     lanes,
+    ...(method instanceof EqualEpisodes && { taken: () => method.taken }),
     answer: async (batch, signal) => {
       const episodes = await method.run(batch, signal);
       const outcomes = await assessor.assess(episodes, batch, signal);
@@ -208,6 +215,10 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     },
   };
 }
+
+/** Whether equal keys mean equal episodes: the weights are known, or a person vouches for them, and so are the documents. */
+const keysSuffice = ({ reuse: { equalEpisodes }, searcher }: PredictConfig, retriever: Pick<Retriever, "describe"> | null): boolean =>
+  (equalEpisodes === "always" || (equalEpisodes === "known-weights" && searcher.endpoint === null)) && (retriever === null || retriever.describe().documents !== null);
 
 /** What is new where the episode is another run's. */
 const reanswered = ({ episode, answer, score, otherScores, attribution }: EpisodeRecord): ReansweredRecord => ({ questionId: episode.questionId, answer, score, otherScores, attribution });

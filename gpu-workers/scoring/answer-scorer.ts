@@ -2,7 +2,7 @@ import { askedText, scoreByRule, scoreByRules, spanAccuracy } from "@/contracts/
 import { isRule, type ScorerName } from "@/contracts/config/scoring";
 import type { Answer, Score } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
-import type { Question } from "@/contracts/worker-protocol";
+import type { Question, StoredVerdict } from "@/contracts/worker-protocol";
 import type { Judge } from "./judge";
 
 export interface ScoredAnswer {
@@ -11,6 +11,9 @@ export interface ScoredAnswer {
   /** By every rule, and by the judge where it was asked: free to have, so that another scorer can be chosen later. */
   others: Score[];
 }
+
+/** What the judge of a scorer has said already of answers to these questions. */
+export type FindVerdicts = (scorer: string, answers: { key: string; questionId: string }[]) => Promise<StoredVerdict[]>;
 
 /**
  * Scores answers by the configured scorer. The judge is opened when it is first needed. `generation-accuracy` is
@@ -22,24 +25,34 @@ export class AnswerScorer {
   constructor(
     private readonly name: ScorerName,
     private readonly openJudge: (() => Promise<Judge>) | null,
+    /** Verdicts that are stored are not asked for again. */
+    private readonly findVerdicts: FindVerdicts | null = null,
   ) {}
 
   /** In the order of the items. Throws AppError where the judge fails: an answer is then unscored, never wrong. */
-  async score(items: readonly { question: Question; answer: Pick<Answer, "text"> }[], signal: AbortSignal): Promise<ScoredAnswer[]> {
+  async score(items: readonly { question: Question; answer: Pick<Answer, "key" | "text"> }[], signal: AbortSignal): Promise<ScoredAnswer[]> {
     const { name } = this;
     if (isRule(name)) return items.map(({ question, answer }) => split(scoreByRule(name, answer.text, question), scoreByRules(answer.text, question)));
     if (this.openJudge === null) throw new AppError("internal", `Scorer ${name} needs a judge.`);
     this.judge ??= this.openJudge();
     const judge = await this.judge;
-    const verdicts = await judge.judge(
-      items.map(({ question, answer }) => ({ question: askedText(question), golds: goldsOf(question), answer: answer.text })),
-      signal,
-    );
+    const verdicts = await this.verdicts(judge, items, signal);
     return items.map(({ question, answer }, i) => {
-      const judged: Score = { scorer: `judge/${judge.id}`, value: verdicts[i] ? 1 : 0 };
-      const either: Score = { scorer: `generation-accuracy/${judge.id}`, value: verdicts[i] || spanAccuracy(answer.text, question.answers) === 1 ? 1 : 0 };
+      const judged: Score = { scorer: `judge/${judge.id}`, value: verdicts[i]! };
+      const either: Score = { scorer: `generation-accuracy/${judge.id}`, value: Math.max(verdicts[i]!, spanAccuracy(answer.text, question.answers)) };
       return split(name === "judge" ? judged : either, [...scoreByRules(answer.text, question), judged, either]);
     });
+  }
+
+  /** 1 or 0 for each item: the stored verdict, or else the judge's. */
+  private async verdicts(judge: Judge, items: readonly { question: Question; answer: Pick<Answer, "key" | "text"> }[], signal: AbortSignal): Promise<number[]> {
+    const asked = items.map(({ question, answer }) => ({ key: answer.key, questionId: question.id }));
+    const stored = (await this.findVerdicts?.(`judge/${judge.id}`, asked)) ?? [];
+    const known = new Map(stored.map(({ key, questionId, text, value }) => [JSON.stringify([key, questionId, text]), value]));
+    const verdicts = items.map(({ question, answer }) => known.get(JSON.stringify([answer.key, question.id, answer.text])));
+    const open = items.filter((_, i) => verdicts[i] === undefined);
+    const said = (open.length === 0 ? [] : await judge.judge(open.map(({ question, answer }) => ({ question: askedText(question), golds: goldsOf(question), answer: answer.text })), signal)).values();
+    return verdicts.map((verdict) => verdict ?? (said.next().value ? 1 : 0));
   }
 }
 

@@ -101,9 +101,22 @@ describe("generation accuracy", () => {
   const question = { id: "q", question: item.question, answers: item.golds, goldIds: [], type: null, group: null, goldQueries: [] };
   const scored = async (verdict: boolean, text: string) => {
     const scorer = new AnswerScorer("generation-accuracy", async () => ({ id: "1 m", judge: async () => [verdict] }));
-    const [result] = await scorer.score([{ question, answer: { text } }], signal);
+    const [result] = await scorer.score([{ question, answer: { key: "k", text } }], signal);
     return result!;
   };
+  it("asks the judge for no verdict that is stored: of this answer's key and text to this question, by this judge", async () => {
+    const asked: string[] = [];
+    const stored = [{ key: "known", text: "Lima", questionId: "q", value: 0 }];
+    const scorer = new AnswerScorer(
+      "judge",
+      async () => ({ id: "1 m", judge: async (items) => items.map(({ answer }) => (asked.push(answer), true)) }),
+      async (label) => (label === "judge/1 m" ? stored : []),
+    );
+    const answers = [["fresh", "Lima"], ["known", "Lima"], ["known", "Lima, Peru"]] as const;
+    const results = await scorer.score(answers.map(([key, text]) => ({ question, answer: { key, text } })), signal);
+    expect(results.map(({ main }) => main.value)).toEqual([1, 0, 1]);
+    expect(asked).toEqual(["Lima", "Lima, Peru"]);
+  });
   it("is span or judge; both and every rule are kept", async () => {
     expect((await scored(false, "Lima")).main).toEqual({ scorer: "generation-accuracy/1 m", value: 1 });
     expect((await scored(true, "the City of Kings")).main.value).toBe(1);

@@ -6,7 +6,7 @@ import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/metrics";
 import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
 import { runConfig, type RetrieverConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config";
-import type { PreflightItem, Progress, Question, ReportItem, WorkerResponse } from "@/contracts/worker-protocol";
+import type { PreflightItem, Progress, Question, ReportItem, StoredVerdict, WorkerResponse } from "@/contracts/worker-protocol";
 import { EngineProcess } from "../engine/process";
 import { openAnyRetriever } from "../retrieval/open";
 import type { Retriever } from "../retrieval/retriever";
@@ -75,6 +75,8 @@ export interface MemoryContextOptions {
   answers?: Map<string, Answer>;
   /** The run whose stored episodes are reused; by default this one. */
   episodesOf?: MemoryContext;
+  /** A run whose episodes and verdicts are found by their keys. */
+  equalTo?: MemoryContext;
   fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
   /** API keys by name. */
   keys?: ReadonlyMap<string, string>;
@@ -148,6 +150,21 @@ export class MemoryContext implements RunContext {
     const named = new Set(episodes.flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)));
     const documents = of.reports.flatMap((item) => (item.kind === "episodes" ? item.documents : [])).filter(({ hash }) => named.has(hash));
     return { episodes: episodes.map(({ episode, answer }) => ({ episode, answer })), documents };
+  }
+  async findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">> {
+    const of = this.options.equalTo;
+    if (!of) return { episodes: [], documents: [] };
+    const { episodes, documents } = await of.storedEpisodes(of.runId, of.records().filter(({ episode }) => keys.includes(episode.key)).map(({ episode }) => episode.questionId));
+    return { episodes: episodes.map(({ episode }) => ({ ...episode, ownAnswer: undefined })), documents };
+  }
+  async findVerdicts(_questions: string, scorer: string, answers: { key: string; questionId: string }[]): Promise<StoredVerdict[]> {
+    const known = this.options.equalTo?.records() ?? [];
+    return answers.flatMap(({ key, questionId }) =>
+      known.flatMap(({ episode, answer, score, otherScores = [] }) => {
+        const verdict = answer?.key === key && episode.questionId === questionId ? [score, ...otherScores].find((each) => each?.scorer === scorer) : undefined;
+        return verdict ? [{ key, text: answer!.text, questionId, value: verdict.value }] : [];
+      }),
+    );
   }
   async endpointKey(name: string): Promise<string> {
     const key = this.options.keys?.get(name);

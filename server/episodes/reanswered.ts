@@ -26,8 +26,9 @@ export async function storeReanswered(db: Queries, ref: AttemptRef, { questions,
   });
   const [stored] = await db.$queryRaw<{ found: number }[]>`
     WITH given AS MATERIALIZED (
-      SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(id uuid, question_id text, answer_id bigint, score_id bigint, attribution text)
-      JOIN episodes e ON e.run_id = ${source}::uuid AND e.set_id = ${setId}::uuid AND e.phase = 'predict' AND e.question_id = g.question_id
+      SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(id uuid, question_id text, answer_id bigint, score_id bigint, attribution text),
+        -- One look-up a question: where a set is new to the planner's statistics, a join reads all episodes of the set.
+        LATERAL (SELECT id FROM episodes WHERE run_id = ${source}::uuid AND set_id = ${setId}::uuid AND phase = 'predict' AND question_id = g.question_id LIMIT 1) e
     ), fresh AS (
       INSERT INTO episodes (id, steps_of, project_id, run_id, attempt, corpus, set_id, question_id, phase, sample_index, key, method, protocol, context_ids, context_hashes, context_scores,
         answer_id, score_id, attribution, format_errors, searches, usage)

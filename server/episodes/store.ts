@@ -57,26 +57,30 @@ const scoreKey = ({ answer, question, scorer }: ScoreKey): string => `${answer} 
 const scoreKeyOf = ({ answer, score, questionId }: Scored, answerIds: ReadonlyMap<string, bigint>): ScoreKey => ({ answer: String(answerIds.get(answerKey(answer))), question: questionId, scorer: score.scorer });
 
 /** Stores scores that are not stored yet. @returns their ids, by `scoreKey` */
-async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, bigint>> {
+async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, string>> {
   if (scored.length === 0) return new Map();
   const keyed = scored.map((s) => ({ ...scoreKeyOf(s, answerIds), value: s.score.value }));
   const rows = [...new Map(keyed.map((row) => [scoreKey(row), row])).entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-  const fresh = await db.$queryRaw<StoredScore[]>`
-    INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
-    SELECT s.answer, ${setId}::uuid, s.question, s.scorer, s.value FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS s(answer bigint, question text, scorer text, value float8)
-    ON CONFLICT (answer_id, set_id, question_id, scorer) DO NOTHING
-    RETURNING id, answer_id::text AS answer, question_id AS question, scorer`;
-  const ids = new Map(fresh.map((stored) => [scoreKey(stored), stored.id]));
+  // As one JSON value: a row costs the client more than the database.
+  const [inserted] = await db.$queryRaw<{ fresh: StoredScore[] }[]>`
+    WITH fresh AS (
+      INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
+      SELECT s.answer, ${setId}::uuid, s.question, s.scorer, s.value FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS s(answer bigint, question text, scorer text, value float8)
+      ON CONFLICT (answer_id, set_id, question_id, scorer) DO NOTHING
+      RETURNING id, answer_id, question_id, scorer
+    )
+    SELECT coalesce(json_agg(json_build_object('id', id::text, 'answer', answer_id::text, 'question', question_id, 'scorer', scorer)), '[]') AS fresh FROM fresh`;
+  const ids = new Map(inserted!.fresh.map((stored) => [scoreKey(stored), stored.id]));
   const known = rows.filter((row) => !ids.has(scoreKey(row)));
   if (known.length === 0) return ids;
   const stored = await db.$queryRaw<StoredScore[]>`
-    SELECT t.id, t.answer_id::text AS answer, t.question_id AS question, t.scorer FROM jsonb_to_recordset(${toJson(known)}::jsonb) AS s(answer bigint, question text, scorer text)
+    SELECT t.id::text, t.answer_id::text AS answer, t.question_id AS question, t.scorer FROM jsonb_to_recordset(${toJson(known)}::jsonb) AS s(answer bigint, question text, scorer text)
     JOIN scores t ON t.answer_id = s.answer AND t.set_id = ${setId}::uuid AND t.question_id = s.question AND t.scorer = s.scorer`;
   for (const score of stored) ids.set(scoreKey(score), score.id);
   return ids;
 }
 
-type StoredScore = ScoreKey & { id: bigint };
+type StoredScore = ScoreKey & { id: string };
 
 /** What came of an episode. */
 export interface Outcome {
@@ -95,7 +99,7 @@ export async function storeOutcomes(db: Queries, setId: string, outcomes: readon
   const scoreIds = await storeScores(db, setId, scored, answerIds);
   return ({ questionId, answer, score }) => ({
     answer: answer && String(answerIds.get(answerKey(answer))),
-    score: answer && score && String(scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))),
+    score: answer && score && scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))!,
   });
 }
 

@@ -87,6 +87,18 @@ describe("scores of a run", () => {
     await db.$executeRaw`DELETE FROM scores WHERE scorer = 'judge/1 other'`;
   });
 
+  it("and episodes are found by their cache keys", async () => {
+    const [stored] = (await worker.request("storedEpisodes", { runId, questionIds: ["q1"] })).episodes;
+    const { key } = stored!.episode;
+    const found = await worker.request("findEpisodes", { keys: [key, "nothing has this key"] });
+    expect(found.episodes).toEqual([stored!.episode]);
+    expect(found.documents.map(({ hash }) => hash).sort()).toEqual([...new Set(stored!.episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents.map(({ hash }) => hash) : [])))].sort());
+    const answerKey = stored!.answer!.key;
+    const verdicts = async (scorer: string, questionId = "q1") => (await worker.request("findVerdicts", { runId, questions: "atlas/held-out", scorer, answers: [{ key: answerKey, questionId }, { key: answerKey, questionId }] })).verdicts;
+    expect(await verdicts("judge/1 m")).toEqual([{ key: answerKey, text: stored!.answer!.text, questionId: "q1", value: 1 }]);
+    expect([await verdicts("judge/1 other"), await verdicts("judge/1 m", "q2")]).toEqual([[], []]);
+  });
+
   it("of stored episodes: another run takes them over, in the pinned version of the set", async () => {
     await server.plane.catalogue.storeQuestionSet("atlas/held-out", [{ id: "new", question: "New?", answers: ["x"], goldIds: [], type: null, group: null, goldQueries: [] }], "test");
     const { episodes, documents } = await worker.request("storedEpisodes", { runId, questionIds: ["q0", "q7"] });

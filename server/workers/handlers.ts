@@ -4,7 +4,8 @@ import type { Corpora } from "@/server/corpora/corpora";
 import type { Database } from "@/server/db/database";
 import { findAnswers } from "@/server/episodes/answers";
 import { answeredQuestions, storedAccuracy } from "@/server/episodes/answered";
-import { storedEpisodes } from "@/server/episodes/stored-episodes";
+import { findEpisodes, storedEpisodes } from "@/server/episodes/stored-episodes";
+import { findVerdicts } from "@/server/episodes/verdicts";
 import { rankedQuestions } from "@/server/episodes/ranked";
 import { storeAnswers } from "@/server/episodes/store";
 import type { Keys } from "@/server/keys/keys";
@@ -72,6 +73,8 @@ export function workerHandlers({ database, registry, runs, reports, artifacts, c
     },
     storedAccuracy: (_peer, { runId }) => storedAccuracy(database.db, runId),
     storedEpisodes: (_peer, request) => storedEpisodes(database.db, request),
+    findEpisodes: (_peer, request) => findEpisodes(database.db, request),
+    findVerdicts: async (_peer, request) => ({ verdicts: await findVerdicts(database.db, request) }),
     answeredQuestions: (_peer, request) => answeredQuestions(database.db, request),
     rankedQuestions: (_peer, request) => rankedQuestions(database.db, request),
     endpointKey: async ({ worker }, request) => ({ key: await keys.forRun(worker.id, request) }),

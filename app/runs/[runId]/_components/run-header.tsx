@@ -15,6 +15,7 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { ErrorState } from "@/app/_ui/states";
 import { METHODS } from "@/contracts/config/method";
 import { TERMINAL } from "@/contracts/run-state";
+import { UpstreamFiles } from "./upstream-files";
 
 export function RunHeader({ run }: { run: RunDetail }) {
   const actions = useRunActions();
@@ -50,7 +51,8 @@ export function RunHeader({ run }: { run: RunDetail }) {
             <CopyButton variant="ghost" size="icon-sm" text={run.id} label="Copy the run's id" className="size-6" />
           </span>
         </div>
-        <div className="flex gap-2">
+        <div className="flex flex-wrap gap-2">
+          {(run.kind === "predict" || run.kind === "train") && run.attempt > 0 ? <UpstreamFiles runId={run.id} /> : null}
           {can("cancel") ? (
             <Button variant="danger" disabled={actions.busy} onClick={() => actions.cancel(run.id)}>
               <Square /> Cancel
