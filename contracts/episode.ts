@@ -165,7 +165,7 @@ export const episodeRecord = z.object({
   /** What other scorers say of the same answer. */
   otherScores: z.array(score).optional(),
   /** Naive RAG on the same question with the same generator. */
-  baseline: z.object({ context: z.array(documentRef), answer, score }).nullable(),
+  baseline: z.object({ context: z.array(documentRef), answer, score, /** What a judge says of it, where the score is not the verdict itself. */ otherScores: z.array(score).optional() }).nullable(),
   reward: reward.nullable(),
   advantage: z.number().nullable(),
   attribution: attribution.nullable(),

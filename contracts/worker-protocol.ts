@@ -299,10 +299,10 @@ export const workerMethods = {
     request: z.object({ runId: z.uuid(), questionIds: z.array(z.string()).max(500) }),
     response: z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) }),
   },
-  /** Episodes of predict runs by cache key, with their texts, whichever run made them; a key without one is absent. */
+  /** Episodes of predict runs by cache key, with their answers and texts, of the run that stored them first; a key without one is absent. */
   findEpisodes: {
     request: z.object({ keys: z.array(z.string()).max(500) }),
-    response: z.object({ episodes: z.array(episode), documents: z.array(documentText) }),
+    response: z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) }),
   },
   /** Verdicts of a judge on answers, by the answer's cache key and text, in the run's version of the question set. */
   findVerdicts: {

@@ -80,7 +80,7 @@ export interface RunContext {
   storedAccuracy(): Promise<{ scored: number; sum: number }>;
   /** Stored episodes of a predict run for these questions, with the texts they hand over. */
   storedEpisodes(runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">>;
-  /** Episodes that any predict run has stored under these keys, with the texts they name. */
+  /** Episodes that any predict run has stored under these keys, with their answers and the texts they name. */
   findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">>;
   /** What the judge of this scorer has said of these answers to this run's questions. */
   findVerdicts(questions: string, scorer: string, answers: { key: string; questionId: string }[]): Promise<StoredVerdict[]>;

@@ -49,7 +49,7 @@ export const reuse = z
     equalEpisodes: z
       .enum(["known-weights", "always", "never"])
       .default("known-weights")
-      .meta(about("Equal episodes", "Episodes that another run has made with the same cache key are taken over. `known-weights`: of the worker's own engine, whose keys hold the weights; `always`: of endpoints too, where the model behind a name must be the same still; `never`: all are made anew.", { advanced: true })),
+      .meta(about("Equal episodes", "Episodes that another run has made with the same cache key are taken over. `known-weights`: where the keys hold model and documents, of the worker's own engine and indexes; `always`: of endpoints and other servers' indexes too, which must be the same still; `never`: all are made anew.", { advanced: true })),
   })
   .refine(({ episodesOf, keepAnswers }) => episodesOf !== null || !keepAnswers, { path: ["keepAnswers"], message: "needs a run whose answers are kept (episodesOf)" })
   .prefault({})

@@ -1,21 +1,35 @@
+import { searchesLocally, type RetrieverConfig } from "@/contracts/config/retriever";
 import type { Episode } from "@/contracts/episode";
+import type { PredictConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
+import type { Retriever } from "../retrieval/retriever";
 import type { RunContext } from "../run-context";
 import { ownAnswerKey } from "../s3/assess";
 import type { DocumentBook } from "../s3/documents";
 import type { AskingMethod, Method } from "./method";
 
 /**
+ * Whether equal keys mean equal episodes: the weights are known and so are the documents, or a person vouches for both.
+ * @param retriever null where the method does not search
+ */
+export function keysSuffice({ reuse: { equalEpisodes }, searcher, retriever: config }: Pick<PredictConfig, "reuse" | "searcher" | "retriever">, retriever: Pick<Retriever, "describe"> | null): boolean {
+  if (equalEpisodes !== "known-weights") return equalEpisodes === "always";
+  return searcher.endpoint === null && (retriever === null || contentIsKnown(config, retriever));
+}
+
+/** OpenSearch and Qdrant tell how many documents they hold, not which; a `/retrieve` server of ours tells which, another nothing. */
+const contentIsKnown = (config: RetrieverConfig, retriever: Pick<Retriever, "describe">): boolean => searchesLocally(config) || (config.kind === "remote" && retriever.describe().documents !== null);
+
+/**
  * A method whose episodes are taken over where a run has stored them under the same cache key: equal work is done once.
- * Of a method that answers itself the answer is found by its key, too, or the episode is made anew.
+ * Of a method that answers itself the stored answer must be its own, too, else the episode is made anew.
  */
 export class EqualEpisodes implements Method {
-  /** Episodes that were taken over so far. */
-  taken = 0;
+  private readonly ids = new Set<string>();
 
   constructor(
     private readonly method: AskingMethod,
-    private readonly context: Pick<RunContext, "findEpisodes" | "findAnswers">,
+    private readonly context: Pick<RunContext, "findEpisodes">,
     private readonly documents: DocumentBook,
   ) {}
 
@@ -23,11 +37,16 @@ export class EqualEpisodes implements Method {
     return this.method.name;
   }
 
+  /** Episodes that were taken over so far. */
+  get taken(): number {
+    return this.ids.size;
+  }
+
   async run(questions: readonly Question[], signal: AbortSignal): Promise<Episode[]> {
     const found = await this.find(questions);
     const missing = questions.filter(({ id }) => !found.has(id));
     const made = (missing.length > 0 ? await this.method.run(missing, signal) : []).values();
-    this.taken += found.size;
+    for (const id of found.keys()) this.ids.add(id);
     return questions.map(({ id }) => found.get(id) ?? made.next().value!);
   }
 
@@ -36,13 +55,12 @@ export class EqualEpisodes implements Method {
     const { answersAs } = this.method;
     const idOf = new Map(questions.map((question) => [this.method.keyOf(question), question.id]));
     const { episodes, documents } = await this.context.findEpisodes([...idOf.keys()]);
-    const answers = answersAs && episodes.length > 0 ? await this.context.findAnswers(episodes.map(({ key }) => ownAnswerKey(key, answersAs))) : new Map<string, { text: string }>();
     for (const text of documents) this.documents.add({ ...text, score: 0 });
     return new Map(
-      episodes.flatMap((episode) => {
-        if (!answersAs) return [[idOf.get(episode.key)!, episode] as const];
-        const answer = answers.get(ownAnswerKey(episode.key, answersAs));
-        return answer ? [[idOf.get(episode.key)!, { ...episode, ownAnswer: { ...answersAs, text: answer.text } }] as const] : [];
+      episodes.flatMap(({ episode, answer }): [string, Episode][] => {
+        const id = idOf.get(episode.key)!;
+        if (!answersAs) return [[id, episode]];
+        return answer?.key === ownAnswerKey(episode.key, answersAs) ? [[id, { ...episode, ownAnswer: { ...answersAs, text: answer.text } }]] : [];
       }),
     );
   }

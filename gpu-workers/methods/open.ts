@@ -9,7 +9,7 @@ import { EndpointClient } from "../generation/endpoint-client";
 import type { Retriever } from "../retrieval/retriever";
 import type { RunContext } from "../run-context";
 import type { DocumentBook } from "../s3/documents";
-import { endpointOptions, installedModel, openPolicy, searcherOf, type KeyRing } from "../s3/models";
+import { endpointOptions, fingerprintOf, installedModel, openPolicy, searcherOf, type KeyRing } from "../s3/models";
 import type { Searcher } from "../s3/episode";
 import { fullTemplate } from "../s3/prompt";
 import { loadTokenizer } from "../s3/tokenizer";
@@ -53,10 +53,10 @@ export async function openOwnModel(config: PredictConfig, context: ModelContext,
   const { signal } = context;
   if (method !== "s3" && searcher.checkpoint === null) {
     const directory = installedModel(searcher.model);
-    const [model, tokenizer, { fingerprint }] = await Promise.all([
+    const [model, tokenizer, fingerprint] = await Promise.all([
       engine.createModel(`method-${randomUUID()}`, { base: directory, lora: null, seed: 0 }, { signal }),
       loadTokenizer(directory),
-      engine.capabilities({ signal }),
+      fingerprintOf(engine, directory, signal),
     ]);
     return { kind: "text", model: engineModel(model, false, tokenizer, searcher.model, `${searcher.model}:base:${fingerprint}`) };
   }

@@ -75,6 +75,12 @@ export class Baseline {
   }
 }
 
+/** A judge's verdicts on a baseline's answer, which other runs then find; rules are free to ask again. */
+function verdictsOf(phase: EpisodePhase, { otherScores = [] }: Outcome): { otherScores?: Score[] } {
+  const verdicts = phase === "predict" ? otherScores.filter(({ scorer }) => scorer.startsWith("judge/")) : [];
+  return verdicts.length > 0 ? { otherScores: verdicts } : {};
+}
+
 /** Puts together what is reported of one episode. */
 export function recordOf(parts: {
   phase: EpisodePhase;
@@ -94,7 +100,7 @@ export function recordOf(parts: {
     answer: outcome.answer,
     score: outcome.score,
     ...(phase === "predict" && outcome.otherScores && { otherScores: outcome.otherScores }),
-    baseline: baseline && { context: baseline.context, answer: baseline.answer, score: baseline.score },
+    baseline: baseline && { context: baseline.context, answer: baseline.answer, score: baseline.score, ...verdictsOf(phase, baseline) },
     reward,
     advantage,
     attribution: attributeFailure(episode.steps, episode.context, question.goldIds, outcome.score.value === 1),

@@ -13,13 +13,14 @@ import { Generator, type AnswerStore } from "../generation/generator";
 import { promptStyle } from "../generation/prompt";
 import type { VllmSampler } from "../vllm-server/sampler";
 import type { Searcher } from "./episode";
+import { modelHash } from "./model-hash";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
 /** The searcher's model in the engine: a base shared with others, and an adapter of this run's own. */
 export interface Policy {
   model: EngineModel;
   tokenizer: Tokenizer;
-  /** Model name and engine fingerprint; with the weights hash it is the searcher's identity. */
+  /** Model name, and the fingerprint of base and engine; with the hash of what is trained they are the searcher's identity. */
   name: string;
   fingerprint: string;
   /** Writes the episodes in place of the engine. */
@@ -32,16 +33,22 @@ export function installedModel(name: string): string {
   return directory;
 }
 
+/** What beside adapters decides what a model of the engine writes: the content of its folder, and how the engine computes. */
+export async function fingerprintOf(engine: EngineClient, directory: string, signal: AbortSignal): Promise<string> {
+  const [{ fingerprint }, base] = await Promise.all([engine.capabilities({ signal }), modelHash(directory)]);
+  return `${base}:${fingerprint}`;
+}
+
 /** What a training run and a method say alike of the searcher. */
 type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter"> & Partial<Pick<TrainConfig["searcher"], "activationCheckpointing">>;
 
 /** Gives the searcher's base a fresh adapter: with the seed alone it is the untrained searcher. */
 export async function openPolicy(engine: EngineClient, searcher: SearcherModel, seed: number, signal: AbortSignal): Promise<Policy> {
   const directory = installedModel(searcher.model);
-  const [model, tokenizer, { fingerprint }] = await Promise.all([
+  const [model, tokenizer, fingerprint] = await Promise.all([
     engine.createModel(`searcher-${randomUUID()}`, { base: directory, ...tuned(searcher), checkpointing: searcher.activationCheckpointing, seed }, { signal }),
     loadTokenizer(directory),
-    engine.capabilities({ signal }),
+    fingerprintOf(engine, directory, signal),
   ]);
   return { model, tokenizer, name: searcher.model, fingerprint };
 }
@@ -105,10 +112,10 @@ export async function openGenerator(engine: EngineClient | null, config: Generat
   }
   if (engine === null) throw new AppError("internal", "A generator without an endpoint needs the engine.");
   const directory = installedModel(config.model);
-  const [model, tokenizer, { fingerprint }] = await Promise.all([
+  const [model, tokenizer, fingerprint] = await Promise.all([
     engine.createModel(`generator-${randomUUID()}`, { base: directory, lora: null, seed: 0 }, { signal }),
     loadTokenizer(directory),
-    engine.capabilities({ signal }),
+    fingerprintOf(engine, directory, signal),
   ]);
   return new Generator(config.model, style, config.maxTokens, engineBackend(model, tokenizer, style, config.maxTokens, fingerprint), store, keep);
 }

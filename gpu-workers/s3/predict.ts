@@ -5,11 +5,10 @@ import { AppError } from "@/contracts/errors";
 import type { PredictConfig } from "@/contracts/run-config";
 import type { Question, ReansweredRecord, ReportItem } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
-import { EqualEpisodes } from "../methods/equal";
+import { EqualEpisodes, keysSuffice } from "../methods/equal";
 import { openMethod, openOwnModel, type OwnModel } from "../methods/open";
 import { ragMethod } from "../methods/rag";
 import { StoredEpisodes } from "../methods/stored";
-import type { Retriever } from "../retrieval/retriever";
 import type { Executor, RunContext, ServiceHandle } from "../run-context";
 import { AnswerScorer } from "../scoring/answer-scorer";
 import { openJudge, probeJudge } from "../scoring/judge";
@@ -215,10 +214,6 @@ async function open(context: RunContext, config: PredictConfig, documents: Docum
     },
   };
 }
-
-/** Whether equal keys mean equal episodes: the weights are known, or a person vouches for them, and so are the documents. */
-const keysSuffice = ({ reuse: { equalEpisodes }, searcher }: PredictConfig, retriever: Pick<Retriever, "describe"> | null): boolean =>
-  (equalEpisodes === "always" || (equalEpisodes === "known-weights" && searcher.endpoint === null)) && (retriever === null || retriever.describe().documents !== null);
 
 /** What is new where the episode is another run's. */
 const reanswered = ({ episode, answer, score, otherScores, attribution }: EpisodeRecord): ReansweredRecord => ({ questionId: episode.questionId, answer, score, otherScores, attribution });

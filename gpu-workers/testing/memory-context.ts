@@ -155,7 +155,7 @@ export class MemoryContext implements RunContext {
     const of = this.options.equalTo;
     if (!of) return { episodes: [], documents: [] };
     const { episodes, documents } = await of.storedEpisodes(of.runId, of.records().filter(({ episode }) => keys.includes(episode.key)).map(({ episode }) => episode.questionId));
-    return { episodes: episodes.map(({ episode }) => ({ ...episode, ownAnswer: undefined })), documents };
+    return { episodes: episodes.map(({ episode, answer }) => ({ episode: { ...episode, ownAnswer: undefined }, answer })), documents };
   }
   async findVerdicts(_questions: string, scorer: string, answers: { key: string; questionId: string }[]): Promise<StoredVerdict[]> {
     const known = this.options.equalTo?.records() ?? [];

@@ -99,7 +99,7 @@ export async function storeOutcomes(db: Queries, setId: string, outcomes: readon
   const scoreIds = await storeScores(db, setId, scored, answerIds);
   return ({ questionId, answer, score }) => ({
     answer: answer && String(answerIds.get(answerKey(answer))),
-    score: answer && score && scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))!,
+    score: answer && score && String(scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))),
   });
 }
 
@@ -117,7 +117,7 @@ export async function storeEpisodes(db: Queries, ref: AttemptRef, item: Episodes
   await storeDocuments(db, item.documents);
   await requireDocuments(db, item);
 
-  const idsOf = await storeOutcomes(db, setId, item.records.flatMap(({ baseline, ...record }) => [outcomeOf(record), ...(baseline ? [outcomeOf({ ...record, ...baseline, otherScores: [] })] : [])]));
+  const idsOf = await storeOutcomes(db, setId, item.records.flatMap(({ baseline, ...record }) => [outcomeOf(record), ...(baseline ? [outcomeOf({ episode: record.episode, ...baseline })] : [])]));
   const rows = item.records.map((record) => episodeRow(record, idsOf));
   const inserted = await db.$queryRaw<{ id: string }[]>`
     INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, step, sample_index, key, method, protocol,

@@ -26,12 +26,9 @@ type Stored = WorkerResponse<"storedEpisodes">;
 export const storedEpisodes = (db: Queries, { runId, questionIds }: WorkerRequest<"storedEpisodes">): Promise<Stored> =>
   read(db, sql`FROM episodes e`, sql`e.run_id = ${runId}::uuid AND e.phase = 'predict' AND e.question_id = ANY(${questionIds}::text[])`);
 
-/** An episode of each key that a predict run has stored, with every text that it names. */
-export async function findEpisodes(db: Queries, { keys }: WorkerRequest<"findEpisodes">): Promise<WorkerResponse<"findEpisodes">> {
-  const first = sql`FROM (SELECT DISTINCT ON (key) * FROM episodes WHERE project_id = ${DEFAULT_PROJECT}::uuid AND phase = 'predict' AND key = ANY(${keys}::text[]) ORDER BY key, ordinal) e`;
-  const { episodes, documents } = await read(db, first, sql`true`);
-  return { episodes: episodes.map(({ episode }) => episode), documents };
-}
+/** The first stored episode of each key that a predict run has, with its answer and every text that it names. */
+export const findEpisodes = (db: Queries, { keys }: WorkerRequest<"findEpisodes">): Promise<Stored> =>
+  read(db, sql`FROM (SELECT DISTINCT ON (key) * FROM episodes WHERE project_id = ${DEFAULT_PROJECT}::uuid AND phase = 'predict' AND key = ANY(${keys}::text[]) ORDER BY key, ordinal) e`, sql`true`);
 
 /** Lists come as JSON: Node reads it many times faster than the text form of arrays. */
 async function read(db: Queries, from: Prisma.Sql, where: Prisma.Sql): Promise<Stored> {

@@ -57,7 +57,7 @@ export async function launchMissing({ database, launcher, results }: Parts, { me
       questions,
       limit,
       matchRun: null,
-      reuse: {},
+      reuse: { equalEpisodes: base.reuse.equalEpisodes },
       name: `${METHODS[method].title}, ${questions}${limit === null ? "" : `, first ${limit}`}`.slice(0, 120),
       // Where a method may answer itself or not, the frozen generator answers: else it would be compared with another one.
       methodSettings: { ...base.methodSettings, answeredBy: "generator", ...(base.method === method ? {} : { promptTemplate: null, condensingPrompt: null }) },

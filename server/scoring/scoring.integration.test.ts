@@ -91,7 +91,7 @@ describe("scores of a run", () => {
     const [stored] = (await worker.request("storedEpisodes", { runId, questionIds: ["q1"] })).episodes;
     const { key } = stored!.episode;
     const found = await worker.request("findEpisodes", { keys: [key, "nothing has this key"] });
-    expect(found.episodes).toEqual([stored!.episode]);
+    expect(found.episodes).toEqual([stored]);
     expect(found.documents.map(({ hash }) => hash).sort()).toEqual([...new Set(stored!.episode.steps.flatMap((step) => (step.kind === "retrieve" ? step.documents.map(({ hash }) => hash) : [])))].sort());
     const answerKey = stored!.answer!.key;
     const verdicts = async (scorer: string, questionId = "q1") => (await worker.request("findVerdicts", { runId, questions: "atlas/held-out", scorer, answers: [{ key: answerKey, questionId }, { key: answerKey, questionId }] })).verdicts;
@@ -134,5 +134,15 @@ describe("scores of a run", () => {
     await expect(reanswered(3, [made(6, "never asked", 1)])).rejects.toThrow(/no episode of 1 of these questions/);
     await expect(reanswered(3, [{ ...made(0, "x", 1), questionId: "nobody" }])).rejects.toThrow(/has no question "nobody"/);
     expect(await listed(ref.runId)).toHaveLength(3);
+
+    // Answered once more: the steps are those of the first run still, and the leaderboard's seconds count them.
+    await worker.request("transition", { ...ref, to: "preparing", reason: null });
+    await worker.request("transition", { ...ref, to: "running", reason: null });
+    await worker.request("transition", { ...ref, to: "succeeded", reason: null });
+    const third = await server.plane.launcher.launch(config({ name: "third", reuse: { episodesOf: ref.runId } }), me);
+    const { attempt: thirdAttempt } = await worker.take();
+    await worker.request("report", { runId: third.id, attempt: thirdAttempt, sequence: 1, items: [{ kind: "reanswered", questions: "atlas/held-out", records: [made(0, "third answer", 1)] }] });
+    const [first] = (await listed(runId)).filter(({ questionId }) => questionId === "q0");
+    expect(await server.plane.database.db.$queryRaw`SELECT steps_of::text AS "of" FROM episodes WHERE run_id IN (${ref.runId}::uuid, ${third.id}::uuid) AND question_id = 'q0'`).toEqual([{ of: first!.id }, { of: first!.id }]);
   });
 });

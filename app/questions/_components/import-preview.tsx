@@ -81,7 +81,7 @@ export function ImportPreview({ source, choice, onChange }: { source: QuestionSo
           </label>
         ) : null}
       </div>
-      <p data-gold>{goldText(parts)}</p>
+      <p data-gold>{goldText(parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)))}</p>
       {parts.length > 1 ? (
         <fieldset>
           <legend className="font-medium">Parts; each becomes a set of its own</legend>

@@ -1,7 +1,7 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
 import { Download, FileDown } from "lucide-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { formatBytes } from "@/app/_lib/format";
 import { saveFile } from "@/app/_lib/save-file";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -14,6 +14,7 @@ export function UpstreamFiles({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const [open, setOpen] = useState(false);
   const exported = useQuery(trpc.upstream.export.queryOptions(open ? { runId } : skipToken, { retry: false, staleTime: 0, gcTime: 0 }));
+  const files = useMemo(() => exported.data?.files.map((file) => ({ ...file, bytes: new TextEncoder().encode(file.content).length })) ?? [], [exported.data]);
   return (
     <>
       <Button onClick={() => setOpen(true)}>
@@ -26,11 +27,11 @@ export function UpstreamFiles({ runId }: { runId: string }) {
           <Skeleton className="h-24" />
         ) : (
           <ul className="divide-y" aria-label="Files">
-            {exported.data.files.map(({ path, content }) => (
+            {files.map(({ path, content, bytes }) => (
               <li key={path} className="flex items-center justify-between gap-3 py-1.5">
                 <span className="min-w-0 font-mono text-xs break-all">{path}</span>
                 <Button size="sm" className="shrink-0" aria-label={`Save ${path}`} onClick={() => saveFile(path.split("/").at(-1)!, "application/json", content)}>
-                  <Download /> {formatBytes(new TextEncoder().encode(content).length)}
+                  <Download /> {formatBytes(bytes)}
                 </Button>
               </li>
             ))}
