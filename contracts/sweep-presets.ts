@@ -25,9 +25,8 @@ export const SWEEP_PRESETS: readonly SweepPreset[] = [
     spec: {
       mode: "list",
       name: "Ablation, Atlas, PPO",
-      base: baseOf("atlas-smollm2-grpo", {
+      base: baseOf("atlas-smollm2", {
         "coldStart.demonstrations": 64,
-        "rl.algorithm": "ppo",
         // Naive RAG's accuracy is 0 in the filtered pool, where GBR and exact match would be one.
         "rl.filterAnswered": false,
         "rl.resample": 0,
