@@ -6,7 +6,7 @@ import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/metrics";
 import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
 import { runConfig, type RetrieverConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config";
-import type { PreflightItem, Progress, Question, ReportItem, StoredVerdict, WorkerResponse } from "@/contracts/worker-protocol";
+import type { LogLine, PreflightItem, Progress, Question, ReportItem, StoredVerdict, WorkerResponse } from "@/contracts/worker-protocol";
 import { EngineProcess } from "../engine/process";
 import { openAnyRetriever } from "../retrieval/open";
 import type { Retriever } from "../retrieval/retriever";
@@ -96,6 +96,7 @@ export class MemoryContext implements RunContext {
 
   readonly reports: ReportItem[] = [];
   readonly progressed: Progress[] = [];
+  readonly logged: string[] = [];
   readonly checkpoints: LocalCheckpoint[] = [];
   readonly answers: Map<string, Answer>;
   preflightItems: PreflightItem[] = [];
@@ -121,7 +122,9 @@ export class MemoryContext implements RunContext {
   async preflight(items: PreflightItem[]): Promise<void> {
     this.preflightItems = items;
   }
-  log(): void {}
+  log(_level: LogLine["level"], message: string): void {
+    this.logged.push(message);
+  }
   async running(): Promise<void> {
     this.isRunning = true;
   }
