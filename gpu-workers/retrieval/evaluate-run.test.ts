@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { documentHash } from "@/contracts/document-hash";
 import { AppError } from "@/contracts/errors";
 import { meanOf, RANKING_METRICS, rankGold } from "@/contracts/ranking-metrics";
-import type { LogLine, Question } from "@/contracts/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol";
 import type { Services } from "../run-context";
 import { MemoryContext } from "../testing/memory-context";
 import { evaluateRun } from "./evaluate-run";
@@ -39,11 +39,7 @@ class WordRetriever implements Retriever {
 }
 
 class Context extends MemoryContext {
-  readonly logged: [LogLine["level"], string][] = [];
   stored = new Map<string, number[]>();
-  override log(level?: LogLine["level"], message?: string): void {
-    if (level && message) this.logged.push([level, message]);
-  }
   override async rankedQuestions() {
     return this.stored;
   }

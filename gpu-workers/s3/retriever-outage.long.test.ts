@@ -58,7 +58,7 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
     await executors.train(disturbed);
     await outage;
     expect(performance.now() - began).toBeGreaterThan(OUTAGE_MS);
-    expect(disturbed.logged.filter((message) => message.includes("The retriever is not available; it is asked again"))).toHaveLength(1);
+    expect(disturbed.logged.filter(([, message]) => message.includes("The retriever is not available; it is asked again"))).toHaveLength(1);
     const weights = await weightsOf(undisturbed);
     expect(new Set(weights).size).toBe(3);
     expect(await weightsOf(disturbed)).toEqual(weights);

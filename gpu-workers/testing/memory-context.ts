@@ -96,7 +96,7 @@ export class MemoryContext implements RunContext {
 
   readonly reports: ReportItem[] = [];
   readonly progressed: Progress[] = [];
-  readonly logged: string[] = [];
+  readonly logged: [LogLine["level"], string][] = [];
   readonly checkpoints: LocalCheckpoint[] = [];
   readonly answers: Map<string, Answer>;
   preflightItems: PreflightItem[] = [];
@@ -122,8 +122,8 @@ export class MemoryContext implements RunContext {
   async preflight(items: PreflightItem[]): Promise<void> {
     this.preflightItems = items;
   }
-  log(_level: LogLine["level"], message: string): void {
-    this.logged.push(message);
+  log(level: LogLine["level"], message: string): void {
+    this.logged.push([level, message]);
   }
   async running(): Promise<void> {
     this.isRunning = true;
