@@ -1,9 +1,7 @@
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const alias = { "@": fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "") };
-const cores = availableParallelism();
 const exclude = ["**/node_modules/**", ".next/**", ".data/**", ".setup/**", ".venv/**"];
 
 export default defineConfig({
@@ -12,7 +10,7 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        test: { name: "unit", include: ["**/*.test.{ts,tsx}"], exclude: [...exclude, "**/*.integration.test.ts", "**/*.long.test.ts"], testTimeout: 30_000, maxWorkers: cores, sequence: { groupOrder: 0 } },
+        test: { name: "unit", include: ["**/*.test.{ts,tsx}"], exclude: [...exclude, "**/*.integration.test.ts", "**/*.long.test.ts"], testTimeout: 30_000 },
       },
       {
         resolve: { alias },
@@ -23,14 +21,12 @@ export default defineConfig({
           globalSetup: ["server/testing/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Engines, encoders and databases beside each other: two files at a time fill two cores and need about 8 GB.
-          maxWorkers: Math.min(2, cores),
-          sequence: { groupOrder: 1 },
+          fileParallelism: false,
         },
       },
       {
         resolve: { alias },
-        test: { name: "long", include: ["**/*.long.test.ts"], exclude, globalSetup: ["server/testing/global-setup.ts"], testTimeout: 1_800_000, hookTimeout: 300_000, fileParallelism: false, sequence: { groupOrder: 2 } },
+        test: { name: "long", include: ["**/*.long.test.ts"], exclude, globalSetup: ["server/testing/global-setup.ts"], testTimeout: 1_800_000, hookTimeout: 300_000, fileParallelism: false },
       },
     ],
   },
