@@ -244,6 +244,9 @@ export type DryRunResult = z.infer<typeof dryRunResult>;
 
 const nothing = z.object({});
 
+/** Stored episodes with their answers, and the texts that they name. */
+const storedEpisodes = z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) });
+
 /** What a judge has said of an answer already. */
 const storedVerdict = z.object({ key: z.string(), text: z.string(), questionId: z.string(), value: z.number().min(0).max(1) });
 export type StoredVerdict = z.infer<typeof storedVerdict>;
@@ -297,12 +300,12 @@ export const workerMethods = {
   /** Episodes of a predict run for these questions, with the texts they hand over; a question it has not answered is absent. */
   storedEpisodes: {
     request: z.object({ runId: z.uuid(), questionIds: z.array(z.string()).max(500) }),
-    response: z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) }),
+    response: storedEpisodes,
   },
   /** Episodes of predict runs by cache key, with their answers and texts, of the run that stored them first; a key without one is absent. */
   findEpisodes: {
     request: z.object({ keys: z.array(z.string()).max(500) }),
-    response: z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) }),
+    response: storedEpisodes,
   },
   /** Verdicts of a judge on answers, by the answer's cache key and text, in the run's version of the question set. */
   findVerdicts: {

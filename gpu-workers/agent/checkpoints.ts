@@ -9,6 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { AppError, wireError } from "@/contracts/errors";
 import { artifactFile, type ArtifactManifest, type AttemptRef } from "@/contracts/worker-protocol";
 import { download } from "../corpora/download";
+import { sha256Of } from "../file-hash";
 
 export type ArtifactFile = ArtifactManifest["files"][number];
 
@@ -32,9 +33,7 @@ export async function describeFolder(directory: string): Promise<ArtifactFile[]>
     if (!entry.isFile() || !artifactFile.shape.name.safeParse(entry.name).success)
       throw new AppError("invalid-input", `A checkpoint is a flat folder of files with plain names; "${entry.name}" is not one.`);
     const path = join(directory, entry.name);
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(path), hash);
-    files.push({ name: entry.name, bytes: (await stat(path)).size, sha256: hash.digest("hex") });
+    files.push({ name: entry.name, bytes: (await stat(path)).size, sha256: await sha256Of(path) });
   }
   if (files.length === 0) throw new AppError("invalid-input", "A checkpoint without files cannot be stored.");
   return files;

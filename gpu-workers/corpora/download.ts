@@ -5,7 +5,7 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, wireError } from "@/contracts/errors";
-import { sha256Of } from "./input";
+import { sha256Of } from "../file-hash";
 
 export interface DownloadOptions {
   url: string;

@@ -4,9 +4,10 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { corpusManifest, BAD_LINES_KEPT, type CorpusManifest } from "@/contracts/corpus-report";
 import { AppError } from "@/contracts/errors";
+import { sha256Of } from "../file-hash";
 import { saveRows } from "../retrieval/row-file";
 import { fetchSource, type FetchedSource, type FetchOptions, type ImportSource } from "./fetch-source";
-import { chooseReader, sha256Of } from "./input";
+import { chooseReader } from "./input";
 import { START, type Format, type InputFile, type Place, type Reader } from "./item";
 import { readJournal, writeJournal, type Journal } from "./journal";
 import { CorpusWriter } from "./writer";

@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream, type Dirent } from "node:fs";
+import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, join, relative, sep } from "node:path";
 import { AppError } from "@/contracts/errors";
-import { READ_CHUNK_BYTES } from "../retrieval/lines";
 import { readCsv, readTsv } from "./csv";
 import type { Format, InputFile, Reader, ReadingOptions } from "./item";
 import { readJsonl } from "./jsonl";
@@ -83,15 +81,4 @@ export function chooseReader(files: readonly InputFile[], format: ReadingOptions
   if (!first) throw new AppError("invalid-input", `${from}: its name does not tell its format${files.length > 1 ? " (nor those of the files in it)" : ""}. Set the format: ${Object.keys(READERS).join(", ")}.`);
   if (others.length > 0) throw new AppError("invalid-input", `${from} holds files of several formats: ${[...found].map(([name, of]) => `${of.length} ${name}`).join(", ")}. Set the format to the one that is meant; the other files are then left out.`);
   return { files: first[1], format: first[0], reader: READERS[first[0]] };
-}
-
-/** Sha256 of a file, read in constant memory. */
-export async function sha256Of(path: string, signal: AbortSignal, onBytes: (bytes: number) => void = () => undefined): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: READ_CHUNK_BYTES }) as AsyncIterable<Buffer>) {
-    signal.throwIfAborted();
-    hash.update(chunk);
-    onBytes(chunk.length);
-  }
-  return hash.digest("hex");
 }

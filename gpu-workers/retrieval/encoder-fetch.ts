@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { modelDir } from "@/contracts/paths";
+import { sha256Of } from "../file-hash";
 import { ENCODER_PRESETS, type EncoderPreset } from "./encoder-presets";
 import { findEncoder } from "./encoder-settings";
 
@@ -33,7 +32,7 @@ export async function fetchEncoder(name: string, { directory = modelDir(name.spl
       const target = join(directory, folder, local);
       const got = await download(`${hub}/${repository}/resolve/main/${remote}`, target, (bytes, total) => onProgress?.(join(folder, local), bytes, total));
       if (!got && needed) throw new AppError("not-found", `${repository} has no ${remote}: it holds no encoder as ONNX; export one with scripts/setup/export_encoder.py and bring the folder to ${directory}`);
-      if (got) sha256[join(folder, local)] = await sha256File(target);
+      if (got) sha256[join(folder, local)] = await sha256Of(target);
     }
   }
   await writeFile(join(directory, "model.json"), `${JSON.stringify({ name, task: "sentence-embedding", from: parts.map(({ repository }) => `${hub}/${repository}`), sha256 }, null, 2)}\n`);
@@ -87,9 +86,3 @@ async function download(url: string, target: string, onProgress: (bytes: number,
 }
 
 const sizeOf = (path: string): Promise<number> => stat(path).then(({ size }) => size, () => 0);
-
-async function sha256File(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
-}

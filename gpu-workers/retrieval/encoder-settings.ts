@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { modelDir } from "@/contracts/paths";
+import { sha256Of } from "../file-hash";
 import { ENCODER_PRESETS } from "./encoder-presets";
 import { weightFiles } from "./weights";
 
@@ -66,7 +66,7 @@ export async function findEncoder(name: string, variant: string, directory = mod
     : await findTower(title, variant, directory).then((tower) => [tower, tower] as const);
   const hash = createHash("sha256");
   for (const tower of hasTowers ? [query, passage] : [passage]) {
-    hash.update(await sha256Weights(tower.modelPath)).update(await sha256File(tower.tokenizerPath)).update(JSON.stringify(tower.settings));
+    hash.update(await sha256Weights(tower.modelPath)).update(await sha256Of(tower.tokenizerPath)).update(JSON.stringify(tower.settings));
   }
   return { name: title, variant, query, passage, fingerprint: hash.digest("hex") };
 }
@@ -176,12 +176,6 @@ async function isFile(path: string): Promise<boolean> {
 
 async function sha256Weights(modelPath: string): Promise<string> {
   const sums: string[] = [];
-  for (const path of await weightFiles(modelPath)) sums.push(await sha256File(path));
+  for (const path of await weightFiles(modelPath)) sums.push(await sha256Of(path));
   return sums.join("");
-}
-
-async function sha256File(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { sha256Of } from "../file-hash";
 import { cacheKey } from "./keys";
 
 /** What a model computes with: weights, configuration, tokenizer, chat template. */
@@ -22,14 +21,8 @@ async function fileHash(path: string): Promise<string> {
   const { size, mtimeMs } = await stat(path);
   const before = known.get(path);
   if (before?.size === size && before.mtimeMs === mtimeMs) return before.sha256;
-  const sha256 = read(path);
+  const sha256 = sha256Of(path);
   known.set(path, { size, mtimeMs, sha256 });
   sha256.catch(() => known.delete(path));
   return sha256;
-}
-
-async function read(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }
