@@ -112,7 +112,7 @@ export class Connection {
   }
 
   /**
-   * Sends a request and gives the server's answer.
+   * Sends a request and gives the server's answer. Each side checks what it gets: the request is checked by the server.
    * @throws AppError with the server's code; `cancelled` when the connection is closed for good.
    */
   request<M extends WorkerMethod>(method: M, params: WorkerRequest<M>, { signal, resend = true }: RequestOptions = {}): Promise<WorkerResponse<M>> {
@@ -120,7 +120,6 @@ export class Connection {
       if (signal?.aborted) return reject(signal.reason as Error);
       if (this.closed) return reject(new AppError("cancelled", "The connection to the server is closed."));
       if (!resend && !this.attached) return reject(new AppError("internal", "Not connected to the server."));
-      const checked = parseOrThrow(workerMethods[method].request, params, `Request ${method}`);
       const id = this.nextId++;
       const abort = (): void => settle(() => reject(signal?.reason as Error));
       const settle = (act: () => void): void => {
@@ -131,7 +130,7 @@ export class Connection {
       signal?.addEventListener("abort", abort, { once: true });
       const entry: Pending = {
         method,
-        frame: JSON.stringify({ id, method, params: checked }),
+        frame: JSON.stringify({ id, method, params }),
         resend,
         resolve: (result) =>
           settle(() => {
@@ -194,8 +193,7 @@ export class Connection {
         else socket.terminate();
       },
     });
-    const params = parseOrThrow(workerMethods.attach.request, this.options.attach(), "Request attach");
-    socket.send(JSON.stringify({ id, method: "attach", params }));
+    socket.send(JSON.stringify({ id, method: "attach", params: this.options.attach() }));
   }
 
   private welcome(socket: WebSocket, response: WorkerResponse<"attach">): void {

@@ -1,10 +1,9 @@
-import { setMaxListeners } from "node:events";
-import { Agent, request } from "undici";
 import { z } from "zod";
 import type { ModelUsage } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import { environmentKey } from "./environment-key";
 import { cancelled, pauseFor } from "./pause";
+import { post, type Reply } from "./post";
 import { rateLimitOf, type RateLimit } from "./rate-limit";
 
 /** Injected, so that tests run the real code fast. */
@@ -66,12 +65,6 @@ const ended = { finish_reason: z.string().nullish(), stop_reason: z.unknown().op
 const completionBody = z.object({ choices: z.array(z.object({ text: z.string(), ...ended })).min(1), usage: usageBody });
 const chatBody = z.object({ choices: z.array(z.object({ message: z.object({ content: z.string() }), logprobs, ...ended })).min(1), usage: usageBody });
 
-/**
- * Connections of every client of this process, so that a run finds those of the one before. undici itself rather than
- * fetch, which takes twice the processor time a request. It follows no redirection, so a key stays here.
- */
-const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
-
 interface Sampling {
   model: string;
   max_tokens: number;
@@ -113,8 +106,7 @@ export class EndpointClient {
   }
 
   private async ask(path: string, body: Sampling, characters: number, signal: AbortSignal, read: (reply: unknown) => Choice | null): Promise<Completion> {
-    const url = this.base + path;
-    setMaxListeners(0, signal); // one for every request that waits or is under way
+    const url = new URL(this.base + path);
     const deadline = performance.now() + this.options.budgetMs;
     let pause = this.options.firstPauseMs;
     for (let attempt = 1; ; attempt++) {
@@ -133,43 +125,29 @@ export class EndpointClient {
         this.options.onUsage(outcome.completion.usage);
         return outcome.completion;
       }
-      if (outcome.kind === "refused") throw new AppError("generator-unavailable", `The model server refused a request to ${url}: ${outcome.reason}`);
+      if (outcome.kind === "refused") throw new AppError("generator-unavailable", `The model server refused a request to ${url.href}: ${outcome.reason}`);
       const wait = Math.max(pause * (0.5 + Math.random() / 2), outcome.retryAfterMs);
       if (performance.now() + wait > deadline) {
-        throw new AppError("generator-unavailable", `The model server at ${url} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.budgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`);
+        throw new AppError("generator-unavailable", `The model server at ${url.href} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.budgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`);
       }
       await pauseFor(wait, signal);
       pause = Math.min(pause * 2, this.options.longestPauseMs);
     }
   }
 
-  private async tryOnce(url: string, body: Sampling, signal: AbortSignal, read: (reply: unknown) => Choice | null): Promise<Outcome> {
+  private async tryOnce(url: URL, body: Sampling, signal: AbortSignal, read: (reply: unknown) => Choice | null): Promise<Outcome> {
     const { timeoutMs, apiKey } = this.options;
     const start = performance.now();
     const passing = (reason: string, retryAfterMs = 0): Outcome => ({ kind: "unavailable", reason: this.withoutKey(reason), retryAfterMs });
-    const ended = new AbortController();
-    const end = (): void => ended.abort();
-    const timer = setTimeout(() => ended.abort(new Error(`timeout: no whole reply within ${Math.round(timeoutMs / 1000)} s`)), timeoutMs);
-    signal.addEventListener("abort", end, { once: true });
-    let response: Awaited<ReturnType<typeof request>>;
-    let text: string;
+    if (signal.aborted) throw cancelled();
+    let reply: Reply;
     try {
-      response = await request(url, {
-        method: "POST",
-        headers: { "content-type": "application/json", ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}) },
-        body: JSON.stringify(body),
-        dispatcher: agent,
-        signal: ended.signal,
-      });
-      text = await response.body.text();
+      reply = await post(url, JSON.stringify(body), { headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {}, timeoutMs, signal });
     } catch (error) {
       if (signal.aborted) throw cancelled();
       return passing(error instanceof Error ? error.message || error.name : String(error));
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
     }
-    const { statusCode: status, headers } = response;
+    const { status, headers, text } = reply;
     if (status < 200 || status > 299) {
       const reason = `status ${status}: ${text.slice(0, 300)}`;
       if (status !== 408 && status !== 429 && status < 500) return { kind: "refused", reason: this.withoutKey(this.hint(status) + reason) };

@@ -1,4 +1,5 @@
 import { AppError } from "@/contracts/errors";
+import { onAbort } from "./on-abort";
 
 export const cancelled = (): AppError => new AppError("cancelled", "The request to the model server was cancelled.");
 
@@ -6,13 +7,12 @@ export const cancelled = (): AppError => new AppError("cancelled", "The request 
 export const pauseFor = (milliseconds: number, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     if (signal.aborted) return reject(cancelled());
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(cancelled());
-    };
     const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
+      forget();
       resolve();
     }, milliseconds);
-    signal.addEventListener("abort", stop, { once: true });
+    const forget = onAbort(signal, () => {
+      clearTimeout(timer);
+      reject(cancelled());
+    });
   });

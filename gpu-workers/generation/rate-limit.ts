@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { onAbort } from "./on-abort";
 import { cancelled } from "./pause";
 
 export interface Limits {
@@ -52,17 +53,16 @@ export class RateLimit {
         tokens,
         limits,
         enter: () => {
-          signal.removeEventListener("abort", give);
+          forget();
           resolve(this.begin(tokens, limits));
         },
       };
-      const give = (): void => {
+      const forget = onAbort(signal, () => {
         this.queue.splice(this.queue.indexOf(waiting), 1);
         this.hold(limits, -1);
         reject(cancelled());
         this.advance();
-      };
-      signal.addEventListener("abort", give, { once: true });
+      });
       this.queue.push(waiting);
       this.advance();
     });

@@ -60,12 +60,12 @@ export class Database {
 }
 
 async function storeEvents(db: Queries, events: NewEvent[]): Promise<void> {
-  await db.$queryRaw`SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint)::text`;
+  // No row comes out of the join, and so no id is drawn, before the lock is held.
   await db.$queryRaw`
-    WITH stored AS (
+    WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint)), stored AS (
       INSERT INTO events (kind, run_id, payload)
       SELECT e.kind, e."runId", e.payload
-      FROM ROWS FROM (jsonb_to_recordset(${toJson(events)}::jsonb) AS (kind text, "runId" uuid, payload jsonb)) WITH ORDINALITY AS e(kind, "runId", payload, n)
+      FROM locked, ROWS FROM (jsonb_to_recordset(${toJson(events)}::jsonb) AS (kind text, "runId" uuid, payload jsonb)) WITH ORDINALITY AS e(kind, "runId", payload, n)
       ORDER BY e.n
       RETURNING id
     )

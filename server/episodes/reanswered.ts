@@ -1,23 +1,22 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
 import type { AttemptRef, ReportItem } from "@/contracts/worker-protocol";
-import { setOfRun } from "@/server/catalogue/versions";
 import type { Queries } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
-import { requireQuestions, storeOutcomes } from "./store";
+import { storeOutcomes } from "./store";
 
 /**
  * Stores what a run made of another run's episodes: its answers and scores, and episodes with them that share the
  * steps of those of the run that `reuse.episodesOf` of its configuration names. A question that it has answered already is left as it is.
  *
- * @throws AppError "invalid-input" where the run reuses none, a question is not known, or that run has no episode of it
+ * @throws AppError "invalid-input" where the run reuses none, answers another set, or that run has no episode of a question
  */
 export async function storeReanswered(db: Queries, ref: AttemptRef, { questions, records }: Extract<ReportItem, { kind: "reanswered" }>): Promise<void> {
-  const [run] = await db.$queryRaw<{ source: string | null }[]>`SELECT config->'reuse'->>'episodesOf' AS source FROM runs WHERE id = ${ref.runId}::uuid`;
+  const [run] = await db.$queryRaw<{ source: string | null; setId: string | null }[]>`
+    SELECT r.config->'reuse'->>'episodesOf' AS source, q.set_id AS "setId" FROM runs r LEFT JOIN run_question_sets q ON q.run_id = r.id AND q.name = ${questions} WHERE r.id = ${ref.runId}::uuid`;
   if (!run?.source) throw new AppError("invalid-input", "This run reuses no other run's episodes (reuse.episodesOf): report its own.");
-  const { source } = run;
-  const setId = await setOfRun(db, ref.runId, questions);
-  await requireQuestions(db, setId, questions, records.map(({ questionId }) => questionId));
+  if (!run.setId) throw new AppError("invalid-input", `This run does not answer the questions of "${questions}".`);
+  const { source, setId } = run;
 
   const idsOf = await storeOutcomes(db, setId, records);
   const rows = records.map((record) => {

@@ -184,7 +184,7 @@ function episodeRow(record: EpisodeRecord, idsOf: OutcomeIds) {
   };
 }
 
-export async function requireQuestions(db: Queries, setId: string, name: string, questionIds: readonly string[]): Promise<void> {
+async function requireQuestions(db: Queries, setId: string, name: string, questionIds: readonly string[]): Promise<void> {
   const ids = [...new Set(questionIds)];
   const missing = await db.$queryRaw<{ id: string }[]>`SELECT i.id FROM unnest(${ids}::text[]) AS i(id) WHERE NOT EXISTS (SELECT 1 FROM questions q WHERE q.set_id = ${setId}::uuid AND q.id = i.id)`;
   if (missing.length > 0) throw new AppError("invalid-input", `Question set "${name}" has no question ${missing.slice(0, 5).map((row) => `"${row.id}"`).join(", ")}.`);

@@ -12,6 +12,13 @@ import { lockRun, type LockedRun } from "./machine";
 import { headlineMetric } from "./needs";
 import { requireLease } from "./runs";
 
+/** What a report says of its run itself, written at its end; null: nothing. JSON as text. */
+interface RunColumns {
+  headline: number | null;
+  preflight: string | null;
+  progress: string | null;
+}
+
 /** Takes what attempts report: fenced, in order, each report exactly once and as a whole. */
 export class Reports {
   constructor(
@@ -26,25 +33,27 @@ export class Reports {
     const ref = { runId, attempt };
     return this.database.transact(async (tx) => {
       const run = await lockRun(tx.db, runId);
-      await requireLease(tx.db, run, ref, workerId);
-      const [row] = await tx.db.$queryRaw<{ sequence: number }[]>`SELECT sequence FROM attempts WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
-      const taken = row?.sequence ?? 0;
+      const { sequence: taken } = await requireLease(tx.db, run, ref, workerId);
       if (sequence <= taken) return { accepted: true };
       if (sequence !== taken + 1) throw new AppError("out-of-order", `Report ${sequence} came, but ${taken + 1} is next. Send the missing ones first.`);
-      for (const item of foldItems(items)) await this.takeItem(tx, workerId, run, ref, item);
-      await tx.db.$executeRaw`UPDATE attempts SET sequence = ${sequence} WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
+      const told: RunColumns = { headline: null, preflight: null, progress: null };
+      for (const item of foldItems(items)) await this.takeItem(tx, workerId, run, ref, item, told);
+      await tx.db.$executeRaw`
+        WITH taken AS (UPDATE attempts SET sequence = ${sequence} WHERE run_id = ${runId}::uuid AND number = ${attempt})
+        UPDATE runs SET headline = coalesce(${told.headline}, headline), preflight = coalesce(${told.preflight}::jsonb, preflight), progress = coalesce(${told.progress}::jsonb, progress)
+        WHERE id = ${runId}::uuid AND ${Object.values(told).some((value) => value !== null)}::boolean`;
       return { accepted: true };
     });
   }
 
-  private async takeItem(tx: Transaction, workerId: string, run: LockedRun, ref: AttemptRef, item: ReportItem): Promise<void> {
+  private async takeItem(tx: Transaction, workerId: string, run: LockedRun, ref: AttemptRef, item: ReportItem, told: RunColumns): Promise<void> {
     const { runId } = ref;
     switch (item.kind) {
       case "metrics": {
         if (item.points.length === 0) return;
         await this.metrics.append(tx.db, ref, item.points);
         const headline = item.points.findLast((point) => point.name === headlineMetric(run.kind));
-        if (headline) await tx.db.$executeRaw`UPDATE runs SET headline = ${headline.value} WHERE id = ${runId}::uuid`;
+        if (headline) told.headline = headline.value;
         tx.emit({ kind: "metrics", runId, payload: { names: [...new Set(item.points.map((point) => point.name))], step: Math.max(...item.points.map((point) => point.step)) } });
         return;
       }
@@ -73,11 +82,11 @@ export class Reports {
         if (item.lines.length > 0) tx.emit({ kind: "logs", runId, payload: { count: item.lines.length } });
         return;
       case "preflight":
-        await tx.db.$executeRaw`UPDATE runs SET preflight = ${toJson(item.items)}::jsonb WHERE id = ${runId}::uuid`;
+        told.preflight = toJson(item.items);
         tx.emit({ kind: "run", runId, payload: { state: run.state, attempt: run.attempt } });
         return;
       case "progress":
-        await tx.db.$executeRaw`UPDATE runs SET progress = ${toJson(item.progress)}::jsonb WHERE id = ${runId}::uuid`;
+        told.progress = toJson(item.progress);
         tx.emit({ kind: "progress", runId, payload: item.progress });
         return;
     }

@@ -111,7 +111,7 @@ describe("runs", () => {
 
   it("refuses to change or delete history", async () => {
     await expect(server.plane.database.db.$executeRaw`UPDATE run_transitions SET reason = 'other'`).rejects.toThrow(/append-only/);
-    await expect(server.plane.database.db.$executeRaw`DELETE FROM run_transitions`).rejects.toThrow(/append-only/);
+    for (const table of ["run_transitions", "projects", "attempts", "questions", "episodes"]) await expect(server.plane.database.db.$executeRawUnsafe(`DELETE FROM ${table}`)).rejects.toThrow(/append-only/);
   });
 
   it("keeps its invariants under any sequence of operations", async () => {

@@ -212,13 +212,17 @@ export async function lastCheckpoint(db: Queries, runId: string): Promise<Lease[
 /**
  * The fence: passes only for the current attempt of a run whose lease this worker holds.
  * Call it under the run's row lock, so that it stays true until commit.
+ *
+ * @returns number of the last report of that attempt that was taken
  */
-export async function requireLease(db: Queries, run: LockedRun, ref: AttemptRef, workerId: string): Promise<void> {
-  const rows = await db.$queryRaw<unknown[]>`
-    SELECT 1 FROM leases WHERE run_id = ${ref.runId}::uuid AND attempt = ${ref.attempt} AND worker_id = ${workerId}::uuid AND expires_at > clock_timestamp()`;
-  if (rows.length === 0 || run.attempt !== ref.attempt) {
+export async function requireLease(db: Queries, run: LockedRun, ref: AttemptRef, workerId: string): Promise<{ sequence: number }> {
+  const [held] = await db.$queryRaw<{ sequence: number }[]>`
+    SELECT a.sequence FROM leases l JOIN attempts a ON a.run_id = l.run_id AND a.number = l.attempt
+    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp()`;
+  if (!held || run.attempt !== ref.attempt) {
     throw new AppError("stale-attempt", `Attempt ${ref.attempt} of run ${ref.runId} holds no lease any more (the run is ${run.state}, at attempt ${run.attempt}). Drop it.`);
   }
+  return held;
 }
 
 /** Locks the run and checks the fence. */

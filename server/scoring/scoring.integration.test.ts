@@ -132,7 +132,8 @@ describe("scores of a run", () => {
     expect(to!.answer).toMatchObject({ generator: "other", text: "new \uFFFD answer" });
     expect((await server.plane.scoring.summary(ref.runId)).scorers).toEqual([{ scorer: "exact-match/1", scored: 3, mean: 1 / 3 }, { scorer: "f1/1", scored: 3, mean: 1 / 6 }]);
     await expect(reanswered(3, [made(6, "never asked", 1)])).rejects.toThrow(/no episode of 1 of these questions/);
-    await expect(reanswered(3, [{ ...made(0, "x", 1), questionId: "nobody" }])).rejects.toThrow(/has no question "nobody"/);
+    await expect(reanswered(3, [{ ...made(0, "x", 1), questionId: "nobody" }])).rejects.toThrow(/no episode of 1 of these questions/);
+    await expect(worker.request("report", { ...ref, sequence: 3, items: [{ kind: "reanswered", questions: "atlas/train", records: [made(0, "x", 1)] }] })).rejects.toThrow(/does not answer the questions of "atlas\/train"/);
     expect(await listed(ref.runId)).toHaveLength(3);
 
     // Answered once more: the steps are those of the first run still, and the leaderboard's seconds count them.
