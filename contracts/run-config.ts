@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { alarms } from "./config/alarms";
 import { methodSettings } from "./config/method";
+import { editedPromptProblems, promptText } from "./config/prompt";
 import { connection, endpoint, modelApi, modelServer } from "./config/model";
 import { corpusName, corpusSource } from "./config/corpus-source";
 import { retriever } from "./config/retriever";
@@ -9,8 +10,8 @@ import { failures, judge, reuse, scorer } from "./config/scoring";
 import { about } from "./config/setting";
 import { checkpointing, coldStart, evaluation, reward, rl } from "./config/training";
 import { methodName, protocol } from "./episode";
-import { builtInPromptOf, PROMPT_SETTINGS } from "./prompts/prompts";
-import { promptProblems } from "./prompts/template";
+import { chatPrompt } from "./prompts/generating";
+import { condensingPrompt, methodPrompt } from "./prompts/prompts";
 import { RETRIEVE_LIMITS } from "./retrieve";
 
 export { retriever, type RetrieverConfig } from "./config/retriever";
@@ -54,8 +55,12 @@ export const generator = z
     endpoint,
     connection,
     promptStyle: z.enum(["few-shot", "chat"]).default("chat").meta(about("Prompt style", "`few-shot` completes three worked examples (small models); `chat` asks as upstream does.", { paper: "chat" })),
+    promptTemplate: promptText.meta(about("Prompt", "Text of the prompt of style `chat` with its {placeholders}; empty: the built-in version. The version is part of every answer's key.", { advanced: true })),
     maxTokens: z.int().min(1).max(2048).default(64).meta(about("Answer tokens", "Longest answer, in tokens.")),
     ragDocuments: z.int().min(1).max(50).default(3).meta(about("Naive-RAG documents", "Documents that naive RAG hands over: the baseline of GBR.", { paper: "3" })),
+  })
+  .superRefine(({ promptStyle, promptTemplate }, context) => {
+    for (const message of editedPromptProblems(promptStyle === "chat" ? chatPrompt : null, promptTemplate)) context.addIssue({ code: "custom", path: ["promptTemplate"], message });
   })
   .prefault({})
   .meta({ title: "Generator", description: "The frozen model that answers, and the naive-RAG baseline it gives." });
@@ -140,12 +145,9 @@ export const predictConfig = z
     matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this run did (document-matched RAG).")),
   })
   .superRefine(({ method, search: { protocol }, methodSettings }, context) => {
-    for (const setting of PROMPT_SETTINGS) {
-      const text = methodSettings[setting];
-      if (text === null) continue;
-      const prompt = builtInPromptOf(setting, method, protocol);
-      const problems = prompt === null ? [`method ${method} has no such prompt: leave it empty`] : promptProblems(prompt, text);
-      for (const message of problems) context.addIssue({ code: "custom", path: ["methodSettings", setting], message });
+    const builtIn = { promptTemplate: methodPrompt(method, protocol), condensingPrompt: condensingPrompt(method) };
+    for (const setting of ["promptTemplate", "condensingPrompt"] as const) {
+      for (const message of editedPromptProblems(builtIn[setting], methodSettings[setting])) context.addIssue({ code: "custom", path: ["methodSettings", setting], message });
     }
   });
 export type PredictConfig = z.infer<typeof predictConfig>;

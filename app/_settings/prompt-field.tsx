@@ -15,13 +15,12 @@ interface PromptFieldProps {
   "aria-describedby": string;
 }
 
-/** A prompt of the chosen method: the built-in text to read, or a person's own, edited here or taken from a file. */
+/** A prompt of the chosen settings: the built-in text to read, or a person's own, edited here or taken from a file. */
 export function PromptField({ setting, value, onChange, ...rest }: PromptFieldProps) {
-  const [method, chosen] = useWatch({ name: ["method", "search.protocol"] }) as [unknown, unknown];
-  const known = methodName.safeParse(method);
-  const prompt = known.success ? builtInPromptOf(setting, known.data, protocol.safeParse(chosen).data ?? "paper") : null;
+  const [method, chosen, style] = useWatch({ name: ["method", "search.protocol", "generator.promptStyle"] }) as [unknown, unknown, unknown];
+  const prompt = builtInPromptOf(setting, { method: methodName.safeParse(method).data ?? null, protocol: protocol.safeParse(chosen).data ?? "paper", promptStyle: String(style) });
   const edited = typeof value === "string" ? value : null;
-  if (prompt === null && edited === null) return <p className="mt-1 text-xs text-muted-foreground">This method has no such prompt.</p>;
+  if (prompt === null && edited === null) return <p className="mt-1 text-xs text-muted-foreground">There is no such prompt with these settings.</p>;
   return (
     <div className="mt-1">
       <Textarea {...rest} rows={edited === null ? 6 : 14} readOnly={edited === null} spellCheck={false} value={edited ?? prompt?.text ?? ""} onChange={(event) => onChange(event.target.value)} />

@@ -13,7 +13,7 @@ import type { Draft } from "./draft";
 import { PromptField } from "./prompt-field";
 
 /** A text of many lines, which wants the whole width. */
-const promptOf = (path: string): PromptSetting | null => PROMPT_SETTINGS.find((setting) => path.endsWith(`.${setting}`)) ?? null;
+const promptOf = (path: string): PromptSetting | null => PROMPT_SETTINGS.find((setting) => setting === path) ?? null;
 
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
 export function SettingField({ setting }: { setting: Setting }) {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { MethodName } from "../episode";
+import { promptText } from "./prompt";
 import { about } from "./setting";
 
 /** What each method needs and gives. */
@@ -37,18 +38,8 @@ export const methodSettings = z
     searches: z.int().min(0).max(20).nullable().default(null).meta(about("Searches", `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`, { paper: "4" })),
     temperature: z.number().min(0).max(2).nullable().default(null).meta(about("Temperature", `Of the method's own model, 0: greedy; ${orProtocol}.`)),
     maxTokens: z.int().min(1).max(32_768).nullable().default(null).meta(about("Tokens a call", `Longest text of one call of the method's own model; ${orProtocol}.`)),
-    promptTemplate: z
-      .string()
-      .max(50_000)
-      .nullable()
-      .default(null)
-      .meta(about("Prompt", "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.", { advanced: true })),
-    condensingPrompt: z
-      .string()
-      .max(50_000)
-      .nullable()
-      .default(null)
-      .meta(about("Condensing prompt", "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.", { advanced: true })),
+    promptTemplate: promptText.meta(about("Prompt", "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.", { advanced: true })),
+    condensingPrompt: promptText.meta(about("Condensing prompt", "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.", { advanced: true })),
   })
   .prefault({})
   .meta({ title: "Method", description: "Settings of the methods that s3 is compared with." });

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { judgePrompt } from "../prompts/generating";
 import { connection, endpoint } from "./model";
+import { editedPromptProblems, promptText } from "./prompt";
 import { about } from "./setting";
 
 /** How answers are scored. */
@@ -29,6 +31,10 @@ export const judge = z
     model: z.string().min(1).default("smollm2-135m-instruct").meta(about("Model", "Frozen model that judges, with scorers `judge` and `generation-accuracy`.", { paper: "the generator" })),
     endpoint,
     connection,
+    promptTemplate: promptText.meta(about("Prompt", "Text of the judge's prompt with its {placeholders}; empty: the built-in version. Another text is another scorer.", { advanced: true })),
+  })
+  .superRefine(({ promptTemplate }, context) => {
+    for (const message of editedPromptProblems(judgePrompt, promptTemplate)) context.addIssue({ code: "custom", path: ["promptTemplate"], message });
   })
   .prefault({})
   .meta({ title: "Judge", description: "The model that says whether an answer is right; asked only by the scorers that need it." });

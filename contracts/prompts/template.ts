@@ -8,6 +8,8 @@ export interface PromptText {
   required: readonly string[];
   /** Placeholders that may occur. */
   optional?: readonly string[];
+  /** The model writes the whole reply: there is no assistant's section that it would go on from. */
+  replyIsWhole?: true;
 }
 
 export interface Message {
@@ -26,7 +28,8 @@ export function promptProblems(prompt: PromptText, text: string): string[] {
   for (const name of used) if (!known.includes(name)) problems.push(`{${name}} is no placeholder of this prompt; it has ${known.map((each) => `{${each}}`).join(", ")}`);
   const roles = sectionsOf(text).map(({ role }) => role);
   if (!roles.includes("user")) problems.push("there is no user section: write a line `--- user ---` above what the user says");
-  if (roles.includes("assistant") && roles.indexOf("assistant") !== roles.length - 1) problems.push("the assistant's section must be the last one: it is what the model goes on from");
+  if (prompt.replyIsWhole && roles.includes("assistant")) problems.push("it has no assistant's section: the model writes the whole reply");
+  else if (roles.includes("assistant") && roles.indexOf("assistant") !== roles.length - 1) problems.push("the assistant's section must be the last one: it is what the model goes on from");
   for (const role of new Set(roles)) if (roles.filter((each) => each === role).length > 1) problems.push(`there are several sections \`--- ${role} ---\``);
   return problems;
 }

@@ -30,10 +30,6 @@ function byRejection(n: number, p: number, random: () => number): number {
   const a = -0.0873 + 0.0248 * b + 0.01 * p;
   const c = n * p + 0.5;
   const accepted = 0.92 - 4.2 / b;
-  const alpha = (2.83 + 5.1 / b) * spread;
-  const logOdds = Math.log(p / (1 - p));
-  const mode = Math.floor((n + 1) * p);
-  const h = logGamma(mode + 1) + logGamma(n - mode + 1);
   for (;;) {
     const u = random() - 0.5;
     let v = random();
@@ -41,7 +37,11 @@ function byRejection(n: number, p: number, random: () => number): number {
     const k = Math.floor(((2 * a) / us + b) * u + c);
     if (us >= 0.07 && v <= accepted) return k;
     if (k < 0 || k > n) continue;
+    // Few draws come here, so what only these need is not worked out before.
+    const alpha = (2.83 + 5.1 / b) * spread;
+    const mode = Math.floor((n + 1) * p);
+    const h = logGamma(mode + 1) + logGamma(n - mode + 1);
     v = Math.log((v * alpha) / (a / (us * us) + b));
-    if (v <= h - logGamma(k + 1) - logGamma(n - k + 1) + (k - mode) * logOdds) return k;
+    if (v <= h - logGamma(k + 1) - logGamma(n - k + 1) + (k - mode) * Math.log(p / (1 - p))) return k;
   }
 }

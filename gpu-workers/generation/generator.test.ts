@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Answer } from "@/contracts/episode";
+import { runConfig } from "@/contracts/run-config";
 import { endpointBackend, type EndpointOptions } from "./endpoint-backend";
 import { Generator, type AnswerStore, type GeneratorBackend } from "./generator";
 import { chatStyle, chatText, fewShotStyle, type GenerationRequest } from "./prompt";
@@ -9,6 +10,7 @@ import { chatStyle, chatText, fewShotStyle, type GenerationRequest } from "./pro
 const fast: Partial<EndpointOptions> = { timeoutMs: 200, budgetMs: 600, firstPauseMs: 20, longestPauseMs: 50, apiKey: "secret" };
 const request = (question: string): GenerationRequest => ({ question, documents: [{ title: "T", text: "Quito is the\ncapital.", hash: "h1" }] });
 const signal = new AbortController().signal;
+const asked = chatStyle();
 const fewShot = fewShotStyle([{ question: "Of Peru?", answer: "Lima", texts: ["Lima is the capital."] }]);
 const nowhere: AnswerStore = { findAnswers: async () => new Map(), saveAnswers: async () => undefined };
 
@@ -17,9 +19,22 @@ describe("prompts", () => {
     expect(fewShot.prompt(request("Of Ecuador?"))).toBe("Lima is the capital.\nQuestion: Of Peru?\nAnswer: Lima\n\nQuito is the capital.\nQuestion: Of Ecuador?\nAnswer:");
   });
   it("chat: contexts from the system, question from the user, special tokens of others broken", () => {
-    const text = chatText(chatStyle.messages({ question: "a <|im_end|> b", documents: request("").documents }));
+    const text = chatText(asked.messages({ question: "a <|im_end|> b", documents: request("").documents }));
     expect(text).toContain("Context 1 (T): Quito is the capital.");
     expect(text).toContain("<|im_start|>user\na < |im_end|> b<|im_end|>\n<|im_start|>assistant\n");
+  });
+  it("chat: a person's text in place of the built-in one, named by its hash", () => {
+    const own = chatStyle("--- system ---\nAnswer in Spanish.\n--- user ---\n{documents}\n\nQ: {question}");
+    expect(own.messages(request("{documents}?"))).toEqual([{ role: "system", content: "Answer in Spanish." }, { role: "user", content: "Context 1 (T): Quito is the capital.\n\nQ: {documents}?" }]);
+    expect([own.label, asked.label]).toEqual([expect.stringMatching(/^chat\/edited-[0-9a-f]{16}$/), "chat/1"]);
+  });
+  it.each([
+    [{ generator: { promptTemplate: "{question}" } }, "generator.promptTemplate", "the placeholder {documents} is missing"],
+    [{ generator: { promptTemplate: "{question} {documents}\n--- assistant ---\nThe answer:" } }, "generator.promptTemplate", "no assistant's section"],
+    [{ generator: { promptStyle: "few-shot", promptTemplate: "{question} {documents}" } }, "generator.promptTemplate", "no such prompt"],
+    [{ judge: { promptTemplate: "{question} {golds}" } }, "judge.promptTemplate", "the placeholder {answer} is missing"],
+  ])("%j is refused", (settings, path, message) => {
+    for (const kind of ["predict", "train"]) expect(runConfig.safeParse({ kind, name: "x", seed: 0, ...settings }).error?.issues.map((issue) => [issue.path.join("."), issue.message])).toEqual([[path, expect.stringContaining(message)]]);
   });
 });
 
@@ -57,13 +72,14 @@ describe("the generator", () => {
     const base = await key(new Generator("m", fewShot, 8, backend(), nowhere), request("a"));
     const others = await Promise.all([
       key(new Generator("m2", fewShot, 8, backend(), nowhere), request("a")),
-      key(new Generator("m", chatStyle, 8, backend(), nowhere), request("a")),
+      key(new Generator("m", asked, 8, backend(), nowhere), request("a")),
+      key(new Generator("m", chatStyle("{question} {documents}"), 8, backend(), nowhere), request("a")),
       key(new Generator("m", fewShotStyle([]), 8, backend(), nowhere), request("a")),
       key(new Generator("m", fewShot, 9, backend(), nowhere), request("a")),
       key(new Generator("m", fewShot, 8, backend(), nowhere), request("b")),
       key(new Generator("m", fewShot, 8, backend(), nowhere), { question: "a", documents: [] }),
     ]);
-    expect(new Set([base, ...others]).size).toBe(7);
+    expect(new Set([base, ...others]).size).toBe(8);
   });
 });
 
@@ -96,7 +112,7 @@ describe("an endpoint", () => {
       seen.push([message.url, message.headers.authorization, body.temperature]);
       return body.messages ? chat("Quito") : { status: 200, body: { choices: [{ text: " Quito" }] } };
     });
-    expect(await textsOf(endpointBackend(`${url}/`, "m", chatStyle, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
+    expect(await textsOf(endpointBackend(`${url}/`, "m", asked, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
     expect(await textsOf(endpointBackend(url, "m", fewShot, 8, fast).complete([request("a")], signal))).toEqual([" Quito"]);
     expect(seen).toEqual([
       ["/v1/chat/completions", "Bearer secret", 0],
@@ -106,36 +122,36 @@ describe("an endpoint", () => {
 
   it.each([429, 500, 503])("is waited for after status %i", async (status) => {
     const url = await serve((call) => (call < 3 ? { status, body: { error: "busy" } } : chat("Quito")));
-    expect(await textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
+    expect(await textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
   });
 
   it("is waited for when it hangs", async () => {
     const url = await serve((call) => (call === 1 ? "hang" : chat("Quito")));
-    expect(await textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
+    expect(await textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal))).toEqual(["Quito"]);
   });
 
   it("that stays down is an error with the reason, never an answer", async () => {
-    const down = endpointBackend("http://127.0.0.1:9/v1", "m", chatStyle, 8, fast);
+    const down = endpointBackend("http://127.0.0.1:9/v1", "m", asked, 8, fast);
     await expect(textsOf(down.complete([request("a")], signal))).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("not available") as unknown });
     const url = await serve(() => ({ status: 503, body: { error: "loading" } }));
-    await expect(textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("loading") as unknown });
+    await expect(textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringContaining("loading") as unknown });
   });
 
   it("that refuses is not asked again", async () => {
     let calls = 0;
     const url = await serve(() => (calls++, { status: 404, body: { error: "no such model" } }));
-    await expect(textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ message: expect.stringContaining("no such model") as unknown });
+    await expect(textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ message: expect.stringContaining("no such model") as unknown });
     expect(calls).toBe(1);
   });
 
   it("that answers something else is an error", async () => {
     const url = await serve(() => ({ status: 200, body: { choices: [] } }));
-    await expect(textsOf(endpointBackend(url, "m", chatStyle, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ code: "generator-unavailable" });
+    await expect(textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal))).rejects.toMatchObject({ code: "generator-unavailable" });
   });
 
   it("stops waiting when it is cancelled", async () => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 50);
-    await expect(textsOf(endpointBackend("http://127.0.0.1:9/v1", "m", chatStyle, 8, { ...fast, budgetMs: 10_000 }).complete([request("a")], abort.signal))).rejects.toMatchObject({ code: "cancelled" });
+    await expect(textsOf(endpointBackend("http://127.0.0.1:9/v1", "m", asked, 8, { ...fast, budgetMs: 10_000 }).complete([request("a")], abort.signal))).rejects.toMatchObject({ code: "cancelled" });
   });
 });

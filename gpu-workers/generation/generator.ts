@@ -24,8 +24,6 @@ export interface AnswerStore {
  */
 export class Generator {
   private readonly memo = new Map<string, Answer>();
-  private readonly style: string;
-
   constructor(
     readonly model: string,
     private readonly promptStyle: PromptStyle,
@@ -34,9 +32,7 @@ export class Generator {
     private readonly store: AnswerStore,
     /** `each`: every answer is stored at once; `unrecorded`: those beside a failure, as the others are stored with their episodes. */
     private readonly keep: "each" | "unrecorded" = "each",
-  ) {
-    this.style = `${promptStyle.id}/${promptStyle.version}`;
-  }
+  ) {}
 
   /** Answers in the order of the requests. Throws AppError "generator-unavailable" or "engine-unavailable". */
   async answer(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<Answer[]> {
@@ -69,7 +65,7 @@ export class Generator {
       question,
       documents: documents.map(({ hash }) => hash),
       generator: this.model,
-      style: this.style,
+      style: this.promptStyle.label,
       examples: this.promptStyle.id === "few-shot" ? this.promptStyle.examples : undefined,
       maxTokens: this.maxTokens,
       ...this.backend.identity,
@@ -83,7 +79,7 @@ export class Generator {
     const answers = settled.flatMap((result, i): Answer[] => {
       if (result.status === "rejected") return [];
       const { text, seconds, usage } = result.value;
-      return [{ key: batch[i]![0], generator: this.model, promptStyle: this.style, text: this.clean(text), seconds, ...(usage && { usage }) }];
+      return [{ key: batch[i]![0], generator: this.model, promptStyle: this.promptStyle.label, text: this.clean(text), seconds, ...(usage && { usage }) }];
     });
     for (const answer of answers) this.memo.set(answer.key, answer);
     if (answers.length > 0 && (this.keep === "each" || answers.length < batch.length)) await this.store.saveAnswers(answers);

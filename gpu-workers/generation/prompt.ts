@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { parseOrThrow, AppError } from "@/contracts/errors";
 import { ATLAS_DIR } from "@/contracts/paths";
+import { chatPrompt } from "@/contracts/prompts/generating";
+import type { Message } from "@/contracts/prompts/template";
 import type { GeneratorConfig } from "@/contracts/run-config";
+import { openTemplate } from "../methods/template";
 
 /** What the frozen generator is asked: a question and the documents handed over, in order. */
 export interface GenerationRequest {
@@ -20,12 +23,13 @@ export interface WorkedExample {
 
 /**
  * How a request becomes text. Part of the generator's configuration: the same model answers 89% or 35% of Atlas
- * depending on it, so style and version are part of every answer's key.
+ * depending on it, so the label is part of every answer's key.
  */
 export type PromptStyle = CompletionStyle | ChatStyle;
 interface CompletionStyle {
   id: "few-shot";
-  version: number;
+  /** Style and version: "few-shot/1", "chat/1", or "chat/edited-" with the text's hash. */
+  label: string;
   /** The worked examples are part of the key, too. */
   examples: readonly WorkedExample[];
   prompt(request: GenerationRequest): string;
@@ -33,8 +37,8 @@ interface CompletionStyle {
 }
 interface ChatStyle {
   id: "chat";
-  version: number;
-  messages(request: GenerationRequest): { role: "system" | "user"; content: string }[];
+  label: string;
+  messages(request: GenerationRequest): Message[];
   stop: string[];
 }
 
@@ -44,7 +48,7 @@ export function fewShotStyle(examples: readonly WorkedExample[]): CompletionStyl
   const prefix = examples.map(({ texts, question, answer }) => shot(texts, question, ` ${flat(answer)}`) + "\n\n").join("");
   return {
     id: "few-shot",
-    version: 1,
+    label: "few-shot/1",
     examples,
     prompt: ({ question, documents }) =>
       prefix +
@@ -57,21 +61,12 @@ export function fewShotStyle(examples: readonly WorkedExample[]): CompletionStyl
   };
 }
 
-/** As upstream asks its generator: contexts in the system message, the question from the user. */
-export const chatStyle: ChatStyle = {
-  id: "chat",
-  version: 1,
-  messages: ({ question, documents }) => [
-    {
-      role: "system",
-      content:
-        "Answer the user's question directly, in as few words as possible and without explanation. " +
-        `Use these contexts; some of them may be irrelevant.\n\n${documents.map(({ title, text }, i) => `Context ${i + 1}${title === "" ? "" : ` (${flat(title)})`}: ${flat(text)}`).join("\n")}`,
-    },
-    { role: "user", content: flat(question) },
-  ],
-  stop: [],
-};
+/** The built-in chat prompt, or a person's (contracts/prompts/generating.ts). */
+export function chatStyle(edited: string | null = null): ChatStyle {
+  const template = openTemplate(chatPrompt, edited, "generator.promptTemplate");
+  const context = ({ title, text }: { title: string; text: string }, i: number): string => `Context ${i + 1}${title === "" ? "" : ` (${flat(title)})`}: ${flat(text)}`;
+  return { id: "chat", label: template.label, messages: ({ question, documents }) => template.fill({ documents: documents.map(context).join("\n"), question: flat(question) }), stop: [] };
+}
 
 /** A chat as one text, in the template of Qwen2.5 and SmolLM2; its last turn, the assistant's, is left open. */
 export function chatText(messages: readonly { role: string; content: string }[]): string {
@@ -87,8 +82,8 @@ const flat = (text: string): string => text.replaceAll("<|", "< |").replace(/\s+
 const exampleLine = z.object({ question: z.string(), answers: z.array(z.string()).min(1), goldTexts: z.array(z.string()).min(1) });
 
 /** The style of a configuration; reads the worked examples that setup installed. */
-export async function promptStyle(name: GeneratorConfig["promptStyle"]): Promise<PromptStyle> {
-  if (name === "chat") return chatStyle;
+export async function promptStyle(config: Pick<GeneratorConfig, "promptStyle" | "promptTemplate">): Promise<PromptStyle> {
+  if (config.promptStyle === "chat") return chatStyle(config.promptTemplate);
   const path = join(ATLAS_DIR, "examples.jsonl");
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new AppError("not-found", `The worked examples of the few-shot prompt are missing (${path}). Run setup again.`, { cause });

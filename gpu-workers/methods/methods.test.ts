@@ -284,8 +284,8 @@ describe("prompts", () => {
     ["direct", "no placeholder", "the placeholder {question} is missing"],
     ["direct", "{question} {documents}", "{documents} is no placeholder"],
     ["search-r1", "--- assistant ---\nx\n--- user ---\n{question}", "must be the last one"],
-    ["rag", "{question}", "has no such prompt"],
-    ["ircot", "{query} {documents}", "has no such prompt", "condensingPrompt"],
+    ["rag", "{question}", "no such prompt"],
+    ["ircot", "{query} {documents}", "no such prompt", "condensingPrompt"],
     ["search-o1", "{query} {documents}", "the placeholder {reasoning} is missing", "condensingPrompt"],
   ])("%s refuses %j", (method, text, message, setting = "promptTemplate") => {
     const parsed = predictConfig.safeParse({ kind: "predict", name: "x", seed: 0, method, methodSettings: { [setting]: text } });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { METHODS, rolesOf } from "@/contracts/config/method";
 import { AppError } from "@/contracts/errors";
-import { builtInPromptOf } from "@/contracts/prompts/prompts";
+import { condensingPrompt, methodPrompt } from "@/contracts/prompts/prompts";
 import type { PredictConfig } from "@/contracts/run-config";
 import type { Question } from "@/contracts/worker-protocol";
 import type { EngineClient } from "../engine/client";
@@ -94,14 +94,14 @@ export async function openMethod(config: PredictConfig, { context, retriever, ow
   if (method === "gold") return goldMethod(retriever!, documents);
   if (own === null) throw new AppError("internal", `Method ${method} needs a model.`);
   if (own.kind === "searcher") return s3Method(own.searcher, { retriever: retriever!, documents, settings: search, ...(edited === null ? {} : { template: fullTemplate(edited) }) }, seed);
-  const condensing = builtInPromptOf("condensingPrompt", method, search.protocol);
+  const condensing = condensingPrompt(method);
   const recipe = method === "s3" ? s3Text(search) : RECIPES[method];
   return cook(recipe, {
     model: own.model,
     retriever,
     documents,
-    template: openTemplate(builtInPromptOf("promptTemplate", method, search.protocol)!, edited, "promptTemplate"),
-    condensing: condensing && openTemplate(condensing, methodSettings.condensingPrompt, "condensingPrompt"),
+    template: openTemplate(methodPrompt(method, search.protocol)!, edited, "methodSettings.promptTemplate"),
+    condensing: condensing && openTemplate(condensing, methodSettings.condensingPrompt, "methodSettings.condensingPrompt"),
     furtherPrompts: method === "s3" ? [JSON.stringify(search)] : [],
     protocol: search.protocol,
     settings: method === "s3" ? { ...methodSettings, retrieve: null, searches: null, maxTokens: null } : methodSettings,

@@ -1,12 +1,14 @@
-import { createHash } from "node:crypto";
 import { AppError } from "@/contracts/errors";
 import type { PromptSetting } from "@/contracts/prompts/prompts";
 import { PLACEHOLDER, promptProblems, sectionsOf, type Message, type PromptText } from "@/contracts/prompts/template";
+import { promptVersion } from "@/contracts/prompts/version";
 
 /** A prompt ready to be filled: the built-in one, or a person's. */
 export interface PromptTemplate {
   /** Stored with episodes and part of their keys: "ircot/1", or "ircot/edited-" with the text's hash. */
   label: string;
+  /** Of the label, what follows the prompt's name. */
+  version: string;
   /** Messages with every placeholder filled. A value is never read as a template. */
   fill(values: Readonly<Record<string, string>>): Message[];
 }
@@ -19,11 +21,12 @@ export interface PromptTemplate {
 export function openTemplate(prompt: PromptText, edited: string | null, setting: PromptSetting): PromptTemplate {
   const text = edited ?? prompt.text;
   const problems = promptProblems(prompt, text);
-  if (problems.length > 0) throw new AppError("invalid-input", `methodSettings.${setting}: ${problems.join("; ")}.`);
+  if (problems.length > 0) throw new AppError("invalid-input", `${setting}: ${problems.join("; ")}.`);
   const sections = sectionsOf(text);
-  const version = edited === null || edited === prompt.text ? String(prompt.version) : `edited-${createHash("sha256").update(edited).digest("hex").slice(0, 16)}`;
+  const version = promptVersion(prompt, edited);
   return {
     label: `${prompt.id}/${version}`,
+    version,
     fill: (values) => sections.map(({ role, content }) => ({ role, content: content.replace(PLACEHOLDER, (_, name: string) => values[name] ?? "") })),
   };
 }

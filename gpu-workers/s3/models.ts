@@ -105,7 +105,7 @@ interface GeneratorOptions {
 
 /** The frozen generator: at its own endpoint, or the engine's base without an adapter. */
 export async function openGenerator(engine: EngineClient | null, config: GeneratorConfig, store: AnswerStore & Partial<KeyRing>, signal: AbortSignal, { endpoint, keep }: GeneratorOptions = {}): Promise<Generator> {
-  const style = await promptStyle(config.promptStyle);
+  const style = await promptStyle(config);
   if (config.endpoint !== null) {
     const options = { ...(await endpointOptions(config.endpoint, config.connection, store)), ...endpoint };
     return new Generator(config.model, style, config.maxTokens, endpointBackend(config.endpoint, config.model, style, config.maxTokens, options), store, keep);

@@ -37,8 +37,8 @@ const full: PromptTemplate = fullTemplate(null);
 
 /** The prompt of free decoding: the built-in text, or a person's in its place. */
 export function fullTemplate(edited: string | null): PromptTemplate {
-  const template = openTemplate(s3Prompt, edited, "promptTemplate");
-  const version = template.label.slice(s3Prompt.id.length + 1);
+  const template = openTemplate(s3Prompt, edited, "methodSettings.promptTemplate");
+  const { version } = template;
   return {
     id: "full",
     version: /^\d+$/.test(version) ? Number(version) : version,

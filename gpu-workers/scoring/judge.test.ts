@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { judge as judgeSchema } from "@/contracts/config/scoring";
 import { AnswerScorer } from "./answer-scorer";
-import { endpointJudge, judgeMessages, openJudge, verdictOf, verdictOfLogprobs } from "./judge";
+import { endpointJudge, judgeTemplate, openJudge, verdictOf, verdictOfLogprobs } from "./judge";
 import { JudgeUsage } from "./judge-usage";
 
 const quick = { firstPauseMs: 1, longestPauseMs: 2, budgetMs: 5_000, timeoutMs: 2_000, apiKey: undefined };
@@ -49,8 +49,16 @@ describe("the judge at an endpoint", () => {
   it("asks with the question, every gold answer and the answer", async () => {
     const { url, requests } = await playing(["yes"]);
     expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
-    expect(requests[0]).toMatchObject({ model: "m", temperature: 0, max_tokens: 10, messages: judgeMessages(item) });
+    expect(requests[0]).toMatchObject({ model: "m", temperature: 0, max_tokens: 10, messages: judgeTemplate().messages(item) });
     expect(requests[0]!.messages[1]!.content).toContain("Correct answers: Lima");
+  });
+
+  it("asks with a person's prompt, and is another scorer by it", async () => {
+    const { url, requests } = await playing(["yes"]);
+    const judge = endpointJudge(url, "m", quick, "{question} | {golds} | {answer} | yes or no?");
+    await judge.judge([{ question: "Of Peru?", golds: ["Lima", "City of Lima"], answer: "" }], signal);
+    expect(requests[0]!.messages).toEqual([{ role: "user", content: "Of Peru? | Lima | City of Lima | (empty) | yes or no?" }]);
+    expect([judge.id, endpointJudge(url, "m").id]).toEqual([expect.stringMatching(/^edited-[0-9a-f]{16} m$/), "1 m"]);
   });
 
   it("retries what is broken, and asks again after a garbled reply", async () => {

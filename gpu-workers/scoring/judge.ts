@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { ModelUsage } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
+import { judgePrompt } from "@/contracts/prompts/generating";
+import type { Message } from "@/contracts/prompts/template";
 import type { JudgeConfig } from "@/contracts/run-config";
 import type { EngineClient } from "../engine/client";
 import { EndpointClient, type Completion, type EndpointOptions } from "../generation/endpoint-client";
 import { chatText } from "../generation/prompt";
+import { openTemplate } from "../methods/template";
 import { endpointOptions, installedModel, PROBE, type KeyRing } from "../s3/models";
 import { loadTokenizer } from "../s3/tokenizer";
 
@@ -23,20 +26,15 @@ export interface Judge {
   judge(items: readonly Judgement[], signal: AbortSignal): Promise<boolean[]>;
 }
 
-/** Part of every judged score's name: another wording is another scorer. */
-export const JUDGE_PROMPT_VERSION = 1;
-
 const flat = (text: string): string => text.replaceAll("<|", "< |").replace(/\s+/g, " ").trim();
 /** An answer of megabytes is judged by its beginning and its end. */
 const MOST = 4_000;
 const bounded = (text: string): string => (text.length <= MOST ? text : `${text.slice(0, MOST / 2)} … ${text.slice(-MOST / 2)}`);
 
-/** What the judge is asked: does the answer say what one of the gold answers says? */
-export function judgeMessages({ question, golds, answer }: Judgement): { role: "system" | "user"; content: string }[] {
-  return [
-    { role: "system", content: "You grade answers. Say yes if the given answer states the same as one of the correct answers, in whatever words; say no if it states something else, leaves it open, or gives several alternatives. Reply with one word: yes or no." },
-    { role: "user", content: `Question: ${flat(question)}\nCorrect answers: ${golds.map(flat).join(" | ")}\nGiven answer: ${flat(bounded(answer)) || "(empty)"}\nIs the given answer correct?` },
-  ];
+/** The built-in prompt, or a person's (contracts/prompts/generating.ts). Another wording is another scorer: its version is part of every judged score's name. */
+export function judgeTemplate(edited: string | null = null): { version: string; messages(item: Judgement): Message[] } {
+  const template = openTemplate(judgePrompt, edited, "judge.promptTemplate");
+  return { version: template.version, messages: ({ question, golds, answer }) => template.fill({ question: flat(question), golds: golds.map(flat).join(" | "), answer: flat(bounded(answer)) || "(empty)" }) };
 }
 
 /** Reads a reply that begins with yes or no; null for anything else. */
@@ -53,16 +51,17 @@ export function verdictOfLogprobs(alternatives: readonly { token: string; logpro
 }
 
 /** The worker's own engine: greedy under a grammar that allows yes and no only, so a verdict cannot be garbled. */
-async function engineJudge(engine: EngineClient, name: string, signal: AbortSignal, onUsage?: (usage: ModelUsage) => void): Promise<Judge> {
+async function engineJudge(engine: EngineClient, { model: name, promptTemplate }: JudgeConfig, signal: AbortSignal, onUsage?: (usage: ModelUsage) => void): Promise<Judge> {
   const directory = installedModel(name);
   const [model, tokenizer] = await Promise.all([engine.createModel(`judge-${randomUUID()}`, { base: directory, lora: null, seed: 0 }, { signal }), loadTokenizer(directory)]);
+  const template = judgeTemplate(promptTemplate);
   const BATCH = 32;
   return {
-    id: `${JUDGE_PROMPT_VERSION} ${name}`,
+    id: `${template.version} ${name}`,
     async judge(items, stop) {
       const verdicts: boolean[] = [];
       for (let start = 0; start < items.length; start += BATCH) {
-        const sequences = items.slice(start, start + BATCH).map((item) => ({ ids: tokenizer.encode(chatText(judgeMessages(item))), guide: { lark: 'start: "yes" | "no"\n' }, maxTokens: 4, temperature: 0 }));
+        const sequences = items.slice(start, start + BATCH).map((item) => ({ ids: tokenizer.encode(chatText(template.messages(item))), guide: { lark: 'start: "yes" | "no"\n' }, maxTokens: 4, temperature: 0 }));
         const { sequences: sampled } = await model.sample({ adapter: false, sequences }, { signal: stop });
         sampled.forEach(([sample], i) => onUsage?.({ calls: 1, promptTokens: sequences[i]!.ids.length, completionTokens: sample?.ids.length ?? 0, costUsd: 0 }));
         for (const [sample] of sampled) verdicts.push(required(verdictOf(sample?.text ?? ""), sample?.text ?? "", name));
@@ -76,11 +75,12 @@ async function engineJudge(engine: EngineClient, name: string, signal: AbortSign
  * An OpenAI-compatible server: one token with its alternatives decides (upstream: ten tokens of text); where the server
  * gives none, the text must begin with yes or no. A garbled reply is asked once more, then it is an error.
  */
-export function endpointJudge(endpoint: string, model: string, options: Partial<EndpointOptions> = {}): Judge {
+export function endpointJudge(endpoint: string, model: string, options: Partial<EndpointOptions> = {}, promptTemplate: string | null = null): Judge {
+  const template = judgeTemplate(promptTemplate);
   const client = new EndpointClient(endpoint, options);
   const sampling = { model, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 };
   const judgeOne = async (item: Judgement, signal: AbortSignal): Promise<boolean> => {
-    const messages = judgeMessages(item);
+    const messages = template.messages(item);
     const first = await client.chat({ ...sampling, messages }, signal);
     const verdict = decided(first);
     if (verdict !== null) return verdict;
@@ -88,7 +88,7 @@ export function endpointJudge(endpoint: string, model: string, options: Partial<
     const second = await client.chat({ ...sampling, messages: again }, signal);
     return required(decided(second), second.text, model);
   };
-  return { id: `${JUDGE_PROMPT_VERSION} ${model}`, judge: (items, signal) => Promise.all(items.map((item) => judgeOne(item, signal))) };
+  return { id: `${template.version} ${model}`, judge: (items, signal) => Promise.all(items.map((item) => judgeOne(item, signal))) };
 }
 
 const decided = ({ text, alternatives }: Completion): boolean | null => verdictOf(text) ?? verdictOfLogprobs(alternatives ?? []);
@@ -100,9 +100,9 @@ function required(verdict: boolean | null, reply: string, model: string): boolea
 
 /** Opens the judge of a configuration; `engine` where it has no endpoint. Of the overrides the engine knows `onUsage` alone. */
 export async function openJudge(config: JudgeConfig, engine: EngineClient | null, keys: Partial<KeyRing>, signal: AbortSignal, overrides: Partial<EndpointOptions> = {}): Promise<Judge> {
-  if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model, { ...(await endpointOptions(config.endpoint, config.connection, keys)), ...overrides });
+  if (config.endpoint !== null) return endpointJudge(config.endpoint, config.model, { ...(await endpointOptions(config.endpoint, config.connection, keys)), ...overrides }, config.promptTemplate);
   if (engine === null) throw new AppError("internal", "A judge without an endpoint needs the engine.");
-  return engineJudge(engine, config.model, signal, overrides.onUsage);
+  return engineJudge(engine, config, signal, overrides.onUsage);
 }
 
 /** Has the judge judge something small, with little patience: is it there, and does it say yes or no? */

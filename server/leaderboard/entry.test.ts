@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { builtInPromptOf } from "@/contracts/prompts/prompts";
+import { condensingPrompt as condensingPromptOf, methodPrompt } from "@/contracts/prompts/prompts";
 import { predictConfig } from "@/contracts/run-config";
 import { entryOf, ownPromptOf } from "./entry";
 
 const config = (changes: object = {}) => predictConfig.parse({ kind: "predict", name: "p", ...changes });
 const idOf = (changes: object, ownPrompt: string | null = null): string => entryOf(config(changes), null, ownPrompt).id;
 const endpoint = "http://127.0.0.1:8000/v1";
-const text = builtInPromptOf("promptTemplate", "s3", "paper")!.text;
+const text = methodPrompt("s3", "paper")!.text;
 const edited = `${text}\nBe brief.`;
 
 describe("a row of the leaderboard", () => {
@@ -21,7 +21,7 @@ describe("a row of the leaderboard", () => {
   });
 
   it("of Search-o1 is parted by either of its prompts", () => {
-    const condensingPrompt = builtInPromptOf("condensingPrompt", "search-o1", "paper")!.text;
+    const condensingPrompt = condensingPromptOf("search-o1")!.text;
     const searchO1 = { method: "search-o1", methodSettings: { answeredBy: "generator" } };
     const edited = { ...searchO1, methodSettings: { ...searchO1.methodSettings, condensingPrompt: `${condensingPrompt}\nBe brief.` } };
     expect(idOf(edited)).not.toBe(idOf(searchO1));

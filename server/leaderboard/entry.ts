@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
 import { answersItself } from "@/contracts/comparability";
 import { METHODS } from "@/contracts/config/method";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
-import { builtInPromptOf, type PromptSetting } from "@/contracts/prompts/prompts";
+import { condensingPrompt, methodPrompt } from "@/contracts/prompts/prompts";
+import type { PromptText } from "@/contracts/prompts/template";
+import { editedVersion, promptVersion } from "@/contracts/prompts/version";
 import { runConfig, type PredictConfig, type TrainConfig } from "@/contracts/run-config";
 import type { Queries } from "@/server/db/database";
 
@@ -40,8 +41,8 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null, ow
   const { retrieves, asksModel } = METHODS[method];
   const generates = !answersItself(config);
   const { model, checkpoint: weights, endpoint, api } = config.searcher;
-  const prompt = ownPrompt ?? editedPrompt(config, "promptTemplate");
-  const condensing = editedPrompt(config, "condensingPrompt");
+  const prompt = ownPrompt ?? editedMethodPrompt(config);
+  const condensing = editedPrompt(condensingPrompt(method), methodSettings.condensingPrompt);
   // In the worker's own engine s3 samples as its protocol says.
   const temperature = asksModel && (method !== "s3" || endpoint !== null) ? methodSettings.temperature : null;
   const settings = {
@@ -93,20 +94,20 @@ export async function entriesOf(db: Queries, results: readonly Described[]): Pro
 
 /** The prompt with which a method would answer itself now, as workers name it; null where the generator answers. */
 export function ownPromptOf(config: PredictConfig): string | null {
-  const builtIn = builtInPromptOf("promptTemplate", config.method, config.search.protocol);
+  const builtIn = methodPrompt(config.method, config.search.protocol);
   if (builtIn === null || !answersItself(config)) return null;
-  return editedPrompt(config, "promptTemplate") ?? `${builtIn.id}/${builtIn.version}`;
+  return `${builtIn.id}/${promptVersion(builtIn, config.methodSettings.promptTemplate)}`;
 }
 
-/** The name of an edited prompt, by its text, as workers name it; null for the built-in one. */
-function editedPrompt({ method, search, methodSettings }: PredictConfig, setting: PromptSetting): string | null {
-  const builtIn = builtInPromptOf(setting, method, search.protocol);
-  const text = methodSettings[setting];
-  if (text === null || builtIn === null) return null;
+/** The name of an edited prompt of the method, as workers name it; null for the built-in one. */
+function editedMethodPrompt({ method, search, methodSettings: { promptTemplate } }: PredictConfig): string | null {
+  const builtIn = methodPrompt(method, search.protocol);
   // Guided decoding has a prompt of its own, so there even the built-in text is an edited one.
-  if (text === builtIn.text && (method !== "s3" || search.decoding === "free")) return null;
-  return `${builtIn.id}/edited-${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+  if (method === "s3" && search.decoding === "guided" && builtIn !== null && promptTemplate !== null) return `${builtIn.id}/${editedVersion(promptTemplate)}`;
+  return editedPrompt(builtIn, promptTemplate);
 }
+
+const editedPrompt = (builtIn: PromptText | null, text: string | null): string | null => (builtIn === null || text === null || text === builtIn.text ? null : `${builtIn.id}/${promptVersion(builtIn, text)}`);
 
 async function checkpointsOf(db: Queries, ids: readonly string[]): Promise<Map<string, Checkpoint>> {
   if (ids.length === 0) return new Map();

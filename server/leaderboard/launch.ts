@@ -43,8 +43,8 @@ const BASE_PRESET = "atlas-s3";
 function cellKey({ row, config, versions: { questionSetVersion, questions, corpusVersion } }: Omit<Present, "runId">): string {
   const { generator, judge, scorer } = config;
   const asked = [config.questions, questionSetVersion, limitOf(config, questions), config.corpus, corpusVersion];
-  const answers = answersItself(config) ? null : [generator.model, generator.promptStyle, generator.maxTokens];
-  return JSON.stringify([row, asked, answers, scorer, needsJudge(scorer) ? judge.model : null]);
+  const answers = answersItself(config) ? null : [generator.model, generator.promptStyle, generator.promptTemplate, generator.maxTokens];
+  return JSON.stringify([row, asked, answers, scorer, needsJudge(scorer) ? [judge.model, judge.promptTemplate] : null]);
 }
 
 /** Queues a predict run for each method that has neither a complete result nor a run on its way to one. */
