@@ -29,6 +29,38 @@ test("a setting is checked while one types, and set back to its default", async 
   await expect(page.locator('[data-setting="rl.steps"]')).not.toContainText("must be");
 });
 
+test("what another kind of run had is gone once a preset or the kind changes", async ({ page }) => {
+  const launch = page.getByRole("region", { name: "Launch" });
+  await page.locator('[id="setting-rl.steps"]').fill("7");
+  await page.locator('[data-preset="atlas-rag"]').click();
+  await page.locator('[id="setting-limit"]').fill("6");
+  await expect(launch.getByRole("button", { name: "Launch", exact: true })).toBeEnabled({ timeout: 30_000 });
+  for (const [kind, setting] of [["Index", "corpus"], ["Train", "rl.steps"], ["Predict", "limit"]] as const) {
+    await page.getByRole("group", { name: "Kind of run" }).getByRole("button", { name: kind, exact: true }).click();
+    const field = page.locator(`[id="setting-${setting}"]`);
+    await field.fill(setting === "corpus" ? "atlas" : "3");
+    await expect(launch).not.toContainText("to mend");
+  }
+});
+
+test("the generator's prompt is read, edited, checked and given back", async ({ page }) => {
+  await page.locator('[data-preset="atlas-rag"]').click();
+  const generator = page.getByRole("region", { name: "Generator" });
+  await generator.getByRole("button", { name: /more/ }).click();
+  const prompt = generator.locator('[data-setting="generator.promptTemplate"]');
+  await expect(prompt).toContainText("no such prompt");
+  await generator.locator('[id="setting-generator.promptStyle"]').selectOption("chat");
+  const text = prompt.getByRole("textbox");
+  await expect(text).toHaveValue(/\{documents\}\n--- user ---\n\{question\}/);
+  await prompt.getByRole("button", { name: "Edit" }).click();
+  await text.fill("Say it: {question}");
+  await expect(prompt).toContainText("the placeholder {documents} is missing");
+  await text.fill("{documents}\nSay it: {question}");
+  await expect(page.getByRole("region", { name: "Launch" })).not.toContainText("to mend");
+  await prompt.getByRole("button", { name: "Back to the built-in text" }).click();
+  await expect(text).toHaveValue(/Answer the user's question directly/);
+});
+
 test("a malformed configuration is named by line, path and key, and nothing is lost", async ({ page }) => {
   await page.getByRole("button", { name: "JSON", exact: true }).click();
   const text = page.getByLabel("Configuration as JSON");

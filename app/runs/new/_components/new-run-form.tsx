@@ -44,8 +44,10 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const [sweepPreset, setSweepPreset] = useState<string | null>(null);
   const form = useForm<Draft, unknown, RunConfig>({ resolver: zodResolver(draftSchema), mode: "onChange", defaultValues: draftOf(start) });
   const draft = useDeferredValue(useWatch({ control: form.control }));
-  const kind = runKind.catch("train").parse(draft.kind);
-  const served = servedBy(draft);
+  // At once, not deferred: fields of another kind that are still there would write their settings back into the form.
+  const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
+  const kind = runKind.catch("train").parse(kindNow);
+  const served = servedBy({ what });
   const groups = useMemo(() => settingGroups(kind, served), [kind, served]);
   const parsed = useMemo(() => runConfig.safeParse(draft), [draft]);
   const read = useMemo(() => (asSweep ? readSweep(sweep, draft) : null), [asSweep, sweep, draft]);
