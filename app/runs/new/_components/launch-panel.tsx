@@ -51,19 +51,24 @@ export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig 
           </p>
           <ul className="mt-1 space-y-1 text-xs">
             {problems.map((p) => (
-              <li key={p.path}>
-                <a
-                  href={`#setting-${p.path}`}
-                  className="font-mono font-medium underline decoration-dotted underline-offset-2"
-                  onClick={(e) => {
-                    e.preventDefault();
-                    onShowForm();
-                    requestAnimationFrame(() => document.getElementById(`setting-${p.path}`)?.focus());
-                  }}
-                >
-                  {p.path}
-                </a>
-                : {plainMessage(p.message)}
+              <li key={`${p.path} ${p.message}`}>
+                {p.path === "" ? null : (
+                  <>
+                    <a
+                      href={`#setting-${p.path}`}
+                      className="font-mono font-medium underline decoration-dotted underline-offset-2"
+                      onClick={(e) => {
+                        e.preventDefault();
+                        onShowForm();
+                        requestAnimationFrame(() => document.getElementById(`setting-${p.path}`)?.focus());
+                      }}
+                    >
+                      {p.path}
+                    </a>
+                    {": "}
+                  </>
+                )}
+                {plainMessage(p.message)}
               </li>
             ))}
           </ul>
