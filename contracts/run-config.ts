@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { alarms } from "./config/alarms";
 import { methodSettings } from "./config/method";
-import { editedPromptProblems, promptText } from "./config/prompt";
+import { checkPrompt, promptText } from "./config/prompt";
 import { connection, endpoint, modelApi, modelServer } from "./config/model";
 import { corpusName, corpusSource } from "./config/corpus-source";
 import { retriever } from "./config/retriever";
@@ -59,9 +59,7 @@ export const generator = z
     maxTokens: z.int().min(1).max(2048).default(64).meta(about("Answer tokens", "Longest answer, in tokens.")),
     ragDocuments: z.int().min(1).max(50).default(3).meta(about("Naive-RAG documents", "Documents that naive RAG hands over: the baseline of GBR.", { paper: "3" })),
   })
-  .superRefine(({ promptStyle, promptTemplate }, context) => {
-    for (const message of editedPromptProblems(promptStyle === "chat" ? chatPrompt : null, promptTemplate)) context.addIssue({ code: "custom", path: ["promptTemplate"], message });
-  })
+  .superRefine(({ promptStyle, promptTemplate }, context) => checkPrompt(context, ["promptTemplate"], promptStyle === "chat" ? chatPrompt : null, promptTemplate))
   .prefault({})
   .meta({ title: "Generator", description: "The frozen model that answers, and the naive-RAG baseline it gives." });
 export type GeneratorConfig = z.infer<typeof generator>;
@@ -145,10 +143,8 @@ export const predictConfig = z
     matchRun: z.uuid().nullable().default(null).meta(about("Match documents of run", "Method `rag` hands over as many documents per question as this run did (document-matched RAG).")),
   })
   .superRefine(({ method, search: { protocol }, methodSettings }, context) => {
-    const builtIn = { promptTemplate: methodPrompt(method, protocol), condensingPrompt: condensingPrompt(method) };
-    for (const setting of ["promptTemplate", "condensingPrompt"] as const) {
-      for (const message of editedPromptProblems(builtIn[setting], methodSettings[setting])) context.addIssue({ code: "custom", path: ["methodSettings", setting], message });
-    }
+    checkPrompt(context, ["methodSettings", "promptTemplate"], methodPrompt(method, protocol), methodSettings.promptTemplate);
+    checkPrompt(context, ["methodSettings", "condensingPrompt"], condensingPrompt(method), methodSettings.condensingPrompt);
   });
 export type PredictConfig = z.infer<typeof predictConfig>;
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { judgePrompt } from "../prompts/generating";
 import { connection, endpoint } from "./model";
-import { editedPromptProblems, promptText } from "./prompt";
+import { checkPrompt, promptText } from "./prompt";
 import { about } from "./setting";
 
 /** How answers are scored. */
@@ -33,9 +33,7 @@ export const judge = z
     connection,
     promptTemplate: promptText.meta(about("Prompt", "Text of the judge's prompt with its {placeholders}; empty: the built-in version. Another text is another scorer.", { advanced: true })),
   })
-  .superRefine(({ promptTemplate }, context) => {
-    for (const message of editedPromptProblems(judgePrompt, promptTemplate)) context.addIssue({ code: "custom", path: ["promptTemplate"], message });
-  })
+  .superRefine(({ promptTemplate }, context) => checkPrompt(context, ["promptTemplate"], judgePrompt, promptTemplate))
   .prefault({})
   .meta({ title: "Judge", description: "The model that says whether an answer is right; asked only by the scorers that need it." });
 export type JudgeConfig = z.infer<typeof judge>;

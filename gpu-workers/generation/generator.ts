@@ -24,6 +24,7 @@ export interface AnswerStore {
  */
 export class Generator {
   private readonly memo = new Map<string, Answer>();
+
   constructor(
     readonly model: string,
     private readonly promptStyle: PromptStyle,

@@ -7,6 +7,9 @@ import { onAbort } from "./on-abort";
  */
 const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
+/** Leaves out a byte order mark. */
+const UTF8 = new TextDecoder();
+
 export interface Reply {
   status: number;
   headers: Record<string, string | string[] | undefined>;
@@ -54,8 +57,7 @@ export function post(url: URL, body: string, options: { headers: Record<string, 
         chunks.push(chunk);
       },
       onResponseEnd() {
-        // Without a byte order mark, where there is one.
-        reply.text = new TextDecoder().decode(Buffer.concat(chunks));
+        reply.text = UTF8.decode(Buffer.concat(chunks));
         settle(() => resolve(reply));
       },
       onResponseError(_controller, error) {

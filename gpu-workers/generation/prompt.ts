@@ -6,7 +6,8 @@ import { ATLAS_DIR } from "@/contracts/paths";
 import { chatPrompt } from "@/contracts/prompts/generating";
 import type { Message } from "@/contracts/prompts/template";
 import type { GeneratorConfig } from "@/contracts/run-config";
-import { openTemplate } from "../methods/template";
+import { oneLine } from "./foreign-text";
+import { openTemplate } from "./template";
 
 /** What the frozen generator is asked: a question and the documents handed over, in order. */
 export interface GenerationRequest {
@@ -44,8 +45,8 @@ interface ChatStyle {
 
 /** Three worked examples, then the question: for small base-like models, which complete better than they obey. */
 export function fewShotStyle(examples: readonly WorkedExample[]): CompletionStyle {
-  const shot = (texts: readonly string[], question: string, answer: string): string => [...texts.map(flat), `Question: ${flat(question)}`, `Answer:${answer}`].join("\n");
-  const prefix = examples.map(({ texts, question, answer }) => shot(texts, question, ` ${flat(answer)}`) + "\n\n").join("");
+  const shot = (texts: readonly string[], question: string, answer: string): string => [...texts.map(oneLine), `Question: ${oneLine(question)}`, `Answer:${answer}`].join("\n");
+  const prefix = examples.map(({ texts, question, answer }) => shot(texts, question, ` ${oneLine(answer)}`) + "\n\n").join("");
   return {
     id: "few-shot",
     label: "few-shot/1",
@@ -64,8 +65,8 @@ export function fewShotStyle(examples: readonly WorkedExample[]): CompletionStyl
 /** The built-in chat prompt, or a person's (contracts/prompts/generating.ts). */
 export function chatStyle(edited: string | null = null): ChatStyle {
   const template = openTemplate(chatPrompt, edited, "generator.promptTemplate");
-  const context = ({ title, text }: { title: string; text: string }, i: number): string => `Context ${i + 1}${title === "" ? "" : ` (${flat(title)})`}: ${flat(text)}`;
-  return { id: "chat", label: template.label, messages: ({ question, documents }) => template.fill({ documents: documents.map(context).join("\n"), question: flat(question) }), stop: [] };
+  const context = ({ title, text }: { title: string; text: string }, i: number): string => `Context ${i + 1}${title === "" ? "" : ` (${oneLine(title)})`}: ${oneLine(text)}`;
+  return { id: "chat", label: template.label, messages: ({ question, documents }) => template.fill({ documents: documents.map(context).join("\n"), question: oneLine(question) }), stop: [] };
 }
 
 /** A chat as one text, in the template of Qwen2.5 and SmolLM2; its last turn, the assistant's, is left open. */
@@ -75,9 +76,6 @@ export function chatText(messages: readonly { role: string; content: string }[])
   const told = last?.role === "assistant" ? messages.slice(0, -1) : messages;
   return told.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") + `<|im_start|>assistant\n${begun}`;
 }
-
-/** Foreign text on one line; it cannot write a special token. */
-const flat = (text: string): string => text.replaceAll("<|", "< |").replace(/\s+/g, " ").trim();
 
 const exampleLine = z.object({ question: z.string(), answers: z.array(z.string()).min(1), goldTexts: z.array(z.string()).min(1) });
 

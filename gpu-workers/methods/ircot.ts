@@ -1,5 +1,5 @@
-import { oneLine } from "../s3/prompt";
-import { answerIs, listed, ownPart, tagged, tame } from "./reading";
+import { oneLine, tame } from "../generation/foreign-text";
+import { answerIs, listed, ownPart, tagged } from "./reading";
 import type { Recipe } from "./recipe";
 
 /** How a model might imitate the documents it is shown. */

@@ -27,7 +27,7 @@ import { s3Method } from "./s3";
 import { s3Text } from "./s3-text";
 import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
-import { openTemplate } from "./template";
+import { openTemplate } from "../generation/template";
 
 const RECIPES = { direct, sft, cot, r1, ircot, deepretrieval: deepRetrieval, "search-r1": searchR1, "search-o1": searchO1 } as const satisfies Record<string, Recipe>;
 

@@ -1,4 +1,4 @@
-import { oneLine } from "../s3/prompt";
+import { oneLine } from "../generation/foreign-text";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 

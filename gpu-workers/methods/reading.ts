@@ -1,5 +1,5 @@
 import type { Message } from "@/contracts/prompts/template";
-import { oneLine } from "../s3/prompt";
+import { oneLine } from "../generation/foreign-text";
 
 /**
  * Reading what a model wrote: text -> structure, pure, by plain search, so that no text makes it slow. Documents are
@@ -51,9 +51,6 @@ export function answerIs(text: string): string | null {
 /** Documents as prompts show them, numbered from 1. */
 export const listed = (documents: readonly { title: string; text: string }[]): string =>
   documents.map(({ title, text }, i) => `Doc ${i + 1}(Title: ${oneLine(title)}) ${oneLine(text)}`).join("\n");
-
-/** Text of a model that goes into another prompt: it cannot end a chat turn. */
-export const tame = (text: string): string => text.replaceAll("<|", "< |");
 
 /** The conversation in which the assistant has written this much of its turn. */
 export function continuedBy(messages: readonly Message[], written: string): Message[] {

@@ -7,7 +7,7 @@ import type { DocumentBook } from "../s3/documents";
 import { cacheKey, deriveSeed } from "../s3/keys";
 import type { AskingMethod } from "./method";
 import type { MethodModel } from "./model";
-import type { PromptTemplate } from "./template";
+import type { PromptTemplate } from "../generation/template";
 import { Trace } from "./trace";
 
 /** What a protocol prescribes where a run's settings leave it open. */

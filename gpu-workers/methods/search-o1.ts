@@ -1,5 +1,5 @@
-import { oneLine } from "../s3/prompt";
-import { boxed, continuedBy, listed, ownPart, tame } from "./reading";
+import { oneLine, tame } from "../generation/foreign-text";
+import { boxed, continuedBy, listed, ownPart } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
 const QUERY = { begin: "<|begin_search_query|>", end: "<|end_search_query|>" };

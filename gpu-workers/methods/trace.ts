@@ -5,7 +5,7 @@ import type { Retriever } from "../retrieval/retriever";
 import type { DocumentBook } from "../s3/documents";
 import type { MethodModel, ModelReply, ModelRequest } from "./model";
 import type { Plan } from "./recipe";
-import type { PromptTemplate } from "./template";
+import type { PromptTemplate } from "../generation/template";
 
 /** Longest part of a rejected text that is kept; the step `generate` holds all of it. */
 const REJECTED = 1000;

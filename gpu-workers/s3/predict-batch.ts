@@ -55,7 +55,7 @@ export function batchesOf<T>(items: readonly T[], size: number): T[][] {
 export async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T, signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  setMaxListeners(0, both); // one for every request that waits
+  setMaxListeners(0, both); // one for every call of a batch
   const rest = items.values();
   const errors: unknown[] = [];
   const lane = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { search } from "@/contracts/run-config";
-import { oneLine, templateFor } from "./prompt";
+import { oneLine } from "../generation/foreign-text";
+import { templateFor } from "./prompt";
 
 const documents = [
   { title: "Capital (of) Nepal", text: "Kathmandu is the capital\ncity of Nepal." },

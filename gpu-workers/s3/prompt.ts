@@ -1,7 +1,8 @@
 import { s3Prompt } from "@/contracts/prompts/searching";
 import type { SearchConfig } from "@/contracts/run-config";
+import { oneLine } from "../generation/foreign-text";
 import { chatText } from "../generation/prompt";
-import { openTemplate } from "../methods/template";
+import { openTemplate } from "../generation/template";
 
 /**
  * What the searcher reads. Two templates: `compact` for small models under guided decoding, where every token is paid
@@ -67,9 +68,3 @@ const information = (documents: readonly PromptDocument[], line: (document: Prom
 
 const untitledLine = ({ text }: PromptDocument, number: number): string => `Doc ${number}: ${oneLine(text)}`;
 const titledLine = ({ title, text }: PromptDocument, number: number): string => `Doc ${number}(Title: ${oneLine(title)}) ${oneLine(text)}`;
-
-/**
- * Foreign text on one line, with the special-token marker broken: a document or a question cannot end a chat turn.
- * (Protocol tags in a document are harmless: the searcher's text alone is parsed.)
- */
-export const oneLine = (text: string): string => text.replaceAll("<|", "< |").replace(/\s+/g, " ").trim();

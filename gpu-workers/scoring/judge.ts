@@ -6,8 +6,9 @@ import type { Message } from "@/contracts/prompts/template";
 import type { JudgeConfig } from "@/contracts/run-config";
 import type { EngineClient } from "../engine/client";
 import { EndpointClient, type Completion, type EndpointOptions } from "../generation/endpoint-client";
+import { oneLine } from "../generation/foreign-text";
 import { chatText } from "../generation/prompt";
-import { openTemplate } from "../methods/template";
+import { openTemplate } from "../generation/template";
 import { endpointOptions, installedModel, PROBE, type KeyRing } from "../s3/models";
 import { loadTokenizer } from "../s3/tokenizer";
 
@@ -26,7 +27,6 @@ export interface Judge {
   judge(items: readonly Judgement[], signal: AbortSignal): Promise<boolean[]>;
 }
 
-const flat = (text: string): string => text.replaceAll("<|", "< |").replace(/\s+/g, " ").trim();
 /** An answer of megabytes is judged by its beginning and its end. */
 const MOST = 4_000;
 const bounded = (text: string): string => (text.length <= MOST ? text : `${text.slice(0, MOST / 2)} … ${text.slice(-MOST / 2)}`);
@@ -34,7 +34,7 @@ const bounded = (text: string): string => (text.length <= MOST ? text : `${text.
 /** The built-in prompt, or a person's (contracts/prompts/generating.ts). Another wording is another scorer: its version is part of every judged score's name. */
 export function judgeTemplate(edited: string | null = null): { version: string; messages(item: Judgement): Message[] } {
   const template = openTemplate(judgePrompt, edited, "judge.promptTemplate");
-  return { version: template.version, messages: ({ question, golds, answer }) => template.fill({ question: flat(question), golds: golds.map(flat).join(" | "), answer: flat(bounded(answer)) || "(empty)" }) };
+  return { version: template.version, messages: ({ question, golds, answer }) => template.fill({ question: oneLine(question), golds: golds.map(oneLine).join(" | "), answer: oneLine(bounded(answer)) || "(empty)" }) };
 }
 
 /** Reads a reply that begins with yes or no; null for anything else. */

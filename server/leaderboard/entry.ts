@@ -107,7 +107,7 @@ function editedMethodPrompt({ method, search, methodSettings: { promptTemplate }
   return editedPrompt(builtIn, promptTemplate);
 }
 
-const editedPrompt = (builtIn: PromptText | null, text: string | null): string | null => (builtIn === null || text === null || text === builtIn.text ? null : `${builtIn.id}/${promptVersion(builtIn, text)}`);
+const editedPrompt = (builtIn: PromptText | null, text: string | null): string | null => (builtIn === null || text === null || text === builtIn.text ? null : `${builtIn.id}/${editedVersion(text)}`);
 
 async function checkpointsOf(db: Queries, ids: readonly string[]): Promise<Map<string, Checkpoint>> {
   if (ids.length === 0) return new Map();
