@@ -6,7 +6,18 @@ const LINES_OF_A_FILE = 400;
 
 export default tseslint.config(
   {
-    ignores: ["node_modules/", ".next/", ".setup/", ".data*/", ".venv/", "server/db/generated/", "test-results/", "playwright-report/", "next-env.d.ts", "bench/.work/"],
+    ignores: [
+      "node_modules/",
+      ".next/",
+      ".setup/",
+      ".data*/",
+      ".venv/",
+      "server/db/generated/",
+      "test-results/",
+      "playwright-report/",
+      "next-env.d.ts",
+      "bench/.work/",
+    ],
   },
   tseslint.configs.recommended,
   {
@@ -17,8 +28,14 @@ export default tseslint.config(
       "max-lines": ["warn", { max: LINES_OF_A_FILE, skipBlankLines: false, skipComments: false }],
       "no-console": "off",
       eqeqeq: ["error", "always", { null: "ignore" }],
-      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports", disallowTypeAnnotations: false }],
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "none" }],
+      "@typescript-eslint/consistent-type-imports": [
+        "error",
+        { fixStyle: "inline-type-imports", disallowTypeAnnotations: false },
+      ],
+      "@typescript-eslint/no-unused-vars": [
+        "error",
+        { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "none" },
+      ],
     },
   },
   {

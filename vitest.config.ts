@@ -10,7 +10,12 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        test: { name: "unit", include: ["**/*.test.{ts,tsx}"], exclude: [...exclude, "**/*.integration.test.ts", "**/*.long.test.ts"], testTimeout: 30_000 },
+        test: {
+          name: "unit",
+          include: ["**/*.test.{ts,tsx}"],
+          exclude: [...exclude, "**/*.integration.test.ts", "**/*.long.test.ts"],
+          testTimeout: 30_000,
+        },
       },
       {
         resolve: { alias },
@@ -26,7 +31,15 @@ export default defineConfig({
       },
       {
         resolve: { alias },
-        test: { name: "long", include: ["**/*.long.test.ts"], exclude, globalSetup: ["server/testing/global-setup.ts"], testTimeout: 1_800_000, hookTimeout: 300_000, fileParallelism: false },
+        test: {
+          name: "long",
+          include: ["**/*.long.test.ts"],
+          exclude,
+          globalSetup: ["server/testing/global-setup.ts"],
+          testTimeout: 1_800_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

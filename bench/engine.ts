@@ -48,7 +48,16 @@ export async function run(): Promise<BenchResult> {
   for (const setting of SETTINGS) measured.push(await measure(setting));
   const [{ capabilities, trl }] = measured as [Measured, ...Measured[]];
   printTable([
-    ["context", "samples", "side", "s/step", "prefill tokens/s", "decode tokens/s", "gradient tokens/s", "peak MB"],
+    [
+      "context",
+      "samples",
+      "side",
+      "s/step",
+      "prefill tokens/s",
+      "decode tokens/s",
+      "gradient tokens/s",
+      "peak MB",
+    ],
     ...measured.flatMap(({ setting, ours, theirs }) => [
       [setting.context, setting.samples, "ours", ...figures(ours)],
       [setting.context, setting.samples, `TRL ${trl}`, ...figures(theirs)],
@@ -57,7 +66,13 @@ export async function run(): Promise<BenchResult> {
   const bars = measured.flatMap(({ setting, ours, theirs }) => {
     const where = `context ${setting.context}, group of ${setting.samples}`;
     return [
-      bar(`faster than TRL's GRPOTrainer, ${where}`, theirs.secondsPerStep / ours.secondsPerStep, "times", ">=", FASTER),
+      bar(
+        `faster than TRL's GRPOTrainer, ${where}`,
+        theirs.secondsPerStep / ours.secondsPerStep,
+        "times",
+        ">=",
+        FASTER,
+      ),
       bar(`peak memory of TRL's, ${where}`, ours.peakBytes / theirs.peakBytes, "times", "<=", 1),
     ];
   });
@@ -66,7 +81,16 @@ export async function run(): Promise<BenchResult> {
     bench: "engine",
     at: new Date().toISOString(),
     machine: machine(),
-    setting: { model: MODEL, lora: LORA, maxTokens: MAX_TOKENS, countedSteps: STEPS - 1, dtype: capabilities.dtype, threads: capabilities.threads, trl, versions: capabilities.versions },
+    setting: {
+      model: MODEL,
+      lora: LORA,
+      maxTokens: MAX_TOKENS,
+      countedSteps: STEPS - 1,
+      dtype: capabilities.dtype,
+      threads: capabilities.threads,
+      trl,
+      versions: capabilities.versions,
+    },
     /** Other work on the machine slows both sides, which take turns: compare ratios, not seconds, where this is above the cores. */
     loadAverage15Minutes: loadavg()[2],
     settings: measured.map(({ setting, ours, theirs }) => ({ ...setting, ours, trl: theirs })),
@@ -90,15 +114,31 @@ async function measure(setting: Setting): Promise<Measured> {
   const ids = prompts.map((prompt) => tokenizer.encode(prompt));
   const engine = await EngineProcess.start();
   const capabilities = await engine.client.capabilities();
-  const peer = await Peer.start(prompts, samples, capabilities.threads, capabilities.dtype === "bfloat16");
+  const peer = await Peer.start(
+    prompts,
+    samples,
+    capabilities.threads,
+    capabilities.dtype === "bfloat16",
+  );
   try {
-    const model = await engine.client.createModel("bench", { base: modelDir(MODEL), lora: LORA, seed: 0 });
+    const model = await engine.client.createModel("bench", {
+      base: modelDir(MODEL),
+      lora: LORA,
+      seed: 0,
+    });
     const ours: Step[] = [];
     const theirs: z.infer<typeof peerStep>[] = [];
     for (let step = 0; step < STEPS; step++) {
-      const mine = await ownStep(model, ids.slice(step * questions, (step + 1) * questions), samples, step);
+      const mine = await ownStep(
+        model,
+        ids.slice(step * questions, (step + 1) * questions),
+        samples,
+        step,
+      );
       const trl = await peer.step();
-      console.log(`context ${context}, group of ${samples}, step ${step}${step === 0 ? " (warm-up)" : ""}: ours ${mine.seconds.toFixed(1)} s, TRL ${trl.seconds.toFixed(1)} s`);
+      console.log(
+        `context ${context}, group of ${samples}, step ${step}${step === 0 ? " (warm-up)" : ""}: ours ${mine.seconds.toFixed(1)} s, TRL ${trl.seconds.toFixed(1)} s`,
+      );
       if (step === 0) continue;
       ours.push(mine);
       theirs.push(trl);
@@ -110,7 +150,12 @@ async function measure(setting: Setting): Promise<Measured> {
       capabilities,
       trl: peer.version,
       ours: summarise(setting, promptTokens, ours, peakResidentBytes),
-      theirs: summarise(setting, promptTokens, theirs.map((step) => ({ ...step, gradient: step.seconds - step.prefill - step.decode })), Math.max(...theirs.map(({ peakBytes }) => peakBytes))),
+      theirs: summarise(
+        setting,
+        promptTokens,
+        theirs.map((step) => ({ ...step, gradient: step.seconds - step.prefill - step.decode })),
+        Math.max(...theirs.map(({ peakBytes }) => peakBytes)),
+      ),
     };
   } finally {
     peer.stop();
@@ -124,7 +169,12 @@ type Summary = ReturnType<typeof summarise>;
  * Medians of a side's counted steps. Tokens per second count the work that was asked for, whatever a side shares:
  * every sample's prompt in prefill, its completion in decode, both in the gradient.
  */
-function summarise({ samples, questions }: Setting, promptTokens: number, steps: readonly Step[], peakBytes: number) {
+function summarise(
+  { samples, questions }: Setting,
+  promptTokens: number,
+  steps: readonly Step[],
+  peakBytes: number,
+) {
   const rows = samples * questions;
   const tokens = mean(steps.map((step) => step.meanTokens));
   const seconds = (pick: (step: Step) => number): number => median(steps.map(pick));
@@ -148,9 +198,20 @@ const figures = (side: Summary): string[] => [
 ];
 
 /** Samples, rewards and learns as GRPO does: advantages are rewards minus the group's mean over its deviation. */
-async function ownStep(model: EngineModel, prompts: number[][], samples: number, step: number): Promise<Step> {
+async function ownStep(
+  model: EngineModel,
+  prompts: number[][],
+  samples: number,
+  step: number,
+): Promise<Step> {
   const started = performance.now();
-  const sequences = prompts.map((ids, i) => ({ ids, maxTokens: MAX_TOKENS, temperature: 1, seed: step * prompts.length + i, n: samples }));
+  const sequences = prompts.map((ids, i) => ({
+    ids,
+    maxTokens: MAX_TOKENS,
+    temperature: 1,
+    seed: step * prompts.length + i,
+    n: samples,
+  }));
   const { sequences: groups, usage } = await model.sample({ adapter: true, sequences });
   const sampled = performance.now();
   const data = groups.flatMap((group, i) => groupData(prompts[i] ?? [], group, prompts.length));
@@ -183,9 +244,16 @@ function groupData(prompt: number[], group: Sampled[], questions: number): Datum
 }
 
 /** An instruction, a question and a window of as many documents as fit into `context` tokens, as in the method's first turn. */
-async function makePrompts(tokenizer: Tokenizer, count: number, context: number): Promise<string[]> {
+async function makePrompts(
+  tokenizer: Tokenizer,
+  count: number,
+  context: number,
+): Promise<string[]> {
   const lines = async <T extends z.ZodType>(file: string, schema: T): Promise<z.output<T>[]> =>
-    (await readFile(join(ATLAS_DIR, file), "utf8")).trim().split("\n").map((line) => schema.parse(JSON.parse(line)));
+    (await readFile(join(ATLAS_DIR, file), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => schema.parse(JSON.parse(line)));
   const corpus = await lines("corpus.jsonl", z.object({ title: z.string(), text: z.string() }));
   const questions = await lines("train.jsonl", z.object({ question: z.string() }));
   return Array.from({ length: count }, (_, i) => {
@@ -201,7 +269,13 @@ async function makePrompts(tokenizer: Tokenizer, count: number, context: number)
 }
 
 const peerReady = z.object({ ready: z.literal(true), trl: z.string() });
-const peerStep = z.object({ seconds: z.number(), prefill: z.number(), decode: z.number(), meanTokens: z.number(), peakBytes: z.number() });
+const peerStep = z.object({
+  seconds: z.number(),
+  prefill: z.number(),
+  decode: z.number(),
+  meanTokens: z.number(),
+  peakBytes: z.number(),
+});
 
 /** The TRL process: it waits before each step for a line. */
 class Peer {
@@ -211,14 +285,31 @@ class Peer {
     private readonly next: () => Promise<unknown>,
   ) {}
 
-  static async start(prompts: string[], samples: number, threads: number, bf16: boolean): Promise<Peer> {
+  static async start(
+    prompts: string[],
+    samples: number,
+    threads: number,
+    bf16: boolean,
+  ): Promise<Peer> {
     const python = await peerPython("engine");
     const folder = join(ROOT, "bench", ".work", "engine");
     await mkdir(folder, { recursive: true });
     const spec = join(folder, "spec.json");
     const layers = Array.from({ length: 30 - LORA.firstLayer }, (_, i) => LORA.firstLayer + i);
     const lora = { rank: LORA.rank, alpha: LORA.alpha, targets: LORA.targets, layers };
-    const setting = { model: modelDir(MODEL), prompts, samples, steps: STEPS, maxTokens: MAX_TOKENS, temperature: 1, learningRate: LEARNING_RATE, lora, bf16, threads, folder };
+    const setting = {
+      model: modelDir(MODEL),
+      prompts,
+      samples,
+      steps: STEPS,
+      maxTokens: MAX_TOKENS,
+      temperature: 1,
+      learningRate: LEARNING_RATE,
+      lora,
+      bf16,
+      threads,
+      folder,
+    };
     await writeFile(spec, JSON.stringify(setting));
     const child = spawn(python, [join(ROOT, "bench", "peers", "trl_step.py"), spec], {
       env: { ...process.env, HF_HUB_OFFLINE: "1", GOMP_SPINCOUNT: "1000", PYTHONUNBUFFERED: "1" },
@@ -265,10 +356,13 @@ class Peer {
   }
 }
 
-const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const mean = (values: number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+  return sorted.length % 2
+    ? (sorted[middle] ?? NaN)
+    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }

@@ -36,22 +36,44 @@ export async function run(): Promise<BenchResult> {
   try {
     await migrate(postgres.url);
     const filled = await timed(() => fill(postgres.url, perRun));
-    console.log(`${SETS * METHODS} runs with ${perRun} scores each stored in ${filled.seconds.toFixed(1)} s`);
-    const plane = compose({ databaseUrl: postgres.url, store: new FileStore(artifacts), timings: DEFAULT_TIMINGS, log, dataDir: artifacts });
+    console.log(
+      `${SETS * METHODS} runs with ${perRun} scores each stored in ${filled.seconds.toFixed(1)} s`,
+    );
+    const plane = compose({
+      databaseUrl: postgres.url,
+      store: new FileStore(artifacts),
+      timings: DEFAULT_TIMINGS,
+      log,
+      dataDir: artifacts,
+    });
     const http = createHttpServer(plane, null, log);
     try {
       const port = await http.listen(0, "127.0.0.1");
       const first = await timed(() => ask(port, {}));
       const { rows, columns } = first.value;
       console.log(`statistics made and the first page answered in ${first.seconds.toFixed(1)} s`);
-      if (rows.length !== METHODS || columns.length !== SETS) throw new Error(`The leaderboard shows ${rows.length} methods and ${columns.length} sets, not ${METHODS} and ${SETS}.`);
-      const scored = rows.flatMap((row) => row.cells).reduce((sum, cell) => sum + (cell?.scored ?? 0), 0);
+      if (rows.length !== METHODS || columns.length !== SETS)
+        throw new Error(
+          `The leaderboard shows ${rows.length} methods and ${columns.length} sets, not ${METHODS} and ${SETS}.`,
+        );
+      const scored = rows
+        .flatMap((row) => row.cells)
+        .reduce((sum, cell) => sum + (cell?.scored ?? 0), 0);
       const references = rows.map((row) => row.id);
       const fresh: number[] = [];
-      for (const reference of references) fresh.push((await timed(() => ask(port, { reference }))).seconds * 1000);
+      for (const reference of references)
+        fresh.push((await timed(() => ask(port, { reference }))).seconds * 1000);
       const again: number[] = [];
-      for (let i = 0; i < REQUESTS; i++) again.push((await timed(() => ask(port, { reference: references[i % references.length]! }))).seconds * 1000);
-      const figures = { first: first.seconds, fresh: percentiles(fresh), again: percentiles(again) };
+      for (let i = 0; i < REQUESTS; i++)
+        again.push(
+          (await timed(() => ask(port, { reference: references[i % references.length]! })))
+            .seconds * 1000,
+        );
+      const figures = {
+        first: first.seconds,
+        fresh: percentiles(fresh),
+        again: percentiles(again),
+      };
       printTable([
         ["milliseconds", "p50", "p95", "max"],
         ["a page, tests known", ...Object.values(figures.again).map((v) => v.toFixed(1))],
@@ -59,9 +81,27 @@ export async function run(): Promise<BenchResult> {
       ]);
       await plane.start();
       const endpoint = await endpointSpeed(plane, port);
-      const bars = [bar("scores on the leaderboard", scored, "scores", ">=", SCORES), bar("leaderboard, p95", figures.again.p95, "ms", "<=", 300), ...endpoint.bars];
+      const bars = [
+        bar("scores on the leaderboard", scored, "scores", ">=", SCORES),
+        bar("leaderboard, p95", figures.again.p95, "ms", "<=", 300),
+        ...endpoint.bars,
+      ];
       printBars(bars);
-      return { bench: "leaderboard", at: new Date().toISOString(), machine: machine(), scores: scored, runs: SETS * METHODS, questionsARun: perRun, requests: REQUESTS, secondsToStore: filled.seconds, secondsToFirstPage: figures.first, latencyMs: figures.again, newReferenceMs: figures.fresh, endpoint: endpoint.figures, bars };
+      return {
+        bench: "leaderboard",
+        at: new Date().toISOString(),
+        machine: machine(),
+        scores: scored,
+        runs: SETS * METHODS,
+        questionsARun: perRun,
+        requests: REQUESTS,
+        secondsToStore: filled.seconds,
+        secondsToFirstPage: figures.first,
+        latencyMs: figures.again,
+        newReferenceMs: figures.fresh,
+        endpoint: endpoint.figures,
+        bars,
+      };
     } finally {
       await http.close();
       await plane.stop();
@@ -78,9 +118,12 @@ interface Page {
 }
 
 async function ask(port: number, input: { reference?: string }): Promise<Page> {
-  const response = await fetch(`http://127.0.0.1:${port}/trpc/leaderboard.get?input=${encodeURIComponent(JSON.stringify({ json: input }))}`);
+  const response = await fetch(
+    `http://127.0.0.1:${port}/trpc/leaderboard.get?input=${encodeURIComponent(JSON.stringify({ json: input }))}`,
+  );
   const body = (await response.json()) as { result?: { data: { json: Page } }; error?: unknown };
-  if (!body.result) throw new Error(`The leaderboard did not answer: ${JSON.stringify(body.error)}`);
+  if (!body.result)
+    throw new Error(`The leaderboard did not answer: ${JSON.stringify(body.error)}`);
   return body.result.data.json;
 }
 
@@ -92,7 +135,8 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; seconds: nu
 
 function percentiles(values: readonly number[]): { p50: number; p95: number; max: number } {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
   return { p50: at(0.5), p95: at(0.95), max: at(1) };
 }
 
@@ -101,15 +145,29 @@ async function fill(url: string, perRun: number): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query("SET session_replication_role = replica; SET synchronous_commit = off; SET work_mem = '64MB'");
+    await client.query(
+      "SET session_replication_role = replica; SET synchronous_commit = off; SET work_mem = '64MB'",
+    );
     const worker = randomUUID();
-    await client.query("INSERT INTO worker_tokens (id, project_id, name, sha256, created_by) VALUES ($1, $2, 'bench', sha256('bench'), 'bench')", [worker, DEFAULT_PROJECT]);
-    await client.query("INSERT INTO workers (id, project_id, token_id, name, hardware, slots, free_slots, capabilities, state, attached_at, last_seen_at) VALUES ($1, $2, $1, 'bench', '{}', '{}', '{}', '{}', 'offline', now(), now())", [worker, DEFAULT_PROJECT]);
-    await client.query("INSERT INTO corpora (id, project_id, name, content_hash, documents, created_by) VALUES (gen_random_uuid(), $1, 'atlas', 'bench', 0, 'bench')", [DEFAULT_PROJECT]);
+    await client.query(
+      "INSERT INTO worker_tokens (id, project_id, name, sha256, created_by) VALUES ($1, $2, 'bench', sha256('bench'), 'bench')",
+      [worker, DEFAULT_PROJECT],
+    );
+    await client.query(
+      "INSERT INTO workers (id, project_id, token_id, name, hardware, slots, free_slots, capabilities, state, attached_at, last_seen_at) VALUES ($1, $2, $1, 'bench', '{}', '{}', '{}', '{}', 'offline', now(), now())",
+      [worker, DEFAULT_PROJECT],
+    );
+    await client.query(
+      "INSERT INTO corpora (id, project_id, name, content_hash, documents, created_by) VALUES (gen_random_uuid(), $1, 'atlas', 'bench', 0, 'bench')",
+      [DEFAULT_PROJECT],
+    );
     const base = runConfig.parse(presetById("atlas-rag")?.config);
     for (let set = 0; set < SETS; set++) {
       const setId = randomUUID();
-      await client.query("INSERT INTO question_sets (id, project_id, name, content_hash, questions, with_gold, created_by) VALUES ($1, $2, $3, $3, $4, $4, 'bench')", [setId, DEFAULT_PROJECT, `bench-${set}`, perRun]);
+      await client.query(
+        "INSERT INTO question_sets (id, project_id, name, content_hash, questions, with_gold, created_by) VALUES ($1, $2, $3, $3, $4, $4, 'bench')",
+        [setId, DEFAULT_PROJECT, `bench-${set}`, perRun],
+      );
       await client.query(
         `INSERT INTO questions (set_id, id, ordinal, question, answers, gold_ids, group_name, gold_queries)
          SELECT $1, 'q' || i, i, 'Question ' || i, ARRAY['answer'], ARRAY['d1', 'd2'], CASE WHEN $3 THEN 'g' || i % ${GROUPS} END, '{}' FROM generate_series(0, $2::int - 1) i`,
@@ -124,7 +182,10 @@ async function fill(url: string, perRun: number): Promise<void> {
            VALUES ($1, $2, 'bench', now(), 'predict', $3, $4, 'engine', '{}', '{}', 'succeeded', 1, now(), now(), now())`,
           [runId, DEFAULT_PROJECT, name, JSON.stringify(config)],
         );
-        await client.query("INSERT INTO attempts (run_id, number, worker_id, started_at, ended_at, outcome) VALUES ($1, 1, $2, now(), now(), 'succeeded')", [runId, worker]);
+        await client.query(
+          "INSERT INTO attempts (run_id, number, worker_id, started_at, ended_at, outcome) VALUES ($1, 1, $2, now(), now(), 'succeeded')",
+          [runId, worker],
+        );
         // Hard questions are hard for every method: answers of different methods agree more than chance.
         await client.query(
           `WITH made AS (

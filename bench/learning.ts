@@ -26,7 +26,10 @@ const ACCURACY_AIM = 0.7;
 export async function learning(names: readonly string[]): Promise<BenchResult | void> {
   const known = Object.keys(PRESETS) as AlgorithmName[];
   const unknown = names.find((name) => !known.some((one) => one === name));
-  if (unknown !== undefined) throw new Error(`There is no algorithm "${unknown}" in this bench: choose from ${known.join(", ")}.`);
+  if (unknown !== undefined)
+    throw new Error(
+      `There is no algorithm "${unknown}" in this bench: choose from ${known.join(", ")}.`,
+    );
   const services = new LocalServices();
   try {
     const examiner = await Examiner.open(services, configOf("grpo"));
@@ -42,8 +45,13 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
     const rag = await examiner.naiveRag();
     const untrained = await examiner.untrained();
     if (results.length < known.length) return;
-    const reports = results.map(({ study, seeds }) => ({ algorithm: study.algorithm, ...summarise(study.config, examiner.first(TUNED_ON), rag, untrained, seeds) }));
-    const better = reports.reduce((best, report) => (report.accuracy.trained.mean > best.accuracy.trained.mean ? report : best));
+    const reports = results.map(({ study, seeds }) => ({
+      algorithm: study.algorithm,
+      ...summarise(study.config, examiner.first(TUNED_ON), rag, untrained, seeds),
+    }));
+    const better = reports.reduce((best, report) =>
+      report.accuracy.trained.mean > best.accuracy.trained.mean ? report : best,
+    );
     print(reports, rag, untrained, better.bars);
     return {
       bench: "learning",
@@ -56,18 +64,35 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
       /** Which algorithm the bars are of: the better one, which is the default preset's. */
       better: better.algorithm,
       algorithms: reports.map(({ bars: _bars, ...report }) => report),
-      bars: [...better.bars, bar("the default preset trains by the better algorithm", Number(PRESETS[better.algorithm as AlgorithmName] === DEFAULT_PRESET), "yes = 1", ">=", 1)],
+      bars: [
+        ...better.bars,
+        bar(
+          "the default preset trains by the better algorithm",
+          Number(PRESETS[better.algorithm as AlgorithmName] === DEFAULT_PRESET),
+          "yes = 1",
+          ">=",
+          1,
+        ),
+      ],
     };
   } finally {
     await services.close();
   }
 }
 
-const configOf = (algorithm: AlgorithmName): TrainConfig => trainConfig.parse({ ...presetById(PRESETS[algorithm])!.config, seed: 0 });
+const configOf = (algorithm: AlgorithmName): TrainConfig =>
+  trainConfig.parse({ ...presetById(PRESETS[algorithm])!.config, seed: 0 });
 
 /** One algorithm's accuracies and paired gains with intervals clustered by country, and which bars are met. Pure. */
-function summarise(config: TrainConfig, tuned: ReadonlySet<string>, rag: Result[], untrained: Result[], seeds: SeedResults[]) {
-  const pooled = (pick: (seed: SeedResults) => Observation[]) => clusterBootstrap(seeds.flatMap(pick));
+function summarise(
+  config: TrainConfig,
+  tuned: ReadonlySet<string>,
+  rag: Result[],
+  untrained: Result[],
+  seeds: SeedResults[],
+) {
+  const pooled = (pick: (seed: SeedResults) => Observation[]) =>
+    clusterBootstrap(seeds.flatMap(pick));
   const perSeed = seeds.map((results) => ({
     seed: results.seed,
     coldStart: clusterBootstrap(observations(results.coldStart)),
@@ -104,11 +129,41 @@ function summarise(config: TrainConfig, tuned: ReadonlySet<string>, rag: Result[
     gains,
     seeds: perSeed,
     bars: [
-      bar("longest training of a seed", Math.max(...perSeed.map(({ training }) => training.totalSeconds)), "s", "<=", TRAINING_BAR_SECONDS),
-      bar("pooled gain over naive RAG, lower end of the interval", gains.overNaiveRag.low, "accuracy", ">", 0),
-      bar("pooled gain over the cold start, lower end of the interval", gains.overColdStart.low, "accuracy", ">", 0),
-      bar("least gain over naive RAG on a seed", Math.min(...perSeed.map((seed) => seed.gainOverNaiveRag.mean)), "accuracy", ">", 0),
-      bar("least gain over the cold start on a seed", Math.min(...perSeed.map((seed) => seed.gainOverColdStart.mean)), "accuracy", ">", 0),
+      bar(
+        "longest training of a seed",
+        Math.max(...perSeed.map(({ training }) => training.totalSeconds)),
+        "s",
+        "<=",
+        TRAINING_BAR_SECONDS,
+      ),
+      bar(
+        "pooled gain over naive RAG, lower end of the interval",
+        gains.overNaiveRag.low,
+        "accuracy",
+        ">",
+        0,
+      ),
+      bar(
+        "pooled gain over the cold start, lower end of the interval",
+        gains.overColdStart.low,
+        "accuracy",
+        ">",
+        0,
+      ),
+      bar(
+        "least gain over naive RAG on a seed",
+        Math.min(...perSeed.map((seed) => seed.gainOverNaiveRag.mean)),
+        "accuracy",
+        ">",
+        0,
+      ),
+      bar(
+        "least gain over the cold start on a seed",
+        Math.min(...perSeed.map((seed) => seed.gainOverColdStart.mean)),
+        "accuracy",
+        ">",
+        0,
+      ),
       bar("held-out accuracy after training", trained.mean, "accuracy", ">=", ACCURACY_AIM),
     ],
   };
@@ -116,7 +171,8 @@ function summarise(config: TrainConfig, tuned: ReadonlySet<string>, rag: Result[
 
 type Report = ReturnType<typeof summarise> & { algorithm: string };
 
-const observations = (results: readonly Result[]): Observation[] => results.map(({ value, group }) => ({ value, cluster: group }));
+const observations = (results: readonly Result[]): Observation[] =>
+  results.map(({ value, group }) => ({ value, cluster: group }));
 
 /** Differences question by question. */
 function differences(results: readonly Result[], others: readonly Result[]): Observation[] {
@@ -124,12 +180,48 @@ function differences(results: readonly Result[], others: readonly Result[]): Obs
   return results.map(({ id, value, group }) => ({ value: value - other.get(id)!, cluster: group }));
 }
 
-function print(reports: readonly Report[], rag: Result[], untrained: Result[], bars: Report["bars"]): void {
-  const row = (name: string, { mean: m, low, high }: Interval): string[] => [name, m.toFixed(3), `${low.toFixed(3)} to ${high.toFixed(3)}`];
-  const rows = (pick: (report: Report) => Record<string, Interval>): string[][] => reports.flatMap((report) => Object.entries(pick(report)).map(([name, interval]) => row(`${report.algorithm}: ${name}`, interval)));
-  printTable([["held-out accuracy", "mean", "95% interval"], row("naive RAG", clusterBootstrap(observations(rag))), row("untrained", clusterBootstrap(observations(untrained))), ...rows(({ accuracy }) => accuracy)]);
-  printTable([["gain of the trained searcher", "mean", "95% interval"], ...rows(({ gains }) => gains)]);
-  printTable([["questions untouched by tuning", "mean", "95% interval"], ...rows(({ untouched: { questions: _questions, ...untouched } }) => untouched)]);
-  printTable([["algorithm", "seed", "training, s", "a step, s", "engine's peak, MB"], ...reports.flatMap(({ algorithm, seeds }) => seeds.map(({ seed, training }) => [algorithm, seed, training.totalSeconds, training.secondsPerStep, Math.round(training.peakMemoryMb)]))]);
+function print(
+  reports: readonly Report[],
+  rag: Result[],
+  untrained: Result[],
+  bars: Report["bars"],
+): void {
+  const row = (name: string, { mean: m, low, high }: Interval): string[] => [
+    name,
+    m.toFixed(3),
+    `${low.toFixed(3)} to ${high.toFixed(3)}`,
+  ];
+  const rows = (pick: (report: Report) => Record<string, Interval>): string[][] =>
+    reports.flatMap((report) =>
+      Object.entries(pick(report)).map(([name, interval]) =>
+        row(`${report.algorithm}: ${name}`, interval),
+      ),
+    );
+  printTable([
+    ["held-out accuracy", "mean", "95% interval"],
+    row("naive RAG", clusterBootstrap(observations(rag))),
+    row("untrained", clusterBootstrap(observations(untrained))),
+    ...rows(({ accuracy }) => accuracy),
+  ]);
+  printTable([
+    ["gain of the trained searcher", "mean", "95% interval"],
+    ...rows(({ gains }) => gains),
+  ]);
+  printTable([
+    ["questions untouched by tuning", "mean", "95% interval"],
+    ...rows(({ untouched: { questions: _questions, ...untouched } }) => untouched),
+  ]);
+  printTable([
+    ["algorithm", "seed", "training, s", "a step, s", "engine's peak, MB"],
+    ...reports.flatMap(({ algorithm, seeds }) =>
+      seeds.map(({ seed, training }) => [
+        algorithm,
+        seed,
+        training.totalSeconds,
+        training.secondsPerStep,
+        Math.round(training.peakMemoryMb),
+      ]),
+    ),
+  ]);
   printBars(bars);
 }

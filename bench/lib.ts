@@ -22,14 +22,29 @@ const RELATIONS = {
 };
 
 /** A bar from its figure: bar("memory", 310, "MB", "<=", 400). A value that is not a number holds nothing. */
-export function bar(name: string, value: number, unit: string, relation: keyof typeof RELATIONS, limit: number): Bar {
-  return { name, value: Number(value.toPrecision(6)), unit, bar: `${relation} ${limit}`, holds: RELATIONS[relation](value, limit) };
+export function bar(
+  name: string,
+  value: number,
+  unit: string,
+  relation: keyof typeof RELATIONS,
+  limit: number,
+): Bar {
+  return {
+    name,
+    value: Number(value.toPrecision(6)),
+    unit,
+    bar: `${relation} ${limit}`,
+    holds: RELATIONS[relation](value, limit),
+  };
 }
 
 /** Prints bars as the last table of a bench. */
 export function printBars(bars: readonly Bar[]): void {
   console.log("");
-  printTable([["bar", "value", "unit", "wanted", ""], ...bars.map((b) => [b.name, b.value, b.unit, b.bar, b.holds ? "holds" : "MISSED"])]);
+  printTable([
+    ["bar", "value", "unit", "wanted", ""],
+    ...bars.map((b) => [b.name, b.value, b.unit, b.bar, b.holds ? "holds" : "MISSED"]),
+  ]);
 }
 
 /** What a bench hands back; written to bench/results/NAME.json beside the table it printed. */
@@ -56,7 +71,9 @@ export interface Machine {
 function vectorInstructions(): string[] {
   const text = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
   const flags = new Set(/^flags\s*:(.*)$/m.exec(text)?.[1]?.split(" "));
-  return ["avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"].filter((flag) => flags.has(flag));
+  return ["avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"].filter((flag) =>
+    flags.has(flag),
+  );
 }
 
 export function machine(): Machine {
@@ -73,9 +90,17 @@ export function machine(): Machine {
 /** Prints rows of equal length as columns; the first row is the head. */
 export function printTable(rows: readonly (readonly (string | number)[])[]): void {
   const text = rows.map((row) => row.map(String));
-  const widths = (text[0] ?? []).map((_, column) => Math.max(...text.map((row) => row[column]?.length ?? 0)));
+  const widths = (text[0] ?? []).map((_, column) =>
+    Math.max(...text.map((row) => row[column]?.length ?? 0)),
+  );
   text.forEach((row, i) => {
-    console.log(row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  "));
+    console.log(
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join("  "),
+    );
     if (i === 0) console.log(widths.map((width) => "-".repeat(width)).join("  "));
   });
 }

@@ -4,19 +4,44 @@ import { printTable, writeResult, type BenchResult } from "./lib";
  * `npm run bench NAME`: runs one bench, without a name lists them. Each measures us and the field's own tool in one run
  * on one machine and writes bench/results/NAME.json. The exit code is 1 where a bar is missed.
  */
-const BENCHES: Record<string, { about: string; run: (names: string[]) => Promise<BenchResult | void> }> = {
-  engine: { about: "a training step (sampling and gradient) against TRL's GRPOTrainer", run: async () => (await import("./engine")).run() },
-  retrieval: { about: "encoding and search against the field's own tools; `retrieval NAME...` runs single sections", run: async (names) => (await import("./retrieval")).run(names) },
-  leaderboard: { about: "the leaderboard over a million scores and answering at an endpoint, on a database of its own", run: async () => (await import("./leaderboard")).run() },
-  results: { about: "docs/results.md: every method, answered by a running product (S3_SERVER); `results PART...` runs single parts", run: async (names) => (await import("./results")).results(names) },
-  learning: { about: "what the default preset learns by GRPO and PPO, on three seeds each (about two hours; resumable)", run: async (names) => (await import("./learning")).learning(names) },
+const BENCHES: Record<
+  string,
+  { about: string; run: (names: string[]) => Promise<BenchResult | void> }
+> = {
+  engine: {
+    about: "a training step (sampling and gradient) against TRL's GRPOTrainer",
+    run: async () => (await import("./engine")).run(),
+  },
+  retrieval: {
+    about:
+      "encoding and search against the field's own tools; `retrieval NAME...` runs single sections",
+    run: async (names) => (await import("./retrieval")).run(names),
+  },
+  leaderboard: {
+    about:
+      "the leaderboard over a million scores and answering at an endpoint, on a database of its own",
+    run: async () => (await import("./leaderboard")).run(),
+  },
+  results: {
+    about:
+      "docs/results.md: every method, answered by a running product (S3_SERVER); `results PART...` runs single parts",
+    run: async (names) => (await import("./results")).results(names),
+  },
+  learning: {
+    about:
+      "what the default preset learns by GRPO and PPO, on three seeds each (about two hours; resumable)",
+    run: async (names) => (await import("./learning")).learning(names),
+  },
 };
 
 const [name, ...names] = process.argv.slice(2);
 const bench = name === undefined ? undefined : BENCHES[name];
 if (!bench) {
   if (name !== undefined) console.error(`There is no bench "${name}".`);
-  printTable([["npm run bench", "measures"], ...Object.entries(BENCHES).map(([key, { about }]) => [key, about])]);
+  printTable([
+    ["npm run bench", "measures"],
+    ...Object.entries(BENCHES).map(([key, { about }]) => [key, about]),
+  ]);
   process.exitCode = name === undefined ? 0 : 1;
 } else {
   const result = await bench.run(names);

@@ -43,22 +43,61 @@ const atlas: Set = {
   questions: "atlas/held-out",
   scorer: "span",
   base: {},
-  methods: ["training", "rag", "s3", "s3-trained", "rag-matched", "direct", "cot", "ircot", "deepretrieval", "search-r1", "search-o1", "r1", "sft", "gold"],
+  methods: [
+    "training",
+    "rag",
+    "s3",
+    "s3-trained",
+    "rag-matched",
+    "direct",
+    "cot",
+    "ircot",
+    "deepretrieval",
+    "search-r1",
+    "search-o1",
+    "r1",
+    "sft",
+    "gold",
+  ],
 };
 /** The real sets on all of their passages with BM25, which needs no encoding. */
-const real = (corpus: string, questions: string, scorer: Set["scorer"]): Set => ({ corpus, questions, scorer, base: { corpus, questions, scorer, retriever: { kind: "bm25" } }, methods: ["rag", "direct", "s3", "gold"] });
-const SETS: readonly Set[] = [atlas, real("hotpotqa", "hotpotqa/dev", "span"), real("2wiki", "2wiki/dev", "span"), real("pubmedqa", "pubmedqa/test", "option-letter")];
+const real = (corpus: string, questions: string, scorer: Set["scorer"]): Set => ({
+  corpus,
+  questions,
+  scorer,
+  base: { corpus, questions, scorer, retriever: { kind: "bm25" } },
+  methods: ["rag", "direct", "s3", "gold"],
+});
+const SETS: readonly Set[] = [
+  atlas,
+  real("hotpotqa", "hotpotqa/dev", "span"),
+  real("2wiki", "2wiki/dev", "span"),
+  real("pubmedqa", "pubmedqa/test", "option-letter"),
+];
 
 export async function results(names: string[]): Promise<void> {
   const server = process.env.S3_SERVER ?? "http://127.0.0.1:3000";
   const { client, close } = connect(server);
   try {
     const sets = SETS.filter(({ corpus }) => corpus === "atlas" || existsSync(dataOf(corpus)));
-    for (const { corpus } of SETS) if (!sets.some((set) => set.corpus === corpus)) say(`left out: ${corpus} is not beside the repository (${dataOf(corpus)})`);
-    const unknown = names.filter((name) => !sets.some(({ corpus, methods }) => methods.some((method) => name === `${corpus}/${method}`)));
-    if (unknown.length > 0) throw new AppError("invalid-input", `There is no part ${unknown.join(", ")}. Parts: ${sets.flatMap(({ corpus, methods }) => methods.map((method) => `${corpus}/${method}`)).join(", ")}.`);
+    for (const { corpus } of SETS)
+      if (!sets.some((set) => set.corpus === corpus))
+        say(`left out: ${corpus} is not beside the repository (${dataOf(corpus)})`);
+    const unknown = names.filter(
+      (name) =>
+        !sets.some(({ corpus, methods }) =>
+          methods.some((method) => name === `${corpus}/${method}`),
+        ),
+    );
+    if (unknown.length > 0)
+      throw new AppError(
+        "invalid-input",
+        `There is no part ${unknown.join(", ")}. Parts: ${sets.flatMap(({ corpus, methods }) => methods.map((method) => `${corpus}/${method}`)).join(", ")}.`,
+      );
     for (const set of sets) {
-      const parts = set.methods.filter((method) => names.length === 0 || names.includes(`${set.corpus}/${method}`));
+      const parts = set.methods.filter(
+        (method) => names.length === 0 || names.includes(`${set.corpus}/${method}`),
+      );
       if (parts.length > 0 && set !== atlas) await bring(client, server, set.corpus);
       for (const part of parts) await done(client, await configOf(client, set, part));
     }
@@ -79,20 +118,47 @@ async function bring(client: Client, server: string, corpus: string): Promise<vo
   const folder = dataOf(corpus);
   const sets = await client.catalogue.questionSets.query();
   if (!sets.some(({ name }) => name.startsWith(`${corpus}/`))) {
-    const lines = (await readFile(join(folder, "questions.jsonl"), "utf8")).trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+    const lines = (await readFile(join(folder, "questions.jsonl"), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
     // As MIRAGE asks PubMedQA: a choice of three.
-    const rows = corpus === "pubmedqa" ? lines.map((row) => ({ ...row, options: { A: "yes", B: "no", C: "maybe" } })) : lines;
-    await client.catalogue.importQuestionFile.mutate({ fileName: "questions.jsonl", content: rows.map((row) => JSON.stringify(row)).join("\n"), encoding: "utf8", format: "jsonl", mapping: {}, name: corpus, parts: null, goldCorpus: null, skipProblems: false });
+    const rows =
+      corpus === "pubmedqa"
+        ? lines.map((row) => ({ ...row, options: { A: "yes", B: "no", C: "maybe" } }))
+        : lines;
+    await client.catalogue.importQuestionFile.mutate({
+      fileName: "questions.jsonl",
+      content: rows.map((row) => JSON.stringify(row)).join("\n"),
+      encoding: "utf8",
+      format: "jsonl",
+      mapping: {},
+      name: corpus,
+      parts: null,
+      goldCorpus: null,
+      skipProblems: false,
+    });
   }
   if (!(await client.corpora.list.query()).some(({ name }) => name === corpus)) {
     const { id } = await uploadFile(client, server, join(folder, "passages.jsonl"));
-    await done(client, runConfig.parse({ kind: "index", name: `Import ${corpus}`, corpus, source: { kind: "upload", upload: id, fileName: "passages.jsonl", format: "jsonl" }, buildIndex: true, retriever: { kind: "bm25" } }));
+    await done(
+      client,
+      runConfig.parse({
+        kind: "index",
+        name: `Import ${corpus}`,
+        corpus,
+        source: { kind: "upload", upload: id, fileName: "passages.jsonl", format: "jsonl" },
+        buildIndex: true,
+        retriever: { kind: "bm25" },
+      }),
+    );
   }
 }
 
 /** The configuration of a part; throws where it needs another part's result that is not there. */
 async function configOf(client: Client, set: Set, part: string): Promise<RunConfig> {
-  if (part === "training") return runConfig.parse({ ...presetById("atlas-smollm2-grpo")!.config, seed: SEED });
+  if (part === "training")
+    return runConfig.parse({ ...presetById("atlas-smollm2-grpo")!.config, seed: SEED });
   const method = part === "s3-trained" ? "s3" : part === "rag-matched" ? "rag" : part;
   const preset = presetById(`atlas-${method}`)!.config as Predict;
   return runConfig.parse({
@@ -100,9 +166,16 @@ async function configOf(client: Client, set: Set, part: string): Promise<RunConf
     ...set.base,
     name: `Results: ${set.questions}, ${part}`,
     limit: QUESTIONS,
-    methodSettings: { ...preset.methodSettings, ...(ANSWERED_BY_GENERATOR.has(method) && { answeredBy: "generator" }) },
-    ...(part === "s3-trained" && { searcher: { ...preset.searcher, checkpoint: await checkpointOf(client) } }),
-    ...(part === "rag-matched" && { matchRun: await runOf(client, await configOf(client, set, "s3-trained")) }),
+    methodSettings: {
+      ...preset.methodSettings,
+      ...(ANSWERED_BY_GENERATOR.has(method) && { answeredBy: "generator" }),
+    },
+    ...(part === "s3-trained" && {
+      searcher: { ...preset.searcher, checkpoint: await checkpointOf(client) },
+    }),
+    ...(part === "rag-matched" && {
+      matchRun: await runOf(client, await configOf(client, set, "s3-trained")),
+    }),
   });
 }
 
@@ -114,14 +187,19 @@ async function runOf(client: Client, config: RunConfig): Promise<string> {
 }
 
 async function checkpointOf(client: Client): Promise<string> {
-  const checkpoints = await client.runs.checkpoints.query({ id: await runOf(client, await configOf(client, atlas, "training")) });
-  return checkpoints.reduce((last, checkpoint) => (checkpoint.step > last.step ? checkpoint : last)).id;
+  const checkpoints = await client.runs.checkpoints.query({
+    id: await runOf(client, await configOf(client, atlas, "training")),
+  });
+  return checkpoints.reduce((last, checkpoint) => (checkpoint.step > last.step ? checkpoint : last))
+    .id;
 }
 
 /** Runs with this very configuration, newest first. */
 async function same(client: Client, config: RunConfig): Promise<{ id: string; state: string }[]> {
   const { rows } = await client.runs.list.query({ text: config.name, limit: 200 });
-  const runs = await Promise.all(rows.filter(({ name }) => name === config.name).map(({ id }) => client.runs.get.query({ id })));
+  const runs = await Promise.all(
+    rows.filter(({ name }) => name === config.name).map(({ id }) => client.runs.get.query({ id })),
+  );
   return runs.filter((run) => isDeepStrictEqual(run.config, config));
 }
 
@@ -130,10 +208,22 @@ async function done(client: Client, config: RunConfig): Promise<void> {
   const [there] = await same(client, config);
   if (there?.state === "succeeded") return say(`there already: ${config.name}`);
   const goesOn = there !== undefined && !["failed", "cancelled"].includes(there.state);
-  const id = goesOn ? there.id : there ? (await client.runs.resume.mutate({ id: there.id }), there.id) : (await client.runs.launch.mutate({ config })).id;
+  const id = goesOn
+    ? there.id
+    : there
+      ? (await client.runs.resume.mutate({ id: there.id }), there.id)
+      : (await client.runs.launch.mutate({ config })).id;
   say(`running: ${config.name}`);
-  const state = await watch(client, id, (line) => void (line.kind === "state" && line.error !== null && say(line.error)));
-  if (state !== "succeeded") throw new AppError("internal", `"${config.name}" is ${state}; npm run s3 -- show ${id} says why.`);
+  const state = await watch(
+    client,
+    id,
+    (line) => void (line.kind === "state" && line.error !== null && say(line.error)),
+  );
+  if (state !== "succeeded")
+    throw new AppError(
+      "internal",
+      `"${config.name}" is ${state}; npm run s3 -- show ${id} says why.`,
+    );
 }
 
 /** Writes the boards between the marks of the page; the text around them is a person's. */
@@ -141,18 +231,29 @@ async function write(client: Client, sets: readonly Set[]): Promise<void> {
   const all = await client.leaderboard.get.query({});
   const tables: string[] = [];
   for (const set of sets) {
-    const scope = all.scopes.find(({ corpus, scorer, generator }) => corpus === set.corpus && scorer.startsWith(`${set.scorer}/`) && generator === "smollm2-135m-instruct");
+    const scope = all.scopes.find(
+      ({ corpus, scorer, generator }) =>
+        corpus === set.corpus &&
+        scorer.startsWith(`${set.scorer}/`) &&
+        generator === "smollm2-135m-instruct",
+    );
     if (!scope) continue;
     const board = await client.leaderboard.get.query({ scope: scope.key });
-    tables.push(`### ${set.questions}\n\n${toMarkdown(exportTable(board, null))}\n${detailsOf(board)}`);
+    tables.push(
+      `### ${set.questions}\n\n${toMarkdown(exportTable(board, null))}\n${detailsOf(board)}`,
+    );
   }
   if (tables.length === 0) throw new AppError("not-found", "The leaderboard has no results yet.");
   const page = await readFile(PAGE, "utf8");
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) throw new AppError("invalid-input", `${PAGE} lacks its marks: ${BEGIN} and ${END}.`);
+  if (begin < 0 || end < begin)
+    throw new AppError("invalid-input", `${PAGE} lacks its marks: ${BEGIN} and ${END}.`);
   const { cpu, cores } = machine();
   const about = `Made on ${new Date().toISOString().slice(0, 10)} by the product itself on ${cores} cores (${cpu}), no GPU.`;
-  await writeFile(`${PAGE}.partial`, `${page.slice(0, begin)}${BEGIN}\n\n${about}\n\n${tables.join("\n")}\n${page.slice(end)}`);
+  await writeFile(
+    `${PAGE}.partial`,
+    `${page.slice(0, begin)}${BEGIN}\n\n${about}\n\n${tables.join("\n")}\n${page.slice(end)}`,
+  );
   await rename(`${PAGE}.partial`, PAGE);
 }
 
@@ -160,15 +261,37 @@ async function write(client: Client, sets: readonly Set[]): Promise<void> {
 function detailsOf(board: Leaderboard): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const costs = ["searches", "documents", "tokens", "seconds"] as const;
-  const parts = ATTRIBUTION_PARTS.filter(({ key }) => board.rows.some((row) => (row.cells[0]?.attribution[key] ?? 0) > 0));
+  const parts = ATTRIBUTION_PARTS.filter(({ key }) =>
+    board.rows.some((row) => (row.cells[0]?.attribution[key] ?? 0) > 0),
+  );
   const rows = board.rows.flatMap((row) => {
     const [cell] = row.cells;
     if (!cell) return [];
     const share = (count: number): string => ((100 * count) / cell.scored).toFixed(0);
-    return [line([row.label, row.detail, String(cell.scored), ...costs.map((key) => (cell[key] === null ? "" : COSTS[key].text(cell[key]))), ...parts.map(({ key }) => share(cell.attribution[key]))])];
+    return [
+      line([
+        row.label,
+        row.detail,
+        String(cell.scored),
+        ...costs.map((key) => (cell[key] === null ? "" : COSTS[key].text(cell[key]))),
+        ...parts.map(({ key }) => share(cell.attribution[key])),
+      ]),
+    ];
   });
-  return [line(["Method", "With", "Questions", ...costs.map((key) => COSTS[key].label), ...parts.map(({ label }) => `${label}, %`)]), line(["---", "---", ...[...costs, ...parts, ""].map(() => "---:")]), ...rows, ""].join("\n");
+  return [
+    line([
+      "Method",
+      "With",
+      "Questions",
+      ...costs.map((key) => COSTS[key].label),
+      ...parts.map(({ label }) => `${label}, %`),
+    ]),
+    line(["---", "---", ...[...costs, ...parts, ""].map(() => "---:")]),
+    ...rows,
+    "",
+  ].join("\n");
 }
 
 const startedAt = Date.now();
-const say = (message: string): void => console.log(`[${Math.round((Date.now() - startedAt) / 1000)} s] ${message}`);
+const say = (message: string): void =>
+  console.log(`[${Math.round((Date.now() - startedAt) / 1000)} s] ${message}`);

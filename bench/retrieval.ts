@@ -20,24 +20,40 @@ export async function run(options: readonly string[]): Promise<BenchResult> {
   const long = options.includes("--long");
   const names = options.filter((option) => option !== "--long");
   const unknown = names.find((name) => !SECTIONS.some((section) => section.name === name));
-  if (unknown !== undefined) throw new Error(`there is no section ${unknown}; there are ${SECTIONS.map((section) => section.name).join(", ")}`);
+  if (unknown !== undefined)
+    throw new Error(
+      `there is no section ${unknown}; there are ${SECTIONS.map((section) => section.name).join(", ")}`,
+    );
   const results: Record<string, Measured> = names.length === 0 ? {} : await lastSections();
   for (const section of SECTIONS) {
     if (names.length > 0 && !names.includes(section.name)) continue;
     console.log(`\n== ${section.name}: ${section.about}`);
-    const measure = async (): Promise<Measured> => ({ ...(await section.run({ long })), at: new Date().toISOString(), machine: machine() });
-    results[section.name] = names.length > 0 ? await measure() : await kept(workFolder(`${section.name}.json`), measure);
+    const measure = async (): Promise<Measured> => ({
+      ...(await section.run({ long })),
+      at: new Date().toISOString(),
+      machine: machine(),
+    });
+    results[section.name] =
+      names.length > 0 ? await measure() : await kept(workFolder(`${section.name}.json`), measure);
   }
   await rm(workFolder(), { recursive: true, force: true });
   const bars = Object.values(results).flatMap((result) => result.bars);
   printBars(bars);
-  return { bench: "retrieval", at: new Date().toISOString(), machine: machine(), sections: results, bars };
+  return {
+    bench: "retrieval",
+    at: new Date().toISOString(),
+    machine: machine(),
+    sections: results,
+    bars,
+  };
 }
 
 /** Sections may be of different days and machines. */
 type Measured = SectionResult & { at: string; machine?: Machine };
 
 async function lastSections(): Promise<Record<string, Measured>> {
-  const text = await readFile(join(ROOT, "bench", "results", "retrieval.json"), "utf8").catch(() => "{}");
+  const text = await readFile(join(ROOT, "bench", "results", "retrieval.json"), "utf8").catch(
+    () => "{}",
+  );
   return (JSON.parse(text) as { sections?: Record<string, Measured> }).sections ?? {};
 }

@@ -18,7 +18,9 @@ describe("Cohen's kappa", () => {
     // Never agree: p_o = 0, p1 = p2 = 0.5
     [0, 5, 5, 0, -1],
     [7, 0, 0, 3, 1],
-  ])("%i %i %i %i", (a, b, c, d, kappa) => expect(cohenKappa(agreementOf(pairs(a, b, c, d)))).toBeCloseTo(kappa, 12));
+  ])("%i %i %i %i", (a, b, c, d, kappa) =>
+    expect(cohenKappa(agreementOf(pairs(a, b, c, d)))).toBeCloseTo(kappa, 12),
+  );
 
   it("is not defined without pairs or without variance", () => {
     expect(cohenKappa(agreementOf([]))).toBeNull();

@@ -10,16 +10,21 @@ export interface Agreement {
   bothNo: number;
 }
 
-export function agreementOf(pairs: Iterable<readonly [first: boolean, second: boolean]>): Agreement {
+export function agreementOf(
+  pairs: Iterable<readonly [first: boolean, second: boolean]>,
+): Agreement {
   const counts: Agreement = { bothYes: 0, firstOnly: 0, secondOnly: 0, bothNo: 0 };
-  for (const [first, second] of pairs) counts[first ? (second ? "bothYes" : "firstOnly") : second ? "secondOnly" : "bothNo"] += 1;
+  for (const [first, second] of pairs)
+    counts[first ? (second ? "bothYes" : "firstOnly") : second ? "secondOnly" : "bothNo"] += 1;
   return counts;
 }
 
-export const total = ({ bothYes, firstOnly, secondOnly, bothNo }: Agreement): number => bothYes + firstOnly + secondOnly + bothNo;
+export const total = ({ bothYes, firstOnly, secondOnly, bothNo }: Agreement): number =>
+  bothYes + firstOnly + secondOnly + bothNo;
 
 /** Share on which both agree, 0..1; null without any pair. */
-export const observedAgreement = (counts: Agreement): number | null => (total(counts) === 0 ? null : (counts.bothYes + counts.bothNo) / total(counts));
+export const observedAgreement = (counts: Agreement): number | null =>
+  total(counts) === 0 ? null : (counts.bothYes + counts.bothNo) / total(counts);
 
 /**
  * Cohen's kappa (1960) of two raters with two verdicts: (observed - expected) / (1 - expected). Null where it is not

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { askedText, chosenOption, exactMatch, normalisedWords, scoreByRule, scoreByRules, spanAccuracy, tokenF1 } from "./answer-scoring";
+import {
+  askedText,
+  chosenOption,
+  exactMatch,
+  normalisedWords,
+  scoreByRule,
+  scoreByRules,
+  spanAccuracy,
+  tokenF1,
+} from "./answer-scoring";
 
 describe("normalisation", () => {
   it.each([
@@ -24,7 +33,9 @@ describe("span accuracy", () => {
     ["", ["x"], 0],
     ["anything", ["the", ""], 0],
     ["Sub-Saharan Africa", ["sub saharan Africa"], 0],
-  ])("%j against %j is %i", (prediction, golds, value) => expect(spanAccuracy(prediction, golds)).toBe(value));
+  ])("%j against %j is %i", (prediction, golds, value) =>
+    expect(spanAccuracy(prediction, golds)).toBe(value),
+  );
 });
 
 describe("exact match", () => {
@@ -44,11 +55,21 @@ describe("token F1", () => {
     ["yes it is", ["yes"], 0],
     ["Yes.", ["yes"], 1],
     ["nothing alike", ["other"], 0],
-  ])("%j against %j", (prediction, golds, value) => expect(tokenF1(prediction, golds)).toBeCloseTo(value, 12));
+  ])("%j against %j", (prediction, golds, value) =>
+    expect(tokenF1(prediction, golds)).toBeCloseTo(value, 12),
+  );
 });
 
 describe("the chosen option", () => {
-  const options = { choices: [{ letter: "A", text: "Aspirin" }, { letter: "B", text: "Vitamin B12" }, { letter: "C", text: "Iron" }, { letter: "D", text: "Iron and aspirin" }], answer: "B" };
+  const options = {
+    choices: [
+      { letter: "A", text: "Aspirin" },
+      { letter: "B", text: "Vitamin B12" },
+      { letter: "C", text: "Iron" },
+      { letter: "D", text: "Iron and aspirin" },
+    ],
+    answer: "B",
+  };
   it.each([
     ["B", "B"],
     ["(b)", null],
@@ -74,16 +95,31 @@ describe("the chosen option", () => {
   });
 
   it("is scored, and asked below the question", () => {
-    expect(scoreByRule("option-letter", "B", { answers: ["Vitamin B12"], options })).toEqual({ scorer: "option-letter/1", value: 1 });
-    expect(() => scoreByRule("option-letter", "B", { answers: ["x"] })).toThrow(/needs questions with options/);
-    expect(askedText({ question: "Which?", options })).toBe("Which?\nOptions:\nA. Aspirin\nB. Vitamin B12\nC. Iron\nD. Iron and aspirin");
+    expect(scoreByRule("option-letter", "B", { answers: ["Vitamin B12"], options })).toEqual({
+      scorer: "option-letter/1",
+      value: 1,
+    });
+    expect(() => scoreByRule("option-letter", "B", { answers: ["x"] })).toThrow(
+      /needs questions with options/,
+    );
+    expect(askedText({ question: "Which?", options })).toBe(
+      "Which?\nOptions:\nA. Aspirin\nB. Vitamin B12\nC. Iron\nD. Iron and aspirin",
+    );
     expect(askedText({ question: "Which?" })).toBe("Which?");
   });
 });
 
 it("a score names its scorer and version; every rule that applies is given", () => {
-  expect(scoreByRule("span", "in Quito", { answers: ["Quito"] })).toEqual({ scorer: "span/1", value: 1 });
-  expect(scoreByRules("in Quito", { answers: ["Quito"] }).map(({ scorer, value }) => [scorer, Number(value.toFixed(3))])).toEqual([
+  expect(scoreByRule("span", "in Quito", { answers: ["Quito"] })).toEqual({
+    scorer: "span/1",
+    value: 1,
+  });
+  expect(
+    scoreByRules("in Quito", { answers: ["Quito"] }).map(({ scorer, value }) => [
+      scorer,
+      Number(value.toFixed(3)),
+    ]),
+  ).toEqual([
     ["span/1", 1],
     ["exact-match/1", 0],
     ["f1/1", 0.667],

@@ -73,7 +73,8 @@ function f1(words: readonly string[], gold: readonly string[]): number {
 }
 
 /** "the answer is (C)", "option B": the last one said counts. */
-const NAMED = /\b(?:answer|option|choice)\b\s*(?:(?:is|would be)\s*)?(?:[:=]\s*)?\(?([A-Z])\)?(?![A-Za-z'])/gi;
+const NAMED =
+  /\b(?:answer|option|choice)\b\s*(?:(?:is|would be)\s*)?(?:[:=]\s*)?\(?([A-Z])\)?(?![A-Za-z'])/gi;
 /** A letter alone at the beginning: "B", "B.", "(B) text"; "A patient" begins with a word. */
 const LEADING = /^\W*([A-Z])(?:\s*$|\s*[).:,\-\n])/;
 const BRACKETED = /\(([A-Z])\)/g;
@@ -84,25 +85,41 @@ const BRACKETED = /\(([A-Z])\)/g;
  */
 export function chosenOption(prediction: string, { choices }: MultipleChoice): string | null {
   const known = new Set(choices.map(({ letter }) => letter));
-  const letter = (found: string | undefined): string | null => (found !== undefined && known.has(found.toUpperCase()) ? found.toUpperCase() : null);
+  const letter = (found: string | undefined): string | null =>
+    found !== undefined && known.has(found.toUpperCase()) ? found.toUpperCase() : null;
   // Case matters for "a": "the answer is a virus" names no option.
-  const named = [...prediction.matchAll(NAMED)].map(([, found]) => found!).filter((found) => found === found.toUpperCase());
+  const named = [...prediction.matchAll(NAMED)]
+    .map(([, found]) => found!)
+    .filter((found) => found === found.toUpperCase());
   const first = letter(named[named.length - 1]) ?? letter(LEADING.exec(prediction)?.[1]);
   if (first !== null) return first;
-  const bracketed = new Set([...prediction.matchAll(BRACKETED)].flatMap(([, found]) => letter(found) ?? []));
+  const bracketed = new Set(
+    [...prediction.matchAll(BRACKETED)].flatMap(([, found]) => letter(found) ?? []),
+  );
   if (bracketed.size === 1) return [...bracketed][0]!;
   const words = normalisedWords(prediction);
   const said = choices.filter(({ text }) => contains(words, normalisedWords(text)));
   // "yes" within a longer option that is said as well: the longest that holds all the others is meant.
-  const longest = said.reduce<(typeof said)[number] | null>((best, choice) => (best === null || choice.text.length > best.text.length ? choice : best), null);
+  const longest = said.reduce<(typeof said)[number] | null>(
+    (best, choice) => (best === null || choice.text.length > best.text.length ? choice : best),
+    null,
+  );
   if (longest === null) return null;
   const within = normalisedWords(longest.text);
   return said.every(({ text }) => contains(within, normalisedWords(text))) ? longest.letter : null;
 }
 
 /** The question as a model is asked it: with its options below it. A retriever gets the question alone. */
-export function askedText({ question, options }: { question: string; options?: MultipleChoice | null }): string {
-  return options ? `${question}\nOptions:\n${options.choices.map(({ letter, text }) => `${letter}. ${text}`).join("\n")}` : question;
+export function askedText({
+  question,
+  options,
+}: {
+  question: string;
+  options?: MultipleChoice | null;
+}): string {
+  return options
+    ? `${question}\nOptions:\n${options.choices.map(({ letter, text }) => `${letter}. ${text}`).join("\n")}`
+    : question;
 }
 
 function contains(words: readonly string[], part: readonly string[]): boolean {
@@ -114,15 +131,28 @@ function contains(words: readonly string[], part: readonly string[]): boolean {
 }
 
 function optionAccuracy(prediction: string, options: MultipleChoice | null | undefined): 0 | 1 {
-  if (!options) throw new AppError("invalid-input", "Scorer option-letter needs questions with options; this one has none. Choose another scorer, or import the set with its options.");
+  if (!options)
+    throw new AppError(
+      "invalid-input",
+      "Scorer option-letter needs questions with options; this one has none. Choose another scorer, or import the set with its options.",
+    );
   return chosenOption(prediction, options) === options.answer ? 1 : 0;
 }
 
-const RULES: Record<RuleScorer, { version: number; score: (prediction: string, question: Scorable) => number }> = {
+const RULES: Record<
+  RuleScorer,
+  { version: number; score: (prediction: string, question: Scorable) => number }
+> = {
   span: { version: 1, score: (prediction, { answers }) => spanAccuracy(prediction, answers) },
-  "exact-match": { version: 1, score: (prediction, { answers }) => exactMatch(prediction, answers) },
+  "exact-match": {
+    version: 1,
+    score: (prediction, { answers }) => exactMatch(prediction, answers),
+  },
   f1: { version: 1, score: (prediction, { answers }) => tokenF1(prediction, answers) },
-  "option-letter": { version: 1, score: (prediction, { options }) => optionAccuracy(prediction, options) },
+  "option-letter": {
+    version: 1,
+    score: (prediction, { options }) => optionAccuracy(prediction, options),
+  },
 };
 
 /** Name and version under which a rule's scores are stored. */
@@ -135,6 +165,11 @@ export function scoreByRule(rule: RuleScorer, prediction: string, question: Scor
 
 /** Every rule that applies to the question: cheap, so that a leaderboard can switch between them. */
 export function scoreByRules(prediction: string, question: Scorable): Score[] {
-  const rules: RuleScorer[] = ["span", "exact-match", "f1", ...(question.options ? (["option-letter"] as const) : [])];
+  const rules: RuleScorer[] = [
+    "span",
+    "exact-match",
+    "f1",
+    ...(question.options ? (["option-letter"] as const) : []),
+  ];
   return rules.map((rule) => scoreByRule(rule, prediction, question));
 }

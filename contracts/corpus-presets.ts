@@ -26,7 +26,13 @@ export interface CorpusPreset {
   byHand: string;
 }
 
-const medrag = (part: string, title: string, passages: number, what: string, downloadGiB: number): CorpusPreset => ({
+const medrag = (
+  part: string,
+  title: string,
+  passages: number,
+  what: string,
+  downloadGiB: number,
+): CorpusPreset => ({
   title: `MedCorp: ${title}`,
   passages,
   description: `${what} in the chunk files that MedRAG publishes (id, title, content).`,
@@ -41,12 +47,18 @@ export const CORPUS_PRESETS = {
   "wiki-18": {
     title: "Wikipedia 2018",
     passages: 21_015_324,
-    description: "21,015,324 passages of 100 words: the corpus of the paper, as Search-R1 publishes it (id, contents).",
+    description:
+      "21,015,324 passages of 100 words: the corpus of the paper, as Search-R1 publishes it (id, contents).",
     licence: "CC BY-SA (Wikipedia)",
     downloadGiB: 5,
     corpus: { dataset: "PeterJinGo/wiki-18-corpus", files: /^wiki-18\.jsonl\.gz$/ },
-    index: { dataset: "PeterJinGo/wiki-18-e5-index", files: /^part_a[a-z]$/, encoder: "e5-base-v2" },
-    byHand: "Download wiki-18.jsonl.gz from https://huggingface.co/datasets/PeterJinGo/wiki-18-corpus elsewhere, bring it to the worker, and import it as a path.",
+    index: {
+      dataset: "PeterJinGo/wiki-18-e5-index",
+      files: /^part_a[a-z]$/,
+      encoder: "e5-base-v2",
+    },
+    byHand:
+      "Download wiki-18.jsonl.gz from https://huggingface.co/datasets/PeterJinGo/wiki-18-corpus elsewhere, bring it to the worker, and import it as a path.",
   },
   "medcorp-pubmed": medrag("pubmed", "PubMed", 23_900_000, "23.9 million abstracts", 70),
   "medcorp-statpearls": {
@@ -54,9 +66,18 @@ export const CORPUS_PRESETS = {
     byHand:
       "StatPearls may not be redistributed, so the dataset may hold no chunk files: fetch statpearls_NBK430685.tar.gz from NCBI's Bookshelf, cut it with MedRAG's src/data/statpearls.py, bring the folder chunk/ to the worker, and import that folder as a path.",
   },
-  "medcorp-textbooks": medrag("textbooks", "textbooks", 125_800, "125.8 thousand passages of 18 medical textbooks", 0.2),
+  "medcorp-textbooks": medrag(
+    "textbooks",
+    "textbooks",
+    125_800,
+    "125.8 thousand passages of 18 medical textbooks",
+    0.2,
+  ),
   "medcorp-wikipedia": medrag("wikipedia", "Wikipedia", 29_900_000, "29.9 million passages", 45),
 } as const satisfies Record<string, CorpusPreset>;
 
 export type CorpusPresetName = keyof typeof CORPUS_PRESETS;
-export const CORPUS_PRESET_NAMES = Object.keys(CORPUS_PRESETS) as [CorpusPresetName, ...CorpusPresetName[]];
+export const CORPUS_PRESET_NAMES = Object.keys(CORPUS_PRESETS) as [
+  CorpusPresetName,
+  ...CorpusPresetName[],
+];

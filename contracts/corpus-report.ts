@@ -25,7 +25,11 @@ export type BadLine = z.infer<typeof badLine>;
 /** How many bad lines are kept with their reason; all are counted. */
 export const BAD_LINES_KEPT = 200;
 
-export const sourceFile = z.strictObject({ name: z.string(), bytes: z.int().nonnegative(), sha256: z.string().length(64) });
+export const sourceFile = z.strictObject({
+  name: z.string(),
+  bytes: z.int().nonnegative(),
+  sha256: z.string().length(64),
+});
 
 /** Written beside the documents of an imported corpus as manifest.json. */
 export const corpusManifest = z.strictObject({
@@ -61,7 +65,10 @@ export const corpusManifest = z.strictObject({
     /** Kept: the text of an earlier passage under another id. */
     texts: z.int().nonnegative(),
   }),
-  badLines: z.strictObject({ total: z.int().nonnegative(), first: z.array(badLine).max(BAD_LINES_KEPT) }),
+  badLines: z.strictObject({
+    total: z.int().nonnegative(),
+    first: z.array(badLine).max(BAD_LINES_KEPT),
+  }),
 });
 export type CorpusManifest = z.infer<typeof corpusManifest>;
 

@@ -13,17 +13,28 @@ export interface CorpusRecord {
   text: string;
 }
 
-const id = z.union([z.string(), z.int().transform(String)]).pipe(z.string().min(1, "must not be empty").max(512));
+const id = z
+  .union([z.string(), z.int().transform(String)])
+  .pipe(z.string().min(1, "must not be empty").max(512));
 
 /**
  * `{id, title, text}`, MedRAG's `{id, title, content, contents}`, or upstream's `{id, contents}` with contents =
  * "\"Title\"\ntext". Other keys are ignored.
  */
 const corpusLine = z
-  .object({ id, title: z.string().nullish(), text: z.string().optional(), content: z.string().optional(), contents: z.string().optional() })
-  .refine((line) => line.contents !== undefined || line.text !== undefined || line.content !== undefined, {
-    error: "needs `contents`, or `title` and `text`",
+  .object({
+    id,
+    title: z.string().nullish(),
+    text: z.string().optional(),
+    content: z.string().optional(),
+    contents: z.string().optional(),
   })
+  .refine(
+    (line) => line.contents !== undefined || line.text !== undefined || line.content !== undefined,
+    {
+      error: "needs `contents`, or `title` and `text`",
+    },
+  )
   .transform(({ id, title, text, content, contents }): CorpusRecord => {
     const body = text ?? content;
     if (body !== undefined) return { id, title: title ?? "", text: body };
@@ -35,16 +46,29 @@ const letter = z.string().regex(/^[A-Z]$/, "a capital letter");
 
 /** Options of a multiple choice, and the letter of the right one. */
 export const multipleChoice = z
-  .object({ choices: z.array(z.object({ letter, text: z.string().trim().min(1, "an option must not be empty") })).min(2, "needs at least two options"), answer: letter })
-  .refine(({ choices }) => new Set(choices.map((choice) => choice.letter)).size === choices.length, { path: ["choices"], message: "each option needs a letter of its own" })
-  .refine(({ choices, answer }) => choices.some((choice) => choice.letter === answer), { path: ["answer"], message: "is not one of the options" });
+  .object({
+    choices: z
+      .array(z.object({ letter, text: z.string().trim().min(1, "an option must not be empty") }))
+      .min(2, "needs at least two options"),
+    answer: letter,
+  })
+  .refine(
+    ({ choices }) => new Set(choices.map((choice) => choice.letter)).size === choices.length,
+    { path: ["choices"], message: "each option needs a letter of its own" },
+  )
+  .refine(({ choices, answer }) => choices.some((choice) => choice.letter === answer), {
+    path: ["answer"],
+    message: "is not one of the options",
+  });
 export type MultipleChoice = z.infer<typeof multipleChoice>;
 
 /** A question of a set. Absent fields get the value that means "not known". */
 export const questionLine = z.object({
   id,
   question: z.string().trim().min(1, "must not be empty"),
-  answers: z.array(z.string().trim().min(1, "an answer must not be empty")).min(1, "needs at least one answer"),
+  answers: z
+    .array(z.string().trim().min(1, "an answer must not be empty"))
+    .min(1, "needs at least one answer"),
   goldIds: z.array(z.string().min(1)).default([]),
   type: z.string().nullable().default(null),
   /** Cluster for intervals, e.g. the country. */
@@ -75,7 +99,8 @@ export class LineError extends AppError {
 export function parseContents(contents: string): { title: string; text: string } {
   const end = contents.indexOf("\n");
   const first = (end < 0 ? contents : contents.slice(0, end)).replace(/\r$/, "");
-  if (first.length < 2 || !first.startsWith('"') || !first.endsWith('"')) return { title: "", text: contents };
+  if (first.length < 2 || !first.startsWith('"') || !first.endsWith('"'))
+    return { title: "", text: contents };
   return { title: first.slice(1, -1), text: end < 0 ? "" : contents.slice(end + 1) };
 }
 
@@ -109,20 +134,33 @@ export function parseQuestionSet(lines: Iterable<string>): QuestionRecord[] {
     const question = parseQuestionLine(line, lineNumber);
     const text = question.question.toLowerCase().replace(/\s+/g, " ");
     const sameId = lineOfId.get(question.id);
-    if (sameId !== undefined) throw new LineError(lineNumber, `repeats the id ${JSON.stringify(question.id)} of line ${sameId}`);
+    if (sameId !== undefined)
+      throw new LineError(
+        lineNumber,
+        `repeats the id ${JSON.stringify(question.id)} of line ${sameId}`,
+      );
     const sameText = lineOfText.get(text);
     if (sameText !== undefined) {
-      throw new LineError(lineNumber, `repeats the question of line ${sameText}: ${JSON.stringify(shorten(question.question))}`);
+      throw new LineError(
+        lineNumber,
+        `repeats the question of line ${sameText}: ${JSON.stringify(shorten(question.question))}`,
+      );
     }
     lineOfId.set(question.id, lineNumber);
     lineOfText.set(text, lineNumber);
     questions.push(question);
   }
-  if (questions.length === 0) throw new AppError("invalid-input", "the question file holds no question");
+  if (questions.length === 0)
+    throw new AppError("invalid-input", "the question file holds no question");
   return questions;
 }
 
-function parseLine<T extends z.ZodType>(schema: T, line: string, lineNumber: number, what: string): z.output<T> {
+function parseLine<T extends z.ZodType>(
+  schema: T,
+  line: string,
+  lineNumber: number,
+  what: string,
+): z.output<T> {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -131,7 +169,10 @@ function parseLine<T extends z.ZodType>(schema: T, line: string, lineNumber: num
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new LineError(lineNumber, `is not ${what}: ${describeIssues(parsed.error).replaceAll("\n", "; ")}`);
+  throw new LineError(
+    lineNumber,
+    `is not ${what}: ${describeIssues(parsed.error).replaceAll("\n", "; ")}`,
+  );
 }
 
 function shorten(text: string): string {

@@ -15,7 +15,15 @@ import { z } from "zod";
  * gpu-workers/engine/schema.py is the twin of this file.
  */
 
-export const LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
+export const LORA_TARGETS = [
+  "q_proj",
+  "k_proj",
+  "v_proj",
+  "o_proj",
+  "gate_proj",
+  "up_proj",
+  "down_proj",
+] as const;
 
 export const engineErrorCode = z.enum([
   "invalid-input",
@@ -43,7 +51,10 @@ export const loraConfig = z.object({
   alpha: z.number().positive(),
   /** Layers below it have no adapter: no gradient enters them and their activations are reused between calls. */
   firstLayer: z.int().nonnegative().default(0),
-  targets: z.array(z.enum(LORA_TARGETS)).min(1).default([...LORA_TARGETS]),
+  targets: z
+    .array(z.enum(LORA_TARGETS))
+    .min(1)
+    .default([...LORA_TARGETS]),
 });
 
 /** Training of the weights themselves: layers `firstLayer` and above and the final norm; from layer 0 also the embedding and,
@@ -66,8 +77,14 @@ export const createModelBody = z
     /** Seed of the adapter's initial values. */
     seed: z.int().nonnegative(),
   })
-  .refine((body) => !(body.lora && body.full), { path: ["full"], error: "a model is trained by lora or by full, not both: set one to null" })
-  .refine((body) => body.head === "language" || body.lora || body.full, { path: ["head"], error: "a value model is trained: give lora or full" });
+  .refine((body) => !(body.lora && body.full), {
+    path: ["full"],
+    error: "a model is trained by lora or by full, not both: set one to null",
+  })
+  .refine((body) => body.head === "language" || body.lora || body.full, {
+    path: ["head"],
+    error: "a value model is trained: give lora or full",
+  });
 export const createModelResult = z.object({
   layers: z.int(),
   vocabulary: z.int(),
@@ -132,7 +149,11 @@ export const sampleResult = z.object({
 export const endSessionsBody = z.object({ sessions: z.array(z.string()) });
 
 /** A span of `ids` [start, end) that was produced under a guide. */
-export const guidedSpan = z.object({ start: z.int().positive(), end: z.int().positive(), lark: z.string().min(1) });
+export const guidedSpan = z.object({
+  start: z.int().positive(),
+  end: z.int().positive(),
+  lark: z.string().min(1),
+});
 
 export const datum = z.object({
   ids: tokenIds.min(2),
@@ -309,7 +330,14 @@ export const capabilities = z.object({
   memoryBytes: z.int(),
   /** Of the accelerator; 0 where there is none. */
   deviceMemoryBytes: z.int(),
-  models: z.array(z.object({ id: z.string(), base: z.string(), head: z.enum(["language", "value"]), step: z.int() })),
+  models: z.array(
+    z.object({
+      id: z.string(),
+      base: z.string(),
+      head: z.enum(["language", "value"]),
+      step: z.int(),
+    }),
+  ),
   architectures: z.array(z.string()),
   losses: z.array(z.string()),
   tuning: z.array(z.string()),

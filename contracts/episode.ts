@@ -16,7 +16,12 @@ export const documentRef = z.object({
 export type DocumentRef = z.infer<typeof documentRef>;
 
 /** A document with its text, sent beside the episodes that refer to it. */
-export const documentText = z.object({ id: z.string(), hash: z.string(), title: z.string(), text: z.string() });
+export const documentText = z.object({
+  id: z.string(),
+  hash: z.string(),
+  title: z.string(),
+  text: z.string(),
+});
 export type DocumentText = z.infer<typeof documentText>;
 
 /** What can be wrong with the searcher's own text. Counted, shown, never repaired silently. */
@@ -48,7 +53,10 @@ const tokens = {
 };
 
 /** Tokens of one model call as its server counts them. */
-const callTokens = { promptTokens: z.int().nonnegative().optional(), completionTokens: z.int().nonnegative().optional() };
+const callTokens = {
+  promptTokens: z.int().nonnegative().optional(),
+  completionTokens: z.int().nonnegative().optional(),
+};
 
 /** What an episode or an answer took of models. */
 export const modelUsage = z.object({
@@ -69,8 +77,20 @@ const stepBase = {
 
 /** One thing a method did. Structures from the moment they happen: documents are never parsed out of model text. */
 export const episodeStep = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("generate"), ...stepBase, prompt: z.string().optional(), text: z.string(), ...callTokens, ...tokens }),
-  z.object({ kind: z.literal("retrieve"), ...stepBase, query: z.string(), documents: z.array(documentRef) }),
+  z.object({
+    kind: z.literal("generate"),
+    ...stepBase,
+    prompt: z.string().optional(),
+    text: z.string(),
+    ...callTokens,
+    ...tokens,
+  }),
+  z.object({
+    kind: z.literal("retrieve"),
+    ...stepBase,
+    query: z.string(),
+    documents: z.array(documentRef),
+  }),
   z.object({
     kind: z.literal("select"),
     ...stepBase,
@@ -80,7 +100,13 @@ export const episodeStep = z.discriminatedUnion("kind", [
     implicit: z.boolean(),
   }),
   /** A model's summary of this turn's documents, which the method reads in their place. */
-  z.object({ kind: z.literal("condense"), ...stepBase, prompt: z.string().optional(), text: z.string(), ...callTokens }),
+  z.object({
+    kind: z.literal("condense"),
+    ...stepBase,
+    prompt: z.string().optional(),
+    text: z.string(),
+    ...callTokens,
+  }),
   z.object({ kind: z.literal("reject"), ...stepBase, error: formatError, text: z.string() }),
   z.object({
     kind: z.literal("stop"),
@@ -92,7 +118,19 @@ export const episodeStep = z.discriminatedUnion("kind", [
 export type EpisodeStep = z.infer<typeof episodeStep>;
 export type StepOf<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
 
-export const methodName = z.enum(["s3", "rag", "direct", "cot", "ircot", "deepretrieval", "search-r1", "search-o1", "r1", "sft", "gold"]);
+export const methodName = z.enum([
+  "s3",
+  "rag",
+  "direct",
+  "cot",
+  "ircot",
+  "deepretrieval",
+  "search-r1",
+  "search-o1",
+  "r1",
+  "sft",
+  "gold",
+]);
 export type MethodName = z.infer<typeof methodName>;
 
 /** What an episode is of: a method that answers, or `retrieval`, a ranking alone that measures a retriever. */
@@ -119,7 +157,13 @@ export const episode = z.object({
 export type Episode = z.infer<typeof episode>;
 
 /** Every document that an episode names: what it handed over and what its searches showed it. With repetitions. */
-export const documentsOf = ({ context, steps }: Pick<Episode, "context" | "steps">): DocumentRef[] => [...context, ...steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))];
+export const documentsOf = ({
+  context,
+  steps,
+}: Pick<Episode, "context" | "steps">): DocumentRef[] => [
+  ...context,
+  ...steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : [])),
+];
 
 export const answer = z.object({
   /** Everything that can change the answer, hashed: question, context hashes, generator, prompt style and version. */
@@ -143,12 +187,25 @@ export type Score = z.infer<typeof score>;
 export const reward = z.object({
   name: z.string(),
   /** `term`: which term of the reward's weights a part belongs to. */
-  terms: z.array(z.object({ label: z.string(), weight: z.number(), value: z.number(), term: z.string().optional() })),
+  terms: z.array(
+    z.object({
+      label: z.string(),
+      weight: z.number(),
+      value: z.number(),
+      term: z.string().optional(),
+    }),
+  ),
   value: z.number(),
 });
 export type Reward = z.infer<typeof reward>;
 
-export const attribution = z.enum(["correct", "never-retrieved", "not-selected", "generator-failed", "no-gold"]);
+export const attribution = z.enum([
+  "correct",
+  "never-retrieved",
+  "not-selected",
+  "generator-failed",
+  "no-gold",
+]);
 export type Attribution = z.infer<typeof attribution>;
 
 export const episodePhase = z.enum(["train", "held-out", "predict"]);
@@ -165,7 +222,16 @@ export const episodeRecord = z.object({
   /** What other scorers say of the same answer. */
   otherScores: z.array(score).optional(),
   /** Naive RAG on the same question with the same generator. */
-  baseline: z.object({ context: z.array(documentRef), answer, score, /** What a judge says of it, where the score is not the verdict itself. */ otherScores: z.array(score).optional() }).nullable(),
+  baseline: z
+    .object({
+      context: z.array(documentRef),
+      answer,
+      score,
+      /** What a judge says of it, where the score is not the verdict itself. */ otherScores: z
+        .array(score)
+        .optional(),
+    })
+    .nullable(),
   reward: reward.nullable(),
   advantage: z.number().nullable(),
   attribution: attribution.nullable(),

@@ -46,7 +46,11 @@ export function describeIssues(error: z.ZodError): string {
 }
 
 /** Parses what crossed a boundary; throws `invalid-input` that names what it was and every problem in it. */
-export function parseOrThrow<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
+export function parseOrThrow<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  what: string,
+): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new AppError("invalid-input", `${what} is not valid:\n${describeIssues(result.error)}`);

@@ -3,13 +3,20 @@ import { describe, expect, it } from "vitest";
 import { bytesPerVector, planIndex, searchParameters, size, trainingVectors } from "./index-plan";
 
 const GIB = 1024 ** 3;
-const plan = (count: number, memoryGiB: number, index = "auto", dim = 768) => planIndex({ index, count, dim, memoryBytes: memoryGiB * GIB });
+const plan = (count: number, memoryGiB: number, index = "auto", dim = 768) =>
+  planIndex({ index, count, dim, memoryBytes: memoryGiB * GIB });
 
 describe("the plan of an index", () => {
   it("searches exactly what fits, and says why not where it does not", () => {
     expect(plan(10_000, 8).factory).toBe("Flat");
-    expect(plan(10_000_000, 256)).toMatchObject({ factory: "IVF16384,Flat", reason: expect.stringContaining("too many") as string });
-    expect(plan(10_000_000, 32)).toMatchObject({ factory: "IVF16384,SQ8", reason: expect.stringContaining("28.6 GiB of vectors do not fit") as string });
+    expect(plan(10_000_000, 256)).toMatchObject({
+      factory: "IVF16384,Flat",
+      reason: expect.stringContaining("too many") as string,
+    });
+    expect(plan(10_000_000, 32)).toMatchObject({
+      factory: "IVF16384,SQ8",
+      reason: expect.stringContaining("28.6 GiB of vectors do not fit") as string,
+    });
     expect(plan(21_015_324, 16)).toMatchObject({ factory: "OPQ96,IVF16384,PQ96" });
   });
 
@@ -21,19 +28,33 @@ describe("the plan of an index", () => {
 
   it("estimates the time only where the speed is known", () => {
     expect(plan(1000, 8).encodeSeconds).toBeNull();
-    expect(planIndex({ index: "Flat", count: 1000, dim: 8, memoryBytes: GIB, passagesPerSecond: 50 }).encodeSeconds).toBe(20);
+    expect(
+      planIndex({ index: "Flat", count: 1000, dim: 8, memoryBytes: GIB, passagesPerSecond: 50 })
+        .encodeSeconds,
+    ).toBe(20);
   });
 
   it("never chooses more than its share of the memory, nor more lists than can be learnt", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 50_000_000 }), fc.integer({ min: 1, max: 512 }), fc.constantFrom(384, 768, 1024), (count, memoryGiB, dim) => {
-        const { factory, searchBytes, trainingVectors: training, fileBytes } = plan(count, memoryGiB, "auto", dim);
-        const lists = Number(/IVF(\d+)/.exec(factory)?.[1] ?? 1);
-        expect(lists * 39).toBeLessThanOrEqual(Math.max(39, count));
-        expect(training).toBeLessThanOrEqual(count);
-        if (!factory.includes("PQ")) expect(searchBytes).toBeLessThanOrEqual(memoryGiB * GIB * 0.51);
-        expect(fileBytes).toBeGreaterThanOrEqual(0);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 50_000_000 }),
+        fc.integer({ min: 1, max: 512 }),
+        fc.constantFrom(384, 768, 1024),
+        (count, memoryGiB, dim) => {
+          const {
+            factory,
+            searchBytes,
+            trainingVectors: training,
+            fileBytes,
+          } = plan(count, memoryGiB, "auto", dim);
+          const lists = Number(/IVF(\d+)/.exec(factory)?.[1] ?? 1);
+          expect(lists * 39).toBeLessThanOrEqual(Math.max(39, count));
+          expect(training).toBeLessThanOrEqual(count);
+          if (!factory.includes("PQ"))
+            expect(searchBytes).toBeLessThanOrEqual(memoryGiB * GIB * 0.51);
+          expect(fileBytes).toBeGreaterThanOrEqual(0);
+        },
+      ),
     );
   });
 
@@ -48,7 +69,10 @@ describe("the plan of an index", () => {
     expect(searchParameters("Flat", settings)).toEqual({});
     expect(searchParameters("OPQ16,IVF16,PQ16", settings)).toEqual({ nprobe: 16 });
     expect(searchParameters("HNSW32", settings)).toEqual({ efSearch: 100 });
-    expect(searchParameters("IVF65536_HNSW32,Flat", settings)).toEqual({ nprobe: 32, quantizer_efSearch: 100 });
+    expect(searchParameters("IVF65536_HNSW32,Flat", settings)).toEqual({
+      nprobe: 32,
+      quantizer_efSearch: 100,
+    });
     expect(size(1536)).toBe("1.5 KiB");
   });
 });

@@ -44,8 +44,17 @@ const VECTORS_A_CENTROID = 64;
 const FEWEST_VECTORS_A_CENTROID = 39;
 
 /** Chooses and estimates. The string of a person is taken as it is; whether FAISS knows it shows when it is made. */
-export function planIndex({ index, count, dim, memoryBytes, passagesPerSecond }: IndexDemand): IndexPlan {
-  const { factory, reason } = index === "auto" ? choose(count, dim, memoryBytes) : { factory: index, reason: "chosen by hand" };
+export function planIndex({
+  index,
+  count,
+  dim,
+  memoryBytes,
+  passagesPerSecond,
+}: IndexDemand): IndexPlan {
+  const { factory, reason } =
+    index === "auto"
+      ? choose(count, dim, memoryBytes)
+      : { factory: index, reason: "chosen by hand" };
   const flatBytes = count * dim * 4;
   const fileBytes = Math.ceil(count * bytesPerVector(factory, dim)) + learntBytes(factory, dim);
   const isFlat = factory === "Flat";
@@ -68,11 +77,18 @@ export const BM25_POSTINGS_IN_MEMORY = 1024 ** 3;
 const BM25_BUILD_BYTES = 320 * 1024 ** 2;
 
 /** The plan of a BM25 index. @param bytesPerPassage of its files, as a sample shows it */
-export function planBm25({ count, bytesPerPassage, passagesPerSecond }: Pick<IndexDemand, "count" | "passagesPerSecond"> & { bytesPerPassage: number }): IndexPlan {
+export function planBm25({
+  count,
+  bytesPerPassage,
+  passagesPerSecond,
+}: Pick<IndexDemand, "count" | "passagesPerSecond"> & { bytesPerPassage: number }): IndexPlan {
   const fileBytes = Math.ceil(count * bytesPerPassage);
   return {
     factory: "BM25",
-    reason: fileBytes > BM25_POSTINGS_IN_MEMORY ? "an inverted index; the postings used last are kept in memory" : "an inverted index, held in memory",
+    reason:
+      fileBytes > BM25_POSTINGS_IN_MEMORY
+        ? "an inverted index; the postings used last are kept in memory"
+        : "an inverted index, held in memory",
     fileBytes,
     // Beside the postings a norm for each passage, in 4 bytes.
     searchBytes: Math.min(fileBytes, BM25_POSTINGS_IN_MEMORY) + 4 * count,
@@ -84,18 +100,39 @@ export function planBm25({ count, bytesPerPassage, passagesPerSecond }: Pick<Ind
   };
 }
 
-function choose(count: number, dim: number, memoryBytes: number): { factory: string; reason: string } {
+function choose(
+  count: number,
+  dim: number,
+  memoryBytes: number,
+): { factory: string; reason: string } {
   const budget = memoryBytes * MEMORY_SHARE;
   const flatBytes = count * dim * 4;
   const lists = listsFor(count);
   if (count <= FLAT_LIMIT && flatBytes <= budget) {
-    return { factory: "Flat", reason: `exact search: ${size(flatBytes)} of vectors fit into half of the memory (${size(budget)})` };
+    return {
+      factory: "Flat",
+      reason: `exact search: ${size(flatBytes)} of vectors fit into half of the memory (${size(budget)})`,
+    };
   }
-  const why = flatBytes > budget ? `${size(flatBytes)} of vectors do not fit into half of the memory (${size(budget)})` : `${count} passages are too many to compare with each query`;
-  if (flatBytes <= budget) return { factory: `IVF${lists},Flat`, reason: `${why}: only some of ${lists} lists are searched` };
-  if (flatBytes / 4 + lists * dim * 4 <= budget) return { factory: `IVF${lists},SQ8`, reason: `${why}: a byte for each number, and only some of ${lists} lists are searched` };
+  const why =
+    flatBytes > budget
+      ? `${size(flatBytes)} of vectors do not fit into half of the memory (${size(budget)})`
+      : `${count} passages are too many to compare with each query`;
+  if (flatBytes <= budget)
+    return {
+      factory: `IVF${lists},Flat`,
+      reason: `${why}: only some of ${lists} lists are searched`,
+    };
+  if (flatBytes / 4 + lists * dim * 4 <= budget)
+    return {
+      factory: `IVF${lists},SQ8`,
+      reason: `${why}: a byte for each number, and only some of ${lists} lists are searched`,
+    };
   const parts = productParts(dim);
-  return { factory: `OPQ${parts},IVF${lists},PQ${parts}`, reason: `${why}: ${parts} bytes for each passage (product quantisation), and only some of ${lists} lists are searched` };
+  return {
+    factory: `OPQ${parts},IVF${lists},PQ${parts}`,
+    reason: `${why}: ${parts} bytes for each passage (product quantisation), and only some of ${lists} lists are searched`,
+  };
 }
 
 /** About 4 times the square root, as FAISS's guidelines say, as a power of two with enough vectors to learn from. */
@@ -135,7 +172,8 @@ export function trainingVectors(factory: string, count: number): number {
 /** Bytes that each passage takes in the index file. */
 export function bytesPerVector(factory: string, dim: number): number {
   const ids = /IVF/.test(factory) ? 8 : 0;
-  const links = Number(/HNSW(\d+)?/.exec(factory)?.[1] ?? (/HNSW/.test(factory) ? 32 : 0)) * 2 * 4 * 1.1;
+  const links =
+    Number(/HNSW(\d+)?/.exec(factory)?.[1] ?? (/HNSW/.test(factory) ? 32 : 0)) * 2 * 4 * 1.1;
   const product = /(?:^|,)PQ(\d+)(?:x(\d+))?/.exec(factory);
   if (product) return (Number(product[1]) * Number(product[2] ?? 8)) / 8 + ids + links;
   if (/SQ8/.test(factory)) return dim + ids + links;
@@ -145,7 +183,10 @@ export function bytesPerVector(factory: string, dim: number): number {
 }
 
 /** The parameters of FAISS's ParameterSpace that a kind of index has at search time. */
-export function searchParameters(factory: string, { nprobe, efSearch }: { nprobe: number; efSearch: number }): Record<string, number> {
+export function searchParameters(
+  factory: string,
+  { nprobe, efSearch }: { nprobe: number; efSearch: number },
+): Record<string, number> {
   const lists = centroids(factory);
   const parameters: Record<string, number> = {};
   if (lists > 0) parameters.nprobe = Math.min(nprobe, lists);

@@ -33,7 +33,13 @@ export interface ExportCell {
 }
 
 type CostColumn = "searches" | "documents" | "tokens" | "seconds" | "costUsd";
-const COST_COLUMNS: readonly [CostColumn, heading: string][] = [["searches", "searches"], ["documents", "documents"], ["tokens", "tokens"], ["seconds", "seconds"], ["costUsd", "cost_usd"]];
+const COST_COLUMNS: readonly [CostColumn, heading: string][] = [
+  ["searches", "searches"],
+  ["documents", "documents"],
+  ["tokens", "tokens"],
+  ["seconds", "seconds"],
+  ["costUsd", "cost_usd"],
+];
 
 const one = (value: number): string => value.toFixed(1);
 export const PUBLISHED_MARK = "published";
@@ -43,58 +49,129 @@ export const PUBLISHED_MARK = "published";
  * names the set, `scored` counts its questions that the figure is over; costs are means of a question.
  */
 export function toCsv({ columns, rows }: ExportTable): string {
-  const lines = [["method", "origin", "questions", "percent", "low", "high", "p_holm", "note", "scored", ...COST_COLUMNS.map(([, heading]) => heading), "training_samples"]];
+  const lines = [
+    [
+      "method",
+      "origin",
+      "questions",
+      "percent",
+      "low",
+      "high",
+      "p_holm",
+      "note",
+      "scored",
+      ...COST_COLUMNS.map(([, heading]) => heading),
+      "training_samples",
+    ],
+  ];
   for (const row of rows) {
     row.cells.forEach((cell, i) => {
       if (!cell) return;
-      const figures = [cell.value.toFixed(4), cell.low?.toFixed(4) ?? "", cell.high?.toFixed(4) ?? "", cell.p?.toPrecision(4) ?? "", cell.note ?? ""];
-      const about = [cell.questions, ...COST_COLUMNS.map(([key]) => cell.costs?.[key]), row.trainingSamples].map(numberField);
-      lines.push([row.label, row.published ? PUBLISHED_MARK : "reproduced", columns[i] ?? "", ...figures, ...about]);
+      const figures = [
+        cell.value.toFixed(4),
+        cell.low?.toFixed(4) ?? "",
+        cell.high?.toFixed(4) ?? "",
+        cell.p?.toPrecision(4) ?? "",
+        cell.note ?? "",
+      ];
+      const about = [
+        cell.questions,
+        ...COST_COLUMNS.map(([key]) => cell.costs?.[key]),
+        row.trainingSamples,
+      ].map(numberField);
+      lines.push([
+        row.label,
+        row.published ? PUBLISHED_MARK : "reproduced",
+        columns[i] ?? "",
+        ...figures,
+        ...about,
+      ]);
     });
   }
   return lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
 }
 
 /** Six digits are more than a mean of measured times holds. */
-const numberField = (value: number | null | undefined): string => (value === null || value === undefined ? "" : String(Number.isInteger(value) ? value : Number(value.toPrecision(6))));
+const numberField = (value: number | null | undefined): string =>
+  value === null || value === undefined
+    ? ""
+    : String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
 
 /** Quoted where it must be; a text that a spreadsheet would run as a formula gets an apostrophe in front. */
 export function csvField(text: string): string {
-  const safe = /^[=+@\t\r]/.test(text) || (text.startsWith("-") && !/^-?\d+(\.\d+)?$/.test(text)) ? `'${text}` : text;
+  const safe =
+    /^[=+@\t\r]/.test(text) || (text.startsWith("-") && !/^-?\d+(\.\d+)?$/.test(text))
+      ? `'${text}`
+      : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-export const markdownText = (text: string): string => text.replace(/[\\`*_{}[\]<>|#~]/g, "\\$&").replace(/\s+/g, " ");
+export const markdownText = (text: string): string =>
+  text.replace(/[\\`*_{}[\]<>|#~]/g, "\\$&").replace(/\s+/g, " ");
 
 /** A table as GitHub reads it, with the interval behind each figure. */
 export function toMarkdown({ caption, columns, rows }: ExportTable): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const cellText = (cell: ExportCell | null): string => (cell === null ? "" : `${one(cell.value)}${intervalText(cell, "–")}${starOf(cell)}${cell.note ? ` (${markdownText(cell.note)})` : ""}`);
+  const cellText = (cell: ExportCell | null): string =>
+    cell === null
+      ? ""
+      : `${one(cell.value)}${intervalText(cell, "–")}${starOf(cell)}${cell.note ? ` (${markdownText(cell.note)})` : ""}`;
   return [
     markdownText(caption),
     "",
     line(["Method", ...columns.map(markdownText)]),
     line(["---", ...columns.map(() => "---:")]),
-    ...rows.map((row) => line([`${markdownText(row.label)}${row.published ? ` (${PUBLISHED_MARK})` : ""}`, ...row.cells.map(cellText)])),
+    ...rows.map((row) =>
+      line([
+        `${markdownText(row.label)}${row.published ? ` (${PUBLISHED_MARK})` : ""}`,
+        ...row.cells.map(cellText),
+      ]),
+    ),
     "",
     FOOTNOTE,
     "",
   ].join("\n");
 }
 
-const FOOTNOTE = "Percent with 95% interval. \\*: differs from the reference, p < 0.05 after Holm's correction.";
-const starOf = (cell: ExportCell): string => (cell.p !== null && cell.p !== undefined && cell.p < 0.05 ? " \\*" : "");
-const intervalText = (cell: ExportCell, dash: string): string => (cell.low === undefined || cell.high === undefined ? "" : ` [${one(cell.low)}${dash}${one(cell.high)}]`);
+const FOOTNOTE =
+  "Percent with 95% interval. \\*: differs from the reference, p < 0.05 after Holm's correction.";
+const starOf = (cell: ExportCell): string =>
+  cell.p !== null && cell.p !== undefined && cell.p < 0.05 ? " \\*" : "";
+const intervalText = (cell: ExportCell, dash: string): string =>
+  cell.low === undefined || cell.high === undefined
+    ? ""
+    : ` [${one(cell.low)}${dash}${one(cell.high)}]`;
 
-const LATEX: Record<string, string> = { "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", $: "\\$", "#": "\\#", _: "\\_", "{": "\\{", "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", "–": "--", "·": "$\\cdot$", "−": "$-$" };
-const latexText = (text: string): string => text.replace(/[\\&%$#_{}~^<>|–·−]/g, (character) => LATEX[character]!).replace(/\s+/g, " ");
+const LATEX: Record<string, string> = {
+  "\\": "\\textbackslash{}",
+  "&": "\\&",
+  "%": "\\%",
+  $: "\\$",
+  "#": "\\#",
+  _: "\\_",
+  "{": "\\{",
+  "}": "\\}",
+  "~": "\\textasciitilde{}",
+  "^": "\\textasciicircum{}",
+  "<": "\\textless{}",
+  ">": "\\textgreater{}",
+  "|": "\\textbar{}",
+  "–": "--",
+  "·": "$\\cdot$",
+  "−": "$-$",
+};
+const latexText = (text: string): string =>
+  text.replace(/[\\&%$#_{}~^<>|–·−]/g, (character) => LATEX[character]!).replace(/\s+/g, " ");
 
 /** A booktabs table. */
 export function toLatex({ caption, columns, rows }: ExportTable): string {
   const cellText = (cell: ExportCell | null): string => {
     if (cell === null) return "--";
     const star = cell.p !== null && cell.p !== undefined && cell.p < 0.05 ? "$^{*}$" : "";
-    const interval = cell.low === undefined || cell.high === undefined ? "" : ` {\\scriptsize [${one(cell.low)}, ${one(cell.high)}]}`;
+    const interval =
+      cell.low === undefined || cell.high === undefined
+        ? ""
+        : ` {\\scriptsize [${one(cell.low)}, ${one(cell.high)}]}`;
     return `${one(cell.value)}${star}${interval}${cell.note ? ` {\\scriptsize (${latexText(cell.note)})}` : ""}`;
   };
   return [
@@ -105,7 +182,10 @@ export function toLatex({ caption, columns, rows }: ExportTable): string {
     "    \\toprule",
     `    ${["Method", ...columns.map(latexText)].join(" & ")} \\\\`,
     "    \\midrule",
-    ...rows.map((row) => `    ${[`${latexText(row.label)}${row.published ? " \\textit{(published)}" : ""}`, ...row.cells.map(cellText)].join(" & ")} \\\\`),
+    ...rows.map(
+      (row) =>
+        `    ${[`${latexText(row.label)}${row.published ? " \\textit{(published)}" : ""}`, ...row.cells.map(cellText)].join(" & ")} \\\\`,
+    ),
     "    \\bottomrule",
     "  \\end{tabular}",
     "\\end{table}",

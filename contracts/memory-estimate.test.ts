@@ -21,8 +21,10 @@ const demand: MemoryDemand = {
   checkpointing: false,
   vllmBytes: null,
 };
-const bytesOf = (change: Partial<MemoryDemand>, name: string): number => estimateMemory({ ...demand, ...change }).parts.find((part) => part.name === name)?.bytes ?? 0;
-const total = (change: Partial<MemoryDemand>): number => estimateMemory({ ...demand, ...change }).totalBytes;
+const bytesOf = (change: Partial<MemoryDemand>, name: string): number =>
+  estimateMemory({ ...demand, ...change }).parts.find((part) => part.name === name)?.bytes ?? 0;
+const total = (change: Partial<MemoryDemand>): number =>
+  estimateMemory({ ...demand, ...change }).totalBytes;
 
 describe("model shapes", () => {
   it.each([
@@ -37,7 +39,17 @@ describe("model shapes", () => {
   });
 
   it("is read from a config.json of a known architecture, and of no other", () => {
-    const config = { model_type: "qwen2", hidden_size: 896, num_hidden_layers: 24, num_attention_heads: 14, num_key_value_heads: 2, intermediate_size: 4864, vocab_size: 151_936, tie_word_embeddings: true, max_position_embeddings: 32_768 };
+    const config = {
+      model_type: "qwen2",
+      hidden_size: 896,
+      num_hidden_layers: 24,
+      num_attention_heads: 14,
+      num_key_value_heads: 2,
+      intermediate_size: 4864,
+      vocab_size: 151_936,
+      tie_word_embeddings: true,
+      max_position_embeddings: 32_768,
+    };
     expect(shapeOf(config)).toEqual(MODEL_SHAPES["qwen2.5-0.5b-instruct"]);
     expect(shapeOf({ ...config, model_type: "mamba" })).toBeNull();
     expect(shapeOf("no object")).toBeNull();
@@ -64,12 +76,17 @@ describe("the memory estimate", () => {
   it("counts only what is trained from the first trained layer on", () => {
     const upper = trainedParameters(demand.searcher, { kind: "full", firstLayer: 27 });
     expect(upper).toBeLessThan(0.25 * GB);
-    expect(bytesOf({ tuning: { kind: "lora", rank: 64, firstLayer: 14 } }, "merged weights") * 2).toBe(bytesOf({}, "merged weights"));
+    expect(
+      bytesOf({ tuning: { kind: "lora", rank: 64, firstLayer: 14 } }, "merged weights") * 2,
+    ).toBe(bytesOf({}, "merged weights"));
   });
 
   it("a critic of its own takes weights and optimiser, an adapter only the latter", () => {
     const tuning = { kind: "lora", rank: 64, firstLayer: 0 } as const;
-    expect(bytesOf({ critic: { shape: demand.searcher, tuning } }, "critic") - bytesOf({ critic: { shape: null, tuning } }, "critic")).toBe(2 * parameters(demand.searcher));
+    expect(
+      bytesOf({ critic: { shape: demand.searcher, tuning } }, "critic") -
+        bytesOf({ critic: { shape: null, tuning } }, "critic"),
+    ).toBe(2 * parameters(demand.searcher));
   });
 
   it("vLLM takes its share, and the engine neither merges nor samples then", () => {
@@ -81,7 +98,10 @@ describe("the memory estimate", () => {
   it("checkpointing keeps less of the activations, a longer context more, and a cache ends at its bound", () => {
     expect(bytesOf({ checkpointing: true }, "gradient")).toBeLessThan(bytesOf({}, "gradient") / 4);
     expect(bytesOf({ contextTokens: 4000 }, "gradient")).toBeLessThan(bytesOf({}, "gradient"));
-    const upper = { tuning: { kind: "lora", rank: 64, firstLayer: 14 }, vllmBytes: 32 * GB } as const;
+    const upper = {
+      tuning: { kind: "lora", rank: 64, firstLayer: 14 },
+      vllmBytes: 32 * GB,
+    } as const;
     expect(bytesOf(upper, "caches")).toBe(2 ** 31);
     expect(bytesOf({ ...upper, cacheBytes: 2 ** 28 }, "caches")).toBe(2 ** 28);
     // The engine's own sampling needs the keys of a whole batch, whatever the bound.
@@ -92,8 +112,13 @@ describe("the memory estimate", () => {
     for (const device of ["cuda", "cpu"] as const) {
       const { parts, totalBytes } = estimateMemory({ ...demand, device });
       const phases = parts.filter(({ phase }) => phase).map(({ bytes }) => bytes);
-      const lasting = parts.filter(({ phase }) => !phase).reduce((sum, { bytes }) => sum + bytes, 0);
-      expect(totalBytes - lasting).toBeCloseTo(device === "cpu" ? phases.reduce((a, b) => a + b) : Math.max(...phases), -3);
+      const lasting = parts
+        .filter(({ phase }) => !phase)
+        .reduce((sum, { bytes }) => sum + bytes, 0);
+      expect(totalBytes - lasting).toBeCloseTo(
+        device === "cpu" ? phases.reduce((a, b) => a + b) : Math.max(...phases),
+        -3,
+      );
     }
   });
 });

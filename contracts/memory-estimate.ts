@@ -1,5 +1,13 @@
 import { size } from "./index-plan";
-import { adapterParameters, keyWidth, layerMatrices, parameters, queryWidth, vocabularyMatrices, type ModelShape } from "./model-shape";
+import {
+  adapterParameters,
+  keyWidth,
+  layerMatrices,
+  parameters,
+  queryWidth,
+  vocabularyMatrices,
+  type ModelShape,
+} from "./model-shape";
 
 /**
  * What a training run takes of one device's memory, before it is launched: pure, so that the form, the command line and
@@ -10,7 +18,8 @@ import { adapterParameters, keyWidth, layerMatrices, parameters, queryWidth, voc
  */
 
 /** What is trained of a model. */
-export type Tuning = { kind: "lora"; rank: number; firstLayer: number } | { kind: "full"; firstLayer: number };
+export type Tuning =
+  { kind: "lora"; rank: number; firstLayer: number } | { kind: "full"; firstLayer: number };
 
 export interface MemoryDemand {
   device: "cpu" | "cuda" | "mps";
@@ -43,7 +52,18 @@ export interface MemoryDemand {
 }
 
 export interface MemoryPart {
-  name: "weights" | "merged weights" | "trained weights and optimiser" | "critic" | "generator" | "caches" | "vLLM" | "process" | "sampling" | "gradient" | "optimiser step";
+  name:
+    | "weights"
+    | "merged weights"
+    | "trained weights and optimiser"
+    | "critic"
+    | "generator"
+    | "caches"
+    | "vLLM"
+    | "process"
+    | "sampling"
+    | "gradient"
+    | "optimiser step";
   bytes: number;
   /** What it is made of, for people. */
   detail: string;
@@ -74,52 +94,124 @@ export function estimateMemory(demand: MemoryDemand): MemoryEstimate {
   const samples = demand.vllmBytes === null;
 
   const parts: MemoryPart[] = [
-    part("weights", parameters(searcher) * dtypeBytes, `${billions(parameters(searcher))} parameters of ${dtypeBytes} bytes`),
-    part("merged weights", samples ? mergedBytes(searcher, tuning, dtypeBytes) : 0, "the trained weights as sampling computes with them"),
-    part("trained weights and optimiser", stateBytes(trained, demand.reference), `${billions(trained)} trained parameters: float32 values, gradient and two moments${demand.reference ? ", and the reference" : ""}`),
-    part("critic", critic ? stateBytes(criticTrained, false) + (critic.shape ? parameters(critic.shape) * dtypeBytes : 0) : 0, `${billions(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`),
-    part("generator", generator && !generator.sharesBase ? parameters(generator.shape) * dtypeBytes : 0, "frozen, in the same engine"),
-    part("caches", cacheBytes(demand), `keys, values and hidden states that are used again; each cache at most ${size(demand.cacheBytes)}`),
+    part(
+      "weights",
+      parameters(searcher) * dtypeBytes,
+      `${billions(parameters(searcher))} parameters of ${dtypeBytes} bytes`,
+    ),
+    part(
+      "merged weights",
+      samples ? mergedBytes(searcher, tuning, dtypeBytes) : 0,
+      "the trained weights as sampling computes with them",
+    ),
+    part(
+      "trained weights and optimiser",
+      stateBytes(trained, demand.reference),
+      `${billions(trained)} trained parameters: float32 values, gradient and two moments${demand.reference ? ", and the reference" : ""}`,
+    ),
+    part(
+      "critic",
+      critic
+        ? stateBytes(criticTrained, false) +
+            (critic.shape ? parameters(critic.shape) * dtypeBytes : 0)
+        : 0,
+      `${billions(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`,
+    ),
+    part(
+      "generator",
+      generator && !generator.sharesBase ? parameters(generator.shape) * dtypeBytes : 0,
+      "frozen, in the same engine",
+    ),
+    part(
+      "caches",
+      cacheBytes(demand),
+      `keys, values and hidden states that are used again; each cache at most ${size(demand.cacheBytes)}`,
+    ),
     part("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
-    part("process", PROCESS_BYTES[device], device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer"),
-    part("sampling", samples ? samplingBytes(demand) : 0, "keys and values of the sequences that are written, one layer's activations, logits", true),
-    part("gradient", Math.max(gradientBytes(demand, searcher, tuning), critic ? gradientBytes(demand, criticShape, critic.tuning) : 0), `activations of ${Math.round(packedTokens(demand))} packed tokens, logits`, true),
-    part("optimiser step", Math.max(largestTensor(searcher, tuning), critic ? largestTensor(criticShape, critic.tuning) : 0) * 5 * FLOAT32, "new values and moments of one tensor beside the old", true),
+    part(
+      "process",
+      PROCESS_BYTES[device],
+      device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
+    ),
+    part(
+      "sampling",
+      samples ? samplingBytes(demand) : 0,
+      "keys and values of the sequences that are written, one layer's activations, logits",
+      true,
+    ),
+    part(
+      "gradient",
+      Math.max(
+        gradientBytes(demand, searcher, tuning),
+        critic ? gradientBytes(demand, criticShape, critic.tuning) : 0,
+      ),
+      `activations of ${Math.round(packedTokens(demand))} packed tokens, logits`,
+      true,
+    ),
+    part(
+      "optimiser step",
+      Math.max(
+        largestTensor(searcher, tuning),
+        critic ? largestTensor(criticShape, critic.tuning) : 0,
+      ) *
+        5 *
+        FLOAT32,
+      "new values and moments of one tensor beside the old",
+      true,
+    ),
   ].filter(({ bytes }) => bytes > 0);
   const lasting = parts.filter(({ phase }) => !phase).reduce((sum, { bytes }) => sum + bytes, 0);
   const phases = parts.filter(({ phase }) => phase).map(({ bytes }) => bytes);
-  return { parts, totalBytes: lasting + (device === "cpu" ? phases.reduce((sum, bytes) => sum + bytes, 0) : Math.max(0, ...phases)) };
+  return {
+    parts,
+    totalBytes:
+      lasting +
+      (device === "cpu" ? phases.reduce((sum, bytes) => sum + bytes, 0) : Math.max(0, ...phases)),
+  };
 }
 
-const part = (name: MemoryPart["name"], bytes: number, detail: string, phase = false): MemoryPart => ({ name, bytes, detail, phase });
+const part = (
+  name: MemoryPart["name"],
+  bytes: number,
+  detail: string,
+  phase = false,
+): MemoryPart => ({ name, bytes, detail, phase });
 
 /** Parameters that get a gradient. */
 export function trainedParameters(shape: ModelShape, tuning: Tuning): number {
   if (tuning.kind === "lora") return adapterParameters(shape, tuning.rank, tuning.firstLayer);
-  const layers = (shape.layers - tuning.firstLayer) * (layerMatrices(shape) + 2 * shape.hidden) + shape.hidden;
+  const layers =
+    (shape.layers - tuning.firstLayer) * (layerMatrices(shape) + 2 * shape.hidden) + shape.hidden;
   return tuning.firstLayer === 0 ? layers + vocabularyMatrices(shape) : layers;
 }
 
 /** Values, gradient and AdamW's two moments in float32, and a frozen copy of the values. */
-const stateBytes = (trained: number, reference: boolean): number => trained * FLOAT32 * (reference ? 5 : 4);
+const stateBytes = (trained: number, reference: boolean): number =>
+  trained * FLOAT32 * (reference ? 5 : 4);
 
 /** An adapter is added into copies of the matrices that it adapts; whole weights are cast, where the device computes in another format than float32. */
 function mergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {
-  if (tuning.kind === "lora") return (shape.layers - tuning.firstLayer) * layerMatrices(shape) * dtypeBytes;
+  if (tuning.kind === "lora")
+    return (shape.layers - tuning.firstLayer) * layerMatrices(shape) * dtypeBytes;
   return dtypeBytes === FLOAT32 ? 0 : trainedParameters(shape, tuning) * dtypeBytes;
 }
 
 /** Numbers of the largest tensor that is trained: the optimiser goes tensor by tensor. */
 function largestTensor(shape: ModelShape, tuning: Tuning): number {
   if (tuning.kind === "lora") return Math.max(shape.intermediate, queryWidth(shape)) * tuning.rank;
-  return Math.max(2 * shape.intermediate * shape.hidden, tuning.firstLayer === 0 ? shape.vocabulary * shape.hidden : 0);
+  return Math.max(
+    2 * shape.intermediate * shape.hidden,
+    tuning.firstLayer === 0 ? shape.vocabulary * shape.hidden : 0,
+  );
 }
 
 /** Tokens of a step, each shared prompt once. */
-const stepTokens = ({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number => Math.ceil(episodes / groupSize) * promptTokens + episodes * (contextTokens - promptTokens);
+const stepTokens = ({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number =>
+  Math.ceil(episodes / groupSize) * promptTokens + episodes * (contextTokens - promptTokens);
 
 /** Tokens of one micro-batch: at least one whole episode, at most the whole step. */
-const packedTokens = (demand: MemoryDemand): number => Math.min(Math.max(demand.tokenBudget, demand.contextTokens), stepTokens(demand));
+const packedTokens = (demand: MemoryDemand): number =>
+  Math.min(Math.max(demand.tokenBudget, demand.contextTokens), stepTokens(demand));
 
 /** Tokens of one sampling batch. */
 function batchTokens({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number {
@@ -131,15 +223,32 @@ function batchTokens({ episodes, groupSize, promptTokens, contextTokens }: Memor
 function cacheBytes(demand: MemoryDemand): number {
   const { searcher, tuning, generator, dtypeBytes } = demand;
   const needed = demand.vllmBytes === null ? batchTokens(demand) : 0;
-  const bounded = (tokens: number, numbers: number): number => Math.min(tokens * numbers * dtypeBytes, Math.max(demand.cacheBytes, needed * numbers * dtypeBytes));
+  const bounded = (tokens: number, numbers: number): number =>
+    Math.min(
+      tokens * numbers * dtypeBytes,
+      Math.max(demand.cacheBytes, needed * numbers * dtypeBytes),
+    );
   const keys = 2 * keyWidth(searcher);
-  const lower = tuning.firstLayer > 0 ? bounded(stepTokens(demand), tuning.firstLayer * keys + searcher.hidden) : 0;
-  const upper = demand.vllmBytes === null ? bounded(stepTokens(demand), (searcher.layers - tuning.firstLayer) * keys) : 0;
-  return lower + upper + (generator ? bounded(generator.tokens, generator.shape.layers * 2 * keyWidth(generator.shape)) : 0);
+  const lower =
+    tuning.firstLayer > 0
+      ? bounded(stepTokens(demand), tuning.firstLayer * keys + searcher.hidden)
+      : 0;
+  const upper =
+    demand.vllmBytes === null
+      ? bounded(stepTokens(demand), (searcher.layers - tuning.firstLayer) * keys)
+      : 0;
+  return (
+    lower +
+    upper +
+    (generator
+      ? bounded(generator.tokens, generator.shape.layers * 2 * keyWidth(generator.shape))
+      : 0)
+  );
 }
 
 /** Numbers that one layer's forward pass holds for each token. */
-const layerNumbers = (shape: ModelShape): number => 4 * shape.hidden + 2 * queryWidth(shape) + 2 * keyWidth(shape) + 3 * shape.intermediate;
+const layerNumbers = (shape: ModelShape): number =>
+  4 * shape.hidden + 2 * queryWidth(shape) + 2 * keyWidth(shape) + 3 * shape.intermediate;
 
 function samplingBytes(demand: MemoryDemand): number {
   const { searcher, dtypeBytes, groupSize, promptTokens, windowTokens } = demand;
@@ -158,9 +267,17 @@ function gradientBytes(demand: MemoryDemand, shape: ModelShape, tuning: Tuning):
   const layers = shape.layers - tuning.firstLayer;
   // Each chunk of queries gathers the keys of its whole path.
   const own = groupSize > 1 ? contextTokens - promptTokens : contextTokens;
-  const keysPerQuery = contextTokens / Math.min(CHUNK, Math.max(1, own)) / 2 + 0.5 + (groupSize > 1 ? promptTokens / Math.max(1, own) / 2 : 0);
-  const kept = 4 * shape.hidden + 3 * queryWidth(shape) + keysPerQuery * 2 * keyWidth(shape) + 3 * shape.intermediate;
-  const activations = tokens * (demand.checkpointing ? layers * shape.hidden + kept : layers * kept) * dtypeBytes;
+  const keysPerQuery =
+    contextTokens / Math.min(CHUNK, Math.max(1, own)) / 2 +
+    0.5 +
+    (groupSize > 1 ? promptTokens / Math.max(1, own) / 2 : 0);
+  const kept =
+    4 * shape.hidden +
+    3 * queryWidth(shape) +
+    keysPerQuery * 2 * keyWidth(shape) +
+    3 * shape.intermediate;
+  const activations =
+    tokens * (demand.checkpointing ? layers * shape.hidden + kept : layers * kept) * dtypeBytes;
   const backward = tokens * layerNumbers(shape) * dtypeBytes;
   const logits = LOGIT_ROWS * shape.vocabulary * (4 * FLOAT32 + dtypeBytes);
   const trained = trainedParameters(shape, tuning);
@@ -168,4 +285,5 @@ function gradientBytes(demand: MemoryDemand, shape: ModelShape, tuning: Tuning):
   return activations + backward + logits + cast + 2 * trained * FLOAT32;
 }
 
-const billions = (count: number): string => (count >= 1e9 ? `${(count / 1e9).toFixed(2)} billion` : `${(count / 1e6).toFixed(1)} million`);
+const billions = (count: number): string =>
+  count >= 1e9 ? `${(count / 1e9).toFixed(2)} billion` : `${(count / 1e6).toFixed(1)} million`;

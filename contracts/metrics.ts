@@ -31,18 +31,21 @@ export const METRICS = {
   "held-out/gold_selected": "Share of gold documents handed to the generator, held-out",
   "held-out/documents": "Documents handed to the generator per held-out question",
   "held-out/searches": "Searches per held-out episode, the question's own retrieval not counted",
-  "held-out/redundant_queries": "Share of queries that repeat an earlier one or the question, held-out",
+  "held-out/redundant_queries":
+    "Share of queries that repeat an earlier one or the question, held-out",
   "held-out/format_errors": "Format errors per held-out episode",
   "search/gold_retrieved": "Share of gold documents in any window",
   "search/gold_selected": "Share of gold documents handed to the generator",
   "search/searches": "Searches per episode, the question's own retrieval not counted",
   "search/documents": "Documents handed to the generator per episode",
   "search/new_documents": "Share of documents in later windows that no earlier window held",
-  "search/redundant_queries": "Share of queries that repeat an earlier one or the question (normalised words)",
+  "search/redundant_queries":
+    "Share of queries that repeat an earlier one or the question (normalised words)",
   "search/copied_question": "Share of queries that are the question itself (normalised words)",
   "search/format_errors": "Format errors per episode",
   "search/implicit_selections": "Share of turns without a selection of their own",
-  "groups/without_variance": "Share of groups that cannot teach: all their samples got the same reward",
+  "groups/without_variance":
+    "Share of groups that cannot teach: all their samples got the same reward",
   "groups/resampled": "Groups drawn again because they could not teach",
   "critic/score/mean": "Outcome reward of an episode, mean",
   "critic/score/max": "Outcome reward of an episode, largest",
@@ -61,7 +64,8 @@ export const METRICS = {
   "critic/values/min": "Value that the critic gives a state, before the update, smallest",
   "critic/vf_loss": "Value loss per action token: half the squared error",
   "critic/vf_clipfrac": "Share of action tokens whose value loss was clipped",
-  "critic/vf_explained_var": "Share of the returns' variance that the critic explains, before the update",
+  "critic/vf_explained_var":
+    "Share of the returns' variance that the critic explains, before the update",
   "critic/grad_norm": "Gradient norm of the critic before clipping",
   "critic/lr": "Learning rate of the critic",
   "critic/kl": "KL to the reference policy per action token, where it is taken from the reward",
@@ -75,10 +79,13 @@ export const METRICS = {
   "actor/lr": "Learning rate of the searcher",
   "actor/pg_clipfrac": "Share of action tokens whose ratio was clipped",
   "actor/ratio_max": "Largest importance ratio",
-  "actor/off_policy_steps": "Updates between the weights that the episodes were sampled with and those updated",
+  "actor/off_policy_steps":
+    "Updates between the weights that the episodes were sampled with and those updated",
   "actor/skipped_updates": "Optimiser steps skipped because a loss or gradient was not finite",
-  "mismatch/logprob_mean": "Mean distance of sampler's and trainer's log-probability of an action token",
-  "mismatch/logprob_max": "Largest distance of sampler's and trainer's log-probability of an action token",
+  "mismatch/logprob_mean":
+    "Mean distance of sampler's and trainer's log-probability of an action token",
+  "mismatch/logprob_max":
+    "Largest distance of sampler's and trainer's log-probability of an action token",
   "mismatch/kl": "KL of the sampler from the trainer per action token (k1 estimate)",
   "mismatch/truncated": "Share of action tokens whose importance weight was truncated",
   "response_length/mean": "Action tokens per episode, mean",
@@ -110,15 +117,18 @@ export const METRICS = {
   "timing_per_token_ms/values": "Milliseconds for values per token",
   "timing_per_token_ms/update_critic": "Milliseconds of the critic's update per token",
   "timing_per_token_ms/update_actor": "Milliseconds of the searcher's update per token",
-  "memory/out_of_memory_retries": "Micro-batches begun again with half the tokens, as memory did not suffice",
+  "memory/out_of_memory_retries":
+    "Micro-batches begun again with half the tokens, as memory did not suffice",
   "memory/engine_peak_mb": "Peak memory of the engine: on its GPU, or on a CPU resident",
-  "generator/retries": "Share of tries at the endpoints of generator and judge that failed and were made again",
+  "generator/retries":
+    "Share of tries at the endpoints of generator and judge that failed and were made again",
   "progress/answered": "Questions answered by a predict run",
   "predict/accuracy": "Running accuracy of a predict run",
   "judge/calls": "Requests that the judge of a predict run has answered, in this attempt",
   "judge/prompt_tokens": "Prompt tokens that the judge of a predict run has read, in this attempt",
   "judge/completion_tokens": "Tokens that the judge of a predict run has written, in this attempt",
-  "judge/cost_usd": "What the judge of a predict run has cost in US dollars by the prices set for its endpoint, in this attempt",
+  "judge/cost_usd":
+    "What the judge of a predict run has cost in US dollars by the prices set for its endpoint, in this attempt",
   "retrieval/recall@1": "Share of gold documents among the first 1",
   "retrieval/recall@3": "Share of gold documents among the first 3",
   "retrieval/recall@10": "Share of gold documents among the first 10",
@@ -131,17 +141,20 @@ export const METRICS = {
   "retrieval/precision@10": "Share of gold documents among the first 10, of 10",
   "retrieval/queries_per_second": "Queries searched per second, in batches",
   "retrieval/unknown_gold": "Gold documents that the corpus does not hold",
-  "retrieval/unknown_gold_questions": "Questions that name a gold document that the corpus does not hold",
+  "retrieval/unknown_gold_questions":
+    "Questions that name a gold document that the corpus does not hold",
   "serve/requests_per_second": "Requests to the service a second",
   "serve/queries_per_second": "Queries searched a second",
   "serve/prompt_tokens_per_second": "Prompt tokens that a served model read a second",
   "serve/completion_tokens_per_second": "Tokens that a served model wrote a second",
   "serve/latency_ms_p50": "Milliseconds from a request to its answer, median of the latest 1024",
-  "serve/latency_ms_p99": "Milliseconds from a request to its answer, 99th percentile of the latest 1024",
+  "serve/latency_ms_p99":
+    "Milliseconds from a request to its answer, 99th percentile of the latest 1024",
   "serve/waiting": "Queries that wait for the next batch, or requests that wait for the model",
   "serve/refused": "Requests answered with 503 since the last report",
   "serve/errors": "Requests that were wrong or failed since the last report",
-  "serve/memory_mb": "Resident memory of the process that serves: the worker's, or the model server's",
+  "serve/memory_mb":
+    "Resident memory of the process that serves: the worker's, or the model server's",
 } as const;
 
 /** Families whose last part is not known here, each with what it means. */
@@ -156,7 +169,11 @@ export type MetricName = keyof typeof METRICS | `${keyof typeof METRIC_FAMILIES}
 /** What a metric means; null for a name that is not ours (an imported run's). */
 export function metricDescription(name: string): string | null {
   const families = Object.entries(METRIC_FAMILIES);
-  return (METRICS as Readonly<Record<string, string>>)[name] ?? families.find(([prefix]) => name.startsWith(prefix))?.[1] ?? null;
+  return (
+    (METRICS as Readonly<Record<string, string>>)[name] ??
+    families.find(([prefix]) => name.startsWith(prefix))?.[1] ??
+    null
+  );
 }
 
 export const metricPoint = z.object({

@@ -25,11 +25,55 @@ const qwen = { headDim: 128, maxLength: 32_768, tied: true } as const;
  * has the model. Of other models the workers tell the shape.
  */
 export const MODEL_SHAPES: Readonly<Record<string, ModelShape>> = {
-  "smollm2-135m-instruct": { hidden: 576, layers: 30, heads: 9, kvHeads: 3, headDim: 64, intermediate: 1536, vocabulary: 49_152, tied: true, maxLength: 8192 },
-  "qwen2.5-0.5b-instruct": { ...qwen, hidden: 896, layers: 24, heads: 14, kvHeads: 2, headDim: 64, intermediate: 4864, vocabulary: 151_936 },
-  "qwen2.5-1.5b-instruct": { ...qwen, hidden: 1536, layers: 28, heads: 12, kvHeads: 2, intermediate: 8960, vocabulary: 151_936 },
-  "qwen2.5-3b-instruct": { ...qwen, hidden: 2048, layers: 36, heads: 16, kvHeads: 2, intermediate: 11_008, vocabulary: 151_936 },
-  "qwen2.5-7b-instruct": { ...qwen, hidden: 3584, layers: 28, heads: 28, kvHeads: 4, intermediate: 18_944, vocabulary: 152_064, tied: false },
+  "smollm2-135m-instruct": {
+    hidden: 576,
+    layers: 30,
+    heads: 9,
+    kvHeads: 3,
+    headDim: 64,
+    intermediate: 1536,
+    vocabulary: 49_152,
+    tied: true,
+    maxLength: 8192,
+  },
+  "qwen2.5-0.5b-instruct": {
+    ...qwen,
+    hidden: 896,
+    layers: 24,
+    heads: 14,
+    kvHeads: 2,
+    headDim: 64,
+    intermediate: 4864,
+    vocabulary: 151_936,
+  },
+  "qwen2.5-1.5b-instruct": {
+    ...qwen,
+    hidden: 1536,
+    layers: 28,
+    heads: 12,
+    kvHeads: 2,
+    intermediate: 8960,
+    vocabulary: 151_936,
+  },
+  "qwen2.5-3b-instruct": {
+    ...qwen,
+    hidden: 2048,
+    layers: 36,
+    heads: 16,
+    kvHeads: 2,
+    intermediate: 11_008,
+    vocabulary: 151_936,
+  },
+  "qwen2.5-7b-instruct": {
+    ...qwen,
+    hidden: 3584,
+    layers: 28,
+    heads: 28,
+    kvHeads: 4,
+    intermediate: 18_944,
+    vocabulary: 152_064,
+    tied: false,
+  },
 };
 
 const config = z.object({
@@ -73,18 +117,32 @@ type Target = (typeof LORA_TARGETS)[number];
 export function linearMaps(shape: ModelShape): Record<Target, [number, number]> {
   const { hidden, intermediate } = shape;
   const [q, kv] = [queryWidth(shape), keyWidth(shape)];
-  return { q_proj: [hidden, q], k_proj: [hidden, kv], v_proj: [hidden, kv], o_proj: [q, hidden], gate_proj: [hidden, intermediate], up_proj: [hidden, intermediate], down_proj: [intermediate, hidden] };
+  return {
+    q_proj: [hidden, q],
+    k_proj: [hidden, kv],
+    v_proj: [hidden, kv],
+    o_proj: [q, hidden],
+    gate_proj: [hidden, intermediate],
+    up_proj: [hidden, intermediate],
+    down_proj: [intermediate, hidden],
+  };
 }
 
 /** Numbers in the matrices of one layer. */
-export const layerMatrices = (shape: ModelShape): number => Object.values(linearMaps(shape)).reduce((sum, [from, to]) => sum + from * to, 0);
+export const layerMatrices = (shape: ModelShape): number =>
+  Object.values(linearMaps(shape)).reduce((sum, [from, to]) => sum + from * to, 0);
 
 /** Numbers in the embedding and the head. */
-export const vocabularyMatrices = ({ vocabulary, hidden, tied }: ModelShape): number => vocabulary * hidden * (tied ? 1 : 2);
+export const vocabularyMatrices = ({ vocabulary, hidden, tied }: ModelShape): number =>
+  vocabulary * hidden * (tied ? 1 : 2);
 
 /** Parameters of the whole model; biases are left out, they are less than a thousandth. */
-export const parameters = (shape: ModelShape): number => vocabularyMatrices(shape) + shape.layers * (layerMatrices(shape) + 2 * shape.hidden) + shape.hidden;
+export const parameters = (shape: ModelShape): number =>
+  vocabularyMatrices(shape) +
+  shape.layers * (layerMatrices(shape) + 2 * shape.hidden) +
+  shape.hidden;
 
 /** Parameters of an adapter of this rank on every linear map of the layers from `firstLayer` on. */
 export const adapterParameters = (shape: ModelShape, rank: number, firstLayer: number): number =>
-  Math.max(0, shape.layers - firstLayer) * Object.values(linearMaps(shape)).reduce((sum, [from, to]) => sum + rank * (from + to), 0);
+  Math.max(0, shape.layers - firstLayer) *
+  Object.values(linearMaps(shape)).reduce((sum, [from, to]) => sum + rank * (from + to), 0);

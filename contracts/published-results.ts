@@ -27,15 +27,46 @@ export const publishedRow = z.object({
 export type PublishedRow = z.infer<typeof publishedRow>;
 
 export const publishedResults = z.object({
-  source: z.object({ title: z.string(), authors: z.string(), year: z.int(), identifier: z.string() }),
+  source: z.object({
+    title: z.string(),
+    authors: z.string(),
+    year: z.int(),
+    identifier: z.string(),
+  }),
   /** Number of questions of each set. */
   questions: z.record(z.string(), z.int()),
   rows: z.array(publishedRow),
   /** Retrieve-select-turns settings; the last column is the printed average. */
-  settings: z.object({ table: z.string(), generator: z.string(), metric, columns: z.array(z.string()), rows: z.record(z.string(), z.array(z.number())) }),
-  trainingCost: z.object({ table: z.string(), hardware: z.string(), rows: z.array(z.object({ method: z.string(), minutesPerStep: z.number(), steps: z.int(), minutes: z.number() })) }),
-  rewardFunctions: z.object({ table: z.string(), columns: z.array(z.string()), rows: z.record(z.string(), z.array(z.number())) }),
-  agreement: z.object({ questions: z.int(), accurateGivenRight: z.number(), accurateGivenWrong: z.number(), exactMatchCaptures: z.number() }),
+  settings: z.object({
+    table: z.string(),
+    generator: z.string(),
+    metric,
+    columns: z.array(z.string()),
+    rows: z.record(z.string(), z.array(z.number())),
+  }),
+  trainingCost: z.object({
+    table: z.string(),
+    hardware: z.string(),
+    rows: z.array(
+      z.object({
+        method: z.string(),
+        minutesPerStep: z.number(),
+        steps: z.int(),
+        minutes: z.number(),
+      }),
+    ),
+  }),
+  rewardFunctions: z.object({
+    table: z.string(),
+    columns: z.array(z.string()),
+    rows: z.record(z.string(), z.array(z.number())),
+  }),
+  agreement: z.object({
+    questions: z.int(),
+    accurateGivenRight: z.number(),
+    accurateGivenWrong: z.number(),
+    exactMatchCaptures: z.number(),
+  }),
   /** What does not fit together in the tables and cannot be found by recomputing averages. */
   notes: z.array(z.string()),
 });
@@ -43,11 +74,14 @@ export type PublishedResults = z.infer<typeof publishedResults>;
 
 /** Mean of a row's cells of one metric, rounded to the one digit that the paper prints. */
 export function recomputedAverage(row: PublishedRow, of: PublishedMetric): number | null {
-  const values = Object.values(row.scores).flatMap((cell) => (cell[of] === undefined ? [] : [cell[of]]));
+  const values = Object.values(row.scores).flatMap((cell) =>
+    cell[of] === undefined ? [] : [cell[of]],
+  );
   return values.length === 0 ? null : meanOfPrinted(values);
 }
 
-const meanOfPrinted = (values: readonly number[]): number => values.reduce((sum, value) => sum + Math.round(value * 10), 0) / (10 * values.length);
+const meanOfPrinted = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + Math.round(value * 10), 0) / (10 * values.length);
 
 /** A printed average that its own cells cannot give, however they were rounded. */
 export interface AverageDifference {
@@ -67,12 +101,23 @@ export function averageDifferences(results: PublishedResults): AverageDifference
     metric.options.flatMap((of) => {
       const recomputed = recomputedAverage(row, of);
       const printed = row.average[of];
-      return recomputed === null || printed === undefined ? [] : [{ table: row.table, row: nameOf(row), metric: of, printed, recomputed }];
+      return recomputed === null || printed === undefined
+        ? []
+        : [{ table: row.table, row: nameOf(row), metric: of, printed, recomputed }];
     }),
   );
-  const settings = Object.entries(results.settings.rows).map(([row, values]) => ({ table: results.settings.table, row, metric: results.settings.metric, printed: values[values.length - 1]!, recomputed: meanOfPrinted(values.slice(0, -1)) }));
-  return [...rows, ...settings].filter(({ printed, recomputed }) => Math.abs(printed - recomputed) > 0.05 + 1e-9);
+  const settings = Object.entries(results.settings.rows).map(([row, values]) => ({
+    table: results.settings.table,
+    row,
+    metric: results.settings.metric,
+    printed: values[values.length - 1]!,
+    recomputed: meanOfPrinted(values.slice(0, -1)),
+  }));
+  return [...rows, ...settings].filter(
+    ({ printed, recomputed }) => Math.abs(printed - recomputed) > 0.05 + 1e-9,
+  );
 }
 
 /** "s3 (Qwen2.5-7B-Instruct) with Claude-3-Haiku on wiki-18". */
-export const nameOf = ({ method, searcher, generator, corpus }: PublishedRow): string => `${method}${searcher ? ` (${searcher})` : ""} with ${generator} on ${corpus}`;
+export const nameOf = ({ method, searcher, generator, corpus }: PublishedRow): string =>
+  `${method}${searcher ? ` (${searcher})` : ""} with ${generator} on ${corpus}`;

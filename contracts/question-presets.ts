@@ -20,7 +20,8 @@ const S3_DATASET = "pat-jj/s3_processed_data";
 export const QUESTION_PRESETS = {
   "s3-processed-data": {
     title: "Upstream's processed questions",
-    description: "Training and test rows of the paper with the documents that E5 found first, and the medical test sets: train_e5_s3, test_e5_s3, mirage_wiki_test, mirage_medcorp_test. One set a file; the data set that a question is from becomes its type.",
+    description:
+      "Training and test rows of the paper with the documents that E5 found first, and the medical test sets: train_e5_s3, test_e5_s3, mirage_wiki_test, mirage_medcorp_test. One set a file; the data set that a question is from becomes its type.",
     licence: "see the dataset's card",
     downloadGiB: 0.6,
     files: { dataset: S3_DATASET, files: /^[^/]+\.parquet$/ },
@@ -30,4 +31,7 @@ export const QUESTION_PRESETS = {
 } as const satisfies Record<string, QuestionPreset>;
 
 export type QuestionPresetName = keyof typeof QUESTION_PRESETS;
-export const QUESTION_PRESET_NAMES = Object.keys(QUESTION_PRESETS) as [QuestionPresetName, ...QuestionPresetName[]];
+export const QUESTION_PRESET_NAMES = Object.keys(QUESTION_PRESETS) as [
+  QuestionPresetName,
+  ...QuestionPresetName[],
+];

@@ -2,7 +2,20 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { curveDepths, cutTo, fullSupportAt, meanOf, metricsWithin, ndcgAt, precisionAt, RANKING_METRICS, rankGold, recallAt, recallCurve, reciprocalRankAt } from "./ranking-metrics";
+import {
+  curveDepths,
+  cutTo,
+  fullSupportAt,
+  meanOf,
+  metricsWithin,
+  ndcgAt,
+  precisionAt,
+  RANKING_METRICS,
+  rankGold,
+  recallAt,
+  recallCurve,
+  reciprocalRankAt,
+} from "./ranking-metrics";
 
 const of = (ranking: string, gold: string, depth = 10) => rankGold([...ranking], [...gold], depth);
 
@@ -38,7 +51,9 @@ describe("a ranking by hand", () => {
 describe("the cases that are settled once", () => {
   it("does not score a question without gold documents", () => {
     const none = of("abc", "");
-    expect(RANKING_METRICS.map((metric) => metric.of({ ...none, depth: 100 }))).toEqual(RANKING_METRICS.map(() => null));
+    expect(RANKING_METRICS.map((metric) => metric.of({ ...none, depth: 100 }))).toEqual(
+      RANKING_METRICS.map(() => null),
+    );
     const recall1 = RANKING_METRICS[0]!;
     expect(meanOf([none, of("a", "a")], recall1)).toBe(1);
     expect(meanOf([none], recall1)).toBeNull();
@@ -58,7 +73,12 @@ describe("the cases that are settled once", () => {
     const result = of("xxxa".replaceAll("x", "b"), "a", 2);
     expect(recallAt(result, 2)).toBe(1);
     expect(recallAt(result, 3)).toBeNull();
-    expect(metricsWithin(5).map(({ key }) => key)).toEqual(["recall@1", "recall@3", "full-support@3", "mrr"]);
+    expect(metricsWithin(5).map(({ key }) => key)).toEqual([
+      "recall@1",
+      "recall@3",
+      "full-support@3",
+      "mrr",
+    ]);
   });
 
   it("counts a gold document that is nowhere as not found", () => {
@@ -68,7 +88,16 @@ describe("the cases that are settled once", () => {
 });
 
 const fixture = z
-  .object({ depth: z.int(), cases: z.array(z.object({ gold: z.array(z.string()), ranking: z.array(z.string()), values: z.record(z.string(), z.number()) })) })
+  .object({
+    depth: z.int(),
+    cases: z.array(
+      z.object({
+        gold: z.array(z.string()),
+        ranking: z.array(z.string()),
+        values: z.record(z.string(), z.number()),
+      }),
+    ),
+  })
   .parse(JSON.parse(readFileSync(new URL("fixtures/trec_eval.json", import.meta.url), "utf8")));
 
 it("agrees with trec_eval (fixtures/make_trec_eval.py)", () => {
@@ -85,12 +114,19 @@ it("agrees with trec_eval (fixtures/make_trec_eval.py)", () => {
       recip_rank: reciprocalRankAt(result, fixture.depth),
     };
     expect(Object.keys(values).sort()).toEqual(Object.keys(mine).sort());
-    for (const [name, value] of Object.entries(mine)) expect(value, name).toBeCloseTo(values[name]!, 8);
+    for (const [name, value] of Object.entries(mine))
+      expect(value, name).toBeCloseTo(values[name]!, 8);
   }
 });
 
 const result = fc
-  .record({ ranking: fc.uniqueArray(fc.integer({ min: 0, max: 40 }).map(String), { maxLength: 30 }), gold: fc.uniqueArray(fc.integer({ min: 0, max: 60 }).map(String), { minLength: 1, maxLength: 5 }) })
+  .record({
+    ranking: fc.uniqueArray(fc.integer({ min: 0, max: 40 }).map(String), { maxLength: 30 }),
+    gold: fc.uniqueArray(fc.integer({ min: 0, max: 60 }).map(String), {
+      minLength: 1,
+      maxLength: 5,
+    }),
+  })
   .map(({ ranking, gold }) => ({ ranking, gold, ranked: rankGold(ranking, gold, 30) }));
 
 describe("for any ranking", () => {
@@ -112,11 +148,16 @@ describe("for any ranking", () => {
   it("moving a gold document up never lowers anything", () => {
     fc.assert(
       fc.property(result, fc.nat(), ({ ranking, gold, ranked }, pick) => {
-        const places = ranking.flatMap((id, i) => (gold.includes(id) && i > 0 && !gold.includes(ranking[i - 1]!) ? [i] : []));
+        const places = ranking.flatMap((id, i) =>
+          gold.includes(id) && i > 0 && !gold.includes(ranking[i - 1]!) ? [i] : [],
+        );
         if (places.length === 0) return;
         const place = places[pick % places.length]!;
         const better = ranking.with(place, ranking[place - 1]!).with(place - 1, ranking[place]!);
-        for (const metric of metricsWithin(30)) expect(metric.of(rankGold(better, gold, 30))!).toBeGreaterThanOrEqual(metric.of(ranked)! - 1e-12);
+        for (const metric of metricsWithin(30))
+          expect(metric.of(rankGold(better, gold, 30))!).toBeGreaterThanOrEqual(
+            metric.of(ranked)! - 1e-12,
+          );
       }),
     );
   });
@@ -126,8 +167,14 @@ describe("for any ranking", () => {
       fc.property(fc.array(result, { minLength: 1, maxLength: 8 }), (results) => {
         const ranked = results.map((r) => r.ranked);
         for (const { k, recall, fullSupport } of recallCurve(ranked, 30)) {
-          expect(recall).toBeCloseTo(ranked.reduce((sum, r) => sum + recallAt(r, k)!, 0) / ranked.length, 9);
-          expect(fullSupport).toBeCloseTo(ranked.reduce((sum, r) => sum + fullSupportAt(r, k)!, 0) / ranked.length, 9);
+          expect(recall).toBeCloseTo(
+            ranked.reduce((sum, r) => sum + recallAt(r, k)!, 0) / ranked.length,
+            9,
+          );
+          expect(fullSupport).toBeCloseTo(
+            ranked.reduce((sum, r) => sum + fullSupportAt(r, k)!, 0) / ranked.length,
+            9,
+          );
         }
         for (const r of ranked) expect(recallAt(cutTo(r, 10), 7)).toBe(recallAt(r, 7));
       }),

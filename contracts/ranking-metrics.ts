@@ -21,7 +21,11 @@ export interface RankedGold {
 export const withoutRepeats = (ranking: readonly string[]): string[] => [...new Set(ranking)];
 
 /** Reduces a ranking to the ranks of the gold documents in it. */
-export function rankGold(ranking: readonly string[], goldIds: readonly string[], depth: number): RankedGold {
+export function rankGold(
+  ranking: readonly string[],
+  goldIds: readonly string[],
+  depth: number,
+): RankedGold {
   const gold = new Set(goldIds);
   const ranks = withoutRepeats(ranking)
     .slice(0, depth)
@@ -39,13 +43,16 @@ const within = (ranks: readonly number[], k: number): number => {
 const isKnown = ({ gold, depth }: RankedGold, k: number): boolean => gold > 0 && k <= depth;
 
 /** Share of the gold documents among the first `k` (trec_eval `recall_k`). Null where it is not defined. */
-export const recallAt = (result: RankedGold, k: number): number | null => (isKnown(result, k) ? within(result.ranks, k) / result.gold : null);
+export const recallAt = (result: RankedGold, k: number): number | null =>
+  isKnown(result, k) ? within(result.ranks, k) / result.gold : null;
 
 /** 1 where every gold document is among the first `k`, else 0: a multi-hop question can be answered only then. */
-export const fullSupportAt = (result: RankedGold, k: number): number | null => (isKnown(result, k) ? Number(within(result.ranks, k) === result.gold) : null);
+export const fullSupportAt = (result: RankedGold, k: number): number | null =>
+  isKnown(result, k) ? Number(within(result.ranks, k) === result.gold) : null;
 
 /** Share of gold documents among the first `k`, of `k` (trec_eval `P_k`): a shorter ranking does not gain by it. */
-export const precisionAt = (result: RankedGold, k: number): number | null => (isKnown(result, k) ? within(result.ranks, k) / k : null);
+export const precisionAt = (result: RankedGold, k: number): number | null =>
+  isKnown(result, k) ? within(result.ranks, k) / k : null;
 
 /**
  * 1 / rank of the first gold document, 0 where none is among the first `k`; its mean is MRR (Voorhees 1999, TREC-8 question
@@ -83,8 +90,18 @@ export interface RankingMetric {
   of: (result: RankedGold) => number | null;
 }
 
-const recall = (k: number): RankingMetric => ({ key: `recall@${k}`, k, meaning: `Share of the gold documents among the first ${k}.`, of: (r) => recallAt(r, k) });
-const fullSupport = (k: number): RankingMetric => ({ key: `full-support@${k}`, k, meaning: `Share of questions that have all their gold documents among the first ${k}.`, of: (r) => fullSupportAt(r, k) });
+const recall = (k: number): RankingMetric => ({
+  key: `recall@${k}`,
+  k,
+  meaning: `Share of the gold documents among the first ${k}.`,
+  of: (r) => recallAt(r, k),
+});
+const fullSupport = (k: number): RankingMetric => ({
+  key: `full-support@${k}`,
+  k,
+  meaning: `Share of questions that have all their gold documents among the first ${k}.`,
+  of: (r) => fullSupportAt(r, k),
+});
 
 /** The metrics that are reported, in the order of the tables. */
 export const RANKING_METRICS: readonly RankingMetric[] = [
@@ -95,16 +112,35 @@ export const RANKING_METRICS: readonly RankingMetric[] = [
   fullSupport(3),
   fullSupport(10),
   fullSupport(100),
-  { key: "mrr", k: null, meaning: "Mean of 1 / rank of the first gold document.", of: (r) => reciprocalRankAt(r, r.depth) },
-  { key: "ndcg@10", k: 10, meaning: "Normalised discounted cumulated gain of the first 10, binary gains.", of: (r) => ndcgAt(r, 10) },
-  { key: "precision@10", k: 10, meaning: "Share of gold documents among the first 10.", of: (r) => precisionAt(r, 10) },
+  {
+    key: "mrr",
+    k: null,
+    meaning: "Mean of 1 / rank of the first gold document.",
+    of: (r) => reciprocalRankAt(r, r.depth),
+  },
+  {
+    key: "ndcg@10",
+    k: 10,
+    meaning: "Normalised discounted cumulated gain of the first 10, binary gains.",
+    of: (r) => ndcgAt(r, 10),
+  },
+  {
+    key: "precision@10",
+    k: 10,
+    meaning: "Share of gold documents among the first 10.",
+    of: (r) => precisionAt(r, 10),
+  },
 ];
 
 /** Those that a ranking of `depth` documents defines. */
-export const metricsWithin = (depth: number): RankingMetric[] => RANKING_METRICS.filter(({ k }) => k === null || k <= depth);
+export const metricsWithin = (depth: number): RankingMetric[] =>
+  RANKING_METRICS.filter(({ k }) => k === null || k <= depth);
 
 /** The same result as if only `depth` documents had been asked for. */
-export const cutTo = (result: RankedGold, depth: number): RankedGold => (depth >= result.depth ? result : { ...result, ranks: result.ranks.filter((rank) => rank <= depth), depth });
+export const cutTo = (result: RankedGold, depth: number): RankedGold =>
+  depth >= result.depth
+    ? result
+    : { ...result, ranks: result.ranks.filter((rank) => rank <= depth), depth };
 
 /** Mean over the questions that define the metric; null where none does. */
 export function meanOf(results: readonly RankedGold[], metric: RankingMetric): number | null {
@@ -153,5 +189,9 @@ export function recallCurve(results: readonly RankedGold[], depth: number): Curv
     foundAt[k]! += foundAt[k - 1]!;
     fullAt[k]! += fullAt[k - 1]!;
   }
-  return curveDepths(depth).map((k) => ({ k, recall: foundAt[k]! / scored, fullSupport: fullAt[k]! / scored }));
+  return curveDepths(depth).map((k) => ({
+    k,
+    recall: foundAt[k]! / scored,
+    fullSupport: fullAt[k]! / scored,
+  }));
 }

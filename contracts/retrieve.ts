@@ -20,7 +20,11 @@ export type RetrieveLimits = { readonly [K in keyof typeof RETRIEVE_LIMITS]: num
 export const retrieveRequestWithin = (limits: RetrieveLimits) =>
   z.object({
     queries: z
-      .array(z.string().max(limits.queryCharacters, `a query has at most ${limits.queryCharacters} characters`))
+      .array(
+        z
+          .string()
+          .max(limits.queryCharacters, `a query has at most ${limits.queryCharacters} characters`),
+      )
       .min(1, "needs at least one query")
       .max(limits.queries, `at most ${limits.queries} queries in one request`),
     topk: z
@@ -42,18 +46,34 @@ export type WireDocument = z.output<typeof wireDocument>;
 
 /** As other servers of the dialect give it: some corpora have title and text beside, or in place of, `contents`. */
 const anyDocument = z
-  .object({ id: wireId, contents: z.string().optional(), title: z.string().optional(), text: z.string().optional() })
-  .refine(({ contents, text }) => contents !== undefined || text !== undefined, "needs `contents`, or `title` and `text`");
+  .object({
+    id: wireId,
+    contents: z.string().optional(),
+    title: z.string().optional(),
+    text: z.string().optional(),
+  })
+  .refine(
+    ({ contents, text }) => contents !== undefined || text !== undefined,
+    "needs `contents`, or `title` and `text`",
+  );
 
 export const scoredWireDocument = z.object({ document: wireDocument, score: z.number() });
 
-export const retrieveResponseWithScores = z.object({ result: z.array(z.array(scoredWireDocument)) });
+export const retrieveResponseWithScores = z.object({
+  result: z.array(z.array(scoredWireDocument)),
+});
 export const retrieveResponse = z.object({ result: z.array(z.array(wireDocument)) });
 
 /** What a client takes from any server of the dialect, with or without scores. */
-export const retrieveResponseOfAny = z.object({ result: z.array(z.array(z.union([z.object({ document: anyDocument, score: z.number() }), anyDocument]))) });
+export const retrieveResponseOfAny = z.object({
+  result: z.array(
+    z.array(z.union([z.object({ document: anyDocument, score: z.number() }), anyDocument])),
+  ),
+});
 
-export const retrieveError = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+export const retrieveError = z.object({
+  error: z.object({ code: z.string(), message: z.string() }),
+});
 
 /**
  * Header of every answer of ours to POST /retrieve: the content that was ranked (see `retrieveHealth.key`), so that a
@@ -94,11 +114,23 @@ export const retrieveMetrics = z.object({
 });
 export type RetrieveMetrics = z.output<typeof retrieveMetrics>;
 
-export function toWireDocument({ id, title, text }: { id: string; title: string; text: string }): WireDocument {
+export function toWireDocument({
+  id,
+  title,
+  text,
+}: {
+  id: string;
+  title: string;
+  text: string;
+}): WireDocument {
   return { id, contents: formatContents({ title, text }) };
 }
 
-export function fromWireDocument({ id, contents, title, text }: z.output<typeof anyDocument>): { id: string; title: string; text: string } {
+export function fromWireDocument({ id, contents, title, text }: z.output<typeof anyDocument>): {
+  id: string;
+  title: string;
+  text: string;
+} {
   if (contents === undefined) return { id, title: title ?? "", text: text ?? "" };
   return { id, ...parseContents(contents) };
 }

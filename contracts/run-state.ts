@@ -3,7 +3,16 @@ import { z } from "zod";
 export const runKind = z.enum(["train", "predict", "index", "serve", "evaluate"]);
 export type RunKind = z.infer<typeof runKind>;
 
-export const runState = z.enum(["queued", "leased", "preparing", "running", "cancelling", "succeeded", "failed", "cancelled"]);
+export const runState = z.enum([
+  "queued",
+  "leased",
+  "preparing",
+  "running",
+  "cancelling",
+  "succeeded",
+  "failed",
+  "cancelled",
+]);
 export type RunState = z.infer<typeof runState>;
 
 /** The only transitions there are. A requeue (lost lease, resume by a person) leads back to `queued`. */
@@ -18,8 +27,18 @@ export const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
   cancelled: ["queued"],
 };
 
-export const TERMINAL: ReadonlySet<RunState> = new Set<RunState>(["succeeded", "failed", "cancelled"]);
+export const TERMINAL: ReadonlySet<RunState> = new Set<RunState>([
+  "succeeded",
+  "failed",
+  "cancelled",
+]);
 /** States in which an attempt holds a lease. */
-export const HELD: ReadonlySet<RunState> = new Set<RunState>(["leased", "preparing", "running", "cancelling"]);
+export const HELD: ReadonlySet<RunState> = new Set<RunState>([
+  "leased",
+  "preparing",
+  "running",
+  "cancelling",
+]);
 
-export const canTransition = (from: RunState, to: RunState): boolean => TRANSITIONS[from].includes(to);
+export const canTransition = (from: RunState, to: RunState): boolean =>
+  TRANSITIONS[from].includes(to);

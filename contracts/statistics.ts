@@ -33,7 +33,10 @@ export interface Interval {
  * drawn with replacement, so observations that resemble each other do not count as independent. For paired results
  * pass the differences. Throws RangeError where there is nothing to average.
  */
-export function clusterBootstrap(observations: readonly Observation[], { samples = 10_000, level = 0.95, seed = 0 } = {}): Interval {
+export function clusterBootstrap(
+  observations: readonly Observation[],
+  { samples = 10_000, level = 0.95, seed = 0 } = {},
+): Interval {
   if (observations.length === 0) throw new RangeError("A mean needs at least one observation.");
   const clusters = new Map<string, { sum: number; count: number }>();
   for (const { value, cluster } of observations) {
@@ -53,17 +56,31 @@ export interface ClusterSum {
 }
 
 /** The interval of sorted bootstrap means. */
-export function intervalOf(entries: readonly ClusterSum[], means: ArrayLike<number>, level = 0.95): Interval {
+export function intervalOf(
+  entries: readonly ClusterSum[],
+  means: ArrayLike<number>,
+  level = 0.95,
+): Interval {
   const sum = entries.reduce((all, entry) => all + entry.sum, 0);
   const observations = entries.reduce((all, entry) => all + entry.count, 0);
-  return { mean: sum / observations, low: quantile(means, (1 - level) / 2), high: quantile(means, (1 + level) / 2), observations, clusters: entries.length };
+  return {
+    mean: sum / observations,
+    low: quantile(means, (1 - level) / 2),
+    high: quantile(means, (1 + level) / 2),
+    observations,
+    clusters: entries.length,
+  };
 }
 
 /**
  * Means of `samples` bootstrap samples of whole clusters, sorted. Clusters of equal sum and size are drawn together:
  * how often each kind comes up is multinomial, so ten thousand questions that are right or wrong cost two draws.
  */
-export function bootstrapMeans(entries: readonly ClusterSum[], samples: number, seed: number): Float64Array {
+export function bootstrapMeans(
+  entries: readonly ClusterSum[],
+  samples: number,
+  seed: number,
+): Float64Array {
   const random = seededRandom(seed);
   const means = new Float64Array(samples);
   const kinds = kindsOf(entries);
@@ -109,7 +126,9 @@ function kindsOf(entries: readonly ClusterSum[]): (ClusterSum & { times: number 
     if (kind) kind.times += 1;
     else bySum.set(sum, { sum, count, times: 1 });
   }
-  return [...kinds.values()].flatMap((bySum) => [...bySum.values()]).sort((a, b) => b.times - a.times || a.count - b.count || a.sum - b.sum);
+  return [...kinds.values()]
+    .flatMap((bySum) => [...bySum.values()])
+    .sort((a, b) => b.times - a.times || a.count - b.count || a.sum - b.sum);
 }
 
 export interface PairedInterval extends Interval {
@@ -123,7 +142,10 @@ export interface PairedInterval extends Interval {
  *
  * @param entries per cluster the summed differences (first minus second) and the number of questions
  */
-export function pairedBootstrap(entries: readonly ClusterSum[], { samples = 10_000, level = 0.95, seed = 0 } = {}): PairedInterval {
+export function pairedBootstrap(
+  entries: readonly ClusterSum[],
+  { samples = 10_000, level = 0.95, seed = 0 } = {},
+): PairedInterval {
   if (entries.length === 0) throw new RangeError("A difference needs at least one pair.");
   const means = bootstrapMeans(entries, samples, seed);
   let notAbove = 0;
@@ -132,7 +154,10 @@ export function pairedBootstrap(entries: readonly ClusterSum[], { samples = 10_0
     if (mean <= 1e-12) notAbove += 1;
     if (mean >= -1e-12) notBelow += 1;
   }
-  return { ...intervalOf(entries, means, level), pValue: Math.min(1, (2 * (Math.min(notAbove, notBelow) + 1)) / (samples + 1)) };
+  return {
+    ...intervalOf(entries, means, level),
+    pValue: Math.min(1, (2 * (Math.min(notAbove, notBelow) + 1)) / (samples + 1)),
+  };
 }
 
 /** Quantile of sorted values by linear interpolation; `share` in [0, 1]. */

@@ -10,7 +10,10 @@ afterEach(() => {
 
 /** A node process; `ended` resolves when it is gone. */
 function start(args: string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   children.push(child);
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -22,7 +25,9 @@ describe("exitWithParent", () => {
   it("ends a process soon after its supervisor was killed", async () => {
     const supervisor = start(["-e", "setInterval(() => {}, 1000)"]);
     const code = `import { exitWithParent } from ${JSON.stringify(resolve("contracts/supervision.ts"))}; exitWithParent(); console.log("watching"); setInterval(() => {}, 1000);`;
-    const child = start(["--import", "tsx", "--input-type=module", "-e", code], { [SUPERVISOR_PID_VARIABLE]: String(supervisor.pid) });
+    const child = start(["--import", "tsx", "--input-type=module", "-e", code], {
+      [SUPERVISOR_PID_VARIABLE]: String(supervisor.pid),
+    });
     while (!child.output().includes("watching")) await new Promise((done) => setTimeout(done, 20));
     supervisor.kill();
     expect(await child.ended).toBe(1);

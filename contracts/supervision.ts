@@ -34,7 +34,9 @@ export function exitWithParent(onOrphaned: () => void = () => process.exit(1)): 
   if (value === undefined || value === "") return () => {};
   const pid = Number(value);
   if (!Number.isInteger(pid) || pid <= 0) {
-    throw new Error(`${SUPERVISOR_PID_VARIABLE} must be a process id, not "${value}". Start with \`npm start\`.`);
+    throw new Error(
+      `${SUPERVISOR_PID_VARIABLE} must be a process id, not "${value}". Start with \`npm start\`.`,
+    );
   }
   // A direct child is also handed to another parent when its own dies: that shows even where the id is used again.
   const isDirectChild = process.ppid === pid;

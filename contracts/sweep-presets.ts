@@ -14,14 +14,18 @@ export interface SweepPreset {
 function baseOf(preset: string, changes: Record<string, unknown>): SweepSpecInput["base"] {
   const config = presetById(preset)?.config;
   if (!config) throw new Error(`there is no preset ${preset}`);
-  return assignSettings(config, Object.entries(changes).map(([path, value]) => ({ path, value }))) as SweepSpecInput["base"];
+  return assignSettings(
+    config,
+    Object.entries(changes).map(([path, value]) => ({ path, value })),
+  ) as SweepSpecInput["base"];
 }
 
 export const SWEEP_PRESETS: readonly SweepPreset[] = [
   {
     id: "atlas-ablation",
     title: "Ablation on Atlas",
-    description: "Six short runs under PPO on the unfiltered pool: GBR's reward against upstream's and exact match, with and without a cold start, one turn and two.",
+    description:
+      "Six short runs under PPO on the unfiltered pool: GBR's reward against upstream's and exact match, with and without a cold start, one turn and two.",
     spec: {
       mode: "list",
       name: "Ablation, Atlas, PPO",
@@ -39,7 +43,13 @@ export const SWEEP_PRESETS: readonly SweepPreset[] = [
         "checkpointing.keep": 1,
       }),
       rows: [
-        { "reward.weights.gbr": 1, "reward.weights.upstream": 0, "reward.weights.exactMatch": 0, "coldStart.demonstrations": 64, "search.turns": 1 },
+        {
+          "reward.weights.gbr": 1,
+          "reward.weights.upstream": 0,
+          "reward.weights.exactMatch": 0,
+          "coldStart.demonstrations": 64,
+          "search.turns": 1,
+        },
         { "reward.weights.gbr": 0, "reward.weights.upstream": 1 },
         { "reward.weights.gbr": 0, "reward.weights.exactMatch": 1 },
         { "coldStart.demonstrations": 0 },
@@ -50,4 +60,5 @@ export const SWEEP_PRESETS: readonly SweepPreset[] = [
   },
 ];
 
-export const sweepPresetById = (id: string): SweepPreset | undefined => SWEEP_PRESETS.find((preset) => preset.id === id);
+export const sweepPresetById = (id: string): SweepPreset | undefined =>
+  SWEEP_PRESETS.find((preset) => preset.id === id);

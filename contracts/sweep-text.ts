@@ -45,14 +45,19 @@ export function readSeeds(text: string): number[] {
     const range = /^(\d+)(?:-(\d+))?$/.exec(part);
     const from = Number(range?.[1]);
     const to = range?.[2] === undefined ? from : Number(range[2]);
-    if (!range || to < from || to - from > 10_000) throw new AppError("invalid-input", `Seeds are whole numbers or ranges, e.g. 1,2,3 or 1-5, not "${part}".`);
+    if (!range || to < from || to - from > 10_000)
+      throw new AppError(
+        "invalid-input",
+        `Seeds are whole numbers or ranges, e.g. 1,2,3 or 1-5, not "${part}".`,
+      );
     return Array.from({ length: to - from + 1 }, (_, i) => from + i);
   });
 }
 
 function readAssignment(text: string): [path: string, value: string] {
   const equals = text.indexOf("=");
-  if (equals < 1) throw new AppError("invalid-input", `Write path=value, e.g. rl.steps=2, not "${text}".`);
+  if (equals < 1)
+    throw new AppError("invalid-input", `Write path=value, e.g. rl.steps=2, not "${text}".`);
   return [text.slice(0, equals).trim(), text.slice(equals + 1).trim()];
 }
 

@@ -21,10 +21,17 @@ export type SettingValue = z.infer<typeof settingValue>;
 const common = {
   name: z.string().trim().min(1, "give the sweep a name").max(NAME_LENGTH),
   /** Configuration of a run, without a name; the varied settings replace its own. */
-  base: z.looseObject({ kind: runKind.exclude(["serve"], "a service does not end, so there is nothing to sweep") }),
+  base: z.looseObject({
+    kind: runKind.exclude(["serve"], "a service does not end, so there is nothing to sweep"),
+  }),
   /** Every setting is run under each; empty: under the configuration's own. */
   seeds: z
-    .array(z.int().min(0).max(2 ** 31 - 1))
+    .array(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1),
+    )
     .max(SWEEP_LIMIT)
     .default([])
     .refine((seeds) => new Set(seeds).size === seeds.length, "a seed is given twice"),
@@ -32,8 +39,23 @@ const common = {
 
 /** Grid: every combination of the values. List: each row is one setting of its own. */
 export const sweepSpec = z.discriminatedUnion("mode", [
-  z.strictObject({ mode: z.literal("grid"), ...common, axes: z.array(z.strictObject({ path, values: z.array(settingValue).min(1, "give at least one value").max(SWEEP_LIMIT) })).max(20) }),
-  z.strictObject({ mode: z.literal("list"), ...common, rows: z.array(z.record(path, settingValue)).min(1, "give at least one row").max(SWEEP_LIMIT) }),
+  z.strictObject({
+    mode: z.literal("grid"),
+    ...common,
+    axes: z
+      .array(
+        z.strictObject({
+          path,
+          values: z.array(settingValue).min(1, "give at least one value").max(SWEEP_LIMIT),
+        }),
+      )
+      .max(20),
+  }),
+  z.strictObject({
+    mode: z.literal("list"),
+    ...common,
+    rows: z.array(z.record(path, settingValue)).min(1, "give at least one row").max(SWEEP_LIMIT),
+  }),
 ]);
 export type SweepSpec = z.infer<typeof sweepSpec>;
 export type SweepSpecInput = z.input<typeof sweepSpec>;
@@ -59,7 +81,8 @@ export interface SweepProblem {
   message: string;
 }
 
-export type Expansion = { ok: true; paths: string[]; runs: SweepRun[] } | { ok: false; problems: SweepProblem[] };
+export type Expansion =
+  { ok: true; paths: string[]; runs: SweepRun[] } | { ok: false; problems: SweepProblem[] };
 
 /**
  * The runs of a sweep: all rows under the first seed, then all under the next, so that a comparison is whole early.
@@ -67,10 +90,28 @@ export type Expansion = { ok: true; paths: string[]; runs: SweepRun[] } | { ok: 
  */
 export function expandSweep(input: unknown): Expansion {
   const parsed = sweepSpec.safeParse(input);
-  if (!parsed.success) return { ok: false, problems: parsed.error.issues.map((issue) => ({ rows: null, path: issue.path.join("."), message: issue.message })) };
+  if (!parsed.success)
+    return {
+      ok: false,
+      problems: parsed.error.issues.map((issue) => ({
+        rows: null,
+        path: issue.path.join("."),
+        message: issue.message,
+      })),
+    };
   const spec = parsed.data;
   const count = countRuns(spec);
-  if (count > SWEEP_LIMIT) return { ok: false, problems: [{ rows: null, path: spec.mode === "grid" ? "axes" : "rows", message: `makes ${count} runs; a sweep has at most ${SWEEP_LIMIT}. Give fewer values or seeds` }] };
+  if (count > SWEEP_LIMIT)
+    return {
+      ok: false,
+      problems: [
+        {
+          rows: null,
+          path: spec.mode === "grid" ? "axes" : "rows",
+          message: `makes ${count} runs; a sweep has at most ${SWEEP_LIMIT}. Give fewer values or seeds`,
+        },
+      ],
+    };
   const named = nameRows(spec);
   if (!named.ok) return named;
   const { paths, rows } = named;
@@ -80,20 +121,37 @@ export function expandSweep(input: unknown): Expansion {
   const seen = new Map<string, number>();
   const seeds: (number | undefined)[] = spec.seeds.length > 0 ? spec.seeds : [undefined];
   for (const [row, changes] of rows.entries()) {
-    const assigned = assignSettings({ ...spec.base, name: "-" } as { kind: RunConfig["kind"] }, Object.entries(changes).map(([at, value]) => ({ path: at, value })));
-    const result = runConfig.safeParse(seeds[0] === undefined ? assigned : { ...assigned, seed: seeds[0] });
+    const assigned = assignSettings(
+      { ...spec.base, name: "-" } as { kind: RunConfig["kind"] },
+      Object.entries(changes).map(([at, value]) => ({ path: at, value })),
+    );
+    const result = runConfig.safeParse(
+      seeds[0] === undefined ? assigned : { ...assigned, seed: seeds[0] },
+    );
     if (!result.success) {
-      for (const issue of result.error.issues) problems.push({ rows: [row], path: placeOf(issue, seeds[0] !== undefined), message: messageOf(issue, seeds[0] !== undefined) });
+      for (const issue of result.error.issues)
+        problems.push({
+          rows: [row],
+          path: placeOf(issue, seeds[0] !== undefined),
+          message: messageOf(issue, seeds[0] !== undefined),
+        });
       continue;
     }
     const same = seen.get(JSON.stringify(result.data));
-    if (same !== undefined) problems.push({ rows: [row], path: paths.join(", ") || "rows", message: `has the same settings as run ${same + 1}` });
+    if (same !== undefined)
+      problems.push({
+        rows: [row],
+        path: paths.join(", ") || "rows",
+        message: `has the same settings as run ${same + 1}`,
+      });
     else seen.set(JSON.stringify(result.data), row);
     configs[row] = result.data;
   }
   if (problems.length > 0) return { ok: false, problems: gatherProblems(problems, rows.length) };
 
-  const varying = paths.filter((at) => new Set(configs.map((config) => JSON.stringify(valueAt(config, at)))).size > 1);
+  const varying = paths.filter(
+    (at) => new Set(configs.map((config) => JSON.stringify(valueAt(config, at)))).size > 1,
+  );
   const names = namesOf(spec, varying, configs, seeds);
   return {
     ok: true,
@@ -101,8 +159,16 @@ export function expandSweep(input: unknown): Expansion {
     runs: seeds.flatMap((seed, s) =>
       configs.map((config, row): SweepRun => {
         const name = names[s * configs.length + row]!;
-        const whole = (seed === undefined ? { ...config, name } : { ...config, name, seed }) as RunConfig;
-        return { name, row, seed: "seed" in whole ? whole.seed : null, varied: variedOf(config, paths), config: whole };
+        const whole = (
+          seed === undefined ? { ...config, name } : { ...config, name, seed }
+        ) as RunConfig;
+        return {
+          name,
+          row,
+          seed: "seed" in whole ? whole.seed : null,
+          varied: variedOf(config, paths),
+          config: whole,
+        };
       }),
     ),
   };
@@ -112,25 +178,42 @@ export function expandSweep(input: unknown): Expansion {
 export function expandOrThrow(input: unknown): Extract<Expansion, { ok: true }> {
   const expansion = expandSweep(input);
   if (expansion.ok) return expansion;
-  throw new AppError("invalid-input", `The sweep is not valid:\n${expansion.problems.map(problemText).join("\n")}`);
+  throw new AppError(
+    "invalid-input",
+    `The sweep is not valid:\n${expansion.problems.map(problemText).join("\n")}`,
+  );
 }
 
 /** "run 3, 4: rl.groupSize: must be at least 2"; of the whole sweep: "seeds: a seed is given twice". */
 export function problemText({ rows, path: at, message }: SweepProblem): string {
-  const listed = rows === null ? "" : `run ${rows.slice(0, 8).map((row) => row + 1).join(", ")}${rows.length > 8 ? ` and ${rows.length - 8} more` : ""}: `;
+  const listed =
+    rows === null
+      ? ""
+      : `run ${rows
+          .slice(0, 8)
+          .map((row) => row + 1)
+          .join(", ")}${rows.length > 8 ? ` and ${rows.length - 8} more` : ""}: `;
   return `${listed}${at || "(sweep)"}: ${message}`;
 }
 
 /** How many runs a sweep makes, without making them. */
 export function countRuns(spec: SweepSpec): number {
-  const rows = spec.mode === "list" ? spec.rows.length : spec.axes.reduce((product, axis) => product * axis.values.length, 1);
+  const rows =
+    spec.mode === "list"
+      ? spec.rows.length
+      : spec.axes.reduce((product, axis) => product * axis.values.length, 1);
   return rows * Math.max(1, spec.seeds.length);
 }
 
 /** "rl.steps=2, search.turns=1": what varies, as people write it; paths that tell apart are cut to their ends. */
-export function variedText(varied: Readonly<Varied>, paths: readonly string[] = Object.keys(varied)): string {
+export function variedText(
+  varied: Readonly<Varied>,
+  paths: readonly string[] = Object.keys(varied),
+): string {
   const short = shortPaths(paths);
-  return paths.flatMap((at, i) => (at in varied ? [`${short[i]}=${valueText(varied[at]!)}`] : [])).join(", ");
+  return paths
+    .flatMap((at, i) => (at in varied ? [`${short[i]}=${valueText(varied[at]!)}`] : []))
+    .join(", ");
 }
 
 /** The shortest ends of paths that still tell them apart: "steps", "weights.gbr" beside "terms.gbr". */
@@ -145,9 +228,11 @@ export function shortPaths(paths: readonly string[]): string[] {
   });
 }
 
-export const valueText = (value: SettingValue): string => (typeof value === "string" ? value : JSON.stringify(value));
+export const valueText = (value: SettingValue): string =>
+  typeof value === "string" ? value : JSON.stringify(value);
 
-type Named = { ok: true; paths: string[]; rows: Varied[] } | { ok: false; problems: SweepProblem[] };
+type Named =
+  { ok: true; paths: string[]; rows: Varied[] } | { ok: false; problems: SweepProblem[] };
 
 /** Settings of every row by the paths of the schema, and all paths in the order in which they were first named. */
 function nameRows(spec: SweepSpec): Named {
@@ -161,9 +246,22 @@ function nameRows(spec: SweepSpec): Named {
   };
   let rows: Varied[];
   if (spec.mode === "grid") {
-    const axes = spec.axes.map((axis) => ({ path: resolved(axis.path, null), values: axis.values }));
-    for (const [i, axis] of axes.entries()) if (axis.path !== null && axes.findIndex((other) => other.path === axis.path) < i) problems.push({ rows: null, path: axis.path, message: "is varied twice; put its values together" });
-    rows = axes.reduce<Varied[]>((made, axis) => made.flatMap((row) => axis.values.map((value) => ({ ...row, [axis.path ?? ""]: value }))), [{}]);
+    const axes = spec.axes.map((axis) => ({
+      path: resolved(axis.path, null),
+      values: axis.values,
+    }));
+    for (const [i, axis] of axes.entries())
+      if (axis.path !== null && axes.findIndex((other) => other.path === axis.path) < i)
+        problems.push({
+          rows: null,
+          path: axis.path,
+          message: "is varied twice; put its values together",
+        });
+    rows = axes.reduce<Varied[]>(
+      (made, axis) =>
+        made.flatMap((row) => axis.values.map((value) => ({ ...row, [axis.path ?? ""]: value }))),
+      [{}],
+    );
   } else {
     rows = spec.rows.map((row, i) => {
       const named: Varied = {};
@@ -206,16 +304,28 @@ export function gatherProblems(problems: readonly SweepProblem[], rows: number):
     if (before?.rows && problem.rows) before.rows.push(...problem.rows);
     else if (!before) gathered.set(key, { ...problem, rows: problem.rows && [...problem.rows] });
   }
-  return [...gathered.values()].map((problem) => ({ ...problem, rows: problem.rows && rows > 1 && problem.rows.length === rows ? null : problem.rows }));
+  return [...gathered.values()].map((problem) => ({
+    ...problem,
+    rows: problem.rows && rows > 1 && problem.rows.length === rows ? null : problem.rows,
+  }));
 }
 
 /** A kind without a seed refuses the key; that is said of the seeds. */
-const refusesSeed = (issue: z.core.$ZodIssue, seeded: boolean): boolean => seeded && issue.code === "unrecognized_keys" && issue.path.length === 0 && issue.keys.includes("seed");
+const refusesSeed = (issue: z.core.$ZodIssue, seeded: boolean): boolean =>
+  seeded &&
+  issue.code === "unrecognized_keys" &&
+  issue.path.length === 0 &&
+  issue.keys.includes("seed");
 function placeOf(issue: z.core.$ZodIssue, seeded: boolean): string {
   if (refusesSeed(issue, seeded)) return "seeds";
   return [...issue.path, ...(issue.code === "unrecognized_keys" ? issue.keys : [])].join(".");
 }
-const messageOf = (issue: z.core.$ZodIssue, seeded: boolean): string => (refusesSeed(issue, seeded) ? "runs of this kind have no seed" : issue.code === "unrecognized_keys" ? "unknown setting" : issue.message);
+const messageOf = (issue: z.core.$ZodIssue, seeded: boolean): string =>
+  refusesSeed(issue, seeded)
+    ? "runs of this kind have no seed"
+    : issue.code === "unrecognized_keys"
+      ? "unknown setting"
+      : issue.message;
 
 function variedOf(config: RunConfig, paths: readonly string[]): Varied {
   return Object.fromEntries(
@@ -227,16 +337,28 @@ function variedOf(config: RunConfig, paths: readonly string[]): Varied {
 }
 
 /** One name a run, seed by seed: the sweep's with what varies; where that is too long, cut and numbered. */
-function namesOf(spec: SweepSpec, varying: readonly string[], configs: readonly RunConfig[], seeds: readonly (number | undefined)[]): string[] {
+function namesOf(
+  spec: SweepSpec,
+  varying: readonly string[],
+  configs: readonly RunConfig[],
+  seeds: readonly (number | undefined)[],
+): string[] {
   const names = seeds.flatMap((seed) =>
     configs.map((config) => {
-      const parts = [variedText(variedOf(config, varying), varying), seeds.length > 1 ? `seed=${seed}` : ""].filter(Boolean);
+      const parts = [
+        variedText(variedOf(config, varying), varying),
+        seeds.length > 1 ? `seed=${seed}` : "",
+      ].filter(Boolean);
       return parts.length > 0 ? `${spec.name}: ${parts.join(", ")}` : spec.name;
     }),
   );
-  const fitting = names.every((name) => name.length <= NAME_LENGTH) && new Set(names).size === names.length;
+  const fitting =
+    names.every((name) => name.length <= NAME_LENGTH) && new Set(names).size === names.length;
   return fitting ? names : names.map((name, i) => `${name.slice(0, NAME_LENGTH - 6)} #${i + 1}`);
 }
 
 /** Whether the best value of a metric is its least: losses, errors, times and memory. */
-export const lowerIsBetter = (metric: string): boolean => /loss|error|timing|latency|memory|lost|wrong|variance|clip|grad_norm|(^|[/_])kl($|[/_])|refused|redundant|implicit|waiting|mismatch/.test(metric);
+export const lowerIsBetter = (metric: string): boolean =>
+  /loss|error|timing|latency|memory|lost|wrong|variance|clip|grad_norm|(^|[/_])kl($|[/_])|refused|redundant|implicit|waiting|mismatch/.test(
+    metric,
+  );

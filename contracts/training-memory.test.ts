@@ -1,11 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { PRESETS } from "./presets";
 import { runConfig, type RunConfigInput, type TrainConfig } from "./run-config";
-import { ASSUMED_MACHINE, machineOf, memoryAdvice, memoryVerdict, trainingMemory } from "./training-memory";
+import {
+  ASSUMED_MACHINE,
+  machineOf,
+  memoryAdvice,
+  memoryVerdict,
+  trainingMemory,
+} from "./training-memory";
 
 const GB = 1e9;
 const trainPreset = (id: string): TrainConfig => {
-  const config = runConfig.parse(PRESETS.find((preset) => preset.id === id)!.config satisfies RunConfigInput);
+  const config = runConfig.parse(
+    PRESETS.find((preset) => preset.id === id)!.config satisfies RunConfigInput,
+  );
   if (config.kind !== "train") throw new Error(`${id} trains nothing`);
   return config;
 };
@@ -28,20 +36,51 @@ describe("the memory of a training run", () => {
   });
 
   it("the default preset fits into a laptop", () => {
-    const laptop = machineOf({ hardware: { memoryMb: 8192, gpus: [] }, capabilities: { device: "cpu", dtype: "float32" } });
-    expect(laptop).toEqual({ device: "cpu", dtype: "float32", machineBytes: 2 ** 33, deviceBytes: 2 ** 33 });
-    expect(memoryVerdict(trainingMemory(trainPreset("atlas-smollm2"), laptop)!.totalBytes, laptop.deviceBytes)).toBe("fits");
+    const laptop = machineOf({
+      hardware: { memoryMb: 8192, gpus: [] },
+      capabilities: { device: "cpu", dtype: "float32" },
+    });
+    expect(laptop).toEqual({
+      device: "cpu",
+      dtype: "float32",
+      machineBytes: 2 ** 33,
+      deviceBytes: 2 ** 33,
+    });
+    expect(
+      memoryVerdict(
+        trainingMemory(trainPreset("atlas-smollm2"), laptop)!.totalBytes,
+        laptop.deviceBytes,
+      ),
+    ).toBe("fits");
   });
 
   it("of several GPUs the largest counts: each holds the whole model", () => {
-    const worker = { hardware: { memoryMb: 2 ** 18, gpus: [{ memoryMb: 40_960 }, { memoryMb: 81_920 }] }, capabilities: { device: "cuda", dtype: "bfloat16" } };
+    const worker = {
+      hardware: { memoryMb: 2 ** 18, gpus: [{ memoryMb: 40_960 }, { memoryMb: 81_920 }] },
+      capabilities: { device: "cuda", dtype: "bfloat16" },
+    };
     expect(machineOf(worker)).toMatchObject({ device: "cuda", deviceBytes: 80 * 2 ** 30 });
   });
 
   it("says nothing of a model whose shape nobody knows, and uses the shape that a worker tells", () => {
-    const config = { ...trainPreset("atlas-smollm2-grpo"), searcher: { ...trainPreset("atlas-smollm2-grpo").searcher, model: "a-model-of-ours" } };
+    const config = {
+      ...trainPreset("atlas-smollm2-grpo"),
+      searcher: { ...trainPreset("atlas-smollm2-grpo").searcher, model: "a-model-of-ours" },
+    };
     expect(trainingMemory(config, ASSUMED_MACHINE)).toBeNull();
-    const shape = { hidden: 64, layers: 2, heads: 2, kvHeads: 2, headDim: 32, intermediate: 128, vocabulary: 1000, tied: true, maxLength: 512 };
-    expect(trainingMemory(config, ASSUMED_MACHINE, { "a-model-of-ours": shape })!.totalBytes).toBeGreaterThan(0);
+    const shape = {
+      hidden: 64,
+      layers: 2,
+      heads: 2,
+      kvHeads: 2,
+      headDim: 32,
+      intermediate: 128,
+      vocabulary: 1000,
+      tied: true,
+      maxLength: 512,
+    };
+    expect(
+      trainingMemory(config, ASSUMED_MACHINE, { "a-model-of-ours": shape })!.totalBytes,
+    ).toBeGreaterThan(0);
   });
 });

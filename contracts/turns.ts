@@ -22,7 +22,17 @@ export function turnsOf(steps: readonly EpisodeStep[]): Turn[] {
   for (const step of steps) {
     let turn = turns[turns.length - 1];
     if (step.kind === "retrieve" || !turn) {
-      turn = { index: step.turn, query: null, documents: [], fresh: new Set(), selected: new Set(), implicit: false, generated: [], rejected: [], stop: null };
+      turn = {
+        index: step.turn,
+        query: null,
+        documents: [],
+        fresh: new Set(),
+        selected: new Set(),
+        implicit: false,
+        generated: [],
+        rejected: [],
+        stop: null,
+      };
       turns.push(turn);
     }
     switch (step.kind) {
@@ -56,11 +66,18 @@ export function turnsOf(steps: readonly EpisodeStep[]): Turn[] {
  * Says where an episode lost its answer: was the evidence ever retrieved, was it selected, did the generator use it.
  * Needs gold documents; without them it can only tell right from "no-gold".
  */
-export function attributeFailure(steps: readonly EpisodeStep[], context: readonly DocumentRef[], goldIds: readonly string[], correct: boolean): Attribution {
+export function attributeFailure(
+  steps: readonly EpisodeStep[],
+  context: readonly DocumentRef[],
+  goldIds: readonly string[],
+  correct: boolean,
+): Attribution {
   if (correct) return "correct";
   if (goldIds.length === 0) return "no-gold";
   const handed = new Set(context.map((d) => d.id));
   if (goldIds.every((id) => handed.has(id))) return "generator-failed";
-  const retrieved = new Set(steps.flatMap((s) => (s.kind === "retrieve" ? s.documents.map((d) => d.id) : [])));
+  const retrieved = new Set(
+    steps.flatMap((s) => (s.kind === "retrieve" ? s.documents.map((d) => d.id) : [])),
+  );
   return goldIds.every((id) => retrieved.has(id)) ? "not-selected" : "never-retrieved";
 }

@@ -36,7 +36,9 @@ export type Hardware = z.infer<typeof hardware>;
 export const usage = z.object({
   cpu: z.number().min(0).max(1),
   memoryMb: z.number().nonnegative(),
-  gpus: z.array(z.object({ utilisation: z.number().min(0).max(1), memoryMb: z.number().nonnegative() })),
+  gpus: z.array(
+    z.object({ utilisation: z.number().min(0).max(1), memoryMb: z.number().nonnegative() }),
+  ),
 });
 export type Usage = z.infer<typeof usage>;
 
@@ -83,7 +85,18 @@ export const attachRequest = z.object({
 });
 
 export const preflightItem = z.object({
-  name: z.enum(["retriever", "generator", "engine", "sampler", "questions", "checkpoint", "searcher", "judge", "model", "vllm"]),
+  name: z.enum([
+    "retriever",
+    "generator",
+    "engine",
+    "sampler",
+    "questions",
+    "checkpoint",
+    "searcher",
+    "judge",
+    "model",
+    "vllm",
+  ]),
   state: z.enum(["waiting", "running", "ready", "failed"]),
   seconds: z.number().nonnegative().nullable(),
   detail: z.string(),
@@ -93,31 +106,68 @@ export type PreflightItem = z.infer<typeof preflightItem>;
 
 /** Where a run is: shown as a phase with a bar. */
 export const progress = z.object({
-  phase: z.enum(["preparing", "baseline", "cold-start", "training", "evaluating", "checkpointing", "predicting", "importing", "indexing", "serving"]),
+  phase: z.enum([
+    "preparing",
+    "baseline",
+    "cold-start",
+    "training",
+    "evaluating",
+    "checkpointing",
+    "predicting",
+    "importing",
+    "indexing",
+    "serving",
+  ]),
   done: z.number().nonnegative(),
   total: z.number().nonnegative(),
   detail: z.string(),
 });
 export type Progress = z.infer<typeof progress>;
 
-export const logLine = z.object({ at: z.number(), level: z.enum(["debug", "info", "warn", "error"]), source: z.string(), message: z.string().max(10_000) });
+export const logLine = z.object({
+  at: z.number(),
+  level: z.enum(["debug", "info", "warn", "error"]),
+  source: z.string(),
+  message: z.string().max(10_000),
+});
 export type LogLine = z.infer<typeof logLine>;
 
-export const questionFailure = z.object({ questionId: z.string(), code: errorCode, reason: z.string().max(10_000) });
+export const questionFailure = z.object({
+  questionId: z.string(),
+  code: errorCode,
+  reason: z.string().max(10_000),
+});
 export type QuestionFailure = z.infer<typeof questionFailure>;
 
 /** An episode that another run has stored, answered or scored anew. */
-const reansweredRecord = z.object({ questionId: z.string(), ...episodeRecord.pick({ answer: true, score: true, otherScores: true, attribution: true }).shape });
+const reansweredRecord = z.object({
+  questionId: z.string(),
+  ...episodeRecord.pick({ answer: true, score: true, otherScores: true, attribution: true }).shape,
+});
 export type ReansweredRecord = z.infer<typeof reansweredRecord>;
 
 export const reportItem = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("metrics"), points: z.array(metricPoint) }),
   /** Texts of documents that these records are the first to name travel with them. */
-  z.object({ kind: z.literal("episodes"), corpus: z.string(), questions: z.string(), documents: z.array(documentText), records: z.array(episodeRecord) }),
+  z.object({
+    kind: z.literal("episodes"),
+    corpus: z.string(),
+    questions: z.string(),
+    documents: z.array(documentText),
+    records: z.array(episodeRecord),
+  }),
   /** Of a run that reuses the episodes of another: what came of them. The episodes are there already and are not sent again. */
-  z.object({ kind: z.literal("reanswered"), questions: z.string(), records: z.array(reansweredRecord) }),
+  z.object({
+    kind: z.literal("reanswered"),
+    questions: z.string(),
+    records: z.array(reansweredRecord),
+  }),
   /** Questions of a predict run that could not be answered, and why. They count as missing, never as wrong. */
-  z.object({ kind: z.literal("failures"), questions: z.string(), failures: z.array(questionFailure).min(1) }),
+  z.object({
+    kind: z.literal("failures"),
+    questions: z.string(),
+    failures: z.array(questionFailure).min(1),
+  }),
   z.object({ kind: z.literal("logs"), lines: z.array(logLine) }),
   z.object({ kind: z.literal("preflight"), items: z.array(preflightItem) }),
   z.object({ kind: z.literal("progress"), progress }),
@@ -127,9 +177,17 @@ export const reportItem = z.discriminatedUnion("kind", [
 export type ReportItem = z.infer<typeof reportItem>;
 
 /** (run, attempt, sequence) makes reports exactly-once: the server takes sequence n+1 after n, ignores repeats. */
-export const reportRequest = z.object({ ...attemptRef.shape, sequence: z.int().positive(), items: z.array(reportItem).min(1) });
+export const reportRequest = z.object({
+  ...attemptRef.shape,
+  sequence: z.int().positive(),
+  items: z.array(reportItem).min(1),
+});
 
-export const artifactFile = z.object({ name: z.string().regex(/^[\w.-]+$/), bytes: z.int().nonnegative(), sha256: z.string().length(64) });
+export const artifactFile = z.object({
+  name: z.string().regex(/^[\w.-]+$/),
+  bytes: z.int().nonnegative(),
+  sha256: z.string().length(64),
+});
 export const artifactManifest = z.object({
   id: z.uuid(),
   kind: z.enum(["checkpoint", "export"]),
@@ -158,12 +216,30 @@ export type Question = z.infer<typeof question>;
 const taskBase = { taskId: z.uuid() };
 /** Short interactive requests, answered within seconds (a dry run within a minute). */
 export const taskRequest = z.discriminatedUnion("kind", [
-  z.object({ ...taskBase, kind: z.literal("query"), corpus: z.string(), retriever: z.unknown(), query: z.string().min(1), k: z.int().min(1).max(50) }),
+  z.object({
+    ...taskBase,
+    kind: z.literal("query"),
+    corpus: z.string(),
+    retriever: z.unknown(),
+    query: z.string().min(1),
+    k: z.int().min(1).max(50),
+  }),
   /** Documents of a corpus by their ids, as they are on the worker. */
-  z.object({ ...taskBase, kind: z.literal("documents"), corpus: z.string(), ids: z.array(z.string().min(1).max(512)).min(1).max(50) }),
+  z.object({
+    ...taskBase,
+    kind: z.literal("documents"),
+    corpus: z.string(),
+    ids: z.array(z.string().min(1).max(512)).min(1).max(50),
+  }),
   z.object({ ...taskBase, kind: z.literal("dry-run"), config: runConfig }),
   /** Which indexes a retriever needs over a corpus, and what they cost here. `passages`: of a corpus that is not on the worker yet, how many it will have. */
-  z.object({ ...taskBase, kind: z.literal("index-plan"), corpus: z.string(), passages: z.int().positive().nullable(), retriever: z.unknown() }),
+  z.object({
+    ...taskBase,
+    kind: z.literal("index-plan"),
+    corpus: z.string(),
+    passages: z.int().positive().nullable(),
+    retriever: z.unknown(),
+  }),
   /** Deletes an imported corpus and its indexes from the worker. */
   z.object({ ...taskBase, kind: z.literal("remove-corpus"), corpus: z.string() }),
   /** Answers and scores the union of selections up to each turn: what each turn gained. */
@@ -178,10 +254,14 @@ export const taskRequest = z.discriminatedUnion("kind", [
 export type TaskRequest = z.infer<typeof taskRequest>;
 
 /** Those that the corpus has, in the order of the ids. */
-export const documentsResult = z.object({ documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string() })) });
+export const documentsResult = z.object({
+  documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string() })),
+});
 
 export const queryResult = z.object({
-  documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string(), score: z.number() })),
+  documents: z.array(
+    z.object({ id: z.string(), title: z.string(), text: z.string(), score: z.number() }),
+  ),
   /** Wall-clock seconds of the search alone. */
   seconds: z.number(),
   /** Seconds until the retriever was open; an index that was missing is built in them. */
@@ -245,17 +325,37 @@ export type DryRunResult = z.infer<typeof dryRunResult>;
 const nothing = z.object({});
 
 /** Stored episodes with their answers, and the texts that they name. */
-const storedEpisodes = z.object({ episodes: z.array(z.object({ episode, answer: answer.nullable() })), documents: z.array(documentText) });
+const storedEpisodes = z.object({
+  episodes: z.array(z.object({ episode, answer: answer.nullable() })),
+  documents: z.array(documentText),
+});
 
 /** What a judge has said of an answer already. */
-const storedVerdict = z.object({ key: z.string(), text: z.string(), questionId: z.string(), value: z.number().min(0).max(1) });
+const storedVerdict = z.object({
+  key: z.string(),
+  text: z.string(),
+  questionId: z.string(),
+  value: z.number().min(0).max(1),
+});
 export type StoredVerdict = z.infer<typeof storedVerdict>;
 
 /** Requests of the worker, by method: what it sends and what the server answers. */
 export const workerMethods = {
-  attach: { request: attachRequest, response: z.object({ workerId: z.uuid(), heartbeatMs: z.number().positive(), leaseMs: z.number().positive() }) },
+  attach: {
+    request: attachRequest,
+    response: z.object({
+      workerId: z.uuid(),
+      heartbeatMs: z.number().positive(),
+      leaseMs: z.number().positive(),
+    }),
+  },
   heartbeat: {
-    request: z.object({ attempts: z.array(attemptRef), usage, services: z.array(serviceReport), freeSlots: slots }),
+    request: z.object({
+      attempts: z.array(attemptRef),
+      usage,
+      services: z.array(serviceReport),
+      freeSlots: slots,
+    }),
     /** `lost`: attempts that the worker must drop at once; `cancel`: attempts to cancel in order. */
     response: z.object({ lost: z.array(attemptRef), cancel: z.array(attemptRef) }),
   },
@@ -268,7 +368,13 @@ export const workerMethods = {
           kind: runKind,
           config: runConfig,
           /** Last committed checkpoint of the run to resume from. */
-          resume: z.object({ artifactId: z.uuid(), step: z.int().nonnegative(), files: z.array(artifactFile) }).nullable(),
+          resume: z
+            .object({
+              artifactId: z.uuid(),
+              step: z.int().nonnegative(),
+              files: z.array(artifactFile),
+            })
+            .nullable(),
         })
         .nullable(),
     }),
@@ -279,24 +385,60 @@ export const workerMethods = {
    * twice is harmless: an answer may have been lost on the way.
    */
   transition: {
-    request: z.object({ ...attemptRef.shape, to: z.enum(["preparing", "running", "succeeded", "failed", "cancelled", "queued"]), reason: z.string().max(10_000).nullable() }),
+    request: z.object({
+      ...attemptRef.shape,
+      to: z.enum(["preparing", "running", "succeeded", "failed", "cancelled", "queued"]),
+      reason: z.string().max(10_000).nullable(),
+    }),
     response: nothing,
   },
   report: { request: reportRequest, response: z.object({ accepted: z.boolean() }) },
-  commitArtifact: { request: z.object({ ...attemptRef.shape, manifest: artifactManifest }), response: nothing },
+  commitArtifact: {
+    request: z.object({ ...attemptRef.shape, manifest: artifactManifest }),
+    response: nothing,
+  },
   /** An artifact by id, e.g. a checkpoint to predict with. */
-  artifact: { request: z.object({ artifactId: z.uuid() }), response: z.object({ manifest: artifactManifest, config: runConfig }) },
+  artifact: {
+    request: z.object({ artifactId: z.uuid() }),
+    response: z.object({ manifest: artifactManifest, config: runConfig }),
+  },
   /** With `runId`: of the version that the run is pinned to, whatever was imported since. */
-  questions: { request: z.object({ set: z.string(), runId: z.uuid().nullish(), after: z.string().nullable(), limit: z.int().min(1).max(5000) }), response: z.object({ questions: z.array(question), next: z.string().nullable() }) },
+  questions: {
+    request: z.object({
+      set: z.string(),
+      runId: z.uuid().nullish(),
+      after: z.string().nullable(),
+      limit: z.int().min(1).max(5000),
+    }),
+    response: z.object({ questions: z.array(question), next: z.string().nullable() }),
+  },
   /** Stored answers by cache key (the naive-RAG cache is the stored answers of method rag). */
-  findAnswers: { request: z.object({ keys: z.array(z.string()).max(10_000) }), response: z.object({ answers: z.array(answer) }) },
+  findAnswers: {
+    request: z.object({ keys: z.array(z.string()).max(10_000) }),
+    response: z.object({ answers: z.array(answer) }),
+  },
   saveAnswers: { request: z.object({ answers: z.array(answer).max(10_000) }), response: nothing },
   /** Question ids that a predict run has stored already, with the number of documents handed over. */
-  answeredQuestions: { request: z.object({ runId: z.uuid(), after: z.string().nullable() }), response: z.object({ questions: z.array(z.object({ questionId: z.string(), documents: z.int() })), next: z.string().nullable() }) },
+  answeredQuestions: {
+    request: z.object({ runId: z.uuid(), after: z.string().nullable() }),
+    response: z.object({
+      questions: z.array(z.object({ questionId: z.string(), documents: z.int() })),
+      next: z.string().nullable(),
+    }),
+  },
   /** Question ids that an evaluate run has stored already, with the ranks of the gold documents that were found. */
-  rankedQuestions: { request: z.object({ runId: z.uuid(), after: z.string().nullable() }), response: z.object({ questions: z.array(z.object({ questionId: z.string(), ranks: z.array(z.int().positive()) })), next: z.string().nullable() }) },
+  rankedQuestions: {
+    request: z.object({ runId: z.uuid(), after: z.string().nullable() }),
+    response: z.object({
+      questions: z.array(z.object({ questionId: z.string(), ranks: z.array(z.int().positive()) })),
+      next: z.string().nullable(),
+    }),
+  },
   /** How many questions a predict run has stored with a score, and the sum of their scores. */
-  storedAccuracy: { request: z.object({ runId: z.uuid() }), response: z.object({ scored: z.int().nonnegative(), sum: z.number().nonnegative() }) },
+  storedAccuracy: {
+    request: z.object({ runId: z.uuid() }),
+    response: z.object({ scored: z.int().nonnegative(), sum: z.number().nonnegative() }),
+  },
   /** Episodes of a predict run for these questions, with the texts they hand over; a question it has not answered is absent. */
   storedEpisodes: {
     request: z.object({ runId: z.uuid(), questionIds: z.array(z.string()).max(500) }),
@@ -309,13 +451,31 @@ export const workerMethods = {
   },
   /** Verdicts of a judge on answers, by the answer's cache key and text, in the run's version of the question set. */
   findVerdicts: {
-    request: z.object({ runId: z.uuid(), questions: z.string(), scorer: z.string(), answers: z.array(z.object({ key: z.string(), questionId: z.string() })).max(10_000) }),
+    request: z.object({
+      runId: z.uuid(),
+      questions: z.string(),
+      scorer: z.string(),
+      answers: z.array(z.object({ key: z.string(), questionId: z.string() })).max(10_000),
+    }),
     response: z.object({ verdicts: z.array(storedVerdict) }),
   },
   /** A stored API key, for the attempt that holds a run whose configuration names it with this endpoint. */
-  endpointKey: { request: z.object({ ...attemptRef.shape, name: z.string(), endpoint: z.string() }), response: z.object({ key: z.string() }) },
-  taskProgress: { request: z.object({ taskId: z.uuid(), detail: z.string(), fraction: z.number().min(0).max(1) }), response: nothing },
-  taskResult: { request: z.object({ taskId: z.uuid(), result: z.unknown().optional(), error: wireError.optional() }), response: nothing },
+  endpointKey: {
+    request: z.object({ ...attemptRef.shape, name: z.string(), endpoint: z.string() }),
+    response: z.object({ key: z.string() }),
+  },
+  taskProgress: {
+    request: z.object({ taskId: z.uuid(), detail: z.string(), fraction: z.number().min(0).max(1) }),
+    response: nothing,
+  },
+  taskResult: {
+    request: z.object({
+      taskId: z.uuid(),
+      result: z.unknown().optional(),
+      error: wireError.optional(),
+    }),
+    response: nothing,
+  },
   /** All corpora on the worker, with their indexes: after each attach, and whenever one was added, indexed or removed. */
   corpora: { request: z.object({ corpora: z.array(corpusReport).max(10_000) }), response: nothing },
   /** Log lines of the agent and its services that belong to no run. */
@@ -326,11 +486,20 @@ export type WorkerRequest<M extends WorkerMethod> = z.infer<(typeof workerMethod
 export type WorkerResponse<M extends WorkerMethod> = z.infer<(typeof workerMethods)[M]["response"]>;
 
 /** Frames worker -> server. */
-export const workerFrame = z.object({ id: z.int().nonnegative(), method: z.string(), params: z.unknown() });
+export const workerFrame = z.object({
+  id: z.int().nonnegative(),
+  method: z.string(),
+  params: z.unknown(),
+});
 
 /** Frames server -> worker. */
 export const serverFrame = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("response"), id: z.int().nonnegative(), result: z.unknown().optional(), error: wireError.optional() }),
+  z.object({
+    type: z.literal("response"),
+    id: z.int().nonnegative(),
+    result: z.unknown().optional(),
+    error: wireError.optional(),
+  }),
   z.object({ type: z.literal("cancel"), ...attemptRef.shape }),
   /** Something was queued: ask for a lease. */
   z.object({ type: z.literal("work") }),

@@ -6,7 +6,9 @@ test.beforeEach(async ({ page }) => {
 });
 
 test("presets say which of them this installation can run, and why not", async ({ page }) => {
-  await expect(page.locator('[data-preset="atlas-smollm2"]')).toContainText("ready", { timeout: 30_000 });
+  await expect(page.locator('[data-preset="atlas-smollm2"]')).toContainText("ready", {
+    timeout: 30_000,
+  });
   const paper = page.locator('[data-preset="paper-qwen2.5-7b"]');
   await expect(paper).toContainText("not here");
   await expect(paper).toContainText(/qwen2\.5-7b-instruct/);
@@ -34,9 +36,18 @@ test("what another kind of run had is gone once a preset or the kind changes", a
   await page.locator('[id="setting-rl.steps"]').fill("7");
   await page.locator('[data-preset="atlas-rag"]').click();
   await page.locator('[id="setting-limit"]').fill("6");
-  await expect(launch.getByRole("button", { name: "Launch", exact: true })).toBeEnabled({ timeout: 30_000 });
-  for (const [kind, setting] of [["Index", "corpus"], ["Train", "rl.steps"], ["Predict", "limit"]] as const) {
-    await page.getByRole("group", { name: "Kind of run" }).getByRole("button", { name: kind, exact: true }).click();
+  await expect(launch.getByRole("button", { name: "Launch", exact: true })).toBeEnabled({
+    timeout: 30_000,
+  });
+  for (const [kind, setting] of [
+    ["Index", "corpus"],
+    ["Train", "rl.steps"],
+    ["Predict", "limit"],
+  ] as const) {
+    await page
+      .getByRole("group", { name: "Kind of run" })
+      .getByRole("button", { name: kind, exact: true })
+      .click();
     const field = page.locator(`[id="setting-${setting}"]`);
     await field.fill(setting === "corpus" ? "atlas" : "3");
     await expect(launch).not.toContainText("to mend");
@@ -61,7 +72,9 @@ test("the generator's prompt is read, edited, checked and given back", async ({ 
   await expect(text).toHaveValue(/Answer the user's question directly/);
 });
 
-test("a malformed configuration is named by line, path and key, and nothing is lost", async ({ page }) => {
+test("a malformed configuration is named by line, path and key, and nothing is lost", async ({
+  page,
+}) => {
   await page.getByRole("button", { name: "JSON", exact: true }).click();
   const text = page.getByLabel("Configuration as JSON");
   const good = await text.inputValue();

@@ -11,7 +11,9 @@ test("the local worker is shown, and a token attaches another", async ({ page })
   await page.getByLabel("Name of the token").fill("gpu box in the cellar");
   await page.getByRole("button", { name: "Make the command" }).click();
   const command = page.getByTestId("attach-command");
-  await expect(command).toHaveText(/^npm run worker -- --server http:\/\/127\.0\.0\.1:\d+ --token \S{20,}$/);
+  await expect(command).toHaveText(
+    /^npm run worker -- --server http:\/\/127\.0\.0\.1:\d+ --token \S{20,}$/,
+  );
   await page.getByRole("button", { name: "Done" }).click();
 
   // Shown once: opening it again makes a new one and never shows the old.

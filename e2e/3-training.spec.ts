@@ -3,7 +3,9 @@ import { expect, pointsOf, test, waitLive } from "./product";
 /** Minutes on two slow cores, more on busy ones: corpus encoded, model loaded, cold start, two steps, evaluations, one resume. */
 const TRAINING_MS = 600_000;
 
-test("a training by PPO is launched from the form, followed live, cancelled, resumed and read", async ({ page }) => {
+test("a training by PPO is launched from the form, followed live, cancelled, resumed and read", async ({
+  page,
+}) => {
   test.setTimeout(TRAINING_MS);
   await page.goto("/runs/new?preset=atlas-smollm2-grpo");
   await waitLive(page);
@@ -26,8 +28,18 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   const state = page.locator("main header [data-run-state]").first();
   await expect(page.locator("[data-preflight]").first()).toBeVisible({ timeout: 60_000 });
   await expect(state).toHaveAttribute("data-run-state", "running", { timeout: 120_000 });
-  await expect.poll(() => pointsOf(page, "cold-start"), { timeout: 90_000, message: "points of the cold start arrive by themselves" }).toBeGreaterThan(0);
-  await expect.poll(() => pointsOf(page, "reward"), { timeout: 150_000, message: "the first point of the reward chart arrives by itself" }).toBeGreaterThan(0);
+  await expect
+    .poll(() => pointsOf(page, "cold-start"), {
+      timeout: 90_000,
+      message: "points of the cold start arrive by themselves",
+    })
+    .toBeGreaterThan(0);
+  await expect
+    .poll(() => pointsOf(page, "reward"), {
+      timeout: 150_000,
+      message: "the first point of the reward chart arrives by itself",
+    })
+    .toBeGreaterThan(0);
 
   // Cancelled in the middle, resumed from the last checkpoint.
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
@@ -35,7 +47,11 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
   expect(await page.evaluate(() => "notReloaded" in window)).toBe(true);
-  await expect.poll(() => pointsOf(page, "length"), { message: "one point for each step of mean and longest, none doubled by the resume" }).toBe(4);
+  await expect
+    .poll(() => pointsOf(page, "length"), {
+      message: "one point for each step of mean and longest, none doubled by the resume",
+    })
+    .toBe(4);
   expect(await pointsOf(page, "quadrants")).toBeGreaterThan(0);
   expect(await pointsOf(page, "values"), "the critic's values and returns, two steps each").toBe(4);
   expect(await pointsOf(page, "value-loss")).toBe(4);
@@ -43,7 +59,9 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await page.getByRole("tab", { name: "history" }).click();
   await expect(page.getByRole("region", { name: "Attempts" })).toContainText("Attempt 2");
   await page.getByRole("tab", { name: "checkpoints" }).click();
-  await expect(page.locator("[data-checkpoint]").first()).toContainText("Predict with this checkpoint");
+  await expect(page.locator("[data-checkpoint]").first()).toContainText(
+    "Predict with this checkpoint",
+  );
   await page.getByRole("tab", { name: "logs" }).click();
   await expect(page.getByRole("log")).toBeVisible();
 
@@ -60,7 +78,9 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await page.getByRole("button", { name: "Launch", exact: true }).click();
   await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);
   await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
-  await expect.poll(() => pointsOf(page, "length"), { message: "the branch's step stands on its charts" }).toBe(2);
+  await expect
+    .poll(() => pointsOf(page, "length"), { message: "the branch's step stands on its charts" })
+    .toBe(2);
   await page.goto(runUrl);
 
   // An episode, turn by turn.
@@ -77,12 +97,16 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page.locator("[data-turn]")).toHaveCount(searches + 1);
   await expect(page.getByRole("region", { name: "Outcome" })).toContainText("naive RAG");
   await expect(page.getByTestId("reward")).toContainText("=");
-  await expect(page.getByRole("navigation", { name: /Samples of this question/ }).getByRole("link")).toHaveCount(4);
+  await expect(
+    page.getByRole("navigation", { name: /Samples of this question/ }).getByRole("link"),
+  ).toHaveCount(4);
 
   const permalink = page.url();
   await page.keyboard.press("j");
   await expect(page).not.toHaveURL(permalink);
-  await expect(page.locator(`[data-episode-id="${page.url().split("/").at(-1)}"][aria-busy=false]`)).toBeVisible();
+  await expect(
+    page.locator(`[data-episode-id="${page.url().split("/").at(-1)}"][aria-busy=false]`),
+  ).toBeVisible();
   await page.keyboard.press("k");
   await expect(page).toHaveURL(permalink);
 

@@ -9,8 +9,27 @@ test("no page is wider than a phone, and dark is dark", async ({ page }) => {
   await page.goto("/");
   await waitLive(page);
   // After the training spec there is a run with episodes to look at; alone, only the fixed pages are.
-  const run = await page.locator("li[data-run] a").first().getAttribute("href", { timeout: 3_000 }).catch(() => null);
-  const paths = ["/", "/runs/new", "/workers", "/leaderboard", "/compare", "/labels", ...(run ? [run, ...["episodes", "logs", "checkpoints", "configuration", "history"].map((tab) => `${run}?tab=${tab}`)] : [])];
+  const run = await page
+    .locator("li[data-run] a")
+    .first()
+    .getAttribute("href", { timeout: 3_000 })
+    .catch(() => null);
+  const paths = [
+    "/",
+    "/runs/new",
+    "/workers",
+    "/leaderboard",
+    "/compare",
+    "/labels",
+    ...(run
+      ? [
+          run,
+          ...["episodes", "logs", "checkpoints", "configuration", "history"].map(
+            (tab) => `${run}?tab=${tab}`,
+          ),
+        ]
+      : []),
+  ];
   for (const path of paths) {
     await page.goto(path);
     await expect(page.locator("main h1")).toBeVisible();

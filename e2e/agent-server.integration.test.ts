@@ -32,11 +32,24 @@ afterEach(async () => {
   await server.stop();
 });
 
-const capabilities = { models: ["smollm2-135m-instruct"], corpora: ["atlas"], device: "cpu", dtype: "float32" };
+const capabilities = {
+  models: ["smollm2-135m-instruct"],
+  corpora: ["atlas"],
+  device: "cpu",
+  dtype: "float32",
+};
 
-async function attach(name: string, train: Executor, overrides: Partial<AgentOptions> = {}): Promise<Awaited<ReturnType<Agents["start"]>>> {
+async function attach(
+  name: string,
+  train: Executor,
+  overrides: Partial<AgentOptions> = {},
+): Promise<Awaited<ReturnType<Agents["start"]>>> {
   const { token } = await server.plane.tokens.create(name, "test");
-  return agents.start(overrides.server ?? server.url, { train }, { token, name, capabilities, ...overrides });
+  return agents.start(
+    overrides.server ?? server.url,
+    { train },
+    { token, name, capabilities, ...overrides },
+  );
 }
 
 async function behindProxy(): Promise<TcpProxy> {
@@ -45,13 +58,27 @@ async function behindProxy(): Promise<TcpProxy> {
   return proxy;
 }
 
-const launch = (): Promise<string> => server.plane.runs.create(presetConfig(), { actor: "test", preset: null });
-const stateOf = async (runId: string): Promise<string> => (await server.plane.runReader.get(runId)).state;
-const historyOf = async (runId: string): Promise<string[]> => (await server.plane.runReader.history(runId)).map(({ attempt, to }) => `${attempt} ${to}`);
-const stepsOf = async (runId: string): Promise<number[]> => ((await server.plane.metrics.series(runId, ["reward/mean"], 2000))["reward/mean"] ?? []).map(({ step }) => step);
-const metric = (context: RunContext, step: number): Promise<void> => context.report({ kind: "metrics", points: [{ name: "reward/mean", step, value: step, at: Date.now() }] });
+const launch = (): Promise<string> =>
+  server.plane.runs.create(presetConfig(), { actor: "test", preset: null });
+const stateOf = async (runId: string): Promise<string> =>
+  (await server.plane.runReader.get(runId)).state;
+const historyOf = async (runId: string): Promise<string[]> =>
+  (await server.plane.runReader.history(runId)).map(({ attempt, to }) => `${attempt} ${to}`);
+const stepsOf = async (runId: string): Promise<number[]> =>
+  ((await server.plane.metrics.series(runId, ["reward/mean"], 2000))["reward/mean"] ?? []).map(
+    ({ step }) => step,
+  );
+const metric = (context: RunContext, step: number): Promise<void> =>
+  context.report({
+    kind: "metrics",
+    points: [{ name: "reward/mean", step, value: step, at: Date.now() }],
+  });
 
-async function eventually(what: string, condition: () => Promise<boolean> | boolean, limitMs = 15_000): Promise<void> {
+async function eventually(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  limitMs = 15_000,
+): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);
@@ -67,37 +94,49 @@ async function checkpoint(context: RunContext, step: number, bytes = 1_000): Pro
 }
 
 /** Trains nothing, but keeps the promises of a training run: goes on after its checkpoint, one point a step. */
-const counting = (steps: number, pauseMs: number, done: string[] = []): Executor => async (context) => {
-  await context.running();
-  let step = 0;
-  if (context.resume) step = (await readFile(join(context.resume.directory, "state.bin")))[0] ?? 0;
-  done.push(`attempt ${context.attempt} from ${step}`);
-  while (step < steps) {
-    step += 1;
-    await Promise.race([new Promise((resolve) => setTimeout(resolve, pauseMs)), forever(context.signal)]);
-    await metric(context, step);
-    await checkpoint(context, step);
-  }
-};
+const counting =
+  (steps: number, pauseMs: number, done: string[] = []): Executor =>
+  async (context) => {
+    await context.running();
+    let step = 0;
+    if (context.resume)
+      step = (await readFile(join(context.resume.directory, "state.bin")))[0] ?? 0;
+    done.push(`attempt ${context.attempt} from ${step}`);
+    while (step < steps) {
+      step += 1;
+      await Promise.race([
+        new Promise((resolve) => setTimeout(resolve, pauseMs)),
+        forever(context.signal),
+      ]);
+      await metric(context, step);
+      await checkpoint(context, step);
+    }
+  };
 
 describe("reports", () => {
   it("arrive exactly once and in order although the connection breaks again and again, also between a report and its answer", async () => {
     const proxy = await behindProxy();
     const steps = Array.from({ length: 200 }, (_, i) => i);
-    await attach("worker", async (context) => {
-      await context.running();
-      for (const step of steps) {
-        await metric(context, step);
-        if (step % 20 !== 0) continue;
-        // Sooner or later than the report is sent, stored and answered.
-        setTimeout(() => proxy.cut(), step / 10);
-        await context.flush();
-      }
-    }, { server: proxy.url });
+    await attach(
+      "worker",
+      async (context) => {
+        await context.running();
+        for (const step of steps) {
+          await metric(context, step);
+          if (step % 20 !== 0) continue;
+          // Sooner or later than the report is sent, stored and answered.
+          setTimeout(() => proxy.cut(), step / 10);
+          await context.flush();
+        }
+      },
+      { server: proxy.url },
+    );
     const runId = await launch();
     await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded", 60_000);
     expect(await stepsOf(runId)).toEqual(steps);
-    expect((await historyOf(runId)).filter((line) => line.endsWith("leased"))).toEqual(["1 leased"]);
+    expect((await historyOf(runId)).filter((line) => line.endsWith("leased"))).toEqual([
+      "1 leased",
+    ]);
   });
 
   it("questions and answers travel both ways", async () => {
@@ -105,8 +144,14 @@ describe("reports", () => {
     await attach("worker", async (context) => {
       await context.running();
       const questions = await context.questions("atlas/train");
-      await context.saveAnswers([{ key: "k", generator: "g", promptStyle: "chat", text: "Lima", seconds: 1 }]);
-      seen = [questions.length, (await context.findAnswers(["k", "absent"])).get("k")?.text, (await context.answeredQuestions()).size];
+      await context.saveAnswers([
+        { key: "k", generator: "g", promptStyle: "chat", text: "Lima", seconds: 1 },
+      ]);
+      seen = [
+        questions.length,
+        (await context.findAnswers(["k", "absent"])).get("k")?.text,
+        (await context.answeredQuestions()).size,
+      ];
     });
     const runId = await launch();
     await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
@@ -119,14 +164,19 @@ describe("a run moves from one worker to another", () => {
     const done: string[] = [];
     const first = await attach("first", counting(6, 60, done));
     const runId = await launch();
-    await eventually("two checkpoints are committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 2);
+    await eventually(
+      "two checkpoints are committed",
+      async () => (await server.plane.artifacts.checkpoints(runId)).length >= 2,
+    );
     await attach("second", counting(6, 5, done));
     await first.stop();
     await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
     expect(done[0]).toBe("attempt 1 from 0");
     expect(done[1]).toMatch(/^attempt 2 from [2-6]$/);
     expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6]);
-    const given = (await server.plane.runReader.history(runId)).find(({ to, attempt }) => to === "queued" && attempt === 1);
+    const given = (await server.plane.runReader.history(runId)).find(
+      ({ to, attempt }) => to === "queued" && attempt === 1,
+    );
     expect(given?.reason).toBe("The worker stops.");
     expect(given?.actor).toBe("worker first");
   });
@@ -135,37 +185,56 @@ describe("a run moves from one worker to another", () => {
     const proxy = await behindProxy();
     let dropped: AppError | null = null;
     let late: unknown;
-    await attach("deaf", async (context) => {
-      await context.running();
-      await metric(context, 1);
-      await checkpoint(context, 1);
-      await forever(context.signal).catch((error: AppError) => (dropped = error));
-      late = await metric(context, 99).catch((error: unknown) => error);
-      throw dropped!;
-    }, { server: proxy.url });
+    await attach(
+      "deaf",
+      async (context) => {
+        await context.running();
+        await metric(context, 1);
+        await checkpoint(context, 1);
+        await forever(context.signal).catch((error: AppError) => (dropped = error));
+        late = await metric(context, 99).catch((error: unknown) => error);
+        throw dropped!;
+      },
+      { server: proxy.url },
+    );
     const runId = await launch();
-    await eventually("the first checkpoint", async () => (await server.plane.artifacts.checkpoints(runId)).length === 1);
+    await eventually(
+      "the first checkpoint",
+      async () => (await server.plane.artifacts.checkpoints(runId)).length === 1,
+    );
     proxy.pull();
     await attach("second", counting(3, 5));
-    await eventually("the other worker finishes it", async () => (await stateOf(runId)) === "succeeded");
+    await eventually(
+      "the other worker finishes it",
+      async () => (await stateOf(runId)) === "succeeded",
+    );
     await eventually("the first drops it", () => dropped !== null);
     proxy.heal();
     expect(dropped).toMatchObject({ code: "stale-attempt" });
     expect(late).toMatchObject({ code: "stale-attempt" });
     expect(await stepsOf(runId)).toEqual([1, 2, 3]);
-    expect((await server.plane.runReader.history(runId)).find(({ to, attempt }) => to === "queued" && attempt === 1)?.actor).toBe("server");
+    expect(
+      (await server.plane.runReader.history(runId)).find(
+        ({ to, attempt }) => to === "queued" && attempt === 1,
+      )?.actor,
+    ).toBe("server");
   });
 });
 
 describe("a clock that jumps", () => {
   /** What a jump of the database's clock does to the leases. */
-  const jump = (hours: number) => server.plane.database.db.$executeRaw`UPDATE leases SET expires_at = expires_at - ${hours} * interval '1 hour'`;
+  const jump = (hours: number) =>
+    server.plane.database.db
+      .$executeRaw`UPDATE leases SET expires_at = expires_at - ${hours} * interval '1 hour'`;
 
   it("forward lets leases run out: the run goes on from its checkpoint, and no step counts twice", async () => {
     const done: string[] = [];
     await attach("only", counting(8, 60, done));
     const runId = await launch();
-    await eventually("two checkpoints are committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 2);
+    await eventually(
+      "two checkpoints are committed",
+      async () => (await server.plane.artifacts.checkpoints(runId)).length >= 2,
+    );
     // A heartbeat may come between the jump and the look at it, and renew the lease: then there was no harm.
     await eventually("a lease runs out", async () => {
       await jump(1);
@@ -182,10 +251,15 @@ describe("a clock that jumps", () => {
     const done: string[] = [];
     await attach("only", counting(8, 60, done));
     const runId = await launch();
-    await eventually("a checkpoint is committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1);
+    await eventually(
+      "a checkpoint is committed",
+      async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1,
+    );
     await jump(-1);
     await eventually("the lease is as long as ever", async () => {
-      const [lease] = await server.plane.database.db.$queryRaw<{ seconds: number }[]>`SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 AS seconds FROM leases WHERE run_id = ${runId}::uuid`;
+      const [lease] = await server.plane.database.db.$queryRaw<
+        { seconds: number }[]
+      >`SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 AS seconds FROM leases WHERE run_id = ${runId}::uuid`;
       return lease !== undefined && lease.seconds < 60;
     });
     await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
@@ -199,9 +273,16 @@ describe("a clock that jumps", () => {
     try {
       await attach("only", counting(8, 60, done));
       const runId = await launch();
-      await eventually("a checkpoint is committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1);
+      await eventually(
+        "a checkpoint is committed",
+        async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1,
+      );
       Date.now = () => real() + 5 * 3_600_000;
-      await eventually("some more", async () => (await server.plane.artifacts.checkpoints(runId)).some(({ step }) => step !== null && step >= 4));
+      await eventually("some more", async () =>
+        (await server.plane.artifacts.checkpoints(runId)).some(
+          ({ step }) => step !== null && step >= 4,
+        ),
+      );
       Date.now = () => real() - 5 * 3_600_000;
       await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
       expect(done).toEqual(["attempt 1 from 0"]);
@@ -234,7 +315,10 @@ describe("cancelling", () => {
     const done: string[] = [];
     await attach("worker", counting(4, 40, done));
     const runId = await launch();
-    await eventually("a checkpoint is committed", async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1);
+    await eventually(
+      "a checkpoint is committed",
+      async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1,
+    );
     await server.plane.runs.cancel(runId, { actor: "a person", reason: null });
     await eventually("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
     await server.plane.runs.resume(runId, { actor: "a person", reason: null });
@@ -258,14 +342,19 @@ describe("artifacts", () => {
 
   it("of a stale attempt are refused with the reason, however large they are", async () => {
     let refused: unknown;
-    await attach("worker", async (context) => {
-      await context.running();
-      await server.plane.runs.expireLeases();
-      // The lease is taken away behind the agent's back, between two heartbeats.
-      await server.plane.database.db.$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'`;
-      refused = await checkpoint(context, 1, 40 * 2 ** 20).catch((error: unknown) => error);
-      throw refused as Error;
-    }, { slots: { engine: 1, light: 0 } });
+    await attach(
+      "worker",
+      async (context) => {
+        await context.running();
+        await server.plane.runs.expireLeases();
+        // The lease is taken away behind the agent's back, between two heartbeats.
+        await server.plane.database.db
+          .$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'`;
+        refused = await checkpoint(context, 1, 40 * 2 ** 20).catch((error: unknown) => error);
+        throw refused as Error;
+      },
+      { slots: { engine: 1, light: 0 } },
+    );
     await launch();
     await eventually("the upload is refused", () => refused !== undefined);
     expect(refused).toMatchObject({ code: "stale-attempt" });
@@ -294,28 +383,45 @@ describe("a full disk", () => {
   it("while a checkpoint is written leaves the last good one; the run goes on, ends with the reason, and can be resumed", async (test) => {
     const disk = await smallDisk();
     if (!disk) return test.skip("needs the right to mount a file system");
-    const full = await startTestServer({ timings: { leaseMs: 5_000 }, store: () => new FileStore(disk.path) });
+    const full = await startTestServer({
+      timings: { leaseMs: 5_000 },
+      store: () => new FileStore(disk.path),
+    });
     try {
       await storeSamples(full.plane);
       const { token } = await full.plane.tokens.create("worker", "test");
       const from: number[] = [];
-      await agents.start(full.url, {
-        train: async (context) => {
-          await context.running();
-          from.push(context.resume?.step ?? 0);
-          if (context.resume) return;
-          await checkpoint(context, 1, 200_000);
-          await checkpoint(context, 2, 8 * 2 ** 20);
-          await metric(context, 2);
+      await agents.start(
+        full.url,
+        {
+          train: async (context) => {
+            await context.running();
+            from.push(context.resume?.step ?? 0);
+            if (context.resume) return;
+            await checkpoint(context, 1, 200_000);
+            await checkpoint(context, 2, 8 * 2 ** 20);
+            await metric(context, 2);
+          },
         },
-      }, { token, capabilities });
+        { token, capabilities },
+      );
       const runId = await full.plane.runs.create(presetConfig(), { actor: "test", preset: null });
-      await eventually("the run fails", async () => (await full.plane.runReader.get(runId)).state === "failed");
-      expect((await full.plane.runReader.get(runId)).error).toMatch(/last checkpoint could not be stored.*disk is full/);
+      await eventually(
+        "the run fails",
+        async () => (await full.plane.runReader.get(runId)).state === "failed",
+      );
+      expect((await full.plane.runReader.get(runId)).error).toMatch(
+        /last checkpoint could not be stored.*disk is full/,
+      );
       expect((await full.plane.artifacts.checkpoints(runId)).map(({ step }) => step)).toEqual([1]);
-      expect((await full.plane.metrics.series(runId, ["reward/mean"], 10))["reward/mean"]).toHaveLength(1);
+      expect(
+        (await full.plane.metrics.series(runId, ["reward/mean"], 10))["reward/mean"],
+      ).toHaveLength(1);
       await full.plane.runs.resume(runId, { actor: "test", reason: null });
-      await eventually("it ends", async () => (await full.plane.runReader.get(runId)).state === "succeeded");
+      await eventually(
+        "it ends",
+        async () => (await full.plane.runReader.get(runId)).state === "succeeded",
+      );
       expect(from).toEqual([0, 1]);
     } finally {
       await agents.stopAll();
@@ -326,28 +432,69 @@ describe("a full disk", () => {
 });
 
 describe("a task", () => {
-  it.skipIf(!canTrain)("from a person is answered by the worker with real documents, and its error by what is wrong", async () => {
-    const patient = await startTestServer({ timings: { leaseMs: 5_000, offlineMs: 10_000, taskMs: { query: 60_000, documents: 60_000, "dry-run": 60_000, "index-plan": 60_000, "remove-corpus": 60_000, "turn-gains": 60_000 } } });
-    try {
-      const { token } = await patient.plane.tokens.create("worker", "test");
-      await agents.start(patient.url, {}, { token, capabilities, starters: defaultStarters(new AgentLog("test", pino({ level: "silent" }))) });
-      await eventually("it is attached", async () => (await patient.plane.workerReader.list()).some((worker) => worker.state === "online"));
-      const ask = async (encoder: string) => {
-        const { taskId } = await patient.plane.tasks.create({ kind: "query", corpus: "atlas", retriever: retriever.parse({ kind: "dense", encoder, variant: "int8" }), query: "What is the capital of Peru?", k: 3 }, "a person");
-        await eventually("it is answered", async () => (await patient.plane.tasks.get(taskId)).state !== "running", 60_000);
-        return patient.plane.tasks.get(taskId);
-      };
-      const found = await ask("minilm");
-      expect(found.error).toBeNull();
-      expect(queryResult.parse(found.result).documents.some(({ text }) => text.includes("Lima"))).toBe(true);
-      const failed = await ask("no-such-encoder");
-      expect(failed.state).toBe("failed");
-      expect(failed.error?.message).toContain("no-such-encoder");
-    } finally {
-      await agents.stopAll();
-      await patient.stop();
-    }
-  });
+  it.skipIf(!canTrain)(
+    "from a person is answered by the worker with real documents, and its error by what is wrong",
+    async () => {
+      const patient = await startTestServer({
+        timings: {
+          leaseMs: 5_000,
+          offlineMs: 10_000,
+          taskMs: {
+            query: 60_000,
+            documents: 60_000,
+            "dry-run": 60_000,
+            "index-plan": 60_000,
+            "remove-corpus": 60_000,
+            "turn-gains": 60_000,
+          },
+        },
+      });
+      try {
+        const { token } = await patient.plane.tokens.create("worker", "test");
+        await agents.start(
+          patient.url,
+          {},
+          {
+            token,
+            capabilities,
+            starters: defaultStarters(new AgentLog("test", pino({ level: "silent" }))),
+          },
+        );
+        await eventually("it is attached", async () =>
+          (await patient.plane.workerReader.list()).some((worker) => worker.state === "online"),
+        );
+        const ask = async (encoder: string) => {
+          const { taskId } = await patient.plane.tasks.create(
+            {
+              kind: "query",
+              corpus: "atlas",
+              retriever: retriever.parse({ kind: "dense", encoder, variant: "int8" }),
+              query: "What is the capital of Peru?",
+              k: 3,
+            },
+            "a person",
+          );
+          await eventually(
+            "it is answered",
+            async () => (await patient.plane.tasks.get(taskId)).state !== "running",
+            60_000,
+          );
+          return patient.plane.tasks.get(taskId);
+        };
+        const found = await ask("minilm");
+        expect(found.error).toBeNull();
+        expect(
+          queryResult.parse(found.result).documents.some(({ text }) => text.includes("Lima")),
+        ).toBe(true);
+        const failed = await ask("no-such-encoder");
+        expect(failed.state).toBe("failed");
+        expect(failed.error?.message).toContain("no-such-encoder");
+      } finally {
+        await agents.stopAll();
+        await patient.stop();
+      }
+    },
+  );
 });
 
 describe("a token", () => {
@@ -357,7 +504,9 @@ describe("a token", () => {
 
     const { id, token } = await server.plane.tokens.create("box", "test");
     const agent = await agents.start(server.url, {}, { token });
-    await eventually("it is attached", async () => (await server.plane.workerReader.list()).some((worker) => worker.state === "online"));
+    await eventually("it is attached", async () =>
+      (await server.plane.workerReader.list()).some((worker) => worker.state === "online"),
+    );
     await server.plane.tokens.revoke(id);
     server.plane.hub.disconnectToken(id);
     expect((await agent.finished)?.code).toBe("unauthorized");

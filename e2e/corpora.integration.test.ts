@@ -27,21 +27,66 @@ const agents = new Agents();
 /** A real server and a real agent whose index runs import and build nothing. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "s3-corpora-"));
-  server = await startTestServer({ timings: { leaseMs: 20_000, offlineMs: 40_000, attachMs: 20_000, taskMs: { query: 20_000, documents: 20_000, "dry-run": 20_000, "index-plan": 120_000, "remove-corpus": 20_000, "turn-gains": 20_000 } } });
+  server = await startTestServer({
+    timings: {
+      leaseMs: 20_000,
+      offlineMs: 40_000,
+      attachMs: 20_000,
+      taskMs: {
+        query: 20_000,
+        documents: 20_000,
+        "dry-run": 20_000,
+        "index-plan": 120_000,
+        "remove-corpus": 20_000,
+        "turn-gains": 20_000,
+      },
+    },
+  });
   const { token } = await server.plane.tokens.create("importer", "test");
   const folders = { atlasDir: join(folder, "atlas"), dataDir: folder };
   const unused = () => Promise.reject(new Error("not part of this test"));
   const reporter = new CorpusReporter(folders);
   const openRetriever = async (corpus: string, config: RetrieverConfig) => {
-    const value = await openAnyRetriever(config, { corpusPath: () => corpusPath(corpus, folders), dataDir: folder });
-    return { value, address: null, ended: new Promise<string>(() => undefined), stop: () => value.close() };
+    const value = await openAnyRetriever(config, {
+      corpusPath: () => corpusPath(corpus, folders),
+      dataDir: folder,
+    });
+    return {
+      value,
+      address: null,
+      ended: new Promise<string>(() => undefined),
+      stop: () => value.close(),
+    };
   };
   await agents.start(
     server.url,
-    { index: async (context) => (await context.running(), context.config.kind === "index" ? importFirst(context, context.config, folder) : undefined) },
-    { token, name: "importer", corpora: reporter, starters: { engine: unused, retriever: openRetriever, sampler: unused, vllm: unused }, tasks: { query, documents: documentsOf((corpus) => corpusPath(corpus, folders)), "dry-run": unused, "index-plan": planIndexes((corpus) => corpusPath(corpus, folders), folder), "remove-corpus": removeCorpus(reporter, folders), "turn-gains": unused } },
+    {
+      index: async (context) => (
+        await context.running(),
+        context.config.kind === "index" ? importFirst(context, context.config, folder) : undefined
+      ),
+    },
+    {
+      token,
+      name: "importer",
+      corpora: reporter,
+      starters: { engine: unused, retriever: openRetriever, sampler: unused, vllm: unused },
+      tasks: {
+        query,
+        documents: documentsOf((corpus) => corpusPath(corpus, folders)),
+        "dry-run": unused,
+        "index-plan": planIndexes((corpus) => corpusPath(corpus, folders), folder),
+        "remove-corpus": removeCorpus(reporter, folders),
+        "turn-gains": unused,
+      },
+    },
   );
-  await eventually("the agent attaches", async () => (await server.plane.workerReader.list()).some((worker) => worker.state === "online"), LIMIT_MS);
+  await eventually(
+    "the agent attaches",
+    async () =>
+      (await server.plane.workerReader.list()).some((worker) => worker.state === "online"),
+    LIMIT_MS,
+  );
 });
 afterAll(async () => {
   await agents.stopAll();
@@ -50,20 +95,41 @@ afterAll(async () => {
 });
 
 async function ended(runId: string): Promise<{ state: string; error: string | null }> {
-  await eventually("the run ends", async () => ["succeeded", "failed", "cancelled"].includes((await server.plane.runReader.get(runId)).state), LIMIT_MS);
+  await eventually(
+    "the run ends",
+    async () =>
+      ["succeeded", "failed", "cancelled"].includes(
+        (await server.plane.runReader.get(runId)).state,
+      ),
+    LIMIT_MS,
+  );
   return server.plane.runReader.get(runId);
 }
-const launch = async (corpus: string, source: object): Promise<string> => (await server.plane.launcher.launch({ kind: "index", name: corpus, corpus, source, buildIndex: false }, { actor: "test", preset: null })).id;
+const launch = async (corpus: string, source: object): Promise<string> =>
+  (
+    await server.plane.launcher.launch(
+      { kind: "index", name: corpus, corpus, source, buildIndex: false },
+      { actor: "test", preset: null },
+    )
+  ).id;
 
 /** A task of the page, to its end. */
 async function task(input: unknown): Promise<TaskDetail> {
   const { taskId } = await server.plane.tasks.create(createTaskRequest.parse(input), "test");
-  await eventually("the task ends", async () => (await server.plane.tasks.get(taskId)).state !== "running", 2 * LIMIT_MS);
+  await eventually(
+    "the task ends",
+    async () => (await server.plane.tasks.get(taskId)).state !== "running",
+    2 * LIMIT_MS,
+  );
   return server.plane.tasks.get(taskId);
 }
 /** What the server knows of the indexes of a corpus, once it knows of any. */
 async function indexesOf(corpus: string) {
-  await eventually("an index is reported", async () => (await server.plane.corpora.get(corpus)).indexes.length > 0, LIMIT_MS);
+  await eventually(
+    "an index is reported",
+    async () => (await server.plane.corpora.get(corpus)).indexes.length > 0,
+    LIMIT_MS,
+  );
   return (await server.plane.corpora.get(corpus)).indexes;
 }
 const workerId = async (): Promise<string> => (await server.plane.workerReader.list())[0]?.id ?? "";
@@ -71,44 +137,106 @@ const workerId = async (): Promise<string> => (await server.plane.workerReader.l
 describe("the plan of an index", { timeout: 240_000 }, () => {
   it("says what it costs on the worker, at the pace of a sample, and what is there already", async () => {
     const path = join(folder, "source.jsonl");
-    await writeFile(path, Array.from({ length: 300 }, (_, i) => JSON.stringify({ id: String(i), title: `Lake ${i}`, text: `Lake ${i} lies ${i * 7} metres above the sea.` })).join("\n"));
+    await writeFile(
+      path,
+      Array.from({ length: 300 }, (_, i) =>
+        JSON.stringify({
+          id: String(i),
+          title: `Lake ${i}`,
+          text: `Lake ${i} lies ${i * 7} metres above the sea.`,
+        }),
+      ).join("\n"),
+    );
     await ended(await launch("lakes", { kind: "path", path }));
-    const plan = async (input: object) => indexPlanResult.parse((await task({ kind: "index-plan", corpus: "lakes", ...input })).result);
+    const plan = async (input: object) =>
+      indexPlanResult.parse((await task({ kind: "index-plan", corpus: "lakes", ...input })).result);
     const hybrid = await plan({ retriever: { kind: "hybrid" } });
-    expect(hybrid).toMatchObject({ passages: 300, indexes: [{ index: "Flat", isThere: false, fileBytes: 300 * 384 * 4, buildBytes: 0, trainingVectors: 0, reason: expect.stringContaining("exact search") as string }, { index: "BM25", isThere: false }] });
-    for (const { passagesPerSecond, seconds } of hybrid.indexes) expect(seconds).toBeCloseTo(300 / (passagesPerSecond ?? 0));
+    expect(hybrid).toMatchObject({
+      passages: 300,
+      indexes: [
+        {
+          index: "Flat",
+          isThere: false,
+          fileBytes: 300 * 384 * 4,
+          buildBytes: 0,
+          trainingVectors: 0,
+          reason: expect.stringContaining("exact search") as string,
+        },
+        { index: "BM25", isThere: false },
+      ],
+    });
+    for (const { passagesPerSecond, seconds } of hybrid.indexes)
+      expect(seconds).toBeCloseTo(300 / (passagesPerSecond ?? 0));
     expect(hybrid.freeDiskBytes).toBeGreaterThan(0);
     expect(hybrid.memoryBytes).toBeGreaterThan(2 ** 30);
 
     // What a corpus will cost that no worker has yet: upstream's, in a tenth of what its vectors take.
-    const absent = await plan({ passages: 21_015_324, corpus: "wiki-18", retriever: { kind: "dense" } });
-    expect(absent).toMatchObject({ passages: 21_015_324, indexes: [{ isThere: false, diskBytes: expect.any(Number) as number }] });
+    const absent = await plan({
+      passages: 21_015_324,
+      corpus: "wiki-18",
+      retriever: { kind: "dense" },
+    });
+    expect(absent).toMatchObject({
+      passages: 21_015_324,
+      indexes: [{ isThere: false, diskBytes: expect.any(Number) as number }],
+    });
     expect(absent.indexes[0]?.seconds).toBeGreaterThan(3600);
 
-    expect((await task({ kind: "query", corpus: "lakes", retriever: { kind: "bm25" }, query: "Lake 7" })).state).toBe("succeeded");
+    expect(
+      (await task({ kind: "query", corpus: "lakes", retriever: { kind: "bm25" }, query: "Lake 7" }))
+        .state,
+    ).toBe("succeeded");
     const built = await plan({ retriever: { kind: "bm25" } });
-    expect(built.indexes).toMatchObject([{ index: "BM25", isThere: true, passagesPerSecond: null, seconds: 0 }]);
+    expect(built.indexes).toMatchObject([
+      { index: "BM25", isThere: true, passagesPerSecond: null, seconds: 0 },
+    ]);
     // The sample told the size of the whole.
     const [report] = await indexesOf("lakes");
-    expect(Math.abs((hybrid.indexes[1]?.fileBytes ?? 0) / (report?.bytes ?? 1) - 1)).toBeLessThan(0.1);
+    expect(Math.abs((hybrid.indexes[1]?.fileBytes ?? 0) / (report?.bytes ?? 1) - 1)).toBeLessThan(
+      0.1,
+    );
 
-    expect(await task({ kind: "index-plan", corpus: "lakes", retriever: { kind: "dense", encoder: "e5-base-v2" } })).toMatchObject({ state: "failed", error: { code: "not-found", message: expect.stringContaining("the encoder e5-base-v2 is not installed") as string } });
-    expect(await task({ kind: "index-plan", corpus: "lakes", retriever: { kind: "remote", url: "http://x" } })).toMatchObject({ state: "failed", error: { code: "unsupported" } });
+    expect(
+      await task({
+        kind: "index-plan",
+        corpus: "lakes",
+        retriever: { kind: "dense", encoder: "e5-base-v2" },
+      }),
+    ).toMatchObject({
+      state: "failed",
+      error: {
+        code: "not-found",
+        message: expect.stringContaining("the encoder e5-base-v2 is not installed") as string,
+      },
+    });
+    expect(
+      await task({
+        kind: "index-plan",
+        corpus: "lakes",
+        retriever: { kind: "remote", url: "http://x" },
+      }),
+    ).toMatchObject({ state: "failed", error: { code: "unsupported" } });
   });
 });
 
 describe("a corpus that is deleted", () => {
   it("is gone from the worker with its indexes, and its name can be used again", async () => {
     const path = join(folder, "birds.jsonl");
-    const lines = (birds: string[]): string => birds.map((bird) => JSON.stringify({ id: bird, text: `The ${bird} sings.` })).join("\n");
+    const lines = (birds: string[]): string =>
+      birds.map((bird) => JSON.stringify({ id: bird, text: `The ${bird} sings.` })).join("\n");
     await writeFile(path, lines(["wren", "finch"]));
     for (const name of ["birds", "twins"]) await ended(await launch(name, { kind: "path", path }));
-    const search = async (query: string) => task({ kind: "query", corpus: "birds", retriever: { kind: "bm25" }, query });
+    const search = async (query: string) =>
+      task({ kind: "query", corpus: "birds", retriever: { kind: "bm25" }, query });
     expect((await search("finch")).state).toBe("succeeded");
     expect(await indexesOf("birds")).toHaveLength(1);
 
     // Another corpus of the same content keeps the index.
-    expect(removeCorpusResult.parse((await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result)).toMatchObject({ indexes: 0 });
+    expect(
+      removeCorpusResult.parse(
+        (await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
+      ),
+    ).toMatchObject({ indexes: 0 });
     expect(existsSync(join(folder, "corpora", "birds"))).toBe(false);
     await expect(server.plane.corpora.get("birds")).rejects.toMatchObject({ code: "not-found" });
     expect(await indexesOf("twins")).toHaveLength(1);
@@ -118,62 +246,161 @@ describe("a corpus that is deleted", () => {
     expect((await search("lark")).result).toMatchObject({ documents: [{ id: "lark" }] });
     expect((await search("finch")).result).toMatchObject({ documents: [] });
     await indexesOf("birds");
-    const removed = removeCorpusResult.parse((await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result);
+    const removed = removeCorpusResult.parse(
+      (await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
+    );
     expect(removed.indexes).toBe(1);
     expect(removed.freedBytes).toBeGreaterThan(100);
-    expect((await readdir(join(folder, "indexes"))).filter((name) => name.startsWith("."))).toEqual([]);
+    expect((await readdir(join(folder, "indexes"))).filter((name) => name.startsWith("."))).toEqual(
+      [],
+    );
   });
 
   it("is refused while a run needs it, where nobody has it, and where it was put by hand", async () => {
     const path = join(folder, "fish.jsonl");
     await writeFile(path, JSON.stringify({ id: "1", text: "A pike." }));
     await ended(await launch("fish", { kind: "path", path }));
-    const remove = async (corpus: string) => task({ kind: "remove-corpus", corpus, workerId: await workerId() });
-    const { id } = await server.plane.launcher.launch({ kind: "serve", name: "needs fish", corpus: "fish", worker: "nobody" }, { actor: "test", preset: null });
-    await expect(remove("fish")).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("“needs fish”") as string });
+    const remove = async (corpus: string) =>
+      task({ kind: "remove-corpus", corpus, workerId: await workerId() });
+    const { id } = await server.plane.launcher.launch(
+      { kind: "serve", name: "needs fish", corpus: "fish", worker: "nobody" },
+      { actor: "test", preset: null },
+    );
+    await expect(remove("fish")).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("“needs fish”") as string,
+    });
     await server.plane.runs.cancel(id, { actor: "test", reason: null });
     expect((await remove("fish")).state).toBe("succeeded");
     await expect(remove("fish")).rejects.toMatchObject({ code: "unsupported" });
 
-    await writeFile(join(folder, "corpora", "own.jsonl"), JSON.stringify({ id: "1", text: "mine" }));
-    await eventually("it is found", async () => (await server.plane.corpora.list()).some(({ name }) => name === "own"), LIMIT_MS);
-    expect(await remove("own")).toMatchObject({ state: "failed", error: { code: "unsupported", message: expect.stringContaining("own.jsonl: it is removed there") as string } });
+    await writeFile(
+      join(folder, "corpora", "own.jsonl"),
+      JSON.stringify({ id: "1", text: "mine" }),
+    );
+    await eventually(
+      "it is found",
+      async () => (await server.plane.corpora.list()).some(({ name }) => name === "own"),
+      LIMIT_MS,
+    );
+    expect(await remove("own")).toMatchObject({
+      state: "failed",
+      error: {
+        code: "unsupported",
+        message: expect.stringContaining("own.jsonl: it is removed there") as string,
+      },
+    });
     expect(existsSync(join(folder, "corpora", "own.jsonl"))).toBe(true);
   });
 });
 
 describe("a corpus, from the page to the worker", () => {
   it("is uploaded, imported, reported, and read by id", async () => {
-    const lines = ['{"id":"a","contents":"\\"Alpha\\"\\nfirst"}', "broken", '{"id":"b","contents":"\\"Beta\\"\\nsecond"}'].join("\n");
-    const response = await fetch(`${server.url}/uploads?name=mine.jsonl.gz`, { method: "POST", body: new Uint8Array(gzipSync(lines)) });
+    const lines = [
+      '{"id":"a","contents":"\\"Alpha\\"\\nfirst"}',
+      "broken",
+      '{"id":"b","contents":"\\"Beta\\"\\nsecond"}',
+    ].join("\n");
+    const response = await fetch(`${server.url}/uploads?name=mine.jsonl.gz`, {
+      method: "POST",
+      body: new Uint8Array(gzipSync(lines)),
+    });
     const { id } = (await response.json()) as { id: string };
-    const runId = await launch("mine", { kind: "upload", upload: id, fileName: "mine.jsonl.gz", licence: "CC0" });
+    const runId = await launch("mine", {
+      kind: "upload",
+      upload: id,
+      fileName: "mine.jsonl.gz",
+      licence: "CC0",
+    });
     expect(await ended(runId)).toMatchObject({ state: "succeeded", error: null });
     // Known before the run was over: the next run may use it at once.
-    expect(await server.plane.corpora.get("mine")).toMatchObject({ documents: 2, licence: "CC0", samples: [{ id: "a" }, { id: "b" }], manifest: { runId, badLines: { total: 1, first: [{ file: "mine.jsonl.gz", line: 2 }] } } });
-    expect((await server.plane.runReader.get(runId)).progress).toMatchObject({ phase: "importing", detail: 'imported 2 passages as "mine"; 1 bad lines were left out' });
+    expect(await server.plane.corpora.get("mine")).toMatchObject({
+      documents: 2,
+      licence: "CC0",
+      samples: [{ id: "a" }, { id: "b" }],
+      manifest: { runId, badLines: { total: 1, first: [{ file: "mine.jsonl.gz", line: 2 }] } },
+    });
+    expect((await server.plane.runReader.get(runId)).progress).toMatchObject({
+      phase: "importing",
+      detail: 'imported 2 passages as "mine"; 1 bad lines were left out',
+    });
 
-    const { taskId } = await server.plane.tasks.create({ kind: "documents", corpus: "mine", ids: ["b", "none"] }, "test");
-    await eventually("the task ends", async () => (await server.plane.tasks.get(taskId)).state !== "running", LIMIT_MS);
-    expect(documentsResult.parse(taskDetail.parse(await server.plane.tasks.get(taskId)).result).documents).toEqual([{ id: "b", title: "Beta", text: "second" }]);
+    const { taskId } = await server.plane.tasks.create(
+      { kind: "documents", corpus: "mine", ids: ["b", "none"] },
+      "test",
+    );
+    await eventually(
+      "the task ends",
+      async () => (await server.plane.tasks.get(taskId)).state !== "running",
+      LIMIT_MS,
+    );
+    expect(
+      documentsResult.parse(taskDetail.parse(await server.plane.tasks.get(taskId)).result)
+        .documents,
+    ).toEqual([{ id: "b", title: "Beta", text: "second" }]);
 
     // An index that appears in the worker's folder appears on the page.
     const { hash } = await server.plane.corpora.get("mine");
     await mkdir(join(folder, "indexes", "k1"), { recursive: true });
-    await writeFile(join(folder, "indexes", "k1", "manifest.json"), JSON.stringify({ corpusHash: hash, kind: "flat-ip", encoder: "minilm fp32", bytes: 12, more: 1 }));
-    await eventually("the index is reported", async () => (await server.plane.corpora.get("mine")).indexes.length > 0, LIMIT_MS);
-    expect((await server.plane.corpora.get("mine")).indexes).toMatchObject([{ key: "k1", description: "minilm fp32, flat-ip", bytes: 12 }]);
+    await writeFile(
+      join(folder, "indexes", "k1", "manifest.json"),
+      JSON.stringify({
+        corpusHash: hash,
+        kind: "flat-ip",
+        encoder: "minilm fp32",
+        bytes: 12,
+        more: 1,
+      }),
+    );
+    await eventually(
+      "the index is reported",
+      async () => (await server.plane.corpora.get("mine")).indexes.length > 0,
+      LIMIT_MS,
+    );
+    expect((await server.plane.corpora.get("mine")).indexes).toMatchObject([
+      { key: "k1", description: "minilm fp32, flat-ip", bytes: 12 },
+    ]);
   });
 
   it("that cannot be imported fails the run with the reason", async () => {
-    expect(await ended(await launch("nowhere", { kind: "path", path: join(folder, "nowhere.jsonl") }))).toMatchObject({ state: "failed", error: expect.stringContaining("There is no file or folder") as string });
-    expect(await ended(await launch("mine", { kind: "path", path: join(folder, "x.jsonl") }))).toMatchObject({ state: "failed", error: expect.stringContaining('has a corpus "mine" already') as string });
-    expect(await ended(await launch("gone", { kind: "upload", upload: "00000000-0000-4000-8000-000000000000", fileName: "x.jsonl" }))).toMatchObject({ state: "failed", error: expect.stringContaining("Upload the file again") as string });
+    expect(
+      await ended(await launch("nowhere", { kind: "path", path: join(folder, "nowhere.jsonl") })),
+    ).toMatchObject({
+      state: "failed",
+      error: expect.stringContaining("There is no file or folder") as string,
+    });
+    expect(
+      await ended(await launch("mine", { kind: "path", path: join(folder, "x.jsonl") })),
+    ).toMatchObject({
+      state: "failed",
+      error: expect.stringContaining('has a corpus "mine" already') as string,
+    });
+    expect(
+      await ended(
+        await launch("gone", {
+          kind: "upload",
+          upload: "00000000-0000-4000-8000-000000000000",
+          fileName: "x.jsonl",
+        }),
+      ),
+    ).toMatchObject({
+      state: "failed",
+      error: expect.stringContaining("Upload the file again") as string,
+    });
   });
 
   it("that was put into the data folder by hand is found without a restart", async () => {
     await writeFile(join(folder, "corpora", "byhand.jsonl"), '{"id":"1","title":"T","text":"x"}\n');
-    await eventually("it is reported", async () => (await server.plane.corpora.list()).some((corpus) => corpus.name === "byhand" && corpus.documents === 1), LIMIT_MS);
-    expect(await readFile(join(folder, "corpora", "mine", "documents.jsonl"), "utf8")).toContain("Alpha");
+    await eventually(
+      "it is reported",
+      async () =>
+        (await server.plane.corpora.list()).some(
+          (corpus) => corpus.name === "byhand" && corpus.documents === 1,
+        ),
+      LIMIT_MS,
+    );
+    expect(await readFile(join(folder, "corpora", "mine", "documents.jsonl"), "utf8")).toContain(
+      "Alpha",
+    );
   });
 });

@@ -15,10 +15,21 @@ function fileOf(name: string, lines: readonly string[]): string {
   return path;
 }
 
-test("a corpus is imported from a file, indexed, and shown with what was left out", async ({ page }) => {
+test("a corpus is imported from a file, indexed, and shown with what was left out", async ({
+  page,
+}) => {
   test.setTimeout(4 * INDEXED_MS);
-  const animals = ["heron", "otter", "marten", "viper", "beetle"].map((animal, i) => JSON.stringify({ id: `a${i}`, contents: `"The ${animal}"\nThe ${animal} lives at the river ${i}.` }));
-  const path = fileOf("river-animals.jsonl", [...animals, "no JSON at all", JSON.stringify({ id: "a0", contents: '"The heron"\nThe heron lives at the river 0.' })]);
+  const animals = ["heron", "otter", "marten", "viper", "beetle"].map((animal, i) =>
+    JSON.stringify({
+      id: `a${i}`,
+      contents: `"The ${animal}"\nThe ${animal} lives at the river ${i}.`,
+    }),
+  );
+  const path = fileOf("river-animals.jsonl", [
+    ...animals,
+    "no JSON at all",
+    JSON.stringify({ id: "a0", contents: '"The heron"\nThe heron lives at the river 0.' }),
+  ]);
   await page.goto("/corpora");
   await waitLive(page);
   await expect(page.locator('[data-corpus="atlas"]')).toBeVisible({ timeout: 60_000 });
@@ -45,20 +56,33 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
   await page.getByLabel("Id of a passage").fill("a3");
   await page.getByRole("button", { name: "Find" }).click();
   await expect(page.locator("[data-passage]")).toHaveCount(1);
-  await expect(page.locator('[data-passage="a3"]')).toContainText("The viper lives at the river 3.", { timeout: 30_000 });
+  await expect(page.locator('[data-passage="a3"]')).toContainText(
+    "The viper lives at the river 3.",
+    { timeout: 30_000 },
+  );
   await page.getByLabel("Id of a passage").fill("zz");
   await page.getByRole("button", { name: "Find" }).click();
   await expect(page.getByText(/has no passage with the id “zz”/)).toBeVisible({ timeout: 30_000 });
 
-  await expect(page.getByRole("link", { name: "Open in playground" })).toHaveAttribute("href", "/playground?corpus=river-animals");
-  await expect(page.getByRole("link", { name: "Serve" })).toHaveAttribute("href", "/runs/new?kind=serve&corpus=river-animals");
+  await expect(page.getByRole("link", { name: "Open in playground" })).toHaveAttribute(
+    "href",
+    "/playground?corpus=river-animals",
+  );
+  await expect(page.getByRole("link", { name: "Serve" })).toHaveAttribute(
+    "href",
+    "/runs/new?kind=serve&corpus=river-animals",
+  );
 
   // What an index costs is known before it is launched.
   await page.getByRole("link", { name: "Build an index" }).click();
   const plan = page.getByTestId("index-plan");
-  await expect(plan.locator('[data-index-plan="Flat"]')).toContainText("is there already", { timeout: 60_000 });
+  await expect(plan.locator('[data-index-plan="Flat"]')).toContainText("is there already", {
+    timeout: 60_000,
+  });
   await page.locator('[id="retriever.kind"]').selectOption("bm25");
-  await expect(plan.locator('[data-index-plan="BM25"]')).toContainText("Memory to build", { timeout: 60_000 });
+  await expect(plan.locator('[data-index-plan="BM25"]')).toContainText("Memory to build", {
+    timeout: 60_000,
+  });
   for (const width of [390, 1280]) {
     await page.setViewportSize({ width, height: 844 });
     expect(await overflow(page), `form at ${width}`).toBeLessThanOrEqual(0);
@@ -72,7 +96,10 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
   await expect(page.locator('[data-corpus="river-animals"]')).toBeVisible();
   expect(await overflow(page), "corpora").toBeLessThanOrEqual(0);
 
-  await page.locator('[data-corpus="river-animals"]').getByRole("link", { name: "river-animals" }).click();
+  await page
+    .locator('[data-corpus="river-animals"]')
+    .getByRole("link", { name: "river-animals" })
+    .click();
   await page.getByRole("button", { name: "Delete" }).click();
   const dialog = page.getByRole("dialog");
   await expect(dialog).toContainText("5 passages, 1 index");
@@ -83,7 +110,9 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
   await expect(page.getByRole("button", { name: "Delete" })).toBeDisabled();
 });
 
-test("an import that cannot be is told on the page, and the command line imports a folder", async ({ page }) => {
+test("an import that cannot be is told on the page, and the command line imports a folder", async ({
+  page,
+}) => {
   test.setTimeout(2 * INDEXED_MS);
   await page.goto("/corpora");
   await waitLive(page);
@@ -92,12 +121,41 @@ test("an import that cannot be is told on the page, and the command line imports
   await page.getByLabel("File or folder on the worker").fill("/nowhere/at-all.jsonl");
   await page.getByRole("button", { name: "Import", exact: true }).click();
   const failed = page.locator("[data-import]", { hasText: "Import at-all" });
-  await expect(failed.locator("[data-run-state]")).toHaveAttribute("data-run-state", "failed", { timeout: 60_000 });
+  await expect(failed.locator("[data-run-state]")).toHaveAttribute("data-run-state", "failed", {
+    timeout: 60_000,
+  });
 
-  fileOf("notes.md", ["# Rivers", "", "Herons stand in the shallows.", "", "# Woods", "", "Martens climb."]);
-  const s3 = async (...args: string[]): Promise<string> => (await promisify(execFile)("npm", ["run", "--silent", "s3", "--", ...args], { env: { ...process.env, S3_SERVER: productUrl() }, timeout: INDEXED_MS })).stdout;
-  expect(await s3("corpus", "import", join(folder, "notes.md"), "--name", "notes", "--no-index", "--watch")).toContain("succeeded");
-  const listed = JSON.parse(await s3("corpus", "list", "--json")) as { name: string; documents: number }[];
+  fileOf("notes.md", [
+    "# Rivers",
+    "",
+    "Herons stand in the shallows.",
+    "",
+    "# Woods",
+    "",
+    "Martens climb.",
+  ]);
+  const s3 = async (...args: string[]): Promise<string> =>
+    (
+      await promisify(execFile)("npm", ["run", "--silent", "s3", "--", ...args], {
+        env: { ...process.env, S3_SERVER: productUrl() },
+        timeout: INDEXED_MS,
+      })
+    ).stdout;
+  expect(
+    await s3(
+      "corpus",
+      "import",
+      join(folder, "notes.md"),
+      "--name",
+      "notes",
+      "--no-index",
+      "--watch",
+    ),
+  ).toContain("succeeded");
+  const listed = JSON.parse(await s3("corpus", "list", "--json")) as {
+    name: string;
+    documents: number;
+  }[];
   expect(listed.find((corpus) => corpus.name === "notes")?.documents).toBe(1);
   expect(await s3("corpus", "show", "notes")).toContain("notes.md");
   await expect(page.locator('[data-corpus="notes"]')).toBeVisible({ timeout: 30_000 });

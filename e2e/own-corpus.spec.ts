@@ -7,22 +7,75 @@ import { expect, pointsOf, test, waitLive } from "./product";
 const INDEXING_MS = 180_000;
 const TRAINING_MS = 300_000;
 
-const RIVERS = ["Amber", "Birch", "Cobalt", "Dun", "Elder", "Fern", "Garnet", "Heron", "Ivory", "Juniper", "Kestrel", "Larch", "Marten", "Nettle", "Osprey", "Pearl"];
-const MAYORS = ["Ada Holm", "Bram Voss", "Cleo Marsh", "Dov Lind", "Esme Park", "Finn Ode", "Greta Sol", "Hugo Bell", "Ines Dahl", "Jonas Reed", "Kaya Frost", "Leo Hart", "Mona Quist", "Nils Berg", "Olga West", "Piet Vane"];
-const towns = RIVERS.map((river, i) => ({ town: `${river}ford`, river: `${river} River`, mayor: MAYORS[i]! }));
+const RIVERS = [
+  "Amber",
+  "Birch",
+  "Cobalt",
+  "Dun",
+  "Elder",
+  "Fern",
+  "Garnet",
+  "Heron",
+  "Ivory",
+  "Juniper",
+  "Kestrel",
+  "Larch",
+  "Marten",
+  "Nettle",
+  "Osprey",
+  "Pearl",
+];
+const MAYORS = [
+  "Ada Holm",
+  "Bram Voss",
+  "Cleo Marsh",
+  "Dov Lind",
+  "Esme Park",
+  "Finn Ode",
+  "Greta Sol",
+  "Hugo Bell",
+  "Ines Dahl",
+  "Jonas Reed",
+  "Kaya Frost",
+  "Leo Hart",
+  "Mona Quist",
+  "Nils Berg",
+  "Olga West",
+  "Piet Vane",
+];
+const towns = RIVERS.map((river, i) => ({
+  town: `${river}ford`,
+  river: `${river} River`,
+  mayor: MAYORS[i]!,
+}));
 const corpus = towns.flatMap(({ town, river, mayor }) => [
   { id: `${town}-river`, title: river, text: `The ${river} flows through the town of ${town}.` },
   { id: `${town}-mayor`, title: town, text: `The mayor of ${town} is ${mayor}.` },
 ]);
 const questions = (part: typeof towns) =>
-  part.map(({ town, river, mayor }) => ({ id: `q-${town}`, question: `Who is the mayor of the town on the ${river}?`, answers: [mayor], goldIds: [`${town}-river`, `${town}-mayor`], goldQueries: [`mayor of ${town}`], type: "two-hop", group: town }));
-const jsonl = (rows: readonly object[]): string => rows.map((row) => JSON.stringify(row) + "\n").join("");
+  part.map(({ town, river, mayor }) => ({
+    id: `q-${town}`,
+    question: `Who is the mayor of the town on the ${river}?`,
+    answers: [mayor],
+    goldIds: [`${town}-river`, `${town}-mayor`],
+    goldQueries: [`mayor of ${town}`],
+    type: "two-hop",
+    group: town,
+  }));
+const jsonl = (rows: readonly object[]): string =>
+  rows.map((row) => JSON.stringify(row) + "\n").join("");
 
-test("one's own corpus: imported from a file, indexed, tried in the playground, trained on with one's own questions", async ({ page }) => {
+test("one's own corpus: imported from a file, indexed, tried in the playground, trained on with one's own questions", async ({
+  page,
+}) => {
   test.setTimeout(2 * INDEXING_MS + TRAINING_MS);
   const folder = mkdtempSync(join(tmpdir(), "s3-own-"));
   try {
-    const files = { corpus: join(folder, "towns.jsonl"), train: join(folder, "towns-train.jsonl"), heldOut: join(folder, "towns-held-out.jsonl") };
+    const files = {
+      corpus: join(folder, "towns.jsonl"),
+      train: join(folder, "towns-train.jsonl"),
+      heldOut: join(folder, "towns-held-out.jsonl"),
+    };
     writeFileSync(files.corpus, `${jsonl(corpus)}{"id": "broken",\n`);
     writeFileSync(files.train, jsonl(questions(towns.slice(0, 12))));
     writeFileSync(files.heldOut, jsonl(questions(towns.slice(12))));
@@ -49,7 +102,10 @@ test("one's own corpus: imported from a file, indexed, tried in the playground, 
     await expect(column).toHaveAttribute("data-column-state", "done", { timeout: INDEXING_MS });
     await expect(column.locator("[data-document]").first()).toContainText("Hugo Bell");
 
-    for (const [name, file] of [["towns-train", files.train], ["towns-held-out", files.heldOut]] as const) {
+    for (const [name, file] of [
+      ["towns-train", files.train],
+      ["towns-held-out", files.heldOut],
+    ] as const) {
       await page.goto("/questions");
       await page.getByRole("button", { name: "Import questions" }).first().click();
       await dialog.getByLabel("File").setInputFiles(file);
@@ -72,8 +128,14 @@ test("one's own corpus: imported from a file, indexed, tried in the playground, 
     await set("evaluation.questions", "4");
     await page.getByRole("button", { name: "Launch", exact: true }).click();
     await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);
-    await expect(page.locator("main header [data-run-state]").first()).toHaveAttribute("data-run-state", "succeeded", { timeout: TRAINING_MS });
-    await expect.poll(() => pointsOf(page, "length"), { message: "mean and longest of two steps" }).toBe(4);
+    await expect(page.locator("main header [data-run-state]").first()).toHaveAttribute(
+      "data-run-state",
+      "succeeded",
+      { timeout: TRAINING_MS },
+    );
+    await expect
+      .poll(() => pointsOf(page, "length"), { message: "mean and longest of two steps" })
+      .toBe(4);
     await page.getByRole("tab", { name: "episodes" }).click();
     await page.locator("[data-episode]:visible").first().getByRole("link").click();
     await expect(page.locator('[data-turn="0"]')).toContainText(/ford|River/);

@@ -7,7 +7,9 @@ import { SETUP_DIR } from "@/contracts/paths";
 function executablePath(): string {
   const file = join(SETUP_DIR, "chromium.json");
   if (!existsSync(file)) return "/usr/bin/chromium";
-  const { executablePath: path } = JSON.parse(readFileSync(file, "utf8")) as { executablePath: string };
+  const { executablePath: path } = JSON.parse(readFileSync(file, "utf8")) as {
+    executablePath: string;
+  };
   return path;
 }
 
@@ -29,7 +31,15 @@ export default defineConfig({
     screenshot: "only-on-failure",
     launchOptions: {
       executablePath: executablePath(),
-      args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync", "--no-first-run", "--no-default-browser-check"],
+      args: [
+        "--no-sandbox",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-default-apps",
+        "--disable-sync",
+        "--no-first-run",
+        "--no-default-browser-check",
+      ],
     },
   },
 });

@@ -21,7 +21,8 @@ export const test = base.extend({
 export { expect };
 
 /** Waits until the page follows the server. */
-export const waitLive = (page: Page): Promise<void> => expect(page.locator("[data-connection=live]:visible").first()).toBeVisible({ timeout: 30_000 });
+export const waitLive = (page: Page): Promise<void> =>
+  expect(page.locator("[data-connection=live]:visible").first()).toBeVisible({ timeout: 30_000 });
 
 /** How many points a chart of the run's page has drawn. */
 export async function pointsOf(page: Page, chart: string): Promise<number> {
@@ -29,4 +30,5 @@ export async function pointsOf(page: Page, chart: string): Promise<number> {
 }
 
 /** Pixels by which the page is wider than its window. */
-export const overflow = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+export const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -14,7 +14,11 @@ function freePort(): Promise<number> {
     server.on("error", reject);
     server.listen(0, "127.0.0.1", () => {
       const address = server.address();
-      server.close(() => (address && typeof address === "object" ? resolve(address.port) : reject(new Error("no free port"))));
+      server.close(() =>
+        address && typeof address === "object"
+          ? resolve(address.port)
+          : reject(new Error("no free port")),
+      );
     });
   });
 }
@@ -26,12 +30,25 @@ function freePort(): Promise<number> {
 export default async function startProduct(): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), "s3-e2e-"));
   const port = await freePort();
-  const child = spawn(process.execPath, ["scripts/start.mjs"], { env: { ...process.env, NODE_ENV: "production", PORT: String(port), S3_DATA_DIR: dataDir, DATABASE_URL: "" }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["scripts/start.mjs"], {
+    env: {
+      ...process.env,
+      NODE_ENV: "production",
+      PORT: String(port),
+      S3_DATA_DIR: dataDir,
+      DATABASE_URL: "",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`The product did not start: ${why}\n${output}`));
-    const timer = setTimeout(() => fail(`nothing was ready after ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS);
+    const fail = (why: string): void =>
+      reject(new Error(`The product did not start: ${why}\n${output}`));
+    const timer = setTimeout(
+      () => fail(`nothing was ready after ${START_TIMEOUT_MS / 1000} s`),
+      START_TIMEOUT_MS,
+    );
     const read = (chunk: Buffer): void => {
       output += chunk.toString();
       const ready = /S3 is ready: (\S+)/.exec(output);

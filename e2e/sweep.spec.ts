@@ -3,7 +3,9 @@ import { expect, overflow, test, waitLive } from "./product";
 /** Model loaded, two runs of one step each. */
 const SWEEP_MS = 240_000;
 
-test("a sweep of two is launched from the form; its table and curve hold both runs", async ({ page }) => {
+test("a sweep of two is launched from the form; its table and curve hold both runs", async ({
+  page,
+}) => {
   test.setTimeout(SWEEP_MS);
   await page.goto("/runs/new?preset=atlas-smollm2-grpo");
   await waitLive(page);
@@ -23,14 +25,18 @@ test("a sweep of two is launched from the form; its table and curve hold both ru
   await expect(launch).toContainText(/run 2: search\.turns: /);
   await expect(launch.getByRole("button", { name: "Launch", exact: true })).toBeDisabled();
   await page.getByLabel("Values of setting 1").fill("0, 1");
-  await expect(launch.getByRole("list", { name: "Runs of the sweep" }).getByRole("listitem")).toHaveText(["Tiny sweep: turns=0", "Tiny sweep: turns=1"]);
+  await expect(
+    launch.getByRole("list", { name: "Runs of the sweep" }).getByRole("listitem"),
+  ).toHaveText(["Tiny sweep: turns=0", "Tiny sweep: turns=1"]);
   await launch.getByRole("button", { name: "Launch 2 runs" }).click();
 
   await expect(page).toHaveURL(/\/sweeps\/[0-9a-f-]{36}$/);
   const sweepUrl = page.url();
   await page.evaluate(() => Object.assign(window, { notReloaded: true }));
   await expect(page.locator("tr[data-run]")).toHaveCount(2);
-  await expect(page.locator('[data-state-count="succeeded"]')).toHaveText("2 succeeded", { timeout: 180_000 });
+  await expect(page.locator('[data-state-count="succeeded"]')).toHaveText("2 succeeded", {
+    timeout: 180_000,
+  });
   await page.getByLabel("Metric", { exact: true }).selectOption("reward/mean");
   await expect(page.locator("[data-curves]")).toHaveAttribute("data-curves", "2");
   await expect(page.locator("[data-curves]")).toHaveAttribute("data-points", "2");
@@ -46,7 +52,10 @@ test("a sweep of two is launched from the form; its table and curve hold both ru
 
   // Each run is a click away and leads back; the list of runs folds them to one row.
   await page.locator("tr[data-run]").first().getByRole("link").click();
-  await expect(page.getByRole("link", { name: "Tiny sweep", exact: true })).toHaveAttribute("href", new URL(sweepUrl).pathname);
+  await expect(page.getByRole("link", { name: "Tiny sweep", exact: true })).toHaveAttribute(
+    "href",
+    new URL(sweepUrl).pathname,
+  );
   await page.goto("/?q=Tiny");
   await expect(page.locator("tr[data-run]")).toHaveCount(2);
   await page.getByRole("button", { name: "Fold sweeps" }).click();

@@ -5,23 +5,68 @@ import type { Page } from "@playwright/test";
 import { formatDocuments } from "@/contracts/upstream/documents";
 import { expect, overflow, test, waitLive } from "./product";
 
-const documents = formatDocuments([{ title: "Lighthouse (tower)", text: "The lighthouse was built in 1911." }, { title: "Harbour", text: "The harbour lies in the north." }]);
+const documents = formatDocuments([
+  { title: "Lighthouse (tower)", text: "The lighthouse was built in 1911." },
+  { title: "Harbour", text: "The harbour lies in the north." },
+]);
 const asked = Array.from({ length: 6 }, (_, i) => `When was lighthouse number ${i} built?`);
-const table = <T,>(value: (i: number) => T) => Object.fromEntries(asked.map((question, i) => [question, value(i)]));
+const table = <T>(value: (i: number) => T) =>
+  Object.fromEntries(asked.map((question, i) => [question, value(i)]));
 const golden_answers = ["1911"];
 /** Upstream appends a question mark to the questions of its results. */
-const results = (right: number) => ({ lighthouses: Object.fromEntries(asked.map((question, i) => [`${question}?`, { answer: i < right ? "In 1911." : "nobody knows", score: i < right ? 1 : 0, em_score: 0 }])) });
-const rollout = (step: number) => asked.map((question, i) => JSON.stringify({ input: `user\nQuestion: ${question}\nassistant`, output: "<query>lighthouse</query>", score: i % 2, step, gts: { question, target: golden_answers } })).join("\n");
+const results = (right: number) => ({
+  lighthouses: Object.fromEntries(
+    asked.map((question, i) => [
+      `${question}?`,
+      { answer: i < right ? "In 1911." : "nobody knows", score: i < right ? 1 : 0, em_score: 0 },
+    ]),
+  ),
+});
+const rollout = (step: number) =>
+  asked
+    .map((question, i) =>
+      JSON.stringify({
+        input: `user\nQuestion: ${question}\nassistant`,
+        output: "<query>lighthouse</query>",
+        score: i % 2,
+        step,
+        gts: { question, target: golden_answers },
+      }),
+    )
+    .join("\n");
 
 /** Every form that upstream's scripts write, one file that none of them wrote, and one that a killed script left behind. */
 const FILES: Record<string, unknown> = {
-  "s3/lighthouses_output_sequences.json": table(() => ({ golden_answers, context_with_info: documents, response_str: '<query>{"query": "lighthouse"}</query><search_complete>True</search_complete>' })),
-  "ircot/lighthouses_output_sequences.json": table((i) => ({ golden_answers, chain_of_thought: ["It was built long ago.", "So the answer is: 1911."], retrievals: [{ query: asked[i], context: documents }, { query: "lighthouse 1911", context: documents }], all_context: documents })),
-  "search-o1/lighthouses_output_sequences.json": table((i) => ({ golden_answers, chain_of_thought: ["<|begin_search_query|>lighthouse<|end_search_query|>"], retrievals: [{ query: asked[i], context: documents }], all_context: documents })),
+  "s3/lighthouses_output_sequences.json": table(() => ({
+    golden_answers,
+    context_with_info: documents,
+    response_str: '<query>{"query": "lighthouse"}</query><search_complete>True</search_complete>',
+  })),
+  "ircot/lighthouses_output_sequences.json": table((i) => ({
+    golden_answers,
+    chain_of_thought: ["It was built long ago.", "So the answer is: 1911."],
+    retrievals: [
+      { query: asked[i], context: documents },
+      { query: "lighthouse 1911", context: documents },
+    ],
+    all_context: documents,
+  })),
+  "search-o1/lighthouses_output_sequences.json": table((i) => ({
+    golden_answers,
+    chain_of_thought: ["<|begin_search_query|>lighthouse<|end_search_query|>"],
+    retrievals: [{ query: asked[i], context: documents }],
+    all_context: documents,
+  })),
   "results/s3.json": results(5),
   "results/ircot.json": results(3),
   "results/search-o1.json": results(2),
-  "results/s3_stats.json": { timestamp: "2025-05-20", total_questions: 6, processed_questions: 6, data_source_stats: { lighthouses: { total: 6, correct: 4, accuracy: 0.6667 } }, remaining_questions: 0 },
+  "results/s3_stats.json": {
+    timestamp: "2025-05-20",
+    total_questions: 6,
+    processed_questions: 6,
+    data_source_stats: { lighthouses: { total: 6, correct: 4, accuracy: 0.6667 } },
+    remaining_questions: 0,
+  },
   "rag_cache.json": results(1),
   "rollouts/1.jsonl": rollout(1),
   "rollouts/2.jsonl": rollout(2),
@@ -35,7 +80,10 @@ test.beforeAll(() => {
   folder = join(mkdtempSync(join(tmpdir(), "s3-upstream-")), "upstream");
   for (const [path, content] of Object.entries(FILES)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), typeof content === "string" ? content : JSON.stringify(content));
+    writeFileSync(
+      join(folder, path),
+      typeof content === "string" ? content : JSON.stringify(content),
+    );
   }
 });
 test.afterAll(() => rmSync(dirname(folder), { recursive: true, force: true }));
@@ -44,11 +92,14 @@ test.afterAll(() => rmSync(dirname(folder), { recursive: true, force: true }));
 async function drop(page: Page, paths: string[]): Promise<void> {
   const session = await page.context().newCDPSession(page);
   const data = { items: [], files: paths, dragOperationsMask: 1 };
-  for (const type of ["dragEnter", "dragOver", "drop"] as const) await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
+  for (const type of ["dragEnter", "dragOver", "drop"] as const)
+    await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
   await session.detach();
 }
 
-test("a folder of upstream's results, dropped on the page, becomes leaderboard rows and episodes to inspect", async ({ page }) => {
+test("a folder of upstream's results, dropped on the page, becomes leaderboard rows and episodes to inspect", async ({
+  page,
+}) => {
   await page.goto("/leaderboard");
   await waitLive(page);
   await drop(page, [folder]);
@@ -56,18 +107,34 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   const dialog = page.getByRole("dialog");
   const parts = dialog.locator("[data-part]");
   await expect(parts).toHaveCount(5);
-  await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText("lighthouses: 6 with documents, 6 answered · 3 files");
-  for (const [label, method] of [["upstream/results/ircot", "IRCoT"], ["upstream/results/search-o1", "Search-o1"], ["upstream/rag_cache", "RAG"], ["upstream/rollouts", "training"]]) await expect(dialog.locator(`[data-part="${label}"]`)).toContainText(method!);
+  await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText(
+    "lighthouses: 6 with documents, 6 answered · 3 files",
+  );
+  for (const [label, method] of [
+    ["upstream/results/ircot", "IRCoT"],
+    ["upstream/results/search-o1", "Search-o1"],
+    ["upstream/rag_cache", "RAG"],
+    ["upstream/rollouts", "training"],
+  ])
+    await expect(dialog.locator(`[data-part="${label}"]`)).toContainText(method!);
   // Nothing goes unmentioned.
-  await expect(dialog.getByRole("list", { name: "Not imported" })).toContainText("upstream/results/killed.json: killed.json is not JSON");
+  await expect(dialog.getByRole("list", { name: "Not imported" })).toContainText(
+    "upstream/results/killed.json: killed.json is not JSON",
+  );
   await dialog.getByText("2 files left alone").click();
-  await expect(dialog.getByRole("list", { name: "Left alone" })).toContainText("upstream/README.md");
+  await expect(dialog.getByRole("list", { name: "Left alone" })).toContainText(
+    "upstream/README.md",
+  );
 
   await dialog.getByRole("button", { name: "Import 5 parts" }).click();
   await expect(dialog.getByText("5 of 5 parts imported")).toBeVisible();
   await expect(dialog.locator("[data-part-state=done]")).toHaveCount(5);
-  await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText("6 episodes, 83.3% of 6, questions upstream/lighthouses");
-  await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText("Its statistics state 6 questions and accuracy 0.6667; the results hold 6 and 0.8333.");
+  await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText(
+    "6 episodes, 83.3% of 6, questions upstream/lighthouses",
+  );
+  await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText(
+    "Its statistics state 6 questions and accuracy 0.6667; the results hold 6 and 0.8333.",
+  );
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await overflow(page), "the dialog on a phone").toBeLessThanOrEqual(0);
   await page.setViewportSize({ width: 1440, height: 900 });
@@ -93,9 +160,14 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   const files = page.getByRole("dialog").getByRole("list", { name: "Files" });
   const saved = page.waitForEvent("download");
   await files.getByRole("button", { name: "Save lighthouses_output_sequences.json" }).click();
-  const sequences = JSON.parse(readFileSync(await (await saved).path(), "utf8")) as Record<string, { retrievals: unknown[] }>;
+  const sequences = JSON.parse(readFileSync(await (await saved).path(), "utf8")) as Record<
+    string,
+    { retrievals: unknown[] }
+  >;
   expect(Object.keys(sequences).sort()).toEqual([...asked].sort());
-  expect(Object.values(sequences).map(({ retrievals }) => retrievals.length)).toEqual([2, 2, 2, 2, 2, 2]);
+  expect(Object.values(sequences).map(({ retrievals }) => retrievals.length)).toEqual([
+    2, 2, 2, 2, 2, 2,
+  ]);
   await page.keyboard.press("Escape");
   await page.locator("[data-episode]:visible a").first().click();
   await expect(page.locator("[data-turn='0'] [data-document]")).toHaveCount(2);
@@ -105,7 +177,9 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   await expect(page.locator("tr[data-run] [data-imported]")).toHaveCount(4);
 });
 
-test("what cannot be used is named with its reason, and can be tried again with another set", async ({ page }) => {
+test("what cannot be used is named with its reason, and can be tried again with another set", async ({
+  page,
+}) => {
   await page.goto("/leaderboard");
   await waitLive(page);
   await page.getByRole("button", { name: "Import results" }).click();
@@ -114,7 +188,9 @@ test("what cannot be used is named with its reason, and can be tried again with 
   writeFileSync(file, JSON.stringify({ orphans: results(4).lighthouses }));
   await dialog.getByLabel("Choose files").setInputFiles([file, join(folder, "config.json")]);
   await dialog.getByRole("button", { name: "Import 1 part" }).click();
-  await expect(dialog.getByRole("alert")).toContainText("orphan.json: The files of orphans hold no gold answers");
+  await expect(dialog.getByRole("alert")).toContainText(
+    "orphan.json: The files of orphans hold no gold answers",
+  );
   await expect(dialog.locator("[data-part-state=failed]")).toHaveCount(1);
   await dialog.getByLabel("Question set").selectOption("upstream/lighthouses");
   await dialog.getByRole("button", { name: "Try 1 part again" }).click();

@@ -7,4 +7,10 @@ import { predict } from "./s3/predict";
 import { train } from "./s3/train";
 
 /** What each kind of run does. */
-export const executors: Record<RunKind, Executor> = { train, predict, index: indexRun, serve: serveRun, evaluate: evaluateRun };
+export const executors: Record<RunKind, Executor> = {
+  train,
+  predict,
+  index: indexRun,
+  serve: serveRun,
+  evaluate: evaluateRun,
+};

@@ -1,7 +1,15 @@
 import type { Answer } from "@/contracts/episode";
 import type { VllmConfig } from "@/contracts/config/model";
 import type { RetrieverConfig, RunConfig } from "@/contracts/run-config";
-import type { LogLine, PreflightItem, Progress, Question, ReportItem, StoredVerdict, WorkerResponse } from "@/contracts/worker-protocol";
+import type {
+  LogLine,
+  PreflightItem,
+  Progress,
+  Question,
+  ReportItem,
+  StoredVerdict,
+  WorkerResponse,
+} from "@/contracts/worker-protocol";
 import type { EngineClient } from "./engine/client";
 import type { Retriever } from "./retrieval/retriever";
 import type { VllmClient } from "./vllm-server/client";
@@ -26,13 +34,30 @@ export interface SamplerDemand {
 /** The worker's shared services, started on demand and counted by reference. Each can fail with a clear AppError. */
 export interface Services {
   /** The Python engine; one process for all models of the worker. Restarted if it died. */
-  engine(signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<EngineClient>>;
+  engine(
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<EngineClient>>;
   /** A retriever over a corpus; builds the index first where there is none, reporting through `onDetail`. */
-  retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>>;
+  retriever(
+    corpus: string,
+    config: RetrieverConfig,
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<Retriever>>;
   /** vLLM, where it is installed. */
-  sampler(demand: SamplerDemand, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<VllmClient>>;
+  sampler(
+    demand: SamplerDemand,
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<VllmClient>>;
   /** A model in a vLLM that is installed on the worker. */
-  vllm(model: string, config: VllmConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<ModelBackend>>;
+  vllm(
+    model: string,
+    config: VllmConfig,
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<ModelBackend>>;
 }
 
 /** A checkpoint on this worker's disk. */
@@ -83,15 +108,27 @@ export interface RunContext {
   /** Episodes that any predict run has stored under these keys, with their answers and the texts they name. */
   findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">>;
   /** What the judge of this scorer has said of these answers to this run's questions. */
-  findVerdicts(questions: string, scorer: string, answers: { key: string; questionId: string }[]): Promise<StoredVerdict[]>;
+  findVerdicts(
+    questions: string,
+    scorer: string,
+    answers: { key: string; questionId: string }[],
+  ): Promise<StoredVerdict[]>;
   /**
    * Uploads every file of `directory` (flat) and commits it under the fence; only then is the checkpoint visible.
    * Where it cannot be stored (a full disk), that is logged, the last good one stays and the run goes on: the call
    * resolves. A run whose last checkpoint could not be stored fails with the reason when its executor returns.
    */
-  commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void>;
+  commitCheckpoint(
+    directory: string,
+    step: number,
+    metadata: Record<string, unknown>,
+  ): Promise<void>;
   /** Downloads a file that was uploaded to the server; goes on where an earlier attempt stopped. */
-  fetchUpload(upload: string, path: string, onProgress: (done: number, total: number | null) => void): Promise<void>;
+  fetchUpload(
+    upload: string,
+    path: string,
+    onProgress: (done: number, total: number | null) => void,
+  ): Promise<void>;
   /** Tells the server of a corpus that this run has brought to the worker, so that other runs may use it. */
   corporaChanged(): Promise<void>;
   /** A stored API key for this endpoint; given to the attempt that holds the run, for keys that its configuration names. Never log it. */

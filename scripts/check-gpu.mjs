@@ -10,9 +10,14 @@ import { PYTHON, ROOT, inRoot } from "./lib/paths.mjs";
 
 const script = inRoot("gpu-workers", "engine", "check_gpu.py");
 if (!existsSync(PYTHON)) {
-  console.error(`There is no Python of the project at ${PYTHON}: run \`node scripts/setup.mjs\`, or the check alone with any Python that has torch and transformers: python ${script}`);
+  console.error(
+    `There is no Python of the project at ${PYTHON}: run \`node scripts/setup.mjs\`, or the check alone with any Python that has torch and transformers: python ${script}`,
+  );
   process.exit(1);
 }
-const { status, error } = spawnSync(PYTHON, [script, ...process.argv.slice(2)], { cwd: ROOT, stdio: "inherit" });
+const { status, error } = spawnSync(PYTHON, [script, ...process.argv.slice(2)], {
+  cwd: ROOT,
+  stdio: "inherit",
+});
 if (error) console.error(error.message);
 process.exit(status ?? 1);

@@ -16,9 +16,17 @@ function stateOf(step) {
   try {
     const reason = step.done();
     if (reason === true) return { name: step.name, state: "ok", found: "installed" };
-    return { name: step.name, state: /changed|differ/.test(reason) ? "old" : "missing", found: reason };
+    return {
+      name: step.name,
+      state: /changed|differ/.test(reason) ? "old" : "missing",
+      found: reason,
+    };
   } catch (error) {
-    return { name: step.name, state: "missing", found: error.code === "ENOENT" ? "what it is made from is not installed" : error.message };
+    return {
+      name: step.name,
+      state: "missing",
+      found: error.code === "ENOENT" ? "what it is made from is not installed" : error.message,
+    };
   }
 }
 
@@ -31,17 +39,28 @@ function print(title, requirements) {
   return requirements.every(({ state }) => state === "ok");
 }
 
-const all = stepsFor({ forTests: true, forDevelopment: false }).filter(({ id }) => id !== "machine");
+const all = stepsFor({ forTests: true, forDevelopment: false }).filter(
+  ({ id }) => id !== "machine",
+);
 const isForTests = ({ id }) => id === "python-test" || id === "chromium";
-const setUp = all.filter((step) => !isForTests(step)).map((step) => ({ ...stateOf(step), remedy: "npm start (or npm test) installs it" }));
+const setUp = all
+  .filter((step) => !isForTests(step))
+  .map((step) => ({ ...stateOf(step), remedy: "npm start (or npm test) installs it" }));
 const isInstalled = setUp.every(({ state }) => state === "ok");
 
 const isMachineReady = print("This machine", machineRequirements({ isInstalled }));
 const isSetUp = print("Installed by npm start", setUp);
 // Tests are not needed to use the dashboard: their state is told, but does not count.
-print("Installed by npm test", all.filter(isForTests).map((step) => ({ ...stateOf(step), remedy: "npm test installs it" })));
+print(
+  "Installed by npm test",
+  all.filter(isForTests).map((step) => ({ ...stateOf(step), remedy: "npm test installs it" })),
+);
 
 const lock = readLock(join(DATA_DIR, "supervisor.lock"));
-console.log(`\nGPU: ${hasNvidiaGpu() ? "NVIDIA, torch uses CUDA" : "none that can be used; torch runs on the CPU"}`);
-console.log(`Running: ${lock && isAlive(lock.pid) ? `yes, process ${lock.pid}, page at ${lock.url}` : "no"}`);
+console.log(
+  `\nGPU: ${hasNvidiaGpu() ? "NVIDIA, torch uses CUDA" : "none that can be used; torch runs on the CPU"}`,
+);
+console.log(
+  `Running: ${lock && isAlive(lock.pid) ? `yes, process ${lock.pid}, page at ${lock.url}` : "no"}`,
+);
 process.exitCode = isMachineReady && isSetUp ? 0 : 1;

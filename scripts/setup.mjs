@@ -17,24 +17,31 @@ async function waitForLock() {
   for (let said = false; ; said = true) {
     const lock = takeLock(join(SETUP_DIR, "lock"));
     if (!lock.isTaken) return lock;
-    if (!said) console.log(`Another set-up is at work (process ${lock.holder.pid}), waiting for it.`);
+    if (!said)
+      console.log(`Another set-up is at work (process ${lock.holder.pid}), waiting for it.`);
     await sleep(500);
   }
 }
 
-const { values } = parseArgs({ options: { test: { type: "boolean" }, dev: { type: "boolean" }, only: { type: "string" } } });
+const { values } = parseArgs({
+  options: { test: { type: "boolean" }, dev: { type: "boolean" }, only: { type: "string" } },
+});
 const isDevelopment = values.dev === true || process.env.npm_lifecycle_event === "predev";
 const only = values.only?.split(",");
 const started = Date.now();
 const lock = await waitForLock();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => {
-    process.stdout.write("\nSetup was interrupted. Run the same command again: it goes on at this step.\n");
+    process.stdout.write(
+      "\nSetup was interrupted. Run the same command again: it goes on at this step.\n",
+    );
     lock.release();
     process.exit(130);
   });
 }
-const steps = stepsFor({ forTests: values.test === true, forDevelopment: isDevelopment }).filter((step) => !only || only.includes(step.id));
+const steps = stepsFor({ forTests: values.test === true, forDevelopment: isDevelopment }).filter(
+  (step) => !only || only.includes(step.id),
+);
 const isReady = await runSteps(steps, { logsDir: LOGS_DIR, ui: makeUi(process.stdout) });
 lock.release();
 if (isReady) console.log(`Everything is set up (${duration(Date.now() - started)}).`);

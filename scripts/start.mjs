@@ -45,7 +45,12 @@ runSupervisor({
   postgresPort: portFrom("S3_PG_PORT", undefined),
   // In development the server starts anew when one of its files changes; a worker goes on, so that no run is lost.
   server: isDevelopment
-    ? program(inRoot("node_modules", "tsx", "dist", "cli.mjs"), "watch", "--clear-screen=false", serverFile)
+    ? program(
+        inRoot("node_modules", "tsx", "dist", "cli.mjs"),
+        "watch",
+        "--clear-screen=false",
+        serverFile,
+      )
     : program("--import", "tsx", serverFile),
   worker: program("--import", "tsx", inRoot("gpu-workers", "agent", "main.ts")),
 });

@@ -62,7 +62,15 @@ export interface ControlPlane extends Services {
 }
 
 /** Wires the rules; `start` connects them to the database and to each other. */
-export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitBytes = DEFAULT_UPLOAD_LIMIT_BYTES, log, dataDir = DATA_DIR }: ControlPlaneOptions): ControlPlane {
+export function compose({
+  databaseUrl,
+  store,
+  timings,
+  maxAttempts,
+  uploadLimitBytes = DEFAULT_UPLOAD_LIMIT_BYTES,
+  log,
+  dataDir = DATA_DIR,
+}: ControlPlaneOptions): ControlPlane {
   const database = new Database(databaseUrl);
   const live = new Live(database, timings, log);
   const tokens = new Tokens(database);
@@ -83,7 +91,17 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
   const tasks = new Tasks(database, hub, episodes, launcher, corpora, timings);
   const statistics = new Statistics(database);
   const registry = new WorkerRegistry(database, timings);
-  const sweeper = new Sweeper({ database, runs, tasks, registry, artifacts, uploads, statistics, timings, log });
+  const sweeper = new Sweeper({
+    database,
+    runs,
+    tasks,
+    registry,
+    artifacts,
+    uploads,
+    statistics,
+    timings,
+    log,
+  });
   return {
     database,
     live,
@@ -117,7 +135,21 @@ export function compose({ databaseUrl, store, timings, maxAttempts, uploadLimitB
     async start() {
       await runs.renewLeases();
       await live.start();
-      hub.start(workerHandlers({ database, registry, runs, reports, artifacts, catalogue, corpora, tasks, logs, keys, timings }));
+      hub.start(
+        workerHandlers({
+          database,
+          registry,
+          runs,
+          reports,
+          artifacts,
+          catalogue,
+          corpora,
+          tasks,
+          logs,
+          keys,
+          timings,
+        }),
+      );
       sweeper.start();
     },
     async stop() {

@@ -15,7 +15,12 @@ import { ensureLocalWorkerToken } from "@/server/local-worker-token";
 import { DEFAULT_TIMINGS } from "@/server/timings";
 
 const environment = z.object({
-  DATABASE_URL: z.string({ error: "is missing: `npm start` sets it to the embedded PostgreSQL; set it yourself to use another" }).regex(/^postgres(ql)?:\/\//, "must be a postgresql:// address"),
+  DATABASE_URL: z
+    .string({
+      error:
+        "is missing: `npm start` sets it to the embedded PostgreSQL; set it yourself to use another",
+    })
+    .regex(/^postgres(ql)?:\/\//, "must be a postgresql:// address"),
   HOST: z.string().default("127.0.0.1"),
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
@@ -30,7 +35,11 @@ const environment = z.object({
 async function main(): Promise<void> {
   const env = parseOrThrow(environment, process.env, "The environment");
   // Nothing that is logged holds a token, an address with a password or a request's headers.
-  const log = pino({ level: env.LOG_LEVEL, redact: ["*.authorization", "*.token", "*.password"], serializers: { error: pino.stdSerializers.err } });
+  const log = pino({
+    level: env.LOG_LEVEL,
+    redact: ["*.authorization", "*.token", "*.password"],
+    serializers: { error: pino.stdSerializers.err },
+  });
   requireLoopback(env.HOST);
 
   const applied = await migrate(env.DATABASE_URL);
@@ -68,7 +77,10 @@ async function main(): Promise<void> {
   exitWithParent(() => stop(1));
 
   const port = await http.listen(env.PORT, env.HOST);
-  log.info({ address: `http://${env.HOST.includes(":") ? `[${env.HOST}]` : env.HOST}:${port}` }, "listening");
+  log.info(
+    { address: `http://${env.HOST.includes(":") ? `[${env.HOST}]` : env.HOST}:${port}` },
+    "listening",
+  );
 }
 
 async function createPages(dev: boolean): Promise<Pages> {
@@ -83,6 +95,8 @@ async function createPages(dev: boolean): Promise<Pages> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`The server could not start. ${error instanceof AppError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `The server could not start. ${error instanceof AppError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exit(1);
 });

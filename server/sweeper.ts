@@ -48,7 +48,9 @@ export class Sweeper {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
       this.current = this.sweep()
-        .catch((error: unknown) => this.swept.log.error({ error: toWireError(error) }, "a sweep failed"))
+        .catch((error: unknown) =>
+          this.swept.log.error({ error: toWireError(error) }, "a sweep failed"),
+        )
         .finally(() => this.schedule());
     }, this.swept.timings.sweepMs);
   }
@@ -58,14 +60,17 @@ export class Sweeper {
     const { database, runs, tasks, registry, artifacts, uploads, statistics, timings } = this.swept;
     await database.db.$transaction(
       async (db) => {
-        const [row] = await db.$queryRaw<{ locked: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LOCKS.sweeper}::bigint) AS locked`;
+        const [row] = await db.$queryRaw<
+          { locked: boolean }[]
+        >`SELECT pg_try_advisory_xact_lock(${LOCKS.sweeper}::bigint) AS locked`;
         if (!row?.locked) return;
         await runs.expireLeases();
         await registry.sweep();
         await tasks.sweep();
         await statistics.refreshEnded();
         if (this.rounds++ % SLOW_EVERY !== 0) return;
-        await database.db.$executeRaw`DELETE FROM events WHERE at < clock_timestamp() - ${timings.eventRetentionMs} * interval '1 millisecond'`;
+        await database.db
+          .$executeRaw`DELETE FROM events WHERE at < clock_timestamp() - ${timings.eventRetentionMs} * interval '1 millisecond'`;
         await artifacts.removeAbandoned();
         await uploads.prune(timings);
       },

@@ -20,7 +20,11 @@ const GOLD: MethodName[] = ["gold"];
 export function Ceiling({ ceiling, launch }: Props) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
-  const measure = useMutation(trpc.leaderboard.launch.mutationOptions({ onSuccess: () => void queryClient.invalidateQueries(trpc.leaderboard.pathFilter()) }));
+  const measure = useMutation(
+    trpc.leaderboard.launch.mutationOptions({
+      onSuccess: () => void queryClient.invalidateQueries(trpc.leaderboard.pathFilter()),
+    }),
+  );
   if (ceiling)
     return (
       <p className="text-xs text-muted-foreground" data-ceiling={ceiling.runId}>
@@ -28,8 +32,12 @@ export function Ceiling({ ceiling, launch }: Props) {
         <Link href={`/runs/${ceiling.runId}`} className="font-mono text-primary hover:underline">
           {formatShare(ceiling.mean)}
         </Link>{" "}
-        ({formatShare(ceiling.low)} to {formatShare(ceiling.high)}) of {formatInteger(ceiling.scored)} questions
-        {ceiling.scored < ceiling.expected ? `; ${formatInteger(ceiling.expected - ceiling.scored)} are still missing` : ""}.
+        ({formatShare(ceiling.low)} to {formatShare(ceiling.high)}) of{" "}
+        {formatInteger(ceiling.scored)} questions
+        {ceiling.scored < ceiling.expected
+          ? `; ${formatInteger(ceiling.expected - ceiling.scored)} are still missing`
+          : ""}
+        .
       </p>
     );
   const under = measure.data ? [...measure.data.launched, ...measure.data.present][0] : undefined;
@@ -45,13 +53,19 @@ export function Ceiling({ ceiling, launch }: Props) {
         </p>
       ) : (
         <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
-          <Button size="sm" disabled={measure.isPending} onClick={() => measure.mutate({ methods: GOLD, ...launch })}>
+          <Button
+            size="sm"
+            disabled={measure.isPending}
+            onClick={() => measure.mutate({ methods: GOLD, ...launch })}
+          >
             <Gauge /> Measure the ceiling
           </Button>
           What the generator answers from the gold documents alone. Answered once for all methods.
         </p>
       )}
-      {measure.isError ? <ErrorState title="The ceiling cannot be measured" error={measure.error} /> : null}
+      {measure.isError ? (
+        <ErrorState title="The ceiling cannot be measured" error={measure.error} />
+      ) : null}
     </div>
   );
 }

@@ -21,31 +21,77 @@ interface ChartCardProps {
 }
 
 /** One chart with its title, its explanation, and a place of the same size while there is no point. */
-export const ChartCard = memo(function ChartCard({ chart, points, lastStep, marks, waiting }: ChartCardProps) {
-  const series = useMemo(() => chart.series.map((s) => ({ key: s.metric, label: s.label, colour: s.colour, dashed: s.dashed, dots: s.dots, points: points[s.metric] ?? [] })), [chart, points]);
+export const ChartCard = memo(function ChartCard({
+  chart,
+  points,
+  lastStep,
+  marks,
+  waiting,
+}: ChartCardProps) {
+  const series = useMemo(
+    () =>
+      chart.series.map((s) => ({
+        key: s.metric,
+        label: s.label,
+        colour: s.colour,
+        dashed: s.dashed,
+        dots: s.dots,
+        points: points[s.metric] ?? [],
+      })),
+    [chart, points],
+  );
   const empty = series.every((s) => s.points.length === 0);
   const card = (
-    <article id={chartAnchor(chart.id)} className={cn("flex min-w-0 scroll-mt-4 flex-col rounded-lg border bg-card px-3 pt-2.5 pb-1", chart.wide && "md:col-span-2")} data-chart={chart.id} data-points={series.reduce((n, s) => n + s.points.length, 0)}>
+    <article
+      id={chartAnchor(chart.id)}
+      className={cn(
+        "flex min-w-0 scroll-mt-4 flex-col rounded-lg border bg-card px-3 pt-2.5 pb-1",
+        chart.wide && "md:col-span-2",
+      )}
+      data-chart={chart.id}
+      data-points={series.reduce((n, s) => n + s.points.length, 0)}
+    >
       <div className="flex items-baseline justify-between gap-3">
         <h3 className="font-medium">{chart.title}</h3>
         {empty ? null : <StepLabel stepName={chart.ownAxis ?? "step"} />}
       </div>
       <p className="text-xs text-muted-foreground">{chart.explanation}</p>
       {marks?.map(({ name, title, from, to }) => (
-        <p key={`${name} ${from}`} className="mt-1 flex items-center gap-1.5 text-2xs text-warn" data-mark={name}>
+        <p
+          key={`${name} ${from}`}
+          className="mt-1 flex items-center gap-1.5 text-2xs text-warn"
+          data-mark={name}
+        >
           <TriangleAlert className="size-3 shrink-0" aria-hidden />
           Alarm {to === null ? `since step ${from}` : `from step ${from} to ${to}`}: {title}
         </p>
       ))}
       <div className="mt-auto">
         {empty ? (
-          <div className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground" style={{ height: PLOT_HEIGHT + 12 }}>
+          <div
+            className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground"
+            style={{ height: PLOT_HEIGHT + 12 }}
+          >
             {waiting}
           </div>
         ) : chart.kind === "lines" ? (
-          <LinePlot label={chart.title} series={series} scale={chart.scale} unit={chart.unit} lastStep={chart.ownAxis ? undefined : lastStep} marks={marks} />
+          <LinePlot
+            label={chart.title}
+            series={series}
+            scale={chart.scale}
+            unit={chart.unit}
+            lastStep={chart.ownAxis ? undefined : lastStep}
+            marks={marks}
+          />
         ) : (
-          <StackPlot label={chart.title} series={series} missing={chart.missing} share={chart.share} unit={chart.unit} lastStep={lastStep} />
+          <StackPlot
+            label={chart.title}
+            series={series}
+            missing={chart.missing}
+            share={chart.share}
+            unit={chart.unit}
+            lastStep={lastStep}
+          />
         )}
       </div>
     </article>

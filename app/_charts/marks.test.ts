@@ -6,14 +6,26 @@ import { chartOf, marksOf } from "./marks";
 
 const alarm = (name: AlarmRow["name"], metric: string, cleared: number | null): AlarmRow => {
   const at = new Date(0);
-  return { name, since: 3, raised: { step: 5, at }, cleared: cleared === null ? null : { step: cleared, at }, evidence: [{ metric, now: { value: 1, fromStep: 3, toStep: 5 }, before: null, limit: null }] };
+  return {
+    name,
+    since: 3,
+    raised: { step: 5, at },
+    cleared: cleared === null ? null : { step: cleared, at },
+    evidence: [{ metric, now: { value: 1, fromStep: 3, toStep: 5 }, before: null, limit: null }],
+  };
 };
 
 describe("marks of alarms on charts", () => {
   it("stand on the charts that draw what the alarm saw, until it was cleared", () => {
-    const marks = marksOf(TRAIN_CHARTS, [alarm("no-variance", "groups/without_variance", null), alarm("reward-hacking", "reward/mean", 9)]);
+    const marks = marksOf(TRAIN_CHARTS, [
+      alarm("no-variance", "groups/without_variance", null),
+      alarm("reward-hacking", "reward/mean", 9),
+    ]);
     expect([...marks]).toEqual([
-      ["reward", [{ name: "reward-hacking", title: "Reward up, held-out GBR down", from: 3, to: 9 }]],
+      [
+        "reward",
+        [{ name: "reward-hacking", title: "Reward up, held-out GBR down", from: 3, to: 9 }],
+      ],
       ["variance", [{ name: "no-variance", title: "Groups without variance", from: 3, to: null }]],
     ]);
     expect(marksOf(TRAIN_CHARTS, [alarm("no-variance", "nothing/drawn", null)]).size).toBe(0);
@@ -38,6 +50,7 @@ describe("marks of alarms on charts", () => {
       "gradient-explosion": "critic/grad_norm",
       "generator-errors": "generator/retries",
     };
-    for (const [name, metric] of Object.entries(watched)) expect(chartOf(TRAIN_CHARTS, metric), name).not.toBeNull();
+    for (const [name, metric] of Object.entries(watched))
+      expect(chartOf(TRAIN_CHARTS, metric), name).not.toBeNull();
   });
 });

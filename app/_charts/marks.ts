@@ -12,18 +12,33 @@ export interface ChartMark {
 }
 
 /** Marks of every chart by its id: on each that draws a metric which an alarm was raised for. Charts without one are absent. */
-export function marksOf(groups: readonly ChartGroup[], alarms: readonly AlarmRow[]): ReadonlyMap<string, ChartMark[]> {
+export function marksOf(
+  groups: readonly ChartGroup[],
+  alarms: readonly AlarmRow[],
+): ReadonlyMap<string, ChartMark[]> {
   const marks = new Map<string, ChartMark[]>();
   for (const chart of groups.flatMap((group) => group.charts)) {
     const drawn = new Set<string>(chart.series.map(({ metric }) => metric));
     const mine = alarms.filter(({ evidence }) => evidence.some(({ metric }) => drawn.has(metric)));
-    if (mine.length > 0) marks.set(chart.id, mine.map(({ name, since, cleared }) => ({ name, title: ALARMS[name].title, from: since, to: cleared?.step ?? null })));
+    if (mine.length > 0)
+      marks.set(
+        chart.id,
+        mine.map(({ name, since, cleared }) => ({
+          name,
+          title: ALARMS[name].title,
+          from: since,
+          to: cleared?.step ?? null,
+        })),
+      );
   }
   return marks;
 }
 
 /** The first chart that draws a metric; null where none does. */
-export const chartOf = (groups: readonly ChartGroup[], metric: string): string | null => groups.flatMap((group) => group.charts).find(({ series }) => series.some((s) => s.metric === metric))?.id ?? null;
+export const chartOf = (groups: readonly ChartGroup[], metric: string): string | null =>
+  groups
+    .flatMap((group) => group.charts)
+    .find(({ series }) => series.some((s) => s.metric === metric))?.id ?? null;
 
 /** Where a chart stands on the page. */
 export const chartAnchor = (id: string): string => `chart-${id}`;

@@ -61,10 +61,14 @@ export function PlotFrame({ label, steps, domain, legend, unit, children }: Plot
     if (move === 0 || steps.length === 0) return;
     event.preventDefault();
     const current = store.get();
-    const index = current === null ? (move > 0 ? -1 : steps.length) : steps.indexOf(nearest(steps, current)!);
+    const index =
+      current === null ? (move > 0 ? -1 : steps.length) : steps.indexOf(nearest(steps, current)!);
     store.set(steps[Math.min(steps.length - 1, Math.max(0, index + move))]!);
   };
-  const summary = useMemo(() => legend.map((l) => `${l.label} ${valueText(unit, l.latest)}`).join(", "), [legend, unit]);
+  const summary = useMemo(
+    () => legend.map((l) => `${l.label} ${valueText(unit, l.latest)}`).join(", "),
+    [legend, unit],
+  );
   return (
     <>
       <Legend legend={legend} unit={unit} />
@@ -96,7 +100,11 @@ function Crosshair({ from, to }: { from: number; to: number }) {
     <div
       aria-hidden
       className="pointer-events-none absolute w-px bg-foreground/40"
-      style={{ top: PLOT.top, bottom: PLOT.bottom, left: `calc(${PLOT.left}px + ${share} * (100% - ${PLOT.left + PLOT.right}px))` }}
+      style={{
+        top: PLOT.top,
+        bottom: PLOT.bottom,
+        left: `calc(${PLOT.left}px + ${share} * (100% - ${PLOT.left + PLOT.right}px))`,
+      }}
     />
   );
 }
@@ -110,10 +118,25 @@ function Legend({ legend, unit }: Pick<PlotFrameProps, "legend" | "unit">) {
         return (
           <span key={entry.key} className="inline-flex items-center gap-1.5 whitespace-nowrap">
             <svg width="12" height="8" aria-hidden className="shrink-0">
-              <line x1="0" x2="12" y1="4" y2="4" stroke={entry.colour} strokeWidth="2.5" strokeDasharray={entry.dashed ? "3 2" : undefined} />
+              <line
+                x1="0"
+                x2="12"
+                y1="4"
+                y2="4"
+                stroke={entry.colour}
+                strokeWidth="2.5"
+                strokeDasharray={entry.dashed ? "3 2" : undefined}
+              />
             </svg>
             {entry.label}
-            <span className={cn("min-w-9 font-mono text-foreground", value === null && "text-muted-foreground")}>{valueText(unit, value)}</span>
+            <span
+              className={cn(
+                "min-w-9 font-mono text-foreground",
+                value === null && "text-muted-foreground",
+              )}
+            >
+              {valueText(unit, value)}
+            </span>
           </span>
         );
       })}
@@ -124,5 +147,9 @@ function Legend({ legend, unit }: Pick<PlotFrameProps, "legend" | "unit">) {
 /** Which step the legend's values are of. */
 export function StepLabel({ stepName }: { stepName: string }) {
   const step = useHoveredStep();
-  return <span className="shrink-0 font-mono text-2xs whitespace-nowrap text-muted-foreground">{step === null ? "latest" : `${stepName} ${formatInteger(step)}`}</span>;
+  return (
+    <span className="shrink-0 font-mono text-2xs whitespace-nowrap text-muted-foreground">
+      {step === null ? "latest" : `${stepName} ${formatInteger(step)}`}
+    </span>
+  );
 }

@@ -43,7 +43,8 @@ export function prepareBands(inputs: readonly BandInput[]): BandData {
     const parts: BandPoint[][] = [];
     for (const [i, point] of points.entries()) {
       const previous = points[i - 1];
-      if (!previous || previous.stretch !== point.stretch || point.step - previous.step > limit) parts.push([]);
+      if (!previous || previous.stretch !== point.stretch || point.step - previous.step > limit)
+        parts.push([]);
       parts[parts.length - 1]!.push(point);
     }
     for (const [i, part] of parts.entries()) {

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { areaPath, cadence, prepareLines, prepareStack, sparkPath, stepTicks, stretches, tickDigits, valueAxis } from "./prepare";
+import {
+  areaPath,
+  cadence,
+  prepareLines,
+  prepareStack,
+  sparkPath,
+  stepTicks,
+  stretches,
+  tickDigits,
+  valueAxis,
+} from "./prepare";
 
 const points = (...pairs: [number, number][]) => pairs.map(([step, value]) => ({ step, value }));
 
@@ -19,7 +29,9 @@ describe("prepareLines", () => {
   });
 
   it("cuts a line where nothing was measured, and marks a point that stands alone", () => {
-    const data = prepareLines([{ key: "r", label: "R", points: points([1, 1], [2, 2], [3, 3], [4, 4], [9, 9]) }]);
+    const data = prepareLines([
+      { key: "r", label: "R", points: points([1, 1], [2, 2], [3, 3], [4, 4], [9, 9]) },
+    ]);
     expect(data.segments.map((s) => s.column)).toEqual(["r#0", "r#1"]);
     expect([...data.lonely]).toEqual(["r#1"]);
   });
@@ -71,7 +83,13 @@ describe("axes", () => {
   it("gives round ends that hold every value, and a few ticks", () => {
     expect(valueAxis([0.3, 2.1], "positive").ticks).toEqual([0, 1, 2, 3]);
     expect(valueAxis([0], "positive").domain).toEqual([0, 1]);
-    for (const values of [[3, 3], [0.3701, 0.3709], [-4e-7, 9e-6], [12_400, 90_000], [-7, -3]]) {
+    for (const values of [
+      [3, 3],
+      [0.3701, 0.3709],
+      [-4e-7, 9e-6],
+      [12_400, 90_000],
+      [-7, -3],
+    ]) {
       const { domain, ticks } = valueAxis(values, "free");
       expect(domain[0]).toBeLessThanOrEqual(Math.min(...values));
       expect(domain[1]).toBeGreaterThanOrEqual(Math.max(...values));
@@ -86,14 +104,18 @@ describe("axes", () => {
     expect(stepTicks(0, 20)).toEqual([0, 5, 10, 15, 20]);
     expect(stepTicks(0, 2)).toEqual([0, 1, 2]);
     expect(stepTicks(0, 0)).toEqual([0]);
-    for (const to of [3, 7, 19, 101, 999, 100_000]) expect(stepTicks(0, to).length).toBeLessThanOrEqual(7);
+    for (const to of [3, 7, 19, 101, 999, 100_000])
+      expect(stepTicks(0, to).length).toBeLessThanOrEqual(7);
   });
   it("draws a sparkline from two points on", () => {
     expect(sparkPath([1], 10, 10)).toBeNull();
     expect(sparkPath([0, 1], 10, 10)).toBe("M0.0,10.0L10.0,0.0");
   });
   it("fills shares and leaves a gap where nothing was measured", () => {
-    expect(areaPath([0, 0.5, null, 1], 30, 10)).toEqual(["M0.0,10L0.0,10.0L10.0,5.0L10.0,10Z", "M30.0,10L30.0,0.0L30.0,10Z"]);
+    expect(areaPath([0, 0.5, null, 1], 30, 10)).toEqual([
+      "M0.0,10L0.0,10.0L10.0,5.0L10.0,10Z",
+      "M30.0,10L30.0,0.0L30.0,10Z",
+    ]);
     expect(areaPath([], 30, 10)).toEqual([]);
   });
 });

@@ -106,7 +106,12 @@ export interface StackData {
  * not happen); with `missing: "drop"` a step at which any part is missing is left out, because its sum would be wrong.
  */
 export function prepareStack(inputs: readonly SeriesInput[], missing: "zero" | "drop"): StackData {
-  const present = inputs.map((i) => ({ key: i.key, points: new Map(sortedPoints(i.points).map((p) => [p.step, p.value])) })).filter((i) => i.points.size > 0);
+  const present = inputs
+    .map((i) => ({
+      key: i.key,
+      points: new Map(sortedPoints(i.points).map((p) => [p.step, p.value])),
+    }))
+    .filter((i) => i.points.size > 0);
   const keys = present.map((p) => p.key);
   const steps = [...new Set(present.flatMap((p) => [...p.points.keys()]))].sort((a, b) => a - b);
   const rows: Row[] = [];
@@ -146,21 +151,29 @@ export function valueAxis(values: readonly number[], scale: Scale): ValueAxis {
   }
   if (values.length === 0) [low, high] = [0, 1];
   if (scale === "share") {
-    if (low >= 0 && high <= 1) return { domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], stride: 0.25 };
+    if (low >= 0 && high <= 1)
+      return { domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], stride: 0.25 };
     [low, high] = [Math.min(0, low), Math.max(1, high)];
   }
   if (scale === "positive") low = Math.min(0, low);
-  if (high === low) [low, high] = scale === "positive" ? [low, low + 1] : [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1];
+  if (high === low)
+    [low, high] =
+      scale === "positive"
+        ? [low, low + 1]
+        : [low - Math.abs(low || 1) * 0.1, high + Math.abs(high || 1) * 0.1];
   const stride = roundStride((high - low) / 4);
   const from = Math.floor(low / stride + 1e-9);
   const to = Math.ceil(high / stride - 1e-9);
-  const ticks = Array.from({ length: to - from + 1 }, (_, i) => Number(((from + i) * stride).toPrecision(12)));
+  const ticks = Array.from({ length: to - from + 1 }, (_, i) =>
+    Number(((from + i) * stride).toPrecision(12)),
+  );
   return { domain: [ticks[0]!, ticks[ticks.length - 1]!], ticks, stride };
 }
 
 /** Digits after the point that ticks of this distance need. */
 export function tickDigits(stride: number): number {
-  for (let digits = 0; digits < 6; digits++) if (Math.abs(Math.round(stride * 10 ** digits) - stride * 10 ** digits) < 1e-6) return digits;
+  for (let digits = 0; digits < 6; digits++)
+    if (Math.abs(Math.round(stride * 10 ** digits) - stride * 10 ** digits) < 1e-6) return digits;
   return 6;
 }
 
@@ -180,12 +193,22 @@ export function sparkPath(values: readonly number[], width: number, height: numb
   if (values.length < 2) return null;
   const low = Math.min(...values);
   const span = Math.max(...values) - low || 1;
-  return values.map((v, i) => `${i === 0 ? "M" : "L"}${((i / (values.length - 1)) * width).toFixed(1)},${(height - ((v - low) / span) * height).toFixed(1)}`).join("");
+  return values
+    .map(
+      (v, i) =>
+        `${i === 0 ? "M" : "L"}${((i / (values.length - 1)) * width).toFixed(1)},${(height - ((v - low) / span) * height).toFixed(1)}`,
+    )
+    .join("");
 }
 
 /** Filled paths of shares 0..1 in a box, one per stretch without a gap; a single point becomes a thin bar. */
-export function areaPath(shares: readonly (number | null)[], width: number, height: number): string[] {
-  const x = (i: number): string => (shares.length < 2 ? width : (i / (shares.length - 1)) * width).toFixed(1);
+export function areaPath(
+  shares: readonly (number | null)[],
+  width: number,
+  height: number,
+): string[] {
+  const x = (i: number): string =>
+    (shares.length < 2 ? width : (i / (shares.length - 1)) * width).toFixed(1);
   const y = (v: number): string => (height - Math.min(1, Math.max(0, v)) * height).toFixed(1);
   const parts: number[][] = [];
   for (const [i, value] of shares.entries()) {
@@ -193,5 +216,8 @@ export function areaPath(shares: readonly (number | null)[], width: number, heig
     if (i === 0 || shares[i - 1] === null) parts.push([]);
     parts[parts.length - 1]!.push(i);
   }
-  return parts.map((part) => `M${x(part[0]!)},${height}${part.map((i) => `L${x(i)},${y(shares[i] ?? 0)}`).join("")}L${x(part[part.length - 1]!)},${height}Z`);
+  return parts.map(
+    (part) =>
+      `M${x(part[0]!)},${height}${part.map((i) => `L${x(i)},${y(shares[i] ?? 0)}`).join("")}L${x(part[part.length - 1]!)},${height}Z`,
+  );
 }

@@ -21,7 +21,8 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
       {
         id: "serve-load",
         title: "Load",
-        explanation: "Requests and queries a second, and queries that wait: what waits longer and longer is too much.",
+        explanation:
+          "Requests and queries a second, and queries that wait: what waits longer and longer is too much.",
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -35,7 +36,8 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
       {
         id: "serve-health",
         title: "Refused and failed",
-        explanation: "Requests answered 503, and requests that were wrong or failed, since the report before.",
+        explanation:
+          "Requests answered 503, and requests that were wrong or failed, since the report before.",
         kind: "lines",
         scale: "positive",
         unit: "count",
@@ -45,7 +47,16 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
           { metric: "serve/errors", label: "Errors", colour: "var(--series-2)" },
         ],
       },
-      { id: "serve-memory", title: "Memory", explanation: "Resident memory of the process that serves, in MiB: steady growth is a leak.", kind: "lines", scale: "positive", unit: "count", ownAxis: "second", series: [{ metric: "serve/memory_mb", label: "MiB", colour: COLOUR.s3 }] },
+      {
+        id: "serve-memory",
+        title: "Memory",
+        explanation: "Resident memory of the process that serves, in MiB: steady growth is a leak.",
+        kind: "lines",
+        scale: "positive",
+        unit: "count",
+        ownAxis: "second",
+        series: [{ metric: "serve/memory_mb", label: "MiB", colour: COLOUR.s3 }],
+      },
     ],
   },
 ];
@@ -58,11 +69,20 @@ export const SERVE_MODEL_CHARTS: readonly ChartGroup[] = SERVE_CHARTS.map((group
       ? chart
       : {
           ...chart,
-          explanation: "Requests and tokens a second, and requests that wait: what waits longer and longer is too much.",
+          explanation:
+            "Requests and tokens a second, and requests that wait: what waits longer and longer is too much.",
           series: [
             { metric: "serve/requests_per_second", label: "Requests/s", colour: "var(--series-1)" },
-            { metric: "serve/prompt_tokens_per_second", label: "Prompt tokens/s", colour: "var(--series-6)" },
-            { metric: "serve/completion_tokens_per_second", label: "Written tokens/s", colour: "var(--series-3)" },
+            {
+              metric: "serve/prompt_tokens_per_second",
+              label: "Prompt tokens/s",
+              colour: "var(--series-6)",
+            },
+            {
+              metric: "serve/completion_tokens_per_second",
+              label: "Written tokens/s",
+              colour: "var(--series-3)",
+            },
             { metric: "serve/waiting", label: "Waiting", colour: "var(--series-5)" },
           ],
         },

@@ -1,14 +1,45 @@
 import { sparkPath } from "./prepare";
 
 /** The course of one number, without axes; a dash where there are fewer than two points. */
-export function Sparkline({ values, label, width = 88, height = 20 }: { values: readonly number[]; label: string; width?: number; height?: number }) {
+export function Sparkline({
+  values,
+  label,
+  width = 88,
+  height = 20,
+}: {
+  values: readonly number[];
+  label: string;
+  width?: number;
+  height?: number;
+}) {
   const path = sparkPath(values, width - 4, height - 4);
   return (
-    <svg width={width} height={height} role="img" aria-label={path ? label : `${label}: too few points`} className="block shrink-0">
+    <svg
+      width={width}
+      height={height}
+      role="img"
+      aria-label={path ? label : `${label}: too few points`}
+      className="block shrink-0"
+    >
       {path ? (
-        <path d={path} transform="translate(2,2)" fill="none" stroke="var(--series-1)" strokeWidth="1.5" strokeLinejoin="round" strokeLinecap="round" />
+        <path
+          d={path}
+          transform="translate(2,2)"
+          fill="none"
+          stroke="var(--series-1)"
+          strokeWidth="1.5"
+          strokeLinejoin="round"
+          strokeLinecap="round"
+        />
       ) : (
-        <line x1="2" x2={width - 2} y1={height / 2} y2={height / 2} stroke="var(--border)" strokeDasharray="2 3" />
+        <line
+          x1="2"
+          x2={width - 2}
+          y1={height / 2}
+          y2={height / 2}
+          stroke="var(--border)"
+          strokeDasharray="2 3"
+        />
       )}
     </svg>
   );

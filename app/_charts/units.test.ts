@@ -11,5 +11,6 @@ it("writes ticks short, with the digits that tell them apart", () => {
 });
 
 it("writes a missing value as a dash in every unit", () => {
-  for (const unit of ["number", "share", "seconds", "count"] as const) expect(valueText(unit, null)).toBe("–");
+  for (const unit of ["number", "share", "seconds", "count"] as const)
+    expect(valueText(unit, null)).toBe("–");
 });

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { formatAgo, formatBytes, formatMegabytes, formatNumber, formatSeconds, formatShare, formatSigned, plural } from "./format";
+import {
+  formatAgo,
+  formatBytes,
+  formatMegabytes,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  formatSigned,
+  plural,
+} from "./format";
 
 describe("format", () => {
   it.each([
@@ -24,7 +33,8 @@ describe("format", () => {
   ])("writes %d as %s", (value, text) => expect(formatNumber(value)).toBe(text));
 
   it("writes a missing value as a dash, never as 0", () => {
-    for (const write of [formatNumber, formatSeconds, formatShare, formatMegabytes]) expect(write(null)).toBe("–");
+    for (const write of [formatNumber, formatSeconds, formatShare, formatMegabytes])
+      expect(write(null)).toBe("–");
     expect(formatNumber(Number.NaN)).toBe("–");
   });
 

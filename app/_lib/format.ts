@@ -25,7 +25,8 @@ export function formatNumber(value: number | null | undefined): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-const trimZeros = (text: string): string => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+const trimZeros = (text: string): string =>
+  text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 
 export const formatInteger = (value: number): string => Math.round(value).toLocaleString("en-US");
 
@@ -61,10 +62,18 @@ export function formatAgo(at: Date | number, now: number): string {
   return `${Math.round(seconds / 86_400)} d ago`;
 }
 
-export const formatTime = (at: Date | number): string => new Date(at).toLocaleTimeString("en-GB", { hour12: false });
+export const formatTime = (at: Date | number): string =>
+  new Date(at).toLocaleTimeString("en-GB", { hour12: false });
 
 export const formatDateTime = (at: Date | number): string =>
-  new Date(at).toLocaleString("en-GB", { year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  new Date(at).toLocaleString("en-GB", {
+    year: "numeric",
+    month: "short",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  });
 
 /** The first block of a UUID: enough to tell runs apart by eye. */
 export const shortId = (id: string): string => id.slice(0, 8);
@@ -72,4 +81,5 @@ export const shortId = (id: string): string => id.slice(0, 8);
 /** "never-retrieved" -> "never retrieved". */
 export const words = (key: string): string => key.replaceAll(/[-_]/g, " ");
 
-export const plural = (count: number, one: string, many = `${one}s`): string => `${formatInteger(count)} ${count === 1 ? one : many}`;
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${formatInteger(count)} ${count === 1 ? one : many}`;

@@ -9,7 +9,9 @@ describe("queriesToRefresh", () => {
     ]);
   });
   it("leaves the charts alone when only a log line arrived", () => {
-    expect(queriesToRefresh({ id: "1", kind: "logs", runId: "r" })).toEqual([{ procedures: ["runs.logs"], runId: "r" }]);
+    expect(queriesToRefresh({ id: "1", kind: "logs", runId: "r" })).toEqual([
+      { procedures: ["runs.logs"], runId: "r" },
+    ]);
   });
   it("reads everything again when events were missed", () => {
     const [topic] = queriesToRefresh({ id: "1", kind: "sync", runId: null });

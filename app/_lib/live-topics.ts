@@ -4,7 +4,8 @@ import type { AppRouter } from "@/server/api/router";
 /** One event of the live subscription, without its tracking. */
 export type LiveEvent = {
   id: string;
-  kind: "sync" | "run" | "metrics" | "alarms" | "episodes" | "logs" | "progress" | "task" | "worker";
+  kind:
+    "sync" | "run" | "metrics" | "alarms" | "episodes" | "logs" | "progress" | "task" | "worker";
   runId: string | null;
 };
 
@@ -16,27 +17,74 @@ export interface QueryTopic {
 
 /** A name that no procedure has would be refreshed never: the type refuses it. */
 type Outputs = inferRouterOutputs<AppRouter>;
-type ProcedureName = { [N in keyof Outputs & string]: `${N}.${keyof Outputs[N] & string}` }[keyof Outputs & string];
+type ProcedureName = {
+  [N in keyof Outputs & string]: `${N}.${keyof Outputs[N] & string}`;
+}[keyof Outputs & string];
 
-const TOPICS: Record<Exclude<LiveEvent["kind"], "sync">, { ofRun: ProcedureName[]; everywhere: ProcedureName[] }> = {
-  run: { ofRun: ["runs.get", "runs.history", "runs.checkpoints", "alarms.list"], everywhere: ["runs.list", "sweeps.list", "sweeps.get", "retrievalEvaluation.list", "workers.list", "leaderboard.get", "leaderboard.run", "scores.judged"] },
-  metrics: { ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"], everywhere: ["runs.list", "sweeps.get", "sweeps.series"] },
+const TOPICS: Record<
+  Exclude<LiveEvent["kind"], "sync">,
+  { ofRun: ProcedureName[]; everywhere: ProcedureName[] }
+> = {
+  run: {
+    ofRun: ["runs.get", "runs.history", "runs.checkpoints", "alarms.list"],
+    everywhere: [
+      "runs.list",
+      "sweeps.list",
+      "sweeps.get",
+      "retrievalEvaluation.list",
+      "workers.list",
+      "leaderboard.get",
+      "leaderboard.run",
+      "scores.judged",
+    ],
+  },
+  metrics: {
+    ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"],
+    everywhere: ["runs.list", "sweeps.get", "sweeps.series"],
+  },
   alarms: { ofRun: ["alarms.list", "runs.get"], everywhere: ["runs.list"] },
-  episodes: { ofRun: ["episodes.list", "episodes.steps"], everywhere: ["leaderboard.get", "leaderboard.run"] },
+  episodes: {
+    ofRun: ["episodes.list", "episodes.steps"],
+    everywhere: ["leaderboard.get", "leaderboard.run"],
+  },
   logs: { ofRun: ["runs.logs"], everywhere: [] },
   progress: { ofRun: ["runs.get"], everywhere: ["runs.list"] },
   task: { ofRun: [], everywhere: ["tasks.get", "episodes.turnGains"] },
-  worker: { ofRun: [], everywhere: ["workers.list", "workers.logs", "catalogue.presets", "corpora.list", "corpora.get", "runs.check"] },
+  worker: {
+    ofRun: [],
+    everywhere: [
+      "workers.list",
+      "workers.logs",
+      "catalogue.presets",
+      "corpora.list",
+      "corpora.get",
+      "runs.check",
+    ],
+  },
 };
 
-const EVERYTHING = ["runs", "sweeps", "retrievalEvaluation", "metrics", "alarms", "episodes", "workers", "tasks", "catalogue", "corpora", "leaderboard", "compare"];
+const EVERYTHING = [
+  "runs",
+  "sweeps",
+  "retrievalEvaluation",
+  "metrics",
+  "alarms",
+  "episodes",
+  "workers",
+  "tasks",
+  "catalogue",
+  "corpora",
+  "leaderboard",
+  "compare",
+];
 
 /** What to read again after an event. */
 export function queriesToRefresh(event: LiveEvent): QueryTopic[] {
   if (event.kind === "sync") return [{ procedures: EVERYTHING, runId: null }];
   const { ofRun, everywhere } = TOPICS[event.kind];
   const topics: QueryTopic[] = [];
-  if (ofRun.length > 0 && event.runId !== null) topics.push({ procedures: ofRun, runId: event.runId });
+  if (ofRun.length > 0 && event.runId !== null)
+    topics.push({ procedures: ofRun, runId: event.runId });
   if (everywhere.length > 0) topics.push({ procedures: everywhere, runId: null });
   return topics;
 }

@@ -1,7 +1,16 @@
 "use client";
 import { useQueryClient } from "@tanstack/react-query";
 import { useSubscription } from "@trpc/tanstack-react-query";
-import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import {
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  type ReactNode,
+} from "react";
 import { useTRPC } from "./trpc";
 import { queriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
 
@@ -33,17 +42,26 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         if (runId === null) return true;
         const input: unknown = (key[1] as { input?: unknown } | undefined)?.input;
         if (typeof input !== "object" || input === null) return true;
-        const of = "runId" in input ? input.runId : "id" in input && path.startsWith("runs.") ? input.id : runId;
+        const of =
+          "runId" in input
+            ? input.runId
+            : "id" in input && path.startsWith("runs.")
+              ? input.id
+              : runId;
         return of === runId;
       };
-      void queryClient.invalidateQueries({ predicate: (query) => matches(query.queryKey) }, { cancelRefetch: false });
+      void queryClient.invalidateQueries(
+        { predicate: (query) => matches(query.queryKey) },
+        { cancelRefetch: false },
+      );
     },
     [queryClient],
   );
 
   const onEvent = useCallback(
     (event: LiveEvent) => {
-      for (const topic of queriesToRefresh(event)) pending.current.set(`${topic.procedures.join()} ${topic.runId ?? ""}`, topic);
+      for (const topic of queriesToRefresh(event))
+        pending.current.set(`${topic.procedures.join()} ${topic.runId ?? ""}`, topic);
       if (pending.current.size === 0 || timer.current !== null) return;
       timer.current = setTimeout(() => {
         timer.current = null;
@@ -57,10 +75,15 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   useEffect(() => () => void (timer.current !== null && clearTimeout(timer.current)), []);
 
   const options = useMemo(
-    () => trpc.live.events.subscriptionOptions({}, { onData: (tracked) => onEvent(tracked.data), onStarted: () => setEverLive(true) }),
+    () =>
+      trpc.live.events.subscriptionOptions(
+        {},
+        { onData: (tracked) => onEvent(tracked.data), onStarted: () => setEverLive(true) },
+      ),
     [trpc, onEvent],
   );
   const subscription = useSubscription(options);
-  const connection: Connection = subscription.status === "pending" ? "live" : everLive ? "reconnecting" : "connecting";
+  const connection: Connection =
+    subscription.status === "pending" ? "live" : everLive ? "reconnecting" : "connecting";
   return <ConnectionContext value={connection}>{children}</ConnectionContext>;
 }

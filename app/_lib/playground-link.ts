@@ -1,5 +1,9 @@
 import { z } from "zod";
-import { MAX_QUERY, retriever as retrieverSchema, type RetrieverConfig } from "@/contracts/config/retriever";
+import {
+  MAX_QUERY,
+  retriever as retrieverSchema,
+  type RetrieverConfig,
+} from "@/contracts/config/retriever";
 import type { RunConfig } from "@/contracts/run-config";
 import { formatInteger } from "./format";
 import { compactRetriever, RETRIEVER_PRESETS } from "./retriever";
@@ -19,7 +23,14 @@ export interface PlaygroundState {
   episode: string | null;
 }
 
-export const DEFAULT_STATE: PlaygroundState = { corpus: "atlas", query: "", k: 10, retrievers: RETRIEVER_PRESETS.slice(0, 2).map((preset) => preset.config), worker: null, episode: null };
+export const DEFAULT_STATE: PlaygroundState = {
+  corpus: "atlas",
+  query: "",
+  k: 10,
+  retrievers: RETRIEVER_PRESETS.slice(0, 2).map((preset) => preset.config),
+  worker: null,
+  episode: null,
+};
 
 const compactList = z.array(retrieverSchema).min(1).max(MOST_COLUMNS);
 
@@ -31,7 +42,10 @@ export function toParams(state: PlaygroundState): Record<string, string | null> 
     // One character more than is asked, so that a reader of the address sees that it was longer; all of it may be more than an address can hold.
     q: state.query === "" ? null : state.query.slice(0, MAX_QUERY + 1),
     k: state.k === DEFAULT_STATE.k ? null : String(state.k),
-    r: retrievers === JSON.stringify(DEFAULT_STATE.retrievers.map(compactRetriever)) ? null : retrievers,
+    r:
+      retrievers === JSON.stringify(DEFAULT_STATE.retrievers.map(compactRetriever))
+        ? null
+        : retrievers,
     worker: state.worker,
     episode: state.episode,
   };
@@ -54,16 +68,32 @@ export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
   if (raw !== null) {
     const parsed = compactList.safeParse(parseJson(raw));
     if (parsed.success) retrievers = parsed.data;
-    else problems.push(`the retrievers (r) could not be read: ${parsed.error.issues.map((i) => [i.path.join("."), i.message].filter(Boolean).join(": ")).join("; ")}`);
+    else
+      problems.push(
+        `the retrievers (r) could not be read: ${parsed.error.issues.map((i) => [i.path.join("."), i.message].filter(Boolean).join(": ")).join("; ")}`,
+      );
   }
   const id = (name: string): string | null => z.uuid().safeParse(params.get(name)).data ?? null;
   const query = params.get("q") ?? "";
   const said = [
-    ...(problems.length > 0 ? [`Of this address, ${problems.join("; ")}. The default stands in its place.`] : []),
-    ...(query.length > MAX_QUERY ? [`The query is longer than ${formatInteger(MAX_QUERY)} characters and was cut there: what follows is not searched for.`] : []),
+    ...(problems.length > 0
+      ? [`Of this address, ${problems.join("; ")}. The default stands in its place.`]
+      : []),
+    ...(query.length > MAX_QUERY
+      ? [
+          `The query is longer than ${formatInteger(MAX_QUERY)} characters and was cut there: what follows is not searched for.`,
+        ]
+      : []),
   ];
   return {
-    state: { corpus: params.get("corpus") || DEFAULT_STATE.corpus, query: query.slice(0, MAX_QUERY), k: depth, retrievers, worker: id("worker"), episode: id("episode") },
+    state: {
+      corpus: params.get("corpus") || DEFAULT_STATE.corpus,
+      query: query.slice(0, MAX_QUERY),
+      k: depth,
+      retrievers,
+      worker: id("worker"),
+      episode: id("episode"),
+    },
     problem: said.length > 0 ? said.join(" ") : null,
   };
 }
@@ -79,13 +109,24 @@ function parseJson(text: string): unknown {
 /** Link to the playground, e.g. with the query of a turn and the retriever of its run. */
 export function playgroundHref(change: Partial<PlaygroundState>): string {
   const params = new URLSearchParams();
-  for (const [key, value] of Object.entries(toParams({ ...DEFAULT_STATE, ...change }))) if (value !== null) params.set(key, value);
+  for (const [key, value] of Object.entries(toParams({ ...DEFAULT_STATE, ...change })))
+    if (value !== null) params.set(key, value);
   const query = params.toString();
   return query ? `/playground?${query}` : "/playground";
 }
 
 /** The query of an episode's turn with the corpus and retriever of its run, and as many documents as the turn saw. */
-export function turnHref(turn: { query: string | null; documents: readonly unknown[] }, config: RunConfig, episode: { id: string; corpus: string }): string {
+export function turnHref(
+  turn: { query: string | null; documents: readonly unknown[] },
+  config: RunConfig,
+  episode: { id: string; corpus: string },
+): string {
   const k = Math.min(50, Math.max(DEFAULT_STATE.k, turn.documents.length));
-  return playgroundHref({ corpus: episode.corpus, query: turn.query ?? "", k, ...("retriever" in config ? { retrievers: [config.retriever] } : {}), episode: episode.id });
+  return playgroundHref({
+    corpus: episode.corpus,
+    query: turn.query ?? "",
+    k,
+    ...("retriever" in config ? { retrievers: [config.retriever] } : {}),
+    episode: episode.id,
+  });
 }

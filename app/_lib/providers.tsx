@@ -18,10 +18,20 @@ const isFinal = (error: unknown): boolean => {
 
 function makeClients() {
   const queryClient = new QueryClient({
-    defaultOptions: { queries: { staleTime: 10_000, retry: (count, error) => !isFinal(error) && count < 3, refetchOnWindowFocus: false } },
+    defaultOptions: {
+      queries: {
+        staleTime: 10_000,
+        retry: (count, error) => !isFinal(error) && count < 3,
+        refetchOnWindowFocus: false,
+      },
+    },
   });
   const origin = typeof window === "undefined" ? "http://localhost" : window.location.origin;
-  const socket = createWSClient({ url: `${origin.replace(/^http/, "ws")}/trpc-ws`, lazy: { enabled: true, closeMs: 0 }, keepAlive: { enabled: true, intervalMs: 20_000, pongTimeoutMs: 5_000 } });
+  const socket = createWSClient({
+    url: `${origin.replace(/^http/, "ws")}/trpc-ws`,
+    lazy: { enabled: true, closeMs: 0 },
+    keepAlive: { enabled: true, intervalMs: 20_000, pongTimeoutMs: 5_000 },
+  });
   const trpcClient = createTRPCClient<AppRouter>({
     links: [
       splitLink({

@@ -12,11 +12,29 @@ export const RETRIEVER_PRESETS: readonly { label: string; config: RetrieverConfi
 export function retrieverTitle(config: RetrieverConfig): string {
   switch (config.kind) {
     case "dense":
-      return [`${config.encoder} ${config.variant}`, config.index === "auto" ? null : config.index, reranked(config.reranker)].filter(Boolean).join(", ");
+      return [
+        `${config.encoder} ${config.variant}`,
+        config.index === "auto" ? null : config.index,
+        reranked(config.reranker),
+      ]
+        .filter(Boolean)
+        .join(", ");
     case "bm25":
-      return [`BM25 k1 ${config.k1}, b ${config.b}`, config.operators ? "operators" : null, reranked(config.reranker)].filter(Boolean).join(", ");
+      return [
+        `BM25 k1 ${config.k1}, b ${config.b}`,
+        config.operators ? "operators" : null,
+        reranked(config.reranker),
+      ]
+        .filter(Boolean)
+        .join(", ");
     case "hybrid":
-      return [`hybrid ${config.fusion}`, `${config.encoder} ${config.variant} + BM25`, reranked(config.reranker)].filter(Boolean).join(", ");
+      return [
+        `hybrid ${config.fusion}`,
+        `${config.encoder} ${config.variant} + BM25`,
+        reranked(config.reranker),
+      ]
+        .filter(Boolean)
+        .join(", ");
     case "remote":
       return hostOf(config.url);
     case "opensearch":
@@ -26,7 +44,8 @@ export function retrieverTitle(config: RetrieverConfig): string {
   }
 }
 
-const reranked = (reranker: string | null): string | null => (reranker === null ? null : `reranked by ${reranker}`);
+const reranked = (reranker: string | null): string | null =>
+  reranker === null ? null : `reranked by ${reranker}`;
 
 function hostOf(url: string): string {
   try {
@@ -42,5 +61,10 @@ export function compactRetriever(config: RetrieverConfig): Record<string, unknow
   // A kind with settings that must be given has no defaults to compare with.
   const defaults = retrieverSchema.safeParse({ kind });
   const plain: Record<string, unknown> = defaults.success ? { ...defaults.data } : {};
-  return { kind, ...Object.fromEntries(Object.entries(config).filter(([key, value]) => key !== "kind" && value !== plain[key])) };
+  return {
+    kind,
+    ...Object.fromEntries(
+      Object.entries(config).filter(([key, value]) => key !== "kind" && value !== plain[key]),
+    ),
+  };
 }

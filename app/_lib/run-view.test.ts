@@ -16,8 +16,12 @@ describe("run view", () => {
   });
   it("has no share where nothing is counted", () => {
     expect(progressShare({ phase: "preparing", done: 0, total: 0, detail: "" })).toBeNull();
-    expect(progressText({ phase: "cold-start", done: 3, total: 12, detail: "" })).toBe("cold start 3 / 12");
-    expect(progressText({ phase: "importing", done: 1536, total: 3 * 1024 ** 3, detail: "" })).toBe("importing 1.5 KiB / 3 GiB");
+    expect(progressText({ phase: "cold-start", done: 3, total: 12, detail: "" })).toBe(
+      "cold start 3 / 12",
+    );
+    expect(progressText({ phase: "importing", done: 1536, total: 3 * 1024 ** 3, detail: "" })).toBe(
+      "importing 1.5 KiB / 3 GiB",
+    );
     expect(progressText({ phase: "preparing", done: 0, total: 0, detail: "" })).toBe("preparing");
   });
 });

@@ -12,16 +12,24 @@ export const STATE_FILTERS = {
 } as const satisfies Record<string, { label: string; states: readonly RunState[] | undefined }>;
 export type StateFilter = keyof typeof STATE_FILTERS;
 
-export const isStateFilter = (value: string | null): value is StateFilter => value !== null && value in STATE_FILTERS;
+export const isStateFilter = (value: string | null): value is StateFilter =>
+  value !== null && value in STATE_FILTERS;
 
 /** How many runs a filter would show. */
 export function countFor(filter: StateFilter, counts: Partial<Record<RunState, number>>): number {
-  const states: readonly RunState[] = STATE_FILTERS[filter].states ?? [...HELD, ...TERMINAL, "queued"];
+  const states: readonly RunState[] = STATE_FILTERS[filter].states ?? [
+    ...HELD,
+    ...TERMINAL,
+    "queued",
+  ];
   return states.reduce((sum, s) => sum + (counts[s] ?? 0), 0);
 }
 
 /** Seconds that a run took, or takes so far; null before it starts. */
-export function runSeconds(run: { startedAt: Date | null; endedAt: Date | null }, now: number): number | null {
+export function runSeconds(
+  run: { startedAt: Date | null; endedAt: Date | null },
+  now: number,
+): number | null {
   if (!run.startedAt) return null;
   const end = run.endedAt ? run.endedAt.getTime() : now;
   return Math.max(0, (end - run.startedAt.getTime()) / 1000);

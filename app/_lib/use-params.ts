@@ -6,7 +6,10 @@ import { useCallback, useEffect, useState } from "react";
 const REST_MS = 300;
 
 /** The address holds what is filtered and open, so that it can be sent to someone. Null removes a parameter. */
-export function useQueryParams(): [URLSearchParams, (changes: Record<string, string | null>) => void] {
+export function useQueryParams(): [
+  URLSearchParams,
+  (changes: Record<string, string | null>) => void,
+] {
   const params = useSearchParams();
   const router = useRouter();
   const path = usePathname();
@@ -27,13 +30,18 @@ export function useQueryParams(): [URLSearchParams, (changes: Record<string, str
 }
 
 /** A search field whose text stands in the address as `q` once the typing rests: what is typed, how to type, what is searched. */
-export function useSearchText(): { text: string; setText: (text: string) => void; searched: string } {
+export function useSearchText(): {
+  text: string;
+  setText: (text: string) => void;
+  searched: string;
+} {
   const [params, setParams] = useQueryParams();
   const searched = params.get("q") ?? "";
   const [text, setText] = useState(searched);
   useEffect(() => {
     const wait = setTimeout(() => {
-      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== text.trim()) setParams({ q: text.trim() || null });
+      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== text.trim())
+        setParams({ q: text.trim() || null });
     }, REST_MS);
     return () => clearTimeout(wait);
   }, [text, setParams]);

@@ -18,7 +18,12 @@ export function useRunActions() {
   const cancel = useMutation(
     trpc.runs.cancel.mutationOptions({
       onSuccess: ({ state }) => {
-        notify("good", state === "cancelled" ? "Cancelled" : "Cancelling: the worker stops after its current call");
+        notify(
+          "good",
+          state === "cancelled"
+            ? "Cancelled"
+            : "Cancelling: the worker stops after its current call",
+        );
         refresh();
       },
       onError,

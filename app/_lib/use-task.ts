@@ -22,10 +22,20 @@ export function useTask(): TaskHandle {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const [taskId, setTaskId] = useState<string | null>(null);
-  const create = useMutation(trpc.tasks.create.mutationOptions({ onSuccess: (made) => setTaskId(made.taskId) }));
+  const create = useMutation(
+    trpc.tasks.create.mutationOptions({ onSuccess: (made) => setTaskId(made.taskId) }),
+  );
   // Live events refresh it at once; the slow interval covers a lost connection.
-  const query = useQuery(trpc.tasks.get.queryOptions(taskId ? { id: taskId } : skipToken, { refetchInterval: (q) => (q.state.data && q.state.data.state !== "running" ? false : 3000) }));
-  const cancel = useMutation(trpc.tasks.cancel.mutationOptions({ onSettled: () => void queryClient.invalidateQueries(trpc.tasks.get.pathFilter()) }));
+  const query = useQuery(
+    trpc.tasks.get.queryOptions(taskId ? { id: taskId } : skipToken, {
+      refetchInterval: (q) => (q.state.data && q.state.data.state !== "running" ? false : 3000),
+    }),
+  );
+  const cancel = useMutation(
+    trpc.tasks.cancel.mutationOptions({
+      onSettled: () => void queryClient.invalidateQueries(trpc.tasks.get.pathFilter()),
+    }),
+  );
   return {
     task: taskId ? query.data : undefined,
     start: (input) => {
@@ -37,7 +47,11 @@ export function useTask(): TaskHandle {
       setTaskId(null);
       create.reset();
     },
-    running: create.isPending || (taskId !== null && (query.data === undefined || query.data.state === "running") && !query.isError),
+    running:
+      create.isPending ||
+      (taskId !== null &&
+        (query.data === undefined || query.data.state === "running") &&
+        !query.isError),
     error: create.error ?? query.error ?? cancel.error,
   };
 }

@@ -18,17 +18,26 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
   const [chosen, setChosen] = useState<string | null>(null);
   const wanted = chosen ?? "full-support@10";
   const parts = (["type", "hops"] as const).filter((by) => slices.some((slice) => slice.by === by));
-  const metric = Math.max(0, metrics.findIndex((m) => m.key === wanted));
+  const metric = Math.max(
+    0,
+    metrics.findIndex((m) => m.key === wanted),
+  );
   return (
     <div className="space-y-5">
       <Notes comparison={comparison} />
       <section aria-label="Metrics">
-        <Heading title="Metrics" note="in percent, with 95% bootstrap intervals clustered by the questions' group" />
+        <Heading
+          title="Metrics"
+          note="in percent, with 95% bootstrap intervals clustered by the questions' group"
+        />
         <MetricTable comparison={comparison} />
       </section>
       {runs.length > 1 ? (
         <section aria-label="Differences">
-          <Heading title={`Difference to ${retrieverTitle(runs[0]!.retriever)}`} note="in points, paired by question; coloured where the 95% interval leaves out 0" />
+          <Heading
+            title={`Difference to ${retrieverTitle(runs[0]!.retriever)}`}
+            note="in points, paired by question; coloured where the 95% interval leaves out 0"
+          />
           <DifferenceTable comparison={comparison} />
         </section>
       ) : null}
@@ -37,7 +46,12 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
         <Card className="px-4 py-3">
           <div className="flex flex-wrap items-center justify-between gap-2">
             <h2 className="font-medium">By type and by hops</h2>
-            <Select aria-label="Metric of the parts" className="w-auto" value={metrics[metric]?.key} onChange={(e) => setChosen(e.target.value)}>
+            <Select
+              aria-label="Metric of the parts"
+              className="w-auto"
+              value={metrics[metric]?.key}
+              onChange={(e) => setChosen(e.target.value)}
+            >
               {metrics.map((m) => (
                 <option key={m.key} value={m.key}>
                   {metricLabel(m.key)}
@@ -50,11 +64,20 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
               <SliceTable key={by} comparison={comparison} by={by} metric={metric} />
             ))}
           </div>
-          {parts.length === 1 ? <p className="mt-2 text-xs text-muted-foreground">{parts[0] === "type" ? "All questions name the same number of gold documents." : "The questions are all of one type, or name none."}</p> : null}
+          {parts.length === 1 ? (
+            <p className="mt-2 text-xs text-muted-foreground">
+              {parts[0] === "type"
+                ? "All questions name the same number of gold documents."
+                : "The questions are all of one type, or name none."}
+            </p>
+          ) : null}
         </Card>
       ) : null}
       <div>
-        <Heading title="Question by question" note="ranks of the gold documents; a dash where one was not found" />
+        <Heading
+          title="Question by question"
+          note="ranks of the gold documents; a dash where one was not found"
+        />
         <QuestionTable comparison={comparison} />
       </div>
     </div>
@@ -76,14 +99,25 @@ function Notes({ comparison }: { comparison: RetrieverComparison }) {
   const unknown = runs.find((run) => (run.unknownGold?.documents ?? 0) > 0)?.unknownGold;
   const most = Math.max(...runs.map((run) => run.ranked));
   const notes = [
-    counts.withoutGold > 0 ? `${plural(counts.withoutGold, "question")} of ${counts.questions} ${counts.withoutGold === 1 ? "names" : "name"} no gold documents: counted here, not scored.` : null,
-    unknown ? `${plural(unknown.documents, "gold document")} of ${plural(unknown.questions, "question")} ${unknown.documents === 1 ? "is" : "are"} not in the corpus and count as not found: no retriever can reach 100% here.` : null,
-    runs.length > 1 && counts.scored < most ? `Only the ${plural(counts.scored, "question")} that every run has ranked are compared; one run has ranked ${most}.` : null,
-    runs.some((run) => run.depth !== depth) ? `The runs reach different depths: all figures are within the first ${depth} documents.` : null,
+    counts.withoutGold > 0
+      ? `${plural(counts.withoutGold, "question")} of ${counts.questions} ${counts.withoutGold === 1 ? "names" : "name"} no gold documents: counted here, not scored.`
+      : null,
+    unknown
+      ? `${plural(unknown.documents, "gold document")} of ${plural(unknown.questions, "question")} ${unknown.documents === 1 ? "is" : "are"} not in the corpus and count as not found: no retriever can reach 100% here.`
+      : null,
+    runs.length > 1 && counts.scored < most
+      ? `Only the ${plural(counts.scored, "question")} that every run has ranked are compared; one run has ranked ${most}.`
+      : null,
+    runs.some((run) => run.depth !== depth)
+      ? `The runs reach different depths: all figures are within the first ${depth} documents.`
+      : null,
   ].filter((note) => note !== null);
   if (notes.length === 0) return null;
   return (
-    <ul className="space-y-1.5 rounded-md bg-warn-soft px-3 py-2 text-xs" aria-label="What the figures leave out">
+    <ul
+      className="space-y-1.5 rounded-md bg-warn-soft px-3 py-2 text-xs"
+      aria-label="What the figures leave out"
+    >
       {notes.map((note) => (
         <li key={note} className="flex gap-2">
           <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden /> {note}

@@ -17,7 +17,11 @@ export function IndexPlan({ question }: { question: PlanQuestion | string }) {
   return (
     <section aria-label="Plan" data-testid="index-plan">
       <h3 className="font-medium">Plan</h3>
-      {typeof question === "string" ? <p className="mt-1 text-xs text-muted-foreground">{question}</p> : <AskedPlan key={JSON.stringify(question)} question={question} />}
+      {typeof question === "string" ? (
+        <p className="mt-1 text-xs text-muted-foreground">{question}</p>
+      ) : (
+        <AskedPlan key={JSON.stringify(question)} question={question} />
+      )}
     </section>
   );
 }
@@ -47,11 +51,17 @@ function AskedPlan({ question }: { question: PlanQuestion }) {
       ) : result?.success ? (
         <Plan plan={result.data} worker={task?.worker.name ?? ""} />
       ) : result ? (
-        <ErrorState className="mt-2" title="The worker's answer could not be read" error={{ message: "Worker and page are of different versions: restart both." }} />
+        <ErrorState
+          className="mt-2"
+          title="The worker's answer could not be read"
+          error={{ message: "Worker and page are of different versions: restart both." }}
+        />
       ) : (
         <>
           <Progress value={task?.fraction ?? null} label="Plan" />
-          <p className="mt-1 text-xs text-muted-foreground">{task?.detail || "Asking a worker for its pace"}</p>
+          <p className="mt-1 text-xs text-muted-foreground">
+            {task?.detail || "Asking a worker for its pace"}
+          </p>
         </>
       )}
     </div>
@@ -75,19 +85,41 @@ function Plan({ plan, worker }: { plan: IndexPlanResult; worker: string }) {
         </ul>
       ) : null}
       <p className="mt-3 text-muted-foreground">
-        For {worker}: {formatBytes(plan.memoryBytes)} of memory, {formatBytes(plan.freeDiskBytes)} of disk free.{plan.indexes.some(({ passagesPerSecond }) => passagesPerSecond !== null) ? " The pace was measured just now; whatever else runs there slows it." : ""}
+        For {worker}: {formatBytes(plan.memoryBytes)} of memory, {formatBytes(plan.freeDiskBytes)}{" "}
+        of disk free.
+        {plan.indexes.some(({ passagesPerSecond }) => passagesPerSecond !== null)
+          ? " The pace was measured just now; whatever else runs there slows it."
+          : ""}
       </p>
     </div>
   );
 }
 
-function IndexCost({ index, passages }: { index: IndexPlanResult["indexes"][number]; passages: number }) {
+function IndexCost({
+  index,
+  passages,
+}: {
+  index: IndexPlanResult["indexes"][number];
+  passages: number;
+}) {
   const rows: [string, string][] = index.isThere
     ? [["Memory to search", formatBytes(index.searchBytes)]]
     : [
-        ["Time", index.passagesPerSecond === null ? "the vectors are there already" : `${formatSeconds(index.seconds)}, ${formatNumber(index.passagesPerSecond)} passages a second`],
-        ...(index.trainingVectors > 0 ? ([["Learns from", `${plural(index.trainingVectors, "vector")}, on top of that time`]] satisfies [string, string][]) : []),
-        ["Memory to build", index.buildBytes === 0 ? "the encoder's only" : formatBytes(index.buildBytes)],
+        [
+          "Time",
+          index.passagesPerSecond === null
+            ? "the vectors are there already"
+            : `${formatSeconds(index.seconds)}, ${formatNumber(index.passagesPerSecond)} passages a second`,
+        ],
+        ...(index.trainingVectors > 0
+          ? ([
+              ["Learns from", `${plural(index.trainingVectors, "vector")}, on top of that time`],
+            ] satisfies [string, string][])
+          : []),
+        [
+          "Memory to build",
+          index.buildBytes === 0 ? "the encoder's only" : formatBytes(index.buildBytes),
+        ],
         ["Memory to search", formatBytes(index.searchBytes)],
         ["Index file", formatBytes(index.fileBytes)],
         ["Disk while building", formatBytes(index.diskBytes)],
@@ -95,7 +127,8 @@ function IndexCost({ index, passages }: { index: IndexPlanResult["indexes"][numb
   return (
     <div className="mt-2" data-index-plan={index.index}>
       <p className="flex flex-wrap items-center gap-x-2">
-        <code className="font-mono font-medium">{index.index}</code> <span className="text-muted-foreground">{formatInteger(passages)} passages</span>
+        <code className="font-mono font-medium">{index.index}</code>{" "}
+        <span className="text-muted-foreground">{formatInteger(passages)} passages</span>
         {index.isThere ? <Badge tone="good">is there already</Badge> : null}
       </p>
       <p className="text-muted-foreground">{index.reason}</p>

@@ -5,14 +5,20 @@ import type { RetrieverComparison } from "@/app/_lib/trpc";
 export type Interval = RetrieverComparison["overall"][number][number];
 
 const points = (value: number): string => (value * 100).toFixed(1);
-const signed = (value: number): string => `${value < 0 ? "−" : value > 0 ? "+" : ""}${points(Math.abs(value))}`;
+const signed = (value: number): string =>
+  `${value < 0 ? "−" : value > 0 ? "+" : ""}${points(Math.abs(value))}`;
 
 /** A mean over its 95% interval, in percent. */
 export function IntervalCell({ interval, best = false }: { interval: Interval; best?: boolean }) {
   if (interval === null) return <span className="text-muted-foreground">{NONE}</span>;
   return (
-    <span className="inline-block whitespace-nowrap" title={`95% interval from ${formatShare(interval.low)} to ${formatShare(interval.high)}`}>
-      <span className={cn("block font-mono", best && "font-semibold")}>{points(interval.mean)}</span>
+    <span
+      className="inline-block whitespace-nowrap"
+      title={`95% interval from ${formatShare(interval.low)} to ${formatShare(interval.high)}`}
+    >
+      <span className={cn("block font-mono", best && "font-semibold")}>
+        {points(interval.mean)}
+      </span>
       <span className="block font-mono text-2xs text-muted-foreground">
         {points(interval.low)}–{points(interval.high)}
       </span>
@@ -26,7 +32,12 @@ export function DifferenceCell({ interval }: { interval: Interval }) {
   const { mean, low, high } = interval;
   const tone = low > 0 ? "text-good" : high < 0 ? "text-bad" : "";
   return (
-    <span className="inline-block whitespace-nowrap" title={tone ? "The interval leaves out 0" : "The interval holds 0: the difference may be chance"}>
+    <span
+      className="inline-block whitespace-nowrap"
+      title={
+        tone ? "The interval leaves out 0" : "The interval holds 0: the difference may be chance"
+      }
+    >
       <span className={cn("block font-mono", tone)}>{signed(mean)}</span>
       <span className="block font-mono text-2xs text-muted-foreground">
         {signed(low)} to {signed(high)}

@@ -2,7 +2,10 @@
 export function metricLabel(key: string): string {
   if (key === "mrr") return "MRR";
   const [name = key, k] = key.split("@");
-  const label = { recall: "Recall", "full-support": "Full support", ndcg: "nDCG", precision: "Precision" }[name] ?? name;
+  const label =
+    { recall: "Recall", "full-support": "Full support", ndcg: "nDCG", precision: "Precision" }[
+      name
+    ] ?? name;
   return k === undefined ? label : `${label} @${k}`;
 }
 

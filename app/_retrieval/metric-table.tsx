@@ -14,14 +14,23 @@ interface RetrieverTableProps {
 function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
   return (
     <div className="relative overflow-x-auto rounded-lg border bg-card">
-      <table className="w-full text-left" aria-label={label} style={{ minWidth: `${14 + metrics.length * 6}rem` }}>
+      <table
+        className="w-full text-left"
+        aria-label={label}
+        style={{ minWidth: `${14 + metrics.length * 6}rem` }}
+      >
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
             <th scope="col" className="sticky left-0 z-10 h-9 bg-card px-3 font-medium">
               Retriever
             </th>
             {metrics.map((m) => (
-              <th key={m.key} scope="col" title={m.meaning} className="px-3 text-right font-medium whitespace-nowrap">
+              <th
+                key={m.key}
+                scope="col"
+                title={m.meaning}
+                className="px-3 text-right font-medium whitespace-nowrap"
+              >
                 {metricLabel(m.key)}
               </th>
             ))}
@@ -30,11 +39,18 @@ function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.id} className="border-b last:border-0" data-retriever={row.id}>
-              <th scope="row" className="sticky left-0 z-10 w-56 max-w-56 bg-card px-3 py-2 font-normal max-sm:w-36 max-sm:max-w-36">
+              <th
+                scope="row"
+                className="sticky left-0 z-10 w-56 max-w-56 bg-card px-3 py-2 font-normal max-sm:w-36 max-sm:max-w-36"
+              >
                 {row.head}
               </th>
               {row.cells.map((cell, i) => (
-                <td key={metrics[i]?.key} className="px-3 py-2 text-right align-top" data-metric={metrics[i]?.key}>
+                <td
+                  key={metrics[i]?.key}
+                  className="px-3 py-2 text-right align-top"
+                  data-metric={metrics[i]?.key}
+                >
                   {cell}
                 </td>
               ))}
@@ -46,17 +62,33 @@ function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
   );
 }
 
-export function RunName({ run, index, link = true }: { run: RetrieverComparison["runs"][number]; index: number; link?: boolean }) {
+export function RunName({
+  run,
+  index,
+  link = true,
+}: {
+  run: RetrieverComparison["runs"][number];
+  index: number;
+  link?: boolean;
+}) {
   const title = retrieverTitle(run.retriever);
   return (
     <span className="flex items-start gap-2">
-      <span aria-hidden className="mt-1 size-2.5 shrink-0 rounded-xs" style={{ background: runColour(index) }} />
+      <span
+        aria-hidden
+        className="mt-1 size-2.5 shrink-0 rounded-xs"
+        style={{ background: runColour(index) }}
+      />
       <span className="min-w-0">
         <span className="block truncate font-medium" title={title}>
           {title}
         </span>
         {link ? (
-          <Link href={`/runs/${run.id}`} className="block truncate text-2xs text-muted-foreground hover:underline" title={run.name}>
+          <Link
+            href={`/runs/${run.id}`}
+            className="block truncate text-2xs text-muted-foreground hover:underline"
+            title={run.name}
+          >
             {run.name}
           </Link>
         ) : null}
@@ -76,7 +108,13 @@ export function MetricTable({ comparison }: { comparison: RetrieverComparison })
       rows={runs.map((run, i) => ({
         id: run.id,
         head: <RunName run={run} index={i} link={runs.length > 1} />,
-        cells: (overall[i] ?? []).map((interval, m) => <IntervalCell key={m} interval={interval} best={runs.length > 1 && interval !== null && interval.mean === best[m]} />),
+        cells: (overall[i] ?? []).map((interval, m) => (
+          <IntervalCell
+            key={m}
+            interval={interval}
+            best={runs.length > 1 && interval !== null && interval.mean === best[m]}
+          />
+        )),
       }))}
     />
   );
@@ -92,14 +130,24 @@ export function DifferenceTable({ comparison }: { comparison: RetrieverCompariso
       rows={runs.slice(1).map((run, i) => ({
         id: run.id,
         head: <RunName run={run} index={i + 1} />,
-        cells: (differences[i] ?? []).map((interval, m) => <DifferenceCell key={m} interval={interval} />),
+        cells: (differences[i] ?? []).map((interval, m) => (
+          <DifferenceCell key={m} interval={interval} />
+        )),
       }))}
     />
   );
 }
 
 /** Parts of the questions in rows, retrievers in columns, one metric at a time. */
-export function SliceTable({ comparison, by, metric }: { comparison: RetrieverComparison; by: "type" | "hops"; metric: number }) {
+export function SliceTable({
+  comparison,
+  by,
+  metric,
+}: {
+  comparison: RetrieverComparison;
+  by: "type" | "hops";
+  metric: number;
+}) {
   const slices = comparison.slices.filter((slice) => slice.by === by);
   return (
     <div className="relative overflow-x-auto">
@@ -114,8 +162,15 @@ export function SliceTable({ comparison, by, metric }: { comparison: RetrieverCo
             </th>
             {comparison.runs.map((run, i) => (
               <th key={run.id} scope="col" className="max-w-40 px-3 text-right font-medium">
-                <span className="inline-flex max-w-full items-center justify-end gap-1.5" title={retrieverTitle(run.retriever)}>
-                  <span aria-hidden className="size-2 shrink-0 rounded-xs" style={{ background: runColour(i) }} />
+                <span
+                  className="inline-flex max-w-full items-center justify-end gap-1.5"
+                  title={retrieverTitle(run.retriever)}
+                >
+                  <span
+                    aria-hidden
+                    className="size-2 shrink-0 rounded-xs"
+                    style={{ background: runColour(i) }}
+                  />
                   <span className="truncate">{retrieverTitle(run.retriever)}</span>
                 </span>
               </th>

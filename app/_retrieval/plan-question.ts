@@ -14,25 +14,54 @@ export interface PlanQuestion {
 }
 
 /** The question for the plan of an index run, or in words why there is none. */
-export function planQuestion({ corpus, source, retriever, buildIndex, worker }: Pick<IndexConfig, "corpus" | "source" | "retriever" | "buildIndex" | "worker">): PlanQuestion | string {
+export function planQuestion({
+  corpus,
+  source,
+  retriever,
+  buildIndex,
+  worker,
+}: Pick<IndexConfig, "corpus" | "source" | "retriever" | "buildIndex" | "worker">):
+  PlanQuestion | string {
   if (!buildIndex) return "The corpus is imported only; no index is built.";
-  if (!searchesLocally(retriever)) return "This retriever asks another server: the worker builds no index.";
+  if (!searchesLocally(retriever))
+    return "This retriever asks another server: the worker builds no index.";
   if (source.kind === "installed") return { corpus, passages: null, retriever, worker };
-  if (source.kind !== "preset") return "How many passages it has shows when it is imported: then the run's log says the plan, before anything is encoded.";
+  if (source.kind !== "preset")
+    return "How many passages it has shows when it is imported: then the run's log says the plan, before anything is encoded.";
   const { passages, index }: CorpusPreset = CORPUS_PRESETS[source.preset];
-  if (source.withIndex && index !== null && "encoder" in retriever && retriever.encoder === index.encoder) return "The published index is used as it is: no passage is encoded.";
+  if (
+    source.withIndex &&
+    index !== null &&
+    "encoder" in retriever &&
+    retriever.encoder === index.encoder
+  )
+    return "The published index is used as it is: no passage is encoded.";
   return { corpus, passages, retriever, worker };
 }
 
 /** What does not fit on the worker, one sentence each. */
-export function planWarnings({ memoryBytes, freeDiskBytes, indexes }: Pick<IndexPlanResult, "memoryBytes" | "freeDiskBytes" | "indexes">): string[] {
+export function planWarnings({
+  memoryBytes,
+  freeDiskBytes,
+  indexes,
+}: Pick<IndexPlanResult, "memoryBytes" | "freeDiskBytes" | "indexes">): string[] {
   const built = indexes.filter(({ isThere }) => !isThere);
   const disk = built.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
   const search = indexes.reduce((sum, { searchBytes }) => sum + searchBytes, 0);
   const building = Math.max(0, ...built.map(({ buildBytes }) => buildBytes));
   return [
-    ...(disk > freeDiskBytes ? [`Building takes ${size(disk)} of disk; ${size(freeDiskBytes)} are free.`] : []),
-    ...(building > memoryBytes ? [`Building takes ${size(building)} of memory; the worker has ${size(memoryBytes)}. Choose a smaller index.`] : []),
-    ...(search > memoryBytes ? [`Searching takes ${size(search)} of memory; the worker has ${size(memoryBytes)}. Choose a smaller index.`] : []),
+    ...(disk > freeDiskBytes
+      ? [`Building takes ${size(disk)} of disk; ${size(freeDiskBytes)} are free.`]
+      : []),
+    ...(building > memoryBytes
+      ? [
+          `Building takes ${size(building)} of memory; the worker has ${size(memoryBytes)}. Choose a smaller index.`,
+        ]
+      : []),
+    ...(search > memoryBytes
+      ? [
+          `Searching takes ${size(search)} of memory; the worker has ${size(memoryBytes)}. Choose a smaller index.`,
+        ]
+      : []),
   ];
 }

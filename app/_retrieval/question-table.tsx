@@ -19,12 +19,24 @@ type Runs = RetrieverComparison["runs"];
 const READ = /^(?:found:(\d))?,?(?:missed:(\d))?$/;
 
 function filtersOf(runs: Runs): { value: string; label: string }[] {
-  const name = (i: number): string => (runs.length === 1 ? "" : ` by ${retrieverTitle(runs[i]!.retriever)}`);
+  const name = (i: number): string =>
+    runs.length === 1 ? "" : ` by ${retrieverTitle(runs[i]!.retriever)}`;
   return [
     { value: "", label: "All questions" },
     ...runs.map((_, i) => ({ value: `missed:${i}`, label: `Not found${name(i)}` })),
     ...runs.map((_, i) => ({ value: `found:${i}`, label: `Found${name(i)}` })),
-    ...runs.flatMap((a, i) => runs.flatMap((b, j) => (i === j ? [] : [{ value: `found:${i},missed:${j}`, label: `${retrieverTitle(a.retriever)} found it, ${retrieverTitle(b.retriever)} did not` }]))),
+    ...runs.flatMap((a, i) =>
+      runs.flatMap((b, j) =>
+        i === j
+          ? []
+          : [
+              {
+                value: `found:${i},missed:${j}`,
+                label: `${retrieverTitle(a.retriever)} found it, ${retrieverTitle(b.retriever)} did not`,
+              },
+            ],
+      ),
+    ),
   ];
 }
 
@@ -42,7 +54,15 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
   const { text, setText, searched } = useSearchText();
   const query = useInfiniteQuery(
     trpc.retrievalEvaluation.questions.infiniteQueryOptions(
-      { runIds: runs.map((run) => run.id), k, foundBy: found ? runs[Number(found)]?.id : undefined, missedBy: missed ? runs[Number(missed)]?.id : undefined, type: type || undefined, text: searched || undefined, limit: 50 },
+      {
+        runIds: runs.map((run) => run.id),
+        k,
+        foundBy: found ? runs[Number(found)]?.id : undefined,
+        missedBy: missed ? runs[Number(missed)]?.id : undefined,
+        type: type || undefined,
+        text: searched || undefined,
+        limit: 50,
+      },
       { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
     ),
   );
@@ -53,7 +73,12 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
   return (
     <section aria-label="Questions">
       <div className="flex flex-wrap items-center gap-2">
-        <Select aria-label="Which questions" className="w-auto max-w-full" value={filter} onChange={(e) => setParams({ show: e.target.value || null })}>
+        <Select
+          aria-label="Which questions"
+          className="w-auto max-w-full"
+          value={filter}
+          onChange={(e) => setParams({ show: e.target.value || null })}
+        >
           {filtersOf(runs).map((option) => (
             <option key={option.value} value={option.value}>
               {option.label}
@@ -62,14 +87,24 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
         </Select>
         <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
           found: all gold among the first
-          <Select aria-label="Found among the first" className="w-auto" value={k} onChange={(e) => setParams({ at: e.target.value })}>
+          <Select
+            aria-label="Found among the first"
+            className="w-auto"
+            value={k}
+            onChange={(e) => setParams({ at: e.target.value })}
+          >
             {cutoffs.map((cutoff) => (
               <option key={cutoff}>{cutoff}</option>
             ))}
           </Select>
         </label>
         {types.length > 0 ? (
-          <Select aria-label="Type" className="w-auto" value={type} onChange={(e) => setParams({ type: e.target.value || null })}>
+          <Select
+            aria-label="Type"
+            className="w-auto"
+            value={type}
+            onChange={(e) => setParams({ type: e.target.value || null })}
+          >
             <option value="">Every type</option>
             {types.map((t) => (
               <option key={t}>{t}</option>
@@ -77,8 +112,18 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
           </Select>
         ) : null}
         <label className="relative min-w-44 flex-1 md:max-w-72">
-          <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" aria-hidden />
-          <Input type="search" aria-label="Search questions" placeholder="Question" className="pl-8" value={text} onChange={(e) => setText(e.target.value)} />
+          <Search
+            className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
+            aria-hidden
+          />
+          <Input
+            type="search"
+            aria-label="Search questions"
+            placeholder="Question"
+            className="pl-8"
+            value={text}
+            onChange={(e) => setText(e.target.value)}
+          />
         </label>
         <span className="text-xs text-muted-foreground" aria-live="polite">
           {query.data ? plural(total, "question") : ""}
@@ -92,7 +137,11 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
             ))}
           </div>
         ) : query.isError ? (
-          <ErrorState title="The questions could not be read" error={query.error} onRetry={() => void query.refetch()} />
+          <ErrorState
+            title="The questions could not be read"
+            error={query.error}
+            onRetry={() => void query.refetch()}
+          />
         ) : rows.length === 0 ? (
           <EmptyState
             title={filtered ? "No question matches" : "No question is ranked yet"}
@@ -114,7 +163,10 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
         ) : (
           <>
             <div className="relative overflow-x-auto rounded-lg border bg-card">
-              <table className="w-full text-left" style={{ minWidth: `${22 + runs.length * 9}rem` }}>
+              <table
+                className="w-full text-left"
+                style={{ minWidth: `${22 + runs.length * 9}rem` }}
+              >
                 <thead className="border-b text-xs text-muted-foreground">
                   <tr>
                     <th scope="col" className="h-9 px-3 font-medium">
@@ -122,9 +174,18 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
                     </th>
                     {runs.map((run, i) => (
                       <th key={run.id} scope="col" className="w-36 px-3 font-medium">
-                        <span className="flex items-center gap-1.5" title={retrieverTitle(run.retriever)}>
-                          <span aria-hidden className="size-2 shrink-0 rounded-xs" style={{ background: runColour(i) }} />
-                          <span className="truncate">{runs.length === 1 ? "Ranks of gold" : retrieverTitle(run.retriever)}</span>
+                        <span
+                          className="flex items-center gap-1.5"
+                          title={retrieverTitle(run.retriever)}
+                        >
+                          <span
+                            aria-hidden
+                            className="size-2 shrink-0 rounded-xs"
+                            style={{ background: runColour(i) }}
+                          />
+                          <span className="truncate">
+                            {runs.length === 1 ? "Ranks of gold" : retrieverTitle(run.retriever)}
+                          </span>
                         </span>
                       </th>
                     ))}
@@ -135,23 +196,54 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
                 </thead>
                 <tbody>
                   {rows.map((row) => (
-                    <tr key={row.questionId} className="border-b last:border-0 hover:bg-muted/50" data-question={row.questionId}>
+                    <tr
+                      key={row.questionId}
+                      className="border-b last:border-0 hover:bg-muted/50"
+                      data-question={row.questionId}
+                    >
                       <td className="px-3 py-1.5">
                         <span className="line-clamp-2">{row.question}</span>
-                        <span className="text-2xs text-muted-foreground">{[row.type, plural(row.hops, "gold document")].filter(Boolean).join(" · ")}</span>
+                        <span className="text-2xs text-muted-foreground">
+                          {[row.type, plural(row.hops, "gold document")]
+                            .filter(Boolean)
+                            .join(" · ")}
+                        </span>
                       </td>
                       {row.runs.map((ranked, i) => (
-                        <td key={runs[i]?.id} className="px-3 py-1.5 align-top" data-found={ranked.found}>
-                          <Link href={`/runs/${runs[i]?.id}/episodes/${ranked.episodeId}`} className="flex items-center gap-1.5 hover:underline" title={ranked.found ? `All gold documents are among the first ${k}` : `Not all gold documents are among the first ${k}`}>
-                            {ranked.found ? <Check className="size-3.5 shrink-0 text-good" aria-label="found" /> : <X className="size-3.5 shrink-0 text-bad" aria-label="not found" />}
-                            <span className="font-mono text-xs">{ranksText(ranked.ranks, row.hops)}</span>
+                        <td
+                          key={runs[i]?.id}
+                          className="px-3 py-1.5 align-top"
+                          data-found={ranked.found}
+                        >
+                          <Link
+                            href={`/runs/${runs[i]?.id}/episodes/${ranked.episodeId}`}
+                            className="flex items-center gap-1.5 hover:underline"
+                            title={
+                              ranked.found
+                                ? `All gold documents are among the first ${k}`
+                                : `Not all gold documents are among the first ${k}`
+                            }
+                          >
+                            {ranked.found ? (
+                              <Check className="size-3.5 shrink-0 text-good" aria-label="found" />
+                            ) : (
+                              <X className="size-3.5 shrink-0 text-bad" aria-label="not found" />
+                            )}
+                            <span className="font-mono text-xs">
+                              {ranksText(ranked.ranks, row.hops)}
+                            </span>
                           </Link>
                         </td>
                       ))}
                       <td className="px-3 py-1.5 text-right align-top">
                         <Link
                           className="text-xs font-medium whitespace-nowrap text-primary hover:underline"
-                          href={playgroundHref({ corpus, query: row.question, retrievers: runs.slice(0, 4).map((run) => run.retriever), episode: row.runs[0]?.episodeId ?? null })}
+                          href={playgroundHref({
+                            corpus,
+                            query: row.question,
+                            retrievers: runs.slice(0, 4).map((run) => run.retriever),
+                            episode: row.runs[0]?.episodeId ?? null,
+                          })}
                         >
                           Playground
                         </Link>
@@ -162,7 +254,11 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
               </table>
             </div>
             {query.hasNextPage ? (
-              <Button className="mt-3" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+              <Button
+                className="mt-3"
+                disabled={query.isFetchingNextPage}
+                onClick={() => void query.fetchNextPage()}
+              >
                 Show more ({formatInteger(rows.length)} of {formatInteger(total)})
               </Button>
             ) : null}
@@ -174,4 +270,8 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
 }
 
 /** "1, 14, –": the ranks, and a dash for each gold document that was not found. */
-const ranksText = (ranks: readonly number[], gold: number): string => [...ranks.map(String), ...Array.from({ length: Math.max(0, gold - ranks.length) }, () => NONE)].join(", ");
+const ranksText = (ranks: readonly number[], gold: number): string =>
+  [
+    ...ranks.map(String),
+    ...Array.from({ length: Math.max(0, gold - ranks.length) }, () => NONE),
+  ].join(", ");

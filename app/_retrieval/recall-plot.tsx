@@ -8,8 +8,18 @@ import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { runColour } from "./metric-label";
 
 const PLOTS = [
-  { value: "recall", title: "Recall over k", explanation: "Mean share of the gold documents among the first k. Where two curves meet, a reader of k documents sees no difference." },
-  { value: "fullSupport", title: "Full support over k", explanation: "Share of questions with all their gold documents among the first k: the ceiling of whoever reads k documents." },
+  {
+    value: "recall",
+    title: "Recall over k",
+    explanation:
+      "Mean share of the gold documents among the first k. Where two curves meet, a reader of k documents sees no difference.",
+  },
+  {
+    value: "fullSupport",
+    title: "Full support over k",
+    explanation:
+      "Share of questions with all their gold documents among the first k: the ceiling of whoever reads k documents.",
+  },
 ] as const;
 
 export function RecallPlots({ comparison }: { comparison: RetrieverComparison }) {
@@ -17,7 +27,11 @@ export function RecallPlots({ comparison }: { comparison: RetrieverComparison })
     <HoverProvider>
       <div className="grid gap-3 lg:grid-cols-2">
         {PLOTS.map((plot) => (
-          <article key={plot.value} className="min-w-0 rounded-lg border bg-card px-3 pt-2.5 pb-1" data-plot={plot.value}>
+          <article
+            key={plot.value}
+            className="min-w-0 rounded-lg border bg-card px-3 pt-2.5 pb-1"
+            data-plot={plot.value}
+          >
             <div className="flex items-baseline justify-between gap-3">
               <h3 className="font-medium">{plot.title}</h3>
               <StepLabel stepName="k" />
@@ -31,10 +45,36 @@ export function RecallPlots({ comparison }: { comparison: RetrieverComparison })
   );
 }
 
-function Plot({ comparison, value, label }: { comparison: RetrieverComparison; value: "recall" | "fullSupport"; label: string }) {
+function Plot({
+  comparison,
+  value,
+  label,
+}: {
+  comparison: RetrieverComparison;
+  value: "recall" | "fullSupport";
+  label: string;
+}) {
   const series = useMemo(
-    () => comparison.runs.map((run, i) => ({ key: run.id, label: retrieverTitle(run.retriever), colour: runColour(i), dots: comparison.depth === 1, points: (comparison.curves[i] ?? []).map((point) => ({ step: point.k, value: point[value] })) })),
+    () =>
+      comparison.runs.map((run, i) => ({
+        key: run.id,
+        label: retrieverTitle(run.retriever),
+        colour: runColour(i),
+        dots: comparison.depth === 1,
+        points: (comparison.curves[i] ?? []).map((point) => ({
+          step: point.k,
+          value: point[value],
+        })),
+      })),
     [comparison, value],
   );
-  return <LinePlot label={label} series={series} scale="share" unit="share" lastStep={comparison.depth} />;
+  return (
+    <LinePlot
+      label={label}
+      series={series}
+      scale="share"
+      unit="share"
+      lastStep={comparison.depth}
+    />
+  );
 }

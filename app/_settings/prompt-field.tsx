@@ -17,13 +17,31 @@ interface PromptFieldProps {
 
 /** A prompt of the chosen settings: the built-in text to read, or a person's own, edited here or taken from a file. */
 export function PromptField({ setting, value, onChange, ...rest }: PromptFieldProps) {
-  const [method, chosen, style] = useWatch({ name: ["method", "search.protocol", "generator.promptStyle"] }) as [unknown, unknown, unknown];
-  const prompt = builtInPromptOf(setting, { method: methodName.safeParse(method).data ?? null, protocol: protocol.safeParse(chosen).data ?? "paper", promptStyle: String(style) });
+  const [method, chosen, style] = useWatch({
+    name: ["method", "search.protocol", "generator.promptStyle"],
+  }) as [unknown, unknown, unknown];
+  const prompt = builtInPromptOf(setting, {
+    method: methodName.safeParse(method).data ?? null,
+    protocol: protocol.safeParse(chosen).data ?? "paper",
+    promptStyle: String(style),
+  });
   const edited = typeof value === "string" ? value : null;
-  if (prompt === null && edited === null) return <p className="mt-1 text-xs text-muted-foreground">There is no such prompt with these settings.</p>;
+  if (prompt === null && edited === null)
+    return (
+      <p className="mt-1 text-xs text-muted-foreground">
+        There is no such prompt with these settings.
+      </p>
+    );
   return (
     <div className="mt-1">
-      <Textarea {...rest} rows={edited === null ? 6 : 14} readOnly={edited === null} spellCheck={false} value={edited ?? prompt?.text ?? ""} onChange={(event) => onChange(event.target.value)} />
+      <Textarea
+        {...rest}
+        rows={edited === null ? 6 : 14}
+        readOnly={edited === null}
+        spellCheck={false}
+        value={edited ?? prompt?.text ?? ""}
+        onChange={(event) => onChange(event.target.value)}
+      />
       <div className="mt-1 flex flex-wrap items-center gap-2 text-xs text-muted-foreground">
         {edited === null ? (
           <>
@@ -50,7 +68,12 @@ export function PromptField({ setting, value, onChange, ...rest }: PromptFieldPr
             }}
           />
         </label>
-        {prompt ? <span>placeholders {[...prompt.required, ...(prompt.optional ?? [])].map((name) => `{${name}}`).join(", ")}</span> : null}
+        {prompt ? (
+          <span>
+            placeholders{" "}
+            {[...prompt.required, ...(prompt.optional ?? [])].map((name) => `{${name}}`).join(", ")}
+          </span>
+        ) : null}
       </div>
     </div>
   );

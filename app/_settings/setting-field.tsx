@@ -13,7 +13,8 @@ import type { Draft } from "./draft";
 import { PromptField } from "./prompt-field";
 
 /** A text of many lines, which wants the whole width. */
-const promptOf = (path: string): PromptSetting | null => PROMPT_SETTINGS.find((setting) => setting === path) ?? null;
+const promptOf = (path: string): PromptSetting | null =>
+  PROMPT_SETTINGS.find((setting) => setting === path) ?? null;
 
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
 export function SettingField({ setting }: { setting: Setting }) {
@@ -30,7 +31,10 @@ export function SettingField({ setting }: { setting: Setting }) {
         </label>
         {changed ? (
           <>
-            <span className="size-1.5 shrink-0 rounded-full bg-primary" title="Differs from the default" />
+            <span
+              className="size-1.5 shrink-0 rounded-full bg-primary"
+              title="Differs from the default"
+            />
             <button
               type="button"
               className="ml-auto flex shrink-0 items-center gap-1 text-2xs text-muted-foreground hover:text-foreground"
@@ -42,7 +46,14 @@ export function SettingField({ setting }: { setting: Setting }) {
           </>
         ) : null}
       </div>
-      <Control setting={setting} id={id} value={field.value} onChange={field.onChange} onBlur={field.onBlur} invalid={error !== null} />
+      <Control
+        setting={setting}
+        id={id}
+        value={field.value}
+        onChange={field.onChange}
+        onBlur={field.onBlur}
+        invalid={error !== null}
+      />
       {setting.path.endsWith(".endpoint") ? <ServedModels path={setting.path} /> : null}
       {error ? (
         <p id={`${id}-error`} role="alert" className="mt-1 text-xs text-bad">
@@ -94,12 +105,24 @@ interface ControlProps {
 
 function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps) {
   const { control } = setting;
-  const shared = { id, onBlur, "aria-invalid": invalid || undefined, "aria-describedby": invalid ? `${id}-error` : `${id}-about`, className: "mt-1" };
+  const shared = {
+    id,
+    onBlur,
+    "aria-invalid": invalid || undefined,
+    "aria-describedby": invalid ? `${id}-error` : `${id}-about`,
+    className: "mt-1",
+  };
   switch (control.kind) {
     case "switch":
       return (
         <div className="mt-1 flex h-8 items-center">
-          <Switch id={id} checked={value === true} onCheckedChange={onChange} onBlur={onBlur} aria-describedby={`${id}-about`} />
+          <Switch
+            id={id}
+            checked={value === true}
+            onCheckedChange={onChange}
+            onBlur={onBlur}
+            aria-describedby={`${id}-about`}
+          />
         </div>
       );
     case "choice":
@@ -113,11 +136,28 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
         </Select>
       );
     case "number":
-      return <NumberInput {...shared} nullable={control.nullable} integer={control.integer} value={value} onChange={onChange} />;
+      return (
+        <NumberInput
+          {...shared}
+          nullable={control.nullable}
+          integer={control.integer}
+          value={value}
+          onChange={onChange}
+        />
+      );
     case "text": {
       const prompt = promptOf(setting.path);
-      if (prompt) return <PromptField {...shared} setting={prompt} value={value} onChange={onChange} />;
-      return <TextInput {...shared} path={setting.path} nullable={control.nullable} value={value} onChange={onChange} />;
+      if (prompt)
+        return <PromptField {...shared} setting={prompt} value={value} onChange={onChange} />;
+      return (
+        <TextInput
+          {...shared}
+          path={setting.path}
+          nullable={control.nullable}
+          value={value}
+          onChange={onChange}
+        />
+      );
     }
   }
 }
@@ -127,7 +167,9 @@ function ServedModels({ path }: { path: string }) {
   const trpc = useTRPC();
   const { control, setValue } = useFormContext<Draft>();
   const chosen: unknown = useWatch({ control, name: path });
-  const served = useQuery(trpc.runs.servedModels.queryOptions(undefined, { refetchInterval: 5_000 }));
+  const served = useQuery(
+    trpc.runs.servedModels.queryOptions(undefined, { refetchInterval: 5_000 }),
+  );
   if (!served.data?.length) return null;
   const group = path.slice(0, -"endpoint".length);
   return (
@@ -137,7 +179,8 @@ function ServedModels({ path }: { path: string }) {
       value={served.data.find(({ address }) => address === chosen)?.id ?? ""}
       onChange={(e) => {
         const one = served.data.find(({ id }) => id === e.target.value);
-        const set = (at: string, value: string | null): void => setValue(at, value as Draft[string], { shouldValidate: true, shouldDirty: true });
+        const set = (at: string, value: string | null): void =>
+          setValue(at, value as Draft[string], { shouldValidate: true, shouldDirty: true });
         set(path, one?.address ?? null);
         if (!one) return;
         set(`${group}model`, one.model);
@@ -154,12 +197,21 @@ function ServedModels({ path }: { path: string }) {
   );
 }
 
-type NumberInputProps = Omit<ControlProps, "setting" | "invalid"> & { nullable: boolean; integer: boolean; className: string };
+type NumberInputProps = Omit<ControlProps, "setting" | "invalid"> & {
+  nullable: boolean;
+  integer: boolean;
+  className: string;
+};
 
 /** Keeps what was typed as text, so that "1e-" on the way to "1e-5" is not rewritten. */
 function NumberInput({ nullable, integer, value, onChange, className, ...rest }: NumberInputProps) {
   const [typed, setTyped] = useState<{ text: string; value: unknown } | null>(null);
-  const shown = typed && Object.is(typed.value, value) ? typed.text : value === null || value === undefined ? "" : String(value);
+  const shown =
+    typed && Object.is(typed.value, value)
+      ? typed.text
+      : value === null || value === undefined
+        ? ""
+        : String(value);
   return (
     <Input
       {...rest}
@@ -178,7 +230,11 @@ function NumberInput({ nullable, integer, value, onChange, className, ...rest }:
   );
 }
 
-type TextInputProps = Omit<ControlProps, "setting" | "invalid"> & { path: string; nullable: boolean; className: string };
+type TextInputProps = Omit<ControlProps, "setting" | "invalid"> & {
+  path: string;
+  nullable: boolean;
+  className: string;
+};
 
 function TextInput({ path, nullable, value, onChange, className, ...rest }: TextInputProps) {
   const suggestions = useSuggestions(path);
@@ -209,11 +265,18 @@ function TextInput({ path, nullable, value, onChange, className, ...rest }: Text
 function useSuggestions(path: string): string[] {
   const trpc = useTRPC();
   const last = path.split(".").at(-1) ?? "";
-  const corpora = useQuery(trpc.catalogue.corpora.queryOptions(undefined, { enabled: last === "corpus" }));
-  const sets = useQuery(trpc.catalogue.questionSets.queryOptions(undefined, { enabled: /questions$/i.test(last) }));
-  const workers = useQuery(trpc.workers.list.queryOptions(undefined, { enabled: last === "model" || last === "worker" }));
+  const corpora = useQuery(
+    trpc.catalogue.corpora.queryOptions(undefined, { enabled: last === "corpus" }),
+  );
+  const sets = useQuery(
+    trpc.catalogue.questionSets.queryOptions(undefined, { enabled: /questions$/i.test(last) }),
+  );
+  const workers = useQuery(
+    trpc.workers.list.queryOptions(undefined, { enabled: last === "model" || last === "worker" }),
+  );
   if (last === "corpus") return corpora.data?.map((c) => c.name) ?? [];
-  if (last === "model") return [...new Set(workers.data?.flatMap((w) => w.capabilities.models) ?? [])];
+  if (last === "model")
+    return [...new Set(workers.data?.flatMap((w) => w.capabilities.models) ?? [])];
   if (last === "worker") return workers.data?.map((w) => w.name) ?? [];
   return /questions$/i.test(last) ? (sets.data?.map((s) => s.name) ?? []) : [];
 }

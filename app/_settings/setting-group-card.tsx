@@ -40,7 +40,11 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
               value={String(chosen ?? "")}
               onChange={(e) => {
                 const next = group.variant?.options.find((o) => o.value === e.target.value);
-                if (next) setValue(group.id, variantDefaults(next), { shouldValidate: true, shouldDirty: true });
+                if (next)
+                  setValue(group.id, variantDefaults(next), {
+                    shouldValidate: true,
+                    shouldDirty: true,
+                  });
               }}
             >
               {group.variant.options.map((o) => (
@@ -57,8 +61,16 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
       </div>
       {advanced.length > 0 ? (
         <>
-          <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="mt-4 flex items-center gap-1 text-xs font-medium text-muted-foreground hover:text-foreground">
-            <ChevronRight className={cn("size-3.5 transition-transform", open && "rotate-90")} aria-hidden />
+          <button
+            type="button"
+            aria-expanded={open}
+            onClick={() => setOpen(!open)}
+            className="mt-4 flex items-center gap-1 text-xs font-medium text-muted-foreground hover:text-foreground"
+          >
+            <ChevronRight
+              className={cn("size-3.5 transition-transform", open && "rotate-90")}
+              aria-hidden
+            />
             {advanced.length} more {changed > 0 ? `(${changed} changed)` : ""}
           </button>
           {open ? (

@@ -2,14 +2,28 @@
 import { cn } from "@/app/_lib/cn";
 import { useConnection, type Connection } from "@/app/_lib/live";
 
-const TEXT: Record<Connection, string> = { connecting: "Connecting", live: "Live", reconnecting: "Reconnecting" };
+const TEXT: Record<Connection, string> = {
+  connecting: "Connecting",
+  live: "Live",
+  reconnecting: "Reconnecting",
+};
 
 /** Whether what is on screen still follows the server. */
 export function ConnectionIndicator() {
   const connection = useConnection();
   return (
-    <span role="status" className="flex items-center gap-1.5 px-1 text-2xs text-muted-foreground" data-connection={connection}>
-      <span aria-hidden className={cn("size-1.5 rounded-full", connection === "live" ? "bg-good" : "bg-warn motion-safe:animate-pulse")} />
+    <span
+      role="status"
+      className="flex items-center gap-1.5 px-1 text-2xs text-muted-foreground"
+      data-connection={connection}
+    >
+      <span
+        aria-hidden
+        className={cn(
+          "size-1.5 rounded-full",
+          connection === "live" ? "bg-good" : "bg-warn motion-safe:animate-pulse",
+        )}
+      />
       {TEXT[connection]}
     </span>
   );

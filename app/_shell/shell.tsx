@@ -7,7 +7,10 @@ import { ThemeSwitch } from "./theme-switch";
 export function Shell({ children }: { children: ReactNode }) {
   return (
     <div className="min-h-dvh md:pl-48">
-      <a href="#content" className="sr-only z-50 rounded bg-primary px-3 py-2 text-primary-foreground focus:not-sr-only focus:fixed focus:top-2 focus:left-2">
+      <a
+        href="#content"
+        className="sr-only z-50 rounded bg-primary px-3 py-2 text-primary-foreground focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
+      >
         Skip to the content
       </a>
       <aside className="fixed inset-y-0 left-0 z-20 hidden w-48 flex-col border-r bg-card px-3 py-4 md:flex">
@@ -25,7 +28,11 @@ export function Shell({ children }: { children: ReactNode }) {
           <ThemeSwitch />
         </div>
       </header>
-      <main id="content" tabIndex={-1} className="mx-auto w-full max-w-[1440px] px-4 pt-5 pb-24 outline-none md:px-6 md:pb-12">
+      <main
+        id="content"
+        tabIndex={-1}
+        className="mx-auto w-full max-w-[1440px] px-4 pt-5 pb-24 outline-none md:px-6 md:pb-12"
+      >
         {children}
       </main>
       <BottomBar />

@@ -23,7 +23,8 @@ export function ThemeSwitch() {
       <MenuContent>
         {THEMES.map(({ value, label, icon: Icon }) => (
           <MenuItem key={value} onSelect={() => setTheme(value)}>
-            <Icon /> {label} {theme === value ? <Check className="ml-auto" aria-label="chosen" /> : null}
+            <Icon /> {label}{" "}
+            {theme === value ? <Check className="ml-auto" aria-label="chosen" /> : null}
           </MenuItem>
         ))}
       </MenuContent>

@@ -2,23 +2,30 @@ import { cva, type VariantProps } from "class-variance-authority";
 import type { ComponentProps } from "react";
 import { cn } from "@/app/_lib/cn";
 
-const badge = cva("inline-flex items-center gap-1 whitespace-nowrap rounded px-1.5 py-px text-2xs font-medium", {
-  variants: {
-    tone: {
-      neutral: "bg-muted text-muted-foreground",
-      primary: "bg-primary-soft text-primary",
-      good: "bg-good-soft text-good",
-      warn: "bg-warn-soft text-warn",
-      bad: "bg-bad-soft text-bad",
-      outline: "border border-input text-muted-foreground",
+const badge = cva(
+  "inline-flex items-center gap-1 whitespace-nowrap rounded px-1.5 py-px text-2xs font-medium",
+  {
+    variants: {
+      tone: {
+        neutral: "bg-muted text-muted-foreground",
+        primary: "bg-primary-soft text-primary",
+        good: "bg-good-soft text-good",
+        warn: "bg-warn-soft text-warn",
+        bad: "bg-bad-soft text-bad",
+        outline: "border border-input text-muted-foreground",
+      },
     },
+    defaultVariants: { tone: "neutral" },
   },
-  defaultVariants: { tone: "neutral" },
-});
+);
 
 export type BadgeTone = NonNullable<VariantProps<typeof badge>["tone"]>;
 
-export function Badge({ className, tone, ...props }: ComponentProps<"span"> & VariantProps<typeof badge>) {
+export function Badge({
+  className,
+  tone,
+  ...props
+}: ComponentProps<"span"> & VariantProps<typeof badge>) {
   return <span className={cn(badge({ tone }), className)} {...props} />;
 }
 

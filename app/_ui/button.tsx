@@ -24,10 +24,17 @@ const button = cva(
   },
 );
 
-export type ButtonProps = ComponentProps<"button"> & VariantProps<typeof button> & { asChild?: boolean };
+export type ButtonProps = ComponentProps<"button"> &
+  VariantProps<typeof button> & { asChild?: boolean };
 
 /** A button; `asChild` gives its look to a link. An icon alone needs an aria-label. */
 export function Button({ className, variant, size, asChild, type, ...props }: ButtonProps) {
   const Component = asChild ? Slot.Root : "button";
-  return <Component className={cn(button({ variant, size }), className)} {...(asChild ? {} : { type: type ?? "button" })} {...props} />;
+  return (
+    <Component
+      className={cn(button({ variant, size }), className)}
+      {...(asChild ? {} : { type: type ?? "button" })}
+      {...props}
+    />
+  );
 }

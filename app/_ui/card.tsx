@@ -6,7 +6,17 @@ export function Card({ className, ...props }: ComponentProps<"section">) {
 }
 
 /** Title row of a card with what stands on its right. */
-export function CardHeader({ title, description, children, className }: { title: ReactNode; description?: ReactNode; children?: ReactNode; className?: string }) {
+export function CardHeader({
+  title,
+  description,
+  children,
+  className,
+}: {
+  title: ReactNode;
+  description?: ReactNode;
+  children?: ReactNode;
+  className?: string;
+}) {
   return (
     <header className={cn("flex items-start justify-between gap-3 px-4 pt-3", className)}>
       <div className="min-w-0">

@@ -4,7 +4,11 @@ import { useState } from "react";
 import { Button, type ButtonProps } from "./button";
 
 /** Copies a text; says so for two seconds. */
-export function CopyButton({ text, label = "Copy", ...props }: { text: string; label?: string } & ButtonProps) {
+export function CopyButton({
+  text,
+  label = "Copy",
+  ...props
+}: { text: string; label?: string } & ButtonProps) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     await navigator.clipboard.writeText(text);

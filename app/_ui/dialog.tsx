@@ -14,20 +14,39 @@ interface DialogProps {
   className?: string;
 }
 
-export function Dialog({ open, onOpenChange, title, description, children, className }: DialogProps) {
+export function Dialog({
+  open,
+  onOpenChange,
+  title,
+  description,
+  children,
+  className,
+}: DialogProps) {
   return (
     <Primitive.Root open={open} onOpenChange={onOpenChange}>
       <Primitive.Portal>
         <Primitive.Overlay className="fixed inset-0 z-40 bg-black/40" />
         <Primitive.Content
-          className={cn("fixed top-1/2 left-1/2 z-50 max-h-[90dvh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 overflow-y-auto rounded-lg border bg-card p-5 shadow-xl outline-none", className)}
+          className={cn(
+            "fixed top-1/2 left-1/2 z-50 max-h-[90dvh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 overflow-y-auto rounded-lg border bg-card p-5 shadow-xl outline-none",
+            className,
+          )}
           {...(description ? {} : { "aria-describedby": undefined })}
         >
           <Primitive.Title className="pr-8 text-[0.9375rem] font-semibold">{title}</Primitive.Title>
-          {description ? <Primitive.Description className="mt-1 text-muted-foreground">{description}</Primitive.Description> : null}
+          {description ? (
+            <Primitive.Description className="mt-1 text-muted-foreground">
+              {description}
+            </Primitive.Description>
+          ) : null}
           <div className="mt-4">{children}</div>
           <Primitive.Close asChild>
-            <Button variant="ghost" size="icon-sm" className="absolute top-3.5 right-3.5" aria-label="Close">
+            <Button
+              variant="ghost"
+              size="icon-sm"
+              className="absolute top-3.5 right-3.5"
+              aria-label="Close"
+            >
               <X />
             </Button>
           </Primitive.Close>

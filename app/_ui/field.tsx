@@ -9,7 +9,9 @@ export function Input({ className, ...props }: ComponentProps<"input">) {
 }
 
 export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
-  return <textarea className={cn(control, "py-2 font-mono text-xs leading-5", className)} {...props} />;
+  return (
+    <textarea className={cn(control, "py-2 font-mono text-xs leading-5", className)} {...props} />
+  );
 }
 
 /** The platform's own select: fast, works with every keyboard and on phones. */

@@ -4,7 +4,12 @@ import { cn } from "@/app/_lib/cn";
 import { formatDateTime, formatTime } from "@/app/_lib/format";
 import type { LogEntry } from "@/app/_lib/trpc";
 
-const TONE: Record<LogEntry["level"], string> = { debug: "text-muted-foreground", info: "text-muted-foreground", warn: "text-warn", error: "text-bad" };
+const TONE: Record<LogEntry["level"], string> = {
+  debug: "text-muted-foreground",
+  info: "text-muted-foreground",
+  warn: "text-warn",
+  error: "text-bad",
+};
 
 /** Log lines, oldest first. Stays at the end while one is there, and stays put while one reads further up. */
 export function LogView({ lines, className }: { lines: readonly LogEntry[]; className?: string }) {
@@ -25,16 +30,26 @@ export function LogView({ lines, className }: { lines: readonly LogEntry[]; clas
         const { scrollHeight, scrollTop, clientHeight } = e.currentTarget;
         atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
       }}
-      className={cn("relative overflow-auto rounded-lg border bg-card py-2 font-mono text-2xs leading-5", className)}
+      className={cn(
+        "relative overflow-auto rounded-lg border bg-card py-2 font-mono text-2xs leading-5",
+        className,
+      )}
     >
       {lines.map((line) => (
-        <div key={line.id} className="grid grid-cols-[4rem_3rem_minmax(0,1fr)] gap-x-2 px-3 hover:bg-muted/60 sm:grid-cols-[4.5rem_3rem_7rem_minmax(0,1fr)]">
+        <div
+          key={line.id}
+          className="grid grid-cols-[4rem_3rem_minmax(0,1fr)] gap-x-2 px-3 hover:bg-muted/60 sm:grid-cols-[4.5rem_3rem_7rem_minmax(0,1fr)]"
+        >
           <time title={formatDateTime(line.at)} className="text-muted-foreground">
             {formatTime(line.at)}
           </time>
           <span className={TONE[line.level]}>{line.level}</span>
           <span className="hidden truncate text-muted-foreground sm:block">{line.source}</span>
-          <span className={cn("break-words whitespace-pre-wrap", line.level === "error" && "text-bad")}>{line.message}</span>
+          <span
+            className={cn("break-words whitespace-pre-wrap", line.level === "error" && "text-bad")}
+          >
+            {line.message}
+          </span>
         </div>
       ))}
     </div>

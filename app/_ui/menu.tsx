@@ -9,7 +9,12 @@ export const MenuTrigger = Primitive.Trigger;
 export function MenuContent({ className, ...props }: ComponentProps<typeof Primitive.Content>) {
   return (
     <Primitive.Portal>
-      <Primitive.Content align="end" sideOffset={4} className={cn("z-50 min-w-40 rounded-md border bg-card p-1 shadow-md", className)} {...props} />
+      <Primitive.Content
+        align="end"
+        sideOffset={4}
+        className={cn("z-50 min-w-40 rounded-md border bg-card p-1 shadow-md", className)}
+        {...props}
+      />
     </Primitive.Portal>
   );
 }

@@ -31,7 +31,16 @@ interface Props<R> {
 }
 
 /** A table of rows that each lead somewhere: a link within a cell covers its whole row. */
-export function RowTable<R>({ columns, rows, keyOf, rowProps, sortOf, minWidth, rowHeight, className }: Props<R>) {
+export function RowTable<R>({
+  columns,
+  rows,
+  keyOf,
+  rowProps,
+  sortOf,
+  minWidth,
+  rowHeight,
+  className,
+}: Props<R>) {
   return (
     <div className={cn("relative overflow-x-auto rounded-lg border bg-card", className)}>
       <table className={cn("w-full table-fixed text-left", minWidth)}>
@@ -44,7 +53,11 @@ export function RowTable<R>({ columns, rows, keyOf, rowProps, sortOf, minWidth, 
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)} className="relative border-b last:border-0 hover:bg-muted/50" {...rowProps?.(row)}>
+            <tr
+              key={keyOf(row)}
+              className="relative border-b last:border-0 hover:bg-muted/50"
+              {...rowProps?.(row)}
+            >
               {columns.map((column) => (
                 <td key={column.id} className={cn("px-3", rowHeight, column.className)}>
                   {column.cell(row)}
@@ -58,12 +71,28 @@ export function RowTable<R>({ columns, rows, keyOf, rowProps, sortOf, minWidth, 
   );
 }
 
-function Head({ header, width, sort }: { header: ReactNode; width: string; sort: HeadSort | null }) {
+function Head({
+  header,
+  width,
+  sort,
+}: {
+  header: ReactNode;
+  width: string;
+  sort: HeadSort | null;
+}) {
   const Arrow = sort?.direction === "ascending" ? ArrowUp : ArrowDown;
   return (
-    <th scope="col" aria-sort={sort?.direction ?? undefined} className={cn("h-9 px-3 font-medium", width)}>
+    <th
+      scope="col"
+      aria-sort={sort?.direction ?? undefined}
+      className={cn("h-9 px-3 font-medium", width)}
+    >
       {sort ? (
-        <button type="button" className="inline-flex items-center gap-1 hover:text-foreground" onClick={sort.onSort}>
+        <button
+          type="button"
+          className="inline-flex items-center gap-1 hover:text-foreground"
+          onClick={sort.onSort}
+        >
           {header}
           {sort.direction ? <Arrow className="size-3" aria-hidden /> : null}
         </button>

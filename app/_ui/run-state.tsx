@@ -17,7 +17,10 @@ export function RunStateBadge({ state, className }: { state: RunState; className
   const { tone, moving } = RUN_TONE[state];
   return (
     <Badge tone={tone} className={className} data-run-state={state}>
-      <span aria-hidden className={cn("size-1.5 rounded-full bg-current", moving && "motion-safe:animate-pulse")} />
+      <span
+        aria-hidden
+        className={cn("size-1.5 rounded-full bg-current", moving && "motion-safe:animate-pulse")}
+      />
       {state}
     </Badge>
   );

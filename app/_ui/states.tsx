@@ -9,7 +9,15 @@ export function Skeleton({ className }: { className?: string }) {
 }
 
 /** Nothing is here yet: says why and what to do next. */
-export function EmptyState({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+export function EmptyState({
+  title,
+  children,
+  action,
+}: {
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+}) {
   return (
     <div className="flex flex-col items-center rounded-lg border border-dashed px-6 py-12 text-center">
       <p className="font-medium">{title}</p>
@@ -20,9 +28,24 @@ export function EmptyState({ title, children, action }: { title: string; childre
 }
 
 /** Something failed: the message as the server gave it, and a way on. */
-export function ErrorState({ title, error, onRetry, children, className }: { title: string; error: { message: string }; onRetry?: () => void; children?: ReactNode; className?: string }) {
+export function ErrorState({
+  title,
+  error,
+  onRetry,
+  children,
+  className,
+}: {
+  title: string;
+  error: { message: string };
+  onRetry?: () => void;
+  children?: ReactNode;
+  className?: string;
+}) {
   return (
-    <div role="alert" className={cn("rounded-lg border border-bad/30 bg-bad-soft px-4 py-3", className)}>
+    <div
+      role="alert"
+      className={cn("rounded-lg border border-bad/30 bg-bad-soft px-4 py-3", className)}
+    >
       <p className="flex items-center gap-2 font-medium text-bad">
         <TriangleAlert className="size-4 shrink-0" aria-hidden /> {title}
       </p>

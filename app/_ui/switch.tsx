@@ -6,7 +6,10 @@ import { cn } from "@/app/_lib/cn";
 export function Switch({ className, ...props }: ComponentProps<typeof Primitive.Root>) {
   return (
     <Primitive.Root
-      className={cn("inline-flex h-5 w-9 shrink-0 items-center rounded-full border border-transparent bg-input p-px transition-colors data-[state=checked]:bg-primary", className)}
+      className={cn(
+        "inline-flex h-5 w-9 shrink-0 items-center rounded-full border border-transparent bg-input p-px transition-colors data-[state=checked]:bg-primary",
+        className,
+      )}
       {...props}
     >
       <Primitive.Thumb className="block size-4 rounded-full bg-card transition-transform data-[state=checked]:translate-x-4" />

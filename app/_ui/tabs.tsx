@@ -6,7 +6,15 @@ import { cn } from "@/app/_lib/cn";
 export const Tabs = Primitive.Root;
 
 export function TabsList({ className, ...props }: ComponentProps<typeof Primitive.List>) {
-  return <Primitive.List className={cn("relative flex gap-4 overflow-x-auto border-b [scrollbar-width:none]", className)} {...props} />;
+  return (
+    <Primitive.List
+      className={cn(
+        "relative flex gap-4 overflow-x-auto border-b [scrollbar-width:none]",
+        className,
+      )}
+      {...props}
+    />
+  );
 }
 
 export function TabsTrigger({ className, ...props }: ComponentProps<typeof Primitive.Trigger>) {

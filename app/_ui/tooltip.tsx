@@ -5,12 +5,25 @@ import type { ReactNode } from "react";
 export const TooltipProvider = Primitive.Provider;
 
 /** Says more about what it wraps; never the only place of what one must know. */
-export function Tooltip({ content, children, side }: { content: ReactNode; children: ReactNode; side?: "top" | "right" | "bottom" | "left" }) {
+export function Tooltip({
+  content,
+  children,
+  side,
+}: {
+  content: ReactNode;
+  children: ReactNode;
+  side?: "top" | "right" | "bottom" | "left";
+}) {
   return (
     <Primitive.Root>
       <Primitive.Trigger asChild>{children}</Primitive.Trigger>
       <Primitive.Portal>
-        <Primitive.Content side={side} sideOffset={6} collisionPadding={8} className="z-50 max-w-80 rounded-md border bg-card px-2.5 py-1.5 text-xs shadow-md">
+        <Primitive.Content
+          side={side}
+          sideOffset={6}
+          collisionPadding={8}
+          className="z-50 max-w-80 rounded-md border bg-card px-2.5 py-1.5 text-xs shadow-md"
+        >
           {content}
         </Primitive.Content>
       </Primitive.Portal>

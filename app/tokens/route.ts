@@ -13,8 +13,12 @@ const request = z.object({
 const loaded = new Map<string, Promise<Tokenizer>>();
 
 async function load(model: string): Promise<Tokenizer> {
-  const read = async (file: string): Promise<object> => JSON.parse(await readFile(join(modelDir(model), file), "utf8")) as object;
-  return new Tokenizer(await read("tokenizer.json"), await read("tokenizer_config.json").catch(() => ({})));
+  const read = async (file: string): Promise<object> =>
+    JSON.parse(await readFile(join(modelDir(model), file), "utf8")) as object;
+  return new Tokenizer(
+    await read("tokenizer.json"),
+    await read("tokenizer_config.json").catch(() => ({})),
+  );
 }
 
 export async function POST(incoming: Request): Promise<Response> {
@@ -25,7 +29,11 @@ export async function POST(incoming: Request): Promise<Response> {
     let tokenizer = loaded.get(model);
     if (!tokenizer) loaded.set(model, (tokenizer = load(model)));
     const ready = await tokenizer;
-    return Response.json({ texts: ids.map((id) => ready.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false })) });
+    return Response.json({
+      texts: ids.map((id) =>
+        ready.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
+      ),
+    });
   } catch {
     loaded.delete(model);
     return new Response(`the tokenizer of ${model} is not on this machine`, { status: 404 });

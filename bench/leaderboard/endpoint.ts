@@ -28,7 +28,10 @@ const REPEATS = 17;
 /** Whole rounds: the last one takes as long as the others, however few are left for it. */
 const IDEAL_SECONDS = Math.ceil(QUESTIONS / AT_ONCE) * (LATENCY_MS / 1000);
 
-export async function endpointSpeed(plane: ControlPlane, port: number): Promise<{ bars: Bar[]; figures: object }> {
+export async function endpointSpeed(
+  plane: ControlPlane,
+  port: number,
+): Promise<{ bars: Bar[]; figures: object }> {
   const folder = await mkdtemp(join(tmpdir(), "s3-bench-worker-"));
   const children: { stop(): Promise<void> | void }[] = [];
   try {
@@ -36,7 +39,13 @@ export async function endpointSpeed(plane: ControlPlane, port: number): Promise<
     const endpoint = await startEndpoint();
     children.push({ stop: () => void endpoint.child.kill() });
     const { token } = await plane.tokens.create("bench", "bench");
-    const worker = new RealWorker({ server: `http://127.0.0.1:${port}`, token, dataDir: folder, name: "endpoint-bench", restart: false });
+    const worker = new RealWorker({
+      server: `http://127.0.0.1:${port}`,
+      token,
+      dataDir: folder,
+      name: "endpoint-bench",
+      restart: false,
+    });
     children.push(worker);
 
     const config = (model: string, more: object): RunConfigInput => ({
@@ -55,23 +64,53 @@ export async function endpointSpeed(plane: ControlPlane, port: number): Promise<
     const seconds: number[] = [];
     for (let i = 0; i < REPEATS; i++) {
       await statisticsMade(plane);
-      const run = await finish(plane, config(`answers ${i}`, { reuse: { episodesOf: searched.id } }), () => worker.output);
+      const run = await finish(
+        plane,
+        config(`answers ${i}`, { reuse: { episodesOf: searched.id } }),
+        () => worker.output,
+      );
       const { requests, mostAtOnce } = await endpoint.told();
       // One request more: the preflight's.
-      if (requests !== QUESTIONS + 1 || mostAtOnce > AT_ONCE) throw new Error(`The endpoint was asked ${requests} times, ${mostAtOnce} at once.`);
+      if (requests !== QUESTIONS + 1 || mostAtOnce > AT_ONCE)
+        throw new Error(`The endpoint was asked ${requests} times, ${mostAtOnce} at once.`);
       seconds.push(run.seconds);
-      console.log(`answered and stored in ${run.seconds.toFixed(2)} s, ${mostAtOnce} at once at most`);
+      console.log(
+        `answered and stored in ${run.seconds.toFixed(2)} s, ${mostAtOnce} at once at most`,
+      );
     }
     const median = [...seconds].sort((a, b) => a - b)[REPEATS >> 1]!;
     printTable([
       [`${QUESTIONS} questions`, "seconds", "times the ideal"],
       ["ideal", IDEAL_SECONDS.toFixed(2), 1],
-      ["documents retrieved beforehand, median", median.toFixed(2), (median / IDEAL_SECONDS).toFixed(2)],
-      ["the first run: searches with BM25, new process", searched.seconds.toFixed(2), (searched.seconds / IDEAL_SECONDS).toFixed(2)],
+      [
+        "documents retrieved beforehand, median",
+        median.toFixed(2),
+        (median / IDEAL_SECONDS).toFixed(2),
+      ],
+      [
+        "the first run: searches with BM25, new process",
+        searched.seconds.toFixed(2),
+        (searched.seconds / IDEAL_SECONDS).toFixed(2),
+      ],
     ]);
     return {
-      bars: [bar("1,000 questions at an endpoint of 50 ms, 64 at once, against the ideal time", median / IDEAL_SECONDS, "times", "<=", 1.3)],
-      figures: { questions: QUESTIONS, atOnce: AT_ONCE, latencyMs: LATENCY_MS, idealSeconds: IDEAL_SECONDS, seconds, secondsWithSearch: searched.seconds },
+      bars: [
+        bar(
+          "1,000 questions at an endpoint of 50 ms, 64 at once, against the ideal time",
+          median / IDEAL_SECONDS,
+          "times",
+          "<=",
+          1.3,
+        ),
+      ],
+      figures: {
+        questions: QUESTIONS,
+        atOnce: AT_ONCE,
+        latencyMs: LATENCY_MS,
+        idealSeconds: IDEAL_SECONDS,
+        seconds,
+        secondsWithSearch: searched.seconds,
+      },
     };
   } finally {
     for (const child of children.reverse()) await child.stop();
@@ -80,25 +119,35 @@ export async function endpointSpeed(plane: ControlPlane, port: number): Promise<
 }
 
 /** Launches a run and waits for its end; throws where it has not stored an episode, an answer and a score for each question. */
-async function finish(plane: ControlPlane, config: RunConfigInput, output: () => string): Promise<{ id: string; seconds: number }> {
+async function finish(
+  plane: ControlPlane,
+  config: RunConfigInput,
+  output: () => string,
+): Promise<{ id: string; seconds: number }> {
   const { id } = await plane.launcher.launch(config, { actor: "bench", preset: null });
   for (const until = Date.now() + 120_000; ; await sleep(200)) {
-    const [run] = await plane.database.db.$queryRaw<{ state: RunState; error: string | null }[]>`SELECT state, error FROM runs WHERE id = ${id}::uuid`;
+    const [run] = await plane.database.db.$queryRaw<
+      { state: RunState; error: string | null }[]
+    >`SELECT state, error FROM runs WHERE id = ${id}::uuid`;
     if (run?.state === "succeeded") break;
-    if (!run || TERMINAL.has(run.state) || Date.now() > until) throw new Error(`The run is ${run?.state ?? "gone"}: ${run?.error ?? ""}\n${output()}`);
+    if (!run || TERMINAL.has(run.state) || Date.now() > until)
+      throw new Error(`The run is ${run?.state ?? "gone"}: ${run?.error ?? ""}\n${output()}`);
   }
   const [row] = await plane.database.db.$queryRaw<{ stored: number; seconds: number }[]>`
     SELECT (SELECT count(*)::int FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN scores s ON s.id = e.score_id WHERE e.run_id = ${id}::uuid) AS stored,
       extract(epoch FROM max(at) FILTER (WHERE to_state = 'succeeded') - max(at) FILTER (WHERE to_state = 'running'))::float8 AS seconds
     FROM run_transitions WHERE run_id = ${id}::uuid`;
-  if (row?.stored !== QUESTIONS) throw new Error(`${row?.stored ?? 0} of ${QUESTIONS} questions are stored.`);
+  if (row?.stored !== QUESTIONS)
+    throw new Error(`${row?.stored ?? 0} of ${QUESTIONS} questions are stored.`);
   return { id, seconds: row.seconds };
 }
 
 /** Waits until the statistics of what has landed are made, so that a run is not timed beside those of the one before. */
 async function statisticsMade(plane: ControlPlane): Promise<void> {
   for (const until = Date.now() + 60_000; Date.now() < until; await sleep(200)) {
-    const [row] = await plane.database.db.$queryRaw<{ stale: number }[]>`SELECT count(*)::int AS stale FROM stale_statistics`;
+    const [row] = await plane.database.db.$queryRaw<
+      { stale: number }[]
+    >`SELECT count(*)::int AS stale FROM stale_statistics`;
     if (row?.stale === 0) return;
   }
   throw new Error("The statistics of the last run were not made within a minute.");
@@ -112,7 +161,11 @@ interface Endpoint {
 }
 
 async function startEndpoint(): Promise<Endpoint> {
-  const child = spawn(process.execPath, ["--import", "tsx", join("bench", "leaderboard", "slow-endpoint.ts"), String(LATENCY_MS)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", join("bench", "leaderboard", "slow-endpoint.ts"), String(LATENCY_MS)],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<string> => {
     const { value, done } = await lines.next();

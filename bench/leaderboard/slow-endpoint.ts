@@ -9,6 +9,8 @@ const endpoint = await ScriptedEndpoint.start(async () => {
 });
 console.log(endpoint.url);
 process.on("SIGUSR2", () => {
-  console.log(JSON.stringify({ requests: endpoint.requests.length, mostAtOnce: endpoint.mostAtOnce }));
+  console.log(
+    JSON.stringify({ requests: endpoint.requests.length, mostAtOnce: endpoint.mostAtOnce }),
+  );
   endpoint.requests.length = 0;
 });

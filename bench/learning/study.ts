@@ -18,7 +18,11 @@ import { heldOutSample } from "@/gpu-workers/s3/evaluation";
 import { openGenerator, openPolicy, searcherOf } from "@/gpu-workers/s3/models";
 import { train } from "@/gpu-workers/s3/train";
 import { readTrainerState, TRAINER_FILE } from "@/gpu-workers/s3/trainer-state";
-import { atlasQuestions, MemoryContext, type LocalServices } from "@/gpu-workers/testing/memory-context";
+import {
+  atlasQuestions,
+  MemoryContext,
+  type LocalServices,
+} from "@/gpu-workers/testing/memory-context";
 import type { ServiceHandle } from "@/gpu-workers/run-context";
 
 const BATCH = 64;
@@ -44,7 +48,13 @@ export interface SeedResults {
 
 /** Keeps what it makes in a folder named after everything that it is made from. */
 const workFolder = (name: string, inputs: unknown): string =>
-  join(ROOT, "bench", ".work", "learning", `${name}-${createHash("sha256").update(JSON.stringify(inputs)).digest("hex").slice(0, 12)}`);
+  join(
+    ROOT,
+    "bench",
+    ".work",
+    "learning",
+    `${name}-${createHash("sha256").update(JSON.stringify(inputs)).digest("hex").slice(0, 12)}`,
+  );
 
 /** Answers all held-out questions with a method, and keeps the results batch by batch. */
 export class Examiner {
@@ -62,13 +72,29 @@ export class Examiner {
   /** For configurations that search, answer and score as this one does. */
   static async open(services: LocalServices, config: TrainConfig): Promise<Examiner> {
     const { data, retriever, search, searcher, generator: frozen, reward } = config;
-    const folder = workFolder("answers", { data, retriever, search, searcher, frozen, scorer: reward.scorer });
+    const folder = workFolder("answers", {
+      data,
+      retriever,
+      search,
+      searcher,
+      frozen,
+      scorer: reward.scorer,
+    });
     await mkdir(folder, { recursive: true });
     const { value: engine } = await services.engine();
-    const store: AnswerStore = { findAnswers: async () => new Map(), saveAnswers: async () => undefined };
+    const store: AnswerStore = {
+      findAnswers: async () => new Map(),
+      saveAnswers: async () => undefined,
+    };
     const heldOut = await atlasQuestions(data.heldOutQuestions);
     const generator = await openGenerator(engine, frozen, store, signal);
-    return new Examiner(services, config, folder, heldOutSample(heldOut, heldOut.length), generator);
+    return new Examiner(
+      services,
+      config,
+      folder,
+      heldOutSample(heldOut, heldOut.length),
+      generator,
+    );
   }
 
   /** The first `count` held-out questions of an evaluation's sample. */
@@ -77,7 +103,9 @@ export class Examiner {
   }
 
   naiveRag(): Promise<Result[]> {
-    return this.answer(join(this.folder, "naive-rag.jsonl"), (documents) => this.rag(documents, () => this.config.generator.ragDocuments));
+    return this.answer(join(this.folder, "naive-rag.jsonl"), (documents) =>
+      this.rag(documents, () => this.config.generator.ragDocuments),
+    );
   }
 
   /** RAG with as many documents for each question as these results were given. */
@@ -94,34 +122,65 @@ export class Examiner {
   searcher(path: string, seed: number, checkpoint: string | null): Promise<Result[]> {
     return this.answer(path, async (documents) => {
       this.held = await this.services.engine();
-      const { value: retriever } = await this.services.retriever(this.config.data.corpus, this.config.retriever, signal);
+      const { value: retriever } = await this.services.retriever(
+        this.config.data.corpus,
+        this.config.retriever,
+        signal,
+      );
       const policy = await openPolicy(this.held.value, this.config.searcher, seed, signal);
       if (checkpoint !== null) await policy.model.loadState(checkpoint, { signal });
-      return s3Method(await searcherOf(policy, signal), { retriever, documents, settings: this.config.search }, seed);
+      return s3Method(
+        await searcherOf(policy, signal),
+        { retriever, documents, settings: this.config.search },
+        seed,
+      );
     });
   }
 
   private async rag(documents: DocumentBook, countOf: (id: string) => number): Promise<Method> {
-    const { value: retriever } = await this.services.retriever(this.config.data.corpus, this.config.retriever, signal);
+    const { value: retriever } = await this.services.retriever(
+      this.config.data.corpus,
+      this.config.retriever,
+      signal,
+    );
     return ragMethod(retriever, documents, countOf);
   }
 
-  private async answer(path: string, open: (documents: DocumentBook) => Promise<Method>): Promise<Result[]> {
-    const results = existsSync(path) ? (await readFile(path, "utf8")).split("\n").filter(Boolean).map((line) => JSON.parse(line) as Result) : [];
+  private async answer(
+    path: string,
+    open: (documents: DocumentBook) => Promise<Method>,
+  ): Promise<Result[]> {
+    const results = existsSync(path)
+      ? (await readFile(path, "utf8"))
+          .split("\n")
+          .filter(Boolean)
+          .map((line) => JSON.parse(line) as Result)
+      : [];
     const done = new Set(results.map(({ id }) => id));
     const left = this.questions.filter(({ id }) => !done.has(id));
     if (left.length === 0) return results;
     const documents = new DocumentBook();
-    const assessor = new Assessor(this.generator, documents, new AnswerScorer(this.config.reward.scorer, null));
+    const assessor = new Assessor(
+      this.generator,
+      documents,
+      new AnswerScorer(this.config.reward.scorer, null),
+    );
     const method = await open(documents);
     for (let start = 0; start < left.length; start += BATCH) {
       const batch = left.slice(start, start + BATCH);
       const episodes = await method.run(batch, signal);
       const outcomes = await assessor.assess(episodes, batch, signal);
-      const fresh = batch.map((question, i): Result => ({ id: question.id, group: question.group ?? question.id, value: outcomes[i]!.score.value, documents: episodes[i]!.context.length }));
+      const fresh = batch.map((question, i): Result => ({
+        id: question.id,
+        group: question.group ?? question.id,
+        value: outcomes[i]!.score.value,
+        documents: episodes[i]!.context.length,
+      }));
       await appendFile(path, fresh.map((result) => JSON.stringify(result) + "\n").join(""));
       results.push(...fresh);
-      say(`${path.split("/").slice(-2).join("/")}: ${results.length} of ${this.questions.length}, accuracy ${mean(results.map(({ value }) => value)).toFixed(3)}`);
+      say(
+        `${path.split("/").slice(-2).join("/")}: ${results.length} of ${this.questions.length}, accuracy ${mean(results.map(({ value }) => value)).toFixed(3)}`,
+      );
     }
     this.held?.release();
     this.held = null;
@@ -154,17 +213,29 @@ export class Study {
     await this.train(seed);
     const path = (name: string): string => join(this.seedFolder(seed), `${name}.jsonl`);
     for (const other of others) await this.adoptColdStart(seed, other);
-    const coldStart = await this.examiner.searcher(path("cold-start"), seed, this.checkpoint(seed, 0));
-    const trained = await this.examiner.searcher(path("trained"), seed, this.checkpoint(seed, this.config.rl.steps));
+    const coldStart = await this.examiner.searcher(
+      path("cold-start"),
+      seed,
+      this.checkpoint(seed, 0),
+    );
+    const trained = await this.examiner.searcher(
+      path("trained"),
+      seed,
+      this.checkpoint(seed, this.config.rl.steps),
+    );
     const matched = await this.examiner.matchedRag(path("matched-rag"), trained);
     return { seed, coldStart, trained, matched, training: await this.training(seed) };
   }
 
   /** Equal weights give equal answers. */
   private async adoptColdStart(seed: number, other: Study): Promise<void> {
-    const [from, to] = [other, this].map((study) => join(study.seedFolder(seed), "cold-start.jsonl")) as [string, string];
+    const [from, to] = [other, this].map((study) =>
+      join(study.seedFolder(seed), "cold-start.jsonl"),
+    ) as [string, string];
     if (existsSync(to) || !existsSync(from)) return;
-    const [theirs, own] = await Promise.all([other, this].map((study) => readTrainerState(study.checkpoint(seed, 0))));
+    const [theirs, own] = await Promise.all(
+      [other, this].map((study) => readTrainerState(study.checkpoint(seed, 0))),
+    );
     if (theirs!.weightsHash === own!.weightsHash) await copyFile(from, to);
   }
 
@@ -178,7 +249,8 @@ export class Study {
     const who = `${this.algorithm}, seed ${seed}`;
     say(`${who}: training${last === null ? "" : `, going on after step ${last}`}`);
     const reports = join(folder, "metrics.jsonl");
-    let points: MetricPoint[] = last === null ? [{ name: STARTED, step: 0, value: 0, at: Date.now() }] : [];
+    let points: MetricPoint[] =
+      last === null ? [{ name: STARTED, step: 0, value: 0, at: Date.now() }] : [];
     // Metrics are kept with the checkpoint they led to: what is trained again is reported again.
     const keep = async (): Promise<void> => {
       const lines = points.map((point) => JSON.stringify(point) + "\n").join("");
@@ -189,12 +261,21 @@ export class Study {
       config,
       services: this.examiner.services,
       workDir: folder,
-      resume: last === null ? null : { artifactId: `${last}`, step: last, directory: join(folder, `checkpoint-${last}`) },
+      resume:
+        last === null
+          ? null
+          : { artifactId: `${last}`, step: last, directory: join(folder, `checkpoint-${last}`) },
       onCheckpoint: keep,
       onReport: (item: ReportItem) => {
         if (item.kind !== "metrics") return;
         points.push(...item.points);
-        for (const { name, step, value } of item.points) if (name === "reward/generation_accuracy" || name === "cold-start/loss" || name === "timing_s/step") say(`${who}: ${name} ${step}: ${value.toFixed(2)}`);
+        for (const { name, step, value } of item.points)
+          if (
+            name === "reward/generation_accuracy" ||
+            name === "cold-start/loss" ||
+            name === "timing_s/step"
+          )
+            say(`${who}: ${name} ${step}: ${value.toFixed(2)}`);
       },
     });
     await train(context);
@@ -203,23 +284,41 @@ export class Study {
 
   /** Seconds per phase and memory of a seed's training. */
   async training(seed: number) {
-    const lines = (await readFile(join(this.seedFolder(seed), "metrics.jsonl"), "utf8")).trim().split("\n");
+    const lines = (await readFile(join(this.seedFolder(seed), "metrics.jsonl"), "utf8"))
+      .trim()
+      .split("\n");
     const points = lines.map((line) => JSON.parse(line) as MetricPoint);
-    const sum = (name: string): number => points.filter((p) => p.name === name).reduce((total, p) => total + p.value, 0);
-    const phases = [...new Set(points.flatMap(({ name }) => (name.startsWith("timing_s/") && !NO_PHASE.has(name) ? [name] : [])))];
+    const sum = (name: string): number =>
+      points.filter((p) => p.name === name).reduce((total, p) => total + p.value, 0);
+    const phases = [
+      ...new Set(
+        points.flatMap(({ name }) =>
+          name.startsWith("timing_s/") && !NO_PHASE.has(name) ? [name] : [],
+        ),
+      ),
+    ];
     const steps = points.filter((p) => p.name === "timing_s/step").length;
     const startedAt = points.find((p) => p.name === STARTED)!.at;
-    const coldStart = (Math.max(...points.filter((p) => p.name === "cold-start/loss").map((p) => p.at)) - startedAt) / 1000;
+    const coldStart =
+      (Math.max(...points.filter((p) => p.name === "cold-start/loss").map((p) => p.at)) -
+        startedAt) /
+      1000;
     return {
       /** From the start of the run, so that loading the models is in it. */
       coldStartSeconds: round(coldStart),
       steps,
       secondsPerStep: round(sum("timing_s/step") / steps),
-      secondsPerPhase: Object.fromEntries(phases.map((name) => [name.slice("timing_s/".length), round(sum(name))])),
+      secondsPerPhase: Object.fromEntries(
+        phases.map((name) => [name.slice("timing_s/".length), round(sum(name))]),
+      ),
       checkpointSeconds: round(sum("timing_s/save_checkpoint")),
       totalSeconds: round(coldStart + sum("timing_s/step") + sum("timing_s/save_checkpoint")),
-      peakMemoryMb: Math.max(...points.filter((p) => p.name === "memory/engine_peak_mb").map((p) => p.value)),
-      trainingAccuracy: points.filter((p) => p.name === "reward/generation_accuracy").map((p) => round(p.value)),
+      peakMemoryMb: Math.max(
+        ...points.filter((p) => p.name === "memory/engine_peak_mb").map((p) => p.value),
+      ),
+      trainingAccuracy: points
+        .filter((p) => p.name === "reward/generation_accuracy")
+        .map((p) => round(p.value)),
     };
   }
 }
@@ -229,12 +328,18 @@ const NO_PHASE = new Set(["timing_s/step", "timing_s/testing", "timing_s/save_ch
 
 /** The last step with a whole checkpoint; null where there is none. */
 async function lastStep(folder: string): Promise<number | null> {
-  const steps = (await readdir(folder)).flatMap((name) => (/^checkpoint-\d+$/.test(name) && existsSync(join(folder, name, TRAINER_FILE)) ? [Number(name.slice("checkpoint-".length))] : []));
+  const steps = (await readdir(folder)).flatMap((name) =>
+    /^checkpoint-\d+$/.test(name) && existsSync(join(folder, name, TRAINER_FILE))
+      ? [Number(name.slice("checkpoint-".length))]
+      : [],
+  );
   return steps.length === 0 ? null : Math.max(...steps);
 }
 
 const startedAt = Date.now();
-const say = (message: string): void => console.log(`[${Math.round((Date.now() - startedAt) / 1000)} s] ${message}`);
-export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const say = (message: string): void =>
+  console.log(`[${Math.round((Date.now() - startedAt) / 1000)} s] ${message}`);
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 export const round = (value: number): number => Math.round(value * 1000) / 1000;
 const { signal } = new AbortController();

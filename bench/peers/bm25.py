@@ -25,7 +25,9 @@ BACKEND = sys.argv[1]
 
 def tokenizer(analysed: bool):
     if analysed:
-        return bm25s.tokenization.Tokenizer(lower=False, splitter=str.split, stopwords=[], stemmer=None)
+        return bm25s.tokenization.Tokenizer(
+            lower=False, splitter=str.split, stopwords=[], stemmer=None
+        )
     return bm25s.tokenization.Tokenizer(stopwords="english", stemmer=Stemmer.Stemmer("porter"))
 
 
@@ -36,21 +38,34 @@ def resident() -> int:
 
 def held(retriever, tokens) -> int:
     """Bytes of the arrays and of the vocabulary that a query needs."""
-    arrays = sum(part.nbytes for part in retriever.scores.values() if isinstance(part, numpy.ndarray))
+    arrays = sum(
+        part.nbytes for part in retriever.scores.values() if isinstance(part, numpy.ndarray)
+    )
     words = tokens.get_vocab_dict()
-    return arrays + sys.getsizeof(words) + sum(sys.getsizeof(word) + sys.getsizeof(number) for word, number in words.items())
+    return (
+        arrays
+        + sys.getsizeof(words)
+        + sum(sys.getsizeof(word) + sys.getsizeof(number) for word, number in words.items())
+    )
 
 
 def main() -> None:
     packages = ("bm25s", "PyStemmer", "numba", "numpy")
-    print(json.dumps({"versions": {name: version(name) for name in packages}, "backend": BACKEND}), flush=True)
+    print(
+        json.dumps({"versions": {name: version(name) for name in packages}, "backend": BACKEND}),
+        flush=True,
+    )
     retriever = tokens = None
 
     def ids(texts: list[str]):
-        return tokens.tokenize(texts, update_vocab=False, return_as="ids", show_progress=False, allow_empty=True)
+        return tokens.tokenize(
+            texts, update_vocab=False, return_as="ids", show_progress=False, allow_empty=True
+        )
 
     def search(texts: list[str], k: int):
-        found = retriever.retrieve(ids(texts), k=min(k, retriever.scores["num_docs"]), show_progress=False)
+        found = retriever.retrieve(
+            ids(texts), k=min(k, retriever.scores["num_docs"]), show_progress=False
+        )
         return found.documents, found.scores
 
     for line in sys.stdin:
@@ -87,7 +102,10 @@ def main() -> None:
         elif request["op"] == "query":
             cpu, began = time.process_time(), time.perf_counter()
             search([request["text"]], request["k"])
-            answer = {"ms": (time.perf_counter() - began) * 1000, "cpuMs": (time.process_time() - cpu) * 1000}
+            answer = {
+                "ms": (time.perf_counter() - began) * 1000,
+                "cpuMs": (time.process_time() - cpu) * 1000,
+            }
         else:
             raise SystemExit(f"unknown op {request['op']}")
         print(json.dumps(answer), flush=True)

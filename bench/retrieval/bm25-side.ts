@@ -24,7 +24,8 @@ const cpuMs = (): number => {
 async function ensure(folder: string, passages: string | null, count: number): Promise<Bm25Index> {
   const scan = async function* (from: number): AsyncGenerator<string> {
     if (passages === null) throw new Error("the index is not there");
-    for await (const { text, number } of readLines(passages)) if (number > from) yield JSON.parse(text) as string;
+    for await (const { text, number } of readLines(passages))
+      if (number > from) yield JSON.parse(text) as string;
   };
   return Bm25Index.ensure({ hash: "bench", size: count, scan }, { root: folder });
 }
@@ -35,15 +36,23 @@ async function answer(request: Request): Promise<unknown> {
   switch (request.op) {
     case "build":
       await (await ensure(request.folder, request.passages, request.count)).close();
-      return { seconds: (performance.now() - began) / 1000, cpuSeconds: (cpuMs() - cpu) / 1000, peakBytes: process.resourceUsage().maxRSS * 1024 };
+      return {
+        seconds: (performance.now() - began) / 1000,
+        cpuSeconds: (cpuMs() - cpu) / 1000,
+        peakBytes: process.resourceUsage().maxRSS * 1024,
+      };
     case "open": {
       const before = process.memoryUsage.rss();
       const index = (opened.index = await ensure(request.folder, null, 0));
       return { bytes: index.bytes, residentBytes: process.memoryUsage.rss() - before };
     }
     case "search": {
-      const found = (await opened.index?.search(request.queries.map(parseWords), request.k, CONSTANTS)) ?? [];
-      return { rows: found.map((hits) => hits.map(({ row }) => row)), scores: found.map((hits) => hits.map(({ score }) => score)) };
+      const found =
+        (await opened.index?.search(request.queries.map(parseWords), request.k, CONSTANTS)) ?? [];
+      return {
+        rows: found.map((hits) => hits.map(({ row }) => row)),
+        scores: found.map((hits) => hits.map(({ score }) => score)),
+      };
     }
     case "query":
       await opened.index?.search([parseWords(request.text)], request.k, CONSTANTS);
@@ -52,5 +61,6 @@ async function answer(request: Request): Promise<unknown> {
 }
 
 console.log(JSON.stringify({ versions: { node: process.version }, backend: "ours" }));
-for await (const line of createInterface({ input: process.stdin })) console.log(JSON.stringify(await answer(JSON.parse(line) as Request)));
+for await (const line of createInterface({ input: process.stdin }))
+  console.log(JSON.stringify(await answer(JSON.parse(line) as Request)));
 await opened.index?.close();

@@ -24,7 +24,13 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 it("indexes and searches a million passages of 100 words within 2 GiB, and finds what reading them all finds", async () => {
   const { sets } = await questionSets();
   const passages = join(folder, "passages.jsonl");
-  await pipeline(grown(sets.flatMap((set) => set.passages.map(passageText)), PASSAGES), createWriteStream(passages));
+  await pipeline(
+    grown(
+      sets.flatMap((set) => set.passages.map(passageText)),
+      PASSAGES,
+    ),
+    createWriteStream(passages),
+  );
   const builder = await Side.ours();
   const { peakBytes } = await builder.build(passages, PASSAGES, folder, false);
   builder.close();
@@ -36,7 +42,11 @@ it("indexes and searches a million passages of 100 words within 2 GiB, and finds
   const found = await searcher.search(queries, K);
   searcher.close();
   const expected = await byReading(passages, queries.map(analyse));
-  expected.forEach((scores, q) => scores.forEach((score, i) => expect(Math.abs((found.scores[q]?.[i] ?? NaN) - score)).toBeLessThan(1e-5)));
+  expected.forEach((scores, q) =>
+    scores.forEach((score, i) =>
+      expect(Math.abs((found.scores[q]?.[i] ?? NaN) - score)).toBeLessThan(1e-5),
+    ),
+  );
 });
 
 /** The K best scores of each query by the formula, over every passage. */

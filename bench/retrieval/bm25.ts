@@ -29,7 +29,11 @@ const GIB = 1024 ** 3;
 
 const BACKENDS = ["numpy", "numba"] as const;
 
-export const bm25Section: Section = { name: "bm25", about: "BM25 against bm25s: agreement, recall, build, memory and search", run };
+export const bm25Section: Section = {
+  name: "bm25",
+  about: "BM25 against bm25s: agreement, recall, build, memory and search",
+  run,
+};
 
 async function run({ long }: SectionOptions): Promise<SectionResult> {
   const { source, sets } = await questionSets();
@@ -41,16 +45,44 @@ async function run({ long }: SectionOptions): Promise<SectionResult> {
   const recall = [];
   for (const set of sets) recall.push(await compareRankings(set, python, folder, bars));
   printTable([
-    ["recall in %", ...DEPTHS.flatMap((k) => [`ours @${k}`, `bm25s, our terms @${k}`, `bm25s, its own @${k}`])],
-    ...recall.map(({ set, at }) => [set, ...at.flatMap(({ ours, sameTerms, ownTerms }) => [ours, sameTerms, ownTerms].map((share) => (share * 100).toFixed(2)))]),
+    [
+      "recall in %",
+      ...DEPTHS.flatMap((k) => [`ours @${k}`, `bm25s, our terms @${k}`, `bm25s, its own @${k}`]),
+    ],
+    ...recall.map(({ set, at }) => [
+      set,
+      ...at.flatMap(({ ours, sameTerms, ownTerms }) =>
+        [ours, sameTerms, ownTerms].map((share) => (share * 100).toFixed(2)),
+      ),
+    ]),
   ]);
   const speed = [];
   for (const size of long ? [...SIZES, ...LONG_SIZES] : SIZES) {
     const { sides, ...about } = await compareSpeed(size, sets, python, folder, bars);
     speed.push({ ...about, sides });
     printTable([
-      [`${size} passages`, "build s", "build CPU s", "build peak MB", "index bytes/passage", "resident bytes/passage", "query p50 ms", "p99 ms", "CPU ms"],
-      ...sides.map(({ name, build, memory, p50, p99, cpuMs }) => [name, build.seconds.toFixed(1), build.cpuSeconds.toFixed(1), (build.peakBytes / 1e6).toFixed(0), (memory.bytes / size).toFixed(0), (memory.residentBytes / size).toFixed(0), p50.toFixed(3), p99.toFixed(3), cpuMs.toFixed(3)]),
+      [
+        `${size} passages`,
+        "build s",
+        "build CPU s",
+        "build peak MB",
+        "index bytes/passage",
+        "resident bytes/passage",
+        "query p50 ms",
+        "p99 ms",
+        "CPU ms",
+      ],
+      ...sides.map(({ name, build, memory, p50, p99, cpuMs }) => [
+        name,
+        build.seconds.toFixed(1),
+        build.cpuSeconds.toFixed(1),
+        (build.peakBytes / 1e6).toFixed(0),
+        (memory.bytes / size).toFixed(0),
+        (memory.residentBytes / size).toFixed(0),
+        p50.toFixed(3),
+        p99.toFixed(3),
+        cpuMs.toFixed(3),
+      ]),
     ]);
   }
   await rm(folder, { recursive: true, force: true });
@@ -62,23 +94,91 @@ async function compareRankings(set: QuestionSet, python: string, folder: string,
   const texts = set.passages.map(passageText);
   const questions = set.questions.filter(({ gold }) => gold.length > 0);
   const terms = (text: string): string => analyse(text).join(" ");
-  const ours = await rankings(await Side.ours(), texts, questions.map(({ text }) => text), join(folder, `${set.name}-ours`), false);
-  const sameTerms = await rankings(await Side.peer(python, "numpy"), texts.map(terms), questions.map(({ text }) => terms(text)), join(folder, `${set.name}-same`), true);
-  const ownTerms = await rankings(await Side.peer(python, "numpy"), texts, questions.map(({ text }) => text), join(folder, `${set.name}-own`), false);
+  const ours = await rankings(
+    await Side.ours(),
+    texts,
+    questions.map(({ text }) => text),
+    join(folder, `${set.name}-ours`),
+    false,
+  );
+  const sameTerms = await rankings(
+    await Side.peer(python, "numpy"),
+    texts.map(terms),
+    questions.map(({ text }) => terms(text)),
+    join(folder, `${set.name}-same`),
+    true,
+  );
+  const ownTerms = await rankings(
+    await Side.peer(python, "numpy"),
+    texts,
+    questions.map(({ text }) => text),
+    join(folder, `${set.name}-own`),
+    false,
+  );
   let difference = 0;
-  ours.scores.forEach((scores, q) => scores.forEach((score, i) => (difference = Math.max(difference, Math.abs(score - (sameTerms.scores[q]?.[i] ?? 0)) / Math.max(1, score)))));
-  bars.push(bar(`bm25, ${set.name}: largest relative difference of a score from bm25s' with the same terms`, difference, "", "<=", 1e-5));
+  ours.scores.forEach((scores, q) =>
+    scores.forEach(
+      (score, i) =>
+        (difference = Math.max(
+          difference,
+          Math.abs(score - (sameTerms.scores[q]?.[i] ?? 0)) / Math.max(1, score),
+        )),
+    ),
+  );
+  bars.push(
+    bar(
+      `bm25, ${set.name}: largest relative difference of a score from bm25s' with the same terms`,
+      difference,
+      "",
+      "<=",
+      1e-5,
+    ),
+  );
   const at = DEPTHS.map((k) => {
-    const share = ({ rows }: { rows: number[][] }): number => recallAt(rows, questions.map(({ gold }) => gold), set.passages.map(({ id }) => id), k);
+    const share = ({ rows }: { rows: number[][] }): number =>
+      recallAt(
+        rows,
+        questions.map(({ gold }) => gold),
+        set.passages.map(({ id }) => id),
+        k,
+      );
     const shares = { k, ours: share(ours), sameTerms: share(sameTerms), ownTerms: share(ownTerms) };
-    bars.push(bar(`bm25, ${set.name}: recall@${k}, points from bm25s' with the same terms`, Math.abs(shares.ours - shares.sameTerms) * 100, "points", "<=", 1));
-    bars.push(bar(`bm25, ${set.name}: recall@${k}, points behind bm25s' with its own terms`, (shares.ownTerms - shares.ours) * 100, "points", "<=", 1));
+    bars.push(
+      bar(
+        `bm25, ${set.name}: recall@${k}, points from bm25s' with the same terms`,
+        Math.abs(shares.ours - shares.sameTerms) * 100,
+        "points",
+        "<=",
+        1,
+      ),
+    );
+    bars.push(
+      bar(
+        `bm25, ${set.name}: recall@${k}, points behind bm25s' with its own terms`,
+        (shares.ownTerms - shares.ours) * 100,
+        "points",
+        "<=",
+        1,
+      ),
+    );
     return shares;
   });
-  return { set: set.name, passages: texts.length, questions: questions.length, largestDifference: difference, at };
+  return {
+    set: set.name,
+    passages: texts.length,
+    questions: questions.length,
+    largestDifference: difference,
+    at,
+  };
 }
 
-async function rankings(side: Side, texts: readonly string[], queries: readonly string[], folder: string, analysed: boolean): Promise<{ rows: number[][]; scores: number[][] }> {
+async function rankings(
+  side: Side,
+  texts: readonly string[],
+  queries: readonly string[],
+  folder: string,
+  analysed: boolean,
+): Promise<{ rows: number[][]; scores: number[][] }> {
   await mkdir(folder, { recursive: true });
   const passages = join(folder, "passages.jsonl");
   await writeFile(passages, texts.map((text) => `${JSON.stringify(text)}\n`).join(""));
@@ -91,7 +191,12 @@ async function rankings(side: Side, texts: readonly string[], queries: readonly 
   }
 }
 
-function recallAt(rows: readonly number[][], gold: readonly string[][], ids: readonly string[], k: number): number {
+function recallAt(
+  rows: readonly number[][],
+  gold: readonly string[][],
+  ids: readonly string[],
+  k: number,
+): number {
   const shares = rows.map((own, q) => {
     const found = new Set(own.slice(0, k).map((row) => ids[row]));
     return (gold[q] ?? []).filter((id) => found.has(id)).length / (gold[q]?.length ?? 1);
@@ -99,14 +204,26 @@ function recallAt(rows: readonly number[][], gold: readonly string[][], ids: rea
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
 
-async function compareSpeed(size: number, sets: readonly QuestionSet[], python: string, folder: string, bars: Bar[]) {
+async function compareSpeed(
+  size: number,
+  sets: readonly QuestionSet[],
+  python: string,
+  folder: string,
+  bars: Bar[],
+) {
   const texts = sets.flatMap(({ passages }) => passages.map(passageText));
   const passages = join(folder, `passages-${size}.jsonl`);
   await pipeline(grown(texts, size), createWriteStream(passages));
   const questions = sets.flatMap((set) => set.questions.map(({ text }) => text));
   const step = Math.max(1, Math.floor(questions.length / LATENCY_QUERIES));
   const queries = questions.filter((_, i) => i % step === 0).slice(0, LATENCY_QUERIES);
-  const starts = [{ name: "ours", start: () => Side.ours() }, ...BACKENDS.map((backend) => ({ name: `bm25s, ${backend}`, start: () => Side.peer(python, backend) }))];
+  const starts = [
+    { name: "ours", start: () => Side.ours() },
+    ...BACKENDS.map((backend) => ({
+      name: `bm25s, ${backend}`,
+      start: () => Side.peer(python, backend),
+    })),
+  ];
   const sides = [];
   for (const { name, start } of starts) {
     const own = join(folder, `${size}-${name.replace(/\W+/g, "-")}`);
@@ -115,7 +232,14 @@ async function compareSpeed(size: number, sets: readonly QuestionSet[], python: 
     const build = await builder.build(passages, size, own, false);
     builder.close();
     const side = await start();
-    sides.push({ name, build, side, memory: await side.open(own, false), ms: [] as number[], cpu: [] as number[] });
+    sides.push({
+      name,
+      build,
+      side,
+      memory: await side.open(own, false),
+      ms: [] as number[],
+      cpu: [] as number[],
+    });
   }
   for (const [i, query] of [...queries.slice(0, WARM_UP), ...queries].entries()) {
     for (let turn = 0; turn < sides.length; turn++) {
@@ -127,15 +251,54 @@ async function compareSpeed(size: number, sets: readonly QuestionSet[], python: 
     }
   }
   for (const { side } of sides) side.close();
-  const figures = sides.map(({ name, build, memory, ms, cpu }) => ({ name, build, memory, p50: percentile(ms, 0.5) ?? NaN, p99: percentile(ms, 0.99) ?? NaN, cpuMs: cpu.reduce((sum, value) => sum + value, 0) / cpu.length }));
+  const figures = sides.map(({ name, build, memory, ms, cpu }) => ({
+    name,
+    build,
+    memory,
+    p50: percentile(ms, 0.5) ?? NaN,
+    p99: percentile(ms, 0.99) ?? NaN,
+    cpuMs: cpu.reduce((sum, value) => sum + value, 0) / cpu.length,
+  }));
   const [ours, ...peers] = figures;
   const [asInstalled] = peers; // numba is an extra of bm25s; its figures stand in the table
   const smallest = Math.min(...peers.map(({ memory }) => memory.bytes));
-  bars.push(bar(`bm25, ${size} passages: search p50 relative to bm25s as it is installed (numpy)`, (ours?.p50 ?? NaN) / (asInstalled?.p50 ?? NaN), "times", "<=", 1));
-  bars.push(bar(`bm25, ${size} passages: memory a passage relative to bm25s`, (ours?.memory.bytes ?? NaN) / smallest, "times", "<=", 1));
+  bars.push(
+    bar(
+      `bm25, ${size} passages: search p50 relative to bm25s as it is installed (numpy)`,
+      (ours?.p50 ?? NaN) / (asInstalled?.p50 ?? NaN),
+      "times",
+      "<=",
+      1,
+    ),
+  );
+  bars.push(
+    bar(
+      `bm25, ${size} passages: memory a passage relative to bm25s`,
+      (ours?.memory.bytes ?? NaN) / smallest,
+      "times",
+      "<=",
+      1,
+    ),
+  );
   if (size >= 1_000_000) {
-    bars.push(bar(`bm25, ${size} passages: peak memory of the build`, (ours?.build.peakBytes ?? NaN) / GIB, "GiB", "<=", 2));
-    bars.push(bar(`bm25, ${size} passages: memory of the search`, (ours?.memory.residentBytes ?? NaN) / GIB, "GiB", "<=", 2));
+    bars.push(
+      bar(
+        `bm25, ${size} passages: peak memory of the build`,
+        (ours?.build.peakBytes ?? NaN) / GIB,
+        "GiB",
+        "<=",
+        2,
+      ),
+    );
+    bars.push(
+      bar(
+        `bm25, ${size} passages: memory of the search`,
+        (ours?.memory.residentBytes ?? NaN) / GIB,
+        "GiB",
+        "<=",
+        2,
+      ),
+    );
   }
   return { size, queries: queries.length, sides: figures };
 }
@@ -179,7 +342,11 @@ export class Side {
   ) {}
 
   static ours(): Promise<Side> {
-    return Side.start(process.execPath, ["--import", "tsx", join(ROOT, "bench", "retrieval", "bm25-side.ts")]);
+    return Side.start(process.execPath, [
+      "--import",
+      "tsx",
+      join(ROOT, "bench", "retrieval", "bm25-side.ts"),
+    ]);
   }
 
   static peer(python: string, backend: (typeof BACKENDS)[number]): Promise<Side> {
@@ -190,7 +357,11 @@ export class Side {
     const child = spawn(program, args, { stdio: "pipe", cwd: ROOT });
     let errors = "";
     child.stderr.on("data", (data: Buffer) => (errors = (errors + data.toString()).slice(-2000)));
-    const side = new Side(child, createInterface({ input: child.stdout })[Symbol.asyncIterator](), () => errors);
+    const side = new Side(
+      child,
+      createInterface({ input: child.stdout })[Symbol.asyncIterator](),
+      () => errors,
+    );
     await side.next();
     return side;
   }
@@ -222,7 +393,10 @@ export class Side {
 
   private async next(): Promise<unknown> {
     const answer = await this.lines.next();
-    if (answer.done) throw new Error(`${this.child.spawnargs.join(" ")} ended before it answered:\n${this.said()}`);
+    if (answer.done)
+      throw new Error(
+        `${this.child.spawnargs.join(" ")} ended before it answered:\n${this.said()}`,
+      );
     return JSON.parse(answer.value);
   }
 }

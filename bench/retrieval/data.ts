@@ -14,22 +14,35 @@ export interface QuestionSet {
 
 const NAMES = ["2wiki", "hotpotqa", "pubmedqa"];
 const question = z
-  .object({ question: z.string(), support: z.array(z.string()).optional(), goldIds: z.array(z.string()).optional() })
+  .object({
+    question: z.string(),
+    support: z.array(z.string()).optional(),
+    goldIds: z.array(z.string()).optional(),
+  })
   .transform(({ question: text, support, goldIds }) => ({ text, gold: support ?? goldIds ?? [] }));
 
 /** The real sets where they lie beside the repository, else the Atlas corpus. */
 export async function questionSets(): Promise<{ source: string; sets: QuestionSet[] }> {
   const folder = join(ROOT, "..", "shared", "data");
   if (NAMES.every((name) => existsSync(join(folder, name, "passages.jsonl")))) {
-    const sets = await Promise.all(NAMES.map((name) => read(name, join(folder, name, "passages.jsonl"), join(folder, name, "questions.jsonl"))));
+    const sets = await Promise.all(
+      NAMES.map((name) =>
+        read(name, join(folder, name, "passages.jsonl"), join(folder, name, "questions.jsonl")),
+      ),
+    );
     return { source: "2WikiMultihopQA, HotpotQA and PubMedQA", sets };
   }
-  const atlas = await read("atlas", join(ATLAS_DIR, "corpus.jsonl"), join(ATLAS_DIR, "held-out.jsonl"));
+  const atlas = await read(
+    "atlas",
+    join(ATLAS_DIR, "corpus.jsonl"),
+    join(ATLAS_DIR, "held-out.jsonl"),
+  );
   return { source: "Atlas (the real sets are not beside the repository)", sets: [atlas] };
 }
 
 async function read(name: string, passageFile: string, questionFile: string): Promise<QuestionSet> {
-  const lines = async (file: string): Promise<string[]> => (await readFile(file, "utf8")).trim().split("\n");
+  const lines = async (file: string): Promise<string[]> =>
+    (await readFile(file, "utf8")).trim().split("\n");
   const passages = (await lines(passageFile)).map((line, i) => parseCorpusLine(line, i + 1));
   const questions = (await lines(questionFile)).map((line) => question.parse(JSON.parse(line)));
   return { name, passages, questions };

@@ -29,7 +29,11 @@ type BySystem<T> = Record<SystemName, T>;
 /** Encodes texts into a file of float32 vectors and says how many seconds that took. */
 type Encode = (texts: string[], kind: TextKind, out: string) => Promise<number>;
 
-export const encoderSection: Section = { name: "encoder", about: "encoding against sentence-transformers", run };
+export const encoderSection: Section = {
+  name: "encoder",
+  about: "encoding against sentence-transformers",
+  run,
+};
 
 async function run(): Promise<SectionResult> {
   const limit = Number(process.env.S3_BENCH_PASSAGES ?? Infinity);
@@ -37,10 +41,23 @@ async function run(): Promise<SectionResult> {
   const passages = sets.map((set) => set.passages.slice(0, limit));
   const total = passages.reduce((sum, own) => sum + own.length, 0);
   console.log(`${total} passages: ${source}`);
-  const [peer, fp32, int8] = [await Peer.start(), await Encoder.load("minilm", "fp32"), await Encoder.load("minilm", "int8")];
+  const [peer, fp32, int8] = [
+    await Peer.start(),
+    await Encoder.load("minilm", "fp32"),
+    await Encoder.load("minilm", "int8"),
+  ];
   try {
-    const scratch = await scratchFor(workFolder("encoder"), [fp32.fingerprint, int8.fingerprint, peer.about, limit]);
-    const encoders: BySystem<Encode> = { fp32: ours(fp32), int8: ours(int8), peer: (texts, _kind, out) => peer.encode(texts, out) };
+    const scratch = await scratchFor(workFolder("encoder"), [
+      fp32.fingerprint,
+      int8.fingerprint,
+      peer.about,
+      limit,
+    ]);
+    const encoders: BySystem<Encode> = {
+      fp32: ours(fp32),
+      int8: ours(int8),
+      peer: (texts, _kind, out) => peer.encode(texts, out),
+    };
     await encoders.peer(["warm up"], "passage", join(scratch, "warm-up.f32"));
     const seconds = { fp32: 0, int8: 0, peer: 0 };
     const agreement: Record<string, unknown> = {};
@@ -51,25 +68,88 @@ async function run(): Promise<SectionResult> {
       addTo(seconds, await encodeInTurns(encoders, own, scratch, set.name));
       const quality = await compare(encoders, peer, set, own.length, scratch, fp32.dim);
       agreement[set.name] = quality;
-      flat.push(bar(`flat, ${set.name}: results identical to faiss-cpu's on the same vectors, rounding aside`, quality.flat.identicalUpToRounding, "share", ">=", 1));
+      flat.push(
+        bar(
+          `flat, ${set.name}: results identical to faiss-cpu's on the same vectors, rounding aside`,
+          quality.flat.identicalUpToRounding,
+          "share",
+          ">=",
+          1,
+        ),
+      );
       worst.overlap = Math.min(worst.overlap, quality.int8.overlap);
       worst.identical = Math.min(worst.identical, quality.fp32.identicalUpToRounding);
       worst.loss = Math.max(worst.loss, quality.fp32.fullSupport - quality.int8.fullSupport);
     }
     const latency = await queryLatency(sets.at(-1), peer, { fp32, int8 }, scratch);
     const rates = byName((name) => total / seconds[name]);
-    printTable([["", "passages/s", "query p50 ms", "query p99 ms"], ...SYSTEMS.map((name) => [name, rates[name].toFixed(1), latency[name].p50?.toFixed(1) ?? "", latency[name].p99?.toFixed(1) ?? ""])]);
+    printTable([
+      ["", "passages/s", "query p50 ms", "query p99 ms"],
+      ...SYSTEMS.map((name) => [
+        name,
+        rates[name].toFixed(1),
+        latency[name].p50?.toFixed(1) ?? "",
+        latency[name].p99?.toFixed(1) ?? "",
+      ]),
+    ]);
     return {
-      figures: { source, passages: total, peer: peer.about, encoding: byName((name) => ({ seconds: seconds[name], passagesPerSecond: rates[name] })), agreement, queryLatencyMs: latency },
+      figures: {
+        source,
+        passages: total,
+        peer: peer.about,
+        encoding: byName((name) => ({ seconds: seconds[name], passagesPerSecond: rates[name] })),
+        agreement,
+        queryLatencyMs: latency,
+      },
       bars: [
-        bar("encoding, fp32: passages a second, relative to sentence-transformers", rates.fp32 / rates.peer, "times", ">=", 1),
-        bar("encoding, int8: passages a second, relative to sentence-transformers", rates.int8 / rates.peer, "times", ">=", 1.4),
+        bar(
+          "encoding, fp32: passages a second, relative to sentence-transformers",
+          rates.fp32 / rates.peer,
+          "times",
+          ">=",
+          1,
+        ),
+        bar(
+          "encoding, int8: passages a second, relative to sentence-transformers",
+          rates.int8 / rates.peer,
+          "times",
+          ">=",
+          1.4,
+        ),
         // Products of bytes are hardly faster than those of float32 where a processor has no instruction for them.
-        ...(machine().vectors.some((flag) => flag.includes("vnni")) ? [bar("encoding, int8: passages a second, relative to fp32 (with VNNI)", rates.int8 / rates.fp32, "times", ">=", 1.4)] : []),
+        ...(machine().vectors.some((flag) => flag.includes("vnni"))
+          ? [
+              bar(
+                "encoding, int8: passages a second, relative to fp32 (with VNNI)",
+                rates.int8 / rates.fp32,
+                "times",
+                ">=",
+                1.4,
+              ),
+            ]
+          : []),
         // Rounded: a hundredth as the difference of two shares is not quite one.
-        bar("int8: full-support@10 lost to fp32, worst set", Number(worst.loss.toFixed(9)), "share", "<=", 0.01),
-        bar("int8: overlap of the top 10 with the peer, worst set", worst.overlap, "share", ">=", 0.95),
-        bar("fp32: rankings identical to the peer's, rounding aside", worst.identical, "share", ">=", 1),
+        bar(
+          "int8: full-support@10 lost to fp32, worst set",
+          Number(worst.loss.toFixed(9)),
+          "share",
+          "<=",
+          0.01,
+        ),
+        bar(
+          "int8: overlap of the top 10 with the peer, worst set",
+          worst.overlap,
+          "share",
+          ">=",
+          0.95,
+        ),
+        bar(
+          "fp32: rankings identical to the peer's, rounding aside",
+          worst.identical,
+          "share",
+          ">=",
+          1,
+        ),
         ...flat,
       ],
     };
@@ -78,29 +158,44 @@ async function run(): Promise<SectionResult> {
   }
 }
 
-const ours = (encoder: Encoder): Encode => async (texts, kind, out) => {
-  const began = performance.now();
-  const vectors = await encoder.encode(texts, kind);
-  const seconds = (performance.now() - began) / 1000;
-  await writeFile(out, vectors);
-  return seconds;
-};
+const ours =
+  (encoder: Encoder): Encode =>
+  async (texts, kind, out) => {
+    const began = performance.now();
+    const vectors = await encoder.encode(texts, kind);
+    const seconds = (performance.now() - began) / 1000;
+    await writeFile(out, vectors);
+    return seconds;
+  };
 
-const vectorFile = (scratch: string, name: SystemName, set: string, part: number | "questions"): string => join(scratch, `${name}-${set}-${part}.f32`);
+const vectorFile = (
+  scratch: string,
+  name: SystemName,
+  set: string,
+  part: number | "questions",
+): string => join(scratch, `${name}-${set}-${part}.f32`);
 
 /** Seconds of each system over all passages. */
-async function encodeInTurns(encoders: BySystem<Encode>, passages: string[], scratch: string, set: string): Promise<BySystem<number>> {
+async function encodeInTurns(
+  encoders: BySystem<Encode>,
+  passages: string[],
+  scratch: string,
+  set: string,
+): Promise<BySystem<number>> {
   await mkdir(scratch, { recursive: true });
   const seconds = byName(() => 0);
   for (let part = 0; part * PART < passages.length; part++) {
     const texts = passages.slice(part * PART, (part + 1) * PART);
     const measured = await kept(join(scratch, `${set}-${part}.json`), async () => {
       const own = byName(() => 0);
-      for (const name of rotated(part)) own[name] = await encoders[name](texts, "passage", vectorFile(scratch, name, set, part));
+      for (const name of rotated(part))
+        own[name] = await encoders[name](texts, "passage", vectorFile(scratch, name, set, part));
       return own;
     });
     addTo(seconds, measured);
-    console.log(`${set}: encoded ${Math.min((part + 1) * PART, passages.length)}: ${SYSTEMS.map((name) => `${name} ${seconds[name].toFixed(1)} s`).join(", ")}`);
+    console.log(
+      `${set}: encoded ${Math.min((part + 1) * PART, passages.length)}: ${SYSTEMS.map((name) => `${name} ${seconds[name].toFixed(1)} s`).join(", ")}`,
+    );
   }
   return seconds;
 }
@@ -118,12 +213,29 @@ interface Quality extends Agreement {
 }
 
 /** Rankings of each system on its own vectors, all by our exact index, against the peer's; and `flat`, those of our fp32 vectors against faiss-cpu's of the same. */
-async function compare(encoders: BySystem<Encode>, peer: Peer, set: QuestionSet, passages: number, scratch: string, dim: number): Promise<BySystem<Quality> & { flat: Agreement }> {
+async function compare(
+  encoders: BySystem<Encode>,
+  peer: Peer,
+  set: QuestionSet,
+  passages: number,
+  scratch: string,
+  dim: number,
+): Promise<BySystem<Quality> & { flat: Agreement }> {
   const ranked: Partial<BySystem<RankedRow[][]>> = {};
   for (const name of SYSTEMS) {
     const questions = vectorFile(scratch, name, set.name, "questions");
-    await kept(`${questions}.json`, () => encoders[name](set.questions.map((q) => q.text), "query", questions));
-    const index = await openFlat(join(scratch, "index"), dim, passageVectors(scratch, name, set.name, passages));
+    await kept(`${questions}.json`, () =>
+      encoders[name](
+        set.questions.map((q) => q.text),
+        "query",
+        questions,
+      ),
+    );
+    const index = await openFlat(
+      join(scratch, "index"),
+      dim,
+      passageVectors(scratch, name, set.name, passages),
+    );
     ranked[name] = await index.search(await readVectors(questions), K);
     await index.close();
   }
@@ -131,38 +243,70 @@ async function compare(encoders: BySystem<Encode>, peer: Peer, set: QuestionSet,
   const gold = set.questions.map((q) => q.gold.map((id) => rows.get(id)));
   const bySystem = byName((name) => {
     const own = ranked[name] ?? [];
-    return { fullSupport: fullSupport(own, gold), overlap: overlap(own, ranked.peer ?? []), ...identical(own, ranked.peer ?? []) };
+    return {
+      fullSupport: fullSupport(own, gold),
+      overlap: overlap(own, ranked.peer ?? []),
+      ...identical(own, ranked.peer ?? []),
+    };
   });
-  return { ...bySystem, flat: identical(ranked.fp32 ?? [], await searchedByPeer(peer, set, passages, scratch, dim)) };
+  return {
+    ...bySystem,
+    flat: identical(ranked.fp32 ?? [], await searchedByPeer(peer, set, passages, scratch, dim)),
+  };
 }
 
 /** What faiss-cpu's exact index finds with our fp32 vectors of a set's passages and questions. */
-async function searchedByPeer(peer: Peer, set: QuestionSet, passages: number, scratch: string, dim: number): Promise<RankedRow[][]> {
+async function searchedByPeer(
+  peer: Peer,
+  set: QuestionSet,
+  passages: number,
+  scratch: string,
+  dim: number,
+): Promise<RankedRow[][]> {
   const vectors = join(scratch, "flat.f32");
   await writeFile(vectors, passageVectors(scratch, "fp32", set.name, passages));
   await peer.index({ vectors, dim, factory: "Flat" });
-  return rankedRows(await peer.search(vectorFile(scratch, "fp32", set.name, "questions"), K, set.questions.length));
+  return rankedRows(
+    await peer.search(vectorFile(scratch, "fp32", set.name, "questions"), K, set.questions.length),
+  );
 }
 
 /** The vectors of a set's passages, part by part as they were encoded. */
-async function* passageVectors(scratch: string, name: SystemName, set: string, passages: number): AsyncGenerator<Float32Array> {
-  for (let part = 0; part * PART < passages; part++) yield await readVectors(vectorFile(scratch, name, set, part));
+async function* passageVectors(
+  scratch: string,
+  name: SystemName,
+  set: string,
+  passages: number,
+): AsyncGenerator<Float32Array> {
+  for (let part = 0; part * PART < passages; part++)
+    yield await readVectors(vectorFile(scratch, name, set, part));
 }
 
-async function queryLatency(set: QuestionSet | undefined, peer: Peer, encoders: Record<"fp32" | "int8", Encoder>, scratch: string): Promise<BySystem<{ p50: number | null; p99: number | null }>> {
+async function queryLatency(
+  set: QuestionSet | undefined,
+  peer: Peer,
+  encoders: Record<"fp32" | "int8", Encoder>,
+  scratch: string,
+): Promise<BySystem<{ p50: number | null; p99: number | null }>> {
   if (!set) throw new Error("there is no question set");
   const vectors = await readVectors(vectorFile(scratch, "fp32", set.name, 0));
   const path = join(scratch, "latency.f32");
   await writeFile(path, vectors);
   await peer.index({ vectors: path, dim: encoders.fp32.dim, factory: "Flat" });
   const index = await openFlat(join(scratch, "index"), encoders.fp32.dim, [vectors]);
-  const ask = (name: SystemName, text: string): Promise<number> => (name === "peer" ? peer.query(text, K) : timed(async () => index.search(await encoders[name].encode([text], "query"), K)));
+  const ask = (name: SystemName, text: string): Promise<number> =>
+    name === "peer"
+      ? peer.query(text, K)
+      : timed(async () => index.search(await encoders[name].encode([text], "query"), K));
   const times: BySystem<number[]> = { fp32: [], int8: [], peer: [] };
   for (const [i, { text }] of set.questions.slice(0, LATENCY_QUERIES).entries()) {
     for (const name of rotated(i)) times[name].push((await ask(name, text)) * 1000);
   }
   await index.close();
-  return byName((name) => ({ p50: percentile(times[name], 0.5), p99: percentile(times[name], 0.99) }));
+  return byName((name) => ({
+    p50: percentile(times[name], 0.5),
+    p99: percentile(times[name], 0.99),
+  }));
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -173,13 +317,22 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 async function readVectors(path: string): Promise<Float32Array> {
   const bytes = await readFile(path);
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  return new Float32Array(
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength),
+  );
 }
 
 /** Share of questions all of whose gold documents are in the ranking. */
-function fullSupport(ranked: readonly RankedRow[][], gold: readonly (number | undefined)[][]): number {
-  const asked = gold.map((rows, q) => ({ rows, q })).filter(({ rows }) => rows.length > 0 && rows.every((row) => row !== undefined));
-  const full = asked.filter(({ rows, q }) => rows.every((row) => ranked[q]?.some((hit) => hit.row === row)));
+function fullSupport(
+  ranked: readonly RankedRow[][],
+  gold: readonly (number | undefined)[][],
+): number {
+  const asked = gold
+    .map((rows, q) => ({ rows, q }))
+    .filter(({ rows }) => rows.length > 0 && rows.every((row) => row !== undefined));
+  const full = asked.filter(({ rows, q }) =>
+    rows.every((row) => ranked[q]?.some((hit) => hit.row === row)),
+  );
   return asked.length === 0 ? 0 : full.length / asked.length;
 }
 
@@ -198,10 +351,13 @@ function overlap(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): 
 /** Whether our rankings are theirs; faiss.ts asks so, too. */
 export function identical(ours: readonly RankedRow[][], theirs: readonly RankedRow[][]): Agreement {
   const share = (same: (a: RankedRow, b: RankedRow | undefined) => boolean): number =>
-    ours.filter((ranked, q) => ranked.every((hit, i) => same(hit, theirs[q]?.[i]))).length / ours.length;
+    ours.filter((ranked, q) => ranked.every((hit, i) => same(hit, theirs[q]?.[i]))).length /
+    ours.length;
   return {
     identical: share((a, b) => a.row === b?.row),
-    identicalUpToRounding: share((a, b) => b !== undefined && (a.row === b.row || Math.abs(a.score - b.score) < ROUNDING)),
+    identicalUpToRounding: share(
+      (a, b) => b !== undefined && (a.row === b.row || Math.abs(a.score - b.score) < ROUNDING),
+    ),
   };
 }
 

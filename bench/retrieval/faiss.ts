@@ -36,12 +36,37 @@ async function run(): Promise<SectionResult> {
       for (const batch of BATCHES) {
         const measured = await inTurns(index, peer, queries, queryFile, batch);
         flat.push({ size, batch, ...measured.figures });
-        bars.push(bar(`faiss, flat ${size}, ${batch} together: time of a search, relative to faiss-cpu`, measured.figures.oursMs / measured.figures.peerMs, "times", "<=", 1.2));
-        if (batch === QUERIES) bars.push(bar(`faiss, flat ${size}: results identical to faiss-cpu's, rounding aside`, measured.agreement.identicalUpToRounding, "share", ">=", 1));
+        bars.push(
+          bar(
+            `faiss, flat ${size}, ${batch} together: time of a search, relative to faiss-cpu`,
+            measured.figures.oursMs / measured.figures.peerMs,
+            "times",
+            "<=",
+            1.2,
+          ),
+        );
+        if (batch === QUERIES)
+          bars.push(
+            bar(
+              `faiss, flat ${size}: results identical to faiss-cpu's, rounding aside`,
+              measured.agreement.identicalUpToRounding,
+              "share",
+              ">=",
+              1,
+            ),
+          );
       }
       await index.close();
     }
-    printTable([["flat index", "together", "ours ms/query", "faiss-cpu ms/query"], ...flat.map(({ size, batch, oursMs, peerMs }) => [String(size), String(batch), Number(oursMs).toFixed(3), Number(peerMs).toFixed(3)])]);
+    printTable([
+      ["flat index", "together", "ours ms/query", "faiss-cpu ms/query"],
+      ...flat.map(({ size, batch, oursMs, peerMs }) => [
+        String(size),
+        String(batch),
+        Number(oursMs).toFixed(3),
+        Number(peerMs).toFixed(3),
+      ]),
+    ]);
     return { figures: { dim: DIM, k: K, peer: peer.about, flat }, bars };
   } finally {
     await peer.close();
@@ -49,7 +74,13 @@ async function run(): Promise<SectionResult> {
 }
 
 /** The best of some rounds in which both search the same queries, one after the other. */
-async function inTurns(index: DenseIndex, peer: Peer, queries: Float32Array, queryFile: string, batch: number) {
+async function inTurns(
+  index: DenseIndex,
+  peer: Peer,
+  queries: Float32Array,
+  queryFile: string,
+  batch: number,
+) {
   let [oursMs, peerMs] = [Infinity, Infinity];
   let ours: RankedRow[][] = [];
   let theirs: RankedRow[][] = [];
@@ -57,7 +88,8 @@ async function inTurns(index: DenseIndex, peer: Peer, queries: Float32Array, que
     await index.search(queries.slice(0, batch * DIM), K);
     const began = performance.now();
     ours = [];
-    for (let start = 0; start < QUERIES; start += batch) ours.push(...(await index.search(queries.slice(start * DIM, (start + batch) * DIM), K)));
+    for (let start = 0; start < QUERIES; start += batch)
+      ours.push(...(await index.search(queries.slice(start * DIM, (start + batch) * DIM), K)));
     oursMs = Math.min(oursMs, (performance.now() - began) / QUERIES);
     const found = await peer.search(queryFile, K, batch);
     peerMs = Math.min(peerMs, (found.seconds * 1000) / QUERIES);

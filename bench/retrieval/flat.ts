@@ -3,10 +3,19 @@ import { join } from "node:path";
 import { DenseIndex, INDEX_FILE, writeManifest } from "@/gpu-workers/retrieval/dense-index";
 import { flatHeader } from "@/gpu-workers/retrieval/index-build";
 
-const IDENTITY = { corpusHash: "bench", encoderFingerprint: "bench", encoder: "bench", factory: "Flat" };
+const IDENTITY = {
+  corpusHash: "bench",
+  encoderFingerprint: "bench",
+  encoder: "bench",
+  factory: "Flat",
+};
 
 /** The product's exact index over vectors [n, dim] that come in parts: written into `folder`, then opened as any other. */
-export async function openFlat(folder: string, dim: number, parts: Iterable<Float32Array> | AsyncIterable<Float32Array>): Promise<DenseIndex> {
+export async function openFlat(
+  folder: string,
+  dim: number,
+  parts: Iterable<Float32Array> | AsyncIterable<Float32Array>,
+): Promise<DenseIndex> {
   await mkdir(folder, { recursive: true });
   const file = await open(join(folder, INDEX_FILE), "w");
   let bytes = flatHeader(dim, 0).length;

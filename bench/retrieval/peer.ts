@@ -7,7 +7,13 @@ import type { RankedRow } from "@/gpu-workers/retrieval/dense-index";
 import { peerPython } from "../peers/venv";
 
 /** What a search of the peer's found, as ours says it. */
-export function rankedRows({ rows, scores }: { rows: number[][]; scores: number[][] }): RankedRow[][] {
+export function rankedRows({
+  rows,
+  scores,
+}: {
+  rows: number[][];
+  scores: number[][];
+}): RankedRow[][] {
   return rows.map((own, q) => own.map((row, i) => ({ row, score: scores[q]?.[i] ?? 0 })));
 }
 
@@ -23,7 +29,11 @@ export class Peer {
   ) {}
 
   static async start(): Promise<Peer> {
-    const child = spawn(await peerPython("retrieval"), [join(ROOT, "bench", "peers", "retrieval.py")], { stdio: "pipe" });
+    const child = spawn(
+      await peerPython("retrieval"),
+      [join(ROOT, "bench", "peers", "retrieval.py")],
+      { stdio: "pipe" },
+    );
     let errors = "";
     child.stderr.on("data", (data: Buffer) => (errors = (errors + data.toString()).slice(-2000)));
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -34,12 +44,18 @@ export class Peer {
 
   /** Seconds of encoding; the vectors, row-major in float32, are written to `out`. */
   async encode(texts: readonly string[], out: string): Promise<number> {
-    return z.object({ seconds: z.number() }).parse(await this.call({ op: "encode", texts, out })).seconds;
+    return z.object({ seconds: z.number() }).parse(await this.call({ op: "encode", texts, out }))
+      .seconds;
   }
 
   /** Makes the index that later calls search: of vectors in a file, by a factory string, or read from a file of FAISS. */
-  async index(source: { vectors: string; dim: number; factory: string } | { read: string }, settings: Record<string, number> = {}): Promise<{ seconds: number; count: number }> {
-    return z.object({ seconds: z.number(), count: z.int() }).parse(await this.call({ op: "index", ...source, settings }));
+  async index(
+    source: { vectors: string; dim: number; factory: string } | { read: string },
+    settings: Record<string, number> = {},
+  ): Promise<{ seconds: number; count: number }> {
+    return z
+      .object({ seconds: z.number(), count: z.int() })
+      .parse(await this.call({ op: "index", ...source, settings }));
   }
 
   async write(path: string): Promise<void> {
@@ -47,13 +63,24 @@ export class Peer {
   }
 
   /** Searches the queries of a file `batch` at a time, after a warm-up. Seconds are of the whole. */
-  async search(queries: string, k: number, batch: number): Promise<{ seconds: number; rows: number[][]; scores: number[][] }> {
-    return z.object({ seconds: z.number(), rows: z.array(z.array(z.int())), scores: z.array(z.array(z.number())) }).parse(await this.call({ op: "search", queries, k, batch }));
+  async search(
+    queries: string,
+    k: number,
+    batch: number,
+  ): Promise<{ seconds: number; rows: number[][]; scores: number[][] }> {
+    return z
+      .object({
+        seconds: z.number(),
+        rows: z.array(z.array(z.int())),
+        scores: z.array(z.array(z.number())),
+      })
+      .parse(await this.call({ op: "search", queries, k, batch }));
   }
 
   /** Seconds of one query from text to rows. */
   async query(text: string, k: number): Promise<number> {
-    return z.object({ seconds: z.number() }).parse(await this.call({ op: "query", text, k })).seconds;
+    return z.object({ seconds: z.number() }).parse(await this.call({ op: "query", text, k }))
+      .seconds;
   }
 
   async close(): Promise<void> {

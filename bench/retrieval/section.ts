@@ -22,7 +22,8 @@ export interface SectionResult {
 }
 
 /** Scratch of the bench: what a section has measured so far, so that an interrupted one goes on. */
-export const workFolder = (...parts: string[]): string => join(ROOT, "bench", ".work", "retrieval", ...parts);
+export const workFolder = (...parts: string[]): string =>
+  join(ROOT, "bench", ".work", "retrieval", ...parts);
 
 /** What `compute` gives, kept in a file; found there again after an interruption. */
 export async function kept<T>(path: string, compute: () => Promise<T>): Promise<T> {

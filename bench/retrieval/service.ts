@@ -28,7 +28,11 @@ const SECONDS = Number(process.env.S3_BENCH_SERVE_SECONDS ?? 8);
 const TURNS = 2;
 const TOPK = 3;
 
-export const serviceSection: Section = { name: "service", about: "/retrieve under load against a FastAPI server that works as upstream's", run };
+export const serviceSection: Section = {
+  name: "service",
+  about: "/retrieve under load against a FastAPI server that works as upstream's",
+  run,
+};
 
 interface Load {
   requests: number;
@@ -39,21 +43,36 @@ interface Load {
 
 async function run(): Promise<SectionResult> {
   const { source, sets } = await questionSets();
-  const passages = sets.flatMap((set) => set.passages.map((passage) => ({ ...passage, id: `${set.name}/${passage.id}` }))).slice(0, PASSAGES);
+  const passages = sets
+    .flatMap((set) =>
+      set.passages.map((passage) => ({ ...passage, id: `${set.name}/${passage.id}` })),
+    )
+    .slice(0, PASSAGES);
   const queries = distinct(sets.flatMap((set) => set.questions.map(({ text }) => text)));
   // Encoded once: the folder stays between runs.
   const folder = join(ROOT, "bench", ".work", `served-${passages.length}`);
   await mkdir(folder, { recursive: true });
   const corpus = join(folder, "corpus.jsonl");
-  await writeFile(corpus, passages.map(({ id, title, text }) => `${JSON.stringify({ id, contents: formatContents({ title, text }) })}\n`).join(""));
+  await writeFile(
+    corpus,
+    passages
+      .map(
+        ({ id, title, text }) =>
+          `${JSON.stringify({ id, contents: formatContents({ title, text }) })}\n`,
+      )
+      .join(""),
+  );
   console.log(`${passages.length} passages and ${queries.length} distinct queries: ${source}`);
-  const retriever = await openAnyRetriever(retrieverConfig.parse({ kind: "dense", index: "Flat" }), {
-    corpusPath: () => corpus,
-    dataDir: folder,
-    onProgress: ({ phase, done, total }) => {
-      if (phase === "encoding" && done % 1024 === 0) console.log(`encoded ${done} of ${total}`);
+  const retriever = await openAnyRetriever(
+    retrieverConfig.parse({ kind: "dense", index: "Flat" }),
+    {
+      corpusPath: () => corpus,
+      dataDir: folder,
+      onProgress: ({ phase, done, total }) => {
+        if (phase === "encoding" && done % 1024 === 0) console.log(`encoded ${done} of ${total}`);
+      },
     },
-  });
+  );
   const service = await RetrieveService.start(retriever);
   const peer = await startPeer(await faissFile(folder), corpus);
   try {
@@ -63,11 +82,19 @@ async function run(): Promise<SectionResult> {
     for (const clients of CLIENTS) {
       const turns: Record<keyof typeof urls, Load[]> = { ours: [], peer: [] };
       for (let turn = 0; turn < TURNS; turn++) {
-        for (const name of turn % 2 === 0 ? (["ours", "peer"] as const) : (["peer", "ours"] as const)) turns[name].push(await load(urls[name], clients, queries));
+        for (const name of turn % 2 === 0
+          ? (["ours", "peer"] as const)
+          : (["peer", "ours"] as const))
+          turns[name].push(await load(urls[name], clients, queries));
       }
       for (const name of ["ours", "peer"] as const) loads[name][clients] = joined(turns[name]);
     }
-    const cells = (clients: number, one: Load | undefined): string[] => [String(clients), (one?.perSecond ?? 0).toFixed(1), (one?.p50Ms ?? 0).toFixed(1), (one?.p99Ms ?? 0).toFixed(1)];
+    const cells = (clients: number, one: Load | undefined): string[] => [
+      String(clients),
+      (one?.perSecond ?? 0).toFixed(1),
+      (one?.p50Ms ?? 0).toFixed(1),
+      (one?.p99Ms ?? 0).toFixed(1),
+    ];
     printTable([
       ["/retrieve", "clients", "requests/s", "p50 ms", "p99 ms"],
       ...CLIENTS.flatMap((clients) => [
@@ -77,9 +104,25 @@ async function run(): Promise<SectionResult> {
     ]);
     const most = CLIENTS.at(-1) ?? 64;
     return {
-      figures: { source, passages: passages.length, queries: queries.length, topk: TOPK, secondsPerTurn: SECONDS, turns: TURNS, loads, sameFirstDocument: same, memoryMb: service.metrics().memoryMb },
+      figures: {
+        source,
+        passages: passages.length,
+        queries: queries.length,
+        topk: TOPK,
+        secondsPerTurn: SECONDS,
+        turns: TURNS,
+        loads,
+        sameFirstDocument: same,
+        memoryMb: service.metrics().memoryMb,
+      },
       bars: [
-        bar(`/retrieve: requests a second at ${most} clients, relative to FastAPI`, (loads.ours[most]?.perSecond ?? 0) / (loads.peer[most]?.perSecond ?? Infinity), "times", ">=", 2),
+        bar(
+          `/retrieve: requests a second at ${most} clients, relative to FastAPI`,
+          (loads.ours[most]?.perSecond ?? 0) / (loads.peer[most]?.perSecond ?? Infinity),
+          "times",
+          ">=",
+          2,
+        ),
         bar("/retrieve: same first document as the peer's", same, "share", ">=", 0.99),
       ],
     };
@@ -111,7 +154,12 @@ async function load(url: string, clients: number, queries: readonly string[]): P
     const began = performance.now();
     await phase(SECONDS, true);
     const seconds = (performance.now() - began) / 1000;
-    return { requests: times.length, perSecond: times.length / seconds, p50Ms: percentile(times, 0.5) ?? 0, p99Ms: percentile(times, 0.99) ?? 0 };
+    return {
+      requests: times.length,
+      perSecond: times.length / seconds,
+      p50Ms: percentile(times, 0.5) ?? 0,
+      p99Ms: percentile(times, 0.99) ?? 0,
+    };
   } finally {
     agent.destroy();
   }
@@ -119,37 +167,68 @@ async function load(url: string, clients: number, queries: readonly string[]): P
 
 /** The mean of the turns; the worse of their 99th percentiles. */
 function joined(turns: readonly Load[]): Load {
-  const mean = (of: (turn: Load) => number): number => turns.reduce((sum, turn) => sum + of(turn), 0) / turns.length;
-  return { requests: turns.reduce((sum, turn) => sum + turn.requests, 0), perSecond: mean((turn) => turn.perSecond), p50Ms: mean((turn) => turn.p50Ms), p99Ms: Math.max(...turns.map((turn) => turn.p99Ms)) };
+  const mean = (of: (turn: Load) => number): number =>
+    turns.reduce((sum, turn) => sum + of(turn), 0) / turns.length;
+  return {
+    requests: turns.reduce((sum, turn) => sum + turn.requests, 0),
+    perSecond: mean((turn) => turn.perSecond),
+    p50Ms: mean((turn) => turn.p50Ms),
+    p99Ms: Math.max(...turns.map((turn) => turn.p99Ms)),
+  };
 }
 
 function post(agent: Agent, url: string, query: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const body = JSON.stringify({ queries: [query], topk: TOPK, return_scores: true });
-    const sent = request(`${url}/retrieve`, { method: "POST", agent, headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) } }, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (text += chunk));
-      response.on("end", () => (response.statusCode === 200 ? resolve(text) : reject(new Error(`${url} answered ${response.statusCode}: ${text.slice(0, 200)}`))));
-    });
+    const sent = request(
+      `${url}/retrieve`,
+      {
+        method: "POST",
+        agent,
+        headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
+      },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => (text += chunk));
+        response.on("end", () =>
+          response.statusCode === 200
+            ? resolve(text)
+            : reject(new Error(`${url} answered ${response.statusCode}: ${text.slice(0, 200)}`)),
+        );
+      },
+    );
     sent.on("error", reject);
     sent.end(body);
   });
 }
 
 /** Share of queries whose first document is the same: both must do the same work. */
-async function agreement(urls: { ours: string; peer: string }, queries: readonly string[]): Promise<number> {
+async function agreement(
+  urls: { ours: string; peer: string },
+  queries: readonly string[],
+): Promise<number> {
   const agent = new Agent({ keepAlive: true });
-  const first = async (url: string, query: string): Promise<string | undefined> => retrieveResponseWithScores.parse(JSON.parse(await post(agent, url, query))).result[0]?.[0]?.document.id;
+  const first = async (url: string, query: string): Promise<string | undefined> =>
+    retrieveResponseWithScores.parse(JSON.parse(await post(agent, url, query))).result[0]?.[0]
+      ?.document.id;
   let same = 0;
-  for (const query of queries) if ((await first(urls.ours, query)) === (await first(urls.peer, query))) same += 1;
+  for (const query of queries)
+    if ((await first(urls.ours, query)) === (await first(urls.peer, query))) same += 1;
   agent.destroy();
   return same / queries.length;
 }
 
-async function startPeer(index: string, corpus: string): Promise<{ url: string; child: ChildProcess }> {
+async function startPeer(
+  index: string,
+  corpus: string,
+): Promise<{ url: string; child: ChildProcess }> {
   const port = await freePort();
-  const child = spawn(await peerPython("retrieval"), [join(ROOT, "bench", "peers", "retrieve_server.py"), index, corpus, String(port)], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(
+    await peerPython("retrieval"),
+    [join(ROOT, "bench", "peers", "retrieve_server.py"), index, corpus, String(port)],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
   let errors = "";
   child.stderr.on("data", (data: Buffer) => (errors = (errors + data.toString()).slice(-2000)));
   const url = `http://127.0.0.1:${port}`;
@@ -178,7 +257,9 @@ async function faissFile(folder: string): Promise<string> {
 function distinct(texts: readonly string[]): string[] {
   const unique = [...new Set(texts)];
   // A small set is made larger by what changes the text a little, so that no cache could help either side.
-  return unique.length >= 2000 ? unique : unique.flatMap((text) => [text, `${text} Please answer.`, `Tell me: ${text}`]);
+  return unique.length >= 2000
+    ? unique
+    : unique.flatMap((text) => [text, `${text} Please answer.`, `Tell me: ${text}`]);
 }
 
 async function freePort(): Promise<number> {

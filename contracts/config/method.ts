@@ -33,13 +33,73 @@ const orProtocol = "empty: as the protocol has it (docs/method.md)";
 
 export const methodSettings = z
   .strictObject({
-    answeredBy: z.enum(["method", "generator"]).default("method").meta(about("Answered by", "IRCoT, Search-R1 and Search-o1: by the method itself, or by the frozen generator from all documents it retrieved (the paper's \"retrieval\" rows).", { paper: "generator" })),
-    retrieve: z.int().min(1).max(50).nullable().default(null).meta(about("Documents a search", `Documents of each search of IRCoT, DeepRetrieval, Search-R1 and Search-o1; ${orProtocol}.`, { paper: "3" })),
-    searches: z.int().min(0).max(20).nullable().default(null).meta(about("Searches", `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`, { paper: "4" })),
-    temperature: z.number().min(0).max(2).nullable().default(null).meta(about("Temperature", `Of the method's own model, 0: greedy; ${orProtocol}.`)),
-    maxTokens: z.int().min(1).max(32_768).nullable().default(null).meta(about("Tokens a call", `Longest text of one call of the method's own model; ${orProtocol}.`)),
-    promptTemplate: promptText.meta(about("Prompt", "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.", { advanced: true })),
-    condensingPrompt: promptText.meta(about("Condensing prompt", "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.", { advanced: true })),
+    answeredBy: z
+      .enum(["method", "generator"])
+      .default("method")
+      .meta(
+        about(
+          "Answered by",
+          'IRCoT, Search-R1 and Search-o1: by the method itself, or by the frozen generator from all documents it retrieved (the paper\'s "retrieval" rows).',
+          { paper: "generator" },
+        ),
+      ),
+    retrieve: z
+      .int()
+      .min(1)
+      .max(50)
+      .nullable()
+      .default(null)
+      .meta(
+        about(
+          "Documents a search",
+          `Documents of each search of IRCoT, DeepRetrieval, Search-R1 and Search-o1; ${orProtocol}.`,
+          { paper: "3" },
+        ),
+      ),
+    searches: z
+      .int()
+      .min(0)
+      .max(20)
+      .nullable()
+      .default(null)
+      .meta(
+        about("Searches", `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`, {
+          paper: "4",
+        }),
+      ),
+    temperature: z
+      .number()
+      .min(0)
+      .max(2)
+      .nullable()
+      .default(null)
+      .meta(about("Temperature", `Of the method's own model, 0: greedy; ${orProtocol}.`)),
+    maxTokens: z
+      .int()
+      .min(1)
+      .max(32_768)
+      .nullable()
+      .default(null)
+      .meta(
+        about(
+          "Tokens a call",
+          `Longest text of one call of the method's own model; ${orProtocol}.`,
+        ),
+      ),
+    promptTemplate: promptText.meta(
+      about(
+        "Prompt",
+        "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.",
+        { advanced: true },
+      ),
+    ),
+    condensingPrompt: promptText.meta(
+      about(
+        "Condensing prompt",
+        "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.",
+        { advanced: true },
+      ),
+    ),
   })
   .prefault({})
   .meta({ title: "Method", description: "Settings of the methods that s3 is compared with." });
@@ -53,7 +113,17 @@ export interface Roles {
   generates: boolean;
 }
 
-export function rolesOf({ method, methodSettings: { answeredBy } }: { method: MethodName; methodSettings: Pick<MethodSettings, "answeredBy"> }): Roles {
+export function rolesOf({
+  method,
+  methodSettings: { answeredBy },
+}: {
+  method: MethodName;
+  methodSettings: Pick<MethodSettings, "answeredBy">;
+}): Roles {
   const { retrieves, asksModel, answers } = METHODS[method];
-  return { retrieves, asksModel, generates: answers === "generator" || (answers === "either" && answeredBy === "generator") };
+  return {
+    retrieves,
+    asksModel,
+    generates: answers === "generator" || (answers === "either" && answeredBy === "generator"),
+  };
 }

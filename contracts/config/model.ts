@@ -7,21 +7,87 @@ export const endpoint = z
   .url({ protocol: /^https?$/ })
   .nullable()
   .default(null)
-  .meta(about("Endpoint", "Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty: the worker's own engine.", { paper: "vLLM server" }));
+  .meta(
+    about(
+      "Endpoint",
+      "Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty: the worker's own engine.",
+      { paper: "vLLM server" },
+    ),
+  );
 
 const most = (n: number) => z.int().min(1).max(n).nullable().default(null);
 const price = z.number().min(0).max(100_000).nullable().default(null);
 
 export const connection = z
   .strictObject({
-    key: z.string().trim().min(1).max(120).nullable().default(null).meta(about("Key", "Name of a stored API key, never the key itself; empty: none is sent, unless the worker's environment holds a key for this very server.", { advanced: true })),
-    concurrency: z.int().min(1).max(4096).default(32).meta(about("Requests at once", "Requests to the endpoint that are under way together.", { advanced: true })),
-    requestsPerMinute: most(1_000_000).meta(about("Requests a minute", "Rate limit of the endpoint; empty: none.", { advanced: true })),
-    tokensPerMinute: most(1_000_000_000).meta(about("Tokens a minute", "Rate limit of the endpoint, prompt and completion together; empty: none.", { advanced: true })),
-    timeoutSeconds: z.int().min(1).max(3600).default(120).meta(about("Time-out (s)", "Longest wait for one reply before the request is sent again.", { advanced: true })),
-    retrySeconds: z.int().min(0).max(86_400).default(300).meta(about("Retry for (s)", "How long one request is retried before the endpoint counts as unavailable.", { advanced: true })),
-    promptPrice: price.meta(about("Price of prompts", "US dollars for a million prompt tokens; empty: costs are not counted.", { advanced: true })),
-    completionPrice: price.meta(about("Price of completions", "US dollars for a million completion tokens.", { advanced: true })),
+    key: z
+      .string()
+      .trim()
+      .min(1)
+      .max(120)
+      .nullable()
+      .default(null)
+      .meta(
+        about(
+          "Key",
+          "Name of a stored API key, never the key itself; empty: none is sent, unless the worker's environment holds a key for this very server.",
+          { advanced: true },
+        ),
+      ),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(32)
+      .meta(
+        about("Requests at once", "Requests to the endpoint that are under way together.", {
+          advanced: true,
+        }),
+      ),
+    requestsPerMinute: most(1_000_000).meta(
+      about("Requests a minute", "Rate limit of the endpoint; empty: none.", { advanced: true }),
+    ),
+    tokensPerMinute: most(1_000_000_000).meta(
+      about(
+        "Tokens a minute",
+        "Rate limit of the endpoint, prompt and completion together; empty: none.",
+        { advanced: true },
+      ),
+    ),
+    timeoutSeconds: z
+      .int()
+      .min(1)
+      .max(3600)
+      .default(120)
+      .meta(
+        about("Time-out (s)", "Longest wait for one reply before the request is sent again.", {
+          advanced: true,
+        }),
+      ),
+    retrySeconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(300)
+      .meta(
+        about(
+          "Retry for (s)",
+          "How long one request is retried before the endpoint counts as unavailable.",
+          { advanced: true },
+        ),
+      ),
+    promptPrice: price.meta(
+      about(
+        "Price of prompts",
+        "US dollars for a million prompt tokens; empty: costs are not counted.",
+        { advanced: true },
+      ),
+    ),
+    completionPrice: price.meta(
+      about("Price of completions", "US dollars for a million completion tokens.", {
+        advanced: true,
+      }),
+    ),
   })
   .prefault({})
   .meta({ title: "Connection", description: "How the endpoint is asked." });
@@ -46,11 +112,36 @@ export const modelServer = z
     z.strictObject({ kind: z.literal("engine") }),
     z.strictObject({
       kind: z.literal("vllm"),
-      tensorParallelSize: z.int().min(1).max(64).default(1).meta(about("Tensor-parallel size", "GPUs that the model is spread over.")),
-      gpuMemoryUtilization: z.number().min(0.05).max(1).default(0.9).meta(about("GPU memory", "Share of each GPU's memory that vLLM takes.")),
-      maxModelLen: z.int().min(16).max(10_000_000).nullable().default(null).meta(about("Longest text", "Tokens of prompt and completion together; empty: as the model says.")),
+      tensorParallelSize: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .meta(about("Tensor-parallel size", "GPUs that the model is spread over.")),
+      gpuMemoryUtilization: z
+        .number()
+        .min(0.05)
+        .max(1)
+        .default(0.9)
+        .meta(about("GPU memory", "Share of each GPU's memory that vLLM takes.")),
+      maxModelLen: z
+        .int()
+        .min(16)
+        .max(10_000_000)
+        .nullable()
+        .default(null)
+        .meta(
+          about(
+            "Longest text",
+            "Tokens of prompt and completion together; empty: as the model says.",
+          ),
+        ),
     }),
   ])
   .prefault({ kind: "engine" })
-  .meta({ title: "Server", description: "`engine`: the worker's own; `vllm`: a vLLM that is installed on the worker, on its GPUs." });
+  .meta({
+    title: "Server",
+    description:
+      "`engine`: the worker's own; `vllm`: a vLLM that is installed on the worker, on its GPUs.",
+  });
 export type VllmConfig = Extract<z.infer<typeof modelServer>, { kind: "vllm" }>;

@@ -7,36 +7,128 @@ export const MAX_QUERY = 2000;
 /** How documents are found. The kinds share their settings, so that a hybrid is described by those of its two sides. */
 
 const dense = {
-  encoder: z.string().min(1).default("minilm").meta(about("Encoder", "Sentence encoder whose similarity ranks the documents: a preset's name or a model folder on the worker.", { paper: "E5-base-v2" })),
-  variant: z.enum(["fp32", "int8"]).default("fp32").meta(about("Weights", "int8 encodes faster on a CPU; its ranking differs slightly from fp32 (see the retrieval bench).")),
+  encoder: z
+    .string()
+    .min(1)
+    .default("minilm")
+    .meta(
+      about(
+        "Encoder",
+        "Sentence encoder whose similarity ranks the documents: a preset's name or a model folder on the worker.",
+        { paper: "E5-base-v2" },
+      ),
+    ),
+  variant: z
+    .enum(["fp32", "int8"])
+    .default("fp32")
+    .meta(
+      about(
+        "Weights",
+        "int8 encodes faster on a CPU; its ranking differs slightly from fp32 (see the retrieval bench).",
+      ),
+    ),
   index: z
     .string()
     .trim()
     .min(1)
     .max(120)
     .default("auto")
-    .meta(about("Index", "FAISS factory string, e.g. `Flat`, `IVF4096,Flat`, `HNSW32`, `IVF4096,PQ48`; `auto` chooses by the corpus' size and the worker's memory.", { paper: "Flat" })),
-  nprobe: z.int().min(1).max(65_536).default(32).meta(about("Lists searched", "IVF: lists that are searched (nprobe). More is slower and finds more.", { advanced: true })),
-  efSearch: z.int().min(1).max(65_536).default(128).meta(about("Search breadth", "HNSW: candidates kept while searching (efSearch).", { advanced: true })),
+    .meta(
+      about(
+        "Index",
+        "FAISS factory string, e.g. `Flat`, `IVF4096,Flat`, `HNSW32`, `IVF4096,PQ48`; `auto` chooses by the corpus' size and the worker's memory.",
+        { paper: "Flat" },
+      ),
+    ),
+  nprobe: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(32)
+    .meta(
+      about(
+        "Lists searched",
+        "IVF: lists that are searched (nprobe). More is slower and finds more.",
+        { advanced: true },
+      ),
+    ),
+  efSearch: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(128)
+    .meta(
+      about("Search breadth", "HNSW: candidates kept while searching (efSearch).", {
+        advanced: true,
+      }),
+    ),
 };
 
 const bm25 = {
-  k1: z.number().min(0).max(10).default(0.9).meta(about("BM25 k1", "How fast a repeated term saturates.", { paper: "0.9 (Pyserini)" })),
-  b: z.number().min(0).max(1).default(0.4).meta(about("BM25 b", "How much long documents are held back.", { paper: "0.4 (Pyserini)" })),
-  operators: z.boolean().default(false).meta(about("Boolean operators", "AND, OR, NOT, parentheses and \"phrases\" in a query are obeyed, as DeepRetrieval writes them; off: they are words.", { advanced: true })),
+  k1: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0.9)
+    .meta(about("BM25 k1", "How fast a repeated term saturates.", { paper: "0.9 (Pyserini)" })),
+  b: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.4)
+    .meta(about("BM25 b", "How much long documents are held back.", { paper: "0.4 (Pyserini)" })),
+  operators: z
+    .boolean()
+    .default(false)
+    .meta(
+      about(
+        "Boolean operators",
+        'AND, OR, NOT, parentheses and "phrases" in a query are obeyed, as DeepRetrieval writes them; off: they are words.',
+        { advanced: true },
+      ),
+    ),
 };
 
 const rerank = {
-  reranker: z.string().trim().min(1).nullable().default(null).meta(about("Reranker", "Cross-encoder that orders the first documents anew: a preset's name or a model folder on the worker; empty: none.")),
-  rerankDepth: z.int().min(1).max(1000).default(50).meta(about("Reranked documents", "How many of the first documents the reranker reads.", { advanced: true })),
+  reranker: z
+    .string()
+    .trim()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta(
+      about(
+        "Reranker",
+        "Cross-encoder that orders the first documents anew: a preset's name or a model folder on the worker; empty: none.",
+      ),
+    ),
+  rerankDepth: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(50)
+    .meta(
+      about("Reranked documents", "How many of the first documents the reranker reads.", {
+        advanced: true,
+      }),
+    ),
 };
 
 const credential = z
   .string()
-  .regex(/^[A-Z_][A-Z0-9_]*$/, "the NAME of an environment variable, e.g. OPENSEARCH_API_KEY; never the key itself")
+  .regex(
+    /^[A-Z_][A-Z0-9_]*$/,
+    "the NAME of an environment variable, e.g. OPENSEARCH_API_KEY; never the key itself",
+  )
   .nullable()
   .default(null)
-  .meta(about("Key variable", "Environment variable on the worker that holds the API key; the key itself is never stored.", { advanced: true }));
+  .meta(
+    about(
+      "Key variable",
+      "Environment variable on the worker that holds the API key; the key itself is never stored.",
+      { advanced: true },
+    ),
+  );
 
 export const retriever = z
   .discriminatedUnion("kind", [
@@ -44,30 +136,88 @@ export const retriever = z
     z.strictObject({ kind: z.literal("bm25"), ...bm25, ...rerank }),
     z.strictObject({
       kind: z.literal("hybrid"),
-      fusion: z.enum(["rrf", "weighted"]).default("rrf").meta(about("Fusion", "`rrf`: reciprocal rank fusion; `weighted`: a weighted sum of both scores, each scaled to 0..1 within the query.")),
-      depth: z.int().min(1).max(1000).default(100).meta(about("Depth", "Documents taken from each side before they are fused.")),
-      rrfK: z.int().min(0).max(1000).default(60).meta(about("RRF constant", "A document at rank r counts 1 / (k + r).", { advanced: true })),
-      denseWeight: z.number().min(0).max(1).default(0.5).meta(about("Weight of the dense side", "The rest is BM25's.")),
+      fusion: z
+        .enum(["rrf", "weighted"])
+        .default("rrf")
+        .meta(
+          about(
+            "Fusion",
+            "`rrf`: reciprocal rank fusion; `weighted`: a weighted sum of both scores, each scaled to 0..1 within the query.",
+          ),
+        ),
+      depth: z
+        .int()
+        .min(1)
+        .max(1000)
+        .default(100)
+        .meta(about("Depth", "Documents taken from each side before they are fused.")),
+      rrfK: z
+        .int()
+        .min(0)
+        .max(1000)
+        .default(60)
+        .meta(
+          about("RRF constant", "A document at rank r counts 1 / (k + r).", { advanced: true }),
+        ),
+      denseWeight: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.5)
+        .meta(about("Weight of the dense side", "The rest is BM25's.")),
       ...dense,
       ...bm25,
       ...rerank,
     }),
     z.strictObject({
       kind: z.literal("remote"),
-      url: z.url({ protocol: /^https?$/ }).meta(about("Address", "A server that answers POST /retrieve as upstream's does.")),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .meta(about("Address", "A server that answers POST /retrieve as upstream's does.")),
     }),
     z.strictObject({
       kind: z.literal("opensearch"),
-      url: z.url({ protocol: /^https?$/ }).meta(about("Address", "An OpenSearch or Elasticsearch server, e.g. http://127.0.0.1:9200.")),
-      index: z.string().trim().min(1).max(255).meta(about("Index", "Its index that holds the passages.")),
-      titleField: z.string().trim().min(1).default("title").meta(about("Title field", "Field of the title.")),
-      textField: z.string().trim().min(1).default("text").meta(about("Text field", "Field of the passage.")),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .meta(
+          about("Address", "An OpenSearch or Elasticsearch server, e.g. http://127.0.0.1:9200."),
+        ),
+      index: z
+        .string()
+        .trim()
+        .min(1)
+        .max(255)
+        .meta(about("Index", "Its index that holds the passages.")),
+      titleField: z
+        .string()
+        .trim()
+        .min(1)
+        .default("title")
+        .meta(about("Title field", "Field of the title.")),
+      textField: z
+        .string()
+        .trim()
+        .min(1)
+        .default("text")
+        .meta(about("Text field", "Field of the passage.")),
       credential,
     }),
     z.strictObject({
       kind: z.literal("qdrant"),
-      url: z.url({ protocol: /^https?$/ }).meta(about("Address", "A Qdrant server, e.g. http://127.0.0.1:6333.")),
-      collection: z.string().trim().min(1).max(255).meta(about("Collection", "Its collection that holds the passages; their payload has `title` and `text`.")),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .meta(about("Address", "A Qdrant server, e.g. http://127.0.0.1:6333.")),
+      collection: z
+        .string()
+        .trim()
+        .min(1)
+        .max(255)
+        .meta(
+          about(
+            "Collection",
+            "Its collection that holds the passages; their payload has `title` and `text`.",
+          ),
+        ),
       encoder: dense.encoder,
       variant: dense.variant,
       credential,
@@ -76,7 +226,13 @@ export const retriever = z
   .prefault({ kind: "dense" })
   .meta({ title: "Retriever", description: "How documents are found." });
 export type RetrieverConfig = z.infer<typeof retriever>;
-export type RetrieverConfigOf<K extends RetrieverConfig["kind"]> = Extract<RetrieverConfig, { kind: K }>;
+export type RetrieverConfigOf<K extends RetrieverConfig["kind"]> = Extract<
+  RetrieverConfig,
+  { kind: K }
+>;
 
 /** Whether the worker itself must hold the corpus; the other kinds ask a server that does. */
-export const searchesLocally = (config: RetrieverConfig): config is RetrieverConfigOf<"dense" | "bm25" | "hybrid"> => config.kind === "dense" || config.kind === "bm25" || config.kind === "hybrid";
+export const searchesLocally = (
+  config: RetrieverConfig,
+): config is RetrieverConfigOf<"dense" | "bm25" | "hybrid"> =>
+  config.kind === "dense" || config.kind === "bm25" || config.kind === "hybrid";

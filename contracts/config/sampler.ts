@@ -7,19 +7,61 @@ export const samplerFields = {
   sampler: z
     .enum(["engine", "vllm"])
     .default("engine")
-    .meta(about("Sampler", "`engine`: the program that trains also samples; `vllm`: a vLLM server beside it, which is given the adapter before each step (a GPU worker with vLLM installed).", { paper: "vLLM", advanced: true })),
-  samplerMemory: z.number().min(0.05).max(0.95).default(0.4).meta(about("vLLM's memory", "Share of the GPU's memory that vLLM takes for itself; the engine needs the rest.", { paper: "0.4", advanced: true })),
-  activationCheckpointing: z.boolean().default(false).meta(about("Activation checkpointing", "Layers' activations are computed again for the gradient instead of kept: much less memory, about a third more time.", { paper: "on", advanced: true })),
+    .meta(
+      about(
+        "Sampler",
+        "`engine`: the program that trains also samples; `vllm`: a vLLM server beside it, which is given the adapter before each step (a GPU worker with vLLM installed).",
+        { paper: "vLLM", advanced: true },
+      ),
+    ),
+  samplerMemory: z
+    .number()
+    .min(0.05)
+    .max(0.95)
+    .default(0.4)
+    .meta(
+      about(
+        "vLLM's memory",
+        "Share of the GPU's memory that vLLM takes for itself; the engine needs the rest.",
+        { paper: "0.4", advanced: true },
+      ),
+    ),
+  activationCheckpointing: z
+    .boolean()
+    .default(false)
+    .meta(
+      about(
+        "Activation checkpointing",
+        "Layers' activations are computed again for the gradient instead of kept: much less memory, about a third more time.",
+        { paper: "on", advanced: true },
+      ),
+    ),
 };
 
 /** Settings that do not go with sampling by vLLM, by the one to change and how. */
-export function samplerProblems(config: { searcher: { sampler: "engine" | "vllm"; tuning: "lora" | "full" }; search: { decoding: "guided" | "free" }; rl: Pick<RlConfig, "oldLogprobs" | "overlap"> }): [path: string, message: string][] {
+export function samplerProblems(config: {
+  searcher: { sampler: "engine" | "vllm"; tuning: "lora" | "full" };
+  search: { decoding: "guided" | "free" };
+  rl: Pick<RlConfig, "oldLogprobs" | "overlap">;
+}): [path: string, message: string][] {
   if (config.searcher.sampler === "engine") return [];
   const problems: [applies: boolean, path: string, message: string][] = [
-    [config.searcher.tuning === "full", "searcher.sampler", "vLLM is given adapters, not whole weights: set searcher.tuning to lora, or the sampler to engine"],
-    [config.search.decoding === "guided", "search.decoding", "vLLM's guided decoding tells no log-probabilities over the allowed tokens: choose free, or set searcher.sampler to engine"],
+    [
+      config.searcher.tuning === "full",
+      "searcher.sampler",
+      "vLLM is given adapters, not whole weights: set searcher.tuning to lora, or the sampler to engine",
+    ],
+    [
+      config.search.decoding === "guided",
+      "search.decoding",
+      "vLLM's guided decoding tells no log-probabilities over the allowed tokens: choose free, or set searcher.sampler to engine",
+    ],
     // Overlapped episodes are of weights that the trainer no longer has: there the ratio corrects the rounding too.
-    [config.rl.oldLogprobs === "sampler" && !config.rl.overlap, "rl.oldLogprobs", "vLLM rounds differently from the trainer: choose trainer, so that the ratio compares the trainer with itself"],
+    [
+      config.rl.oldLogprobs === "sampler" && !config.rl.overlap,
+      "rl.oldLogprobs",
+      "vLLM rounds differently from the trainer: choose trainer, so that the ratio compares the trainer with itself",
+    ],
   ];
   return problems.flatMap(([applies, path, message]) => (applies ? [[path, message]] : []));
 }

@@ -8,4 +8,8 @@ export type SettingMeta = {
   advanced?: boolean;
 };
 
-export const about = (title: string, description: string, rest: Omit<SettingMeta, "title" | "description"> = {}): SettingMeta => ({ title, description, ...rest });
+export const about = (
+  title: string,
+  description: string,
+  rest: Omit<SettingMeta, "title" | "description"> = {},
+): SettingMeta => ({ title, description, ...rest });

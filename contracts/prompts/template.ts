@@ -24,13 +24,26 @@ const HEADING = /^--- (system|user|assistant) ---$/;
 export function promptProblems(prompt: PromptText, text: string): string[] {
   const known = [...prompt.required, ...(prompt.optional ?? [])];
   const used = new Set([...text.matchAll(PLACEHOLDER)].map((match) => match[1]!));
-  const problems = prompt.required.filter((name) => !used.has(name)).map((name) => `the placeholder {${name}} is missing`);
-  for (const name of used) if (!known.includes(name)) problems.push(`{${name}} is no placeholder of this prompt; it has ${known.map((each) => `{${each}}`).join(", ")}`);
+  const problems = prompt.required
+    .filter((name) => !used.has(name))
+    .map((name) => `the placeholder {${name}} is missing`);
+  for (const name of used)
+    if (!known.includes(name))
+      problems.push(
+        `{${name}} is no placeholder of this prompt; it has ${known.map((each) => `{${each}}`).join(", ")}`,
+      );
   const roles = sectionsOf(text).map(({ role }) => role);
-  if (!roles.includes("user")) problems.push("there is no user section: write a line `--- user ---` above what the user says");
-  if (prompt.replyIsWhole && roles.includes("assistant")) problems.push("it has no assistant's section: the model writes the whole reply");
-  else if (roles.includes("assistant") && roles.indexOf("assistant") !== roles.length - 1) problems.push("the assistant's section must be the last one: it is what the model goes on from");
-  for (const role of new Set(roles)) if (roles.filter((each) => each === role).length > 1) problems.push(`there are several sections \`--- ${role} ---\``);
+  if (!roles.includes("user"))
+    problems.push("there is no user section: write a line `--- user ---` above what the user says");
+  if (prompt.replyIsWhole && roles.includes("assistant"))
+    problems.push("it has no assistant's section: the model writes the whole reply");
+  else if (roles.includes("assistant") && roles.indexOf("assistant") !== roles.length - 1)
+    problems.push(
+      "the assistant's section must be the last one: it is what the model goes on from",
+    );
+  for (const role of new Set(roles))
+    if (roles.filter((each) => each === role).length > 1)
+      problems.push(`there are several sections \`--- ${role} ---\``);
   return problems;
 }
 

@@ -42,6 +42,7 @@ function byRejection(n: number, p: number, random: () => number): number {
     const mode = Math.floor((n + 1) * p);
     const h = logGamma(mode + 1) + logGamma(n - mode + 1);
     v = Math.log((v * alpha) / (a / (us * us) + b));
-    if (v <= h - logGamma(k + 1) - logGamma(n - k + 1) + (k - mode) * Math.log(p / (1 - p))) return k;
+    if (v <= h - logGamma(k + 1) - logGamma(n - k + 1) + (k - mode) * Math.log(p / (1 - p)))
+      return k;
   }
 }

@@ -5,7 +5,8 @@ import { holm, mcNemar, paretoFront, wilsonInterval } from "./comparison";
 import reference from "./reference.json";
 import { chiSquareTail, logGamma, normalQuantile } from "./special";
 
-const close = (value: number, wanted: number, what: string) => expect(Math.abs(value - wanted), what).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(wanted)));
+const close = (value: number, wanted: number, what: string) =>
+  expect(Math.abs(value - wanted), what).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(wanted)));
 
 /** Figures of scipy and statsmodels (reference.py made them; reference.json names the versions). */
 describe("against scipy and statsmodels", () => {
@@ -16,12 +17,15 @@ describe("against scipy and statsmodels", () => {
       close(test.exactP, wanted.exactP, what);
       close(test.statistic, wanted.statistic, what);
       close(test.chiSquareP, wanted.chiSquareP, what);
-      expect(mcNemar(onlySecond, onlyFirst).exactP, "does not depend on the order").toBe(test.exactP);
+      expect(mcNemar(onlySecond, onlyFirst).exactP, "does not depend on the order").toBe(
+        test.exactP,
+      );
     }
   });
 
   it("Holm's correction", () => {
-    for (const { p, corrected } of reference.holm) holm(p).forEach((value, i) => close(value, corrected[i]!, `${p.join()} ${i}`));
+    for (const { p, corrected } of reference.holm)
+      holm(p).forEach((value, i) => close(value, corrected[i]!, `${p.join()} ${i}`));
     expect(holm([])).toEqual([]);
   });
 
@@ -35,8 +39,10 @@ describe("against scipy and statsmodels", () => {
   });
 
   it("special functions", () => {
-    for (const { x, tail } of reference.chiSquareTail) close(chiSquareTail(x), tail, `chi-square ${x}`);
-    for (const { tail, z } of reference.normalQuantile) close(normalQuantile(tail), z, `quantile ${tail}`);
+    for (const { x, tail } of reference.chiSquareTail)
+      close(chiSquareTail(x), tail, `chi-square ${x}`);
+    for (const { tail, z } of reference.normalQuantile)
+      close(normalQuantile(tail), z, `quantile ${tail}`);
     for (const { x, value } of reference.logGamma) close(logGamma(x), value, `log gamma ${x}`);
   });
 
@@ -46,25 +52,57 @@ describe("against scipy and statsmodels", () => {
       const random = seededRandom(n);
       const values = Array.from({ length: draws }, () => drawBinomial(n, p, random));
       const sampled = values.reduce((a, b) => a + b, 0) / draws;
-      expect(Math.abs(sampled - mean), `mean of ${n}, ${p}`).toBeLessThan(5 * Math.sqrt(variance / draws));
-      for (const { k, share } of cdf) expect(Math.abs(values.filter((v) => v <= k).length / draws - share), `${n}, ${p}: P(X <= ${k})`).toBeLessThan(5 * Math.sqrt(0.25 / draws));
+      expect(Math.abs(sampled - mean), `mean of ${n}, ${p}`).toBeLessThan(
+        5 * Math.sqrt(variance / draws),
+      );
+      for (const { k, share } of cdf)
+        expect(
+          Math.abs(values.filter((v) => v <= k).length / draws - share),
+          `${n}, ${p}: P(X <= ${k})`,
+        ).toBeLessThan(5 * Math.sqrt(0.25 / draws));
     }
-    expect([drawBinomial(9, 0, Math.random), drawBinomial(9, 1, Math.random), drawBinomial(0, 0.5, Math.random)]).toEqual([0, 9, 0]);
+    expect([
+      drawBinomial(9, 0, Math.random),
+      drawBinomial(9, 1, Math.random),
+      drawBinomial(0, 0.5, Math.random),
+    ]).toEqual([0, 9, 0]);
   });
 
   it("the paired cluster bootstrap, within its Monte Carlo error", () => {
-    for (const { name, cluster, first, second, difference, low, high, standardError } of reference.paired) {
-      const interval = pairedBootstrap(sumsOf(cluster, first, second), { samples: 40_000, seed: 5 });
+    for (const {
+      name,
+      cluster,
+      first,
+      second,
+      difference,
+      low,
+      high,
+      standardError,
+    } of reference.paired) {
+      const interval = pairedBootstrap(sumsOf(cluster, first, second), {
+        samples: 40_000,
+        seed: 5,
+      });
       close(interval.mean, difference, name);
       // A 2.5% quantile of 10,000 samples has a standard error of about 0.03 standard deviations; means move in steps of 1/n.
-      expect(Math.abs(interval.low - low), name).toBeLessThan(0.1 * standardError + 1 / first.length);
-      expect(Math.abs(interval.high - high), name).toBeLessThan(0.1 * standardError + 1 / first.length);
-      expect(interval.pValue < 0.05, `${name}: the p-value says what the interval says`).toBe(interval.low > 0 || interval.high < 0);
+      expect(Math.abs(interval.low - low), name).toBeLessThan(
+        0.1 * standardError + 1 / first.length,
+      );
+      expect(Math.abs(interval.high - high), name).toBeLessThan(
+        0.1 * standardError + 1 / first.length,
+      );
+      expect(interval.pValue < 0.05, `${name}: the p-value says what the interval says`).toBe(
+        interval.low > 0 || interval.high < 0,
+      );
     }
   });
 });
 
-function sumsOf(cluster: readonly number[], first: readonly number[], second: readonly number[]): ClusterSum[] {
+function sumsOf(
+  cluster: readonly number[],
+  first: readonly number[],
+  second: readonly number[],
+): ClusterSum[] {
   const sums = new Map<number, ClusterSum>();
   cluster.forEach((c, i) => {
     const entry = sums.get(c) ?? { sum: 0, count: 0 };
@@ -86,7 +124,10 @@ describe("the bootstrap by kinds", () => {
   });
 
   it("has the sign of the difference and refuses nothing", () => {
-    const better = Array.from({ length: 100 }, (_, i) => ({ sum: i < 30 ? 1 : i < 35 ? -1 : 0, count: 1 }));
+    const better = Array.from({ length: 100 }, (_, i) => ({
+      sum: i < 30 ? 1 : i < 35 ? -1 : 0,
+      count: 1,
+    }));
     const interval = pairedBootstrap(better);
     expect(interval).toMatchObject({ mean: 0.25, observations: 100, clusters: 100 });
     expect(interval.low).toBeGreaterThan(0);
@@ -97,7 +138,32 @@ describe("the bootstrap by kinds", () => {
 });
 
 it("the Pareto front keeps what nothing else beats", () => {
-  const points = [[1, 0.2], [2, 0.5], [2, 0.4], [3, 0.5], [4, 0.7], [2, 0.5], [5, 0.6]].map(([cost, value]) => ({ cost: cost!, value: value! }));
-  expect(paretoFront(points, (p) => p.cost, (p) => p.value)).toEqual([{ cost: 1, value: 0.2 }, { cost: 2, value: 0.5 }, { cost: 2, value: 0.5 }, { cost: 4, value: 0.7 }]);
-  expect(paretoFront([], () => 0, () => 0)).toEqual([]);
+  const points = [
+    [1, 0.2],
+    [2, 0.5],
+    [2, 0.4],
+    [3, 0.5],
+    [4, 0.7],
+    [2, 0.5],
+    [5, 0.6],
+  ].map(([cost, value]) => ({ cost: cost!, value: value! }));
+  expect(
+    paretoFront(
+      points,
+      (p) => p.cost,
+      (p) => p.value,
+    ),
+  ).toEqual([
+    { cost: 1, value: 0.2 },
+    { cost: 2, value: 0.5 },
+    { cost: 2, value: 0.5 },
+    { cost: 4, value: 0.7 },
+  ]);
+  expect(
+    paretoFront(
+      [],
+      () => 0,
+      () => 0,
+    ),
+  ).toEqual([]);
 });

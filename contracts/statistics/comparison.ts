@@ -22,7 +22,13 @@ export function mcNemar(onlyFirst: number, onlySecond: number): McNemar {
   const n = onlyFirst + onlySecond;
   if (n === 0) return { onlyFirst, onlySecond, exactP: 1, statistic: 0, chiSquareP: 1 };
   const statistic = (Math.abs(onlyFirst - onlySecond) - 1) ** 2 / n;
-  return { onlyFirst, onlySecond, exactP: Math.min(1, 2 * halfBinomialCdf(Math.min(onlyFirst, onlySecond), n)), statistic, chiSquareP: chiSquareTail(statistic) };
+  return {
+    onlyFirst,
+    onlySecond,
+    exactP: Math.min(1, 2 * halfBinomialCdf(Math.min(onlyFirst, onlySecond), n)),
+    statistic,
+    chiSquareP: chiSquareTail(statistic),
+  };
 }
 
 /** Holm's step-down correction (1979) of p-values for all of them being looked at together; in the order given. */
@@ -38,7 +44,11 @@ export function holm(pValues: readonly number[]): number[] {
 }
 
 /** Wilson's score interval (1927) of a share: `successes` of `n` independent trials. Throws RangeError for n = 0. */
-export function wilsonInterval(successes: number, n: number, level = 0.95): { mean: number; low: number; high: number } {
+export function wilsonInterval(
+  successes: number,
+  n: number,
+  level = 0.95,
+): { mean: number; low: number; high: number } {
   if (n <= 0) throw new RangeError("A share needs at least one trial.");
   const z = normalQuantile((1 - level) / 2);
   const share = successes / n;
@@ -52,12 +62,21 @@ export function wilsonInterval(successes: number, n: number, level = 0.95): { me
  * The Pareto front: the points that no other point beats in both cost (less is better) and value (more is better),
  * by increasing cost. Of equal points each is kept.
  */
-export function paretoFront<T>(points: readonly T[], costOf: (point: T) => number, valueOf: (point: T) => number): T[] {
+export function paretoFront<T>(
+  points: readonly T[],
+  costOf: (point: T) => number,
+  valueOf: (point: T) => number,
+): T[] {
   const sorted = [...points].sort((a, b) => costOf(a) - costOf(b) || valueOf(b) - valueOf(a));
   const front: T[] = [];
   for (const point of sorted) {
     const last = front[front.length - 1];
-    if (last === undefined || valueOf(point) > valueOf(last) || (valueOf(point) === valueOf(last) && costOf(point) === costOf(last))) front.push(point);
+    if (
+      last === undefined ||
+      valueOf(point) > valueOf(last) ||
+      (valueOf(point) === valueOf(last) && costOf(point) === costOf(last))
+    )
+      front.push(point);
   }
   return front;
 }

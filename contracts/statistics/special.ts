@@ -1,6 +1,10 @@
 /** Special functions that tests and intervals need. Pure; relative error below 1e-12 in the ranges used here. */
 
-const LANCZOS = [0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7];
+const LANCZOS = [
+  0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313,
+  -176.61502916214059, 12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6,
+  1.5056327351493116e-7,
+];
 
 /** Logarithm of the gamma function for x > 0 (Lanczos approximation, g = 7). */
 export function logGamma(x: number): number {
@@ -51,7 +55,8 @@ export function upperGamma(a: number, x: number): number {
 export const chiSquareTail = (x: number): number => upperGamma(0.5, x / 2);
 
 /** Probability that a standard normal variable exceeds z. */
-export const normalTail = (z: number): number => (z < 0 ? 1 - normalTail(-z) : 0.5 * upperGamma(0.5, (z * z) / 2));
+export const normalTail = (z: number): number =>
+  z < 0 ? 1 - normalTail(-z) : 0.5 * upperGamma(0.5, (z * z) / 2);
 
 /** z with normalTail(z) = tail, for 0 < tail < 1: bisection brackets it, Newton's steps finish it. */
 export function normalQuantile(tail: number): number {

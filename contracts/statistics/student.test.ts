@@ -35,7 +35,14 @@ describe("Student's t", () => {
   });
 
   it("is inverted by its quantile", () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 200 }), fc.double({ min: 1e-4, max: 0.5, noNaN: true }), (degrees, tail) => void expect(studentTail(studentQuantile(tail, degrees), degrees)).toBeCloseTo(tail, 10)));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 200 }),
+        fc.double({ min: 1e-4, max: 0.5, noNaN: true }),
+        (degrees, tail) =>
+          void expect(studentTail(studentQuantile(tail, degrees), degrees)).toBeCloseTo(tail, 10),
+      ),
+    );
     expect(() => studentTail(1, 0)).toThrow(RangeError);
     expect(() => studentQuantile(0, 3)).toThrow(RangeError);
   });
@@ -43,21 +50,36 @@ describe("Student's t", () => {
 
 describe("meanInterval", () => {
   it("is mean and t interval, and has no interval of one value", () => {
-    expect(meanInterval([0.749, 0.632, 0.771])).toMatchObject({ n: 3, mean: expect.closeTo(0.7173, 4), deviation: expect.closeTo(0.0747, 4), low: expect.closeTo(0.5318, 3), high: expect.closeTo(0.9029, 3) });
+    expect(meanInterval([0.749, 0.632, 0.771])).toMatchObject({
+      n: 3,
+      mean: expect.closeTo(0.7173, 4),
+      deviation: expect.closeTo(0.0747, 4),
+      low: expect.closeTo(0.5318, 3),
+      high: expect.closeTo(0.9029, 3),
+    });
     expect(meanInterval([2])).toEqual({ n: 1, mean: 2, deviation: null, low: null, high: null });
     expect(meanInterval([1, 1, 1])).toMatchObject({ mean: 1, deviation: 0, low: 1, high: 1 });
     expect(() => meanInterval([])).toThrow(RangeError);
   });
 
   it("moves and stretches with its values", () => {
-    const values = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 2, maxLength: 12 });
+    const values = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), {
+      minLength: 2,
+      maxLength: 12,
+    });
     fc.assert(
-      fc.property(values, fc.integer({ min: -50, max: 50 }), fc.integer({ min: 1, max: 9 }), (list, shift, factor) => {
-        const before = meanInterval(list);
-        const after = meanInterval(list.map((value) => value * factor + shift));
-        for (const end of ["low", "mean", "high"] as const) expect(after[end]).toBeCloseTo(before[end]! * factor + shift, 6);
-        expect(before.low!).toBeLessThanOrEqual(before.high!);
-      }),
+      fc.property(
+        values,
+        fc.integer({ min: -50, max: 50 }),
+        fc.integer({ min: 1, max: 9 }),
+        (list, shift, factor) => {
+          const before = meanInterval(list);
+          const after = meanInterval(list.map((value) => value * factor + shift));
+          for (const end of ["low", "mean", "high"] as const)
+            expect(after[end]).toBeCloseTo(before[end]! * factor + shift, 6);
+          expect(before.low!).toBeLessThanOrEqual(before.high!);
+        },
+      ),
     );
   });
 });

@@ -5,7 +5,8 @@
  * Stegun 1964, 26.7.3 and 26.7.4.
  */
 export function studentTail(t: number, degrees: number): number {
-  if (!Number.isInteger(degrees) || degrees < 1) throw new RangeError("Degrees of freedom are a whole number of at least 1.");
+  if (!Number.isInteger(degrees) || degrees < 1)
+    throw new RangeError("Degrees of freedom are a whole number of at least 1.");
   const angle = Math.atan(t / Math.sqrt(degrees));
   const cosine = Math.cos(angle);
   const odd = degrees % 2 === 1;
@@ -21,7 +22,8 @@ export function studentTail(t: number, degrees: number): number {
 
 /** t with studentTail(t, degrees) = tail, for 0 < tail <= 1/2, by bisection. */
 export function studentQuantile(tail: number, degrees: number): number {
-  if (!(tail > 0 && tail <= 0.5)) throw new RangeError("The upper tail lies between 0 and one half.");
+  if (!(tail > 0 && tail <= 0.5))
+    throw new RangeError("The upper tail lies between 0 and one half.");
   let low = 0;
   let high = 1;
   while (studentTail(high, degrees) > tail) high *= 2;
@@ -53,7 +55,9 @@ export function meanInterval(values: readonly number[], level = 0.95): MeanInter
   if (n === 0) throw new RangeError("A mean needs at least one value.");
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   if (n === 1) return { n, mean, deviation: null, low: null, high: null };
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1));
+  const deviation = Math.sqrt(
+    values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1),
+  );
   const half = (studentQuantile((1 - level) / 2, n - 1) * deviation) / Math.sqrt(n);
   return { n, mean, deviation, low: mean - half, high: mean + half };
 }

@@ -11,7 +11,10 @@ export interface UpstreamDocument {
 const HEAD = /(?:^|<information>)[ \t]*Doc (\d+) ?\(Title: ?/gm;
 
 /** Documents as upstream writes them. Titles keep their quotes, which mark where they end. */
-export const formatDocuments = (documents: readonly UpstreamDocument[]): string => documents.map(({ title, text }, i) => `Doc ${i + 1}(Title: "${title.replace(/\s+/g, " ")}") ${text}`).join("\n");
+export const formatDocuments = (documents: readonly UpstreamDocument[]): string =>
+  documents
+    .map(({ title, text }, i) => `Doc ${i + 1}(Title: "${title.replace(/\s+/g, " ")}") ${text}`)
+    .join("\n");
 
 /**
  * The documents of a text. A number opens a document only where it is the next one, or 1 anew: a body that says "Doc 4"
@@ -29,7 +32,13 @@ export function parseDocuments(text: string): UpstreamDocument[] {
   return starts.map(({ body }, i) => {
     const rest = text.slice(body, starts[i + 1]?.at ?? text.length);
     const end = titleEnd(rest);
-    return { title: unquoted(rest.slice(0, end.title)), text: rest.slice(end.body).replace(/<\/?information>/g, "").trim() };
+    return {
+      title: unquoted(rest.slice(0, end.title)),
+      text: rest
+        .slice(end.body)
+        .replace(/<\/?information>/g, "")
+        .trim(),
+    };
   });
 }
 
@@ -45,7 +54,13 @@ function titleEnd(rest: string): { title: number; body: number } {
     if (rest[i] === ")" && --depth === 0) return { title: i, body: i + 1 };
   }
   const first = rest.indexOf(")");
-  return first >= 0 && first < line ? { title: first, body: first + 1 } : { title: line, body: line };
+  return first >= 0 && first < line
+    ? { title: first, body: first + 1 }
+    : { title: line, body: line };
 }
 
-const unquoted = (title: string): string => (title.length >= 2 && title.startsWith('"') && title.endsWith('"') ? title.slice(1, -1) : title).trim();
+const unquoted = (title: string): string =>
+  (title.length >= 2 && title.startsWith('"') && title.endsWith('"')
+    ? title.slice(1, -1)
+    : title
+  ).trim();

@@ -18,7 +18,9 @@ function asDocument({ title, text }: UpstreamDocument): DocumentText {
   return { id: `upstream-${hash.slice(0, 16)}`, hash, title, text };
 }
 const refOf = ({ id, hash }: DocumentText): DocumentRef => ({ id, hash, score: null });
-const unique = <T extends { hash: string }>(items: readonly T[]): T[] => [...new Map(items.map((item) => [item.hash, item])).values()];
+const unique = <T extends { hash: string }>(items: readonly T[]): T[] => [
+  ...new Map(items.map((item) => [item.hash, item])).values(),
+];
 
 /** Steps of one sequence; seconds are not in the files and count 0. */
 export function stepsOfSequence(sequence: S3Sequence | StepSequence): ImportedSteps {
@@ -26,7 +28,8 @@ export function stepsOfSequence(sequence: S3Sequence | StepSequence): ImportedSt
   const documents: DocumentText[] = [];
   if (!isStepSequence(sequence)) {
     const found = unique(parseDocuments(sequence.context_with_info).map(asDocument));
-    if (sequence.response_str !== undefined) steps.push({ kind: "generate", turn: 0, seconds: 0, text: sequence.response_str });
+    if (sequence.response_str !== undefined)
+      steps.push({ kind: "generate", turn: 0, seconds: 0, text: sequence.response_str });
     return { steps, context: found.map(refOf), documents: found };
   }
   for (const [turn, { query, context }] of sequence.retrievals.entries()) {
@@ -34,8 +37,16 @@ export function stepsOfSequence(sequence: S3Sequence | StepSequence): ImportedSt
     documents.push(...found);
     steps.push({ kind: "retrieve", turn, seconds: 0, query, documents: found.map(refOf) });
   }
-  for (const [i, text] of (sequence.chain_of_thought ?? []).entries()) steps.push({ kind: "generate", turn: Math.min(i, Math.max(0, sequence.retrievals.length - 1)), seconds: 0, text });
-  const handed = sequence.all_context ? unique(sequence.all_context.flatMap(parseDocuments).map(asDocument)) : unique(documents);
+  for (const [i, text] of (sequence.chain_of_thought ?? []).entries())
+    steps.push({
+      kind: "generate",
+      turn: Math.min(i, Math.max(0, sequence.retrievals.length - 1)),
+      seconds: 0,
+      text,
+    });
+  const handed = sequence.all_context
+    ? unique(sequence.all_context.flatMap(parseDocuments).map(asDocument))
+    : unique(documents);
   return { steps, context: handed.map(refOf), documents: unique([...documents, ...handed]) };
 }
 
@@ -50,15 +61,30 @@ export interface ExportedEpisode {
 /** s3's own form: the searcher's text as one, and the documents handed over. */
 export function s3SequenceOf({ answers, steps, context, textOf }: ExportedEpisode): S3Sequence {
   const said = steps.flatMap((step) => (step.kind === "generate" ? [step.text] : []));
-  return { golden_answers: [...answers], context_with_info: formatDocuments(context.map(({ hash }) => textOf(hash))), ...(said.length > 0 && { response_str: said.join("\n") }) };
+  return {
+    golden_answers: [...answers],
+    context_with_info: formatDocuments(context.map(({ hash }) => textOf(hash))),
+    ...(said.length > 0 && { response_str: said.join("\n") }),
+  };
 }
 
 /** IRCoT's and Search-o1's form: retrieval by retrieval. */
 export function stepSequenceOf({ answers, steps, context, textOf }: ExportedEpisode): StepSequence {
   return {
     golden_answers: [...answers],
-    chain_of_thought: steps.flatMap((step) => (step.kind === "generate" || step.kind === "condense" ? [step.text] : [])),
-    retrievals: steps.flatMap((step) => (step.kind === "retrieve" ? [{ query: step.query, context: [formatDocuments(step.documents.map(({ hash }) => textOf(hash)))] }] : [])),
+    chain_of_thought: steps.flatMap((step) =>
+      step.kind === "generate" || step.kind === "condense" ? [step.text] : [],
+    ),
+    retrievals: steps.flatMap((step) =>
+      step.kind === "retrieve"
+        ? [
+            {
+              query: step.query,
+              context: [formatDocuments(step.documents.map(({ hash }) => textOf(hash)))],
+            },
+          ]
+        : [],
+    ),
     all_context: [formatDocuments(context.map(({ hash }) => textOf(hash)))],
   };
 }

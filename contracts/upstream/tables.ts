@@ -1,6 +1,13 @@
 import type { MethodName } from "../episode";
 import { AppError } from "../errors";
-import { isStepSequence, parseUpstreamFile, type OutputSequences, type ResultsFile, type StatsFile, type UpstreamFile } from "./files";
+import {
+  isStepSequence,
+  parseUpstreamFile,
+  type OutputSequences,
+  type ResultsFile,
+  type StatsFile,
+  type UpstreamFile,
+} from "./files";
 
 /** From the files of a folder to the runs that they are: which belong together, and of which method. Pure. */
 
@@ -43,7 +50,9 @@ export interface UpstreamFolder {
 }
 
 /** Reads every file and puts together what belongs together; one that cannot be read does not hold up the others. */
-export function readUpstreamFolder(files: readonly { path: string; content: string }[]): UpstreamFolder {
+export function readUpstreamFolder(
+  files: readonly { path: string; content: string }[],
+): UpstreamFolder {
   const folder: UpstreamFolder = { tables: [], rollouts: [], skipped: [], problems: [] };
   const read: Read<UpstreamFile>[] = [];
   for (const { path, content } of files) {
@@ -52,14 +61,19 @@ export function readUpstreamFolder(files: readonly { path: string; content: stri
       if (file) read.push({ path, file });
       else folder.skipped.push(path);
     } catch (error) {
-      folder.problems.push({ path, reason: error instanceof AppError ? error.message : String(error) });
+      folder.problems.push({
+        path,
+        reason: error instanceof AppError ? error.message : String(error),
+      });
     }
   }
-  const of = <K extends UpstreamFile["kind"]>(kind: K): Read<Of<K>>[] => read.flatMap(({ path, file }) => (file.kind === kind ? [{ path, file: file as Of<K> }] : []));
+  const of = <K extends UpstreamFile["kind"]>(kind: K): Read<Of<K>>[] =>
+    read.flatMap(({ path, file }) => (file.kind === kind ? [{ path, file: file as Of<K> }] : []));
   folder.tables = tablesOf(of("sequences"), [...of("results"), ...of("rag-cache")]);
   for (const { path, file } of of("stats")) {
     const tables = tablesAbout(path, folder.tables);
-    if (tables.length === 0) folder.problems.push({ path, reason: "The results that it counts are not among the files." });
+    if (tables.length === 0)
+      folder.problems.push({ path, reason: "The results that it counts are not among the files." });
     for (const table of tables) {
       table.stats.push(file.stats);
       table.files.push(path);
@@ -74,27 +88,65 @@ export function readUpstreamFolder(files: readonly { path: string; content: stri
   return folder;
 }
 
-function tablesOf(sequences: readonly Read<Of<"sequences">>[], results: readonly Read<Of<"results" | "rag-cache">>[]): UpstreamTable[] {
+function tablesOf(
+  sequences: readonly Read<Of<"sequences">>[],
+  results: readonly Read<Of<"results" | "rag-cache">>[],
+): UpstreamTable[] {
   const tables: UpstreamTable[] = results.flatMap(({ path, file }) =>
-    Object.entries(file.results).map(([dataset, rows]) => ({ dataset, label: withoutEnding(path), method: file.kind === "rag-cache" ? ("rag" as const) : methodNamed(path), cache: file.kind === "rag-cache", files: [path], sequences: {}, results: rows, stats: [] })),
+    Object.entries(file.results).map(([dataset, rows]) => ({
+      dataset,
+      label: withoutEnding(path),
+      method: file.kind === "rag-cache" ? ("rag" as const) : methodNamed(path),
+      cache: file.kind === "rag-cache",
+      files: [path],
+      sequences: {},
+      results: rows,
+      stats: [],
+    })),
   );
-  const wanting = (dataset: string): UpstreamTable[] => tables.filter((table) => table.dataset === dataset && !table.cache && Object.keys(table.sequences).length === 0);
+  const wanting = (dataset: string): UpstreamTable[] =>
+    tables.filter(
+      (table) =>
+        table.dataset === dataset && !table.cache && Object.keys(table.sequences).length === 0,
+    );
   // What a name decides comes first; one table and one file that are left for a data set belong together.
   const unplaced = sequences.filter(({ path, file }) => {
-    const named = wanting(file.dataset).filter((table) => path.split("/").slice(0, -1).includes(baseOf(table.label)) || (table.method !== null && table.method === methodOf(path, file.sequences)));
+    const named = wanting(file.dataset).filter(
+      (table) =>
+        path.split("/").slice(0, -1).includes(baseOf(table.label)) ||
+        (table.method !== null && table.method === methodOf(path, file.sequences)),
+    );
     if (named.length !== 1) return true;
     place(named[0]!, path, file.sequences);
     return false;
   });
   for (const { path, file } of unplaced) {
     const left = wanting(file.dataset);
-    const only = unplaced.filter((other) => other.file.dataset === file.dataset).length === 1 && left.length === 1 ? left[0]! : null;
+    const only =
+      unplaced.filter((other) => other.file.dataset === file.dataset).length === 1 &&
+      left.length === 1
+        ? left[0]!
+        : null;
     const method = methodOf(path, file.sequences);
-    if (only && (method === null || only.method === null || only.method === method)) place(only, path, file.sequences);
-    else tables.push({ dataset: file.dataset, label: folderOf(path) || withoutEnding(path), method, cache: false, files: [path], sequences: file.sequences, results: {}, stats: [] });
+    if (only && (method === null || only.method === null || only.method === method))
+      place(only, path, file.sequences);
+    else
+      tables.push({
+        dataset: file.dataset,
+        label: folderOf(path) || withoutEnding(path),
+        method,
+        cache: false,
+        files: [path],
+        sequences: file.sequences,
+        results: {},
+        stats: [],
+      });
   }
   // Sequences name gold answers, of which a question set can be made for those that do not.
-  return tables.sort((a, b) => Number(Object.keys(b.sequences).length > 0) - Number(Object.keys(a.sequences).length > 0));
+  return tables.sort(
+    (a, b) =>
+      Number(Object.keys(b.sequences).length > 0) - Number(Object.keys(a.sequences).length > 0),
+  );
 }
 
 function place(table: UpstreamTable, path: string, sequences: OutputSequences): void {
@@ -138,7 +190,11 @@ function methodOf(path: string, sequences: OutputSequences): MethodName | null {
   const named = methodNamed(path);
   const stepwise = Object.values(sequences).filter(isStepSequence);
   if (stepwise.length === 0 || named === "ircot" || named === "search-o1") return named;
-  return stepwise.some(({ chain_of_thought: thoughts }) => thoughts?.some((text) => text.includes("begin_search_query"))) ? "search-o1" : "ircot";
+  return stepwise.some(({ chain_of_thought: thoughts }) =>
+    thoughts?.some((text) => text.includes("begin_search_query")),
+  )
+    ? "search-o1"
+    : "ircot";
 }
 
 /** The last part of a path. */

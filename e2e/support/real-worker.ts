@@ -6,7 +6,14 @@ import { presetById } from "@/contracts/presets";
 import { runConfig, type RunConfigInput } from "@/contracts/run-config";
 
 /** Whether the set-up has installed what a real run needs (and /proc tells who is whose child). */
-export const canTrain = process.platform === "linux" && [PYTHON, join(modelDir("smollm2-135m-instruct"), "config.json"), join(modelDir("minilm"), "config.json"), join(ATLAS_DIR, "corpus.jsonl")].every((path) => existsSync(path));
+export const canTrain =
+  process.platform === "linux" &&
+  [
+    PYTHON,
+    join(modelDir("smollm2-135m-instruct"), "config.json"),
+    join(modelDir("minilm"), "config.json"),
+    join(ATLAS_DIR, "corpus.jsonl"),
+  ].every((path) => existsSync(path));
 
 /** The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of searcher and critic. */
 export function twoSteps(): ReturnType<typeof runConfig.parse> {
@@ -18,7 +25,14 @@ export function twoSteps(): ReturnType<typeof runConfig.parse> {
     coldStart: { demonstrations: 16, batchSize: 8, learningRate: 1e-3 },
     // The cost of length makes sure that every step has something to learn.
     reward: { weights: { gbr: 1, length: 10 }, scorer: "span" },
-    rl: { ...preset.rl, algorithm: "ppo", steps: 2, questionsPerStep: 4, groupSize: 1, filterAnswered: false },
+    rl: {
+      ...preset.rl,
+      algorithm: "ppo",
+      steps: 2,
+      questionsPerStep: 4,
+      groupSize: 1,
+      filterAnswered: false,
+    },
     evaluation: { every: 0, questions: 0 },
     checkpointing: { every: 1, keep: 10 },
   });
@@ -32,15 +46,37 @@ export class RealWorker {
   /** All that it wrote, for the message of a failed test. */
   output = "";
 
-  constructor(private readonly options: { server: string; token: string; dataDir: string; name: string; restart: boolean }) {
+  constructor(
+    private readonly options: {
+      server: string;
+      token: string;
+      dataDir: string;
+      name: string;
+      restart: boolean;
+    },
+  ) {
     this.start();
   }
 
   private start(): void {
     const { server, token, dataDir, name, restart } = this.options;
-    const args = ["--import", "tsx", "gpu-workers/agent/main.ts", "--server", server, "--data", dataDir, "--name", name];
-    const child = spawn(process.execPath, args, { env: { ...process.env, S3_WORKER_TOKEN: token }, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
+    const args = [
+      "--import",
+      "tsx",
+      "gpu-workers/agent/main.ts",
+      "--server",
+      server,
+      "--data",
+      dataDir,
+      "--name",
+      name,
+    ];
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, S3_WORKER_TOKEN: token },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (this.output += chunk.toString()));
     child.once("exit", () => {
       if (this.stopping) return;
       this.deaths++;
@@ -81,7 +117,9 @@ function childrenOf(pid: number): number[] {
   const ids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return ids.map(Number).filter((id) => {
     try {
-      return Number(/^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${id}/stat`, "utf8"))?.[1]) === pid;
+      return (
+        Number(/^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${id}/stat`, "utf8"))?.[1]) === pid
+      );
     } catch {
       return false;
     }
@@ -89,7 +127,11 @@ function childrenOf(pid: number): number[] {
 }
 
 /** Waits until a condition holds; throws with its name when it takes too long. */
-export async function eventually(what: string, condition: () => Promise<boolean> | boolean, limitMs: number): Promise<void> {
+export async function eventually(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  limitMs: number,
+): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);

@@ -21,7 +21,9 @@ export class TrainingGround {
 
   static async open(): Promise<TrainingGround> {
     const folder = await mkdtemp(join(tmpdir(), "s3-recovery-"));
-    const server = await startTestServer({ timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 } });
+    const server = await startTestServer({
+      timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 },
+    });
     await importAtlas(server.plane.catalogue, ATLAS_DIR, pino({ level: "silent" }));
     return new TrainingGround(server, folder);
   }
@@ -35,7 +37,13 @@ export class TrainingGround {
   /** Starts a worker with a token of its own. */
   async worker(name: string, restart: boolean): Promise<RealWorker> {
     const { token } = await this.server.plane.tokens.create(name, "test");
-    const worker = new RealWorker({ server: this.server.url, token, dataDir: this.folder, name, restart });
+    const worker = new RealWorker({
+      server: this.server.url,
+      token,
+      dataDir: this.folder,
+      name,
+      restart,
+    });
     this.workers.push(worker);
     return worker;
   }
@@ -46,24 +54,44 @@ export class TrainingGround {
 
   /** The checkpoint after `step` is stored, and the step after it is under way. */
   async stored(runId: string, step: number): Promise<void> {
-    await eventually(`step ${step} is stored`, async () => (await this.server.plane.artifacts.checkpoints(runId)).some((checkpoint) => checkpoint.step === step), RUN_LIMIT_MS);
+    await eventually(
+      `step ${step} is stored`,
+      async () =>
+        (await this.server.plane.artifacts.checkpoints(runId)).some(
+          (checkpoint) => checkpoint.step === step,
+        ),
+      RUN_LIMIT_MS,
+    );
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 
   async succeeded(runId: string): Promise<void> {
-    await eventually("the run ends", async () => ["succeeded", "failed"].includes((await this.server.plane.runReader.get(runId)).state), RUN_LIMIT_MS);
+    await eventually(
+      "the run ends",
+      async () =>
+        ["succeeded", "failed"].includes((await this.server.plane.runReader.get(runId)).state),
+      RUN_LIMIT_MS,
+    );
     const { state, error } = await this.server.plane.runReader.get(runId);
     expect([state, error], (await this.history(runId)).join("\n")).toEqual(["succeeded", null]);
   }
 
   /** Lines of "attempt state by actor: reason". */
   async history(runId: string): Promise<string[]> {
-    return (await this.server.plane.runReader.history(runId)).map(({ attempt, to, actor, reason }) => `${attempt} ${to} by ${actor}${reason ? `: ${reason}` : ""}`);
+    return (await this.server.plane.runReader.history(runId)).map(
+      ({ attempt, to, actor, reason }) =>
+        `${attempt} ${to} by ${actor}${reason ? `: ${reason}` : ""}`,
+    );
   }
 
   /** Hash of the weights after each step, by the run's checkpoints. */
   async weights(runId: string): Promise<Map<number, unknown>> {
-    return new Map((await this.server.plane.artifacts.checkpoints(runId)).map(({ step, metadata }) => [step, metadata.weightsHash]));
+    return new Map(
+      (await this.server.plane.artifacts.checkpoints(runId)).map(({ step, metadata }) => [
+        step,
+        metadata.weightsHash,
+      ]),
+    );
   }
 
   /** The weights that a run ends with when nothing happens to it. */

@@ -9,7 +9,12 @@ import { ProtocolServer } from "./testing/protocol-server";
 
 const train = { kind: "train", name: "a run" };
 const index = { kind: "index", name: "an index" };
-const point = (step: number): { name: string; step: number; value: number; at: number } => ({ name: "reward/mean", step, value: step / 10, at: 1 });
+const point = (step: number): { name: string; step: number; value: number; at: number } => ({
+  name: "reward/mean",
+  step,
+  value: step / 10,
+  at: 1,
+});
 
 let server: ProtocolServer;
 const agents = new Agents();
@@ -28,7 +33,9 @@ async function writeCheckpoint(context: RunContext, text: string): Promise<strin
 }
 
 const steps = (runId: string): number[] =>
-  (server.runs.get(runId)?.items ?? []).flatMap(({ item }) => (item.kind === "metrics" ? item.points.map((p) => p.step) : []));
+  (server.runs.get(runId)?.items ?? []).flatMap(({ item }) =>
+    item.kind === "metrics" ? item.points.map((p) => p.step) : [],
+  );
 
 describe("a leased run", () => {
   it("goes through preparing and running to succeeded, with its reports in order", async () => {
@@ -36,7 +43,8 @@ describe("a leased run", () => {
       train: async (context) => {
         await context.progress({ phase: "training", done: 0, total: 2, detail: "" });
         await context.running();
-        for (let step = 0; step < 50; step++) await context.report({ kind: "metrics", points: [point(step)] });
+        for (let step = 0; step < 50; step++)
+          await context.report({ kind: "metrics", points: [point(step)] });
         context.log("info", "done");
       },
     });
@@ -44,19 +52,32 @@ describe("a leased run", () => {
     await until("the run succeeds", () => run.state === "succeeded");
     expect(run.transitions.map((t) => t.to)).toEqual(["preparing", "running", "succeeded"]);
     expect(steps(run.runId)).toEqual(Array.from({ length: 50 }, (_, i) => i));
-    expect(run.items.some(({ item }) => item.kind === "logs" && item.lines.some((line) => line.message === "done" && line.source === "train"))).toBe(true);
+    expect(
+      run.items.some(
+        ({ item }) =>
+          item.kind === "logs" &&
+          item.lines.some((line) => line.message === "done" && line.source === "train"),
+      ),
+    ).toBe(true);
   });
 
   it("fails with the executor's reason, after its reports are stored", async () => {
     await agents.start(server.url, {
       train: async (context) => {
         await context.report({ kind: "metrics", points: [point(1)] });
-        throw new AppError("generator-unavailable", "The generator at http://127.0.0.1:9 does not answer.");
+        throw new AppError(
+          "generator-unavailable",
+          "The generator at http://127.0.0.1:9 does not answer.",
+        );
       },
     });
     const run = server.queue(train);
     await until("the run fails", () => run.state === "failed");
-    expect(run.transitions.at(-1)).toEqual({ attempt: 1, to: "failed", reason: "The generator at http://127.0.0.1:9 does not answer." });
+    expect(run.transitions.at(-1)).toEqual({
+      attempt: 1,
+      to: "failed",
+      reason: "The generator at http://127.0.0.1:9 does not answer.",
+    });
     expect(steps(run.runId)).toEqual([1]);
   });
 
@@ -64,7 +85,9 @@ describe("a leased run", () => {
     let refused: unknown;
     await agents.start(server.url, {
       train: async (context) => {
-        refused = await context.report({ kind: "metrics", points: [{ ...point(1), value: NaN }] }).catch((error: unknown) => error);
+        refused = await context
+          .report({ kind: "metrics", points: [{ ...point(1), value: NaN }] })
+          .catch((error: unknown) => error);
       },
     });
     const run = server.queue(train);
@@ -74,9 +97,20 @@ describe("a leased run", () => {
   });
 
   it("reads a question set over several pages", async () => {
-    for (const id of ["a", "b", "c", "d", "e"]) server.questions.push({ id, question: id, answers: ["x"], goldIds: [], type: null, group: null, goldQueries: [] });
+    for (const id of ["a", "b", "c", "d", "e"])
+      server.questions.push({
+        id,
+        question: id,
+        answers: ["x"],
+        goldIds: [],
+        type: null,
+        group: null,
+        goldQueries: [],
+      });
     let ids: string[] = [];
-    await agents.start(server.url, { train: async (context) => void (ids = (await context.questions("set")).map((q) => q.id)) });
+    await agents.start(server.url, {
+      train: async (context) => void (ids = (await context.questions("set")).map((q) => q.id)),
+    });
     const run = server.queue(train);
     await until("the run succeeds", () => run.state === "succeeded");
     expect(ids).toEqual(["a", "b", "c", "d", "e"]);
@@ -91,10 +125,15 @@ describe("a leased run", () => {
       await new Promise((resolve) => setTimeout(resolve, 60));
       running--;
     };
-    await agents.start(server.url, { train: hold, index: async (context) => forever(context.signal) });
+    await agents.start(server.url, {
+      train: hold,
+      index: async (context) => forever(context.signal),
+    });
     const trains = [server.queue(train), server.queue(train), server.queue(train)];
     const light = server.queue(index);
-    await until("all training runs succeed", () => trains.every((run) => run.state === "succeeded"));
+    await until("all training runs succeed", () =>
+      trains.every((run) => run.state === "succeeded"),
+    );
     expect(most).toBe(1);
     expect(light.state).toBe("held");
   });
@@ -122,7 +161,9 @@ describe("a connection that drops", () => {
   });
 
   it("says what it still holds when it attaches again", async () => {
-    await agents.start(server.url, { train: (context) => context.running().then(() => forever(context.signal)) });
+    await agents.start(server.url, {
+      train: (context) => context.running().then(() => forever(context.signal)),
+    });
     const run = server.queue(train);
     await until("it runs", () => run.transitions.at(-1)?.to === "running");
     server.dropConnections();
@@ -133,9 +174,12 @@ describe("a connection that drops", () => {
   it("sends a report again that the server could not store for a moment", async () => {
     let failures = 0;
     server.beforeHandling = (method) => {
-      if (method === "report" && failures++ < 2) throw new AppError("internal", "deadlock detected");
+      if (method === "report" && failures++ < 2)
+        throw new AppError("internal", "deadlock detected");
     };
-    await agents.start(server.url, { train: (context) => context.report({ kind: "metrics", points: [point(1)] }) });
+    await agents.start(server.url, {
+      train: (context) => context.report({ kind: "metrics", points: [point(1)] }),
+    });
     const run = server.queue(train);
     await until("the run succeeds", () => run.state === "succeeded");
     expect(steps(run.runId)).toEqual([1]);
@@ -145,10 +189,15 @@ describe("a connection that drops", () => {
     server.beforeHandling = (method) => {
       if (method === "report") throw new AppError("storage-full", "the database's disk is full");
     };
-    await agents.start(server.url, { train: (context) => context.report({ kind: "metrics", points: [point(1)] }).then(() => forever(context.signal)) });
+    await agents.start(server.url, {
+      train: (context) =>
+        context.report({ kind: "metrics", points: [point(1)] }).then(() => forever(context.signal)),
+    });
     const run = server.queue(train);
     await until("it is given back", () => run.transitions.some((t) => t.to === "queued"));
-    expect(run.transitions.find((t) => t.to === "queued")?.reason).toBe("the database's disk is full");
+    expect(run.transitions.find((t) => t.to === "queued")?.reason).toBe(
+      "the database's disk is full",
+    );
   });
 });
 
@@ -158,7 +207,8 @@ describe("a lease", () => {
     await agents.start(server.url, {
       train: async (context) => {
         await context.running();
-        if (context.attempt === 1) await forever(context.signal).catch((error: unknown) => (ended = error));
+        if (context.attempt === 1)
+          await forever(context.signal).catch((error: unknown) => (ended = error));
         await context.report({ kind: "metrics", points: [point(context.attempt)] });
       },
     });
@@ -167,7 +217,10 @@ describe("a lease", () => {
     run.attempt = 2; // the server requeued it and another worker leased it
     await until("the executor is stopped", () => ended !== undefined);
     expect(ended).toMatchObject({ code: "stale-attempt" });
-    await until("the heartbeats name it no more", () => server.heartbeats.at(-1)?.attempts.length === 0);
+    await until(
+      "the heartbeats name it no more",
+      () => server.heartbeats.at(-1)?.attempts.length === 0,
+    );
     expect(steps(run.runId)).toEqual([]);
     expect(run.transitions.map((t) => t.to)).toEqual(["preparing", "running"]);
   });
@@ -205,31 +258,38 @@ describe("a lease", () => {
     await until("it runs", () => run.transitions.at(-1)?.to === "running");
     expect(existsSync(folder)).toBe(true);
     await agent.stop();
-    expect(run.transitions.at(-1)).toEqual({ attempt: 1, to: "queued", reason: "The worker stops." });
+    expect(run.transitions.at(-1)).toEqual({
+      attempt: 1,
+      to: "queued",
+      reason: "The worker stops.",
+    });
     expect(existsSync(folder)).toBe(false);
     expect(await agent.finished).toBeNull();
   });
 });
 
 describe("cancelling", () => {
-  it.each(["notice", "heartbeat"] as const)("by %s stops the executor and is said to the server after its last reports", async (way) => {
-    await agents.start(server.url, {
-      train: async (context) => {
-        await context.running();
-        try {
-          await forever(context.signal);
-        } finally {
-          await context.report({ kind: "metrics", points: [point(7)] });
-        }
-      },
-    });
-    const run = server.queue(train);
-    await until("it runs", () => run.transitions.at(-1)?.to === "running");
-    if (way === "notice") server.push({ type: "cancel", runId: run.runId, attempt: 1 });
-    else run.cancelRequested = true;
-    await until("it is cancelled", () => run.state === "cancelled");
-    expect(steps(run.runId)).toEqual([7]);
-  });
+  it.each(["notice", "heartbeat"] as const)(
+    "by %s stops the executor and is said to the server after its last reports",
+    async (way) => {
+      await agents.start(server.url, {
+        train: async (context) => {
+          await context.running();
+          try {
+            await forever(context.signal);
+          } finally {
+            await context.report({ kind: "metrics", points: [point(7)] });
+          }
+        },
+      });
+      const run = server.queue(train);
+      await until("it runs", () => run.transitions.at(-1)?.to === "running");
+      if (way === "notice") server.push({ type: "cancel", runId: run.runId, attempt: 1 });
+      else run.cancelRequested = true;
+      await until("it is cancelled", () => run.state === "cancelled");
+      expect(steps(run.runId)).toEqual([7]);
+    },
+  );
 });
 
 describe("checkpoints", () => {
@@ -237,7 +297,11 @@ describe("checkpoints", () => {
     let resumed: { step: number; text: string } | null = null;
     await agents.start(server.url, {
       train: async (context) => {
-        if (context.resume) resumed = { step: context.resume.step, text: await readFile(join(context.resume.directory, "adapter.safetensors"), "utf8") };
+        if (context.resume)
+          resumed = {
+            step: context.resume.step,
+            text: await readFile(join(context.resume.directory, "adapter.safetensors"), "utf8"),
+          };
         else {
           await context.commitCheckpoint(await writeCheckpoint(context, "weights"), 5, { note: 1 });
           throw new AppError("internal", "a defect");
@@ -246,7 +310,14 @@ describe("checkpoints", () => {
     });
     const run = server.queue(train);
     await until("the first attempt fails", () => run.state === "failed");
-    expect(run.checkpoint).toMatchObject({ step: 5, metadata: { note: 1 }, files: [{ name: "adapter.safetensors", bytes: 7 }, { name: "state.json", bytes: 2 }] });
+    expect(run.checkpoint).toMatchObject({
+      step: 5,
+      metadata: { note: 1 },
+      files: [
+        { name: "adapter.safetensors", bytes: 7 },
+        { name: "state.json", bytes: 2 },
+      ],
+    });
     run.state = "queued";
     await until("the second succeeds", () => run.state === "succeeded");
     expect(resumed).toEqual({ step: 5, text: "weights" });
@@ -268,7 +339,11 @@ describe("checkpoints", () => {
       train: async (context) => {
         await context.running();
         await context.commitCheckpoint(await writeCheckpoint(context, "one"), 1, {});
-        server.refuseUpload = { status: 507, code: "storage-full", message: "No space left for artifacts." };
+        server.refuseUpload = {
+          status: 507,
+          code: "storage-full",
+          message: "No space left for artifacts.",
+        };
         await context.commitCheckpoint(await writeCheckpoint(context, "two"), 2, {});
         await context.report({ kind: "metrics", points: [point(2)] });
         if (context.config.name === "mended") {
@@ -282,13 +357,21 @@ describe("checkpoints", () => {
     expect(full.checkpoint?.step).toBe(1);
     expect(steps(full.runId)).toEqual([2]);
     expect(full.transitions.at(-1)?.to).toBe("failed");
-    expect(full.transitions.at(-1)?.reason).toMatch(/last checkpoint could not be stored: No space left/);
+    expect(full.transitions.at(-1)?.reason).toMatch(
+      /last checkpoint could not be stored: No space left/,
+    );
 
     server.refuseUpload = null;
     const mended = server.queue({ ...train, name: "mended" });
     await until("it succeeds", () => mended.state === "succeeded");
     expect(mended.checkpoint?.step).toBe(3);
-    expect(mended.items.some(({ item }) => item.kind === "logs" && item.lines.some((l) => l.level === "error" && l.message.includes("after step 2")))).toBe(true);
+    expect(
+      mended.items.some(
+        ({ item }) =>
+          item.kind === "logs" &&
+          item.lines.some((l) => l.level === "error" && l.message.includes("after step 2")),
+      ),
+    ).toBe(true);
   });
 
   it("are refused for a folder that is not flat", async () => {
@@ -323,7 +406,10 @@ describe("attaching", () => {
     const url = server.url;
     await server.close();
     const agent = await agents.start(url, {});
-    const race = await Promise.race([agent.finished, new Promise((resolve) => setTimeout(resolve, 150, "still trying"))]);
+    const race = await Promise.race([
+      agent.finished,
+      new Promise((resolve) => setTimeout(resolve, 150, "still trying")),
+    ]);
     expect(race).toBe("still trying");
   });
 

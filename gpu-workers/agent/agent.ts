@@ -48,10 +48,21 @@ export interface AgentTiming {
   /** How long a stopping agent waits for its runs to be given back. */
   stopMs: number;
 }
-const DEFAULT_TIMING: AgentTiming = { pollMs: 5_000, logMs: 1_000, serviceIdleMs: 5 * 60_000, stopMs: 8_000 };
+const DEFAULT_TIMING: AgentTiming = {
+  pollMs: 5_000,
+  logMs: 1_000,
+  serviceIdleMs: 5 * 60_000,
+  stopMs: 8_000,
+};
 
 /** Runs of these kinds compute with the engine and hold its slot; the others are light. */
-const SLOT_OF: Record<RunKind, keyof Slots> = { train: "engine", predict: "engine", index: "light", serve: "light", evaluate: "light" };
+const SLOT_OF: Record<RunKind, keyof Slots> = {
+  train: "engine",
+  predict: "engine",
+  index: "light",
+  serve: "light",
+  evaluate: "light",
+};
 
 interface Held {
   attempt: Attempt;
@@ -91,7 +102,11 @@ export class Agent {
   constructor(private readonly options: AgentOptions) {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.services = new ServiceRegistry(options.starters, this.timing.serviceIdleMs);
-    this.artifacts = new ArtifactTransfer({ server: options.server, token: options.token, retryPausesMs: options.artifactRetryPausesMs });
+    this.artifacts = new ArtifactTransfer({
+      server: options.server,
+      token: options.token,
+      retryPausesMs: options.artifactRetryPausesMs,
+    });
     this.connection = new Connection({
       server: options.server,
       token: options.token,
@@ -135,8 +150,15 @@ export class Agent {
 
   private async windDown(fatal: AppError | null): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
-    for (const { attempt } of this.held.values()) attempt.end({ how: "release", error: new AppError("cancelled", fatal?.message ?? "The worker stops.") });
-    const given = Promise.all([...[...this.held.values()].map((entry) => entry.done), this.tasks.stopAll()]);
+    for (const { attempt } of this.held.values())
+      attempt.end({
+        how: "release",
+        error: new AppError("cancelled", fatal?.message ?? "The worker stops."),
+      });
+    const given = Promise.all([
+      ...[...this.held.values()].map((entry) => entry.done),
+      this.tasks.stopAll(),
+    ]);
     // Executors stop at their signal, within one engine call; one that does not is stopped by losing its services.
     await withinMs(given, this.patience() * 0.7);
     await this.services.stopAll();
@@ -156,7 +178,15 @@ export class Agent {
   private attachRequest(): WorkerRequest<"attach"> {
     if (!this.hardware) throw new AppError("internal", "The agent was not started.");
     const { workerId, name, slots, capabilities, protocolVersion } = this.options;
-    return { protocolVersion, workerId, name, hardware: this.hardware, slots, attempts: this.heldRefs(), capabilities: { ...capabilities, corpora: this.corpora ?? capabilities.corpora } };
+    return {
+      protocolVersion,
+      workerId,
+      name,
+      hardware: this.hardware,
+      slots,
+      attempts: this.heldRefs(),
+      capabilities: { ...capabilities, corpora: this.corpora ?? capabilities.corpora },
+    };
   }
 
   private onAttached(terms: WorkerResponse<"attach">): void {
@@ -203,7 +233,9 @@ export class Agent {
   }
 
   private heldRefs(): AttemptRef[] {
-    return [...this.held.values()].filter(({ attempt }) => !attempt.lost).map(({ attempt }) => attempt.ref);
+    return [...this.held.values()]
+      .filter(({ attempt }) => !attempt.lost)
+      .map(({ attempt }) => attempt.ref);
   }
 
   /** Leases until no slot is free or the server has nothing more. One at a time; a call meanwhile makes it ask again. */
@@ -242,7 +274,8 @@ export class Agent {
       corporaChanged: () => this.tellCorpora(),
     });
     const key = refKey(attempt.ref);
-    if (this.stopping) attempt.end({ how: "release", error: new AppError("cancelled", "The worker stops.") });
+    if (this.stopping)
+      attempt.end({ how: "release", error: new AppError("cancelled", "The worker stops.") });
     const done = attempt.execute().finally(() => {
       this.held.delete(key);
       void this.lease();
@@ -251,7 +284,9 @@ export class Agent {
   }
 
   private cancel(ref: AttemptRef): void {
-    this.held.get(refKey(ref))?.attempt.end({ how: "cancel", error: new AppError("cancelled", "Cancelled on request.") });
+    this.held
+      .get(refKey(ref))
+      ?.attempt.end({ how: "cancel", error: new AppError("cancelled", "Cancelled on request.") });
   }
 
   private lose(entry: Held, why: string): void {
@@ -262,7 +297,11 @@ export class Agent {
   private dropExpired(): void {
     const limit = this.terms?.leaseMs ?? Infinity;
     for (const entry of this.held.values())
-      if (performance.now() - entry.renewedAt > limit) this.lose(entry, `The lease is lost: no word from the server for ${Math.round(limit / 1000)} s.`);
+      if (performance.now() - entry.renewedAt > limit)
+        this.lose(
+          entry,
+          `The lease is lost: no word from the server for ${Math.round(limit / 1000)} s.`,
+        );
   }
 
   private async beat(): Promise<void> {
@@ -272,7 +311,11 @@ export class Agent {
       const [usage, services] = await Promise.all([this.machine.usage(), this.services.reports()]);
       const attempts = this.heldRefs();
       const sentAt = performance.now();
-      const { lost, cancel } = await this.connection.request("heartbeat", { attempts, usage, services, freeSlots: this.freeSlots() }, { resend: false });
+      const { lost, cancel } = await this.connection.request(
+        "heartbeat",
+        { attempts, usage, services, freeSlots: this.freeSlots() },
+        { resend: false },
+      );
       for (const ref of attempts) {
         const entry = this.held.get(refKey(ref));
         if (entry) entry.renewedAt = Math.max(entry.renewedAt, sentAt);
@@ -313,7 +356,8 @@ export class Agent {
     this.sendingLogs = true;
     const lines = this.options.log.take();
     try {
-      if (lines.length > 0) await this.connection.request("workerLogs", { lines }, { resend: false });
+      if (lines.length > 0)
+        await this.connection.request("workerLogs", { lines }, { resend: false });
     } catch {
       this.options.log.giveBack(lines);
     } finally {
@@ -326,6 +370,9 @@ const refKey = ({ runId, attempt }: AttemptRef): string => `${runId}/${attempt}`
 
 async function withinMs(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  await Promise.race([promise, new Promise((resolve) => (timer = setTimeout(resolve, milliseconds)))]);
+  await Promise.race([
+    promise,
+    new Promise((resolve) => (timer = setTimeout(resolve, milliseconds))),
+  ]);
   clearTimeout(timer);
 }

@@ -4,12 +4,28 @@ import type { Answer } from "@/contracts/episode";
 import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config";
 import type { RunKind } from "@/contracts/run-state";
-import type { AttemptRef, LogLine, PreflightItem, Progress, Question, ReportItem, StoredVerdict, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
+import type {
+  AttemptRef,
+  LogLine,
+  PreflightItem,
+  Progress,
+  Question,
+  ReportItem,
+  StoredVerdict,
+  WorkerRequest,
+  WorkerResponse,
+} from "@/contracts/worker-protocol";
 import type { Executor, LocalCheckpoint, RunContext } from "../run-context";
 import type { ArtifactTransfer } from "./checkpoints";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
-import { readAnsweredQuestions, readQuestions, readRankedQuestions, findAnswers, saveAnswers } from "./paging";
+import {
+  readAnsweredQuestions,
+  readQuestions,
+  readRankedQuestions,
+  findAnswers,
+  saveAnswers,
+} from "./paging";
 import { ReportQueue, type ReportQueueOptions } from "./report-queue";
 import { HeldServices, type ServiceRegistry } from "./services";
 
@@ -109,7 +125,10 @@ export class Attempt implements RunContext {
       await this.deps.executors[this.kind](this);
       await this.reports.flush();
       if (this.checkpointFailure)
-        throw new AppError(this.checkpointFailure.code, `Finished, but the last checkpoint could not be stored: ${this.checkpointFailure.message} The one before it is kept; free some space and resume the run.`);
+        throw new AppError(
+          this.checkpointFailure.code,
+          `Finished, but the last checkpoint could not be stored: ${this.checkpointFailure.message} The one before it is kept; free some space and resume the run.`,
+        );
       if (!this.ending) await this.transition("succeeded", null);
       else await this.sayEnding(this.ending.error);
     } catch (error) {
@@ -117,7 +136,9 @@ export class Attempt implements RunContext {
     } finally {
       this.services.releaseAll();
       this.stop.abort(new AppError("cancelled", "The attempt is over."));
-      await rm(this.workDir, { recursive: true, force: true }).catch((error: unknown) => log.say("warn", `${this.workDir} could not be deleted: ${toWireError(error).message}`));
+      await rm(this.workDir, { recursive: true, force: true }).catch((error: unknown) =>
+        log.say("warn", `${this.workDir} could not be deleted: ${toWireError(error).message}`),
+      );
     }
   }
 
@@ -172,27 +193,49 @@ export class Attempt implements RunContext {
   findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">> {
     return this.ask("findEpisodes", { keys });
   }
-  async findVerdicts(questions: string, scorer: string, answers: { key: string; questionId: string }[]): Promise<StoredVerdict[]> {
-    return (await this.ask("findVerdicts", { runId: this.runId, questions, scorer, answers })).verdicts;
+  async findVerdicts(
+    questions: string,
+    scorer: string,
+    answers: { key: string; questionId: string }[],
+  ): Promise<StoredVerdict[]> {
+    return (await this.ask("findVerdicts", { runId: this.runId, questions, scorer, answers }))
+      .verdicts;
   }
 
-  async commitCheckpoint(directory: string, step: number, metadata: Record<string, unknown>): Promise<void> {
+  async commitCheckpoint(
+    directory: string,
+    step: number,
+    metadata: Record<string, unknown>,
+  ): Promise<void> {
     // What the checkpoint stands for must be stored before it: whoever resumes from it finds the curve up to its step.
     await this.reports.flush();
     try {
       const { id, files } = await this.deps.artifacts.upload(this.ref, directory, this.signal);
-      await this.request("commitArtifact", { ...this.ref, manifest: { id, kind: "checkpoint", step, files, metadata } }, this.signal);
+      await this.request(
+        "commitArtifact",
+        { ...this.ref, manifest: { id, kind: "checkpoint", step, files, metadata } },
+        this.signal,
+      );
       this.checkpointFailure = null;
     } catch (error) {
       this.signal.throwIfAborted();
-      if (error instanceof AppError && error.code === "stale-attempt") this.end({ how: "lost", error });
+      if (error instanceof AppError && error.code === "stale-attempt")
+        this.end({ how: "lost", error });
       if (!(error instanceof AppError) || !SURVIVABLE.has(error.code)) throw error;
       this.checkpointFailure = error;
-      this.write("error", "agent", `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`);
+      this.write(
+        "error",
+        "agent",
+        `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`,
+      );
     }
   }
 
-  fetchUpload(upload: string, path: string, onProgress: (done: number, total: number | null) => void): Promise<void> {
+  fetchUpload(
+    upload: string,
+    path: string,
+    onProgress: (done: number, total: number | null) => void,
+  ): Promise<void> {
     return this.deps.artifacts.fetchUpload(upload, path, this.signal, onProgress);
   }
   corporaChanged(): Promise<void> {
@@ -209,23 +252,37 @@ export class Attempt implements RunContext {
   // --------------------------------------------------------------------------------------------------------------
 
   /** A request whose answer the executor waits for: ends with the run. */
-  private readonly ask: Connection["request"] = (method, params) => this.deps.connection.request(method, params, { signal: this.signal });
+  private readonly ask: Connection["request"] = (method, params) =>
+    this.deps.connection.request(method, params, { signal: this.signal });
 
   /** A request that speaks for the attempt: goes out for as long as the lease is held, cancelled or not. */
-  private async request<M extends "report" | "transition" | "commitArtifact">(method: M, params: WorkerRequest<M>, signal: AbortSignal = this.silence.signal): Promise<void> {
+  private async request<M extends "report" | "transition" | "commitArtifact">(
+    method: M,
+    params: WorkerRequest<M>,
+    signal: AbortSignal = this.silence.signal,
+  ): Promise<void> {
     try {
       await this.deps.connection.request(method, params, { signal });
     } catch (error) {
-      if (error instanceof AppError && error.code === "stale-attempt") this.end({ how: "lost", error });
+      if (error instanceof AppError && error.code === "stale-attempt")
+        this.end({ how: "lost", error });
       throw error;
     }
   }
 
   private transition(to: WorkerRequest<"transition">["to"], reason: string | null): Promise<void> {
-    return this.request("transition", { ...this.ref, to, reason: reason === null ? null : reason.slice(0, 10_000) });
+    return this.request("transition", {
+      ...this.ref,
+      to,
+      reason: reason === null ? null : reason.slice(0, 10_000),
+    });
   }
 
-  private async fetchResume({ artifactId, step, files }: NonNullable<LeasedRun["resume"]>): Promise<LocalCheckpoint> {
+  private async fetchResume({
+    artifactId,
+    step,
+    files,
+  }: NonNullable<LeasedRun["resume"]>): Promise<LocalCheckpoint> {
     const directory = join(this.workDir, "resume");
     this.write("info", "agent", `Resuming from the checkpoint after step ${step}.`);
     await this.deps.artifacts.download(artifactId, files, directory, this.signal);
@@ -236,15 +293,33 @@ export class Attempt implements RunContext {
   private async sayEnding(error: unknown): Promise<void> {
     const ending = this.ending;
     const { to, reason } = endingOf(ending, error);
-    if (ending?.how === "lost") return this.deps.log.say("warn", `run ${this.runId} attempt ${this.attempt} is dropped: ${reason}`);
+    if (ending?.how === "lost")
+      return this.deps.log.say(
+        "warn",
+        `run ${this.runId} attempt ${this.attempt} is dropped: ${reason}`,
+      );
     if (to === "failed") this.write("error", "agent", describeFailure(error));
-    else if (to === "queued") this.write("warn", "agent", `The worker gives the run back: ${reason}`);
+    else if (to === "queued")
+      this.write("warn", "agent", `The worker gives the run back: ${reason}`);
     try {
-      await this.reports.flush().catch((failure: unknown) => this.deps.log.say("warn", `last reports of run ${this.runId} are lost: ${toWireError(failure).message}`));
+      await this.reports
+        .flush()
+        .catch((failure: unknown) =>
+          this.deps.log.say(
+            "warn",
+            `last reports of run ${this.runId} are lost: ${toWireError(failure).message}`,
+          ),
+        );
       await this.transition(to, reason);
-      this.deps.log.say("info", `run ${this.runId} attempt ${this.attempt} ended: ${to}${reason ? ` (${reason})` : ""}`);
+      this.deps.log.say(
+        "info",
+        `run ${this.runId} attempt ${this.attempt} ended: ${to}${reason ? ` (${reason})` : ""}`,
+      );
     } catch (failure) {
-      this.deps.log.say("warn", `the end of run ${this.runId} (${to}) could not be reported: ${toWireError(failure).message}`);
+      this.deps.log.say(
+        "warn",
+        `the end of run ${this.runId} (${to}) could not be reported: ${toWireError(failure).message}`,
+      );
     }
   }
 
@@ -252,7 +327,10 @@ export class Attempt implements RunContext {
   private write(level: LogLine["level"], source: string, message: string): void {
     this.deps.log.local(level, `run ${this.runId}: ${message}`);
     try {
-      this.reports.add({ kind: "logs", lines: [{ at: Date.now(), level, source, message: message.slice(0, 10_000) }] });
+      this.reports.add({
+        kind: "logs",
+        lines: [{ at: Date.now(), level, source, message: message.slice(0, 10_000) }],
+      });
     } catch {
       // The queue has failed, which ends the attempt; its local log has the line.
     }
@@ -260,12 +338,18 @@ export class Attempt implements RunContext {
 }
 
 /** What to tell the server about an attempt that did not finish. */
-export function endingOf(ending: Ending | null, error: unknown): { to: "cancelled" | "queued" | "failed"; reason: string } {
+export function endingOf(
+  ending: Ending | null,
+  error: unknown,
+): { to: "cancelled" | "queued" | "failed"; reason: string } {
   if (ending?.how === "cancel") return { to: "cancelled", reason: ending.error.message };
   if (ending && ending.how !== "fail") return { to: "queued", reason: ending.error.message };
   const cause = ending?.error ?? error;
   const { message } = toWireError(cause);
-  return { to: "failed", reason: cause instanceof AppError ? message : `Internal error: ${message}` };
+  return {
+    to: "failed",
+    reason: cause instanceof AppError ? message : `Internal error: ${message}`,
+  };
 }
 
 /** A server that could not store for a while may later, so the run is given back; what it refuses, it refuses again. */

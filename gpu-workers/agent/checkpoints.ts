@@ -31,11 +31,15 @@ export async function describeFolder(directory: string): Promise<ArtifactFile[]>
   const files: ArtifactFile[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (!entry.isFile() || !artifactFile.shape.name.safeParse(entry.name).success)
-      throw new AppError("invalid-input", `A checkpoint is a flat folder of files with plain names; "${entry.name}" is not one.`);
+      throw new AppError(
+        "invalid-input",
+        `A checkpoint is a flat folder of files with plain names; "${entry.name}" is not one.`,
+      );
     const path = join(directory, entry.name);
     files.push({ name: entry.name, bytes: (await stat(path)).size, sha256: await sha256Of(path) });
   }
-  if (files.length === 0) throw new AppError("invalid-input", "A checkpoint without files cannot be stored.");
+  if (files.length === 0)
+    throw new AppError("invalid-input", "A checkpoint without files cannot be stored.");
   return files;
 }
 
@@ -47,29 +51,56 @@ export class ArtifactTransfer {
    * Uploads every file of a folder under a new artifact id; it becomes visible only by commitArtifact.
    * @throws AppError `storage-full`, `stale-attempt`, or `internal` where the transfer keeps breaking.
    */
-  async upload(attempt: AttemptRef, directory: string, signal: AbortSignal): Promise<{ id: string; files: ArtifactFile[] }> {
+  async upload(
+    attempt: AttemptRef,
+    directory: string,
+    signal: AbortSignal,
+  ): Promise<{ id: string; files: ArtifactFile[] }> {
     const id = randomUUID();
     const files = await describeFolder(directory);
     for (const file of files) {
       const url = this.url(id, file.name);
       url.searchParams.set("runId", attempt.runId);
       url.searchParams.set("attempt", String(attempt.attempt));
-      await this.retried(`Uploading ${file.name}`, signal, () => this.put(url, join(directory, file.name), file, signal));
+      await this.retried(`Uploading ${file.name}`, signal, () =>
+        this.put(url, join(directory, file.name), file, signal),
+      );
     }
     return { id, files };
   }
 
   /** Downloads the files of an artifact into a folder, which is made. Each must have the size and hash it was stored with. */
-  async download(artifactId: string, files: readonly ArtifactFile[], directory: string, signal: AbortSignal): Promise<void> {
+  async download(
+    artifactId: string,
+    files: readonly ArtifactFile[],
+    directory: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     await mkdir(directory, { recursive: true });
     for (const file of files)
-      await this.retried(`Downloading ${file.name}`, signal, () => this.get(this.url(artifactId, file.name), join(directory, file.name), file, signal));
+      await this.retried(`Downloading ${file.name}`, signal, () =>
+        this.get(this.url(artifactId, file.name), join(directory, file.name), file, signal),
+      );
   }
 
   /** Downloads a file that a person uploaded; what is here already of it is not sent again. */
-  async fetchUpload(upload: string, path: string, signal: AbortSignal, onProgress: (done: number, total: number | null) => void): Promise<void> {
+  async fetchUpload(
+    upload: string,
+    path: string,
+    signal: AbortSignal,
+    onProgress: (done: number, total: number | null) => void,
+  ): Promise<void> {
     const byHand = "Look whether the server is up, then resume the run.";
-    await download({ url: this.at(`worker/uploads/${upload}`).toString(), headers: { authorization: `Bearer ${this.options.token}` }, path, sha256: null, byHand, signal, onProgress, pausesMs: this.options.retryPausesMs });
+    await download({
+      url: this.at(`worker/uploads/${upload}`).toString(),
+      headers: { authorization: `Bearer ${this.options.token}` },
+      path,
+      sha256: null,
+      byHand,
+      signal,
+      onProgress,
+      pausesMs: this.options.retryPausesMs,
+    });
   }
 
   private url(artifactId: string, file: string): URL {
@@ -77,18 +108,46 @@ export class ArtifactTransfer {
   }
 
   private at(path: string): URL {
-    return new URL(path, this.options.server.endsWith("/") ? this.options.server : `${this.options.server}/`);
+    return new URL(
+      path,
+      this.options.server.endsWith("/") ? this.options.server : `${this.options.server}/`,
+    );
   }
 
-  private request(url: URL, method: "GET" | "PUT", headers: Record<string, string>, signal: AbortSignal): http.ClientRequest {
+  private request(
+    url: URL,
+    method: "GET" | "PUT",
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): http.ClientRequest {
     const send = url.protocol === "https:" ? https.request : http.request;
-    const request = send(url, { method, signal, headers: { ...headers, authorization: `Bearer ${this.options.token}` } });
-    request.setTimeout(SILENCE_MS, () => request.destroy(new Error(`no byte for ${SILENCE_MS / 1000} s`)));
+    const request = send(url, {
+      method,
+      signal,
+      headers: { ...headers, authorization: `Bearer ${this.options.token}` },
+    });
+    request.setTimeout(SILENCE_MS, () =>
+      request.destroy(new Error(`no byte for ${SILENCE_MS / 1000} s`)),
+    );
     return request;
   }
 
-  private async put(url: URL, path: string, file: ArtifactFile, signal: AbortSignal): Promise<void> {
-    const request = this.request(url, "PUT", { "content-type": "application/octet-stream", "content-length": String(file.bytes), "x-sha256": file.sha256 }, signal);
+  private async put(
+    url: URL,
+    path: string,
+    file: ArtifactFile,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const request = this.request(
+      url,
+      "PUT",
+      {
+        "content-type": "application/octet-stream",
+        "content-length": String(file.bytes),
+        "x-sha256": file.sha256,
+      },
+      signal,
+    );
     const answered = answerOf(request);
     // A broken transfer also rejects `answered`, and a server that refuses early has answered before the pipe breaks.
     pipeline(createReadStream(path), request).catch(() => undefined);
@@ -99,7 +158,12 @@ export class ArtifactTransfer {
     throw refusal(response, text);
   }
 
-  private async get(url: URL, path: string, file: ArtifactFile, signal: AbortSignal): Promise<void> {
+  private async get(
+    url: URL,
+    path: string,
+    file: ArtifactFile,
+    signal: AbortSignal,
+  ): Promise<void> {
     const request = this.request(url, "GET", {}, signal);
     request.end();
     const response = await answerOf(request);
@@ -117,17 +181,28 @@ export class ArtifactTransfer {
       await pipeline(response, count, createWriteStream(path), { signal });
     } catch (error) {
       await rm(path, { force: true });
-      if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw new AppError("storage-full", `The worker's disk is full: ${file.name} of a checkpoint could not be written.`, { cause: error });
+      if ((error as NodeJS.ErrnoException).code === "ENOSPC")
+        throw new AppError(
+          "storage-full",
+          `The worker's disk is full: ${file.name} of a checkpoint could not be written.`,
+          { cause: error },
+        );
       throw error;
     }
     if (bytes !== file.bytes || hash.digest("hex") !== file.sha256) {
       await rm(path, { force: true });
-      throw new Error(`${file.name} arrived with ${bytes} of ${file.bytes} bytes, or with another hash than it was stored with`);
+      throw new Error(
+        `${file.name} arrived with ${bytes} of ${file.bytes} bytes, or with another hash than it was stored with`,
+      );
     }
   }
 
   /** Repeats what broke on the way; a refusal by the server (an AppError) is final. */
-  private async retried(what: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+  private async retried(
+    what: string,
+    signal: AbortSignal,
+    act: () => Promise<void>,
+  ): Promise<void> {
     const pauses = this.options.retryPausesMs ?? DEFAULT_PAUSES_MS;
     for (let attempt = 0; ; attempt++) {
       try {
@@ -136,7 +211,12 @@ export class ArtifactTransfer {
         signal.throwIfAborted();
         if (error instanceof AppError) throw error;
         const pause = pauses[attempt];
-        if (pause === undefined) throw new AppError("internal", `${what} failed ${attempt + 1} times: ${(error as Error).message}`, { cause: error });
+        if (pause === undefined)
+          throw new AppError(
+            "internal",
+            `${what} failed ${attempt + 1} times: ${(error as Error).message}`,
+            { cause: error },
+          );
         await new Promise((resolve) => setTimeout(resolve, pause));
         signal.throwIfAborted();
       }
@@ -157,13 +237,15 @@ async function textOf(response: http.IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-const succeeded = (response: http.IncomingMessage): boolean => (response.statusCode ?? 0) >= 200 && (response.statusCode ?? 0) < 300;
+const succeeded = (response: http.IncomingMessage): boolean =>
+  (response.statusCode ?? 0) >= 200 && (response.statusCode ?? 0) < 300;
 
 /** The server's own reason where it gave one; a 5xx without one may pass and is an ordinary error. */
 function refusal(response: http.IncomingMessage, text: string): Error {
   const status = response.statusCode ?? 0;
   const parsed = wireError.safeParse(jsonOrNull(text));
-  if (parsed.success && parsed.data.code !== "internal") return new AppError(parsed.data.code, parsed.data.message);
+  if (parsed.success && parsed.data.code !== "internal")
+    return new AppError(parsed.data.code, parsed.data.message);
   if (status === 507) return new AppError("storage-full", "The server's disk is full.");
   if (status === 409) return new AppError("stale-attempt", "The lease on this run is lost.");
   if (status === 401) return new AppError("unauthorized", "The server refuses this worker token.");

@@ -52,7 +52,11 @@ interface Pending {
 }
 
 /** Codes of a refused attach that another try would only repeat. */
-const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["unauthorized", "unsupported", "invalid-input"]);
+const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "unauthorized",
+  "unsupported",
+  "invalid-input",
+]);
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 
 export function webSocketUrl(server: string): string {
@@ -104,22 +108,37 @@ export class Connection {
       void refusalText(response).then((text) => {
         request.destroy();
         if (response.statusCode === 401) this.fatal(wrongToken(this.options.server));
-        else if (response.statusCode === 403) this.fatal(new AppError("unauthorized", `${this.options.server} refuses this worker: ${text}`));
-        else this.dropped(socket, `${this.options.server} answers HTTP ${response.statusCode ?? "without a status"}: ${text || "it does not speak the worker protocol"}`);
+        else if (response.statusCode === 403)
+          this.fatal(
+            new AppError("unauthorized", `${this.options.server} refuses this worker: ${text}`),
+          );
+        else
+          this.dropped(
+            socket,
+            `${this.options.server} answers HTTP ${response.statusCode ?? "without a status"}: ${text || "it does not speak the worker protocol"}`,
+          );
       });
     });
-    socket.on("close", (code, text) => this.dropped(socket, reason || text.toString() || `code ${code}`));
+    socket.on("close", (code, text) =>
+      this.dropped(socket, reason || text.toString() || `code ${code}`),
+    );
   }
 
   /**
    * Sends a request and gives the server's answer. Each side checks what it gets: the request is checked by the server.
    * @throws AppError with the server's code; `cancelled` when the connection is closed for good.
    */
-  request<M extends WorkerMethod>(method: M, params: WorkerRequest<M>, { signal, resend = true }: RequestOptions = {}): Promise<WorkerResponse<M>> {
+  request<M extends WorkerMethod>(
+    method: M,
+    params: WorkerRequest<M>,
+    { signal, resend = true }: RequestOptions = {},
+  ): Promise<WorkerResponse<M>> {
     return new Promise<WorkerResponse<M>>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error);
-      if (this.closed) return reject(new AppError("cancelled", "The connection to the server is closed."));
-      if (!resend && !this.attached) return reject(new AppError("internal", "Not connected to the server."));
+      if (this.closed)
+        return reject(new AppError("cancelled", "The connection to the server is closed."));
+      if (!resend && !this.attached)
+        return reject(new AppError("internal", "Not connected to the server."));
       const id = this.nextId++;
       const abort = (): void => settle(() => reject(signal?.reason as Error));
       const settle = (act: () => void): void => {
@@ -135,7 +154,13 @@ export class Connection {
         resolve: (result) =>
           settle(() => {
             try {
-              resolve(parseOrThrow(workerMethods[method].response, result, `Answer to ${method}`) as WorkerResponse<M>);
+              resolve(
+                parseOrThrow(
+                  workerMethods[method].response,
+                  result,
+                  `Answer to ${method}`,
+                ) as WorkerResponse<M>,
+              );
             } catch (error) {
               reject(error as Error);
             }
@@ -153,7 +178,8 @@ export class Connection {
     this.closed = true;
     clearTimeout(this.retry);
     clearInterval(this.pinger);
-    for (const entry of [...this.pending.values()]) entry.reject(new AppError("cancelled", "The connection to the server is closed."));
+    for (const entry of [...this.pending.values()])
+      entry.reject(new AppError("cancelled", "The connection to the server is closed."));
     const socket = this.socket;
     if (!socket || socket.readyState === WebSocket.CLOSED) return;
     await new Promise<void>((resolve) => {
@@ -182,9 +208,17 @@ export class Connection {
       resolve: (result) => {
         this.pending.delete(id);
         try {
-          this.welcome(socket, parseOrThrow(workerMethods.attach.response, result, "Answer to attach"));
+          this.welcome(
+            socket,
+            parseOrThrow(workerMethods.attach.response, result, "Answer to attach"),
+          );
         } catch (error) {
-          this.fatal(new AppError("unsupported", `The server's answer is not understood, so its version differs: ${toWireError(error).message}`));
+          this.fatal(
+            new AppError(
+              "unsupported",
+              `The server's answer is not understood, so its version differs: ${toWireError(error).message}`,
+            ),
+          );
         }
       },
       reject: (error) => {
@@ -211,7 +245,10 @@ export class Connection {
     try {
       frame = parseOrThrow(serverFrame, JSON.parse(data.toString()), "Frame of the server");
     } catch (error) {
-      this.options.log("warn", `a frame of the server was not understood: ${toWireError(error).message}`);
+      this.options.log(
+        "warn",
+        `a frame of the server was not understood: ${toWireError(error).message}`,
+      );
       return;
     }
     if (frame.type !== "response") return this.options.onNotice(frame);
@@ -228,10 +265,20 @@ export class Connection {
     this.attached = false;
     clearInterval(this.pinger);
     if (this.closed) return;
-    for (const entry of [...this.pending.values()]) if (!entry.resend) entry.reject(new AppError("internal", `The connection dropped: ${reason}`));
+    for (const entry of [...this.pending.values()])
+      if (!entry.resend)
+        entry.reject(new AppError("internal", `The connection dropped: ${reason}`));
     if (this.closed) return; // a refused attach may have closed it
-    const pause = Math.min(this.timing.maxPauseMs, this.timing.firstPauseMs * 2 ** Math.min(this.failures++, 20)) * (0.5 + Math.random() / 2);
-    this.options.log("warn", `${wasAttached ? "connection lost" : "no connection"} (${reason}); next try in ${(pause / 1000).toFixed(1)} s`);
+    const pause =
+      Math.min(
+        this.timing.maxPauseMs,
+        this.timing.firstPauseMs * 2 ** Math.min(this.failures++, 20),
+      ) *
+      (0.5 + Math.random() / 2);
+    this.options.log(
+      "warn",
+      `${wasAttached ? "connection lost" : "no connection"} (${reason}); next try in ${(pause / 1000).toFixed(1)} s`,
+    );
     this.retry = setTimeout(() => this.open(), pause);
   }
 
@@ -254,5 +301,8 @@ async function refusalText(response: IncomingMessage): Promise<string> {
 }
 
 function wrongToken(server: string): AppError {
-  return new AppError("unauthorized", `${server} refuses this worker token. Create a new one on the Workers page (it is shown once) and start the worker with --token.`);
+  return new AppError(
+    "unauthorized",
+    `${server} refuses this worker token. Create a new one on the Workers page (it is shown once) and start the worker with --token.`,
+  );
 }

@@ -16,10 +16,23 @@ export interface CorpusFolders {
 
 /** The file of a corpus. @throws AppError `not-found` that says where it is looked for. */
 export function corpusPath(name: string, { atlasDir, dataDir }: CorpusFolders): string {
-  if (!NAME.test(name)) throw new AppError("invalid-input", `"${name}" is not a corpus name: letters, digits, dots, dashes and underscores only.`);
+  if (!NAME.test(name))
+    throw new AppError(
+      "invalid-input",
+      `"${name}" is not a corpus name: letters, digits, dots, dashes and underscores only.`,
+    );
   const imported = join(dataDir, "corpora", name, "documents.jsonl");
-  const path = name === "atlas" ? join(atlasDir, "corpus.jsonl") : existsSync(imported) ? imported : join(dataDir, "corpora", `${name}.jsonl`);
-  if (!existsSync(path)) throw new AppError("not-found", `The corpus "${name}" is not on this worker: import it on the Corpora page, or put it at corpora/${name}.jsonl in the worker's data folder (one document a line).`);
+  const path =
+    name === "atlas"
+      ? join(atlasDir, "corpus.jsonl")
+      : existsSync(imported)
+        ? imported
+        : join(dataDir, "corpora", `${name}.jsonl`);
+  if (!existsSync(path))
+    throw new AppError(
+      "not-found",
+      `The corpus "${name}" is not on this worker: import it on the Corpora page, or put it at corpora/${name}.jsonl in the worker's data folder (one document a line).`,
+    );
   return path;
 }
 
@@ -33,5 +46,8 @@ export async function installedCorpora({ atlasDir, dataDir }: CorpusFolders): Pr
     else if (existsSync(join(root, entry, "documents.jsonl"))) names.add(entry);
   }
   names.delete("atlas");
-  return [...(existsSync(join(atlasDir, "corpus.jsonl")) ? ["atlas"] : []), ...[...names].filter((name) => NAME.test(name)).sort()];
+  return [
+    ...(existsSync(join(atlasDir, "corpus.jsonl")) ? ["atlas"] : []),
+    ...[...names].filter((name) => NAME.test(name)).sort(),
+  ];
 }

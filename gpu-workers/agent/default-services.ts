@@ -13,7 +13,10 @@ import type { ServiceStarters } from "./services";
 import type { Started } from "./shared-service";
 
 /** The real services: the Python engine and vLLM as processes of their own, retrievers in worker threads of this one. */
-export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions, "device" | "dtype" | "devices" | "threads"> = {}): ServiceStarters {
+export function defaultStarters(
+  log: AgentLog,
+  engineOptions: Pick<EngineOptions, "device" | "dtype" | "devices" | "threads"> = {},
+): ServiceStarters {
   return {
     async engine(_signal, onDetail) {
       onDetail("starting the engine process");
@@ -46,7 +49,12 @@ export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions
 
     async sampler({ model, rank, memoryShare }, signal, onDetail) {
       onDetail(`starting vLLM with ${model}`);
-      const { process, ...started } = await startVllm(toSample({ model: modelDir(model), rank, memoryShare }), log, signal, onDetail);
+      const { process, ...started } = await startVllm(
+        toSample({ model: modelDir(model), rank, memoryShare }),
+        log,
+        signal,
+        onDetail,
+      );
       return { value: new VllmClient(process), ...started };
     },
 
@@ -54,14 +62,29 @@ export function defaultStarters(log: AgentLog, engineOptions: Pick<EngineOptions
       onDetail("looking for vLLM and GPUs");
       const version = await requireVllm(config, (await new Machine().gpus()).length);
       onDetail(`starting vLLM ${version}`);
-      const { process, ...started } = await startVllm(toServe(model, config), log, signal, onDetail);
+      const { process, ...started } = await startVllm(
+        toServe(model, config),
+        log,
+        signal,
+        onDetail,
+      );
       const { url, secret } = process;
       return { value: { url, secret, model, memoryMb: started.memoryMb }, ...started };
     },
   };
 }
 
-async function startVllm(purpose: VllmPurpose, log: AgentLog, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Omit<Started<unknown>, "value" | "memoryMb"> & { process: VllmProcess; memoryMb(): Promise<number | null> }> {
+async function startVllm(
+  purpose: VllmPurpose,
+  log: AgentLog,
+  signal: AbortSignal,
+  onDetail: (detail: string) => void,
+): Promise<
+  Omit<Started<unknown>, "value" | "memoryMb"> & {
+    process: VllmProcess;
+    memoryMb(): Promise<number | null>;
+  }
+> {
   let died: (reason: string) => void = () => undefined;
   const ended = new Promise<string>((resolve) => (died = resolve));
   const process = await VllmProcess.start(purpose, {
@@ -72,7 +95,8 @@ async function startVllm(purpose: VllmPurpose, log: AgentLog, signal: AbortSigna
       onDetail(line.slice(0, 200));
     },
   });
-  const memoryMb = (): Promise<number | null> => (process.group === null ? Promise.resolve(null) : groupResidentMb(process.group));
+  const memoryMb = (): Promise<number | null> =>
+    process.group === null ? Promise.resolve(null) : groupResidentMb(process.group);
   return { process, address: process.url, memoryMb, stop: () => process.stop(), ended };
 }
 

@@ -53,7 +53,14 @@ export class Machine {
   async gpus(): Promise<Gpu[]> {
     if (!this.nvidia) return [];
     try {
-      const { stdout } = await run("nvidia-smi", ["--query-gpu=name,memory.total,memory.used,utilization.gpu", "--format=csv,noheader,nounits"], { timeout: 5_000 });
+      const { stdout } = await run(
+        "nvidia-smi",
+        [
+          "--query-gpu=name,memory.total,memory.used,utilization.gpu",
+          "--format=csv,noheader,nounits",
+        ],
+        { timeout: 5_000 },
+      );
       return parseNvidiaSmi(stdout);
     } catch (error) {
       // Without the tool there is no NVIDIA GPU; a tool that is only slow is asked again next time.
@@ -80,7 +87,10 @@ export class Machine {
     return {
       cpu: total > 0 ? Math.min(1, Math.max(0, 1 - (this.counters.idle - before.idle) / total)) : 0,
       memoryMb: Math.max(0, Math.round((os.totalmem() - (await availableMemory())) / MIB)),
-      gpus: (await this.gpus()).map((gpu) => ({ utilisation: gpu.utilisation, memoryMb: gpu.usedMb })),
+      gpus: (await this.gpus()).map((gpu) => ({
+        utilisation: gpu.utilisation,
+        memoryMb: gpu.usedMb,
+      })),
     };
   }
 }
@@ -105,10 +115,14 @@ async function availableMemory(): Promise<number> {
 /** Resident memory of another process in MiB, or null where it is gone or nobody can say. */
 export async function residentMb(pid: number): Promise<number | null> {
   if (os.platform() === "linux") {
-    const match = /^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""));
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(
+      await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""),
+    );
     return match ? Math.round(Number(match[1]) / 1024) : null;
   }
-  const { stdout } = await run("ps", ["-o", "rss=", "-p", String(pid)], { timeout: 5_000 }).catch(() => ({ stdout: "" }));
+  const { stdout } = await run("ps", ["-o", "rss=", "-p", String(pid)], { timeout: 5_000 }).catch(
+    () => ({ stdout: "" }),
+  );
   return stdout.trim() ? Math.round(number(stdout.trim()) / 1024) : null;
 }
 
@@ -118,7 +132,9 @@ export async function groupResidentMb(group: number): Promise<number | null> {
   let sum: number | null = null;
   for (const id of processes) {
     // After the name in parentheses: state, parent, group.
-    const of = /^\d+ \(.*\) \S \d+ (\d+)/s.exec(await readFile(`/proc/${id}/stat`, "utf8").catch(() => ""))?.[1];
+    const of = /^\d+ \(.*\) \S \d+ (\d+)/s.exec(
+      await readFile(`/proc/${id}/stat`, "utf8").catch(() => ""),
+    )?.[1];
     if (Number(of) === group) sum = (sum ?? 0) + ((await residentMb(Number(id))) ?? 0);
   }
   return sum;
@@ -127,17 +143,40 @@ export async function groupResidentMb(group: number): Promise<number | null> {
 type AttachCapabilities = WorkerRequest<"attach">["capabilities"];
 
 /** What is installed here and what it would compute with. The engine has the last word on device and dtype. */
-export async function findCapabilities(setupDir: string, corpora: string[], gpus: number, chosen: Partial<Pick<AttachCapabilities, "device" | "dtype">> = {}): Promise<AttachCapabilities> {
+export async function findCapabilities(
+  setupDir: string,
+  corpora: string[],
+  gpus: number,
+  chosen: Partial<Pick<AttachCapabilities, "device" | "dtype">> = {},
+): Promise<AttachCapabilities> {
   const entries = await readdir(join(setupDir, "models"), { withFileTypes: true }).catch(() => []);
-  const models = entries.filter((entry) => entry.isDirectory() && existsSync(join(setupDir, "models", entry.name, "config.json"))).map((entry) => entry.name).sort();
-  const device = gpus > 0 ? "cuda" : os.platform() === "darwin" && os.arch() === "arm64" ? "mps" : "cpu";
+  const models = entries
+    .filter(
+      (entry) =>
+        entry.isDirectory() && existsSync(join(setupDir, "models", entry.name, "config.json")),
+    )
+    .map((entry) => entry.name)
+    .sort();
+  const device =
+    gpus > 0 ? "cuda" : os.platform() === "darwin" && os.arch() === "arm64" ? "mps" : "cpu";
   const flags = device === "cpu" ? await readFile("/proc/cpuinfo", "utf8").catch(() => "") : "";
   return {
     models,
     corpora,
     device: chosen.device ?? device,
-    dtype: chosen.dtype ?? (device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32"),
-    shapes: Object.fromEntries((await Promise.all(models.map(async (model) => [model, await readShape(join(setupDir, "models", model, "config.json"))] as const))).filter((entry): entry is [string, ModelShape] => entry[1] !== null)),
+    dtype:
+      chosen.dtype ??
+      (device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32"),
+    shapes: Object.fromEntries(
+      (
+        await Promise.all(
+          models.map(
+            async (model) =>
+              [model, await readShape(join(setupDir, "models", model, "config.json"))] as const,
+          ),
+        )
+      ).filter((entry): entry is [string, ModelShape] => entry[1] !== null),
+    ),
     vllm: await vllmVersion(),
   };
 }

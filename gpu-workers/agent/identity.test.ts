@@ -25,7 +25,9 @@ describe("a worker's identity", () => {
 
   it("belongs to one process at a time", async () => {
     // A process whose command line looks like an agent's.
-    const other = spawn(process.execPath, ["-e", "setTimeout(() => {}, 20000)", "agent/main.ts"], { stdio: "ignore" });
+    const other = spawn(process.execPath, ["-e", "setTimeout(() => {}, 20000)", "agent/main.ts"], {
+      stdio: "ignore",
+    });
     try {
       await writeFile(join(folder, "worker-local.lock"), String(other.pid));
       await expect(lockIdentity(folder, "local")).rejects.toThrow(`process ${other.pid}`);
@@ -51,7 +53,9 @@ describe("corpora", () => {
 
 describe("hardware", () => {
   it("reads nvidia-smi, also where a card does not say everything", () => {
-    expect(parseNvidiaSmi("NVIDIA H200, 143771, 1024, 37\nTesla T4, 15360, [N/A], [N/A]\n")).toEqual([
+    expect(
+      parseNvidiaSmi("NVIDIA H200, 143771, 1024, 37\nTesla T4, 15360, [N/A], [N/A]\n"),
+    ).toEqual([
       { name: "NVIDIA H200", memoryMb: 143771, usedMb: 1024, utilisation: 0.37 },
       { name: "Tesla T4", memoryMb: 15360, usedMb: 0, utilisation: 0 },
     ]);

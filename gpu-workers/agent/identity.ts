@@ -11,13 +11,18 @@ const identityFile = z.object({ workerId: z.uuid() });
 /** A name becomes part of a file name. */
 export const workerName = z
   .string()
-  .regex(/^[\w.-]{1,120}$/, "a worker's name has letters, digits, dots, dashes and underscores only");
+  .regex(
+    /^[\w.-]{1,120}$/,
+    "a worker's name has letters, digits, dots, dashes and underscores only",
+  );
 
 /** Same worker id at every start under the same name and data folder, so that a restarted worker is the same row. */
 export async function loadWorkerId(dataDir: string, name: string): Promise<string> {
   const path = join(dataDir, `worker-${name}.json`);
   const text = await readFile(path, "utf8").catch(() => null);
-  if (text !== null) return parseOrThrow(identityFile, jsonOf(text), `${path} (delete it to make this a new worker)`).workerId;
+  if (text !== null)
+    return parseOrThrow(identityFile, jsonOf(text), `${path} (delete it to make this a new worker)`)
+      .workerId;
   const workerId = randomUUID();
   await mkdir(dataDir, { recursive: true });
   await writeFile(`${path}.new`, `${JSON.stringify({ workerId })}\n`);
@@ -47,19 +52,30 @@ export async function lockIdentity(dataDir: string, name: string): Promise<() =>
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       const pid = Number(await readFile(path, "utf8").catch(() => ""));
-      if (isAgent(pid)) throw new AppError("conflict", `The worker "${name}" already runs here as process ${pid}. Stop it, or start this one with another --name.`);
+      if (isAgent(pid))
+        throw new AppError(
+          "conflict",
+          `The worker "${name}" already runs here as process ${pid}. Stop it, or start this one with another --name.`,
+        );
       await rm(path, { force: true }); // left by one that was killed
     }
   }
-  throw new AppError("conflict", `Another worker "${name}" is just starting with the data folder ${dataDir}.`);
+  throw new AppError(
+    "conflict",
+    `Another worker "${name}" is just starting with the data folder ${dataDir}.`,
+  );
 }
 
 /** Process ids are used again, so a living process counts only where it is one of ours. */
 function isAgent(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
   try {
-    if (process.platform === "linux") return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("agent/main");
-    return execFileSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).includes("agent/main");
+    if (process.platform === "linux")
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("agent/main");
+    return execFileSync("ps", ["-o", "command=", "-p", String(pid)], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).includes("agent/main");
   } catch {
     return false;
   }

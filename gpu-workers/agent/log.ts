@@ -22,7 +22,8 @@ export class AgentLog {
     this.pino[level]({ source }, message);
     if (level === "debug") return;
     this.lines.push({ at: Date.now(), level, source, message: message.slice(0, 10_000) });
-    if (this.lines.length > KEPT) this.dropped += this.lines.splice(0, this.lines.length - KEPT).length;
+    if (this.lines.length > KEPT)
+      this.dropped += this.lines.splice(0, this.lines.length - KEPT).length;
   }
 
   /** A line that reaches the server on another way (the run's own log). */
@@ -33,7 +34,13 @@ export class AgentLog {
   /** Takes up to 1000 lines to send. */
   take(): LogLine[] {
     const taken = this.lines.splice(0, this.dropped > 0 ? 999 : 1_000);
-    if (this.dropped > 0) taken.unshift({ at: Date.now(), level: "warn", source: "agent", message: `${this.dropped} older lines were dropped while the server was away` });
+    if (this.dropped > 0)
+      taken.unshift({
+        at: Date.now(),
+        level: "warn",
+        source: "agent",
+        message: `${this.dropped} older lines were dropped while the server was away`,
+      });
     this.dropped = 0;
     return taken;
   }

@@ -23,13 +23,34 @@ afterEach(async () => {
 });
 
 /** The worker as a person starts it. */
-function worker(...args: string[]): { child: ChildProcess; output(): string; ended: Promise<number | null> } {
-  const child = spawn(process.execPath, ["--import", "tsx", "gpu-workers/agent/main.ts", "--server", server.url, "--data", folder, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+function worker(...args: string[]): {
+  child: ChildProcess;
+  output(): string;
+  ended: Promise<number | null>;
+} {
+  const child = spawn(
+    process.execPath,
+    [
+      "--import",
+      "tsx",
+      "gpu-workers/agent/main.ts",
+      "--server",
+      server.url,
+      "--data",
+      folder,
+      ...args,
+    ],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
   children.push(child);
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));
-  return { child, output: () => text, ended: new Promise((resolve) => child.once("exit", (code) => resolve(code))) };
+  return {
+    child,
+    output: () => text,
+    ended: new Promise((resolve) => child.once("exit", (code) => resolve(code))),
+  };
 }
 
 describe("npm run worker", () => {

@@ -19,26 +19,74 @@ interface CommandLine {
 
 const count = (text: string): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 64) throw new InvalidArgumentError("must be a whole number from 0 to 64.");
+  if (!Number.isInteger(value) || value < 0 || value > 64)
+    throw new InvalidArgumentError("must be a whole number from 0 to 64.");
   return value;
 };
 
 const address = (text: string): string => {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw new InvalidArgumentError("must be the address of the page, e.g. http://127.0.0.1:3000.");
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    throw new InvalidArgumentError("must be the address of the page, e.g. http://127.0.0.1:3000.");
   return text;
 };
 
 const command = new Command("worker")
-  .description("Attaches this machine to an s3 dashboard and does its runs. It connects outward only.")
-  .addOption(new Option("--server <url>", "address of the dashboard").env("S3_SERVER").default("http://127.0.0.1:3000").argParser(address))
-  .addOption(new Option("--token <token>", "worker token, from the Workers page (default: the local worker's own)").env("S3_WORKER_TOKEN"))
-  .addOption(new Option("--name <name>", "name on the Workers page").env("S3_WORKER_NAME").default("local"))
-  .addOption(new Option("--data <folder>", "where identity, indexes and scratch files are kept (default: .data)"))
-  .addOption(new Option("--engine-slots <n>", "training and predict runs at a time").default(1).argParser(count))
-  .addOption(new Option("--light-slots <n>", "index and serve runs at a time").default(4).argParser(count))
-  .addOption(new Option("--engine-device <device>", "what the engine computes on (default: the accelerator that is there)").env("S3_ENGINE_DEVICE").choices(["cpu", "cuda", "mps"]))
-  .addOption(new Option("--engine-dtype <dtype>", "number format of frozen weights and activations (default: bfloat16 where the hardware multiplies it)").env("S3_ENGINE_DTYPE").choices(["float32", "bfloat16", "float16"]))
-  .addOption(new Option("--engine-devices <n>", "GPUs of this machine that train together, each holding the whole model").env("S3_ENGINE_DEVICES").argParser(count))
+  .description(
+    "Attaches this machine to an s3 dashboard and does its runs. It connects outward only.",
+  )
+  .addOption(
+    new Option("--server <url>", "address of the dashboard")
+      .env("S3_SERVER")
+      .default("http://127.0.0.1:3000")
+      .argParser(address),
+  )
+  .addOption(
+    new Option(
+      "--token <token>",
+      "worker token, from the Workers page (default: the local worker's own)",
+    ).env("S3_WORKER_TOKEN"),
+  )
+  .addOption(
+    new Option("--name <name>", "name on the Workers page").env("S3_WORKER_NAME").default("local"),
+  )
+  .addOption(
+    new Option(
+      "--data <folder>",
+      "where identity, indexes and scratch files are kept (default: .data)",
+    ),
+  )
+  .addOption(
+    new Option("--engine-slots <n>", "training and predict runs at a time")
+      .default(1)
+      .argParser(count),
+  )
+  .addOption(
+    new Option("--light-slots <n>", "index and serve runs at a time").default(4).argParser(count),
+  )
+  .addOption(
+    new Option(
+      "--engine-device <device>",
+      "what the engine computes on (default: the accelerator that is there)",
+    )
+      .env("S3_ENGINE_DEVICE")
+      .choices(["cpu", "cuda", "mps"]),
+  )
+  .addOption(
+    new Option(
+      "--engine-dtype <dtype>",
+      "number format of frozen weights and activations (default: bfloat16 where the hardware multiplies it)",
+    )
+      .env("S3_ENGINE_DTYPE")
+      .choices(["float32", "bfloat16", "float16"]),
+  )
+  .addOption(
+    new Option(
+      "--engine-devices <n>",
+      "GPUs of this machine that train together, each holding the whole model",
+    )
+      .env("S3_ENGINE_DEVICES")
+      .argParser(count),
+  )
   .parse();
 
 const options = command.opts<CommandLine>();

@@ -12,11 +12,20 @@ function* pages<T>(items: readonly T[]): Generator<T[]> {
 }
 
 /** Reads a whole question set, page by page, in the server's order; of a run, in the version that it is pinned to. */
-export async function readQuestions(ask: Ask, set: string, runId: string | null = null): Promise<Question[]> {
+export async function readQuestions(
+  ask: Ask,
+  set: string,
+  runId: string | null = null,
+): Promise<Question[]> {
   const all: Question[] = [];
   let after: string | null = null;
   do {
-    const page: { questions: Question[]; next: string | null } = await ask("questions", { set, runId, after, limit: PAGE });
+    const page: { questions: Question[]; next: string | null } = await ask("questions", {
+      set,
+      runId,
+      after,
+      limit: PAGE,
+    });
     all.push(...page.questions);
     after = page.next;
   } while (after !== null);
@@ -26,7 +35,9 @@ export async function readQuestions(ask: Ask, set: string, runId: string | null 
 /** Stored answers by cache key; keys without an answer are absent from the map. */
 export async function findAnswers(ask: Ask, keys: readonly string[]): Promise<Map<string, Answer>> {
   const found = new Map<string, Answer>();
-  for (const page of pages(keys)) for (const answer of (await ask("findAnswers", { keys: page })).answers) found.set(answer.key, answer);
+  for (const page of pages(keys))
+    for (const answer of (await ask("findAnswers", { keys: page })).answers)
+      found.set(answer.key, answer);
   return found;
 }
 
@@ -39,7 +50,8 @@ export async function readAnsweredQuestions(ask: Ask, runId: string): Promise<Ma
   const answered = new Map<string, number>();
   let after: string | null = null;
   do {
-    const page: { questions: { questionId: string; documents: number }[]; next: string | null } = await ask("answeredQuestions", { runId, after });
+    const page: { questions: { questionId: string; documents: number }[]; next: string | null } =
+      await ask("answeredQuestions", { runId, after });
     for (const { questionId, documents } of page.questions) answered.set(questionId, documents);
     after = page.next;
   } while (after !== null);
@@ -51,7 +63,8 @@ export async function readRankedQuestions(ask: Ask, runId: string): Promise<Map<
   const ranked = new Map<string, number[]>();
   let after: string | null = null;
   do {
-    const page: { questions: { questionId: string; ranks: number[] }[]; next: string | null } = await ask("rankedQuestions", { runId, after });
+    const page: { questions: { questionId: string; ranks: number[] }[]; next: string | null } =
+      await ask("rankedQuestions", { runId, after });
     for (const { questionId, ranks } of page.questions) ranked.set(questionId, ranks);
     after = page.next;
   } while (after !== null);

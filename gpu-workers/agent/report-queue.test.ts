@@ -5,10 +5,18 @@ import type { ReportItem } from "@/contracts/worker-protocol";
 import { ReportQueue, type ReportQueueOptions } from "./report-queue";
 import { until } from "./testing/harness";
 
-const item = (step: number): ReportItem => ({ kind: "metrics", points: [{ name: "reward/mean", step, value: 0, at: 0 }] });
-const stepOf = (report: ReportItem): number => (report.kind === "metrics" ? (report.points[0]?.step ?? -1) : -1);
+const item = (step: number): ReportItem => ({
+  kind: "metrics",
+  points: [{ name: "reward/mean", step, value: 0, at: 0 }],
+});
+const stepOf = (report: ReportItem): number =>
+  report.kind === "metrics" ? (report.points[0]?.step ?? -1) : -1;
 
-function make(options: Partial<ReportQueueOptions> = {}): { queue: ReportQueue; sent: { sequence: number; steps: number[] }[]; failures: AppError[] } {
+function make(options: Partial<ReportQueueOptions> = {}): {
+  queue: ReportQueue;
+  sent: { sequence: number; steps: number[] }[];
+  failures: AppError[];
+} {
   const sent: { sequence: number; steps: number[] }[] = [];
   const failures: AppError[] = [];
   const queue = new ReportQueue({
@@ -80,29 +88,34 @@ describe("ReportQueue", () => {
 
   it("keeps order and loses nothing for any pattern of pushes, sizes and passing failures", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 40 }), fc.array(fc.boolean(), { maxLength: 20 }), fc.integer({ min: 1, max: 5 }), async (pattern, fails, maxItems) => {
-        const stored: number[] = [];
-        let last = 0;
-        let calls = 0;
-        const { queue } = make({
-          lingerMs: 0,
-          maxItems,
-          retryPausesMs: Array.from({ length: 21 }, () => 0),
-          send: async (sequence, items) => {
-            if (fails[calls++] === true) throw new AppError("internal", "not now");
-            expect(sequence).toBe(++last);
-            expect(items.length).toBeLessThanOrEqual(maxItems);
-            stored.push(...items.map(stepOf));
-          },
-        });
-        for (const [step, action] of pattern.entries()) {
-          await queue.push(item(step));
-          if (action === 0) await queue.flush();
-          if (action === 1) await new Promise((resolve) => setImmediate(resolve));
-        }
-        await queue.flush();
-        expect(stored).toEqual([...pattern.keys()]);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 40 }),
+        fc.array(fc.boolean(), { maxLength: 20 }),
+        fc.integer({ min: 1, max: 5 }),
+        async (pattern, fails, maxItems) => {
+          const stored: number[] = [];
+          let last = 0;
+          let calls = 0;
+          const { queue } = make({
+            lingerMs: 0,
+            maxItems,
+            retryPausesMs: Array.from({ length: 21 }, () => 0),
+            send: async (sequence, items) => {
+              if (fails[calls++] === true) throw new AppError("internal", "not now");
+              expect(sequence).toBe(++last);
+              expect(items.length).toBeLessThanOrEqual(maxItems);
+              stored.push(...items.map(stepOf));
+            },
+          });
+          for (const [step, action] of pattern.entries()) {
+            await queue.push(item(step));
+            if (action === 0) await queue.flush();
+            if (action === 1) await new Promise((resolve) => setImmediate(resolve));
+          }
+          await queue.flush();
+          expect(stored).toEqual([...pattern.keys()]);
+        },
+      ),
       { numRuns: 50 },
     );
   });

@@ -41,7 +41,8 @@ export class ReportQueue {
   private urgent = false;
   private wake: (() => void) | null = null;
   private failure: AppError | null = null;
-  private readonly waiters: { ready(): boolean; resolve(): void; reject(error: AppError): void }[] = [];
+  private readonly waiters: { ready(): boolean; resolve(): void; reject(error: AppError): void }[] =
+    [];
   private readonly limits: Required<Omit<ReportQueueOptions, "send" | "onFailed">>;
 
   constructor(private readonly options: ReportQueueOptions) {
@@ -71,7 +72,8 @@ export class ReportQueue {
     this.entries.push({ item: checked, bytes, queuedAt: performance.now() });
     this.bytes += bytes;
     this.queued++;
-    if (this.entries.length >= this.limits.maxItems || this.bytes >= this.limits.maxBytes) this.wake?.();
+    if (this.entries.length >= this.limits.maxItems || this.bytes >= this.limits.maxBytes)
+      this.wake?.();
     if (!this.pumping) void this.pump();
   }
 
@@ -105,14 +107,21 @@ export class ReportQueue {
         await this.linger();
         const batch = this.take();
         if (batch.length === 0) break;
-        await this.deliver(++this.sequence, batch.map((entry) => entry.item));
+        await this.deliver(
+          ++this.sequence,
+          batch.map((entry) => entry.item),
+        );
         this.stored += batch.length;
         for (const entry of batch) this.bytes -= entry.bytes;
-        for (let i = this.waiters.length - 1; i >= 0; i--) if (this.waiters[i]?.ready()) this.waiters.splice(i, 1)[0]?.resolve();
+        for (let i = this.waiters.length - 1; i >= 0; i--)
+          if (this.waiters[i]?.ready()) this.waiters.splice(i, 1)[0]?.resolve();
       }
       this.urgent = false;
     } catch (error) {
-      const reason = error instanceof AppError ? error : new AppError("internal", toWireError(error).message, { cause: error });
+      const reason =
+        error instanceof AppError
+          ? error
+          : new AppError("internal", toWireError(error).message, { cause: error });
       this.fail(reason);
       this.options.onFailed(reason);
     } finally {
@@ -121,7 +130,12 @@ export class ReportQueue {
   }
 
   private async linger(): Promise<void> {
-    if (this.urgent || this.entries.length >= this.limits.maxItems || this.bytes >= this.limits.maxBytes) return;
+    if (
+      this.urgent ||
+      this.entries.length >= this.limits.maxItems ||
+      this.bytes >= this.limits.maxBytes
+    )
+      return;
     const waited = performance.now() - this.entries[0]!.queuedAt;
     if (waited < this.limits.lingerMs) await this.pause(this.limits.lingerMs - waited);
   }
@@ -143,7 +157,11 @@ export class ReportQueue {
     let bytes = 0;
     let count = 0;
     for (const entry of this.entries) {
-      if (count > 0 && (count >= this.limits.maxItems || bytes + entry.bytes > this.limits.maxBytes)) break;
+      if (
+        count > 0 &&
+        (count >= this.limits.maxItems || bytes + entry.bytes > this.limits.maxBytes)
+      )
+        break;
       bytes += entry.bytes;
       count++;
     }
@@ -155,7 +173,13 @@ export class ReportQueue {
       try {
         return await this.options.send(sequence, items);
       } catch (error) {
-        if (pauseMs === null || this.failure || !(error instanceof AppError) || !PASSING.has(error.code)) throw error;
+        if (
+          pauseMs === null ||
+          this.failure ||
+          !(error instanceof AppError) ||
+          !PASSING.has(error.code)
+        )
+          throw error;
         // Not `pause`: new items must not cut the wait of a server in trouble short.
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }

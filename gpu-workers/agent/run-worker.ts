@@ -37,11 +37,21 @@ const FOLDERS = { atlasDir: ATLAS_DIR, dataDir: DATA_DIR };
 const STOPPED = 0;
 const DEFECT = 1;
 const UNUSABLE = 2;
-const UNUSABLE_CODES: ReadonlySet<string> = new Set(["unauthorized", "unsupported", "invalid-input", "conflict", "not-found"]);
+const UNUSABLE_CODES: ReadonlySet<string> = new Set([
+  "unauthorized",
+  "unsupported",
+  "invalid-input",
+  "conflict",
+  "not-found",
+]);
 
 /** Runs one worker until it is stopped by a signal or cannot go on. Gives the exit code. */
 export async function runWorker(options: WorkerOptions): Promise<number> {
-  const logger = pino({ level: process.env.S3_LOG_LEVEL ?? "info", base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const logger = pino({
+    level: process.env.S3_LOG_LEVEL ?? "info",
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+  });
   const log = new AgentLog(options.name, logger);
   let unlock: () => Promise<void> = () => Promise.resolve();
   try {
@@ -58,7 +68,12 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     log.local("error", fatal.message);
     return UNUSABLE;
   } catch (error) {
-    log.local("error", error instanceof AppError ? error.message : ((error as Error).stack ?? toWireError(error).message));
+    log.local(
+      "error",
+      error instanceof AppError
+        ? error.message
+        : ((error as Error).stack ?? toWireError(error).message),
+    );
     return error instanceof AppError && UNUSABLE_CODES.has(error.code) ? UNUSABLE : DEFECT;
   } finally {
     await unlock();
@@ -79,12 +94,26 @@ async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): P
     token,
     workerId,
     name,
-    capabilities: await findCapabilities(SETUP_DIR, corpora, gpus.length, { device: options.engineDevice, dtype: options.engineDtype }),
+    capabilities: await findCapabilities(SETUP_DIR, corpora, gpus.length, {
+      device: options.engineDevice,
+      dtype: options.engineDtype,
+    }),
     slots: { engine: options.engineSlots, light: options.lightSlots },
     workRoot: join(DATA_DIR, "work", workerId),
     executors,
-    tasks: { query, documents: documentsOf(pathOf), "dry-run": dryRun, "index-plan": planIndexes(pathOf, DATA_DIR), "remove-corpus": removeCorpus(reporter, FOLDERS), "turn-gains": turnGains },
-    starters: defaultStarters(log, { device: options.engineDevice, dtype: options.engineDtype, devices: options.engineDevices }),
+    tasks: {
+      query,
+      documents: documentsOf(pathOf),
+      "dry-run": dryRun,
+      "index-plan": planIndexes(pathOf, DATA_DIR),
+      "remove-corpus": removeCorpus(reporter, FOLDERS),
+      "turn-gains": turnGains,
+    },
+    starters: defaultStarters(log, {
+      device: options.engineDevice,
+      dtype: options.engineDtype,
+      devices: options.engineDevices,
+    }),
     log,
     corpora: reporter,
     protocolVersion: PROTOCOL_VERSION,
@@ -99,5 +128,8 @@ async function localToken(): Promise<string> {
     if (text.trim()) return text.trim();
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  throw new AppError("unauthorized", `There is no token: create one on the Workers page and start with --token (looked for ${LOCAL_WORKER_TOKEN_FILE} in the data folder for 30 s).`);
+  throw new AppError(
+    "unauthorized",
+    `There is no token: create one on the Workers page and start with --token (looked for ${LOCAL_WORKER_TOKEN_FILE} in the data folder for 30 s).`,
+  );
 }

@@ -22,7 +22,10 @@ afterEach(async () => {
 });
 
 /** Engines that only live and die; nobody calls them. */
-function mortalEngines(): { starters: ServiceStarters; engines: { die(reason: string): void; stopped: boolean }[] } {
+function mortalEngines(): {
+  starters: ServiceStarters;
+  engines: { die(reason: string): void; stopped: boolean }[];
+} {
   const engines: { die(reason: string): void; stopped: boolean }[] = [];
   return {
     engines,
@@ -33,7 +36,12 @@ function mortalEngines(): { starters: ServiceStarters; engines: { die(reason: st
         const ended = new Promise<string>((resolve) => (die = resolve));
         const engine = { die, stopped: false };
         engines.push(engine);
-        return { value: new EngineClient({ url: "http://127.0.0.1:1", secret: "" }), address: null, ended, stop: async () => void (engine.stopped = true) };
+        return {
+          value: new EngineClient({ url: "http://127.0.0.1:1", secret: "" }),
+          address: null,
+          ended,
+          stop: async () => void (engine.stopped = true),
+        };
       },
     },
   };
@@ -50,14 +58,23 @@ function retrievers(): { starters: ServiceStarters; opened: string[]; closed: st
       ...noServices,
       retriever: async (corpus) => {
         opened.push(corpus);
-        if (corpus === "missing") throw new AppError("not-found", 'The corpus "missing" is not on this worker.');
+        if (corpus === "missing")
+          throw new AppError("not-found", 'The corpus "missing" is not on this worker.');
         const retriever: Retriever = {
-          search: async (queries, k) => queries.map((q) => [{ id: `${corpus}-${k}`, hash: "h", title: q, text: "text", score: 1 }]),
+          search: async (queries, k) =>
+            queries.map((q) => [
+              { id: `${corpus}-${k}`, hash: "h", title: q, text: "text", score: 1 },
+            ]),
           documents: async () => [],
           describe: () => ({ kind: "dense", key: "k", title: "t", documents: 1 }),
           close: async () => void closed.push(corpus),
         };
-        return { value: retriever, address: null, ended: new Promise(() => undefined), stop: () => retriever.close() };
+        return {
+          value: retriever,
+          address: null,
+          ended: new Promise(() => undefined),
+          stop: () => retriever.close(),
+        };
       },
     },
   };
@@ -94,21 +111,44 @@ describe("an engine that dies under a run", () => {
   });
 
   it("that cannot start fails the run with the reason", async () => {
-    const starters: ServiceStarters = { ...noServices, engine: () => Promise.reject(new AppError("engine-unavailable", "Python is missing.")) };
-    await agents.start(server.url, { train: async (context) => void (await context.services.engine(context.signal)) }, { starters });
+    const starters: ServiceStarters = {
+      ...noServices,
+      engine: () => Promise.reject(new AppError("engine-unavailable", "Python is missing.")),
+    };
+    await agents.start(
+      server.url,
+      { train: async (context) => void (await context.services.engine(context.signal)) },
+      { starters },
+    );
     const run = server.queue(train);
     await until("it fails", () => run.state === "failed");
     expect(run.transitions.at(-1)?.reason).toBe("Python is missing.");
-    await until("the heartbeat says so", () => server.heartbeats.at(-1)?.services[0]?.state === "failed");
-    expect(server.heartbeats.at(-1)?.services[0]).toMatchObject({ key: "engine", error: "Python is missing.", references: 0 });
+    await until(
+      "the heartbeat says so",
+      () => server.heartbeats.at(-1)?.services[0]?.state === "failed",
+    );
+    expect(server.heartbeats.at(-1)?.services[0]).toMatchObject({
+      key: "engine",
+      error: "Python is missing.",
+      references: 0,
+    });
   });
 
   it("is released with the run that forgot to, and stopped with the agent", async () => {
     const { starters, engines } = mortalEngines();
-    const agent = await agents.start(server.url, { train: async (context) => void (await context.services.engine(context.signal)) }, { starters, timing: { pollMs: 50, logMs: 50, serviceIdleMs: 60_000, stopMs: 1_000 } });
+    const agent = await agents.start(
+      server.url,
+      { train: async (context) => void (await context.services.engine(context.signal)) },
+      { starters, timing: { pollMs: 50, logMs: 50, serviceIdleMs: 60_000, stopMs: 1_000 } },
+    );
     const run = server.queue(train);
     await until("it succeeds", () => run.state === "succeeded");
-    await until("nothing holds the engine, which stays up", () => server.heartbeats.at(-1)?.services[0]?.state === "ready" && server.heartbeats.at(-1)?.services[0]?.references === 0);
+    await until(
+      "nothing holds the engine, which stays up",
+      () =>
+        server.heartbeats.at(-1)?.services[0]?.state === "ready" &&
+        server.heartbeats.at(-1)?.services[0]?.references === 0,
+    );
     expect(engines[0]?.stopped).toBe(false);
     await agent.stop();
     expect(engines[0]?.stopped).toBe(true);
@@ -118,7 +158,10 @@ describe("an engine that dies under a run", () => {
 describe("tasks", () => {
   const ask = (corpus: string): string => {
     const taskId = randomUUID();
-    server.push({ type: "task", task: { taskId, kind: "query", corpus, retriever: dense, query: "capital of Peru", k: 3 } });
+    server.push({
+      type: "task",
+      task: { taskId, kind: "query", corpus, retriever: dense, query: "capital of Peru", k: 3 },
+    });
     return taskId;
   };
 
@@ -129,7 +172,9 @@ describe("tasks", () => {
     const ids = [ask("atlas"), ask("atlas")];
     await until("both are answered", () => ids.every((id) => server.results.has(id)));
     const result = queryResult.parse(server.results.get(ids[0] as string)?.result);
-    expect(result.documents).toEqual([{ id: "atlas-3", title: "capital of Peru", text: "text", score: 1 }]);
+    expect(result.documents).toEqual([
+      { id: "atlas-3", title: "capital of Peru", text: "text", score: 1 },
+    ]);
     expect(opened).toEqual(["atlas"]);
   });
 
@@ -139,12 +184,27 @@ describe("tasks", () => {
     await until("it is attached", () => server.attaches.length === 1);
     const id = ask("missing");
     await until("it is answered", () => server.results.has(id));
-    expect(server.results.get(id)).toMatchObject({ error: { code: "not-found", message: 'The corpus "missing" is not on this worker.' } });
+    expect(server.results.get(id)).toMatchObject({
+      error: { code: "not-found", message: 'The corpus "missing" is not on this worker.' },
+    });
     expect(server.results.get(id)?.result).toBeUndefined();
   });
 
   it("stop when they are cancelled", async () => {
-    await agents.start(server.url, {}, { tasks: { query: (_task, context) => forever(context.signal), documents: () => Promise.reject(new Error()), "dry-run": () => Promise.reject(new Error()), "turn-gains": () => Promise.reject(new Error()), "index-plan": () => Promise.reject(new Error()), "remove-corpus": () => Promise.reject(new Error()) } });
+    await agents.start(
+      server.url,
+      {},
+      {
+        tasks: {
+          query: (_task, context) => forever(context.signal),
+          documents: () => Promise.reject(new Error()),
+          "dry-run": () => Promise.reject(new Error()),
+          "turn-gains": () => Promise.reject(new Error()),
+          "index-plan": () => Promise.reject(new Error()),
+          "remove-corpus": () => Promise.reject(new Error()),
+        },
+      },
+    );
     await until("it is attached", () => server.attaches.length === 1);
     const id = ask("atlas");
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -155,7 +215,20 @@ describe("tasks", () => {
   });
 
   it("answer with an error where the result is not what the protocol says", async () => {
-    await agents.start(server.url, {}, { tasks: { query: async () => ({ documents: "none" }), documents: () => Promise.reject(new Error()), "dry-run": () => Promise.reject(new Error()), "turn-gains": () => Promise.reject(new Error()), "index-plan": () => Promise.reject(new Error()), "remove-corpus": () => Promise.reject(new Error()) } });
+    await agents.start(
+      server.url,
+      {},
+      {
+        tasks: {
+          query: async () => ({ documents: "none" }),
+          documents: () => Promise.reject(new Error()),
+          "dry-run": () => Promise.reject(new Error()),
+          "turn-gains": () => Promise.reject(new Error()),
+          "index-plan": () => Promise.reject(new Error()),
+          "remove-corpus": () => Promise.reject(new Error()),
+        },
+      },
+    );
     await until("it is attached", () => server.attaches.length === 1);
     const id = ask("atlas");
     await until("it is answered", () => server.results.has(id));
@@ -165,11 +238,20 @@ describe("tasks", () => {
 
 describe("retrieverKey", () => {
   it("tells retrievers apart by corpus, encoder, weights and address", () => {
-    const remote = (port: number) => retriever.parse({ kind: "remote", url: `http://127.0.0.1:${port}/retrieve` });
-    const keys = [retrieverKey("atlas", dense), retrieverKey("wiki", dense), retrieverKey("atlas", retriever.parse({ ...dense, variant: "fp32" })), retrieverKey("atlas", remote(3000)), retrieverKey("atlas", remote(3001))];
+    const remote = (port: number) =>
+      retriever.parse({ kind: "remote", url: `http://127.0.0.1:${port}/retrieve` });
+    const keys = [
+      retrieverKey("atlas", dense),
+      retrieverKey("wiki", dense),
+      retrieverKey("atlas", retriever.parse({ ...dense, variant: "fp32" })),
+      retrieverKey("atlas", remote(3000)),
+      retrieverKey("atlas", remote(3001)),
+    ];
     expect(new Set(keys).size).toBe(keys.length);
     expect(keys[0]).toMatch(/^retriever:atlas:dense-[0-9a-f]{8}$/);
     expect(retrieverKey("wiki", remote(3000))).toBe(keys[3]);
-    expect(retrieverKey("atlas", retriever.parse({ variant: "int8", encoder: "minilm", kind: "dense" }))).toBe(keys[0]);
+    expect(
+      retrieverKey("atlas", retriever.parse({ variant: "int8", encoder: "minilm", kind: "dense" })),
+    ).toBe(keys[0]);
   });
 });

@@ -14,9 +14,23 @@ import { SharedService, type AcquireOptions, type Started } from "./shared-servi
 /** How the kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
 export interface ServiceStarters {
   engine(signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<EngineClient>>;
-  retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<Retriever>>;
-  sampler(demand: SamplerDemand, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<VllmClient>>;
-  vllm(model: string, config: VllmConfig, signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<ModelBackend>>;
+  retriever(
+    corpus: string,
+    config: RetrieverConfig,
+    signal: AbortSignal,
+    onDetail: (detail: string) => void,
+  ): Promise<Started<Retriever>>;
+  sampler(
+    demand: SamplerDemand,
+    signal: AbortSignal,
+    onDetail: (detail: string) => void,
+  ): Promise<Started<VllmClient>>;
+  vllm(
+    model: string,
+    config: VllmConfig,
+    signal: AbortSignal,
+    onDetail: (detail: string) => void,
+  ): Promise<Started<ModelBackend>>;
 }
 
 /** Names a retriever by everything that makes it another one, e.g. "retriever:atlas:dense-1f0c2a9b". */
@@ -24,7 +38,11 @@ export function retrieverKey(corpus: string, config: RetrieverConfig): string {
   return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${settingsHash(config)}`;
 }
 
-const settingsHash = (config: object): string => createHash("sha256").update(JSON.stringify(Object.entries(config).sort())).digest("hex").slice(0, 8);
+const settingsHash = (config: object): string =>
+  createHash("sha256")
+    .update(JSON.stringify(Object.entries(config).sort()))
+    .digest("hex")
+    .slice(0, 8);
 
 /** All services of one worker. */
 export class ServiceRegistry {
@@ -38,24 +56,49 @@ export class ServiceRegistry {
     /** How long a service stays up unused, in milliseconds. */
     private readonly idleMs: number,
   ) {
-    this.engine = new SharedService({ key: "engine", kind: "engine", idleMs, start: (signal, onDetail) => starters.engine(signal, onDetail) });
+    this.engine = new SharedService({
+      key: "engine",
+      kind: "engine",
+      idleMs,
+      start: (signal, onDetail) => starters.engine(signal, onDetail),
+    });
   }
 
   acquireEngine(options: AcquireOptions): Promise<ServiceHandle<EngineClient>> {
     return this.engine.acquire(options);
   }
 
-  acquireRetriever(corpus: string, config: RetrieverConfig, options: AcquireOptions): Promise<ServiceHandle<Retriever>> {
-    return this.one(this.retrievers, "retriever", retrieverKey(corpus, config), (signal, onDetail) => this.starters.retriever(corpus, config, signal, onDetail)).acquire(options);
+  acquireRetriever(
+    corpus: string,
+    config: RetrieverConfig,
+    options: AcquireOptions,
+  ): Promise<ServiceHandle<Retriever>> {
+    return this.one(
+      this.retrievers,
+      "retriever",
+      retrieverKey(corpus, config),
+      (signal, onDetail) => this.starters.retriever(corpus, config, signal, onDetail),
+    ).acquire(options);
   }
 
-  acquireSampler(demand: SamplerDemand, options: AcquireOptions): Promise<ServiceHandle<VllmClient>> {
+  acquireSampler(
+    demand: SamplerDemand,
+    options: AcquireOptions,
+  ): Promise<ServiceHandle<VllmClient>> {
     const key = `sampler:${demand.model}:rank-${demand.rank}:${demand.memoryShare}`;
-    return this.one(this.samplers, "sampler", key, (signal, onDetail) => this.starters.sampler(demand, signal, onDetail)).acquire(options);
+    return this.one(this.samplers, "sampler", key, (signal, onDetail) =>
+      this.starters.sampler(demand, signal, onDetail),
+    ).acquire(options);
   }
 
   /** The service of this key, made when it is first asked for. */
-  private one<T>(services: Map<string, SharedService<T>>, kind: ServiceReport["kind"], key: string, start: (signal: AbortSignal, onDetail: (detail: string) => void) => Promise<Started<T>>, idleMs = this.idleMs): SharedService<T> {
+  private one<T>(
+    services: Map<string, SharedService<T>>,
+    kind: ServiceReport["kind"],
+    key: string,
+    start: (signal: AbortSignal, onDetail: (detail: string) => void) => Promise<Started<T>>,
+    idleMs = this.idleMs,
+  ): SharedService<T> {
     let service = services.get(key);
     if (!service) {
       service = new SharedService({ key, kind, idleMs, start });
@@ -65,18 +108,37 @@ export class ServiceRegistry {
   }
 
   private all(): SharedService<unknown>[] {
-    return [this.engine, ...this.retrievers.values(), ...this.samplers.values(), ...this.vllms.values()] as SharedService<unknown>[];
+    return [
+      this.engine,
+      ...this.retrievers.values(),
+      ...this.samplers.values(),
+      ...this.vllms.values(),
+    ] as SharedService<unknown>[];
   }
 
-  acquireVllm(model: string, config: VllmConfig, options: AcquireOptions): Promise<ServiceHandle<ModelBackend>> {
+  acquireVllm(
+    model: string,
+    config: VllmConfig,
+    options: AcquireOptions,
+  ): Promise<ServiceHandle<ModelBackend>> {
     // Its GPUs are for whoever comes next: it does not stay up unused.
-    return this.one(this.vllms, "generator", `vllm:${model}:${settingsHash(config)}`, (signal, onDetail) => this.starters.vllm(model, config, signal, onDetail), 0).acquire(options);
+    return this.one(
+      this.vllms,
+      "generator",
+      `vllm:${model}:${settingsHash(config)}`,
+      (signal, onDetail) => this.starters.vllm(model, config, signal, onDetail),
+      0,
+    ).acquire(options);
   }
 
   /** Stops the retrievers of a corpus that nobody uses, and forgets them. @throws AppError `conflict` where one is in use */
   async closeRetrievers(corpus: string): Promise<void> {
     const own = [...this.retrievers].filter(([key]) => key.startsWith(`retriever:${corpus}:`));
-    if (own.some(([, service]) => service.isHeld)) throw new AppError("conflict", `The corpus "${corpus}" is being searched on this worker. Wait for that to end, then try again.`);
+    if (own.some(([, service]) => service.isHeld))
+      throw new AppError(
+        "conflict",
+        `The corpus "${corpus}" is being searched on this worker. Wait for that to end, then try again.`,
+      );
     for (const [key] of own) this.retrievers.delete(key);
     await Promise.all(own.map(([, service]) => service.stop()));
   }
@@ -94,7 +156,10 @@ export class ServiceRegistry {
 /** The engine for one holder: the models that it creates leave the engine with it. */
 function ownModels(shared: ServiceHandle<EngineClient>): ServiceHandle<EngineClient> {
   const client = shared.value.session();
-  return { value: client, release: () => void client.deleteModels().finally(() => shared.release()) };
+  return {
+    value: client,
+    release: () => void client.deleteModels().finally(() => shared.release()),
+  };
 }
 
 /** The services as one run or task sees them: what it forgets to release is released with it. */
@@ -108,20 +173,45 @@ export class HeldServices implements Services {
     private readonly onLost: (error: AppError) => void = () => undefined,
   ) {}
 
-  engine(signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<EngineClient>> {
-    return this.keep(this.registry.acquireEngine({ signal, onDetail, onLost: this.onLost }).then(ownModels));
+  engine(
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<EngineClient>> {
+    return this.keep(
+      this.registry.acquireEngine({ signal, onDetail, onLost: this.onLost }).then(ownModels),
+    );
   }
 
-  retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {
-    return this.keep(this.registry.acquireRetriever(corpus, config, { signal, onDetail, onLost: this.onLost }));
+  retriever(
+    corpus: string,
+    config: RetrieverConfig,
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<Retriever>> {
+    return this.keep(
+      this.registry.acquireRetriever(corpus, config, { signal, onDetail, onLost: this.onLost }),
+    );
   }
 
-  sampler(demand: SamplerDemand, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<VllmClient>> {
-    return this.keep(this.registry.acquireSampler(demand, { signal, onDetail, onLost: this.onLost }));
+  sampler(
+    demand: SamplerDemand,
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<VllmClient>> {
+    return this.keep(
+      this.registry.acquireSampler(demand, { signal, onDetail, onLost: this.onLost }),
+    );
   }
 
-  vllm(model: string, config: VllmConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> {
-    return this.keep(this.registry.acquireVllm(model, config, { signal, onDetail, onLost: this.onLost }));
+  vllm(
+    model: string,
+    config: VllmConfig,
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<ModelBackend>> {
+    return this.keep(
+      this.registry.acquireVllm(model, config, { signal, onDetail, onLost: this.onLost }),
+    );
   }
 
   releaseAll(): void {

@@ -26,7 +26,14 @@ function make(idleMs = 20): { service: SharedService<number>; lives: Life[] } {
         const ended = new Promise<string>((end) => (die = end));
         const life: Life = {
           number: lives.length + 1,
-          ready: () => resolve({ value: life.number, address: null, memoryMb: async () => 7, ended, stop: async () => void (life.stopped = true) }),
+          ready: () =>
+            resolve({
+              value: life.number,
+              address: null,
+              memoryMb: async () => 7,
+              ended,
+              stop: async () => void (life.stopped = true),
+            }),
           fail: reject,
           die,
           detail: onDetail,
@@ -85,7 +92,12 @@ describe("SharedService", () => {
     life(lives, 1).detail("encoding 1 of 2");
     void service.acquire({ signal: never(), onDetail: (detail) => heard.push(`b ${detail}`) });
     life(lives, 1).detail("encoding 2 of 2");
-    expect(heard).toEqual(["a encoding 1 of 2", "b encoding 1 of 2", "a encoding 2 of 2", "b encoding 2 of 2"]);
+    expect(heard).toEqual([
+      "a encoding 1 of 2",
+      "b encoding 1 of 2",
+      "a encoding 2 of 2",
+      "b encoding 2 of 2",
+    ]);
     expect(await service.report()).toMatchObject({ detail: "encoding 2 of 2" });
     life(lives, 1).ready();
   });
@@ -96,8 +108,15 @@ describe("SharedService", () => {
     const second = service.acquire({ signal: never() }).catch((error: unknown) => error);
     await until("it starts", () => lives.length === 1);
     life(lives, 1).fail(new AppError("retriever-unavailable", "no corpus"));
-    expect([await first, await second]).toMatchObject([{ message: "no corpus" }, { message: "no corpus" }]);
-    expect(await service.report()).toMatchObject({ state: "failed", error: "no corpus", references: 0 });
+    expect([await first, await second]).toMatchObject([
+      { message: "no corpus" },
+      { message: "no corpus" },
+    ]);
+    expect(await service.report()).toMatchObject({
+      state: "failed",
+      error: "no corpus",
+      references: 0,
+    });
     const third = service.acquire({ signal: never() });
     await until("it starts again", () => lives.length === 2);
     life(lives, 2).ready();
@@ -109,7 +128,9 @@ describe("SharedService", () => {
     const impatient = new AbortController();
     const alsoImpatient = new AbortController();
     const first = service.acquire({ signal: impatient.signal }).catch((error: unknown) => error);
-    const second = service.acquire({ signal: alsoImpatient.signal }).catch((error: unknown) => error);
+    const second = service
+      .acquire({ signal: alsoImpatient.signal })
+      .catch((error: unknown) => error);
     await until("it starts", () => lives.length === 1);
     impatient.abort(new AppError("cancelled", "first"));
     expect(await first).toMatchObject({ message: "first" });
@@ -129,8 +150,14 @@ describe("SharedService", () => {
     const old = await acquired;
     life(lives, 1).die("killed by SIGKILL");
     await until("its holder is told", () => lost.length === 1);
-    expect(lost[0]).toMatchObject({ code: "retriever-unavailable", message: "retriever:test ended: killed by SIGKILL" });
-    expect(await service.report()).toMatchObject({ state: "failed", error: expect.stringContaining("SIGKILL") as string });
+    expect(lost[0]).toMatchObject({
+      code: "retriever-unavailable",
+      message: "retriever:test ended: killed by SIGKILL",
+    });
+    expect(await service.report()).toMatchObject({
+      state: "failed",
+      error: expect.stringContaining("SIGKILL") as string,
+    });
     const again = service.acquire({ signal: never() });
     await until("it starts again", () => lives.length === 2);
     life(lives, 2).ready();

@@ -105,13 +105,21 @@ export class SharedService<T> {
 
   /** Stops it whoever holds it, for the end of the agent. */
   async stop(): Promise<void> {
-    if (this.life) this.end(this.life, new AppError("cancelled", "The worker stops its services."), "stopped");
+    if (this.life)
+      this.end(this.life, new AppError("cancelled", "The worker stops its services."), "stopped");
     await this.stopping;
   }
 
   private begin(): Life<T> {
     const abort = new AbortController();
-    const life: Life<T> = { state: "starting", abort, holders: new Set(), started: this.bringUp(abort.signal), startedAt: Date.now(), idle: undefined };
+    const life: Life<T> = {
+      state: "starting",
+      abort,
+      holders: new Set(),
+      started: this.bringUp(abort.signal),
+      startedAt: Date.now(),
+      idle: undefined,
+    };
     this.life = life;
     this.state = "starting";
     this.detail = "";
@@ -123,7 +131,16 @@ export class SharedService<T> {
         this.state = "ready";
         this.detail = "";
         this.current = started;
-        void started.ended.then((reason) => this.end(life, new AppError(unavailable(this.definition.kind), `${this.definition.key} ended: ${reason}`), "failed"));
+        void started.ended.then((reason) =>
+          this.end(
+            life,
+            new AppError(
+              unavailable(this.definition.kind),
+              `${this.definition.key} ended: ${reason}`,
+            ),
+            "failed",
+          ),
+        );
         if (life.holders.size === 0) this.goIdle(life);
       },
       (error: unknown) => {
@@ -150,13 +167,17 @@ export class SharedService<T> {
   private release(life: Life<T>, holder: Holder): void {
     if (!life.holders.delete(holder) || life.holders.size > 0 || life.state === "ended") return;
     // Nobody waits for a start any more: an index that takes an hour is not built for nobody.
-    if (life.state === "starting") this.end(life, new AppError("cancelled", "Nobody waits for it any more."), "stopped");
+    if (life.state === "starting")
+      this.end(life, new AppError("cancelled", "Nobody waits for it any more."), "stopped");
     else this.goIdle(life);
   }
 
   private goIdle(life: Life<T>): void {
     clearTimeout(life.idle);
-    life.idle = setTimeout(() => this.end(life, new AppError("cancelled", "It was idle."), "stopped"), this.definition.idleMs);
+    life.idle = setTimeout(
+      () => this.end(life, new AppError("cancelled", "It was idle."), "stopped"),
+      this.definition.idleMs,
+    );
   }
 
   private end(life: Life<T>, reason: AppError, state: "failed" | "stopped"): void {
@@ -173,7 +194,11 @@ export class SharedService<T> {
     this.stopping = (async () => {
       await before;
       const started = await life.started.catch(() => null);
-      await started?.stop().catch((error: unknown) => (this.error = `could not be stopped: ${toWireError(error).message}`));
+      await started
+        ?.stop()
+        .catch(
+          (error: unknown) => (this.error = `could not be stopped: ${toWireError(error).message}`),
+        );
     })();
     for (const holder of [...life.holders]) holder.onLost?.(reason);
     life.holders.clear();

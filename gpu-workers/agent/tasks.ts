@@ -3,7 +3,17 @@ import { join } from "node:path";
 import type { Answer } from "@/contracts/episode";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { retriever as retrieverConfig } from "@/contracts/run-config";
-import { documentsResult, dryRunResult, indexPlanResult, queryResult, removeCorpusResult, turnGainsResult, type QueryResult, type Question, type TaskRequest } from "@/contracts/worker-protocol";
+import {
+  documentsResult,
+  dryRunResult,
+  indexPlanResult,
+  queryResult,
+  removeCorpusResult,
+  turnGainsResult,
+  type QueryResult,
+  type Question,
+  type TaskRequest,
+} from "@/contracts/worker-protocol";
 import { CorpusFile } from "../retrieval/corpus";
 import type { Services } from "../run-context";
 import type { Connection } from "./connection";
@@ -34,9 +44,18 @@ export interface TaskContext {
 
 type TaskOf<K extends TaskRequest["kind"]> = Extract<TaskRequest, { kind: K }>;
 /** What each kind of task does; gives the result that contracts/worker-protocol.ts names for it. */
-export type TaskHandlers = { [K in TaskRequest["kind"]]: (task: TaskOf<K>, context: TaskContext) => Promise<unknown> };
+export type TaskHandlers = {
+  [K in TaskRequest["kind"]]: (task: TaskOf<K>, context: TaskContext) => Promise<unknown>;
+};
 
-const RESULTS = { query: queryResult, documents: documentsResult, "dry-run": dryRunResult, "index-plan": indexPlanResult, "remove-corpus": removeCorpusResult, "turn-gains": turnGainsResult } as const;
+const RESULTS = {
+  query: queryResult,
+  documents: documentsResult,
+  "dry-run": dryRunResult,
+  "index-plan": indexPlanResult,
+  "remove-corpus": removeCorpusResult,
+  "turn-gains": turnGainsResult,
+} as const;
 
 /** "encoding documents: 640 of 1159" as a share, for the bar; 0 where nothing is counted. */
 function shareIn(detail: string): number {
@@ -48,13 +67,20 @@ function shareIn(detail: string): number {
 export async function query(task: TaskOf<"query">, context: TaskContext): Promise<unknown> {
   const config = parseOrThrow(retrieverConfig, task.retriever, "Retriever");
   const asked = performance.now();
-  const handle = await context.services.retriever(task.corpus, config, context.signal, (detail) => context.progress(detail, shareIn(detail)));
+  const handle = await context.services.retriever(task.corpus, config, context.signal, (detail) =>
+    context.progress(detail, shareIn(detail)),
+  );
   try {
     const started = performance.now();
     const [documents = []] = await handle.value.search([task.query], task.k, context.signal);
     const seconds = (performance.now() - started) / 1000;
     const { title, documents: size } = handle.value.describe();
-    const result: QueryResult = { documents: documents.map(({ id, title, text, score }) => ({ id, title, text, score })), seconds, openSeconds: (started - asked) / 1000, retriever: { title, documents: size } };
+    const result: QueryResult = {
+      documents: documents.map(({ id, title, text, score }) => ({ id, title, text, score })),
+      seconds,
+      openSeconds: (started - asked) / 1000,
+      retriever: { title, documents: size },
+    };
     return result;
   } finally {
     handle.release();
@@ -67,8 +93,12 @@ export const documentsOf =
   async (task: TaskOf<"documents">, { signal }: TaskContext): Promise<unknown> => {
     const corpus = await CorpusFile.open(pathOf(task.corpus), signal);
     try {
-      const rows = task.ids.map((id) => corpus.row(id)).filter((row): row is number => row !== undefined);
-      return { documents: (await corpus.read(rows)).map(({ id, title, text }) => ({ id, title, text })) };
+      const rows = task.ids
+        .map((id) => corpus.row(id))
+        .filter((row): row is number => row !== undefined);
+      return {
+        documents: (await corpus.read(rows)).map(({ id, title, text }) => ({ id, title, text })),
+      };
     } finally {
       await corpus.close();
     }
@@ -103,7 +133,8 @@ export class TaskRunner {
   }
 
   async stopAll(): Promise<void> {
-    for (const { abort } of this.running.values()) abort.abort(new AppError("cancelled", "The worker stops."));
+    for (const { abort } of this.running.values())
+      abort.abort(new AppError("cancelled", "The worker stops."));
     await Promise.all([...this.running.values()].map((task) => task.done));
   }
 
@@ -113,12 +144,18 @@ export class TaskRunner {
     const { taskId } = task;
     const services = new HeldServices(this.deps.services);
     const workDir = join(this.deps.workRoot, `task-${taskId}`);
-    const ask: Connection["request"] = (method, params) => connection.request(method, params, { signal });
+    const ask: Connection["request"] = (method, params) =>
+      connection.request(method, params, { signal });
     const context: TaskContext = {
       signal,
       services,
       workDir,
-      progress: (detail, fraction) => void ask("taskProgress", { taskId, detail, fraction: Math.min(1, Math.max(0, fraction)) }).catch(() => undefined),
+      progress: (detail, fraction) =>
+        void ask("taskProgress", {
+          taskId,
+          detail,
+          fraction: Math.min(1, Math.max(0, fraction)),
+        }).catch(() => undefined),
       questions: (set) => readQuestions(ask, set),
       findAnswers: (keys) => findAnswers(ask, keys),
       saveAnswers: (answers) => saveAnswers(ask, answers),
@@ -133,15 +170,32 @@ export class TaskRunner {
     let outcome: { result: unknown } | { error: ReturnType<typeof toWireError> };
     try {
       await mkdir(workDir, { recursive: true });
-      outcome = { result: parseOrThrow(RESULTS[task.kind], await this.handle(task, context), `Result of ${task.kind}`) };
+      outcome = {
+        result: parseOrThrow(
+          RESULTS[task.kind],
+          await this.handle(task, context),
+          `Result of ${task.kind}`,
+        ),
+      };
     } catch (error) {
-      if (!signal.aborted) log.say("warn", `task ${task.kind} failed: ${error instanceof AppError ? error.message : ((error as Error).stack ?? String(error))}`);
+      if (!signal.aborted)
+        log.say(
+          "warn",
+          `task ${task.kind} failed: ${error instanceof AppError ? error.message : ((error as Error).stack ?? String(error))}`,
+        );
       outcome = { error: toWireError(signal.aborted ? signal.reason : error) };
     } finally {
       services.releaseAll();
       await rm(workDir, { recursive: true, force: true }).catch(() => undefined);
     }
-    await connection.request("taskResult", { taskId, ...outcome }).catch((error: unknown) => log.say("warn", `the result of task ${taskId} could not be delivered: ${toWireError(error).message}`));
+    await connection
+      .request("taskResult", { taskId, ...outcome })
+      .catch((error: unknown) =>
+        log.say(
+          "warn",
+          `the result of task ${taskId} could not be delivered: ${toWireError(error).message}`,
+        ),
+      );
   }
 
   private handle(task: TaskRequest, context: TaskContext): Promise<unknown> {

@@ -33,7 +33,10 @@ export async function isGzip(path: string): Promise<boolean> {
  */
 export async function openBytes({ path, name }: InputFile, start = 0): Promise<FileBytes> {
   const gzip = await isGzip(path);
-  const source = createReadStream(path, { start: gzip ? 0 : start, highWaterMark: READ_CHUNK_BYTES });
+  const source = createReadStream(path, {
+    start: gzip ? 0 : start,
+    highWaterMark: READ_CHUNK_BYTES,
+  });
   const base = gzip ? 0 : start;
   const consumed = (): number => base + source.bytesRead;
   if (!gzip) return { stream: source as AsyncIterable<Buffer>, gzip, consumed };
@@ -49,7 +52,11 @@ async function* unpacked(source: Readable, name: string): AsyncGenerator<Buffer>
     for await (const chunk of out) yield chunk as Buffer;
     await done;
   } catch (cause) {
-    throw new AppError("invalid-input", `${name} is not a whole gzip file (${(cause as Error).message}). Bring it anew and resume the run.`, { cause });
+    throw new AppError(
+      "invalid-input",
+      `${name} is not a whole gzip file (${(cause as Error).message}). Bring it anew and resume the run.`,
+      { cause },
+    );
   } finally {
     source.destroy();
     out.destroy();

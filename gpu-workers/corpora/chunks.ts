@@ -25,16 +25,24 @@ const WORD = /[\p{L}\p{N}\p{M}]+|[^\s]/gu;
  * llm-splitter places the windows. It wants a part of the text for each token; a tokenizer that lower-cases or marks
  * the inside of words gives none, so a word of n tokens is offered as n parts of it.
  */
-export function chunksOf(text: string, { chunkTokens, chunkOverlap, tokensOf }: ChunkOptions): Chunk[] {
+export function chunksOf(
+  text: string,
+  { chunkTokens, chunkOverlap, tokensOf }: ChunkOptions,
+): Chunk[] {
   const words: Chunk[] = [];
   const parts: { text: string; start: number }[] = [];
   for (const match of text.matchAll(WORD)) {
     const [word] = match;
     words.push({ start: match.index, end: match.index + word.length });
-    for (const part of partsOf(word, tokensOf(word))) parts.push({ text: part.text, start: match.index + part.start });
+    for (const part of partsOf(word, tokensOf(word)))
+      parts.push({ text: part.text, start: match.index + part.start });
   }
   if (parts.length === 0) return [];
-  const windows = split(text, { chunkSize: chunkTokens, chunkOverlap: Math.min(chunkOverlap, chunkTokens - 1), splitter: () => parts });
+  const windows = split(text, {
+    chunkSize: chunkTokens,
+    chunkOverlap: Math.min(chunkOverlap, chunkTokens - 1),
+    splitter: () => parts,
+  });
   return withinLimit(atWords(windows, words), text, words, chunkTokens, tokensOf);
 }
 
@@ -45,7 +53,12 @@ function partsOf(word: string, count: number): { text: string; start: number }[]
   const parts: { text: string; start: number }[] = [];
   let start = 0;
   for (let i = 0; i < wanted; i++) {
-    const text = characters.slice(Math.floor((i * characters.length) / wanted), Math.floor(((i + 1) * characters.length) / wanted)).join("");
+    const text = characters
+      .slice(
+        Math.floor((i * characters.length) / wanted),
+        Math.floor(((i + 1) * characters.length) / wanted),
+      )
+      .join("");
     parts.push({ text, start });
     start += text.length;
   }
@@ -64,7 +77,11 @@ function atWords(windows: readonly Chunk[], words: readonly Chunk[]): Chunk[] {
     const end = cut ? cut.start : chunk.end;
     const start = words[firstWordFrom(words, begun ? begun.end : next.start)]?.start ?? next.start;
     // Nothing but white space may lie between them, and each must bring something new.
-    if (firstWordFrom(words, start) <= firstWordFrom(words, end) && end > chunk.start && start > chunk.start) {
+    if (
+      firstWordFrom(words, start) <= firstWordFrom(words, end) &&
+      end > chunk.start &&
+      start > chunk.start
+    ) {
       chunk.end = end;
       next.start = start;
     } else if (cut && next.start <= cut.start && cut.start > chunk.start) {
@@ -82,11 +99,22 @@ function atWords(windows: readonly Chunk[], words: readonly Chunk[]): Chunk[] {
  * Leaves to the next chunk what is too much for one: the pieces of a cut word may have more tokens than the word, and the
  * tokens of a rare script are more than its characters.
  */
-function withinLimit(chunks: readonly Chunk[], text: string, words: readonly Chunk[], limit: number, tokensOf: (word: string) => number): Chunk[] {
-  const pieceOf = ({ start, end }: Chunk, chunk: Chunk): string => text.slice(Math.max(start, chunk.start), Math.min(end, chunk.end));
+function withinLimit(
+  chunks: readonly Chunk[],
+  text: string,
+  words: readonly Chunk[],
+  limit: number,
+  tokensOf: (word: string) => number,
+): Chunk[] {
+  const pieceOf = ({ start, end }: Chunk, chunk: Chunk): string =>
+    text.slice(Math.max(start, chunk.start), Math.min(end, chunk.end));
   const fitting = (chunk: Chunk): number => {
     let tokens = 0;
-    for (let i = firstWordFrom(words, chunk.start) - (wordAround(words, chunk.start) ? 1 : 0); i < words.length; i++) {
+    for (
+      let i = firstWordFrom(words, chunk.start) - (wordAround(words, chunk.start) ? 1 : 0);
+      i < words.length;
+      i++
+    ) {
       const word = words[i];
       if (!word || word.start >= chunk.end) break;
       const characters = [...pieceOf(word, chunk)];

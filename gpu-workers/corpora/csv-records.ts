@@ -14,7 +14,10 @@ const CARRIAGE_RETURN = 0x0d;
  *
  * @throws what the parser cannot read for any other reason
  */
-export async function* csvRecords(stream: AsyncIterable<Buffer>, maxBytes = MAX_LINE_BYTES): AsyncGenerator<TableRecord> {
+export async function* csvRecords(
+  stream: AsyncIterable<Buffer>,
+  maxBytes = MAX_LINE_BYTES,
+): AsyncGenerator<TableRecord> {
   const limit = `${maxBytes / 1024 / 1024} MiB`;
   const open = new OpenBytes();
   let parser = new CsvParser(maxBytes, true);
@@ -34,14 +37,25 @@ export async function* csvRecords(stream: AsyncIterable<Buffer>, maxBytes = MAX_
       const { records, error } = await parser.take(next);
       for (const { fields, bytes } of records) yield { line: open.takeRecord(bytes), fields };
       if (error === null) continue;
-      if (!(error instanceof CsvError) || (error.code !== "CSV_MAX_RECORD_SIZE" && error.code !== "CSV_QUOTE_NOT_CLOSED")) throw error;
+      if (
+        !(error instanceof CsvError) ||
+        (error.code !== "CSV_MAX_RECORD_SIZE" && error.code !== "CSV_QUOTE_NOT_CLOSED")
+      )
+        throw error;
       const { line, bytes, rest } = open.takeLine();
-      yield { line, problem: error.code === "CSV_MAX_RECORD_SIZE" && bytes > maxBytes ? `is longer than ${limit}` : `opens a quote that is not closed ${error.code === "CSV_QUOTE_NOT_CLOSED" ? "by the end of the file" : `within ${limit}`}; close it, or double the quotes that belong to the text` };
+      yield {
+        line,
+        problem:
+          error.code === "CSV_MAX_RECORD_SIZE" && bytes > maxBytes
+            ? `is longer than ${limit}`
+            : `opens a quote that is not closed ${error.code === "CSV_QUOTE_NOT_CLOSED" ? "by the end of the file" : `within ${limit}`}; close it, or double the quotes that belong to the text`,
+      };
       parser = new CsvParser(maxBytes, false);
       skipping = rest === null;
       const again: (Buffer | "end")[] = [];
       // In pieces, so that the records of all of it do not come at once.
-      for (let at = 0; rest !== null && at < rest.length; at += READ_CHUNK_BYTES) again.push(rest.subarray(at, at + READ_CHUNK_BYTES));
+      for (let at = 0; rest !== null && at < rest.length; at += READ_CHUNK_BYTES)
+        again.push(rest.subarray(at, at + READ_CHUNK_BYTES));
       todo.unshift(...again, ...(next === "end" ? [next] : []));
     }
   }
@@ -65,13 +79,14 @@ class OpenBytes {
   /** Takes the bytes of a record off, blank lines before it included; gives the line on which it starts. */
   takeRecord(bytes: number): number {
     let start: number | null = null;
-    for (let left = bytes; left > 0; ) {
+    for (let left = bytes; left > 0;) {
       const [part] = this.parts;
       if (!part) break;
       const piece = part.subarray(0, left);
       left -= piece.length;
       // Lines that end as on an old Macintosh: the heading tells.
-      if (this.first && left === 0 && piece.at(-1) === CARRIAGE_RETURN) this.lineBreak = CARRIAGE_RETURN;
+      if (this.first && left === 0 && piece.at(-1) === CARRIAGE_RETURN)
+        this.lineBreak = CARRIAGE_RETURN;
       for (let i = 0; i < piece.length; i++) {
         const byte = piece[i];
         if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) start ??= this.line;
@@ -89,7 +104,8 @@ class OpenBytes {
     const bytes = Buffer.concat(this.parts);
     this.parts = [];
     let start = 0;
-    for (; bytes[start] === LINE_FEED || bytes[start] === CARRIAGE_RETURN; start++) if (bytes[start] === this.lineBreak) this.line += 1;
+    for (; bytes[start] === LINE_FEED || bytes[start] === CARRIAGE_RETURN; start++)
+      if (bytes[start] === this.lineBreak) this.line += 1;
     const { line } = this;
     const rest = this.afterLine(bytes.subarray(start));
     return { line, bytes: bytes.length - start - (rest?.length ?? 0), rest };
@@ -130,7 +146,9 @@ class CsvParser {
   }
 
   /** The records that these bytes complete, how many bytes each took, and what is wrong after them. */
-  async take(bytes: Buffer | "end"): Promise<{ records: { fields: string[]; bytes: number }[]; error: Error | null }> {
+  async take(
+    bytes: Buffer | "end",
+  ): Promise<{ records: { fields: string[]; bytes: number }[]; error: Error | null }> {
     const error = await new Promise<Error | null>((resolve) => {
       const done = (cause?: Error | null): void => resolve(cause ?? null);
       if (bytes === "end") this.parser.end(done);

@@ -33,7 +33,16 @@ afterEach(async () => {
 
 const content = Buffer.alloc(300_000, "0123456789");
 const sha256 = createHash("sha256").update(content).digest("hex");
-const get = (overrides: Partial<DownloadOptions> = {}): Promise<string> => download({ url: `${url}/file.jsonl`, path: join(folder, "file"), sha256, byHand: "Bring it by hand.", signal: new AbortController().signal, pausesMs: [1, 1], ...overrides });
+const get = (overrides: Partial<DownloadOptions> = {}): Promise<string> =>
+  download({
+    url: `${url}/file.jsonl`,
+    path: join(folder, "file"),
+    sha256,
+    byHand: "Bring it by hand.",
+    signal: new AbortController().signal,
+    pausesMs: [1, 1],
+    ...overrides,
+  });
 
 /** Serves `body` with an entity tag and ranges; `breakAfter` cuts the connection after so many bytes of an answer. */
 function ranged(body: Buffer, breakAfter: () => number | null = () => null, etag = '"one"') {
@@ -41,7 +50,11 @@ function ranged(body: Buffer, breakAfter: () => number | null = () => null, etag
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
     const start = range !== undefined && request.headers["if-range"] === etag ? Number(range) : 0;
     const rest = body.subarray(start);
-    response.writeHead(start > 0 ? 206 : 200, { etag, "content-length": rest.length, ...(start > 0 && { "content-range": `bytes ${start}-${body.length - 1}/${body.length}` }) });
+    response.writeHead(start > 0 ? 206 : 200, {
+      etag,
+      "content-length": rest.length,
+      ...(start > 0 && { "content-range": `bytes ${start}-${body.length - 1}/${body.length}` }),
+    });
     const cut = breakAfter();
     if (cut === null) return void response.end(rest);
     response.write(rest.subarray(0, cut), () => setTimeout(() => response.destroy(), 150));
@@ -72,7 +85,10 @@ describe("a download", { timeout: 30_000 }, () => {
 
   it("refuses a file of another checksum, and keeps nothing of it", async () => {
     handle = ranged(Buffer.from("other"));
-    await expect(get()).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining(`not ${sha256}`) as string });
+    await expect(get()).rejects.toMatchObject({
+      code: "invalid-input",
+      message: expect.stringContaining(`not ${sha256}`) as string,
+    });
     await expect(stat(join(folder, "file"))).rejects.toThrow();
     await expect(stat(join(folder, "file.part"))).rejects.toThrow();
   });
@@ -90,18 +106,24 @@ describe("a download", { timeout: 30_000 }, () => {
 
   it("says why it cannot be had, and how to do without", async () => {
     handle = (_request, response) => void response.writeHead(404).end();
-    await expect(get()).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("Bring it by hand.") as string });
+    await expect(get()).rejects.toMatchObject({
+      code: "not-found",
+      message: expect.stringContaining("Bring it by hand.") as string,
+    });
     handle = (_request, response) => void response.writeHead(401).end();
     await expect(get()).rejects.toMatchObject({ code: "unauthorized" });
     expect(asked.length).toBe(2);
     handle = (_request, response) => void response.writeHead(503).end("later");
     await expect(get()).rejects.toThrow(/cannot be reached .*HTTP 503.*Bring it by hand/);
     expect(asked.length).toBe(5);
-    await expect(get({ url: "http://127.0.0.1:1/x" })).rejects.toThrow(/127\.0\.0\.1:1 cannot be reached/);
+    await expect(get({ url: "http://127.0.0.1:1/x" })).rejects.toThrow(
+      /127\.0\.0\.1:1 cannot be reached/,
+    );
   });
 
   it("takes a silent server for gone, and ends when it is cancelled", async () => {
-    handle = (_request, response) => void response.writeHead(200, { "content-length": 10 }).write("1");
+    handle = (_request, response) =>
+      void response.writeHead(200, { "content-length": 10 }).write("1");
     await expect(get({ silenceMs: 50, pausesMs: [] })).rejects.toThrow("no byte for 0.05 s");
     const stop = new AbortController();
     const cancelled = get({ signal: stop.signal });
@@ -111,27 +133,62 @@ describe("a download", { timeout: 30_000 }, () => {
 });
 
 describe("sources", () => {
-  const common = { signal: new AbortController().signal, onProgress: () => undefined, log: () => undefined, fetchUpload: () => Promise.reject(new Error("none")), pausesMs: [1] };
+  const common = {
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    log: () => undefined,
+    fetchUpload: () => Promise.reject(new Error("none")),
+    pausesMs: [1],
+  };
 
   it("of an address are downloaded, checked and imported", async () => {
     const body = Buffer.from('{"id":"a","text":"from afar"}\n');
     handle = ranged(body);
-    const source = corpusSource.parse({ kind: "url", url: `${url}/sets/far.jsonl?download=true`, sha256: createHash("sha256").update(body).digest("hex") });
+    const source = corpusSource.parse({
+      kind: "url",
+      url: `${url}/sets/far.jsonl?download=true`,
+      sha256: createHash("sha256").update(body).digest("hex"),
+    });
     if (source.kind !== "url") throw new Error("not a url");
-    const manifest = await importCorpus({ ...common, dataDir: folder, name: "far", source, runId: "00000000-0000-4000-8000-000000000001" });
-    expect(manifest).toMatchObject({ documents: 1, source: { kind: "url", from: source.url, first: [{ name: "far.jsonl" }] } });
+    const manifest = await importCorpus({
+      ...common,
+      dataDir: folder,
+      name: "far",
+      source,
+      runId: "00000000-0000-4000-8000-000000000001",
+    });
+    expect(manifest).toMatchObject({
+      documents: 1,
+      source: { kind: "url", from: source.url, first: [{ name: "far.jsonl" }] },
+    });
   });
 
   it("of the paper come from the hub: pages of its list, checked files, the parts of the index in order", async () => {
     const file = Buffer.from('{"id":"0","contents":"\\"T\\"\\nx"}\n');
-    const parts: Record<string, Buffer> = { part_aa: Buffer.from("first,"), part_ab: Buffer.from("second") };
-    const entry = (path: string, bytes: Buffer): object => ({ type: "file", path, size: bytes.length, lfs: { oid: createHash("sha256").update(bytes).digest("hex"), size: bytes.length } });
+    const parts: Record<string, Buffer> = {
+      part_aa: Buffer.from("first,"),
+      part_ab: Buffer.from("second"),
+    };
+    const entry = (path: string, bytes: Buffer): object => ({
+      type: "file",
+      path,
+      size: bytes.length,
+      lfs: { oid: createHash("sha256").update(bytes).digest("hex"), size: bytes.length },
+    });
     handle = (request, response) => {
       const path = request.url ?? "";
-      const json = (value: unknown, link?: string): void => void response.writeHead(200, { "content-type": "application/json", ...(link && { link }) }).end(JSON.stringify(value));
-      if (path.startsWith("/api/datasets/PeterJinGo/wiki-18-corpus/")) return json([{ type: "file", path: "README.md", size: 1 }, entry("wiki-18.jsonl.gz", file)]);
+      const json = (value: unknown, link?: string): void =>
+        void response
+          .writeHead(200, { "content-type": "application/json", ...(link && { link }) })
+          .end(JSON.stringify(value));
+      if (path.startsWith("/api/datasets/PeterJinGo/wiki-18-corpus/"))
+        return json([
+          { type: "file", path: "README.md", size: 1 },
+          entry("wiki-18.jsonl.gz", file),
+        ]);
       if (path === "/api/page2") return json([entry("part_aa", parts.part_aa ?? file)]);
-      if (path.startsWith("/api/datasets/PeterJinGo/wiki-18-e5-index/")) return json([entry("part_ab", parts.part_ab ?? file)], `<${url}/api/page2>; rel="next"`);
+      if (path.startsWith("/api/datasets/PeterJinGo/wiki-18-e5-index/"))
+        return json([entry("part_ab", parts.part_ab ?? file)], `<${url}/api/page2>; rel="next"`);
       const name = path.split("/").at(-1) ?? "";
       ranged(parts[name] ?? file)(request, response);
     };
@@ -146,7 +203,9 @@ describe("sources", () => {
       await fetchSource(source, { ...common, folder });
       expect(asked.slice(before).every((request) => request.startsWith("/api/"))).toBe(true);
       handle = (_request, response) => void response.writeHead(401).end();
-      await expect(fetchSource(source, { ...common, folder })).rejects.toThrow(/Download wiki-18.jsonl.gz from .* import it as a path/);
+      await expect(fetchSource(source, { ...common, folder })).rejects.toThrow(
+        /Download wiki-18.jsonl.gz from .* import it as a path/,
+      );
     } finally {
       delete process.env.HF_ENDPOINT;
     }

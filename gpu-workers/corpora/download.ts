@@ -55,32 +55,56 @@ export async function download(options: DownloadOptions): Promise<string> {
       if (error instanceof AppError) throw error;
       if ((await sizeOf(`${path}.part`)) > before) failures = 0;
       const pause = pauses[failures];
-      if (pause === undefined) throw new AppError("not-found", `${hostOf(options.url)} cannot be reached from this worker, or breaks off again and again (${reasonOf(error)}). ${byHand}`, { cause: error });
+      if (pause === undefined)
+        throw new AppError(
+          "not-found",
+          `${hostOf(options.url)} cannot be reached from this worker, or breaks off again and again (${reasonOf(error)}). ${byHand}`,
+          { cause: error },
+        );
       await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
   const got = await sha256Of(`${path}.part`, signal);
   if (sha256 !== null && got !== sha256) {
     await rm(`${path}.part`, { force: true });
-    throw new AppError("invalid-input", `${options.url} gave a file with the sha256 ${got}, not ${sha256}. It was deleted. Either the file was changed there or the checksum is of another one.`);
+    throw new AppError(
+      "invalid-input",
+      `${options.url} gave a file with the sha256 ${got}, not ${sha256}. It was deleted. Either the file was changed there or the checksum is of another one.`,
+    );
   }
   await rename(`${path}.part`, path);
   await rm(`${path}.tag`, { force: true });
   return got;
 }
 
-async function transfer({ url, headers, path, signal, byHand, onProgress, silenceMs = SILENCE_MS }: DownloadOptions, start: number): Promise<void> {
+async function transfer(
+  { url, headers, path, signal, byHand, onProgress, silenceMs = SILENCE_MS }: DownloadOptions,
+  start: number,
+): Promise<void> {
   const part = `${path}.part`;
   const tag = start > 0 ? await readFile(`${path}.tag`, "utf8").catch(() => "") : "";
   const silence = new AbortController();
-  let timer = setTimeout(() => silence.abort(new Error(`no byte for ${silenceMs / 1000} s`)), silenceMs);
+  let timer = setTimeout(
+    () => silence.abort(new Error(`no byte for ${silenceMs / 1000} s`)),
+    silenceMs,
+  );
   const alive = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(new Error(`no byte for ${silenceMs / 1000} s`)), silenceMs);
+    timer = setTimeout(
+      () => silence.abort(new Error(`no byte for ${silenceMs / 1000} s`)),
+      silenceMs,
+    );
   };
   try {
     const resume = start > 0 && tag !== "";
-    const response = await fetch(url, { headers: { "accept-encoding": "identity", ...headers, ...(resume ? { range: `bytes=${start}-`, "if-range": tag } : {}) }, signal: AbortSignal.any([signal, silence.signal]) });
+    const response = await fetch(url, {
+      headers: {
+        "accept-encoding": "identity",
+        ...headers,
+        ...(resume ? { range: `bytes=${start}-`, "if-range": tag } : {}),
+      },
+      signal: AbortSignal.any([signal, silence.signal]),
+    });
     if (response.status === 416) {
       // Nothing is left to send, or the file has become shorter: begin again.
       await response.body?.cancel();
@@ -94,7 +118,10 @@ async function transfer({ url, headers, path, signal, byHand, onProgress, silenc
     const total = Number.isFinite(length) ? from + length : null;
     const etag = response.headers.get("etag");
     // Only a strong tag says that bytes are the same.
-    if (from === 0) await (etag !== null && !etag.startsWith("W/") ? writeFile(`${path}.tag`, etag) : rm(`${path}.tag`, { force: true }));
+    if (from === 0)
+      await (etag !== null && !etag.startsWith("W/")
+        ? writeFile(`${path}.tag`, etag)
+        : rm(`${path}.tag`, { force: true }));
     let done = from;
     const count = new Transform({
       transform(chunk: Buffer, _encoding, next) {
@@ -104,10 +131,19 @@ async function transfer({ url, headers, path, signal, byHand, onProgress, silenc
         next(null, chunk);
       },
     });
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), count, createWriteStream(part, { flags: from > 0 ? "a" : "w" }));
+    await pipeline(
+      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
+      count,
+      createWriteStream(part, { flags: from > 0 ? "a" : "w" }),
+    );
     if (total !== null && done !== total) throw new Error(`${done} of ${total} bytes came`);
   } catch (error) {
-    if (isCode(error, "ENOSPC") || isCode(error, "EDQUOT")) throw new AppError("storage-full", `The worker's disk is full: ${url} could not be stored. Make room and resume the run; it goes on where it stopped.`, { cause: error });
+    if (isCode(error, "ENOSPC") || isCode(error, "EDQUOT"))
+      throw new AppError(
+        "storage-full",
+        `The worker's disk is full: ${url} could not be stored. Make room and resume the run; it goes on where it stopped.`,
+        { cause: error },
+      );
     throw error;
   } finally {
     clearTimeout(timer);
@@ -119,10 +155,17 @@ async function refusal(response: Response, url: string, byHand: string): Promise
   const text = (await response.text().catch(() => "")).slice(0, 500);
   const { status } = response;
   const own = wireError.safeParse(jsonOrNull(text));
-  if (own.success && own.data.code !== "internal") return new AppError(own.data.code, own.data.message);
-  if (status === 404 || status === 410) return new AppError("not-found", `There is nothing at ${url} (HTTP ${status}). ${byHand}`);
-  if (status === 401 || status === 403) return new AppError("unauthorized", `${url} is not given out to everyone (HTTP ${status}). ${byHand}`);
-  if (status >= 400 && status < 500 && status !== 408 && status !== 429) return new AppError("invalid-input", `${url} answered HTTP ${status}: ${text}`);
+  if (own.success && own.data.code !== "internal")
+    return new AppError(own.data.code, own.data.message);
+  if (status === 404 || status === 410)
+    return new AppError("not-found", `There is nothing at ${url} (HTTP ${status}). ${byHand}`);
+  if (status === 401 || status === 403)
+    return new AppError(
+      "unauthorized",
+      `${url} is not given out to everyone (HTTP ${status}). ${byHand}`,
+    );
+  if (status >= 400 && status < 500 && status !== 408 && status !== 429)
+    return new AppError("invalid-input", `${url} answered HTTP ${status}: ${text}`);
   return new Error(`HTTP ${status}: ${text}`);
 }
 
@@ -142,5 +185,10 @@ export function reasonOf(error: unknown): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-const sizeOf = (path: string): Promise<number> => stat(path).then((entry) => entry.size, () => 0);
-const isCode = (error: unknown, code: string): boolean => error instanceof Error && "code" in error && error.code === code;
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    (entry) => entry.size,
+    () => 0,
+  );
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;

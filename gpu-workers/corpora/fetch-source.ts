@@ -30,18 +30,33 @@ export interface FetchOptions {
   signal: AbortSignal;
   onProgress: (detail: string, done: number, total: number) => void;
   /** Fetches an upload from the server. */
-  fetchUpload: (upload: string, path: string, onProgress: (done: number, total: number | null) => void) => Promise<void>;
+  fetchUpload: (
+    upload: string,
+    path: string,
+    onProgress: (done: number, total: number | null) => void,
+  ) => Promise<void>;
   /** Pauses before a broken download is taken up again; by default those of download.ts. */
   pausesMs?: readonly number[];
 }
 
-const BY_HAND = "Bring the file to the worker by other means and import it as a path, or upload it on the page.";
+const BY_HAND =
+  "Bring the file to the worker by other means and import it as a path, or upload it on the page.";
 /** A published index, beside the documents of its corpus. */
 export const INDEX_NAME = "e5_Flat.index";
-const DEFAULT_READING: ReadingOptions = { format: "auto", chunkTokens: 128, chunkOverlap: 16, idColumn: "id", titleColumn: "title", textColumn: "text" };
+const DEFAULT_READING: ReadingOptions = {
+  format: "auto",
+  chunkTokens: 128,
+  chunkOverlap: 16,
+  idColumn: "id",
+  titleColumn: "title",
+  textColumn: "text",
+};
 
 /** Brings a source to this worker. @throws AppError with the reason and how to do it by hand */
-export async function fetchSource(source: ImportSource, options: FetchOptions): Promise<FetchedSource> {
+export async function fetchSource(
+  source: ImportSource,
+  options: FetchOptions,
+): Promise<FetchedSource> {
   const { folder, signal, onProgress, fetchUpload, pausesMs } = options;
   const report =
     (detail: string) =>
@@ -49,36 +64,89 @@ export async function fetchSource(source: ImportSource, options: FetchOptions): 
       onProgress(detail, done, total ?? 0);
   switch (source.kind) {
     case "path":
-      return { files: await listFiles(source.path), reading: source, licence: source.licence, from: source.path, index: null };
+      return {
+        files: await listFiles(source.path),
+        reading: source,
+        licence: source.licence,
+        from: source.path,
+        index: null,
+      };
     case "upload": {
       const path = join(folder, plainName(source.fileName));
       await fetchUpload(source.upload, path, report(`fetching ${source.fileName} from the server`));
-      return { files: await listFiles(path), reading: source, licence: source.licence, from: source.fileName, index: null };
+      return {
+        files: await listFiles(path),
+        reading: source,
+        licence: source.licence,
+        from: source.fileName,
+        index: null,
+      };
     }
     case "url": {
-      const path = join(folder, plainName(decodeURIComponent(new URL(source.url).pathname.split("/").at(-1) ?? "")) || "corpus");
-      await download({ url: source.url, path, sha256: source.sha256, byHand: BY_HAND, signal, onProgress: report(`downloading ${source.url}`), pausesMs });
-      return { files: await listFiles(path), reading: source, licence: source.licence, from: source.url, index: null };
+      const path = join(
+        folder,
+        plainName(decodeURIComponent(new URL(source.url).pathname.split("/").at(-1) ?? "")) ||
+          "corpus",
+      );
+      await download({
+        url: source.url,
+        path,
+        sha256: source.sha256,
+        byHand: BY_HAND,
+        signal,
+        onProgress: report(`downloading ${source.url}`),
+        pausesMs,
+      });
+      return {
+        files: await listFiles(path),
+        reading: source,
+        licence: source.licence,
+        from: source.url,
+        index: null,
+      };
     }
     case "preset": {
       const preset: CorpusPreset = CORPUS_PRESETS[source.preset];
       const root = join(folder, "corpus");
       await fetchHub(preset.corpus, root, preset.byHand, options);
-      const index = source.withIndex && preset.index ? await fetchIndex(preset.index, folder, preset.byHand, options) : null;
-      return { files: await listFiles(root), reading: DEFAULT_READING, licence: preset.licence, from: `${preset.title} (${preset.corpus.dataset})`, index };
+      const index =
+        source.withIndex && preset.index
+          ? await fetchIndex(preset.index, folder, preset.byHand, options)
+          : null;
+      return {
+        files: await listFiles(root),
+        reading: DEFAULT_READING,
+        licence: preset.licence,
+        from: `${preset.title} (${preset.corpus.dataset})`,
+        index,
+      };
     }
   }
 }
 
 /** Downloads the files of a dataset into a folder, each under its own path. @returns what they are */
-export async function fetchHub(wanted: HubFiles, root: string, byHand: string, { signal, onProgress, pausesMs }: Pick<FetchOptions, "signal" | "onProgress" | "pausesMs">): Promise<HubFile[]> {
+export async function fetchHub(
+  wanted: HubFiles,
+  root: string,
+  byHand: string,
+  { signal, onProgress, pausesMs }: Pick<FetchOptions, "signal" | "onProgress" | "pausesMs">,
+): Promise<HubFile[]> {
   const files = await hubFiles(wanted, byHand, signal, pausesMs);
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
   let before = 0;
   for (const file of files) {
     const path = join(root, ...file.path.split("/").map(plainName));
     // Its hash was checked when it came.
-    if ((await sizeOf(path)) !== file.bytes) await download({ url: file.url, path, sha256: file.sha256, byHand, signal, pausesMs, onProgress: (done) => onProgress(`downloading ${file.path}`, before + done, total) });
+    if ((await sizeOf(path)) !== file.bytes)
+      await download({
+        url: file.url,
+        path,
+        sha256: file.sha256,
+        byHand,
+        signal,
+        pausesMs,
+        onProgress: (done) => onProgress(`downloading ${file.path}`, before + done, total),
+      });
     before += file.bytes;
     onProgress(`downloaded ${file.path}`, before, total);
   }
@@ -86,7 +154,12 @@ export async function fetchHub(wanted: HubFiles, root: string, byHand: string, {
 }
 
 /** Downloads the parts of an index one by one and appends each: no part lies on the disk twice for longer than it is copied. */
-async function fetchIndex(wanted: NonNullable<CorpusPreset["index"]>, folder: string, byHand: string, { signal, onProgress, pausesMs }: FetchOptions): Promise<string> {
+async function fetchIndex(
+  wanted: NonNullable<CorpusPreset["index"]>,
+  folder: string,
+  byHand: string,
+  { signal, onProgress, pausesMs }: FetchOptions,
+): Promise<string> {
   const parts = await hubFiles(wanted, byHand, signal, pausesMs);
   const total = parts.reduce((sum, part) => sum + part.bytes, 0);
   const path = join(folder, INDEX_NAME);
@@ -99,20 +172,38 @@ async function fetchIndex(wanted: NonNullable<CorpusPreset["index"]>, folder: st
     if (appended < before + part.bytes) {
       const partPath = join(folder, plainName(part.path));
       const start = before;
-      await download({ url: part.url, path: partPath, sha256: part.sha256, byHand, signal, pausesMs, onProgress: (done) => onProgress(`downloading ${part.path} of the index`, start + done, total) });
+      await download({
+        url: part.url,
+        path: partPath,
+        sha256: part.sha256,
+        byHand,
+        signal,
+        pausesMs,
+        onProgress: (done) =>
+          onProgress(`downloading ${part.path} of the index`, start + done, total),
+      });
       if ((await sizeOf(growing)) > before) await truncate(growing, before);
-      await pipeline(createReadStream(partPath), createWriteStream(growing, { flags: "a", flush: true }), { signal });
+      await pipeline(
+        createReadStream(partPath),
+        createWriteStream(growing, { flags: "a", flush: true }),
+        { signal },
+      );
       await writeFile(`${growing}.bytes`, String(before + part.bytes), { flush: true });
       await rm(partPath);
     }
     before += part.bytes;
   }
-  if ((await sizeOf(growing)) !== total) throw new AppError("internal", `${INDEX_NAME} has ${await sizeOf(growing)} of ${total} bytes`);
+  if ((await sizeOf(growing)) !== total)
+    throw new AppError("internal", `${INDEX_NAME} has ${await sizeOf(growing)} of ${total} bytes`);
   await rename(growing, path);
   return path;
 }
 
-const sizeOf = (path: string): Promise<number> => stat(path).then((entry) => entry.size, () => 0);
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    (entry) => entry.size,
+    () => 0,
+  );
 
 /** A name that stays in its folder. */
 function plainName(name: string): string {

@@ -4,7 +4,11 @@ import type { RunContext } from "../run-context";
 import { importCorpus } from "./import";
 
 /** The first part of an index run: imports its corpus, unless that is on the worker already. */
-export async function importFirst(context: RunContext, { source, corpus }: IndexConfig, dataDir = DATA_DIR): Promise<void> {
+export async function importFirst(
+  context: RunContext,
+  { source, corpus }: IndexConfig,
+  dataDir = DATA_DIR,
+): Promise<void> {
   if (source.kind === "installed") return;
   const { runId, signal } = context;
   // Bars move in half seconds at most, so reports are few; one that is lost is followed by the next.
@@ -13,7 +17,9 @@ export async function importFirst(context: RunContext, { source, corpus }: Index
     const now = Date.now();
     if (now - last < 500 && done < total) return;
     last = now;
-    void context.progress({ phase: "importing", done: Math.min(done, total || done), total, detail }).catch(() => undefined);
+    void context
+      .progress({ phase: "importing", done: Math.min(done, total || done), total, detail })
+      .catch(() => undefined);
   };
   const manifest = await importCorpus({
     dataDir,
@@ -26,10 +32,21 @@ export async function importFirst(context: RunContext, { source, corpus }: Index
     fetchUpload: (upload, path, onProgress) => context.fetchUpload(upload, path, onProgress),
   });
   const { total, first } = manifest.badLines;
-  for (const { file, line, reason } of first.slice(0, 20)) context.log("warn", `${file}, line ${line} ${reason}`);
-  const left = [...(total > 0 ? [`${total} bad lines were left out`] : []), ...(manifest.duplicates.passages > 0 ? [`${manifest.duplicates.passages} passages that repeated others were left out`] : [])];
+  for (const { file, line, reason } of first.slice(0, 20))
+    context.log("warn", `${file}, line ${line} ${reason}`);
+  const left = [
+    ...(total > 0 ? [`${total} bad lines were left out`] : []),
+    ...(manifest.duplicates.passages > 0
+      ? [`${manifest.duplicates.passages} passages that repeated others were left out`]
+      : []),
+  ];
   const said = `imported ${manifest.documents.toLocaleString("en-US")} passages as "${corpus}"${left.length > 0 ? `; ${left.join("; ")}` : ""}`;
   context.log("info", said);
-  await context.progress({ phase: "importing", done: manifest.source.bytes, total: manifest.source.bytes, detail: said });
+  await context.progress({
+    phase: "importing",
+    done: manifest.source.bytes,
+    total: manifest.source.bytes,
+    detail: said,
+  });
   await context.corporaChanged();
 }

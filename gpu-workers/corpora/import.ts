@@ -6,7 +6,12 @@ import { corpusManifest, BAD_LINES_KEPT, type CorpusManifest } from "@/contracts
 import { AppError } from "@/contracts/errors";
 import { sha256Of } from "../file-hash";
 import { saveRows } from "../retrieval/row-file";
-import { fetchSource, type FetchedSource, type FetchOptions, type ImportSource } from "./fetch-source";
+import {
+  fetchSource,
+  type FetchedSource,
+  type FetchOptions,
+  type ImportSource,
+} from "./fetch-source";
 import { chooseReader } from "./input";
 import { START, type Format, type InputFile, type Place, type Reader } from "./item";
 import { readJournal, writeJournal, type Journal } from "./journal";
@@ -61,21 +66,41 @@ export async function importCorpus(options: ImportOptions): Promise<CorpusManife
     return await work;
   } catch (error) {
     options.signal.throwIfAborted();
-    if (isCode(error, "ENOSPC") || isCode(error, "EDQUOT")) throw new AppError("storage-full", "The worker's disk is full. Make room and resume the run; the import goes on where it stopped.", { cause: error });
+    if (isCode(error, "ENOSPC") || isCode(error, "EDQUOT"))
+      throw new AppError(
+        "storage-full",
+        "The worker's disk is full. Make room and resume the run; the import goes on where it stopped.",
+        { cause: error },
+      );
     throw error;
   } finally {
     if (running.get(folder) === work) running.delete(folder);
   }
 }
 
-async function importInto(root: string, folder: string, options: ImportOptions): Promise<CorpusManifest> {
+async function importInto(
+  root: string,
+  folder: string,
+  options: ImportOptions,
+): Promise<CorpusManifest> {
   const { name, source, runId, signal, onProgress } = options;
   await mkdir(folder, { recursive: true });
   await removeAbandoned(join(root, STAGING), runId);
-  const fetched = await fetchSource(source, { folder: join(folder, "files"), signal, onProgress, fetchUpload: options.fetchUpload, pausesMs: options.pausesMs });
+  const fetched = await fetchSource(source, {
+    folder: join(folder, "files"),
+    signal,
+    onProgress,
+    fetchUpload: options.fetchUpload,
+    pausesMs: options.pausesMs,
+  });
   const chosen = chooseReader(fetched.files, fetched.reading.format, fetched.from);
   const journal = await begin(folder, source, chosen.files, options);
-  const writer = await CorpusWriter.open(join(folder, DOCUMENTS), journal.documentsBytes, signal, (bytes) => onProgress("taking up what was imported before", bytes, journal.documentsBytes));
+  const writer = await CorpusWriter.open(
+    join(folder, DOCUMENTS),
+    journal.documentsBytes,
+    signal,
+    (bytes) => onProgress("taking up what was imported before", bytes, journal.documentsBytes),
+  );
   let open = true;
   try {
     await readAll(folder, chosen.files, chosen.reader, fetched, writer, journal, options);
@@ -83,7 +108,11 @@ async function importInto(root: string, folder: string, options: ImportOptions):
     const finished = await writer.finish();
     open = false;
     const state = await stat(join(folder, DOCUMENTS));
-    await saveRows(join(folder, DOCUMENTS), { bytes: state.size, mtimeMs: state.mtimeMs }, finished.rows);
+    await saveRows(
+      join(folder, DOCUMENTS),
+      { bytes: state.size, mtimeMs: state.mtimeMs },
+      finished.rows,
+    );
     const { table, starts, hash } = finished.rows;
     const manifest: CorpusManifest = corpusManifest.parse({
       version: 1,
@@ -108,27 +137,59 @@ async function importInto(root: string, folder: string, options: ImportOptions):
 }
 
 /** The journal to go on from: the one that was left, if it is of this source and these files as they are now. */
-async function begin(folder: string, source: ImportSource, inputs: readonly InputFile[], { signal, onProgress, log }: ImportOptions): Promise<Journal> {
+async function begin(
+  folder: string,
+  source: ImportSource,
+  inputs: readonly InputFile[],
+  { signal, onProgress, log }: ImportOptions,
+): Promise<Journal> {
   const identity = JSON.stringify(source);
   const before = await readJournal(folder);
   const states = await Promise.all(inputs.map(async ({ path }) => stat(path)));
-  const unchanged = before?.source === identity && before.files.length === inputs.length && inputs.every(({ name }, i) => before.files[i]?.name === name && before.files[i].bytes === states[i]?.size && before.files[i].mtimeMs === states[i].mtimeMs);
+  const unchanged =
+    before?.source === identity &&
+    before.files.length === inputs.length &&
+    inputs.every(
+      ({ name }, i) =>
+        before.files[i]?.name === name &&
+        before.files[i].bytes === states[i]?.size &&
+        before.files[i].mtimeMs === states[i].mtimeMs,
+    );
   if (before && unchanged) return before;
   if (before) log("The source has changed since the import was interrupted, so it begins anew.");
   const total = inputs.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   const files: Journal["files"] = [];
   for (const [i, { path, name, bytes }] of inputs.entries()) {
-    const sha256 = await sha256Of(path, signal, (read) => onProgress("taking checksums", (done += read), total));
+    const sha256 = await sha256Of(path, signal, (read) =>
+      onProgress("taking checksums", (done += read), total),
+    );
     files.push({ name, bytes, mtimeMs: states[i]?.mtimeMs ?? 0, sha256 });
   }
-  const journal: Journal = { version: 1, source: identity, files, file: 0, place: START, documentsBytes: 0, repeated: 0, badLines: { total: 0, first: [] } };
+  const journal: Journal = {
+    version: 1,
+    source: identity,
+    files,
+    file: 0,
+    place: START,
+    documentsBytes: 0,
+    repeated: 0,
+    badLines: { total: 0, first: [] },
+  };
   await writeJournal(folder, journal);
   return journal;
 }
 
 /** Reads all files from the journal's place on and keeps the journal. */
-async function readAll(folder: string, files: readonly InputFile[], reader: Reader, { reading }: FetchedSource, writer: CorpusWriter, journal: Journal, { signal, onProgress, journalMs = 2_000, progressMs = 500 }: ImportOptions): Promise<void> {
+async function readAll(
+  folder: string,
+  files: readonly InputFile[],
+  reader: Reader,
+  { reading }: FetchedSource,
+  writer: CorpusWriter,
+  journal: Journal,
+  { signal, onProgress, journalMs = 2_000, progressMs = 500 }: ImportOptions,
+): Promise<void> {
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   let behind = files.slice(0, journal.file).reduce((sum, { bytes }) => sum + bytes, 0);
   let saved = Date.now();
@@ -169,22 +230,40 @@ async function readAll(folder: string, files: readonly InputFile[], reader: Read
     if (isLast || now - saved >= journalMs) await save(index + 1, START);
   }
 
-  async function take(record: Parameters<CorpusWriter["add"]>[0], name: string, line: number): Promise<void> {
-    if (record.text.trim() === "" && record.title.trim() === "") return note(name, line, "has neither title nor text");
+  async function take(
+    record: Parameters<CorpusWriter["add"]>[0],
+    name: string,
+    line: number,
+  ): Promise<void> {
+    if (record.text.trim() === "" && record.title.trim() === "")
+      return note(name, line, "has neither title nor text");
     const taken = await writer.add(record);
     if (taken === "repeated") journal.repeated += 1;
-    else if (taken === "id-taken") note(name, line, `repeats the id ${JSON.stringify(record.id.slice(0, 80))} of an earlier passage with another text`);
+    else if (taken === "id-taken")
+      note(
+        name,
+        line,
+        `repeats the id ${JSON.stringify(record.id.slice(0, 80))} of an earlier passage with another text`,
+      );
   }
   function note(name: string, line: number, problem: string): void {
     journal.badLines.total += 1;
-    if (journal.badLines.first.length < BAD_LINES_KEPT) journal.badLines.first.push({ file: name, line, reason: problem.slice(0, 500) });
+    if (journal.badLines.first.length < BAD_LINES_KEPT)
+      journal.badLines.first.push({ file: name, line, reason: problem.slice(0, 500) });
   }
 }
 
 /** Makes the corpus appear under its name, all at once. */
-async function commit(root: string, folder: string, { index }: FetchedSource, manifest: CorpusManifest): Promise<void> {
+async function commit(
+  root: string,
+  folder: string,
+  { index }: FetchedSource,
+  manifest: CorpusManifest,
+): Promise<void> {
   if (index !== null) await rename(index, join(folder, index.split(/[/\\]/).at(-1) ?? "index"));
-  await writeFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+  await writeFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, {
+    flush: true,
+  });
   await rm(join(folder, "files"), { recursive: true, force: true });
   await rm(join(folder, "journal.json"), { force: true });
   requireFreeName(root, manifest.name);
@@ -195,7 +274,10 @@ async function commit(root: string, folder: string, { index }: FetchedSource, ma
 }
 
 /** The manifest of a corpus that this run has imported already: an attempt before this one had come so far. */
-async function finishedBefore(root: string, { name, runId }: ImportOptions): Promise<CorpusManifest | null> {
+async function finishedBefore(
+  root: string,
+  { name, runId }: ImportOptions,
+): Promise<CorpusManifest | null> {
   const manifest = await readManifest(join(root, name));
   return manifest?.runId === runId ? manifest : null;
 }
@@ -210,32 +292,78 @@ export async function readManifest(folder: string): Promise<CorpusManifest | nul
 }
 
 function requireFreeName(root: string, name: string): void {
-  if (name === "atlas" || existsSync(join(root, name)) || existsSync(join(root, `${name}.jsonl`))) throw nameTaken(name);
-  if (/^\.+/.test(name)) throw new AppError("invalid-input", `"${name}" begins with a dot; choose a name that begins with a letter or digit.`);
+  if (name === "atlas" || existsSync(join(root, name)) || existsSync(join(root, `${name}.jsonl`)))
+    throw nameTaken(name);
+  if (/^\.+/.test(name))
+    throw new AppError(
+      "invalid-input",
+      `"${name}" begins with a dot; choose a name that begins with a letter or digit.`,
+    );
 }
 
-const nameTaken = (name: string): AppError => new AppError("conflict", `This worker has a corpus "${name}" already. Choose another name, or delete corpora/${name} in its data folder first.`);
+const nameTaken = (name: string): AppError =>
+  new AppError(
+    "conflict",
+    `This worker has a corpus "${name}" already. Choose another name, or delete corpora/${name} in its data folder first.`,
+  );
 
 function nothingGood(from: string, { badLines }: Journal): AppError {
-  const examples = badLines.first.slice(0, 5).map(({ file, line, reason }) => `${file}, line ${line} ${reason}`);
-  return new AppError("invalid-input", badLines.total === 0 ? `${from} holds no passage at all.` : [`${from} holds no good passage; ${count(badLines.total)} lines cannot be used:`, ...examples].join("\n"));
+  const examples = badLines.first
+    .slice(0, 5)
+    .map(({ file, line, reason }) => `${file}, line ${line} ${reason}`);
+  return new AppError(
+    "invalid-input",
+    badLines.total === 0
+      ? `${from} holds no passage at all.`
+      : [
+          `${from} holds no good passage; ${count(badLines.total)} lines cannot be used:`,
+          ...examples,
+        ].join("\n"),
+  );
 }
 
-function describeSource(source: ImportSource, from: string, format: Format, files: Journal["files"]): CorpusManifest["source"] {
+function describeSource(
+  source: ImportSource,
+  from: string,
+  format: Format,
+  files: Journal["files"],
+): CorpusManifest["source"] {
   const first = files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 }));
   const [only] = first;
-  const sha256 = only && first.length === 1 ? only.sha256 : createHash("sha256").update(first.map((file) => `${file.sha256}  ${file.name}\n`).join("")).digest("hex");
-  return { kind: source.kind, from, format, files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), sha256, first: first.slice(0, 20) };
+  const sha256 =
+    only && first.length === 1
+      ? only.sha256
+      : createHash("sha256")
+          .update(first.map((file) => `${file.sha256}  ${file.name}\n`).join(""))
+          .digest("hex");
+  return {
+    kind: source.kind,
+    from,
+    format,
+    files: files.length,
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    sha256,
+    first: first.slice(0, 20),
+  };
 }
 
 async function removeAbandoned(staging: string, mine: string): Promise<void> {
   for (const name of await readdir(staging)) {
     if (name === mine || running.has(join(staging, name))) continue;
     const path = join(staging, name);
-    const touched = await Promise.all([path, join(path, "journal.json"), join(path, "files")].map((at) => stat(at).then((entry) => entry.mtimeMs, () => 0)));
-    if (Date.now() - Math.max(...touched) > ABANDONED_MS) await rm(path, { recursive: true, force: true });
+    const touched = await Promise.all(
+      [path, join(path, "journal.json"), join(path, "files")].map((at) =>
+        stat(at).then(
+          (entry) => entry.mtimeMs,
+          () => 0,
+        ),
+      ),
+    );
+    if (Date.now() - Math.max(...touched) > ABANDONED_MS)
+      await rm(path, { recursive: true, force: true });
   }
 }
 
 const count = (value: number): string => value.toLocaleString("en-US");
-const isCode = (error: unknown, code: string): boolean => error instanceof Error && "code" in error && error.code === code;
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;

@@ -8,7 +8,13 @@ import { readJsonl } from "./jsonl";
 import { readParquet } from "./parquet";
 import { readText } from "./text";
 
-export const READERS: Readonly<Record<Format, Reader>> = { jsonl: readJsonl, csv: readCsv, tsv: readTsv, parquet: readParquet, text: readText };
+export const READERS: Readonly<Record<Format, Reader>> = {
+  jsonl: readJsonl,
+  csv: readCsv,
+  tsv: readTsv,
+  parquet: readParquet,
+  text: readText,
+};
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   jsonl: "jsonl",
@@ -37,10 +43,15 @@ const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 /** The files of a path, in the order of their names: the file itself, or all within a folder. Hidden ones are left out. */
 export async function listFiles(path: string): Promise<InputFile[]> {
   const entry = await stat(path).catch((cause: unknown) => {
-    throw new AppError("not-found", `There is no file or folder ${path} on this worker. The path is one of the worker's machine, not of the page's.`, { cause });
+    throw new AppError(
+      "not-found",
+      `There is no file or folder ${path} on this worker. The path is one of the worker's machine, not of the page's.`,
+      { cause },
+    );
   });
   if (entry.isFile()) return [{ path, name: basename(path), bytes: entry.size }];
-  if (!entry.isDirectory()) throw new AppError("invalid-input", `${path} is neither a file nor a folder.`);
+  if (!entry.isDirectory())
+    throw new AppError("invalid-input", `${path} is neither a file nor a folder.`);
   const files: InputFile[] = [];
   const visit = async (folder: string): Promise<void> => {
     const entries: Dirent[] = await readdir(folder, { withFileTypes: true });
@@ -50,7 +61,12 @@ export async function listFiles(path: string): Promise<InputFile[]> {
       if (child.isDirectory()) await visit(childPath);
       else if (child.isFile() || child.isSymbolicLink()) {
         const file = await stat(childPath).catch(() => null);
-        if (file?.isFile()) files.push({ path: childPath, name: relative(path, childPath).split(sep).join("/"), bytes: file.size });
+        if (file?.isFile())
+          files.push({
+            path: childPath,
+            name: relative(path, childPath).split(sep).join("/"),
+            bytes: file.size,
+          });
       }
     }
   };
@@ -63,10 +79,17 @@ export async function listFiles(path: string): Promise<InputFile[]> {
  * @returns the files of that format and the reader
  * @throws AppError "invalid-input" that says which formats there are, or how to say which it is
  */
-export function chooseReader(files: readonly InputFile[], format: ReadingOptions["format"], from: string): { files: InputFile[]; format: Format; reader: Reader } {
+export function chooseReader(
+  files: readonly InputFile[],
+  format: ReadingOptions["format"],
+  from: string,
+): { files: InputFile[]; format: Format; reader: Reader } {
   if (format !== "auto") {
     // In a folder a format that names tell picks its files; a file that is named is meant.
-    const kept = files.length === 1 ? [...files] : files.filter((file) => (formatOf(file.name) ?? format) === format);
+    const kept =
+      files.length === 1
+        ? [...files]
+        : files.filter((file) => (formatOf(file.name) ?? format) === format);
     if (kept.length === 0) throw new AppError("invalid-input", `${from} holds no ${format} file.`);
     return { files: kept, format, reader: READERS[format] };
   }
@@ -78,7 +101,15 @@ export function chooseReader(files: readonly InputFile[], format: ReadingOptions
     else if (known) found.set(known, [file]);
   }
   const [first, ...others] = [...found];
-  if (!first) throw new AppError("invalid-input", `${from}: its name does not tell its format${files.length > 1 ? " (nor those of the files in it)" : ""}. Set the format: ${Object.keys(READERS).join(", ")}.`);
-  if (others.length > 0) throw new AppError("invalid-input", `${from} holds files of several formats: ${[...found].map(([name, of]) => `${of.length} ${name}`).join(", ")}. Set the format to the one that is meant; the other files are then left out.`);
+  if (!first)
+    throw new AppError(
+      "invalid-input",
+      `${from}: its name does not tell its format${files.length > 1 ? " (nor those of the files in it)" : ""}. Set the format: ${Object.keys(READERS).join(", ")}.`,
+    );
+  if (others.length > 0)
+    throw new AppError(
+      "invalid-input",
+      `${from} holds files of several formats: ${[...found].map(([name, of]) => `${of.length} ${name}`).join(", ")}. Set the format to the one that is meant; the other files are then left out.`,
+    );
   return { files: first[1], format: first[0], reader: READERS[first[0]] };
 }

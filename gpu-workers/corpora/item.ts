@@ -32,7 +32,10 @@ export interface InputFile {
 export type Format = Exclude<Reading["format"], "auto">;
 type Reading = Extract<CorpusSource, { kind: "path" }>;
 /** How files are read: the settings of a source that are about that. */
-export type ReadingOptions = Pick<Reading, "format" | "chunkTokens" | "chunkOverlap" | "idColumn" | "titleColumn" | "textColumn">;
+export type ReadingOptions = Pick<
+  Reading,
+  "format" | "chunkTokens" | "chunkOverlap" | "idColumn" | "titleColumn" | "textColumn"
+>;
 
 /**
  * Reads a file from a place on, in constant memory. What it gives from a place is what it would have given after it,
@@ -40,4 +43,8 @@ export type ReadingOptions = Pick<Reading, "format" | "chunkTokens" | "chunkOver
  *
  * @throws AppError "invalid-input" where the file as a whole cannot be read
  */
-export type Reader = (file: InputFile, from: Place, options: ReadingOptions) => AsyncGenerator<Item>;
+export type Reader = (
+  file: InputFile,
+  from: Place,
+  options: ReadingOptions,
+) => AsyncGenerator<Item>;

@@ -9,14 +9,24 @@ const journal = z.strictObject({
   /** What is imported and how; another source begins anew. */
   source: z.string(),
   /** The files as they were when the import began: one that has changed since begins anew. */
-  files: z.array(z.strictObject({ name: z.string(), bytes: z.int().nonnegative(), mtimeMs: z.number(), sha256: z.string() })),
+  files: z.array(
+    z.strictObject({
+      name: z.string(),
+      bytes: z.int().nonnegative(),
+      mtimeMs: z.number(),
+      sha256: z.string(),
+    }),
+  ),
   /** The file being read, and where in it. */
   file: z.int().nonnegative(),
   place: z.strictObject({ item: z.int().nonnegative(), offset: z.int().nonnegative() }),
   /** Bytes of documents.jsonl that are good. */
   documentsBytes: z.int().nonnegative(),
   repeated: z.int().nonnegative(),
-  badLines: z.strictObject({ total: z.int().nonnegative(), first: z.array(badLine).max(BAD_LINES_KEPT) }),
+  badLines: z.strictObject({
+    total: z.int().nonnegative(),
+    first: z.array(badLine).max(BAD_LINES_KEPT),
+  }),
 });
 export type Journal = z.infer<typeof journal>;
 

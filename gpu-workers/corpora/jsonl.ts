@@ -12,11 +12,17 @@ export const readJsonl: Reader = async function* (file, from) {
   const after = bytes.gzip ? undefined : { number: from.item, offset: from.offset };
   for await (const line of scanLines(bytes.stream, { after })) {
     if (line.number <= from.item) continue;
-    yield { place: { item: line.number, offset: bytes.gzip ? bytes.consumed() : line.next }, line: line.number, ...parsed(line) };
+    yield {
+      place: { item: line.number, offset: bytes.gzip ? bytes.consumed() : line.next },
+      line: line.number,
+      ...parsed(line),
+    };
   }
 };
 
-function parsed(line: { number: number; text: string } | { problem: string }): Pick<Item, "record" | "problem"> {
+function parsed(
+  line: { number: number; text: string } | { problem: string },
+): Pick<Item, "record" | "problem"> {
   if ("problem" in line) return { record: null, problem: line.problem };
   if (line.text.trim() === "") return { record: null, problem: null };
   try {

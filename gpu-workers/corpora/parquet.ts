@@ -1,5 +1,10 @@
 import { open, type FileHandle } from "node:fs/promises";
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer } from "hyparquet";
+import {
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type AsyncBuffer,
+} from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { AppError } from "@/contracts/errors";
 import type { Reader } from "./item";
@@ -16,7 +21,9 @@ export const readParquet: Reader = async function* (file, from, options) {
     const metadata = await whole(file.name, () => parquetMetadataAsync(buffer));
     const names = parquetSchema(metadata).children.map((column) => column.element.name);
     const columns = findColumns(names, options, file.name);
-    const wanted = [columns.id, columns.title, columns.text].filter((name): name is string => name !== null);
+    const wanted = [columns.id, columns.title, columns.text].filter(
+      (name): name is string => name !== null,
+    );
     let start = 0;
     let behind = 0;
     for (const group of metadata.row_groups) {
@@ -25,13 +32,27 @@ export const readParquet: Reader = async function* (file, from, options) {
       behind += Number(group.total_byte_size);
       if (end > from.item && rows > 0) {
         const first = Math.max(start, from.item);
-        const values = await whole(file.name, () => parquetReadObjects({ file: buffer, metadata, columns: [...new Set(wanted)], rowStart: first, rowEnd: end, compressors }));
-        const size = metadata.row_groups.reduce((sum, g) => sum + Number(g.total_byte_size), 0) || 1;
+        const values = await whole(file.name, () =>
+          parquetReadObjects({
+            file: buffer,
+            metadata,
+            columns: [...new Set(wanted)],
+            rowStart: first,
+            rowEnd: end,
+            compressors,
+          }),
+        );
+        const size =
+          metadata.row_groups.reduce((sum, g) => sum + Number(g.total_byte_size), 0) || 1;
         const before = behind - Number(group.total_byte_size);
         for (const [i, value] of values.entries()) {
           const row = first + i + 1;
           const share = (before + ((row - start) / rows) * Number(group.total_byte_size)) / size;
-          yield { place: { item: row, offset: Math.round(share * file.bytes) }, line: row, ...rowItem(value, columns, row, `${file.name}:`) };
+          yield {
+            place: { item: row, offset: Math.round(share * file.bytes) },
+            line: row,
+            ...rowItem(value, columns, row, `${file.name}:`),
+          };
         }
       }
       start = end;
@@ -61,6 +82,10 @@ async function whole<T>(name: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
-    throw new AppError("invalid-input", `${name} cannot be read as parquet: ${(cause as Error).message}`, { cause });
+    throw new AppError(
+      "invalid-input",
+      `${name} cannot be read as parquet: ${(cause as Error).message}`,
+      { cause },
+    );
   }
 }

@@ -14,11 +14,18 @@ import type { CorpusReporter } from "./report";
  */
 export const removeCorpus =
   (reporter: Pick<CorpusReporter, "reports">, folders: CorpusFolders) =>
-  async ({ corpus }: Extract<TaskRequest, { kind: "remove-corpus" }>, context: Pick<TaskContext, "closeRetrievers" | "corporaChanged">): Promise<{ freedBytes: number; indexes: number }> => {
+  async (
+    { corpus }: Extract<TaskRequest, { kind: "remove-corpus" }>,
+    context: Pick<TaskContext, "closeRetrievers" | "corporaChanged">,
+  ): Promise<{ freedBytes: number; indexes: number }> => {
     const path = corpusPath(corpus, folders);
     const reports = await reporter.reports();
     const own = reports.find(({ name }) => name === corpus);
-    if (!own?.manifest) throw new AppError("unsupported", `The corpus "${corpus}" was not imported but put at ${path}: it is removed there.`);
+    if (!own?.manifest)
+      throw new AppError(
+        "unsupported",
+        `The corpus "${corpus}" was not imported but put at ${path}: it is removed there.`,
+      );
     await context.closeRetrievers(corpus);
     const isShared = reports.some(({ name, hash }) => name !== corpus && hash === own.hash);
     const indexes = isShared ? [] : own.indexes;
@@ -26,7 +33,10 @@ export const removeCorpus =
     for (const { key } of indexes) await remove(join(folders.dataDir, "indexes", key));
     await remove(dirname(path));
     await context.corporaChanged();
-    return { freedBytes: own.bytes + indexes.reduce((sum, { bytes }) => sum + bytes, 0), indexes: indexes.length };
+    return {
+      freedBytes: own.bytes + indexes.reduce((sum, { bytes }) => sum + bytes, 0),
+      indexes: indexes.length,
+    };
   };
 
 /** Gone at once under its own name, then its files. */

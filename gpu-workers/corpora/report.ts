@@ -20,13 +20,23 @@ const indexManifest = z.looseObject({
   encoder: z.string().optional(),
   factory: z.string().optional(),
   /** Of its one file, or of each of several. */
-  bytes: z.union([z.number().nonnegative(), z.record(z.string(), z.number().nonnegative()).transform((files) => Object.values(files).reduce((sum, size) => sum + size, 0))]).optional(),
+  bytes: z
+    .union([
+      z.number().nonnegative(),
+      z
+        .record(z.string(), z.number().nonnegative())
+        .transform((files) => Object.values(files).reduce((sum, size) => sum + size, 0)),
+    ])
+    .optional(),
   builtAt: z.number().optional(),
 });
 
 /** Reports the corpora and indexes of a worker. Remembers what it has read, by size and time of the files. */
 export class CorpusReporter {
-  private readonly known = new Map<string, { state: string; report: Omit<CorpusReport, "indexes"> }>();
+  private readonly known = new Map<
+    string,
+    { state: string; report: Omit<CorpusReport, "indexes"> }
+  >();
 
   constructor(private readonly folders: CorpusFolders) {}
 
@@ -36,7 +46,11 @@ export class CorpusReporter {
     const indexes = await readdir(join(dataDir, "indexes")).catch(() => []);
     const names = await installedCorpora(this.folders);
     const states = await Promise.all(names.map((name) => this.stateOf(name)));
-    return JSON.stringify([names, states, indexes.filter((name) => !/\.(lock|building|stale)/.test(name)).sort()]);
+    return JSON.stringify([
+      names,
+      states,
+      indexes.filter((name) => !/\.(lock|building|stale)/.test(name)).sort(),
+    ]);
   }
 
   /** All corpora, each with its indexes. One that cannot be read is reported by its name alone. */
@@ -44,8 +58,18 @@ export class CorpusReporter {
     const [names, indexes] = await Promise.all([installedCorpora(this.folders), this.indexes()]);
     const reports: CorpusReport[] = [];
     for (const name of names) {
-      const report = await this.report(name).catch((): Omit<CorpusReport, "indexes"> => ({ name, hash: null, documents: null, bytes: 0, samples: [], manifest: null }));
-      reports.push({ ...report, indexes: indexes.filter((index) => index.corpusHash === report.hash) });
+      const report = await this.report(name).catch((): Omit<CorpusReport, "indexes"> => ({
+        name,
+        hash: null,
+        documents: null,
+        bytes: 0,
+        samples: [],
+        manifest: null,
+      }));
+      reports.push({
+        ...report,
+        indexes: indexes.filter((index) => index.corpusHash === report.hash),
+      });
     }
     return reports;
   }
@@ -69,11 +93,25 @@ export class CorpusReporter {
     const { size: bytes, mtimeMs } = await stat(path);
     const manifest = await readManifest(join(this.folders.dataDir, "corpora", name));
     const saved = await readRowHeader(path, { bytes, mtimeMs });
-    if (!saved && bytes > READ_UP_TO_BYTES) return { name, hash: manifest?.hash ?? null, documents: manifest?.documents ?? null, bytes, samples: [], manifest };
+    if (!saved && bytes > READ_UP_TO_BYTES)
+      return {
+        name,
+        hash: manifest?.hash ?? null,
+        documents: manifest?.documents ?? null,
+        bytes,
+        samples: [],
+        manifest,
+      };
     const corpus = await CorpusFile.open(path);
     try {
-      const rows = Array.from({ length: Math.min(SAMPLES, corpus.size) }, (_, i) => Math.floor((i * corpus.size) / Math.min(SAMPLES, corpus.size)));
-      const samples = (await corpus.read(rows)).map(({ id, title, text }) => ({ id, title, text: text.length > SAMPLE_CHARACTERS ? `${text.slice(0, SAMPLE_CHARACTERS)}…` : text }));
+      const rows = Array.from({ length: Math.min(SAMPLES, corpus.size) }, (_, i) =>
+        Math.floor((i * corpus.size) / Math.min(SAMPLES, corpus.size)),
+      );
+      const samples = (await corpus.read(rows)).map(({ id, title, text }) => ({
+        id,
+        title,
+        text: text.length > SAMPLE_CHARACTERS ? `${text.slice(0, SAMPLE_CHARACTERS)}…` : text,
+      }));
       return { name, hash: corpus.hash, documents: corpus.size, bytes, samples, manifest };
     } finally {
       await corpus.close();
@@ -92,7 +130,15 @@ export class CorpusReporter {
         found.push({
           key,
           corpusHash: manifest.corpusHash,
-          description: manifest.description ?? ([manifest.encoder, manifest.factory ?? (manifest.kind === "bm25" ? "BM25" : manifest.kind)].filter(Boolean).join(", ") || "index"),
+          description:
+            manifest.description ??
+            ([
+              manifest.encoder,
+              manifest.factory ?? (manifest.kind === "bm25" ? "BM25" : manifest.kind),
+            ]
+              .filter(Boolean)
+              .join(", ") ||
+              "index"),
           bytes: manifest.bytes ?? (await bytesIn(join(root, key))),
           builtAt: manifest.builtAt ?? entry.mtimeMs,
         });
@@ -106,6 +152,10 @@ export class CorpusReporter {
 
 /** Bytes of the files of a folder. */
 async function bytesIn(folder: string): Promise<number> {
-  const sizes = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name)).then((entry) => (entry.isFile() ? entry.size : 0))));
+  const sizes = await Promise.all(
+    (await readdir(folder)).map((name) =>
+      stat(join(folder, name)).then((entry) => (entry.isFile() ? entry.size : 0)),
+    ),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -29,7 +29,11 @@ const WORD_CHARACTERS = 100;
  * UTF-8 are reported once a line, and the text around them is kept. Read from the beginning every time.
  */
 export const readText: Reader = async function* (file, from, { chunkTokens, chunkOverlap }) {
-  if (chunkOverlap >= chunkTokens) throw new AppError("invalid-input", `The overlap (${chunkOverlap} tokens) must be shorter than a passage (${chunkTokens} tokens).`);
+  if (chunkOverlap >= chunkTokens)
+    throw new AppError(
+      "invalid-input",
+      `The overlap (${chunkOverlap} tokens) must be shorter than a passage (${chunkTokens} tokens).`,
+    );
   const tokensOf = await wordCounter();
   const bytes = await openBytes(file);
   const title = titles(file.name);
@@ -59,7 +63,11 @@ export const readText: Reader = async function* (file, from, { chunkTokens, chun
     const lineAt = lineCounter(text, line);
     for (const { start, end } of rest ? chunks.slice(0, -1) : chunks) {
       item += 1;
-      const record = { id: `${file.name}#${++passages}`, title: titleAt(start), text: text.slice(start, end).trim() };
+      const record = {
+        id: `${file.name}#${++passages}`,
+        title: titleAt(start),
+        text: text.slice(start, end).trim(),
+      };
       if (item > from.item) yield { place: place(), line: lineAt(start), record, problem: null };
     }
     // What was not given begins the next block, so that the chunks are those of the whole text.
@@ -71,7 +79,8 @@ export const readText: Reader = async function* (file, from, { chunkTokens, chun
 };
 
 const NOT_UTF8 = `holds bytes that are not UTF-8: they were left out, ${REPLACEMENT} stands for them in the passage; convert the file to UTF-8 to have them`;
-const NOT_TEXT = "is not text in UTF-8 but in UTF-16 or binary, so the file was left out; convert it to text in UTF-8";
+const NOT_TEXT =
+  "is not text in UTF-8 but in UTF-16 or binary, so the file was left out; convert it to text in UTF-8";
 
 /** Whether a text is none: as for git, null characters near its beginning tell, here where it is no UTF-8 either. */
 function isBinary(text: string): boolean {
@@ -112,7 +121,12 @@ interface Block {
 async function* blocksOf(stream: AsyncIterable<Buffer>): AsyncGenerator<Block> {
   let waiting = "";
   let first = true;
-  const block = (text: string, last: boolean): Block => ({ text, first, last, carry: (carried) => void (waiting = carried + waiting) });
+  const block = (text: string, last: boolean): Block => ({
+    text,
+    first,
+    last,
+    carry: (carried) => void (waiting = carried + waiting),
+  });
   let begun = false;
   for await (const bytes of checkedUtf8(stream)) {
     const more = bytes.toString("utf8");
@@ -153,16 +167,24 @@ function headingTitle(heading: string): string {
   let end = title.length;
   while (title[end - 1] === "#") end -= 1;
   title = title.slice(0, end).trimEnd();
-  return title.length > TITLE_CHARACTERS ? title.slice(0, afterCharacter(title, TITLE_CHARACTERS)) : title;
+  return title.length > TITLE_CHARACTERS
+    ? title.slice(0, afterCharacter(title, TITLE_CHARACTERS))
+    : title;
 }
 
 /** Titles of passages by where they start in a block: the file's name, in Markdown the last heading at or before them. */
-function titles(fileName: string): { in(text: string): (position: number) => string; leave(title: string): void } {
+function titles(fileName: string): {
+  in(text: string): (position: number) => string;
+  leave(title: string): void;
+} {
   let before = fileName.replace(/\.gz$/, "").replace(/\.[^./]+$/, "");
-  if (!/\.(md|markdown|mdx)(\.gz)?$/i.test(fileName)) return { in: () => () => before, leave: () => undefined };
+  if (!/\.(md|markdown|mdx)(\.gz)?$/i.test(fileName))
+    return { in: () => () => before, leave: () => undefined };
   return {
     in: (text) => {
-      const headings = [...text.matchAll(HEADING)].map((match) => ({ start: match.index, title: headingTitle(match[1] ?? "") })).filter((heading) => heading.title !== "");
+      const headings = [...text.matchAll(HEADING)]
+        .map((match) => ({ start: match.index, title: headingTitle(match[1] ?? "") }))
+        .filter((heading) => heading.title !== "");
       return (position) => headings.findLast(({ start }) => start <= position)?.title ?? before;
     },
     leave: (title) => void (before = title),
@@ -184,8 +206,16 @@ function wordCounter(): Promise<(word: string) => number> {
 async function loadWordCounter(): Promise<(word: string) => number> {
   const folder = modelDir(DEFAULT_ENCODER);
   const path = join(folder, "tokenizer.json");
-  if (!existsSync(path)) throw new AppError("not-found", `The encoder ${DEFAULT_ENCODER} is not installed, whose tokenizer counts the tokens of passages: \`npm start\` installs it.`);
-  const tokenizer = await TextTokenizer.load(path, join(folder, "tokenizer_config.json"), Number.MAX_SAFE_INTEGER);
+  if (!existsSync(path))
+    throw new AppError(
+      "not-found",
+      `The encoder ${DEFAULT_ENCODER} is not installed, whose tokenizer counts the tokens of passages: \`npm start\` installs it.`,
+    );
+  const tokenizer = await TextTokenizer.load(
+    path,
+    join(folder, "tokenizer_config.json"),
+    Number.MAX_SAFE_INTEGER,
+  );
   const special = tokenizer.encode("").length;
   const known = new Map<string, number>();
   return (word) => {

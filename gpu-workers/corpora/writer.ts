@@ -37,7 +37,13 @@ class Lengths {
   }
 
   report(): LengthHistogram {
-    return { upTo: [...UP_TO], counts: [...this.counts], shortest: this.n ? this.shortest : 0, longest: this.longest, mean: this.n ? this.sum / this.n : 0 };
+    return {
+      upTo: [...UP_TO],
+      counts: [...this.counts],
+      shortest: this.n ? this.shortest : 0,
+      longest: this.longest,
+      mean: this.n ? this.sum / this.n : 0,
+    };
   }
 }
 
@@ -47,7 +53,13 @@ function wordsOf(text: string): number {
   let inside = false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    const white = code === 32 || (code >= 9 && code <= 13) || code === 0xa0 || code === 0x2028 || code === 0x2029 || code === 0x3000;
+    const white =
+      code === 32 ||
+      (code >= 9 && code <= 13) ||
+      code === 0xa0 ||
+      code === 0x2028 ||
+      code === 0x2029 ||
+      code === 0x3000;
     if (!white && !inside) words += 1;
     inside = !white;
   }
@@ -78,7 +90,12 @@ export class CorpusWriter {
   ) {}
 
   /** Opens the file, cut to its first `bytes`: what came after them is done again. */
-  static async open(path: string, bytes: number, signal: AbortSignal, onProgress: (done: number) => void = () => undefined): Promise<CorpusWriter> {
+  static async open(
+    path: string,
+    bytes: number,
+    signal: AbortSignal,
+    onProgress: (done: number) => void = () => undefined,
+  ): Promise<CorpusWriter> {
     const file = await open(path, bytes > 0 ? "r+" : "w+");
     const writer = new CorpusWriter(path, file);
     try {
@@ -111,7 +128,9 @@ export class CorpusWriter {
     for (const row of this.table.candidates(hash)) {
       const earlier = await this.recordAt(row);
       if (earlier.id !== record.id) continue;
-      return earlier.title === record.title && earlier.text === record.text ? "repeated" : "id-taken";
+      return earlier.title === record.title && earlier.text === record.text
+        ? "repeated"
+        : "id-taken";
     }
     const { id, title, text } = record;
     const line = `${JSON.stringify({ id, title, text })}\n`;
@@ -129,7 +148,8 @@ export class CorpusWriter {
       const bytes = Buffer.from(this.waiting.join(""));
       this.waiting = [];
       this.waitingCharacters = 0;
-      for (let at = 0; at < bytes.length; ) at += (await this.file.write(bytes, at, bytes.length - at, this.written + at)).bytesWritten;
+      for (let at = 0; at < bytes.length;)
+        at += (await this.file.write(bytes, at, bytes.length - at, this.written + at)).bytesWritten;
       this.written += bytes.length;
     }
     if (sync) await this.file.datasync();
@@ -141,7 +161,11 @@ export class CorpusWriter {
     await this.file.close();
     this.starts.add(this.end);
     this.table.parts();
-    return { rows: { hash: this.digest.digest(), starts: this.starts.taken(), table: this.table }, lengths: this.lengths.report(), repeatedTexts: this.sameTexts };
+    return {
+      rows: { hash: this.digest.digest(), starts: this.starts.taken(), table: this.table },
+      lengths: this.lengths.report(),
+      repeatedTexts: this.sameTexts,
+    };
   }
 
   async close(): Promise<void> {
@@ -156,9 +180,19 @@ export class CorpusWriter {
     if (this.seen.add(`${record.title}\n${record.text}`)) this.sameTexts += 1;
   }
 
-  private async takeUp(bytes: number, signal: AbortSignal, onProgress: (done: number) => void): Promise<void> {
-    for await (const line of scanLines(createReadStream(this.path, { end: bytes - 1, highWaterMark: READ_CHUNK_BYTES }))) {
-      if ("problem" in line) throw new AppError("conflict", `${this.path} was changed since the import was interrupted; delete the run's folder beside it and resume`);
+  private async takeUp(
+    bytes: number,
+    signal: AbortSignal,
+    onProgress: (done: number) => void,
+  ): Promise<void> {
+    for await (const line of scanLines(
+      createReadStream(this.path, { end: bytes - 1, highWaterMark: READ_CHUNK_BYTES }),
+    )) {
+      if ("problem" in line)
+        throw new AppError(
+          "conflict",
+          `${this.path} was changed since the import was interrupted; delete the run's folder beside it and resume`,
+        );
       const record = parseCorpusLine(line.text, line.number);
       this.know(record, hash32(record.id), line.offset);
       if (line.number % 1000 === 0) {

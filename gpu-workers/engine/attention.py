@@ -25,7 +25,9 @@ class Segment:
 
 @dataclass
 class Batch:
-    query_rows: Tensor  # [n * kv_heads * G * Lq] rows of the queries seen as [tokens * heads, head_dim]
+    query_rows: (
+        Tensor  # [n * kv_heads * G * Lq] rows of the queries seen as [tokens * heads, head_dim]
+    )
     key_slots: Tensor  # [n * Lk]
     mask: Tensor  # [n, 1, G * Lq, Lk] additive
     shape: tuple[int, int, int]  # n, Lq, Lk
@@ -43,7 +45,9 @@ def head_rows(tokens: np.ndarray, c: LlamaConfig) -> np.ndarray:
     return tokens[:, None, None, :] * c.heads + heads
 
 
-def query_layout(blocks: list[np.ndarray], c: LlamaConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def query_layout(
+    blocks: list[np.ndarray], c: LlamaConfig
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pads blocks of packed tokens to [n, Lq]. Returns (rows, rows of real queries, their places in the output)."""
     width = max(len(b) for b in blocks)
     tokens = np.zeros((len(blocks), width), np.int64)
@@ -56,13 +60,17 @@ def query_layout(blocks: list[np.ndarray], c: LlamaConfig) -> tuple[np.ndarray, 
     return rows, rows[real], np.flatnonzero(real)
 
 
-def make_plan(segments: list[Segment], tokens: int, c: LlamaConfig, device: torch.device, dtype: torch.dtype) -> Plan:
+def make_plan(
+    segments: list[Segment], tokens: int, c: LlamaConfig, device: torch.device, dtype: torch.dtype
+) -> Plan:
     """Cuts and batches segments. Every one of the `tokens` packed queries must be in exactly one segment."""
     pieces = []
     for s in segments:
         for a in range(0, len(s.queries), CHUNK):
             depths = s.depths[a : a + CHUNK]
-            pieces.append(Segment(s.queries[a : a + CHUNK], depths, s.keys[: int(depths.max()) + 1]))
+            pieces.append(
+                Segment(s.queries[a : a + CHUNK], depths, s.keys[: int(depths.max()) + 1])
+            )
     pieces.sort(key=lambda s: (len(s.queries), len(s.keys)))
     group = c.heads // c.kv_heads
     batches, current, cost = [], [], 0
@@ -90,7 +98,11 @@ def make_plan(segments: list[Segment], tokens: int, c: LlamaConfig, device: torc
             depths[i, : len(p.depths)] = p.depths
         mask = causal_mask(torch.from_numpy(depths).to(device), lk, dtype)
         mask = mask[:, None, None].expand(n, 1, group, lq, lk).reshape(n, 1, group * lq, lk)
-        made.append(Batch(index(rows.reshape(-1), device), index(keys.reshape(-1), device), mask, (n, lq, lk)))
+        made.append(
+            Batch(
+                index(rows.reshape(-1), device), index(keys.reshape(-1), device), mask, (n, lq, lk)
+            )
+        )
     return Plan(made, index(out_rows, device))
 
 
@@ -101,7 +113,9 @@ def index(array: np.ndarray, device: torch.device) -> Tensor:
 def causal_mask(depths: Tensor, keys: int, dtype: torch.dtype) -> Tensor:
     """[..., Lq] depths -> [..., Lq, keys] additive mask: the key at depth j is seen by queries at depth j and below it."""
     seen = torch.arange(keys, device=depths.device) <= depths[..., None]
-    return torch.zeros(seen.shape, dtype=dtype, device=depths.device).masked_fill_(~seen, float("-inf"))
+    return torch.zeros(seen.shape, dtype=dtype, device=depths.device).masked_fill_(
+        ~seen, float("-inf")
+    )
 
 
 def attend(plan: Plan, q: Tensor, keys: Tensor, values: Tensor, c: LlamaConfig) -> Tensor:
@@ -111,15 +125,25 @@ def attend(plan: Plan, q: Tensor, keys: Tensor, values: Tensor, c: LlamaConfig) 
     for batch in plan.batches:
         n, lq, lk = batch.shape
         qb = queries.index_select(0, batch.query_rows).view(n, c.kv_heads, -1, c.head_dim)
-        kb = keys.index_select(0, batch.key_slots).view(n, lk, c.kv_heads, c.head_dim).transpose(1, 2)
-        vb = values.index_select(0, batch.key_slots).view(n, lk, c.kv_heads, c.head_dim).transpose(1, 2)
+        kb = (
+            keys.index_select(0, batch.key_slots)
+            .view(n, lk, c.kv_heads, c.head_dim)
+            .transpose(1, 2)
+        )
+        vb = (
+            values.index_select(0, batch.key_slots)
+            .view(n, lk, c.kv_heads, c.head_dim)
+            .transpose(1, 2)
+        )
         out = torch.nn.functional.scaled_dot_product_attention(qb, kb, vb, attn_mask=batch.mask)
         outputs.append(out.reshape(-1, c.head_dim))
     every = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
     return every.index_select(0, plan.out_rows).view(-1, c.q_width)
 
 
-def attention_with_lse(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+def attention_with_lse(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Attention output and the log-sum-exp of its scores, with which outputs over several key blocks are merged.
 
     q [n, H, Lq, D], k and v [n, H, Lk, D], mask additive and broadcastable. Returns [n, H, Lq, D] and [n, H, Lq] float32.
@@ -127,7 +151,9 @@ def attention_with_lse(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> 
     if q.device.type == "cpu":
         if mask is not None:
             mask = mask.expand(q.shape[0], 1, q.shape[2], k.shape[2])
-        out = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, False, attn_mask=mask)
+        out = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            q, k, v, 0.0, False, attn_mask=mask
+        )
         return out[0], out[1].float()
     scores = torch.matmul(q.float(), k.float().transpose(2, 3)) * q.shape[-1] ** -0.5
     if mask is not None:

@@ -32,7 +32,13 @@ class _BaseModel:
             raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}")
         for name, hint in hints.items():
             default = getattr(cls, name, MISSING)
-            value = values[name] if name in values else default.value() if isinstance(default, _Default) else default
+            value = (
+                values[name]
+                if name in values
+                else default.value()
+                if isinstance(default, _Default)
+                else default
+            )
             if value is MISSING or value is ...:
                 raise ValueError(f"{cls.__name__} needs {name}")
             setattr(made, name, _nested(hint, value))
@@ -69,14 +75,22 @@ class _NoGuides:
 
 def stand_in() -> list[str]:
     """Puts stand-ins where packages are missing; returns the names of those that are."""
-    missing = [name for name in ("pydantic", "llguidance") if importlib.util.find_spec(name) is None]
+    missing = [
+        name for name in ("pydantic", "llguidance") if importlib.util.find_spec(name) is None
+    ]
     if "pydantic" in missing:
         decorate = lambda *_a, **_k: lambda function: function  # noqa: E731
         sys.modules["pydantic"] = types.ModuleType("pydantic")
         vars(sys.modules["pydantic"]).update(
-            BaseModel=_BaseModel, ConfigDict=dict, Field=_Default, model_validator=decorate, ValidationError=ValueError
+            BaseModel=_BaseModel,
+            ConfigDict=dict,
+            Field=_Default,
+            model_validator=decorate,
+            ValidationError=ValueError,
         )
     if "llguidance" in missing:
         sys.modules["llguidance"] = types.ModuleType("llguidance")
-        vars(sys.modules["llguidance"]).update(LLExecutor=_NoGuides, LLMatcher=_NoGuides, LLTokenizer=_NoGuides)
+        vars(sys.modules["llguidance"]).update(
+            LLExecutor=_NoGuides, LLMatcher=_NoGuides, LLTokenizer=_NoGuides
+        )
     return missing

@@ -34,7 +34,9 @@ class Cache:
         """Forgets everything, as after a change of weights. Pools keep their memory, up to the budget: what is given up
         later must not depend on how far an earlier call made them grow."""
         if not hasattr(self, "pools") or self.capacity > self.budget:
-            self.pools = [torch.empty(0, w, dtype=self.dtype, device=self.device) for w in self.widths]
+            self.pools = [
+                torch.empty(0, w, dtype=self.dtype, device=self.device) for w in self.widths
+            ]
         self.free = list(range(self.capacity - 1, -1, -1))
         self.tree = TokenTree(self._allocate)
         self.sessions: dict[str, Node] = {}
@@ -174,7 +176,8 @@ class Cache:
             order = {id(leaf): i for i, leaf in enumerate(unique)}
             rows = index(np.array([ends[id(leaf)] for leaf in unique]), self.device)
             last = [
-                Segment(np.array([i]), np.array([leaf.end - 1]), self.tree.path(leaf)) for i, leaf in enumerate(unique)
+                Segment(np.array([i]), np.array([leaf.end - 1]), self.tree.path(leaf))
+                for i, leaf in enumerate(unique)
             ]
             last_plan = make_plan(last, len(unique), c, self.device, self.dtype)
         final = self.first + self.count - 1
@@ -182,11 +185,20 @@ class Cache:
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             self.keys(layer).index_copy_(0, slot_index, k)
             self.values(layer).index_copy_(0, slot_index, v)
-            return attend_plan(last_plan if layer == final else plan, q, self.keys(layer), self.values(layer), c)
+            return attend_plan(
+                last_plan if layer == final else plan, q, self.keys(layer), self.values(layer), c
+            )
 
         x = source(nodes, np.array(lengths))
         out = run_layers(
-            self.model, layers, self.first, x, index(np.concatenate(positions), self.device), attend, rows=rows, check=check
+            self.model,
+            layers,
+            self.first,
+            x,
+            index(np.concatenate(positions), self.device),
+            attend,
+            rows=rows,
+            check=check,
         )
         if len(self.widths) > 2 * self.count:
             self.hidden.index_copy_(0, slot_index, out)

@@ -13,7 +13,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-if __package__ in (None, ""):  # started as a file: its own folder would hide modules of the same names
+if __package__ in (
+    None,
+    "",
+):  # started as a file: its own folder would hide modules of the same names
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from engine.bare import stand_in
@@ -57,9 +60,13 @@ class Running:
 
     def create(self, model: str = "policy", seed: int = 3, **settings) -> None:
         """A model whose trained weights are off their start: an adapter's B is zero at first and would hide mistakes."""
-        self.call("create_model", model, base=str(self.folder), **{"lora": None, **settings}, seed=seed)
+        self.call(
+            "create_model", model, base=str(self.folder), **{"lora": None, **settings}, seed=seed
+        )
         trained = self.engine.model(model).trainable
-        noise = torch.randn(trained.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
+        noise = (
+            torch.randn(trained.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
+        )
         trained.values = trained.values + noise.to(trained.values.device)
         trained.changed()
 
@@ -80,7 +87,16 @@ def make_data(vocabulary: int, count: int, prompt: int, length: int) -> list[dic
         ids = shared + draw(length - prompt)
         actions = [float(p >= prompt and p % 5 != 0) for p in range(length)]
         signs = [(1.0 if (i + p) % 3 else -1.0) * a for p, a in enumerate(actions)]
-        data.append({"ids": ids, "weights": actions, "advantages": signs, "logprobs": [0.0] * length, "returns": signs, "values": [0.0] * length})
+        data.append(
+            {
+                "ids": ids,
+                "weights": actions,
+                "advantages": signs,
+                "logprobs": [0.0] * length,
+                "returns": signs,
+                "values": [0.0] * length,
+            }
+        )
     return data
 
 
@@ -115,11 +131,21 @@ def learn(running: Running, data: list[dict]) -> dict[str, torch.Tensor]:
     # Old log-probabilities near the present ones, so that some ratios are clipped and some are not.
     old = [[lp + (0.3 if p % 2 else -0.1) for p, lp in enumerate(row)] for row in rows]
     policy = [{**d, "logprobs": o} for d, o in zip(data, old)]
-    for model, settings, loss in (("policy", ADAPTER, "ppo"), ("full", {"full": {"firstLayer": 1}}, "ppo"), ("critic", {**ADAPTER, "head": "value"}, "value")):
+    for model, settings, loss in (
+        ("policy", ADAPTER, "ppo"),
+        ("full", {"full": {"firstLayer": 1}}, "ppo"),
+        ("critic", {**ADAPTER, "head": "value"}, "value"),
+    ):
         if model != "policy":
             running.create(model, **settings)
         config = {"valueClip": 0.2} if loss == "value" else {}
-        running.call("forward_backward", model, loss=loss, config=config, data=data if loss == "value" else policy)
+        running.call(
+            "forward_backward",
+            model,
+            loss=loss,
+            config=config,
+            data=data if loss == "value" else policy,
+        )
         found[f"gradient, {model}"] = running.gradient(model)
         running.call("optim_step", model, learningRate=1e-3)
         found[f"weights after a step, {model}"] = running.values(model)
@@ -132,25 +158,71 @@ def agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
     cpu = Running(folder, "cpu", "float32")
     reference = learn(cpu, data)
     base = flat(cpu.call("forward", adapter=False, data=data)["logprobs"], data)
-    checks = [close("CPU against transformers, log-probabilities", float((base - transformers_logprobs(folder, data)).abs().max()), LOGPROB_TOLERANCE)]
+    checks = [
+        close(
+            "CPU against transformers, log-probabilities",
+            float((base - transformers_logprobs(folder, data)).abs().max()),
+            LOGPROB_TOLERANCE,
+        )
+    ]
     here = Running(folder, kind, "float32")
     found = learn(here, data)
     for name, expected in reference.items():
         if name == "log-probabilities":
-            checks.append(close(f"{kind} against CPU, {name}", float((found[name] - expected).abs().max()), LOGPROB_TOLERANCE))
+            checks.append(
+                close(
+                    f"{kind} against CPU, {name}",
+                    float((found[name] - expected).abs().max()),
+                    LOGPROB_TOLERANCE,
+                )
+            )
         else:
-            checks.append(close(f"{kind} against CPU, {name}", relative(found[name], expected), GRADIENT_TOLERANCE))
+            checks.append(
+                close(
+                    f"{kind} against CPU, {name}",
+                    relative(found[name], expected),
+                    GRADIENT_TOLERANCE,
+                )
+            )
     prompts = [d["ids"][:24] for d in data]
     greedy = [{"ids": ids, "maxTokens": 16, "temperature": 0} for ids in prompts]
-    texts = [[s[0]["ids"] for s in r.call("sample", adapter=True, sequences=greedy)["sequences"]] for r in (cpu, here)]
+    texts = [
+        [s[0]["ids"] for s in r.call("sample", adapter=True, sequences=greedy)["sequences"]]
+        for r in (cpu, here)
+    ]
     same = sum(a == b for a, b in zip(*texts))
-    checks.append(Check(f"{kind} against CPU, greedy texts", f"{same} of {len(prompts)} equal", "all", same == len(prompts)))
+    checks.append(
+        Check(
+            f"{kind} against CPU, greedy texts",
+            f"{same} of {len(prompts)} equal",
+            "all",
+            same == len(prompts),
+        )
+    )
     # What the sampler says of its tokens and what the trainer finds: keys from the cache against packed recomputation.
-    drawn = here.call("sample", adapter=True, sequences=[{"ids": ids, "maxTokens": 24, "temperature": 1, "seed": i} for i, ids in enumerate(prompts)])["sequences"]
+    drawn = here.call(
+        "sample",
+        adapter=True,
+        sequences=[
+            {"ids": ids, "maxTokens": 24, "temperature": 1, "seed": i}
+            for i, ids in enumerate(prompts)
+        ],
+    )["sequences"]
     sampled = [s[0] for s in drawn]
-    again = [{"ids": p + s["ids"], "weights": [0.0] * len(p) + [1.0] * len(s["ids"])} for p, s in zip(prompts, sampled)]
+    again = [
+        {"ids": p + s["ids"], "weights": [0.0] * len(p) + [1.0] * len(s["ids"])}
+        for p, s in zip(prompts, sampled)
+    ]
     trainer = flat(here.call("forward", adapter=True, data=again)["logprobs"], again)
-    checks.append(close(f"{kind}, sampler against trainer", float((trainer - torch.tensor([v for s in sampled for v in s["logprobs"]])).abs().max()), LOGPROB_TOLERANCE))
+    checks.append(
+        close(
+            f"{kind}, sampler against trainer",
+            float(
+                (trainer - torch.tensor([v for s in sampled for v in s["logprobs"]])).abs().max()
+            ),
+            LOGPROB_TOLERANCE,
+        )
+    )
     return checks
 
 
@@ -166,7 +238,12 @@ def drift(folder: Path, kind: str, vocabulary: int) -> Check:
         running.create("policy", **ADAPTER)
         both.append(flat(running.call("forward", adapter=True, data=data)["logprobs"], data))
     mean = float((both[0] - both[1]).abs().mean())
-    return Check(f"{kind}, bfloat16 against float32, mean difference of log-probabilities", f"{mean:.3f}", f"below {DRIFT_TOLERANCE}", mean < DRIFT_TOLERANCE)
+    return Check(
+        f"{kind}, bfloat16 against float32, mean difference of log-probabilities",
+        f"{mean:.3f}",
+        f"below {DRIFT_TOLERANCE}",
+        mean < DRIFT_TOLERANCE,
+    )
 
 
 def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) -> list[Check]:
@@ -174,7 +251,10 @@ def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) 
     running = Running(folder, kind, None)
     running.create("policy", **ADAPTER)
     data = make_data(vocabulary, group, context // 2, context)
-    prompts = [{"ids": d["ids"][:-32], "maxTokens": 32, "temperature": 1, "seed": i} for i, d in enumerate(data)]
+    prompts = [
+        {"ids": d["ids"][:-32], "maxTokens": 32, "temperature": 1, "seed": i}
+        for i, d in enumerate(data)
+    ]
     for counted in (False, True):  # the first round loads kernels and grows pools
         running.engine.model("policy").renew()
         usage = running.call("sample", adapter=True, sequences=prompts)["usage"]
@@ -188,29 +268,56 @@ def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) 
     peak = memory["peakDeviceBytes"] or memory["peakResidentBytes"]
     dtype = running.engine.device.dtype_name
     return [
-        Check(f"prefill, {dtype}", f"{usage['computedTokens'] / usage['prefillSeconds']:.0f} tokens/s", f"{usage['computedTokens']} tokens", None),
-        Check(f"decode, {dtype}", f"{usage['sampledTokens'] / usage['decodeSeconds']:.0f} tokens/s", f"{len(prompts)} sequences", None),
-        Check(f"gradient, {dtype}", f"{length / seconds:.0f} tokens/s", f"{len(data)} x {context} tokens", None),
+        Check(
+            f"prefill, {dtype}",
+            f"{usage['computedTokens'] / usage['prefillSeconds']:.0f} tokens/s",
+            f"{usage['computedTokens']} tokens",
+            None,
+        ),
+        Check(
+            f"decode, {dtype}",
+            f"{usage['sampledTokens'] / usage['decodeSeconds']:.0f} tokens/s",
+            f"{len(prompts)} sequences",
+            None,
+        ),
+        Check(
+            f"gradient, {dtype}",
+            f"{length / seconds:.0f} tokens/s",
+            f"{len(data)} x {context} tokens",
+            None,
+        ),
         Check("peak memory", f"{peak / 2**30:.2f} GiB", running.engine.device.name, None),
     ]
 
 
 def available(kind: str) -> bool:
-    return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}[kind]
+    return {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }[kind]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", choices=["cuda", "mps", "cpu"], help="default: the accelerator that is there")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--device", choices=["cuda", "mps", "cpu"], help="default: the accelerator that is there"
+    )
     parser.add_argument("--model", type=Path, help="Hugging Face folder (Llama or Qwen2)")
-    parser.add_argument("--random", choices=list(SHAPES), default="tiny", help="shape of the random model")
+    parser.add_argument(
+        "--random", choices=list(SHAPES), default="tiny", help="shape of the random model"
+    )
     parser.add_argument("--group", type=int, default=8)
     parser.add_argument("--context", type=int, default=256)
     options = parser.parse_args(arguments)
     settle_torch()
     kind = options.device or ("cuda" if available("cuda") else "mps" if available("mps") else None)
     if kind is None or not available(kind):
-        print(f"There is no {kind or 'GPU'} that torch {torch.__version__} can use: nothing was checked. (--device cpu checks the check itself.)")
+        print(
+            f"There is no {kind or 'GPU'} that torch {torch.__version__} can use: nothing was checked. (--device cpu checks the check itself.)"
+        )
         return 2
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.model or save_qwen2(Path(scratch), options.random)
@@ -230,7 +337,11 @@ def main(arguments: list[str] | None = None) -> int:
         mark = "  " if c.holds is None else "ok" if c.holds else "NO"
         print(f"{mark} {c.name.ljust(width)}  {c.value.rjust(16)}  {c.bound}")
     wrong = [c for c in checks if c.holds is False]
-    print(f"{len(wrong)} of {sum(c.holds is not None for c in checks)} checks disagree." if wrong else "Everything agrees.")
+    print(
+        f"{len(wrong)} of {sum(c.holds is not None for c in checks)} checks disagree."
+        if wrong
+        else "Everything agrees."
+    )
     return 1 if wrong else 0
 
 

@@ -47,7 +47,8 @@ export interface EngineClientOptions {
   retryMilliseconds?: number;
 }
 
-const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const sleep = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
  * Speaks the engine dialect to one process. A request that got no answer is repeated under the same operation id,
@@ -90,11 +91,19 @@ export class EngineClient {
   }
 
   async capabilities(options: CallOptions = {}): Promise<Capabilities> {
-    return parseOrThrow(capabilities, await this.retried("GET", "/capabilities", undefined, options.signal), "Engine capabilities");
+    return parseOrThrow(
+      capabilities,
+      await this.retried("GET", "/capabilities", undefined, options.signal),
+      "Engine capabilities",
+    );
   }
 
   /** Loads a base (once per process, shared) and makes a model on it under the name `id`. */
-  async createModel(id: string, body: EngineBody<"create_model">, options: CallOptions = {}): Promise<EngineModel> {
+  async createModel(
+    id: string,
+    body: EngineBody<"create_model">,
+    options: CallOptions = {},
+  ): Promise<EngineModel> {
     const created = await this.operate(id, "create_model", body, undefined, options);
     const model = new EngineModel(this, id, created);
     this.models.add(model);
@@ -117,7 +126,8 @@ export class EngineClient {
     options: CallOptions = {},
   ): Promise<EngineResult<K>> {
     const { signal } = options;
-    if (signal?.aborted) throw new AppError("cancelled", `${kind} was cancelled before it started.`);
+    if (signal?.aborted)
+      throw new AppError("cancelled", `${kind} was cancelled before it started.`);
     const id = randomUUID();
     const path = `/operations/${id}`;
     let cancelling: Promise<unknown> | undefined;
@@ -126,13 +136,27 @@ export class EngineClient {
     };
     signal?.addEventListener("abort", cancel, { once: true });
     try {
-      let state = await this.poll("POST", "/operations", { id, model: model || "-", sequence, kind, body });
+      let state = await this.poll("POST", "/operations", {
+        id,
+        model: model || "-",
+        sequence,
+        kind,
+        body,
+      });
       while (state.state === "running") state = await this.poll("GET", path, undefined);
       await cancelling;
       if (state.state === "done")
-        return parseOrThrow(engineOperations[kind].result, state.result, `Engine result of ${kind}`) as EngineResult<K>;
+        return parseOrThrow(
+          engineOperations[kind].result,
+          state.result,
+          `Engine result of ${kind}`,
+        ) as EngineResult<K>;
       if (state.state === "cancelled") throw new AppError("cancelled", `${kind} was cancelled.`);
-      throw new EngineError(state.error?.code ?? "internal", state.error?.message ?? `${kind} failed without a reason.`, false);
+      throw new EngineError(
+        state.error?.code ?? "internal",
+        state.error?.message ?? `${kind} failed without a reason.`,
+        false,
+      );
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
@@ -152,29 +176,53 @@ export class EngineClient {
   }
 
   private async poll(method: "GET" | "POST", path: string, body: unknown): Promise<Operation> {
-    return parseOrThrow(operation, await this.retried(method, `${path}?wait=${this.waitSeconds}`, body, undefined), "Engine operation");
+    return parseOrThrow(
+      operation,
+      await this.retried(method, `${path}?wait=${this.waitSeconds}`, body, undefined),
+      "Engine operation",
+    );
   }
 
-  private async retried(method: "GET" | "POST", path: string, body: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+  private async retried(
+    method: "GET" | "POST",
+    path: string,
+    body: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
     let pause = this.retryMilliseconds;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.request(method, path, body, signal);
       } catch (error) {
         if (error instanceof AppError) throw error;
-        if (signal?.aborted) throw new AppError("cancelled", "The call to the engine was cancelled.", { cause: error });
+        if (signal?.aborted)
+          throw new AppError("cancelled", "The call to the engine was cancelled.", {
+            cause: error,
+          });
         if (attempt >= this.attempts)
-          throw new AppError("engine-unavailable", `The engine at ${this.endpoint.url} does not answer (${attempt} attempts).`, { cause: error });
+          throw new AppError(
+            "engine-unavailable",
+            `The engine at ${this.endpoint.url} does not answer (${attempt} attempts).`,
+            { cause: error },
+          );
         await sleep(pause);
         pause *= 2;
       }
     }
   }
 
-  private async request(method: "GET" | "POST", path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
+  private async request(
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
     const response = await fetch(this.endpoint.url + path, {
       method,
-      headers: { authorization: `Bearer ${this.endpoint.secret}`, "content-type": "application/json" },
+      headers: {
+        authorization: `Bearer ${this.endpoint.secret}`,
+        "content-type": "application/json",
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
     });
@@ -183,12 +231,18 @@ export class EngineClient {
     try {
       json = JSON.parse(text);
     } catch {
-      throw new AppError("engine-unavailable", `The engine answered ${response.status} without JSON: ${text.slice(0, 200)}`);
+      throw new AppError(
+        "engine-unavailable",
+        `The engine answered ${response.status} without JSON: ${text.slice(0, 200)}`,
+      );
     }
     if (response.ok) return json;
     const refused = engineErrorBody.safeParse((json as { error?: unknown } | null)?.error);
     if (refused.success) throw new EngineError(refused.data.code, refused.data.message, true);
-    throw new AppError("engine-unavailable", `The engine answered ${response.status}: ${text.slice(0, 500)}`);
+    throw new AppError(
+      "engine-unavailable",
+      `The engine answered ${response.status}: ${text.slice(0, 500)}`,
+    );
   }
 }
 
@@ -202,17 +256,27 @@ export class EngineModel {
     readonly info: EngineResult<"create_model">,
   ) {}
 
-  private read<K extends EngineKind>(kind: K, body: EngineBody<K>, options?: CallOptions): Promise<EngineResult<K>> {
+  private read<K extends EngineKind>(
+    kind: K,
+    body: EngineBody<K>,
+    options?: CallOptions,
+  ): Promise<EngineResult<K>> {
     return this.client.operate(this.id, kind, body, undefined, options);
   }
 
-  private async write<K extends EngineKind>(kind: K, body: EngineBody<K>, options?: CallOptions): Promise<EngineResult<K>> {
-    if (options?.signal?.aborted) throw new AppError("cancelled", `${kind} was cancelled before it started.`);
+  private async write<K extends EngineKind>(
+    kind: K,
+    body: EngineBody<K>,
+    options?: CallOptions,
+  ): Promise<EngineResult<K>> {
+    if (options?.signal?.aborted)
+      throw new AppError("cancelled", `${kind} was cancelled before it started.`);
     const sequence = this.next++;
     try {
       return await this.client.operate(this.id, kind, body, sequence, options);
     } catch (error) {
-      if (error instanceof EngineError && error.refused && this.next === sequence + 1) this.next = sequence;
+      if (error instanceof EngineError && error.refused && this.next === sequence + 1)
+        this.next = sequence;
       throw error;
     }
   }
@@ -234,11 +298,17 @@ export class EngineModel {
     return this.read("forward", body, options);
   }
   /** Adds the gradient of a loss to the accumulated one. A cancelled or failed call adds nothing. */
-  forwardBackward(body: EngineBody<"forward_backward">, options?: CallOptions): Promise<EngineResult<"forward_backward">> {
+  forwardBackward(
+    body: EngineBody<"forward_backward">,
+    options?: CallOptions,
+  ): Promise<EngineResult<"forward_backward">> {
     return this.write("forward_backward", body, options);
   }
   /** One AdamW step with the accumulated gradient, which it clears. */
-  optimStep(body: EngineBody<"optim_step">, options?: CallOptions): Promise<EngineResult<"optim_step">> {
+  optimStep(
+    body: EngineBody<"optim_step">,
+    options?: CallOptions,
+  ): Promise<EngineResult<"optim_step">> {
     return this.write("optim_step", body, options);
   }
   /** Keeps a copy of the trained weights under a name, as the reference of a KL penalty. */
@@ -257,14 +327,20 @@ export class EngineModel {
     return this.write("import_weights", { path }, options);
   }
   /** Writes a folder that PEFT (adapter) or transformers (full weights, or the adapter merged into the base) loads. */
-  export(path: string, { merged = false, ...options }: CallOptions & { merged?: boolean } = {}): Promise<EngineResult<"export">> {
+  export(
+    path: string,
+    { merged = false, ...options }: CallOptions & { merged?: boolean } = {},
+  ): Promise<EngineResult<"export">> {
     return this.read("export", { path, merged }, options);
   }
   weightsHash(options?: CallOptions): Promise<EngineResult<"weights_hash">> {
     return this.read("weights_hash", {}, options);
   }
   /** Token ids and forced marks that guided decoding gives for this text. */
-  encodeGuided(body: EngineBody<"encode_guided">, options?: CallOptions): Promise<EngineResult<"encode_guided">> {
+  encodeGuided(
+    body: EngineBody<"encode_guided">,
+    options?: CallOptions,
+  ): Promise<EngineResult<"encode_guided">> {
     return this.read("encode_guided", body, options);
   }
 }

@@ -83,7 +83,12 @@ class Decoder:
     """
 
     def __init__(
-        self, model: Llama, caches: list[Cache], rows: list[list[int]], slots: list[list[np.ndarray]], room: int
+        self,
+        model: Llama,
+        caches: list[Cache],
+        rows: list[list[int]],
+        slots: list[list[np.ndarray]],
+        room: int,
     ):
         """`caches` cover consecutive layer ranges; slots[i][r] are the slots of row r's tokens in caches[i]; `room` is
         the number of tokens that a row may be fed."""
@@ -123,7 +128,9 @@ class Decoder:
                     (cache.keys(layer), self.keys, level_keys),
                     (cache.values(layer), self.values, level_values),
                 ):
-                    buffer = torch.zeros(count, self.capacity, c.kv_width, dtype=self.dtype, device=device)
+                    buffer = torch.zeros(
+                        count, self.capacity, c.kv_width, dtype=self.dtype, device=device
+                    )
                     if widest:
                         buffer[:, :widest] = pool.index_select(0, own_index).view(count, widest, -1)
                     buffers.append(buffer)
@@ -131,10 +138,18 @@ class Decoder:
                         level_buffers[j].append(pool.index_select(0, where).view(*shape, -1))
         for level, k, v in zip(levels, level_keys, level_values):
             ends = torch.tensor([b.end - b.start - 1 for b in level], device=device)
-            mask = causal_mask(ends[:, None], k[0].shape[1], self.dtype)[:, None] if len(level) > 1 else None
+            mask = (
+                causal_mask(ends[:, None], k[0].shape[1], self.dtype)[:, None]
+                if len(level) > 1
+                else None
+            )
             self.levels.append(Level(k, v, mask, level))
         # Hidden states at the border between the caches, of generated tokens, for reuse in the gradient.
-        self.border = torch.zeros(count, min(room, ROOM), c.hidden, dtype=self.dtype, device=device) if len(caches) > 1 else None
+        self.border = (
+            torch.zeros(count, min(room, ROOM), c.hidden, dtype=self.dtype, device=device)
+            if len(caches) > 1
+            else None
+        )
 
     def _grow(self, width: int) -> None:
         """Makes each row's own buffers hold at least `width` tokens. New columns are zero: what is masked must be finite."""
@@ -161,7 +176,10 @@ class Decoder:
         self.fed, self.shared, self.initial = self.fed[rows], self.shared[rows], self.initial[rows]
         kept_levels = []
         for level in self.levels:
-            moved = [(j, np.searchsorted(rows, b.first), np.searchsorted(rows, b.last)) for j, b in enumerate(level.blocks)]
+            moved = [
+                (j, np.searchsorted(rows, b.first), np.searchsorted(rows, b.last))
+                for j, b in enumerate(level.blocks)
+            ]
             alive = [(j, int(a), int(z)) for j, a, z in moved if z > a]
             if not alive:
                 continue
@@ -170,7 +188,9 @@ class Decoder:
                 level.keys = [k.index_select(0, pick) for k in level.keys]
                 level.values = [v.index_select(0, pick) for v in level.values]
                 level.mask = level.mask.index_select(0, pick) if level.mask is not None else None
-            level.blocks = [Block(a, z, level.blocks[j].start, level.blocks[j].end) for j, a, z in alive]
+            level.blocks = [
+                Block(a, z, level.blocks[j].start, level.blocks[j].end) for j, a, z in alive
+            ]
             kept_levels.append(level)
         self.levels = kept_levels
 
@@ -192,7 +212,13 @@ class Decoder:
         full = self._layouts(starts)
         last = self._layouts(np.arange(len(tokens) + 1)) if rows is not None else full
         own_full = causal_mask(self._pad(place, starts), width, self.dtype)
-        own_last = own_full if rows is None else causal_mask(index((self.fed + counts - 1)[:, None], self.device), width, self.dtype)
+        own_last = (
+            own_full
+            if rows is None
+            else causal_mask(
+                index((self.fed + counts - 1)[:, None], self.device), width, self.dtype
+            )
+        )
         final = c.layers - 1
         group = c.heads // c.kv_heads
 
@@ -213,11 +239,22 @@ class Decoder:
         positions = index(depths, self.device)
         first = self.caches[0].count if self.border is not None else 0
         if first:
-            x = run_layers(self.model, self.model.layers[:first], 0, x, positions, attend, check=check)
+            x = run_layers(
+                self.model, self.model.layers[:first], 0, x, positions, attend, check=check
+            )
             room = self.border.shape[1]
             offset = index(row_of * room + place - self.initial[row_of], self.device)
             self.border.view(-1, c.hidden).index_copy_(0, offset, x)
-        x = run_layers(self.model, self.model.layers[first:], first, x, positions, attend, rows=rows, check=check)
+        x = run_layers(
+            self.model,
+            self.model.layers[first:],
+            first,
+            x,
+            positions,
+            attend,
+            rows=rows,
+            check=check,
+        )
         self.fed = self.fed + counts
         return x
 
@@ -233,7 +270,9 @@ class Decoder:
         c = self.model.config
         row_ranges = [(r, r + 1) for r in range(len(starts) - 1)]
         made = []
-        for ranges in [[(b.first, b.last) for b in level.blocks] for level in self.levels] + [row_ranges]:
+        for ranges in [[(b.first, b.last) for b in level.blocks] for level in self.levels] + [
+            row_ranges
+        ]:
             blocks = [np.arange(starts[a], starts[z]) for a, z in ranges]
             rows, real, places = query_layout(blocks, c)
             covered = np.concatenate(blocks)
@@ -250,12 +289,23 @@ class Decoder:
             )  # fmt: skip
         return made
 
-    def _attend(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, mask: Tensor, layouts: list[Layout], c: LlamaConfig) -> Tensor:
+    def _attend(
+        self,
+        layer: int,
+        q: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor,
+        layouts: list[Layout],
+        c: LlamaConfig,
+    ) -> Tensor:
         """Attends to each level and the row's own keys and merges the parts by their log-sum-exp: exact softmax attention."""
         queries = q.reshape(-1, c.head_dim)
         tokens = q.shape[0]
         outs, lses = [], []
-        parts = [(level.keys[layer], level.values[layer], level.mask) for level in self.levels] + [(keys, values, mask)]
+        parts = [(level.keys[layer], level.values[layer], level.mask) for level in self.levels] + [
+            (keys, values, mask)
+        ]
         for (k, v, m), layout in zip(parts, layouts):
             n, length = layout.blocks, k.shape[1]
             qb = queries.index_select(0, layout.query_rows).view(n, c.kv_heads, -1, c.head_dim)
@@ -266,7 +316,9 @@ class Decoder:
             lse = lse.reshape(-1).index_select(0, layout.out_rows)
             if layout.covered is not None:
                 every = torch.zeros(tokens, c.heads, c.head_dim, dtype=out.dtype, device=out.device)
-                out = every.index_copy_(0, layout.covered, out.view(-1, c.heads, c.head_dim)).view(-1, c.head_dim)
+                out = every.index_copy_(0, layout.covered, out.view(-1, c.heads, c.head_dim)).view(
+                    -1, c.head_dim
+                )
                 none = torch.full((tokens, c.heads), float("-inf"), device=out.device)
                 lse = none.index_copy_(0, layout.covered, lse.view(-1, c.heads)).view(-1)
             outs.append(out)

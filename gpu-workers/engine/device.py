@@ -28,12 +28,18 @@ class Device:
 
 def physical_cores() -> int:
     """Cores that this process may use, hyper-threads counted once."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    allowed = (
+        os.sched_getaffinity(0)
+        if hasattr(os, "sched_getaffinity")
+        else set(range(os.cpu_count() or 1))
+    )
     cores = set()
     for cpu in allowed:
         topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
         try:
-            cores.add(((topology / "physical_package_id").read_text(), (topology / "core_id").read_text()))
+            cores.add(
+                ((topology / "physical_package_id").read_text(), (topology / "core_id").read_text())
+            )
         except OSError:
             cores.add(cpu)
     return max(1, len(cores))
@@ -56,10 +62,18 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def choose_device(kind: str | None = None, dtype: str | None = None, threads: int | None = None) -> Device:
+def choose_device(
+    kind: str | None = None, dtype: str | None = None, threads: int | None = None
+) -> Device:
     """Picks device and dtype, and fixes the number of torch threads. Arguments override the choice."""
     if kind is None:
-        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        kind = (
+            "cuda"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
     threads = threads or physical_cores()
     torch.set_num_threads(threads)
     if kind == "cuda":
@@ -71,7 +85,9 @@ def choose_device(kind: str | None = None, dtype: str | None = None, threads: in
         bf16 = cpu_multiplies_bf16()
         chosen, name = (torch.bfloat16 if bf16 else torch.float32), cpu_name()
     if dtype is not None:
-        chosen = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
+        chosen = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
+            dtype
+        ]
     torch.backends.cuda.matmul.allow_tf32 = False
     return Device(kind, name, chosen, threads, bf16)
 
@@ -82,5 +98,7 @@ def fingerprint(device: Device) -> str:
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode())
         digest.update(source.read_bytes())
-    digest.update(f"{torch.__version__} {device.dtype_name} {device.kind} {device.name} {device.threads}".encode())
+    digest.update(
+        f"{torch.__version__} {device.dtype_name} {device.kind} {device.name} {device.threads}".encode()
+    )
     return digest.hexdigest()[:32]

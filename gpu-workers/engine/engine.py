@@ -57,13 +57,18 @@ class Engine:
         trainable = model.require_trainable()
         match kind:
             case "optim_step":
-                norm = trainable.optim_step(body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip)
+                norm = trainable.optim_step(
+                    body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip
+                )
                 if not body.keepActivations:
                     model.renew()
                 return {"gradNorm": norm, "step": trainable.step}
             case "snapshot":
                 if body.name == "base":
-                    raise EngineError("invalid-input", 'The name "base" stands for the model as it was loaded: choose another.')
+                    raise EngineError(
+                        "invalid-input",
+                        'The name "base" stands for the model as it was loaded: choose another.',
+                    )
                 trainable.snapshots[body.name] = trainable.values.clone()
                 return {}
             case "save_state":
@@ -86,18 +91,26 @@ class Engine:
 
     def model(self, name: str) -> Model:
         if name not in self.models:
-            raise EngineError("not-found", f"There is no model {name!r}: create it first. Present: {', '.join(self.models) or 'none'}.")
+            raise EngineError(
+                "not-found",
+                f"There is no model {name!r}: create it first. Present: {', '.join(self.models) or 'none'}.",
+            )
         return self.models[name]
 
     def create_model(self, name: str, body: schema.CreateModel) -> dict:
         started = time.perf_counter()
         if name in self.models:
-            raise EngineError("conflict", f"There is already a model {name!r}: delete it first or choose another name.")
+            raise EngineError(
+                "conflict",
+                f"There is already a model {name!r}: delete it first or choose another name.",
+            )
         folder = huggingface.find_folder(Path(body.base), "actor").resolve()
         if folder not in self.bases:
             self.bases[folder] = Base(folder, self.device)
         base = self.bases[folder]
-        model = Model(name, body, base, self.cache_bytes, self.model(body.beside) if body.beside else None)
+        model = Model(
+            name, body, base, self.cache_bytes, self.model(body.beside) if body.beside else None
+        )
         self.models[name] = model
         c = base.model.config
         return {
@@ -134,7 +147,12 @@ class Engine:
             "memoryBytes": memory_bytes(),
             "deviceMemoryBytes": device_memory_bytes(),
             "models": [
-                {"id": m.name, "base": m.base.folder.name, "head": m.head, "step": m.trainable.step if m.trainable else 0}
+                {
+                    "id": m.name,
+                    "base": m.base.folder.name,
+                    "head": m.head,
+                    "step": m.trainable.step if m.trainable else 0,
+                }
                 for m in list(self.models.values())
             ],
             "architectures": list(ARCHITECTURES.values()),
@@ -150,4 +168,6 @@ def settle_torch() -> None:
     """Settings that make equal calls give equal bits."""
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # only a debugging aid, and it costs time
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # only a debugging aid, and it costs time
+    )

@@ -58,8 +58,20 @@ class Model:
     layers at their present version; and `frozen`, of all layers of the base. All are forgotten at `renew`.
     """
 
-    def __init__(self, name: str, body: CreateModel, base: Base, cache_bytes: int, beside: "Model | None" = None):
-        self.name, self.base, self.head, self.checkpointing = name, base, body.head, body.checkpointing
+    def __init__(
+        self,
+        name: str,
+        body: CreateModel,
+        base: Base,
+        cache_bytes: int,
+        beside: "Model | None" = None,
+    ):
+        self.name, self.base, self.head, self.checkpointing = (
+            name,
+            base,
+            body.head,
+            body.checkpointing,
+        )
         llama = base.model
         self.tuning: Lora | Full | None = None
         self.trainable: Trainable | None = None
@@ -67,12 +79,21 @@ class Model:
         config = body.lora or body.full
         if config:
             check_first_layer(config.firstLayer, llama.config)
-            self.tuning = Lora(body.lora, llama) if body.lora else Full(body.full, llama, self.head == "language")
+            self.tuning = (
+                Lora(body.lora, llama)
+                if body.lora
+                else Full(body.full, llama, self.head == "language")
+            )
             self.border = config.firstLayer
             shapes, initial = self.tuning.shapes, self.tuning.initial(body.seed)
             if self.head == "value":
-                shapes, initial = shapes | value.shapes(llama.config), initial | value.initial(llama.config)
-            flat = torch.cat([initial[name].reshape(-1).to(llama.embedding.device) for name in shapes])
+                shapes, initial = (
+                    shapes | value.shapes(llama.config),
+                    initial | value.initial(llama.config),
+                )
+            flat = torch.cat(
+                [initial[name].reshape(-1).to(llama.embedding.device) for name in shapes]
+            )
             self.trainable = Trainable(shapes, flat)
         if beside is not None and (beside.base is not base or beside.border != self.border):
             raise EngineError(
@@ -80,8 +101,16 @@ class Model:
                 f"Model {name!r} cannot share activations with {beside.name!r}: both need the same base and firstLayer ({beside.base.folder.name} from layer {beside.border} there).",
             )
         self.frozen = Cache(llama, 0, llama.config.layers, False, cache_bytes)
-        self.lower = beside.lower if beside else Cache(llama, 0, self.border, True, cache_bytes) if self.border else None
-        self._upper = Cache(llama, self.border, llama.config.layers - self.border, False, cache_bytes)
+        self.lower = (
+            beside.lower
+            if beside
+            else Cache(llama, 0, self.border, True, cache_bytes)
+            if self.border
+            else None
+        )
+        self._upper = Cache(
+            llama, self.border, llama.config.layers - self.border, False, cache_bytes
+        )
         self._upper_version = 0
         self._merged: tuple[int, Llama] | None = None
 
@@ -89,11 +118,19 @@ class Model:
     def spec(self) -> dict:
         """What decides the trained tensors' names, shapes and meaning."""
         kind = "lora" if isinstance(self.tuning, Lora) else "full"
-        return {"lora": None, "full": None, "head": self.head, **({kind: self.tuning.config.model_dump()} if self.tuning else {})}
+        return {
+            "lora": None,
+            "full": None,
+            "head": self.head,
+            **({kind: self.tuning.config.model_dump()} if self.tuning else {}),
+        }
 
     def require_trainable(self) -> Trainable:
         if self.trainable is None:
-            raise EngineError("unsupported", f"Model {self.name!r} has nothing that is trained: it was created with neither lora nor full.")
+            raise EngineError(
+                "unsupported",
+                f"Model {self.name!r} has nothing that is trained: it was created with neither lora nor full.",
+            )
         return self.trainable
 
     def frozen_network(self) -> Network:
@@ -108,7 +145,10 @@ class Model:
         trainable = self.require_trainable()
         if self._merged is None or self._merged[0] != trainable.version:
             old = self._merged[1] if self._merged else None
-            self._merged = (trainable.version, self.tuning.merged(trainable.tensors(trainable.values), old))
+            self._merged = (
+                trainable.version,
+                self.tuning.merged(trainable.tensors(trainable.values), old),
+            )
         return self._merged[1]
 
     def upper(self) -> Cache:
@@ -144,7 +184,10 @@ class Model:
 
     @torch.no_grad()
     def enter(
-        self, sequences: list[list[int]], check: Callable[[], None], sessions: list[str | None] | None = None
+        self,
+        sequences: list[list[int]],
+        check: Callable[[], None],
+        sessions: list[str | None] | None = None,
     ) -> tuple[list[np.ndarray], int]:
         """Computes what is missing below the border; returns each sequence's slots in the lower cache and the number of
         tokens computed."""
@@ -153,7 +196,9 @@ class Model:
         try:
             leaves = lower.insert(sequences)
             llama = self.base.model
-            _, _, computed = lower.compute(llama.layers[: self.border], leaves, self._embed(llama), False, check)
+            _, _, computed = lower.compute(
+                llama.layers[: self.border], leaves, self._embed(llama), False, check
+            )
             lower.commit()
         except BaseException:
             lower.rollback()
@@ -162,7 +207,13 @@ class Model:
         return [lower.tree.path(leaf) for leaf in leaves], computed
 
     @torch.no_grad()
-    def prefill(self, sequences: list[list[int]], adapted: bool, sessions: list[str | None], check: Callable[[], None]) -> Prefilled:
+    def prefill(
+        self,
+        sequences: list[list[int]],
+        adapted: bool,
+        sessions: list[str | None],
+        check: Callable[[], None],
+    ) -> Prefilled:
         """Brings all tokens of the sequences into the caches, each shared prefix once."""
         llama, upper, lower = self.base.model, self.frozen, None
         if adapted:
@@ -173,11 +224,16 @@ class Model:
             leaves = upper.insert(sequences)
 
             def source(nodes: list[Node], lengths: np.ndarray) -> Tensor:
-                slots = [lower_slots[node.owner][node.end - n : node.end] for node, n in zip(nodes, lengths)]
+                slots = [
+                    lower_slots[node.owner][node.end - n : node.end]
+                    for node, n in zip(nodes, lengths)
+                ]
                 return lower.hidden.index_select(0, index(np.concatenate(slots), lower.device))
 
             layers = llama.layers[upper.first :]
-            hidden, order, upper_computed = upper.compute(layers, leaves, source if lower else self._embed(llama), True, check)
+            hidden, order, upper_computed = upper.compute(
+                layers, leaves, source if lower else self._embed(llama), True, check
+            )
             upper.commit()
         except BaseException:
             upper.rollback()
@@ -185,5 +241,9 @@ class Model:
         upper_slots = [upper.tree.path(leaf) for leaf in leaves]
         upper.hold(sessions, leaves)
         where = index(np.array([order[id(leaf)] for leaf in leaves]), hidden.device)
-        caches, slots = ([lower, upper], [lower_slots, upper_slots]) if lower else ([upper], [upper_slots])
-        return Prefilled(caches, slots, hidden.index_select(0, where), max(computed, upper_computed))
+        caches, slots = (
+            ([lower, upper], [lower_slots, upper_slots]) if lower else ([upper], [upper_slots])
+        )
+        return Prefilled(
+            caches, slots, hidden.index_select(0, where), max(computed, upper_computed)
+        )

@@ -17,7 +17,12 @@ class Full:
     of the output matrix."""
 
     def __init__(self, config: FullConfig, llama: Llama, output: bool = True):
-        self.config, self.llama, self.first_layer, self.output = config, llama, config.firstLayer, output
+        self.config, self.llama, self.first_layer, self.output = (
+            config,
+            llama,
+            config.firstLayer,
+            output,
+        )
         self.shapes = {name: tuple(t.shape) for name, t in self.trained(llama).items()}
 
     def trained(self, llama: Llama) -> dict[str, Tensor]:
@@ -44,17 +49,32 @@ class Full:
         base, dtype = self.llama, self.llama.embedding.dtype
         cast = {name: tensors[name].to(dtype) for name in self.shapes}
         layers = [
-            replace(layer, **{field: cast[f"layers.{i}.{field}"] for field in vars(layer) if f"layers.{i}.{field}" in cast})
+            replace(
+                layer,
+                **{
+                    field: cast[f"layers.{i}.{field}"]
+                    for field in vars(layer)
+                    if f"layers.{i}.{field}" in cast
+                },
+            )
             for i, layer in enumerate(base.layers)
         ]
         embedding = cast.get("embedding", base.embedding)
         head = embedding if base.head is base.embedding else cast.get("head", base.head)
-        return replace(base, layers=layers, norm=cast["norm"], embedding=embedding, head=head), plain_linear
+        return replace(
+            base, layers=layers, norm=cast["norm"], embedding=embedding, head=head
+        ), plain_linear
 
     def masters(self, tensors: dict[str, Tensor]) -> Llama:
         """The transformer in float32, trained tensors as they are kept."""
         base = self.llama
-        exact = replace(base, layers=[replace(l, **{k: None if t is None else t.float() for k, t in vars(l).items()}) for l in base.layers])
+        exact = replace(
+            base,
+            layers=[
+                replace(l, **{k: None if t is None else t.float() for k, t in vars(l).items()})
+                for l in base.layers
+            ],
+        )
         exact = replace(exact, norm=base.norm.float(), embedding=base.embedding.float())
         exact.head = exact.embedding if base.head is base.embedding else base.head.float()
         return Full(self.config, exact, self.output).network(tensors)[0]
@@ -66,20 +86,41 @@ class Full:
     def taken_from(self, other: Llama, name: str) -> dict[str, Tensor]:
         """The trained tensors of another transformer of this shape whose frozen part is equal."""
         mine, theirs = shape_of(self.llama), shape_of(other)
-        if mine != theirs or [t.shape for t in self.trained(other).values()] != list(map(torch.Size, self.shapes.values())):
-            raise EngineError("invalid-input", f"{name} is of another architecture ({theirs}) than this model ({mine}).")
+        if mine != theirs or [t.shape for t in self.trained(other).values()] != list(
+            map(torch.Size, self.shapes.values())
+        ):
+            raise EngineError(
+                "invalid-input",
+                f"{name} is of another architecture ({theirs}) than this model ({mine}).",
+            )
         dtype = self.llama.embedding.dtype
-        frozen = {} if self.first_layer == 0 else {"embedding": (self.llama.embedding, other.embedding)}
+        frozen = (
+            {} if self.first_layer == 0 else {"embedding": (self.llama.embedding, other.embedding)}
+        )
         if frozen and self.output:
             frozen["head"] = (self.llama.head, other.head)
         for i in range(self.first_layer):
-            frozen |= {f"layers.{i}.{k}": (t, getattr(other.layers[i], k)) for k, t in vars(self.llama.layers[i]).items() if t is not None}
+            frozen |= {
+                f"layers.{i}.{k}": (t, getattr(other.layers[i], k))
+                for k, t in vars(self.llama.layers[i]).items()
+                if t is not None
+            }
         for tensor, (ours, given) in frozen.items():
             if not torch.equal(ours, given.to(dtype)):
-                raise EngineError("invalid-input", f"{name} differs from the base in {tensor}, which is frozen here: create the model with full.firstLayer 0, or with {name} as its base.")
+                raise EngineError(
+                    "invalid-input",
+                    f"{name} differs from the base in {tensor}, which is frozen here: create the model with full.firstLayer 0, or with {name} as its base.",
+                )
         return {key: t.float() for key, t in self.trained(other).items()}
 
 
 def shape_of(llama: Llama) -> dict[str, int]:
     c = llama.config
-    return {"hidden": c.hidden, "layers": c.layers, "heads": c.heads, "keyValueHeads": c.kv_heads, "intermediate": c.intermediate, "vocabulary": c.vocabulary}
+    return {
+        "hidden": c.hidden,
+        "layers": c.layers,
+        "heads": c.heads,
+        "keyValueHeads": c.kv_heads,
+        "intermediate": c.intermediate,
+        "vocabulary": c.vocabulary,
+    }

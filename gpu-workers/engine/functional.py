@@ -116,7 +116,9 @@ class _LoraLinear(Function):
     """y = x W + scale (x A_i^T) B_i^T, for several adapters i that each write a range of y's columns."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, scale: float, ranges, *factors: Tensor) -> Tensor:
+    def forward(
+        ctx, x: Tensor, weight: Tensor, bias: Tensor | None, scale: float, ranges, *factors: Tensor
+    ) -> Tensor:
         a = torch.cat([f.to(x.dtype) for f in factors[0::2]])
         b = [f.to(x.dtype) for f in factors[1::2]]
         y = torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
@@ -150,7 +152,12 @@ class _LoraLinear(Function):
 
 
 def lora_linear(
-    x: Tensor, weight: Tensor, bias: Tensor | None, scale: float, ranges: list[tuple[int, int]], factors: list[Tensor]
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    scale: float,
+    ranges: list[tuple[int, int]],
+    factors: list[Tensor],
 ) -> Tensor:
     """Frozen map [in, out] plus low-rank adapters (Hu et al. 2021).
 

@@ -41,14 +41,29 @@ def final_states(model: Model, network: Network, batch: MicroBatch, check: Check
         return attend(batch.last_plan if layer == c.layers - 1 else batch.plan, q, k, v, c)
 
     layers = llama.layers[model.border :]
-    x = run_layers(llama, layers, model.border, x, batch.positions, attention, network.linear, batch.rows, check, model.checkpointing)
+    x = run_layers(
+        llama,
+        layers,
+        model.border,
+        x,
+        batch.positions,
+        attention,
+        network.linear,
+        batch.rows,
+        check,
+        model.checkpointing,
+    )
     return llama.final_norm(x)
 
 
 def fitting(body: Forward | ForwardBackward, attempt: Callable[[int], dict]) -> dict:
     """Runs `attempt(token budget)`; where memory does not suffice, again from the start with half the budget. An attempt
     changes nothing before its end. No budget is below the longest datum, which is the least that can be computed."""
-    budget, longest, retried = body.tokenBudget or TOKEN_BUDGET, max(len(d.ids) for d in body.data), 0
+    budget, longest, retried = (
+        body.tokenBudget or TOKEN_BUDGET,
+        max(len(d.ids) for d in body.data),
+        0,
+    )
     while True:
         try:
             return attempt(budget) | {"tokenBudget": budget, "retriedOutOfMemory": retried}
@@ -81,13 +96,22 @@ def forward(model: Model, body: Forward, check: Check) -> dict:
     trainable = model.require_trainable() if body.adapter else None
     valued = model.head == "value"
     if valued and (not body.adapter or body.reference is not None or body.entropy):
-        raise EngineError("invalid-input", f"Model {model.name!r} is a value model: forward takes adapter true, and neither reference nor entropy.")
-    networks = {"values" if valued else "logprobs": model.network(trainable.tensors(trainable.values)) if trainable else model.frozen_network()}
+        raise EngineError(
+            "invalid-input",
+            f"Model {model.name!r} is a value model: forward takes adapter true, and neither reference nor entropy.",
+        )
+    networks = {
+        "values" if valued else "logprobs": model.network(trainable.tensors(trainable.values))
+        if trainable
+        else model.frozen_network()
+    }
     if body.reference == "base":
         networks["referenceLogprobs"] = model.frozen_network()
     elif body.reference is not None:
         holder = model.require_trainable()
-        networks["referenceLogprobs"] = model.network(holder.tensors(holder.reference(body.reference)))
+        networks["referenceLogprobs"] = model.network(
+            holder.tensors(holder.reference(body.reference))
+        )
 
     def attempt(budget: int) -> dict:
         result = {"logprobs": [], "values": [], **{name: spread(body) for name in networks}}
@@ -97,10 +121,22 @@ def forward(model: Model, body: Forward, check: Check) -> dict:
             for name, network in networks.items():
                 final = final_states(model, network, batch, check)
                 if valued:
-                    put(result[name], batch, values_of(network.score, final).index_select(0, batch.action_rows))
+                    put(
+                        result[name],
+                        batch,
+                        values_of(network.score, final).index_select(0, batch.action_rows),
+                    )
                     continue
                 tokenizer = model.base.tokenizer
-                logprobs, entropies, _, _ = head_pass(network.llama.head, tokenizer, batch, final, body.temperature, body.entropy, None)
+                logprobs, entropies, _, _ = head_pass(
+                    network.llama.head,
+                    tokenizer,
+                    batch,
+                    final,
+                    body.temperature,
+                    body.entropy,
+                    None,
+                )
                 put(result[name], batch, logprobs)
                 if body.entropy and name == "logprobs":
                     put(result["entropies"], batch, entropies)
@@ -114,8 +150,20 @@ class Report:
     """What forward_backward tells: sums over all tokens, and a number per token."""
 
     body: ForwardBackward
-    sums: dict = field(default_factory=lambda: {"loss": 0.0, "policyLoss": 0.0, "tokens": 0, "entropy": 0.0, "kl": 0.0, "clipped": 0, "valueClipped": 0})
-    ratio: dict = field(default_factory=lambda: {"sum": 0.0, "min": float("inf"), "max": float("-inf")})
+    sums: dict = field(
+        default_factory=lambda: {
+            "loss": 0.0,
+            "policyLoss": 0.0,
+            "tokens": 0,
+            "entropy": 0.0,
+            "kl": 0.0,
+            "clipped": 0,
+            "valueClipped": 0,
+        }
+    )
+    ratio: dict = field(
+        default_factory=lambda: {"sum": 0.0, "min": float("inf"), "max": float("-inf")}
+    )
     logprobs: list[list[float]] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)
     computed: int = 0
@@ -130,31 +178,63 @@ class Report:
         def column(name: str) -> Tensor | None:
             if getattr(self.body.data[0], name) is None:
                 return None
-            return torch.tensor([getattr(self.body.data[a.datum], name)[a.position] for a in batch.actions], device=batch.rows.device)
+            return torch.tensor(
+                [getattr(self.body.data[a.datum], name)[a.position] for a in batch.actions],
+                device=batch.rows.device,
+            )
 
         return {name: column(name) for name in ("weights", *names)}
 
     def result(self) -> dict:
-        ratio = self.ratio if np.isfinite(self.ratio["min"]) else {"sum": 0.0, "min": 1.0, "max": 1.0}
-        return {**self.sums, "ratio": ratio, "logprobs": self.logprobs, "values": self.values, "computedTokens": self.computed}
+        ratio = (
+            self.ratio if np.isfinite(self.ratio["min"]) else {"sum": 0.0, "min": 1.0, "max": 1.0}
+        )
+        return {
+            **self.sums,
+            "ratio": ratio,
+            "logprobs": self.logprobs,
+            "values": self.values,
+            "computedTokens": self.computed,
+        }
 
 
-def language_gradient(model: Model, network: Network, batch: MicroBatch, final: Tensor, report: Report) -> tuple[list[Tensor], list[Tensor]]:
+def language_gradient(
+    model: Model, network: Network, batch: MicroBatch, final: Tensor, report: Report
+) -> tuple[list[Tensor], list[Tensor]]:
     """Tensors of the graph and the gradients of the loss by them."""
     config = report.body.config
     columns = report.columns(batch, "advantages", "logprobs", "referenceLogprobs")
 
     def loss(which: list[int], lp: Tensor, h: Tensor) -> tuple[Tensor, Tensor | None]:
         rows = index(np.array(which), final.device)
-        part = token_loss(report.body.loss, config, lp, h, {k: None if c is None else c.index_select(0, rows) for k, c in columns.items()})
-        report.add(loss=part.loss, policyLoss=part.policy, tokens=part.tokens, entropy=part.entropy, kl=part.kl, clipped=part.clipped)
+        part = token_loss(
+            report.body.loss,
+            config,
+            lp,
+            h,
+            {k: None if c is None else c.index_select(0, rows) for k, c in columns.items()},
+        )
+        report.add(
+            loss=part.loss,
+            policyLoss=part.policy,
+            tokens=part.tokens,
+            entropy=part.entropy,
+            kl=part.kl,
+            clipped=part.clipped,
+        )
         ratio = report.ratio
-        report.ratio = {"sum": ratio["sum"] + part.ratio_sum, "min": min(ratio["min"], part.ratio_min), "max": max(ratio["max"], part.ratio_max)}
+        report.ratio = {
+            "sum": ratio["sum"] + part.ratio_sum,
+            "min": min(ratio["min"], part.ratio_min),
+            "max": max(ratio["max"], part.ratio_max),
+        }
         return part.d_logprobs, part.d_entropies
 
     output = network.llama.head
     with torch.no_grad():
-        logprobs, _, d_final, d_output = head_pass(output, model.base.tokenizer, batch, final, config.temperature, True, loss)
+        logprobs, _, d_final, d_output = head_pass(
+            output, model.base.tokenizer, batch, final, config.temperature, True, loss
+        )
     put(report.logprobs, batch, logprobs)
     outputs, gradients = [final], [d_final.to(final.dtype)]
     if d_output is not None:
@@ -162,7 +242,9 @@ def language_gradient(model: Model, network: Network, batch: MicroBatch, final: 
     return outputs, gradients
 
 
-def value_gradient(network: Network, batch: MicroBatch, final: Tensor, report: Report) -> tuple[list[Tensor], list[Tensor]]:
+def value_gradient(
+    network: Network, batch: MicroBatch, final: Tensor, report: Report
+) -> tuple[list[Tensor], list[Tensor]]:
     """As language_gradient, of a value model."""
     with torch.enable_grad():
         values = values_of(network.score, final).index_select(0, batch.action_rows)
@@ -178,7 +260,10 @@ def forward_backward(model: Model, body: ForwardBackward, check: Check) -> dict:
     trainable = model.require_trainable()
     valued = model.head == "value"
     if valued != (body.loss == "value"):
-        raise EngineError("invalid-input", f"Model {model.name!r} is a {model.head} model: loss {body.loss!r} is of the other kind.")
+        raise EngineError(
+            "invalid-input",
+            f"Model {model.name!r} is a {model.head} model: loss {body.loss!r} is of the other kind.",
+        )
 
     def attempt(budget: int) -> dict:
         leaves = trainable.tensors(trainable.values, grad=True)
@@ -195,13 +280,18 @@ def forward_backward(model: Model, body: ForwardBackward, check: Check) -> dict:
             else:
                 outputs, gradients = language_gradient(model, network, batch, final, report)
             check()
-            found = torch.autograd.grad(outputs, list(leaves.values()), gradients, allow_unused=True)
+            found = torch.autograd.grad(
+                outputs, list(leaves.values()), gradients, allow_unused=True
+            )
             for name, gradient in zip(leaves, found):
                 if gradient is not None:
                     totals[name].add_(gradient)
             report.computed += len(batch.ids)
         if not np.isfinite(report.sums["loss"]):
-            raise EngineError("not-finite", "The loss is NaN or infinite; nothing was accumulated. Check advantages, log-probabilities and returns.")
+            raise EngineError(
+                "not-finite",
+                "The loss is NaN or infinite; nothing was accumulated. Check advantages, log-probabilities and returns.",
+            )
         check()
         if report.sums["tokens"]:
             trainable.accumulate(total)

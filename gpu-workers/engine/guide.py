@@ -39,13 +39,18 @@ class Tokenizer:
         if self._guided is None:
             slices = llguidance.LLTokenizer.general_slices() + FREE_TEXT
             self._guided = llguidance.LLTokenizer(
-                str(self.folder / "tokenizer.json"), n_vocab=self.vocabulary, eos_token=list(self.eos_ids) or None, slices=slices
+                str(self.folder / "tokenizer.json"),
+                n_vocab=self.vocabulary,
+                eos_token=list(self.eos_ids) or None,
+                slices=slices,
             )
         found = self._grammars.get(lark)
         if found is None:
             found = LLMatcher(self._guided, LLMatcher.grammar_from_lark(lark))
             if found.is_error():
-                raise EngineError("invalid-input", f"The guide is not a valid grammar: {found.get_error()}")
+                raise EngineError(
+                    "invalid-input", f"The guide is not a valid grammar: {found.get_error()}"
+                )
             if len(self._grammars) >= 256:
                 self._grammars.pop(next(iter(self._grammars)))
             self._grammars[lark] = found
@@ -85,7 +90,10 @@ def encode_guided(tokenizer: Tokenizer, lark: str, text: str) -> tuple[list[int]
         nonlocal rest
         piece = guided.decode_bytes([token])
         if not rest.startswith(piece) or not matcher.consume_token(token):
-            raise EngineError("invalid-input", f"The text does not follow the guide at byte {len(text.encode()) - len(rest)}: {text!r}")
+            raise EngineError(
+                "invalid-input",
+                f"The text does not follow the guide at byte {len(text.encode()) - len(rest)}: {text!r}",
+            )
         rest = rest[len(piece) :]
         ids.append(token)
         forced.append(is_forced)
@@ -96,14 +104,20 @@ def encode_guided(tokenizer: Tokenizer, lark: str, text: str) -> tuple[list[int]
         if not rest:
             break
         if matcher.is_stopped():
-            raise EngineError("invalid-input", f"The guide is complete before the text ends: {rest.decode(errors='replace')!r} is left.")
+            raise EngineError(
+                "invalid-input",
+                f"The guide is complete before the text ends: {rest.decode(errors='replace')!r} is left.",
+            )
         allowed = tokenizer.allowed(tokenizer.masks([matcher]))[0]
         token = guided.tokenize_bytes(rest)[0]
         if not allowed[token]:
             fitting = [t for t in np.flatnonzero(allowed).tolist() if t not in tokenizer.eos_ids]
             fitting = [t for t in fitting if (p := guided.decode_bytes([t])) and rest.startswith(p)]
             if not fitting:
-                raise EngineError("invalid-input", f"The text does not follow the guide at byte {len(text.encode()) - len(rest)}: {text!r}")
+                raise EngineError(
+                    "invalid-input",
+                    f"The text does not follow the guide at byte {len(text.encode()) - len(rest)}: {text!r}",
+                )
             token = max(fitting, key=lambda t: len(guided.decode_bytes([t])))
         take(token, False)
     if not matcher.is_accepting():

@@ -48,7 +48,10 @@ def heads(actions: list[Action], tokenizer: Tokenizer) -> list[Head]:
             many.append(k)
             continue
         joined = union | words(k)
-        if np.bitwise_count(joined.view(np.uint32)).sum() > FEW_TOKENS or len(few) >= 4 * LOGIT_ROWS:
+        if (
+            np.bitwise_count(joined.view(np.uint32)).sum() > FEW_TOKENS
+            or len(few) >= 4 * LOGIT_ROWS
+        ):
             flush()
             joined = union | words(k)
         union[:] = joined
@@ -59,14 +62,25 @@ def heads(actions: list[Action], tokenizer: Tokenizer) -> list[Head]:
         mask = None
         if any(actions[k].mask is not None for k in chunk):
             mask = np.concatenate(
-                [tokenizer.allowed(words(k)) if actions[k].mask is not None else np.ones((1, tokenizer.vocabulary), bool) for k in chunk]
+                [
+                    tokenizer.allowed(words(k))
+                    if actions[k].mask is not None
+                    else np.ones((1, tokenizer.vocabulary), bool)
+                    for k in chunk
+                ]
             )
         found.append(Head(chunk, None, mask))
     return found
 
 
 def head_pass(
-    output: Tensor, tokenizer: Tokenizer, batch: MicroBatch, final: Tensor, temperature: float, entropy: bool, loss: Callable | None
+    output: Tensor,
+    tokenizer: Tokenizer,
+    batch: MicroBatch,
+    final: Tensor,
+    temperature: float,
+    entropy: bool,
+    loss: Callable | None,
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     """Log-probabilities and entropies [actions] from normalised hidden states [R, hidden] and the output matrix
     [vocabulary, hidden]. Given `loss(head, logprobs, entropies) -> (d_logprobs, d_entropies or None)`, also the float32
@@ -77,7 +91,11 @@ def head_pass(
     count, device = len(batch.actions), final.device
     logprobs, entropies = torch.zeros(count, device=device), torch.zeros(count, device=device)
     gradient = torch.zeros(final.shape, dtype=torch.float32, device=device) if loss else None
-    d_output = torch.zeros(output.shape, dtype=torch.float32, device=device) if loss and output.requires_grad else None
+    d_output = (
+        torch.zeros(output.shape, dtype=torch.float32, device=device)
+        if loss and output.requires_grad
+        else None
+    )
     targets = np.array([a.token for a in batch.actions])
     for head in heads(batch.actions, tokenizer):
         which = index(np.array(head.actions), device)
@@ -89,7 +107,9 @@ def head_pass(
         if temperature != 1:
             logits.div_(temperature)
         wanted = targets[head.actions]
-        columns = index(wanted if head.tokens is None else np.searchsorted(head.tokens, wanted), device)[:, None]
+        columns = index(
+            wanted if head.tokens is None else np.searchsorted(head.tokens, wanted), device
+        )[:, None]
         if head.mask is not None:
             logits.masked_fill_(torch.from_numpy(~head.mask).to(device), float("-inf"))
         logits.sub_(logits.logsumexp(-1, keepdim=True))  # log p from here on
@@ -115,5 +135,3 @@ def head_pass(
             elif d_output is not None:
                 d_output.index_add_(0, few, torch.mm(dz.t(), states).float())
     return logprobs, entropies, gradient, d_output
-
-

@@ -11,12 +11,21 @@ from . import openai
 from .errors import EngineError
 from .operations import Operation, Operations
 
-STATUS = {"invalid-input": 422, "unauthorized": 401, "not-found": 404, "conflict": 409, "out-of-order": 409, "unsupported": 422}
+STATUS = {
+    "invalid-input": 422,
+    "unauthorized": 401,
+    "not-found": 404,
+    "conflict": 409,
+    "out-of-order": 409,
+    "unsupported": 422,
+}
 MAX_WAIT = 60.0
 
 
 def refusal(error: EngineError) -> JSONResponse:
-    return JSONResponse({"error": {"code": error.code, "message": error.message}}, STATUS.get(error.code, 500))
+    return JSONResponse(
+        {"error": {"code": error.code, "message": error.message}}, STATUS.get(error.code, 500)
+    )
 
 
 async def finished(operation: Operation, seconds: float) -> None:

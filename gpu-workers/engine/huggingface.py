@@ -26,7 +26,11 @@ def find_folder(folder: Path, role: str) -> Path:
     if any((folder / name).exists() for name in ("config.json", "adapter_config.json")):
         return folder
     for place in (folder / role, folder):
-        steps = [(int(m.group(1)), p) for p in place.glob("global_step_*") if (m := GLOBAL_STEP.search(p.name))]
+        steps = [
+            (int(m.group(1)), p)
+            for p in place.glob("global_step_*")
+            if (m := GLOBAL_STEP.search(p.name))
+        ]
         if steps:
             return max(steps)[1]
     return folder
@@ -40,7 +44,10 @@ def whole_weights(llama: Llama, with_head: bool) -> dict[str, Tensor]:
         found["lm_head.weight"] = llama.head
     for i, layer in enumerate(llama.layers):
         prefix = f"model.layers.{i}."
-        found[prefix + "input_layernorm.weight"], found[prefix + "post_attention_layernorm.weight"] = layer.norm1, layer.norm2
+        (
+            found[prefix + "input_layernorm.weight"],
+            found[prefix + "post_attention_layernorm.weight"],
+        ) = layer.norm1, layer.norm2
         for target, fused in FUSED.items():
             low, high = column_range(target, c)
             name = f"{prefix}{block_of(target)}.{target}"
@@ -75,9 +82,21 @@ def whole_folder(model: Model) -> dict:
     config.pop("torch_dtype", None)
     config["dtype"] = str(llama.norm.dtype).removeprefix("torch.")
     if valued:
-        architecture = ARCHITECTURES[config["model_type"]].replace("ForCausalLM", "ForTokenClassification")
-        config |= {"architectures": [architecture], "id2label": {"0": "value"}, "label2id": {"value": 0}}
-    kept = [p for p in folder.iterdir() if p.is_file() and p.suffix in (".json", ".txt", ".jinja", ".model") and not p.name.endswith(".index.json")]
+        architecture = ARCHITECTURES[config["model_type"]].replace(
+            "ForCausalLM", "ForTokenClassification"
+        )
+        config |= {
+            "architectures": [architecture],
+            "id2label": {"0": "value"},
+            "label2id": {"value": 0},
+        }
+    kept = [
+        p
+        for p in folder.iterdir()
+        if p.is_file()
+        and p.suffix in (".json", ".txt", ".jinja", ".model")
+        and not p.name.endswith(".index.json")
+    ]
     return {p.name: p for p in kept} | {"config.json": config, "model.safetensors": weights}
 
 
@@ -115,10 +134,20 @@ def read_weights(model: Model, path: Path) -> Tensor:
     folder = find_folder(path, "critic" if model.head == "value" else "actor")
     adapter = (folder / "adapter_config.json").exists()
     if not adapter and not (folder / "config.json").exists():
-        raise EngineError("not-found", f"{path} holds neither adapter_config.json nor config.json: it is no folder of PEFT or transformers.")
+        raise EngineError(
+            "not-found",
+            f"{path} holds neither adapter_config.json nor config.json: it is no folder of PEFT or transformers.",
+        )
     if adapter != isinstance(model.tuning, Lora):
-        mend = "create the model with lora" if adapter else "create the model with this folder as its base, or with full"
-        raise EngineError("invalid-input", f"{folder.name} holds {'an adapter' if adapter else 'whole weights'}, which this model does not train: {mend}.")
+        mend = (
+            "create the model with lora"
+            if adapter
+            else "create the model with this folder as its base, or with full"
+        )
+        raise EngineError(
+            "invalid-input",
+            f"{folder.name} holds {'an adapter' if adapter else 'whole weights'}, which this model does not train: {mend}.",
+        )
     tensors = read_adapter(model, folder) if adapter else read_whole(model, folder)
     parts = [tensors[p.name].float().reshape(-1) for p in model.require_trainable().layout]
     return torch.cat([p.to(model.base.model.embedding.device) for p in parts])
@@ -144,11 +173,16 @@ def read_adapter(model: Model, folder: Path) -> dict[str, Tensor]:
     }
     bad = [name for name, present in unsupported.items() if present]
     if bad:
-        raise EngineError("unsupported", f"The adapter in {folder.name} uses {', '.join(bad)}, which the engine does not compute.")
+        raise EngineError(
+            "unsupported",
+            f"The adapter in {folder.name} uses {', '.join(bad)}, which the engine does not compute.",
+        )
     stored = read_tensors(folder, "adapter_model.safetensors")
     layout = model.require_trainable().layout
     wanted = {peft_name(p.name): p for p in layout}
-    wrong = [n for n, p in wanted.items() if n not in stored or tuple(stored[n].shape) != p.shape] + [n for n in stored if n not in wanted]
+    wrong = [
+        n for n, p in wanted.items() if n not in stored or tuple(stored[n].shape) != p.shape
+    ] + [n for n in stored if n not in wanted]
     if wrong:
         c = model.tuning.config
         raise EngineError(
@@ -168,6 +202,9 @@ def read_whole(model: Model, folder: Path) -> dict[str, Tensor]:
         stored = read_tensors(folder, "*.safetensors")
         for name, shape in value.shapes(base.config).items():
             if name not in stored or tuple(stored[name].shape) != shape:
-                raise EngineError("invalid-input", f"{folder.name} holds no value head ({name} {list(shape)}): to begin a critic from a language model, create it with that folder as its base.")
+                raise EngineError(
+                    "invalid-input",
+                    f"{folder.name} holds no value head ({name} {list(shape)}): to begin a critic from a language model, create it with that folder as its base.",
+                )
             tensors[name] = stored[name]
     return tensors

@@ -71,10 +71,15 @@ def read_config(folder: Path) -> LlamaConfig:
     try:
         raw = json.loads((folder / "config.json").read_text())
     except FileNotFoundError as error:
-        raise EngineError("not-found", f"{folder} holds no config.json: it is not a model folder.") from error
+        raise EngineError(
+            "not-found", f"{folder} holds no config.json: it is not a model folder."
+        ) from error
     kind = raw.get("model_type")
     if kind not in ARCHITECTURES:
-        raise EngineError("unsupported", f"Model type {kind!r} is not supported; supported are {', '.join(ARCHITECTURES)}.")
+        raise EngineError(
+            "unsupported",
+            f"Model type {kind!r} is not supported; supported are {', '.join(ARCHITECTURES)}.",
+        )
     rotary = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
     rope_type = rotary.get("rope_type", rotary.get("type", "default"))
     unsupported = {
@@ -82,11 +87,17 @@ def read_config(folder: Path) -> LlamaConfig:
         "mlp_bias": bool(raw.get("mlp_bias")),
         "use_sliding_window": bool(raw.get("use_sliding_window")),
         f"rope_type {rope_type}": rope_type not in ("default", "llama3"),
-        "partial_rotary_factor": rotary.get("partial_rotary_factor", raw.get("partial_rotary_factor", 1.0)) != 1.0,
+        "partial_rotary_factor": rotary.get(
+            "partial_rotary_factor", raw.get("partial_rotary_factor", 1.0)
+        )
+        != 1.0,
     }
     bad = [name for name, present in unsupported.items() if present]
     if bad:
-        raise EngineError("unsupported", f"The model in {folder.name} uses {', '.join(bad)}, which the engine does not compute.")
+        raise EngineError(
+            "unsupported",
+            f"The model in {folder.name} uses {', '.join(bad)}, which the engine does not compute.",
+        )
     generation = folder / "generation_config.json"
     eos = json.loads(generation.read_text()).get("eos_token_id") if generation.exists() else None
     eos = raw.get("eos_token_id") if eos is None else eos
@@ -149,7 +160,9 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
     config = read_config(folder)
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise EngineError("not-found", f"{folder} holds no *.safetensors file: convert the model to safetensors.")
+        raise EngineError(
+            "not-found", f"{folder} holds no *.safetensors file: convert the model to safetensors."
+        )
     where = {}
     for path in files:
         with safe_open(str(path), framework="pt", device="cpu") as handle:
@@ -193,9 +206,19 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
     embedding = copied("model.embed_tokens.weight")
     head = copied("lm_head.weight") if "lm_head.weight" in where else embedding
     cos, sin = rotary_tables(config, config.max_length)
-    tensors = [embedding] + ([] if head is embedding else [head]) + [t for l in layers for t in vars(l).values() if t is not None]
+    tensors = (
+        [embedding]
+        + ([] if head is embedding else [head])
+        + [t for l in layers for t in vars(l).values() if t is not None]
+    )
     return Llama(
-        config, embedding, head, copied("model.norm.weight"), layers, cos.to(device), sin.to(device),
+        config,
+        embedding,
+        head,
+        copied("model.norm.weight"),
+        layers,
+        cos.to(device),
+        sin.to(device),
         sum(t.numel() for t in tensors) + config.hidden,
     )
 
@@ -218,7 +241,9 @@ def rotary_tables(config: LlamaConfig, length: int) -> tuple[Tensor, Tensor]:
 class Linear(Protocol):
     """How the maps of a layer are applied: plain (frozen or merged weights) or with the adapter's gradient."""
 
-    def __call__(self, layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor: ...
+    def __call__(
+        self, layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> Tensor: ...
 
 
 def plain_linear(layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -253,19 +278,29 @@ def run_layers(
 
     def run(number: int, layer: Layer, x: Tensor, rows: Tensor | None) -> Tensor:
         h = rms_norm(x, layer.norm1, c.norm_eps)
-        qkv = rope(linear(number, "qkv", h, layer.qkv, layer.qkv_bias), cos, sin, rotated, c.head_dim)
+        qkv = rope(
+            linear(number, "qkv", h, layer.qkv, layer.qkv_bias), cos, sin, rotated, c.head_dim
+        )
         q, k, v = qkv[:, : c.q_width], qkv[:, c.q_width : rotated], qkv[:, rotated:]
         if rows is not None:
             q, x = q.index_select(0, rows), x.index_select(0, rows)
         x = x + linear(number, "o", attend(number, q, k, v), layer.o, layer.o_bias)
         h = rms_norm(x, layer.norm2, c.norm_eps)
-        return x + linear(number, "down", swiglu(linear(number, "gate_up", h, layer.gate_up, None)), layer.down, None)
+        return x + linear(
+            number,
+            "down",
+            swiglu(linear(number, "gate_up", h, layer.gate_up, None)),
+            layer.down,
+            None,
+        )
 
     for offset, layer in enumerate(layers):
         check()
         wanted = rows if offset == len(layers) - 1 else None
         if checkpointing and torch.is_grad_enabled():
-            x = checkpoint(run, first + offset, layer, x, wanted, use_reentrant=False, preserve_rng_state=False)
+            x = checkpoint(
+                run, first + offset, layer, x, wanted, use_reentrant=False, preserve_rng_state=False
+            )
         else:
             x = run(first + offset, layer, x, wanted)
     return x

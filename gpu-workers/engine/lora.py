@@ -34,7 +34,11 @@ class Lora:
         self.config, self.llama, self.first_layer = config, llama, config.firstLayer
         self.scale = config.alpha / config.rank
         targets = [t for t in FUSED if t in config.targets]
-        self.pairs = [Pair(layer, target) for layer in range(config.firstLayer, llama.config.layers) for target in targets]
+        self.pairs = [
+            Pair(layer, target)
+            for layer in range(config.firstLayer, llama.config.layers)
+            for target in targets
+        ]
         self.shapes: dict[str, tuple[int, ...]] = {}
         for pair in self.pairs:
             low, high = column_range(pair.target, llama.config)
@@ -90,9 +94,14 @@ class Lora:
 
     def rescaled(self, tensors: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
         """Factors that were trained under another scale, with the same product under this one."""
-        return {name: t * (scale / self.scale) if ".lora_B." in name else t for name, t in tensors.items()}
+        return {
+            name: t * (scale / self.scale) if ".lora_B." in name else t
+            for name, t in tensors.items()
+        }
 
 
 def check_first_layer(first: int, c: LlamaConfig) -> None:
     if first >= c.layers:
-        raise EngineError("invalid-input", f"firstLayer is {first}, but the model has layers 0 to {c.layers - 1}.")
+        raise EngineError(
+            "invalid-input", f"firstLayer is {first}, but the model has layers 0 to {c.layers - 1}."
+        )

@@ -41,7 +41,9 @@ def value_loss(config: LossConfig, values: Tensor, data: dict[str, Tensor | None
         error = (v - data["returns"]).square()
         if config.valueClip is not None:
             old = data["values"]
-            bounded = (v.clamp(old - config.valueClip, old + config.valueClip) - data["returns"]).square()
+            bounded = (
+                v.clamp(old - config.valueClip, old + config.valueClip) - data["returns"]
+            ).square()
             clipped = int((bounded > error).sum())
             error = torch.maximum(error, bounded)
         loss = (data["weights"] * error).sum() / 2
@@ -49,7 +51,13 @@ def value_loss(config: LossConfig, values: Tensor, data: dict[str, Tensor | None
     return ValueLoss(float(loss.detach()), len(v), clipped, d_values)
 
 
-def token_loss(kind: str, config: LossConfig, logprobs: Tensor, entropies: Tensor, data: dict[str, Tensor | None]) -> TokenLoss:
+def token_loss(
+    kind: str,
+    config: LossConfig,
+    logprobs: Tensor,
+    entropies: Tensor,
+    data: dict[str, Tensor | None],
+) -> TokenLoss:
     """All tensors [n].
 
     cross_entropy: -w log p. importance_sampling: -w r A with r = p / p_old. ppo (Schulman et al. 2017, eq. 7):

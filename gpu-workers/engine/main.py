@@ -26,7 +26,12 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"])
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--threads", type=int, help="default: every physical core")
-    parser.add_argument("--devices", type=int, default=1, help="GPUs of this machine that work together (on a CPU: processes)")
+    parser.add_argument(
+        "--devices",
+        type=int,
+        default=1,
+        help="GPUs of this machine that work together (on a CPU: processes)",
+    )
     parser.add_argument("--cache-bytes", type=int, help="bound of each activation cache")
     arguments = parser.parse_args()
     secret = os.environ.pop("S3_ENGINE_SECRET", "")
@@ -35,7 +40,9 @@ def main() -> None:
     # Torch's threads wait in the kernel instead of spinning: the encoder, the database and the server share the cores.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
 
     import uvicorn
 

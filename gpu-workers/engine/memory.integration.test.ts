@@ -23,16 +23,39 @@ interface Work {
 }
 
 /** One step of training on random tokens, as a run does it; the peak of resident memory. */
-async function measure({ firstLayer, questions, groupSize, promptTokens, contextTokens }: Work): Promise<number> {
-  const engine = await EngineProcess.start({ device: "cpu", dtype: "float32", cacheBytes: CACHE_BYTES });
+async function measure({
+  firstLayer,
+  questions,
+  groupSize,
+  promptTokens,
+  contextTokens,
+}: Work): Promise<number> {
+  const engine = await EngineProcess.start({
+    device: "cpu",
+    dtype: "float32",
+    cacheBytes: CACHE_BYTES,
+  });
   try {
-    const model = await engine.client.createModel("m", { base: modelDir(MODEL), lora: { rank: 16, alpha: 32, firstLayer }, seed: 1 });
+    const model = await engine.client.createModel("m", {
+      base: modelDir(MODEL),
+      lora: { rank: 16, alpha: 32, firstLayer },
+      seed: 1,
+    });
     await model.snapshot("reference");
     let state = 1;
     const token = (): number => 100 + ((state = (state * 48_271) % 2_147_483_647) % 40_000);
-    const prompts = Array.from({ length: questions }, () => Array.from({ length: promptTokens }, token));
+    const prompts = Array.from({ length: questions }, () =>
+      Array.from({ length: promptTokens }, token),
+    );
     const written = contextTokens - promptTokens;
-    const sequences = prompts.flatMap((ids) => Array.from({ length: groupSize }, (_, s) => ({ ids: [...ids, 50 + s, ...Array.from({ length: written - 17 }, token)], maxTokens: 16, temperature: 1, seed: s })));
+    const sequences = prompts.flatMap((ids) =>
+      Array.from({ length: groupSize }, (_, s) => ({
+        ids: [...ids, 50 + s, ...Array.from({ length: written - 17 }, token)],
+        maxTokens: 16,
+        temperature: 1,
+        seed: s,
+      })),
+    );
     const sampled = await model.sample({ adapter: true, sequences });
     const data = sequences.map(({ ids }, i): Datum => {
       const all = [...ids, ...sampled.sequences[i]![0]!.ids];
@@ -47,7 +70,13 @@ async function measure({ firstLayer, questions, groupSize, promptTokens, context
   }
 }
 
-const demandOf = ({ firstLayer, questions, groupSize, promptTokens, contextTokens }: Work): MemoryDemand => ({
+const demandOf = ({
+  firstLayer,
+  questions,
+  groupSize,
+  promptTokens,
+  contextTokens,
+}: Work): MemoryDemand => ({
   device: "cpu",
   dtypeBytes: 4,
   searcher: MODEL_SHAPES[MODEL]!,
@@ -66,13 +95,33 @@ const demandOf = ({ firstLayer, questions, groupSize, promptTokens, contextToken
   vllmBytes: null,
 });
 
-describe.skipIf(!installed)(`the memory estimate against the engine with ${MODEL} (needs the set-up's Python and model)`, () => {
-  it.each<Work>([
-    { what: "the default preset's step: upper third of the layers, short texts", firstLayer: 20, questions: 8, groupSize: 4, promptTokens: 120, contextTokens: 220 },
-    { what: "all layers, contexts of 1,024 tokens", firstLayer: 0, questions: 1, groupSize: 4, promptTokens: 512, contextTokens: 1024 },
-  ])("$what", async (work) => {
-    const measured = await measure(work);
-    const estimate = estimateMemory(demandOf(work));
-    expect(Math.abs(estimate.totalBytes / measured - 1), `estimated ${estimate.totalBytes}, measured ${measured}`).toBeLessThan(TOLERANCE);
-  });
-});
+describe.skipIf(!installed)(
+  `the memory estimate against the engine with ${MODEL} (needs the set-up's Python and model)`,
+  () => {
+    it.each<Work>([
+      {
+        what: "the default preset's step: upper third of the layers, short texts",
+        firstLayer: 20,
+        questions: 8,
+        groupSize: 4,
+        promptTokens: 120,
+        contextTokens: 220,
+      },
+      {
+        what: "all layers, contexts of 1,024 tokens",
+        firstLayer: 0,
+        questions: 1,
+        groupSize: 4,
+        promptTokens: 512,
+        contextTokens: 1024,
+      },
+    ])("$what", async (work) => {
+      const measured = await measure(work);
+      const estimate = estimateMemory(demandOf(work));
+      expect(
+        Math.abs(estimate.totalBytes / measured - 1),
+        `estimated ${estimate.totalBytes}, measured ${measured}`,
+      ).toBeLessThan(TOLERANCE);
+    });
+  },
+);

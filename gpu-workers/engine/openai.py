@@ -54,8 +54,14 @@ def parse(raw: object, chat: bool) -> Completion:
         raise EngineError("unsupported", "Streaming is not supported: leave `stream` out.")
     if request.top_p != 1:
         raise EngineError("unsupported", "top_p other than 1 is not supported.")
-    if chat and request.continue_final_message and (request.messages or [Message(role="user", content="")])[-1].role != "assistant":
-        raise EngineError("invalid-input", "`continue_final_message` wants an assistant's message at the end.")
+    if (
+        chat
+        and request.continue_final_message
+        and (request.messages or [Message(role="user", content="")])[-1].role != "assistant"
+    ):
+        raise EngineError(
+            "invalid-input", "`continue_final_message` wants an assistant's message at the end."
+        )
     if (request.messages is None) if chat else (request.prompt is None):
         raise EngineError("invalid-input", f"`{'messages' if chat else 'prompt'}` is missing.")
     return request
@@ -63,11 +69,15 @@ def parse(raw: object, chat: bool) -> Completion:
 
 @lru_cache
 def chat_tokenizer(folder: Path):
-    from transformers import AutoTokenizer  # only chat needs its templates, and it takes seconds to import
+    from transformers import (
+        AutoTokenizer,
+    )  # only chat needs its templates, and it takes seconds to import
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if not tokenizer.chat_template:
-        raise EngineError("unsupported", f"{folder.name} has no chat template: use /v1/completions.")
+        raise EngineError(
+            "unsupported", f"{folder.name} has no chat template: use /v1/completions."
+        )
     return tokenizer
 
 
@@ -83,7 +93,12 @@ def prompts(request: Completion, model: Model) -> list[list[int]]:
     if request.messages is not None:
         messages = [m.model_dump() for m in request.messages]
         begun = messages.pop()["content"] if request.continue_final_message else ""
-        text = chat_tokenizer(model.base.folder).apply_chat_template(messages, add_generation_prompt=True, tokenize=False) + begun
+        text = (
+            chat_tokenizer(model.base.folder).apply_chat_template(
+                messages, add_generation_prompt=True, tokenize=False
+            )
+            + begun
+        )
         return [model.base.tokenizer.encode(text)]
     prompt = request.prompt
     if isinstance(prompt, str):
@@ -112,7 +127,12 @@ def operation(request: Completion, engine: Engine) -> dict:
                 "n": request.n,
             }
         )
-    return {"id": str(uuid.uuid4()), "model": model.name, "kind": "sample", "body": {"adapter": adapted, "sequences": sequences}}
+    return {
+        "id": str(uuid.uuid4()),
+        "model": model.name,
+        "kind": "sample",
+        "body": {"adapter": adapted, "sequences": sequences},
+    }
 
 
 def answer(request: Completion, done: Operation) -> dict:
@@ -122,7 +142,10 @@ def answer(request: Completion, done: Operation) -> dict:
             text = one["text"]
             places = [text.index(s) for s in request.stops if s in text]
             text = text[: min(places)] if places else text
-            choice = {"index": len(choices), "finish_reason": "length" if one["finishReason"] == "length" else "stop"}
+            choice = {
+                "index": len(choices),
+                "finish_reason": "length" if one["finishReason"] == "length" else "stop",
+            }
             if request.messages is not None:
                 choice["message"] = {"role": "assistant", "content": text}
             else:
@@ -145,5 +168,12 @@ def answer(request: Completion, done: Operation) -> dict:
 
 
 def models(engine: Engine) -> dict:
-    names = [n for m in list(engine.models.values()) for n in ([m.name, f"{m.name}:base"] if m.trainable else [m.name])]
-    return {"object": "list", "data": [{"id": n, "object": "model", "owned_by": "engine"} for n in names]}
+    names = [
+        n
+        for m in list(engine.models.values())
+        for n in ([m.name, f"{m.name}:base"] if m.trainable else [m.name])
+    ]
+    return {
+        "object": "list",
+        "data": [{"id": n, "object": "model", "owned_by": "engine"} for n in names],
+    }

@@ -21,7 +21,9 @@ REMEMBERED = 512
 
 
 def describe(error: ValidationError, what: str) -> str:
-    lines = [f"{'.'.join(str(p) for p in e['loc']) or '(root)'}: {e['msg']}" for e in error.errors()[:10]]
+    lines = [
+        f"{'.'.join(str(p) for p in e['loc']) or '(root)'}: {e['msg']}" for e in error.errors()[:10]
+    ]
     return f"{what} is not valid:\n" + "\n".join(lines)
 
 
@@ -74,7 +76,9 @@ class Operations:
         try:
             body = BODIES[request.kind].model_validate(request.body)
         except ValidationError as error:
-            raise EngineError("invalid-input", describe(error, f"The body of {request.kind}")) from error
+            raise EngineError(
+                "invalid-input", describe(error, f"The body of {request.kind}")
+            ) from error
         with self.lock:
             if request.id in self.known:
                 return self.known[request.id]
@@ -94,10 +98,20 @@ class Operations:
             raise EngineError("not-found", f"There is no model {request.model!r}: create it first.")
         expected = self.sequences[request.model] + 1
         if request.sequence is None:
-            raise EngineError("invalid-input", f"{request.kind} changes the model: it needs a sequence number (next is {expected}).")
+            raise EngineError(
+                "invalid-input",
+                f"{request.kind} changes the model: it needs a sequence number (next is {expected}).",
+            )
         if request.sequence != expected:
-            what = "was already used by another operation" if request.sequence < expected else "leaves a gap"
-            raise EngineError("out-of-order", f"Sequence number {request.sequence} of model {request.model!r} {what}: the next is {expected}.")
+            what = (
+                "was already used by another operation"
+                if request.sequence < expected
+                else "leaves a gap"
+            )
+            raise EngineError(
+                "out-of-order",
+                f"Sequence number {request.sequence} of model {request.model!r} {what}: the next is {expected}.",
+            )
         self.sequences[request.model] = expected
 
     def get(self, operation_id: str) -> Operation:
@@ -116,7 +130,9 @@ class Operations:
             operation = self.queue.get()
             try:
                 operation.check()
-                operation.result = self.engine.run(operation.kind, operation.model, operation.body, operation.check)
+                operation.result = self.engine.run(
+                    operation.kind, operation.model, operation.body, operation.check
+                )
                 operation.state = "done"
             except Cancelled as error:
                 operation.state, operation.error = "cancelled", error
@@ -124,12 +140,27 @@ class Operations:
                 operation.state, operation.error = "failed", error
             except (MemoryError, torch.OutOfMemoryError) as error:
                 operation.state = "failed"
-                operation.error = EngineError("out-of-memory", f"{operation.kind} ran out of memory: use fewer or shorter sequences. ({error})")
+                operation.error = EngineError(
+                    "out-of-memory",
+                    f"{operation.kind} ran out of memory: use fewer or shorter sequences. ({error})",
+                )
             except Exception as error:
-                log.error("operation %s (%s) failed\n%s", operation.id, operation.kind, traceback.format_exc())
-                operation.state, operation.error = "failed", EngineError("internal", f"{type(error).__name__}: {error}")
+                log.error(
+                    "operation %s (%s) failed\n%s",
+                    operation.id,
+                    operation.kind,
+                    traceback.format_exc(),
+                )
+                operation.state, operation.error = (
+                    "failed",
+                    EngineError("internal", f"{type(error).__name__}: {error}"),
+                )
             with self.lock:
-                if operation.kind == "create_model" and operation.state != "done" and operation.model not in self.engine.models:
+                if (
+                    operation.kind == "create_model"
+                    and operation.state != "done"
+                    and operation.model not in self.engine.models
+                ):
                     self.sequences.pop(operation.model, None)
                 if operation.kind == "delete_model" and operation.state == "done":
                     self.sequences.pop(operation.model, None)

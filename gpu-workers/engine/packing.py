@@ -53,9 +53,16 @@ def find_actions(data: list[Datum], tokenizer: Tokenizer | None) -> list[list[Ac
                 if datum.weights[p] != 0:
                     masks[p] = tokenizer.masks([matcher])[0].tobytes()
                 if not matcher.consume_token(datum.ids[p]):
-                    raise EngineError("invalid-input", f"data.{i}: token {p} does not follow the guide of [{span.start}, {span.end}).")
+                    raise EngineError(
+                        "invalid-input",
+                        f"data.{i}: token {p} does not follow the guide of [{span.start}, {span.end}).",
+                    )
         found.append(
-            [Action(i, p, datum.ids[p], masks.get(p)) for p in range(1, len(datum.ids)) if datum.weights[p] != 0]
+            [
+                Action(i, p, datum.ids[p], masks.get(p))
+                for p in range(1, len(datum.ids))
+                if datum.weights[p] != 0
+            ]
         )
     return found
 
@@ -68,7 +75,9 @@ def groups(data: list[Datum], actions: list[list[Action]], budget: int) -> list[
     for i in order:
         # What follows the last action has no effect on any of them.
         length = actions[i][-1].position
-        new = length - (common_prefix(data[previous].ids, data[i].ids[:length]) if previous is not None else 0)
+        new = length - (
+            common_prefix(data[previous].ids, data[i].ids[:length]) if previous is not None else 0
+        )
         if not found or size + new > budget:
             found.append([])
             size, new = 0, length
@@ -78,7 +87,13 @@ def groups(data: list[Datum], actions: list[list[Action]], budget: int) -> list[
     return found
 
 
-def pack(model: Model, data: list[Datum], actions: list[list[Action]], slots: dict[int, np.ndarray], group: list[int]) -> MicroBatch:
+def pack(
+    model: Model,
+    data: list[Datum],
+    actions: list[list[Action]],
+    slots: dict[int, np.ndarray],
+    group: list[int],
+) -> MicroBatch:
     c, device = model.base.model.config, model.base.model.embedding.device
     used = 0
 
@@ -89,7 +104,11 @@ def pack(model: Model, data: list[Datum], actions: list[list[Action]], slots: di
 
     tree = TokenTree(allocate)
     leaves = [tree.insert(data[i].ids[: actions[i][-1].position], owner=i) for i in group]
-    positions, ids, lower = np.empty(used, np.int64), np.empty(used, np.int64), np.zeros(used, np.int64)
+    positions, ids, lower = (
+        np.empty(used, np.int64),
+        np.empty(used, np.int64),
+        np.zeros(used, np.int64),
+    )
     segments = []
     for node in tree.fresh:
         depths = np.arange(node.start, node.end)
@@ -99,14 +118,18 @@ def pack(model: Model, data: list[Datum], actions: list[list[Action]], slots: di
         segments.append(Segment(node.slots, depths, tree.path(node)))
     paths = [tree.path(leaf) for leaf in leaves]
     flat = [a for i in group for a in actions[i]]
-    predictors = np.concatenate([path[[a.position - 1 for a in actions[i]]] for i, path in zip(group, paths)])
+    predictors = np.concatenate(
+        [path[[a.position - 1 for a in actions[i]]] for i, path in zip(group, paths)]
+    )
     rows, action_rows = np.unique(predictors, return_inverse=True)
     place = {int(row): k for k, row in enumerate(rows)}
     last = []
     for s in segments:
         here = [k for k, row in enumerate(s.queries) if int(row) in place]
         if here:
-            last.append(Segment(np.array([place[int(s.queries[k])] for k in here]), s.depths[here], s.keys))
+            last.append(
+                Segment(np.array([place[int(s.queries[k])] for k in here]), s.depths[here], s.keys)
+            )
     dtype = model.base.model.embedding.dtype
     return MicroBatch(
         flat, index(action_rows.reshape(-1), device), index(rows, device), index(positions, device), lower, ids,
@@ -119,10 +142,15 @@ def check_data(model: Model, data: list[Datum]) -> None:
     for i, datum in enumerate(data):
         check_ids(datum.ids, c.vocabulary, f"data.{i}")
         if len(datum.ids) > c.max_length:
-            raise EngineError("invalid-input", f"data.{i}: {len(datum.ids)} ids exceed the model's {c.max_length} positions.")
+            raise EngineError(
+                "invalid-input",
+                f"data.{i}: {len(datum.ids)} ids exceed the model's {c.max_length} positions.",
+            )
 
 
-def micro_batches(model: Model, data: list[Datum], check: Callable[[], None], budget: int) -> Iterator[MicroBatch]:
+def micro_batches(
+    model: Model, data: list[Datum], check: Callable[[], None], budget: int
+) -> Iterator[MicroBatch]:
     """Checks all data, then gives one batch after another with its missing activations below the border computed."""
     check_data(model, data)
     # A value is read off a state, whatever a guide allows from there.

@@ -32,7 +32,12 @@ Check = Callable[[], None]
 # How long a rank waits for the others to add up a gradient. Death is noticed at once by the watcher.
 REDUCE_LIMIT = timedelta(minutes=30)
 # Kinds of which every rank must say the same, or their weights have drifted apart.
-ALIKE = {"optim_step": ("gradNorm", "step"), "weights_hash": ("hash", "step"), "load_state": ("hash", "step"), "import_weights": ("hash", "step")}
+ALIKE = {
+    "optim_step": ("gradNorm", "step"),
+    "weights_hash": ("hash", "step"),
+    "load_state": ("hash", "step"),
+    "import_weights": ("hash", "step"),
+}
 
 
 def split(keys: list[list[int]], costs: list[int], ranks: int) -> list[list[int]]:
@@ -59,11 +64,20 @@ def merge(results: list[dict], parts: list[list[int]], count: int) -> dict:
                     merged[name][i] = entry
         elif name == "ratio":
             real = [r["ratio"] for r, _ in done if r["tokens"]] or values
-            merged[name] = {"sum": sum(v["sum"] for v in values), "min": min(v["min"] for v in real), "max": max(v["max"] for v in real)}
+            merged[name] = {
+                "sum": sum(v["sum"] for v in values),
+                "min": min(v["min"] for v in real),
+                "max": max(v["max"] for v in real),
+            }
         elif name == "usage":
-            merged[name] = {k: max(v[k] for v in values) if k.endswith("Seconds") else sum(v[k] for v in values) for k in first}
+            merged[name] = {
+                k: max(v[k] for v in values) if k.endswith("Seconds") else sum(v[k] for v in values)
+                for k in first
+            }
         else:
-            merged[name] = (max if name == "seconds" else min if name == "tokenBudget" else sum)(values)
+            merged[name] = (max if name == "seconds" else min if name == "tokenBudget" else sum)(
+                values
+            )
     return merged
 
 
@@ -106,17 +120,34 @@ def outcome(work: Callable[[], dict]) -> tuple[dict | None, tuple[str, str] | No
     except EngineError as error:
         return None, (error.code, error.message)
     except (MemoryError, torch.OutOfMemoryError) as error:
-        return None, ("out-of-memory", f"A device ran out of memory: use fewer or shorter sequences. ({error})")
+        return None, (
+            "out-of-memory",
+            f"A device ran out of memory: use fewer or shorter sequences. ({error})",
+        )
     except Exception as error:
         log.exception("an operation failed")
         return None, ("internal", f"{type(error).__name__}: {error}")
 
 
 def join_group(rank: int, ranks: int, kind: str, meeting: str) -> None:
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks, timeout=REDUCE_LIMIT)
+    dist.init_process_group(
+        "nccl" if kind == "cuda" else "gloo",
+        init_method=f"file://{meeting}",
+        rank=rank,
+        world_size=ranks,
+        timeout=REDUCE_LIMIT,
+    )
 
 
-def serve_rank(rank: int, ranks: int, meeting: str, pipe: Connection, cancelled, device: tuple, cache_bytes: int | None) -> None:
+def serve_rank(
+    rank: int,
+    ranks: int,
+    meeting: str,
+    pipe: Connection,
+    cancelled,
+    device: tuple,
+    cache_bytes: int | None,
+) -> None:
     """Process of a rank other than 0: does what comes through the pipe until it closes."""
     from .main import watch_parent
 
@@ -156,7 +187,9 @@ class ParallelEngine:
 
     def __init__(self, device: Device, ranks: int, cache_bytes: int | None = None):
         if device.kind == "cuda" and torch.cuda.device_count() < ranks:
-            raise SystemExit(f"--devices {ranks}: this machine has {torch.cuda.device_count()} CUDA devices.")
+            raise SystemExit(
+                f"--devices {ranks}: this machine has {torch.cuda.device_count()} CUDA devices."
+            )
         if device.kind == "mps":
             raise SystemExit("--devices: there is one GPU on this machine, and it is used whole.")
         threads = max(1, device.threads // ranks)
@@ -171,8 +204,18 @@ class ParallelEngine:
         self.processes = []
         for rank in range(1, ranks):
             mine, theirs = spawn.Pipe()
-            arguments = (rank, ranks, meeting, theirs, self.cancelled, (device.kind, device.dtype_name, threads), cache_bytes)
-            process = spawn.Process(target=serve_rank, args=arguments, name=f"rank {rank}", daemon=True)
+            arguments = (
+                rank,
+                ranks,
+                meeting,
+                theirs,
+                self.cancelled,
+                (device.kind, device.dtype_name, threads),
+                cache_bytes,
+            )
+            process = spawn.Process(
+                target=serve_rank, args=arguments, name=f"rank {rank}", daemon=True
+            )
             process.start()
             theirs.close()
             self.pipes.append(mine)
@@ -211,7 +254,11 @@ class ParallelEngine:
             return
         for process in self.processes:
             process.join(0.5)
-        gone = [f"{p.name} of {self.ranks} ended with code {p.exitcode}" for p in self.processes if p.exitcode is not None]
+        gone = [
+            f"{p.name} of {self.ranks} ended with code {p.exitcode}"
+            for p in self.processes
+            if p.exitcode is not None
+        ]
         self.fail(f"{', '.join(gone)}; the engine cannot go on without it.")
 
     def fail(self, reason: str) -> None:
@@ -232,7 +279,9 @@ class ParallelEngine:
             case "sample":
                 return self._split(kind, name, body, "sequences", self._sampling_parts(body), check)
             case "forward" | "forward_backward":
-                parts = split([d.ids for d in body.data], [len(d.ids) for d in body.data], self.ranks)
+                parts = split(
+                    [d.ids for d in body.data], [len(d.ids) for d in body.data], self.ranks
+                )
                 return self._split(kind, name, body, "data", parts, check)
         if kind == "end_sessions":
             for session in body.sessions:
@@ -243,14 +292,21 @@ class ParallelEngine:
             if not error[0] == "conflict":
                 self._everywhere("delete_model", name, [schema.Empty()] * self.ranks, lambda: None)
         elif len({result is None for result in results}) > 1:
-            self.fail(f"{kind} succeeded on some ranks only, so their models differ now: {error[1]}")
+            self.fail(
+                f"{kind} succeeded on some ranks only, so their models differ now: {error[1]}"
+            )
         if error is not None:
             raise Cancelled() if error[0] == "cancelled" else EngineError(*error)
         for field in ALIKE.get(kind, ()):
             if len({r[field] for r in results}) > 1:
-                self.fail(f"{kind} gave different {field} on the ranks: their weights have drifted apart.")
+                self.fail(
+                    f"{kind} gave different {field} on the ranks: their weights have drifted apart."
+                )
         if kind == "memory":
-            return {k: (max if k.endswith("eviceBytes") else sum)(r[k] for r in results) for k in results[0]}
+            return {
+                k: (max if k.endswith("eviceBytes") else sum)(r[k] for r in results)
+                for k in results[0]
+            }
         return results[0]
 
     def _sampling_parts(self, body: schema.Sample) -> list[list[int]]:
@@ -260,17 +316,33 @@ class ParallelEngine:
         costs = [(len(sequences[i].ids) + sequences[i].maxTokens) * sequences[i].n for i in fresh]
         parts: list[list[int]] = [[] for _ in range(self.ranks)]
         if fresh:
-            parts = [[fresh[k] for k in part] for part in split([sequences[i].ids for i in fresh], costs, self.ranks)]
+            parts = [
+                [fresh[k] for k in part]
+                for part in split([sequences[i].ids for i in fresh], costs, self.ranks)
+            ]
         for i, sequence in enumerate(sequences):
             if sequence.session in self.homes:
                 parts[self.homes[sequence.session]].append(i)
         for rank, part in enumerate(parts):
-            self.homes.update({sequences[i].session: rank for i in part if sequences[i].session is not None})
+            self.homes.update(
+                {sequences[i].session: rank for i in part if sequences[i].session is not None}
+            )
         return parts
 
-    def _split(self, kind: str, name: str, body: schema.Strict, field: str, parts: list[list[int]], check: Check) -> dict:
+    def _split(
+        self,
+        kind: str,
+        name: str,
+        body: schema.Strict,
+        field: str,
+        parts: list[list[int]],
+        check: Check,
+    ) -> dict:
         items = getattr(body, field)
-        bodies = [body.model_copy(update={field: [items[i] for i in part]}) if part else None for part in parts]
+        bodies = [
+            body.model_copy(update={field: [items[i] for i in part]}) if part else None
+            for part in parts
+        ]
         results, error = self._everywhere(kind, name, bodies, check)
         if kind == "forward_backward":
             if error is None:
@@ -281,7 +353,9 @@ class ParallelEngine:
             raise Cancelled() if error[0] == "cancelled" else EngineError(*error)
         return merge(results, parts, len(items))
 
-    def _everywhere(self, kind: str, name: str, bodies: list, check: Check) -> tuple[list, tuple[str, str] | None]:
+    def _everywhere(
+        self, kind: str, name: str, bodies: list, check: Check
+    ) -> tuple[list, tuple[str, str] | None]:
         """Runs an operation on all ranks at once; results by rank (None: failed), and the first error."""
         self.cancelled.clear()
         self._others("run", kind, name, bodies)
@@ -300,7 +374,9 @@ class ParallelEngine:
         self._others(step, "", name, [None] * self.ranks)
         mine = outcome(lambda: self.me.reduce(name) if step == "reduce" else self.me.drop())
         answers = [mine, *self._answers(lambda: None)]
-        return [result for result, _ in answers], next((e for _, e in answers if e is not None), None)
+        return [result for result, _ in answers], next(
+            (e for _, e in answers if e is not None), None
+        )
 
     def _others(self, step: str, kind: str, name: str, bodies: list) -> None:
         for pipe, body in zip(self.pipes, bodies[1:]):
@@ -318,5 +394,7 @@ class ParallelEngine:
                 try:
                     found[pipe] = pipe.recv()
                 except EOFError:
-                    threading.Event().wait(60)  # its process has ended, and the watcher ends this one
+                    threading.Event().wait(
+                        60
+                    )  # its process has ended, and the watcher ends this one
         return [found[pipe] for pipe in self.pipes]

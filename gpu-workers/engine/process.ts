@@ -30,7 +30,12 @@ export interface EngineOptions {
  * glibc keeps freed memory instead of handing it back after every large matrix: page faults were a tenth of a step.
  * Elsewhere these variables have no effect.
  */
-const ALLOCATOR = { MALLOC_ARENA_MAX: "1", MALLOC_MMAP_MAX_: "0", MALLOC_TRIM_THRESHOLD_: String(2 ** 36), MALLOC_TOP_PAD_: String(2 ** 26) };
+const ALLOCATOR = {
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_MMAP_MAX_: "0",
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 36),
+  MALLOC_TOP_PAD_: String(2 ** 26),
+};
 
 /** The last lines that a process wrote, for the message of its death. */
 const TAIL_LINES = 40;
@@ -56,10 +61,23 @@ export class EngineProcess {
       ["--threads", options.threads],
       ["--cache-bytes", options.cacheBytes],
     ];
-    const args = ["-m", "engine.main", "--port", "0", ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]))];
+    const args = [
+      "-m",
+      "engine.main",
+      "--port",
+      "0",
+      ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
+    ];
     const child = spawn(PYTHON, args, {
       cwd: resolve(ROOT, "gpu-workers"),
-      env: { ...ALLOCATOR, ...process.env, S3_ENGINE_SECRET: secret, PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1", TOKENIZERS_PARALLELISM: "false" },
+      env: {
+        ...ALLOCATOR,
+        ...process.env,
+        S3_ENGINE_SECRET: secret,
+        PYTHONUNBUFFERED: "1",
+        PYTHONDONTWRITEBYTECODE: "1",
+        TOKENIZERS_PARALLELISM: "false",
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const tail: string[] = [];
@@ -77,7 +95,14 @@ export class EngineProcess {
         child.kill("SIGKILL");
         reject(died("did not become ready in time"));
       }, options.startMilliseconds ?? 120_000);
-      child.once("error", (error) => reject(new AppError("engine-unavailable", `The engine could not be started with ${PYTHON}: ${error.message}`)));
+      child.once("error", (error) =>
+        reject(
+          new AppError(
+            "engine-unavailable",
+            `The engine could not be started with ${PYTHON}: ${error.message}`,
+          ),
+        ),
+      );
       child.once("close", (code, signal) => {
         clearTimeout(limit);
         const error = died(signal ? `was ended by ${signal}` : `ended with code ${code}`);

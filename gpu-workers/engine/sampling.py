@@ -42,7 +42,9 @@ class Row:
         if self.matcher is not None:
             tokens = self.matcher.compute_ff_tokens()[: self.request.maxTokens - len(self.ids)]
             if tokens and not self.matcher.consume_tokens(tokens):
-                raise EngineError("internal", f"The guide refused its own tokens: {self.matcher.get_error()}")
+                raise EngineError(
+                    "internal", f"The guide refused its own tokens: {self.matcher.get_error()}"
+                )
             self.ids += tokens
             self.pending += tokens
             self.logprobs += [0.0] * len(tokens)
@@ -61,9 +63,13 @@ class Row:
         self.logprobs.append(logprob)
         self.forced.append(False)
         if self.matcher is not None and not self.matcher.consume_token(token):
-            raise EngineError("internal", f"The guide refused a token that it allowed: {self.matcher.get_error()}")
+            raise EngineError(
+                "internal", f"The guide refused a token that it allowed: {self.matcher.get_error()}"
+            )
         if token in tokenizer.eos_ids or token in self.request.stopIds:
-            self.finish = "guide" if self.matcher is not None and self.matcher.is_stopped() else "stop"
+            self.finish = (
+                "guide" if self.matcher is not None and self.matcher.is_stopped() else "stop"
+            )
         elif self.request.stop:
             longest = max(len(s.encode()) for s in self.request.stop)
             tail = tokenizer.decode(self.ids[-longest - 4 :])
@@ -98,7 +104,9 @@ def make_rows(model: Model, body: Sample) -> list[Row]:
         for j in range(request.n):
             matcher = model.base.tokenizer.matcher(request.guide.lark) if request.guide else None
             # A stream per sample that depends on nothing but the seed: not on the batch around it.
-            uniforms = np.random.Generator(np.random.Philox(key=[request.seed, j])).random(request.maxTokens)
+            uniforms = np.random.Generator(np.random.Philox(key=[request.seed, j])).random(
+                request.maxTokens
+            )
             rows.append(Row(request, (i, j), matcher, request.ids, uniforms))
     rows.sort(key=lambda r: r.prompt)
     return rows
@@ -106,16 +114,25 @@ def make_rows(model: Model, body: Sample) -> list[Row]:
 
 def check_ids(ids: list[int], vocabulary: int, where: str) -> None:
     if max(ids) >= vocabulary:
-        raise EngineError("invalid-input", f"{where}: token id {max(ids)} is outside the vocabulary of {vocabulary}.")
+        raise EngineError(
+            "invalid-input",
+            f"{where}: token id {max(ids)} is outside the vocabulary of {vocabulary}.",
+        )
 
 
 @torch.no_grad()
 def sample(model: Model, body: Sample, check: Callable[[], None]) -> dict:
     """Runs a `sample` operation. Equal calls on equal weights give equal bits."""
     if model.head != "language":
-        raise EngineError("unsupported", f"Model {model.name!r} is a value model: it gives values, not tokens.")
+        raise EngineError(
+            "unsupported", f"Model {model.name!r} is a value model: it gives values, not tokens."
+        )
     rows = make_rows(model, body)
-    usage = {"promptTokens": sum(len(s.ids) for s in body.sequences), "computedTokens": 0, "sampledTokens": 0}
+    usage = {
+        "promptTokens": sum(len(s.ids) for s in body.sequences),
+        "computedTokens": 0,
+        "sampledTokens": 0,
+    }
     seconds = {"prefillSeconds": 0.0, "decodeSeconds": 0.0}
     for start in range(0, len(rows), MAX_ROWS):
         sample_rows(model, rows[start : start + MAX_ROWS], body.adapter, usage, seconds, check)
@@ -126,7 +143,14 @@ def sample(model: Model, body: Sample, check: Callable[[], None]) -> dict:
     return {"sequences": results, "usage": usage | seconds}
 
 
-def sample_rows(model: Model, rows: list[Row], adapted: bool, usage: dict, seconds: dict, check: Callable[[], None]) -> None:
+def sample_rows(
+    model: Model,
+    rows: list[Row],
+    adapted: bool,
+    usage: dict,
+    seconds: dict,
+    check: Callable[[], None],
+) -> None:
     started = time.perf_counter()
     for row in rows:
         row.force()
@@ -149,12 +173,26 @@ def sample_rows(model: Model, rows: list[Row], adapted: bool, usage: dict, secon
 
 
 def decode(
-    model: Model, llama: Llama, rows: list[Row], fed: list[list[int]], active: list[int], done: Prefilled, check: Callable[[], None]
+    model: Model,
+    llama: Llama,
+    rows: list[Row],
+    fed: list[list[int]],
+    active: list[int],
+    done: Prefilled,
+    check: Callable[[], None],
 ) -> None:
     """The loop: feed what is pending, choose, drop finished rows; at the end keep the activations of all that was fed."""
     room = max(rows[i].request.maxTokens - len(rows[i].ids) + len(rows[i].pending) for i in active)
-    decoder = Decoder(llama, done.caches, [fed[i] for i in active], [[s[i] for i in active] for s in done.slots], room)
-    running = list(active)  # row of each decoder row; a finished row stays until enough have finished
+    decoder = Decoder(
+        llama,
+        done.caches,
+        [fed[i] for i in active],
+        [[s[i] for i in active] for s in done.slots],
+        room,
+    )
+    running = list(
+        active
+    )  # row of each decoder row; a finished row stays until enough have finished
     extended = {i: list(fed[i]) for i in active}
     while True:
         check()
@@ -162,7 +200,15 @@ def decode(
         if not alive:
             break
         if len(alive) < len(running):
-            keep_activations(model, decoder, [k for k in range(len(running)) if k not in set(alive)], running, extended, done, rows)
+            keep_activations(
+                model,
+                decoder,
+                [k for k in range(len(running)) if k not in set(alive)],
+                running,
+                extended,
+                done,
+                rows,
+            )
             decoder.keep(alive)
             running = [running[k] for k in alive]
         hidden = decoder.step([rows[i].pending for i in running], check)
@@ -174,7 +220,13 @@ def decode(
 
 
 def keep_activations(
-    model: Model, decoder: Decoder, which: list[int], running: list[int], extended: dict[int, list[int]], done: Prefilled, rows: list[Row]
+    model: Model,
+    decoder: Decoder,
+    which: list[int],
+    running: list[int],
+    extended: dict[int, list[int]],
+    done: Prefilled,
+    rows: list[Row],
 ) -> None:
     """Copies what finished decoder rows were fed into the caches, so that a later turn and the gradient find it."""
     which = [k for k in which if decoder.fed[k] > decoder.initial[k]]
@@ -187,22 +239,51 @@ def keep_activations(
         if fresh:
             # Place of each fresh token in the row's own buffer: depth minus what the row shares.
             source = np.concatenate(
-                [n.owner * decoder.capacity + np.arange(n.start, n.end) - decoder.shared[n.owner] for n in fresh]
+                [
+                    n.owner * decoder.capacity + np.arange(n.start, n.end) - decoder.shared[n.owner]
+                    for n in fresh
+                ]
             )
             slots = index(np.concatenate([n.slots for n in fresh]), cache.device)
             where = index(source, cache.device)
             for layer in range(cache.first, min(cache.first + cache.count, layers)):
-                cache.keys(layer).index_copy_(0, slots, decoder.keys[layer].view(-1, decoder.keys[layer].shape[-1]).index_select(0, where))
-                cache.values(layer).index_copy_(0, slots, decoder.values[layer].view(-1, decoder.values[layer].shape[-1]).index_select(0, where))
+                cache.keys(layer).index_copy_(
+                    0,
+                    slots,
+                    decoder.keys[layer]
+                    .view(-1, decoder.keys[layer].shape[-1])
+                    .index_select(0, where),
+                )
+                cache.values(layer).index_copy_(
+                    0,
+                    slots,
+                    decoder.values[layer]
+                    .view(-1, decoder.values[layer].shape[-1])
+                    .index_select(0, where),
+                )
             if decoder.border is not None and cache.first == 0:
                 room = decoder.border.shape[1]
                 source = np.concatenate(
-                    [n.owner * room + np.arange(n.start, n.end) - decoder.shared[n.owner] - decoder.initial[n.owner] for n in fresh]
+                    [
+                        n.owner * room
+                        + np.arange(n.start, n.end)
+                        - decoder.shared[n.owner]
+                        - decoder.initial[n.owner]
+                        for n in fresh
+                    ]
                 )
                 border = decoder.border.view(-1, decoder.border.shape[-1])
-                cache.hidden.index_copy_(0, slots, border.index_select(0, index(source, cache.device)))
+                cache.hidden.index_copy_(
+                    0, slots, border.index_select(0, index(source, cache.device))
+                )
         cache.commit()
-        cache.hold([rows[running[k]].request.session if rows[running[k]].request.n == 1 else None for k in which], leaves)
+        cache.hold(
+            [
+                rows[running[k]].request.session if rows[running[k]].request.n == 1 else None
+                for k in which
+            ],
+            leaves,
+        )
 
 
 def choose(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
@@ -215,13 +296,23 @@ def choose(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
     allowed = None
     if guided:
         masks = tokenizer.masks([rows[i].matcher for i in guided])
-        few = [k for k in range(len(guided)) if np.bitwise_count(masks[k].view(np.uint32)).sum() <= FEW_TOKENS]
+        few = [
+            k
+            for k in range(len(guided))
+            if np.bitwise_count(masks[k].view(np.uint32)).sum() <= FEW_TOKENS
+        ]
         union = np.bitwise_or.reduce(masks[few], axis=0)[None] if few else None
         if few and np.bitwise_count(union.view(np.uint32)).sum() <= FEW_TOKENS:
             tokens = np.flatnonzero(tokenizer.allowed(union)[0])
             picked = [guided[k] for k in few]
             mask = tokenizer.allowed(masks[few])[:, tokens]
-            draw(model, [rows[i] for i in picked], llama.logits(hidden[picked], index(tokens, hidden.device)), mask, tokens)
+            draw(
+                model,
+                [rows[i] for i in picked],
+                llama.logits(hidden[picked], index(tokens, hidden.device)),
+                mask,
+                tokens,
+            )
             taken = set(picked)
             rest = [k for k in range(len(guided)) if guided[k] not in taken]
             guided, masks = [guided[k] for k in rest], masks[rest]
@@ -235,7 +326,13 @@ def choose(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
     draw(model, [rows[i] for i in others], llama.logits(hidden[others]), allowed, None)
 
 
-def draw(model: Model, rows: list[Row], logits: Tensor, allowed: np.ndarray | None, names: np.ndarray | None) -> None:
+def draw(
+    model: Model,
+    rows: list[Row],
+    logits: Tensor,
+    allowed: np.ndarray | None,
+    names: np.ndarray | None,
+) -> None:
     """Draws from logits [rows, n] restricted to `allowed`; column j stands for token names[j] (or j)."""
     temperatures = torch.tensor([row.request.temperature for row in rows], device=logits.device)
     greedy = temperatures == 0
@@ -244,10 +341,15 @@ def draw(model: Model, rows: list[Row], logits: Tensor, allowed: np.ndarray | No
         logits.masked_fill_(torch.from_numpy(~allowed).to(logits.device), float("-inf"))
     lse = logits.logsumexp(-1, keepdim=True)
     if not bool(torch.isfinite(lse).all()):
-        raise EngineError("not-finite", "The model's logits are not finite: the weights are damaged or the step size was too large.")
+        raise EngineError(
+            "not-finite",
+            "The model's logits are not finite: the weights are damaged or the step size was too large.",
+        )
     tokens = logits.argmax(-1)
     if not bool(greedy.all()):
-        uniforms = torch.tensor([row.uniforms[len(row.ids)] for row in rows], dtype=torch.float64, device=logits.device)
+        uniforms = torch.tensor(
+            [row.uniforms[len(row.ids)] for row in rows], dtype=torch.float64, device=logits.device
+        )
         tokens = torch.where(greedy, tokens, inverse_cdf((logits - lse).exp_(), uniforms))
     logprobs = (logits.gather(1, tokens[:, None]) - lse)[:, 0].tolist()
     for row, token, logprob in zip(rows, tokens.tolist(), logprobs):
@@ -277,5 +379,7 @@ def search(weights: Tensor, uniforms: Tensor) -> Tensor:
     """First index at which the cumulative weight exceeds uniforms * total, never one of weight 0."""
     cumulative = weights.double().cumsum(-1)
     total = cumulative[:, -1:]
-    found = torch.searchsorted(cumulative, torch.minimum(uniforms[:, None] * total, total * (1 - 1e-12)), right=True)
+    found = torch.searchsorted(
+        cumulative, torch.minimum(uniforms[:, None] * total, total * (1 - 1e-12)), right=True
+    )
     return found[:, 0].clamp(max=weights.shape[1] - 1)

@@ -100,7 +100,9 @@ class Datum(Strict):
             raise ValueError("weights[0] must be 0: nothing precedes the first token")
         for span in self.guides:
             if not span.start < span.end <= len(self.ids):
-                raise ValueError(f"guide [{span.start}, {span.end}) does not lie within {len(self.ids)} ids")
+                raise ValueError(
+                    f"guide [{span.start}, {span.end}) does not lie within {len(self.ids)} ids"
+                )
         return self
 
 
@@ -136,9 +138,13 @@ class ForwardBackward(Strict):
                 if datum.returns is None:
                     raise ValueError(f"data.{i}: the value loss needs returns")
                 if self.config.valueClip is not None and datum.values is None:
-                    raise ValueError(f"data.{i}: valueClip needs values, those that the value model gave before")
+                    raise ValueError(
+                        f"data.{i}: valueClip needs values, those that the value model gave before"
+                    )
                 continue
-            if self.loss != "cross_entropy" and (datum.advantages is None or datum.logprobs is None):
+            if self.loss != "cross_entropy" and (
+                datum.advantages is None or datum.logprobs is None
+            ):
                 raise ValueError(f"data.{i}: {self.loss} needs advantages and logprobs")
             if self.config.klCoef > 0 and datum.referenceLogprobs is None:
                 raise ValueError(f"data.{i}: klCoef > 0 needs referenceLogprobs")

@@ -20,9 +20,14 @@ def save_tokenizer(folder: Path) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=320, special_tokens=["<eos>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=320,
+        special_tokens=["<eos>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
-    tokenizer.train_from_iterator(["the query and the answer of the capital city ", "<query> </query> [1, 2] "] * 20, trainer)
+    tokenizer.train_from_iterator(
+        ["the query and the answer of the capital city ", "<query> </query> [1, 2] "] * 20, trainer
+    )
     tokenizer.save(str(folder / "tokenizer.json"))
 
 

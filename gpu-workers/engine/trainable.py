@@ -56,26 +56,43 @@ class Trainable:
     def tensors(self, values: Tensor, grad: bool = False) -> dict[str, Tensor]:
         """Views of a flat vector by name, in the order of the layout; with `grad` they are leaves of a graph."""
         views = {p.name: values[p.start : p.start + p.size].view(p.shape) for p in self.layout}
-        return {name: v.detach().requires_grad_(True) for name, v in views.items()} if grad else views
+        return (
+            {name: v.detach().requires_grad_(True) for name, v in views.items()} if grad else views
+        )
 
     def accumulate(self, gradient: Tensor) -> None:
         """Adds a flat gradient to the accumulated one; one that is not finite is refused."""
         if not torch.isfinite(gradient).all():
-            raise EngineError("not-finite", "The gradient holds NaN or infinity; nothing was accumulated. Check advantages, log-probabilities, returns and learning rate.")
+            raise EngineError(
+                "not-finite",
+                "The gradient holds NaN or infinity; nothing was accumulated. Check advantages, log-probabilities, returns and learning rate.",
+            )
         self.gradient = gradient if self.gradient is None else self.gradient.add_(gradient)
 
-    def optim_step(self, lr: float, betas: tuple[float, float], eps: float, weight_decay: float, grad_clip: float | None) -> float:
+    def optim_step(
+        self,
+        lr: float,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        grad_clip: float | None,
+    ) -> float:
         """AdamW (Loshchilov and Hutter 2019) with the accumulated gradient, which it clears. Returns the norm before clipping.
 
         Only matrices decay, not norms and biases. A step that would leave a weight NaN or infinite changes no weight; its
         gradient is dropped, else it would spoil the next step as well.
         """
         if self.gradient is None:
-            raise EngineError("conflict", "There is no gradient: call forward_backward before optim_step.")
+            raise EngineError(
+                "conflict", "There is no gradient: call forward_backward before optim_step."
+            )
         norm = float(torch.linalg.vector_norm(self.gradient, dtype=torch.float64))
         if not math.isfinite(norm):
             self.gradient = None
-            raise EngineError("not-finite", "The gradient's norm is not finite; the weights were not changed and the gradient was dropped.")
+            raise EngineError(
+                "not-finite",
+                "The gradient's norm is not finite; the weights were not changed and the gradient was dropped.",
+            )
         shrink = grad_clip / (norm + 1e-6) if grad_clip is not None and norm > grad_clip else None
         b1, b2 = betas
         step = self.step + 1
@@ -88,19 +105,31 @@ class Trainable:
                 moment2 = (self.moment2[here] * b2).addcmul_(gradient, gradient, value=1 - b2)
                 denominator = (moment2 / (1 - b2**step)).sqrt_().add_(eps)
                 decay = weight_decay if len(p.shape) > 1 else 0.0
-                values = (self.values[here] * (1 - lr * decay)).addcdiv_(moment1, denominator, value=-lr / (1 - b1**step))
+                values = (self.values[here] * (1 - lr * decay)).addcdiv_(
+                    moment1, denominator, value=-lr / (1 - b1**step)
+                )
                 if write:
-                    self.values[here], self.moment1[here], self.moment2[here] = values, moment1, moment2
+                    self.values[here], self.moment1[here], self.moment2[here] = (
+                        values,
+                        moment1,
+                        moment2,
+                    )
                 elif not torch.isfinite(values).all():
                     self.gradient = None
-                    raise EngineError("not-finite", f"The step would make a weight of {p.name} NaN or infinite; the weights were not changed and the gradient was dropped.")
+                    raise EngineError(
+                        "not-finite",
+                        f"The step would make a weight of {p.name} NaN or infinite; the weights were not changed and the gradient was dropped.",
+                    )
         self.step, self.gradient = step, None
         self.changed()
         return norm
 
     def reference(self, name: str) -> Tensor:
         if name not in self.snapshots:
-            raise EngineError("not-found", f"There is no snapshot {name!r}; taken so far: {', '.join(self.snapshots) or 'none'}.")
+            raise EngineError(
+                "not-found",
+                f"There is no snapshot {name!r}; taken so far: {', '.join(self.snapshots) or 'none'}.",
+            )
         return self.snapshots[name]
 
     def hash(self) -> str:

@@ -70,9 +70,23 @@ class TokenTree:
 
     def _split(self, node: Node, at: int) -> Node:
         """Cuts `node` after `at` tokens. The node itself keeps its end, so that references to leaves stay right."""
-        head = Node(node.tokens[:at], node.slots[:at], node.start, node.parent, {}, node.fresh, node.used, node.owner)
+        head = Node(
+            node.tokens[:at],
+            node.slots[:at],
+            node.start,
+            node.parent,
+            {},
+            node.fresh,
+            node.used,
+            node.owner,
+        )
         node.parent.children[head.tokens[0]] = head
-        node.tokens, node.slots, node.start, node.parent = node.tokens[at:], node.slots[at:], head.end, head
+        node.tokens, node.slots, node.start, node.parent = (
+            node.tokens[at:],
+            node.slots[at:],
+            head.end,
+            head,
+        )
         head.children[node.tokens[0]] = node
         if node.fresh:
             self.fresh.append(head)

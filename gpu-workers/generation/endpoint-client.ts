@@ -59,11 +59,26 @@ export interface Completion {
 
 const tokenAlternative = z.object({ token: z.string(), logprob: z.number() });
 export type TokenAlternative = z.infer<typeof tokenAlternative>;
-const logprobs = z.object({ content: z.array(z.object({ top_logprobs: z.array(tokenAlternative).default([]) })).nullish() }).nullish();
-const usageBody = z.object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() }).partial().nullish();
+const logprobs = z
+  .object({
+    content: z.array(z.object({ top_logprobs: z.array(tokenAlternative).default([]) })).nullish(),
+  })
+  .nullish();
+const usageBody = z
+  .object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() })
+  .partial()
+  .nullish();
 const ended = { finish_reason: z.string().nullish(), stop_reason: z.unknown().optional() };
-const completionBody = z.object({ choices: z.array(z.object({ text: z.string(), ...ended })).min(1), usage: usageBody });
-const chatBody = z.object({ choices: z.array(z.object({ message: z.object({ content: z.string() }), logprobs, ...ended })).min(1), usage: usageBody });
+const completionBody = z.object({
+  choices: z.array(z.object({ text: z.string(), ...ended })).min(1),
+  usage: usageBody,
+});
+const chatBody = z.object({
+  choices: z
+    .array(z.object({ message: z.object({ content: z.string() }), logprobs, ...ended }))
+    .min(1),
+  usage: usageBody,
+});
 
 interface Sampling {
   model: string;
@@ -84,7 +99,11 @@ export class EndpointClient {
 
   constructor(endpoint: string, overrides: Partial<EndpointOptions> = {}) {
     this.base = endpoint.replace(/\/+$/, "");
-    this.options = { ...DEFAULTS, ...overrides, apiKey: "apiKey" in overrides ? overrides.apiKey : environmentKey(endpoint) };
+    this.options = {
+      ...DEFAULTS,
+      ...overrides,
+      apiKey: "apiKey" in overrides ? overrides.apiKey : environmentKey(endpoint),
+    };
     this.limit = rateLimitOf(endpoint, this.options.apiKey);
   }
 
@@ -97,25 +116,49 @@ export class EndpointClient {
   }
 
   /** POST /chat/completions. */
-  async chat(body: Sampling & { messages: readonly { role: string; content: string }[] }, signal: AbortSignal): Promise<Completion> {
+  async chat(
+    body: Sampling & { messages: readonly { role: string; content: string }[] },
+    signal: AbortSignal,
+  ): Promise<Completion> {
     const length = body.messages.reduce((sum, { content }) => sum + content.length, 0);
     return this.ask("/chat/completions", body, length, signal, (reply) => {
       const parsed = chatBody.safeParse(reply);
-      return parsed.success ? { ...parsed.data.choices[0]!, text: parsed.data.choices[0]!.message.content, alternatives: parsed.data.choices[0]!.logprobs?.content?.[0]?.top_logprobs, usage: parsed.data.usage } : null;
+      return parsed.success
+        ? {
+            ...parsed.data.choices[0]!,
+            text: parsed.data.choices[0]!.message.content,
+            alternatives: parsed.data.choices[0]!.logprobs?.content?.[0]?.top_logprobs,
+            usage: parsed.data.usage,
+          }
+        : null;
     });
   }
 
-  private async ask(path: string, body: Sampling, characters: number, signal: AbortSignal, read: (reply: unknown) => Choice | null): Promise<Completion> {
+  private async ask(
+    path: string,
+    body: Sampling,
+    characters: number,
+    signal: AbortSignal,
+    read: (reply: unknown) => Choice | null,
+  ): Promise<Completion> {
     const url = new URL(this.base + path);
     const deadline = performance.now() + this.options.budgetMs;
     let pause = this.options.firstPauseMs;
     for (let attempt = 1; ; attempt++) {
       // About four characters a token: enough to keep a rate limit, which the real numbers then correct.
-      const permit = await this.limit.enter(Math.ceil(characters / 4) + body.max_tokens, this.options, signal);
+      const permit = await this.limit.enter(
+        Math.ceil(characters / 4) + body.max_tokens,
+        this.options,
+        signal,
+      );
       let outcome: Outcome;
       try {
         outcome = await this.tryOnce(url, body, signal, read);
-        permit.leave(outcome.kind === "answered" ? outcome.completion.usage.promptTokens + outcome.completion.usage.completionTokens : 0);
+        permit.leave(
+          outcome.kind === "answered"
+            ? outcome.completion.usage.promptTokens + outcome.completion.usage.completionTokens
+            : 0,
+        );
       } catch (error) {
         permit.leave(0);
         throw error;
@@ -125,24 +168,44 @@ export class EndpointClient {
         this.options.onUsage(outcome.completion.usage);
         return outcome.completion;
       }
-      if (outcome.kind === "refused") throw new AppError("generator-unavailable", `The model server refused a request to ${url.href}: ${outcome.reason}`);
+      if (outcome.kind === "refused")
+        throw new AppError(
+          "generator-unavailable",
+          `The model server refused a request to ${url.href}: ${outcome.reason}`,
+        );
       const wait = Math.max(pause * (0.5 + Math.random() / 2), outcome.retryAfterMs);
       if (performance.now() + wait > deadline) {
-        throw new AppError("generator-unavailable", `The model server at ${url.href} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.budgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`);
+        throw new AppError(
+          "generator-unavailable",
+          `The model server at ${url.href} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.budgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`,
+        );
       }
       await pauseFor(wait, signal);
       pause = Math.min(pause * 2, this.options.longestPauseMs);
     }
   }
 
-  private async tryOnce(url: URL, body: Sampling, signal: AbortSignal, read: (reply: unknown) => Choice | null): Promise<Outcome> {
+  private async tryOnce(
+    url: URL,
+    body: Sampling,
+    signal: AbortSignal,
+    read: (reply: unknown) => Choice | null,
+  ): Promise<Outcome> {
     const { timeoutMs, apiKey } = this.options;
     const start = performance.now();
-    const passing = (reason: string, retryAfterMs = 0): Outcome => ({ kind: "unavailable", reason: this.withoutKey(reason), retryAfterMs });
+    const passing = (reason: string, retryAfterMs = 0): Outcome => ({
+      kind: "unavailable",
+      reason: this.withoutKey(reason),
+      retryAfterMs,
+    });
     if (signal.aborted) throw cancelled();
     let reply: Reply;
     try {
-      reply = await post(url, JSON.stringify(body), { headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {}, timeoutMs, signal });
+      reply = await post(url, JSON.stringify(body), {
+        headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+        timeoutMs,
+        signal,
+      });
     } catch (error) {
       if (signal.aborted) throw cancelled();
       return passing(error instanceof Error ? error.message || error.name : String(error));
@@ -150,13 +213,17 @@ export class EndpointClient {
     const { status, headers, text } = reply;
     if (status < 200 || status > 299) {
       const reason = `status ${status}: ${text.slice(0, 300)}`;
-      if (status !== 408 && status !== 429 && status < 500) return { kind: "refused", reason: this.withoutKey(this.hint(status) + reason) };
+      if (status !== 408 && status !== 429 && status < 500)
+        return { kind: "refused", reason: this.withoutKey(this.hint(status) + reason) };
       return passing(reason, retryAfterMs(headers["retry-after"]));
     }
     const choice = read(parsedOrNull(text));
     const finish = choice?.finish_reason ?? null;
     // An empty text counts only where the server says that it is whole.
-    if (choice === null || (choice.text === "" && finish === null)) return passing(`it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`);
+    if (choice === null || (choice.text === "" && finish === null))
+      return passing(
+        `it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`,
+      );
     return {
       kind: "answered",
       completion: {
@@ -175,11 +242,20 @@ export class EndpointClient {
     const promptTokens = told?.prompt_tokens ?? 0;
     const completionTokens = told?.completion_tokens ?? 0;
     const priced = told != null && (promptPrice !== null || completionPrice !== null);
-    return { calls: 1, promptTokens, completionTokens, costUsd: priced ? (promptTokens * (promptPrice ?? 0) + completionTokens * (completionPrice ?? 0)) / 1e6 : null };
+    return {
+      calls: 1,
+      promptTokens,
+      completionTokens,
+      costUsd: priced
+        ? (promptTokens * (promptPrice ?? 0) + completionTokens * (completionPrice ?? 0)) / 1e6
+        : null,
+    };
   }
 
   private hint(status: number): string {
-    return status === 401 || status === 403 ? "the API key is missing, wrong or revoked (setting connection.key); " : "";
+    return status === 401 || status === 403
+      ? "the API key is missing, wrong or revoked (setting connection.key); "
+      : "";
   }
 
   /** Servers quote the key that they refuse. */
@@ -196,7 +272,10 @@ interface Choice {
   alternatives?: TokenAlternative[];
   usage: z.output<typeof usageBody>;
 }
-type Outcome = { kind: "answered"; completion: Completion } | { kind: "refused"; reason: string } | { kind: "unavailable"; reason: string; retryAfterMs: number };
+type Outcome =
+  | { kind: "answered"; completion: Completion }
+  | { kind: "refused"; reason: string }
+  | { kind: "unavailable"; reason: string; retryAfterMs: number };
 
 function parsedOrNull(text: string): unknown {
   try {

@@ -8,17 +8,42 @@ afterEach(() => vi.unstubAllEnvs());
 it.each([
   ["https://api.example.com/v1", "https://api.example.com", "sk", null],
   ["https://api.example.com/v1", "https://api.example.com:443/v1/", "sk", null],
-  ["https://api.example.com:8443/v1", "https://api.example.com", undefined, "not for https://api.example.com:8443"],
-  ["http://api.example.com/v1", "https://api.example.com", undefined, "not for http://api.example.com"],
-  ["https://api.example.com.evil.org/v1", "https://api.example.com", undefined, "not for https://api.example.com.evil.org"],
+  [
+    "https://api.example.com:8443/v1",
+    "https://api.example.com",
+    undefined,
+    "not for https://api.example.com:8443",
+  ],
+  [
+    "http://api.example.com/v1",
+    "https://api.example.com",
+    undefined,
+    "not for http://api.example.com",
+  ],
+  [
+    "https://api.example.com.evil.org/v1",
+    "https://api.example.com",
+    undefined,
+    "not for https://api.example.com.evil.org",
+  ],
   ["https://api.example.com/v1", undefined, undefined, "set S3_GENERATOR_API_KEY_ORIGIN"],
   ["https://api.example.com/v1", "api.example.com", undefined, "no address"],
   ["data:,x", "data:,y", undefined, "no address"],
 ])("the environment's key for %s, bound to %s, is %s", (endpoint, bound, expected, reason) => {
   const reasons: string[] = [];
-  expect(environmentKey(endpoint, { NODE_ENV: "test", S3_GENERATOR_API_KEY: "sk", S3_GENERATOR_API_KEY_ORIGIN: bound }, (text) => reasons.push(text))).toBe(expected);
+  expect(
+    environmentKey(
+      endpoint,
+      { NODE_ENV: "test", S3_GENERATOR_API_KEY: "sk", S3_GENERATOR_API_KEY_ORIGIN: bound },
+      (text) => reasons.push(text),
+    ),
+  ).toBe(expected);
   expect(reasons).toEqual(reason === null ? [] : [expect.stringContaining(reason)]);
-  expect(environmentKey(endpoint, { NODE_ENV: "test", S3_GENERATOR_API_KEY_ORIGIN: bound }, (text) => reasons.push(text))).toBeUndefined();
+  expect(
+    environmentKey(endpoint, { NODE_ENV: "test", S3_GENERATOR_API_KEY_ORIGIN: bound }, (text) =>
+      reasons.push(text),
+    ),
+  ).toBeUndefined();
   expect(reasons).toHaveLength(reason === null ? 0 : 1);
 });
 
@@ -28,7 +53,10 @@ it("is sent to its origin alone, never in place of a run's own key, and a worker
   try {
     vi.stubEnv("S3_GENERATOR_API_KEY", "sk-environment");
     const ask = async (overrides: object = {}) => {
-      await new EndpointClient(endpoint.url, overrides).complete({ model: "m", max_tokens: 8, prompt: "Say hello." }, new AbortController().signal);
+      await new EndpointClient(endpoint.url, overrides).complete(
+        { model: "m", max_tokens: 8, prompt: "Say hello." },
+        new AbortController().signal,
+      );
       return endpoint.requests.at(-1)!.headers.authorization;
     };
     vi.stubEnv("S3_GENERATOR_API_KEY_ORIGIN", "https://api.example.com");

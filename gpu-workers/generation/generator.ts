@@ -9,7 +9,10 @@ export interface GeneratorBackend {
   /** Requests per call of `complete`. */
   readonly batch: number;
   /** A completion per request, in order; each may fail by itself. */
-  complete(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<{ text: string; seconds: number; usage?: ModelUsage }>[];
+  complete(
+    requests: readonly GenerationRequest[],
+    signal: AbortSignal,
+  ): Promise<{ text: string; seconds: number; usage?: ModelUsage }>[];
 }
 
 /** Answers stored outside this process. */
@@ -38,7 +41,11 @@ export class Generator {
   /** Answers in the order of the requests. Throws AppError "generator-unavailable" or "engine-unavailable". */
   async answer(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<Answer[]> {
     const keys = requests.map((request) => this.keyOf(request));
-    const unknown = new Map(requests.map((request, i) => [keys[i]!, request] as const).filter(([key]) => !this.memo.has(key)));
+    const unknown = new Map(
+      requests
+        .map((request, i) => [keys[i]!, request] as const)
+        .filter(([key]) => !this.memo.has(key)),
+    );
     if (unknown.size > 0) {
       for (const [key, answer] of await this.store.findAnswers([...unknown.keys()])) {
         this.memo.set(key, answer);
@@ -46,7 +53,8 @@ export class Generator {
       }
     }
     const missing = [...unknown];
-    for (let start = 0; start < missing.length; start += this.backend.batch) await this.ask(missing.slice(start, start + this.backend.batch), signal);
+    for (let start = 0; start < missing.length; start += this.backend.batch)
+      await this.ask(missing.slice(start, start + this.backend.batch), signal);
     return keys.map((key) => this.memo.get(key)!);
   }
 
@@ -74,21 +82,37 @@ export class Generator {
   }
 
   /** Keeps every answer that came, then throws the first failure: an answer may have been paid for. */
-  private async ask(batch: readonly (readonly [string, GenerationRequest])[], signal: AbortSignal): Promise<void> {
+  private async ask(
+    batch: readonly (readonly [string, GenerationRequest])[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const requests = batch.map(([, request]) => request);
     const settled = await Promise.allSettled(this.backend.complete(requests, signal));
     const answers = settled.flatMap((result, i): Answer[] => {
       if (result.status === "rejected") return [];
       const { text, seconds, usage } = result.value;
-      return [{ key: batch[i]![0], generator: this.model, promptStyle: this.promptStyle.label, text: this.clean(text), seconds, ...(usage && { usage }) }];
+      return [
+        {
+          key: batch[i]![0],
+          generator: this.model,
+          promptStyle: this.promptStyle.label,
+          text: this.clean(text),
+          seconds,
+          ...(usage && { usage }),
+        },
+      ];
     });
     for (const answer of answers) this.memo.set(answer.key, answer);
-    if (answers.length > 0 && (this.keep === "each" || answers.length < batch.length)) await this.store.saveAnswers(answers);
+    if (answers.length > 0 && (this.keep === "each" || answers.length < batch.length))
+      await this.store.saveAnswers(answers);
     for (const result of settled) if (result.status === "rejected") throw result.reason;
   }
 
   private clean(text: string): string {
-    const end = Math.min(...this.promptStyle.stop.map((stop) => text.indexOf(stop)).filter((at) => at >= 0), text.length);
+    const end = Math.min(
+      ...this.promptStyle.stop.map((stop) => text.indexOf(stop)).filter((at) => at >= 0),
+      text.length,
+    );
     return text.slice(0, end).trim();
   }
 }

@@ -23,7 +23,11 @@ export interface Reply {
  * @param timeoutMs longest wait for the whole reply
  * @throws Error where no whole reply came, with the reason: a broken connection, the time-out, or the aborted signal
  */
-export function post(url: URL, body: string, options: { headers: Record<string, string>; timeoutMs: number; signal: AbortSignal }): Promise<Reply> {
+export function post(
+  url: URL,
+  body: string,
+  options: { headers: Record<string, string>; timeoutMs: number; signal: AbortSignal },
+): Promise<Reply> {
   const { headers, timeoutMs, signal } = options;
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | null = null;
@@ -38,11 +42,20 @@ export function post(url: URL, body: string, options: { headers: Record<string, 
       controller?.abort(reason);
       settle(() => reject(reason));
     };
-    const timer = setTimeout(() => giveUp(new Error(`timeout: no whole reply within ${Math.round(timeoutMs / 1000)} s`)), timeoutMs);
+    const timer = setTimeout(
+      () => giveUp(new Error(`timeout: no whole reply within ${Math.round(timeoutMs / 1000)} s`)),
+      timeoutMs,
+    );
     const forget = onAbort(signal, () => giveUp(new Error("aborted")));
     const reply: Reply = { status: 0, headers: {}, text: "" };
     const chunks: Buffer[] = [];
-    const request = { origin: url.origin, path: url.pathname + url.search, method: "POST" as const, headers: { "content-type": "application/json", ...headers }, body };
+    const request = {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: "POST" as const,
+      headers: { "content-type": "application/json", ...headers },
+      body,
+    };
     agent.dispatch(request, {
       onRequestStart(started) {
         controller = started;

@@ -117,14 +117,20 @@ export class RateLimit {
   /** Milliseconds until the minute's budget has room; 0: now. */
   private waitFor(tokens: number): number {
     const now = performance.now();
-    for (let first = this.started[0]; first && first.at <= now - this.windowMs; first = this.started[0]) {
+    for (
+      let first = this.started[0];
+      first && first.at <= now - this.windowMs;
+      first = this.started[0]
+    ) {
       this.started.shift();
       this.spent -= first.tokens;
       first.counts = false;
     }
     const [first] = this.started;
     if (!first) return 0;
-    const full = this.started.length >= this.least("requestsPerMinute") || this.spent + tokens > this.least("tokensPerMinute");
+    const full =
+      this.started.length >= this.least("requestsPerMinute") ||
+      this.spent + tokens > this.least("tokensPerMinute");
     return full ? Math.max(1, Math.ceil(first.at + this.windowMs - now)) : 0;
   }
 }
@@ -133,7 +139,9 @@ const shared = new Map<string, RateLimit>();
 
 /** The limit that every client of one account in this process shares: one server's origin, asked with one key. */
 export function rateLimitOf(endpoint: string, apiKey: string | undefined): RateLimit {
-  const account = createHash("sha256").update(JSON.stringify([new URL(endpoint).origin, apiKey ?? null])).digest("hex");
+  const account = createHash("sha256")
+    .update(JSON.stringify([new URL(endpoint).origin, apiKey ?? null]))
+    .digest("hex");
   let limit = shared.get(account);
   if (!limit) shared.set(account, (limit = new RateLimit()));
   return limit;

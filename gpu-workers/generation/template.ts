@@ -1,6 +1,12 @@
 import { AppError } from "@/contracts/errors";
 import type { PromptSetting } from "@/contracts/prompts/prompts";
-import { PLACEHOLDER, promptProblems, sectionsOf, type Message, type PromptText } from "@/contracts/prompts/template";
+import {
+  PLACEHOLDER,
+  promptProblems,
+  sectionsOf,
+  type Message,
+  type PromptText,
+} from "@/contracts/prompts/template";
 import { promptVersion } from "@/contracts/prompts/version";
 
 /** A prompt ready to be filled: the built-in one, or a person's. */
@@ -18,15 +24,24 @@ export interface PromptTemplate {
  * @param setting that holds it
  * @throws AppError "invalid-input" that lists every problem of an edited text
  */
-export function openTemplate(prompt: PromptText, edited: string | null, setting: PromptSetting): PromptTemplate {
+export function openTemplate(
+  prompt: PromptText,
+  edited: string | null,
+  setting: PromptSetting,
+): PromptTemplate {
   const text = edited ?? prompt.text;
   const problems = promptProblems(prompt, text);
-  if (problems.length > 0) throw new AppError("invalid-input", `${setting}: ${problems.join("; ")}.`);
+  if (problems.length > 0)
+    throw new AppError("invalid-input", `${setting}: ${problems.join("; ")}.`);
   const sections = sectionsOf(text);
   const version = promptVersion(prompt, edited);
   return {
     label: `${prompt.id}/${version}`,
     version,
-    fill: (values) => sections.map(({ role, content }) => ({ role, content: content.replace(PLACEHOLDER, (_, name: string) => values[name] ?? "") })),
+    fill: (values) =>
+      sections.map(({ role, content }) => ({
+        role,
+        content: content.replace(PLACEHOLDER, (_, name: string) => values[name] ?? ""),
+      })),
   };
 }

@@ -2,7 +2,13 @@ import { oneLine } from "../generation/foreign-text";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
-const plan: Plan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 512, stop: ["</answer>"] };
+const plan: Plan = {
+  retrieve: 0,
+  searches: 0,
+  temperature: 0,
+  maxTokens: 512,
+  stop: ["</answer>"],
+};
 
 /** Chain of thought (Wei et al. 2022): the first <answer>, else the whole text, as the released code reads it. It sets no stop string. */
 export const cot: Recipe = {

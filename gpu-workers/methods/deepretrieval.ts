@@ -3,7 +3,13 @@ import { jsonQuery } from "../s3/protocol";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
-const plan: Plan = { retrieve: 3, searches: 1, temperature: 0, maxTokens: 512, stop: ["</answer>"] };
+const plan: Plan = {
+  retrieve: 3,
+  searches: 1,
+  temperature: 0,
+  maxTokens: 512,
+  stop: ["</answer>"],
+};
 
 /**
  * DeepRetrieval (Jiang et al. 2025): one rewrite of the question into a Boolean query, <answer>{"query": ...}</answer>,

@@ -7,9 +7,30 @@ import { DocumentBook } from "../s3/documents";
 import { EqualEpisodes, keysSuffice } from "./equal";
 import type { AskingMethod } from "./method";
 
-const questions: Question[] = ["a", "b", "c", "d"].map((id) => ({ id, question: `${id}?`, answers: ["x"], goldIds: [], type: null, group: null, goldQueries: [] }));
-const episodeOf = (id: string, made: "stored" | "anew"): Episode => ({ key: `key of ${id}`, method: "cot", protocol: "paper", questionId: id, sampleIndex: 0, steps: [{ kind: "generate", turn: 0, seconds: 0, text: made }], context: [{ id: "d", hash: `hash of ${id}`, score: 1 }] });
-const documentOf = (id: string) => ({ id: "d", hash: `hash of ${id}`, title: "", text: `text for ${id}` });
+const questions: Question[] = ["a", "b", "c", "d"].map((id) => ({
+  id,
+  question: `${id}?`,
+  answers: ["x"],
+  goldIds: [],
+  type: null,
+  group: null,
+  goldQueries: [],
+}));
+const episodeOf = (id: string, made: "stored" | "anew"): Episode => ({
+  key: `key of ${id}`,
+  method: "cot",
+  protocol: "paper",
+  questionId: id,
+  sampleIndex: 0,
+  steps: [{ kind: "generate", turn: 0, seconds: 0, text: made }],
+  context: [{ id: "d", hash: `hash of ${id}`, score: 1 }],
+});
+const documentOf = (id: string) => ({
+  id: "d",
+  hash: `hash of ${id}`,
+  title: "",
+  text: `text for ${id}`,
+});
 
 function played(stored: Record<string, string>, answersAs: AskingMethod["answersAs"] = null) {
   const asked: string[] = [];
@@ -18,15 +39,38 @@ function played(stored: Record<string, string>, answersAs: AskingMethod["answers
     name: "cot",
     answersAs,
     keyOf: ({ id }) => `key of ${id}`,
-    run: async (some) => some.map(({ id }) => (asked.push(id), book.add({ ...documentOf(id), score: 1 }), episodeOf(id, "anew"))),
+    run: async (some) =>
+      some.map(
+        ({ id }) => (
+          asked.push(id),
+          book.add({ ...documentOf(id), score: 1 }),
+          episodeOf(id, "anew")
+        ),
+      ),
   };
-  const there = (keys: string[]): string[] => Object.keys(stored).filter((id) => keys.includes(`key of ${id}`)).reverse();
-  const equal = new EqualEpisodes(method, {
-    findEpisodes: async (keys) => ({
-      episodes: there(keys).map((id) => ({ episode: episodeOf(id, "stored"), answer: { key: stored[id]!, generator: "m", promptStyle: "p", text: `answer to ${id}`, seconds: 0 } })),
-      documents: there(keys).map(documentOf),
-    }),
-  }, book);
+  const there = (keys: string[]): string[] =>
+    Object.keys(stored)
+      .filter((id) => keys.includes(`key of ${id}`))
+      .reverse();
+  const equal = new EqualEpisodes(
+    method,
+    {
+      findEpisodes: async (keys) => ({
+        episodes: there(keys).map((id) => ({
+          episode: episodeOf(id, "stored"),
+          answer: {
+            key: stored[id]!,
+            generator: "m",
+            promptStyle: "p",
+            text: `answer to ${id}`,
+            seconds: 0,
+          },
+        })),
+        documents: there(keys).map(documentOf),
+      }),
+    },
+    book,
+  );
   return { equal, asked, book };
 }
 const signal = new AbortController().signal;
@@ -35,9 +79,15 @@ describe("equal episodes", () => {
   it("are taken over with their texts, in their places; the others are made", async () => {
     const { equal, asked, book } = played({ b: "", d: "" });
     const episodes = await equal.run(questions, signal);
-    expect(episodes.map(({ questionId, steps }) => [questionId, steps[0]])).toEqual(["a", "b", "c", "d"].map((id) => [id, expect.objectContaining({ text: "bd".includes(id) ? "stored" : "anew" })]));
+    expect(episodes.map(({ questionId, steps }) => [questionId, steps[0]])).toEqual(
+      ["a", "b", "c", "d"].map((id) => [
+        id,
+        expect.objectContaining({ text: "bd".includes(id) ? "stored" : "anew" }),
+      ]),
+    );
     expect([asked, equal.taken]).toEqual([["a", "c"], 2]);
-    for (const { questionId, context } of episodes) expect(book.textOf(context[0]!).text).toBe(`text for ${questionId}`);
+    for (const { questionId, context } of episodes)
+      expect(book.textOf(context[0]!).text).toBe(`text for ${questionId}`);
     // A batch that failed afterwards is tried question by question.
     await equal.run([questions[1]!], signal);
     expect(equal.taken).toBe(2);
@@ -45,7 +95,10 @@ describe("equal episodes", () => {
 
   it("of a method that answers itself come with its own answer, or not at all", async () => {
     const answersAs = { model: "m", prompt: "cot/1" };
-    const { equal, asked } = played({ a: ownAnswerKey("key of a", answersAs), b: "a generator's" }, answersAs);
+    const { equal, asked } = played(
+      { a: ownAnswerKey("key of a", answersAs), b: "a generator's" },
+      answersAs,
+    );
     const [a, b] = await equal.run(questions.slice(0, 2), signal);
     expect(a!.ownAnswer).toEqual({ ...answersAs, text: "answer to a" });
     expect([b!.ownAnswer, asked]).toEqual([undefined, ["b"]]);
@@ -53,16 +106,27 @@ describe("equal episodes", () => {
 });
 
 describe("keys suffice", () => {
-  const suffices = (over: object, documents: number | null = 5): boolean => keysSuffice(predictConfig.parse({ kind: "predict", name: "p", ...over }), { describe: () => ({ kind: "dense", key: "k", title: "", documents }) });
+  const suffices = (over: object, documents: number | null = 5): boolean =>
+    keysSuffice(predictConfig.parse({ kind: "predict", name: "p", ...over }), {
+      describe: () => ({ kind: "dense", key: "k", title: "", documents }),
+    });
   const endpoint = { searcher: { endpoint: "http://127.0.0.1:1/v1" } };
   const remote = { retriever: { kind: "remote", url: "http://127.0.0.1:2/retrieve" } };
   const qdrant = { retriever: { kind: "qdrant", url: "http://127.0.0.1:3", collection: "c" } };
   it("where they hold the weights and the documents", () => {
-    expect([suffices({}), suffices({ retriever: { kind: "bm25" } }), suffices(remote)]).toEqual([true, true, true]);
+    expect([suffices({}), suffices({ retriever: { kind: "bm25" } }), suffices(remote)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
     expect(keysSuffice(predictConfig.parse({ kind: "predict", name: "p" }), null)).toBe(true);
   });
   it("not where a name may come to mean something else, unless a person says so", () => {
-    for (const over of [endpoint, qdrant]) expect([suffices(over), suffices({ ...over, reuse: { equalEpisodes: "always" } })]).toEqual([false, true]);
+    for (const over of [endpoint, qdrant])
+      expect([suffices(over), suffices({ ...over, reuse: { equalEpisodes: "always" } })]).toEqual([
+        false,
+        true,
+      ]);
     expect(suffices(remote, null), "a server that does not say what it serves").toBe(false);
     expect(suffices({ reuse: { equalEpisodes: "never" } })).toBe(false);
   });

@@ -12,13 +12,21 @@ import type { AskingMethod, Method } from "./method";
  * Whether equal keys mean equal episodes: the weights are known and so are the documents, or a person vouches for both.
  * @param retriever null where the method does not search
  */
-export function keysSuffice({ reuse: { equalEpisodes }, searcher, retriever: config }: Pick<PredictConfig, "reuse" | "searcher" | "retriever">, retriever: Pick<Retriever, "describe"> | null): boolean {
+export function keysSuffice(
+  {
+    reuse: { equalEpisodes },
+    searcher,
+    retriever: config,
+  }: Pick<PredictConfig, "reuse" | "searcher" | "retriever">,
+  retriever: Pick<Retriever, "describe"> | null,
+): boolean {
   if (equalEpisodes !== "known-weights") return equalEpisodes === "always";
   return searcher.endpoint === null && (retriever === null || contentIsKnown(config, retriever));
 }
 
 /** OpenSearch and Qdrant tell how many documents they hold, not which; a `/retrieve` server of ours tells which, another nothing. */
-const contentIsKnown = (config: RetrieverConfig, retriever: Pick<Retriever, "describe">): boolean => searchesLocally(config) || (config.kind === "remote" && retriever.describe().documents !== null);
+const contentIsKnown = (config: RetrieverConfig, retriever: Pick<Retriever, "describe">): boolean =>
+  searchesLocally(config) || (config.kind === "remote" && retriever.describe().documents !== null);
 
 /**
  * A method whose episodes are taken over where a run has stored them under the same cache key: equal work is done once.
@@ -60,7 +68,9 @@ export class EqualEpisodes implements Method {
       episodes.flatMap(({ episode, answer }): [string, Episode][] => {
         const id = idOf.get(episode.key)!;
         if (!answersAs) return [[id, episode]];
-        return answer?.key === ownAnswerKey(episode.key, answersAs) ? [[id, { ...episode, ownAnswer: { ...answersAs, text: answer.text } }]] : [];
+        return answer?.key === ownAnswerKey(episode.key, answersAs)
+          ? [[id, { ...episode, ownAnswer: { ...answersAs, text: answer.text } }]]
+          : [];
       }),
     );
   }

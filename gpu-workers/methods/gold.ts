@@ -9,23 +9,41 @@ import type { Method } from "./method";
  * The gold documents, handed over without a search: what the generator makes of whole evidence, the ceiling beside the
  * failure attribution. Answers for questions that name gold documents; throws "not-found" where the corpus lacks one.
  */
-export function goldMethod(retriever: Pick<Retriever, "documents">, documents: DocumentBook): Method {
+export function goldMethod(
+  retriever: Pick<Retriever, "documents">,
+  documents: DocumentBook,
+): Method {
   return {
     name: "gold",
     run: (questions) =>
       Promise.all(
         questions.map(async (question): Promise<Episode> => {
-          if (question.goldIds.length === 0) throw new AppError("invalid-input", `Question ${question.id} names no gold documents.`);
+          if (question.goldIds.length === 0)
+            throw new AppError("invalid-input", `Question ${question.id} names no gold documents.`);
           const found = await retriever.documents(question.goldIds);
-          const context = found.map(({ id, hash, title, text }) => ({ ...documents.add({ id, hash, title, text, score: 0 }), score: null }));
+          const context = found.map(({ id, hash, title, text }) => ({
+            ...documents.add({ id, hash, title, text, score: 0 }),
+            score: null,
+          }));
           return {
-            key: cacheKey({ record: "episode", method: "gold", question: [question.id, question.question], documents: context.map(({ hash }) => hash) }),
+            key: cacheKey({
+              record: "episode",
+              method: "gold",
+              question: [question.id, question.question],
+              documents: context.map(({ hash }) => hash),
+            }),
             method: "gold",
             protocol: "paper",
             questionId: question.id,
             sampleIndex: 0,
             steps: [
-              { kind: "select", turn: 0, seconds: 0, selected: context.map(({ id }) => id), implicit: false },
+              {
+                kind: "select",
+                turn: 0,
+                seconds: 0,
+                selected: context.map(({ id }) => id),
+                implicit: false,
+              },
               { kind: "stop", turn: 0, seconds: 0, reason: "turns" },
             ],
             context,

@@ -20,19 +20,32 @@ export const ircot: Recipe = {
   async run(trace, question, plan, protocol) {
     const found = new Map<string, { title: string; text: string }>();
     const keep = async (query: string, by: "question" | "model"): Promise<void> => {
-      for (const document of await trace.retrieve(query, plan.retrieve, by)) found.set(document.hash, document);
+      for (const document of await trace.retrieve(query, plan.retrieve, by))
+        found.set(document.hash, document);
       trace.select(null);
     };
     await keep(question.searched, "question");
     const thoughts: string[] = [];
     let answer: string | null = null;
     for (let search = 0; ; search++) {
-      const { text } = await trace.generate(trace.prompt({ question: oneLine(question.asked), documents: listed([...found.values()]), thoughts: thoughts.join(" ") || "(none yet)" }));
+      const { text } = await trace.generate(
+        trace.prompt({
+          question: oneLine(question.asked),
+          documents: listed([...found.values()]),
+          thoughts: thoughts.join(" ") || "(none yet)",
+        }),
+      );
       const { own, invented } = ownPart(text, IMITATIONS);
       if (invented) trace.reject("invented-documents", text);
-      const thought = protocol === "paper" ? firstSentence(own) : own.replace(/<\/?search_complete>/g, " ").trim();
+      const thought =
+        protocol === "paper"
+          ? firstSentence(own)
+          : own.replace(/<\/?search_complete>/g, " ").trim();
       answer = answerIs(thought) ?? answer;
-      const complete = protocol === "paper" ? answer !== null : /^yes\b/i.test(tagged(own, "search_complete", "first") ?? "");
+      const complete =
+        protocol === "paper"
+          ? answer !== null
+          : /^yes\b/i.test(tagged(own, "search_complete", "first") ?? "");
       if (complete) {
         trace.stop("model");
         break;
@@ -41,7 +54,9 @@ export const ircot: Recipe = {
         trace.stop("turns");
         break;
       }
-      const query = oneLine(protocol === "paper" ? thought : own.replace(/<search_complete>[\s\S]*$/, ""));
+      const query = oneLine(
+        protocol === "paper" ? thought : own.replace(/<search_complete>[\s\S]*$/, ""),
+      );
       if (query === "") {
         trace.reject("empty-query", text);
         trace.stop("malformed");
@@ -59,5 +74,7 @@ function firstSentence(text: string): string {
   const line = text.trim().split("\n")[0] ?? "";
   const end = /[.!?](?=\s+[\p{Lu}\d"'(])/u.exec(line);
   // "So the answer is: Washington D.C. He ..." is cut one word late rather than one too early.
-  return (end && !/answer is/i.test(line.slice(0, end.index)) ? line.slice(0, end.index + 1) : line).trim();
+  return (
+    end && !/answer is/i.test(line.slice(0, end.index)) ? line.slice(0, end.index + 1) : line
+  ).trim();
 }

@@ -45,13 +45,41 @@ export function endpointModel(client: EndpointClient, model: string, api: ModelA
     name: model,
     identity: { endpoint: client.base, model, api },
     async reply({ messages, stop, maxTokens, temperature, topP, seed }, signal) {
-      const sampling = { model, max_tokens: maxTokens, temperature, ...(topP === undefined ? {} : { top_p: topP }), ...(temperature > 0 ? { seed } : {}), ...(stop.length > 0 ? { stop: [...stop] } : {}) };
+      const sampling = {
+        model,
+        max_tokens: maxTokens,
+        temperature,
+        ...(topP === undefined ? {} : { top_p: topP }),
+        ...(temperature > 0 ? { seed } : {}),
+        ...(stop.length > 0 ? { stop: [...stop] } : {}),
+      };
       const continued = messages[messages.length - 1]?.role === "assistant";
       const completion =
         api === "chat"
-          ? await client.chat({ ...sampling, messages, ...(continued ? { continue_final_message: true, add_generation_prompt: false } : {}) }, signal)
-          : await client.complete({ ...sampling, prompt: api === "chatml" ? chatText(messages) : plainPrompt(messages) }, signal);
-      return { ...completion, text: completion.finish === "stop" ? withStop(completion.text, stop, completion.stoppedAt) : completion.text };
+          ? await client.chat(
+              {
+                ...sampling,
+                messages,
+                ...(continued
+                  ? { continue_final_message: true, add_generation_prompt: false }
+                  : {}),
+              },
+              signal,
+            )
+          : await client.complete(
+              {
+                ...sampling,
+                prompt: api === "chatml" ? chatText(messages) : plainPrompt(messages),
+              },
+              signal,
+            );
+      return {
+        ...completion,
+        text:
+          completion.finish === "stop"
+            ? withStop(completion.text, stop, completion.stoppedAt)
+            : completion.text,
+      };
     },
   };
 }
@@ -68,7 +96,13 @@ interface Waiting {
 }
 
 /** The worker's own engine. Requests that come together are sampled as one batch, which shares their common beginning. */
-export function engineModel(model: Pick<EngineModel, "sample">, adapter: boolean, tokenizer: Tokenizer, name: string, identity: string): MethodModel {
+export function engineModel(
+  model: Pick<EngineModel, "sample">,
+  adapter: boolean,
+  tokenizer: Tokenizer,
+  name: string,
+  identity: string,
+): MethodModel {
   let waiting: Waiting[] = [];
   let busy = false;
 
@@ -88,7 +122,10 @@ export function engineModel(model: Pick<EngineModel, "sample">, adapter: boolean
     const start = performance.now();
     try {
       // The requests of one run share its signal; the first one's ends the batch.
-      const { sequences } = await model.sample({ adapter, sequences: batch.map(({ sequence }) => sequence) }, { signal: batch[0]!.signal });
+      const { sequences } = await model.sample(
+        { adapter, sequences: batch.map(({ sequence }) => sequence) },
+        { signal: batch[0]!.signal },
+      );
       const seconds = (performance.now() - start) / 1000 / batch.length;
       batch.forEach(({ resolve }, i) => resolve({ sampled: sequences[i]![0]!, seconds }));
     } catch (error) {
@@ -101,17 +138,32 @@ export function engineModel(model: Pick<EngineModel, "sample">, adapter: boolean
     identity,
     async reply({ messages, stop, maxTokens, temperature, topP, seed }, signal) {
       if (topP !== undefined && topP !== 1 && temperature > 0) {
-        throw new AppError("unsupported", `The worker's own engine does not sample with top_p ${topP}, as this protocol does. Use protocol paper, set methodSettings.temperature to 0, or give searcher.endpoint a server that does.`);
+        throw new AppError(
+          "unsupported",
+          `The worker's own engine does not sample with top_p ${topP}, as this protocol does. Use protocol paper, set methodSettings.temperature to 0, or give searcher.endpoint a server that does.`,
+        );
       }
       const ids = tokenizer.encode(chatText(messages));
-      const { sampled, seconds } = await new Promise<{ sampled: Sampled; seconds: number }>((resolve, reject) => {
-        waiting.push({ sequence: { ids, maxTokens, stop: [...stop], temperature, seed }, signal, resolve, reject });
-        void work();
-      });
+      const { sampled, seconds } = await new Promise<{ sampled: Sampled; seconds: number }>(
+        (resolve, reject) => {
+          waiting.push({
+            sequence: { ids, maxTokens, stop: [...stop], temperature, seed },
+            signal,
+            resolve,
+            reject,
+          });
+          void work();
+        },
+      );
       return {
         text: sampled.text,
         finish: sampled.finishReason === "length" ? "length" : "stop",
-        usage: { calls: 1, promptTokens: ids.length, completionTokens: sampled.ids.length, costUsd: 0 },
+        usage: {
+          calls: 1,
+          promptTokens: ids.length,
+          completionTokens: sampled.ids.length,
+          costUsd: 0,
+        },
         seconds,
       };
     },
@@ -131,12 +183,15 @@ function plainPrompt(messages: readonly Message[]): string {
  * back, so that a method reads the same text from every server.
  */
 export function withStop(text: string, stop: readonly string[], stoppedAt: string | null): string {
-  if (stoppedAt !== null && stop.includes(stoppedAt)) return text.endsWith(stoppedAt) ? text : text + stoppedAt;
+  if (stoppedAt !== null && stop.includes(stoppedAt))
+    return text.endsWith(stoppedAt) ? text : text + stoppedAt;
   let closing = "";
   let latest = -1;
   for (const end of stop) {
     // "</query>" closes "<query>", "True</search_complete>" closes "<search_complete>".
-    const begin = end.includes("</") ? end.slice(end.indexOf("</")).replace("</", "<") : end.replace("|end_", "|begin_");
+    const begin = end.includes("</")
+      ? end.slice(end.indexOf("</")).replace("</", "<")
+      : end.replace("|end_", "|begin_");
     const opened = begin === end ? -1 : text.lastIndexOf(begin);
     if (opened > latest && text.indexOf(end, opened) < 0) [closing, latest] = [end, opened];
   }

@@ -9,7 +9,14 @@ import { EndpointClient } from "../generation/endpoint-client";
 import type { Retriever } from "../retrieval/retriever";
 import type { RunContext } from "../run-context";
 import type { DocumentBook } from "../s3/documents";
-import { endpointOptions, fingerprintOf, installedModel, openPolicy, searcherOf, type KeyRing } from "../s3/models";
+import {
+  endpointOptions,
+  fingerprintOf,
+  installedModel,
+  openPolicy,
+  searcherOf,
+  type KeyRing,
+} from "../s3/models";
 import type { Searcher } from "../s3/episode";
 import { fullTemplate } from "../s3/prompt";
 import { loadTokenizer } from "../s3/tokenizer";
@@ -29,10 +36,20 @@ import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
 import { openTemplate } from "../generation/template";
 
-const RECIPES = { direct, sft, cot, r1, ircot, deepretrieval: deepRetrieval, "search-r1": searchR1, "search-o1": searchO1 } as const satisfies Record<string, Recipe>;
+const RECIPES = {
+  direct,
+  sft,
+  cot,
+  r1,
+  ircot,
+  deepretrieval: deepRetrieval,
+  "search-r1": searchR1,
+  "search-o1": searchO1,
+} as const satisfies Record<string, Recipe>;
 
 /** The model that a method asks: for s3 in the worker's own engine a searcher that works on token ids, else one asked for text. */
-export type OwnModel = { kind: "searcher"; searcher: Searcher } | { kind: "text"; model: MethodModel };
+export type OwnModel =
+  { kind: "searcher"; searcher: Searcher } | { kind: "text"; model: MethodModel };
 
 type ModelContext = Pick<RunContext, "fetchCheckpoint" | "signal"> & Partial<KeyRing>;
 
@@ -40,13 +57,28 @@ type ModelContext = Pick<RunContext, "fetchCheckpoint" | "signal"> & Partial<Key
  * Opens the model of a method that asks one; null for the others.
  * @param engine needed where `searcher.endpoint` is null
  */
-export async function openOwnModel(config: PredictConfig, context: ModelContext, engine: EngineClient | null): Promise<OwnModel | null> {
+export async function openOwnModel(
+  config: PredictConfig,
+  context: ModelContext,
+  engine: EngineClient | null,
+): Promise<OwnModel | null> {
   const { searcher, method, search } = config;
   if (!rolesOf(config).asksModel) return null;
   if (searcher.endpoint !== null) {
-    if (searcher.checkpoint !== null) throw new AppError("invalid-input", "searcher.checkpoint: is loaded by the worker's own engine, not by an endpoint. Leave one of searcher.checkpoint and searcher.endpoint empty.");
-    if (method === "s3" && search.decoding === "guided") throw new AppError("invalid-input", "search.decoding: an endpoint cannot be guided. Set it to free, or leave searcher.endpoint empty.");
-    const client = new EndpointClient(searcher.endpoint, await endpointOptions(searcher.endpoint, searcher.connection, context));
+    if (searcher.checkpoint !== null)
+      throw new AppError(
+        "invalid-input",
+        "searcher.checkpoint: is loaded by the worker's own engine, not by an endpoint. Leave one of searcher.checkpoint and searcher.endpoint empty.",
+      );
+    if (method === "s3" && search.decoding === "guided")
+      throw new AppError(
+        "invalid-input",
+        "search.decoding: an endpoint cannot be guided. Set it to free, or leave searcher.endpoint empty.",
+      );
+    const client = new EndpointClient(
+      searcher.endpoint,
+      await endpointOptions(searcher.endpoint, searcher.connection, context),
+    );
     return { kind: "text", model: endpointModel(client, searcher.model, searcher.api) };
   }
   if (engine === null) throw new AppError("internal", `Method ${method} needs the engine.`);
@@ -54,23 +86,55 @@ export async function openOwnModel(config: PredictConfig, context: ModelContext,
   if (method !== "s3" && searcher.checkpoint === null) {
     const directory = installedModel(searcher.model);
     const [model, tokenizer, fingerprint] = await Promise.all([
-      engine.createModel(`method-${randomUUID()}`, { base: directory, lora: null, seed: 0 }, { signal }),
+      engine.createModel(
+        `method-${randomUUID()}`,
+        { base: directory, lora: null, seed: 0 },
+        { signal },
+      ),
       loadTokenizer(directory),
       fingerprintOf(engine, directory, signal),
     ]);
-    return { kind: "text", model: engineModel(model, false, tokenizer, searcher.model, `${searcher.model}:base:${fingerprint}`) };
+    return {
+      kind: "text",
+      model: engineModel(
+        model,
+        false,
+        tokenizer,
+        searcher.model,
+        `${searcher.model}:base:${fingerprint}`,
+      ),
+    };
   }
   const opened = await openSearcher(config, context, engine);
-  return method === "s3" ? { kind: "searcher", searcher: opened } : { kind: "text", model: engineModel(opened.model, true, opened.tokenizer, searcher.model, opened.identity) };
+  return method === "s3"
+    ? { kind: "searcher", searcher: opened }
+    : {
+        kind: "text",
+        model: engineModel(opened.model, true, opened.tokenizer, searcher.model, opened.identity),
+      };
 }
 
 /** The untrained searcher, or a checkpoint's with the adapter it was trained with. */
-async function openSearcher({ searcher, seed }: PredictConfig, context: ModelContext, engine: EngineClient): Promise<Searcher> {
+async function openSearcher(
+  { searcher, seed }: PredictConfig,
+  context: ModelContext,
+  engine: EngineClient,
+): Promise<Searcher> {
   const { signal } = context;
-  if (searcher.checkpoint === null) return searcherOf(await openPolicy(engine, searcher, seed, signal), signal);
+  if (searcher.checkpoint === null)
+    return searcherOf(await openPolicy(engine, searcher, seed, signal), signal);
   const checkpoint = await context.fetchCheckpoint(searcher.checkpoint);
-  if (checkpoint.config.kind !== "train") throw new AppError("invalid-input", "searcher.checkpoint: is not the checkpoint of a training run.");
-  const policy = await openPolicy(engine, checkpoint.config.searcher, checkpoint.config.seed, signal);
+  if (checkpoint.config.kind !== "train")
+    throw new AppError(
+      "invalid-input",
+      "searcher.checkpoint: is not the checkpoint of a training run.",
+    );
+  const policy = await openPolicy(
+    engine,
+    checkpoint.config.searcher,
+    checkpoint.config.seed,
+    signal,
+  );
   await policy.model.loadState(checkpoint.directory, { signal });
   return searcherOf(policy, signal);
 }
@@ -86,37 +150,73 @@ export interface MethodParts {
 }
 
 /** The method of a predict run; one that asks a model says the keys of its episodes beforehand. */
-export async function openMethod(config: PredictConfig, { context, retriever, own, questions, documents }: MethodParts): Promise<Method | AskingMethod> {
+export async function openMethod(
+  config: PredictConfig,
+  { context, retriever, own, questions, documents }: MethodParts,
+): Promise<Method | AskingMethod> {
   const { method, search, methodSettings, seed } = config;
   const edited = methodSettings.promptTemplate;
-  if (METHODS[method].retrieves && retriever === null) throw new AppError("internal", `Method ${method} needs a retriever.`);
-  if (method === "rag") return ragMethod(retriever!, documents, await countsOf(config, context, questions), search.protocol);
+  if (METHODS[method].retrieves && retriever === null)
+    throw new AppError("internal", `Method ${method} needs a retriever.`);
+  if (method === "rag")
+    return ragMethod(
+      retriever!,
+      documents,
+      await countsOf(config, context, questions),
+      search.protocol,
+    );
   if (method === "gold") return goldMethod(retriever!, documents);
   if (own === null) throw new AppError("internal", `Method ${method} needs a model.`);
-  if (own.kind === "searcher") return s3Method(own.searcher, { retriever: retriever!, documents, settings: search, ...(edited === null ? {} : { template: fullTemplate(edited) }) }, seed);
+  if (own.kind === "searcher")
+    return s3Method(
+      own.searcher,
+      {
+        retriever: retriever!,
+        documents,
+        settings: search,
+        ...(edited === null ? {} : { template: fullTemplate(edited) }),
+      },
+      seed,
+    );
   const condensing = condensingPrompt(method);
   const recipe = method === "s3" ? s3Text(search) : RECIPES[method];
   return cook(recipe, {
     model: own.model,
     retriever,
     documents,
-    template: openTemplate(methodPrompt(method, search.protocol)!, edited, "methodSettings.promptTemplate"),
-    condensing: condensing && openTemplate(condensing, methodSettings.condensingPrompt, "methodSettings.condensingPrompt"),
+    template: openTemplate(
+      methodPrompt(method, search.protocol)!,
+      edited,
+      "methodSettings.promptTemplate",
+    ),
+    condensing:
+      condensing &&
+      openTemplate(condensing, methodSettings.condensingPrompt, "methodSettings.condensingPrompt"),
     furtherPrompts: method === "s3" ? [JSON.stringify(search)] : [],
     protocol: search.protocol,
-    settings: method === "s3" ? { ...methodSettings, retrieve: null, searches: null, maxTokens: null } : methodSettings,
+    settings:
+      method === "s3"
+        ? { ...methodSettings, retrieve: null, searches: null, maxTokens: null }
+        : methodSettings,
     generates: rolesOf(config).generates,
     seed,
   });
 }
 
 /** How many documents RAG hands over for a question. */
-async function countsOf(config: PredictConfig, context: MethodParts["context"], questions: readonly Question[]): Promise<(questionId: string) => number> {
+async function countsOf(
+  config: PredictConfig,
+  context: MethodParts["context"],
+  questions: readonly Question[],
+): Promise<(questionId: string) => number> {
   if (config.matchRun === null) return () => config.documents;
   const counts = await context.answeredQuestions(config.matchRun);
   const unknown = questions.filter(({ id }) => !counts.has(id));
   if (unknown.length > 0) {
-    throw new AppError("invalid-input", `matchRun: that run has not answered ${unknown.length} of these ${questions.length} questions (e.g. ${unknown[0]!.id}), so their documents cannot be matched. Let it finish, or set the same limit.`);
+    throw new AppError(
+      "invalid-input",
+      `matchRun: that run has not answered ${unknown.length} of these ${questions.length} questions (e.g. ${unknown[0]!.id}), so their documents cannot be matched. Let it finish, or set the same limit.`,
+    );
   }
   return (id) => counts.get(id)!;
 }

@@ -2,7 +2,13 @@ import { oneLine } from "../generation/foreign-text";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
-const plan: Plan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 2048, stop: ["</answer>"] };
+const plan: Plan = {
+  retrieve: 0,
+  searches: 0,
+  temperature: 0,
+  maxTokens: 2048,
+  stop: ["</answer>"],
+};
 
 /** R1: a model trained to reason without search. Its <answer> counts, the last one where it wrote several; without one it has not answered. */
 export const r1: Recipe = {

@@ -11,7 +11,12 @@ const UPSTREAM_WINDOW = 12;
  * Naive RAG: the top documents of the question itself. With one number for all questions it is the baseline of GBR;
  * with a number per question it is document-matched RAG, which hands over as many documents as another method did.
  */
-export function ragMethod(retriever: Pick<Retriever, "search" | "describe">, documents: DocumentBook, countOf: (questionId: string) => number, protocol: Protocol = "paper"): Method {
+export function ragMethod(
+  retriever: Pick<Retriever, "search" | "describe">,
+  documents: DocumentBook,
+  countOf: (questionId: string) => number,
+  protocol: Protocol = "paper",
+): Method {
   return {
     name: "rag",
     async run(questions, signal) {
@@ -24,17 +29,33 @@ export function ragMethod(retriever: Pick<Retriever, "search" | "describe">, doc
       );
       const seconds = (performance.now() - start) / 1000 / questions.length;
       return questions.map((question, i): Episode => {
-        const window = found[i]!.slice(0, protocol === "upstream" ? Math.max(UPSTREAM_WINDOW, counts[i]!) : counts[i]).map((document) => documents.add(document));
+        const window = found[i]!.slice(
+          0,
+          protocol === "upstream" ? Math.max(UPSTREAM_WINDOW, counts[i]!) : counts[i],
+        ).map((document) => documents.add(document));
         const context = window.slice(0, counts[i]);
         return {
-          key: cacheKey({ record: "episode", method: "rag", ...(protocol === "upstream" ? { protocol } : {}), retriever: retriever.describe().key, question: [question.id, question.question], documents: counts[i] }),
+          key: cacheKey({
+            record: "episode",
+            method: "rag",
+            ...(protocol === "upstream" ? { protocol } : {}),
+            retriever: retriever.describe().key,
+            question: [question.id, question.question],
+            documents: counts[i],
+          }),
           method: "rag",
           protocol,
           questionId: question.id,
           sampleIndex: 0,
           steps: [
             { kind: "retrieve", turn: 0, seconds, query: question.question, documents: window },
-            { kind: "select", turn: 0, seconds: 0, selected: context.map(({ id }) => id), implicit: true },
+            {
+              kind: "select",
+              turn: 0,
+              seconds: 0,
+              selected: context.map(({ id }) => id),
+              implicit: true,
+            },
             { kind: "stop", turn: 0, seconds: 0, reason: "turns" },
           ],
           context,

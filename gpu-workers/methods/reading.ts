@@ -20,8 +20,14 @@ export function tagged(text: string, tag: string, which: "first" | "last"): stri
 }
 
 /** A model's own text up to where it begins to imitate the environment, and whether it does. */
-export function ownPart(text: string, imitations: readonly string[]): { own: string; invented: boolean } {
-  const at = Math.min(...imitations.map((mark) => text.indexOf(mark)).filter((index) => index >= 0), text.length);
+export function ownPart(
+  text: string,
+  imitations: readonly string[],
+): { own: string; invented: boolean } {
+  const at = Math.min(
+    ...imitations.map((mark) => text.indexOf(mark)).filter((index) => index >= 0),
+    text.length,
+  );
   return { own: text.slice(0, at), invented: at < text.length };
 }
 
@@ -44,17 +50,25 @@ export function boxed(text: string): string | null {
 export function answerIs(text: string): string | null {
   const at = text.toLowerCase().lastIndexOf("answer is");
   if (at < 0) return null;
-  const rest = text.slice(at + "answer is".length).split("\n")[0]!.replace(/^\s*:?\s*/, "").replace(/<.*$/, "").trim();
+  const rest = text
+    .slice(at + "answer is".length)
+    .split("\n")[0]!
+    .replace(/^\s*:?\s*/, "")
+    .replace(/<.*$/, "")
+    .trim();
   return rest.replace(/\.$/, "").trim() || null;
 }
 
 /** Documents as prompts show them, numbered from 1. */
 export const listed = (documents: readonly { title: string; text: string }[]): string =>
-  documents.map(({ title, text }, i) => `Doc ${i + 1}(Title: ${oneLine(title)}) ${oneLine(text)}`).join("\n");
+  documents
+    .map(({ title, text }, i) => `Doc ${i + 1}(Title: ${oneLine(title)}) ${oneLine(text)}`)
+    .join("\n");
 
 /** The conversation in which the assistant has written this much of its turn. */
 export function continuedBy(messages: readonly Message[], written: string): Message[] {
   const last = messages[messages.length - 1];
-  if (last?.role === "assistant") return [...messages.slice(0, -1), { role: "assistant", content: last.content + written }];
+  if (last?.role === "assistant")
+    return [...messages.slice(0, -1), { role: "assistant", content: last.content + written }];
   return written === "" ? [...messages] : [...messages, { role: "assistant", content: written }];
 }

@@ -52,7 +52,10 @@ export interface Ingredients {
   /** What else of the prompts can change an episode. */
   furtherPrompts?: readonly string[];
   protocol: Protocol;
-  settings: Pick<MethodSettings, "retrieve" | "searches" | "temperature" | "maxTokens" | "answeredBy">;
+  settings: Pick<
+    MethodSettings,
+    "retrieve" | "searches" | "temperature" | "maxTokens" | "answeredBy"
+  >;
   /** Who answers: with `generator` what the method itself answered is left out of its episodes. */
   generates: boolean;
   seed: number;
@@ -60,7 +63,8 @@ export interface Ingredients {
 
 /** A recipe with everything it needs: a method. Questions are worked on side by side. */
 export function cook(recipe: Recipe, ingredients: Ingredients): AskingMethod {
-  const { model, retriever, documents, template, condensing, protocol, settings, seed } = ingredients;
+  const { model, retriever, documents, template, condensing, protocol, settings, seed } =
+    ingredients;
   const prescribed = recipe.plans[protocol];
   const plan: Plan = {
     ...prescribed,
@@ -80,7 +84,11 @@ export function cook(recipe: Recipe, ingredients: Ingredients): AskingMethod {
       version: recipe.version,
       protocol,
       plan,
-      prompts: [template.label, ...(condensing ? [condensing.label] : []), ...(ingredients.furtherPrompts ?? [])],
+      prompts: [
+        template.label,
+        ...(condensing ? [condensing.label] : []),
+        ...(ingredients.furtherPrompts ?? []),
+      ],
       model: model.identity,
       retriever: retriever?.describe().key,
       answeredBy: ingredients.generates ? "generator" : "method",
@@ -90,8 +98,22 @@ export function cook(recipe: Recipe, ingredients: Ingredients): AskingMethod {
 
   async function one(question: Question, signal: AbortSignal): Promise<Episode> {
     let calls = 0;
-    const trace = new Trace({ model, retriever, documents, template, condensing, signal, plan, nextSeed: () => deriveSeed(seed, question.id, calls++) });
-    await recipe.run(trace, { asked: askedText(question), searched: question.question }, plan, protocol);
+    const trace = new Trace({
+      model,
+      retriever,
+      documents,
+      template,
+      condensing,
+      signal,
+      plan,
+      nextSeed: () => deriveSeed(seed, question.id, calls++),
+    });
+    await recipe.run(
+      trace,
+      { asked: askedText(question), searched: question.question },
+      plan,
+      protocol,
+    );
     const { steps, context, usage, ownAnswer } = trace.result();
     return {
       key: keyOf(question),
@@ -113,7 +135,9 @@ export function cook(recipe: Recipe, ingredients: Ingredients): AskingMethod {
     answersAs,
     keyOf,
     async run(questions, signal) {
-      const settled = await Promise.allSettled(questions.map((question) => finished.get(question.id) ?? one(question, signal)));
+      const settled = await Promise.allSettled(
+        questions.map((question) => finished.get(question.id) ?? one(question, signal)),
+      );
       const failed = settled.find((result) => result.status === "rejected");
       for (const [i, result] of settled.entries()) {
         if (failed && result.status === "fulfilled") finished.set(questions[i]!.id, result.value);

@@ -1,6 +1,13 @@
 import type { SearchConfig } from "@/contracts/run-config";
 import { observation, startValues } from "../s3/prompt";
-import { initialDocuments, keptText, parseTurn, PROTOCOL_VERSION, searchesAllowed, stopStrings } from "../s3/protocol";
+import {
+  initialDocuments,
+  keptText,
+  parseTurn,
+  PROTOCOL_VERSION,
+  searchesAllowed,
+  stopStrings,
+} from "../s3/protocol";
 import { continuedBy } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
@@ -11,8 +18,15 @@ import type { Plan, Recipe } from "./recipe";
 export function s3Text(settings: SearchConfig): Recipe {
   const searches = searchesAllowed(settings);
   // A server leaves stop strings out, so an imitated <information> block would go uncounted if it were one of them.
-  const stops = (last: boolean): string[] => stopStrings(settings.protocol, last).filter((stop) => stop !== "<information>");
-  const plan: Plan = { retrieve: settings.retrieve, searches, temperature: 0, maxTokens: settings.turnTokens, stop: stops(false) };
+  const stops = (last: boolean): string[] =>
+    stopStrings(settings.protocol, last).filter((stop) => stop !== "<information>");
+  const plan: Plan = {
+    retrieve: settings.retrieve,
+    searches,
+    temperature: 0,
+    maxTokens: settings.turnTokens,
+    stop: stops(false),
+  };
   return {
     name: "s3",
     version: PROTOCOL_VERSION,
@@ -25,19 +39,36 @@ export function s3Text(settings: SearchConfig): Recipe {
       for (let turn = 0; turn <= searches; turn++) {
         const last = turn === searches;
         const size = turn === 0 ? initialDocuments(settings, false) : settings.retrieve;
-        const window = await trace.retrieve(query, size, turn === 0 ? "question" : "model", settings.skipSeen ? seen : undefined);
+        const window = await trace.retrieve(
+          query,
+          size,
+          turn === 0 ? "question" : "model",
+          settings.skipSeen ? seen : undefined,
+        );
         for (const { id } of window) seen.add(id);
         if (prompt === null) prompt = trace.prompt(startValues(question, window, settings));
         else written += observation(window, searches - turn);
-        const { text, finish } = await trace.generate(continuedBy(prompt, written), { stop: stops(last) });
-        const selectable = settings.protocol === "upstream" ? Math.min(window.length, settings.retrieve) : window.length;
-        const decision = parseTurn(text, { protocol: settings.protocol, window: selectable, select: settings.select, last, truncated: false });
+        const { text, finish } = await trace.generate(continuedBy(prompt, written), {
+          stop: stops(last),
+        });
+        const selectable =
+          settings.protocol === "upstream"
+            ? Math.min(window.length, settings.retrieve)
+            : window.length;
+        const decision = parseTurn(text, {
+          protocol: settings.protocol,
+          window: selectable,
+          select: settings.select,
+          last,
+          truncated: false,
+        });
         for (const error of decision.errors) trace.reject(error, text);
         trace.select(decision.selection?.map((id) => window[id - 1]!.id) ?? null);
         written += keptText(text, settings.protocol);
         if (last) return trace.stop("turns");
         if (decision.complete === true) return trace.stop("model");
-        if (decision.query === null) return trace.stop(finish === "length" ? "length" : "malformed");
+        if (decision.query === null)
+          return trace.stop(finish === "length" ? "length" : "malformed");
         query = decision.query;
       }
     },

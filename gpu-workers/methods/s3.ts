@@ -4,7 +4,12 @@ import type { AskingMethod } from "./method";
 
 /** The search loop with one searcher, one episode per question. Upstream validates at temperature 0.6, the paper greedily. */
 export function s3Method(searcher: Searcher, search: Search, seed: number): AskingMethod {
-  const sampling: Sampling = { temperature: inferenceTemperature(search.settings.protocol), seed, step: 0, training: false };
+  const sampling: Sampling = {
+    temperature: inferenceTemperature(search.settings.protocol),
+    seed,
+    step: 0,
+    training: false,
+  };
   return {
     name: "s3",
     answersAs: null,
@@ -22,4 +27,5 @@ export function s3Method(searcher: Searcher, search: Search, seed: number): Aski
 }
 
 /** Sampling temperature outside training. */
-export const inferenceTemperature = (protocol: Search["settings"]["protocol"]): number => (protocol === "upstream" ? 0.6 : 0);
+export const inferenceTemperature = (protocol: Search["settings"]["protocol"]): number =>
+  protocol === "upstream" ? 0.6 : 0;

@@ -18,7 +18,10 @@ export const searchO1: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve, searches }) {
-    const prompt = trace.prompt({ question: oneLine(question.asked), searches: searches === 1 ? "1 time" : `${searches} times` });
+    const prompt = trace.prompt({
+      question: oneLine(question.asked),
+      searches: searches === 1 ? "1 time" : `${searches} times`,
+    });
     let written = "";
     for (let turn = 0; ; turn++) {
       const { text } = await trace.generate(continuedBy(prompt, written));
@@ -39,7 +42,11 @@ export const searchO1: Recipe = {
       }
       const documents = await trace.retrieve(query, retrieve, "model");
       trace.select(null);
-      const condensed = await trace.condense({ reasoning: tame(written), query, documents: listed(documents) });
+      const condensed = await trace.condense({
+        reasoning: tame(written),
+        query,
+        documents: listed(documents),
+      });
       written += result(tame(condensed.replaceAll(RESULT.end, " ").trim()));
     }
 
@@ -58,5 +65,9 @@ function firstQuery(text: string): { query: string | null; upTo: string; several
   const close = open < 0 ? -1 : text.indexOf(QUERY.end, open);
   if (close < 0) return { query: null, upTo: text, several: false };
   const end = close + QUERY.end.length;
-  return { query: oneLine(text.slice(open + QUERY.begin.length, close)), upTo: text.slice(0, end), several: text.indexOf(QUERY.begin, end) >= 0 };
+  return {
+    query: oneLine(text.slice(open + QUERY.begin.length, close)),
+    upTo: text.slice(0, end),
+    several: text.indexOf(QUERY.begin, end) >= 0,
+  };
 }

@@ -2,10 +2,17 @@ import { oneLine } from "../generation/foreign-text";
 import { continuedBy, listed, ownPart } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
-const plan: Plan = { retrieve: 3, searches: 4, temperature: 0, maxTokens: 500, stop: ["</search>", "</answer>"] };
+const plan: Plan = {
+  retrieve: 3,
+  searches: 4,
+  temperature: 0,
+  maxTokens: 500,
+  stop: ["</search>", "</answer>"],
+};
 
 /** What the environment says to a text that neither searches nor answers. */
-const RETRY = "\nThat was neither a search nor an answer. To search, put the query between <search> and </search>; to answer, put the answer between <answer> and </answer>. Try again.\n";
+const RETRY =
+  "\nThat was neither a search nor an answer. To search, put the query between <search> and </search>; to answer, put the answer between <answer> and </answer>. Try again.\n";
 
 /**
  * Search-R1 (Jin et al. 2025): one assistant turn, continued throughout: it thinks, searches or answers; the environment
@@ -66,5 +73,10 @@ function firstAction(text: string): Action {
   if (!first) return { kind: "none", content: "", upTo: text, several: false };
   const begin = first.open + first.kind.length + 2;
   const end = first.close + first.kind.length + 3;
-  return { kind: first.kind, content: text.slice(begin, first.close).trim(), upTo: text.slice(0, end), several: first.kind === "search" && text.indexOf("<search>", end) >= 0 };
+  return {
+    kind: first.kind,
+    content: text.slice(begin, first.close).trim(),
+    upTo: text.slice(0, end),
+    several: first.kind === "search" && text.indexOf("<search>", end) >= 0,
+  };
 }

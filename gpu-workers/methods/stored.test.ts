@@ -5,18 +5,45 @@ import { DocumentBook } from "../s3/documents";
 import { StoredEpisodes } from "./stored";
 
 const RUN = "00000000-0000-4000-8000-000000000009";
-const questions: Question[] = Array.from({ length: 300 }, (_, i) => ({ id: `q${i}`, question: `Question ${i}?`, answers: ["x"], goldIds: [], type: null, group: null, goldQueries: [] }));
-const documentOf = (id: string) => ({ id: `d-${id}`, hash: `d-${id}`, title: id, text: `text of ${id}` });
-const episodeOf = (id: string): Episode => ({ key: id, method: "rag", protocol: "paper", questionId: id, sampleIndex: 0, steps: [], context: [{ id: `d-${id}`, hash: `d-${id}`, score: 1 }] });
+const questions: Question[] = Array.from({ length: 300 }, (_, i) => ({
+  id: `q${i}`,
+  question: `Question ${i}?`,
+  answers: ["x"],
+  goldIds: [],
+  type: null,
+  group: null,
+  goldQueries: [],
+}));
+const documentOf = (id: string) => ({
+  id: `d-${id}`,
+  hash: `d-${id}`,
+  title: id,
+  text: `text of ${id}`,
+});
+const episodeOf = (id: string): Episode => ({
+  key: id,
+  method: "rag",
+  protocol: "paper",
+  questionId: id,
+  sampleIndex: 0,
+  steps: [],
+  context: [{ id: `d-${id}`, hash: `d-${id}`, score: 1 }],
+});
 
 /** A server that has the episodes of all questions but `missing`, refuses the first `refusals` calls, and counts what it is asked. */
 function server(missing: readonly string[] = [], refusals = 0) {
   const calls: string[][] = [];
-  const storedEpisodes = async (_run: string, ids: string[]): Promise<WorkerResponse<"storedEpisodes">> => {
+  const storedEpisodes = async (
+    _run: string,
+    ids: string[],
+  ): Promise<WorkerResponse<"storedEpisodes">> => {
     calls.push(ids);
     if (calls.length <= refusals) throw new Error("the connection is gone");
     const there = ids.filter((id) => !missing.includes(id));
-    return { episodes: there.reverse().map((id) => ({ episode: episodeOf(id), answer: null })), documents: there.map(documentOf) };
+    return {
+      episodes: there.reverse().map((id) => ({ episode: episodeOf(id), answer: null })),
+      documents: there.map(documentOf),
+    };
   };
   return { calls, storedEpisodes };
 }
@@ -44,7 +71,9 @@ describe("stored episodes", () => {
 
   it("that are not there are named; those beside them are given", async () => {
     const stored = new StoredEpisodes(server(["q3"]), RUN, new DocumentBook(), questions);
-    await expect(stored.of(questions.slice(0, 5))).rejects.toThrow(/has stored no episode of question q3/);
+    await expect(stored.of(questions.slice(0, 5))).rejects.toThrow(
+      /has stored no episode of question q3/,
+    );
     expect((await stored.of(questions.slice(0, 3))).length).toBe(3);
   });
 
@@ -52,6 +81,8 @@ describe("stored episodes", () => {
     const there = server([], 2);
     const stored = new StoredEpisodes(there, RUN, new DocumentBook(), questions);
     await expect(stored.of(questions.slice(0, 5))).rejects.toThrow(/connection is gone/);
-    expect((await stored.of(questions.slice(115, 125))).map(({ episode }) => episode.questionId)).toEqual(questions.slice(115, 125).map(({ id }) => id));
+    expect(
+      (await stored.of(questions.slice(115, 125))).map(({ episode }) => episode.questionId),
+    ).toEqual(questions.slice(115, 125).map(({ id }) => id));
   });
 });

@@ -37,14 +37,20 @@ export class StoredEpisodes {
 
   /** One per question, in order. @throws AppError "not-found" where that run has not answered a question */
   async of(batch: readonly Question[]): Promise<{ episode: Episode; answer: Answer | null }[]> {
-    const numbers = [...new Set(batch.map(({ id }) => this.pageOf.get(id) ?? 0))].sort((a, b) => a - b);
+    const numbers = [...new Set(batch.map(({ id }) => this.pageOf.get(id) ?? 0))].sort(
+      (a, b) => a - b,
+    );
     const loading = numbers.map((number) => this.page(number));
     this.fetchAhead(numbers.at(-1)! + 1);
     const pages = await Promise.all(loading);
     return batch.map(({ id }) => {
       const page = pages.find(({ byQuestion }) => byQuestion.has(id));
       const stored = page?.byQuestion.get(id);
-      if (!page || !stored) throw new AppError("not-found", `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`);
+      if (!page || !stored)
+        throw new AppError(
+          "not-found",
+          `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`,
+        );
       for (const { hash } of documentsOf(stored.episode)) {
         const text = page.textOf.get(hash);
         if (text) this.documents.add({ ...text, score: 0 });
@@ -69,7 +75,8 @@ export class StoredEpisodes {
     }));
     this.pages.set(number, page);
     page.catch(() => this.pages.delete(number));
-    for (const oldest of this.pages.keys()) if (this.pages.size > KEPT_PAGES) this.pages.delete(oldest);
+    for (const oldest of this.pages.keys())
+      if (this.pages.size > KEPT_PAGES) this.pages.delete(oldest);
     return page;
   }
 }

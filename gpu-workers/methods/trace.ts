@@ -1,4 +1,11 @@
-import type { DocumentRef, DocumentText, EpisodeStep, FormatError, ModelUsage, StepOf } from "@/contracts/episode";
+import type {
+  DocumentRef,
+  DocumentText,
+  EpisodeStep,
+  FormatError,
+  ModelUsage,
+  StepOf,
+} from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { Message } from "@/contracts/prompts/template";
 import type { Retriever } from "../retrieval/retriever";
@@ -39,7 +46,10 @@ export class Trace {
   }
 
   /** Asks the model to go on. A text cut by the token limit is counted. */
-  async generate(messages: readonly Message[], overrides: Partial<Pick<ModelRequest, "stop" | "maxTokens">> = {}): Promise<ModelReply> {
+  async generate(
+    messages: readonly Message[],
+    overrides: Partial<Pick<ModelRequest, "stop" | "maxTokens">> = {},
+  ): Promise<ModelReply> {
     const { reply, call } = await this.ask(messages, overrides);
     this.steps.push({ kind: "generate", ...call });
     if (reply.finish === "length") this.reject("truncated", reply.text.slice(-REJECTED));
@@ -49,16 +59,31 @@ export class Trace {
   /** Asks the model to condense this turn's documents, by the method's condensing prompt with these values. */
   async condense(values: Readonly<Record<string, string>>): Promise<string> {
     const { condensing } = this.parts;
-    if (condensing === null) throw new AppError("internal", "This method was opened without a condensing prompt.");
+    if (condensing === null)
+      throw new AppError("internal", "This method was opened without a condensing prompt.");
     const { reply, call } = await this.ask(condensing.fill(values), { stop: [] });
     this.steps.push({ kind: "condense", ...call });
     return reply.text;
   }
 
-  private async ask(messages: readonly Message[], overrides: Partial<ModelRequest>): Promise<{ reply: ModelReply; call: Omit<StepOf<"condense">, "kind"> }> {
+  private async ask(
+    messages: readonly Message[],
+    overrides: Partial<ModelRequest>,
+  ): Promise<{ reply: ModelReply; call: Omit<StepOf<"condense">, "kind"> }> {
     const { model, plan, signal, nextSeed } = this.parts;
     const { stop, maxTokens, temperature, topP } = plan;
-    const reply = await model.reply({ messages, stop, maxTokens, temperature, ...(topP === undefined ? {} : { topP }), seed: nextSeed(), ...overrides }, signal);
+    const reply = await model.reply(
+      {
+        messages,
+        stop,
+        maxTokens,
+        temperature,
+        ...(topP === undefined ? {} : { topP }),
+        seed: nextSeed(),
+        ...overrides,
+      },
+      signal,
+    );
     const { calls, promptTokens, completionTokens, costUsd } = reply.usage;
     this.used = {
       calls: this.used.calls + calls,
@@ -67,33 +92,71 @@ export class Trace {
       costUsd: this.used.costUsd === null || costUsd === null ? null : this.used.costUsd + costUsd,
     };
     const prompt = messages.map(({ role, content }) => `--- ${role} ---\n${content}`).join("\n");
-    return { reply, call: { turn: this.turn, seconds: reply.seconds, prompt, text: reply.text, promptTokens, completionTokens } };
+    return {
+      reply,
+      call: {
+        turn: this.turn,
+        seconds: reply.seconds,
+        prompt,
+        text: reply.text,
+        promptTokens,
+        completionTokens,
+      },
+    };
   }
 
   /**
    * Searches: a query that the model wrote begins a new turn, the question itself is turn 0. Ids in `without` stay out
    * of the window.
    */
-  async retrieve(query: string, count: number, by: "question" | "model", without: ReadonlySet<string> = new Set()): Promise<DocumentText[]> {
+  async retrieve(
+    query: string,
+    count: number,
+    by: "question" | "model",
+    without: ReadonlySet<string> = new Set(),
+  ): Promise<DocumentText[]> {
     const { retriever, documents, signal } = this.parts;
-    if (retriever === null) throw new AppError("internal", "This method was opened without a retriever.");
+    if (retriever === null)
+      throw new AppError("internal", "This method was opened without a retriever.");
     if (by === "model") this.turn += 1;
     const start = performance.now();
     const [found] = await retriever.search([query], count + without.size, signal);
-    this.window = found!.filter(({ id }) => !without.has(id)).slice(0, count).map((document) => documents.add(document));
-    this.steps.push({ kind: "retrieve", turn: this.turn, seconds: (performance.now() - start) / 1000, query, documents: this.window });
+    this.window = found!
+      .filter(({ id }) => !without.has(id))
+      .slice(0, count)
+      .map((document) => documents.add(document));
+    this.steps.push({
+      kind: "retrieve",
+      turn: this.turn,
+      seconds: (performance.now() - start) / 1000,
+      query,
+      documents: this.window,
+    });
     return this.window.map((ref) => documents.textOf(ref));
   }
 
   /** Hands over documents of this turn's window; null: all of them, as methods without a selection of their own do. */
   select(ids: readonly string[] | null): void {
-    const selected = ids === null ? this.window : ids.flatMap((id) => this.window.filter((ref) => ref.id === id));
+    const selected =
+      ids === null ? this.window : ids.flatMap((id) => this.window.filter((ref) => ref.id === id));
     for (const ref of selected) if (!this.context.has(ref.id)) this.context.set(ref.id, ref);
-    this.steps.push({ kind: "select", turn: this.turn, seconds: 0, selected: selected.map(({ id }) => id), implicit: ids === null });
+    this.steps.push({
+      kind: "select",
+      turn: this.turn,
+      seconds: 0,
+      selected: selected.map(({ id }) => id),
+      implicit: ids === null,
+    });
   }
 
   reject(error: FormatError, text: string): void {
-    this.steps.push({ kind: "reject", turn: this.turn, seconds: 0, error, text: text.slice(0, REJECTED) });
+    this.steps.push({
+      kind: "reject",
+      turn: this.turn,
+      seconds: 0,
+      error,
+      text: text.slice(0, REJECTED),
+    });
   }
 
   stop(reason: StepOf<"stop">["reason"]): void {
@@ -107,6 +170,11 @@ export class Trace {
   }
 
   result(): { steps: EpisodeStep[]; context: DocumentRef[]; usage: ModelUsage; ownAnswer: string } {
-    return { steps: this.steps, context: [...this.context.values()], usage: this.used, ownAnswer: this.ownAnswer };
+    return {
+      steps: this.steps,
+      context: [...this.context.values()],
+      usage: this.used,
+      ownAnswer: this.ownAnswer,
+    };
   }
 }

@@ -1,7 +1,11 @@
 import { AppError, type ErrorCode } from "@/contracts/errors";
 import type { RankedDocument } from "./retriever";
 
-type Search = (queries: readonly string[], k: number, signal?: AbortSignal) => Promise<RankedDocument[][]>;
+type Search = (
+  queries: readonly string[],
+  k: number,
+  signal?: AbortSignal,
+) => Promise<RankedDocument[][]>;
 
 type Waiting = {
   queries: readonly string[];
@@ -22,7 +26,10 @@ export interface CoalescerLimits {
 export const COALESCER_LIMITS: CoalescerLimits = { batch: 256, waiting: 4096, parallel: 2 };
 
 /** What is wrong with the retriever, not with a query: a batch that failed so is not searched again one by one. */
-const OF_THE_RETRIEVER: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["retriever-unavailable", "cancelled"]);
+const OF_THE_RETRIEVER: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "retriever-unavailable",
+  "cancelled",
+]);
 
 /** Weight of the newest batch in the running mean of seconds per query. */
 const RECENT = 0.2;
@@ -60,7 +67,12 @@ export class Coalescer {
   /** Ranked documents for each query. Throws `retriever-unavailable` where too many queries wait already. */
   submit(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
     if (this.waitingCount + queries.length > this.limits.waiting && this.waitingCount > 0) {
-      return Promise.reject(new AppError("retriever-unavailable", `${this.waitingCount} queries are waiting already; try again later`));
+      return Promise.reject(
+        new AppError(
+          "retriever-unavailable",
+          `${this.waitingCount} queries are waiting already; try again later`,
+        ),
+      );
     }
     return new Promise((resolve, reject) => {
       this.waiting.push({ queries, k, signal, resolve, reject });
@@ -121,14 +133,19 @@ export class Coalescer {
         start += request.queries.length;
       }
       const pace = (performance.now() - began) / 1000 / queries.length / this.limits.parallel;
-      this.secondsPerQuery = this.secondsPerQuery === 0 ? pace : (1 - RECENT) * this.secondsPerQuery + RECENT * pace;
+      this.secondsPerQuery =
+        this.secondsPerQuery === 0 ? pace : (1 - RECENT) * this.secondsPerQuery + RECENT * pace;
     } catch (error) {
       if (batch.length === 1 || (error instanceof AppError && OF_THE_RETRIEVER.has(error.code))) {
         for (const request of batch) request.reject(error);
         return;
       }
       // One query of the batch may be what the retriever cannot do: only that request gets its error.
-      for (const request of batch) await this.search(request.queries, request.k, request.signal).then(request.resolve, request.reject);
+      for (const request of batch)
+        await this.search(request.queries, request.k, request.signal).then(
+          request.resolve,
+          request.reject,
+        );
     }
   }
 }
@@ -139,6 +156,7 @@ function abortedTogether(batch: readonly Waiting[]): AbortSignal | undefined {
   if (signals.length < batch.length) return undefined;
   const all = new AbortController();
   let left = signals.filter((signal) => !signal.aborted).length;
-  for (const signal of signals) signal.addEventListener("abort", () => --left === 0 && all.abort(), { once: true });
+  for (const signal of signals)
+    signal.addEventListener("abort", () => --left === 0 && all.abort(), { once: true });
   return all.signal;
 }

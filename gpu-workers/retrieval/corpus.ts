@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto";
 import { createReadStream, readSync, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { type CorpusRecord, LineError, type QuestionRecord, parseCorpusLine, parseQuestionSet } from "@/contracts/corpus";
+import {
+  type CorpusRecord,
+  LineError,
+  type QuestionRecord,
+  parseCorpusLine,
+  parseQuestionSet,
+} from "@/contracts/corpus";
 import { documentHash } from "@/contracts/document-hash";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
@@ -10,10 +16,17 @@ import { loadRows, saveRows, type Rows } from "./row-file";
 import { hash32, Offsets, RowTable } from "./row-table";
 
 /** Streams the documents of a JSONL corpus with their lines; blank lines are skipped. Throws `LineError`. */
-export async function* readCorpus(path: string): AsyncGenerator<{ record: CorpusRecord; line: number; offset: number; length: number }> {
+export async function* readCorpus(
+  path: string,
+): AsyncGenerator<{ record: CorpusRecord; line: number; offset: number; length: number }> {
   for await (const line of readLines(path)) {
     if (line.text.trim() === "") continue;
-    yield { record: parseCorpusLine(line.text, line.number), line: line.number, offset: line.offset, length: line.length };
+    yield {
+      record: parseCorpusLine(line.text, line.number),
+      line: line.number,
+      offset: line.offset,
+      length: line.length,
+    };
   }
 }
 
@@ -57,12 +70,17 @@ export class CorpusFile {
    * Opens a corpus by its saved rows, or scans it once. Throws `not-found`, or `LineError` for a line that is no document
    * or repeats an id. `onProgress` gets bytes read and bytes in all.
    */
-  static async open(path: string, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<CorpusFile> {
+  static async open(
+    path: string,
+    signal?: AbortSignal,
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<CorpusFile> {
     const { size: bytes, mtimeMs } = await requireFile(path, "corpus");
     const saved = await loadRows(path, { bytes, mtimeMs });
     const rows = saved ?? (await scanRows(path, bytes, signal, onProgress));
     // A folder that may not be written is no failure: the file is scanned again next time.
-    if (!saved && bytes >= SAVE_ROWS_FROM_BYTES) await saveRows(path, { bytes, mtimeMs }, rows).catch(() => undefined);
+    if (!saved && bytes >= SAVE_ROWS_FROM_BYTES)
+      await saveRows(path, { bytes, mtimeMs }, rows).catch(() => undefined);
     onProgress?.(bytes, bytes);
     return new CorpusFile(path, rows, await open(path, "r"));
   }
@@ -78,7 +96,9 @@ export class CorpusFile {
 
   /** Memory that the rows take, in bytes a passage. */
   get bytesPerPassage(): number {
-    return this.size === 0 ? 0 : (this.rows.starts.byteLength + this.rows.table.byteLength) / this.size;
+    return this.size === 0
+      ? 0
+      : (this.rows.starts.byteLength + this.rows.table.byteLength) / this.size;
   }
 
   /** Row of a document, undefined where the corpus has none of that id. Reads a line or two of the file. */
@@ -97,7 +117,8 @@ export class CorpusFile {
     return this.read(
       ids.map((id) => {
         const row = this.row(id);
-        if (row === undefined) throw new AppError("not-found", `the corpus has no document ${JSON.stringify(id)}`);
+        if (row === undefined)
+          throw new AppError("not-found", `the corpus has no document ${JSON.stringify(id)}`);
         return row;
       }),
     );
@@ -122,7 +143,11 @@ export class CorpusFile {
     const { start: offset } = this.place(from);
     // The last row ends where the file did when it was opened.
     const end = (this.rows.starts[this.size] ?? 1) - 1;
-    const bytes = createReadStream(this.path, { start: offset, end, highWaterMark: READ_CHUNK_BYTES });
+    const bytes = createReadStream(this.path, {
+      start: offset,
+      end,
+      highWaterMark: READ_CHUNK_BYTES,
+    });
     let row = from;
     for await (const line of scanLines(bytes)) {
       if ("problem" in line || row >= this.size) throw this.changed();
@@ -140,7 +165,8 @@ export class CorpusFile {
   private place(row: number): { start: number; length: number } {
     const start = this.rows.starts[row];
     const end = this.rows.starts[row + 1];
-    if (start === undefined || end === undefined) throw new AppError("internal", `the corpus has no row ${row}`);
+    if (start === undefined || end === undefined)
+      throw new AppError("internal", `the corpus has no row ${row}`);
     return { start, length: end - start };
   }
 
@@ -167,11 +193,20 @@ export class CorpusFile {
   }
 
   private changed(cause?: unknown): AppError {
-    return new AppError("conflict", `the corpus file ${this.path} was changed while it was in use; start again to index it as it is now`, { cause });
+    return new AppError(
+      "conflict",
+      `the corpus file ${this.path} was changed while it was in use; start again to index it as it is now`,
+      { cause },
+    );
   }
 }
 
-async function scanRows(path: string, total: number, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<Rows> {
+async function scanRows(
+  path: string,
+  total: number,
+  signal?: AbortSignal,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Rows> {
   const digest = new CorpusDigest();
   const table = RowTable.empty();
   const starts = new Offsets();
@@ -179,7 +214,11 @@ async function scanRows(path: string, total: number, signal?: AbortSignal, onPro
   for await (const { record, line, offset, length } of readCorpus(path)) {
     const hash = hash32(record.id);
     for (const earlier of table.candidates(hash)) {
-      if ((await recordAt(path, starts.at(earlier))).id === record.id) throw new LineError(line, `repeats the id ${JSON.stringify(record.id)} of line ${await lineOfRow(path, earlier)}`);
+      if ((await recordAt(path, starts.at(earlier))).id === record.id)
+        throw new LineError(
+          line,
+          `repeats the id ${JSON.stringify(record.id)} of line ${await lineOfRow(path, earlier)}`,
+        );
     }
     digest.add(record);
     table.add(hash);

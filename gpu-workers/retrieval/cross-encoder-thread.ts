@@ -22,7 +22,12 @@ let loaded: Promise<Loaded> | null = null;
 
 async function load(): Promise<Loaded> {
   const [session, tokenizer] = await Promise.all([
-    InferenceSession.create(files.modelPath, { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: "sequential", graphOptimizationLevel: "all" }),
+    InferenceSession.create(files.modelPath, {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      graphOptimizationLevel: "all",
+    }),
     PairTokenizer.load(files.tokenizerPath, files.tokenizerConfigPath, files.settings.maxTokens),
   ]);
   await logits(session, tokenizer, [tokenizer.join([], [])]);
@@ -30,7 +35,11 @@ async function load(): Promise<Loaded> {
 }
 
 /** One number for each pair of a batch. */
-async function logits(session: InferenceSession, tokenizer: PairTokenizer, batch: readonly TokenPair[]): Promise<number[]> {
+async function logits(
+  session: InferenceSession,
+  tokenizer: PairTokenizer,
+  batch: readonly TokenPair[],
+): Promise<number[]> {
   const length = Math.max(...batch.map(({ ids }) => ids.length));
   const ids = new BigInt64Array(batch.length * length).fill(BigInt(tokenizer.padId));
   const mask = new BigInt64Array(batch.length * length);
@@ -43,31 +52,50 @@ async function logits(session: InferenceSession, tokenizer: PairTokenizer, batch
     });
   });
   const shape = [batch.length, length];
-  const feeds: Record<string, Tensor> = { input_ids: new Tensor("int64", ids, shape), attention_mask: new Tensor("int64", mask, shape) };
-  if (session.inputNames.includes("token_type_ids")) feeds.token_type_ids = new Tensor("int64", types, shape);
+  const feeds: Record<string, Tensor> = {
+    input_ids: new Tensor("int64", ids, shape),
+    attention_mask: new Tensor("int64", mask, shape),
+  };
+  if (session.inputNames.includes("token_type_ids"))
+    feeds.token_type_ids = new Tensor("int64", types, shape);
   const output = (await session.run(feeds))[session.outputNames[0] ?? ""];
   const labels = output ? output.data.length / batch.length : 0;
   if (output?.type !== "float32" || (labels !== 1 && labels !== 2)) {
-    throw new AppError("unsupported", `${files.modelPath} is no reranker: its first output is not one or two numbers a pair in float32`);
+    throw new AppError(
+      "unsupported",
+      `${files.modelPath} is no reranker: its first output is not one or two numbers a pair in float32`,
+    );
   }
   const data = output.data as Float32Array;
   // Two labels are "irrelevant" and "relevant": their difference is the logarithm of the odds.
-  return batch.map((_, i) => (labels === 1 ? (data[i] ?? NaN) : (data[2 * i + 1] ?? NaN) - (data[2 * i] ?? NaN)));
+  return batch.map((_, i) =>
+    labels === 1 ? (data[i] ?? NaN) : (data[2 * i + 1] ?? NaN) - (data[2 * i] ?? NaN),
+  );
 }
 
-async function score(query: string, passages: readonly string[]): Promise<Float64Array<ArrayBuffer>> {
+async function score(
+  query: string,
+  passages: readonly string[],
+): Promise<Float64Array<ArrayBuffer>> {
   const { session, tokenizer } = await (loaded ??= load());
   const queryIds = tokenizer.idsOf(query);
   const pairs = passages.map((passage) => tokenizer.join(queryIds, tokenizer.idsOf(passage)));
-  const order = pairs.map((_, i) => i).sort((a, b) => (pairs[b]?.ids.length ?? 0) - (pairs[a]?.ids.length ?? 0));
+  const order = pairs
+    .map((_, i) => i)
+    .sort((a, b) => (pairs[b]?.ids.length ?? 0) - (pairs[a]?.ids.length ?? 0));
   const scores = new Float64Array(passages.length);
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     const longest = pairs[order[start] ?? 0]?.ids.length ?? 1;
     const rows = order.slice(start, start + Math.max(1, Math.floor(BATCH_TOKENS / longest)));
-    const values = await logits(session, tokenizer, rows.flatMap((row) => pairs[row] ?? []));
+    const values = await logits(
+      session,
+      tokenizer,
+      rows.flatMap((row) => pairs[row] ?? []),
+    );
     rows.forEach((row, i) => {
       const value = values[i] ?? NaN;
-      if (!Number.isFinite(value)) throw new AppError("internal", "the reranker gave a score that is not finite");
+      if (!Number.isFinite(value))
+        throw new AppError("internal", "the reranker gave a score that is not finite");
       scores[row] = files.settings.activation === "sigmoid" ? 1 / (1 + Math.exp(-value)) : value;
     });
     start += rows.length;

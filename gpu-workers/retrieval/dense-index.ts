@@ -23,7 +23,10 @@ export const indexManifest = z.strictObject({
 export type IndexManifest = z.infer<typeof indexManifest>;
 
 /** What an index must be of; the rest of the manifest follows from it. */
-export type IndexIdentity = Pick<IndexManifest, "corpusHash" | "encoderFingerprint" | "encoder" | "factory">;
+export type IndexIdentity = Pick<
+  IndexManifest,
+  "corpusHash" | "encoderFingerprint" | "encoder" | "factory"
+>;
 
 export interface RankedRow {
   row: number;
@@ -47,23 +50,47 @@ export class DenseIndex {
    * Loads a saved index; `parameters` are those of contracts/index-plan.ts. Throws `not-found` where there is none,
    * `conflict` where it belongs to another corpus or encoder, `invalid-input` where its files are damaged.
    */
-  static async load(directory: string, expected: IndexIdentity, parameters: Record<string, number> = {}): Promise<DenseIndex> {
+  static async load(
+    directory: string,
+    expected: IndexIdentity,
+    parameters: Record<string, number> = {},
+  ): Promise<DenseIndex> {
     const manifest = await readManifest(directory);
     if (manifest.corpusHash !== expected.corpusHash) {
-      throw new AppError("conflict", `the index in ${directory} belongs to another corpus (content ${manifest.corpusHash.slice(0, 12)}, wanted ${expected.corpusHash.slice(0, 12)}); build an index of this one`);
+      throw new AppError(
+        "conflict",
+        `the index in ${directory} belongs to another corpus (content ${manifest.corpusHash.slice(0, 12)}, wanted ${expected.corpusHash.slice(0, 12)}); build an index of this one`,
+      );
     }
     if (manifest.encoderFingerprint !== expected.encoderFingerprint) {
-      throw new AppError("conflict", `the index in ${directory} was made by another encoder (${manifest.encoder}, wanted ${expected.encoder}); build an index with this one`);
+      throw new AppError(
+        "conflict",
+        `the index in ${directory} was made by another encoder (${manifest.encoder}, wanted ${expected.encoder}); build an index with this one`,
+      );
     }
-    if (manifest.factory !== expected.factory) throw new AppError("conflict", `the index in ${directory} is of the kind ${manifest.factory}, not ${expected.factory}`);
+    if (manifest.factory !== expected.factory)
+      throw new AppError(
+        "conflict",
+        `the index in ${directory} is of the kind ${manifest.factory}, not ${expected.factory}`,
+      );
     const path = resolve(directory, manifest.file);
-    const bytes = await stat(path).then((entry) => entry.size, () => 0);
-    if (bytes !== manifest.bytes) throw damaged(directory, `its vector file has ${bytes} bytes instead of ${manifest.bytes}`);
-    const thread = new LastingThread(startThread, { operation: "load", request: { path, flat: manifest.factory === "Flat", parameters } });
+    const bytes = await stat(path).then(
+      (entry) => entry.size,
+      () => 0,
+    );
+    if (bytes !== manifest.bytes)
+      throw damaged(directory, `its vector file has ${bytes} bytes instead of ${manifest.bytes}`);
+    const thread = new LastingThread(startThread, {
+      operation: "load",
+      request: { path, flat: manifest.factory === "Flat", parameters },
+    });
     const { count, dim } = await thread.open();
     if (count !== manifest.count || dim !== manifest.dim) {
       await thread.terminate();
-      throw damaged(directory, `it holds ${count} vectors of length ${dim} instead of ${manifest.count} of ${manifest.dim}`);
+      throw damaged(
+        directory,
+        `it holds ${count} vectors of length ${dim} instead of ${manifest.count} of ${manifest.dim}`,
+      );
     }
     return new DenseIndex(thread, dim, count);
   }
@@ -74,7 +101,11 @@ export class DenseIndex {
    */
   async search(queries: Float32Array, k: number): Promise<RankedRow[][]> {
     const total = queries.length / this.dim;
-    if (!Number.isInteger(total)) throw new AppError("internal", `${queries.length} numbers are no vectors of length ${this.dim}`);
+    if (!Number.isInteger(total))
+      throw new AppError(
+        "internal",
+        `${queries.length} numbers are no vectors of length ${this.dim}`,
+      );
     const wanted = Math.min(k, this.size);
     if (wanted <= 0) return Array.from({ length: total }, () => []);
     const { rows, scores } = await this.thread.call("search", { queries, k: wanted });
@@ -102,7 +133,9 @@ const byRank = (a: RankedRow, b: RankedRow): number => b.score - a.score || a.ro
 
 /** Writes the manifest that makes an index file one: last, and waits until it is on the disk. */
 export async function writeManifest(directory: string, manifest: IndexManifest): Promise<void> {
-  await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+  await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, {
+    flush: true,
+  });
 }
 
 /** @throws AppError `not-found`, or `invalid-input` where it is damaged. */
@@ -123,9 +156,17 @@ export async function readManifest(directory: string): Promise<IndexManifest> {
 }
 
 function damaged(directory: string, reason: string, cause?: unknown): AppError {
-  return new AppError("invalid-input", `the index in ${directory} is damaged: ${reason}; delete the folder to have it built again`, { cause });
+  return new AppError(
+    "invalid-input",
+    `the index in ${directory} is damaged: ${reason}; delete the folder to have it built again`,
+    { cause },
+  );
 }
 
 export function startThread(): ThreadClient<IndexOperations> {
-  return new ThreadClient<IndexOperations>(new URL("./index-thread.ts", import.meta.url), "index thread", null);
+  return new ThreadClient<IndexOperations>(
+    new URL("./index-thread.ts", import.meta.url),
+    "index thread",
+    null,
+  );
 }

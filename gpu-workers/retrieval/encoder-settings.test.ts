@@ -15,37 +15,78 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function bring(files: Record<string, unknown>, to = folder): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     await mkdir(dirname(join(to, name)), { recursive: true });
-    await writeFile(join(to, name), typeof content === "string" ? content : JSON.stringify(content));
+    await writeFile(
+      join(to, name),
+      typeof content === "string" ? content : JSON.stringify(content),
+    );
   }
 }
-const modules = (...kinds: string[]): unknown => kinds.map((kind, i) => ({ idx: i, name: String(i), path: kind === "Transformer" ? "" : `${i}_${kind}`, type: `sentence_transformers.models.${kind}` }));
+const modules = (...kinds: string[]): unknown =>
+  kinds.map((kind, i) => ({
+    idx: i,
+    name: String(i),
+    path: kind === "Transformer" ? "" : `${i}_${kind}`,
+    type: `sentence_transformers.models.${kind}`,
+  }));
 
 describe("the settings of an encoder", () => {
   it("come from its own configuration", async () => {
     await bring({
       "modules.json": modules("Transformer", "Pooling", "Normalize"),
-      "1_Pooling/config.json": { word_embedding_dimension: 4, pooling_mode_cls_token: true, pooling_mode_mean_tokens: false },
+      "1_Pooling/config.json": {
+        word_embedding_dimension: 4,
+        pooling_mode_cls_token: true,
+        pooling_mode_mean_tokens: false,
+      },
       "sentence_bert_config.json": { max_seq_length: 384, do_lower_case: false },
-      "config_sentence_transformers.json": { prompts: { query: "ask: ", document: "read: " }, similarity_fn_name: "dot" },
+      "config_sentence_transformers.json": {
+        prompts: { query: "ask: ", document: "read: " },
+        similarity_fn_name: "dot",
+      },
       "tokenizer_config.json": { model_max_length: 512 },
     });
-    expect(await readEncoderSettings("mine", folder)).toEqual({ pooling: "cls", normalise: true, maxTokens: 384, queryPrefix: "ask: ", passagePrefix: "read: " });
+    expect(await readEncoderSettings("mine", folder)).toEqual({
+      pooling: "cls",
+      normalise: true,
+      maxTokens: 384,
+      queryPrefix: "ask: ",
+      passagePrefix: "read: ",
+    });
   });
 
   it("scale vectors where the similarity is the cosine, which it is where nothing says so, as in sentence-transformers", async () => {
-    const own = { "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_lasttoken: true }, "tokenizer_config.json": { model_max_length: 1e30 }, "sentence_bert_config.json": { max_seq_length: 99 } };
+    const own = {
+      "modules.json": modules("Transformer", "Pooling"),
+      "1_Pooling/config.json": { pooling_mode_lasttoken: true },
+      "tokenizer_config.json": { model_max_length: 1e30 },
+      "sentence_bert_config.json": { max_seq_length: 99 },
+    };
     await bring(own);
-    expect(await readEncoderSettings("mine", folder)).toMatchObject({ pooling: "last", normalise: true, maxTokens: 99 });
-    for (const [similarity, normalise] of [["cosine", true], [null, true], ["dot", false]] as const) {
+    expect(await readEncoderSettings("mine", folder)).toMatchObject({
+      pooling: "last",
+      normalise: true,
+      maxTokens: 99,
+    });
+    for (const [similarity, normalise] of [
+      ["cosine", true],
+      [null, true],
+      ["dot", false],
+    ] as const) {
       await bring({ "config_sentence_transformers.json": { similarity_fn_name: similarity } });
       expect(await readEncoderSettings("mine", folder)).toMatchObject({ normalise });
     }
     await bring({ "config_sentence_transformers.json": { similarity_fn_name: "manhattan" } });
-    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("compares by manhattan") as string });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining("compares by manhattan") as string,
+    });
   });
 
   it("leave vectors as they are where the model's card, known by its name, says so", async () => {
-    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_cls_token: true } });
+    await bring({
+      "modules.json": modules("Transformer", "Pooling"),
+      "1_Pooling/config.json": { pooling_mode_cls_token: true },
+    });
     expect(await readEncoderSettings("medcpt", folder)).toMatchObject({ normalise: false });
     expect(await readEncoderSettings("e5-base-v2", folder)).toMatchObject({ normalise: true });
   });
@@ -56,38 +97,82 @@ describe("the settings of an encoder", () => {
     [{ pooling_mode_mean_tokens: true, pooling_mode_max_tokens: false }, "mean"],
     [{ embedding_dimension: 4 }, "mean"],
   ])("read %j as pooling", async (config, pooling) => {
-    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": config, "tokenizer_config.json": { model_max_length: 64 } });
+    await bring({
+      "modules.json": modules("Transformer", "Pooling"),
+      "1_Pooling/config.json": config,
+      "tokenizer_config.json": { model_max_length: 64 },
+    });
     expect(await readEncoderSettings("mine", folder)).toMatchObject({ pooling });
   });
 
   it.each([
     [{ pooling_mode_max_tokens: true }, "pools by max, which"],
     [{ pooling_mode_mean_sqrt_len_tokens: true }, "pools by mean_sqrt_len, which"],
-    [{ pooling_mode_cls_token: true, pooling_mode_mean_tokens: true }, "pools by cls and mean, put side by side"],
+    [
+      { pooling_mode_cls_token: true, pooling_mode_mean_tokens: true },
+      "pools by cls and mean, put side by side",
+    ],
     [{ pooling_mode: ["mean", "max"] }, "pools by mean and max, put side by side"],
   ])("refuse %j as pooling, by name", async (config, message) => {
-    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": config, "tokenizer_config.json": { model_max_length: 64 } });
-    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining(message) as string });
+    await bring({
+      "modules.json": modules("Transformer", "Pooling"),
+      "1_Pooling/config.json": config,
+      "tokenizer_config.json": { model_max_length: 64 },
+    });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining(message) as string,
+    });
   });
 
   it("are completed by what is known of the name; the folder wins", async () => {
-    expect(await readEncoderSettings("e5-base-v2", folder)).toEqual({ pooling: "mean", normalise: true, maxTokens: 512, queryPrefix: "query: ", passagePrefix: "passage: " });
+    expect(await readEncoderSettings("e5-base-v2", folder)).toEqual({
+      pooling: "mean",
+      normalise: true,
+      maxTokens: 512,
+      queryPrefix: "query: ",
+      passagePrefix: "passage: ",
+    });
     await bring({ "encoder.json": { maxTokens: 256 } });
-    expect(await readEncoderSettings("e5-base-v2", folder)).toMatchObject({ maxTokens: 256, queryPrefix: "query: " });
-    for (const [name, { facts }] of Object.entries(ENCODER_PRESETS)) expect(encoderSettings.safeParse(facts).success, name).toBe(true);
+    expect(await readEncoderSettings("e5-base-v2", folder)).toMatchObject({
+      maxTokens: 256,
+      queryPrefix: "query: ",
+    });
+    for (const [name, { facts }] of Object.entries(ENCODER_PRESETS))
+      expect(encoderSettings.safeParse(facts).success, name).toBe(true);
   });
 
   it("never promise more tokens than the network has positions", async () => {
-    await bring({ "modules.json": modules("Transformer", "Pooling"), "1_Pooling/config.json": { pooling_mode_mean_tokens: true }, "tokenizer_config.json": { model_max_length: 2048 }, "config.json": { max_position_embeddings: 512 } });
+    await bring({
+      "modules.json": modules("Transformer", "Pooling"),
+      "1_Pooling/config.json": { pooling_mode_mean_tokens: true },
+      "tokenizer_config.json": { model_max_length: 2048 },
+      "config.json": { max_position_embeddings: 512 },
+    });
     expect(await readEncoderSettings("mine", folder)).toMatchObject({ maxTokens: 512 });
   });
 
   it("say what cannot be used, and how to mend it", async () => {
-    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("encoder.json") as string });
-    await bring({ "modules.json": modules("Transformer", "Pooling"), "tokenizer_config.json": { model_max_length: 64 } });
-    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("1_Pooling/config.json") as string });
-    await bring({ "modules.json": modules("Transformer", "Pooling", "Dense"), "1_Pooling/config.json": { pooling_mode_mean_tokens: true } });
-    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("Dense layer") as string });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({
+      code: "not-found",
+      message: expect.stringContaining("encoder.json") as string,
+    });
+    await bring({
+      "modules.json": modules("Transformer", "Pooling"),
+      "tokenizer_config.json": { model_max_length: 64 },
+    });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({
+      code: "not-found",
+      message: expect.stringContaining("1_Pooling/config.json") as string,
+    });
+    await bring({
+      "modules.json": modules("Transformer", "Pooling", "Dense"),
+      "1_Pooling/config.json": { pooling_mode_mean_tokens: true },
+    });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining("Dense layer") as string,
+    });
     await bring({ "modules.json": "{" });
     await expect(readEncoderSettings("mine", folder)).rejects.toThrow("modules.json is not JSON");
     await rm(join(folder, "modules.json"));
@@ -97,7 +182,11 @@ describe("the settings of an encoder", () => {
 });
 
 describe("an encoder on disk", () => {
-  const network = { "tokenizer.json": "{}", "tokenizer_config.json": "{}", "encoder.json": { pooling: "cls", normalise: false, maxTokens: 64 } };
+  const network = {
+    "tokenizer.json": "{}",
+    "tokenizer_config.json": "{}",
+    "encoder.json": { pooling: "cls", normalise: false, maxTokens: 64 },
+  };
 
   it("may have two towers", async () => {
     await bring({ ...network, "model.onnx": "query weights" }, join(folder, "query"));
@@ -109,7 +198,8 @@ describe("an encoder on disk", () => {
 
   it("is another one when weights, tokenizer or settings change", async () => {
     await bring({ ...network, "onnx/model.onnx": "weights" });
-    const fingerprint = async (): Promise<string> => (await findEncoder("mine", "fp32", folder)).fingerprint;
+    const fingerprint = async (): Promise<string> =>
+      (await findEncoder("mine", "fp32", folder)).fingerprint;
     const seen = new Set([await fingerprint()]);
     await bring({ "onnx/model.onnx_data": "large" });
     seen.add(await fingerprint());
@@ -118,19 +208,27 @@ describe("an encoder on disk", () => {
     await bring({ "encoder.json": { pooling: "mean", normalise: false, maxTokens: 64 } });
     seen.add(await fingerprint());
     expect(seen.size).toBe(4);
-    await expect(findEncoder("mine", "int8", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("int8 weights") as string });
+    await expect(findEncoder("mine", "int8", folder)).rejects.toMatchObject({
+      code: "not-found",
+      message: expect.stringContaining("int8 weights") as string,
+    });
   });
 
   it("encodes texts alone where its int8 weights are a hub's, whose batches share a range", async () => {
     await bring({ ...network, "model.onnx": "weights", "onnx/model_quantized.onnx": "of a hub" });
-    const alone = async (variant: string): Promise<boolean> => (await findEncoder("mine", variant, folder)).passage.encodeAlone;
+    const alone = async (variant: string): Promise<boolean> =>
+      (await findEncoder("mine", variant, folder)).passage.encodeAlone;
     expect([await alone("fp32"), await alone("int8")]).toEqual([false, true]);
     await bring({ "model-int8.onnx": "of scripts/setup" });
     expect(await alone("int8")).toBe(false);
   });
 
   it("tells how to bring one that is missing", async () => {
-    await expect(findEncoder("e5-base-v2", "fp32")).rejects.toThrow("npm run s3 -- encoder fetch e5-base-v2");
-    await expect(findEncoder("medcpt", "fp32")).rejects.toThrow("two towers as the folders `query` and `passage`");
+    await expect(findEncoder("e5-base-v2", "fp32")).rejects.toThrow(
+      "npm run s3 -- encoder fetch e5-base-v2",
+    );
+    await expect(findEncoder("medcpt", "fp32")).rejects.toThrow(
+      "two towers as the folders `query` and `passage`",
+    );
   });
 });

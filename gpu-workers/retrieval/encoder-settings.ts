@@ -58,15 +58,27 @@ const VARIANT_FILES: Readonly<Record<string, readonly string[]>> = {
  * in it holds two towers. Throws `not-found` with what is missing, `invalid-input` for a malformed configuration,
  * `unsupported` for one that asks for what is not built here.
  */
-export async function findEncoder(name: string, variant: string, directory = modelDir(name)): Promise<EncoderFiles> {
+export async function findEncoder(
+  name: string,
+  variant: string,
+  directory = modelDir(name),
+): Promise<EncoderFiles> {
   const title = basename(directory);
-  const hasTowers = (await isFile(join(directory, "query", "tokenizer.json"))) && (await isFile(join(directory, "passage", "tokenizer.json")));
+  const hasTowers =
+    (await isFile(join(directory, "query", "tokenizer.json"))) &&
+    (await isFile(join(directory, "passage", "tokenizer.json")));
   const [query, passage] = hasTowers
-    ? await Promise.all([findTower(title, variant, join(directory, "query")), findTower(title, variant, join(directory, "passage"))])
+    ? await Promise.all([
+        findTower(title, variant, join(directory, "query")),
+        findTower(title, variant, join(directory, "passage")),
+      ])
     : await findTower(title, variant, directory).then((tower) => [tower, tower] as const);
   const hash = createHash("sha256");
   for (const tower of hasTowers ? [query, passage] : [passage]) {
-    hash.update(await sha256Weights(tower.modelPath)).update(await sha256Of(tower.tokenizerPath)).update(JSON.stringify(tower.settings));
+    hash
+      .update(await sha256Weights(tower.modelPath))
+      .update(await sha256Of(tower.tokenizerPath))
+      .update(JSON.stringify(tower.settings));
   }
   return { name: title, variant, query, passage, fingerprint: hash.digest("hex") };
 }
@@ -77,10 +89,24 @@ async function findTower(name: string, variant: string, directory: string): Prom
   const settings = await readEncoderSettings(name, directory);
   const files = VARIANT_FILES[variant] ?? [];
   for (const file of files) {
-    if (await isFile(join(directory, file))) return { modelPath: join(directory, file), tokenizerPath, tokenizerConfigPath: join(directory, "tokenizer_config.json"), settings, encodeAlone: variant === "int8" && file !== OWN_INT8 };
+    if (await isFile(join(directory, file)))
+      return {
+        modelPath: join(directory, file),
+        tokenizerPath,
+        tokenizerConfigPath: join(directory, "tokenizer_config.json"),
+        settings,
+        encodeAlone: variant === "int8" && file !== OWN_INT8,
+      };
   }
-  if (files.length === 0) throw new AppError("not-found", `the encoder ${name} has no variant ${variant}; there are ${Object.keys(VARIANT_FILES).join(", ")}`);
-  throw new AppError("not-found", `the ${variant} weights of encoder ${name} are missing: none of ${files.join(", ")} is in ${directory}; \`.venv/bin/python scripts/setup/export_encoder.py FOLDER model.onnx\` makes fp32 weights from a folder of transformers, scripts/setup/quantise_encoder.py int8 from those`);
+  if (files.length === 0)
+    throw new AppError(
+      "not-found",
+      `the encoder ${name} has no variant ${variant}; there are ${Object.keys(VARIANT_FILES).join(", ")}`,
+    );
+  throw new AppError(
+    "not-found",
+    `the ${variant} weights of encoder ${name} are missing: none of ${files.join(", ")} is in ${directory}; \`.venv/bin/python scripts/setup/export_encoder.py FOLDER model.onnx\` makes fp32 weights from a folder of transformers, scripts/setup/quantise_encoder.py int8 from those`,
+  );
 }
 
 function notInstalled(name: string, path: string): AppError {
@@ -91,20 +117,32 @@ function notInstalled(name: string, path: string): AppError {
       : preset && preset.hub.length === 0
         ? `bring its ${preset.twoTowers ? "two towers as the folders `query` and `passage`, each" : "folder"} with tokenizer.json and model.onnx`
         : `fetch it with \`npm run s3 -- encoder fetch ${name}\`, or bring its folder with tokenizer.json and model.onnx`;
-  return new AppError("not-found", `the encoder ${name} is not installed: ${path} is missing; ${how}`);
+  return new AppError(
+    "not-found",
+    `the encoder ${name} is not installed: ${path} is missing; ${how}`,
+  );
 }
 
 const loose = z.looseObject({});
 const modules = z.array(z.looseObject({ type: z.string(), path: z.string() }));
-const poolingConfig = z.looseObject({ pooling_mode: z.union([z.string(), z.array(z.string())]).nullish() });
-const transformersConfig = z.looseObject({ prompts: z.record(z.string(), z.string()).default({}), similarity_fn_name: z.string().nullish() });
+const poolingConfig = z.looseObject({
+  pooling_mode: z.union([z.string(), z.array(z.string())]).nullish(),
+});
+const transformersConfig = z.looseObject({
+  prompts: z.record(z.string(), z.string()).default({}),
+  similarity_fn_name: z.string().nullish(),
+});
 const sentenceConfig = z.looseObject({ max_seq_length: z.int().positive().nullish() });
 const tokenizerConfig = z.looseObject({ model_max_length: z.number().positive().nullish() });
 const modelConfig = z.looseObject({ max_position_embeddings: z.int().positive().nullish() });
 
 /** The settings of a model folder. @throws AppError as `findEncoder`. */
-export async function readEncoderSettings(name: string, directory: string): Promise<EncoderSettings> {
-  const read = <T extends z.ZodType>(file: string, schema: T): Promise<z.output<T> | null> => readJson(join(directory, file), schema);
+export async function readEncoderSettings(
+  name: string,
+  directory: string,
+): Promise<EncoderSettings> {
+  const read = <T extends z.ZodType>(file: string, schema: T): Promise<z.output<T> | null> =>
+    readJson(join(directory, file), schema);
   const own: Partial<EncoderSettings> = {};
   const [list, prompts, sentence, tokenizer, model] = await Promise.all([
     read("modules.json", modules),
@@ -119,41 +157,87 @@ export async function readEncoderSettings(name: string, directory: string): Prom
     else if (kind === "Pooling") {
       const config = await read(join(path, "config.json"), poolingConfig);
       if (config) own.pooling = poolingOf(name, config);
-    } else if (kind !== "Transformer") throw new AppError("unsupported", `the encoder ${name} has a ${kind} layer after its network, which is not built here; use an encoder with pooling and normalisation only`);
+    } else if (kind !== "Transformer")
+      throw new AppError(
+        "unsupported",
+        `the encoder ${name} has a ${kind} layer after its network, which is not built here; use an encoder with pooling and normalisation only`,
+      );
   }
   const known = ENCODER_PRESETS[name]?.facts;
   const similarity = prompts?.similarity_fn_name ?? null;
-  if (similarity !== null && similarity !== "cosine" && similarity !== "dot") throw new AppError("unsupported", `the encoder ${name} compares by ${similarity}; cosine and dot are built here`);
+  if (similarity !== null && similarity !== "cosine" && similarity !== "dot")
+    throw new AppError(
+      "unsupported",
+      `the encoder ${name} compares by ${similarity}; cosine and dot are built here`,
+    );
   // What names no similarity is compared by the cosine in sentence-transformers; its model card, where it is known here, goes before.
   if (similarity === "cosine" || (list && similarity === null && !known)) own.normalise = true;
   else if (list && similarity === "dot") own.normalise ??= false;
   const passagePrompt = prompts?.prompts.passage ?? prompts?.prompts.document;
-  if (prompts?.prompts.query !== undefined && prompts.prompts.query !== "") own.queryPrefix = prompts.prompts.query;
+  if (prompts?.prompts.query !== undefined && prompts.prompts.query !== "")
+    own.queryPrefix = prompts.prompts.query;
   if (passagePrompt !== undefined && passagePrompt !== "") own.passagePrefix = passagePrompt;
   const limit = sentence?.max_seq_length ?? tokenizer?.model_max_length;
   const positions = model?.max_position_embeddings ?? Infinity;
   if (limit != null && limit < 1e6) own.maxTokens = Math.min(limit, positions);
 
   // Of the default encoder setup keeps the network's own files only, whose length is not that of the sentence encoder.
-  const base = { queryPrefix: "", passagePrefix: "", ...own, ...(known && !sentence ? { maxTokens: known.maxTokens } : {}) };
-  const settings = { ...(known ?? {}), ...base, ...(known ? { queryPrefix: base.queryPrefix || known.queryPrefix, passagePrefix: base.passagePrefix || known.passagePrefix } : {}), ...(await read("encoder.json", loose)) };
+  const base = {
+    queryPrefix: "",
+    passagePrefix: "",
+    ...own,
+    ...(known && !sentence ? { maxTokens: known.maxTokens } : {}),
+  };
+  const settings = {
+    ...(known ?? {}),
+    ...base,
+    ...(known
+      ? {
+          queryPrefix: base.queryPrefix || known.queryPrefix,
+          passagePrefix: base.passagePrefix || known.passagePrefix,
+        }
+      : {}),
+    ...(await read("encoder.json", loose)),
+  };
   if (!("pooling" in settings) || !("maxTokens" in settings)) {
-    throw new AppError("not-found", `the settings of encoder ${name} are not known: bring sentence-transformers' files (modules.json, 1_Pooling/config.json, ...) in ${directory}, or describe them in encoder.json there`);
+    throw new AppError(
+      "not-found",
+      `the settings of encoder ${name} are not known: bring sentence-transformers' files (modules.json, 1_Pooling/config.json, ...) in ${directory}, or describe them in encoder.json there`,
+    );
   }
-  return parseOrThrow(encoderSettings, settings, `the configuration of encoder ${name} in ${directory}`);
+  return parseOrThrow(
+    encoderSettings,
+    settings,
+    `the configuration of encoder ${name} in ${directory}`,
+  );
 }
 
 /** How each of sentence-transformers' pooling modes is called here; the others are not built. */
-const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = { cls: "cls", mean: "mean", lasttoken: "last" };
+const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = {
+  cls: "cls",
+  mean: "mean",
+  lasttoken: "last",
+};
 
 /** `pooling_mode` names one mode or several; in files of older versions each has a flag of its own, e.g. `pooling_mode_mean_tokens`. */
-function poolingOf(name: string, config: z.infer<typeof poolingConfig>): EncoderSettings["pooling"] {
-  const flagged = Object.keys(config).filter((key) => key.startsWith("pooling_mode_") && config[key] === true);
-  const named = config.pooling_mode == null ? flagged.map((key) => key.replace("pooling_mode_", "").replace(/_tokens?$/, "")) : [config.pooling_mode].flat();
+function poolingOf(
+  name: string,
+  config: z.infer<typeof poolingConfig>,
+): EncoderSettings["pooling"] {
+  const flagged = Object.keys(config).filter(
+    (key) => key.startsWith("pooling_mode_") && config[key] === true,
+  );
+  const named =
+    config.pooling_mode == null
+      ? flagged.map((key) => key.replace("pooling_mode_", "").replace(/_tokens?$/, ""))
+      : [config.pooling_mode].flat();
   const modes = named.length === 0 ? ["mean"] : named; // as sentence-transformers reads it
   const pooling = modes.length === 1 ? POOLING_MODES[modes[0] ?? ""] : undefined;
   if (pooling) return pooling;
-  throw new AppError("unsupported", `the encoder ${name} pools by ${modes.join(" and ")}${modes.length > 1 ? ", put side by side" : ""}, which is not built here; use one that pools by a single of ${Object.keys(POOLING_MODES).join(", ")}`);
+  throw new AppError(
+    "unsupported",
+    `the encoder ${name} pools by ${modes.join(" and ")}${modes.length > 1 ? ", put side by side" : ""}, which is not built here; use one that pools by a single of ${Object.keys(POOLING_MODES).join(", ")}`,
+  );
 }
 
 async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T> | null> {

@@ -11,7 +11,10 @@ export type EncoderOperations = {
   /** Loads the queries' tokenizer and weights; answers the length of a vector. */
   load: { request: null; response: { dim: number } };
   /** Vectors of the texts, row-major [texts, dim], in the order of the texts. */
-  encode: { request: { texts: string[]; kind: "query" | "passage" }; response: Float32Array<ArrayBuffer> };
+  encode: {
+    request: { texts: string[]; kind: "query" | "passage" };
+    response: Float32Array<ArrayBuffer>;
+  };
 };
 
 /**
@@ -32,12 +35,19 @@ function lacksVnni(): boolean {
   }
 }
 
-const batchTokens = ({ encodeAlone }: TowerFiles): number => (encodeAlone ? 1 : hasCuda ? GPU_BATCH_TOKENS : BATCH_TOKENS);
+const batchTokens = ({ encodeAlone }: TowerFiles): number =>
+  encodeAlone ? 1 : hasCuda ? GPU_BATCH_TOKENS : BATCH_TOKENS;
 
-type Tower = { files: TowerFiles; session: InferenceSession; tokenizer: TextTokenizer; dim: number };
+type Tower = {
+  files: TowerFiles;
+  session: InferenceSession;
+  tokenizer: TextTokenizer;
+  dim: number;
+};
 
 const files = threadData<EncoderFiles>();
-const hasCuda = existsSync("/dev/nvidiactl") && listSupportedBackends().some(({ name }) => name === "cuda");
+const hasCuda =
+  existsSync("/dev/nvidiactl") && listSupportedBackends().some(({ name }) => name === "cuda");
 const towers = new Map<TowerFiles, Promise<Tower>>();
 
 function tower(kind: "query" | "passage"): Promise<Tower> {
@@ -66,7 +76,12 @@ async function load(own: TowerFiles): Promise<Tower> {
 }
 
 /** Last hidden states [batch, sequence, dim] of token ids, padded to the longest. */
-async function run(session: InferenceSession, tokenizer: TextTokenizer, batch: readonly (readonly number[])[], path: string): Promise<{ data: Float32Array; dims: readonly number[] }> {
+async function run(
+  session: InferenceSession,
+  tokenizer: TextTokenizer,
+  batch: readonly (readonly number[])[],
+  path: string,
+): Promise<{ data: Float32Array; dims: readonly number[] }> {
   const length = Math.max(...batch.map((ids) => ids.length));
   const ids = new BigInt64Array(batch.length * length).fill(BigInt(tokenizer.padId));
   const mask = new BigInt64Array(batch.length * length);
@@ -77,23 +92,35 @@ async function run(session: InferenceSession, tokenizer: TextTokenizer, batch: r
     });
   });
   const shape = [batch.length, length];
-  const feeds: Record<string, Tensor> = { input_ids: new Tensor("int64", ids, shape), attention_mask: new Tensor("int64", mask, shape) };
-  if (session.inputNames.includes("token_type_ids")) feeds.token_type_ids = new Tensor("int64", new BigInt64Array(ids.length), shape);
+  const feeds: Record<string, Tensor> = {
+    input_ids: new Tensor("int64", ids, shape),
+    attention_mask: new Tensor("int64", mask, shape),
+  };
+  if (session.inputNames.includes("token_type_ids"))
+    feeds.token_type_ids = new Tensor("int64", new BigInt64Array(ids.length), shape);
   const outputs = await session.run(feeds);
-  const named = ["last_hidden_state", "token_embeddings"].find((name) => session.outputNames.includes(name));
+  const named = ["last_hidden_state", "token_embeddings"].find((name) =>
+    session.outputNames.includes(name),
+  );
   const hidden = outputs[named ?? session.outputNames[0] ?? ""];
   if (!hidden || hidden.type !== "float32" || hidden.dims.length !== 3) {
-    throw new AppError("unsupported", `${path} is no sentence encoder: its output is not [batch, sequence, hidden] in float32`);
+    throw new AppError(
+      "unsupported",
+      `${path} is no sentence encoder: its output is not [batch, sequence, hidden] in float32`,
+    );
   }
   return { data: hidden.data as Float32Array, dims: hidden.dims };
 }
 
-async function encode(texts: string[], kind: "query" | "passage"): Promise<Float32Array<ArrayBuffer>> {
+async function encode(
+  texts: string[],
+  kind: "query" | "passage",
+): Promise<Float32Array<ArrayBuffer>> {
   const { files: own, session, tokenizer, dim } = await tower(kind);
   const tokens = texts.map((text) => tokenizer.encode(text));
   const order = tokens.map((_, i) => i).sort((a, b) => lengthOf(tokens, b) - lengthOf(tokens, a));
   const vectors = new Float32Array(texts.length * dim);
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     if (isStopping()) throw new AppError("cancelled", "the encoder was closed");
     const longest = lengthOf(tokens, order[start]);
     const end = start + Math.max(1, Math.floor(batchTokens(own) / longest));
@@ -103,7 +130,12 @@ async function encode(texts: string[], kind: "query" | "passage"): Promise<Float
     rows.forEach((row, i) => {
       const length = dims[1] ?? 0;
       const vector = vectors.subarray(row * dim, (row + 1) * dim);
-      pool(data.subarray(i * length * dim, (i + 1) * length * dim), batch[i]?.length ?? 0, vector, own.settings);
+      pool(
+        data.subarray(i * length * dim, (i + 1) * length * dim),
+        batch[i]?.length ?? 0,
+        vector,
+        own.settings,
+      );
     });
     start = end;
   }
@@ -115,7 +147,12 @@ function lengthOf(tokens: readonly (readonly number[])[], row: number | undefine
 }
 
 /** Pools hidden states [>= count, dim] over the first `count` tokens into `vector`, then scales it to length 1. */
-function pool(hidden: Float32Array, count: number, vector: Float32Array, { pooling, normalise }: TowerFiles["settings"]): void {
+function pool(
+  hidden: Float32Array,
+  count: number,
+  vector: Float32Array,
+  { pooling, normalise }: TowerFiles["settings"],
+): void {
   const dim = vector.length;
   const first = pooling === "last" ? count - 1 : 0;
   const tokens = pooling === "mean" ? count : 1;
@@ -128,7 +165,8 @@ function pool(hidden: Float32Array, count: number, vector: Float32Array, { pooli
     vector[d] = mean;
     squares += mean * mean;
   }
-  if (!Number.isFinite(squares)) throw new AppError("internal", "the encoder gave a vector that is not finite");
+  if (!Number.isFinite(squares))
+    throw new AppError("internal", "the encoder gave a vector that is not finite");
   if (!normalise || squares === 0) return;
   const length = Math.sqrt(squares);
   for (let d = 0; d < dim; d++) vector[d] = (vector[d] ?? 0) / length;

@@ -16,7 +16,13 @@ export interface EncodeOptions {
 const SLICE = 32;
 
 type EncoderThread = LastingThread<EncoderOperations, "load">;
-type Job = { texts: string[]; kind: TextKind; resolve: (vectors: Float32Array) => void; reject: (error: unknown) => void; signal?: AbortSignal };
+type Job = {
+  texts: string[];
+  kind: TextKind;
+  resolve: (vectors: Float32Array) => void;
+  reject: (error: unknown) => void;
+  signal?: AbortSignal;
+};
 
 /**
  * A sentence encoder: texts to vectors. One session for each core (fewer where memory is short, see weights.ts), each in
@@ -42,12 +48,21 @@ export class Encoder {
   }
 
   /** Loads an encoder by the name of its folder, e.g. ("minilm", "int8"), or its path. Throws `not-found` where it is not installed. */
-  static async load(name: string, variant: string, options: { directory?: string; threads?: number } = {}): Promise<Encoder> {
+  static async load(
+    name: string,
+    variant: string,
+    options: { directory?: string; threads?: number } = {},
+  ): Promise<Encoder> {
     const files = await findEncoder(name, variant, options.directory);
-    const count = options.threads ?? (await sessionCount([files.query.modelPath, files.passage.modelPath]));
+    const count =
+      options.threads ?? (await sessionCount([files.query.modelPath, files.passage.modelPath]));
     const module = new URL("./encoder-thread.ts", import.meta.url);
-    const start = (): ThreadClient<EncoderOperations> => new ThreadClient(module, "encoder thread", files);
-    const threads = Array.from({ length: count }, (): EncoderThread => new LastingThread(start, { operation: "load", request: null }));
+    const start = (): ThreadClient<EncoderOperations> =>
+      new ThreadClient(module, "encoder thread", files);
+    const threads = Array.from(
+      { length: count },
+      (): EncoderThread => new LastingThread(start, { operation: "load", request: null }),
+    );
     try {
       const [first] = await Promise.all(threads.map((thread) => thread.open()));
       return new Encoder(files.name, variant, files.fingerprint, first?.dim ?? 0, files, threads);
@@ -66,18 +81,33 @@ export class Encoder {
    * Vectors of the texts, row-major [texts, dim], in the order of the texts. Queries go before passages that wait.
    * Throws `cancelled` once the signal is aborted.
    */
-  async encode(texts: readonly string[], kind: TextKind, { signal, onProgress }: EncodeOptions = {}): Promise<Float32Array> {
-    const prefix = kind === "query" ? this.files.query.settings.queryPrefix : this.files.passage.settings.passagePrefix;
+  async encode(
+    texts: readonly string[],
+    kind: TextKind,
+    { signal, onProgress }: EncodeOptions = {},
+  ): Promise<Float32Array> {
+    const prefix =
+      kind === "query"
+        ? this.files.query.settings.queryPrefix
+        : this.files.passage.settings.passagePrefix;
     // Texts of like length share a batch, so that little is padded; the longest first, so that no thread ends late.
-    const order = texts.map((_, i) => i).sort((a, b) => (texts[b]?.length ?? 0) - (texts[a]?.length ?? 0));
+    const order = texts
+      .map((_, i) => i)
+      .sort((a, b) => (texts[b]?.length ?? 0) - (texts[a]?.length ?? 0));
     const vectors = new Float32Array(texts.length * this.dim);
     let done = 0;
     const slices: Promise<void>[] = [];
     for (let start = 0; start < order.length; start += SLICE) {
       const rows = order.slice(start, start + SLICE);
       const encodeSlice = async (): Promise<void> => {
-        const part = await this.enqueue(rows.map((row) => prefix + (texts[row] ?? "")), kind, signal);
-        rows.forEach((row, i) => vectors.set(part.subarray(i * this.dim, (i + 1) * this.dim), row * this.dim));
+        const part = await this.enqueue(
+          rows.map((row) => prefix + (texts[row] ?? "")),
+          kind,
+          signal,
+        );
+        rows.forEach((row, i) =>
+          vectors.set(part.subarray(i * this.dim, (i + 1) * this.dim), row * this.dim),
+        );
         done += rows.length;
         onProgress?.(done, texts.length);
       };
@@ -91,11 +121,13 @@ export class Encoder {
   async close(): Promise<void> {
     this.closed = true;
     await Promise.all(this.threads.map((thread) => thread.terminate()));
-    for (const job of this.queue.splice(0)) job.reject(new AppError("retriever-unavailable", "the encoder was closed"));
+    for (const job of this.queue.splice(0))
+      job.reject(new AppError("retriever-unavailable", "the encoder was closed"));
   }
 
   private enqueue(texts: string[], kind: TextKind, signal?: AbortSignal): Promise<Float32Array> {
-    if (this.closed) return Promise.reject(new AppError("retriever-unavailable", "the encoder was closed"));
+    if (this.closed)
+      return Promise.reject(new AppError("retriever-unavailable", "the encoder was closed"));
     return new Promise((resolve, reject) => {
       const job: Job = { texts, kind, resolve, reject, signal };
       if (kind === "query") this.queue.unshift(job);

@@ -9,8 +9,20 @@ import { evaluateRun } from "./evaluate-run";
 import { unknownDocuments } from "./gold-check";
 import type { RankedDocument, Retriever } from "./retriever";
 
-const CORPUS = Array.from({ length: 30 }, (_, i) => ({ id: `d${i}`, title: `Title ${i}`, text: `word${i} word${i % 5}` }));
-const question = (id: string, text: string, goldIds: string[]): Question => ({ id, question: text, answers: ["a"], goldIds, type: null, group: null, goldQueries: [] });
+const CORPUS = Array.from({ length: 30 }, (_, i) => ({
+  id: `d${i}`,
+  title: `Title ${i}`,
+  text: `word${i} word${i % 5}`,
+}));
+const question = (id: string, text: string, goldIds: string[]): Question => ({
+  id,
+  question: text,
+  answers: ["a"],
+  goldIds,
+  type: null,
+  group: null,
+  goldQueries: [],
+});
 
 /** Ranks by the number of shared words, ties in the order of the corpus. */
 class WordRetriever implements Retriever {
@@ -20,7 +32,11 @@ class WordRetriever implements Retriever {
     return queries.map((query) => {
       this.asked.push(query);
       const words = new Set(query.split(" "));
-      const ranked = CORPUS.map((d) => ({ ...d, hash: documentHash(d), score: d.text.split(" ").filter((w) => words.has(w)).length })).sort((a, b) => b.score - a.score);
+      const ranked = CORPUS.map((d) => ({
+        ...d,
+        hash: documentHash(d),
+        score: d.text.split(" ").filter((w) => words.has(w)).length,
+      })).sort((a, b) => b.score - a.score);
       return (this.options.repeat ? ranked.flatMap((d) => [d, d]) : ranked).slice(0, k);
     });
   }
@@ -33,7 +49,12 @@ class WordRetriever implements Retriever {
     });
   }
   describe() {
-    return { kind: "remote" as const, key: "words", title: "shared words", documents: CORPUS.length };
+    return {
+      kind: "remote" as const,
+      key: "words",
+      title: "shared words",
+      documents: CORPUS.length,
+    };
   }
   async close() {}
 }
@@ -45,7 +66,11 @@ class Context extends MemoryContext {
   }
 }
 
-function contextOf(retriever: Retriever, questions: Question[], config: Record<string, unknown> = {}): Context {
+function contextOf(
+  retriever: Retriever,
+  questions: Question[],
+  config: Record<string, unknown> = {},
+): Context {
   let open = 0;
   const services: Services & { open: () => number } = {
     engine: () => Promise.reject(new Error("an evaluate run needs no engine")),
@@ -57,10 +82,24 @@ function contextOf(retriever: Retriever, questions: Question[], config: Record<s
     vllm: () => Promise.reject(new Error("an evaluate run needs no vLLM")),
     open: () => open,
   };
-  return new Context({ config: { kind: "evaluate", name: "test", corpus: "c", questions: "set", k: 10, ...config } as never, services, workDir: "", questions: async () => questions });
+  return new Context({
+    config: {
+      kind: "evaluate",
+      name: "test",
+      corpus: "c",
+      questions: "set",
+      k: 10,
+      ...config,
+    } as never,
+    services,
+    workDir: "",
+    questions: async () => questions,
+  });
 }
 
-const QUESTIONS = Array.from({ length: 200 }, (_, i) => question(`q${i}`, `word${i % 30} word${i % 4}`, [`d${i % 30}`, `d${(i * 7) % 30}`]));
+const QUESTIONS = Array.from({ length: 200 }, (_, i) =>
+  question(`q${i}`, `word${i % 30} word${i % 4}`, [`d${i % 30}`, `d${(i * 7) % 30}`]),
+);
 
 describe("an evaluate run", () => {
   it("stores a ranking for each question as one retrieve step, its texts once, and reports the means", async () => {
@@ -68,20 +107,41 @@ describe("an evaluate run", () => {
     await evaluateRun(context);
     const records = context.records();
     expect(records.map((r) => r.episode.questionId)).toEqual(QUESTIONS.map((q) => q.id));
-    expect(records.every((r) => r.episode.method === "retrieval" && r.phase === "predict" && r.answer === null && r.episode.steps.length === 1)).toBe(true);
+    expect(
+      records.every(
+        (r) =>
+          r.episode.method === "retrieval" &&
+          r.phase === "predict" &&
+          r.answer === null &&
+          r.episode.steps.length === 1,
+      ),
+    ).toBe(true);
     expect(new Set(records.map((r) => r.episode.key)).size).toBe(200);
-    const texts = context.reports.flatMap((item) => (item.kind === "episodes" ? item.documents.map((d) => d.hash) : []));
+    const texts = context.reports.flatMap((item) =>
+      item.kind === "episodes" ? item.documents.map((d) => d.hash) : [],
+    );
     expect(new Set(texts).size).toBe(texts.length);
     const results = records.map((record, i) => {
       const [step] = record.episode.steps;
       if (step?.kind !== "retrieve") throw new Error("no ranking");
       expect(step.documents).toHaveLength(10);
-      return rankGold(step.documents.map((d) => d.id), QUESTIONS[i]!.goldIds, 10);
+      return rankGold(
+        step.documents.map((d) => d.id),
+        QUESTIONS[i]!.goldIds,
+        10,
+      );
     });
-    for (const metric of RANKING_METRICS.filter((m) => (m.k ?? 0) <= 10)) expect(context.points(`retrieval/${metric.key}`).at(-1)?.value).toBeCloseTo(meanOf(results, metric)!, 12);
+    for (const metric of RANKING_METRICS.filter((m) => (m.k ?? 0) <= 10))
+      expect(context.points(`retrieval/${metric.key}`).at(-1)?.value).toBeCloseTo(
+        meanOf(results, metric)!,
+        12,
+      );
     expect(context.points("retrieval/recall@100")).toEqual([]);
     expect(context.progressed.at(-1)).toMatchObject({ phase: "evaluating", done: 200, total: 200 });
-    expect(context.preflightItems.map((i) => [i.name, i.state])).toEqual([["retriever", "ready"], ["questions", "ready"]]);
+    expect(context.preflightItems.map((i) => [i.name, i.state])).toEqual([
+      ["retriever", "ready"],
+      ["questions", "ready"],
+    ]);
     expect((context.services as unknown as { open: () => number }).open()).toBe(0);
   });
 
@@ -93,43 +153,69 @@ describe("an evaluate run", () => {
     const done = whole.records().slice(0, 150);
     for (const { episode } of done) {
       const [step] = episode.steps;
-      if (step?.kind === "retrieve") context.stored.set(episode.questionId, [...rankGold(step.documents.map((d) => d.id), QUESTIONS.find((q) => q.id === episode.questionId)!.goldIds, 10).ranks]);
+      if (step?.kind === "retrieve")
+        context.stored.set(episode.questionId, [
+          ...rankGold(
+            step.documents.map((d) => d.id),
+            QUESTIONS.find((q) => q.id === episode.questionId)!.goldIds,
+            10,
+          ).ranks,
+        ]);
     }
     await evaluateRun(context);
     expect(context.records()).toHaveLength(50);
     expect(retriever.asked.filter((q) => q !== "ready?")).toHaveLength(50);
-    expect(context.points("retrieval/mrr").at(-1)).toMatchObject({ step: 200, value: expect.closeTo(whole.points("retrieval/mrr").at(-1)!.value, 12) as number });
+    expect(context.points("retrieval/mrr").at(-1)).toMatchObject({
+      step: 200,
+      value: expect.closeTo(whole.points("retrieval/mrr").at(-1)!.value, 12) as number,
+    });
   });
 
   it("leaves out questions without gold documents and refuses a set of nothing else", async () => {
-    const context = contextOf(new WordRetriever(), [...QUESTIONS.slice(0, 3), question("bare", "word1", [])]);
+    const context = contextOf(new WordRetriever(), [
+      ...QUESTIONS.slice(0, 3),
+      question("bare", "word1", []),
+    ]);
     await evaluateRun(context);
     expect(context.records().map((r) => r.episode.questionId)).toEqual(["q0", "q1", "q2"]);
-    expect(context.preflightItems.find((i) => i.name === "questions")?.detail).toContain("1 without");
+    expect(context.preflightItems.find((i) => i.name === "questions")?.detail).toContain(
+      "1 without",
+    );
     const none = contextOf(new WordRetriever(), [question("bare", "word1", [])]);
-    await expect(evaluateRun(none)).rejects.toThrow(/none of the 1 questions of "set" names gold documents/);
+    await expect(evaluateRun(none)).rejects.toThrow(
+      /none of the 1 questions of "set" names gold documents/,
+    );
     expect(none.preflightItems.find((i) => i.name === "questions")?.state).toBe("failed");
   });
 
   it("counts gold documents that the corpus lacks, and refuses a set of another corpus", async () => {
-    const context = contextOf(new WordRetriever(), [question("a", "word1", ["d1", "x"]), question("b", "word2", ["d2"])]);
+    const context = contextOf(new WordRetriever(), [
+      question("a", "word1", ["d1", "x"]),
+      question("b", "word2", ["d2"]),
+    ]);
     await evaluateRun(context);
     expect(context.points("retrieval/unknown_gold")[0]?.value).toBe(1);
     expect(context.points("retrieval/unknown_gold_questions")[0]?.value).toBe(1);
     expect(context.logged.find(([level]) => level === "warn")?.[1]).toContain('"x"');
     expect(context.points("retrieval/recall@10").at(-1)?.value).toBe(0.75);
-    await expect(evaluateRun(contextOf(new WordRetriever(), [question("a", "word1", ["x", "y"])]))).rejects.toThrow(/another corpus/);
+    await expect(
+      evaluateRun(contextOf(new WordRetriever(), [question("a", "word1", ["x", "y"])])),
+    ).rejects.toThrow(/another corpus/);
     const silent = contextOf(new WordRetriever({ byId: false }), [question("a", "word1", ["x"])]);
     await evaluateRun(silent);
     expect(silent.points("retrieval/unknown_gold")).toEqual([]);
   });
 
   it("counts a document that a retriever repeats once, and says so", async () => {
-    const context = contextOf(new WordRetriever({ repeat: true }), [question("a", "word1", ["d1"])]);
+    const context = contextOf(new WordRetriever({ repeat: true }), [
+      question("a", "word1", ["d1"]),
+    ]);
     await evaluateRun(context);
     const [step] = context.records()[0]!.episode.steps;
     expect(step?.kind === "retrieve" && step.documents.length).toBe(5);
-    expect(context.logged.some(([, message]) => message.includes("repeated 5 documents"))).toBe(true);
+    expect(context.logged.some(([, message]) => message.includes("repeated 5 documents"))).toBe(
+      true,
+    );
   });
 });
 

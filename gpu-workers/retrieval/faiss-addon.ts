@@ -42,7 +42,8 @@ export interface FaissAddon {
   /** `preload` reads the whole file at once: for one that fits into memory. */
   FlatFile: new (path: string, preload: boolean) => FlatFile;
   /** By factory string (scored by inner product), or from a file; `mapped` leaves inverted lists on the disk. */
-  VectorIndex: (new (dim: number, factory: string) => VectorIndex) & (new (path: string, mapped: boolean) => VectorIndex);
+  VectorIndex: (new (dim: number, factory: string) => VectorIndex) &
+    (new (path: string, mapped: boolean) => VectorIndex);
 }
 
 const ADDON = join(SETUP_DIR, "faiss", "faiss.node");
@@ -53,6 +54,10 @@ export function faissAddon(): FaissAddon {
   try {
     return (addon ??= createRequire(import.meta.url)(ADDON) as FaissAddon);
   } catch (cause) {
-    throw new AppError("retriever-unavailable", `the FAISS addon does not load (${String(cause)}); run \`npm start\` to build it, \`npm run doctor\` to see what is missing`, { cause });
+    throw new AppError(
+      "retriever-unavailable",
+      `the FAISS addon does not load (${String(cause)}); run \`npm start\` to build it, \`npm run doctor\` to see what is missing`,
+      { cause },
+    );
   }
 }

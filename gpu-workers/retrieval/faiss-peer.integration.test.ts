@@ -30,45 +30,73 @@ faiss.write_index(ours, f"{folder}/again.index")
 json.dump({"rows": rows.tolist(), "scores": scores.tolist(), "kinds": kinds, "count": ours.ntotal}, open(f"{folder}/theirs.json", "w"))
 `;
 
-describe.skipIf(!existsSync(python))("beside faiss-cpu (skipped where the bench's environment is not installed)", () => {
-  let folder: string;
-  let queries: Float32Array;
-  let theirs: { rows: number[][]; scores: number[][]; kinds: Record<string, number[][]>; count: number };
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "faiss-peer-"));
-    const numbers = (count: number, seed: number): Float32Array => Float32Array.from({ length: count * DIM }, (_, i) => Math.sin((i + 1) * 12.9898 * seed) * Math.cos((i + 1) * 0.731));
-    queries = numbers(64, 1.7);
-    await writeFile(join(folder, "queries.f32"), queries);
-    await writeFile(join(folder, "ours.index"), Buffer.concat([flatHeader(DIM, COUNT), Buffer.from(numbers(COUNT, 1).buffer)]));
-    execFileSync(python, ["-c", SCRIPT, folder, String(DIM), String(K)]);
-    theirs = JSON.parse(await readFile(join(folder, "theirs.json"), "utf8")) as typeof theirs;
-  }, 120_000);
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+describe.skipIf(!existsSync(python))(
+  "beside faiss-cpu (skipped where the bench's environment is not installed)",
+  () => {
+    let folder: string;
+    let queries: Float32Array;
+    let theirs: {
+      rows: number[][];
+      scores: number[][];
+      kinds: Record<string, number[][]>;
+      count: number;
+    };
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "faiss-peer-"));
+      const numbers = (count: number, seed: number): Float32Array =>
+        Float32Array.from(
+          { length: count * DIM },
+          (_, i) => Math.sin((i + 1) * 12.9898 * seed) * Math.cos((i + 1) * 0.731),
+        );
+      queries = numbers(64, 1.7);
+      await writeFile(join(folder, "queries.f32"), queries);
+      await writeFile(
+        join(folder, "ours.index"),
+        Buffer.concat([flatHeader(DIM, COUNT), Buffer.from(numbers(COUNT, 1).buffer)]),
+      );
+      execFileSync(python, ["-c", SCRIPT, folder, String(DIM), String(K)]);
+      theirs = JSON.parse(await readFile(join(folder, "theirs.json"), "utf8")) as typeof theirs;
+    }, 120_000);
+    afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it("a flat file of ours is read there, and written back byte for byte", async () => {
-    expect(theirs.count).toBe(COUNT);
-    expect(await readFile(join(folder, "again.index"))).toEqual(await readFile(join(folder, "ours.index")));
-  });
+    it("a flat file of ours is read there, and written back byte for byte", async () => {
+      expect(theirs.count).toBe(COUNT);
+      expect(await readFile(join(folder, "again.index"))).toEqual(
+        await readFile(join(folder, "ours.index")),
+      );
+    });
 
-  it("flat results are theirs, rounding aside", () => {
-    const { rows, scores } = new (faissAddon().FlatFile)(join(folder, "ours.index"), true).search(queries, K);
-    theirs.rows.forEach((own, q) => {
-      own.forEach((row, i) => {
-        const at = q * K + i;
-        expect(Math.abs((scores[at] ?? NaN) - (theirs.scores[q]?.[i] ?? NaN))).toBeLessThan(1e-5);
-        if (rows[at] !== row) expect(own, "only rounding may swap two documents").toContain(rows[at]);
+    it("flat results are theirs, rounding aside", () => {
+      const { rows, scores } = new (faissAddon().FlatFile)(join(folder, "ours.index"), true).search(
+        queries,
+        K,
+      );
+      theirs.rows.forEach((own, q) => {
+        own.forEach((row, i) => {
+          const at = q * K + i;
+          expect(Math.abs((scores[at] ?? NaN) - (theirs.scores[q]?.[i] ?? NaN))).toBeLessThan(1e-5);
+          if (rows[at] !== row)
+            expect(own, "only rounding may swap two documents").toContain(rows[at]);
+        });
       });
     });
-  });
 
-  it.each(["IVF16,Flat", "HNSW16", "PQ12x4"])("an index of theirs is read and searched here: %s", (factory) => {
-    const { VectorIndex } = faissAddon();
-    for (const mapped of [false, true]) {
-      const index = new VectorIndex(join(folder, `${factory}.index`), mapped);
-      const { rows } = index.search(queries, K);
-      const own = theirs.kinds[factory] ?? [];
-      const found = own.flatMap((ranked, q) => ranked.filter((row) => rows.slice(q * K, (q + 1) * K).includes(row))).length / (own.length * K);
-      expect(found).toBeGreaterThan(0.99); // rounding and, in a graph, the path through equal scores
-    }
-  });
-});
+    it.each(["IVF16,Flat", "HNSW16", "PQ12x4"])(
+      "an index of theirs is read and searched here: %s",
+      (factory) => {
+        const { VectorIndex } = faissAddon();
+        for (const mapped of [false, true]) {
+          const index = new VectorIndex(join(folder, `${factory}.index`), mapped);
+          const { rows } = index.search(queries, K);
+          const own = theirs.kinds[factory] ?? [];
+          const found =
+            own.flatMap((ranked, q) =>
+              ranked.filter((row) => rows.slice(q * K, (q + 1) * K).includes(row)),
+            ).length /
+            (own.length * K);
+          expect(found).toBeGreaterThan(0.99); // rounding and, in a graph, the path through equal scores
+        }
+      },
+    );
+  },
+);

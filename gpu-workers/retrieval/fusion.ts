@@ -24,12 +24,17 @@ export function weightedFusion(rankings: readonly Ranked[], weights: readonly nu
   return fuse(rankings, (which, ranking) => {
     const best = ranking[0]?.score ?? 0;
     const last = ranking.at(-1)?.score ?? 0;
-    return ranking.map(({ score }) => (weights[which] ?? 0) * (best === last ? 1 : (score - last) / (best - last)));
+    return ranking.map(
+      ({ score }) => (weights[which] ?? 0) * (best === last ? 1 : (score - last) / (best - last)),
+    );
   });
 }
 
 /** Adds up what each ranking gives. Equal sums: the document with the better best rank first, then that of the earlier ranking. */
-function fuse(rankings: readonly Ranked[], shares: (which: number, ranking: Ranked) => number[]): Scored[] {
+function fuse(
+  rankings: readonly Ranked[],
+  shares: (which: number, ranking: Ranked) => number[],
+): Scored[] {
   const found = new Map<string, { id: string; score: number; rank: number; order: number }>();
   rankings.forEach((ranking, which) => {
     const own = shares(which, ranking);
@@ -44,5 +49,7 @@ function fuse(rankings: readonly Ranked[], shares: (which: number, ranking: Rank
       if (rank < entry.rank) Object.assign(entry, { rank, order: which });
     });
   });
-  return [...found.values()].sort((a, b) => b.score - a.score || a.rank - b.rank || a.order - b.order).map(({ id, score }) => ({ id, score }));
+  return [...found.values()]
+    .sort((a, b) => b.score - a.score || a.rank - b.rank || a.order - b.order)
+    .map(({ id, score }) => ({ id, score }));
 }

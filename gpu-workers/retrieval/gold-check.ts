@@ -8,7 +8,10 @@ const SLICE = 512;
  * Which of the ids the retriever's corpus does not hold; null where the retriever cannot say. A slice that fails is
  * halved until the unknown ids stand alone, so that a few of them cost few calls.
  */
-export async function unknownDocuments(retriever: Pick<Retriever, "documents">, ids: readonly string[]): Promise<Set<string> | null> {
+export async function unknownDocuments(
+  retriever: Pick<Retriever, "documents">,
+  ids: readonly string[],
+): Promise<Set<string> | null> {
   const unknown = new Set<string>();
   const check = async (slice: readonly string[]): Promise<void> => {
     try {
@@ -22,7 +25,8 @@ export async function unknownDocuments(retriever: Pick<Retriever, "documents">, 
     }
   };
   try {
-    for (let start = 0; start < ids.length; start += SLICE) await check(ids.slice(start, start + SLICE));
+    for (let start = 0; start < ids.length; start += SLICE)
+      await check(ids.slice(start, start + SLICE));
   } catch (error) {
     if (error instanceof AppError && error.code === "unsupported") return null;
     throw error;

@@ -10,8 +10,18 @@ import { openRetriever } from "./retriever";
 let folder: string;
 let corpusPath: string;
 let indexFile: string;
-const passages = (count: number): string => Array.from({ length: count }, (_, i) => JSON.stringify({ id: i, contents: `"Animal ${i}"\nThe animal of the kind ${i} has ${i} legs.` })).join("\n");
-const common = (): { corpusPath: string; encoder: string; variant: string } => ({ corpusPath, encoder: "minilm", variant: "fp32" });
+const passages = (count: number): string =>
+  Array.from({ length: count }, (_, i) =>
+    JSON.stringify({
+      id: i,
+      contents: `"Animal ${i}"\nThe animal of the kind ${i} has ${i} legs.`,
+    }),
+  ).join("\n");
+const common = (): { corpusPath: string; encoder: string; variant: string } => ({
+  corpusPath,
+  encoder: "minilm",
+  variant: "fp32",
+});
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "adopt-"));
@@ -32,13 +42,24 @@ describe("adopting an index", () => {
     await writeFile(parts[1] ?? "", bytes.subarray(30_000));
     for (const [i, files] of [[indexFile], parts].entries()) {
       const indexDir = join(folder, `indexes-${i}`);
-      expect(await adoptIndex({ ...common(), files, factory: "Flat", indexDir })).toMatchObject({ count: 40, dim: 384, mapped: true });
+      expect(await adoptIndex({ ...common(), files, factory: "Flat", indexDir })).toMatchObject({
+        count: 40,
+        dim: 384,
+        mapped: true,
+      });
       const phases: string[] = [];
-      const retriever = await openRetriever({ ...common(), indexDir }, ({ phase }) => phases.push(phase));
+      const retriever = await openRetriever({ ...common(), indexDir }, ({ phase }) =>
+        phases.push(phase),
+      );
       expect(phases).not.toContain("encoding");
-      expect((await retriever.search(["kind 17"], 1))[0]?.[0]).toMatchObject({ id: "17", title: "Animal 17" });
+      expect((await retriever.search(["kind 17"], 1))[0]?.[0]).toMatchObject({
+        id: "17",
+        title: "Animal 17",
+      });
       await retriever.close();
-      await expect(adoptIndex({ ...common(), files, factory: "Flat", indexDir })).rejects.toMatchObject({ code: "conflict" });
+      await expect(
+        adoptIndex({ ...common(), files, factory: "Flat", indexDir }),
+      ).rejects.toMatchObject({ code: "conflict" });
     }
   });
 
@@ -51,10 +72,19 @@ describe("adopting an index", () => {
     for (const [i, files] of [parts.slice(0, 2), parts.slice(2)].entries()) {
       const indexDir = join(folder, `truncated-${i}`);
       const { directory } = await adoptIndex({ ...common(), files, factory: "Flat", indexDir });
-      const { file } = JSON.parse(await readFile(join(directory, "manifest.json"), "utf8")) as { file: string };
+      const { file } = JSON.parse(await readFile(join(directory, "manifest.json"), "utf8")) as {
+        file: string;
+      };
       await truncate(resolve(directory, file), 5000);
       const phases: string[] = [];
-      await expect(openRetriever({ ...common(), indexDir }, ({ phase }) => phases.push(phase))).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining(`5000 bytes instead of ${bytes.length}; delete the folder`) as string });
+      await expect(
+        openRetriever({ ...common(), indexDir }, ({ phase }) => phases.push(phase)),
+      ).rejects.toMatchObject({
+        code: "invalid-input",
+        message: expect.stringContaining(
+          `5000 bytes instead of ${bytes.length}; delete the folder`,
+        ) as string,
+      });
       expect(phases).not.toContain("encoding");
       expect((await stat(resolve(directory, file))).size).toBe(5000);
     }
@@ -64,19 +94,35 @@ describe("adopting an index", () => {
     const indexDir = join(folder, "refused");
     const other = join(folder, "other.jsonl");
     await writeFile(other, passages(41));
-    await expect(adoptIndex({ ...common(), corpusPath: other, files: [indexFile], factory: "Flat", indexDir })).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("40 vectors, the corpus 41 documents") as string });
+    await expect(
+      adoptIndex({ ...common(), corpusPath: other, files: [indexFile], factory: "Flat", indexDir }),
+    ).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("40 vectors, the corpus 41 documents") as string,
+    });
     const { VectorIndex } = faissAddon();
     const short = new VectorIndex(8, "Flat");
     short.add(new Float32Array(8 * 40));
     short.write(join(folder, "short.index"));
-    await expect(adoptIndex({ ...common(), files: [join(folder, "short.index")], factory: "Flat", indexDir })).rejects.toThrow("vectors of length 8, the encoder minilm gives 384");
+    await expect(
+      adoptIndex({ ...common(), files: [join(folder, "short.index")], factory: "Flat", indexDir }),
+    ).rejects.toThrow("vectors of length 8, the encoder minilm gives 384");
     await cp(indexFile, join(folder, "cut.index"));
     await truncate(join(folder, "cut.index"), 5000);
-    await expect(adoptIndex({ ...common(), files: [join(folder, "cut.index")], factory: "Flat", indexDir })).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining("is truncated") as string });
-    await expect(adoptIndex({ ...common(), files: [join(folder, "none")], factory: "Flat", indexDir })).rejects.toMatchObject({ code: "not-found" });
+    await expect(
+      adoptIndex({ ...common(), files: [join(folder, "cut.index")], factory: "Flat", indexDir }),
+    ).rejects.toMatchObject({
+      code: "invalid-input",
+      message: expect.stringContaining("is truncated") as string,
+    });
+    await expect(
+      adoptIndex({ ...common(), files: [join(folder, "none")], factory: "Flat", indexDir }),
+    ).rejects.toMatchObject({ code: "not-found" });
     // The copy that parts are joined to is not left behind either.
     const parts = [join(folder, "cut.index"), join(folder, "cut.index")];
-    await expect(adoptIndex({ ...common(), files: parts, factory: "Flat", indexDir })).rejects.toMatchObject({ code: "invalid-input" });
+    await expect(
+      adoptIndex({ ...common(), files: parts, factory: "Flat", indexDir }),
+    ).rejects.toMatchObject({ code: "invalid-input" });
     expect(await readdir(indexDir)).toEqual([]);
   });
 });

@@ -16,7 +16,11 @@ const JOURNAL = "journal.json";
 /** Bytes of a flat file of FAISS before its vectors. */
 const HEADER_BYTES = 45;
 
-const journal = z.strictObject({ rows: z.int().nonnegative(), count: z.int().nonnegative(), dim: z.int().positive() });
+const journal = z.strictObject({
+  rows: z.int().nonnegative(),
+  count: z.int().nonnegative(),
+  dim: z.int().positive(),
+});
 
 export interface BuildOptions {
   signal?: AbortSignal;
@@ -28,7 +32,13 @@ export interface BuildOptions {
  * the corpus. A folder that holds the slices of an interrupted build goes on after the last one that is on the disk;
  * slices begin at the same rows, so the file equals that of an undisturbed build.
  */
-export async function buildFlat(directory: string, corpus: CorpusFile, encoder: Encoder, identity: IndexIdentity, { signal, onProgress }: BuildOptions): Promise<void> {
+export async function buildFlat(
+  directory: string,
+  corpus: CorpusFile,
+  encoder: Encoder,
+  identity: IndexIdentity,
+  { signal, onProgress }: BuildOptions,
+): Promise<void> {
   const { dim } = encoder;
   const first = await finishedRows(directory, corpus.size, dim);
   const file = await open(join(directory, INDEX_FILE), first > 0 ? "r+" : "w");
@@ -38,11 +48,24 @@ export async function buildFlat(directory: string, corpus: CorpusFile, encoder: 
     const pace = new Pace();
     for (let start = first; start < corpus.size; start += BUILD_SLICE) {
       if (signal?.aborted) throw new AppError("cancelled", "building the index was cancelled");
-      const rows = Array.from({ length: Math.min(BUILD_SLICE, corpus.size - start) }, (_, i) => start + i);
+      const rows = Array.from(
+        { length: Math.min(BUILD_SLICE, corpus.size - start) },
+        (_, i) => start + i,
+      );
       const texts = (await corpus.read(rows)).map(passageText);
-      const report = (done: number): void => onProgress({ phase: "encoding", done: start + done, total: corpus.size, detail: `encoding documents${pace.tell(start + done - first, corpus.size - start - done)}` });
+      const report = (done: number): void =>
+        onProgress({
+          phase: "encoding",
+          done: start + done,
+          total: corpus.size,
+          detail: `encoding documents${pace.tell(start + done - first, corpus.size - start - done)}`,
+        });
       const vectors = await encoder.encode(texts, "passage", { signal, onProgress: report });
-      await writeAll(file, Buffer.from(vectors.buffer, vectors.byteOffset, vectors.byteLength), position(start, dim));
+      await writeAll(
+        file,
+        Buffer.from(vectors.buffer, vectors.byteOffset, vectors.byteLength),
+        position(start, dim),
+      );
       await file.datasync();
       await writeJournal(directory, { rows: start + rows.length, count: corpus.size, dim });
     }
@@ -51,7 +74,14 @@ export async function buildFlat(directory: string, corpus: CorpusFile, encoder: 
   } finally {
     await file.close();
   }
-  await writeManifest(directory, { version: 2, ...identity, count: corpus.size, dim, file: INDEX_FILE, bytes: position(corpus.size, dim) });
+  await writeManifest(directory, {
+    version: 2,
+    ...identity,
+    count: corpus.size,
+    dim,
+    file: INDEX_FILE,
+    bytes: position(corpus.size, dim),
+  });
   await rm(join(directory, JOURNAL), { force: true });
 }
 
@@ -59,22 +89,59 @@ export async function buildFlat(directory: string, corpus: CorpusFile, encoder: 
  * Makes an index of another kind from a flat one's vectors: learns, adds, writes. FAISS holds such an index in memory
  * while it grows. An interrupted build starts anew; the vectors are there.
  */
-export async function buildFromFlat(directory: string, flatFile: string, identity: IndexIdentity, plan: IndexPlan, { signal, onProgress }: BuildOptions): Promise<void> {
+export async function buildFromFlat(
+  directory: string,
+  flatFile: string,
+  identity: IndexIdentity,
+  plan: IndexPlan,
+  { signal, onProgress }: BuildOptions,
+): Promise<void> {
   const thread = startThread();
   const stop = (): void => void thread.kill();
   signal?.addEventListener("abort", stop, { once: true });
   try {
-    onProgress({ phase: "training", done: 0, total: 1, detail: plan.trainingVectors > 0 ? `the index learns from ${plan.trainingVectors} documents` : "making the index" });
-    const { count } = await thread.call("train", { source: flatFile, factory: identity.factory, sample: plan.trainingVectors });
+    onProgress({
+      phase: "training",
+      done: 0,
+      total: 1,
+      detail:
+        plan.trainingVectors > 0
+          ? `the index learns from ${plan.trainingVectors} documents`
+          : "making the index",
+    });
+    const { count } = await thread.call("train", {
+      source: flatFile,
+      factory: identity.factory,
+      sample: plan.trainingVectors,
+    });
     const pace = new Pace();
     for (let start = 0; start < count; start += FILL_SLICE) {
-      const { count: done } = await thread.call("fill", { start, count: Math.min(FILL_SLICE, count - start) });
-      onProgress({ phase: "adding", done, total: count, detail: `adding documents${pace.tell(done, count - done)}` });
+      const { count: done } = await thread.call("fill", {
+        start,
+        count: Math.min(FILL_SLICE, count - start),
+      });
+      onProgress({
+        phase: "adding",
+        done,
+        total: count,
+        detail: `adding documents${pace.tell(done, count - done)}`,
+      });
     }
     onProgress({ phase: "saving", done: 0, total: 1, detail: "saving the index" });
     const { bytes } = await thread.call("write", { path: join(directory, INDEX_FILE) });
-    const { dim } = await thread.call("load", { path: join(directory, INDEX_FILE), flat: false, parameters: {} });
-    await writeManifest(directory, { version: 2, ...identity, count, dim, file: INDEX_FILE, bytes });
+    const { dim } = await thread.call("load", {
+      path: join(directory, INDEX_FILE),
+      flat: false,
+      parameters: {},
+    });
+    await writeManifest(directory, {
+      version: 2,
+      ...identity,
+      count,
+      dim,
+      file: INDEX_FILE,
+      bytes,
+    });
   } catch (error) {
     if (signal?.aborted) throw new AppError("cancelled", "building the index was cancelled");
     throw error;
@@ -89,8 +156,16 @@ export async function checkFactory(factory: string, count: number, dim: number):
   const { trainingVectors } = planIndex({ index: factory, count, dim, memoryBytes: Infinity });
   const lists = Number(/IVF(\d+)/.exec(factory)?.[1] ?? 0);
   const bits = Number(/(?:^|,)PQ\d+x(\d+)/.exec(factory)?.[1] ?? 8);
-  const needed = Math.max(lists, /(?:^|,)PQ/.test(factory) ? 2 ** bits : 0, trainingVectors > 0 ? 1 : 0);
-  if (count < needed) throw new AppError("invalid-input", `the index "${factory}" learns from at least ${needed} passages, the corpus has ${count}; choose \`Flat\` or \`auto\``);
+  const needed = Math.max(
+    lists,
+    /(?:^|,)PQ/.test(factory) ? 2 ** bits : 0,
+    trainingVectors > 0 ? 1 : 0,
+  );
+  if (count < needed)
+    throw new AppError(
+      "invalid-input",
+      `the index "${factory}" learns from at least ${needed} passages, the corpus has ${count}; choose \`Flat\` or \`auto\``,
+    );
   const thread = startThread();
   try {
     await thread.call("check", { dim, factory });
@@ -119,7 +194,9 @@ const position = (row: number, dim: number): number => HEADER_BYTES + row * dim 
 async function finishedRows(directory: string, count: number, dim: number): Promise<number> {
   const text = await readFile(join(directory, JOURNAL), "utf8").catch(() => "null");
   const parsed = journal.safeParse(safeJson(text));
-  return parsed.success && parsed.data.count === count && parsed.data.dim === dim ? parsed.data.rows : 0;
+  return parsed.success && parsed.data.count === count && parsed.data.dim === dim
+    ? parsed.data.rows
+    : 0;
 }
 
 async function writeJournal(directory: string, value: z.infer<typeof journal>): Promise<void> {
@@ -129,7 +206,8 @@ async function writeJournal(directory: string, value: z.infer<typeof journal>): 
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+  for (let done = 0; done < bytes.length;)
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
 }
 
 function safeJson(text: string): unknown {

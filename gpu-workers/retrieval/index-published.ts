@@ -23,12 +23,19 @@ function publishedOf({ source }: Published): CorpusPreset["index"] {
 }
 
 /** Before it is fetched: warns where the encoder that its queries need is not here. */
-export async function expectPublished(config: Published, log: Log, { encoder }: Pick<PublishedOptions, "encoder"> = {}): Promise<void> {
+export async function expectPublished(
+  config: Published,
+  log: Log,
+  { encoder }: Pick<PublishedOptions, "encoder"> = {},
+): Promise<void> {
   const index = publishedOf(config);
   if (index === null) return;
   await findEncoder(encoder ?? index.encoder, "fp32").catch((error: unknown) => {
     if (!(error instanceof AppError)) throw error;
-    log("warn", `The published index that is fetched now cannot be used before its encoder is here: ${error.message}`);
+    log(
+      "warn",
+      `The published index that is fetched now cannot be used before its encoder is here: ${error.message}`,
+    );
   });
 }
 
@@ -38,7 +45,11 @@ export async function expectPublished(config: Published, log: Log, { encoder }: 
  *
  * @throws AppError where the run itself would need the index: building it anew would encode every passage for days
  */
-export async function adoptPublished(config: Published, log: Log, options: PublishedOptions = {}): Promise<void> {
+export async function adoptPublished(
+  config: Published,
+  log: Log,
+  options: PublishedOptions = {},
+): Promise<void> {
   const index = publishedOf(config);
   if (index === null) return;
   const { corpus, retriever, buildIndex } = config;
@@ -46,13 +57,21 @@ export async function adoptPublished(config: Published, log: Log, options: Publi
   const path = corpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir });
   const file = join(dirname(path), INDEX_NAME);
   try {
-    const { count, dim } = await adoptIndex({ files: [file], corpusPath: path, encoder, variant: "fp32", factory: "Flat", indexDir: join(dataDir, "indexes") });
+    const { count, dim } = await adoptIndex({
+      files: [file],
+      corpusPath: path,
+      encoder,
+      variant: "fp32",
+      factory: "Flat",
+      indexDir: join(dataDir, "indexes"),
+    });
     log("info", `the published index is in use: ${count} vectors of length ${dim} by ${encoder}`);
   } catch (error) {
     if (error instanceof IndexThere) return;
     if (!(error instanceof AppError)) throw error;
     const message = `The published index is not in use: ${error.message}. Once that is mended, resume this run, or: npm run s3 -- index adopt ${file} --corpus ${corpus} --encoder ${encoder}`;
-    if (buildIndex && "encoder" in retriever && retriever.encoder === encoder) throw new AppError(error.code, message, { cause: error });
+    if (buildIndex && "encoder" in retriever && retriever.encoder === encoder)
+      throw new AppError(error.code, message, { cause: error });
     log("warn", message);
   }
 }

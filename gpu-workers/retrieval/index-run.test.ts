@@ -26,7 +26,13 @@ it.each([
 ])("fails before it imports anything where its %s is not installed", async (_, retriever) => {
   const path = join(folder, "passages.jsonl");
   await writeFile(path, '{"id":"1","text":"a"}\n');
-  const run = server.queue({ kind: "index", name: "Import", corpus: "never-imported", source: { kind: "path", path }, retriever });
+  const run = server.queue({
+    kind: "index",
+    name: "Import",
+    corpus: "never-imported",
+    source: { kind: "path", path },
+    retriever,
+  });
   await agents.start(server.url, { index: indexRun });
   await until("it has failed", () => run.state === "failed", 10_000);
   expect(run.transitions.at(-1)?.reason).toMatch(/no-such-(encoder|reranker)/);

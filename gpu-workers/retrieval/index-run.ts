@@ -7,7 +7,8 @@ import { requireModels } from "./open";
 /** An index run: opening the retriever builds what is missing. */
 export async function indexRun(context: RunContext): Promise<void> {
   const { config, signal } = context;
-  if (config.kind !== "index") throw new AppError("internal", `A ${config.kind} run is not an index run.`);
+  if (config.kind !== "index")
+    throw new AppError("internal", `A ${config.kind} run is not an index run.`);
   const log = (level: "info" | "warn", message: string): void => context.log(level, message);
   if (config.buildIndex) await requireModels(config.retriever);
   await expectPublished(config, log);
@@ -18,13 +19,20 @@ export async function indexRun(context: RunContext): Promise<void> {
   const say = (detail: string): void => {
     // The choice of the index and its estimate stay readable; the rest is only the latest.
     if (detail.startsWith("index ")) context.log("info", detail);
-    void context.progress({ phase: "indexing", ...countedIn(detail), detail }).catch(() => undefined);
+    void context
+      .progress({ phase: "indexing", ...countedIn(detail), detail })
+      .catch(() => undefined);
   };
   const handle = await context.services.retriever(config.corpus, config.retriever, signal, say);
   try {
     await handle.value.search(["ready?"], 1, signal);
     const { title, documents } = handle.value.describe();
-    await context.progress({ phase: "indexing", done: 1, total: 1, detail: `${title}: ${documents ?? "unknown number of"} documents` });
+    await context.progress({
+      phase: "indexing",
+      done: 1,
+      total: 1,
+      detail: `${title}: ${documents ?? "unknown number of"} documents`,
+    });
   } finally {
     handle.release();
   }

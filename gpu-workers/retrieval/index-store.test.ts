@@ -13,7 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-const write = (content: string) => (directory: string) => writeFile(join(directory, "data"), content);
+const write = (content: string) => (directory: string) =>
+  writeFile(join(directory, "data"), content);
 
 describe("the index store", () => {
   it("builds what is missing once, and then finds it", async () => {
@@ -32,7 +33,11 @@ describe("the index store", () => {
       await sleep(300); // longer than staleMs: the lock must be kept alive
       await write("x")(directory);
     };
-    await Promise.all(Array.from({ length: 5 }, () => ensureIndex(root, "k", build, { times, onWaiting: () => waiting++ })));
+    await Promise.all(
+      Array.from({ length: 5 }, () =>
+        ensureIndex(root, "k", build, { times, onWaiting: () => waiting++ }),
+      ),
+    );
     expect(builds).toBe(1);
     expect(waiting).toBe(4);
     expect(await readdir(root)).toEqual(["k"]);
@@ -51,7 +56,9 @@ describe("the index store", () => {
 
   it("says that the disk is full", async () => {
     const full = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
-    await expect(ensureIndex(root, "k", () => Promise.reject(full), { times })).rejects.toMatchObject({ code: "storage-full" });
+    await expect(
+      ensureIndex(root, "k", () => Promise.reject(full), { times }),
+    ).rejects.toMatchObject({ code: "storage-full" });
   });
 
   it("hands what a cancelled builder left to the next one", async () => {
@@ -59,16 +66,26 @@ describe("the index store", () => {
       await write("half")(directory);
       throw new AppError("cancelled", "stopped");
     };
-    await expect(ensureIndex(root, "k", cancelled, { times })).rejects.toMatchObject({ code: "cancelled" });
+    await expect(ensureIndex(root, "k", cancelled, { times })).rejects.toMatchObject({
+      code: "cancelled",
+    });
     expect(await readdir(root)).toEqual(["k.building"]);
-    await ensureIndex(root, "k", async (directory) => expect(await readFile(join(directory, "data"), "utf8")).toBe("half"), { times });
+    await ensureIndex(
+      root,
+      "k",
+      async (directory) => expect(await readFile(join(directory, "data"), "utf8")).toBe("half"),
+      { times },
+    );
     expect(await readdir(root)).toEqual(["k"]);
   });
 
   it("takes over from a builder that was killed, with what it left", async () => {
     await mkdir(join(root, "k.building"));
     await write("half")(join(root, "k.building"));
-    await writeFile(join(root, "k.lock"), JSON.stringify({ host: "another machine", pid: 1, token: "t" }));
+    await writeFile(
+      join(root, "k.lock"),
+      JSON.stringify({ host: "another machine", pid: 1, token: "t" }),
+    );
     const began = Date.now();
     await ensureIndex(root, "k", write("whole"), { times });
     expect(Date.now() - began).toBeGreaterThan(150); // waited for a sign of life first
@@ -76,7 +93,10 @@ describe("the index store", () => {
   });
 
   it("does not wait for a process of this machine that is gone", async () => {
-    await writeFile(join(root, "k.lock"), JSON.stringify({ host: hostname(), pid: 2 ** 30, token: "t" }));
+    await writeFile(
+      join(root, "k.lock"),
+      JSON.stringify({ host: hostname(), pid: 2 ** 30, token: "t" }),
+    );
     await ensureIndex(root, "k", write("whole"), { times: { ...times, staleMs: 60_000 } });
     expect(await readdir(root)).toEqual(["k"]);
   });
@@ -90,14 +110,26 @@ describe("the index store", () => {
   });
 
   it("stops waiting when cancelled", async () => {
-    await writeFile(join(root, "k.lock"), JSON.stringify({ host: hostname(), pid: process.pid, token: "t" }));
+    await writeFile(
+      join(root, "k.lock"),
+      JSON.stringify({ host: hostname(), pid: process.pid, token: "t" }),
+    );
     const stop = new AbortController();
-    const waiting = ensureIndex(root, "k", write("x"), { signal: stop.signal, times: { ...times, staleMs: 60_000 }, onWaiting: () => stop.abort() });
+    const waiting = ensureIndex(root, "k", write("x"), {
+      signal: stop.signal,
+      times: { ...times, staleMs: 60_000 },
+      onWaiting: () => stop.abort(),
+    });
     await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
   });
 
   it("names an index by corpus, encoder and kind", () => {
-    const identity = { corpusHash: "c", encoderFingerprint: "e", encoder: "minilm int8", factory: "Flat" };
+    const identity = {
+      corpusHash: "c",
+      encoderFingerprint: "e",
+      encoder: "minilm int8",
+      factory: "Flat",
+    };
     expect(indexKey(identity)).toBe(indexKey({ ...identity, encoder: "another title" }));
     expect(indexKey({ ...identity, corpusHash: "d" })).not.toBe(indexKey(identity));
     expect(indexKey({ ...identity, factory: "IVF4,Flat" })).not.toBe(indexKey(identity));

@@ -13,7 +13,10 @@ import type { IndexIdentity } from "./dense-index";
 
 /** Name of the index of a corpus by an encoder and a kind: its folder, and part of every cache key. */
 export function indexKey({ corpusHash, encoderFingerprint, factory }: IndexIdentity): string {
-  return createHash("sha256").update(JSON.stringify([factory, 2, corpusHash, encoderFingerprint])).digest("hex").slice(0, 32);
+  return createHash("sha256")
+    .update(JSON.stringify([factory, 2, corpusHash, encoderFingerprint]))
+    .digest("hex")
+    .slice(0, 32);
 }
 
 export interface IndexStoreTimes {
@@ -38,7 +41,12 @@ export interface EnsureIndexOptions {
  * time: others wait for its result, and take over if it dies. What a builder leaves that was killed, cancelled or ran
  * out of disk is handed to the next one, which goes on or starts anew; after any other failure it is removed.
  */
-export async function ensureIndex(root: string, key: string, build: (directory: string) => Promise<void>, options: EnsureIndexOptions = {}): Promise<string> {
+export async function ensureIndex(
+  root: string,
+  key: string,
+  build: (directory: string) => Promise<void>,
+  options: EnsureIndexOptions = {},
+): Promise<string> {
   const directory = join(root, key);
   await mkdir(root, { recursive: true });
   for (let waited = false; ; waited = true) {
@@ -65,15 +73,27 @@ export async function discardIndex(root: string, key: string): Promise<void> {
   await rm(join(root, key), { recursive: true, force: true });
 }
 
-async function buildInto(root: string, key: string, directory: string, build: (directory: string) => Promise<void>): Promise<void> {
+async function buildInto(
+  root: string,
+  key: string,
+  directory: string,
+  build: (directory: string) => Promise<void>,
+): Promise<void> {
   const temporary = join(root, `${key}.building`);
   await mkdir(temporary, { recursive: true });
   try {
     await build(temporary);
     await rename(temporary, directory);
   } catch (error) {
-    if (isCode(error, "ENOSPC")) throw new AppError("storage-full", `the disk is full: the index could not be written to ${root}; make room and start again, it goes on where it was`, { cause: error });
-    const goesOn = error instanceof AppError && ["cancelled", "storage-full", "retriever-unavailable"].includes(error.code);
+    if (isCode(error, "ENOSPC"))
+      throw new AppError(
+        "storage-full",
+        `the disk is full: the index could not be written to ${root}; make room and start again, it goes on where it was`,
+        { cause: error },
+      );
+    const goesOn =
+      error instanceof AppError &&
+      ["cancelled", "storage-full", "retriever-unavailable"].includes(error.code);
     if (!goesOn) await rm(temporary, { recursive: true, force: true });
     throw error;
   }
@@ -100,7 +120,10 @@ async function takeLock(path: string, { beatMs, staleMs }: IndexStoreTimes): Pro
     if (await isStale(path, staleMs)) {
       // Of several that find it stale only one can rename it away.
       const aside = `${path}.stale-${randomUUID()}`;
-      await rename(path, aside).then(() => rm(aside, { force: true }), () => undefined);
+      await rename(path, aside).then(
+        () => rm(aside, { force: true }),
+        () => undefined,
+      );
     }
     return null;
   }
@@ -138,7 +161,10 @@ function isAlive(pid: number): boolean {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(() => true, () => false);
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function isCode(error: unknown, code: string): boolean {

@@ -3,17 +3,34 @@ import { stat } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
 import { AppError, toWireError } from "@/contracts/errors";
 import { memoryLimit } from "../agent/hardware";
-import { type FlatFile, type Found, type Metric, type VectorIndex, faissAddon } from "./faiss-addon";
+import {
+  type FlatFile,
+  type Found,
+  type Metric,
+  type VectorIndex,
+  faissAddon,
+} from "./faiss-addon";
 import { serveThread, stopFlag } from "./thread";
 
 /** An index in a thread of its own: the addon is synchronous. */
 export type IndexOperations = {
   /** Opens an index file: `flat` ones are mapped, others read, or mapped too where they exceed their share of memory (by default what this process may use). */
-  load: { request: { path: string; flat: boolean; parameters: Record<string, number>; memoryBytes?: number }; response: { count: number; dim: number; metric: Metric; mapped: boolean } };
+  load: {
+    request: {
+      path: string;
+      flat: boolean;
+      parameters: Record<string, number>;
+      memoryBytes?: number;
+    };
+    response: { count: number; dim: number; metric: Metric; mapped: boolean };
+  };
   /** Whether FAISS knows the kind of index: asked before hours of encoding. */
   check: { request: { dim: number; factory: string }; response: null };
   /** Makes an index of any kind from the vectors of a flat file: `train`, then `fill` slice by slice, then `write`. */
-  train: { request: { source: string; factory: string; sample: number }; response: { count: number } };
+  train: {
+    request: { source: string; factory: string; sample: number };
+    response: { count: number };
+  };
   fill: { request: { start: number; count: number }; response: { count: number } };
   write: { request: { path: string }; response: { bytes: number } };
   /** The k best rows for each query: rows and scores [queries, k], row -1 where there is none. */
@@ -37,7 +54,12 @@ function underConstruction(): VectorIndex {
   return open;
 }
 
-async function load({ path, flat, parameters, memoryBytes = memoryLimit() }: IndexOperations["load"]["request"]): Promise<IndexOperations["load"]["response"]> {
+async function load({
+  path,
+  flat,
+  parameters,
+  memoryBytes = memoryLimit(),
+}: IndexOperations["load"]["request"]): Promise<IndexOperations["load"]["response"]> {
   const { FlatFile, VectorIndex } = faissAddon();
   const { size } = await stat(path);
   const mapped = flat || size > memoryBytes * MAPPED_FROM;
@@ -50,7 +72,11 @@ async function load({ path, flat, parameters, memoryBytes = memoryLimit() }: Ind
       index = opened;
     }
   } catch (cause) {
-    throw new AppError("invalid-input", `${path} is not a FAISS index that can be read: ${faissReason(cause)}`, { cause });
+    throw new AppError(
+      "invalid-input",
+      `${path} is not a FAISS index that can be read: ${faissReason(cause)}`,
+      { cause },
+    );
   }
   return { count: index.count, dim: index.dim, metric: index.metric, mapped };
 }
@@ -60,7 +86,11 @@ function make(dim: number, factory: string): VectorIndex {
   try {
     return new VectorIndex(dim, factory);
   } catch (cause) {
-    throw new AppError("invalid-input", `FAISS knows no index "${factory}" for vectors of length ${dim}: ${faissReason(cause)}`, { cause });
+    throw new AppError(
+      "invalid-input",
+      `FAISS knows no index "${factory}" for vectors of length ${dim}: ${faissReason(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -71,11 +101,16 @@ function train(path: string, factory: string, sample: number): { count: number }
   if (!built.isTrained) {
     const wanted = Math.min(sample, source.count);
     const vectors = new Float32Array(wanted * source.dim);
-    for (let i = 0; i < wanted; i++) vectors.set(source.vectors(Math.floor((i * source.count) / wanted), 1), i * source.dim);
+    for (let i = 0; i < wanted; i++)
+      vectors.set(source.vectors(Math.floor((i * source.count) / wanted), 1), i * source.dim);
     try {
       built.train(vectors, stopFlag());
     } catch (cause) {
-      throw new AppError("invalid-input", `the index "${factory}" cannot learn from ${wanted} passages: ${faissReason(cause)}; choose one with fewer lists, or \`Flat\``, { cause });
+      throw new AppError(
+        "invalid-input",
+        `the index "${factory}" cannot learn from ${wanted} passages: ${faissReason(cause)}; choose one with fewer lists, or \`Flat\``,
+        { cause },
+      );
     }
   }
   index = built;
@@ -87,7 +122,10 @@ async function write(path: string): Promise<{ bytes: number }> {
     underConstruction().write(path);
   } catch (cause) {
     const { message } = toWireError(cause);
-    if (message.includes("No space left")) throw new AppError("storage-full", `the disk is full: ${path} could not be written`, { cause });
+    if (message.includes("No space left"))
+      throw new AppError("storage-full", `the disk is full: ${path} could not be written`, {
+        cause,
+      });
     throw new AppError("internal", message, { cause });
   }
   return { bytes: (await stat(path)).size };
@@ -95,7 +133,9 @@ async function write(path: string): Promise<{ bytes: number }> {
 
 /** FAISS's messages begin with the place in its source. */
 function faissReason(cause: unknown): string {
-  return toWireError(cause).message.replace(/^Error in .*?: (?=\S)/, "").replace(/^.*\.cpp:\d+: /, "");
+  return toWireError(cause)
+    .message.replace(/^Error in .*?: (?=\S)/, "")
+    .replace(/^.*\.cpp:\d+: /, "");
 }
 
 if (parentPort) {
@@ -105,7 +145,9 @@ if (parentPort) {
       make(dim, factory);
       return { response: null };
     },
-    train: async ({ source: path, factory, sample }) => ({ response: train(path, factory, sample) }),
+    train: async ({ source: path, factory, sample }) => ({
+      response: train(path, factory, sample),
+    }),
     fill: async ({ start, count }) => {
       if (!source) throw new AppError("internal", "the index thread has no vectors");
       underConstruction().add(source.vectors(start, count));

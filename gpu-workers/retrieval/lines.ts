@@ -32,7 +32,10 @@ const CARRIAGE_RETURN = 0x0d;
  * Cuts UTF-8 bytes into lines in constant memory. A byte-order mark and "\r\n" are taken off. A line that is not UTF-8
  * or longer than `maxBytes` comes as a `BadFileLine`, its bytes dropped, and the lines after it follow.
  */
-export async function* scanLines(bytes: AsyncIterable<Buffer>, { maxBytes = MAX_LINE_BYTES, after }: ScanOptions = {}): AsyncGenerator<FileLine | BadFileLine> {
+export async function* scanLines(
+  bytes: AsyncIterable<Buffer>,
+  { maxBytes = MAX_LINE_BYTES, after }: ScanOptions = {},
+): AsyncGenerator<FileLine | BadFileLine> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let number = after?.number ?? 0;
   let offset = after?.offset ?? 0;
@@ -47,7 +50,8 @@ export async function* scanLines(bytes: AsyncIterable<Buffer>, { maxBytes = MAX_
   const line = (breakBytes: 0 | 1): FileLine | BadFileLine => {
     number += 1;
     const place = { number, offset, length: partBytes, next: offset + partBytes + breakBytes };
-    if (partBytes > maxBytes) return { ...place, problem: `is longer than ${maxBytes / 1024 / 1024} MiB` };
+    if (partBytes > maxBytes)
+      return { ...place, problem: `is longer than ${maxBytes / 1024 / 1024} MiB` };
     let text = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
     if (text.at(-1) === CARRIAGE_RETURN) text = text.subarray(0, -1);
     try {
@@ -73,8 +77,13 @@ export async function* scanLines(bytes: AsyncIterable<Buffer>, { maxBytes = MAX_
 }
 
 /** Reads a UTF-8 text file line by line. Throws `LineError` where a line is not UTF-8 or longer than `maxBytes`. */
-export async function* readLines(path: string, maxBytes = MAX_LINE_BYTES): AsyncGenerator<FileLine> {
-  for await (const line of scanLines(createReadStream(path, { highWaterMark: READ_CHUNK_BYTES }), { maxBytes })) {
+export async function* readLines(
+  path: string,
+  maxBytes = MAX_LINE_BYTES,
+): AsyncGenerator<FileLine> {
+  for await (const line of scanLines(createReadStream(path, { highWaterMark: READ_CHUNK_BYTES }), {
+    maxBytes,
+  })) {
     if ("problem" in line) throw new LineError(line.number, line.problem);
     yield line;
   }

@@ -20,7 +20,10 @@ export interface OpenOptions {
 }
 
 /** Opens any kind of retriever; an index that is missing is built first. The one place that knows all kinds. */
-export async function openAnyRetriever(config: RetrieverConfig, options: OpenOptions): Promise<Retriever> {
+export async function openAnyRetriever(
+  config: RetrieverConfig,
+  options: OpenOptions,
+): Promise<Retriever> {
   switch (config.kind) {
     case "dense":
       return reranked(config, () => openDense(config, options));
@@ -43,16 +46,42 @@ export async function requireModels(config: RetrieverConfig): Promise<void> {
   if ("reranker" in config && config.reranker !== null) await findReranker(config.reranker);
 }
 
-type DenseSettings = Pick<RetrieverConfigOf<"dense">, "encoder" | "variant" | "index" | "nprobe" | "efSearch">;
+type DenseSettings = Pick<
+  RetrieverConfigOf<"dense">,
+  "encoder" | "variant" | "index" | "nprobe" | "efSearch"
+>;
 
-const openDense = (config: DenseSettings, { corpusPath, dataDir, signal, onProgress }: OpenOptions): Promise<Retriever> =>
-  openRetriever({ ...denseOptions(config), corpusPath: corpusPath(), indexDir: join(dataDir, "indexes"), signal }, onProgress);
+const openDense = (
+  config: DenseSettings,
+  { corpusPath, dataDir, signal, onProgress }: OpenOptions,
+): Promise<Retriever> =>
+  openRetriever(
+    {
+      ...denseOptions(config),
+      corpusPath: corpusPath(),
+      indexDir: join(dataDir, "indexes"),
+      signal,
+    },
+    onProgress,
+  );
 
-const openBm25 = ({ k1, b, operators }: Bm25Settings, { corpusPath, dataDir, signal, onProgress }: OpenOptions): Promise<Retriever> =>
-  openBm25Retriever({ corpusPath: corpusPath(), settings: { k1, b, operators }, indexDir: join(dataDir, "indexes"), signal, onProgress });
+const openBm25 = (
+  { k1, b, operators }: Bm25Settings,
+  { corpusPath, dataDir, signal, onProgress }: OpenOptions,
+): Promise<Retriever> =>
+  openBm25Retriever({
+    corpusPath: corpusPath(),
+    settings: { k1, b, operators },
+    indexDir: join(dataDir, "indexes"),
+    signal,
+    onProgress,
+  });
 
 /** One side after the other: each builds its index with all cores, and progress is of one thing at a time. */
-async function openHybrid(config: RetrieverConfigOf<"hybrid">, options: OpenOptions): Promise<Retriever> {
+async function openHybrid(
+  config: RetrieverConfigOf<"hybrid">,
+  options: OpenOptions,
+): Promise<Retriever> {
   const bm25 = await openBm25(config, options);
   try {
     return new HybridRetriever(await openDense(config, options), bm25, config);
@@ -63,7 +92,10 @@ async function openHybrid(config: RetrieverConfigOf<"hybrid">, options: OpenOpti
 }
 
 /** Puts the reranker before a retriever, where one is set; it is loaded first, because what is missing shows at once. */
-async function reranked({ reranker: name, rerankDepth }: Pick<RetrieverConfigOf<"dense">, "reranker" | "rerankDepth">, open: () => Promise<Retriever>): Promise<Retriever> {
+async function reranked(
+  { reranker: name, rerankDepth }: Pick<RetrieverConfigOf<"dense">, "reranker" | "rerankDepth">,
+  open: () => Promise<Retriever>,
+): Promise<Retriever> {
   if (name === null) return open();
   const reranker = await Reranker.load(name);
   try {

@@ -6,7 +6,16 @@ import { documentHash } from "@/contracts/document-hash";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { RankedDocument, Retriever, RetrieverDescription } from "./retriever";
-import { PassingFailure, RETRY_TIMES, type RetryTimes, apiKey, passes, reasonOf, retryAfter, withRetries } from "./retry";
+import {
+  PassingFailure,
+  RETRY_TIMES,
+  type RetryTimes,
+  apiKey,
+  passes,
+  reasonOf,
+  retryAfter,
+  withRetries,
+} from "./retry";
 
 export type OpenSearchConfig = Omit<RetrieverConfigOf<"opensearch">, "kind">;
 
@@ -16,17 +25,36 @@ const REQUEST_QUERIES = 64;
 const REQUEST_IDS = 500;
 
 const countResponse = z.object({ count: z.int(), _shards: z.object({ failed: z.int() }) });
-const fieldsResponse = z.object({ fields: z.record(z.string(), z.record(z.string(), z.object({ searchable: z.boolean() }))) });
-const settingsResponse = z.record(z.string(), z.object({ settings: z.object({ index: z.object({ uuid: z.string().optional() }) }) }));
+const fieldsResponse = z.object({
+  fields: z.record(z.string(), z.record(z.string(), z.object({ searchable: z.boolean() }))),
+});
+const settingsResponse = z.record(
+  z.string(),
+  z.object({ settings: z.object({ index: z.object({ uuid: z.string().optional() }) }) }),
+);
 const source = z.record(z.string(), z.unknown());
 const searchResponse = z.object({
   timed_out: z.boolean(),
   _shards: z.object({ failed: z.int() }),
-  hits: z.object({ hits: z.array(z.object({ _id: z.string(), _score: z.number(), _source: source.optional() })) }),
+  hits: z.object({
+    hits: z.array(z.object({ _id: z.string(), _score: z.number(), _source: source.optional() })),
+  }),
 });
-const failedResponse = z.object({ status: z.int(), error: z.union([z.string(), z.record(z.string(), z.unknown())]) });
+const failedResponse = z.object({
+  status: z.int(),
+  error: z.union([z.string(), z.record(z.string(), z.unknown())]),
+});
 const msearchResponse = z.object({ responses: z.array(z.union([failedResponse, searchResponse])) });
-const mgetResponse = z.object({ docs: z.array(z.object({ _id: z.string(), found: z.boolean().optional(), _source: source.optional(), error: z.unknown().optional() })) });
+const mgetResponse = z.object({
+  docs: z.array(
+    z.object({
+      _id: z.string(),
+      found: z.boolean().optional(),
+      _source: source.optional(),
+      error: z.unknown().optional(),
+    }),
+  ),
+});
 
 /** What the client answers; its promise can be aborted. */
 type Request = PromiseLike<{ body: unknown }> & { abort(): void };
@@ -45,7 +73,12 @@ export class OpenSearchConnection {
   ) {
     const key = apiKey(config.credential, environment);
     // Retries and time-outs are ours: the client's have no backoff.
-    this.client = new Client({ node: config.url, maxRetries: 0, requestTimeout: times.requestMs * 2, headers: key === undefined ? {} : { authorization: authorization(key) } });
+    this.client = new Client({
+      node: config.url,
+      maxRetries: 0,
+      requestTimeout: times.requestMs * 2,
+      headers: key === undefined ? {} : { authorization: authorization(key) },
+    });
   }
 
   /** For errors and titles: server and index. */
@@ -54,7 +87,11 @@ export class OpenSearchConnection {
   }
 
   /** Sends a request, again while its failure may pass, and parses the answer. Throws what says how to mend it. */
-  ask<T extends z.ZodType>(schema: T, signal: AbortSignal | undefined, send: (client: Client) => Request): Promise<z.output<T>> {
+  ask<T extends z.ZodType>(
+    schema: T,
+    signal: AbortSignal | undefined,
+    send: (client: Client) => Request,
+  ): Promise<z.output<T>> {
     return withRetries(this.name, this.times, signal, async (limit) => {
       const request = send(this.client);
       // `abort` returns the request itself, and a listener that returns a promise makes its rejection an uncaught exception.
@@ -80,9 +117,16 @@ export class OpenSearchConnection {
   /** What went wrong, and how to mend it. */
   failureOf(error: unknown): unknown {
     if (error instanceof AppError) return error;
-    if (error instanceof errors.ResponseError) return this.refusal(error.statusCode, error.body, String((error.headers?.["retry-after"] as unknown) ?? ""));
-    if (error instanceof errors.DeserializationError) return new PassingFailure("the answer is not JSON", { cause: error });
-    if (error instanceof errors.OpenSearchClientError) return new PassingFailure(reasonOf(error), { cause: error });
+    if (error instanceof errors.ResponseError)
+      return this.refusal(
+        error.statusCode,
+        error.body,
+        String((error.headers?.["retry-after"] as unknown) ?? ""),
+      );
+    if (error instanceof errors.DeserializationError)
+      return new PassingFailure("the answer is not JSON", { cause: error });
+    if (error instanceof errors.OpenSearchClientError)
+      return new PassingFailure(reasonOf(error), { cause: error });
     return error;
   }
 
@@ -92,12 +136,27 @@ export class OpenSearchConnection {
     if (passes(status)) return new PassingFailure(reason, {}, retryAfter(retryHeader));
     const { credential, index } = this.config;
     if (status === 401) {
-      const advice = credential === null ? "name the environment variable that holds the API key under Key variable" : `the key in ${credential} is not accepted`;
+      const advice =
+        credential === null
+          ? "name the environment variable that holds the API key under Key variable"
+          : `the key in ${credential} is not accepted`;
       return new AppError("unauthorized", `${this.name} wants credentials (${reason}); ${advice}`);
     }
-    if (status === 403) return new AppError("unauthorized", `the credentials may not read ${this.name} (${reason}); they need the privileges read and view_index_metadata on it`);
-    if (status === 404) return new AppError("not-found", `${new URL(this.config.url).origin} has no index ${JSON.stringify(index)} (${reason}); check its name, or fill it with: npm run s3 -- corpus push`);
-    if (/too_many_(nested_)?clauses|maxClauseCount/.test(reason)) return new AppError("invalid-input", `the query has more words than ${this.name} takes (${reason}); shorten it, or raise indices.query.bool.max_clause_count there`);
+    if (status === 403)
+      return new AppError(
+        "unauthorized",
+        `the credentials may not read ${this.name} (${reason}); they need the privileges read and view_index_metadata on it`,
+      );
+    if (status === 404)
+      return new AppError(
+        "not-found",
+        `${new URL(this.config.url).origin} has no index ${JSON.stringify(index)} (${reason}); check its name, or fill it with: npm run s3 -- corpus push`,
+      );
+    if (/too_many_(nested_)?clauses|maxClauseCount/.test(reason))
+      return new AppError(
+        "invalid-input",
+        `the query has more words than ${this.name} takes (${reason}); shorten it, or raise indices.query.bool.max_clause_count there`,
+      );
     return new AppError("invalid-input", `${this.name} refused the request with ${reason}`);
   }
 }
@@ -113,23 +172,47 @@ export class OpenSearchRetriever implements Retriever {
   ) {}
 
   /** Checks that the index is there, holds documents, and has the fields. Throws with what to do. */
-  static async open(config: OpenSearchConfig, options: { signal?: AbortSignal; times?: RetryTimes; environment?: NodeJS.ProcessEnv } = {}): Promise<OpenSearchRetriever> {
+  static async open(
+    config: OpenSearchConfig,
+    options: { signal?: AbortSignal; times?: RetryTimes; environment?: NodeJS.ProcessEnv } = {},
+  ): Promise<OpenSearchRetriever> {
     const { signal } = options;
     const connection = new OpenSearchConnection(config, options.times, options.environment);
     try {
       const { index, titleField, textField } = config;
-      const { count } = await connection.ask(countResponse, signal, (client) => client.count({ index }));
-      if (count === 0) throw new AppError("invalid-input", `${connection.name} holds no documents; fill it with: npm run s3 -- corpus push`);
-      const { fields } = await connection.ask(fieldsResponse, signal, (client) => client.fieldCaps({ index, fields: ["*"] }));
-      const searchable = Object.entries(fields).flatMap(([name, types]) => (Object.values(types).some((type) => type.searchable) && !name.startsWith("_") ? [name] : []));
+      const { count } = await connection.ask(countResponse, signal, (client) =>
+        client.count({ index }),
+      );
+      if (count === 0)
+        throw new AppError(
+          "invalid-input",
+          `${connection.name} holds no documents; fill it with: npm run s3 -- corpus push`,
+        );
+      const { fields } = await connection.ask(fieldsResponse, signal, (client) =>
+        client.fieldCaps({ index, fields: ["*"] }),
+      );
+      const searchable = Object.entries(fields).flatMap(([name, types]) =>
+        Object.values(types).some((type) => type.searchable) && !name.startsWith("_") ? [name] : [],
+      );
       if (!searchable.includes(textField)) {
-        throw new AppError("invalid-input", `${connection.name} has no searchable field ${JSON.stringify(textField)}; set Text field to one of: ${searchable.slice(0, 30).join(", ")}`);
+        throw new AppError(
+          "invalid-input",
+          `${connection.name} has no searchable field ${JSON.stringify(textField)}; set Text field to one of: ${searchable.slice(0, 30).join(", ")}`,
+        );
       }
       const hasTitle = searchable.includes(titleField);
       // The default is asked for without being wanted: many indexes have no title.
-      if (!hasTitle && titleField !== "title") throw new AppError("invalid-input", `${connection.name} has no searchable field ${JSON.stringify(titleField)}; set Title field to one of: ${searchable.slice(0, 30).join(", ")}`);
-      const settings = await connection.ask(settingsResponse, signal, (client) => client.indices.getSettings({ index }));
-      const uuids = Object.values(settings).flatMap(({ settings }) => settings.index.uuid ?? []).sort();
+      if (!hasTitle && titleField !== "title")
+        throw new AppError(
+          "invalid-input",
+          `${connection.name} has no searchable field ${JSON.stringify(titleField)}; set Title field to one of: ${searchable.slice(0, 30).join(", ")}`,
+        );
+      const settings = await connection.ask(settingsResponse, signal, (client) =>
+        client.indices.getSettings({ index }),
+      );
+      const uuids = Object.values(settings)
+        .flatMap(({ settings }) => settings.index.uuid ?? [])
+        .sort();
       return new OpenSearchRetriever(connection, count, uuids, hasTitle);
     } catch (error) {
       await connection.close();
@@ -137,10 +220,16 @@ export class OpenSearchRetriever implements Retriever {
     }
   }
 
-  async search(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
     const results: RankedDocument[][] = [];
     for (let start = 0; start < queries.length; start += REQUEST_QUERIES) {
-      results.push(...(await this.searchPart(queries.slice(start, start + REQUEST_QUERIES), k, signal)));
+      results.push(
+        ...(await this.searchPart(queries.slice(start, start + REQUEST_QUERIES), k, signal)),
+      );
     }
     return results;
   }
@@ -150,10 +239,16 @@ export class OpenSearchRetriever implements Retriever {
     for (let start = 0; start < ids.length; start += REQUEST_IDS) {
       const part = ids.slice(start, start + REQUEST_IDS);
       const { index } = this.connection.config;
-      const { docs } = await this.connection.ask(mgetResponse, undefined, (client) => client.mget({ index, _source: this.sourceFields, body: { ids: part } }));
+      const { docs } = await this.connection.ask(mgetResponse, undefined, (client) =>
+        client.mget({ index, _source: this.sourceFields, body: { ids: part } }),
+      );
       const byId = new Map(docs.filter(({ found }) => found).map((doc) => [doc._id, doc._source]));
       for (const id of part) {
-        if (!byId.has(id)) throw new AppError("not-found", `${this.connection.name} has no document ${JSON.stringify(id)}`);
+        if (!byId.has(id))
+          throw new AppError(
+            "not-found",
+            `${this.connection.name} has no document ${JSON.stringify(id)}`,
+          );
         found.push(this.documentOf(id, byId.get(id)));
       }
     }
@@ -162,8 +257,26 @@ export class OpenSearchRetriever implements Retriever {
 
   describe(): RetrieverDescription {
     const { index, titleField, textField, url } = this.connection.config;
-    const key = createHash("sha256").update(JSON.stringify(["opensearch", new URL(url).href, index, this.uuids, this.count, this.hasTitle ? titleField : null, textField])).digest("hex").slice(0, 32);
-    return { kind: "opensearch", key, title: `${this.connection.name}, BM25`, documents: this.count };
+    const key = createHash("sha256")
+      .update(
+        JSON.stringify([
+          "opensearch",
+          new URL(url).href,
+          index,
+          this.uuids,
+          this.count,
+          this.hasTitle ? titleField : null,
+          textField,
+        ]),
+      )
+      .digest("hex")
+      .slice(0, 32);
+    return {
+      kind: "opensearch",
+      key,
+      title: `${this.connection.name}, BM25`,
+      documents: this.count,
+    };
   }
 
   close(): Promise<void> {
@@ -175,28 +288,62 @@ export class OpenSearchRetriever implements Retriever {
     return this.hasTitle ? [titleField, textField] : [textField];
   }
 
-  private async searchPart(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
+  private async searchPart(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
     const { index } = this.connection.config;
-    const body = queries.flatMap((query) => [{}, { size: k, _source: this.sourceFields, query: { multi_match: { query, fields: this.sourceFields, type: "most_fields" as const } } }]);
-    const answered = z.object({}).loose().transform((raw) => {
-      const { responses } = parseOrThrow(msearchResponse, raw, `the answer of ${this.connection.name}`);
-      if (responses.length !== queries.length) throw new AppError("invalid-input", `${this.connection.name} answered ${responses.length} rankings to ${queries.length} queries`);
-      return responses.map((response) => {
-        if ("error" in response) throw this.connection.refusal(response.status, response);
-        // A part of the index that does not answer leaves documents out: that is a failure, not a ranking.
-        if (response.timed_out) throw new PassingFailure("the search ran out of time on the server");
-        if (response._shards.failed > 0) throw new PassingFailure(`${response._shards.failed} shards failed`);
-        return response.hits.hits;
+    const body = queries.flatMap((query) => [
+      {},
+      {
+        size: k,
+        _source: this.sourceFields,
+        query: { multi_match: { query, fields: this.sourceFields, type: "most_fields" as const } },
+      },
+    ]);
+    const answered = z
+      .object({})
+      .loose()
+      .transform((raw) => {
+        const { responses } = parseOrThrow(
+          msearchResponse,
+          raw,
+          `the answer of ${this.connection.name}`,
+        );
+        if (responses.length !== queries.length)
+          throw new AppError(
+            "invalid-input",
+            `${this.connection.name} answered ${responses.length} rankings to ${queries.length} queries`,
+          );
+        return responses.map((response) => {
+          if ("error" in response) throw this.connection.refusal(response.status, response);
+          // A part of the index that does not answer leaves documents out: that is a failure, not a ranking.
+          if (response.timed_out)
+            throw new PassingFailure("the search ran out of time on the server");
+          if (response._shards.failed > 0)
+            throw new PassingFailure(`${response._shards.failed} shards failed`);
+          return response.hits.hits;
+        });
       });
-    });
-    const rankings = await this.connection.ask(answered, signal, (client) => client.msearch({ index, body }));
-    return rankings.map((hits) => hits.slice(0, k).map(({ _id, _score, _source }) => ({ ...this.documentOf(_id, _source), score: _score })));
+    const rankings = await this.connection.ask(answered, signal, (client) =>
+      client.msearch({ index, body }),
+    );
+    return rankings.map((hits) =>
+      hits
+        .slice(0, k)
+        .map(({ _id, _score, _source }) => ({ ...this.documentOf(_id, _source), score: _score })),
+    );
   }
 
   private documentOf(id: string, source: Record<string, unknown> | undefined): DocumentText {
     const { titleField, textField } = this.connection.config;
     const text = textAt(source, textField);
-    if (text === undefined) throw new AppError("invalid-input", `the document ${JSON.stringify(id)} of ${this.connection.name} has no text in its field ${JSON.stringify(textField)}; set Text field to the one that holds the passage`);
+    if (text === undefined)
+      throw new AppError(
+        "invalid-input",
+        `the document ${JSON.stringify(id)} of ${this.connection.name} has no text in its field ${JSON.stringify(textField)}; set Text field to the one that holds the passage`,
+      );
     const title = textAt(source, titleField) ?? "";
     return { id, title, text, hash: documentHash({ title, text }) };
   }
@@ -206,9 +353,16 @@ export class OpenSearchRetriever implements Retriever {
 function textAt(source: Record<string, unknown> | undefined, path: string): string | undefined {
   let value: unknown = source;
   if (source && path in source) value = source[path];
-  else for (const part of path.split(".")) value = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[part] : undefined;
+  else
+    for (const part of path.split("."))
+      value =
+        typeof value === "object" && value !== null
+          ? (value as Record<string, unknown>)[part]
+          : undefined;
   if (typeof value === "string") return value;
-  return Array.isArray(value) && value.every((item) => typeof item === "string") ? value.join("\n") : undefined;
+  return Array.isArray(value) && value.every((item) => typeof item === "string")
+    ? value.join("\n")
+    : undefined;
 }
 
 /** A whole header value as it is, `user:password` as basic authentication, anything else as an API key. */
@@ -219,8 +373,19 @@ function authorization(key: string): string {
 
 /** Both servers say {error: {type, reason, root_cause}} or {error: "text"}. */
 function reasonText(body: unknown): string {
-  const detailed = z.object({ error: z.object({ type: z.string(), reason: z.string().nullish(), root_cause: z.array(z.object({ type: z.string(), reason: z.string().nullish() })).optional() }) }).safeParse(body);
-  if (!detailed.success) return (typeof body === "string" ? body : JSON.stringify(body ?? "")).slice(0, 300);
+  const detailed = z
+    .object({
+      error: z.object({
+        type: z.string(),
+        reason: z.string().nullish(),
+        root_cause: z
+          .array(z.object({ type: z.string(), reason: z.string().nullish() }))
+          .optional(),
+      }),
+    })
+    .safeParse(body);
+  if (!detailed.success)
+    return (typeof body === "string" ? body : JSON.stringify(body ?? "")).slice(0, 300);
   const { error } = detailed.data;
   const cause = error.root_cause?.[0] ?? error;
   return `${cause.type}: ${cause.reason ?? ""}`.slice(0, 300);

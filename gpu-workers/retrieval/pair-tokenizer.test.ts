@@ -10,7 +10,9 @@ describe("cutting a pair", () => {
     [40, 50, 11, [5, 6]],
     [50, 40, 11, [6, 5]],
     [20, 20, 10, [5, 5]],
-  ])("%i and %i tokens to %i", (first, second, max, expected) => expect(lengthsWithin(first, second, max)).toEqual(expected));
+  ])("%i and %i tokens to %i", (first, second, max, expected) =>
+    expect(lengthsWithin(first, second, max)).toEqual(expected),
+  );
 
   it("fills the room, never makes a text longer, and takes from the longer one", () => {
     const length = fc.integer({ min: 0, max: 300 });

@@ -26,17 +26,39 @@ export class PairTokenizer {
     readonly maxTokens: number,
   ) {}
 
-  static async load(tokenizerPath: string, configPath: string, maxTokens: number): Promise<PairTokenizer> {
+  static async load(
+    tokenizerPath: string,
+    configPath: string,
+    maxTokens: number,
+  ): Promise<PairTokenizer> {
     const { tokenizer, definition, padId } = await loadTokenizer(tokenizerPath, configPath);
-    const [first, second] = ["a", "b"].map((text) => tokenizer.encode(text, { add_special_tokens: false }).ids);
-    const { ids, token_type_ids: types } = tokenizer.encode("a", { text_pair: "b", return_token_type_ids: true });
+    const [first, second] = ["a", "b"].map(
+      (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+    );
+    const { ids, token_type_ids: types } = tokenizer.encode("a", {
+      text_pair: "b",
+      return_token_type_ids: true,
+    });
     const all = ids.map((id, i) => ({ id, type: types[i] ?? 0 }));
     const start = placeOf(first ?? [], ids, 0);
     const firstEnd = start + (first?.length ?? 0);
     const secondStart = placeOf(second ?? [], ids, firstEnd);
-    if (start < 0 || secondStart < 0) throw new AppError("unsupported", `${tokenizerPath} does not say how two texts are put together`);
+    if (start < 0 || secondStart < 0)
+      throw new AppError(
+        "unsupported",
+        `${tokenizerPath} does not say how two texts are put together`,
+      );
     const secondEnd = secondStart + (second?.length ?? 0);
-    return new PairTokenizer(tokenizer, mendFor(definition), all.slice(0, start), all.slice(firstEnd, secondStart), all.slice(secondEnd), types[secondStart] ?? 0, padId, maxTokens);
+    return new PairTokenizer(
+      tokenizer,
+      mendFor(definition),
+      all.slice(0, start),
+      all.slice(firstEnd, secondStart),
+      all.slice(secondEnd),
+      types[secondStart] ?? 0,
+      padId,
+      maxTokens,
+    );
   }
 
   /** Ids of one text alone; a query's are computed once for all passages. */
@@ -46,7 +68,11 @@ export class PairTokenizer {
 
   /** Puts two texts together; what is too long is cut from the longer one first, as Python's tokenizers do. */
   join(first: readonly number[], second: readonly number[]): TokenPair {
-    const [a, b] = lengthsWithin(first.length, second.length, this.maxTokens - this.before.length - this.between.length - this.after.length);
+    const [a, b] = lengthsWithin(
+      first.length,
+      second.length,
+      this.maxTokens - this.before.length - this.between.length - this.after.length,
+    );
     const tokens = [
       ...this.before,
       ...first.slice(0, a).map((id) => ({ id, type: 0 })),

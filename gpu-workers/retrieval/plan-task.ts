@@ -22,7 +22,11 @@ type Estimate = z.infer<typeof indexEstimate>;
 /** Passages on which BM25's pace and size are measured. */
 const BM25_SAMPLE = 2000;
 /** What a corpus that is not here yet is taken to hold: an ordinary passage of 100 words, some 130 tokens. */
-const TYPICAL = Array.from({ length: 100 }, (_, i) => ["the", "history", "of", "northern", "rivers", "was", "written", "in", "1872", "by"][i % 10]).join(" ");
+const TYPICAL = Array.from(
+  { length: 100 },
+  (_, i) =>
+    ["the", "history", "of", "northern", "rivers", "was", "written", "in", "1872", "by"][i % 10],
+).join(" ");
 
 /** The corpus that is planned for: one that is here, or only its size. */
 interface Planned {
@@ -38,9 +42,16 @@ interface Planned {
  */
 export const planIndexes =
   (pathOf: (corpus: string) => string, dataDir: string) =>
-  async (task: Extract<TaskRequest, { kind: "index-plan" }>, context: TaskContext): Promise<IndexPlanResult> => {
+  async (
+    task: Extract<TaskRequest, { kind: "index-plan" }>,
+    context: TaskContext,
+  ): Promise<IndexPlanResult> => {
     const config = parseOrThrow(retrieverConfig, task.retriever, "Retriever");
-    if (!searchesLocally(config)) throw new AppError("unsupported", "This retriever asks another server: nothing is indexed here.");
+    if (!searchesLocally(config))
+      throw new AppError(
+        "unsupported",
+        "This retriever asks another server: nothing is indexed here.",
+      );
     const planned = await plannedCorpus(task.passages, () => pathOf(task.corpus), context);
     try {
       const root = join(dataDir, "indexes");
@@ -48,28 +59,53 @@ export const planIndexes =
       if ("encoder" in config) indexes.push(await denseEstimate(config, planned, root, context));
       if ("k1" in config) indexes.push(await bm25Estimate(planned, root, context));
       const { bavail, bsize } = await statfs(dataDir);
-      return { passages: planned.passages, memoryBytes: memoryLimit(), freeDiskBytes: bavail * bsize, indexes };
+      return {
+        passages: planned.passages,
+        memoryBytes: memoryLimit(),
+        freeDiskBytes: bavail * bsize,
+        indexes,
+      };
     } finally {
       await planned.corpus?.close();
     }
   };
 
-async function plannedCorpus(passages: number | null, path: () => string, { signal, progress }: TaskContext): Promise<Planned> {
-  if (passages !== null) return { passages, corpus: null, sample: async (count) => Array<string>(Math.min(count, passages)).fill(TYPICAL) };
-  const corpus = await CorpusFile.open(path(), signal, (done, total) => progress("reading the corpus", total > 0 ? done / total : 0));
+async function plannedCorpus(
+  passages: number | null,
+  path: () => string,
+  { signal, progress }: TaskContext,
+): Promise<Planned> {
+  if (passages !== null)
+    return {
+      passages,
+      corpus: null,
+      sample: async (count) => Array<string>(Math.min(count, passages)).fill(TYPICAL),
+    };
+  const corpus = await CorpusFile.open(path(), signal, (done, total) =>
+    progress("reading the corpus", total > 0 ? done / total : 0),
+  );
   const sample = async (count: number): Promise<string[]> => {
     const taken = Math.min(count, corpus.size);
-    const documents = await corpus.read(Array.from({ length: taken }, (_, i) => Math.floor((i * corpus.size) / taken)));
+    const documents = await corpus.read(
+      Array.from({ length: taken }, (_, i) => Math.floor((i * corpus.size) / taken)),
+    );
     return documents.map(passageText);
   };
   return { passages: corpus.size, corpus, sample };
 }
 
-async function denseEstimate({ encoder: name, variant, index }: RetrieverConfigOf<"dense"> | RetrieverConfigOf<"hybrid">, planned: Planned, root: string, { signal, progress }: TaskContext): Promise<Estimate> {
+async function denseEstimate(
+  { encoder: name, variant, index }: RetrieverConfigOf<"dense"> | RetrieverConfigOf<"hybrid">,
+  planned: Planned,
+  root: string,
+  { signal, progress }: TaskContext,
+): Promise<Estimate> {
   const { passages, corpus } = planned;
   const files = await findEncoder(name, variant);
-  const keyOf = (factory: string): string => (corpus === null ? "" : indexKey(identityOf({ corpus, encoder: files }, factory)));
-  const has = async (factory: string): Promise<boolean> => corpus !== null && (await hasIndex(root, keyOf(factory)));
+  const keyOf = (factory: string): string =>
+    corpus === null ? "" : indexKey(identityOf({ corpus, encoder: files }, factory));
+  const has = async (factory: string): Promise<boolean> =>
+    corpus !== null && (await hasIndex(root, keyOf(factory)));
   if (await has("Flat")) {
     const { dim } = await readManifest(join(root, keyOf("Flat")));
     const { plan, isThere } = await planHere({ index, count: passages, dim }, has);
@@ -82,7 +118,10 @@ async function denseEstimate({ encoder: name, variant, index }: RetrieverConfigO
     const texts = await planned.sample(encoder.round);
     await encoder.encode(texts.slice(0, 1), "passage", { signal });
     const began = performance.now();
-    await encoder.encode(texts, "passage", { signal, onProgress: (done, total) => progress(`encoding a sample of ${total} passages`, done / total) });
+    await encoder.encode(texts, "passage", {
+      signal,
+      onProgress: (done, total) => progress(`encoding a sample of ${total} passages`, done / total),
+    });
     return estimateOf(plan, isThere, paceOf(texts.length, began), passages);
   } finally {
     await encoder.close();
@@ -90,7 +129,11 @@ async function denseEstimate({ encoder: name, variant, index }: RetrieverConfigO
 }
 
 /** Builds the index of a sample in the task's own folder. */
-async function bm25Estimate(planned: Planned, root: string, { signal, progress, workDir }: TaskContext): Promise<Estimate> {
+async function bm25Estimate(
+  planned: Planned,
+  root: string,
+  { signal, progress, workDir }: TaskContext,
+): Promise<Estimate> {
   const { passages, corpus } = planned;
   const isThere = corpus !== null && (await hasIndex(root, bm25Key(corpus.hash)));
   const texts = await planned.sample(BM25_SAMPLE);
@@ -100,16 +143,49 @@ async function bm25Estimate(planned: Planned, root: string, { signal, progress, 
     began = performance.now(); // the thread is up
     yield* texts.slice(from);
   };
-  const index = await Bm25Index.ensure({ hash: "sample", size: texts.length, scan }, { root: workDir, signal });
+  const index = await Bm25Index.ensure(
+    { hash: "sample", size: texts.length, scan },
+    { root: workDir, signal },
+  );
   const pace = paceOf(texts.length, began);
   const bytes = Object.values(index.manifest.bytes).reduce((sum, part) => sum + part, 0);
   await index.close();
-  return estimateOf(planBm25({ count: passages, bytesPerPassage: bytes / Math.max(1, texts.length) }), isThere, isThere ? null : pace, passages);
+  return estimateOf(
+    planBm25({ count: passages, bytesPerPassage: bytes / Math.max(1, texts.length) }),
+    isThere,
+    isThere ? null : pace,
+    passages,
+  );
 }
 
 /** Passages a second; of none, a pace that takes no time. */
-const paceOf = (count: number, began: number): number => Math.max(1, count) / Math.max(0.001, (performance.now() - began) / 1000);
+const paceOf = (count: number, began: number): number =>
+  Math.max(1, count) / Math.max(0.001, (performance.now() - began) / 1000);
 
-function estimateOf({ factory: index, reason, fileBytes, searchBytes, buildBytes, diskBytes, trainingVectors }: IndexPlan, isThere: boolean, passagesPerSecond: number | null, passages: number): Estimate {
-  return { index, reason, isThere, fileBytes, searchBytes, buildBytes, diskBytes, trainingVectors, passagesPerSecond, seconds: passagesPerSecond === null ? 0 : passages / passagesPerSecond };
+function estimateOf(
+  {
+    factory: index,
+    reason,
+    fileBytes,
+    searchBytes,
+    buildBytes,
+    diskBytes,
+    trainingVectors,
+  }: IndexPlan,
+  isThere: boolean,
+  passagesPerSecond: number | null,
+  passages: number,
+): Estimate {
+  return {
+    index,
+    reason,
+    isThere,
+    fileBytes,
+    searchBytes,
+    buildBytes,
+    diskBytes,
+    trainingVectors,
+    passagesPerSecond,
+    seconds: passagesPerSecond === null ? 0 : passages / passagesPerSecond,
+  };
 }

@@ -14,7 +14,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it("names what is missing of a folder", async () => {
-  await expect(findReranker("own", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringMatching(/model\.onnx.*tokenizer\.json.*config\.json/s) });
+  await expect(findReranker("own", folder)).rejects.toMatchObject({
+    code: "not-found",
+    message: expect.stringMatching(/model\.onnx.*tokenizer\.json.*config\.json/s),
+  });
 });
 
 it("tells weights apart that lie beside the network, in model.onnx_data", async () => {
@@ -22,7 +25,11 @@ it("tells weights apart that lie beside the network, in model.onnx_data", async 
     await bring(files);
     return (await findReranker("own", folder)).fingerprint;
   };
-  const alone = await fingerprint({ "model.onnx": "network", "tokenizer.json": "{}", "config.json": "{}" });
+  const alone = await fingerprint({
+    "model.onnx": "network",
+    "tokenizer.json": "{}",
+    "config.json": "{}",
+  });
   const one = await fingerprint({ "model.onnx_data": "weights" });
   const other = await fingerprint({ "model.onnx_data": "weights, trained further" });
   expect(new Set([alone, one, other]).size).toBe(3);

@@ -51,31 +51,67 @@ const OFFSET_POSITIONS = new Set(["roberta", "xlm-roberta", "camembert", "xlm-ro
  * `config.json`, and `tokenizer_config.json` where there is one. Throws `not-found` with what is missing,
  * `invalid-input` for a malformed file.
  */
-export async function findReranker(name: string, directory = modelDir(name)): Promise<RerankerFiles> {
-  const [modelPath] = await existing([join(directory, "model.onnx"), join(directory, "onnx", "model.onnx")]);
+export async function findReranker(
+  name: string,
+  directory = modelDir(name),
+): Promise<RerankerFiles> {
+  const [modelPath] = await existing([
+    join(directory, "model.onnx"),
+    join(directory, "onnx", "model.onnx"),
+  ]);
   const tokenizerPath = join(directory, "tokenizer.json");
   const tokenizerConfigPath = join(directory, "tokenizer_config.json");
   const needed = [tokenizerPath, join(directory, "config.json")];
   const present = await existing(needed);
-  const missing = [...(modelPath === undefined ? [join(directory, "model.onnx")] : []), ...needed.filter((path) => !present.includes(path))];
+  const missing = [
+    ...(modelPath === undefined ? [join(directory, "model.onnx")] : []),
+    ...needed.filter((path) => !present.includes(path)),
+  ];
   if (modelPath === undefined || missing.length > 0) {
     const source = RERANKERS[name];
-    throw new AppError("not-found", `the reranker ${name} is not installed: ${missing.join(", ")} missing; put ${source === undefined ? "an ONNX export of a cross-encoder" : `the ONNX export of ${source}`} there`);
+    throw new AppError(
+      "not-found",
+      `the reranker ${name} is not installed: ${missing.join(", ")} missing; put ${source === undefined ? "an ONNX export of a cross-encoder" : `the ONNX export of ${source}`} there`,
+    );
   }
-  const config = parseOrThrow(modelConfig, await json(join(directory, "config.json")), join(directory, "config.json"));
+  const config = parseOrThrow(
+    modelConfig,
+    await json(join(directory, "config.json")),
+    join(directory, "config.json"),
+  );
   const hasConfig = (await existing([tokenizerConfigPath])).length > 0;
-  const own = (hasConfig ? parseOrThrow(tokenizerConfig, await json(tokenizerConfigPath), tokenizerConfigPath).model_max_length : null) ?? Infinity;
-  const positions = config.max_position_embeddings - (OFFSET_POSITIONS.has(config.model_type) ? (config.pad_token_id ?? 1) + 1 : 0);
-  const activation = config.sentence_transformers?.activation_fn ?? config.sbert_ce_default_activation_function ?? "";
-  const settings: RerankerSettings = { maxTokens: Math.min(own, positions), activation: /sigmoid/i.test(activation) ? "sigmoid" : "none" };
+  const own =
+    (hasConfig
+      ? parseOrThrow(tokenizerConfig, await json(tokenizerConfigPath), tokenizerConfigPath)
+          .model_max_length
+      : null) ?? Infinity;
+  const positions =
+    config.max_position_embeddings -
+    (OFFSET_POSITIONS.has(config.model_type) ? (config.pad_token_id ?? 1) + 1 : 0);
+  const activation =
+    config.sentence_transformers?.activation_fn ??
+    config.sbert_ce_default_activation_function ??
+    "";
+  const settings: RerankerSettings = {
+    maxTokens: Math.min(own, positions),
+    activation: /sigmoid/i.test(activation) ? "sigmoid" : "none",
+  };
   const hash = createHash("sha256");
-  for (const path of [...(await weightFiles(modelPath)), tokenizerPath]) for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  for (const path of [...(await weightFiles(modelPath)), tokenizerPath])
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   const fingerprint = hash.update(JSON.stringify(settings)).digest("hex");
   return { name, settings, modelPath, tokenizerPath, tokenizerConfigPath, fingerprint };
 }
 
 async function existing(paths: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(paths.map((path) => stat(path).then((entry) => entry.isFile(), () => false)));
+  const found = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        (entry) => entry.isFile(),
+        () => false,
+      ),
+    ),
+  );
   return paths.filter((_, i) => found[i]);
 }
 

@@ -3,7 +3,12 @@ import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { CrossEncoderOperations } from "./cross-encoder-thread";
 import { type RerankerFiles, findReranker } from "./reranker-settings";
-import { type RankedDocument, type Retriever, type RetrieverDescription, passageText } from "./retriever";
+import {
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
+  passageText,
+} from "./retriever";
 import { LastingThread, ThreadClient } from "./thread";
 import { sessionCount } from "./weights";
 
@@ -22,12 +27,19 @@ export class Reranker {
   ) {}
 
   /** Loads a preset or a model folder (see `findReranker`). */
-  static async load(name: string, options: { directory?: string; threads?: number } = {}): Promise<Reranker> {
+  static async load(
+    name: string,
+    options: { directory?: string; threads?: number } = {},
+  ): Promise<Reranker> {
     const files = await findReranker(name, options.directory);
     const count = options.threads ?? (await sessionCount([files.modelPath]));
     const module = new URL("./cross-encoder-thread.ts", import.meta.url);
-    const start = (): ThreadClient<CrossEncoderOperations> => new ThreadClient(module, "reranker thread", files);
-    const threads = Array.from({ length: count }, (): RerankerThread => new LastingThread(start, { operation: "load", request: null }));
+    const start = (): ThreadClient<CrossEncoderOperations> =>
+      new ThreadClient(module, "reranker thread", files);
+    const threads = Array.from(
+      { length: count },
+      (): RerankerThread => new LastingThread(start, { operation: "load", request: null }),
+    );
     try {
       await Promise.all(threads.map((thread) => thread.open()));
       return new Reranker(files, threads);
@@ -47,7 +59,9 @@ export class Reranker {
 
   /** Scores of the passages, in their order; higher is better. Throws `cancelled` once the signal is aborted. */
   async score(query: string, passages: readonly string[], signal?: AbortSignal): Promise<number[]> {
-    const slices = Array.from({ length: Math.ceil(passages.length / SLICE) }, (_, i) => passages.slice(i * SLICE, (i + 1) * SLICE));
+    const slices = Array.from({ length: Math.ceil(passages.length / SLICE) }, (_, i) =>
+      passages.slice(i * SLICE, (i + 1) * SLICE),
+    );
     const parts = await Promise.all(
       slices.map((part) => {
         if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
@@ -78,7 +92,11 @@ export class RerankingRetriever implements Retriever {
     private readonly depth: number,
   ) {}
 
-  async search(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
     const rankings = await this.retriever.search(queries, Math.max(k, this.depth), signal);
     const results: RankedDocument[][] = [];
     for (const [i, ranking] of rankings.entries()) {
@@ -94,19 +112,36 @@ export class RerankingRetriever implements Retriever {
 
   describe(): RetrieverDescription {
     const { kind, key, title, documents } = this.retriever.describe();
-    const own = createHash("sha256").update(JSON.stringify(["reranked", key, this.reranker.fingerprint, this.depth])).digest("hex").slice(0, 32);
-    return { kind, key: own, title: `${title}; first ${this.depth} reranked by ${this.reranker.name}`, documents };
+    const own = createHash("sha256")
+      .update(JSON.stringify(["reranked", key, this.reranker.fingerprint, this.depth]))
+      .digest("hex")
+      .slice(0, 32);
+    return {
+      kind,
+      key: own,
+      title: `${title}; first ${this.depth} reranked by ${this.reranker.name}`,
+      documents,
+    };
   }
 
   async close(): Promise<void> {
     await Promise.all([this.retriever.close(), this.reranker.close()]);
   }
 
-  private async reranked(query: string, ranking: readonly RankedDocument[], signal?: AbortSignal): Promise<RankedDocument[]> {
+  private async reranked(
+    query: string,
+    ranking: readonly RankedDocument[],
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[]> {
     const head = ranking.slice(0, this.depth);
     const scores = await this.reranker.score(query, head.map(passageText), signal);
-    const ordered = head.map((document, i) => ({ ...document, score: scores[i] ?? 0 })).sort((a, b) => b.score - a.score); // stable: equal scores keep their order
+    const ordered = head
+      .map((document, i) => ({ ...document, score: scores[i] ?? 0 }))
+      .sort((a, b) => b.score - a.score); // stable: equal scores keep their order
     const last = ordered.at(-1)?.score ?? 0;
-    return [...ordered, ...ranking.slice(this.depth).map((document) => ({ ...document, score: last }))];
+    return [
+      ...ordered,
+      ...ranking.slice(this.depth).map((document) => ({ ...document, score: last })),
+    ];
   }
 }

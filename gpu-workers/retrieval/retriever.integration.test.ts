@@ -18,8 +18,15 @@ let folder: string;
 let int8: Retriever;
 let fp32: Retriever;
 
-const open = (variant: string, path = corpusPath, onProgress?: (progress: RetrieverProgress) => void): Promise<Retriever> =>
-  openRetriever({ corpusPath: path, encoder: "minilm", variant, indexDir: join(folder, "indexes") }, onProgress);
+const open = (
+  variant: string,
+  path = corpusPath,
+  onProgress?: (progress: RetrieverProgress) => void,
+): Promise<Retriever> =>
+  openRetriever(
+    { corpusPath: path, encoder: "minilm", variant, indexDir: join(folder, "indexes") },
+    onProgress,
+  );
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "retriever-"));
@@ -34,17 +41,22 @@ afterAll(async () => {
 describe("the dense retriever over Atlas", () => {
   it("ranks as the dot products of the vectors do", async () => {
     const lines = (await readFile(corpusPath, "utf8")).trim().split("\n");
-    const records = lines.map((line) => JSON.parse(line) as { id: string; title: string; text: string });
+    const records = lines.map(
+      (line) => JSON.parse(line) as { id: string; title: string; text: string },
+    );
     const encoder = await Encoder.load("minilm", "fp32");
     const passages = await encoder.encode(records.map(passageText), "passage");
-    const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl"))).slice(0, 40).map((question) => question.question);
+    const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl")))
+      .slice(0, 40)
+      .map((question) => question.question);
     const vectors = await encoder.encode(queries, "query");
     await encoder.close();
     const results = await fp32.search(queries, 10);
     results.forEach((ranked, q) => {
       const scores = records.map(({ id }, row) => {
         let score = 0;
-        for (let d = 0; d < 384; d++) score += (passages[row * 384 + d] ?? 0) * (vectors[q * 384 + d] ?? 0);
+        for (let d = 0; d < 384; d++)
+          score += (passages[row * 384 + d] ?? 0) * (vectors[q * 384 + d] ?? 0);
         return { id, score };
       });
       scores.sort((a, b) => b.score - a.score);
@@ -66,23 +78,34 @@ describe("the dense retriever over Atlas", () => {
     const [a, b] = await Promise.all([int8.search(queries, 10), fp32.search(queries, 10)]);
     const idsOf = (ranked: typeof a) => ranked.map((hits) => new Set(hits.map((hit) => hit.id)));
     const [found, wanted] = [idsOf(a), idsOf(b)];
-    const fullSupport = (ids: Set<string>[]): number => ids.filter((own, q) => questions[q]!.goldIds.every((id) => own.has(id))).length / questions.length;
-    const common = found.reduce((sum, own, q) => sum + [...own].filter((id) => wanted[q]!.has(id)).length, 0);
+    const fullSupport = (ids: Set<string>[]): number =>
+      ids.filter((own, q) => questions[q]!.goldIds.every((id) => own.has(id))).length /
+      questions.length;
+    const common = found.reduce(
+      (sum, own, q) => sum + [...own].filter((id) => wanted[q]!.has(id)).length,
+      0,
+    );
     expect(fullSupport(found)).toBeGreaterThanOrEqual(fullSupport(wanted) - 0.01);
     expect(common / (queries.length * 10)).toBeGreaterThanOrEqual(0.9);
   });
 
   it("gives descending scores and each document once, for any query and k", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.string({ unit: "grapheme", maxLength: 60 }), { maxLength: 6 }), fc.integer({ min: 1, max: 40 }), async (queries, k) => {
-        const results = await int8.search(queries, k);
-        expect(results).toHaveLength(queries.length);
-        for (const ranked of results) {
-          expect(ranked).toHaveLength(k);
-          expect(new Set(ranked.map((hit) => hit.id)).size).toBe(k);
-          ranked.forEach((hit, i) => expect(hit.score).toBeLessThanOrEqual(ranked[i - 1]?.score ?? Infinity));
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(fc.string({ unit: "grapheme", maxLength: 60 }), { maxLength: 6 }),
+        fc.integer({ min: 1, max: 40 }),
+        async (queries, k) => {
+          const results = await int8.search(queries, k);
+          expect(results).toHaveLength(queries.length);
+          for (const ranked of results) {
+            expect(ranked).toHaveLength(k);
+            expect(new Set(ranked.map((hit) => hit.id)).size).toBe(k);
+            ranked.forEach((hit, i) =>
+              expect(hit.score).toBeLessThanOrEqual(ranked[i - 1]?.score ?? Infinity),
+            );
+          }
+        },
+      ),
       { numRuns: 30 },
     );
   });
@@ -105,15 +128,20 @@ describe("the dense retriever over Atlas", () => {
   });
 
   it("stops when cancelled", async () => {
-    await expect(int8.search(["q"], 1, AbortSignal.abort())).rejects.toMatchObject({ code: "cancelled" });
+    await expect(int8.search(["q"], 1, AbortSignal.abort())).rejects.toMatchObject({
+      code: "cancelled",
+    });
   });
 
   it("is the same over HTTP, one by one or all together", async () => {
-    const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl"))).slice(0, 30).map((question) => question.question);
+    const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl")))
+      .slice(0, 30)
+      .map((question) => question.question);
     const service = await RetrieveService.start(int8);
     try {
       const remote = await RemoteRetriever.open(service.url);
-      const ids = (results: { id: string }[][]): string[][] => results.map((ranked) => ranked.map((hit) => hit.id));
+      const ids = (results: { id: string }[][]): string[][] =>
+        results.map((ranked) => ranked.map((hit) => hit.id));
       const local = ids(await int8.search(queries, 5));
       expect(ids(await remote.search(queries, 5))).toEqual(local);
       const oneByOne = await Promise.all(queries.map((query) => remote.search([query], 5)));
@@ -125,13 +153,18 @@ describe("the dense retriever over Atlas", () => {
 });
 
 describe("opening a retriever", () => {
-  const small = (count: number): string => Array.from({ length: count }, (_, i) => JSON.stringify({ id: String(i), contents: `"Number ${i}"\nThis is passage number ${i}.` })).join("\n");
+  const small = (count: number): string =>
+    Array.from({ length: count }, (_, i) =>
+      JSON.stringify({ id: String(i), contents: `"Number ${i}"\nThis is passage number ${i}.` }),
+    ).join("\n");
 
   it("builds an index once for a content, with progress, also for two at once", async () => {
     const path = join(folder, "small.jsonl");
     await writeFile(path, small(1000));
     const phases: string[][] = [[], []];
-    const both = await Promise.all(phases.map((seen) => open("int8", path, ({ phase }) => seen.push(phase))));
+    const both = await Promise.all(
+      phases.map((seen) => open("int8", path, ({ phase }) => seen.push(phase))),
+    );
     expect(phases.filter((seen) => seen.includes("encoding"))).toHaveLength(1);
     expect(phases.filter((seen) => seen.includes("waiting"))).toHaveLength(1);
     expect(both[0]?.describe()).toEqual(both[1]?.describe());
@@ -167,7 +200,18 @@ describe("opening a retriever", () => {
   it("takes passages longer than the encoder reads: they are found by what it reads of them", async () => {
     const path = join(folder, "long.jsonl");
     const filler = "and then it went on and on ".repeat(2000);
-    await writeFile(path, ["volcanoes of Iceland", "violins of Cremona", "tulips of Holland"].map((topic, i) => JSON.stringify({ id: String(i), title: topic, text: `All about the ${topic}. ${filler}` })).join("\n"));
+    await writeFile(
+      path,
+      ["volcanoes of Iceland", "violins of Cremona", "tulips of Holland"]
+        .map((topic, i) =>
+          JSON.stringify({
+            id: String(i),
+            title: topic,
+            text: `All about the ${topic}. ${filler}`,
+          }),
+        )
+        .join("\n"),
+    );
     const retriever = await open("int8", path);
     const found = await retriever.search(["violins of Cremona", "tulips"], 1);
     expect(found.map(([hit]) => hit?.id)).toEqual(["1", "2"]);
@@ -184,7 +228,9 @@ describe("opening a retriever", () => {
     await truncate(join(folder, "indexes", key, "vectors.faiss"), 10);
     const details: string[] = [];
     const again = await open("int8", path, ({ detail }) => details.push(detail));
-    expect(details.find((detail) => detail.startsWith("building again:"))).toContain("10 bytes instead of");
+    expect(details.find((detail) => detail.startsWith("building again:"))).toContain(
+      "10 bytes instead of",
+    );
     expect((await again.search(["number 2"], 1))[0]?.[0]?.title).toBe("Number 2");
     await again.close();
   });
@@ -192,7 +238,10 @@ describe("opening a retriever", () => {
   it("goes on from a builder that was cancelled or killed, and ends with the same index", async () => {
     const path = join(folder, "killed.jsonl");
     await writeFile(path, small(2 * BUILD_SLICE + 100));
-    const [undisturbed, disturbed] = [join(folder, "undisturbed-indexes"), join(folder, "disturbed-indexes")];
+    const [undisturbed, disturbed] = [
+      join(folder, "undisturbed-indexes"),
+      join(folder, "disturbed-indexes"),
+    ];
     const options = { corpusPath: path, encoder: "minilm", variant: "int8", indexDir: disturbed };
 
     const stop = new AbortController();
@@ -202,8 +251,13 @@ describe("opening a retriever", () => {
     await expect(opening).rejects.toMatchObject({ code: "cancelled" });
 
     const script = join(folder, "build.ts");
-    await writeFile(script, `import { openRetriever } from ${JSON.stringify(new URL("./retriever.ts", import.meta.url).href)};\nvoid openRetriever(${JSON.stringify(options)}, ({ phase, done }) => console.log(phase, done > ${BUILD_SLICE}));\n`);
-    const builder = spawn(process.execPath, ["--import", "tsx", script], { stdio: ["ignore", "pipe", "inherit"] });
+    await writeFile(
+      script,
+      `import { openRetriever } from ${JSON.stringify(new URL("./retriever.ts", import.meta.url).href)};\nvoid openRetriever(${JSON.stringify(options)}, ({ phase, done }) => console.log(phase, done > ${BUILD_SLICE}));\n`,
+    );
+    const builder = spawn(process.execPath, ["--import", "tsx", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     for await (const output of builder.stdout as AsyncIterable<Buffer>) {
       if (output.toString().includes("encoding true")) break;
     }
@@ -213,14 +267,19 @@ describe("opening a retriever", () => {
     expect((await readdir(disturbed)).some((name) => name.endsWith(".building"))).toBe(true);
 
     const encoded: number[] = [];
-    const resumed = await openRetriever(options, ({ phase, done }) => phase === "encoding" && encoded.push(done));
+    const resumed = await openRetriever(
+      options,
+      ({ phase, done }) => phase === "encoding" && encoded.push(done),
+    );
     expect(Math.min(...encoded)).toBeGreaterThan(BUILD_SLICE); // the first slice was on the disk
     const { key } = resumed.describe();
     expect(await readdir(disturbed)).toEqual([key]);
     expect((await resumed.search(["passage number 7"], 300))[0]).toHaveLength(300);
     await resumed.close();
     await (await openRetriever({ ...options, indexDir: undisturbed })).close();
-    const [a, b] = await Promise.all([disturbed, undisturbed].map((root) => readFile(join(root, key, "vectors.faiss"))));
+    const [a, b] = await Promise.all(
+      [disturbed, undisturbed].map((root) => readFile(join(root, key, "vectors.faiss"))),
+    );
     expect(a?.equals(b ?? Buffer.alloc(0))).toBe(true);
   });
 
@@ -228,7 +287,15 @@ describe("opening a retriever", () => {
     const path = join(folder, "kinds.jsonl");
     await writeFile(path, small(700));
     const indexDir = join(folder, "kinds-indexes");
-    const openKind = (index: string, nprobe = 4, onProgress?: (progress: RetrieverProgress) => void): Promise<Retriever> => openRetriever({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir, index, nprobe }, onProgress);
+    const openKind = (
+      index: string,
+      nprobe = 4,
+      onProgress?: (progress: RetrieverProgress) => void,
+    ): Promise<Retriever> =>
+      openRetriever(
+        { corpusPath: path, encoder: "minilm", variant: "int8", indexDir, index, nprobe },
+        onProgress,
+      );
     const flat = await openKind("Flat");
     const [exact = []] = await flat.search(["This is passage number 7"], 20);
     const found: Record<string, number> = {};
@@ -238,10 +305,13 @@ describe("opening a retriever", () => {
       expect(phases).not.toContain("encoding");
       const [ranked = []] = await retriever.search(["This is passage number 7"], 20);
       found[kind] = ranked.filter((hit) => exact.some(({ id }) => id === hit.id)).length;
-      ranked.forEach((hit, i) => expect(hit.score).toBeLessThanOrEqual(ranked[i - 1]?.score ?? Infinity));
+      ranked.forEach((hit, i) =>
+        expect(hit.score).toBeLessThanOrEqual(ranked[i - 1]?.score ?? Infinity),
+      );
       await retriever.close();
     }
-    for (const [kind, hits] of Object.entries(found)) expect(hits, kind).toBeGreaterThanOrEqual(kind.includes("PQ") ? 3 : 10);
+    for (const [kind, hits] of Object.entries(found))
+      expect(hits, kind).toBeGreaterThanOrEqual(kind.includes("PQ") ? 3 : 10);
     const [narrow, wide] = [await openKind("IVF8,Flat", 1), await openKind("IVF8,Flat", 8)];
     expect(narrow.describe().key).not.toBe(wide.describe().key);
     expect(await wide.search(["number 7"], 20)).toEqual(await flat.search(["number 7"], 20));
@@ -253,15 +323,36 @@ describe("opening a retriever", () => {
     const path = join(folder, "few.jsonl");
     await writeFile(path, small(20));
     const phases: string[] = [];
-    const openKind = (index: string): Promise<Retriever> => openRetriever({ corpusPath: path, encoder: "minilm", variant: "int8", indexDir: join(folder, "few-indexes"), index }, ({ phase }) => phases.push(phase));
-    await expect(openKind("Nonsense")).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining('FAISS knows no index "Nonsense"') as string });
-    await expect(openKind("IVF64,Flat")).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining("learns from at least 64 passages, the corpus has 20") as string });
+    const openKind = (index: string): Promise<Retriever> =>
+      openRetriever(
+        {
+          corpusPath: path,
+          encoder: "minilm",
+          variant: "int8",
+          indexDir: join(folder, "few-indexes"),
+          index,
+        },
+        ({ phase }) => phases.push(phase),
+      );
+    await expect(openKind("Nonsense")).rejects.toMatchObject({
+      code: "invalid-input",
+      message: expect.stringContaining('FAISS knows no index "Nonsense"') as string,
+    });
+    await expect(openKind("IVF64,Flat")).rejects.toMatchObject({
+      code: "invalid-input",
+      message: expect.stringContaining(
+        "learns from at least 64 passages, the corpus has 20",
+      ) as string,
+    });
     expect(phases).not.toContain("encoding");
   });
 
   it("says which line of the corpus is wrong", async () => {
     const path = join(folder, "bad.jsonl");
     await writeFile(path, `${small(16)}\n{not json`);
-    await expect(open("int8", path)).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining("line 17 is not JSON") as string });
+    await expect(open("int8", path)).rejects.toMatchObject({
+      code: "invalid-input",
+      message: expect.stringContaining("line 17 is not JSON") as string,
+    });
   });
 });

@@ -3,7 +3,13 @@ import { join, resolve } from "node:path";
 import type { RetrieverConfig } from "@/contracts/config/retriever";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
-import { type IndexDemand, type IndexPlan, planIndex, searchParameters, size } from "@/contracts/index-plan";
+import {
+  type IndexDemand,
+  type IndexPlan,
+  planIndex,
+  searchParameters,
+  size,
+} from "@/contracts/index-plan";
 import { DATA_DIR } from "@/contracts/paths";
 import { memoryLimit } from "../agent/hardware";
 import { CorpusFile } from "./corpus";
@@ -63,9 +69,20 @@ export interface OpenRetrieverOptions {
  * its kind; where there is none it is built first, with progress, by one process at a time. A damaged index is said so
  * and built again.
  */
-export async function openRetriever(options: OpenRetrieverOptions, onProgress: (progress: RetrieverProgress) => void = () => {}): Promise<Retriever> {
-  const { corpusPath, signal, indexDir = join(DATA_DIR, "indexes"), nprobe = 32, efSearch = 128 } = options;
-  const corpus = await CorpusFile.open(corpusPath, signal, (done, total) => onProgress({ phase: "reading", done, total, detail: "reading the corpus" }));
+export async function openRetriever(
+  options: OpenRetrieverOptions,
+  onProgress: (progress: RetrieverProgress) => void = () => {},
+): Promise<Retriever> {
+  const {
+    corpusPath,
+    signal,
+    indexDir = join(DATA_DIR, "indexes"),
+    nprobe = 32,
+    efSearch = 128,
+  } = options;
+  const corpus = await CorpusFile.open(corpusPath, signal, (done, total) =>
+    onProgress({ phase: "reading", done, total, detail: "reading the corpus" }),
+  );
   let encoder: Encoder | undefined;
   try {
     encoder = await Encoder.load(options.encoder, options.variant);
@@ -73,7 +90,13 @@ export async function openRetriever(options: OpenRetrieverOptions, onProgress: (
     const plan = await chosenPlan(built, options.index ?? "auto");
     const parameters = searchParameters(plan.factory, { nprobe, efSearch });
     const index = await openIndex(built, plan, parameters);
-    return new DenseRetriever(corpus, encoder, index, plan.factory, retrieverKey(identityOf(built, plan.factory), parameters));
+    return new DenseRetriever(
+      corpus,
+      encoder,
+      index,
+      plan.factory,
+      retrieverKey(identityOf(built, plan.factory), parameters),
+    );
   } catch (error) {
     await encoder?.close();
     await corpus.close();
@@ -89,38 +112,78 @@ interface Build {
   onProgress: (progress: RetrieverProgress) => void;
 }
 
-export function identityOf({ corpus, encoder }: { corpus: Pick<CorpusFile, "hash">; encoder: Pick<Encoder, "name" | "variant" | "fingerprint"> }, factory: string): IndexIdentity {
-  return { corpusHash: corpus.hash, encoderFingerprint: encoder.fingerprint, encoder: `${encoder.name} ${encoder.variant}`, factory };
+export function identityOf(
+  {
+    corpus,
+    encoder,
+  }: {
+    corpus: Pick<CorpusFile, "hash">;
+    encoder: Pick<Encoder, "name" | "variant" | "fingerprint">;
+  },
+  factory: string,
+): IndexIdentity {
+  return {
+    corpusHash: corpus.hash,
+    encoderFingerprint: encoder.fingerprint,
+    encoder: `${encoder.name} ${encoder.variant}`,
+    factory,
+  };
 }
 
 /** Rankings depend on the search parameters too; a flat index has none. */
 function retrieverKey(identity: IndexIdentity, parameters: Record<string, number>): string {
   const key = indexKey(identity);
-  return Object.keys(parameters).length === 0 ? key : createHash("sha256").update(JSON.stringify([key, parameters])).digest("hex").slice(0, 32);
+  return Object.keys(parameters).length === 0
+    ? key
+    : createHash("sha256")
+        .update(JSON.stringify([key, parameters]))
+        .digest("hex")
+        .slice(0, 32);
 }
 
 /**
  * The plan for this machine, and whether its index is there; where `auto` would build another kind but the exact index
  * is there (adopted, say), that one.
  */
-export async function planHere(demand: Pick<IndexDemand, "index" | "count" | "dim">, has: (factory: string) => Promise<boolean>): Promise<{ plan: IndexPlan; isThere: boolean }> {
+export async function planHere(
+  demand: Pick<IndexDemand, "index" | "count" | "dim">,
+  has: (factory: string) => Promise<boolean>,
+): Promise<{ plan: IndexPlan; isThere: boolean }> {
   const plan = planIndex({ ...demand, memoryBytes: memoryLimit() });
   if (await has(plan.factory)) return { plan, isThere: true };
   if (demand.index !== "auto" || !(await has("Flat"))) return { plan, isThere: false };
-  return { plan: { ...planIndex({ ...demand, index: "Flat", memoryBytes: memoryLimit() }), reason: "the exact index is there already" }, isThere: true };
+  return {
+    plan: {
+      ...planIndex({ ...demand, index: "Flat", memoryBytes: memoryLimit() }),
+      reason: "the exact index is there already",
+    },
+    isThere: true,
+  };
 }
 
 async function chosenPlan(build: Build, index: string): Promise<IndexPlan> {
   const { corpus, encoder, root, onProgress } = build;
-  const { plan, isThere } = await planHere({ index, count: corpus.size, dim: encoder.dim }, (factory) => hasIndex(root, indexKey(identityOf(build, factory))));
+  const { plan, isThere } = await planHere(
+    { index, count: corpus.size, dim: encoder.dim },
+    (factory) => hasIndex(root, indexKey(identityOf(build, factory))),
+  );
   if (!isThere) {
     await checkFactory(plan.factory, corpus.size, encoder.dim);
-    onProgress({ phase: "loading", done: 0, total: 1, detail: `index ${plan.factory}: ${plan.reason}; file ${size(plan.fileBytes)}, memory to build ${size(plan.buildBytes)}, to search ${size(plan.searchBytes)}` });
+    onProgress({
+      phase: "loading",
+      done: 0,
+      total: 1,
+      detail: `index ${plan.factory}: ${plan.reason}; file ${size(plan.fileBytes)}, memory to build ${size(plan.buildBytes)}, to search ${size(plan.searchBytes)}`,
+    });
   }
   return plan;
 }
 
-async function openIndex(build: Build, plan: IndexPlan, parameters: Record<string, number>): Promise<DenseIndex> {
+async function openIndex(
+  build: Build,
+  plan: IndexPlan,
+  parameters: Record<string, number>,
+): Promise<DenseIndex> {
   const { root, onProgress } = build;
   const identity = identityOf(build, plan.factory);
   const open = async (): Promise<DenseIndex> => {
@@ -133,9 +196,17 @@ async function openIndex(build: Build, plan: IndexPlan, parameters: Record<strin
       return await open();
     } catch (error) {
       const key = indexKey(identity);
-      const isOurs = await readManifest(join(root, key)).then(({ file }) => file === INDEX_FILE, () => hasIndex(root, key));
+      const isOurs = await readManifest(join(root, key)).then(
+        ({ file }) => file === INDEX_FILE,
+        () => hasIndex(root, key),
+      );
       if (!(error instanceof AppError && error.code === "invalid-input") || !isOurs) throw error;
-      onProgress({ phase: "loading", done: 0, total: 1, detail: `building again: ${error.message}` });
+      onProgress({
+        phase: "loading",
+        done: 0,
+        total: 1,
+        detail: `building again: ${error.message}`,
+      });
       await discardIndex(root, key);
       return open();
     }
@@ -150,12 +221,22 @@ async function ensureBuilt(build: Build, plan: IndexPlan): Promise<string> {
   const { root, corpus, encoder, signal, onProgress } = build;
   const identity = identityOf(build, plan.factory);
   const make = async (directory: string): Promise<void> => {
-    if (plan.factory === "Flat") return buildFlat(directory, corpus, encoder, identity, { signal, onProgress });
+    if (plan.factory === "Flat")
+      return buildFlat(directory, corpus, encoder, identity, { signal, onProgress });
     const flat = await ensureBuilt(build, { ...plan, factory: "Flat" });
     const { file } = await readManifest(flat);
     await buildFromFlat(directory, resolve(flat, file), identity, plan, { signal, onProgress });
   };
-  return ensureIndex(root, indexKey(identity), make, { signal, onWaiting: () => onProgress({ phase: "waiting", done: 0, total: 0, detail: "another process is building this index" }) });
+  return ensureIndex(root, indexKey(identity), make, {
+    signal,
+    onWaiting: () =>
+      onProgress({
+        phase: "waiting",
+        done: 0,
+        total: 0,
+        detail: "another process is building this index",
+      }),
+  });
 }
 
 class DenseRetriever implements Retriever {
@@ -167,7 +248,11 @@ class DenseRetriever implements Retriever {
     private readonly key: string,
   ) {}
 
-  async search(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
     requireNotAborted(signal);
     if (queries.length === 0) return [];
     const vectors = await this.encoder.encode(queries, "query", { signal });
@@ -187,7 +272,12 @@ class DenseRetriever implements Retriever {
   }
 
   describe(): RetrieverDescription {
-    return { kind: "dense", key: this.key, title: `${this.encoder.name} ${this.encoder.variant}, ${this.factory === "Flat" ? "flat inner product" : this.factory}`, documents: this.corpus.size };
+    return {
+      kind: "dense",
+      key: this.key,
+      title: `${this.encoder.name} ${this.encoder.variant}, ${this.factory === "Flat" ? "flat inner product" : this.factory}`,
+      documents: this.corpus.size,
+    };
   }
 
   async close(): Promise<void> {

@@ -36,7 +36,12 @@ export class PassingFailure extends AppError {
  * @param once one request; its signal also ends it when its time is up.
  * @throws AppError `retriever-unavailable` after the last attempt, `cancelled` once the signal is aborted
  */
-export async function withRetries<T>(who: string, times: RetryTimes, signal: AbortSignal | undefined, once: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withRetries<T>(
+  who: string,
+  times: RetryTimes,
+  signal: AbortSignal | undefined,
+  once: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const cancelled = (): AppError => new AppError("cancelled", "the search was cancelled");
     if (signal?.aborted) throw cancelled();
@@ -45,11 +50,20 @@ export async function withRetries<T>(who: string, times: RetryTimes, signal: Abo
       return await once(signal ? AbortSignal.any([limit, signal]) : limit);
     } catch (error) {
       if (signal?.aborted) throw cancelled();
-      const failure = limit.aborted ? new PassingFailure(`no answer within ${times.requestMs / 1000} s`, { cause: error }) : error;
+      const failure = limit.aborted
+        ? new PassingFailure(`no answer within ${times.requestMs / 1000} s`, { cause: error })
+        : error;
       if (!(failure instanceof PassingFailure)) throw failure;
-      if (attempt >= times.attempts) throw new AppError("retriever-unavailable", `${who} failed ${attempt} times: ${failure.message}`, { cause: failure });
+      if (attempt >= times.attempts)
+        throw new AppError(
+          "retriever-unavailable",
+          `${who} failed ${attempt} times: ${failure.message}`,
+          { cause: failure },
+        );
       const backoff = times.backoffMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
-      await sleep(Math.min(MAX_PAUSE_MS, Math.max(backoff, failure.retryAfterMs ?? 0)), undefined, { signal }).catch(() => undefined);
+      await sleep(Math.min(MAX_PAUSE_MS, Math.max(backoff, failure.retryAfterMs ?? 0)), undefined, {
+        signal,
+      }).catch(() => undefined);
     }
   }
 }
@@ -57,18 +71,22 @@ export async function withRetries<T>(who: string, times: RetryTimes, signal: Abo
 /** Value of a Retry-After header in milliseconds, given in seconds or as a date; null where there is none. */
 export function retryAfter(header: string | null | undefined): number | null {
   if (!header) return null;
-  const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  const milliseconds = /^\d+$/.test(header.trim())
+    ? Number(header) * 1000
+    : Date.parse(header) - Date.now();
   return Number.isFinite(milliseconds) && milliseconds > 0 ? milliseconds : null;
 }
 
 /** Status codes that may pass by themselves. */
-export const passes = (status: number): boolean => status >= 500 || status === 429 || status === 408;
+export const passes = (status: number): boolean =>
+  status >= 500 || status === 429 || status === 408;
 
 /** The innermost reason of a failed connection: "fetch failed" says nothing. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return reasonOf(error.cause);
-  if (error instanceof AggregateError && error.errors[0] instanceof Error) return reasonOf(error.errors[0]);
+  if (error instanceof AggregateError && error.errors[0] instanceof Error)
+    return reasonOf(error.errors[0]);
   return error.message || error.name;
 }
 
@@ -78,9 +96,16 @@ export function reasonOf(error: unknown): string {
  *
  * @throws AppError `unauthorized` where the variable is not set on this worker
  */
-export function apiKey(variable: string | null, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+export function apiKey(
+  variable: string | null,
+  environment: NodeJS.ProcessEnv = process.env,
+): string | undefined {
   if (variable === null) return undefined;
   const value = environment[variable]?.trim();
-  if (!value) throw new AppError("unauthorized", `the environment variable ${variable}, which should hold the API key, is not set on this worker; set it where the worker is started`);
+  if (!value)
+    throw new AppError(
+      "unauthorized",
+      `the environment variable ${variable}, which should hold the API key, is not set on this worker; set it where the worker is started`,
+    );
   return value;
 }

@@ -16,18 +16,28 @@ afterEach(() => rm(folder, { recursive: true }));
 describe("a table of rows", () => {
   it("finds every row by its hash, also where hashes are equal, while it grows and afterwards", () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.nat(50), fc.nat(0xffff_ffff)), { maxLength: 4000, minLength: 1 }), (hashes) => {
-        const table = RowTable.empty();
-        for (const hash of hashes) table.add(hash);
-        const check = (of: RowTable): void => {
-          for (const hash of new Set(hashes)) expect([...of.candidates(hash)].sort((a, b) => a - b)).toEqual(hashes.flatMap((other, row) => (other === hash ? [row] : [])));
-        };
-        check(table);
-        const { hashes: kept, slots } = table.parts();
-        check(table);
-        check(RowTable.of(kept, slots));
-        expect([...table.candidates(hashes[0] === 7 ? 8 : 7)].every((row) => hashes[row] === (hashes[0] === 7 ? 8 : 7))).toBe(true);
-      }),
+      fc.property(
+        fc.array(fc.oneof(fc.nat(50), fc.nat(0xffff_ffff)), { maxLength: 4000, minLength: 1 }),
+        (hashes) => {
+          const table = RowTable.empty();
+          for (const hash of hashes) table.add(hash);
+          const check = (of: RowTable): void => {
+            for (const hash of new Set(hashes))
+              expect([...of.candidates(hash)].sort((a, b) => a - b)).toEqual(
+                hashes.flatMap((other, row) => (other === hash ? [row] : [])),
+              );
+          };
+          check(table);
+          const { hashes: kept, slots } = table.parts();
+          check(table);
+          check(RowTable.of(kept, slots));
+          expect(
+            [...table.candidates(hashes[0] === 7 ? 8 : 7)].every(
+              (row) => hashes[row] === (hashes[0] === 7 ? 8 : 7),
+            ),
+          ).toBe(true);
+        },
+      ),
       { numRuns: 15 },
     );
   });
@@ -53,7 +63,9 @@ describe("texts seen", () => {
 });
 
 describe("saved rows", () => {
-  const lines = Array.from({ length: 300 }, (_, i) => JSON.stringify({ id: `d${i}`, title: "", text: `text ${i} ${"ü".repeat(i % 17)}` }));
+  const lines = Array.from({ length: 300 }, (_, i) =>
+    JSON.stringify({ id: `d${i}`, title: "", text: `text ${i} ${"ü".repeat(i % 17)}` }),
+  );
 
   it("open a corpus without reading it, and only the one that they are of", async () => {
     const path = join(folder, "documents.jsonl");
@@ -70,7 +82,10 @@ describe("saved rows", () => {
     }
     starts.add(bytes);
     await saveRows(path, { bytes, mtimeMs }, { hash: scanned.hash, starts: starts.taken(), table });
-    expect(await readRowHeader(path, { bytes, mtimeMs })).toMatchObject({ documents: 300, hash: scanned.hash });
+    expect(await readRowHeader(path, { bytes, mtimeMs })).toMatchObject({
+      documents: 300,
+      hash: scanned.hash,
+    });
 
     const opened = await CorpusFile.open(path);
     expect([opened.hash, opened.size]).toEqual([scanned.hash, 300]);
@@ -97,7 +112,12 @@ describe("saved rows", () => {
 
   it("are written for a large file that was put there by hand", async () => {
     const path = join(folder, "large.jsonl");
-    await writeFile(path, Array.from({ length: 9000 }, (_, i) => JSON.stringify({ id: i, text: "x".repeat(1000) })).join("\n"));
+    await writeFile(
+      path,
+      Array.from({ length: 9000 }, (_, i) =>
+        JSON.stringify({ id: i, text: "x".repeat(1000) }),
+      ).join("\n"),
+    );
     const first = await CorpusFile.open(path);
     expect((await readFile(rowFileOf(path))).length).toBeGreaterThan(9000 * 16);
     const second = await CorpusFile.open(path);

@@ -36,7 +36,11 @@ const SLICE_BYTES = 256 * 1024 * 1024;
 export const rowFileOf = (documents: string): string => `${documents.replace(/\.jsonl$/, "")}.rows`;
 
 /** Saves the rows of the documents' file in this state. */
-export async function saveRows(documents: string, { bytes, mtimeMs }: FileState, { hash, starts, table }: Rows): Promise<void> {
+export async function saveRows(
+  documents: string,
+  { bytes, mtimeMs }: FileState,
+  { hash, starts, table }: Rows,
+): Promise<void> {
   const { hashes, slots } = table.parts();
   const temporary = `${rowFileOf(documents)}.${randomUUID()}`;
   try {
@@ -57,7 +61,10 @@ export async function saveRows(documents: string, { bytes, mtimeMs }: FileState,
 }
 
 /** What is saved for the documents' file in this state, without its rows; null where nothing is. */
-export async function readRowHeader(documents: string, state: FileState): Promise<RowHeader | null> {
+export async function readRowHeader(
+  documents: string,
+  state: FileState,
+): Promise<RowHeader | null> {
   const file = await open(rowFileOf(documents), "r").catch(() => null);
   if (!file) return null;
   try {
@@ -74,7 +81,11 @@ export async function loadRows(documents: string, state: FileState): Promise<Row
   try {
     const head = await headerOf(file, state);
     if (!head) return null;
-    const total = HEADER_BYTES + 8 * (head.documents + 1) + 4 * head.documents + 4 * RowTable.slotsFor(head.documents);
+    const total =
+      HEADER_BYTES +
+      8 * (head.documents + 1) +
+      4 * head.documents +
+      4 * RowTable.slotsFor(head.documents);
     if ((await file.stat()).size !== total) return null;
     const starts = new Float64Array(head.documents + 1);
     const hashes = new Uint32Array(head.documents);
@@ -90,7 +101,10 @@ export async function loadRows(documents: string, state: FileState): Promise<Row
   }
 }
 
-async function headerOf(file: FileHandle, { bytes, mtimeMs }: FileState): Promise<RowHeader | null> {
+async function headerOf(
+  file: FileHandle,
+  { bytes, mtimeMs }: FileState,
+): Promise<RowHeader | null> {
   const buffer = Buffer.alloc(HEADER_BYTES);
   await file.read(buffer, 0, HEADER_BYTES, 0);
   try {
@@ -103,13 +117,23 @@ async function headerOf(file: FileHandle, { bytes, mtimeMs }: FileState): Promis
 
 async function writeAll(file: FileHandle, array: Float64Array | Uint32Array): Promise<void> {
   const bytes = Buffer.from(array.buffer, array.byteOffset, array.byteLength);
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES) await file.writeFile(bytes.subarray(at, at + SLICE_BYTES));
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES)
+    await file.writeFile(bytes.subarray(at, at + SLICE_BYTES));
 }
 
-async function readAll(file: FileHandle, array: Float64Array | Uint32Array, position: number): Promise<void> {
+async function readAll(
+  file: FileHandle,
+  array: Float64Array | Uint32Array,
+  position: number,
+): Promise<void> {
   const bytes = Buffer.from(array.buffer, array.byteOffset, array.byteLength);
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, at, Math.min(SLICE_BYTES, bytes.length - at), position + at);
+  for (let at = 0; at < bytes.length;) {
+    const { bytesRead } = await file.read(
+      bytes,
+      at,
+      Math.min(SLICE_BYTES, bytes.length - at),
+      position + at,
+    );
     if (bytesRead === 0) throw new Error("the rows file ended early");
     at += bytesRead;
   }

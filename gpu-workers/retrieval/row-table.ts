@@ -137,7 +137,8 @@ export class SeenTexts {
 
   private place(key: number): boolean {
     let slot = key % this.slots.length;
-    for (; this.slots[slot] !== 0; slot = (slot + 1) % this.slots.length) if (this.slots[slot] === key) return true;
+    for (; this.slots[slot] !== 0; slot = (slot + 1) % this.slots.length)
+      if (this.slots[slot] === key) return true;
     this.slots[slot] = key;
     return false;
   }

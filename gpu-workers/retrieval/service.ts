@@ -33,7 +33,15 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** Bodies that are being read at once, in all: what is larger waits outside. */
 const MAX_READING_BYTES = 256 * 1024 * 1024;
 
-const STATUS: Partial<Record<ErrorCode, number>> = { "invalid-input": 400, unsupported: 400, unauthorized: 403, "not-found": 404, conflict: 409, "retriever-unavailable": 503, cancelled: 503 };
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  "invalid-input": 400,
+  unsupported: 400,
+  unauthorized: 403,
+  "not-found": 404,
+  conflict: 409,
+  "retriever-unavailable": 503,
+  cancelled: 503,
+};
 
 /**
  * A retriever served to others in upstream's dialect (see contracts/retrieve.ts): POST /retrieve, GET /healthz,
@@ -67,7 +75,11 @@ export class RetrieveService {
    * Takes the port and answers "starting" until `serve` brings a retriever: a port that is taken is known before an
    * index is built. Throws `conflict` where it is.
    */
-  static async listen({ host = "127.0.0.1", port = 0, limits }: RetrieveServiceOptions = {}): Promise<RetrieveService> {
+  static async listen({
+    host = "127.0.0.1",
+    port = 0,
+    limits,
+  }: RetrieveServiceOptions = {}): Promise<RetrieveService> {
     const { server, url } = await listen(host, port);
     const service = new RetrieveService(server, url, limits);
     server.on("request", (request, response) => void service.handle(request, response));
@@ -75,7 +87,10 @@ export class RetrieveService {
   }
 
   /** Listens and serves. The retriever stays the caller's to close. */
-  static async start(retriever: Retriever, options: RetrieveServiceOptions = {}): Promise<RetrieveService> {
+  static async start(
+    retriever: Retriever,
+    options: RetrieveServiceOptions = {},
+  ): Promise<RetrieveService> {
     const service = await RetrieveService.listen(options);
     service.serve(retriever);
     return service;
@@ -88,7 +103,10 @@ export class RetrieveService {
 
   /** Ready from now on. */
   serve(retriever: Retriever): void {
-    this.coalescer = new Coalescer((queries, k, signal) => retriever.search(queries, k, signal), this.limits);
+    this.coalescer = new Coalescer(
+      (queries, k, signal) => retriever.search(queries, k, signal),
+      this.limits,
+    );
     this.key = retriever.describe().key;
     this.retriever = retriever;
   }
@@ -115,13 +133,26 @@ export class RetrieveService {
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path, query] = (request.url ?? "/").split("?");
     try {
-      if (path === "/retrieve" && request.method === "POST") return await this.retrieve(request, response);
+      if (path === "/retrieve" && request.method === "POST")
+        return await this.retrieve(request, response);
       if (path === "/healthz" && request.method === "GET") return this.sendHealth(response);
       if (path === "/metrics" && request.method === "GET") {
-        if (query !== "format=prometheus" && !/text\/plain|openmetrics/.test(request.headers.accept ?? "")) return send(response, 200, JSON.stringify(this.metrics()));
-        return send(response, 200, prometheusText(this.metrics(), this.ready), "text/plain; version=0.0.4; charset=utf-8");
+        if (
+          query !== "format=prometheus" &&
+          !/text\/plain|openmetrics/.test(request.headers.accept ?? "")
+        )
+          return send(response, 200, JSON.stringify(this.metrics()));
+        return send(
+          response,
+          200,
+          prometheusText(this.metrics(), this.ready),
+          "text/plain; version=0.0.4; charset=utf-8",
+        );
       }
-      throw new AppError("not-found", `there is no ${request.method} ${path}; use POST /retrieve, GET /healthz or GET /metrics`);
+      throw new AppError(
+        "not-found",
+        `there is no ${request.method} ${path}; use POST /retrieve, GET /healthz or GET /metrics`,
+      );
     } catch (error) {
       this.sendError(response, error);
     }
@@ -149,18 +180,30 @@ export class RetrieveService {
     const began = performance.now();
     this.counts.requests += 1;
     // Only a web page sends it: no page elsewhere may search through its reader's browser.
-    if (request.headers.origin !== undefined) throw new AppError("unauthorized", "requests from web pages are not answered");
+    if (request.headers.origin !== undefined)
+      throw new AppError("unauthorized", "requests from web pages are not answered");
     if (this.stopping) throw new AppError("retriever-unavailable", "the service is stopping");
-    if (!this.coalescer) throw new AppError("retriever-unavailable", `the service is starting: ${this.starting}`);
-    const { queries, topk, return_scores } = parseOrThrow(this.request, await this.readJson(request), "the request");
+    if (!this.coalescer)
+      throw new AppError("retriever-unavailable", `the service is starting: ${this.starting}`);
+    const { queries, topk, return_scores } = parseOrThrow(
+      this.request,
+      await this.readJson(request),
+      "the request",
+    );
     this.counts.queries += queries.length;
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     const results = await this.coalescer.submit(queries, topk, gone.signal);
     response.setHeader(RETRIEVER_KEY_HEADER, this.key);
     const body = return_scores
-      ? ({ result: results.map((ranked) => ranked.map((hit) => ({ document: toWireDocument(hit), score: hit.score }))) } satisfies z.output<typeof retrieveResponseWithScores>)
-      : ({ result: results.map((ranked) => ranked.map(toWireDocument)) } satisfies z.output<typeof retrieveResponse>);
+      ? ({
+          result: results.map((ranked) =>
+            ranked.map((hit) => ({ document: toWireDocument(hit), score: hit.score })),
+          ),
+        } satisfies z.output<typeof retrieveResponseWithScores>)
+      : ({ result: results.map((ranked) => ranked.map(toWireDocument)) } satisfies z.output<
+          typeof retrieveResponse
+        >);
     send(response, 200, JSON.stringify(body));
     this.latency.record(performance.now() - began);
   }
@@ -174,13 +217,29 @@ export class RetrieveService {
         request.on("data", (chunk: Buffer) => {
           bytes += chunk.length;
           this.readingBytes += chunk.length;
-          if (bytes > MAX_BODY_BYTES) reject(new AppError("invalid-input", `the request is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`));
-          else if (this.readingBytes > MAX_READING_BYTES) reject(new AppError("retriever-unavailable", "too many large requests at once; try again later"));
+          if (bytes > MAX_BODY_BYTES)
+            reject(
+              new AppError(
+                "invalid-input",
+                `the request is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`,
+              ),
+            );
+          else if (this.readingBytes > MAX_READING_BYTES)
+            reject(
+              new AppError(
+                "retriever-unavailable",
+                "too many large requests at once; try again later",
+              ),
+            );
           else chunks.push(chunk);
         });
         request.once("end", () => {
           try {
-            resolve(new TextDecoder("utf-8", { fatal: true }).decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+            resolve(
+              new TextDecoder("utf-8", { fatal: true }).decode(
+                chunks.length === 1 ? chunks[0] : Buffer.concat(chunks),
+              ),
+            );
           } catch (cause) {
             reject(notJson(cause));
           }
@@ -204,16 +263,34 @@ export class RetrieveService {
     if (status === 503) this.counts.refused += 1;
     else this.counts.errors += 1;
     if (response.headersSent || response.destroyed) return;
-    if (status === 503) response.setHeader("Retry-After", String(Math.min(30, Math.max(1, Math.ceil(this.coalescer?.waitSeconds ?? 5)))));
+    if (status === 503)
+      response.setHeader(
+        "Retry-After",
+        String(Math.min(30, Math.max(1, Math.ceil(this.coalescer?.waitSeconds ?? 5)))),
+      );
     // The rest of a body that was refused is not read: the connection cannot be used again.
     if (!response.req.complete) response.setHeader("Connection", "close");
-    send(response, status, JSON.stringify({ error: wire } satisfies z.output<typeof retrieveError>));
+    send(
+      response,
+      status,
+      JSON.stringify({ error: wire } satisfies z.output<typeof retrieveError>),
+    );
   }
 }
 
-function send(response: ServerResponse, status: number, text: string, type = "application/json"): void {
+function send(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  type = "application/json",
+): void {
   response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
   response.end(text);
 }
 
-const notJson = (cause: unknown): AppError => new AppError("invalid-input", 'the request is not JSON in UTF-8; send {"queries": ["..."], "topk": 3, "return_scores": true}', { cause });
+const notJson = (cause: unknown): AppError =>
+  new AppError(
+    "invalid-input",
+    'the request is not JSON in UTF-8; send {"queries": ["..."], "topk": 3, "return_scores": true}',
+    { cause },
+  );

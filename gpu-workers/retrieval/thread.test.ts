@@ -8,7 +8,11 @@ let started = 0;
 function lasting(name: string): Mortal {
   const start = (): ThreadClient<MortalOperations> => {
     started += 1;
-    return new ThreadClient(new URL("./testing/mortal-thread.ts", import.meta.url), "mortal thread", null);
+    return new ThreadClient(
+      new URL("./testing/mortal-thread.ts", import.meta.url),
+      "mortal thread",
+      null,
+    );
   };
   const thread: Mortal = new LastingThread(start, { operation: "open", request: { name } });
   threads.push(thread);
@@ -23,16 +27,30 @@ describe("a thread that lasts", () => {
   it("comes back after it has died, with what it had open; what was under way fails and says why", async () => {
     const thread = lasting("corpus");
     const { thread: first } = await thread.open();
-    const [dead, lost] = await Promise.allSettled([thread.call("die", null), thread.call("echo", "too late")]);
-    for (const call of [dead, lost]) expect(call).toMatchObject({ status: "rejected", reason: { code: "retriever-unavailable", message: "the mortal thread ended (exit code 7)" } });
-    expect(await Promise.all([thread.call("echo", "a"), thread.call("echo", "b")])).toEqual(["corpus: a", "corpus: b"]);
+    const [dead, lost] = await Promise.allSettled([
+      thread.call("die", null),
+      thread.call("echo", "too late"),
+    ]);
+    for (const call of [dead, lost])
+      expect(call).toMatchObject({
+        status: "rejected",
+        reason: { code: "retriever-unavailable", message: "the mortal thread ended (exit code 7)" },
+      });
+    expect(await Promise.all([thread.call("echo", "a"), thread.call("echo", "b")])).toEqual([
+      "corpus: a",
+      "corpus: b",
+    ]);
     expect((await thread.open()).thread).not.toBe(first);
     expect(started).toBe(2);
   });
 
   it("that cannot open says so each time, and leaves no thread behind", async () => {
     const thread = lasting("broken");
-    for (let i = 0; i < 2; i++) await expect(thread.call("echo", "x")).rejects.toMatchObject({ code: "invalid-input", message: "it is broken" });
+    for (let i = 0; i < 2; i++)
+      await expect(thread.call("echo", "x")).rejects.toMatchObject({
+        code: "invalid-input",
+        message: "it is broken",
+      });
     expect(started).toBe(2);
   });
 

@@ -26,16 +26,38 @@ export class ThreadClient<O extends Operations> {
   private readonly ended: Promise<void>;
 
   /** @param module URL of the thread's TypeScript module; @param name what errors call it; @param data what `threadData` gives there. */
-  constructor(module: URL, private readonly name: string, data: unknown) {
-    this.worker = new Worker(new URL("./thread-entry.mjs", import.meta.url), { name, workerData: { module: module.href, data, stopping: this.stopping }, execArgv: [] });
+  constructor(
+    module: URL,
+    private readonly name: string,
+    data: unknown,
+  ) {
+    this.worker = new Worker(new URL("./thread-entry.mjs", import.meta.url), {
+      name,
+      workerData: { module: module.href, data, stopping: this.stopping },
+      execArgv: [],
+    });
     this.worker.on("message", (frame: unknown) => this.receive(frame));
-    this.worker.on("error", (cause) => this.fail(new AppError("retriever-unavailable", `the ${name} stopped: ${toWireError(cause).message}`, { cause })));
+    this.worker.on("error", (cause) =>
+      this.fail(
+        new AppError(
+          "retriever-unavailable",
+          `the ${name} stopped: ${toWireError(cause).message}`,
+          { cause },
+        ),
+      ),
+    );
     this.ended = new Promise((resolve) => this.worker.once("exit", () => resolve()));
-    this.worker.on("exit", (code) => this.fail(new AppError("retriever-unavailable", `the ${name} ended (exit code ${code})`)));
+    this.worker.on("exit", (code) =>
+      this.fail(new AppError("retriever-unavailable", `the ${name} ended (exit code ${code})`)),
+    );
   }
 
   /** Sends one request; `transfer` hands buffers over instead of copying them. */
-  call<K extends keyof O & string>(operation: K, request: O[K]["request"], transfer: Transferable[] = []): Promise<O[K]["response"]> {
+  call<K extends keyof O & string>(
+    operation: K,
+    request: O[K]["request"],
+    transfer: Transferable[] = [],
+  ): Promise<O[K]["response"]> {
     if (this.gone) return Promise.reject(this.gone);
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
@@ -106,7 +128,10 @@ export class LastingThread<O extends Operations, F extends keyof O & string> {
     return (await this.alive()).opened;
   }
 
-  async call<K extends keyof O & string>(operation: K, request: O[K]["request"]): Promise<O[K]["response"]> {
+  async call<K extends keyof O & string>(
+    operation: K,
+    request: O[K]["request"],
+  ): Promise<O[K]["response"]> {
     return (await this.alive()).thread.call(operation, request);
   }
 
@@ -156,7 +181,9 @@ export function isStopping(): boolean {
 }
 
 export type Handlers<O extends Operations> = {
-  [K in keyof O]: (request: O[K]["request"]) => Promise<{ response: O[K]["response"]; transfer?: Transferable[] }>;
+  [K in keyof O]: (
+    request: O[K]["request"],
+  ) => Promise<{ response: O[K]["response"]; transfer?: Transferable[] }>;
 };
 
 /** The thread's end: answers requests one after the other, in the order of arrival. */

@@ -10,7 +10,13 @@ import { TextTokenizer } from "./tokenizer";
 const definition = {
   normalizer: null,
   pre_tokenizer: { type: "BertPreTokenizer" },
-  model: { type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100, vocab: { "[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, a: 4, b: 5 } },
+  model: {
+    type: "WordPiece",
+    unk_token: "[UNK]",
+    continuing_subword_prefix: "##",
+    max_input_chars_per_word: 100,
+    vocab: { "[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, a: 4, b: 5 },
+  },
   post_processor: { type: "BertProcessing", sep: ["[SEP]", 2], cls: ["[CLS]", 1] },
   decoder: null,
   added_tokens: [],
@@ -21,21 +27,36 @@ let tokenizerPath: string;
 let configPath: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "tokenizer-"));
-  [tokenizerPath, configPath] = [join(folder, "tokenizer.json"), join(folder, "tokenizer_config.json")];
+  [tokenizerPath, configPath] = [
+    join(folder, "tokenizer.json"),
+    join(folder, "tokenizer_config.json"),
+  ];
   await writeFile(tokenizerPath, JSON.stringify(definition));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe("a tokenizer", () => {
-  const both = () => Promise.all([TextTokenizer.load(tokenizerPath, configPath, 4), PairTokenizer.load(tokenizerPath, configPath, 9)]);
+  const both = () =>
+    Promise.all([
+      TextTokenizer.load(tokenizerPath, configPath, 4),
+      PairTokenizer.load(tokenizerPath, configPath, 9),
+    ]);
 
   it("gives the same ids without its tokenizer_config.json", async () => {
     const ids = async (): Promise<unknown[]> => {
       const [text, pair] = await both();
-      return [text.encode("a b"), text.encode("a b a b"), pair.join(pair.idsOf("a"), pair.idsOf("b"))];
+      return [
+        text.encode("a b"),
+        text.encode("a b a b"),
+        pair.join(pair.idsOf("a"), pair.idsOf("b")),
+      ];
     };
     const without = await ids();
-    expect(without).toEqual([[1, 4, 5, 2], [1, 4, 5, 2], { ids: [1, 4, 2, 5, 2], types: [0, 0, 0, 1, 1] }]);
+    expect(without).toEqual([
+      [1, 4, 5, 2],
+      [1, 4, 5, 2],
+      { ids: [1, 4, 2, 5, 2], types: [0, 0, 0, 1, 1] },
+    ]);
     await writeFile(configPath, JSON.stringify({ pad_token: "[PAD]" }));
     expect(await ids()).toEqual(without);
   });
@@ -53,9 +74,15 @@ describe("a tokenizer", () => {
 
   it("says which file is missing or damaged", async () => {
     await writeFile(configPath, "{");
-    await expect(both()).rejects.toMatchObject({ code: "invalid-input", message: expect.stringContaining("tokenizer_config.json is not JSON") as string });
+    await expect(both()).rejects.toMatchObject({
+      code: "invalid-input",
+      message: expect.stringContaining("tokenizer_config.json is not JSON") as string,
+    });
     await rm(tokenizerPath);
-    await expect(both()).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining("tokenizer.json is missing") as string });
+    await expect(both()).rejects.toMatchObject({
+      code: "not-found",
+      message: expect.stringContaining("tokenizer.json is missing") as string,
+    });
   });
 });
 
@@ -66,5 +93,8 @@ it("a reranker is found without a tokenizer_config.json; with one, its length co
   await writeFile(configPath, JSON.stringify({ model_max_length: 64 }));
   expect((await findReranker("mine", folder)).settings.maxTokens).toBe(64);
   await rm(tokenizerPath);
-  await expect(findReranker("mine", folder)).rejects.toMatchObject({ code: "not-found", message: expect.stringContaining(tokenizerPath) as string });
+  await expect(findReranker("mine", folder)).rejects.toMatchObject({
+    code: "not-found",
+    message: expect.stringContaining(tokenizerPath) as string,
+  });
 });

@@ -19,7 +19,11 @@ export class TextTokenizer {
     readonly maxTokens: number,
   ) {}
 
-  static async load(tokenizerPath: string, configPath: string, maxTokens: number): Promise<TextTokenizer> {
+  static async load(
+    tokenizerPath: string,
+    configPath: string,
+    maxTokens: number,
+  ): Promise<TextTokenizer> {
     const { tokenizer, definition, padId } = await loadTokenizer(tokenizerPath, configPath);
     const bare = tokenizer.encode("a", { add_special_tokens: false }).ids;
     const full = tokenizer.encode("a").ids;
@@ -41,9 +45,16 @@ export class TextTokenizer {
  * tokenizer.json, or 0 (masked tokens are not read). Throws `not-found` without a tokenizer.json, `invalid-input` where
  * one is no JSON.
  */
-export async function loadTokenizer(tokenizerPath: string, configPath: string): Promise<{ tokenizer: Tokenizer; definition: TokenizerDefinition; padId: number }> {
+export async function loadTokenizer(
+  tokenizerPath: string,
+  configPath: string,
+): Promise<{ tokenizer: Tokenizer; definition: TokenizerDefinition; padId: number }> {
   const definition = await readJson(tokenizerPath);
-  if (!definition) throw new AppError("not-found", `${tokenizerPath} is missing; bring it from the model's folder`);
+  if (!definition)
+    throw new AppError(
+      "not-found",
+      `${tokenizerPath} is missing; bring it from the model's folder`,
+    );
   const config = (await readJson(configPath)) ?? {};
   const tokenizer = new Tokenizer(definition, config);
   const { pad_token: own } = config as { pad_token?: string | { content: string } | null };
@@ -62,14 +73,19 @@ async function readJson(path: string): Promise<object | null> {
   try {
     return JSON.parse(text) as object;
   } catch (cause) {
-    throw new AppError("invalid-input", `${path} is not JSON; bring the model's own again`, { cause });
+    throw new AppError("invalid-input", `${path} is not JSON; bring the model's own again`, {
+      cause,
+    });
   }
 }
 
-export type TokenizerDefinition = { normalizer?: { type?: string; lowercase?: boolean; handle_chinese_chars?: boolean } | null };
+export type TokenizerDefinition = {
+  normalizer?: { type?: string; lowercase?: boolean; handle_chinese_chars?: boolean } | null;
+};
 
 /** Ideographs beyond the basic plane (CJK extensions B to E, compatibility supplement): BERT makes each a word. */
-const SUPPLEMENTARY_IDEOGRAPHS = /[\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
+const SUPPLEMENTARY_IDEOGRAPHS =
+  /[\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
 
 /** What is to be done to a text before the library's tokenizer gets it. */
 export function mendFor({ normalizer }: TokenizerDefinition): (text: string) => string {
@@ -77,7 +93,8 @@ export function mendFor({ normalizer }: TokenizerDefinition): (text: string) => 
   return (text) => {
     let mended = text;
     // The library tests single UTF-16 units, which never match these.
-    if (normalizer.handle_chinese_chars && /[\ud840-\ud87e]/.test(mended)) mended = mended.replace(SUPPLEMENTARY_IDEOGRAPHS, " $& ");
+    if (normalizer.handle_chinese_chars && /[\ud840-\ud87e]/.test(mended))
+      mended = mended.replace(SUPPLEMENTARY_IDEOGRAPHS, " $& ");
     // JavaScript lower-cases a capital sigma by its place in the word, Python's tokenizers by itself.
     if (normalizer.lowercase) mended = mended.replaceAll("\u03a3", "\u03c3");
     return mended;

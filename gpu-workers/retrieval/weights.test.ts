@@ -23,7 +23,8 @@ it("the weights of a large network lie in a file beside it", async () => {
 
 describe("sessions", () => {
   it("are one for each core, however many there are", async () => {
-    for (const cores of [1, 2, 16, 64, 192]) expect(await sessionCount([small], { cores, memoryBytes: 1e6 })).toBe(cores);
+    for (const cores of [1, 2, 16, 64, 192])
+      expect(await sessionCount([small], { cores, memoryBytes: 1e6 })).toBe(cores);
   });
 
   it("are fewer where their weights would take more than a quarter of the memory, and at least one", async () => {

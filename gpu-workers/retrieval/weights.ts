@@ -16,7 +16,10 @@ export async function weightFiles(modelPath: string): Promise<string[]> {
 }
 
 /** How many sessions of these networks to hold: one for each core, or as many as their share of the memory has room for; at least one. */
-export async function sessionCount(modelPaths: readonly string[], { cores = availableParallelism(), memoryBytes = memoryLimit() } = {}): Promise<number> {
+export async function sessionCount(
+  modelPaths: readonly string[],
+  { cores = availableParallelism(), memoryBytes = memoryLimit() } = {},
+): Promise<number> {
   const files = await Promise.all([...new Set(modelPaths)].map(weightFiles));
   const sizes = await Promise.all(files.flat().map(bytesOf));
   const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);

@@ -1,7 +1,15 @@
 import { askedText } from "@/contracts/answer-scoring";
 import { attributeFailure } from "@/contracts/turns";
 import { AppError } from "@/contracts/errors";
-import type { Answer, DocumentRef, Episode, EpisodePhase, EpisodeRecord, Reward, Score } from "@/contracts/episode";
+import type {
+  Answer,
+  DocumentRef,
+  Episode,
+  EpisodePhase,
+  EpisodeRecord,
+  Reward,
+  Score,
+} from "@/contracts/episode";
 import type { Question } from "@/contracts/worker-protocol";
 import type { Generator } from "../generation/generator";
 import type { Method } from "../methods/method";
@@ -28,17 +36,51 @@ export class Assessor {
     private readonly scorer: AnswerScorer,
   ) {}
 
-  async assess(episodes: readonly Episode[], questions: readonly Question[], signal: AbortSignal): Promise<Outcome[]> {
-    const asked = episodes.flatMap((episode, i) => (episode.ownAnswer ? [] : [{ question: askedText(questions[i]!), documents: episode.context.map((ref) => this.documents.textOf(ref)) }]));
-    if (asked.length > 0 && this.generator === null) throw new AppError("internal", "Without a generator there are no answers.");
-    const generated = (asked.length > 0 ? await this.generator!.answer(asked, signal) : []).values();
-    return this.score(episodes, episodes.map((episode) => ownAnswerOf(episode) ?? generated.next().value!), questions, signal);
+  async assess(
+    episodes: readonly Episode[],
+    questions: readonly Question[],
+    signal: AbortSignal,
+  ): Promise<Outcome[]> {
+    const asked = episodes.flatMap((episode, i) =>
+      episode.ownAnswer
+        ? []
+        : [
+            {
+              question: askedText(questions[i]!),
+              documents: episode.context.map((ref) => this.documents.textOf(ref)),
+            },
+          ],
+    );
+    if (asked.length > 0 && this.generator === null)
+      throw new AppError("internal", "Without a generator there are no answers.");
+    const generated = (
+      asked.length > 0 ? await this.generator!.answer(asked, signal) : []
+    ).values();
+    return this.score(
+      episodes,
+      episodes.map((episode) => ownAnswerOf(episode) ?? generated.next().value!),
+      questions,
+      signal,
+    );
   }
 
   /** Scores answers that are there already. */
-  async score(episodes: readonly Episode[], answers: readonly Answer[], questions: readonly Question[], signal: AbortSignal): Promise<Outcome[]> {
-    const scores = await this.scorer.score(answers.map((answer, i) => ({ answer, question: questions[i]! })), signal);
-    return episodes.map(({ context }, i) => ({ context, answer: answers[i]!, score: scores[i]!.main, otherScores: scores[i]!.others }));
+  async score(
+    episodes: readonly Episode[],
+    answers: readonly Answer[],
+    questions: readonly Question[],
+    signal: AbortSignal,
+  ): Promise<Outcome[]> {
+    const scores = await this.scorer.score(
+      answers.map((answer, i) => ({ answer, question: questions[i]! })),
+      signal,
+    );
+    return episodes.map(({ context }, i) => ({
+      context,
+      answer: answers[i]!,
+      score: scores[i]!.main,
+      otherScores: scores[i]!.others,
+    }));
   }
 }
 
@@ -46,11 +88,20 @@ export class Assessor {
 function ownAnswerOf({ key, ownAnswer }: Episode): Answer | null {
   if (!ownAnswer) return null;
   const { model, prompt, text } = ownAnswer;
-  return { key: ownAnswerKey(key, { model, prompt }), generator: model, promptStyle: prompt, text, seconds: 0 };
+  return {
+    key: ownAnswerKey(key, { model, prompt }),
+    generator: model,
+    promptStyle: prompt,
+    text,
+    seconds: 0,
+  };
 }
 
 /** Cache key of the answer that a method gave by itself in the episode of that key. */
-export const ownAnswerKey = (episode: string, { model, prompt }: { model: string; prompt: string }): string => cacheKey({ record: "own-answer", episode, model, prompt });
+export const ownAnswerKey = (
+  episode: string,
+  { model, prompt }: { model: string; prompt: string },
+): string => cacheKey({ record: "own-answer", episode, model, prompt });
 
 /** Naive RAG's outcome per question: the baseline of GBR, made once. */
 export class Baseline {
@@ -62,7 +113,11 @@ export class Baseline {
   ) {}
 
   /** Outcomes in the order of the questions; those not known yet are retrieved and answered as one batch. */
-  async of(questions: readonly Question[], clock: Stopwatch<StepPhase>, signal: AbortSignal): Promise<Outcome[]> {
+  async of(
+    questions: readonly Question[],
+    clock: Stopwatch<StepPhase>,
+    signal: AbortSignal,
+  ): Promise<Outcome[]> {
     const missing = questions.filter(({ id }) => !this.outcomes.has(id));
     if (missing.length > 0) {
       await clock.time("pool", async () => {
@@ -77,7 +132,8 @@ export class Baseline {
 
 /** A judge's verdicts on a baseline's answer, which other runs then find; rules are free to ask again. */
 function verdictsOf(phase: EpisodePhase, { otherScores = [] }: Outcome): { otherScores?: Score[] } {
-  const verdicts = phase === "predict" ? otherScores.filter(({ scorer }) => scorer.startsWith("judge/")) : [];
+  const verdicts =
+    phase === "predict" ? otherScores.filter(({ scorer }) => scorer.startsWith("judge/")) : [];
   return verdicts.length > 0 ? { otherScores: verdicts } : {};
 }
 
@@ -100,10 +156,20 @@ export function recordOf(parts: {
     answer: outcome.answer,
     score: outcome.score,
     ...(phase === "predict" && outcome.otherScores && { otherScores: outcome.otherScores }),
-    baseline: baseline && { context: baseline.context, answer: baseline.answer, score: baseline.score, ...verdictsOf(phase, baseline) },
+    baseline: baseline && {
+      context: baseline.context,
+      answer: baseline.answer,
+      score: baseline.score,
+      ...verdictsOf(phase, baseline),
+    },
     reward,
     advantage,
-    attribution: attributeFailure(episode.steps, episode.context, question.goldIds, outcome.score.value === 1),
+    attribution: attributeFailure(
+      episode.steps,
+      episode.context,
+      question.goldIds,
+      outcome.score.value === 1,
+    ),
     formatErrors: episode.steps.flatMap((s) => (s.kind === "reject" ? [s.error] : [])),
   };
 }

@@ -1,4 +1,9 @@
-import { documentsOf, type DocumentRef, type DocumentText, type EpisodeRecord } from "@/contracts/episode";
+import {
+  documentsOf,
+  type DocumentRef,
+  type DocumentText,
+  type EpisodeRecord,
+} from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import type { RankedDocument } from "../retrieval/retriever";
 
@@ -52,4 +57,10 @@ export class DocumentBook {
   }
 }
 
-const referencesOf = ({ episode, baseline }: Pick<EpisodeRecord, "episode" | "baseline">): DocumentRef[] => [...documentsOf(episode), ...(baseline?.context ?? [])];
+const referencesOf = ({
+  episode,
+  baseline,
+}: Pick<EpisodeRecord, "episode" | "baseline">): DocumentRef[] => [
+  ...documentsOf(episode),
+  ...(baseline?.context ?? []),
+];

@@ -4,7 +4,15 @@ import type { Question } from "@/contracts/worker-protocol";
 import { heldOutMetrics, metricPoints, trainingMetrics } from "./episode-metrics";
 
 const ref = (id: string) => ({ id, hash: id, score: null });
-const question: Question = { id: "q", question: "?", answers: ["x"], goldIds: ["a", "b"], type: null, group: null, goldQueries: [] };
+const question: Question = {
+  id: "q",
+  question: "?",
+  answers: ["x"],
+  goldIds: ["a", "b"],
+  type: null,
+  group: null,
+  goldQueries: [],
+};
 const answer = { key: "k", generator: "g", promptStyle: "chat/1", text: "x", seconds: 0 };
 
 function record(s3: 0 | 1, rag: 0 | 1, later: string[] = ["a", "y"]): EpisodeRecord {
@@ -19,7 +27,16 @@ function record(s3: 0 | 1, rag: 0 | 1, later: string[] = ["a", "y"]): EpisodeRec
       sampleIndex: 0,
       steps: [
         { kind: "retrieve", turn: 0, seconds: 0, query: "?", documents: [ref("a"), ref("x")] },
-        { kind: "generate", turn: 0, seconds: 0, text: "", ids: [1, 2, 3], mask: [0, 1, 1], logprobs: [0, -1, -1], fed: 1 },
+        {
+          kind: "generate",
+          turn: 0,
+          seconds: 0,
+          text: "",
+          ids: [1, 2, 3],
+          mask: [0, 1, 1],
+          logprobs: [0, -1, -1],
+          fed: 1,
+        },
         { kind: "select", turn: 0, seconds: 0, selected: ["a"], implicit: false },
         { kind: "retrieve", turn: 1, seconds: 0, query: "?", documents: later.map(ref) },
         { kind: "reject", turn: 1, seconds: 0, error: "no-selection", text: "" },
@@ -76,20 +93,49 @@ describe("metrics", () => {
   });
 
   it("of held-out questions of several kinds tell each apart, as upstream's data sets", () => {
-    const typed = new Map([["q", { ...question, type: "nq" }], ["r", { ...question, type: "hotpotqa" }]]);
-    const other = (s3: 0 | 1): EpisodeRecord => ({ ...record(s3, 0), episode: { ...record(s3, 0).episode, questionId: "r" } });
-    const values = heldOutMetrics([record(1, 0), record(1, 0), other(1), other(0)], typed, "mixed/test");
-    expect([values["val/test_score/mixed/test"], values["val/test_score/nq"], values["val/test_score/hotpotqa"]]).toEqual([0.75, 1, 0.5]);
+    const typed = new Map([
+      ["q", { ...question, type: "nq" }],
+      ["r", { ...question, type: "hotpotqa" }],
+    ]);
+    const other = (s3: 0 | 1): EpisodeRecord => ({
+      ...record(s3, 0),
+      episode: { ...record(s3, 0).episode, questionId: "r" },
+    });
+    const values = heldOutMetrics(
+      [record(1, 0), record(1, 0), other(1), other(0)],
+      typed,
+      "mixed/test",
+    );
+    expect([
+      values["val/test_score/mixed/test"],
+      values["val/test_score/nq"],
+      values["val/test_score/hotpotqa"],
+    ]).toEqual([0.75, 1, 0.5]);
   });
 
   it("of held-out questions have quadrants that sum to 1", () => {
-    const values = heldOutMetrics([record(1, 0), record(0, 1), record(1, 1), record(0, 0)], questions, "atlas/held-out");
-    expect(values).toMatchObject({ "held-out/accuracy": 0.5, "val/test_score/atlas/held-out": 0.5, "held-out/rag_accuracy": 0.5, "held-out/gbr": 0, "held-out/gained": 0.25, "held-out/lost": 0.25, "held-out/both_right": 0.25, "held-out/both_wrong": 0.25 });
+    const values = heldOutMetrics(
+      [record(1, 0), record(0, 1), record(1, 1), record(0, 0)],
+      questions,
+      "atlas/held-out",
+    );
+    expect(values).toMatchObject({
+      "held-out/accuracy": 0.5,
+      "val/test_score/atlas/held-out": 0.5,
+      "held-out/rag_accuracy": 0.5,
+      "held-out/gbr": 0,
+      "held-out/gained": 0.25,
+      "held-out/lost": 0.25,
+      "held-out/both_right": 0.25,
+      "held-out/both_wrong": 0.25,
+    });
   });
 
   it("leave out what has no meaning", () => {
     const values = trainingMetrics([record(1, 0)], new Map([["q", { ...question, goldIds: [] }]]));
     expect(values).not.toHaveProperty("search/gold_retrieved");
-    expect(metricPoints({ "actor/kl_loss": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([{ name: "reward/mean", step: 3, value: 1, at: 5 }]);
+    expect(metricPoints({ "actor/kl_loss": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([
+      { name: "reward/mean", step: 3, value: 1, at: 5 },
+    ]);
   });
 });

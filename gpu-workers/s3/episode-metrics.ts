@@ -10,7 +10,9 @@ export type MetricValues = Partial<Record<MetricName, number>>;
 
 /** Stamps values for a report. Values that are not finite are a defect upstream of here and are not sent. */
 export function metricPoints(values: MetricValues, step: number, at = Date.now()): MetricPoint[] {
-  return Object.entries(values).flatMap(([name, value]) => (value !== undefined && Number.isFinite(value) ? [{ name, step, value, at }] : []));
+  return Object.entries(values).flatMap(([name, value]) =>
+    value !== undefined && Number.isFinite(value) ? [{ name, step, value, at }] : [],
+  );
 }
 
 /** Of values that are there. */
@@ -18,7 +20,9 @@ const mean = (values: readonly number[]): number => meanOf(values) ?? NaN;
 
 /** How an episode searched, in numbers. */
 function searchOf(episode: Episode, goldIds: readonly string[]) {
-  const windows = episode.steps.flatMap((step) => (step.kind === "retrieve" ? [step.documents.map(({ id }) => id)] : []));
+  const windows = episode.steps.flatMap((step) =>
+    step.kind === "retrieve" ? [step.documents.map(({ id }) => id)] : [],
+  );
   const retrieved = new Set<string>();
   const goldByTurn: number[] = [];
   let later = 0;
@@ -29,7 +33,8 @@ function searchOf(episode: Episode, goldIds: readonly string[]) {
       fresh += window.filter((id) => !retrieved.has(id)).length;
     }
     for (const id of window) retrieved.add(id);
-    if (goldIds.length > 0) goldByTurn.push(goldIds.filter((id) => retrieved.has(id)).length / goldIds.length);
+    if (goldIds.length > 0)
+      goldByTurn.push(goldIds.filter((id) => retrieved.has(id)).length / goldIds.length);
   }
   const selected = new Set(episode.context.map(({ id }) => id));
   const selections = episode.steps.filter((step) => step.kind === "select");
@@ -39,8 +44,14 @@ function searchOf(episode: Episode, goldIds: readonly string[]) {
     later,
     fresh,
     searches: windows.length - 1,
-    goldRetrieved: goldIds.length === 0 ? null : goldIds.filter((id) => retrieved.has(id)).length / goldIds.length,
-    goldSelected: goldIds.length === 0 ? null : goldIds.filter((id) => selected.has(id)).length / goldIds.length,
+    goldRetrieved:
+      goldIds.length === 0
+        ? null
+        : goldIds.filter((id) => retrieved.has(id)).length / goldIds.length,
+    goldSelected:
+      goldIds.length === 0
+        ? null
+        : goldIds.filter((id) => selected.has(id)).length / goldIds.length,
     documents: episode.context.length,
     formatErrors: episode.steps.filter((step) => step.kind === "reject").length,
     selections: selections.length,
@@ -49,12 +60,15 @@ function searchOf(episode: Episode, goldIds: readonly string[]) {
 }
 
 function searchMeans(records: readonly EpisodeRecord[], questions: ReadonlyMap<string, Question>) {
-  const searches = records.map(({ episode }) => searchOf(episode, questions.get(episode.questionId)?.goldIds ?? []));
+  const searches = records.map(({ episode }) =>
+    searchOf(episode, questions.get(episode.questionId)?.goldIds ?? []),
+  );
   const known = (values: (number | null)[]): number | undefined => {
     const numbers = values.filter((v) => v !== null);
     return numbers.length === 0 ? undefined : mean(numbers);
   };
-  const sum = (pick: (s: (typeof searches)[number]) => number): number => searches.reduce((total, s) => total + pick(s), 0);
+  const sum = (pick: (s: (typeof searches)[number]) => number): number =>
+    searches.reduce((total, s) => total + pick(s), 0);
   return {
     goldRetrieved: known(searches.map((s) => s.goldRetrieved)),
     goldSelected: known(searches.map((s) => s.goldSelected)),
@@ -62,8 +76,12 @@ function searchMeans(records: readonly EpisodeRecord[], questions: ReadonlyMap<s
     documents: mean(searches.map((s) => s.documents)),
     newDocuments: sum((s) => s.later) === 0 ? undefined : sum((s) => s.fresh) / sum((s) => s.later),
     formatErrors: mean(searches.map((s) => s.formatErrors)),
-    implicit: sum((s) => s.selections) === 0 ? undefined : sum((s) => s.implicit) / sum((s) => s.selections),
-    redundant: sum((s) => s.queries) === 0 ? undefined : sum((s) => s.repeated) / sum((s) => s.queries),
+    implicit:
+      sum((s) => s.selections) === 0
+        ? undefined
+        : sum((s) => s.implicit) / sum((s) => s.selections),
+    redundant:
+      sum((s) => s.queries) === 0 ? undefined : sum((s) => s.repeated) / sum((s) => s.queries),
     copied: sum((s) => s.queries) === 0 ? undefined : sum((s) => s.copied) / sum((s) => s.queries),
     goldByTurn: recallByTurn(searches.map((s) => s.goldByTurn)),
   };
@@ -73,16 +91,25 @@ function searchMeans(records: readonly EpisodeRecord[], questions: ReadonlyMap<s
 function recallByTurn(episodes: readonly (readonly number[])[]): number[] {
   const known = episodes.filter((turns) => turns.length > 0);
   const turns = Math.max(0, ...known.map((list) => list.length));
-  return Array.from({ length: turns }, (_, turn) => mean(known.map((list) => list[Math.min(turn, list.length - 1)]!)));
+  return Array.from({ length: turns }, (_, turn) =>
+    mean(known.map((list) => list[Math.min(turn, list.length - 1)]!)),
+  );
 }
 
-const byTurn = (family: "search/gold_recall/turn_" | "held-out/gold_recall/turn_", recalls: readonly number[]): MetricValues => Object.fromEntries(recalls.map((recall, turn) => [`${family}${turn}`, recall]));
+const byTurn = (
+  family: "search/gold_recall/turn_" | "held-out/gold_recall/turn_",
+  recalls: readonly number[],
+): MetricValues => Object.fromEntries(recalls.map((recall, turn) => [`${family}${turn}`, recall]));
 
 /** What each term in use adds to the mean reward. */
 function rewardTerms(records: readonly EpisodeRecord[]): MetricValues {
   const sums = new Map<string, number>();
-  for (const { reward } of records) for (const { term, weight, value } of reward?.terms ?? []) if (term !== undefined) sums.set(term, (sums.get(term) ?? 0) + weight * value);
-  return Object.fromEntries([...sums].map(([term, sum]) => [REWARD_METRICS[term as RewardTerm], sum / records.length]));
+  for (const { reward } of records)
+    for (const { term, weight, value } of reward?.terms ?? [])
+      if (term !== undefined) sums.set(term, (sums.get(term) ?? 0) + weight * value);
+  return Object.fromEntries(
+    [...sums].map(([term, sum]) => [REWARD_METRICS[term as RewardTerm], sum / records.length]),
+  );
 }
 
 const REWARD_METRICS: Record<RewardTerm, MetricName> = {
@@ -99,7 +126,15 @@ const REWARD_METRICS: Record<RewardTerm, MetricName> = {
 /** Format errors of each kind that occurred, per episode. */
 function formatErrorsByKind(records: readonly EpisodeRecord[]): MetricValues {
   const kinds = new Set(records.flatMap(({ formatErrors }) => formatErrors));
-  return Object.fromEntries([...kinds].map((kind) => [`search/format_errors/${kind}`, records.reduce((sum, { formatErrors }) => sum + formatErrors.filter((e) => e === kind).length, 0) / records.length]));
+  return Object.fromEntries(
+    [...kinds].map((kind) => [
+      `search/format_errors/${kind}`,
+      records.reduce(
+        (sum, { formatErrors }) => sum + formatErrors.filter((e) => e === kind).length,
+        0,
+      ) / records.length,
+    ]),
+  );
 }
 
 /** Tokens of each episode: before the first action, written by the searcher, and all. */
@@ -108,17 +143,32 @@ function lengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
   const actions = lengths.reduce((sum, { actions }) => sum + actions, 0);
   const afterPrompt = lengths.reduce((sum, { all, prompt }) => sum + all - prompt, 0);
   return {
-    ...meanMaxMin("response_length", lengths.map((l) => l.actions)),
-    "response_length/clip_ratio": records.filter(({ formatErrors }) => formatErrors.includes("truncated")).length / records.length,
-    ...meanMaxMin("prompt_length", lengths.map((l) => l.prompt)),
-    ...meanMaxMin("global_seqlen", lengths.map((l) => l.all)),
+    ...meanMaxMin(
+      "response_length",
+      lengths.map((l) => l.actions),
+    ),
+    "response_length/clip_ratio":
+      records.filter(({ formatErrors }) => formatErrors.includes("truncated")).length /
+      records.length,
+    ...meanMaxMin(
+      "prompt_length",
+      lengths.map((l) => l.prompt),
+    ),
+    ...meanMaxMin(
+      "global_seqlen",
+      lengths.map((l) => l.all),
+    ),
     "state_tokens/total": actions,
     ...(afterPrompt > 0 ? { "state_tokens/coverage": actions / afterPrompt } : {}),
   };
 }
 
 /** Tokens of an episode: fed before the first action, chosen by the policy, and all. */
-export function tokensOf({ steps }: Pick<Episode, "steps">): { prompt: number; actions: number; all: number } {
+export function tokensOf({ steps }: Pick<Episode, "steps">): {
+  prompt: number;
+  actions: number;
+  all: number;
+} {
   const turns = steps.filter((step) => step.kind === "generate");
   return {
     prompt: turns[0]?.fed ?? 0,
@@ -128,9 +178,17 @@ export function tokensOf({ steps }: Pick<Episode, "steps">): { prompt: number; a
 }
 
 /** Metrics of a training step's episodes (every episode that was rolled out, kept for the gradient or not). */
-export function trainingMetrics(records: readonly EpisodeRecord[], questions: ReadonlyMap<string, Question>): MetricValues {
+export function trainingMetrics(
+  records: readonly EpisodeRecord[],
+  questions: ReadonlyMap<string, Question>,
+): MetricValues {
   const means = searchMeans(records, questions);
-  const outcome = (s3: number, rag: number): number => mean(records.map(({ score, baseline }) => (score?.value === s3 && baseline?.score.value === rag ? 1 : 0)));
+  const outcome = (s3: number, rag: number): number =>
+    mean(
+      records.map(({ score, baseline }) =>
+        score?.value === s3 && baseline?.score.value === rag ? 1 : 0,
+      ),
+    );
   return defined({
     "reward/mean": mean(records.map(({ reward }) => reward?.value ?? 0)),
     "reward/generation_accuracy": mean(records.map(({ score }) => score?.value ?? 0)),
@@ -155,10 +213,18 @@ export function trainingMetrics(records: readonly EpisodeRecord[], questions: Re
 }
 
 /** Metrics of a held-out evaluation, with the quadrants of GBR: what was gained over naive RAG and what was lost. */
-export function heldOutMetrics(records: readonly EpisodeRecord[], questions: ReadonlyMap<string, Question>, set: string): MetricValues {
+export function heldOutMetrics(
+  records: readonly EpisodeRecord[],
+  questions: ReadonlyMap<string, Question>,
+  set: string,
+): MetricValues {
   const means = searchMeans(records, questions);
-  const pairs = records.map(({ score, baseline }) => ({ s3: score?.value ?? 0, rag: baseline?.score.value ?? 0 }));
-  const share = (s3: number, rag: number): number => mean(pairs.map((pair) => (pair.s3 === s3 && pair.rag === rag ? 1 : 0)));
+  const pairs = records.map(({ score, baseline }) => ({
+    s3: score?.value ?? 0,
+    rag: baseline?.score.value ?? 0,
+  }));
+  const share = (s3: number, rag: number): number =>
+    mean(pairs.map((pair) => (pair.s3 === s3 && pair.rag === rag ? 1 : 0)));
   return defined({
     "held-out/accuracy": mean(pairs.map(({ s3 }) => s3)),
     [`val/test_score/${set}`]: mean(pairs.map(({ s3 }) => s3)),
@@ -180,11 +246,25 @@ export function heldOutMetrics(records: readonly EpisodeRecord[], questions: Rea
 }
 
 /** Where a set joins several kinds of questions, the score of each: upstream's sets hold the data set as the type. */
-function scoreByType(records: readonly EpisodeRecord[], questions: ReadonlyMap<string, Question>): MetricValues {
-  const typeOf = ({ episode }: EpisodeRecord): string | null => questions.get(episode.questionId)?.type ?? null;
+function scoreByType(
+  records: readonly EpisodeRecord[],
+  questions: ReadonlyMap<string, Question>,
+): MetricValues {
+  const typeOf = ({ episode }: EpisodeRecord): string | null =>
+    questions.get(episode.questionId)?.type ?? null;
   const types = new Set(records.map(typeOf));
   if (types.size < 2 || types.has(null)) return {};
-  return Object.fromEntries([...types].map((type) => [`val/test_score/${type!}`, mean(records.filter((record) => typeOf(record) === type).map(({ score }) => score?.value ?? 0))]));
+  return Object.fromEntries(
+    [...types].map((type) => [
+      `val/test_score/${type!}`,
+      mean(
+        records.filter((record) => typeOf(record) === type).map(({ score }) => score?.value ?? 0),
+      ),
+    ]),
+  );
 }
 
-const defined = (values: Partial<Record<MetricName, number | undefined>>): MetricValues => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as MetricValues;
+const defined = (values: Partial<Record<MetricName, number | undefined>>): MetricValues =>
+  Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as MetricValues;

@@ -10,7 +10,14 @@ import type { DocumentBook } from "./documents";
 import { turnGrammar } from "./guide";
 import { cacheKey, deriveSeed } from "./keys";
 import { templateFor, type PromptTemplate } from "./prompt";
-import { initialDocuments, parseTurn, PROTOCOL_VERSION, searchesAllowed, stopStrings, type TurnDecision } from "./protocol";
+import {
+  initialDocuments,
+  parseTurn,
+  PROTOCOL_VERSION,
+  searchesAllowed,
+  stopStrings,
+  type TurnDecision,
+} from "./protocol";
 import type { Stopwatch, StepPhase } from "./stopwatch";
 import type { Tokenizer } from "./tokenizer";
 
@@ -65,18 +72,31 @@ interface Running extends EpisodeRequest {
  * @returns an episode per request, in order.
  * Throws AppError where the retriever or the engine stays unavailable; an episode is never cut short by a failure.
  */
-export async function runEpisodes(searcher: Searcher, search: Search, sampling: Sampling, requests: readonly EpisodeRequest[], clock: Stopwatch<StepPhase>, signal: AbortSignal): Promise<Episode[]> {
+export async function runEpisodes(
+  searcher: Searcher,
+  search: Search,
+  sampling: Sampling,
+  requests: readonly EpisodeRequest[],
+  clock: Stopwatch<StepPhase>,
+  signal: AbortSignal,
+): Promise<Episode[]> {
   const running = requests.map(begin);
   const searches = searchesAllowed(search.settings);
   try {
     for (let turn = 0; turn <= searches; turn++) {
       const active = running.filter((episode) => !episode.stopped);
       if (active.length === 0) break;
-      const windows = await clock.time("retrieve", () => retrieveWindows(search, sampling, active, turn, signal));
-      const opened = active.map((episode, i) => openTurn(searcher, search, episode, windows[i]!, turn));
+      const windows = await clock.time("retrieve", () =>
+        retrieveWindows(search, sampling, active, turn, signal),
+      );
+      const opened = active.map((episode, i) =>
+        openTurn(searcher, search, episode, windows[i]!, turn),
+      );
       const fitting = opened.filter((opening) => fits(opening, searcher, search.settings, turn));
       if (fitting.length === 0) break;
-      const samples = await clock.time("gen", () => sampleTurn(searcher, search, sampling, fitting, turn, signal));
+      const samples = await clock.time("gen", () =>
+        sampleTurn(searcher, search, sampling, fitting, turn, signal),
+      );
       fitting.forEach((opening, i) => endTurn(opening, samples[i]!, turn, search.settings));
     }
   } finally {
@@ -96,7 +116,13 @@ const begin = (request: EpisodeRequest): Running => ({
   stopped: false,
 });
 
-async function retrieveWindows({ retriever, documents, settings }: Search, { training }: Sampling, active: readonly Running[], turn: number, signal: AbortSignal): Promise<DocumentRef[][]> {
+async function retrieveWindows(
+  { retriever, documents, settings }: Search,
+  { training }: Sampling,
+  active: readonly Running[],
+  turn: number,
+  signal: AbortSignal,
+): Promise<DocumentRef[][]> {
   const start = performance.now();
   const size = turn === 0 ? initialDocuments(settings, training) : settings.retrieve;
   const mostSeen = settings.skipSeen ? Math.max(...active.map(({ seen }) => seen.size)) : 0;
@@ -107,10 +133,18 @@ async function retrieveWindows({ retriever, documents, settings }: Search, { tra
   );
   const seconds = secondsSince(start) / active.length;
   return active.map((episode, i) => {
-    const fresh = settings.skipSeen ? found[i]!.filter(({ id }) => !episode.seen.has(id)) : found[i]!;
+    const fresh = settings.skipSeen
+      ? found[i]!.filter(({ id }) => !episode.seen.has(id))
+      : found[i]!;
     const window = fresh.slice(0, size).map((document) => documents.add(document));
     for (const { id } of window) episode.seen.add(id);
-    episode.steps.push({ kind: "retrieve", turn, seconds, query: episode.query, documents: window });
+    episode.steps.push({
+      kind: "retrieve",
+      turn,
+      seconds,
+      query: episode.query,
+      documents: window,
+    });
     return window;
   });
 }
@@ -122,9 +156,18 @@ interface Opening {
   fed: { text: string; ids: number[] };
 }
 
-function openTurn({ tokenizer }: Searcher, { documents, settings, template = templateFor(settings) }: Search, episode: Running, window: DocumentRef[], turn: number): Opening {
+function openTurn(
+  { tokenizer }: Searcher,
+  { documents, settings, template = templateFor(settings) }: Search,
+  episode: Running,
+  window: DocumentRef[],
+  turn: number,
+): Opening {
   const texts = window.map((ref) => documents.textOf(ref));
-  const text = turn === 0 ? template.start(episode.question.question, texts, settings) : template.observation(texts, searchesAllowed(settings) - turn);
+  const text =
+    turn === 0
+      ? template.start(episode.question.question, texts, settings)
+      : template.observation(texts, searchesAllowed(settings) - turn);
   return { episode, window, fed: { text, ids: tokenizer.encode(text) } };
 }
 
@@ -132,12 +175,30 @@ function openTurn({ tokenizer }: Searcher, { documents, settings, template = tem
  * Whether the model can read what the turn shows and write its longest answer. Where it cannot, the episode ends with
  * what it has, and says so; throws where not even the first prompt fits, as no episode would.
  */
-function fits({ episode, fed }: Opening, { maxLength }: Searcher, settings: SearchConfig, turn: number): boolean {
+function fits(
+  { episode, fed }: Opening,
+  { maxLength }: Searcher,
+  settings: SearchConfig,
+  turn: number,
+): boolean {
   const needed = episode.ids.length + fed.ids.length + longestTurn(settings);
   if (needed <= maxLength) return true;
-  if (turn === 0) throw new AppError("invalid-input", `The first prompt of question ${episode.question.id} and its answer take up to ${needed} tokens, the searcher reads ${maxLength}: lower search.retrieve or search.turnTokens, or choose a model that reads more.`);
+  if (turn === 0)
+    throw new AppError(
+      "invalid-input",
+      `The first prompt of question ${episode.question.id} and its answer take up to ${needed} tokens, the searcher reads ${maxLength}: lower search.retrieve or search.turnTokens, or choose a model that reads more.`,
+    );
   episode.stopped = true;
-  episode.steps.push({ kind: "reject", turn, seconds: 0, error: "truncated", text: `${needed} tokens, of ${maxLength} that the model reads` }, { kind: "stop", turn, seconds: 0, reason: "length" });
+  episode.steps.push(
+    {
+      kind: "reject",
+      turn,
+      seconds: 0,
+      error: "truncated",
+      text: `${needed} tokens, of ${maxLength} that the model reads`,
+    },
+    { kind: "stop", turn, seconds: 0, reason: "length" },
+  );
   return false;
 }
 
@@ -146,7 +207,14 @@ interface SampledTurn {
   seconds: number;
 }
 
-async function sampleTurn(searcher: Searcher, { settings }: Search, sampling: Sampling, opened: readonly Opening[], turn: number, signal: AbortSignal): Promise<SampledTurn[]> {
+async function sampleTurn(
+  searcher: Searcher,
+  { settings }: Search,
+  sampling: Sampling,
+  opened: readonly Opening[],
+  turn: number,
+  signal: AbortSignal,
+): Promise<SampledTurn[]> {
   const start = performance.now();
   const sequences = opened.map(({ episode, window, fed }): SampleSequence => {
     episode.ids.push(...fed.ids);
@@ -154,7 +222,13 @@ async function sampleTurn(searcher: Searcher, { settings }: Search, sampling: Sa
       session: episode.session,
       ids: episode.ids,
       temperature: sampling.temperature,
-      seed: deriveSeed(sampling.seed, sampling.step, episode.question.id, episode.sampleIndex, turn),
+      seed: deriveSeed(
+        sampling.seed,
+        sampling.step,
+        episode.question.id,
+        episode.sampleIndex,
+        turn,
+      ),
       ...decodingOf(settings, window.length, turn),
     };
   });
@@ -164,29 +238,56 @@ async function sampleTurn(searcher: Searcher, { settings }: Search, sampling: Sa
 }
 
 /** Guide or stop strings of one turn. */
-function decodingOf(settings: SearchConfig, window: number, turn: number): Pick<SampleSequence, "guide" | "stop" | "maxTokens"> {
+function decodingOf(
+  settings: SearchConfig,
+  window: number,
+  turn: number,
+): Pick<SampleSequence, "guide" | "stop" | "maxTokens"> {
   const last = turn === searchesAllowed(settings);
-  if (settings.decoding === "free") return { stop: stopStrings(settings.protocol, last), maxTokens: longestTurn(settings) };
+  if (settings.decoding === "free")
+    return { stop: stopStrings(settings.protocol, last), maxTokens: longestTurn(settings) };
   return { guide: { lark: grammarOf(settings, window, turn) }, maxTokens: longestTurn(settings) };
 }
 
 /** Bound on the tokens of a turn. Guided, the form takes some 60 and an id a few; the grammar ends the turn, so the bound is only a safeguard. */
-const longestTurn = ({ decoding, select, queryTokens, turnTokens }: SearchConfig): number => (decoding === "free" ? turnTokens : 128 + 8 * select + queryTokens);
+const longestTurn = ({ decoding, select, queryTokens, turnTokens }: SearchConfig): number =>
+  decoding === "free" ? turnTokens : 128 + 8 * select + queryTokens;
 
 /** Bound on the tokens that the searcher writes in an episode. */
-export const longestEpisode = (settings: SearchConfig): number => (searchesAllowed(settings) + 1) * longestTurn(settings);
+export const longestEpisode = (settings: SearchConfig): number =>
+  (searchesAllowed(settings) + 1) * longestTurn(settings);
 
 /** Grammar of a turn over a window of this many documents. */
 export const grammarOf = (settings: SearchConfig, window: number, turn: number): string =>
-  turnGrammar({ window, select: settings.select, queryTokens: settings.queryTokens, last: turn === searchesAllowed(settings) });
+  turnGrammar({
+    window,
+    select: settings.select,
+    queryTokens: settings.queryTokens,
+    last: turn === searchesAllowed(settings),
+  });
 
-function endTurn({ episode, window, fed }: Opening, { sampled, seconds }: SampledTurn, turn: number, settings: SearchConfig): void {
+function endTurn(
+  { episode, window, fed }: Opening,
+  { sampled, seconds }: SampledTurn,
+  turn: number,
+  settings: SearchConfig,
+): void {
   const last = turn === searchesAllowed(settings);
   const truncated = sampled.finishReason === "length";
-  const decision = parseTurn(sampled.text, { protocol: settings.protocol, window: selectable(settings, window), select: settings.select, last, truncated });
+  const decision = parseTurn(sampled.text, {
+    protocol: settings.protocol,
+    window: selectable(settings, window),
+    select: settings.select,
+    last,
+    truncated,
+  });
   episode.ids.push(...sampled.ids);
-  episode.steps.push(generateStep(fed, sampled, turn, seconds), ...turnSteps(decision, sampled.text, window, turn));
-  for (const ref of selectedOf(decision, window)) if (!episode.context.has(ref.id)) episode.context.set(ref.id, ref);
+  episode.steps.push(
+    generateStep(fed, sampled, turn, seconds),
+    ...turnSteps(decision, sampled.text, window, turn),
+  );
+  for (const ref of selectedOf(decision, window))
+    if (!episode.context.has(ref.id)) episode.context.set(ref.id, ref);
 
   const reason = stopReason(decision, last, truncated);
   if (reason !== null) {
@@ -196,9 +297,17 @@ function endTurn({ episode, window, fed }: Opening, { sampled, seconds }: Sample
 }
 
 /** Upstream drops ids above the usual window size, also where the first window is larger. */
-const selectable = ({ protocol, retrieve }: SearchConfig, window: readonly DocumentRef[]): number => (protocol === "upstream" ? Math.min(window.length, retrieve) : window.length);
+const selectable = (
+  { protocol, retrieve }: SearchConfig,
+  window: readonly DocumentRef[],
+): number => (protocol === "upstream" ? Math.min(window.length, retrieve) : window.length);
 
-const generateStep = (fed: Opening["fed"], sampled: Sampled, turn: number, seconds: number): StepOf<"generate"> => ({
+const generateStep = (
+  fed: Opening["fed"],
+  sampled: Sampled,
+  turn: number,
+  seconds: number,
+): StepOf<"generate"> => ({
   kind: "generate",
   turn,
   seconds,
@@ -211,15 +320,34 @@ const generateStep = (fed: Opening["fed"], sampled: Sampled, turn: number, secon
 });
 
 /** What was rejected and what was selected in a turn, as steps. */
-export function turnSteps(decision: TurnDecision, text: string, window: readonly DocumentRef[], turn: number): EpisodeStep[] {
-  const rejected = decision.errors.map((error): EpisodeStep => ({ kind: "reject", turn, seconds: 0, error, text: text.slice(0, 1000) }));
+export function turnSteps(
+  decision: TurnDecision,
+  text: string,
+  window: readonly DocumentRef[],
+  turn: number,
+): EpisodeStep[] {
+  const rejected = decision.errors.map((error): EpisodeStep => ({
+    kind: "reject",
+    turn,
+    seconds: 0,
+    error,
+    text: text.slice(0, 1000),
+  }));
   const selected = selectedOf(decision, window).map(({ id }) => id);
-  return [...rejected, { kind: "select", turn, seconds: 0, selected, implicit: decision.selection === null }];
+  return [
+    ...rejected,
+    { kind: "select", turn, seconds: 0, selected, implicit: decision.selection === null },
+  ];
 }
 
-const selectedOf = ({ selection }: TurnDecision, window: readonly DocumentRef[]): DocumentRef[] => (selection === null ? [...window] : selection.map((id) => window[id - 1]!));
+const selectedOf = ({ selection }: TurnDecision, window: readonly DocumentRef[]): DocumentRef[] =>
+  selection === null ? [...window] : selection.map((id) => window[id - 1]!);
 
-function stopReason(decision: TurnDecision, last: boolean, truncated: boolean): StepOf<"stop">["reason"] | null {
+function stopReason(
+  decision: TurnDecision,
+  last: boolean,
+  truncated: boolean,
+): StepOf<"stop">["reason"] | null {
   if (last) return "turns";
   if (decision.complete === true) return "model";
   if (decision.query !== null) return null;
@@ -227,7 +355,12 @@ function stopReason(decision: TurnDecision, last: boolean, truncated: boolean): 
 }
 
 /** Cache key of an episode, known before it is made. */
-export function episodeKey(searcher: Pick<Searcher, "identity">, search: Search, sampling: Sampling, { question, sampleIndex }: EpisodeRequest): string {
+export function episodeKey(
+  searcher: Pick<Searcher, "identity">,
+  search: Search,
+  sampling: Sampling,
+  { question, sampleIndex }: EpisodeRequest,
+): string {
   const template = search.template ?? templateFor(search.settings);
   return cacheKey({
     record: "episode",
@@ -246,7 +379,16 @@ export function episodeKey(searcher: Pick<Searcher, "identity">, search: Search,
 function finish(running: Running, searcher: Searcher, search: Search, sampling: Sampling): Episode {
   const { question, sampleIndex, steps, context } = running;
   const key = episodeKey(searcher, search, sampling, running);
-  return { key, method: "s3", protocol: search.settings.protocol, questionId: question.id, sampleIndex, steps, context: [...context.values()], usage: usageOf(steps) };
+  return {
+    key,
+    method: "s3",
+    protocol: search.settings.protocol,
+    questionId: question.id,
+    sampleIndex,
+    steps,
+    context: [...context.values()],
+    usage: usageOf(steps),
+  };
 }
 
 /** Each turn's prompt is all that was read and written before it, as a server of the model would count it. */

@@ -13,24 +13,42 @@ describe("a gold path", () => {
       text: '<important_info>[2]</important_info>\n<search_complete>False</search_complete>\n<query>{"query": "calling code of Nepal"}</query>',
       query: "calling code of Nepal",
     });
-    expect(goldTurn(question, window("a", "b"), found, 1, settings)).toEqual({ text: "<important_info>[2]</important_info>", query: null });
+    expect(goldTurn(question, window("a", "b"), found, 1, settings)).toEqual({
+      text: "<important_info>[2]</important_info>",
+      query: null,
+    });
   });
 
   it("stops once all gold documents are found", () => {
-    expect(goldTurn(question, window("b", "a"), new Set(), 0, settings)).toEqual({ text: "<important_info>[1, 2]</important_info>\n<search_complete>True</search_complete>", query: null });
+    expect(goldTurn(question, window("b", "a"), new Set(), 0, settings)).toEqual({
+      text: "<important_info>[1, 2]</important_info>\n<search_complete>True</search_complete>",
+      query: null,
+    });
   });
 
   it("keeps nothing where nothing is gold", () => {
-    expect(goldTurn(question, window("x"), new Set(), 1, settings).text).toBe("<important_info>[]</important_info>");
+    expect(goldTurn(question, window("x"), new Set(), 1, settings).text).toBe(
+      "<important_info>[]</important_info>",
+    );
   });
 
   it("stops where no gold query is left", () => {
-    expect(goldTurn(question, window("x"), new Set(), 1, { ...settings, turns: 3 }).text).toContain("True");
+    expect(goldTurn(question, window("x"), new Set(), 1, { ...settings, turns: 3 }).text).toContain(
+      "True",
+    );
   });
 
   it("writes turns that the protocol reads without an error, whatever the query holds", () => {
-    const { text, query } = goldTurn({ ...question, goldQueries: ['a "quoted" <tag> \\ back'] }, window("a"), new Set(), 0, settings);
+    const { text, query } = goldTurn(
+      { ...question, goldQueries: ['a "quoted" <tag> \\ back'] },
+      window("a"),
+      new Set(),
+      0,
+      settings,
+    );
     expect(query).toBe("a quoted tag> back");
-    expect(parseTurn(text, { protocol: "paper", window: 1, select: 3, last: false, truncated: false })).toEqual({ selection: [1], complete: false, query, errors: [] });
+    expect(
+      parseTurn(text, { protocol: "paper", window: 1, select: 3, last: false, truncated: false }),
+    ).toEqual({ selection: [1], complete: false, query, errors: [] });
   });
 });

@@ -7,7 +7,13 @@ function texts(grammar: string): string[] {
     grammar
       .trim()
       .split("\n")
-      .map((line) => [line.slice(0, line.indexOf(":")).replace(/\[.*\]/, ""), line.slice(line.indexOf(":") + 1)] as const),
+      .map(
+        (line) =>
+          [
+            line.slice(0, line.indexOf(":")).replace(/\[.*\]/, ""),
+            line.slice(line.indexOf(":") + 1),
+          ] as const,
+      ),
   );
   const expand = (rule: string): string[] => {
     if (rule === "query") return ["QUERY"];
@@ -16,7 +22,12 @@ function texts(grammar: string): string[] {
       .split(" | ")
       .flatMap((alternative) =>
         [...alternative.matchAll(/"((?:\\.|[^"\\])*)"|(\w+)/g)].reduce<string[]>(
-          (done, [, literal, name]) => done.flatMap((text) => (name === undefined ? [text + JSON.parse(`"${literal}"`)] : expand(name).map((more) => text + more))),
+          (done, [, literal, name]) =>
+            done.flatMap((text) =>
+              name === undefined
+                ? [text + JSON.parse(`"${literal}"`)]
+                : expand(name).map((more) => text + more),
+            ),
           [""],
         ),
       );
@@ -27,11 +38,17 @@ function texts(grammar: string): string[] {
 describe("the grammar of a turn", () => {
   it("allows every ascending selection up to the limit, once", () => {
     const selections = texts(turnGrammar({ window: 4, select: 2, queryTokens: 8, last: true }));
-    expect([...selections].sort()).toEqual(["[]", "[1]", "[2]", "[3]", "[4]", "[1, 2]", "[1, 3]", "[1, 4]", "[2, 3]", "[2, 4]", "[3, 4]"].map((ids) => `<important_info>${ids}</important_info>`).sort());
+    expect([...selections].sort()).toEqual(
+      ["[]", "[1]", "[2]", "[3]", "[4]", "[1, 2]", "[1, 3]", "[1, 4]", "[2, 3]", "[2, 4]", "[3, 4]"]
+        .map((ids) => `<important_info>${ids}</important_info>`)
+        .sort(),
+    );
   });
 
   it("ends with a stop decision or a query, except in the last turn", () => {
-    expect(new Set(texts(turnGrammar({ window: 1, select: 3, queryTokens: 8, last: false })))).toEqual(
+    expect(
+      new Set(texts(turnGrammar({ window: 1, select: 3, queryTokens: 8, last: false }))),
+    ).toEqual(
       new Set(
         ["[]", "[1]"].flatMap((ids) => [
           `<important_info>${ids}</important_info>\n<search_complete>True</search_complete>`,
@@ -42,14 +59,20 @@ describe("the grammar of a turn", () => {
   });
 
   it("bounds the query in tokens", () => {
-    expect(turnGrammar({ window: 8, select: 3, queryTokens: 14, last: false })).toContain("query[max_tokens=14]:");
+    expect(turnGrammar({ window: 8, select: 3, queryTokens: 14, last: false })).toContain(
+      "query[max_tokens=14]:",
+    );
   });
 
   it("knows an empty window", () => {
-    expect(texts(turnGrammar({ window: 0, select: 3, queryTokens: 8, last: true }))).toEqual(["<important_info>[]</important_info>"]);
+    expect(texts(turnGrammar({ window: 0, select: 3, queryTokens: 8, last: true }))).toEqual([
+      "<important_info>[]</important_info>",
+    ]);
   });
 
   it("grows with window x select, not with the number of subsets", () => {
-    expect(turnGrammar({ window: 50, select: 20, queryTokens: 8, last: false }).length).toBeLessThan(1_000_000);
+    expect(
+      turnGrammar({ window: 50, select: 20, queryTokens: 8, last: false }).length,
+    ).toBeLessThan(1_000_000);
   });
 });

@@ -19,9 +19,15 @@ export interface TurnShape {
  * decision, then, where the search goes on, a query without line break, quote, backslash or tag.
  */
 export function turnGrammar({ window, select, queryTokens, last }: TurnShape): string {
-  const rules = ['start: "<important_info>[" ids "]</important_info>"' + (last ? "" : ' "\\n<search_complete>" decision'), ...idRules(window, select)];
+  const rules = [
+    'start: "<important_info>[" ids "]</important_info>"' +
+      (last ? "" : ' "\\n<search_complete>" decision'),
+    ...idRules(window, select),
+  ];
   if (!last) {
-    rules.push('decision: "True</search_complete>" | "False</search_complete>\\n<query>{\\"query\\": \\"" query "\\"}</query>"');
+    rules.push(
+      'decision: "True</search_complete>" | "False</search_complete>\\n<query>{\\"query\\": \\"" query "\\"}</query>"',
+    );
     rules.push(`query[max_tokens=${queryTokens}]: /[^\\s"\\\\<][^\\n\\r"\\\\<]*/`);
   }
   return rules.join("\n") + "\n";
@@ -33,15 +39,20 @@ export function turnGrammar({ window, select, queryTokens, last }: TurnShape): s
  */
 function idRules(window: number, select: number): string[] {
   const most = Math.min(window, select);
-  const first = Array.from({ length: window }, (_, i) => alternative(`${i + 1}`, i + 1, most - 1, window));
+  const first = Array.from({ length: window }, (_, i) =>
+    alternative(`${i + 1}`, i + 1, most - 1, window),
+  );
   const rules = [`ids: ${["", ...(most > 0 ? first : [])].join(" | ")}`];
   for (let id = 1; id < window; id++) {
     for (let left = 1; left < most; left++) {
-      const next = Array.from({ length: window - id }, (_, i) => alternative(`, ${id + 1 + i}`, id + 1 + i, left - 1, window));
+      const next = Array.from({ length: window - id }, (_, i) =>
+        alternative(`, ${id + 1 + i}`, id + 1 + i, left - 1, window),
+      );
       rules.push(`after_${id}_${left}: ${["", ...next].join(" | ")}`);
     }
   }
   return rules;
 }
 
-const alternative = (text: string, id: number, left: number, window: number): string => (left > 0 && id < window ? `"${text}" after_${id}_${left}` : `"${text}"`);
+const alternative = (text: string, id: number, left: number, window: number): string =>
+  left > 0 && id < window ? `"${text}" after_${id}_${left}` : `"${text}"`;

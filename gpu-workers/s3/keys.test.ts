@@ -3,7 +3,9 @@ import { cacheKey, canonicalJson, deriveSeed, shuffledBy } from "./keys";
 
 describe("keys", () => {
   it("do not depend on the order of entries", () => {
-    expect(canonicalJson({ b: 1, a: [{ d: null, c: "x" }], e: undefined })).toBe('{"a":[{"c":"x","d":null}],"b":1}');
+    expect(canonicalJson({ b: 1, a: [{ d: null, c: "x" }], e: undefined })).toBe(
+      '{"a":[{"c":"x","d":null}],"b":1}',
+    );
     expect(cacheKey({ a: 1, b: 2 })).toBe(cacheKey({ b: 2, a: 1 }));
     expect(cacheKey({ a: 1 })).not.toBe(cacheKey({ a: "1" }));
     expect(cacheKey("x")).toMatch(/^[0-9a-f]{64}$/);
@@ -19,7 +21,16 @@ describe("seeds", () => {
     const seed = deriveSeed(0, 1, "q", 2, 3);
     expect(seed).toBe(deriveSeed(0, 1, "q", 2, 3));
     expect(Number.isSafeInteger(seed) && seed >= 0).toBe(true);
-    expect(new Set([seed, deriveSeed(1, 1, "q", 2, 3), deriveSeed(0, 2, "q", 2, 3), deriveSeed(0, 1, "r", 2, 3), deriveSeed(0, 1, "q", 3, 3), deriveSeed(0, 1, "q", 2, 4)]).size).toBe(6);
+    expect(
+      new Set([
+        seed,
+        deriveSeed(1, 1, "q", 2, 3),
+        deriveSeed(0, 2, "q", 2, 3),
+        deriveSeed(0, 1, "r", 2, 3),
+        deriveSeed(0, 1, "q", 3, 3),
+        deriveSeed(0, 1, "q", 2, 4),
+      ]).size,
+    ).toBe(6);
   });
 });
 

@@ -3,9 +3,11 @@ import { AppError } from "@/contracts/errors";
 
 /** JSON with sorted keys, so that equal values give equal text. `undefined` entries are left out, as in JSON. */
 export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return JSON.stringify(value);
+  if (value === null || typeof value === "string" || typeof value === "boolean")
+    return JSON.stringify(value);
   if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw new AppError("internal", `A cache key cannot hold the number ${value}.`);
+    if (!Number.isFinite(value))
+      throw new AppError("internal", `A cache key cannot hold the number ${value}.`);
     return JSON.stringify(value);
   }
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
@@ -18,7 +20,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** Cache key: sha256 (hex) of everything that can change the thing it names. */
-export const cacheKey = (value: unknown): string => createHash("sha256").update(canonicalJson(value)).digest("hex");
+export const cacheKey = (value: unknown): string =>
+  createHash("sha256").update(canonicalJson(value)).digest("hex");
 
 /** A seed in 0 .. 2^48-1 that depends on every part: equal parts, equal random numbers, in whatever order they are drawn. */
 export function deriveSeed(...parts: readonly (string | number)[]): number {
@@ -26,7 +29,10 @@ export function deriveSeed(...parts: readonly (string | number)[]): number {
 }
 
 /** A random order that depends on the salt and the ids alone, not on the order in which they come. */
-export function shuffledBy<T extends { id: string }>(items: readonly T[], ...salt: readonly (string | number)[]): T[] {
+export function shuffledBy<T extends { id: string }>(
+  items: readonly T[],
+  ...salt: readonly (string | number)[]
+): T[] {
   const ranked = items.map((item) => ({ item, rank: cacheKey([...salt, item.id]) }));
   ranked.sort((a, b) => (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0));
   return ranked.map(({ item }) => item);

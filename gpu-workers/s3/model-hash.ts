@@ -14,7 +14,9 @@ const known = new Map<string, { size: number; mtimeMs: number; sha256: Promise<s
  */
 export async function modelHash(directory: string): Promise<string> {
   const names = (await readdir(directory)).filter((name) => USED.test(name)).sort();
-  return cacheKey(await Promise.all(names.map(async (name) => [name, await fileHash(join(directory, name))])));
+  return cacheKey(
+    await Promise.all(names.map(async (name) => [name, await fileHash(join(directory, name))])),
+  );
 }
 
 async function fileHash(path: string): Promise<string> {

@@ -29,24 +29,50 @@ export interface Policy {
 
 export function installedModel(name: string): string {
   const directory = modelDir(name);
-  if (!existsSync(directory)) throw new AppError("not-found", `Model "${name}" is not installed on this worker (looked in its models folder). Install it there or choose another model.`);
+  if (!existsSync(directory))
+    throw new AppError(
+      "not-found",
+      `Model "${name}" is not installed on this worker (looked in its models folder). Install it there or choose another model.`,
+    );
   return directory;
 }
 
 /** What beside adapters decides what a model of the engine writes: the content of its folder, and how the engine computes. */
-export async function fingerprintOf(engine: EngineClient, directory: string, signal: AbortSignal): Promise<string> {
-  const [{ fingerprint }, base] = await Promise.all([engine.capabilities({ signal }), modelHash(directory)]);
+export async function fingerprintOf(
+  engine: EngineClient,
+  directory: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const [{ fingerprint }, base] = await Promise.all([
+    engine.capabilities({ signal }),
+    modelHash(directory),
+  ]);
   return `${base}:${fingerprint}`;
 }
 
 /** What a training run and a method say alike of the searcher. */
-type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter"> & Partial<Pick<TrainConfig["searcher"], "activationCheckpointing">>;
+type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter"> &
+  Partial<Pick<TrainConfig["searcher"], "activationCheckpointing">>;
 
 /** Gives the searcher's base a fresh adapter: with the seed alone it is the untrained searcher. */
-export async function openPolicy(engine: EngineClient, searcher: SearcherModel, seed: number, signal: AbortSignal): Promise<Policy> {
+export async function openPolicy(
+  engine: EngineClient,
+  searcher: SearcherModel,
+  seed: number,
+  signal: AbortSignal,
+): Promise<Policy> {
   const directory = installedModel(searcher.model);
   const [model, tokenizer, fingerprint] = await Promise.all([
-    engine.createModel(`searcher-${randomUUID()}`, { base: directory, ...tuned(searcher), checkpointing: searcher.activationCheckpointing, seed }, { signal }),
+    engine.createModel(
+      `searcher-${randomUUID()}`,
+      {
+        base: directory,
+        ...tuned(searcher),
+        checkpointing: searcher.activationCheckpointing,
+        seed,
+      },
+      { signal },
+    ),
     loadTokenizer(directory),
     fingerprintOf(engine, directory, signal),
   ]);
@@ -54,19 +80,30 @@ export async function openPolicy(engine: EngineClient, searcher: SearcherModel, 
 }
 
 /** What of a model is trained. */
-const tuned = ({ tuning, adapter }: SearcherModel): Pick<EngineBody<"create_model">, "lora" | "full"> => (tuning === "full" ? { lora: null, full: { firstLayer: adapter.firstLayer } } : { lora: adapter });
+const tuned = ({
+  tuning,
+  adapter,
+}: SearcherModel): Pick<EngineBody<"create_model">, "lora" | "full"> =>
+  tuning === "full" ? { lora: null, full: { firstLayer: adapter.firstLayer } } : { lora: adapter };
 
 /**
  * PPO's critic: a second adapter on the searcher's base, or a model of its own whose weights are trained. On the same
  * base it keeps the activations of the frozen layers together with the searcher.
  */
-export async function openCritic(engine: EngineClient, policy: Policy, { searcher, rl: { critic }, seed }: Pick<TrainConfig, "searcher" | "rl" | "seed">, signal: AbortSignal): Promise<EngineModel> {
+export async function openCritic(
+  engine: EngineClient,
+  policy: Policy,
+  { searcher, rl: { critic }, seed }: Pick<TrainConfig, "searcher" | "rl" | "seed">,
+  signal: AbortSignal,
+): Promise<EngineModel> {
   const { firstLayer } = searcher.adapter;
   const body = {
     base: installedModel(critic.model ?? searcher.model),
     head: "value",
     beside: critic.model === null ? policy.model.id : null,
-    ...(critic.kind === "adapter" ? { lora: searcher.adapter } : { lora: null, full: { firstLayer: critic.model === null ? firstLayer : 0 } }),
+    ...(critic.kind === "adapter"
+      ? { lora: searcher.adapter }
+      : { lora: null, full: { firstLayer: critic.model === null ? firstLayer : 0 } }),
     checkpointing: searcher.activationCheckpointing,
     // Another than the searcher's, whose adapter has the same shape.
     seed: seed + 1,
@@ -75,11 +112,16 @@ export async function openCritic(engine: EngineClient, policy: Policy, { searche
 }
 
 /** The searcher with its present weights. */
-export async function searcherOf({ model, tokenizer, name, fingerprint, vllm }: Policy, signal: AbortSignal): Promise<Searcher> {
+export async function searcherOf(
+  { model, tokenizer, name, fingerprint, vllm }: Policy,
+  signal: AbortSignal,
+): Promise<Searcher> {
   const { hash } = await model.weightsHash({ signal });
   const identity = `${name}:${hash}:${fingerprint}`;
   const { maxLength } = model.info;
-  return vllm ? { model: await vllm.at(hash, signal), tokenizer, identity: `${identity}:vllm`, maxLength } : { model, tokenizer, identity, maxLength };
+  return vllm
+    ? { model: await vllm.at(hash, signal), tokenizer, identity: `${identity}:vllm`, maxLength }
+    : { model, tokenizer, identity, maxLength };
 }
 
 /** Stored API keys, by name, for the run that names them. */
@@ -89,11 +131,36 @@ export interface KeyRing {
 }
 
 /** How an endpoint is asked, with the key that its connection names. */
-export async function endpointOptions(endpoint: string, connection: ConnectionConfig, keys: Partial<KeyRing>): Promise<Partial<EndpointOptions>> {
-  const { key, timeoutSeconds, retrySeconds, concurrency, requestsPerMinute, tokensPerMinute, promptPrice, completionPrice } = connection;
-  const options = { timeoutMs: timeoutSeconds * 1000, budgetMs: retrySeconds * 1000, concurrency, requestsPerMinute, tokensPerMinute, promptPrice, completionPrice };
+export async function endpointOptions(
+  endpoint: string,
+  connection: ConnectionConfig,
+  keys: Partial<KeyRing>,
+): Promise<Partial<EndpointOptions>> {
+  const {
+    key,
+    timeoutSeconds,
+    retrySeconds,
+    concurrency,
+    requestsPerMinute,
+    tokensPerMinute,
+    promptPrice,
+    completionPrice,
+  } = connection;
+  const options = {
+    timeoutMs: timeoutSeconds * 1000,
+    budgetMs: retrySeconds * 1000,
+    concurrency,
+    requestsPerMinute,
+    tokensPerMinute,
+    promptPrice,
+    completionPrice,
+  };
   if (key === null) return options;
-  if (!keys.endpointKey) throw new AppError("unsupported", `The stored key "${key}" is given to runs only, not to short tasks.`);
+  if (!keys.endpointKey)
+    throw new AppError(
+      "unsupported",
+      `The stored key "${key}" is given to runs only, not to short tasks.`,
+    );
   return { ...options, apiKey: await keys.endpointKey(key, endpoint) };
 }
 
@@ -104,39 +171,93 @@ interface GeneratorOptions {
 }
 
 /** The frozen generator: at its own endpoint, or the engine's base without an adapter. */
-export async function openGenerator(engine: EngineClient | null, config: GeneratorConfig, store: AnswerStore & Partial<KeyRing>, signal: AbortSignal, { endpoint, keep }: GeneratorOptions = {}): Promise<Generator> {
+export async function openGenerator(
+  engine: EngineClient | null,
+  config: GeneratorConfig,
+  store: AnswerStore & Partial<KeyRing>,
+  signal: AbortSignal,
+  { endpoint, keep }: GeneratorOptions = {},
+): Promise<Generator> {
   const style = await promptStyle(config);
   if (config.endpoint !== null) {
-    const options = { ...(await endpointOptions(config.endpoint, config.connection, store)), ...endpoint };
-    return new Generator(config.model, style, config.maxTokens, endpointBackend(config.endpoint, config.model, style, config.maxTokens, options), store, keep);
+    const options = {
+      ...(await endpointOptions(config.endpoint, config.connection, store)),
+      ...endpoint,
+    };
+    return new Generator(
+      config.model,
+      style,
+      config.maxTokens,
+      endpointBackend(config.endpoint, config.model, style, config.maxTokens, options),
+      store,
+      keep,
+    );
   }
-  if (engine === null) throw new AppError("internal", "A generator without an endpoint needs the engine.");
+  if (engine === null)
+    throw new AppError("internal", "A generator without an endpoint needs the engine.");
   const directory = installedModel(config.model);
   const [model, tokenizer, fingerprint] = await Promise.all([
-    engine.createModel(`generator-${randomUUID()}`, { base: directory, lora: null, seed: 0 }, { signal }),
+    engine.createModel(
+      `generator-${randomUUID()}`,
+      { base: directory, lora: null, seed: 0 },
+      { signal },
+    ),
     loadTokenizer(directory),
     fingerprintOf(engine, directory, signal),
   ]);
-  return new Generator(config.model, style, config.maxTokens, engineBackend(model, tokenizer, style, config.maxTokens, fingerprint), store, keep);
+  return new Generator(
+    config.model,
+    style,
+    config.maxTokens,
+    engineBackend(model, tokenizer, style, config.maxTokens, fingerprint),
+    store,
+    keep,
+  );
 }
 
 /** Little patience: a run that cannot start is to say so soon. */
 export const PROBE: Partial<EndpointOptions> = { budgetMs: 20_000, timeoutMs: 20_000 };
 
 /** Asks the generator something small, with little patience: is it there? */
-export async function probeGenerator(engine: EngineClient | null, config: GeneratorConfig, signal: AbortSignal, keys: Partial<KeyRing> = {}): Promise<string> {
-  const nowhere: AnswerStore & Partial<KeyRing> = { ...(keys.endpointKey && { endpointKey: (name, endpoint) => keys.endpointKey!(name, endpoint) }), findAnswers: async () => new Map(), saveAnswers: async () => undefined };
+export async function probeGenerator(
+  engine: EngineClient | null,
+  config: GeneratorConfig,
+  signal: AbortSignal,
+  keys: Partial<KeyRing> = {},
+): Promise<string> {
+  const nowhere: AnswerStore & Partial<KeyRing> = {
+    ...(keys.endpointKey && { endpointKey: (name, endpoint) => keys.endpointKey!(name, endpoint) }),
+    findAnswers: async () => new Map(),
+    saveAnswers: async () => undefined,
+  };
   const generator = await openGenerator(engine, config, nowhere, signal, { endpoint: PROBE });
   const text = "The Eiffel Tower stands in Paris.";
-  const [answer] = await generator.answer([{ question: "In which city does the Eiffel Tower stand?", documents: [{ title: "Eiffel Tower", text, hash: "probe" }] }], signal);
+  const [answer] = await generator.answer(
+    [
+      {
+        question: "In which city does the Eiffel Tower stand?",
+        documents: [{ title: "Eiffel Tower", text, hash: "probe" }],
+      },
+    ],
+    signal,
+  );
   return `answers in ${answer!.seconds.toFixed(1)} s`;
 }
 
 /** Asks the model of a method at its endpoint for one token. */
-export async function probeMethodModel({ endpoint, connection, model, api }: PredictConfig["searcher"], signal: AbortSignal, keys: Partial<KeyRing>): Promise<string> {
+export async function probeMethodModel(
+  { endpoint, connection, model, api }: PredictConfig["searcher"],
+  signal: AbortSignal,
+  keys: Partial<KeyRing>,
+): Promise<string> {
   if (endpoint === null) throw new AppError("internal", "The method's model is in the engine.");
-  const client = new EndpointClient(endpoint, { ...(await endpointOptions(endpoint, connection, keys)), ...PROBE });
+  const client = new EndpointClient(endpoint, {
+    ...(await endpointOptions(endpoint, connection, keys)),
+    ...PROBE,
+  });
   const sampling = { model, max_tokens: 1, temperature: 0 };
-  const { seconds } = await (api === "chat" ? client.chat({ ...sampling, messages: [{ role: "user", content: "Ready?" }] }, signal) : client.complete({ ...sampling, prompt: "Ready?" }, signal));
+  const { seconds } = await (api === "chat"
+    ? client.chat({ ...sampling, messages: [{ role: "user", content: "Ready?" }] }, signal)
+    : client.complete({ ...sampling, prompt: "Ready?" }, signal));
   return `answers in ${seconds.toFixed(1)} s`;
 }

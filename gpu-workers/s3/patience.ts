@@ -6,7 +6,12 @@ import type { Retriever } from "../retrieval/retriever";
 export const PATIENCE = { limitMs: 180_000, pauseMs: 5_000 };
 
 /** The same retriever, asked again where it is not available, until `limitMs` have passed; `tell` says so once an outage. */
-export function patient(retriever: Retriever, tell: (message: string) => void, signal: AbortSignal, { limitMs, pauseMs } = PATIENCE): Retriever {
+export function patient(
+  retriever: Retriever,
+  tell: (message: string) => void,
+  signal: AbortSignal,
+  { limitMs, pauseMs } = PATIENCE,
+): Retriever {
   return {
     search: async (queries, k, own) => {
       // The clock may jump; this one does not.
@@ -15,8 +20,15 @@ export function patient(retriever: Retriever, tell: (message: string) => void, s
         try {
           return await retriever.search(queries, k, own);
         } catch (error) {
-          if (!(error instanceof AppError && error.code === "retriever-unavailable") || performance.now() - began + pauseMs > limitMs) throw error;
-          if (attempt === 1) tell(`The retriever is not available; it is asked again for ${Math.round(limitMs / 1000)} s. ${error.message}`);
+          if (
+            !(error instanceof AppError && error.code === "retriever-unavailable") ||
+            performance.now() - began + pauseMs > limitMs
+          )
+            throw error;
+          if (attempt === 1)
+            tell(
+              `The retriever is not available; it is asked again for ${Math.round(limitMs / 1000)} s. ${error.message}`,
+            );
           await pauseFor(pauseMs, own ?? signal);
         }
       }

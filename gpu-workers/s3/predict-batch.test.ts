@@ -4,7 +4,15 @@ import { AppError } from "@/contracts/errors";
 import type { Question } from "@/contracts/worker-protocol";
 import { answerBatch, batchesOf, FailureRow, inLanes } from "./predict-batch";
 
-const question = (id: string): Question => ({ id, question: `${id}?`, answers: ["x"], goldIds: [], type: null, group: null, goldQueries: [] });
+const question = (id: string): Question => ({
+  id,
+  question: `${id}?`,
+  answers: ["x"],
+  goldIds: [],
+  type: null,
+  group: null,
+  goldQueries: [],
+});
 const record = (id: string) => ({ episode: { questionId: id } }) as EpisodeRecord;
 const questions = ["a", "b", "c", "d"].map(question);
 const { signal } = new AbortController();
@@ -16,30 +24,40 @@ describe("a batch", () => {
       questions,
       async (batch) => {
         calls.push(batch.length);
-        if (batch.some(({ id }) => id === "c")) throw new AppError("generator-unavailable", "too long");
+        if (batch.some(({ id }) => id === "c"))
+          throw new AppError("generator-unavailable", "too long");
         return batch.map(({ id }) => record(id));
       },
       signal,
     );
     expect(calls).toEqual([4, 1, 1, 1, 1]);
     expect(records.map(({ episode }) => episode.questionId)).toEqual(["a", "b", "d"]);
-    expect(failures).toEqual([{ questionId: "c", code: "generator-unavailable", reason: "too long" }]);
+    expect(failures).toEqual([
+      { questionId: "c", code: "generator-unavailable", reason: "too long" },
+    ]);
   });
 
   it("ends the attempt for what is no matter of a question", async () => {
-    await expect(answerBatch(questions, () => Promise.reject(new AppError("stale-attempt", "gone")), signal)).rejects.toMatchObject({ code: "stale-attempt" });
+    await expect(
+      answerBatch(questions, () => Promise.reject(new AppError("stale-attempt", "gone")), signal),
+    ).rejects.toMatchObject({ code: "stale-attempt" });
     const abort = new AbortController();
     abort.abort(new AppError("cancelled", "a person wants it"));
-    await expect(answerBatch(questions, () => Promise.reject(new Error("half way")), abort.signal)).rejects.toMatchObject({ message: "a person wants it" });
+    await expect(
+      answerBatch(questions, () => Promise.reject(new Error("half way")), abort.signal),
+    ).rejects.toMatchObject({ message: "a person wants it" });
   });
 });
 
 describe("failures in a row", () => {
-  const failures = (...ids: string[]) => ids.map((questionId) => ({ questionId, code: "engine-unavailable" as const, reason: "down" }));
+  const failures = (...ids: string[]) =>
+    ids.map((questionId) => ({ questionId, code: "engine-unavailable" as const, reason: "down" }));
   it("stop the run, across batches; an answer between them begins the count anew", () => {
     const row = new FailureRow(3);
     row.count(questions, failures("a", "b", "d"));
-    expect(() => row.count(questions, failures("a", "b"))).toThrow(/3 questions in a row .* b: down/s);
+    expect(() => row.count(questions, failures("a", "b"))).toThrow(
+      /3 questions in a row .* b: down/s,
+    );
     const other = new FailureRow(3);
     other.count(questions, failures("a", "b", "d"));
     expect(() => other.count(questions, failures("b", "c"))).not.toThrow();
@@ -51,12 +69,17 @@ describe("lanes", () => {
     const begun: number[] = [];
     let active = 0;
     let most = 0;
-    await inLanes([0, 1, 2, 3, 4, 5, 6], 3, async (item) => {
-      begun.push(item);
-      most = Math.max(most, ++active);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      active--;
-    }, signal);
+    await inLanes(
+      [0, 1, 2, 3, 4, 5, 6],
+      3,
+      async (item) => {
+        begun.push(item);
+        most = Math.max(most, ++active);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        active--;
+      },
+      signal,
+    );
     expect([begun, most, active]).toEqual([[0, 1, 2, 3, 4, 5, 6], 3, 0]);
   });
   it("stop at the first error, whose reason those under way are told", async () => {

@@ -4,7 +4,13 @@ import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { Question, QuestionFailure } from "@/contracts/worker-protocol";
 
 /** Errors that are no matter of a single question: they end the attempt. */
-const ENDS_THE_RUN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["stale-attempt", "out-of-order", "cancelled", "unauthorized", "storage-full"]);
+const ENDS_THE_RUN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "stale-attempt",
+  "out-of-order",
+  "cancelled",
+  "unauthorized",
+  "storage-full",
+]);
 
 export interface BatchResult {
   records: EpisodeRecord[];
@@ -15,7 +21,11 @@ export interface BatchResult {
  * Answers a batch at once; where that fails, each of its questions alone and beside the others, so that one that cannot
  * be answered takes no other with it. A failure is kept with its reason; it is never an answer and never a score.
  */
-export async function answerBatch(questions: readonly Question[], answer: (batch: readonly Question[], signal: AbortSignal) => Promise<EpisodeRecord[]>, signal: AbortSignal): Promise<BatchResult> {
+export async function answerBatch(
+  questions: readonly Question[],
+  answer: (batch: readonly Question[], signal: AbortSignal) => Promise<EpisodeRecord[]>,
+  signal: AbortSignal,
+): Promise<BatchResult> {
   try {
     return { records: await answer(questions, signal), failures: [] };
   } catch (error) {
@@ -45,14 +55,21 @@ function failureOf({ id }: Question, error: unknown): QuestionFailure {
 }
 
 export function batchesOf<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  );
 }
 
 /**
  * Works on `lanes` items at a time, begun in order. The first that throws aborts the signal of those under way; once they
  * have ended, its error is thrown.
  */
-export async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T, signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+export async function inLanes<T>(
+  items: readonly T[],
+  lanes: number,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   setMaxListeners(0, both); // one for every call of a batch
@@ -89,7 +106,10 @@ export class FailureRow {
       const failure = failed.get(id);
       this.length = failure ? this.length + 1 : 0;
       if (failure && this.length >= this.stopAfter) {
-        throw new AppError(failure.code, `${this.length} questions in a row could not be answered; the last, ${id}: ${failure.reason}\nWhat was answered is stored. Mend the cause and resume the run: it goes on with the questions that are missing.`);
+        throw new AppError(
+          failure.code,
+          `${this.length} questions in a row could not be answered; the last, ${id}: ${failure.reason}\nWhat was answered is stored. Mend the cause and resume the run: it goes on with the questions that are missing.`,
+        );
       }
     }
   }

@@ -13,11 +13,16 @@ export class Preflight {
     private readonly context: Pick<RunContext, "preflight">,
     names: readonly PreflightItem["name"][],
   ) {
-    for (const name of names) this.items.set(name, { name, state: "waiting", seconds: null, detail: "", error: null });
+    for (const name of names)
+      this.items.set(name, { name, state: "waiting", seconds: null, detail: "", error: null });
   }
 
   /** Runs one check; `say` reports what it is doing. The error is reported and thrown on. */
-  async check<T>(name: PreflightItem["name"], work: (say: (detail: string) => void) => Promise<T>, summary: (value: T) => string): Promise<T> {
+  async check<T>(
+    name: PreflightItem["name"],
+    work: (say: (detail: string) => void) => Promise<T>,
+    summary: (value: T) => string,
+  ): Promise<T> {
     const start = performance.now();
     const set = (change: Partial<PreflightItem>): Promise<void> => {
       const seconds = (performance.now() - start) / 1000;
@@ -39,7 +44,9 @@ export class Preflight {
 }
 
 /** Waits for all, so that every need has been reported, then throws the first failure. */
-export async function allOrFirstFailure<T extends readonly unknown[]>(work: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+export async function allOrFirstFailure<T extends readonly unknown[]>(work: {
+  [K in keyof T]: Promise<T[K]>;
+}): Promise<T> {
   const settled = await Promise.allSettled(work);
   const failed = settled.find((result) => result.status === "rejected");
   if (failed) throw failed.reason;

@@ -24,13 +24,15 @@ export interface PromptDocument {
   text: string;
 }
 
-export const templateFor = (search: Pick<SearchConfig, "decoding">): PromptTemplate => (search.decoding === "guided" ? compact : full);
+export const templateFor = (search: Pick<SearchConfig, "decoding">): PromptTemplate =>
+  search.decoding === "guided" ? compact : full;
 
 const compact: PromptTemplate = {
   id: "compact",
   version: 1,
   start: (question, documents) =>
-    "Find the documents that answer the question. Keep the useful ones, then search for what is missing.\n\n" + `Question: ${oneLine(question)}\n${information(documents, untitledLine)}\n`,
+    "Find the documents that answer the question. Keep the useful ones, then search for what is missing.\n\n" +
+    `Question: ${oneLine(question)}\n${information(documents, untitledLine)}\n`,
   observation: (documents) => `\n${information(documents, untitledLine)}\n`,
 };
 
@@ -43,13 +45,18 @@ export function fullTemplate(edited: string | null): PromptTemplate {
   return {
     id: "full",
     version: /^\d+$/.test(version) ? Number(version) : version,
-    start: (question, documents, search) => chatText(template.fill(startValues(question, documents, search))),
+    start: (question, documents, search) =>
+      chatText(template.fill(startValues(question, documents, search))),
     observation,
   };
 }
 
 /** What fills the prompt of free decoding. */
-export const startValues = (question: string, documents: readonly PromptDocument[], { retrieve, select, turns }: SearchConfig): Record<string, string> => ({
+export const startValues = (
+  question: string,
+  documents: readonly PromptDocument[],
+  { retrieve, select, turns }: SearchConfig,
+): Record<string, string> => ({
   question: oneLine(question),
   information: information(documents, titledLine),
   retrieve: String(retrieve),
@@ -63,8 +70,17 @@ export function observation(documents: readonly PromptDocument[], searchesLeft: 
 }
 
 /** The window as the searcher sees it; documents are numbered from 1. */
-const information = (documents: readonly PromptDocument[], line: (document: PromptDocument, number: number) => string): string =>
-  ["<information>", ...documents.map((document, i) => line(document, i + 1)), "</information>"].join("\n");
+const information = (
+  documents: readonly PromptDocument[],
+  line: (document: PromptDocument, number: number) => string,
+): string =>
+  [
+    "<information>",
+    ...documents.map((document, i) => line(document, i + 1)),
+    "</information>",
+  ].join("\n");
 
-const untitledLine = ({ text }: PromptDocument, number: number): string => `Doc ${number}: ${oneLine(text)}`;
-const titledLine = ({ title, text }: PromptDocument, number: number): string => `Doc ${number}(Title: ${oneLine(title)}) ${oneLine(text)}`;
+const untitledLine = ({ text }: PromptDocument, number: number): string =>
+  `Doc ${number}: ${oneLine(text)}`;
+const titledLine = ({ title, text }: PromptDocument, number: number): string =>
+  `Doc ${number}(Title: ${oneLine(title)}) ${oneLine(text)}`;

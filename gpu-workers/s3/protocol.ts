@@ -44,11 +44,14 @@ export function stopStrings(protocol: Protocol, last: boolean): string[] {
 }
 
 /** Searches after the retrieval with the question itself. The released code passes turns + 1 (design of upstream). */
-export const searchesAllowed = (search: Pick<SearchConfig, "protocol" | "turns">): number => (search.protocol === "upstream" ? search.turns + 1 : search.turns);
+export const searchesAllowed = (search: Pick<SearchConfig, "protocol" | "turns">): number =>
+  search.protocol === "upstream" ? search.turns + 1 : search.turns;
 
 /** Documents of the first window. The released code shows 12 in training and 3 in inference. */
-export const initialDocuments = (search: Pick<SearchConfig, "protocol" | "retrieve">, training: boolean): number =>
-  search.protocol === "upstream" ? (training ? 12 : 3) : search.retrieve;
+export const initialDocuments = (
+  search: Pick<SearchConfig, "protocol" | "retrieve">,
+  training: boolean,
+): number => (search.protocol === "upstream" ? (training ? 12 : 3) : search.retrieve);
 
 /**
  * Reads one turn of the searcher's text. Never throws; linear in the length of the text.
@@ -65,7 +68,8 @@ export function parseTurn(text: string, rules: TurnRules): TurnDecision {
   if (rules.last) return { selection, complete: null, query: null, errors: [...errors] };
   const complete = parseDecision(own);
   const query = complete === true ? null : parseQuery(own, errors);
-  if (complete === null && query === null && !own.includes("<query>")) errors.add("no-stop-decision");
+  if (complete === null && query === null && !own.includes("<query>"))
+    errors.add("no-stop-decision");
   return { selection, complete, query, errors: [...errors] };
 }
 
@@ -86,7 +90,11 @@ export function keptText(text: string, protocol: Protocol): string {
   return invented < 0 ? own : own.slice(0, invented);
 }
 
-function parseSelection(text: string, { protocol, window, select }: TurnRules, errors: Set<FormatError>): number[] | null {
+function parseSelection(
+  text: string,
+  { protocol, window, select }: TurnRules,
+  errors: Set<FormatError>,
+): number[] | null {
   const block = firstBlock(text, "important_info");
   if (block.kind === "absent") {
     if (protocol === "paper") errors.add("no-selection");
@@ -141,14 +149,21 @@ function parseQuery(text: string, errors: Set<FormatError>): string | null {
 export function jsonQuery(content: string): string | null {
   try {
     const value: unknown = JSON.parse(content);
-    if (typeof value !== "object" || value === null || !("query" in value) || typeof value.query !== "string") return null;
+    if (
+      typeof value !== "object" ||
+      value === null ||
+      !("query" in value) ||
+      typeof value.query !== "string"
+    )
+      return null;
     return value.query.replace(/\s+/g, " ").trim();
   } catch {
     return null;
   }
 }
 
-type Block = { kind: "absent" } | { kind: "open" } | { kind: "closed"; content: string; end: number };
+type Block =
+  { kind: "absent" } | { kind: "open" } | { kind: "closed"; content: string; end: number };
 
 /** The first <tag>...</tag>; by plain search, so that no text makes it slow. */
 function firstBlock(text: string, tag: string): Block {
@@ -156,5 +171,7 @@ function firstBlock(text: string, tag: string): Block {
   if (open < 0) return { kind: "absent" };
   const start = open + tag.length + 2;
   const close = text.indexOf(`</${tag}>`, start);
-  return close < 0 ? { kind: "open" } : { kind: "closed", content: text.slice(start, close), end: close + tag.length + 3 };
+  return close < 0
+    ? { kind: "open" }
+    : { kind: "closed", content: text.slice(start, close), end: close + tag.length + 3 };
 }

@@ -2,7 +2,15 @@ import { describe, expect, it } from "vitest";
 import type { Question } from "@/contracts/worker-protocol";
 import { drawQuestions, QuestionPool } from "./question-pool";
 
-const questions = Array.from({ length: 10 }, (_, i): Question => ({ id: `q${i}`, question: `${i}?`, answers: ["x"], goldIds: [], type: null, group: null, goldQueries: [] }));
+const questions = Array.from({ length: 10 }, (_, i): Question => ({
+  id: `q${i}`,
+  question: `${i}?`,
+  answers: ["x"],
+  goldIds: [],
+  type: null,
+  group: null,
+  goldQueries: [],
+}));
 const ids = (list: readonly Question[]) => list.map(({ id }) => id);
 
 describe("the pool", () => {
@@ -25,7 +33,8 @@ describe("the pool", () => {
 });
 
 describe("drawing", () => {
-  const odd = async (candidates: Question[]) => candidates.map(({ id }) => Number(id.slice(1)) % 2 === 1);
+  const odd = async (candidates: Question[]) =>
+    candidates.map(({ id }) => Number(id.slice(1)) % 2 === 1);
 
   it("keeps the pool's order and ends right after the last one drawn", async () => {
     const pool = new QuestionPool(questions, 7);
@@ -36,6 +45,8 @@ describe("drawing", () => {
   });
 
   it("says so where nothing can be kept", async () => {
-    await expect(drawQuestions(new QuestionPool(questions, 7), 1, async (c) => c.map(() => false))).rejects.toThrow("answers every training question");
+    await expect(
+      drawQuestions(new QuestionPool(questions, 7), 1, async (c) => c.map(() => false)),
+    ).rejects.toThrow("answers every training question");
   });
 });

@@ -15,7 +15,8 @@ export class QuestionPool {
     private readonly seed: number,
     public cursor = 0,
   ) {
-    if (questions.length === 0) throw new AppError("invalid-input", "The set of training questions is empty.");
+    if (questions.length === 0)
+      throw new AppError("invalid-input", "The set of training questions is empty.");
   }
 
   get size(): number {
@@ -49,7 +50,11 @@ export class QuestionPool {
  * is cheaper in company); the cursor ends right after the last question drawn.
  * Throws `invalid-input` where a whole epoch has nothing to keep.
  */
-export async function drawQuestions(pool: QuestionPool, count: number, keep: (candidates: Question[]) => Promise<boolean[]>): Promise<Question[]> {
+export async function drawQuestions(
+  pool: QuestionPool,
+  count: number,
+  keep: (candidates: Question[]) => Promise<boolean[]>,
+): Promise<Question[]> {
   const drawn: Question[] = [];
   let refused = 0;
   while (drawn.length < count) {
@@ -61,7 +66,11 @@ export async function drawQuestions(pool: QuestionPool, count: number, keep: (ca
       refused = kept[i] ? 0 : refused + 1;
       if (kept[i]) drawn.push(question);
     }
-    if (refused >= pool.size) throw new AppError("invalid-input", "Naive RAG already answers every training question: nothing is left to learn from. Choose harder questions or switch rl.filterAnswered off.");
+    if (refused >= pool.size)
+      throw new AppError(
+        "invalid-input",
+        "Naive RAG already answers every training question: nothing is left to learn from. Choose harder questions or switch rl.filterAnswered off.",
+      );
   }
   return drawn;
 }

@@ -23,7 +23,11 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
   let service: RetrieveService;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "retriever-outage-"));
-    bm25 = await openAnyRetriever(retrieverConfig.parse({ kind: "bm25" }), { corpusPath: () => join(ATLAS_DIR, "corpus.jsonl"), dataDir: DATA_DIR, signal: new AbortController().signal });
+    bm25 = await openAnyRetriever(retrieverConfig.parse({ kind: "bm25" }), {
+      corpusPath: () => join(ATLAS_DIR, "corpus.jsonl"),
+      dataDir: DATA_DIR,
+      signal: new AbortController().signal,
+    });
     service = await RetrieveService.start(bm25);
   });
   afterAll(async () => {
@@ -39,10 +43,26 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
       coldStart: { ...small.coldStart, demonstrations: 0 },
       retriever: { kind: "remote", url: service.url },
       reward: { ...small.reward, weights: { gbr: 1, length: 10 } },
-      rl: { ...small.rl, algorithm: "ppo", groupSize: 1, resample: 0, oldLogprobs: "trainer", critic: { learningRate: 1e-3 } },
+      rl: {
+        ...small.rl,
+        algorithm: "ppo",
+        groupSize: 1,
+        resample: 0,
+        oldLogprobs: "trainer",
+        critic: { learningRate: 1e-3 },
+      },
     });
-    const weightsOf = async (run: MemoryContext) => Promise.all(run.checkpoints.map(async ({ directory }) => (await readTrainerState(directory)).weightsHash));
-    const undisturbed = new MemoryContext({ config, services, workDir: join(folder, "undisturbed") });
+    const weightsOf = async (run: MemoryContext) =>
+      Promise.all(
+        run.checkpoints.map(
+          async ({ directory }) => (await readTrainerState(directory)).weightsHash,
+        ),
+      );
+    const undisturbed = new MemoryContext({
+      config,
+      services,
+      workDir: join(folder, "undisturbed"),
+    });
     await executors.train(undisturbed);
 
     let outage: Promise<void> | null = null;
@@ -53,15 +73,28 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
       service = await RetrieveService.start(bm25, { port: Number(port) });
     };
     // After the first step, so in the searches of the second.
-    const disturbed = new MemoryContext({ config, services, workDir: join(folder, "disturbed"), onCheckpoint: async ({ step }) => void (step === 1 && (outage ??= gone())) });
+    const disturbed = new MemoryContext({
+      config,
+      services,
+      workDir: join(folder, "disturbed"),
+      onCheckpoint: async ({ step }) => void (step === 1 && (outage ??= gone())),
+    });
     const began = performance.now();
     await executors.train(disturbed);
     await outage;
     expect(performance.now() - began).toBeGreaterThan(OUTAGE_MS);
-    expect(disturbed.logged.filter(([, message]) => message.includes("The retriever is not available; it is asked again"))).toHaveLength(1);
+    expect(
+      disturbed.logged.filter(([, message]) =>
+        message.includes("The retriever is not available; it is asked again"),
+      ),
+    ).toHaveLength(1);
     const weights = await weightsOf(undisturbed);
     expect(new Set(weights).size).toBe(3);
     expect(await weightsOf(disturbed)).toEqual(weights);
-    expect(disturbed.points("reward/mean")).toEqual(undisturbed.points("reward/mean").map((point) => ({ ...point, at: expect.any(Number) as number })));
+    expect(disturbed.points("reward/mean")).toEqual(
+      undisturbed
+        .points("reward/mean")
+        .map((point) => ({ ...point, at: expect.any(Number) as number })),
+    );
   }, 600_000);
 });

@@ -18,14 +18,23 @@ export interface RewardFacts {
   searches: number;
 }
 
-export function rewardFacts(episode: Pick<Episode, "steps" | "context">, question: Scorable & { goldIds: readonly string[] }, answer: string, accuracy: number, ragAccuracy: number): RewardFacts {
+export function rewardFacts(
+  episode: Pick<Episode, "steps" | "context">,
+  question: Scorable & { goldIds: readonly string[] },
+  answer: string,
+  accuracy: number,
+  ragAccuracy: number,
+): RewardFacts {
   const handedOver = new Set(episode.context.map(({ id }) => id));
   const { goldIds } = question;
   return {
     accuracy,
     ragAccuracy,
     exactMatch: exactMatch(answer, question.answers),
-    goldRecall: goldIds.length === 0 ? null : goldIds.filter((id) => handedOver.has(id)).length / goldIds.length,
+    goldRecall:
+      goldIds.length === 0
+        ? null
+        : goldIds.filter((id) => handedOver.has(id)).length / goldIds.length,
     formatErrors: episode.steps.filter(({ kind }) => kind === "reject").length,
     actionTokens: tokensOf(episode).actions,
     searches: queriesOf(episode).length,
@@ -46,11 +55,19 @@ const TERMS: Record<RewardTerm, (facts: RewardFacts) => Omit<Part, "term">[]> = 
     { label: "utility: gain over naive RAG", weight: 1, value: accuracy - ragAccuracy },
     { label: "generation: accuracy with the searcher's documents", weight: 1, value: accuracy },
   ],
-  accuracy: ({ accuracy }) => [{ label: "accuracy with the searcher's documents", weight: 1, value: accuracy }],
+  accuracy: ({ accuracy }) => [
+    { label: "accuracy with the searcher's documents", weight: 1, value: accuracy },
+  ],
   exactMatch: (facts) => [{ label: "exact match", weight: 1, value: facts.exactMatch }],
-  goldRecall: ({ goldRecall }) => [{ label: "share of gold documents handed over", weight: 1, value: goldRecall ?? 0 }],
-  format: ({ formatErrors }) => [{ label: "without format errors", weight: 1, value: formatErrors === 0 ? 1 : 0 }],
-  length: ({ actionTokens }) => [{ label: "thousands of tokens written", weight: -1, value: actionTokens / 1000 }],
+  goldRecall: ({ goldRecall }) => [
+    { label: "share of gold documents handed over", weight: 1, value: goldRecall ?? 0 },
+  ],
+  format: ({ formatErrors }) => [
+    { label: "without format errors", weight: 1, value: formatErrors === 0 ? 1 : 0 },
+  ],
+  length: ({ actionTokens }) => [
+    { label: "thousands of tokens written", weight: -1, value: actionTokens / 1000 },
+  ],
   search: ({ searches }) => [{ label: "searches after turn 0", weight: -1, value: searches }],
 };
 
@@ -61,7 +78,15 @@ function rewardNameOf(used: readonly (readonly [RewardTerm, number])[]): string 
 
 /** The weighted sum of the terms in use, with its arithmetic: value = sum of weight x value over the parts. */
 export function rewardOf(weights: RewardWeights, facts: RewardFacts): Reward {
-  const used = (Object.entries(weights) as [RewardTerm, number][]).filter(([, weight]) => weight !== 0);
-  const terms = used.flatMap(([term, weight]) => TERMS[term](facts).map((part) => ({ ...part, weight: weight * part.weight, term })));
-  return { name: rewardNameOf(used), terms, value: terms.reduce((sum, part) => sum + part.weight * part.value, 0) };
+  const used = (Object.entries(weights) as [RewardTerm, number][]).filter(
+    ([, weight]) => weight !== 0,
+  );
+  const terms = used.flatMap(([term, weight]) =>
+    TERMS[term](facts).map((part) => ({ ...part, weight: weight * part.weight, term })),
+  );
+  return {
+    name: rewardNameOf(used),
+    terms,
+    value: terms.reduce((sum, part) => sum + part.weight * part.value, 0),
+  };
 }

@@ -33,14 +33,29 @@ export interface RolloutParts {
   signal: AbortSignal;
 }
 
-export const rewardsOf = ({ samples }: Group): number[] => samples.map(({ reward }) => reward.value);
+export const rewardsOf = ({ samples }: Group): number[] =>
+  samples.map(({ reward }) => reward.value);
 
 /** Rolls out a group of episodes for each question and rewards them. */
-export async function rollOut(parts: RolloutParts, searcher: Searcher, questions: readonly Question[], step: number): Promise<Group[]> {
+export async function rollOut(
+  parts: RolloutParts,
+  searcher: Searcher,
+  questions: readonly Question[],
+  step: number,
+): Promise<Group[]> {
   const { config, search, assessor, baseline, clock, signal } = parts;
   const { groupSize, temperature } = config.rl;
-  const requests = questions.flatMap((question) => Array.from({ length: groupSize }, (_, sampleIndex) => ({ question, sampleIndex })));
-  const episodes = await runEpisodes(searcher, search, { temperature, seed: config.seed, step, training: true }, requests, clock, signal);
+  const requests = questions.flatMap((question) =>
+    Array.from({ length: groupSize }, (_, sampleIndex) => ({ question, sampleIndex })),
+  );
+  const episodes = await runEpisodes(
+    searcher,
+    search,
+    { temperature, seed: config.seed, step, training: true },
+    requests,
+    clock,
+    signal,
+  );
   const asked = requests.map(({ question }) => question);
   const outcomes = await clock.time("generator", () => assessor.assess(episodes, asked, signal));
   const baselines = await baseline.of(questions, clock, signal);
@@ -50,7 +65,13 @@ export async function rollOut(parts: RolloutParts, searcher: Searcher, questions
     samples: Array.from({ length: groupSize }, (_, s) => {
       const i = q * groupSize + s;
       const [episode, outcome] = [episodes[i]!, outcomes[i]!];
-      const facts = rewardFacts(episode, question, outcome.answer.text, outcome.score.value, baselines[q]!.score.value);
+      const facts = rewardFacts(
+        episode,
+        question,
+        outcome.answer.text,
+        outcome.score.value,
+        baselines[q]!.score.value,
+      );
       return { episode, outcome, reward: rewardOf(config.reward.weights, facts) };
     }),
   }));
@@ -60,16 +81,26 @@ export async function rollOut(parts: RolloutParts, searcher: Searcher, questions
  * The groups of one step. Questions that naive RAG answers are passed over; groups that cannot teach (all samples
  * earned the same) are replaced by fresh questions, at most rl.resample times.
  */
-export async function rollOutStep(parts: RolloutParts, searcher: Searcher, pool: QuestionPool, step: number): Promise<Rollouts> {
+export async function rollOutStep(
+  parts: RolloutParts,
+  searcher: Searcher,
+  pool: QuestionPool,
+  step: number,
+): Promise<Rollouts> {
   const { rl } = parts.config;
   const unanswered = async (candidates: Question[]): Promise<boolean[]> =>
-    rl.filterAnswered ? (await parts.baseline.of(candidates, parts.clock, parts.signal)).map(({ score }) => score.value === 0) : candidates.map(() => true);
+    rl.filterAnswered
+      ? (await parts.baseline.of(candidates, parts.clock, parts.signal)).map(
+          ({ score }) => score.value === 0,
+        )
+      : candidates.map(() => true);
 
   const kept: Group[] = [];
   const dropped: Group[] = [];
   for (let round = 0; round <= rl.resample && kept.length < rl.questionsPerStep; round++) {
     const questions = await drawQuestions(pool, rl.questionsPerStep - kept.length, unanswered);
-    for (const group of await rollOut(parts, searcher, questions, step)) (parts.algorithm.informative(rewardsOf(group)) ? kept : dropped).push(group);
+    for (const group of await rollOut(parts, searcher, questions, step))
+      (parts.algorithm.informative(rewardsOf(group)) ? kept : dropped).push(group);
   }
   return { kept, dropped, resampled: kept.length + dropped.length - rl.questionsPerStep };
 }

@@ -38,11 +38,24 @@ export class Stopwatch<Phase extends string> {
   /** Shares the time since the last reading among the phases that ran in it. */
   private share(): void {
     const now = performance.now();
-    for (const phase of this.running) this.seconds.set(phase, (this.seconds.get(phase) ?? 0) + (now - this.readAt) / 1000 / this.running.length);
+    for (const phase of this.running)
+      this.seconds.set(
+        phase,
+        (this.seconds.get(phase) ?? 0) + (now - this.readAt) / 1000 / this.running.length,
+      );
     this.readAt = now;
   }
 }
 
 /** Phases of a step, by upstream's names where it has them: sampling, retrieval, answers, old and reference log-probabilities, values, updates. */
-export const STEP_PHASES = ["pool", "gen", "retrieve", "generator", "ref", "values", "update_critic", "update_actor"] as const;
+export const STEP_PHASES = [
+  "pool",
+  "gen",
+  "retrieve",
+  "generator",
+  "ref",
+  "values",
+  "update_critic",
+  "update_actor",
+] as const;
 export type StepPhase = (typeof STEP_PHASES)[number];

@@ -19,10 +19,17 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
     try {
       return JSON.parse(await readFile(join(directory, file), "utf8")) as object;
     } catch (cause) {
-      throw new AppError("not-found", `The model folder ${directory} has no readable ${file}; install the model anew.`, { cause });
+      throw new AppError(
+        "not-found",
+        `The model folder ${directory} has no readable ${file}; install the model anew.`,
+        { cause },
+      );
     }
   };
-  const tokenizer = new HuggingFaceTokenizer(await read("tokenizer.json"), await read("tokenizer_config.json"));
+  const tokenizer = new HuggingFaceTokenizer(
+    await read("tokenizer.json"),
+    await read("tokenizer_config.json"),
+  );
   return {
     encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
     decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: false }),

@@ -36,16 +36,26 @@ export const TRAINER_FILE = "trainer.json";
 
 /** Throws `storage-full` where the disk is, as the engine does for its part of the checkpoint. */
 export async function writeTrainerState(directory: string, state: TrainerState): Promise<void> {
-  await writeFile(join(directory, TRAINER_FILE), JSON.stringify(state)).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "ENOSPC" && cause.code !== "EDQUOT") throw cause;
-    throw new AppError("storage-full", `There is no space left to write ${TRAINER_FILE}; the last stored checkpoint is unchanged. Free some space, then resume the run.`, { cause });
-  });
+  await writeFile(join(directory, TRAINER_FILE), JSON.stringify(state)).catch(
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "ENOSPC" && cause.code !== "EDQUOT") throw cause;
+      throw new AppError(
+        "storage-full",
+        `There is no space left to write ${TRAINER_FILE}; the last stored checkpoint is unchanged. Free some space, then resume the run.`,
+        { cause },
+      );
+    },
+  );
 }
 
 /** Throws `not-found` or `invalid-input` where the folder is no checkpoint of a training run. */
 export async function readTrainerState(directory: string): Promise<TrainerState> {
   const text = await readFile(join(directory, TRAINER_FILE), "utf8").catch((cause: unknown) => {
-    throw new AppError("not-found", `The checkpoint has no ${TRAINER_FILE}: it cannot be resumed.`, { cause });
+    throw new AppError(
+      "not-found",
+      `The checkpoint has no ${TRAINER_FILE}: it cannot be resumed.`,
+      { cause },
+    );
   });
   return parseOrThrow(trainerState, JSON.parse(text) as unknown, TRAINER_FILE);
 }
@@ -54,12 +64,18 @@ export async function readTrainerState(directory: string): Promise<TrainerState>
 const CRITIC = "critic.";
 
 /** Writes the engine's state of policy and critic (weights, optimiser, snapshots) into one folder. */
-export async function saveModels(directory: string, policy: EngineModel, critic: EngineModel | null, signal: AbortSignal): Promise<Pick<TrainerState, "weightsHash" | "criticHash">> {
+export async function saveModels(
+  directory: string,
+  policy: EngineModel,
+  critic: EngineModel | null,
+  signal: AbortSignal,
+): Promise<Pick<TrainerState, "weightsHash" | "criticHash">> {
   const { hash: weightsHash } = await policy.saveState(directory, { signal });
   if (critic === null) return { weightsHash, criticHash: null };
   const own = `${directory}.critic`;
   const { hash: criticHash } = await critic.saveState(own, { signal });
-  for (const file of await readdir(own)) await rename(join(own, file), join(directory, CRITIC + file));
+  for (const file of await readdir(own))
+    await rename(join(own, file), join(directory, CRITIC + file));
   await rm(own, { recursive: true });
   return { weightsHash, criticHash };
 }
@@ -68,23 +84,43 @@ export async function saveModels(directory: string, policy: EngineModel, critic:
  * Takes up what `saveModels` wrote. Throws `invalid-input` where the weights are not those of the trainer's state, or
  * where the critic that the algorithm needs is not there.
  */
-export async function loadModels(directory: string, state: TrainerState, policy: EngineModel, critic: EngineModel | null, signal: AbortSignal): Promise<void> {
-  const damaged = (): AppError => new AppError("invalid-input", "The checkpoint's weights are not those its trainer state belongs to: the folder is damaged.");
+export async function loadModels(
+  directory: string,
+  state: TrainerState,
+  policy: EngineModel,
+  critic: EngineModel | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const damaged = (): AppError =>
+    new AppError(
+      "invalid-input",
+      "The checkpoint's weights are not those its trainer state belongs to: the folder is damaged.",
+    );
   const { hash } = await policy.loadState(directory, { signal });
   if (hash !== state.weightsHash) throw damaged();
   if (critic === null) return;
-  if (state.criticHash === null) throw new AppError("invalid-input", "The checkpoint has no critic: its run was not trained by PPO. Set searcher.checkpointState to weights.");
+  if (state.criticHash === null)
+    throw new AppError(
+      "invalid-input",
+      "The checkpoint has no critic: its run was not trained by PPO. Set searcher.checkpointState to weights.",
+    );
   const own = `${directory}.critic`;
   await rm(own, { recursive: true, force: true });
   await mkdir(own, { recursive: true });
-  for (const file of await readdir(directory)) if (file.startsWith(CRITIC)) await cp(join(directory, file), join(own, file.slice(CRITIC.length)));
+  for (const file of await readdir(directory))
+    if (file.startsWith(CRITIC))
+      await cp(join(directory, file), join(own, file.slice(CRITIC.length)));
   const loaded = await critic.loadState(own, { signal });
   await rm(own, { recursive: true });
   if (loaded.hash !== state.criticHash) throw damaged();
 }
 
 /** The policy of a checkpoint without its optimiser: weights are exported and imported, which begins the optimiser anew. */
-export async function takeWeights(directory: string, policy: EngineModel, signal: AbortSignal): Promise<void> {
+export async function takeWeights(
+  directory: string,
+  policy: EngineModel,
+  signal: AbortSignal,
+): Promise<void> {
   const exported = `${directory}.weights`;
   await policy.loadState(directory, { signal });
   await policy.export(exported, { signal });

@@ -27,22 +27,54 @@ import { metricPoints, type MetricValues } from "./episode-metrics";
 import { evaluate, heldOutSample } from "./evaluation";
 import { hasGoldPath } from "./gold-path";
 import { memoryWarning } from "./memory-warning";
-import { openCritic, openGenerator, openPolicy, probeGenerator, searcherOf, type Policy } from "./models";
+import {
+  openCritic,
+  openGenerator,
+  openPolicy,
+  probeGenerator,
+  searcherOf,
+  type Policy,
+} from "./models";
 import { patient } from "./patience";
 import { allOrFirstFailure, Preflight } from "./preflight";
 import { REFERENCE, skippedInARow, type Update, type UpdateParts } from "./policy-update";
 import { QuestionPool } from "./question-pool";
 import type { Group } from "./rollout";
 import { Stopwatch, type StepPhase } from "./stopwatch";
-import { loadModels, readTrainerState, saveModels, takeWeights, writeTrainerState, type TrainerState } from "./trainer-state";
+import {
+  loadModels,
+  readTrainerState,
+  saveModels,
+  takeWeights,
+  writeTrainerState,
+  type TrainerState,
+} from "./trainer-state";
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
 
 /** What the loop needs of a run context; a dry run brings a smaller one. */
-export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> & Pick<RunContext, "runId" | "attempt" | "resume" | "workDir" | "signal" | "services" | "report" | "flush" | "progress" | "preflight" | "log" | "questions" | "findAnswers" | "saveAnswers" | "commitCheckpoint"> & {
-  fetchCheckpoint(artifactId: string): Promise<{ directory: string; step: number | null }>;
-};
+export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> &
+  Pick<
+    RunContext,
+    | "runId"
+    | "attempt"
+    | "resume"
+    | "workDir"
+    | "signal"
+    | "services"
+    | "report"
+    | "flush"
+    | "progress"
+    | "preflight"
+    | "log"
+    | "questions"
+    | "findAnswers"
+    | "saveAnswers"
+    | "commitCheckpoint"
+  > & {
+    fetchCheckpoint(artifactId: string): Promise<{ directory: string; step: number | null }>;
+  };
 
 /**
  * Everything of one training run that is open: services, models, questions. The loop itself is train.ts; here are the
@@ -87,7 +119,13 @@ export class Training {
     const documents = new DocumentBook();
     this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
     this.search = { retriever: this.retriever, documents, settings: config.search };
-    this.assessor = new Assessor(generator, documents, new AnswerScorer(config.reward.scorer, () => openJudge(config.judge, engine, context, this.signal, { onTry: tries.count })));
+    this.assessor = new Assessor(
+      generator,
+      documents,
+      new AnswerScorer(config.reward.scorer, () =>
+        openJudge(config.judge, engine, context, this.signal, { onTry: tries.count }),
+      ),
+    );
     this.alarms = new Alarms(context, config, heldOut.length);
     this.baseline = new Baseline(
       ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
@@ -103,15 +141,37 @@ export class Training {
   /** What an update needs; `settled` resolves when nobody samples any more. */
   updateParts(settled: UpdateParts["settled"]): UpdateParts {
     const { policy, critic, algorithm, config, klCoefficient, clock, signal } = this;
-    return { policy: policy.model, critic, algorithm, config, klCoefficient, clock, signal, settled };
+    return {
+      policy: policy.model,
+      critic,
+      algorithm,
+      config,
+      klCoefficient,
+      clock,
+      signal,
+      settled,
+    };
   }
 
   /** Adapts the KL's weight to what was measured; says what was skipped or begun again. Throws where too many steps in a row taught nothing. */
-  updated(update: Pick<Update, "kl" | "skipped" | "learned" | "outOfMemory">, episodes: number, step: number): void {
+  updated(
+    update: Pick<Update, "kl" | "skipped" | "learned" | "outOfMemory">,
+    episodes: number,
+    step: number,
+  ): void {
     const { kl, skipped, outOfMemory } = update;
-    if (kl !== null) this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
-    if (skipped.length > 0) this.context.log("warn", `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`);
-    if (outOfMemory !== null) this.context.log("warn", `step ${step}: memory did not suffice ${outOfMemory.retries} times; the engine went on with micro-batches of ${outOfMemory.tokenBudget} tokens. Nothing is lost but time; searcher.activationCheckpointing or a shorter context avoids it.`);
+    if (kl !== null)
+      this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
+    if (skipped.length > 0)
+      this.context.log(
+        "warn",
+        `step ${step}: ${skipped.length} optimiser steps skipped, the weights are as they were. ${skipped[0]}`,
+      );
+    if (outOfMemory !== null)
+      this.context.log(
+        "warn",
+        `step ${step}: memory did not suffice ${outOfMemory.retries} times; the engine went on with micro-batches of ${outOfMemory.tokenBudget} tokens. Nothing is lost but time; searcher.activationCheckpointing or a shorter context avoids it.`,
+      );
     this.skipped = skippedInARow(this.skipped, update);
   }
 
@@ -121,14 +181,35 @@ export class Training {
   }
 
   /** Greedy episodes (upstream: at its own temperature) on the held-out questions. */
-  async evaluate(step: number, onBatch: (records: EpisodeRecord[], done: number) => Promise<void>): Promise<EpisodeRecord[]> {
+  async evaluate(
+    step: number,
+    onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
+  ): Promise<EpisodeRecord[]> {
     const method = s3Method(await this.searcher(), this.search, this.config.seed);
-    return evaluate({ method, assessor: this.assessor, baseline: this.baseline, signal: this.signal }, this.heldOut, step, onBatch);
+    return evaluate(
+      { method, assessor: this.assessor, baseline: this.baseline, signal: this.signal },
+      this.heldOut,
+      step,
+      onBatch,
+    );
   }
 
-  trainRecords(groups: readonly Group[], advantages: readonly (readonly number[])[], step: number): EpisodeRecord[] {
+  trainRecords(
+    groups: readonly Group[],
+    advantages: readonly (readonly number[])[],
+    step: number,
+  ): EpisodeRecord[] {
     return groups.flatMap(({ question, baseline, samples }, g) =>
-      samples.map((sample, s) => recordOf({ phase: "train", step, question, baseline, ...sample, advantage: advantages[g]![s]! })),
+      samples.map((sample, s) =>
+        recordOf({
+          phase: "train",
+          step,
+          question,
+          baseline,
+          ...sample,
+          advantage: advantages[g]![s]!,
+        }),
+      ),
     );
   }
 
@@ -140,13 +221,21 @@ export class Training {
   async reportEpisodes(records: readonly EpisodeRecord[], questions: string): Promise<void> {
     for (let start = 0; start < records.length; start += REPORT_BATCH) {
       const batch = records.slice(start, start + REPORT_BATCH);
-      await this.context.report({ kind: "episodes", corpus: this.config.data.corpus, questions, documents: this.search.documents.unsent(batch), records: batch });
+      await this.context.report({
+        kind: "episodes",
+        corpus: this.config.data.corpus,
+        questions,
+        documents: this.search.documents.unsent(batch),
+        records: batch,
+      });
     }
   }
 
   /** Of its GPU, or on a CPU resident. */
   async enginePeakMb(): Promise<number> {
-    const { peakDeviceBytes, peakResidentBytes } = await this.engine.memory({ signal: this.signal });
+    const { peakDeviceBytes, peakResidentBytes } = await this.engine.memory({
+      signal: this.signal,
+    });
     return (peakDeviceBytes || peakResidentBytes) / 2 ** 20;
   }
 
@@ -154,7 +243,16 @@ export class Training {
   async save(directory: string, step: number): Promise<{ hash: string }> {
     await rm(directory, { recursive: true, force: true });
     const hashes = await saveModels(directory, this.policy.model, this.critic, this.signal);
-    await writeTrainerState(directory, { version: 2, step, cursor: this.pool.cursor, ...hashes, klCoefficient: this.klCoefficient, skipped: this.skipped, answers: this.generator.remembered(), alarms: this.alarms.state });
+    await writeTrainerState(directory, {
+      version: 2,
+      step,
+      cursor: this.pool.cursor,
+      ...hashes,
+      klCoefficient: this.klCoefficient,
+      skipped: this.skipped,
+      answers: this.generator.remembered(),
+      alarms: this.alarms.state,
+    });
     return { hash: hashes.weightsHash };
   }
 
@@ -192,7 +290,10 @@ export class Training {
 }
 
 /** Brings up services, models and questions side by side, each reported; throws the first failure. */
-export async function openTraining(context: TrainingContext, config: TrainConfig): Promise<Training> {
+export async function openTraining(
+  context: TrainingContext,
+  config: TrainConfig,
+): Promise<Training> {
   const { signal, services } = context;
   const handles: ServiceHandle<unknown>[] = [];
   const keep = <T>(handle: ServiceHandle<T>): T => {
@@ -201,12 +302,22 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
   };
   const tries = new Tries();
   const judges = needsJudge(config.reward.scorer);
-  const preflight = new Preflight(context, ["retriever", "engine", ...(config.searcher.sampler === "vllm" ? (["sampler"] as const) : []), "generator", ...(judges ? (["judge"] as const) : []), "questions", ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const))]);
+  const preflight = new Preflight(context, [
+    "retriever",
+    "engine",
+    ...(config.searcher.sampler === "vllm" ? (["sampler"] as const) : []),
+    "generator",
+    ...(judges ? (["judge"] as const) : []),
+    "questions",
+    ...(config.searcher.checkpoint === null ? [] : (["checkpoint"] as const)),
+  ]);
   try {
     const retriever = preflight.check(
       "retriever",
       async (say) => {
-        const opened = keep(await services.retriever(config.data.corpus, config.retriever, signal, say));
+        const opened = keep(
+          await services.retriever(config.data.corpus, config.retriever, signal, say),
+        );
         await opened.search(["ready?"], 1, signal);
         return opened;
       },
@@ -220,13 +331,23 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
         if (warning !== null) context.log("warn", warning);
         say(`loading ${config.searcher.model}`);
         const policy = await openPolicy(client, config.searcher, config.seed, signal);
-        return { client, policy, critic: algorithmOf(config.rl).critic ? await openCritic(client, policy, config, signal) : null };
+        return {
+          client,
+          policy,
+          critic: algorithmOf(config.rl).critic
+            ? await openCritic(client, policy, config, signal)
+            : null,
+        };
       },
-      ({ policy, critic }) => `${config.searcher.model}: ${trained(policy.model)} parameters are trained${critic ? `; critic: ${trained(critic)}` : ""}`,
+      ({ policy, critic }) =>
+        `${config.searcher.model}: ${trained(policy.model)} parameters are trained${critic ? `; critic: ${trained(critic)}` : ""}`,
     );
     // A failure of the engine is the engine's; what needs it then only says so.
     const ready = engine.catch(() => {
-      throw new AppError("engine-unavailable", "The engine is not available, so what needs it is not either.");
+      throw new AppError(
+        "engine-unavailable",
+        "The engine is not available, so what needs it is not either.",
+      );
     });
     ready.catch(() => undefined); // Not every run waits for it.
     const sampler =
@@ -237,8 +358,19 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             async (say) => {
               const { policy } = await ready;
               const { model, adapter, samplerMemory } = config.searcher;
-              const client = keep(await services.sampler({ model, rank: adapter.rank, memoryShare: samplerMemory }, signal, say));
-              policy.vllm = new VllmSampler(client, policy.model, policy.tokenizer, join(context.workDir, "adapters"));
+              const client = keep(
+                await services.sampler(
+                  { model, rank: adapter.rank, memoryShare: samplerMemory },
+                  signal,
+                  say,
+                ),
+              );
+              policy.vllm = new VllmSampler(
+                client,
+                policy.model,
+                policy.tokenizer,
+                join(context.workDir, "adapters"),
+              );
             },
             () => "vLLM is healthy",
           );
@@ -247,13 +379,28 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
       async () => {
         const client = config.generator.endpoint === null ? (await ready).client : null;
         const detail = await probeGenerator(client, config.generator, signal, context);
-        return { detail, generator: await openGenerator(client, config.generator, context, signal, { endpoint: { onTry: tries.count } }) };
+        return {
+          detail,
+          generator: await openGenerator(client, config.generator, context, signal, {
+            endpoint: { onTry: tries.count },
+          }),
+        };
       },
       ({ detail }) => detail,
     );
     const judge = !judges
       ? Promise.resolve(null)
-      : preflight.check("judge", async () => probeJudge(config.judge, config.judge.endpoint === null ? (await ready).client : null, context, signal), (detail) => detail);
+      : preflight.check(
+          "judge",
+          async () =>
+            probeJudge(
+              config.judge,
+              config.judge.endpoint === null ? (await ready).client : null,
+              context,
+              signal,
+            ),
+          (detail) => detail,
+        );
     const questions = preflight.check(
       "questions",
       async () => loadQuestions(context, config),
@@ -266,7 +413,9 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             "checkpoint",
             async () => {
               const { policy, critic } = await ready;
-              const { directory, step } = await context.fetchCheckpoint(config.searcher.checkpoint!);
+              const { directory, step } = await context.fetchCheckpoint(
+                config.searcher.checkpoint!,
+              );
               if (config.searcher.checkpointState === "weights") {
                 await takeWeights(directory, policy.model, signal);
                 return { step, state: null };
@@ -277,8 +426,28 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
             },
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
-    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([retriever, engine, generator, questions, checkpoint, sampler, judge] as const);
-    const training = new Training(context, config, openedEngine.policy, openedEngine.critic, openedEngine.client, openedRetriever, openedGenerator.generator, tries, sets.train, sets.heldOut, handles);
+    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([
+      retriever,
+      engine,
+      generator,
+      questions,
+      checkpoint,
+      sampler,
+      judge,
+    ] as const);
+    const training = new Training(
+      context,
+      config,
+      openedEngine.policy,
+      openedEngine.critic,
+      openedEngine.client,
+      openedRetriever,
+      openedGenerator.generator,
+      tries,
+      sets.train,
+      sets.heldOut,
+      handles,
+    );
     // A run that resumes has a state of its own.
     if (branch?.state && context.resume === null) training.take(branch.state);
     return training;
@@ -288,16 +457,30 @@ export async function openTraining(context: TrainingContext, config: TrainConfig
   }
 }
 
-const trained = ({ info }: EngineModel): string => `${info.trainable.toLocaleString("en")} of ${info.parameters.toLocaleString("en")}`;
+const trained = ({ info }: EngineModel): string =>
+  `${info.trainable.toLocaleString("en")} of ${info.parameters.toLocaleString("en")}`;
 
-async function loadQuestions(context: TrainingContext, config: TrainConfig): Promise<{ train: Question[]; heldOut: Question[] }> {
-  const [train, heldOut] = await Promise.all([context.questions(config.data.trainQuestions), config.evaluation.questions === 0 ? [] : context.questions(config.data.heldOutQuestions)]);
-  if (train.length === 0) throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
+async function loadQuestions(
+  context: TrainingContext,
+  config: TrainConfig,
+): Promise<{ train: Question[]; heldOut: Question[] }> {
+  const [train, heldOut] = await Promise.all([
+    context.questions(config.data.trainQuestions),
+    config.evaluation.questions === 0 ? [] : context.questions(config.data.heldOutQuestions),
+  ]);
+  if (train.length === 0)
+    throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
   if (config.coldStart.demonstrations > 0 && !train.every(hasGoldPath)) {
-    throw new AppError("invalid-input", `The cold start needs gold documents for every question of ${config.data.trainQuestions}. Set coldStart.demonstrations to 0, or choose a set that has them.`);
+    throw new AppError(
+      "invalid-input",
+      `The cold start needs gold documents for every question of ${config.data.trainQuestions}. Set coldStart.demonstrations to 0, or choose a set that has them.`,
+    );
   }
   if (config.reward.weights.goldRecall !== 0 && !train.every(({ goldIds }) => goldIds.length > 0)) {
-    throw new AppError("invalid-input", `The reward's gold recall needs gold documents for every question of ${config.data.trainQuestions}. Set reward.weights.goldRecall to 0, or choose a set that has them.`);
+    throw new AppError(
+      "invalid-input",
+      `The reward's gold recall needs gold documents for every question of ${config.data.trainQuestions}. Set reward.weights.goldRecall to 0, or choose a set that has them.`,
+    );
   }
   return { train, heldOut: heldOutSample(heldOut, config.evaluation.questions) };
 }

@@ -17,15 +17,22 @@ type TurnGains = z.infer<typeof turnGainsResult>;
  * What each turn gained: the run's generator answers from the union of selections up to each turn, and, as the ceiling,
  * from the gold documents alone.
  */
-export async function turnGains(task: Extract<TaskRequest, { kind: "turn-gains" }>, context: TaskContext): Promise<TurnGains> {
+export async function turnGains(
+  task: Extract<TaskRequest, { kind: "turn-gains" }>,
+  context: TaskContext,
+): Promise<TurnGains> {
   const { config, question, contexts } = task;
-  if (config.kind !== "train" && config.kind !== "predict") throw new AppError("unsupported", `A ${config.kind} run has no answers.`);
+  if (config.kind !== "train" && config.kind !== "predict")
+    throw new AppError("unsupported", `A ${config.kind} run has no answers.`);
   const { signal, services } = context;
   const handles: ServiceHandle<unknown>[] = [];
   try {
     let engine = null;
     const scorer = config.kind === "train" ? config.reward.scorer : config.scorer;
-    if (config.generator.endpoint === null || (needsJudge(scorer) && config.judge.endpoint === null)) {
+    if (
+      config.generator.endpoint === null ||
+      (needsJudge(scorer) && config.judge.endpoint === null)
+    ) {
       const handle = await services.engine(signal, (detail) => context.progress(detail, 0.1));
       handles.push(handle);
       engine = handle.value;
@@ -33,9 +40,16 @@ export async function turnGains(task: Extract<TaskRequest, { kind: "turn-gains" 
     const generator = await openGenerator(engine, config.generator, context, signal);
     const gold = await goldDocuments(config, question, context, handles);
     context.progress("answering", 0.5);
-    const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map((documents) => ({ question: askedText(question), documents }));
+    const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map(
+      (documents) => ({ question: askedText(question), documents }),
+    );
     const answers = await generator.answer(requests, signal);
-    const scores = await new AnswerScorer(scorer, () => openJudge(config.judge, engine, context, signal)).score(answers.map((answer) => ({ question, answer })), signal);
+    const scores = await new AnswerScorer(scorer, () =>
+      openJudge(config.judge, engine, context, signal),
+    ).score(
+      answers.map((answer) => ({ question, answer })),
+      signal,
+    );
     const scored = answers.map(({ text }, i) => ({ answer: text, score: scores[i]!.main.value }));
     return {
       goldContext: gold ? scored[contexts.length]! : null,
@@ -47,10 +61,20 @@ export async function turnGains(task: Extract<TaskRequest, { kind: "turn-gains" 
 }
 
 /** The gold documents in their order; null where the question names none or the retriever cannot look documents up. */
-async function goldDocuments(config: Extract<RunConfig, { kind: "train" | "predict" }>, question: Question, context: TaskContext, handles: ServiceHandle<unknown>[]): Promise<DocumentText[] | null> {
+async function goldDocuments(
+  config: Extract<RunConfig, { kind: "train" | "predict" }>,
+  question: Question,
+  context: TaskContext,
+  handles: ServiceHandle<unknown>[],
+): Promise<DocumentText[] | null> {
   if (question.goldIds.length === 0 || config.retriever.kind === "remote") return null;
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
-  const handle = await context.services.retriever(corpus, config.retriever, context.signal, (detail) => context.progress(detail, 0.2));
+  const handle = await context.services.retriever(
+    corpus,
+    config.retriever,
+    context.signal,
+    (detail) => context.progress(detail, 0.2),
+  );
   handles.push(handle);
   return handle.value.documents(question.goldIds);
 }

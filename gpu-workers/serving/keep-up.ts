@@ -41,7 +41,11 @@ export interface Served<F extends ServiceFigures> {
 }
 
 /** Reports what a service does until its run is cancelled; throws where it fails for good. */
-export async function keepUp<F extends ServiceFigures>(context: RunContext, served: Served<F>, times: ServeTimes): Promise<never> {
+export async function keepUp<F extends ServiceFigures>(
+  context: RunContext,
+  served: Served<F>,
+  times: ServeTimes,
+): Promise<never> {
   const { signal } = context;
   const { address } = served;
   const began = Date.now();
@@ -54,14 +58,34 @@ export async function keepUp<F extends ServiceFigures>(context: RunContext, serv
     const now = { at: Date.now(), figures: served.figures() };
     const { figures } = now;
     const seconds = (now.at - last.at) / 1000;
-    if (figures.requests === last.figures.requests && figures.waiting === 0 && seconds * 1000 < times.idleReportMs) continue;
+    if (
+      figures.requests === last.figures.requests &&
+      figures.waiting === 0 &&
+      seconds * 1000 < times.idleReportMs
+    )
+      continue;
     const memoryMb = await served.memoryMb().catch(() => null);
-    const values = { ...valuesOf(figures, last.figures, seconds), ...perSecond(served.rates(figures), served.rates(last.figures), seconds), ...(memoryMb !== null && { "serve/memory_mb": memoryMb }) };
+    const values = {
+      ...valuesOf(figures, last.figures, seconds),
+      ...perSecond(served.rates(figures), served.rates(last.figures), seconds),
+      ...(memoryMb !== null && { "serve/memory_mb": memoryMb }),
+    };
     // Their step: seconds that this attempt has served.
     const step = Math.round((now.at - began) / 1000);
-    await context.report({ kind: "metrics", points: Object.entries(values).map(([name, value]) => ({ name: name as MetricName, step, value, at: now.at })) });
+    await context.report({
+      kind: "metrics",
+      points: Object.entries(values).map(([name, value]) => ({
+        name: name as MetricName,
+        step,
+        value,
+        at: now.at,
+      })),
+    });
     await context.progress({ phase: "serving", done: figures.requests, total: 0, detail: address });
-    if (figures.refused + figures.errors > last.figures.refused + last.figures.errors || failedProbes > 0) {
+    if (
+      figures.refused + figures.errors > last.figures.refused + last.figures.errors ||
+      failedProbes > 0
+    ) {
       try {
         await served.probe();
         failedProbes = 0;
@@ -74,7 +98,11 @@ export async function keepUp<F extends ServiceFigures>(context: RunContext, serv
   }
 }
 
-function valuesOf(now: ServiceFigures, before: ServiceFigures, seconds: number): Partial<Record<MetricName, number>> {
+function valuesOf(
+  now: ServiceFigures,
+  before: ServiceFigures,
+  seconds: number,
+): Partial<Record<MetricName, number>> {
   const { p50, p99 } = now.latencyMs;
   const answered = now.latencyCount > before.latencyCount;
   return {
@@ -87,5 +115,11 @@ function valuesOf(now: ServiceFigures, before: ServiceFigures, seconds: number):
   };
 }
 
-const perSecond = (now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>, seconds: number): Record<string, number> =>
-  Object.fromEntries(Object.entries(now).map(([name, value]) => [name, (value - before[name]!) / seconds]));
+const perSecond = (
+  now: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>>,
+  seconds: number,
+): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(now).map(([name, value]) => [name, (value - before[name]!) / seconds]),
+  );

@@ -18,7 +18,9 @@ const KEEP_ALIVE_MS = 75_000;
 export async function listen(host: string, port: number): Promise<{ server: Server; url: string }> {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => reject(new AppError("conflict", listenFailure(cause, host, port), { cause })));
+    server.once("error", (cause: NodeJS.ErrnoException) =>
+      reject(new AppError("conflict", listenFailure(cause, host, port), { cause })),
+    );
     server.listen(port, host, resolve);
   });
   const { address, family, port: bound } = server.address() as AddressInfo;
@@ -26,9 +28,12 @@ export async function listen(host: string, port: number): Promise<{ server: Serv
 }
 
 function listenFailure(cause: NodeJS.ErrnoException, host: string, port: number): string {
-  if (cause.code === "EADDRINUSE") return `port ${port} of ${host} is in use by another process; choose another port, 0 for any free one, or stop what listens there`;
-  if (cause.code === "EADDRNOTAVAIL" || cause.code === "ENOTFOUND") return `this worker has no address ${host} to listen on; 0.0.0.0 is every one it has`;
-  if (cause.code === "EACCES") return `this worker may not listen on port ${port}; choose one above 1023`;
+  if (cause.code === "EADDRINUSE")
+    return `port ${port} of ${host} is in use by another process; choose another port, 0 for any free one, or stop what listens there`;
+  if (cause.code === "EADDRNOTAVAIL" || cause.code === "ENOTFOUND")
+    return `this worker has no address ${host} to listen on; 0.0.0.0 is every one it has`;
+  if (cause.code === "EACCES")
+    return `this worker may not listen on port ${port}; choose one above 1023`;
   return `cannot listen on ${host}:${port}: ${cause.message}`;
 }
 
@@ -45,8 +50,12 @@ export async function closeServer(server: Server, graceMs: number): Promise<void
 }
 
 /** Listens; a later attempt waits for its port, which the attempt before it may be about to let go. */
-export async function listenPatiently<T>(context: Pick<RunContext, "attempt" | "signal">, listen: () => Promise<T>, portMs: number): Promise<T> {
-  for (const until = Date.now() + (context.attempt > 1 ? portMs : 0); ; ) {
+export async function listenPatiently<T>(
+  context: Pick<RunContext, "attempt" | "signal">,
+  listen: () => Promise<T>,
+  portMs: number,
+): Promise<T> {
+  for (const until = Date.now() + (context.attempt > 1 ? portMs : 0); ;) {
     try {
       return await listen();
     } catch (error) {
@@ -57,7 +66,10 @@ export async function listenPatiently<T>(context: Pick<RunContext, "attempt" | "
 }
 
 /** How others reach a service that listens at `url`: every address of the machine is written by its name. */
-export function reachedAt({ advertise, host }: { advertise: string | null; host: string }, url: string): string {
+export function reachedAt(
+  { advertise, host }: { advertise: string | null; host: string },
+  url: string,
+): string {
   if (advertise !== null) return advertise.replace(/\/+$/, "");
   if (host !== "0.0.0.0" && host !== "::") return url;
   return `http://${hostname()}:${new URL(url).port}`;

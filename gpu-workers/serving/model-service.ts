@@ -40,8 +40,19 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** Of a streamed reply this much of the end is kept: its usage stands there, where it was asked for. */
 const TAIL_CHARACTERS = 4096;
 
-const STATUS: Partial<Record<ErrorCode, number>> = { "invalid-input": 400, unsupported: 400, unauthorized: 401, "not-found": 404, conflict: 409, "generator-unavailable": 503, cancelled: 503 };
-const usage = z.object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() });
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  "invalid-input": 400,
+  unsupported: 400,
+  unauthorized: 401,
+  "not-found": 404,
+  conflict: 409,
+  "generator-unavailable": 503,
+  cancelled: 503,
+};
+const usage = z.object({
+  prompt_tokens: z.int().nonnegative(),
+  completion_tokens: z.int().nonnegative(),
+});
 
 /**
  * A model served to others as OpenAI's API: POST /v1/completions and /v1/chat/completions, GET /v1/models, and, without
@@ -52,7 +63,13 @@ const usage = z.object({ prompt_tokens: z.int().nonnegative(), completion_tokens
 export class ModelService {
   private backend: ModelBackend | null = null;
   private readonly latency = new LatencyWindow();
-  private readonly counts = { requests: 0, errors: 0, refused: 0, promptTokens: 0, completionTokens: 0 };
+  private readonly counts = {
+    requests: 0,
+    errors: 0,
+    refused: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+  };
   private readonly queue: (() => void)[] = [];
   private active = 0;
   private starting = "starting";
@@ -84,7 +101,12 @@ export class ModelService {
   }
 
   metrics(): ModelMetrics {
-    return { ...this.counts, waiting: this.queue.length, latencyMs: { p50: this.latency.percentile(0.5), p99: this.latency.percentile(0.99) }, latencyCount: this.latency.count };
+    return {
+      ...this.counts,
+      waiting: this.queue.length,
+      latencyMs: { p50: this.latency.percentile(0.5), p99: this.latency.percentile(0.99) },
+      latencyCount: this.latency.count,
+    };
   }
 
   /** Takes no new request, answers those under way, then closes; after `graceMs` connections are cut. */
@@ -98,11 +120,23 @@ export class ModelService {
     const path = (request.url ?? "/").split("?")[0]!;
     try {
       if (request.method === "GET" && path === "/healthz") return this.sendHealth(response);
-      if (request.method === "GET" && path === "/metrics") return sendJson(response, 200, this.metrics());
+      if (request.method === "GET" && path === "/metrics")
+        return sendJson(response, 200, this.metrics());
       this.authorize(request);
-      if (request.method === "GET" && path === "/v1/models") return sendJson(response, 200, { object: "list", data: [{ id: this.options.model, object: "model", owned_by: "s3" }] });
-      if (request.method === "POST" && (path === "/v1/completions" || path === "/v1/chat/completions")) return await this.complete(path, request, response);
-      throw new AppError("not-found", `there is no ${request.method} ${path}; use POST /v1/chat/completions, POST /v1/completions or GET /v1/models`);
+      if (request.method === "GET" && path === "/v1/models")
+        return sendJson(response, 200, {
+          object: "list",
+          data: [{ id: this.options.model, object: "model", owned_by: "s3" }],
+        });
+      if (
+        request.method === "POST" &&
+        (path === "/v1/completions" || path === "/v1/chat/completions")
+      )
+        return await this.complete(path, request, response);
+      throw new AppError(
+        "not-found",
+        `there is no ${request.method} ${path}; use POST /v1/chat/completions, POST /v1/completions or GET /v1/models`,
+      );
     } catch (error) {
       this.sendError(response, error);
     }
@@ -110,23 +144,41 @@ export class ModelService {
 
   private authorize({ headers }: IncomingMessage): void {
     // Only a web page sends it: no page elsewhere may use the model through its reader's browser.
-    if (headers.origin !== undefined) throw new AppError("unauthorized", "requests from web pages are not answered");
+    if (headers.origin !== undefined)
+      throw new AppError("unauthorized", "requests from web pages are not answered");
     const { apiKey } = this.options;
-    if (apiKey !== null && !timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${apiKey}`))) throw new AppError("unauthorized", "the API key is missing or wrong");
+    if (
+      apiKey !== null &&
+      !timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${apiKey}`))
+    )
+      throw new AppError("unauthorized", "the API key is missing or wrong");
   }
 
   private sendHealth(response: ServerResponse): void {
     const ready = this.backend !== null && !this.stopping;
     if (!ready) response.setHeader("Retry-After", "2");
-    sendJson(response, ready ? 200 : 503, { status: this.stopping ? "stopping" : ready ? "ready" : "starting", model: this.options.model, detail: ready ? "" : this.starting });
+    sendJson(response, ready ? 200 : 503, {
+      status: this.stopping ? "stopping" : ready ? "ready" : "starting",
+      model: this.options.model,
+      detail: ready ? "" : this.starting,
+    });
   }
 
-  private async complete(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async complete(
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const began = performance.now();
     this.counts.requests += 1;
-    const body = parseOrThrow(z.looseObject({ model: z.string(), stream: z.boolean().nullish() }), await readJson(request), "the request");
+    const body = parseOrThrow(
+      z.looseObject({ model: z.string(), stream: z.boolean().nullish() }),
+      await readJson(request),
+      "the request",
+    );
     const { model } = this.options;
-    if (body.model !== model) throw new AppError("not-found", `model "${body.model}" is not served here; this is ${model}`);
+    if (body.model !== model)
+      throw new AppError("not-found", `model "${body.model}" is not served here; this is ${model}`);
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     await this.enter();
@@ -139,7 +191,9 @@ export class ModelService {
         body: JSON.stringify({ ...body, model: backend.model }),
         signal: gone.signal,
       }).catch((cause: unknown) => {
-        throw new AppError("generator-unavailable", "the model's server does not answer", { cause });
+        throw new AppError("generator-unavailable", "the model's server does not answer", {
+          cause,
+        });
       });
       await this.pass(reply, backend, response);
       if (reply.ok) this.latency.record(performance.now() - began);
@@ -150,9 +204,14 @@ export class ModelService {
   }
 
   /** The backend's reply, under the name that clients know; a stream is passed on as it comes. */
-  private async pass(reply: Response, backend: ModelBackend, response: ServerResponse): Promise<void> {
+  private async pass(
+    reply: Response,
+    backend: ModelBackend,
+    response: ServerResponse,
+  ): Promise<void> {
     const type = reply.headers.get("content-type") ?? "application/json";
-    const renamed = (text: string): string => text.replaceAll(JSON.stringify(backend.model), () => JSON.stringify(this.options.model));
+    const renamed = (text: string): string =>
+      text.replaceAll(JSON.stringify(backend.model), () => JSON.stringify(this.options.model));
     if (!type.startsWith("text/event-stream")) {
       const text = await reply.text();
       this.count(text);
@@ -185,7 +244,8 @@ export class ModelService {
 
   private ready(): ModelBackend {
     if (this.stopping) throw new AppError("generator-unavailable", "the service is stopping");
-    if (this.backend === null) throw new AppError("generator-unavailable", `the service is starting: ${this.starting}`);
+    if (this.backend === null)
+      throw new AppError("generator-unavailable", `the service is starting: ${this.starting}`);
     return this.backend;
   }
 
@@ -196,7 +256,11 @@ export class ModelService {
       this.active += 1;
       return;
     }
-    if (this.queue.length >= this.options.waiting) throw new AppError("generator-unavailable", `${this.queue.length} requests wait already; try again later`);
+    if (this.queue.length >= this.options.waiting)
+      throw new AppError(
+        "generator-unavailable",
+        `${this.queue.length} requests wait already; try again later`,
+      );
     await new Promise<void>((resolve) => this.queue.push(resolve));
     if (this.stopping) this.active += 1; // let go by `stop`, without a place that another gave up
   }
@@ -220,14 +284,19 @@ export class ModelService {
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-const sendJson = (response: ServerResponse, status: number, body: unknown): void => void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+const sendJson = (response: ServerResponse, status: number, body: unknown): void =>
+  void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new AppError("invalid-input", `the request is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`);
+    if (bytes > MAX_BODY_BYTES)
+      throw new AppError(
+        "invalid-input",
+        `the request is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`,
+      );
     chunks.push(chunk);
   }
   try {

@@ -20,10 +20,16 @@ describe.skipIf(!ready)("the embedded model, served by the engine", () => {
   let endpoint = "";
 
   beforeAll(async () => {
-    serving = new MemoryContext({ config: { ...presetById("serve-smollm2")!.config }, services, workDir: tmpdir(), signal: stop.signal });
+    serving = new MemoryContext({
+      config: { ...presetById("serve-smollm2")!.config },
+      services,
+      workDir: tmpdir(),
+      signal: stop.signal,
+    });
     served = serveRun(serving, { reportMs: 50, idleReportMs: 200, portMs: 1_000 });
     served.catch(() => undefined);
-    while (!serving.progressed.at(-1)) await Promise.race([served, new Promise((resolve) => setTimeout(resolve, 50))]);
+    while (!serving.progressed.at(-1))
+      await Promise.race([served, new Promise((resolve) => setTimeout(resolve, 50))]);
     endpoint = serving.progressed.at(-1)!.detail;
   });
   afterAll(async () => {
@@ -41,13 +47,23 @@ describe.skipIf(!ready)("the embedded model, served by the engine", () => {
   };
 
   it("lists its model, and each need of the run was told", async () => {
-    expect(await (await fetch(`${endpoint}/models`)).json()).toMatchObject({ data: [{ id: MODEL }] });
-    expect(serving.preflightItems.map(({ name, state }) => [name, state])).toEqual([["model", "ready"], ["engine", "ready"]]);
+    expect(await (await fetch(`${endpoint}/models`)).json()).toMatchObject({
+      data: [{ id: MODEL }],
+    });
+    expect(serving.preflightItems.map(({ name, state }) => [name, state])).toEqual([
+      ["model", "ready"],
+      ["engine", "ready"],
+    ]);
   });
 
   it("is the generator of a RAG run, and answers there as it does within the engine", async () => {
     const inside = await run({});
-    const outside = await run({ generator: { ...(presetById("atlas-rag")!.config as { generator: object }).generator, endpoint } });
+    const outside = await run({
+      generator: {
+        ...(presetById("atlas-rag")!.config as { generator: object }).generator,
+        endpoint,
+      },
+    });
     const texts = (context: MemoryContext) => context.records().map(({ answer }) => answer?.text);
     expect(texts(outside)).toHaveLength(3);
     expect(texts(outside)).toEqual(texts(inside));
@@ -55,20 +71,59 @@ describe.skipIf(!ready)("the embedded model, served by the engine", () => {
   });
 
   it("is the model of a method that asks one itself", async () => {
-    const context = await run({ method: "direct", methodSettings: { maxTokens: 12 }, searcher: { model: MODEL, endpoint } });
-    expect(context.records().every(({ episode }) => (episode.ownAnswer?.text.length ?? 0) > 0)).toBe(true);
-    expect(context.preflightItems).toContainEqual(expect.objectContaining({ name: "searcher", state: "ready" }));
+    const context = await run({
+      method: "direct",
+      methodSettings: { maxTokens: 12 },
+      searcher: { model: MODEL, endpoint },
+    });
+    expect(
+      context.records().every(({ episode }) => (episode.ownAnswer?.text.length ?? 0) > 0),
+    ).toBe(true);
+    expect(context.preflightItems).toContainEqual(
+      expect.objectContaining({ name: "searcher", state: "ready" }),
+    );
   });
 
   it("continues an assistant's turn that has begun", async () => {
-    const messages = [{ role: "user", content: "What is the capital of France?" }, { role: "assistant", content: "The capital of France is" }];
-    const reply = (await (await fetch(`${endpoint}/chat/completions`, { method: "POST", body: JSON.stringify({ model: MODEL, messages, max_tokens: 3, temperature: 0, continue_final_message: true }) })).json()) as { choices: { message: { content: string } }[] };
+    const messages = [
+      { role: "user", content: "What is the capital of France?" },
+      { role: "assistant", content: "The capital of France is" },
+    ];
+    const reply = (await (
+      await fetch(`${endpoint}/chat/completions`, {
+        method: "POST",
+        body: JSON.stringify({
+          model: MODEL,
+          messages,
+          max_tokens: 3,
+          temperature: 0,
+          continue_final_message: true,
+        }),
+      })
+    ).json()) as { choices: { message: { content: string } }[] };
     expect(reply.choices[0]!.message.content).toMatch(/^ Paris/);
   });
 
   it("reports tokens, latency and memory", async () => {
-    while (!serving.reports.some((item) => item.kind === "metrics" && item.points.some(({ name }) => name === "serve/latency_ms_p99"))) await new Promise((resolve) => setTimeout(resolve, 50));
-    const names = new Set(serving.reports.flatMap((item) => (item.kind === "metrics" ? item.points.map(({ name }) => name) : [])));
-    expect([...names]).toEqual(expect.arrayContaining(["serve/completion_tokens_per_second", "serve/memory_mb", "serve/waiting"]));
+    while (
+      !serving.reports.some(
+        (item) =>
+          item.kind === "metrics" &&
+          item.points.some(({ name }) => name === "serve/latency_ms_p99"),
+      )
+    )
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const names = new Set(
+      serving.reports.flatMap((item) =>
+        item.kind === "metrics" ? item.points.map(({ name }) => name) : [],
+      ),
+    );
+    expect([...names]).toEqual(
+      expect.arrayContaining([
+        "serve/completion_tokens_per_second",
+        "serve/memory_mb",
+        "serve/waiting",
+      ]),
+    );
   });
 });

@@ -18,7 +18,12 @@ import { serveRun } from "./serve-run";
  * vLLM's process handling against a program that stands in for it (testing/vllm-stand-in.mjs): what it is started with,
  * when it counts as ready, what happens when it dies, is restarted and stopped. A real vLLM is not run here.
  */
-const config = modelServer.parse({ kind: "vllm", tensorParallelSize: 2, gpuMemoryUtilization: 0.5, maxModelLen: 4096 }) as VllmConfig;
+const config = modelServer.parse({
+  kind: "vllm",
+  tensorParallelSize: 2,
+  gpuMemoryUtilization: 0.5,
+  maxModelLen: 4096,
+}) as VllmConfig;
 const never = new AbortController().signal;
 const quick = { reportMs: 30, idleReportMs: 200, portMs: 5_000 };
 
@@ -39,7 +44,8 @@ afterEach(async () => {
   vi.unstubAllEnvs();
   await rm(folder, { recursive: true, force: true });
 });
-const lines = async (file: string): Promise<string[]> => (await readFile(join(folder, file), "utf8").catch(() => "")).split("\n").filter(Boolean);
+const lines = async (file: string): Promise<string[]> =>
+  (await readFile(join(folder, file), "utf8").catch(() => "")).split("\n").filter(Boolean);
 const alive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
@@ -51,7 +57,18 @@ const alive = (pid: number): boolean => {
 
 describe("vLLM", () => {
   it("is asked for by its documented arguments, its key only in the environment", () => {
-    expect(toServe("Qwen/Qwen2.5-14B", config).args).toEqual(["serve", "Qwen/Qwen2.5-14B", "--served-model-name", "Qwen/Qwen2.5-14B", "--tensor-parallel-size", "2", "--gpu-memory-utilization", "0.5", "--max-model-len", "4096"]);
+    expect(toServe("Qwen/Qwen2.5-14B", config).args).toEqual([
+      "serve",
+      "Qwen/Qwen2.5-14B",
+      "--served-model-name",
+      "Qwen/Qwen2.5-14B",
+      "--tensor-parallel-size",
+      "2",
+      "--gpu-memory-utilization",
+      "0.5",
+      "--max-model-len",
+      "4096",
+    ]);
     expect(toServe("m", { ...config, maxModelLen: null }).args).not.toContain("--max-model-len");
   });
 
@@ -66,12 +83,24 @@ describe("vLLM", () => {
 
   it("counts as up when it answers, hides its key from the log, and stops politely with all it started", async () => {
     const log: string[] = [];
-    const vllm = await VllmProcess.start(toServe("m", config), { signal: never, onLog: (line) => log.push(line) });
+    const vllm = await VllmProcess.start(toServe("m", config), {
+      signal: never,
+      onLog: (line) => log.push(line),
+    });
     processes.push(vllm);
-    const { choices } = (await (await fetch(`${vllm.url}/v1/completions`, { method: "POST", headers: { authorization: `Bearer ${vllm.secret}` }, body: '{"prompt": "x"}' })).json()) as { choices: unknown[] };
+    const { choices } = (await (
+      await fetch(`${vllm.url}/v1/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${vllm.secret}` },
+        body: '{"prompt": "x"}',
+      })
+    ).json()) as { choices: unknown[] };
     expect(choices).toHaveLength(1);
     expect(log.join("\n")).toContain("loading with key [key]");
-    const { pid, keyed } = JSON.parse((await lines("starts.jsonl"))[0]!) as { pid: number; keyed: boolean };
+    const { pid, keyed } = JSON.parse((await lines("starts.jsonl"))[0]!) as {
+      pid: number;
+      keyed: boolean;
+    };
     expect(keyed).toBe(true);
     await vllm.stop();
     expect(await lines("stops.jsonl")).toEqual(["stopped"]);
@@ -80,7 +109,10 @@ describe("vLLM", () => {
 
   it("that ends while it starts is an error with its last lines", async () => {
     await writeFile(join(folder, "refuse"), "");
-    await expect(VllmProcess.start(toServe("m", config), { signal: never })).rejects.toMatchObject({ code: "generator-unavailable", message: expect.stringMatching(/ended with code 1[\s\S]*CUDA out of memory/) as unknown });
+    await expect(VllmProcess.start(toServe("m", config), { signal: never })).rejects.toMatchObject({
+      code: "generator-unavailable",
+      message: expect.stringMatching(/ended with code 1[\s\S]*CUDA out of memory/) as unknown,
+    });
   });
 });
 
@@ -91,21 +123,59 @@ describe("a serve run of a model in vLLM", () => {
       await requireVllm(settings, 2);
       let died: (reason: string) => void = () => undefined;
       const ended = new Promise<string>((done) => (died = done));
-      const vllm = await VllmProcess.start(toServe(model, settings), { signal, onDeath: ({ message }) => died(message), onLog: onDetail });
-      return { value: { url: vllm.url, secret: vllm.secret, model }, address: vllm.url, stop: () => vllm.stop(), ended };
+      const vllm = await VllmProcess.start(toServe(model, settings), {
+        signal,
+        onDeath: ({ message }) => died(message),
+        onLog: onDetail,
+      });
+      return {
+        value: { url: vllm.url, secret: vllm.secret, model },
+        address: vllm.url,
+        stop: () => vllm.stop(),
+        ended,
+      };
     },
   });
-  const queue = (more: object = {}) => server.queue({ kind: "serve", what: "model", name: "a model", model: "m", server: config, ...more });
+  const queue = (more: object = {}) =>
+    server.queue({
+      kind: "serve",
+      what: "model",
+      name: "a model",
+      model: "m",
+      server: config,
+      ...more,
+    });
   type Run = ReturnType<typeof queue>;
-  const addressOf = (run: Run): string | undefined => run.items.flatMap(({ item }) => (item.kind === "progress" && item.progress.phase === "serving" ? [item.progress.detail] : [])).at(-1);
-  const metricsOf = (run: Run): Map<string, number> => new Map(run.items.flatMap(({ item }) => (item.kind === "metrics" ? item.points.map(({ name, value }) => [name, value] as const) : [])));
+  const addressOf = (run: Run): string | undefined =>
+    run.items
+      .flatMap(({ item }) =>
+        item.kind === "progress" && item.progress.phase === "serving" ? [item.progress.detail] : [],
+      )
+      .at(-1);
+  const metricsOf = (run: Run): Map<string, number> =>
+    new Map(
+      run.items.flatMap(({ item }) =>
+        item.kind === "metrics" ? item.points.map(({ name, value }) => [name, value] as const) : [],
+      ),
+    );
 
   it("answers at the address that its progress names, reports tokens and latency, and stops when it is cancelled", async () => {
     const run = queue();
-    await agents.start(server.url, { serve: (context) => serveRun(context, quick) }, { starters: starters() });
+    await agents.start(
+      server.url,
+      { serve: (context) => serveRun(context, quick) },
+      { starters: starters() },
+    );
     await until("it serves", () => addressOf(run) !== undefined, 20_000);
     const address = addressOf(run)!;
-    expect((await new EndpointClient(address).complete({ model: "m", prompt: "hello", max_tokens: 5 }, never)).text).toBe("echo hello");
+    expect(
+      (
+        await new EndpointClient(address).complete(
+          { model: "m", prompt: "hello", max_tokens: 5 },
+          never,
+        )
+      ).text,
+    ).toBe("echo hello");
     await until("metrics are reported", () => metricsOf(run).has("serve/latency_ms_p99"));
     expect(metricsOf(run).has("serve/completion_tokens_per_second")).toBe(true);
     server.push({ type: "cancel", runId: run.runId, attempt: run.attempt });
@@ -115,14 +185,28 @@ describe("a serve run of a model in vLLM", () => {
 
   it("whose vLLM dies is given back, and its next attempt starts it anew", async () => {
     const run = queue();
-    await agents.start(server.url, { serve: (context) => serveRun(context, quick) }, { starters: starters() });
+    await agents.start(
+      server.url,
+      { serve: (context) => serveRun(context, quick) },
+      { starters: starters() },
+    );
     await until("it serves", () => addressOf(run) !== undefined, 20_000);
     const before = addressOf(run);
-    await fetch(`${before!}/completions`, { method: "POST", body: JSON.stringify({ model: "m", prompt: "die" }) }).catch(() => undefined);
+    await fetch(`${before!}/completions`, {
+      method: "POST",
+      body: JSON.stringify({ model: "m", prompt: "die" }),
+    }).catch(() => undefined);
     await until("it serves again", () => addressOf(run) !== before, 20_000);
     expect(run.attempt).toBe(2);
     expect(await lines("starts.jsonl")).toHaveLength(2);
-    expect((await new EndpointClient(addressOf(run)!).complete({ model: "m", prompt: "again", max_tokens: 5 }, never)).text).toBe("echo again");
+    expect(
+      (
+        await new EndpointClient(addressOf(run)!).complete(
+          { model: "m", prompt: "again", max_tokens: 5 },
+          never,
+        )
+      ).text,
+    ).toBe("echo again");
   });
 });
 
@@ -134,12 +218,21 @@ describe("the service before a model server", () => {
   async function serving(options: object = {}): Promise<ModelService> {
     const vllm = await VllmProcess.start(toServe("inner", config), { signal: never });
     processes.push(vllm);
-    const service = await ModelService.listen({ host: "127.0.0.1", port: 0, model: "outer", apiKey: null, concurrency: 4, waiting: 4, ...options });
+    const service = await ModelService.listen({
+      host: "127.0.0.1",
+      port: 0,
+      model: "outer",
+      apiKey: null,
+      concurrency: 4,
+      waiting: 4,
+      ...options,
+    });
     services.push(service);
     service.serve({ url: vllm.url, secret: vllm.secret, model: "inner" });
     return service;
   }
-  const post = (service: ModelService, body: object, headers: Record<string, string> = {}) => fetch(`${service.url}/v1/completions`, { method: "POST", body: JSON.stringify(body), headers });
+  const post = (service: ModelService, body: object, headers: Record<string, string> = {}) =>
+    fetch(`${service.url}/v1/completions`, { method: "POST", body: JSON.stringify(body), headers });
 
   it("wants its key, its model's name, and no web page", async () => {
     const service = await serving({ apiKey: "sk-right" });
@@ -147,10 +240,19 @@ describe("the service before a model server", () => {
     expect((await post(service, body)).status).toBe(401);
     expect((await post(service, body, { authorization: "Bearer sk-wrong" })).status).toBe(401);
     const right = { authorization: "Bearer sk-right" };
-    expect((await post(service, body, { ...right, origin: "http://evil.example" })).status).toBe(401);
+    expect((await post(service, body, { ...right, origin: "http://evil.example" })).status).toBe(
+      401,
+    );
     expect((await post(service, { ...body, model: "inner" }, right)).status).toBe(404);
-    expect(await (await post(service, body, right)).json()).toMatchObject({ model: "outer", choices: [{ text: "echo x" }] });
-    expect(service.metrics()).toMatchObject({ promptTokens: 7, completionTokens: 3, latencyCount: 1 });
+    expect(await (await post(service, body, right)).json()).toMatchObject({
+      model: "outer",
+      choices: [{ text: "echo x" }],
+    });
+    expect(service.metrics()).toMatchObject({
+      promptTokens: 7,
+      completionTokens: 3,
+      latencyCount: 1,
+    });
   });
 
   it("passes a stream on under its own name and counts its tokens", async () => {
@@ -163,7 +265,14 @@ describe("the service before a model server", () => {
   });
 
   it("answers 503 with the time to come back before its model is up", async () => {
-    const service = await ModelService.listen({ host: "127.0.0.1", port: 0, model: "outer", apiKey: null, concurrency: 1, waiting: 0 });
+    const service = await ModelService.listen({
+      host: "127.0.0.1",
+      port: 0,
+      model: "outer",
+      apiKey: null,
+      concurrency: 1,
+      waiting: 0,
+    });
     services.push(service);
     service.describeStart("loading");
     const reply = await post(service, { model: "outer", prompt: "x" });
@@ -173,15 +282,23 @@ describe("the service before a model server", () => {
 });
 
 describe("the configuration", () => {
-  const issues = (input: object) => runConfig.safeParse({ kind: "serve", name: "s", what: "model", ...input }).error?.issues.map(({ path }) => path.join("."));
+  const issues = (input: object) =>
+    runConfig
+      .safeParse({ kind: "serve", name: "s", what: "model", ...input })
+      .error?.issues.map(({ path }) => path.join("."));
   it("of a retriever reads as it was stored before models could be served", () => {
-    expect(runConfig.parse({ kind: "serve", name: "s", corpus: "atlas" })).toMatchObject({ what: "retriever", corpus: "atlas" });
+    expect(runConfig.parse({ kind: "serve", name: "s", corpus: "atlas" })).toMatchObject({
+      what: "retriever",
+      corpus: "atlas",
+    });
   });
   it("of a model beyond the loopback wants a key and the address that it was stored for", () => {
     expect(issues({})).toBeUndefined();
     expect(issues({ host: "0.0.0.0" })).toEqual(["key"]);
     expect(issues({ host: "0.0.0.0", key: "box" })).toEqual(["advertise"]);
     expect(issues({ host: "0.0.0.0", key: "box", advertise: "http://box:8000" })).toBeUndefined();
-    expect(issues({ server: { kind: "vllm" }, checkpoint: "00000000-0000-4000-8000-000000000001" })).toEqual(["checkpoint"]);
+    expect(
+      issues({ server: { kind: "vllm" }, checkpoint: "00000000-0000-4000-8000-000000000001" }),
+    ).toEqual(["checkpoint"]);
   });
 });

@@ -11,7 +11,8 @@ import { RemoteRetriever } from "../retrieval/remote";
 import type { Retriever } from "../retrieval/retriever";
 import { serveRun } from "./serve-run";
 
-const quick = (context: RunContext): Promise<void> => serveRun(context, { reportMs: 20, idleReportMs: 100, portMs: 2_000 });
+const quick = (context: RunContext): Promise<void> =>
+  serveRun(context, { reportMs: 20, idleReportMs: 100, portMs: 2_000 });
 const times = { requestMs: 1_000, backoffMs: 20, attempts: 20 };
 
 let server: ProtocolServer;
@@ -28,19 +29,50 @@ function words(): { starters: ServiceStarters; breakDown(): void; mend(): void }
   const retriever: Retriever = {
     search: async (queries, k) => {
       if (broken) throw new AppError("retriever-unavailable", "the encoder thread ended");
-      return queries.map((query) => Array.from({ length: k }, (_, i) => ({ id: `${query}-${i}`, hash: "", title: query, text: "text", score: 1 / (i + 1) })));
+      return queries.map((query) =>
+        Array.from({ length: k }, (_, i) => ({
+          id: `${query}-${i}`,
+          hash: "",
+          title: query,
+          text: "text",
+          score: 1 / (i + 1),
+        })),
+      );
     },
     documents: async () => [],
     describe: () => ({ kind: "dense", key: "k", title: "words", documents: 3 }),
     close: async () => undefined,
   };
-  return { starters: { ...noServices, retriever: async () => ({ value: retriever, address: null, ended: new Promise(() => undefined), stop: async () => undefined }) }, breakDown: () => void (broken = true), mend: () => void (broken = false) };
+  return {
+    starters: {
+      ...noServices,
+      retriever: async () => ({
+        value: retriever,
+        address: null,
+        ended: new Promise(() => undefined),
+        stop: async () => undefined,
+      }),
+    },
+    breakDown: () => void (broken = true),
+    mend: () => void (broken = false),
+  };
 }
 
 type Run = ReturnType<ProtocolServer["queue"]>;
-const config = (rest: Record<string, unknown> = {}) => ({ kind: "serve", name: "a service", corpus: "atlas", ...rest });
-const addressOf = (run: Run): string | undefined => run.items.flatMap(({ item }) => (item.kind === "progress" && item.progress.phase === "serving" ? [item.progress.detail] : [])).at(-1);
-const pointsOf = (run: Run): MetricPoint[] => run.items.flatMap(({ item }) => (item.kind === "metrics" ? item.points : []));
+const config = (rest: Record<string, unknown> = {}) => ({
+  kind: "serve",
+  name: "a service",
+  corpus: "atlas",
+  ...rest,
+});
+const addressOf = (run: Run): string | undefined =>
+  run.items
+    .flatMap(({ item }) =>
+      item.kind === "progress" && item.progress.phase === "serving" ? [item.progress.detail] : [],
+    )
+    .at(-1);
+const pointsOf = (run: Run): MetricPoint[] =>
+  run.items.flatMap(({ item }) => (item.kind === "metrics" ? item.points : []));
 
 /** A port that is free now. */
 async function freePort(): Promise<number> {
@@ -62,10 +94,24 @@ describe("a serve run", () => {
     await agents.start(server.url, { serve: quick }, { starters: words().starters });
     const address = await up(run);
     const remote = await RemoteRetriever.open(address, { times });
-    expect((await remote.search(["capital"], 2))[0]?.map(({ id }) => id)).toEqual(["capital-0", "capital-1"]);
-    await until("the metrics are reported", () => pointsOf(run).some(({ name }) => name === "serve/latency_ms_p99"));
+    expect((await remote.search(["capital"], 2))[0]?.map(({ id }) => id)).toEqual([
+      "capital-0",
+      "capital-1",
+    ]);
+    await until("the metrics are reported", () =>
+      pointsOf(run).some(({ name }) => name === "serve/latency_ms_p99"),
+    );
     const last = new Map(pointsOf(run).map(({ name, value }) => [name, value]));
-    expect([...last.keys()].sort()).toEqual(["serve/errors", "serve/latency_ms_p50", "serve/latency_ms_p99", "serve/memory_mb", "serve/queries_per_second", "serve/refused", "serve/requests_per_second", "serve/waiting"]);
+    expect([...last.keys()].sort()).toEqual([
+      "serve/errors",
+      "serve/latency_ms_p50",
+      "serve/latency_ms_p99",
+      "serve/memory_mb",
+      "serve/queries_per_second",
+      "serve/refused",
+      "serve/requests_per_second",
+      "serve/waiting",
+    ]);
     expect(last.get("serve/memory_mb")).toBeGreaterThan(10);
     server.push({ type: "cancel", runId: run.runId, attempt: run.attempt });
     await until("it is cancelled", () => run.state === "cancelled");
@@ -84,7 +130,9 @@ describe("a serve run", () => {
     const run = server.queue(config({ port }));
     await agents.start(server.url, { serve: quick }, { starters: words().starters });
     await until("it has failed", () => run.state === "failed");
-    expect(run.transitions.at(-1)?.reason).toContain(`port ${port} of 127.0.0.1 is in use by another process; choose another port`);
+    expect(run.transitions.at(-1)?.reason).toContain(
+      `port ${port} of 127.0.0.1 is in use by another process; choose another port`,
+    );
     await new Promise((resolve) => other.close(resolve));
   });
 
@@ -117,7 +165,8 @@ describe("a serve run", () => {
     const run = server.queue(config());
     await agents.start(server.url, { serve: quick }, { starters });
     const address = await up(run);
-    const ask = async (): Promise<number> => (await fetch(address, { method: "POST", body: JSON.stringify({ queries: ["a"] }) })).status;
+    const ask = async (): Promise<number> =>
+      (await fetch(address, { method: "POST", body: JSON.stringify({ queries: ["a"] }) })).status;
     breakDown();
     expect(await ask()).toBe(503);
     mend();
@@ -132,7 +181,10 @@ describe("a serve run", () => {
     await agents.start(server.url, { serve: quick }, { starters });
     const address = await up(run);
     breakDown();
-    const answer = await fetch(address, { method: "POST", body: JSON.stringify({ queries: ["a"] }) });
+    const answer = await fetch(address, {
+      method: "POST",
+      body: JSON.stringify({ queries: ["a"] }),
+    });
     expect(answer.status).toBe(503);
     await until("it has failed", () => run.state === "failed");
     expect(run.transitions.at(-1)?.reason).toContain("the encoder thread ended");

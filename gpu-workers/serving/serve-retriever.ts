@@ -10,7 +10,11 @@ import { listenPatiently, reachedAt } from "./listening";
  * Keeps the /retrieve service up until it is cancelled, and reports what it does. It has no end of its
  * own; a worker that dies gives the run back, and the next attempt listens on the same port where one is set.
  */
-export async function serveRetriever(context: RunContext, config: ServeRetrieverConfig, times: ServeTimes = SERVE_TIMES): Promise<void> {
+export async function serveRetriever(
+  context: RunContext,
+  config: ServeRetrieverConfig,
+  times: ServeTimes = SERVE_TIMES,
+): Promise<void> {
   const { signal } = context;
   const service = await listen(context, config, times.portMs);
   try {
@@ -20,7 +24,12 @@ export async function serveRetriever(context: RunContext, config: ServeRetriever
         service.describeStart(detail);
         say(detail);
       };
-      const handle = await context.services.retriever(config.corpus, config.retriever, signal, tell);
+      const handle = await context.services.retriever(
+        config.corpus,
+        config.retriever,
+        signal,
+        tell,
+      );
       await handle.value.search(["ready?"], 1, signal);
       return handle;
     };
@@ -48,7 +57,15 @@ export async function serveRetriever(context: RunContext, config: ServeRetriever
   }
 }
 
-async function listen(context: RunContext, { host, port, limits }: ServeRetrieverConfig, portMs: number): Promise<RetrieveService> {
-  if (!isLoopback(host)) context.log("warn", `The service listens on ${host}: whoever reaches it there can search the corpus.`);
+async function listen(
+  context: RunContext,
+  { host, port, limits }: ServeRetrieverConfig,
+  portMs: number,
+): Promise<RetrieveService> {
+  if (!isLoopback(host))
+    context.log(
+      "warn",
+      `The service listens on ${host}: whoever reaches it there can search the corpus.`,
+    );
   return listenPatiently(context, () => RetrieveService.listen({ host, port, limits }), portMs);
 }

@@ -5,8 +5,21 @@ import { documentsOf, type Answer, type EpisodeRecord } from "@/contracts/episod
 import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/metrics";
 import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
-import { runConfig, type RetrieverConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config";
-import type { LogLine, PreflightItem, Progress, Question, ReportItem, StoredVerdict, WorkerResponse } from "@/contracts/worker-protocol";
+import {
+  runConfig,
+  type RetrieverConfig,
+  type RunConfig,
+  type RunConfigInput,
+} from "@/contracts/run-config";
+import type {
+  LogLine,
+  PreflightItem,
+  Progress,
+  Question,
+  ReportItem,
+  StoredVerdict,
+  WorkerResponse,
+} from "@/contracts/worker-protocol";
 import { EngineProcess } from "../engine/process";
 import { openAnyRetriever } from "../retrieval/open";
 import type { Retriever } from "../retrieval/retriever";
@@ -32,13 +45,27 @@ export class LocalServices implements Services {
     return { value: client, release: () => void client.deleteModels() };
   }
 
-  async retriever(corpus: string, config: RetrieverConfig, signal: AbortSignal, onDetail?: (detail: string) => void): Promise<ServiceHandle<Retriever>> {
+  async retriever(
+    corpus: string,
+    config: RetrieverConfig,
+    signal: AbortSignal,
+    onDetail?: (detail: string) => void,
+  ): Promise<ServiceHandle<Retriever>> {
     const path = corpus === "atlas" ? join(ATLAS_DIR, "corpus.jsonl") : this.corpora[corpus];
-    if (path === undefined) throw new AppError("unsupported", `The corpus ${corpus} is not at hand here.`);
+    if (path === undefined)
+      throw new AppError("unsupported", `The corpus ${corpus} is not at hand here.`);
     const key = JSON.stringify([corpus, config]);
     if (!this.retrievers.has(key)) {
       const dataDir = corpus === "atlas" ? DATA_DIR : this.dataDir;
-      this.retrievers.set(key, openAnyRetriever(config, { corpusPath: () => path, dataDir, signal, onProgress: ({ detail, done, total }) => onDetail?.(`${detail} ${done}/${total}`) }));
+      this.retrievers.set(
+        key,
+        openAnyRetriever(config, {
+          corpusPath: () => path,
+          dataDir,
+          signal,
+          onProgress: ({ detail, done, total }) => onDetail?.(`${detail} ${done}/${total}`),
+        }),
+      );
     }
     return { value: await this.retrievers.get(key)!, release: () => undefined };
   }
@@ -60,7 +87,8 @@ export class LocalServices implements Services {
 /** Questions of the embedded sets, "atlas/train" and "atlas/held-out". */
 export async function atlasQuestions(set: string): Promise<Question[]> {
   const [corpus, name] = set.split("/");
-  if (corpus !== "atlas" || !name) throw new AppError("not-found", `There is no question set ${set} here.`);
+  if (corpus !== "atlas" || !name)
+    throw new AppError("not-found", `There is no question set ${set} here.`);
   return parseQuestionSet((await readFile(join(ATLAS_DIR, `${name}.jsonl`), "utf8")).split("\n"));
 }
 
@@ -132,13 +160,19 @@ export class MemoryContext implements RunContext {
     return (this.options.questions ?? atlasQuestions)(set);
   }
   async findAnswers(keys: string[]): Promise<Map<string, Answer>> {
-    return new Map(keys.flatMap((key) => (this.answers.has(key) ? [[key, this.answers.get(key)!] as const] : [])));
+    return new Map(
+      keys.flatMap((key) =>
+        this.answers.has(key) ? [[key, this.answers.get(key)!] as const] : [],
+      ),
+    );
   }
   async saveAnswers(answers: Answer[]): Promise<void> {
     for (const answer of answers) this.answers.set(answer.key, answer);
   }
   async answeredQuestions(): Promise<Map<string, number>> {
-    return new Map(this.records().map(({ episode }) => [episode.questionId, episode.context.length]));
+    return new Map(
+      this.records().map(({ episode }) => [episode.questionId, episode.context.length]),
+    );
   }
   async rankedQuestions(): Promise<Map<string, number[]>> {
     return new Map();
@@ -147,24 +181,50 @@ export class MemoryContext implements RunContext {
     const scores = this.records().flatMap(({ score }) => (score ? [score.value] : []));
     return { scored: scores.length, sum: scores.reduce((sum, value) => sum + value, 0) };
   }
-  async storedEpisodes(_runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">> {
+  async storedEpisodes(
+    _runId: string,
+    questionIds: string[],
+  ): Promise<WorkerResponse<"storedEpisodes">> {
     const of = this.options.episodesOf ?? this;
     const episodes = of.records().filter(({ episode }) => questionIds.includes(episode.questionId));
-    const named = new Set(episodes.flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)));
-    const documents = of.reports.flatMap((item) => (item.kind === "episodes" ? item.documents : [])).filter(({ hash }) => named.has(hash));
+    const named = new Set(
+      episodes.flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)),
+    );
+    const documents = of.reports
+      .flatMap((item) => (item.kind === "episodes" ? item.documents : []))
+      .filter(({ hash }) => named.has(hash));
     return { episodes: episodes.map(({ episode, answer }) => ({ episode, answer })), documents };
   }
   async findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">> {
     const of = this.options.equalTo;
     if (!of) return { episodes: [], documents: [] };
-    const { episodes, documents } = await of.storedEpisodes(of.runId, of.records().filter(({ episode }) => keys.includes(episode.key)).map(({ episode }) => episode.questionId));
-    return { episodes: episodes.map(({ episode, answer }) => ({ episode: { ...episode, ownAnswer: undefined }, answer })), documents };
+    const { episodes, documents } = await of.storedEpisodes(
+      of.runId,
+      of
+        .records()
+        .filter(({ episode }) => keys.includes(episode.key))
+        .map(({ episode }) => episode.questionId),
+    );
+    return {
+      episodes: episodes.map(({ episode, answer }) => ({
+        episode: { ...episode, ownAnswer: undefined },
+        answer,
+      })),
+      documents,
+    };
   }
-  async findVerdicts(_questions: string, scorer: string, answers: { key: string; questionId: string }[]): Promise<StoredVerdict[]> {
+  async findVerdicts(
+    _questions: string,
+    scorer: string,
+    answers: { key: string; questionId: string }[],
+  ): Promise<StoredVerdict[]> {
     const known = this.options.equalTo?.records() ?? [];
     return answers.flatMap(({ key, questionId }) =>
       known.flatMap(({ episode, answer, score, otherScores = [] }) => {
-        const verdict = answer?.key === key && episode.questionId === questionId ? [score, ...otherScores].find((each) => each?.scorer === scorer) : undefined;
+        const verdict =
+          answer?.key === key && episode.questionId === questionId
+            ? [score, ...otherScores].find((each) => each?.scorer === scorer)
+            : undefined;
         return verdict ? [{ key, text: answer!.text, questionId, value: verdict.value }] : [];
       }),
     );
@@ -184,21 +244,30 @@ export class MemoryContext implements RunContext {
   }
   async corporaChanged(): Promise<void> {}
   async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {
-    if (!this.options.fetchCheckpoint) throw new AppError("not-found", `There is no checkpoint ${artifactId} here.`);
+    if (!this.options.fetchCheckpoint)
+      throw new AppError("not-found", `There is no checkpoint ${artifactId} here.`);
     return this.options.fetchCheckpoint(artifactId);
   }
 
   /** All records reported so far; of episodes that another run has stored, with those. */
   records(): EpisodeRecord[] {
-    const stored = new Map(this.options.episodesOf?.records().map((record) => [record.episode.questionId, record]));
+    const stored = new Map(
+      this.options.episodesOf?.records().map((record) => [record.episode.questionId, record]),
+    );
     return this.reports.flatMap((item) => {
       if (item.kind === "episodes") return item.records;
       if (item.kind !== "reanswered") return [];
-      return item.records.map(({ questionId, ...made }) => ({ ...stored.get(questionId)!, ...made, baseline: null }));
+      return item.records.map(({ questionId, ...made }) => ({
+        ...stored.get(questionId)!,
+        ...made,
+        baseline: null,
+      }));
     });
   }
   /** All points of a metric, in order. */
   points(name: string): MetricPoint[] {
-    return this.reports.flatMap((item) => (item.kind === "metrics" ? item.points.filter((point) => point.name === name) : []));
+    return this.reports.flatMap((item) =>
+      item.kind === "metrics" ? item.points.filter((point) => point.name === name) : [],
+    );
   }
 }

@@ -5,13 +5,25 @@ import type { AddressInfo } from "node:net";
 export interface ScriptedRequest {
   path: string;
   headers: IncomingHttpHeaders;
-  body: { messages?: { role: string; content: string }[]; prompt?: string; stop?: string[]; temperature?: number; max_tokens?: number; [setting: string]: unknown };
+  body: {
+    messages?: { role: string; content: string }[];
+    prompt?: string;
+    stop?: string[];
+    temperature?: number;
+    max_tokens?: number;
+    [setting: string]: unknown;
+  };
 }
 
 /** What is played back: a text (cut at the request's stop strings, as a server does), or a fault. */
 export type ScriptedReply =
   | string
-  | { text: string; finish?: "stop" | "length"; ignoreStops?: boolean; usage?: { prompt_tokens: number; completion_tokens: number } }
+  | {
+      text: string;
+      finish?: "stop" | "length";
+      ignoreStops?: boolean;
+      usage?: { prompt_tokens: number; completion_tokens: number };
+    }
   | { status: number; body?: string; headers?: Record<string, string> }
   | { raw: string }
   /** The connection breaks in the middle of the reply. */
@@ -26,17 +38,34 @@ export class ScriptedEndpoint {
   mostAtOnce = 0;
   private active = 0;
 
-  private constructor(private readonly script: (request: ScriptedRequest, call: number) => ScriptedReply | Promise<ScriptedReply>) {}
+  private constructor(
+    private readonly script: (
+      request: ScriptedRequest,
+      call: number,
+    ) => ScriptedReply | Promise<ScriptedReply>,
+  ) {}
 
   /** @param script replies in order (the last one is repeated), or a function of the request and its number from 0 */
-  static async start(script: readonly ScriptedReply[] | ((request: ScriptedRequest, call: number) => ScriptedReply | Promise<ScriptedReply>)): Promise<ScriptedEndpoint> {
-    const endpoint = new ScriptedEndpoint(typeof script === "function" ? script : (_, call) => script[Math.min(call, script.length - 1)]!);
+  static async start(
+    script:
+      | readonly ScriptedReply[]
+      | ((request: ScriptedRequest, call: number) => ScriptedReply | Promise<ScriptedReply>),
+  ): Promise<ScriptedEndpoint> {
+    const endpoint = new ScriptedEndpoint(
+      typeof script === "function"
+        ? script
+        : (_, call) => script[Math.min(call, script.length - 1)]!,
+    );
     endpoint.server = createServer((message, response) => {
       const chunks: Buffer[] = [];
       message.on("data", (chunk: Buffer) => chunks.push(chunk));
       message.on("end", () => {
         void (async () => {
-          const request: ScriptedRequest = { path: message.url ?? "", headers: message.headers, body: JSON.parse(Buffer.concat(chunks).toString("utf8")) as ScriptedRequest["body"] };
+          const request: ScriptedRequest = {
+            path: message.url ?? "",
+            headers: message.headers,
+            body: JSON.parse(Buffer.concat(chunks).toString("utf8")) as ScriptedRequest["body"],
+          };
           const call = endpoint.requests.push(request) - 1;
           endpoint.active += 1;
           endpoint.mostAtOnce = Math.max(endpoint.mostAtOnce, endpoint.active);
@@ -44,16 +73,41 @@ export class ScriptedEndpoint {
           endpoint.active -= 1;
           if (reply === "hang") return;
           if (reply === "cut") {
-            response.writeHead(200, { "content-type": "application/json", "content-length": "1000" });
-            return void response.write('{"choices": [{"text": "half a rep', () => response.destroy());
+            response.writeHead(200, {
+              "content-type": "application/json",
+              "content-length": "1000",
+            });
+            return void response.write('{"choices": [{"text": "half a rep', () =>
+              response.destroy(),
+            );
           }
-          if (typeof reply === "object" && "status" in reply) return void response.writeHead(reply.status, reply.headers).end(reply.body ?? "");
-          if (typeof reply === "object" && "raw" in reply) return void response.writeHead(200, { "content-type": "application/json" }).end(reply.raw);
-          const { text, finish = "stop", ignoreStops = false, usage = { prompt_tokens: 10, completion_tokens: 5 } } = typeof reply === "string" ? { text: reply } : reply;
-          const end = ignoreStops ? text.length : Math.min(...(request.body.stop ?? []).map((stop) => text.indexOf(stop)).filter((at) => at >= 0), text.length);
+          if (typeof reply === "object" && "status" in reply)
+            return void response.writeHead(reply.status, reply.headers).end(reply.body ?? "");
+          if (typeof reply === "object" && "raw" in reply)
+            return void response
+              .writeHead(200, { "content-type": "application/json" })
+              .end(reply.raw);
+          const {
+            text,
+            finish = "stop",
+            ignoreStops = false,
+            usage = { prompt_tokens: 10, completion_tokens: 5 },
+          } = typeof reply === "string" ? { text: reply } : reply;
+          const end = ignoreStops
+            ? text.length
+            : Math.min(
+                ...(request.body.stop ?? [])
+                  .map((stop) => text.indexOf(stop))
+                  .filter((at) => at >= 0),
+                text.length,
+              );
           const said = text.slice(0, end);
-          const choice = request.body.messages ? { message: { role: "assistant", content: said }, finish_reason: finish } : { text: said, finish_reason: finish };
-          response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ choices: [choice], usage }));
+          const choice = request.body.messages
+            ? { message: { role: "assistant", content: said }, finish_reason: finish }
+            : { text: said, finish_reason: finish };
+          response
+            .writeHead(200, { "content-type": "application/json" })
+            .end(JSON.stringify({ choices: [choice], usage }));
         })();
       });
     });
@@ -68,6 +122,8 @@ export class ScriptedEndpoint {
 
   async close(): Promise<void> {
     this.server?.closeAllConnections();
-    await new Promise<void>((resolve) => (this.server ? this.server.close(() => resolve()) : resolve()));
+    await new Promise<void>((resolve) =>
+      this.server ? this.server.close(() => resolve()) : resolve(),
+    );
   }
 }

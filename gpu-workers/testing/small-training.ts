@@ -5,15 +5,28 @@ import { presetById } from "@/contracts/presets";
 import { trainConfig, type TrainConfig } from "@/contracts/run-config";
 
 /** Whether the set-up has installed the default models and corpus. */
-export const canTrainHere = existsSync(join(ATLAS_DIR, "train.jsonl")) && existsSync(modelDir("smollm2-135m-instruct")) && existsSync(modelDir("minilm"));
-if (!canTrainHere) console.warn("skipped: the default model or Atlas is not installed (run the setup)");
+export const canTrainHere =
+  existsSync(join(ATLAS_DIR, "train.jsonl")) &&
+  existsSync(modelDir("smollm2-135m-instruct")) &&
+  existsSync(modelDir("minilm"));
+if (!canTrainHere)
+  console.warn("skipped: the default model or Atlas is not installed (run the setup)");
 
 /** The default preset, made small. Without the filter some groups vary from the start. */
 export const small: TrainConfig = trainConfig.parse({
   ...presetById("atlas-smollm2-grpo")!.config,
   searcher: { model: "smollm2-135m-instruct", adapter: { rank: 4, alpha: 8, firstLayer: 27 } },
   coldStart: { demonstrations: 4, batchSize: 2, learningRate: 1e-3 },
-  rl: { steps: 2, questionsPerStep: 4, groupSize: 4, temperature: 1.5, resample: 3, filterAnswered: false, learningRate: 1e-3, klCoefficient: 0.01 },
+  rl: {
+    steps: 2,
+    questionsPerStep: 4,
+    groupSize: 4,
+    temperature: 1.5,
+    resample: 3,
+    filterAnswered: false,
+    learningRate: 1e-3,
+    klCoefficient: 0.01,
+  },
   evaluation: { every: 0, questions: 2 },
   checkpointing: { every: 1 },
 });

@@ -95,7 +95,8 @@ export class VllmClient {
     const parsed = completion.safeParse(jsonOrNull(text));
     if (!parsed.success) throw wrong(`it does not answer as documented: ${text.slice(0, 300)}`);
     const { choices } = parsed.data;
-    if (choices.length !== request.n) throw wrong(`it gave ${choices.length} continuations where ${request.n} were asked for`);
+    if (choices.length !== request.n)
+      throw wrong(`it gave ${choices.length} continuations where ${request.n} were asked for`);
     return choices.map((one) => continuationOf(one, request));
   }
 
@@ -105,43 +106,86 @@ export class VllmClient {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.tryOnce(path, body, signal);
       if (outcome.ok) return outcome.text;
-      if (!outcome.passes || attempt >= this.options.attempts) throw new AppError("sampler-unavailable", `vLLM at ${this.endpoint.url}${path}, ${attempt === 1 ? "asked once" : `asked ${attempt} times`}: ${outcome.reason}`);
+      if (!outcome.passes || attempt >= this.options.attempts)
+        throw new AppError(
+          "sampler-unavailable",
+          `vLLM at ${this.endpoint.url}${path}, ${attempt === 1 ? "asked once" : `asked ${attempt} times`}: ${outcome.reason}`,
+        );
       await pauseFor(pause, signal);
       pause *= 2;
     }
   }
 
-  private async tryOnce(path: string, body: unknown, signal: AbortSignal): Promise<{ ok: true; text: string } | { ok: false; passes: boolean; reason: string }> {
+  private async tryOnce(
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<{ ok: true; text: string } | { ok: false; passes: boolean; reason: string }> {
     try {
       const response = await fetch(this.endpoint.url + path, {
         method: "POST",
-        headers: { authorization: `Bearer ${this.endpoint.secret}`, "content-type": "application/json" },
+        headers: {
+          authorization: `Bearer ${this.endpoint.secret}`,
+          "content-type": "application/json",
+        },
         body: JSON.stringify(body),
         signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.timeoutMs)]),
       });
       const text = await response.text();
       if (response.ok) return { ok: true, text };
       const told = failure.safeParse(jsonOrNull(text));
-      return { ok: false, passes: response.status === 429 || response.status === 503, reason: `status ${response.status}: ${told.success ? told.data.error.message : text.slice(0, 300)}` };
+      return {
+        ok: false,
+        passes: response.status === 429 || response.status === 503,
+        reason: `status ${response.status}: ${told.success ? told.data.error.message : text.slice(0, 300)}`,
+      };
     } catch (error) {
-      if (signal.aborted) throw new AppError("cancelled", "Sampling was cancelled.", { cause: error });
-      return { ok: false, passes: true, reason: error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error) };
+      if (signal.aborted)
+        throw new AppError("cancelled", "Sampling was cancelled.", { cause: error });
+      return {
+        ok: false,
+        passes: true,
+        reason:
+          error instanceof Error
+            ? error.cause instanceof Error
+              ? error.cause.message
+              : error.message
+            : String(error),
+      };
     }
   }
 }
 
-const wrong = (reason: string): AppError => new AppError("sampler-unavailable", `vLLM's answer cannot be trained on: ${reason}.`);
+const wrong = (reason: string): AppError =>
+  new AppError("sampler-unavailable", `vLLM's answer cannot be trained on: ${reason}.`);
 
-function continuationOf({ finish_reason, token_ids, prompt_token_ids, logprobs }: z.output<typeof choice>, request: CompletionRequest): Continuation {
-  if (!token_ids) throw wrong("it holds no token ids (return_token_ids); vLLM 0.10.2 or newer is needed");
-  if (prompt_token_ids && (prompt_token_ids.length !== request.prompt.length || prompt_token_ids.some((id, i) => id !== request.prompt[i]))) throw wrong("it read another prompt than it was given");
-  if (token_ids.length === 0 || token_ids.length > request.max_tokens) throw wrong(`it has ${token_ids.length} tokens where 1 to ${request.max_tokens} were asked for`);
+function continuationOf(
+  { finish_reason, token_ids, prompt_token_ids, logprobs }: z.output<typeof choice>,
+  request: CompletionRequest,
+): Continuation {
+  if (!token_ids)
+    throw wrong("it holds no token ids (return_token_ids); vLLM 0.10.2 or newer is needed");
+  if (
+    prompt_token_ids &&
+    (prompt_token_ids.length !== request.prompt.length ||
+      prompt_token_ids.some((id, i) => id !== request.prompt[i]))
+  )
+    throw wrong("it read another prompt than it was given");
+  if (token_ids.length === 0 || token_ids.length > request.max_tokens)
+    throw wrong(
+      `it has ${token_ids.length} tokens where 1 to ${request.max_tokens} were asked for`,
+    );
   const values = logprobs?.token_logprobs ?? [];
-  if (values.length !== token_ids.length) throw wrong(`it has ${values.length} log-probabilities for ${token_ids.length} tokens`);
+  if (values.length !== token_ids.length)
+    throw wrong(`it has ${values.length} log-probabilities for ${token_ids.length} tokens`);
   // vLLM writes -9999 for minus infinity.
-  const impossible = values.find((value) => value === null || !Number.isFinite(value) || value > 1e-3 || value <= -9999);
-  if (impossible !== undefined) throw wrong(`a sampled token has the log-probability ${impossible}`);
-  if (finish_reason !== "stop" && finish_reason !== "length") throw wrong(`a continuation ended by "${finish_reason ?? "nothing"}"`);
+  const impossible = values.find(
+    (value) => value === null || !Number.isFinite(value) || value > 1e-3 || value <= -9999,
+  );
+  if (impossible !== undefined)
+    throw wrong(`a sampled token has the log-probability ${impossible}`);
+  if (finish_reason !== "stop" && finish_reason !== "length")
+    throw wrong(`a continuation ended by "${finish_reason ?? "nothing"}"`);
   return { ids: token_ids, logprobs: values as number[], finish: finish_reason };
 }
 

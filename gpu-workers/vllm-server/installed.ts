@@ -24,9 +24,21 @@ export async function vllmVersion(): Promise<string | null> {
 /** @throws AppError "unsupported" with what to do, where vLLM or the GPUs it is to have are not there */
 export async function requireVllm(config: VllmConfig, gpus: number): Promise<string> {
   const version = await vllmVersion();
-  if (version === null) throw new AppError("unsupported", `vLLM is not installed on this worker (looked for ${vllmProgram()}). Install it in an environment of its own and name its program in S3_VLLM, or choose the server \`engine\`.`);
+  if (version === null)
+    throw new AppError(
+      "unsupported",
+      `vLLM is not installed on this worker (looked for ${vllmProgram()}). Install it in an environment of its own and name its program in S3_VLLM, or choose the server \`engine\`.`,
+    );
   const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
-  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) throw new AppError("unsupported", `vLLM ${version} is too old: ${OLDEST.join(".")} or later is needed.`);
-  if (gpus < config.tensorParallelSize) throw new AppError("unsupported", `The model is to be spread over ${config.tensorParallelSize} GPUs (server.tensorParallelSize), and this worker has ${gpus}.`);
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
+    throw new AppError(
+      "unsupported",
+      `vLLM ${version} is too old: ${OLDEST.join(".")} or later is needed.`,
+    );
+  if (gpus < config.tensorParallelSize)
+    throw new AppError(
+      "unsupported",
+      `The model is to be spread over ${config.tensorParallelSize} GPUs (server.tensorParallelSize), and this worker has ${gpus}.`,
+    );
   return version;
 }

@@ -40,7 +40,11 @@ export class VllmProcess {
   ) {
     this.ended = new Promise((done) => {
       child.once("error", (error) => done(this.trouble(`could not be started: ${error.message}`)));
-      child.once("close", (code, signal) => done(this.trouble(signal ? `was ended by ${signal}` : `ended with code ${code}`, code === 127)));
+      child.once("close", (code, signal) =>
+        done(
+          this.trouble(signal ? `was ended by ${signal}` : `ended with code ${code}`, code === 127),
+        ),
+      );
     });
   }
 
@@ -49,15 +53,29 @@ export class VllmProcess {
   private groupId: number | null = null;
 
   /** Starts the server and waits until it is healthy. Throws the purpose's error, with the server's last output, where it is not. */
-  static async start({ code, args, env, otherwise }: VllmPurpose, { signal, onDeath, onLog, command = [vllmProgram()], startMs = 3_600_000 }: VllmOptions): Promise<VllmProcess> {
+  static async start(
+    { code, args, env, otherwise }: VllmPurpose,
+    { signal, onDeath, onLog, command = [vllmProgram()], startMs = 3_600_000 }: VllmOptions,
+  ): Promise<VllmProcess> {
     const port = await freePort();
     const secret = randomBytes(32).toString("hex");
-    const child = spawn(process.execPath, [GUARD, ...command, ...args, "--host", "127.0.0.1", "--port", String(port)], {
-      env: { ...process.env, ...env, VLLM_API_KEY: secret, PYTHONUNBUFFERED: "1" },
-      stdio: ["pipe", "pipe", "pipe", "ipc"],
-    });
+    const child = spawn(
+      process.execPath,
+      [GUARD, ...command, ...args, "--host", "127.0.0.1", "--port", String(port)],
+      {
+        env: { ...process.env, ...env, VLLM_API_KEY: secret, PYTHONUNBUFFERED: "1" },
+        stdio: ["pipe", "pipe", "pipe", "ipc"],
+      },
+    );
     const tail: string[] = [];
-    const server = new VllmProcess(child, `http://127.0.0.1:${port}`, secret, code, otherwise, tail);
+    const server = new VllmProcess(
+      child,
+      `http://127.0.0.1:${port}`,
+      secret,
+      code,
+      otherwise,
+      tail,
+    );
     child.on("message", (message) => (server.groupId = started.parse(message).group));
     for (const stream of [child.stdout!, child.stderr!]) {
       createInterface({ input: stream }).on("line", (raw) => {
@@ -87,7 +105,12 @@ export class VllmProcess {
   private async untilHealthy(signal: AbortSignal, startMs: number): Promise<void> {
     const deadline = Date.now() + startMs;
     for (;;) {
-      const healthy = fetch(`${this.url}/health`, { signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]) }).then((response) => response.ok, () => false);
+      const healthy = fetch(`${this.url}/health`, {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
+      }).then(
+        (response) => response.ok,
+        () => false,
+      );
       const state = await Promise.race([healthy, this.ended]);
       if (state === true) return;
       signal.throwIfAborted();
@@ -98,7 +121,9 @@ export class VllmProcess {
   }
 
   private trouble(what: string, notFound = false): AppError {
-    const hint = notFound ? ` It is not installed on this worker: install it in a Python environment of its own and name its program in S3_VLLM, or ${this.otherwise}.` : "";
+    const hint = notFound
+      ? ` It is not installed on this worker: install it in a Python environment of its own and name its program in S3_VLLM, or ${this.otherwise}.`
+      : "";
     return new AppError(this.code, [`vLLM ${what}.${hint}`, ...this.tail].join("\n"));
   }
 

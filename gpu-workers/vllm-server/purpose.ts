@@ -15,13 +15,26 @@ export interface VllmPurpose {
   otherwise: string;
 }
 
-const flagsOf = (flags: Record<string, string | number | null>): string[] => Object.entries(flags).flatMap(([flag, value]) => (value === null ? [] : [flag, String(value)]));
+const flagsOf = (flags: Record<string, string | number | null>): string[] =>
+  Object.entries(flags).flatMap(([flag, value]) => (value === null ? [] : [flag, String(value)]));
 
 /** To serve a model as it is: one in the worker's models folder, or one that vLLM knows by its name. */
-export function toServe(model: string, { tensorParallelSize, gpuMemoryUtilization, maxModelLen }: VllmConfig): VllmPurpose {
+export function toServe(
+  model: string,
+  { tensorParallelSize, gpuMemoryUtilization, maxModelLen }: VllmConfig,
+): VllmPurpose {
   const installed = modelDir(model);
-  const flags = flagsOf({ "--served-model-name": model, "--tensor-parallel-size": tensorParallelSize, "--gpu-memory-utilization": gpuMemoryUtilization, "--max-model-len": maxModelLen });
-  return { code: "generator-unavailable", args: ["serve", existsSync(installed) ? installed : model, ...flags], otherwise: "choose the server `engine`" };
+  const flags = flagsOf({
+    "--served-model-name": model,
+    "--tensor-parallel-size": tensorParallelSize,
+    "--gpu-memory-utilization": gpuMemoryUtilization,
+    "--max-model-len": maxModelLen,
+  });
+  return {
+    code: "generator-unavailable",
+    args: ["serve", existsSync(installed) ? installed : model, ...flags],
+    otherwise: "choose the server `engine`",
+  };
 }
 
 /** Ranks that vLLM has kernels for. */
@@ -34,9 +47,21 @@ const RANKS = [8, 16, 32, 64, 128, 256, 320, 512];
  * @param rank of the adapters that will be loaded
  * @param memoryShare of the GPU's memory that it takes for itself
  */
-export function toSample({ model, rank, memoryShare }: { model: string; rank: number; memoryShare: number }): VllmPurpose {
+export function toSample({
+  model,
+  rank,
+  memoryShare,
+}: {
+  model: string;
+  rank: number;
+  memoryShare: number;
+}): VllmPurpose {
   const largest = RANKS.find((size) => size >= rank);
-  if (largest === undefined) throw new AppError("unsupported", `vLLM serves adapters of at most rank ${RANKS.at(-1)}: lower searcher.adapter.rank from ${rank}, or set searcher.sampler to engine.`);
+  if (largest === undefined)
+    throw new AppError(
+      "unsupported",
+      `vLLM serves adapters of at most rank ${RANKS.at(-1)}: lower searcher.adapter.rank from ${rank}, or set searcher.sampler to engine.`,
+    );
   const flags = flagsOf({
     "--served-model-name": BASE,
     "--max-lora-rank": largest,
@@ -48,5 +73,10 @@ export function toSample({ model, rank, memoryShare }: { model: string; rank: nu
     // The model folder's own sampling defaults are not the policy.
     "--generation-config": "vllm",
   });
-  return { code: "sampler-unavailable", args: ["serve", model, "--enable-lora", ...flags], env: { VLLM_ALLOW_RUNTIME_LORA_UPDATING: "True" }, otherwise: "set searcher.sampler to engine" };
+  return {
+    code: "sampler-unavailable",
+    args: ["serve", model, "--enable-lora", ...flags],
+    env: { VLLM_ALLOW_RUNTIME_LORA_UPDATING: "True" },
+    otherwise: "set searcher.sampler to engine",
+  };
 }

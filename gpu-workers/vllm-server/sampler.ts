@@ -47,14 +47,24 @@ export class VllmSampler {
     try {
       await mkdir(this.directory, { recursive: true });
       const exported = await this.model.export(folder, { signal });
-      if (exported.hash !== hash) throw new AppError("internal", "The weights changed while they were written for vLLM.");
+      if (exported.hash !== hash)
+        throw new AppError("internal", "The weights changed while they were written for vLLM.");
       await this.client.loadAdapter(name, folder, signal);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
     const before = this.loaded;
-    this.loaded = { hash, name, folder, running, sampler: { sample: (body, options) => this.track(running, this.sample(name, body, options)), endSessions: async () => ({}) } };
+    this.loaded = {
+      hash,
+      name,
+      folder,
+      running,
+      sampler: {
+        sample: (body, options) => this.track(running, this.sample(name, body, options)),
+        endSessions: async () => ({}),
+      },
+    };
     if (before) await this.unload(before, signal);
     return this.loaded.sampler;
   }
@@ -79,17 +89,26 @@ export class VllmSampler {
     return work;
   }
 
-  private async sample(name: string, { adapter, sequences }: Parameters<Sampler["sample"]>[0], { signal = new AbortController().signal }: CallOptions = {}): ReturnType<Sampler["sample"]> {
+  private async sample(
+    name: string,
+    { adapter, sequences }: Parameters<Sampler["sample"]>[0],
+    { signal = new AbortController().signal }: CallOptions = {},
+  ): ReturnType<Sampler["sample"]> {
     const start = performance.now();
     const guided = sequences.find(({ guide }) => guide !== undefined);
-    if (guided) throw new AppError("unsupported", "vLLM's guided decoding forces no tokens and tells no log-probabilities over the allowed ones, so it is not the policy that is trained. Set search.decoding to free, or searcher.sampler to engine.");
+    if (guided)
+      throw new AppError(
+        "unsupported",
+        "vLLM's guided decoding forces no tokens and tells no log-probabilities over the allowed ones, so it is not the policy that is trained. Set search.decoding to free, or searcher.sampler to engine.",
+      );
     // One failure ends the rest: a step is sampled whole or not at all.
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const results: Sampled[][] = new Array<Sampled[]>(sequences.length);
     let next = 0;
     const work = async (): Promise<void> => {
-      for (let i = next++; i < sequences.length; i = next++) results[i] = await this.continue(adapter ? name : BASE, sequences[i]!, both);
+      for (let i = next++; i < sequences.length; i = next++)
+        results[i] = await this.continue(adapter ? name : BASE, sequences[i]!, both);
     };
     const workers = Array.from({ length: Math.min(AT_ONCE, sequences.length) }, work);
     try {
@@ -102,18 +121,45 @@ export class VllmSampler {
     const promptTokens = sequences.reduce((sum, { ids }) => sum + ids.length, 0);
     const sampledTokens = results.flat().reduce((sum, { ids }) => sum + ids.length, 0);
     // vLLM does not say what it took from its prefix cache, nor how the time divides.
-    return { sequences: results, usage: { promptTokens, computedTokens: promptTokens, sampledTokens, prefillSeconds: 0, decodeSeconds: (performance.now() - start) / 1000 } };
+    return {
+      sequences: results,
+      usage: {
+        promptTokens,
+        computedTokens: promptTokens,
+        sampledTokens,
+        prefillSeconds: 0,
+        decodeSeconds: (performance.now() - start) / 1000,
+      },
+    };
   }
 
-  private async continue(model: string, { ids, n = 1, maxTokens, temperature = 1, seed = 0, stop = [], stopIds = [] }: SampleSequence, signal: AbortSignal): Promise<Sampled[]> {
+  private async continue(
+    model: string,
+    { ids, n = 1, maxTokens, temperature = 1, seed = 0, stop = [], stopIds = [] }: SampleSequence,
+    signal: AbortSignal,
+  ): Promise<Sampled[]> {
     const ends = [...new Set([...this.model.info.eosIds, ...stopIds])];
-    const found = await this.client.complete({ model, prompt: ids, n, max_tokens: maxTokens, temperature, seed, stop, stop_token_ids: ends }, signal);
+    const found = await this.client.complete(
+      {
+        model,
+        prompt: ids,
+        n,
+        max_tokens: maxTokens,
+        temperature,
+        seed,
+        stop,
+        stop_token_ids: ends,
+      },
+      signal,
+    );
     return found.map(({ ids: written, logprobs, finish }) => ({
       ids: written,
       logprobs,
       forced: written.map(() => false),
       finishReason: finish,
-      text: this.tokenizer.decode(ends.includes(written[written.length - 1]!) ? written.slice(0, -1) : written),
+      text: this.tokenizer.decode(
+        ends.includes(written[written.length - 1]!) ? written.slice(0, -1) : written,
+      ),
     }));
   }
 }

@@ -35,8 +35,18 @@ describe("the lock", () => {
     const other = await anotherProcess();
     const first = takeLock(file, { url: "http://here" });
     expect(first.isTaken).toBe(false);
-    writeFileSync(file, JSON.stringify({ pid: other.pid, started: processState(other.pid)?.started ?? null, url: "http://there" }));
-    expect(takeLock(file)).toMatchObject({ isTaken: true, holder: { pid: other.pid, url: "http://there" } });
+    writeFileSync(
+      file,
+      JSON.stringify({
+        pid: other.pid,
+        started: processState(other.pid)?.started ?? null,
+        url: "http://there",
+      }),
+    );
+    expect(takeLock(file)).toMatchObject({
+      isTaken: true,
+      holder: { pid: other.pid, url: "http://there" },
+    });
     await other.end();
     expect(takeLock(file)).toMatchObject({ isTaken: false, previous: { pid: other.pid } });
   });
@@ -58,7 +68,10 @@ describe("the lock", () => {
   it("is found in its folder while its holder lives", async () => {
     const other = await anotherProcess();
     takeLock(file);
-    writeFileSync(`${file}.second.lock`, JSON.stringify({ pid: other.pid, started: processState(other.pid)?.started ?? null }));
+    writeFileSync(
+      `${file}.second.lock`,
+      JSON.stringify({ pid: other.pid, started: processState(other.pid)?.started ?? null }),
+    );
     const locks = dirname(file);
     expect(holdersIn(locks)).toContain(other.pid);
     await other.end();
@@ -90,7 +103,11 @@ describe("a process", () => {
 describe("paths", () => {
   it("are the same for scripts and for the program", () => {
     expect(paths.ROOT).toBe(contract.ROOT);
-    expect([paths.SETUP_DIR, paths.DATA_DIR, paths.PYTHON]).toEqual([contract.SETUP_DIR, contract.DATA_DIR, contract.PYTHON]);
+    expect([paths.SETUP_DIR, paths.DATA_DIR, paths.PYTHON]).toEqual([
+      contract.SETUP_DIR,
+      contract.DATA_DIR,
+      contract.PYTHON,
+    ]);
   });
 });
 

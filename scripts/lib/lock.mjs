@@ -1,5 +1,13 @@
 /** A lock that a process holds on a folder, and that dies with it. */
-import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Whether a process lives (a zombie does not). */
@@ -33,7 +41,8 @@ export function readLock(file) {
 }
 
 /** Process ids are used again: a holder is the same process only if it also started at the same time. */
-const isHolder = (lock) => isAlive(lock.pid) && (lock.started ?? null) === (processState(lock.pid)?.started ?? null);
+const isHolder = (lock) =>
+  isAlive(lock.pid) && (lock.started ?? null) === (processState(lock.pid)?.started ?? null);
 
 /** Processes that hold a lock in the folder; locks of the dead are removed. */
 export function holdersIn(folder) {

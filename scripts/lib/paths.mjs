@@ -2,7 +2,8 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const ROOT = process.env.S3_ROOT ?? resolve(dirname(fileURLToPath(import.meta.url)), "..", "..");
+export const ROOT =
+  process.env.S3_ROOT ?? resolve(dirname(fileURLToPath(import.meta.url)), "..", "..");
 export const SETUP_DIR = resolve(ROOT, process.env.S3_SETUP_DIR ?? ".setup");
 export const DATA_DIR = resolve(ROOT, process.env.S3_DATA_DIR ?? ".data");
 export const VENV_DIR = resolve(ROOT, process.env.S3_VENV ?? ".venv");

@@ -16,12 +16,19 @@ export class CommandError extends Error {
 /** The last lines of a text, without terminal colours. */
 export function tail(text, lines = 15) {
   const plain = text.replace(/\u001b\[[0-9;]*m/g, "").replace(/\r/g, "\n");
-  return plain.split("\n").filter((line) => line.trim() !== "").slice(-lines).join("\n");
+  return plain
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(-lines)
+    .join("\n");
 }
 
 /** Linux can end a program when the script that runs it is killed outright; two set-ups then never work at once. */
-const hasSetpriv = process.platform === "linux" && spawnSync("setpriv", ["--version"], { stdio: "ignore" }).status === 0;
-const dyingWithUs = (command, args) => (hasSetpriv ? ["setpriv", ["--pdeathsig=KILL", "--", command, ...args]] : [command, args]);
+const hasSetpriv =
+  process.platform === "linux" &&
+  spawnSync("setpriv", ["--version"], { stdio: "ignore" }).status === 0;
+const dyingWithUs = (command, args) =>
+  hasSetpriv ? ["setpriv", ["--pdeathsig=KILL", "--", command, ...args]] : [command, args];
 
 /**
  * Runs a program to its end; stdout and stderr are appended to the log.
@@ -36,7 +43,12 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
   const start = readFileSync(log).length;
   return new Promise((resolvePromise, reject) => {
     const [program, all] = dyingWithUs(command, args);
-    const child = spawn(program, all, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", file, file], detached: true });
+    const child = spawn(program, all, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", file, file],
+      detached: true,
+    });
     const stopChild = () => killGroup(child.pid);
     process.once("exit", stopChild);
     let timedOut = false;
@@ -46,7 +58,9 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
       process.removeListener("exit", stopChild);
       closeSync(file);
       if (problem === null) return resolvePromise();
-      reject(new CommandError(`${command} ${problem}`, readFileSync(log).subarray(start).toString()));
+      reject(
+        new CommandError(`${command} ${problem}`, readFileSync(log).subarray(start).toString()),
+      );
     };
     child.once("error", (error) => finish(`could not be started: ${error.message}`));
     child.once("exit", (code, signal) => {
@@ -68,6 +82,11 @@ function killGroup(pid) {
 
 /** What a short command prints, or null where it fails or does not exist. */
 export function capture(command, args, { timeoutMs = 20_000, env = {} } = {}) {
-  const result = spawnSync(command, args, { encoding: "utf8", timeout: timeoutMs, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const result = spawnSync(command, args, {
+    encoding: "utf8",
+    timeout: timeoutMs,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   return result.status === 0 ? `${result.stdout}${result.stderr}`.trim() : null;
 }

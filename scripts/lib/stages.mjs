@@ -5,29 +5,53 @@
  */
 
 /** @returns {Outcome} */
-export const outcome = (passed = 0, failed = 0, skipped = 0, failures = []) => ({ passed, failed, skipped, failures });
+export const outcome = (passed = 0, failed = 0, skipped = 0, failures = []) => ({
+  passed,
+  failed,
+  skipped,
+  failures,
+});
 
 /** Vitest's json reporter. A file that cannot be loaded has no tests: it counts as one failure. */
 export function readVitest(text) {
   const report = JSON.parse(text);
-  const broken = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"));
-  const failedTests = report.testResults.flatMap((file) => file.assertionResults.filter((test) => test.status === "failed").map((test) => `${file.name}: ${test.fullName}`));
-  return outcome(report.numPassedTests, report.numFailedTests + broken.length, report.numPendingTests + (report.numTodoTests ?? 0), [
-    ...failedTests,
-    ...broken.map((file) => `${file.name}: ${(file.message ?? "").split("\n")[0]}`),
-  ]);
+  const broken = report.testResults.filter(
+    (file) =>
+      file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
+  );
+  const failedTests = report.testResults.flatMap((file) =>
+    file.assertionResults
+      .filter((test) => test.status === "failed")
+      .map((test) => `${file.name}: ${test.fullName}`),
+  );
+  return outcome(
+    report.numPassedTests,
+    report.numFailedTests + broken.length,
+    report.numPendingTests + (report.numTodoTests ?? 0),
+    [
+      ...failedTests,
+      ...broken.map((file) => `${file.name}: ${(file.message ?? "").split("\n")[0]}`),
+    ],
+  );
 }
 
 /** Pytest's junit file. */
 export function readJunit(text) {
   const suites = [...text.matchAll(/<testsuite\s([^>]*)>/g)].map(([, attributes]) => attributes);
   if (suites.length === 0) throw new Error("the junit file holds no testsuite");
-  const sum = (name) => suites.reduce((total, attributes) => total + Number(new RegExp(`\\b${name}="(\\d+)"`).exec(attributes)?.[1] ?? 0), 0);
+  const sum = (name) =>
+    suites.reduce(
+      (total, attributes) =>
+        total + Number(new RegExp(`\\b${name}="(\\d+)"`).exec(attributes)?.[1] ?? 0),
+      0,
+    );
   const failed = sum("failures") + sum("errors");
-  const failures = [...text.matchAll(/<testcase\s([^>]*[^/])>\s*<(?:failure|error)/g)].map(([, attributes]) => {
-    const value = (name) => new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
-    return `${value("classname")}: ${value("name")}`;
-  });
+  const failures = [...text.matchAll(/<testcase\s([^>]*[^/])>\s*<(?:failure|error)/g)].map(
+    ([, attributes]) => {
+      const value = (name) => new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+      return `${value("classname")}: ${value("name")}`;
+    },
+  );
   return outcome(sum("tests") - failed - sum("skipped"), failed, sum("skipped"), failures);
 }
 
@@ -35,7 +59,9 @@ export function readJunit(text) {
 export function readPlaywright(text) {
   const { stats, errors = [], suites = [] } = JSON.parse(text);
   const specs = (suite) => [...(suite.specs ?? []), ...(suite.suites ?? []).flatMap(specs)];
-  const failures = suites.flatMap(specs).filter((spec) => !spec.ok || spec.tests.some((test) => test.status === "flaky"));
+  const failures = suites
+    .flatMap(specs)
+    .filter((spec) => !spec.ok || spec.tests.some((test) => test.status === "flaky"));
   const failed = stats.unexpected + stats.flaky;
   // An error outside any test (a configuration that cannot be read, a server that does not start) is a failure too.
   return outcome(stats.expected, failed + errors.length, stats.skipped, [

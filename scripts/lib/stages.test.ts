@@ -8,29 +8,57 @@ describe("reports", () => {
       numFailedTests: 1,
       numPendingTests: 2,
       testResults: [
-        { name: "a.test.ts", status: "failed", assertionResults: [{ status: "failed", fullName: "it adds" }, { status: "passed", fullName: "it runs" }] },
-        { name: "b.test.ts", status: "failed", message: "Cannot find module x\nmore", assertionResults: [] },
+        {
+          name: "a.test.ts",
+          status: "failed",
+          assertionResults: [
+            { status: "failed", fullName: "it adds" },
+            { status: "passed", fullName: "it runs" },
+          ],
+        },
+        {
+          name: "b.test.ts",
+          status: "failed",
+          message: "Cannot find module x\nmore",
+          assertionResults: [],
+        },
       ],
     };
-    expect(readVitest(JSON.stringify(report))).toEqual(outcome(3, 2, 2, ["a.test.ts: it adds", "b.test.ts: Cannot find module x"]));
+    expect(readVitest(JSON.stringify(report))).toEqual(
+      outcome(3, 2, 2, ["a.test.ts: it adds", "b.test.ts: Cannot find module x"]),
+    );
   });
 
   it("of pytest are read", () => {
     const xml = `<?xml version="1.0"?><testsuites name="pytest tests"><testsuite name="pytest" errors="1" failures="1" skipped="1" tests="5" time="0.1">
       <testcase classname="tests.test_a" name="test_fine" time="0.1" /><testcase classname="tests.test_a" name="test_bad" time="0.1"><failure message="no">x</failure></testcase>
       <testcase classname="tests.test_b" name="test_broken" time="0.1"><error message="no">x</error></testcase></testsuite></testsuites>`;
-    expect(readJunit(xml)).toEqual(outcome(2, 2, 1, ["tests.test_a: test_bad", "tests.test_b: test_broken"]));
+    expect(readJunit(xml)).toEqual(
+      outcome(2, 2, 1, ["tests.test_a: test_bad", "tests.test_b: test_broken"]),
+    );
     expect(() => readJunit("<html/>")).toThrow("no testsuite");
   });
 
   it("of Playwright are read, a flaky test and an error outside of tests count as failed", () => {
-    const spec = (title: string, ok: boolean, status: string) => ({ title, ok, file: "a.spec.ts", tests: [{ status }] });
+    const spec = (title: string, ok: boolean, status: string) => ({
+      title,
+      ok,
+      file: "a.spec.ts",
+      tests: [{ status }],
+    });
     const report = {
       stats: { expected: 4, unexpected: 1, flaky: 1, skipped: 0 },
       errors: [{ message: "the server did not start\nmore" }],
-      suites: [{ specs: [spec("fine", true, "expected"), spec("bad", false, "unexpected")], suites: [{ specs: [spec("shaky", true, "flaky")] }] }],
+      suites: [
+        {
+          specs: [spec("fine", true, "expected"), spec("bad", false, "unexpected")],
+          suites: [{ specs: [spec("shaky", true, "flaky")] }],
+        },
+      ],
     };
-    expect(readPlaywright(JSON.stringify(report))).toEqual(outcome(4, 3, 0, ["a.spec.ts: bad", "a.spec.ts: shaky", "the server did not start"]));
+    expect(readPlaywright(JSON.stringify(report))).toEqual(
+      outcome(4, 3, 0, ["a.spec.ts: bad", "a.spec.ts: shaky", "the server did not start"]),
+    );
   });
 });
 

@@ -16,7 +16,16 @@ export const ARROWS = {
 /** What may be imported as a type only: the router's type gives the page its API. */
 export const TYPE_ARROWS = { app: ["server/api/router"] };
 
-const RESTRICTED_TARGETS = ["app", "server", "gpu-workers", "contracts", "scripts", "bench", "e2e", "prisma"];
+const RESTRICTED_TARGETS = [
+  "app",
+  "server",
+  "gpu-workers",
+  "contracts",
+  "scripts",
+  "bench",
+  "e2e",
+  "prisma",
+];
 
 const isWithin = (path, folder) => path === folder || path.startsWith(`${folder}/`);
 const withoutExtension = (path) => path.replace(/\.(?:[cm]?[jt]sx?)$/, "");
@@ -32,11 +41,22 @@ export function forbiddenTarget(from, specifier, isTypeOnly) {
   const folder = from.split("/")[0];
   const allowed = ARROWS[folder];
   if (!allowed) return null;
-  const target = specifier.startsWith("@/") ? posix.normalize(specifier.slice(2)) : specifier.startsWith(".") ? posix.join(dirname(from), specifier) : null;
+  const target = specifier.startsWith("@/")
+    ? posix.normalize(specifier.slice(2))
+    : specifier.startsWith(".")
+      ? posix.join(dirname(from), specifier)
+      : null;
   if (target === null) return null; // a package
   const targetFolder = target.split("/")[0];
-  if (targetFolder === folder || allowed.includes(targetFolder) || !RESTRICTED_TARGETS.includes(targetFolder)) return null;
-  const isRouterType = isTypeOnly && (TYPE_ARROWS[folder] ?? []).some((path) => isWithin(withoutExtension(target), path));
+  if (
+    targetFolder === folder ||
+    allowed.includes(targetFolder) ||
+    !RESTRICTED_TARGETS.includes(targetFolder)
+  )
+    return null;
+  const isRouterType =
+    isTypeOnly &&
+    (TYPE_ARROWS[folder] ?? []).some((path) => isWithin(withoutExtension(target), path));
   return isRouterType ? null : target;
 }
 
@@ -44,7 +64,10 @@ export function forbiddenTarget(from, specifier, isTypeOnly) {
 function isTypeImport(node) {
   if (node.importKind === "type" || node.exportKind === "type") return true;
   const names = node.specifiers ?? [];
-  return names.length > 0 && names.every((name) => name.importKind === "type" || name.exportKind === "type");
+  return (
+    names.length > 0 &&
+    names.every((name) => name.importKind === "type" || name.exportKind === "type")
+  );
 }
 
 export const importArrows = {
@@ -61,11 +84,19 @@ export const importArrows = {
     const from = relative(context.cwd, context.filename).split(sep).join("/");
     const folder = from.split("/")[0];
     const check = (node, source, isTypeOnly) => {
-      const specifier = source?.type === "TemplateLiteral" && source.quasis.length === 1 ? source.quasis[0].value.cooked : source?.value;
+      const specifier =
+        source?.type === "TemplateLiteral" && source.quasis.length === 1
+          ? source.quasis[0].value.cooked
+          : source?.value;
       if (typeof specifier !== "string") return;
       const target = forbiddenTarget(from, specifier, isTypeOnly);
       if (target === null) return;
-      const allowed = [folder, ...ARROWS[folder], ...(TYPE_ARROWS[folder] ?? []).map((path) => `the type of ${path}`), "packages"].join(", ");
+      const allowed = [
+        folder,
+        ...ARROWS[folder],
+        ...(TYPE_ARROWS[folder] ?? []).map((path) => `the type of ${path}`),
+        "packages",
+      ].join(", ");
       context.report({ node, messageId: "forbidden", data: { folder, target, allowed } });
     };
     return {
@@ -74,9 +105,11 @@ export const importArrows = {
       ExportAllDeclaration: (node) => check(node, node.source, node.exportKind === "type"),
       ImportExpression: (node) => check(node, node.source, false),
       TSImportType: (node) => check(node, node.source ?? node.argument?.literal, true),
-      TSImportEqualsDeclaration: (node) => check(node, node.moduleReference?.expression, node.importKind === "type"),
+      TSImportEqualsDeclaration: (node) =>
+        check(node, node.moduleReference?.expression, node.importKind === "type"),
       CallExpression: (node) => {
-        if (node.callee.type === "Identifier" && node.callee.name === "require") check(node, node.arguments[0], false);
+        if (node.callee.type === "Identifier" && node.callee.name === "require")
+          check(node, node.arguments[0], false);
       },
     };
   },

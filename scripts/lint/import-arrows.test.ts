@@ -16,7 +16,9 @@ function lint(file: string, code: string): string[] {
       rules: { "house/import-arrows": "error" },
     },
   ];
-  return linter.verify(code, config as unknown as Linter.Config[], { filename: file }).map(({ message }) => message);
+  return linter
+    .verify(code, config as unknown as Linter.Config[], { filename: file })
+    .map(({ message }) => message);
 }
 
 describe("the import rule", () => {
@@ -52,7 +54,10 @@ describe("the import rule", () => {
     ["app/page.tsx", `import React from "react";`],
     ["server/main.ts", `import { PrismaClient } from "./db/generated/client";`],
     ["gpu-workers/agent/main.ts", `import { PYTHON } from "@/contracts/paths";`],
-    ["bench/main.ts", `import { runs } from "@/server/runs/runs"; import { encode } from "@/gpu-workers/retrieval/encoder";`],
+    [
+      "bench/main.ts",
+      `import { runs } from "@/server/runs/runs"; import { encode } from "@/gpu-workers/retrieval/encoder";`,
+    ],
   ])("accepts in %s: %s", (file, code) => {
     expect(lint(file, code)).toEqual([]);
   });

@@ -20,8 +20,14 @@ interface PushCommand {
 export function addPush(corpus: Command): void {
   corpus
     .command("push <corpus>")
-    .description("write a corpus (its name, or a JSONL file) into OpenSearch, Elasticsearch or Qdrant; the same command goes on after an interruption")
-    .addOption(new Option("--to <server>", "kind of server").choices(["opensearch", "qdrant"]).makeOptionMandatory())
+    .description(
+      "write a corpus (its name, or a JSONL file) into OpenSearch, Elasticsearch or Qdrant; the same command goes on after an interruption",
+    )
+    .addOption(
+      new Option("--to <server>", "kind of server")
+        .choices(["opensearch", "qdrant"])
+        .makeOptionMandatory(),
+    )
     .requiredOption("--url <address>", "address of the server")
     .option("--index <name>", "index or collection (default: the corpus' name)")
     .option("--encoder <name>", "Qdrant: encoder of the vectors (default: minilm)")
@@ -29,17 +35,28 @@ export function addPush(corpus: Command): void {
     .option("--credential <variable>", "environment variable that holds the API key")
     .option("--replace", "write documents that are there already once more")
     .action(async (name: string, options: PushCommand) => {
-      const path = existsSync(name) ? name : corpusPath(name, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR });
+      const path = existsSync(name)
+        ? name
+        : corpusPath(name, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR });
       const target = options.index ?? name;
-      const own = options.to === "opensearch" ? { index: target } : { collection: target, encoder: options.encoder, variant: options.variant };
-      const config = parseOrThrow(retriever, { kind: options.to, url: options.url, credential: options.credential, ...own }, "The target");
-      if (config.kind !== "opensearch" && config.kind !== "qdrant") throw new AppError("internal", "no such target");
+      const own =
+        options.to === "opensearch"
+          ? { index: target }
+          : { collection: target, encoder: options.encoder, variant: options.variant };
+      const config = parseOrThrow(
+        retriever,
+        { kind: options.to, url: options.url, credential: options.credential, ...own },
+        "The target",
+      );
+      if (config.kind !== "opensearch" && config.kind !== "qdrant")
+        throw new AppError("internal", "no such target");
       const stop = new AbortController();
       process.once("SIGINT", () => stop.abort());
       const { read, written, there } = await pushCorpus(path, config, {
         replace: options.replace,
         signal: stop.signal,
-        onProgress: (done, sent) => process.stderr.write(`\r${done} documents read, ${sent} written`),
+        onProgress: (done, sent) =>
+          process.stderr.write(`\r${done} documents read, ${sent} written`),
       });
       process.stderr.write("\n");
       process.stdout.write(`${read} documents: ${written} written now, ${there} in ${target}\n`);

@@ -9,8 +9,18 @@ const train = presetById("atlas-smollm2-grpo")!.config;
 describe("applySettings", () => {
   it("sets nested values, as JSON where they are, and leaves the preset alone", () => {
     const before = structuredClone(train);
-    const config = applySettings(train, ["rl.steps=2", "name=Trial one", "retriever.variant=int8", "search.skipSeen=true"]);
-    expect(runConfig.parse(config)).toMatchObject({ name: "Trial one", rl: { steps: 2, groupSize: 4 }, retriever: { variant: "int8" }, search: { skipSeen: true } });
+    const config = applySettings(train, [
+      "rl.steps=2",
+      "name=Trial one",
+      "retriever.variant=int8",
+      "search.skipSeen=true",
+    ]);
+    expect(runConfig.parse(config)).toMatchObject({
+      name: "Trial one",
+      rl: { steps: 2, groupSize: 4 },
+      retriever: { variant: "int8" },
+      search: { skipSeen: true },
+    });
     expect(train).toEqual(before);
   });
 
@@ -20,7 +30,8 @@ describe("applySettings", () => {
     expect(applySettings(train, ["retriever.kind=dense"])).toEqual(train);
   });
 
-  it("knows train.* as rl.*", () => expect(applySettings(train, ["train.steps=2"])).toMatchObject({ rl: { steps: 2 } }));
+  it("knows train.* as rl.*", () =>
+    expect(applySettings(train, ["train.steps=2"])).toMatchObject({ rl: { steps: 2 } }));
 
   it("names the settings near to an unknown one", () => {
     expect(() => applySettings(train, ["rl.step=2"])).toThrow(/no setting "rl\.step".*rl\.steps/);
@@ -29,7 +40,15 @@ describe("applySettings", () => {
   });
 
   it("finds every setting of a kind", () => {
-    expect(settingPaths("train")).toEqual(expect.arrayContaining(["seed", "searcher.adapter.rank", "retriever.url", "retriever.variant", "generator.endpoint"]));
+    expect(settingPaths("train")).toEqual(
+      expect.arrayContaining([
+        "seed",
+        "searcher.adapter.rank",
+        "retriever.url",
+        "retriever.variant",
+        "generator.endpoint",
+      ]),
+    );
     expect(settingPaths("predict")).toContain("limit");
   });
 });

@@ -8,12 +8,19 @@ import { readValue } from "@/contracts/sweep-text";
  *
  * @throws AppError "invalid-input" for an unknown path, with the names that are near to it
  */
-export function applySettings(config: { kind: RunKind }, assignments: readonly string[]): Record<string, unknown> {
+export function applySettings(
+  config: { kind: RunKind },
+  assignments: readonly string[],
+): Record<string, unknown> {
   return assignSettings(
     config,
     assignments.map((assignment) => {
       const equals = assignment.indexOf("=");
-      if (equals < 1) throw new AppError("invalid-input", `--set takes path=value, e.g. --set rl.steps=2, not "${assignment}".`);
+      if (equals < 1)
+        throw new AppError(
+          "invalid-input",
+          `--set takes path=value, e.g. --set rl.steps=2, not "${assignment}".`,
+        );
       return { path: assignment.slice(0, equals), value: readValue(assignment.slice(equals + 1)) };
     }),
   );

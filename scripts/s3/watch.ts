@@ -1,7 +1,13 @@
 import { TERMINAL, type RunState } from "@/contracts/run-state";
 import type { Client } from "./client";
 
-const SHOWN = ["cold-start/loss", "reward/mean", "held-out/accuracy", "held-out/rag_accuracy", "predict/accuracy"];
+const SHOWN = [
+  "cold-start/loss",
+  "reward/mean",
+  "held-out/accuracy",
+  "held-out/rag_accuracy",
+  "predict/accuracy",
+];
 
 export type WatchLine =
   | { kind: "state"; state: RunState; attempt: number; error: string | null }
@@ -13,16 +19,26 @@ export type WatchLine =
  *
  * @returns the state in which it ended
  */
-export async function watch(client: Client, runId: string, tell: (line: WatchLine) => void): Promise<RunState> {
+export async function watch(
+  client: Client,
+  runId: string,
+  tell: (line: WatchLine) => void,
+): Promise<RunState> {
   const lastStep = new Map<string, number>();
   let lastState = "";
   let lastProgress = "";
   let reading = Promise.resolve<RunState | null>(null);
 
   async function read(): Promise<RunState | null> {
-    const [run, names] = await Promise.all([client.runs.get.query({ id: runId }), client.metrics.names.query({ runId })]);
+    const [run, names] = await Promise.all([
+      client.runs.get.query({ id: runId }),
+      client.metrics.names.query({ runId }),
+    ]);
     const known = names.map((metric) => metric.name).filter((name) => SHOWN.includes(name));
-    const series = known.length > 0 ? await client.metrics.series.query({ runId, names: known, maxPoints: 2000 }) : {};
+    const series =
+      known.length > 0
+        ? await client.metrics.series.query({ runId, names: known, maxPoints: 2000 })
+        : {};
     for (const [name, points] of Object.entries(series)) {
       for (const point of points) {
         if (point.step <= (lastStep.get(name) ?? -1)) continue;
@@ -34,7 +50,8 @@ export async function watch(client: Client, runId: string, tell: (line: WatchLin
     if (run.progress && progress !== lastProgress) tell({ kind: "progress", ...run.progress });
     lastProgress = progress;
     const state = `${run.state} ${run.attempt}`;
-    if (state !== lastState) tell({ kind: "state", state: run.state, attempt: run.attempt, error: run.error });
+    if (state !== lastState)
+      tell({ kind: "state", state: run.state, attempt: run.attempt, error: run.error });
     lastState = state;
     return TERMINAL.has(run.state) ? run.state : null;
   }
@@ -54,7 +71,9 @@ export async function watch(client: Client, runId: string, tell: (line: WatchLin
         onData() {
           // One reading at a time; the events that come meanwhile need just one more.
           reading = reading.then((state) => state ?? read());
-          reading.then((state) => state !== null && finish(() => resolve(state))).catch((error: unknown) => finish(() => reject(error)));
+          reading
+            .then((state) => state !== null && finish(() => resolve(state)))
+            .catch((error: unknown) => finish(() => reject(error)));
         },
         onError: (error) => finish(() => reject(error)),
       },

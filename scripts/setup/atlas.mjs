@@ -48,18 +48,49 @@ const CORRECTIONS = {
 
 /** Dishes that are no bridge: eaten everywhere, or naming their country outright. */
 const NOT_A_BRIDGE = new Set([
-  "rice", "fish", "lamb", "meat", "raw meat", "red beans", "beef", "pudding", "meat pie", "roast lamb", "hamburger", "pizza", "pasta",
-  "apple pie", "fried chicken", "fried pork and potato based dish", "irish stew", "japanese curry",
+  "rice",
+  "fish",
+  "lamb",
+  "meat",
+  "raw meat",
+  "red beans",
+  "beef",
+  "pudding",
+  "meat pie",
+  "roast lamb",
+  "hamburger",
+  "pizza",
+  "pasta",
+  "apple pie",
+  "fried chicken",
+  "fried pork and potato based dish",
+  "irish stew",
+  "japanese curry",
 ]);
 
 /** Of a country's dishes, at most so many get a card and lead to questions. */
 const DISHES = 2;
 
 const ARTICLE_COUNTRIES = new Set([
-  "Bahamas", "Central African Republic", "Czech Republic", "Dominican Republic", "Gambia", "Maldives",
-  "Netherlands", "Philippines", "United Arab Emirates", "United Kingdom", "United States",
+  "Bahamas",
+  "Central African Republic",
+  "Czech Republic",
+  "Dominican Republic",
+  "Gambia",
+  "Maldives",
+  "Netherlands",
+  "Philippines",
+  "United Arab Emirates",
+  "United Kingdom",
+  "United States",
 ]);
-const ARTICLE_REGIONS = new Set(["Caribbean", "Middle East", "Nordic Countries", "Baltic Countries", "British Isles"]);
+const ARTICLE_REGIONS = new Set([
+  "Caribbean",
+  "Middle East",
+  "Nordic Countries",
+  "Baltic Countries",
+  "British Isles",
+]);
 
 /** Title, sentence, question and search query of each kind of fact. `c` is the country as written in a sentence. */
 const FACTS = {
@@ -122,7 +153,12 @@ const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Lower case without accents and punctuation: for comparing names, never for showing. */
 export const normalised = (text) =>
-  text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+  text
+    .normalize("NFD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
 
 const slug = (text) => normalised(text).replaceAll(" ", "-");
 const inSentence = (country) => (ARTICLE_COUNTRIES.has(country) ? `the ${country}` : country);
@@ -130,7 +166,11 @@ const hash = (text) => createHash("sha256").update(text).digest("hex");
 const byHash = (salt, key) => (a, b) => (hash(salt + key(a)) < hash(salt + key(b)) ? -1 : 1);
 
 /** Drops what stands in brackets, closed or cut off: "Helsinki [Helsingfors]" is "Helsinki". */
-const withoutBrackets = (text) => text.replace(/[[(][^\])]*(?:[\])]|$)/g, "").replace(/\s+/g, " ").trim();
+const withoutBrackets = (text) =>
+  text
+    .replace(/[[(][^\])]*(?:[\])]|$)/g, "")
+    .replace(/\s+/g, " ")
+    .trim();
 
 /**
  * One raw value of country-json as a clean one, or null where there is none to be trusted.
@@ -146,7 +186,10 @@ export function cleanValue(fact, raw) {
   if (fact === "calling") return /^\d+$/.test(text) ? text : null;
   if (fact !== "dish") return text.includes(",") && fact === "capital" ? null : text;
   if (/^no /i.test(text)) return null;
-  const dishes = text.split(",").map((dish) => dish.trim().replace(/^and /, "")).filter((dish) => dish !== "");
+  const dishes = text
+    .split(",")
+    .map((dish) => dish.trim().replace(/^and /, ""))
+    .filter((dish) => dish !== "");
   const unique = [...new Map(dishes.map((dish) => [normalised(dish), dish])).values()];
   return unique.length > 0 ? unique : null;
 }
@@ -180,10 +223,15 @@ const countOf = (values) => {
 /** A bridge that contains the country's name would turn two hops into one. */
 const names = (bridge, country) => {
   const stem = normalised(country).slice(0, 5);
-  return normalised(bridge).split(" ").some((word) => word.startsWith(stem)) || normalised(bridge).includes(normalised(country));
+  return (
+    normalised(bridge)
+      .split(" ")
+      .some((word) => word.startsWith(stem)) || normalised(bridge).includes(normalised(country))
+  );
 };
 
-const isComplete = (facts) => ["capital", "currency", "calling", "region"].every((fact) => facts[fact] !== undefined);
+const isComplete = (facts) =>
+  ["capital", "currency", "calling", "region"].every((fact) => facts[fact] !== undefined);
 
 /** Accepted answers. The last word of a currency counts where no other currency has it ("Lek", not "Dollar"). */
 function answersOf(fact, value, currencyWords) {
@@ -191,7 +239,8 @@ function answersOf(fact, value, currencyWords) {
   if (fact === "calling") return [`+${value}`, value];
   if (fact !== "currency") return [value];
   const last = value.split(" ").at(-1);
-  const isUnmistakable = last !== value && last !== last.toUpperCase() && currencyWords.get(normalised(last)) === 1;
+  const isUnmistakable =
+    last !== value && last !== last.toUpperCase() && currencyWords.get(normalised(last)) === 1;
   return isUnmistakable ? [value, last] : [value];
 }
 
@@ -202,15 +251,20 @@ function answersOf(fact, value, currencyWords) {
  */
 export function makeAtlas(read) {
   const all = collectFacts(read);
-  const capitals = countOf([...all.values()].filter((f) => f.capital).map((f) => normalised(f.capital)));
+  const capitals = countOf(
+    [...all.values()].filter((f) => f.capital).map((f) => normalised(f.capital)),
+  );
   const dishes = countOf([...all.values()].flatMap((f) => f.dish ?? []).map(normalised));
   const currencies = new Set([...all.values()].filter((f) => f.currency).map((f) => f.currency));
-  const currencyWords = countOf([...currencies].flatMap((name) => [...new Set(normalised(name).split(" "))]));
+  const currencyWords = countOf(
+    [...currencies].flatMap((name) => [...new Set(normalised(name).split(" "))]),
+  );
 
   /** Ways to speak of a country without its name; examples show the pattern and may leak it. */
   const bridgesOf = (country, facts) => {
     const leaks = (value) => !EXAMPLE_COUNTRIES.includes(country) && names(value, country);
-    const isDish = (dish) => dishes.get(normalised(dish)) === 1 && !NOT_A_BRIDGE.has(normalised(dish)) && !leaks(dish);
+    const isDish = (dish) =>
+      dishes.get(normalised(dish)) === 1 && !NOT_A_BRIDGE.has(normalised(dish)) && !leaks(dish);
     const isCapital = capitals.get(normalised(facts.capital)) === 1 && !leaks(facts.capital);
     return [
       ...(isCapital ? [{ id: "capital", fact: "capital", value: facts.capital }] : []),
@@ -222,7 +276,10 @@ export function makeAtlas(read) {
   };
 
   const chosen = [...all.entries()]
-    .filter(([country, facts]) => EXAMPLE_COUNTRIES.includes(country) || (isComplete(facts) && facts.dish))
+    .filter(
+      ([country, facts]) =>
+        EXAMPLE_COUNTRIES.includes(country) || (isComplete(facts) && facts.dish),
+    )
     .map(([country, facts]) => ({ country, facts, bridges: bridgesOf(country, facts) }))
     .filter(({ country, bridges }) => EXAMPLE_COUNTRIES.includes(country) || bridges.length > 0)
     .sort((a, b) => (a.country < b.country ? -1 : 1));
@@ -258,15 +315,28 @@ export function makeAtlas(read) {
         })),
     );
 
-  const splittable = chosen.filter(({ country }) => !EXAMPLE_COUNTRIES.includes(country)).sort(byHash("split:", (c) => c.country));
-  const shuffled = (countries) => countries.flatMap(questionsOf).sort(byHash("order:", (q) => q.id));
+  const splittable = chosen
+    .filter(({ country }) => !EXAMPLE_COUNTRIES.includes(country))
+    .sort(byHash("split:", (c) => c.country));
+  const shuffled = (countries) =>
+    countries.flatMap(questionsOf).sort(byHash("order:", (q) => q.id));
   const textOf = new Map(corpus.map((card) => [card.id, card.text]));
   const byId = new Map(
-    chosen.filter(({ country }) => EXAMPLE_COUNTRIES.includes(country)).flatMap(questionsOf).map((q) => [q.id, q]),
+    chosen
+      .filter(({ country }) => EXAMPLE_COUNTRIES.includes(country))
+      .flatMap(questionsOf)
+      .map((q) => [q.id, q]),
   );
-  const examples = ["liechtenstein:capital-religion", "san-marino:dish-calling", "monaco:capital-region"]
+  const examples = [
+    "liechtenstein:capital-religion",
+    "san-marino:dish-calling",
+    "monaco:capital-region",
+  ]
     .filter((id) => byId.has(id))
-    .map((id) => ({ ...byId.get(id), goldTexts: byId.get(id).goldIds.map((gold) => textOf.get(gold)) }));
+    .map((id) => ({
+      ...byId.get(id),
+      goldTexts: byId.get(id).goldIds.map((gold) => textOf.get(gold)),
+    }));
 
   return {
     corpus,

@@ -1,10 +1,20 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { EXAMPLE_COUNTRIES, HELD_OUT_COUNTRIES, cleanValue, collectFacts, makeAtlas, normalised } from "./atlas.mjs";
+import {
+  EXAMPLE_COUNTRIES,
+  HELD_OUT_COUNTRIES,
+  cleanValue,
+  collectFacts,
+  makeAtlas,
+  normalised,
+} from "./atlas.mjs";
 
 type Row = Record<string, unknown>;
-const read = (file: string) => JSON.parse(readFileSync(resolve("node_modules/country-json/src", `${file}.json`), "utf8")) as Row[];
+const read = (file: string) =>
+  JSON.parse(
+    readFileSync(resolve("node_modules/country-json/src", `${file}.json`), "utf8"),
+  ) as Row[];
 const atlas = makeAtlas(read);
 const questions = [...atlas.train, ...atlas.heldOut];
 const textOf = new Map(atlas.corpus.map((card) => [card.id, card.text]));
@@ -28,7 +38,14 @@ describe("cleaning", () => {
   });
 
   it("keeps the first of two rows about one country", () => {
-    const facts = collectFacts((file: string) => (file === "country-by-calling-code" ? [{ country: "A", calling_code: 1 }, { country: "A", calling_code: 2 }] : []));
+    const facts = collectFacts((file: string) =>
+      file === "country-by-calling-code"
+        ? [
+            { country: "A", calling_code: 1 },
+            { country: "A", calling_code: 2 },
+          ]
+        : [],
+    );
     expect(facts.get("A")).toEqual({ calling: "1" });
   });
 });
@@ -46,7 +63,12 @@ describe("Atlas", () => {
   });
 
   it("has unique documents and questions", () => {
-    for (const ids of [atlas.corpus.map((c) => c.id), questions.map((q) => q.id), questions.map((q) => q.question), atlas.corpus.map((c) => c.text)]) {
+    for (const ids of [
+      atlas.corpus.map((c) => c.id),
+      questions.map((q) => q.id),
+      questions.map((q) => q.question),
+      atlas.corpus.map((c) => c.text),
+    ]) {
       expect(new Set(ids).size).toBe(ids.length);
     }
     expect(textOf.get("kenya:capital")).toBe("Nairobi is the capital city of Kenya.");
@@ -57,7 +79,8 @@ describe("Atlas", () => {
     expect(atlas.heldOut.filter((q) => train.has(q.group))).toEqual([]);
     expect(questions.filter((q) => EXAMPLE_COUNTRIES.includes(q.group))).toEqual([]);
     expect(atlas.examples.map((q) => q.group).toSorted()).toEqual(EXAMPLE_COUNTRIES.toSorted());
-    for (const { goldIds, goldTexts } of atlas.examples) expect(goldTexts).toEqual(goldIds.map((id) => textOf.get(id)));
+    for (const { goldIds, goldTexts } of atlas.examples)
+      expect(goldTexts).toEqual(goldIds.map((id) => textOf.get(id)));
   });
 
   it("answers every question from its two gold cards, the second of which the question does not name", () => {
@@ -65,7 +88,9 @@ describe("Atlas", () => {
       expect(goldIds).toHaveLength(2);
       const [bridge, fact] = goldIds.map((id) => textOf.get(id) ?? "");
       expect(bridge).toContain(group);
-      expect(answers.some((answer) => normalised(fact ?? "").includes(normalised(answer)))).toBe(true);
+      expect(answers.some((answer) => normalised(fact ?? "").includes(normalised(answer)))).toBe(
+        true,
+      );
       expect(normalised(question)).not.toContain(normalised(group));
       expect(goldQueries).toHaveLength(1);
       expect(goldQueries[0]).toContain(group);
@@ -75,9 +100,17 @@ describe("Atlas", () => {
   it("asks about no bridge that two countries share, in the whole of the data", () => {
     const all = [...collectFacts(read).values()];
     for (const { question } of questions) {
-      const bridge = normalised(/(?:capital|national dish) is (.+)\?$/.exec(question.replace(/ independent\?$/, "?"))?.[1] ?? question);
+      const bridge = normalised(
+        /(?:capital|national dish) is (.+)\?$/.exec(
+          question.replace(/ independent\?$/, "?"),
+        )?.[1] ?? question,
+      );
       const isCapital = / capital is /.test(question);
-      const owners = all.filter((facts) => (isCapital ? [String(facts.capital)] : ((facts.dish ?? []) as string[])).some((value) => normalised(value) === bridge));
+      const owners = all.filter((facts) =>
+        (isCapital ? [String(facts.capital)] : ((facts.dish ?? []) as string[])).some(
+          (value) => normalised(value) === bridge,
+        ),
+      );
       expect(owners.length, question).toBe(1);
     }
   });

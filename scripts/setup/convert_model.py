@@ -19,8 +19,14 @@ from transformers.utils import logging
 
 BOS, EOS, PAD, UNK = "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|endoftext|>"
 NOT_COPIED = {
-    "quantization_config", "model_type", "architectures", "transformers_version",
-    "torch_dtype", "dtype", "_name_or_path", "_model_name_or_path",
+    "quantization_config",
+    "model_type",
+    "architectures",
+    "transformers_version",
+    "torch_dtype",
+    "dtype",
+    "_name_or_path",
+    "_model_name_or_path",
 }
 PROBES = [
     "What is the calling code of the country whose capital is Nairobi?",
@@ -30,15 +36,21 @@ PROBES = [
 
 
 def convert_weights(gguf: Path, target: Path, tokenizer) -> None:
-    source = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    config = LlamaConfig(**{k: v for k, v in source.config.to_dict().items() if k not in NOT_COPIED})
+    source = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    )
+    config = LlamaConfig(
+        **{k: v for k, v in source.config.to_dict().items() if k not in NOT_COPIED}
+    )
     config.bos_token_id = tokenizer.bos_token_id
     config.eos_token_id = tokenizer.eos_token_id
     config.pad_token_id = tokenizer.pad_token_id
     model = LlamaForCausalLM(config)
     missing, unexpected = model.load_state_dict(source.state_dict(), strict=False)
     if set(missing) - {"lm_head.weight"} or unexpected:
-        raise SystemExit(f"the weights do not fit a Llama model: missing {missing}, unexpected {unexpected}")
+        raise SystemExit(
+            f"the weights do not fit a Llama model: missing {missing}, unexpected {unexpected}"
+        )
     model.tie_weights()
     model.generation_config.bos_token_id = config.bos_token_id
     model.generation_config.eos_token_id = config.eos_token_id
@@ -50,25 +62,39 @@ def convert_weights(gguf: Path, target: Path, tokenizer) -> None:
     with torch.no_grad():
         difference = (again(ids).logits - source.eval()(ids).logits).abs().max().item()
     if difference > 1e-4:
-        raise SystemExit(f"the saved model differs from the GGUF file: greatest logit difference {difference}")
+        raise SystemExit(
+            f"the saved model differs from the GGUF file: greatest logit difference {difference}"
+        )
 
 
 def convert_tokenizer(gguf: Path, target: Path):
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    tokenizer.add_special_tokens({"bos_token": BOS, "eos_token": EOS, "pad_token": PAD, "unk_token": UNK})
+    tokenizer.add_special_tokens(
+        {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD, "unk_token": UNK}
+    )
     if hasattr(tokenizer, "add_bos_token"):
         tokenizer.add_bos_token = False
     tokenizer.model_max_length = 8192
     # The GGUF file only names its way of splitting text ("smollm"), and transformers takes GPT-2's
     # for it: SmolLM2 also splits numbers into single digits.
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
     )
     tokenizer.save_pretrained(target)
 
     config_file = target / "tokenizer_config.json"
     config = json.loads(config_file.read_text())
-    config.update(bos_token=BOS, eos_token=EOS, pad_token=PAD, unk_token=UNK, add_bos_token=False, clean_up_tokenization_spaces=False)
+    config.update(
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=PAD,
+        unk_token=UNK,
+        add_bos_token=False,
+        clean_up_tokenization_spaces=False,
+    )
     config_file.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     return tokenizer
 

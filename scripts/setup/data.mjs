@@ -6,18 +6,27 @@ import { SOURCES, makeAtlas } from "./atlas.mjs";
 import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
 
 const TARGET = join(SETUP_DIR, "atlas");
-const FILES = { "corpus.jsonl": "corpus", "train.jsonl": "train", "held-out.jsonl": "heldOut", "examples.jsonl": "examples" };
+const FILES = {
+  "corpus.jsonl": "corpus",
+  "train.jsonl": "train",
+  "held-out.jsonl": "heldOut",
+  "examples.jsonl": "examples",
+};
 
 const source = (file) => inRoot("node_modules", "country-json", "src", `${file}.json`);
 const inputs = () =>
-  hashTexts(readFileSync(inRoot("scripts", "setup", "atlas.mjs"), "utf8"), ...Object.values(SOURCES).map(([file]) => readFileSync(source(file), "utf8")));
+  hashTexts(
+    readFileSync(inRoot("scripts", "setup", "atlas.mjs"), "utf8"),
+    ...Object.values(SOURCES).map(([file]) => readFileSync(source(file), "utf8")),
+  );
 
 export const atlasStep = {
   id: "atlas",
   name: "Atlas corpus and questions",
   remedy: "delete node_modules/country-json and run the same command again.",
   done: () => {
-    if (Object.keys(FILES).some((file) => !existsSync(join(TARGET, file)))) return "it is not made yet";
+    if (Object.keys(FILES).some((file) => !existsSync(join(TARGET, file))))
+      return "it is not made yet";
     return readStamp(join(TARGET, "stamp")) === inputs() || "its source has changed";
   },
   run: async ({ note }) => {
@@ -26,11 +35,16 @@ export const atlasStep = {
     rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { recursive: true });
     for (const [file, part] of Object.entries(FILES)) {
-      writeFileSync(join(fresh, file), atlas[part].map((row) => `${JSON.stringify(row)}\n`).join(""));
+      writeFileSync(
+        join(fresh, file),
+        atlas[part].map((row) => `${JSON.stringify(row)}\n`).join(""),
+      );
     }
     writeStamp(join(fresh, "stamp"), inputs());
     rmSync(TARGET, { recursive: true, force: true });
     renameSync(fresh, TARGET);
-    note(`${atlas.corpus.length} cards, ${atlas.train.length} training and ${atlas.heldOut.length} held-out questions`);
+    note(
+      `${atlas.corpus.length} cards, ${atlas.train.length} training and ${atlas.heldOut.length} held-out questions`,
+    );
   },
 };

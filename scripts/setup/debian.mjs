@@ -11,13 +11,23 @@ export const isDebian = () => existsSync("/etc/debian_version");
 export const isRoot = () => process.getuid?.() === 0;
 
 /** Library folder of this machine, e.g. x86_64-linux-gnu. */
-export const triplet = () => capture("gcc", ["-print-multiarch"]) || `${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
+export const triplet = () =>
+  capture("gcc", ["-print-multiarch"]) ||
+  `${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
 
 /** apt with package lists of its own, so that neither root nor the machine's lists are needed. */
 function aptOptions() {
   const state = join(DEBS_DIR, "apt");
-  for (const folder of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(state, folder), { recursive: true });
-  return ["-o", `Dir::State::Lists=${join(state, "lists")}`, "-o", `Dir::Cache=${join(state, "cache")}`, "-o", "APT::Sandbox::User="];
+  for (const folder of ["lists/partial", "cache/archives/partial"])
+    mkdirSync(join(state, folder), { recursive: true });
+  return [
+    "-o",
+    `Dir::State::Lists=${join(state, "lists")}`,
+    "-o",
+    `Dir::Cache=${join(state, "cache")}`,
+    "-o",
+    "APT::Sandbox::User=",
+  ];
 }
 
 /**
@@ -26,7 +36,8 @@ function aptOptions() {
  * @param {string[]} packages
  */
 export async function unpackDebs({ exec, fetch, note }, packages) {
-  if (!isDebian()) throw new StepError("this machine's packages cannot be used: it is not a Debian");
+  if (!isDebian())
+    throw new StepError("this machine's packages cannot be used: it is not a Debian");
   const options = aptOptions();
   const downloads = join(DEBS_DIR, "downloads");
   mkdirSync(downloads, { recursive: true });

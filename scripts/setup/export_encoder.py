@@ -25,13 +25,19 @@ class LastHiddenState(torch.nn.Module):
         self.model = model
 
     def forward(self, input_ids, attention_mask, token_type_ids):
-        return self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).last_hidden_state
+        return self.model(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
 
 
 def main(folder: str, target: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    module = LastHiddenState(AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")).eval()
-    sample = tokenizer(["a first sentence", "and a second, longer sentence"], padding=True, return_tensors="pt")
+    module = LastHiddenState(
+        AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    ).eval()
+    sample = tokenizer(
+        ["a first sentence", "and a second, longer sentence"], padding=True, return_tensors="pt"
+    )
     dynamic = {name: {0: "batch", 1: "sequence"} for name in (*INPUTS, "last_hidden_state")}
     torch.onnx.export(
         module,
@@ -51,7 +57,9 @@ def main(folder: str, target: str) -> None:
         (actual,) = session.run(None, {name: batch[name].numpy() for name in INPUTS})
         difference = float(np.abs(expected - actual).max())
         if difference > TOLERANCE:
-            raise SystemExit(f"the ONNX model differs from torch by {difference} (allowed {TOLERANCE})")
+            raise SystemExit(
+                f"the ONNX model differs from torch by {difference} (allowed {TOLERANCE})"
+            )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,16 @@
  * Debian's FAISS. Its prebuilt binary lacks the extension. One file against Node's stable C interface: the compiler is
  * called directly, and the headers come from the package node-api-headers.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { SETUP_DIR, inRoot } from "../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
@@ -27,13 +36,17 @@ namespace faiss { using idx_t = Index::idx_t; }
 
 /** The patch of faiss-node: its Init calls our extension. Each text must be there exactly once. */
 export const PATCH = [
-  ["Napi::Object Init(Napi::Env env, Napi::Object exports)\n{\n  Index::Init", "void addExtension(Napi::Env env, Napi::Object exports);\n\nNapi::Object Init(Napi::Env env, Napi::Object exports)\n{\n  addExtension(env, exports);\n  Index::Init"],
+  [
+    "Napi::Object Init(Napi::Env env, Napi::Object exports)\n{\n  Index::Init",
+    "void addExtension(Napi::Env env, Napi::Object exports);\n\nNapi::Object Init(Napi::Env env, Napi::Object exports)\n{\n  addExtension(env, exports);\n  Index::Init",
+  ],
 ];
 
 /** A source with its patch. @throws {StepError} where the source is not the one that the patch was made for. */
 export function patched(source, patch) {
   return patch.reduce((text, [from, to]) => {
-    if (text.split(from).length !== 2) throw new StepError("faiss-node's source is not the one that our patch was made for");
+    if (text.split(from).length !== 2)
+      throw new StepError("faiss-node's source is not the one that our patch was made for");
     return text.replace(from, () => to);
   }, source);
 }
@@ -50,22 +63,51 @@ console.log("ok");
 
 /** An exception that cannot be told because its worker thread is being ended is dropped, not the end of the process. */
 const FLAGS = [
-  "-std=gnu++17", "-O3", "-fPIC", "-shared", "-fexceptions", "-frtti", "-fopenmp", "-Wno-psabi", "-Wno-ignored-attributes",
-  "-DNAPI_VERSION=6", "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "-DNODE_GYP_MODULE_NAME=faiss-node", "-DBUILDING_NODE_EXTENSION",
+  "-std=gnu++17",
+  "-O3",
+  "-fPIC",
+  "-shared",
+  "-fexceptions",
+  "-frtti",
+  "-fopenmp",
+  "-Wno-psabi",
+  "-Wno-ignored-attributes",
+  "-DNAPI_VERSION=6",
+  "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+  "-DNODE_GYP_MODULE_NAME=faiss-node",
+  "-DBUILDING_NODE_EXTENSION",
 ];
 
 /** Whether an addon loads and searches; in a process of its own, because a bad binary ends its process. */
-const works = (addon) => existsSync(addon) && capture(process.execPath, ["-e", CHECK, addon])?.endsWith("ok") === true;
+const works = (addon) =>
+  existsSync(addon) && capture(process.execPath, ["-e", CHECK, addon])?.endsWith("ok") === true;
 
-const extensionSources = () => ["extension.cc", "flat.h"].map((name) => readFileSync(join(EXTENSION, name), "utf8"));
-const inputs = () => hashTexts(readFileSync(SOURCE, "utf8"), ...extensionSources(), COMPATIBILITY, JSON.stringify(PATCH), FLAGS.join(" "), process.arch, process.platform);
+const extensionSources = () =>
+  ["extension.cc", "flat.h"].map((name) => readFileSync(join(EXTENSION, name), "utf8"));
+const inputs = () =>
+  hashTexts(
+    readFileSync(SOURCE, "utf8"),
+    ...extensionSources(),
+    COMPATIBILITY,
+    JSON.stringify(PATCH),
+    FLAGS.join(" "),
+    process.arch,
+    process.platform,
+  );
 
 /** Where FAISS's headers and libraries are: the machine's own, or unpacked by us. */
 function findLibraries() {
   for (const root of ["/", DEBS_DIR]) {
     const lib = join(root, "usr", "lib", triplet());
-    const openblas = [join(lib, "openblas-pthread", "libopenblas.so.0"), join(lib, "libopenblas.so.0")].find((file) => existsSync(file));
-    if (existsSync(join(root, "usr", "include", "faiss", "Index.h")) && existsSync(join(lib, "libfaiss.a")) && openblas) {
+    const openblas = [
+      join(lib, "openblas-pthread", "libopenblas.so.0"),
+      join(lib, "libopenblas.so.0"),
+    ].find((file) => existsSync(file));
+    if (
+      existsSync(join(root, "usr", "include", "faiss", "Index.h")) &&
+      existsSync(join(lib, "libfaiss.a")) &&
+      openblas
+    ) {
       return { include: join(root, "usr", "include"), lib, openblas };
     }
   }
@@ -85,12 +127,22 @@ function bundle(libraries, folder) {
 /** Compiles the addon into a folder of its own; what is there keeps working until the new one takes its place. */
 async function build(context, folder) {
   const compiler = findCompiler();
-  if (compiler === null) throw new StepError("there is no C++ compiler", "install one (Debian: apt-get install -y g++), then run the same command again.");
+  if (compiler === null)
+    throw new StepError(
+      "there is no C++ compiler",
+      "install one (Debian: apt-get install -y g++), then run the same command again.",
+    );
   if (findLibraries() === null) {
-    await unpackDebs(context, ["libfaiss-dev", "libopenblas0-pthread", "libgfortran5", ...(process.arch === "x64" ? ["libquadmath0"] : [])]);
+    await unpackDebs(context, [
+      "libfaiss-dev",
+      "libopenblas0-pthread",
+      "libgfortran5",
+      ...(process.arch === "x64" ? ["libquadmath0"] : []),
+    ]);
   }
   const libraries = findLibraries();
-  if (libraries === null) throw new StepError("Debian's FAISS packages hold no libfaiss.a and libopenblas.so.0");
+  if (libraries === null)
+    throw new StepError("Debian's FAISS packages hold no libfaiss.a and libopenblas.so.0");
   context.note("compiling");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -99,24 +151,36 @@ async function build(context, folder) {
   bundle(libraries, folder);
   await context.exec(compiler, [
     ...FLAGS,
-    "-I", inRoot("node_modules", "node-api-headers", "include"),
-    "-I", inRoot("node_modules", "node-addon-api"),
-    "-I", libraries.include,
-    "-include", join(folder, "compatibility.h"),
-    join(EXTENSION, "extension.cc"), join(folder, "faiss.cc"),
-    join(libraries.lib, "libfaiss.a"), libraries.openblas, `-L${libraries.lib}`, "-lgomp",
+    "-I",
+    inRoot("node_modules", "node-api-headers", "include"),
+    "-I",
+    inRoot("node_modules", "node-addon-api"),
+    "-I",
+    libraries.include,
+    "-include",
+    join(folder, "compatibility.h"),
+    join(EXTENSION, "extension.cc"),
+    join(folder, "faiss.cc"),
+    join(libraries.lib, "libfaiss.a"),
+    libraries.openblas,
+    `-L${libraries.lib}`,
+    "-lgomp",
     // Our two kernels come before the generic ones of the library.
     "-Wl,--allow-multiple-definition",
     // The old tag (RPATH): unlike RUNPATH it also counts for what OpenBLAS itself needs (libgfortran).
-    "-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN", `-Wl,-rpath-link,${libraries.lib}:${dirname(libraries.openblas)}`,
-    "-o", join(folder, "faiss.node"),
+    "-Wl,--disable-new-dtags",
+    "-Wl,-rpath,$ORIGIN",
+    `-Wl,-rpath-link,${libraries.lib}:${dirname(libraries.openblas)}`,
+    "-o",
+    join(folder, "faiss.node"),
   ]);
 }
 
 export const faissStep = {
   id: "faiss",
   name: "FAISS addon",
-  remedy: "on Debian or Ubuntu: apt-get install -y g++ libfaiss-dev libopenblas0-pthread, then run the same command again. Elsewhere install FAISS's headers and static library, OpenBLAS and a C++ compiler.",
+  remedy:
+    "on Debian or Ubuntu: apt-get install -y g++ libfaiss-dev libopenblas0-pthread, then run the same command again. Elsewhere install FAISS's headers and static library, OpenBLAS and a C++ compiler.",
   done: () => {
     if (!existsSync(ADDON)) return "it is not built yet";
     return readStamp(STAMP) === inputs() || "its source has changed, or it was never checked";
@@ -126,8 +190,16 @@ export const faissStep = {
     await build(context, fresh);
     const addon = join(fresh, "faiss.node");
     if (!works(addon)) {
-      const said = capture("sh", ["-c", '"$0" -e "$1" "$2" 2>&1 || true', process.execPath, CHECK, addon]);
-      throw new StepError(`the addon does not find the nearest of four vectors: ${said?.split("\n").slice(-6).join(" ")}`);
+      const said = capture("sh", [
+        "-c",
+        '"$0" -e "$1" "$2" 2>&1 || true',
+        process.execPath,
+        CHECK,
+        addon,
+      ]);
+      throw new StepError(
+        `the addon does not find the nearest of four vectors: ${said?.split("\n").slice(-6).join(" ")}`,
+      );
     }
     writeStamp(join(fresh, "stamp"), inputs());
     rmSync(FOLDER, { recursive: true, force: true });

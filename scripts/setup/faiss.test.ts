@@ -6,11 +6,15 @@ const source = "node_modules/faiss-node/src/faiss.cc";
 
 describe("the patch of faiss-node", () => {
   it.skipIf(!existsSync(source))("fits the source that is pinned, and calls our extension", () => {
-    expect(patched(readFileSync(source, "utf8"), PATCH)).toContain("addExtension(env, exports);\n  Index::Init");
+    expect(patched(readFileSync(source, "utf8"), PATCH)).toContain(
+      "addExtension(env, exports);\n  Index::Init",
+    );
   });
 
   it("refuses a source that it was not made for", () => {
-    expect(() => patched("something else", PATCH)).toThrow("not the one that our patch was made for");
+    expect(() => patched("something else", PATCH)).toThrow(
+      "not the one that our patch was made for",
+    );
     expect(() => patched("a a", [["a", "b"]])).toThrow("not the one");
   });
 });

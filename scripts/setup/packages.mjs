@@ -15,12 +15,16 @@ const npm = () => {
 
 /** The packages of a lockfile that every machine must have, as path and version. */
 function required(lock) {
-  return Object.entries(lock.packages).filter(([path, entry]) => path !== "" && !entry.optional && !entry.devOptional && !entry.link);
+  return Object.entries(lock.packages).filter(
+    ([path, entry]) => path !== "" && !entry.optional && !entry.devOptional && !entry.link,
+  );
 }
 
 /** What node_modules lacks of a lockfile; npm writes its hidden lockfile only when it has finished. */
 export function missingPackages(lock, hidden) {
-  return required(lock).filter(([path, entry]) => hidden.packages[path]?.version !== entry.version).map(([path]) => path);
+  return required(lock)
+    .filter(([path, entry]) => hidden.packages[path]?.version !== entry.version)
+    .map(([path]) => path);
 }
 
 const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
@@ -28,21 +32,30 @@ const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
 export const npmStep = {
   id: "npm",
   name: "Node packages",
-  remedy: "check that the npm registry can be reached (`npm ping`), then run the same command again; what was fetched is kept.",
+  remedy:
+    "check that the npm registry can be reached (`npm ping`), then run the same command again; what was fetched is kept.",
   done: () => {
     const hidden = inRoot("node_modules", ".package-lock.json");
     if (!existsSync(hidden)) return "nothing is installed yet";
     const missing = missingPackages(readJson(inRoot("package-lock.json")), readJson(hidden));
-    return missing.length === 0 || `${missing.length} packages differ from package-lock.json, among them ${missing[0]}`;
+    return (
+      missing.length === 0 ||
+      `${missing.length} packages differ from package-lock.json, among them ${missing[0]}`
+    );
   },
   progress: () => {
-    const folders = required(readJson(inRoot("package-lock.json"))).map(([path]) => inRoot(path, "package.json"));
+    const folders = required(readJson(inRoot("package-lock.json"))).map(([path]) =>
+      inRoot(path, "package.json"),
+    );
     return folders.filter((file) => existsSync(file)).length / folders.length;
   },
   run: async ({ fetch }) => {
     const [command, ...prefix] = npm();
     await fetch(command, [...prefix, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-      env: { ONNXRUNTIME_NODE_INSTALL: hasNvidiaGpu() ? undefined : "skip", NODE_ENV: "development" },
+      env: {
+        ONNXRUNTIME_NODE_INSTALL: hasNvidiaGpu() ? undefined : "skip",
+        NODE_ENV: "development",
+      },
     });
   },
 };
@@ -51,7 +64,9 @@ export const npmStep = {
 export function pinsOf(text, python) {
   const pins = new Map();
   for (const line of text.split("\n")) {
-    const match = /^([\w.-]+)==([^\s;]+)\s*(?:;\s*python_version\s*(<|>=)\s*"([\d.]+)")?$/.exec(line.trim());
+    const match = /^([\w.-]+)==([^\s;]+)\s*(?:;\s*python_version\s*(<|>=)\s*"([\d.]+)")?$/.exec(
+      line.trim(),
+    );
     if (!match) continue;
     const [, name, version, operator, bound] = match;
     if (operator && isAtLeast(python, parseVersion(bound)) !== (operator === ">=")) continue;
@@ -72,7 +87,8 @@ function installed() {
     if (!existsSync(site)) continue;
     for (const entry of readdirSync(site)) {
       const match = /^(.+)-([^-]+)\.dist-info$/.exec(entry);
-      if (match && existsSync(join(site, entry, "RECORD"))) versions.set(canonical(match[1]), match[2].replace(/\+.*$/, ""));
+      if (match && existsSync(join(site, entry, "RECORD")))
+        versions.set(canonical(match[1]), match[2].replace(/\+.*$/, ""));
     }
   }
   return versions;
@@ -80,7 +96,9 @@ function installed() {
 
 function venvPython() {
   const file = join(VENV_DIR, "pyvenv.cfg");
-  return existsSync(file) && existsSync(PYTHON) ? parseVersion(/^version\s*=\s*(.+)$/m.exec(readFileSync(file, "utf8"))?.[1]) : null;
+  return existsSync(file) && existsSync(PYTHON)
+    ? parseVersion(/^version\s*=\s*(.+)$/m.exec(readFileSync(file, "utf8"))?.[1])
+    : null;
 }
 
 const missingPins = (file) => {
@@ -89,7 +107,14 @@ const missingPins = (file) => {
   return { pins, missing: pins.filter(([name, version]) => have.get(name) !== version) };
 };
 
-const pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--prefer-binary"];
+const pip = [
+  "-m",
+  "pip",
+  "--disable-pip-version-check",
+  "--no-input",
+  "install",
+  "--prefer-binary",
+];
 
 /** Torch's build for this machine: the CPU one is ten times smaller, but not on every index. */
 async function installTorch({ exec, fetch, note }, version) {
@@ -99,7 +124,9 @@ async function installTorch({ exec, fetch, note }, version) {
       try {
         return await exec(PYTHON, [...pip, "--retries", "1", "--timeout", "20", cpu, ...extra]);
       } catch {
-        note(`torch ${version} for CPU is not ${extra.length ? "on PyTorch's own index" : "on the configured index"}`);
+        note(
+          `torch ${version} for CPU is not ${extra.length ? "on PyTorch's own index" : "on the configured index"}`,
+        );
       }
     }
   }
@@ -109,17 +136,23 @@ async function installTorch({ exec, fetch, note }, version) {
 const requirementsStep = (id, name, requirements) => ({
   id,
   name,
-  remedy: "check that the Python package index can be reached (`pip download pip`), then run the same command again; what was fetched is kept.",
+  remedy:
+    "check that the Python package index can be reached (`pip download pip`), then run the same command again; what was fetched is kept.",
   done: () => {
     const { missing } = missingPins(inRoot(requirements));
-    return missing.length === 0 || `${missing.length} packages are missing or differ, among them ${missing[0][0]} ${missing[0][1]}`;
+    return (
+      missing.length === 0 ||
+      `${missing.length} packages are missing or differ, among them ${missing[0][0]} ${missing[0][1]}`
+    );
   },
   progress: () => {
     const { pins, missing } = missingPins(inRoot(requirements));
     return 1 - missing.length / pins.length;
   },
   run: async (context) => {
-    const torch = missingPins(inRoot(requirements)).missing.find(([package_]) => package_ === "torch");
+    const torch = missingPins(inRoot(requirements)).missing.find(
+      ([package_]) => package_ === "torch",
+    );
     if (torch) await installTorch(context, torch[1]);
     await context.fetch(PYTHON, [...pip, "-r", inRoot(requirements)]);
   },
@@ -128,7 +161,8 @@ const requirementsStep = (id, name, requirements) => ({
 export const venvStep = {
   id: "venv",
   name: "Python environment",
-  remedy: "install Python 3.10 or newer with venv (Debian: apt-get install -y python3-venv), or name one with S3_PYTHON=/path/to/python3.",
+  remedy:
+    "install Python 3.10 or newer with venv (Debian: apt-get install -y python3-venv), or name one with S3_PYTHON=/path/to/python3.",
   done: () => {
     const version = venvPython();
     if (version === null) return "there is none yet";
@@ -144,5 +178,13 @@ export const venvStep = {
   },
 };
 
-export const pythonStep = requirementsStep("python", "Python packages", join("gpu-workers", "engine", "requirements.txt"));
-export const pythonTestStep = requirementsStep("python-test", "Python test packages", join("gpu-workers", "engine", "requirements-test.txt"));
+export const pythonStep = requirementsStep(
+  "python",
+  "Python packages",
+  join("gpu-workers", "engine", "requirements.txt"),
+);
+export const pythonTestStep = requirementsStep(
+  "python-test",
+  "Python test packages",
+  join("gpu-workers", "engine", "requirements-test.txt"),
+);

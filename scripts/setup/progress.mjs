@@ -52,7 +52,9 @@ export function makeUi(out) {
     };
     const plain = () => {
       const share = progress?.() ?? null;
-      out.write(`  … ${name}: ${elapsed()}${share === null ? "" : `, ${Math.floor(share * 100)} %`}${noted ? `, ${noted}` : ""}\n`);
+      out.write(
+        `  … ${name}: ${elapsed()}${share === null ? "" : `, ${Math.floor(share * 100)} %`}${noted ? `, ${noted}` : ""}\n`,
+      );
     };
     if (!out.isTTY) out.write(`• ${name} (${reason})\n`);
     const timer = setInterval(out.isTTY ? draw : plain, out.isTTY ? FRAME_MS : PLAIN_MS);

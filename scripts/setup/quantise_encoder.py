@@ -70,18 +70,26 @@ TEXTS = (
 TEXTS += (" ".join(TEXTS), "the same words again and again " * 60)
 
 
-def recorded(model: onnx.ModelProto, tensors: list[str], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
+def recorded(
+    model: onnx.ModelProto, tensors: list[str], tokenizer: Tokenizer
+) -> dict[str, np.ndarray]:
     """The tensors' values over TEXTS: [tokens, channels]."""
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
-    probe.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in tensors)
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    probe.graph.output.extend(
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in tensors
+    )
+    session = onnxruntime.InferenceSession(
+        probe.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     wanted = {entry.name for entry in session.get_inputs()}
     seen = defaultdict(list)
     for text in TEXTS:
         ids = np.array([tokenizer.encode(text).ids[:MAX_TOKENS]], dtype=np.int64)
         feeds = dict(zip(INPUTS, (ids, np.ones_like(ids), np.zeros_like(ids)), strict=True))
-        values = session.run(tensors, {name: value for name, value in feeds.items() if name in wanted})
+        values = session.run(
+            tensors, {name: value for name, value in feeds.items() if name in wanted}
+        )
         for name, value in zip(tensors, values, strict=True):
             seen[name].append(value.reshape(-1, value.shape[-1]))
     return {name: np.concatenate(parts) for name, parts in seen.items()}
@@ -105,7 +113,9 @@ class Quantiser:
 
     def __init__(self, model: onnx.ModelProto, tokenizer: Tokenizer) -> None:
         self.graph = model.graph
-        self.weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in self.graph.initializer}
+        self.weights = {
+            tensor.name: numpy_helper.to_array(tensor) for tensor in self.graph.initializer
+        }
         self.by_input = defaultdict(list)
         for node in self.graph.node:
             if node.op_type == "MatMul" and node.input[1] in self.weights:
@@ -132,7 +142,9 @@ class Quantiser:
         del self.graph.initializer[:]
         self.graph.initializer.extend(kept)
 
-    def replace(self, key: str, tensor: str, products: list[onnx.NodeProto]) -> tuple[list[onnx.NodeProto], list[list[onnx.NodeProto]]]:
+    def replace(
+        self, key: str, tensor: str, products: list[onnx.NodeProto]
+    ) -> tuple[list[onnx.NodeProto], list[list[onnx.NodeProto]]]:
         """Nodes that the products of one tensor share, and those of each."""
         inputs = self.seen[tensor]
         matrices = [self.weights[product.input[1]] for product in products]
@@ -147,26 +159,66 @@ class Quantiser:
         shared = []
         smoothed, smoothing = tensor, np.ones(rows, dtype=np.float32)
         if not is_down:
-            smoothing = largest**ALPHA / np.maximum(np.abs(together).max(axis=1), 1e-5) ** (1 - ALPHA)
+            smoothing = largest**ALPHA / np.maximum(np.abs(together).max(axis=1), 1e-5) ** (
+                1 - ALPHA
+            )
             smoothing = (smoothing / np.exp(np.log(smoothing).mean())).astype(np.float32)
             smoothed = f"{key}_smoothed"
-            shared.append(helper.make_node("Mul", [tensor, self.constant(f"{key}_smoothing", 1 / smoothing)], [smoothed]))
+            shared.append(
+                helper.make_node(
+                    "Mul", [tensor, self.constant(f"{key}_smoothing", 1 / smoothing)], [smoothed]
+                )
+            )
         scale, zero = range_of(inputs / smoothing * rest[:, 0])
-        scale_name, zero_name = self.constant(f"{key}_scale", np.array(scale)), self.constant(f"{key}_zero", np.array(zero))
-        shared.append(helper.make_node("QuantizeLinear", [smoothed, scale_name, zero_name], [f"{key}_input"]))
-        shared.append(helper.make_node("Gather", [tensor, self.constant(f"{key}_channels", exact)], [f"{key}_exact"], axis=-1))
-        rounded = (np.clip(np.round(inputs / smoothing / scale) + float(zero), 0, 255) - float(zero)) * scale
+        scale_name, zero_name = (
+            self.constant(f"{key}_scale", np.array(scale)),
+            self.constant(f"{key}_zero", np.array(zero)),
+        )
+        shared.append(
+            helper.make_node("QuantizeLinear", [smoothed, scale_name, zero_name], [f"{key}_input"])
+        )
+        shared.append(
+            helper.make_node(
+                "Gather",
+                [tensor, self.constant(f"{key}_channels", exact)],
+                [f"{key}_exact"],
+                axis=-1,
+            )
+        )
+        rounded = (
+            np.clip(np.round(inputs / smoothing / scale) + float(zero), 0, 255) - float(zero)
+        ) * scale
         parts = []
         for i, (product, matrix) in enumerate(zip(products, matrices, strict=True)):
             name = f"{key}_{i}"
             integers, scales = quantised_weights(matrix * smoothing[:, None] * rest)
-            lost = (inputs @ matrix - rounded @ (integers * scales) - inputs[:, exact] @ matrix[exact]).mean(axis=0)
-            weights = [self.constant(f"{name}_weight", integers), scale_name, self.constant(f"{name}_scales", scales), zero_name, "", self.constant(f"{name}_lost", lost.astype(np.float32))]
-            parts.append([
-                helper.make_node("MatMulIntegerToFloat", [f"{key}_input", *weights], [f"{name}_int8"], domain=MICROSOFT),
-                helper.make_node("MatMul", [f"{key}_exact", self.constant(f"{name}_exact", matrix[exact])], [f"{name}_fp32"]),
-                helper.make_node("Add", [f"{name}_int8", f"{name}_fp32"], [product.output[0]]),
-            ])
+            lost = (
+                inputs @ matrix - rounded @ (integers * scales) - inputs[:, exact] @ matrix[exact]
+            ).mean(axis=0)
+            weights = [
+                self.constant(f"{name}_weight", integers),
+                scale_name,
+                self.constant(f"{name}_scales", scales),
+                zero_name,
+                "",
+                self.constant(f"{name}_lost", lost.astype(np.float32)),
+            ]
+            parts.append(
+                [
+                    helper.make_node(
+                        "MatMulIntegerToFloat",
+                        [f"{key}_input", *weights],
+                        [f"{name}_int8"],
+                        domain=MICROSOFT,
+                    ),
+                    helper.make_node(
+                        "MatMul",
+                        [f"{key}_exact", self.constant(f"{name}_exact", matrix[exact])],
+                        [f"{name}_fp32"],
+                    ),
+                    helper.make_node("Add", [f"{name}_int8", f"{name}_fp32"], [product.output[0]]),
+                ]
+            )
         return shared, parts
 
 

@@ -17,7 +17,9 @@ describe("a fetched file", () => {
     const file = join(folder, "weights.whl");
     writeFileSync(file, "not the weights");
     const actual = await hashFile(file);
-    await expect(verifySha256(file, "0".repeat(64))).rejects.toThrow(`${file} has sha256 ${actual}, but ${"0".repeat(64)} is pinned`);
+    await expect(verifySha256(file, "0".repeat(64))).rejects.toThrow(
+      `${file} has sha256 ${actual}, but ${"0".repeat(64)} is pinned`,
+    );
     expect(existsSync(file)).toBe(false);
   });
 
@@ -36,7 +38,9 @@ describe("stamps", () => {
     const first = hashTree(folder, ["app", "absent"]);
     expect(hashTree(folder, ["app", "absent"])).toBe(first);
     writeFileSync(join(folder, "app", "a.test.ts"), "test");
-    expect(hashTree(folder, ["app", "absent"], (name: string) => name.endsWith(".test.ts"))).toBe(first);
+    expect(hashTree(folder, ["app", "absent"], (name: string) => name.endsWith(".test.ts"))).toBe(
+      first,
+    );
     writeFileSync(join(folder, "app", "a.ts"), "2");
     expect(hashTree(folder, ["app"])).not.toBe(first);
   });
@@ -58,20 +62,42 @@ describe("versions", () => {
     [[20, 9, 0], [20, 19], false],
     [[22, 0, 0], [20, 19], true],
     [[3, 9, 18], [3, 10], false],
-  ])("%j is at least %j: %s", (version, minimum, is) => expect(isAtLeast(version, minimum)).toBe(is));
+  ])("%j is at least %j: %s", (version, minimum, is) =>
+    expect(isAtLeast(version, minimum)).toBe(is),
+  );
 });
 
 describe("packages", () => {
-  const lock = { packages: { "": {}, "node_modules/a": { version: "1" }, "node_modules/b": { version: "2" }, "node_modules/c": { version: "3", optional: true } } };
+  const lock = {
+    packages: {
+      "": {},
+      "node_modules/a": { version: "1" },
+      "node_modules/b": { version: "2" },
+      "node_modules/c": { version: "3", optional: true },
+    },
+  };
 
   it("are complete when npm's own record has the versions of the lockfile", () => {
-    expect(missingPackages(lock, { packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "2" } } })).toEqual([]);
-    expect(missingPackages(lock, { packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "1" } } })).toEqual(["node_modules/b"]);
+    expect(
+      missingPackages(lock, {
+        packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "2" } },
+      }),
+    ).toEqual([]);
+    expect(
+      missingPackages(lock, {
+        packages: { "node_modules/a": { version: "1" }, "node_modules/b": { version: "1" } },
+      }),
+    ).toEqual(["node_modules/b"]);
   });
 
   it("of Python are pinned for the version of Python", () => {
-    const text = '# comment\ntorch==2.13.0\nnumpy==2.4.6; python_version >= "3.11"\nnumpy==2.2.6; python_version < "3.11"\ntyping_extensions==4.16.0\n';
-    expect([...pinsOf(text, [3, 11, 2])]).toEqual([["torch", "2.13.0"], ["numpy", "2.4.6"], ["typing-extensions", "4.16.0"]]);
+    const text =
+      '# comment\ntorch==2.13.0\nnumpy==2.4.6; python_version >= "3.11"\nnumpy==2.2.6; python_version < "3.11"\ntyping_extensions==4.16.0\n';
+    expect([...pinsOf(text, [3, 11, 2])]).toEqual([
+      ["torch", "2.13.0"],
+      ["numpy", "2.4.6"],
+      ["typing-extensions", "4.16.0"],
+    ]);
     expect(pinsOf(text, [3, 10, 0]).get("numpy")).toBe("2.2.6");
   });
 });
@@ -79,6 +105,10 @@ describe("packages", () => {
 describe("progress", () => {
   it("is shown as a bar and as a duration", () => {
     expect(bar(0.5)).toBe(`[${"█".repeat(12)}${"·".repeat(12)}]  50 %`);
-    expect([duration(1_230), duration(42_000), duration(75_000)]).toEqual(["1.2 s", "42 s", "1 min 15 s"]);
+    expect([duration(1_230), duration(42_000), duration(75_000)]).toEqual([
+      "1.2 s",
+      "42 s",
+      "1 min 15 s",
+    ]);
   });
 });

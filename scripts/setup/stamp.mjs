@@ -1,11 +1,21 @@
 /** Stamps: a step is done when what it was made from is what is there now. */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
 /** sha256 of texts in order. */
-export const hashTexts = (...texts) => texts.reduce((hash, text) => hash.update(`${text.length}:${text}`), createHash("sha256")).digest("hex");
+export const hashTexts = (...texts) =>
+  texts
+    .reduce((hash, text) => hash.update(`${text.length}:${text}`), createHash("sha256"))
+    .digest("hex");
 
 /** sha256 of a file, in a stream (files may be large). */
 export async function hashFile(file) {

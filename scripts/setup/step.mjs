@@ -30,7 +30,8 @@ export class StepError extends Error {
   }
 }
 
-const PERMANENT = /EUSAGE|ERESOLVE|EACCES|ENOSPC|No space left|Permission denied|externally-managed/i;
+const PERMANENT =
+  /EUSAGE|ERESOLVE|EACCES|ENOSPC|No space left|Permission denied|externally-managed/i;
 
 /**
  * Repeats what may fail because a registry is slow. What a client has fetched it keeps in its cache.
@@ -39,7 +40,10 @@ const PERMANENT = /EUSAGE|ERESOLVE|EACCES|ENOSPC|No space left|Permission denied
  * @param {{ attempts?: number, firstPauseMs?: number, onRetry?: (attempt: number, pauseMs: number) => void }} [options]
  * @returns {Promise<T>}
  */
-export async function withRetries(action, { attempts = 4, firstPauseMs = 2_000, onRetry = () => {} } = {}) {
+export async function withRetries(
+  action,
+  { attempts = 4, firstPauseMs = 2_000, onRetry = () => {} } = {},
+) {
   for (let attempt = 1; ; attempt++) {
     try {
       return await action();
@@ -55,7 +59,10 @@ export async function withRetries(action, { attempts = 4, firstPauseMs = 2_000, 
 
 /** The report of a failed step: name, cause, last lines of its log, remedy. */
 export function describeFailure(step, error, log) {
-  const output = error instanceof CommandError && error.output ? `\n  Last lines of ${log}:\n${tail(error.output).replace(/^/gm, "    ")}` : "";
+  const output =
+    error instanceof CommandError && error.output
+      ? `\n  Last lines of ${log}:\n${tail(error.output).replace(/^/gm, "    ")}`
+      : "";
   const remedy = (error instanceof StepError && error.remedy) || step.remedy;
   return `Setup stopped at "${step.name}".\n  Cause: ${error.message}${output}\n  Remedy: ${remedy}`;
 }
@@ -75,11 +82,13 @@ export async function runSteps(steps, { logsDir, ui, retry = {} }) {
     rmSync(log, { force: true });
     const shown = ui.begin(step.name, reason, log, step.progress);
     const exec = (command, args, options = {}) => run(command, args, { log, ...options });
-    const onRetry = (attempt, pauseMs) => shown.note(`attempt ${attempt} failed, trying again in ${pauseMs / 1000} s`);
+    const onRetry = (attempt, pauseMs) =>
+      shown.note(`attempt ${attempt} failed, trying again in ${pauseMs / 1000} s`);
     const context = {
       log,
       exec,
-      fetch: (command, args, options) => withRetries(() => exec(command, args, options), { onRetry, ...retry }),
+      fetch: (command, args, options) =>
+        withRetries(() => exec(command, args, options), { onRetry, ...retry }),
       note: shown.note,
     };
     try {

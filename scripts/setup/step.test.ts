@@ -17,7 +17,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const ui = () => makeUi({ isTTY: false, write: (text: string) => (output += text) });
 const inFolder = (name: string) => join(folder, name);
-const setUp = (steps: Step[]) => runSteps(steps, { logsDir: inFolder("logs"), ui: ui(), retry: { firstPauseMs: 1 } });
+const setUp = (steps: Step[]) =>
+  runSteps(steps, { logsDir: inFolder("logs"), ui: ui(), retry: { firstPauseMs: 1 } });
 
 /** A step that makes a file by a program and is done when the file is there. */
 const step = (id: string, script: string, how: "exec" | "fetch" = "exec"): Step => ({
@@ -36,7 +37,9 @@ describe("steps", () => {
   });
 
   it("stop at a failure that names step, cause, last lines and remedy", async () => {
-    expect(await setUp([step("a", "echo the disk is on fire >&2; exit 4"), step("b", "touch b")])).toBe(false);
+    expect(
+      await setUp([step("a", "echo the disk is on fire >&2; exit 4"), step("b", "touch b")]),
+    ).toBe(false);
     expect(output).toContain('Setup stopped at "Step a".');
     expect(output).toContain("Cause: sh ended with code 4");
     expect(output).toContain("the disk is on fire");
@@ -46,7 +49,11 @@ describe("steps", () => {
   });
 
   it("go on at the step where they were interrupted", async () => {
-    const steps = [step("a", "echo a >> order; touch a"), step("b", "echo b >> order; test -f mended && touch b"), step("c", "touch c")];
+    const steps = [
+      step("a", "echo a >> order; touch a"),
+      step("b", "echo b >> order; test -f mended && touch b"),
+      step("c", "touch c"),
+    ];
     expect(await setUp(steps)).toBe(false);
     writeFileSync(inFolder("mended"), "");
     expect(await setUp(steps)).toBe(true);
@@ -59,25 +66,35 @@ describe("steps", () => {
   });
 
   it("try a slow registry again, and give up after four attempts", async () => {
-    expect(await setUp([step("a", "echo x >> tries; test $(wc -l < tries) -ge 3 && touch a", "fetch")])).toBe(true);
+    expect(
+      await setUp([step("a", "echo x >> tries; test $(wc -l < tries) -ge 3 && touch a", "fetch")]),
+    ).toBe(true);
     expect(output).toContain("attempt 2 failed");
     expect(await setUp([step("b", "echo x >> more; exit 1", "fetch")])).toBe(false);
     expect(readFileSync(inFolder("more"), "utf8").length).toBe(8);
   });
 
   it("do not repeat what cannot get better", async () => {
-    expect(await setUp([step("a", "echo x >> tries; echo No space left on device; exit 1", "fetch")])).toBe(false);
+    expect(
+      await setUp([step("a", "echo x >> tries; echo No space left on device; exit 1", "fetch")]),
+    ).toBe(false);
     expect(readFileSync(inFolder("tries"), "utf8")).toBe("x\n");
   });
 
   it("end a program that takes too long", async () => {
-    const slow: Step = { ...step("a", ""), run: ({ exec }) => exec("sleep", ["60"], { timeoutMs: 100 }) };
+    const slow: Step = {
+      ...step("a", ""),
+      run: ({ exec }) => exec("sleep", ["60"], { timeoutMs: 100 }),
+    };
     expect(await setUp([slow])).toBe(false);
     expect(output).toContain("sleep took longer than 0 s");
   });
 
   it("prefer the remedy of the failure to that of the step", async () => {
-    const failing: Step = { ...step("a", ""), run: () => Promise.reject(new StepError("the cause", "the remedy")) };
+    const failing: Step = {
+      ...step("a", ""),
+      run: () => Promise.reject(new StepError("the cause", "the remedy")),
+    };
     expect(await setUp([failing])).toBe(false);
     expect(output).toContain("Cause: the cause\n  Remedy: the remedy");
   });
@@ -102,7 +119,8 @@ describe("set-up that is killed in the middle of a step", () => {
 
   it("takes the running program along and goes on at that step", async () => {
     const first = await start(60);
-    while (!existsSync(inFolder("b.pid")) || readFileSync(inFolder("order"), "utf8") !== "a\nb\n") await new Promise((done) => setTimeout(done, 20));
+    while (!existsSync(inFolder("b.pid")) || readFileSync(inFolder("order"), "utf8") !== "a\nb\n")
+      await new Promise((done) => setTimeout(done, 20));
     const program = Number(readFileSync(inFolder("b.pid"), "utf8"));
     first.kill();
     await first.ended;

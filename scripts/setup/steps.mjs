@@ -25,7 +25,10 @@ const machineStep = {
   },
 };
 
-const machineProblems = () => machineRequirements({ isInstalled: pythonStep.done() === true }).filter(({ state }) => state !== "ok");
+const machineProblems = () =>
+  machineRequirements({ isInstalled: pythonStep.done() === true }).filter(
+    ({ state }) => state !== "ok",
+  );
 
 /**
  * @param {{ forTests: boolean, forDevelopment: boolean }} purpose

@@ -9,7 +9,12 @@ const LOG_LIMIT_BYTES = 20 * 2 ** 20;
 const REASON_LINES = 12;
 
 /** When a process that dies is started again, and when no more. */
-export const DEFAULT_POLICY = { firstPauseMs: 500, longestPauseMs: 8_000, quickDeathMs: 10_000, quickDeaths: 5 };
+export const DEFAULT_POLICY = {
+  firstPauseMs: 500,
+  longestPauseMs: 8_000,
+  quickDeathMs: 10_000,
+  quickDeaths: 5,
+};
 
 /**
  * setpriv gives a process a signal to get when its parent dies, whatever kills that, and another user.
@@ -66,12 +71,24 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
   function start() {
     if (isStopping) return;
     const started = Date.now();
-    if (existsSync(spec.log) && statSync(spec.log).size > LOG_LIMIT_BYTES) renameSync(spec.log, `${spec.log}.1`);
+    if (existsSync(spec.log) && statSync(spec.log).size > LOG_LIMIT_BYTES)
+      renameSync(spec.log, `${spec.log}.1`);
     const logStart = existsSync(spec.log) ? statSync(spec.log).size : 0;
     const log = openSync(spec.log, "a");
     const { command, args, options } = wrap(spec);
-    const env = { ...process.env, ...spec.env, S3_SUPERVISOR_PID: String(process.pid), [MARK]: mark };
-    child = spawn(command, args, { ...options, cwd: spec.cwd, env, detached: true, stdio: ["ignore", log, log] });
+    const env = {
+      ...process.env,
+      ...spec.env,
+      S3_SUPERVISOR_PID: String(process.pid),
+      [MARK]: mark,
+    };
+    child = spawn(command, args, {
+      ...options,
+      cwd: spec.cwd,
+      env,
+      detached: true,
+      stdio: ["ignore", log, log],
+    });
     closeSync(log);
     let hasEnded = false;
     const ended = (how) => {
@@ -88,7 +105,9 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
     deaths = lifetimeMs < policy.quickDeathMs ? deaths + 1 : 1;
     if (deaths >= policy.quickDeaths) {
       const output = tail(readFileSync(spec.log).subarray(logStart).toString(), REASON_LINES);
-      onGiveUp(`The ${spec.name} ${how}, ${deaths} times in a row. Last lines of ${spec.log}:\n${output.replace(/^/gm, "    ")}`);
+      onGiveUp(
+        `The ${spec.name} ${how}, ${deaths} times in a row. Last lines of ${spec.log}:\n${output.replace(/^/gm, "    ")}`,
+      );
       return;
     }
     const pauseMs = Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** (deaths - 1));
@@ -122,7 +141,8 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
       const pid = child?.pid;
       if (pid && child.exitCode === null && child.signalCode === null) {
         signal(pid, spec.stopSignal ?? "SIGTERM");
-        if (!(await waitForEnd([pid], spec.graceMs ?? 10_000))) say(`The ${spec.name} did not stop by itself and is killed.`);
+        if (!(await waitForEnd([pid], spec.graceMs ?? 10_000)))
+          say(`The ${spec.name} did not stop by itself and is killed.`);
       }
       await endLeftovers(500);
     },

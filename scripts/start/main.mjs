@@ -12,8 +12,11 @@ const say = (text) => console.log(`[${new Date().toTimeString().slice(0, 8)}] ${
 /** npm runs this script, often through a shell; where npm is killed, nobody is left to stop it. */
 function watchNpm() {
   const parent = process.ppid;
-  const through = processState(parent)?.name.match(/^(?:sh|dash|bash|zsh)$/) ? processState(parent).parent : null;
-  return () => process.ppid === parent && (through === null || processState(parent)?.parent === through);
+  const through = processState(parent)?.name.match(/^(?:sh|dash|bash|zsh)$/)
+    ? processState(parent).parent
+    : null;
+  return () =>
+    process.ppid === parent && (through === null || processState(parent)?.parent === through);
 }
 
 /**
@@ -42,7 +45,11 @@ export function runSupervisor(settings) {
     });
   }
 
-  const signals = { SIGINT: "Interrupted.", SIGTERM: "Asked to stop.", SIGHUP: "The terminal was closed." };
+  const signals = {
+    SIGINT: "Interrupted.",
+    SIGTERM: "Asked to stop.",
+    SIGHUP: "The terminal was closed.",
+  };
   for (const [name, reason] of Object.entries(signals)) process.on(name, () => shutDown(reason));
 
   if (process.env.npm_lifecycle_event) {
@@ -56,7 +63,9 @@ export function runSupervisor(settings) {
     (result) => {
       system = result;
       if (stopping) return;
-      console.log(`\n  S3 is ready: ${result.url}   (${duration(Date.now() - started)}; logs in ${join(settings.dataDir, "logs")}; Ctrl-C stops everything)\n`);
+      console.log(
+        `\n  S3 is ready: ${result.url}   (${duration(Date.now() - started)}; logs in ${join(settings.dataDir, "logs")}; Ctrl-C stops everything)\n`,
+      );
       void result.failed.then((reason) => {
         exitCode = 1;
         shutDown(reason);

@@ -5,7 +5,18 @@
  * before the server.
  */
 import { randomBytes } from "node:crypto";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -48,8 +59,13 @@ function isReachable(path) {
  */
 function unprivilegedUser(folders) {
   if (process.getuid?.() !== 0) return null;
-  const name = ["postgres", "nobody"].find((candidate) => capture("id", ["-u", candidate]) !== null);
-  if (name === undefined) throw new StartError("PostgreSQL does not run as root, and there is neither a user postgres nor nobody. Start as another user, or set DATABASE_URL.");
+  const name = ["postgres", "nobody"].find(
+    (candidate) => capture("id", ["-u", candidate]) !== null,
+  );
+  if (name === undefined)
+    throw new StartError(
+      "PostgreSQL does not run as root, and there is neither a user postgres nor nobody. Start as another user, or set DATABASE_URL.",
+    );
   const [uid, gid] = [Number(capture("id", ["-u", name])), Number(capture("id", ["-g", name]))];
   return { uid, gid, needsDac: !folders.every(isReachable) };
 }
@@ -85,11 +101,23 @@ async function initialise({ folder, user, passwordFile, log }) {
     chownSync(copy, user.uid, user.gid);
   }
   try {
-    const args = ["-D", fresh, "-U", USER, `--pwfile=${copy}`, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"];
+    const args = [
+      "-D",
+      fresh,
+      "-U",
+      USER,
+      `--pwfile=${copy}`,
+      "--auth=scram-sha-256",
+      "--encoding=UTF8",
+      "--locale=C",
+      "--no-instructions",
+    ];
     const { command, args: wrapped } = wrap({ command: binary("initdb"), args, user });
     await run(command, wrapped, { log, cwd: fresh });
   } catch (error) {
-    throw new StartError(`The database could not be created: ${error.message}\n${error.output ?? ""}\nThe log is ${log}. Set DATABASE_URL to use a PostgreSQL of your own.`);
+    throw new StartError(
+      `The database could not be created: ${error.message}\n${error.output ?? ""}\nThe log is ${log}. Set DATABASE_URL to use a PostgreSQL of your own.`,
+    );
   } finally {
     rmSync(copy, { force: true });
   }
@@ -101,14 +129,17 @@ function checkVersion(folder) {
   const made = readFileSync(join(folder, "PG_VERSION"), "utf8").trim();
   const present = /(\d+)/.exec(capture(binary("postgres"), ["--version"]) ?? "")?.[1];
   if (made === present) return;
-  throw new StartError(`The database in ${folder} was made by PostgreSQL ${made}, but ${present ?? "none"} is installed. Use another data directory (S3_DATA_DIR=.data-2), or move that folder away to begin anew.`);
+  throw new StartError(
+    `The database in ${folder} was made by PostgreSQL ${made}, but ${present ?? "none"} is installed. Use another data directory (S3_DATA_DIR=.data-2), or move that folder away to begin anew.`,
+  );
 }
 
 /** Ends what a killed postmaster left in its folder; only then its lock file may go. */
 async function endOrphans(folder) {
   const find = () => findWorkingIn(folder);
   await sweep(find, { politely: "SIGINT", graceMs: 10_000 });
-  if (process.platform === "linux" && find().length === 0) rmSync(join(folder, "postmaster.pid"), { force: true });
+  if (process.platform === "linux" && find().length === 0)
+    rmSync(join(folder, "postmaster.pid"), { force: true });
 }
 
 /** Connects once; "retry" while the server is not up yet. */
@@ -127,7 +158,9 @@ async function waitUntilReady(adminUrl, hasEnded) {
     try {
       const client = await connect(adminUrl);
       try {
-        const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [DATABASE]);
+        const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [
+          DATABASE,
+        ]);
         if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
       } finally {
         await client.end();
@@ -135,7 +168,10 @@ async function waitUntilReady(adminUrl, hasEnded) {
       return;
     } catch (error) {
       if (hasEnded()) return;
-      if (Date.now() > end) throw new StartError(`The database did not answer within ${READY_TIMEOUT_MS / 1000} s: ${error.message}`);
+      if (Date.now() > end)
+        throw new StartError(
+          `The database did not answer within ${READY_TIMEOUT_MS / 1000} s: ${error.message}`,
+        );
       await sleep(50);
     }
   }
@@ -153,11 +189,13 @@ export async function preparePostgres({ dataDir, logsDir, port }) {
   const user = unprivilegedUser([dataDir, postgresPackage()]);
   await endOrphans(folder);
   const password = readPassword(passwordFile);
-  if (!existsSync(join(folder, "PG_VERSION"))) await initialise({ folder, user, passwordFile, log });
+  if (!existsSync(join(folder, "PG_VERSION")))
+    await initialise({ folder, user, passwordFile, log });
   checkVersion(folder);
   if (user && statSync(folder).uid !== user.uid) giveTo(folder, user);
   const chosen = port ?? (await freePort());
-  const address = (database) => `postgresql://${USER}:${encodeURIComponent(password)}@${HOST}:${chosen}/${database}`;
+  const address = (database) =>
+    `postgresql://${USER}:${encodeURIComponent(password)}@${HOST}:${chosen}/${database}`;
   return {
     url: address(DATABASE),
     waitUntilReady: (hasEnded) => waitUntilReady(address("postgres"), hasEnded),

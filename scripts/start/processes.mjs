@@ -32,7 +32,9 @@ export async function waitForEnd(pids, timeoutMs) {
 function findProcesses(accepts) {
   let ids = [];
   try {
-    ids = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number);
+    ids = readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
   } catch {
     return [];
   }
@@ -48,10 +50,15 @@ function findProcesses(accepts) {
 
 /** Processes that carry a mark in their environment, however far down the tree. */
 export const findMarked = (mark) =>
-  findProcesses((pid) => readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").some((entry) => entry === `${MARK}=${mark}` || entry.startsWith(`${MARK}=${mark}/`)));
+  findProcesses((pid) =>
+    readFileSync(`/proc/${pid}/environ`, "latin1")
+      .split("\0")
+      .some((entry) => entry === `${MARK}=${mark}` || entry.startsWith(`${MARK}=${mark}/`)),
+  );
 
 /** Processes whose working directory is the folder: PostgreSQL's all stand in their data directory. */
-export const findWorkingIn = (folder) => findProcesses((pid) => readlinkSync(`/proc/${pid}/cwd`) === folder);
+export const findWorkingIn = (folder) =>
+  findProcesses((pid) => readlinkSync(`/proc/${pid}/cwd`) === folder);
 
 /** Ends all that `find` finds: politely, then not. */
 export async function sweep(find, { politely = "SIGTERM", graceMs = 2_000 } = {}) {

@@ -1,5 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -62,16 +70,27 @@ function start(server = "server.mjs", policy?: Record<string, number>) {
     runSupervisor({ dataDir: ${JSON.stringify(dataDir)}, host: "127.0.0.1", port: ${port},
       server: program(${JSON.stringify(server)}), worker: program("worker.mjs"), policy: ${JSON.stringify(policy)} });`;
   writeFileSync(join(folder, "start.mjs"), script);
-  const child = spawn(process.execPath, [join(folder, "start.mjs")], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(folder, "start.mjs")], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   started.push(child);
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise<number | null>((done) => child.once("exit", (code) => done(code)));
-  return { pid: child.pid ?? 0, output: () => output, ended, signal: (name: NodeJS.Signals) => child.kill(name) };
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    ended,
+    signal: (name: NodeJS.Signals) => child.kill(name),
+  };
 }
 
-async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 30_000, what: () => string = () => condition.toString()) {
+async function until(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 30_000,
+  what: () => string = () => condition.toString(),
+) {
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`not within ${timeoutMs / 1000} s: ${what()}`);
@@ -85,7 +104,10 @@ function processesOf(directory: string): number[] {
   const supervised = readdirSync("/proc").filter((name) => {
     if (!/^\d+$/.test(name)) return false;
     try {
-      return readFileSync(`/proc/${name}/environ`, "latin1").includes(`S3_DATA_DIR=${directory}`) && isAlive(Number(name));
+      return (
+        readFileSync(`/proc/${name}/environ`, "latin1").includes(`S3_DATA_DIR=${directory}`) &&
+        isAlive(Number(name))
+      );
     } catch {
       return false;
     }
@@ -93,11 +115,19 @@ function processesOf(directory: string): number[] {
   return [...supervised.map(Number), ...findWorkingIn(join(directory, "postgres"))];
 }
 
-const ready = (run: ReturnType<typeof start>) => until(() => run.output().includes("S3 is ready"), 60_000, run.output);
-const serverAnswer = async () => (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { pid: number; database: string };
-const workers = () => readFileSync(join(dataDir, "workers"), "utf8").trim().split("\n").map((line) => line.split(" "));
-const postmaster = () => Number(readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
-const lockHolder = () => JSON.parse(readFileSync(join(dataDir, "supervisor.lock"), "utf8")) as { id: string };
+const ready = (run: ReturnType<typeof start>) =>
+  until(() => run.output().includes("S3 is ready"), 60_000, run.output);
+const serverAnswer = async () =>
+  (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { pid: number; database: string };
+const workers = () =>
+  readFileSync(join(dataDir, "workers"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" "));
+const postmaster = () =>
+  Number(readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
+const lockHolder = () =>
+  JSON.parse(readFileSync(join(dataDir, "supervisor.lock"), "utf8")) as { id: string };
 
 async function query(url: string, sql: string): Promise<unknown[]> {
   const client = new Client({ connectionString: url });
@@ -123,13 +153,23 @@ describe("the supervisor", () => {
 
     const { pid: server, database } = await serverAnswer();
     process.kill(server, "SIGKILL");
-    await until(() => serverAnswer().then(({ pid }) => pid !== server, () => false));
+    await until(() =>
+      serverAnswer().then(
+        ({ pid }) => pid !== server,
+        () => false,
+      ),
+    );
     expect(run.output()).toContain("The server was ended by SIGKILL. Starting it again");
 
     await query(database, "CREATE TABLE kept AS SELECT 7 AS n");
     const killed = postmaster();
     process.kill(killed, "SIGKILL");
-    await until(() => query(database, "SELECT n FROM kept").then((rows) => rows.length === 1, () => false));
+    await until(() =>
+      query(database, "SELECT n FROM kept").then(
+        (rows) => rows.length === 1,
+        () => false,
+      ),
+    );
     expect(postmaster()).not.toBe(killed);
     expect(run.output()).toContain("The database was ended by SIGKILL");
 
@@ -165,7 +205,12 @@ describe("the supervisor", () => {
   });
 
   it("gives up on a server that always dies, with the reason, and stops the database", async () => {
-    const run = start("crashing.mjs", { firstPauseMs: 10, longestPauseMs: 20, quickDeathMs: 10_000, quickDeaths: 5 });
+    const run = start("crashing.mjs", {
+      firstPauseMs: 10,
+      longestPauseMs: 20,
+      quickDeathMs: 10_000,
+      quickDeaths: 5,
+    });
     expect(await run.ended).toBe(1);
     expect(run.output()).toContain("The server ended with code 3, 5 times in a row");
     expect(run.output()).toContain("the reason why");
@@ -186,16 +231,23 @@ describe("the supervisor", () => {
     writeFileSync(join(dataDir, "postgres", "PG_VERSION"), "9\n");
     const run = start();
     expect(await run.ended).toBe(1);
-    expect(run.output()).toMatch(/was made by PostgreSQL 9, but \d+ is installed\. Use another data directory/);
+    expect(run.output()).toMatch(
+      /was made by PostgreSQL 9, but \d+ is installed\. Use another data directory/,
+    );
   });
 
   it("names the port that is taken", async () => {
     const run = start();
     await ready(run);
     const other = join(folder, "other");
-    const script = readFileSync(join(folder, "start.mjs"), "utf8").replace(JSON.stringify(dataDir), JSON.stringify(other));
+    const script = readFileSync(join(folder, "start.mjs"), "utf8").replace(
+      JSON.stringify(dataDir),
+      JSON.stringify(other),
+    );
     writeFileSync(join(folder, "other.mjs"), script);
-    expect(() => execFileSync(process.execPath, [join(folder, "other.mjs")], { stdio: "pipe" })).toThrow(/another program listens there/);
+    expect(() =>
+      execFileSync(process.execPath, [join(folder, "other.mjs")], { stdio: "pipe" }),
+    ).toThrow(/another program listens there/);
     run.signal("SIGTERM");
     await run.ended;
   });

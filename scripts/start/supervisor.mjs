@@ -33,7 +33,11 @@ function checkPort(host, port) {
     const probe = createServer();
     probe.once("error", (error) => {
       const reason = error.code === "EADDRINUSE" ? "another program listens there" : error.message;
-      reject(new StartError(`The page cannot be served at ${host}:${port}: ${reason}. Choose another port: PORT=${port + 1} npm start`));
+      reject(
+        new StartError(
+          `The page cannot be served at ${host}:${port}: ${reason}. Choose another port: PORT=${port + 1} npm start`,
+        ),
+      );
     });
     probe.listen(port, host, () => probe.close(() => resolve()));
   });
@@ -102,7 +106,16 @@ export async function startAll(settings) {
 
     const shared = { S3_DATA_DIR: dataDir };
     const serverLog = join(logsDir, "server.log");
-    const server = { ...settings.server, env: { ...settings.server.env, ...shared, DATABASE_URL: databaseUrl, HOST: host, PORT: String(port) } };
+    const server = {
+      ...settings.server,
+      env: {
+        ...settings.server.env,
+        ...shared,
+        DATABASE_URL: databaseUrl,
+        HOST: host,
+        PORT: String(port),
+      },
+    };
     supervise({ name: "server", log: serverLog, ...server }, fail);
     await waitForPage(url, serverLog, hasEnded, say);
     checkNotEnded();
@@ -110,9 +123,18 @@ export async function startAll(settings) {
     if (settings.worker) {
       const token = await waitForToken(join(dataDir, "local-worker.token"), hasEnded);
       checkNotEnded();
-      const worker = { ...settings.worker, env: { ...settings.worker.env, ...shared, S3_SERVER: url, S3_WORKER_TOKEN: token } };
+      const worker = {
+        ...settings.worker,
+        env: { ...settings.worker.env, ...shared, S3_SERVER: url, S3_WORKER_TOKEN: token },
+      };
       // Without a worker the page still shows everything: say it, and go on.
-      supervise({ name: "worker", log: join(logsDir, "worker.log"), graceMs: 20_000, ...worker }, (reason) => say(`${reason}\nThe page stays up, but no run will be executed here. Mend the cause and start again.`));
+      supervise(
+        { name: "worker", log: join(logsDir, "worker.log"), graceMs: 20_000, ...worker },
+        (reason) =>
+          say(
+            `${reason}\nThe page stays up, but no run will be executed here. Mend the cause and start again.`,
+          ),
+      );
     }
   } catch (error) {
     await stop();
@@ -132,10 +154,15 @@ async function waitForPage(url, log, hasEnded, say) {
   const end = Date.now() + READY_TIMEOUT_MS;
   let said = false;
   while (!hasEnded()) {
-    const isUp = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) }).then((response) => response.status === 200, () => false);
+    const isUp = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) }).then(
+      (response) => response.status === 200,
+      () => false,
+    );
     if (isUp) return;
     if (!said && Date.now() > end) {
-      say(`The server has not answered for ${READY_TIMEOUT_MS / 1000} s, still waiting. Its log is ${log}.`);
+      say(
+        `The server has not answered for ${READY_TIMEOUT_MS / 1000} s, still waiting. Its log is ${log}.`,
+      );
       said = true;
     }
     await sleep(POLL_MS);
@@ -148,7 +175,8 @@ async function waitForToken(file, hasEnded) {
   while (!hasEnded()) {
     const token = existsSync(file) ? readFileSync(file, "utf8").trim() : "";
     if (token !== "") return token;
-    if (Date.now() > end) throw new StartError(`The server wrote no token for the local worker to ${file}.`);
+    if (Date.now() > end)
+      throw new StartError(`The server wrote no token for the local worker to ${file}.`);
     await sleep(POLL_MS);
   }
   return null;

@@ -4,7 +4,20 @@ import { startTestServer, type TestServer } from "@/server/testing/control-plane
 import { presetConfig } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/worker";
 
-const raised = (name: AlarmName, step: number, since = step - 2): AlarmChange => ({ to: "raised", name, step, since, evidence: [{ metric: "groups/without_variance", now: { value: 1, fromStep: since, toStep: step }, before: null, limit: { side: "at-least", value: 0.9 } }] });
+const raised = (name: AlarmName, step: number, since = step - 2): AlarmChange => ({
+  to: "raised",
+  name,
+  step,
+  since,
+  evidence: [
+    {
+      metric: "groups/without_variance",
+      now: { value: 1, fromStep: since, toStep: step },
+      before: null,
+      limit: { side: "at-least", value: 0.9 },
+    },
+  ],
+});
 const cleared = (name: AlarmName, step: number): AlarmChange => ({ to: "cleared", name, step });
 
 describe("alarms of a run", () => {
@@ -12,7 +25,12 @@ describe("alarms of a run", () => {
   let worker: TestWorker;
   let ref: { runId: string; attempt: number };
   let sequence = 0;
-  const report = (...changes: AlarmChange[]) => worker.request("report", { ...ref, sequence: ++sequence, items: [{ kind: "alarms", changes }] });
+  const report = (...changes: AlarmChange[]) =>
+    worker.request("report", {
+      ...ref,
+      sequence: ++sequence,
+      items: [{ kind: "alarms", changes }],
+    });
   const take = async () => {
     const { runId, attempt } = await worker.take();
     ref = { runId, attempt };
@@ -25,11 +43,20 @@ describe("alarms of a run", () => {
   const checkpointAt = (step: number) => server.plane.database.db.$executeRaw`
     INSERT INTO artifacts (id, project_id, run_id, attempt, kind, step, files, bytes, metadata, store, created_at)
     VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000001', ${ref.runId}::uuid, ${ref.attempt}, 'checkpoint', ${step}, '[{"name":"a","bytes":1,"sha256":"x"}]', 1, '{}', 'file', now())`;
-  const shown = async () => (await server.plane.alarms.list(ref.runId)).map(({ name, raised: { step }, cleared: end }) => `${name} ${step}${end ? `-${end.step}` : ""}`);
-  const inList = async () => (await server.plane.runReader.list({ foldSweeps: false, sort: "newest", limit: 50 })).rows.find(({ id }) => id === ref.runId)?.alarms;
+  const shown = async () =>
+    (await server.plane.alarms.list(ref.runId)).map(
+      ({ name, raised: { step }, cleared: end }) => `${name} ${step}${end ? `-${end.step}` : ""}`,
+    );
+  const inList = async () =>
+    (await server.plane.runReader.list({ foldSweeps: false, sort: "newest", limit: 50 })).rows.find(
+      ({ id }) => id === ref.runId,
+    )?.alarms;
 
   beforeAll(async () => {
-    server = await startTestServer({ maxAttempts: 50, timings: { leaseMs: 60_000, offlineMs: 60_000 } });
+    server = await startTestServer({
+      maxAttempts: 50,
+      timings: { leaseMs: 60_000, offlineMs: 60_000 },
+    });
     worker = await server.worker();
   });
   afterAll(() => server.stop());
@@ -40,14 +67,32 @@ describe("alarms of a run", () => {
   afterEach(() => worker.request("transition", { ...ref, to: "failed", reason: "the next test" }));
 
   it("are stored once, raised and cleared, and tell the pages so", async () => {
-    const [before] = await server.plane.database.db.$queryRaw<{ id: bigint }[]>`SELECT coalesce(max(id), 0) AS id FROM events`;
+    const [before] = await server.plane.database.db.$queryRaw<
+      { id: bigint }[]
+    >`SELECT coalesce(max(id), 0) AS id FROM events`;
     const change = raised("no-variance", 5, 1);
     await report(change);
-    expect(await worker.request("report", { ...ref, sequence: 1, items: [{ kind: "alarms", changes: [change] }] })).toEqual({ accepted: true });
-    expect(await server.plane.alarms.list(ref.runId)).toMatchObject([{ name: "no-variance", since: 1, raised: { step: 5, at: expect.any(Date) as unknown }, cleared: null, evidence: change.to === "raised" ? change.evidence : [] }]);
+    expect(
+      await worker.request("report", {
+        ...ref,
+        sequence: 1,
+        items: [{ kind: "alarms", changes: [change] }],
+      }),
+    ).toEqual({ accepted: true });
+    expect(await server.plane.alarms.list(ref.runId)).toMatchObject([
+      {
+        name: "no-variance",
+        since: 1,
+        raised: { step: 5, at: expect.any(Date) as unknown },
+        cleared: null,
+        evidence: change.to === "raised" ? change.evidence : [],
+      },
+    ]);
     expect(await inList()).toEqual(["no-variance"]);
     expect((await server.plane.runReader.get(ref.runId)).alarms).toEqual(["no-variance"]);
-    const events = await server.plane.database.db.$queryRaw<{ payload: unknown }[]>`SELECT payload FROM events WHERE kind = 'alarms' AND run_id = ${ref.runId}::uuid AND id > ${before?.id ?? 0n}`;
+    const events = await server.plane.database.db.$queryRaw<
+      { payload: unknown }[]
+    >`SELECT payload FROM events WHERE kind = 'alarms' AND run_id = ${ref.runId}::uuid AND id > ${before?.id ?? 0n}`;
     expect(events).toEqual([{ payload: { names: ["no-variance"] } }]);
 
     await report(raised("entropy-collapse", 6));
@@ -67,19 +112,36 @@ describe("alarms of a run", () => {
     await restart();
     expect(await shown()).toEqual(["kl-runaway 4"]);
     expect(await inList()).toEqual(["kl-runaway"]);
-    await expect(worker.request("report", { ...stale, sequence: 3, items: [{ kind: "alarms", changes: [raised("format-drift", 9)] }] })).rejects.toMatchObject({ code: "stale-attempt" });
+    await expect(
+      worker.request("report", {
+        ...stale,
+        sequence: 3,
+        items: [{ kind: "alarms", changes: [raised("format-drift", 9)] }],
+      }),
+    ).rejects.toMatchObject({ code: "stale-attempt" });
     // The next attempt clears what an earlier one raised.
     await report(cleared("kl-runaway", 6));
     expect(await shown()).toEqual(["kl-runaway 4-6"]);
-    await server.plane.database.db.$executeRaw`UPDATE artifacts SET deleted_at = now() WHERE run_id = ${ref.runId}::uuid`;
+    await server.plane.database.db
+      .$executeRaw`UPDATE artifacts SET deleted_at = now() WHERE run_id = ${ref.runId}::uuid`;
     await restart();
     expect(await shown()).toEqual([]);
     expect(await inList()).toEqual([]);
   });
 
   it("are refused where they name no alarm or show nothing", async () => {
-    for (const bad of [{ ...raised("no-variance", 5), name: "bad-luck" }, { ...raised("no-variance", 5), evidence: [] }, { to: "cleared", name: "no-variance" }]) {
-      await expect(worker.requestRaw("report", { ...ref, sequence: 1, items: [{ kind: "alarms", changes: [bad] }] })).rejects.toMatchObject({ code: "invalid-input" });
+    for (const bad of [
+      { ...raised("no-variance", 5), name: "bad-luck" },
+      { ...raised("no-variance", 5), evidence: [] },
+      { to: "cleared", name: "no-variance" },
+    ]) {
+      await expect(
+        worker.requestRaw("report", {
+          ...ref,
+          sequence: 1,
+          items: [{ kind: "alarms", changes: [bad] }],
+        }),
+      ).rejects.toMatchObject({ code: "invalid-input" });
     }
     expect(await shown()).toEqual([]);
   });

@@ -37,7 +37,12 @@ export class Alarms {
   /** Names of the alarms that stand, by run; a run without one is absent. */
   async standing(runIds: readonly string[]): Promise<Map<string, AlarmName[]>> {
     const alarms = await this.read(runIds);
-    return new Map([...alarms].map(([runId, rows]) => [runId, rows.filter(({ cleared }) => cleared === null).map(({ name }) => name)]));
+    return new Map(
+      [...alarms].map(([runId, rows]) => [
+        runId,
+        rows.filter(({ cleared }) => cleared === null).map(({ name }) => name),
+      ]),
+    );
   }
 
   private async read(runIds: readonly string[]): Promise<Map<string, AlarmRow[]>> {
@@ -48,13 +53,17 @@ export class Alarms {
     if (ids.length === 0) return new Map();
     const attempts = await db.$queryRaw<(LineageAttempt & { runId: string })[]>`
       SELECT run_id AS "runId", number, from_step AS "fromStep" FROM attempts WHERE run_id = ANY(${ids}::uuid[])`;
-    const of = <T extends { runId: string }>(rows: readonly T[], runId: string): T[] => rows.filter((row) => row.runId === runId);
+    const of = <T extends { runId: string }>(rows: readonly T[], runId: string): T[] =>
+      rows.filter((row) => row.runId === runId);
     return new Map(ids.map((runId) => [runId, alarmsOf(of(changes, runId), of(attempts, runId))]));
   }
 }
 
 /** Pairs what survives: an alarm stands from the change that raised it to the one that cleared it, in whichever attempt. */
-function alarmsOf(changes: readonly StoredChange[], attempts: readonly LineageAttempt[]): AlarmRow[] {
+function alarmsOf(
+  changes: readonly StoredChange[],
+  attempts: readonly LineageAttempt[],
+): AlarmRow[] {
   const cuts = cutsOf(attempts, { kind: "train", ownAxis: false, firstSteps: new Map() });
   const alarms: AlarmRow[] = [];
   for (const { attempt, name, step, since, evidence, at } of changes) {
@@ -62,7 +71,8 @@ function alarmsOf(changes: readonly StoredChange[], attempts: readonly LineageAt
     const standing = alarms.find((alarm) => alarm.name === name && alarm.cleared === null);
     if (since === null || evidence === null) {
       if (standing) standing.cleared = { step, at };
-    } else if (!standing) alarms.unshift({ name, since, raised: { step, at }, cleared: null, evidence });
+    } else if (!standing)
+      alarms.unshift({ name, since, raised: { step, at }, cleared: null, evidence });
   }
   return alarms;
 }

@@ -34,7 +34,14 @@ const t = initTRPC.context<ApiContext>().create({
   /** Clients read `data.appCode` (contracts/errors.ts); a refused input becomes one line per setting. */
   errorFormatter({ shape, error }) {
     const { cause } = error;
-    const appCode: ErrorCode = cause instanceof AppError ? cause.code : error.code === "BAD_REQUEST" ? "invalid-input" : error.code === "NOT_FOUND" ? "not-found" : "internal";
+    const appCode: ErrorCode =
+      cause instanceof AppError
+        ? cause.code
+        : error.code === "BAD_REQUEST"
+          ? "invalid-input"
+          : error.code === "NOT_FOUND"
+            ? "not-found"
+            : "internal";
     const message = cause instanceof ZodError ? describeIssues(cause) : shape.message;
     return { ...shape, message, data: { ...shape.data, appCode, stack: undefined } };
   },

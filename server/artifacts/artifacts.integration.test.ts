@@ -8,7 +8,11 @@ import { startTestServer, type TestServer } from "@/server/testing/control-plane
 import { presetConfig } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/worker";
 
-const describeFile = (name: string, bytes: string) => ({ name, bytes: Buffer.byteLength(bytes), sha256: createHash("sha256").update(bytes).digest("hex") });
+const describeFile = (name: string, bytes: string) => ({
+  name,
+  bytes: Buffer.byteLength(bytes),
+  sha256: createHash("sha256").update(bytes).digest("hex"),
+});
 
 describe("artifacts", () => {
   let server: TestServer;
@@ -21,7 +25,8 @@ describe("artifacts", () => {
     server = await startTestServer({
       timings: { leaseMs: 60_000, offlineMs: 60_000 },
       // The operating system answers every write to /dev/full with ENOSPC.
-      store: (directory) => new FileStore(directory, (path) => createWriteStream(full ? "/dev/full" : path)),
+      store: (directory) =>
+        new FileStore(directory, (path) => createWriteStream(full ? "/dev/full" : path)),
     });
     worker = await server.worker();
   });
@@ -31,14 +36,28 @@ describe("artifacts", () => {
     const { runId, attempt } = await worker.take();
     ref = { runId, attempt };
     return async () => {
-      await worker.request("transition", { ...ref, to: "failed", reason: "the next test" }).catch(() => {});
+      await worker
+        .request("transition", { ...ref, to: "failed", reason: "the next test" })
+        .catch(() => {});
     };
   });
 
   const upload = (id: string, name: string, body: string, of = ref, token = worker.options.token) =>
-    fetch(`${server.url}/worker/artifacts/${id}/${name}?runId=${of.runId}&attempt=${of.attempt}`, { method: "PUT", body, headers: { authorization: `Bearer ${token}` } });
-  const commit = (id: string, step: number, files: { name: string; bytes: number; sha256: string }[], of = ref) =>
-    worker.request("commitArtifact", { ...of, manifest: { id, kind: "checkpoint", step, files, metadata: { loss: 1 } } });
+    fetch(`${server.url}/worker/artifacts/${id}/${name}?runId=${of.runId}&attempt=${of.attempt}`, {
+      method: "PUT",
+      body,
+      headers: { authorization: `Bearer ${token}` },
+    });
+  const commit = (
+    id: string,
+    step: number,
+    files: { name: string; bytes: number; sha256: string }[],
+    of = ref,
+  ) =>
+    worker.request("commitArtifact", {
+      ...of,
+      manifest: { id, kind: "checkpoint", step, files, metadata: { loss: 1 } },
+    });
   const save = async (step: number, body = `weights of ${step}`) => {
     const id = randomUUID();
     expect((await upload(id, "adapter.safetensors", body)).status).toBe(201);
@@ -51,19 +70,26 @@ describe("artifacts", () => {
     const id = randomUUID();
     await upload(id, "adapter.safetensors", "weights");
     expect(await kept()).toEqual([]);
-    const get = () => fetch(`${server.url}/worker/artifacts/${id}/adapter.safetensors`, { headers: { authorization: `Bearer ${worker.options.token}` } });
+    const get = () =>
+      fetch(`${server.url}/worker/artifacts/${id}/adapter.safetensors`, {
+        headers: { authorization: `Bearer ${worker.options.token}` },
+      });
     expect((await get()).status).toBe(404);
     await commit(id, 5, [describeFile("adapter.safetensors", "weights")]);
     await commit(id, 5, [describeFile("adapter.safetensors", "weights")]);
     expect(await kept()).toEqual([5]);
     expect(await (await get()).text()).toBe("weights");
-    expect(await worker.request("artifact", { artifactId: id })).toMatchObject({ manifest: { step: 5, metadata: { loss: 1 } }, config: { kind: "train" } });
+    expect(await worker.request("artifact", { artifactId: id })).toMatchObject({
+      manifest: { step: 5, metadata: { loss: 1 } },
+      config: { kind: "train" },
+    });
     expect((await upload(id, "adapter.safetensors", "other")).status).toBe(409);
   });
 
   it("forgives attempts that were lost before a checkpoint", async () => {
     const { db } = server.plane.database;
-    const lost = async () => (await db.run.findUniqueOrThrow({ where: { id: ref.runId } })).lostLeases;
+    const lost = async () =>
+      (await db.run.findUniqueOrThrow({ where: { id: ref.runId } })).lostLeases;
     await db.run.update({ where: { id: ref.runId }, data: { lostLeases: 3 } });
     await save(1);
     expect(await lost()).toBe(0);
@@ -72,8 +98,12 @@ describe("artifacts", () => {
   it("refuses what is not complete or not as the manifest says", async () => {
     const id = randomUUID();
     await upload(id, "a.bin", "half");
-    await expect(commit(id, 1, [describeFile("a.bin", "whole")])).rejects.toMatchObject({ code: "conflict" });
-    await expect(commit(id, 1, [describeFile("a.bin", "half"), describeFile("b.bin", "never sent")])).rejects.toMatchObject({ code: "not-found" });
+    await expect(commit(id, 1, [describeFile("a.bin", "whole")])).rejects.toMatchObject({
+      code: "conflict",
+    });
+    await expect(
+      commit(id, 1, [describeFile("a.bin", "half"), describeFile("b.bin", "never sent")]),
+    ).rejects.toMatchObject({ code: "not-found" });
     expect((await upload(id, "..%2F..%2Fescape", "x")).status).toBe(400);
     expect((await upload(id, "a.bin", "x", ref, "s3w_wrong")).status).toBe(401);
     expect(await kept()).toEqual([]);
@@ -84,8 +114,12 @@ describe("artifacts", () => {
     await upload(id, "a.bin", "mine");
     const stale = ref;
     await worker.request("transition", { ...ref, to: "queued", reason: "test" });
-    expect(await (await upload(randomUUID(), "a.bin", "late", stale)).json()).toMatchObject({ code: "stale-attempt" });
-    await expect(commit(id, 1, [describeFile("a.bin", "mine")], stale)).rejects.toMatchObject({ code: "stale-attempt" });
+    expect(await (await upload(randomUUID(), "a.bin", "late", stale)).json()).toMatchObject({
+      code: "stale-attempt",
+    });
+    await expect(commit(id, 1, [describeFile("a.bin", "mine")], stale)).rejects.toMatchObject({
+      code: "stale-attempt",
+    });
     const { runId, attempt, resume } = await worker.take();
     ref = { runId, attempt };
     expect(resume).toBeNull();
@@ -102,7 +136,11 @@ describe("artifacts", () => {
     await worker.request("transition", { ...ref, to: "queued", reason: "test" });
     const { runId, attempt, resume } = await worker.take();
     ref = { runId, attempt };
-    expect(resume).toMatchObject({ artifactId: ids[3], step: 20, files: [{ name: "adapter.safetensors" }] });
+    expect(resume).toMatchObject({
+      artifactId: ids[3],
+      step: 20,
+      files: [{ name: "adapter.safetensors" }],
+    });
   });
 
   it("says that the disk is full, and leaves the last good checkpoint", async () => {
@@ -111,12 +149,20 @@ describe("artifacts", () => {
     try {
       const response = await upload(randomUUID(), "adapter.safetensors", "no room");
       expect(response.status).toBe(507);
-      expect(await response.json()).toMatchObject({ code: "storage-full", message: expect.stringContaining("full") });
+      expect(await response.json()).toMatchObject({
+        code: "storage-full",
+        message: expect.stringContaining("full"),
+      });
     } finally {
       full = false;
     }
     expect(await kept()).toEqual([5]);
-    expect(await readFile(join(server.artifactsDir, ref.runId, "1", good, "adapter.safetensors"), "utf8")).toBe("weights of 5");
+    expect(
+      await readFile(
+        join(server.artifactsDir, ref.runId, "1", good, "adapter.safetensors"),
+        "utf8",
+      ),
+    ).toBe("weights of 5");
     await save(10);
     expect(await kept()).toEqual([10, 5]);
   });

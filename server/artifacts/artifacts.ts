@@ -4,7 +4,13 @@ import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { runConfig } from "@/contracts/run-config";
-import { artifactFile, artifactManifest, type ArtifactManifest, type AttemptRef, type WorkerResponse } from "@/contracts/worker-protocol";
+import {
+  artifactFile,
+  artifactManifest,
+  type ArtifactManifest,
+  type AttemptRef,
+  type WorkerResponse,
+} from "@/contracts/worker-protocol";
 import type { runCheckpointsResponse } from "@/server/api/runs/checkpoints";
 import { DEFAULT_PROJECT, type Database, type Transaction } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
@@ -12,7 +18,8 @@ import { lockRun } from "@/server/runs/machine";
 import { requireLease } from "@/server/runs/runs";
 import type { ArtifactStore } from "./store";
 
-const folderOf = (ref: AttemptRef, artifactId: string): string => `${ref.runId}/${ref.attempt}/${artifactId}`;
+const folderOf = (ref: AttemptRef, artifactId: string): string =>
+  `${ref.runId}/${ref.attempt}/${artifactId}`;
 
 interface ArtifactRow {
   id: string;
@@ -32,14 +39,29 @@ export class Artifacts {
   ) {}
 
   /** Stores one file of an upload. @throws AppError "stale-attempt", "storage-full" */
-  async upload(workerTokenId: string, ref: AttemptRef, artifactId: string, file: string, bytes: Readable): Promise<void> {
-    if (!artifactFile.shape.name.safeParse(file).success || file.endsWith(".part")) throw new AppError("invalid-input", `"${file}" is no file name of an artifact.`);
+  async upload(
+    workerTokenId: string,
+    ref: AttemptRef,
+    artifactId: string,
+    file: string,
+    bytes: Readable,
+  ): Promise<void> {
+    if (!artifactFile.shape.name.safeParse(file).success || file.endsWith(".part"))
+      throw new AppError("invalid-input", `"${file}" is no file name of an artifact.`);
     const rows = await this.database.db.$queryRaw<{ committed: boolean }[]>`
       SELECT EXISTS (SELECT 1 FROM artifacts a WHERE a.id = ${artifactId}::uuid) AS committed FROM leases l JOIN workers w ON w.id = l.worker_id
       WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.expires_at > clock_timestamp() AND w.token_id = ${workerTokenId}::uuid`;
     const lease = rows[0];
-    if (!lease) throw new AppError("stale-attempt", `Attempt ${ref.attempt} of run ${ref.runId} holds no lease any more. Drop it.`);
-    if (lease.committed) throw new AppError("conflict", `Artifact ${artifactId} is committed; its files cannot change.`);
+    if (!lease)
+      throw new AppError(
+        "stale-attempt",
+        `Attempt ${ref.attempt} of run ${ref.runId} holds no lease any more. Drop it.`,
+      );
+    if (lease.committed)
+      throw new AppError(
+        "conflict",
+        `Artifact ${artifactId} is committed; its files cannot change.`,
+      );
     await this.store.put(`${folderOf(ref, artifactId)}/${file}`, bytes);
   }
 
@@ -61,7 +83,11 @@ export class Artifacts {
       if (inserted === 0) return [];
       // A checkpoint is progress: attempts lost before it no longer count towards giving up.
       await tx.db.$executeRaw`UPDATE runs SET lost_leases = 0 WHERE id = ${ref.runId}::uuid`;
-      tx.emit({ kind: "run", runId: ref.runId, payload: { state: run.state, attempt: run.attempt } });
+      tx.emit({
+        kind: "run",
+        runId: ref.runId,
+        payload: { state: run.state, attempt: run.attempt },
+      });
       return this.applyKeepPolicy(tx, ref.runId);
     });
     for (const artifact of dropped) await this.store.remove(folderOf(artifact, artifact.id));
@@ -71,15 +97,28 @@ export class Artifacts {
     const [row] = await this.database.db.$queryRaw<(ArtifactRow & { config: unknown })[]>`
       SELECT a.id, a.run_id AS "runId", a.attempt, a.kind, a.step, a.files, a.metadata, r.config FROM artifacts a JOIN runs r ON r.id = a.run_id
       WHERE a.id = ${artifactId}::uuid AND a.deleted_at IS NULL`;
-    if (!row) throw new AppError("not-found", `There is no artifact ${artifactId}, or it is no longer kept.`);
+    if (!row)
+      throw new AppError(
+        "not-found",
+        `There is no artifact ${artifactId}, or it is no longer kept.`,
+      );
     const { id, kind, step, files, metadata } = row;
-    return { manifest: artifactManifest.parse({ id, kind, step, files, metadata }), config: runConfig.parse(row.config) };
+    return {
+      manifest: artifactManifest.parse({ id, kind, step, files, metadata }),
+      config: runConfig.parse(row.config),
+    };
   }
 
   /** @throws AppError "not-found" where it is not kept */
   async runOf(artifactId: string): Promise<string> {
-    const [row] = await this.database.db.$queryRaw<{ runId: string }[]>`SELECT run_id AS "runId" FROM artifacts WHERE id = ${artifactId}::uuid AND deleted_at IS NULL`;
-    if (!row) throw new AppError("not-found", `There is no checkpoint ${artifactId}, or it is no longer kept.`);
+    const [row] = await this.database.db.$queryRaw<
+      { runId: string }[]
+    >`SELECT run_id AS "runId" FROM artifacts WHERE id = ${artifactId}::uuid AND deleted_at IS NULL`;
+    if (!row)
+      throw new AppError(
+        "not-found",
+        `There is no checkpoint ${artifactId}, or it is no longer kept.`,
+      );
     return row.runId;
   }
 
@@ -87,7 +126,8 @@ export class Artifacts {
   async open(artifactId: string, file: string): Promise<{ bytes: number; stream: Readable }> {
     const [row] = await this.database.db.$queryRaw<ArtifactRow[]>`
       SELECT id, run_id AS "runId", attempt, kind, step, files, metadata FROM artifacts WHERE id = ${artifactId}::uuid AND deleted_at IS NULL`;
-    if (!row?.files.some((f) => f.name === file)) throw new AppError("not-found", `There is no file "${file}" of an artifact ${artifactId}.`);
+    if (!row?.files.some((f) => f.name === file))
+      throw new AppError("not-found", `There is no file "${file}" of an artifact ${artifactId}.`);
     return this.store.read(`${folderOf(row, row.id)}/${file}`);
   }
 
@@ -102,7 +142,13 @@ export class Artifacts {
     let removed = 0;
     for (const folder of await this.store.list()) {
       const [runId, attempt, id] = folder.split("/");
-      if (runId === undefined || id === undefined || !/^[0-9a-f-]{36}$/.test(runId) || !/^[0-9a-f-]{36}$/.test(id)) continue;
+      if (
+        runId === undefined ||
+        id === undefined ||
+        !/^[0-9a-f-]{36}$/.test(runId) ||
+        !/^[0-9a-f-]{36}$/.test(id)
+      )
+        continue;
       const rows = await this.database.db.$queryRaw<unknown[]>`
         SELECT 1 FROM attempts t WHERE t.run_id = ${runId}::uuid AND t.number = ${Number(attempt)} AND t.ended_at IS NOT NULL
           AND NOT EXISTS (SELECT 1 FROM artifacts a WHERE a.id = ${id}::uuid AND a.deleted_at IS NULL)`;
@@ -118,11 +164,17 @@ export class Artifacts {
     const hash = createHash("sha256");
     await pipeline(stream, hash);
     if (bytes !== file.bytes || hash.digest("hex") !== file.sha256) {
-      throw new AppError("conflict", `${file.name} arrived with ${bytes} of ${file.bytes} bytes, or other ones than the manifest says. Upload it again, then commit.`);
+      throw new AppError(
+        "conflict",
+        `${file.name} arrived with ${bytes} of ${file.bytes} bytes, or other ones than the manifest says. Upload it again, then commit.`,
+      );
     }
   }
 
-  private async applyKeepPolicy(tx: Transaction, runId: string): Promise<(AttemptRef & { id: string })[]> {
+  private async applyKeepPolicy(
+    tx: Transaction,
+    runId: string,
+  ): Promise<(AttemptRef & { id: string })[]> {
     // A checkpoint that another run is about to start from, or is working with, stays.
     return tx.db.$queryRaw<(AttemptRef & { id: string })[]>`
       UPDATE artifacts SET deleted_at = clock_timestamp() WHERE id IN (

@@ -8,7 +8,10 @@ import type { ArtifactStore } from "./store";
  * @param address `s3://bucket/prefix`, `file:///folder`, or empty for the folder `directory`
  * @throws AppError "unsupported" for an address of another kind
  */
-export async function createArtifactStore(address: string | undefined, directory: string): Promise<ArtifactStore> {
+export async function createArtifactStore(
+  address: string | undefined,
+  directory: string,
+): Promise<ArtifactStore> {
   if (address === undefined || address === "") return new FileStore(directory);
   const file = /^file:\/\/(\/.+)$/.exec(address)?.[1];
   if (file !== undefined) return new FileStore(decodeURIComponent(file));
@@ -19,5 +22,8 @@ export async function createArtifactStore(address: string | undefined, directory
     const { S3Store } = await import("./s3-store");
     return new S3Store(s3[1], prefix === "" ? "" : `${prefix}/`);
   }
-  throw new AppError("unsupported", `Artifacts cannot be stored at "${address}". S3_ARTIFACTS is s3://bucket/prefix, file:///folder, or empty for the data directory.`);
+  throw new AppError(
+    "unsupported",
+    `Artifacts cannot be stored at "${address}". S3_ARTIFACTS is s3://bucket/prefix, file:///folder, or empty for the data directory.`,
+  );
 }

@@ -6,7 +6,8 @@ import { pipeline } from "node:stream/promises";
 import { AppError } from "@/contracts/errors";
 import type { ArtifactStore } from "./store";
 
-const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : "";
 
 async function namesIn(directory: string): Promise<string[]> {
   try {
@@ -43,7 +44,11 @@ export class FileStore implements ArtifactStore {
     } catch (error) {
       await rm(part, { force: true }).catch(() => {});
       if (["ENOSPC", "EDQUOT"].includes(codeOf(error))) {
-        throw new AppError("storage-full", `The server's disk is full: ${name} could not be stored in ${this.root}. Make room; the last committed checkpoint is untouched.`, { cause: error });
+        throw new AppError(
+          "storage-full",
+          `The server's disk is full: ${name} could not be stored in ${this.root}. Make room; the last committed checkpoint is untouched.`,
+          { cause: error },
+        );
       }
       throw error;
     }
@@ -55,7 +60,10 @@ export class FileStore implements ArtifactStore {
       const { size } = await stat(path);
       return { bytes: size, stream: createReadStream(path, { start }) };
     } catch (error) {
-      if (codeOf(error) === "ENOENT") throw new AppError("not-found", `The artifact store has no file ${name}.`, { cause: error });
+      if (codeOf(error) === "ENOENT")
+        throw new AppError("not-found", `The artifact store has no file ${name}.`, {
+          cause: error,
+        });
       throw error;
     }
   }
@@ -68,7 +76,8 @@ export class FileStore implements ArtifactStore {
     const folders: string[] = [];
     for (const run of await namesIn(this.root)) {
       for (const attempt of await namesIn(join(this.root, run))) {
-        for (const artifact of await namesIn(join(this.root, run, attempt))) folders.push(`${run}/${attempt}/${artifact}`);
+        for (const artifact of await namesIn(join(this.root, run, attempt)))
+          folders.push(`${run}/${attempt}/${artifact}`);
       }
     }
     return folders;

@@ -19,19 +19,32 @@ async function serveBucket(): Promise<{ server: Server; endpoint: string }> {
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const body = Buffer.concat(chunks);
-      const xml = (status: number, text: string) => response.writeHead(status, { "content-type": "application/xml" }).end(`<?xml version="1.0"?>${text}`);
-      if (request.method === "PUT" && key.includes("no-room")) return xml(507, "<Error><Code>XMinioStorageFull</Code><Message>full</Message></Error>");
-      if (request.method === "PUT") return objects.set(key, body), response.writeHead(200, { etag: '"x"' }).end();
+      const xml = (status: number, text: string) =>
+        response
+          .writeHead(status, { "content-type": "application/xml" })
+          .end(`<?xml version="1.0"?>${text}`);
+      if (request.method === "PUT" && key.includes("no-room"))
+        return xml(507, "<Error><Code>XMinioStorageFull</Code><Message>full</Message></Error>");
+      if (request.method === "PUT")
+        return (objects.set(key, body), response.writeHead(200, { etag: '"x"' }).end());
       if (request.method === "POST") {
-        for (const [, deleted] of body.toString().matchAll(/<Key>([^<]*)<\/Key>/g)) objects.delete(deleted ?? "");
+        for (const [, deleted] of body.toString().matchAll(/<Key>([^<]*)<\/Key>/g))
+          objects.delete(deleted ?? "");
         return xml(200, "<DeleteResult/>");
       }
       if (url.searchParams.has("list-type")) {
-        const found = [...objects.keys()].filter((k) => k.startsWith(url.searchParams.get("prefix") ?? ""));
-        return xml(200, `<ListBucketResult><KeyCount>${found.length}</KeyCount><IsTruncated>false</IsTruncated>${found.map((k) => `<Contents><Key>${k}</Key></Contents>`).join("")}</ListBucketResult>`);
+        const found = [...objects.keys()].filter((k) =>
+          k.startsWith(url.searchParams.get("prefix") ?? ""),
+        );
+        return xml(
+          200,
+          `<ListBucketResult><KeyCount>${found.length}</KeyCount><IsTruncated>false</IsTruncated>${found.map((k) => `<Contents><Key>${k}</Key></Contents>`).join("")}</ListBucketResult>`,
+        );
       }
       const stored = objects.get(key);
-      return stored ? response.writeHead(200, { "content-length": stored.length }).end(stored) : xml(404, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>");
+      return stored
+        ? response.writeHead(200, { "content-length": stored.length }).end(stored)
+        : xml(404, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>");
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -40,7 +53,8 @@ async function serveBucket(): Promise<{ server: Server; endpoint: string }> {
   return { server, endpoint: `http://127.0.0.1:${address.port}` };
 }
 
-const textOf = async (stream: Readable): Promise<string> => Buffer.concat(await stream.toArray() as Buffer[]).toString();
+const textOf = async (stream: Readable): Promise<string> =>
+  Buffer.concat((await stream.toArray()) as Buffer[]).toString();
 
 describe.each(["file", "s3"])("the %s store", (kind) => {
   let store: ArtifactStore;
@@ -52,14 +66,23 @@ describe.each(["file", "s3"])("the %s store", (kind) => {
       cleanUp = () => rm(folder, { recursive: true });
     } else {
       const { server, endpoint } = await serveBucket();
-      store = new S3Store("artifacts", "team/", { endpoint, region: "us-east-1", maxAttempts: 1, credentials: { accessKeyId: "a", secretAccessKey: "b" } });
-      cleanUp = () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve)));
+      store = new S3Store("artifacts", "team/", {
+        endpoint,
+        region: "us-east-1",
+        maxAttempts: 1,
+        credentials: { accessKeyId: "a", secretAccessKey: "b" },
+      });
+      cleanUp = () =>
+        new Promise((resolve) => (server.closeAllConnections(), server.close(resolve)));
     }
   });
   afterEach(() => cleanUp());
 
   it("stores, reads, lists and removes", async () => {
-    await store.put("run/1/a/weights.bin", Readable.from([Buffer.from("some "), Buffer.from("bytes")]));
+    await store.put(
+      "run/1/a/weights.bin",
+      Readable.from([Buffer.from("some "), Buffer.from("bytes")]),
+    );
     await store.put("run/1/b/weights.bin", Readable.from([Buffer.from("others")]));
     const { bytes, stream } = await store.read("run/1/a/weights.bin");
     expect([bytes, await textOf(stream)]).toEqual([10, "some bytes"]);
@@ -73,8 +96,15 @@ describe.each(["file", "s3"])("the %s store", (kind) => {
 
 it("an S3 store that is full says so", async () => {
   const { server, endpoint } = await serveBucket();
-  const store = new S3Store("artifacts", "", { endpoint, region: "us-east-1", maxAttempts: 1, credentials: { accessKeyId: "a", secretAccessKey: "b" } });
-  await expect(store.put("no-room/1/a/f", Readable.from([Buffer.from("x")]))).rejects.toMatchObject({ code: "storage-full" });
+  const store = new S3Store("artifacts", "", {
+    endpoint,
+    region: "us-east-1",
+    maxAttempts: 1,
+    credentials: { accessKeyId: "a", secretAccessKey: "b" },
+  });
+  await expect(store.put("no-room/1/a/f", Readable.from([Buffer.from("x")]))).rejects.toMatchObject(
+    { code: "storage-full" },
+  );
   server.closeAllConnections();
   server.close();
 });
@@ -84,6 +114,8 @@ describe("createArtifactStore", () => {
     expect((await createArtifactStore(undefined, "/data")).kind).toBe("file");
     expect((await createArtifactStore("file:///mnt/artifacts", "/data")).kind).toBe("file");
     expect((await createArtifactStore("s3://bucket/some/prefix", "/data")).kind).toBe("s3");
-    await expect(createArtifactStore("ftp://host/x", "/data")).rejects.toThrow(/s3:\/\/bucket\/prefix/);
+    await expect(createArtifactStore("ftp://host/x", "/data")).rejects.toThrow(
+      /s3:\/\/bucket\/prefix/,
+    );
   });
 });

@@ -15,7 +15,8 @@ import { parseQuestionFile } from "./question-file";
 
 const BATCH = 2_000;
 const VERSION_DIGITS = 12;
-const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+const hashOf = (value: unknown): string =>
+  createHash("sha256").update(JSON.stringify(value)).digest("hex");
 
 interface QuestionRow {
   id: string;
@@ -29,7 +30,10 @@ interface QuestionRow {
   options: MultipleChoice | null;
 }
 
-const toQuestion = ({ ordinal: _ordinal, options, ...question }: QuestionRow): Question => ({ ...question, ...(options && { options }) });
+const toQuestion = ({ ordinal: _ordinal, options, ...question }: QuestionRow): Question => ({
+  ...question,
+  ...(options && { options }),
+});
 
 /** Corpora and question sets. A changed one is a new version under the same name; the newest is meant. */
 export class Catalogue {
@@ -46,9 +50,13 @@ export class Catalogue {
       FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY name, created_at DESC`;
   }
 
-  async questions(request: z.output<typeof listQuestionsRequest> & { runId?: string | null }): Promise<z.infer<typeof listQuestionsResponse>> {
+  async questions(
+    request: z.output<typeof listQuestionsRequest> & { runId?: string | null },
+  ): Promise<z.infer<typeof listQuestionsResponse>> {
     const { db } = this.database;
-    const setId = request.runId ? await setOfRun(db, request.runId, request.set) : await currentSet(db, request.set);
+    const setId = request.runId
+      ? await setOfRun(db, request.runId, request.set)
+      : await currentSet(db, request.set);
     const pattern = request.text ? `%${request.text.replace(/[\\%_]/g, "\\$&")}%` : null;
     const [rows, totals] = await Promise.all([
       db.$queryRaw<QuestionRow[]>`
@@ -60,17 +68,30 @@ export class Catalogue {
     ]);
     const kept = rows.slice(0, request.limit);
     const last = kept[kept.length - 1];
-    return { rows: kept.map(toQuestion), nextCursor: rows.length > kept.length && last ? String(last.ordinal) : null, total: totals[0]?.n ?? 0 };
+    return {
+      rows: kept.map(toQuestion),
+      nextCursor: rows.length > kept.length && last ? String(last.ordinal) : null,
+      total: totals[0]?.n ?? 0,
+    };
   }
 
   /** A page of a set for a worker, in the order of the file. */
-  async questionPage({ set, runId, after, limit }: WorkerRequest<"questions">): Promise<WorkerResponse<"questions">> {
+  async questionPage({
+    set,
+    runId,
+    after,
+    limit,
+  }: WorkerRequest<"questions">): Promise<WorkerResponse<"questions">> {
     const page = await this.questions({ set, runId, cursor: after, limit });
     return { questions: page.rows, next: page.nextCursor };
   }
 
   /** Imports a set of a person's own: all of it, or nothing with every bad line numbered. Changed content under a name is a new version. */
-  async importQuestions(name: string, jsonl: string, actor: string): Promise<{ name: string; questions: number }> {
+  async importQuestions(
+    name: string,
+    jsonl: string,
+    actor: string,
+  ): Promise<{ name: string; questions: number }> {
     const questions = parseQuestionFile(jsonl);
     await this.storeQuestionSet(name, questions, actor);
     return { name, questions: questions.length };
@@ -90,7 +111,11 @@ export class Catalogue {
   }
 
   /** Stores a set where this very content is not stored under the name yet. @returns whether it was new */
-  async storeQuestionSet(name: string, questions: readonly QuestionRecord[], actor: string): Promise<boolean> {
+  async storeQuestionSet(
+    name: string,
+    questions: readonly QuestionRecord[],
+    actor: string,
+  ): Promise<boolean> {
     const id = randomUUID();
     return this.database.transact(async ({ db }) => {
       const inserted = await db.$executeRaw`
@@ -99,7 +124,9 @@ export class Catalogue {
         ON CONFLICT (project_id, name, content_hash) DO NOTHING`;
       if (inserted === 0) return false;
       for (let from = 0; from < questions.length; from += BATCH) {
-        const rows = questions.slice(from, from + BATCH).map((question, i) => ({ ...question, ordinal: from + i }));
+        const rows = questions
+          .slice(from, from + BATCH)
+          .map((question, i) => ({ ...question, ordinal: from + i }));
         await db.$executeRaw`
           INSERT INTO questions (set_id, id, ordinal, question, answers, gold_ids, type, group_name, gold_queries, options)
           SELECT ${id}::uuid, q.id, q.ordinal, q.question, q.answers, q."goldIds", q.type, q."group", q."goldQueries", q.options
@@ -110,7 +137,11 @@ export class Catalogue {
   }
 
   /** Stores a corpus where this very content is not stored under the name yet. @returns whether it was new */
-  async storeCorpus(name: string, documents: readonly CorpusRecord[], actor: string): Promise<boolean> {
+  async storeCorpus(
+    name: string,
+    documents: readonly CorpusRecord[],
+    actor: string,
+  ): Promise<boolean> {
     const id = randomUUID();
     return this.database.transact(async ({ db }) => {
       const inserted = await db.$executeRaw`
@@ -118,7 +149,9 @@ export class Catalogue {
         ON CONFLICT (project_id, name, content_hash) DO NOTHING`;
       if (inserted === 0) return false;
       for (let from = 0; from < documents.length; from += BATCH) {
-        const batch = documents.slice(from, from + BATCH).map((d) => ({ ...d, hash: documentHash(d) }));
+        const batch = documents
+          .slice(from, from + BATCH)
+          .map((d) => ({ ...d, hash: documentHash(d) }));
         await storeDocuments(db, batch);
         await db.$executeRaw`
           INSERT INTO corpus_documents (corpus_id, document_id, hash)

@@ -21,8 +21,13 @@ export function parseQuestionFile(jsonl: string): QuestionRecord[] {
       const text = question.question.toLowerCase().replace(/\s+/g, " ");
       const sameId = lineOfId.get(question.id);
       const sameText = lineOfText.get(text);
-      if (sameId !== undefined) throw new LineError(number, `repeats the id ${JSON.stringify(question.id)} of line ${sameId}`);
-      if (sameText !== undefined) throw new LineError(number, `repeats the question of line ${sameText}`);
+      if (sameId !== undefined)
+        throw new LineError(
+          number,
+          `repeats the id ${JSON.stringify(question.id)} of line ${sameId}`,
+        );
+      if (sameText !== undefined)
+        throw new LineError(number, `repeats the question of line ${sameText}`);
       lineOfId.set(question.id, number);
       lineOfText.set(text, number);
       questions.push(question);
@@ -33,8 +38,19 @@ export function parseQuestionFile(jsonl: string): QuestionRecord[] {
   }
   if (problems.length > 0) {
     const more = problems.length > SHOWN ? [`and ${problems.length - SHOWN} more`] : [];
-    throw new AppError("invalid-input", [`Nothing was imported; ${problems.length} of the lines cannot be used:`, ...problems.slice(0, SHOWN), ...more].join("\n"));
+    throw new AppError(
+      "invalid-input",
+      [
+        `Nothing was imported; ${problems.length} of the lines cannot be used:`,
+        ...problems.slice(0, SHOWN),
+        ...more,
+      ].join("\n"),
+    );
   }
-  if (questions.length === 0) throw new AppError("invalid-input", "The file holds no question. Each line is a JSON object with id, question and answers.");
+  if (questions.length === 0)
+    throw new AppError(
+      "invalid-input",
+      "The file holds no question. Each line is a JSON object with id, question and answers.",
+    );
   return questions;
 }

@@ -10,14 +10,19 @@ import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
 
 /** Id of the newest version of a question set. */
 export async function currentSet(db: Queries, name: string): Promise<string> {
-  const [row] = await db.$queryRaw<{ id: string }[]>`SELECT id FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
-  if (!row) throw new AppError("invalid-input", `There is no question set "${name}". Import it first.`);
+  const [row] = await db.$queryRaw<
+    { id: string }[]
+  >`SELECT id FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
+  if (!row)
+    throw new AppError("invalid-input", `There is no question set "${name}". Import it first.`);
   return row.id;
 }
 
 /** Id of the version that a run is pinned to; of a run without a pin, the newest. */
 export async function setOfRun(db: Queries, runId: string, name: string): Promise<string> {
-  const [row] = await db.$queryRaw<{ id: string }[]>`SELECT set_id AS id FROM run_question_sets WHERE run_id = ${runId}::uuid AND name = ${name}`;
+  const [row] = await db.$queryRaw<
+    { id: string }[]
+  >`SELECT set_id AS id FROM run_question_sets WHERE run_id = ${runId}::uuid AND name = ${name}`;
   return row?.id ?? currentSet(db, name);
 }
 
@@ -32,7 +37,8 @@ export async function currentCorpus(db: Queries, name: string): Promise<string |
 
 /** Names of the question sets that a configuration asks. */
 export function questionSetsOf(config: RunConfig): string[] {
-  if (config.kind === "train") return [...new Set([config.data.trainQuestions, config.data.heldOutQuestions])];
+  if (config.kind === "train")
+    return [...new Set([config.data.trainQuestions, config.data.heldOutQuestions])];
   return config.kind === "predict" || config.kind === "evaluate" ? [config.questions] : [];
 }
 
@@ -40,7 +46,11 @@ export function questionSetsOf(config: RunConfig): string[] {
  * Pins a new run to the newest versions of its sets; a run on another run's stored episodes takes over the version of
  * that run. A name without a set is left to fail where it is read.
  */
-export async function pinQuestionSets(db: Queries, runId: string, config: RunConfig): Promise<void> {
+export async function pinQuestionSets(
+  db: Queries,
+  runId: string,
+  config: RunConfig,
+): Promise<void> {
   const source = config.kind === "predict" ? config.reuse.episodesOf : null;
   await db.$executeRaw`
     INSERT INTO run_question_sets (run_id, name, set_id)

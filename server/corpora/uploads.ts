@@ -34,7 +34,11 @@ export class Uploads {
    * @returns the upload; `reused` where the same content was there already, which then is meant
    * @throws AppError "invalid-input" for an empty file or one over the limit, "storage-full"
    */
-  async take(fileName: string, body: Readable, actor: string): Promise<Upload & { reused: boolean }> {
+  async take(
+    fileName: string,
+    body: Readable,
+    actor: string,
+  ): Promise<Upload & { reused: boolean }> {
     const id = randomUUID();
     const hash = createHash("sha256");
     let bytes = 0;
@@ -77,7 +81,10 @@ export class Uploads {
   }
 
   /** Removes what an import has taken, and what was not asked for in days; never what a run under way may still read. */
-  async prune({ importedUploadMs, unusedUploadMs }: Pick<Timings, "importedUploadMs" | "unusedUploadMs">): Promise<void> {
+  async prune({
+    importedUploadMs,
+    unusedUploadMs,
+  }: Pick<Timings, "importedUploadMs" | "unusedUploadMs">): Promise<void> {
     const removed = await this.database.db.$queryRaw<{ id: string }[]>`
       DELETE FROM uploads u
       WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND NOT (r.state = ANY(${[...TERMINAL]}::text[])) AND r.config #>> '{source,upload}' = u.id::text)
@@ -89,10 +96,17 @@ export class Uploads {
 
   /** Its bytes from `start` on. @throws AppError "not-found" */
   async open(id: string, start: number): Promise<Upload & { stream: Readable }> {
-    const [row] = await this.database.db.$queryRaw<Upload[]>`UPDATE uploads SET used_at = now() WHERE id = ${id}::uuid RETURNING id, file_name AS "fileName", bytes::float8 AS bytes, sha256`;
-    if (!row) throw new AppError("not-found", `There is no upload ${id}: it was imported, or not used for days, and removed. Upload the file again.`);
+    const [row] = await this.database.db.$queryRaw<
+      Upload[]
+    >`UPDATE uploads SET used_at = now() WHERE id = ${id}::uuid RETURNING id, file_name AS "fileName", bytes::float8 AS bytes, sha256`;
+    if (!row)
+      throw new AppError(
+        "not-found",
+        `There is no upload ${id}: it was imported, or not used for days, and removed. Upload the file again.`,
+      );
     // A store may refuse to read from the end on.
-    const stream = start >= row.bytes ? Readable.from([]) : (await this.store.read(nameOf(id), start)).stream;
+    const stream =
+      start >= row.bytes ? Readable.from([]) : (await this.store.read(nameOf(id), start)).stream;
     return { ...row, stream };
   }
 
@@ -104,6 +118,9 @@ export class Uploads {
   }
 
   private tooLarge(): AppError {
-    return new AppError("invalid-input", `The file is larger than ${(this.limitBytes / 1024 ** 3).toFixed(1)} GiB, the most that an upload may have (S3_UPLOAD_LIMIT_GIB). Put it on the worker and import it as a path instead.`);
+    return new AppError(
+      "invalid-input",
+      `The file is larger than ${(this.limitBytes / 1024 ** 3).toFixed(1)} GiB, the most that an upload may have (S3_UPLOAD_LIMIT_GIB). Put it on the worker and import it as a path instead.`,
+    );
   }
 }

@@ -22,7 +22,11 @@ export interface Transaction {
 export const EVENT_CHANNEL = "s3_events";
 export const DEFAULT_PROJECT = "00000000-0000-4000-8000-000000000001";
 
-const isDeadlock = (error: unknown): boolean => error instanceof Error && /40P01|deadlock detected|P2034/.test(`${"code" in error ? String(error.code) : ""} ${error.message}`);
+const isDeadlock = (error: unknown): boolean =>
+  error instanceof Error &&
+  /40P01|deadlock detected|P2034/.test(
+    `${"code" in error ? String(error.code) : ""} ${error.message}`,
+  );
 
 /** The one connection pool. Reads go to `db`; whatever changes something goes through `transact`. */
 export class Database {

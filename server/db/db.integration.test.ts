@@ -34,14 +34,18 @@ describe("migrations", () => {
     const url = await createDatabase();
     await migrate(url, directory);
     await write("0002_b", "CREATE TABLE b (x int); SELECT 1 / 0;");
-    await expect(migrate(url, directory)).rejects.toThrow(/Migration 0002_b failed: division by zero/);
+    await expect(migrate(url, directory)).rejects.toThrow(
+      /Migration 0002_b failed: division by zero/,
+    );
     await write("0002_b", "CREATE TABLE b (x int);");
     expect(await migrate(url, directory)).toEqual(["0002_b"]);
     await write("0001_a", "CREATE TABLE a (x bigint);");
     await expect(migrate(url, directory)).rejects.toThrow(/0001_a was changed/);
     await rm(join(directory, "0002_b"), { recursive: true });
     await write("0001_a", "CREATE TABLE a (x int);");
-    await expect(migrate(url, directory)).rejects.toThrow(/0002_b, which this version does not know/);
+    await expect(migrate(url, directory)).rejects.toThrow(
+      /0002_b, which this version does not know/,
+    );
   });
 });
 
@@ -50,7 +54,8 @@ describe("0008_training", () => {
     const url = await createDatabase();
     const until = await mkdtemp(join(tmpdir(), "s3-migrations-"));
     const names = (await readdir(MIGRATIONS_DIR)).filter((name) => /^000[1-7]_/.test(name));
-    for (const name of names) await cp(join(MIGRATIONS_DIR, name), join(until, name), { recursive: true });
+    for (const name of names)
+      await cp(join(MIGRATIONS_DIR, name), join(until, name), { recursive: true });
     await migrate(url, until);
     await rm(until, { recursive: true });
     const client = new pg.Client({ connectionString: url });
@@ -63,22 +68,53 @@ describe("0008_training", () => {
         const { rows } = await client.query<{ id: string }>(
           `INSERT INTO runs (id, project_id, created_by, created_at, kind, name, config, slot, needs_models, needs_corpora, state, queued_at)
            SELECT gen_random_uuid(), id, 'test', now(), 'train', 'old', $1, 'engine', '{}', '{}', 'succeeded', now() FROM projects LIMIT 1 RETURNING id`,
-          [JSON.stringify({ ...now, reward: { ...reward, name }, rl: { ...now.rl, algorithm: "grpo", normaliseByDeviation } })],
+          [
+            JSON.stringify({
+              ...now,
+              reward: { ...reward, name },
+              rl: { ...now.rl, algorithm: "grpo", normaliseByDeviation },
+            }),
+          ],
         );
         return rows[0]!.id;
       };
       const [gbr, upstream] = [await store("gbr", true), await store("upstream", false)];
-      await client.query("INSERT INTO attempts (run_id, number, started_at) VALUES ($1, 1, now())", [gbr]);
-      await client.query("INSERT INTO metric_series (run_id, attempt, name, points, first_step, last_step, last_value, last_at) VALUES ($1, 1, 'actor/entropy', 1, 1, 1, 0.5, now()), ($1, 1, 'reward/mean', 1, 1, 1, 0.5, now())", [gbr]);
-      await client.query("INSERT INTO metric_chunks (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs) VALUES ($1, 1, 'actor/entropy', 0, 0, '{1}', '{1}', '{0}', '{0.5}', '{0.5}', '{0.5}')", [gbr]);
+      await client.query(
+        "INSERT INTO attempts (run_id, number, started_at) VALUES ($1, 1, now())",
+        [gbr],
+      );
+      await client.query(
+        "INSERT INTO metric_series (run_id, attempt, name, points, first_step, last_step, last_value, last_at) VALUES ($1, 1, 'actor/entropy', 1, 1, 1, 0.5, now()), ($1, 1, 'reward/mean', 1, 1, 1, 0.5, now())",
+        [gbr],
+      );
+      await client.query(
+        "INSERT INTO metric_chunks (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs) VALUES ($1, 1, 'actor/entropy', 0, 0, '{1}', '{1}', '{0}', '{0.5}', '{0.5}', '{0.5}')",
+        [gbr],
+      );
 
       await migrate(url);
-      const configOf = async (id: string) => trainConfig.parse((await client.query<{ config: unknown }>("SELECT config FROM runs WHERE id = $1", [id])).rows[0]!.config);
-      expect(await configOf(gbr)).toMatchObject({ reward: { weights: { gbr: 1, upstream: 0 } }, rl: { algorithm: "grpo" } });
-      expect(await configOf(upstream)).toMatchObject({ reward: { weights: { gbr: 0, upstream: 1 } }, rl: { algorithm: "dr-grpo" } });
+      const configOf = async (id: string) =>
+        trainConfig.parse(
+          (await client.query<{ config: unknown }>("SELECT config FROM runs WHERE id = $1", [id]))
+            .rows[0]!.config,
+        );
+      expect(await configOf(gbr)).toMatchObject({
+        reward: { weights: { gbr: 1, upstream: 0 } },
+        rl: { algorithm: "grpo" },
+      });
+      expect(await configOf(upstream)).toMatchObject({
+        reward: { weights: { gbr: 0, upstream: 1 } },
+        rl: { algorithm: "dr-grpo" },
+      });
       for (const table of ["metric_series", "metric_chunks"]) {
-        const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${table} ORDER BY name`);
-        expect(rows.map(({ name }) => name)).toEqual(table === "metric_series" ? ["actor/entropy_loss", "reward/mean"] : ["actor/entropy_loss"]);
+        const { rows } = await client.query<{ name: string }>(
+          `SELECT name FROM ${table} ORDER BY name`,
+        );
+        expect(rows.map(({ name }) => name)).toEqual(
+          table === "metric_series"
+            ? ["actor/entropy_loss", "reward/mean"]
+            : ["actor/entropy_loss"],
+        );
       }
     } finally {
       await client.end();
@@ -94,11 +130,15 @@ describe("the Prisma schema", () => {
     try {
       const models = Object.values(Prisma.ModelName);
       for (const model of models) {
-        const delegate = (database.db as unknown as Record<string, { findFirst(): Promise<unknown> }>)[model.charAt(0).toLowerCase() + model.slice(1)];
+        const delegate = (
+          database.db as unknown as Record<string, { findFirst(): Promise<unknown> }>
+        )[model.charAt(0).toLowerCase() + model.slice(1)];
         // Selects every column of the model.
         await expect(delegate?.findFirst(), model).resolves.not.toThrow();
       }
-      const tables = await database.db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM information_schema.tables WHERE table_schema = 'public' AND table_name <> 'schema_migrations'`;
+      const tables = await database.db.$queryRaw<
+        { n: number }[]
+      >`SELECT count(*)::int AS n FROM information_schema.tables WHERE table_schema = 'public' AND table_name <> 'schema_migrations'`;
       expect(tables[0]?.n).toBe(models.length);
     } finally {
       await database.close();

@@ -1,9 +1,19 @@
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { episodeRecord, type Attribution, type DocumentText, type EpisodePhase, type FormatError } from "@/contracts/episode";
+import {
+  episodeRecord,
+  type Attribution,
+  type DocumentText,
+  type EpisodePhase,
+  type FormatError,
+} from "@/contracts/episode";
 import type { RunKind } from "@/contracts/run-state";
 import type { EpisodeDetail } from "@/server/api/episodes/get";
-import type { EpisodeRow, listEpisodesRequest, listEpisodesResponse } from "@/server/api/episodes/list";
+import type {
+  EpisodeRow,
+  listEpisodesRequest,
+  listEpisodesResponse,
+} from "@/server/api/episodes/list";
 import type { episodeStepsResponse } from "@/server/api/episodes/steps";
 import type { Database } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
@@ -52,7 +62,8 @@ export class Episodes {
     const conditions = [sql`e.run_id = ${request.runId}::uuid`];
     if (request.phase) conditions.push(sql`e.phase = ${request.phase}`);
     if (request.step !== undefined) conditions.push(sql`e.step = ${request.step}`);
-    if (request.questionId !== undefined) conditions.push(sql`e.question_id = ${request.questionId}`);
+    if (request.questionId !== undefined)
+      conditions.push(sql`e.question_id = ${request.questionId}`);
     if (request.text) {
       const pattern = `%${request.text.replace(/[\\%_]/g, "\\$&")}%`;
       conditions.push(sql`(q.question ILIKE ${pattern} OR a.text ILIKE ${pattern})`);
@@ -60,15 +71,25 @@ export class Episodes {
     const filter = filterOf(request.filter);
     if (filter) conditions.push(filter);
     const where = Prisma.join(conditions, " AND ");
-    const page = request.cursor ? sql`AND e.ordinal ${request.order === "newest" ? sql`<` : sql`>`} ${BigInt(request.cursor)}` : Prisma.empty;
+    const page = request.cursor
+      ? sql`AND e.ordinal ${request.order === "newest" ? sql`<` : sql`>`} ${BigInt(request.cursor)}`
+      : Prisma.empty;
     const order = request.order === "newest" ? sql`DESC` : sql`ASC`;
     const [rows, totals] = await Promise.all([
-      db.$queryRaw<Joined[]>`SELECT ${COLUMNS} FROM episodes e ${surviving} ${JOINS} WHERE ${where} ${page} ORDER BY e.ordinal ${order} LIMIT ${request.limit + 1}`,
-      db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM episodes e ${surviving} ${JOINS} WHERE ${where}`,
+      db.$queryRaw<
+        Joined[]
+      >`SELECT ${COLUMNS} FROM episodes e ${surviving} ${JOINS} WHERE ${where} ${page} ORDER BY e.ordinal ${order} LIMIT ${request.limit + 1}`,
+      db.$queryRaw<
+        { n: number }[]
+      >`SELECT count(*)::int AS n FROM episodes e ${surviving} ${JOINS} WHERE ${where}`,
     ]);
     const kept = rows.slice(0, request.limit);
     const last = kept[kept.length - 1];
-    return { rows: kept.map(toRow), nextCursor: rows.length > kept.length && last ? String(last.ordinal) : null, total: totals[0]?.n ?? 0 };
+    return {
+      rows: kept.map(toRow),
+      nextCursor: rows.length > kept.length && last ? String(last.ordinal) : null,
+      total: totals[0]?.n ?? 0,
+    };
   }
 
   async steps(runId: string): Promise<z.infer<typeof episodeStepsResponse>> {
@@ -96,7 +117,11 @@ export class Episodes {
       WHERE e.id = ${id}::uuid`;
     if (!row) throw new AppError("not-found", `There is no episode ${id}.`);
     const surviving = await this.surviving(row.runId);
-    const steps = (await db.$queryRaw<StepRow[]>`SELECT * FROM steps WHERE episode_id = ${row.stepsOf}::uuid ORDER BY index`).map(stepOfRow);
+    const steps = (
+      await db.$queryRaw<
+        StepRow[]
+      >`SELECT * FROM steps WHERE episode_id = ${row.stepsOf}::uuid ORDER BY index`
+    ).map(stepOfRow);
     const record = episodeRecord.parse({
       phase: row.phase,
       step: row.step,
@@ -112,22 +137,39 @@ export class Episodes {
       },
       answer: row.answer,
       score: row.score,
-      baseline: row.baselineAnswer && row.baselineScore ? { context: documentRefs(row.baselineIds, row.baselineHashes, row.baselineScores), answer: row.baselineAnswer, score: row.baselineScore } : null,
+      baseline:
+        row.baselineAnswer && row.baselineScore
+          ? {
+              context: documentRefs(row.baselineIds, row.baselineHashes, row.baselineScores),
+              answer: row.baselineAnswer,
+              score: row.baselineScore,
+            }
+          : null,
       reward: row.reward,
       advantage: row.advantage,
       attribution: row.attribution,
       formatErrors: row.formatErrors,
     });
-    const shown = [...record.episode.context, ...(record.baseline?.context ?? []), ...steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : []))];
+    const shown = [
+      ...record.episode.context,
+      ...(record.baseline?.context ?? []),
+      ...steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : [])),
+    ];
     const { question } = row;
     const sameStep = row.step === null ? sql`e.step IS NULL` : sql`e.step = ${row.step}`;
     const inStep = sql`FROM episodes e ${surviving} LEFT JOIN scores s ON s.id = e.score_id WHERE e.run_id = ${row.runId}::uuid AND e.phase = ${row.phase} AND ${sameStep}`;
     const [documents, gold, siblings, previous, next] = await Promise.all([
       this.texts(shown),
       this.gold(row.corpus, question.gold_ids),
-      db.$queryRaw<EpisodeDetail["siblings"]>`SELECT e.id, e.sample_index AS "sampleIndex", e.reward, s.value AS score ${inStep} AND e.set_id = ${row.setId}::uuid AND e.question_id = ${row.questionId} ORDER BY e.sample_index, e.ordinal`,
-      db.$queryRaw<{ id: string }[]>`SELECT e.id ${inStep} AND e.ordinal < ${row.ordinal} ORDER BY e.ordinal DESC LIMIT 1`,
-      db.$queryRaw<{ id: string }[]>`SELECT e.id ${inStep} AND e.ordinal > ${row.ordinal} ORDER BY e.ordinal LIMIT 1`,
+      db.$queryRaw<
+        EpisodeDetail["siblings"]
+      >`SELECT e.id, e.sample_index AS "sampleIndex", e.reward, s.value AS score ${inStep} AND e.set_id = ${row.setId}::uuid AND e.question_id = ${row.questionId} ORDER BY e.sample_index, e.ordinal`,
+      db.$queryRaw<
+        { id: string }[]
+      >`SELECT e.id ${inStep} AND e.ordinal < ${row.ordinal} ORDER BY e.ordinal DESC LIMIT 1`,
+      db.$queryRaw<
+        { id: string }[]
+      >`SELECT e.id ${inStep} AND e.ordinal > ${row.ordinal} ORDER BY e.ordinal LIMIT 1`,
     ]);
     return {
       id: row.id,
@@ -136,7 +178,15 @@ export class Episodes {
       questionSet: row.questionSet,
       corpus: row.corpus,
       record,
-      question: { id: question.id, question: question.question, answers: question.answers, goldIds: question.gold_ids, type: question.type, group: question.group_name, goldQueries: question.gold_queries },
+      question: {
+        id: question.id,
+        question: question.question,
+        answers: question.answers,
+        goldIds: question.gold_ids,
+        type: question.type,
+        group: question.group_name,
+        goldQueries: question.gold_queries,
+      },
       documents,
       gold,
       siblings,
@@ -145,10 +195,16 @@ export class Episodes {
     };
   }
 
-  private async texts(documents: readonly { id: string; hash: string }[]): Promise<Record<string, DocumentText>> {
+  private async texts(
+    documents: readonly { id: string; hash: string }[],
+  ): Promise<Record<string, DocumentText>> {
     const idOf = new Map(documents.map((d) => [d.hash, d.id]));
-    const rows = await this.database.db.$queryRaw<{ hash: string; title: string; text: string }[]>`SELECT hash, title, text FROM documents WHERE hash = ANY(${[...idOf.keys()]}::text[])`;
-    return Object.fromEntries(rows.map((row) => [row.hash, { ...row, id: idOf.get(row.hash) ?? "" }]));
+    const rows = await this.database.db.$queryRaw<
+      { hash: string; title: string; text: string }[]
+    >`SELECT hash, title, text FROM documents WHERE hash = ANY(${[...idOf.keys()]}::text[])`;
+    return Object.fromEntries(
+      rows.map((row) => [row.hash, { ...row, id: idOf.get(row.hash) ?? "" }]),
+    );
   }
 
   private async gold(corpus: string, ids: readonly string[]): Promise<EpisodeDetail["gold"]> {
@@ -162,13 +218,28 @@ export class Episodes {
     const { db } = this.database;
     const [runs, attempts, firsts] = await Promise.all([
       db.$queryRaw<{ kind: RunKind }[]>`SELECT kind FROM runs WHERE id = ${runId}::uuid`,
-      db.$queryRaw<LineageAttempt[]>`SELECT number, from_step AS "fromStep" FROM attempts WHERE run_id = ${runId}::uuid`,
-      db.$queryRaw<{ attempt: number; phase: EpisodePhase; first: number | null }[]>`SELECT attempt, phase, min(step) AS first FROM episodes WHERE run_id = ${runId}::uuid GROUP BY attempt, phase`,
+      db.$queryRaw<
+        LineageAttempt[]
+      >`SELECT number, from_step AS "fromStep" FROM attempts WHERE run_id = ${runId}::uuid`,
+      db.$queryRaw<
+        { attempt: number; phase: EpisodePhase; first: number | null }[]
+      >`SELECT attempt, phase, min(step) AS first FROM episodes WHERE run_id = ${runId}::uuid GROUP BY attempt, phase`,
     ]);
     const kind = runs[0]?.kind === "train" ? "train" : "other";
     const kept = firsts.map(({ attempt, phase }) => {
-      const firstSteps = new Map(firsts.flatMap((row) => (row.phase === phase && row.first !== null ? [[row.attempt, row.first] as const] : [])));
-      return { attempt, phase, cut: Math.min(NO_CUT, cutsOf(attempts, { kind, ownAxis: false, firstSteps }).get(attempt) ?? -1) };
+      const firstSteps = new Map(
+        firsts.flatMap((row) =>
+          row.phase === phase && row.first !== null ? [[row.attempt, row.first] as const] : [],
+        ),
+      );
+      return {
+        attempt,
+        phase,
+        cut: Math.min(
+          NO_CUT,
+          cutsOf(attempts, { kind, ownAxis: false, firstSteps }).get(attempt) ?? -1,
+        ),
+      };
     });
     return sql`JOIN unnest(${kept.map((k) => k.attempt)}::int[], ${kept.map((k) => k.phase)}::text[], ${kept.map((k) => k.cut)}::int[]) AS kept(attempt, phase, cut)
       ON kept.attempt = e.attempt AND kept.phase = e.phase AND (e.step IS NULL OR e.step <= kept.cut)`;
@@ -202,7 +273,15 @@ interface DetailRow {
   formatErrors: string[];
   usage: unknown;
   questionSet: string;
-  question: { id: string; question: string; answers: string[]; gold_ids: string[]; type: string | null; group_name: string | null; gold_queries: string[] };
+  question: {
+    id: string;
+    question: string;
+    answers: string[];
+    gold_ids: string[];
+    type: string | null;
+    group_name: string | null;
+    gold_queries: string[];
+  };
   answer: unknown;
   score: unknown;
   baselineAnswer: unknown;

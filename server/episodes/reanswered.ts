@@ -11,17 +11,35 @@ import { storeOutcomes } from "./store";
  *
  * @throws AppError "invalid-input" where the run reuses none, answers another set, or that run has no episode of a question
  */
-export async function storeReanswered(db: Queries, ref: AttemptRef, { questions, records }: Extract<ReportItem, { kind: "reanswered" }>): Promise<void> {
+export async function storeReanswered(
+  db: Queries,
+  ref: AttemptRef,
+  { questions, records }: Extract<ReportItem, { kind: "reanswered" }>,
+): Promise<void> {
   const [run] = await db.$queryRaw<{ source: string | null; setId: string | null }[]>`
     SELECT r.config->'reuse'->>'episodesOf' AS source, q.set_id AS "setId" FROM runs r LEFT JOIN run_question_sets q ON q.run_id = r.id AND q.name = ${questions} WHERE r.id = ${ref.runId}::uuid`;
-  if (!run?.source) throw new AppError("invalid-input", "This run reuses no other run's episodes (reuse.episodesOf): report its own.");
-  if (!run.setId) throw new AppError("invalid-input", `This run does not answer the questions of "${questions}".`);
+  if (!run?.source)
+    throw new AppError(
+      "invalid-input",
+      "This run reuses no other run's episodes (reuse.episodesOf): report its own.",
+    );
+  if (!run.setId)
+    throw new AppError(
+      "invalid-input",
+      `This run does not answer the questions of "${questions}".`,
+    );
   const { source, setId } = run;
 
   const idsOf = await storeOutcomes(db, setId, records);
   const rows = records.map((record) => {
     const { answer, score } = idsOf(record);
-    return { id: randomUUID(), question_id: record.questionId, answer_id: answer, score_id: score, attribution: record.attribution };
+    return {
+      id: randomUUID(),
+      question_id: record.questionId,
+      answer_id: answer,
+      score_id: score,
+      attribution: record.attribution,
+    };
   });
   const [stored] = await db.$queryRaw<{ found: number }[]>`
     WITH given AS MATERIALIZED (
@@ -37,5 +55,9 @@ export async function storeReanswered(db: Queries, ref: AttemptRef, { questions,
       ON CONFLICT (run_id, set_id, question_id) WHERE phase = 'predict' DO NOTHING
     )
     SELECT count(*)::int AS found FROM given`;
-  if (stored!.found < rows.length) throw new AppError("invalid-input", `Run ${source} has stored no episode of ${rows.length - stored!.found} of these questions.`);
+  if (stored!.found < rows.length)
+    throw new AppError(
+      "invalid-input",
+      `Run ${source} has stored no episode of ${rows.length - stored!.found} of these questions.`,
+    );
 }

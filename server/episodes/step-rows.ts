@@ -25,9 +25,21 @@ export function rowOfStep(step: EpisodeStep): Partial<StepRow> {
   const row: Partial<StepRow> = { kind: step.kind, turn: step.turn, seconds: step.seconds };
   switch (step.kind) {
     case "generate":
-      return { ...row, ...callOf(step), token_ids: step.ids ?? null, token_mask: step.mask ?? null, token_logprobs: step.logprobs ?? null };
+      return {
+        ...row,
+        ...callOf(step),
+        token_ids: step.ids ?? null,
+        token_mask: step.mask ?? null,
+        token_logprobs: step.logprobs ?? null,
+      };
     case "retrieve":
-      return { ...row, text: step.query, document_ids: step.documents.map((d) => d.id), document_hashes: step.documents.map((d) => d.hash), document_scores: step.documents.map((d) => d.score) };
+      return {
+        ...row,
+        text: step.query,
+        document_ids: step.documents.map((d) => d.id),
+        document_hashes: step.documents.map((d) => d.hash),
+        document_scores: step.documents.map((d) => d.score),
+      };
     case "select":
       return { ...row, selected: step.selected, implicit: step.implicit };
     case "condense":
@@ -39,10 +51,24 @@ export function rowOfStep(step: EpisodeStep): Partial<StepRow> {
   }
 }
 
-const callOf = ({ text, prompt, promptTokens, completionTokens }: StepOf<"generate" | "condense">) => ({ text, prompt: prompt ?? null, prompt_tokens: promptTokens ?? null, completion_tokens: completionTokens ?? null });
+const callOf = ({
+  text,
+  prompt,
+  promptTokens,
+  completionTokens,
+}: StepOf<"generate" | "condense">) => ({
+  text,
+  prompt: prompt ?? null,
+  prompt_tokens: promptTokens ?? null,
+  completion_tokens: completionTokens ?? null,
+});
 
 /** Documents of three parallel arrays. */
-export function documentRefs(ids: readonly string[] | null, hashes: readonly string[] | null, scores: readonly (number | null)[] | null): DocumentRef[] {
+export function documentRefs(
+  ids: readonly string[] | null,
+  hashes: readonly string[] | null,
+  scores: readonly (number | null)[] | null,
+): DocumentRef[] {
   return (ids ?? []).map((id, i) => ({ id, hash: hashes?.[i] ?? "", score: scores?.[i] ?? null }));
 }
 
@@ -64,7 +90,10 @@ export function stepOfRow(row: StepRow): EpisodeStep {
       ...(row.token_mask !== null && { mask: row.token_mask }),
       ...(row.token_logprobs !== null && { logprobs: row.token_logprobs }),
     }),
-    ...(kind === "retrieve" && { query: row.text, documents: documentRefs(row.document_ids, row.document_hashes, row.document_scores) }),
+    ...(kind === "retrieve" && {
+      query: row.text,
+      documents: documentRefs(row.document_ids, row.document_hashes, row.document_scores),
+    }),
     ...(kind === "select" && { selected: row.selected, implicit: row.implicit }),
     ...(kind === "reject" && { text: row.text, error: row.reason }),
     ...(kind === "stop" && { reason: row.reason }),

@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
-import { documentsOf, type Answer, type DocumentRef, type DocumentText, type EpisodeRecord, type Score } from "@/contracts/episode";
+import {
+  documentsOf,
+  type Answer,
+  type DocumentRef,
+  type DocumentText,
+  type EpisodeRecord,
+  type Score,
+} from "@/contracts/episode";
 import type { AttemptRef, ReportItem } from "@/contracts/worker-protocol";
 import { setOfRun } from "@/server/catalogue/versions";
 import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
@@ -9,12 +16,20 @@ import { rowOfStep } from "./step-rows";
 
 export type EpisodesItem = Extract<ReportItem, { kind: "episodes" }>;
 
-const answerKey = (answer: Pick<Answer, "key" | "text">): string => `${answer.key} ${storable(answer.text)}`;
+const answerKey = (answer: Pick<Answer, "key" | "text">): string =>
+  `${answer.key} ${storable(answer.text)}`;
 
 /** Stores texts that are not stored yet. Sorted, so that two reports at once cannot deadlock. */
-export async function storeDocuments(db: Queries, documents: readonly DocumentText[]): Promise<void> {
+export async function storeDocuments(
+  db: Queries,
+  documents: readonly DocumentText[],
+): Promise<void> {
   if (documents.length === 0) return;
-  const rows = [...new Map(documents.map((d) => [d.hash, { hash: d.hash, title: d.title, text: d.text }])).values()].sort((a, b) => (a.hash < b.hash ? -1 : 1));
+  const rows = [
+    ...new Map(
+      documents.map((d) => [d.hash, { hash: d.hash, title: d.title, text: d.text }]),
+    ).values(),
+  ].sort((a, b) => (a.hash < b.hash ? -1 : 1));
   await db.$executeRaw`
     INSERT INTO documents (hash, title, text)
     SELECT hash, title, text FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS d(hash text, title text, text text) ORDER BY hash
@@ -22,9 +37,14 @@ export async function storeDocuments(db: Queries, documents: readonly DocumentTe
 }
 
 /** Stores answers that are not stored yet. @returns their ids, by key and text */
-export async function storeAnswers(db: Queries, answers: readonly Answer[]): Promise<Map<string, bigint>> {
+export async function storeAnswers(
+  db: Queries,
+  answers: readonly Answer[],
+): Promise<Map<string, bigint>> {
   if (answers.length === 0) return new Map();
-  const rows = [...new Map(answers.map((a) => [answerKey(a), a])).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const rows = [...new Map(answers.map((a) => [answerKey(a), a])).values()].sort((a, b) =>
+    a.key < b.key ? -1 : 1,
+  );
   const fresh = await db.$queryRaw<StoredAnswer[]>`
     INSERT INTO answers (project_id, key, generator, prompt_style, text, seconds, usage)
     SELECT ${DEFAULT_PROJECT}::uuid, a.key, a.generator, a."promptStyle", a.text, a.seconds, a.usage
@@ -53,14 +73,29 @@ interface Scored {
   questionId: string;
 }
 type ScoreKey = { answer: string; question: string; scorer: string };
-const scoreKey = ({ answer, question, scorer }: ScoreKey): string => `${answer} ${scorer} ${question}`;
-const scoreKeyOf = ({ answer, score, questionId }: Scored, answerIds: ReadonlyMap<string, bigint>): ScoreKey => ({ answer: String(answerIds.get(answerKey(answer))), question: questionId, scorer: score.scorer });
+const scoreKey = ({ answer, question, scorer }: ScoreKey): string =>
+  `${answer} ${scorer} ${question}`;
+const scoreKeyOf = (
+  { answer, score, questionId }: Scored,
+  answerIds: ReadonlyMap<string, bigint>,
+): ScoreKey => ({
+  answer: String(answerIds.get(answerKey(answer))),
+  question: questionId,
+  scorer: score.scorer,
+});
 
 /** Stores scores that are not stored yet. @returns their ids, by `scoreKey` */
-async function storeScores(db: Queries, setId: string, scored: readonly Scored[], answerIds: ReadonlyMap<string, bigint>): Promise<Map<string, string>> {
+async function storeScores(
+  db: Queries,
+  setId: string,
+  scored: readonly Scored[],
+  answerIds: ReadonlyMap<string, bigint>,
+): Promise<Map<string, string>> {
   if (scored.length === 0) return new Map();
   const keyed = scored.map((s) => ({ ...scoreKeyOf(s, answerIds), value: s.score.value }));
-  const rows = [...new Map(keyed.map((row) => [scoreKey(row), row])).entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  const rows = [...new Map(keyed.map((row) => [scoreKey(row), row])).entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, row]) => row);
   // As one JSON value: a row costs the client more than the database.
   const [inserted] = await db.$queryRaw<{ fresh: StoredScore[] }[]>`
     WITH fresh AS (
@@ -93,17 +128,39 @@ export interface Outcome {
 export type OutcomeIds = (outcome: Outcome) => { answer: string | null; score: string | null };
 
 /** Stores the answers and scores that are not stored yet. A score without an answer is of nothing and is left out. */
-export async function storeOutcomes(db: Queries, setId: string, outcomes: readonly Outcome[]): Promise<OutcomeIds> {
-  const answerIds = await storeAnswers(db, outcomes.flatMap(({ answer }) => answer ?? []));
-  const scored = outcomes.flatMap(({ questionId, answer, score, otherScores }) => (answer ? [...(score ? [score] : []), ...(otherScores ?? [])].map((each) => ({ answer, score: each, questionId })) : []));
+export async function storeOutcomes(
+  db: Queries,
+  setId: string,
+  outcomes: readonly Outcome[],
+): Promise<OutcomeIds> {
+  const answerIds = await storeAnswers(
+    db,
+    outcomes.flatMap(({ answer }) => answer ?? []),
+  );
+  const scored = outcomes.flatMap(({ questionId, answer, score, otherScores }) =>
+    answer
+      ? [...(score ? [score] : []), ...(otherScores ?? [])].map((each) => ({
+          answer,
+          score: each,
+          questionId,
+        }))
+      : [],
+  );
   const scoreIds = await storeScores(db, setId, scored, answerIds);
   return ({ questionId, answer, score }) => ({
     answer: answer && String(answerIds.get(answerKey(answer))),
-    score: answer && score && String(scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))),
+    score:
+      answer &&
+      score &&
+      String(scoreIds.get(scoreKey(scoreKeyOf({ answer, score, questionId }, answerIds)))),
   });
 }
 
-const refs = (documents: readonly DocumentRef[]) => ({ ids: documents.map((d) => d.id), hashes: documents.map((d) => d.hash), scores: documents.map((d) => d.score) });
+const refs = (documents: readonly DocumentRef[]) => ({
+  ids: documents.map((d) => d.id),
+  hashes: documents.map((d) => d.hash),
+  scores: documents.map((d) => d.score),
+});
 
 /**
  * Stores a report's episodes with their steps, answers, scores and documents. A question that a predict run has
@@ -111,13 +168,29 @@ const refs = (documents: readonly DocumentRef[]) => ({ ids: documents.map((d) =>
  *
  * @throws AppError "invalid-input" where a question set, a question or a document's text is not known
  */
-export async function storeEpisodes(db: Queries, ref: AttemptRef, item: EpisodesItem): Promise<void> {
+export async function storeEpisodes(
+  db: Queries,
+  ref: AttemptRef,
+  item: EpisodesItem,
+): Promise<void> {
   const setId = await setOfRun(db, ref.runId, item.questions);
-  await requireQuestions(db, setId, item.questions, item.records.map(({ episode }) => episode.questionId));
+  await requireQuestions(
+    db,
+    setId,
+    item.questions,
+    item.records.map(({ episode }) => episode.questionId),
+  );
   await storeDocuments(db, item.documents);
   await requireDocuments(db, item);
 
-  const idsOf = await storeOutcomes(db, setId, item.records.flatMap(({ baseline, ...record }) => [outcomeOf(record), ...(baseline ? [outcomeOf({ episode: record.episode, ...baseline })] : [])]));
+  const idsOf = await storeOutcomes(
+    db,
+    setId,
+    item.records.flatMap(({ baseline, ...record }) => [
+      outcomeOf(record),
+      ...(baseline ? [outcomeOf({ episode: record.episode, ...baseline })] : []),
+    ]),
+  );
   const rows = item.records.map((record) => episodeRow(record, idsOf));
   const inserted = await db.$queryRaw<{ id: string }[]>`
     INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, step, sample_index, key, method, protocol,
@@ -137,7 +210,9 @@ export async function storeEpisodes(db: Queries, ref: AttemptRef, item: Episodes
   const stored = new Set(inserted.map((row) => row.id));
   const steps = item.records.flatMap(({ episode }, i) => {
     const id = rows[i]?.id;
-    return id !== undefined && stored.has(id) ? episode.steps.map((step, index) => ({ episode_id: id, index, ...rowOfStep(step) })) : [];
+    return id !== undefined && stored.has(id)
+      ? episode.steps.map((step, index) => ({ episode_id: id, index, ...rowOfStep(step) }))
+      : [];
   });
   await db.$executeRaw`
     INSERT INTO steps (episode_id, index, kind, turn, seconds, text, prompt, prompt_tokens, completion_tokens, token_ids, token_mask, token_logprobs, document_ids, document_hashes, document_scores, selected, implicit, reason)
@@ -146,7 +221,17 @@ export async function storeEpisodes(db: Queries, ref: AttemptRef, item: Episodes
       token_logprobs real[], document_ids text[], document_hashes text[], document_scores float8[], selected text[], implicit boolean, reason text)`;
 }
 
-const outcomeOf = ({ episode, answer, score, otherScores }: Pick<EpisodeRecord, "episode" | "answer" | "score" | "otherScores">): Outcome => ({ questionId: episode.questionId, answer, score, otherScores });
+const outcomeOf = ({
+  episode,
+  answer,
+  score,
+  otherScores,
+}: Pick<EpisodeRecord, "episode" | "answer" | "score" | "otherScores">): Outcome => ({
+  questionId: episode.questionId,
+  answer,
+  score,
+  otherScores,
+});
 
 function episodeRow(record: EpisodeRecord, idsOf: OutcomeIds) {
   const { episode, baseline, reward } = record;
@@ -184,17 +269,39 @@ function episodeRow(record: EpisodeRecord, idsOf: OutcomeIds) {
   };
 }
 
-async function requireQuestions(db: Queries, setId: string, name: string, questionIds: readonly string[]): Promise<void> {
+async function requireQuestions(
+  db: Queries,
+  setId: string,
+  name: string,
+  questionIds: readonly string[],
+): Promise<void> {
   const ids = [...new Set(questionIds)];
-  const missing = await db.$queryRaw<{ id: string }[]>`SELECT i.id FROM unnest(${ids}::text[]) AS i(id) WHERE NOT EXISTS (SELECT 1 FROM questions q WHERE q.set_id = ${setId}::uuid AND q.id = i.id)`;
-  if (missing.length > 0) throw new AppError("invalid-input", `Question set "${name}" has no question ${missing.slice(0, 5).map((row) => `"${row.id}"`).join(", ")}.`);
+  const missing = await db.$queryRaw<
+    { id: string }[]
+  >`SELECT i.id FROM unnest(${ids}::text[]) AS i(id) WHERE NOT EXISTS (SELECT 1 FROM questions q WHERE q.set_id = ${setId}::uuid AND q.id = i.id)`;
+  if (missing.length > 0)
+    throw new AppError(
+      "invalid-input",
+      `Question set "${name}" has no question ${missing
+        .slice(0, 5)
+        .map((row) => `"${row.id}"`)
+        .join(", ")}.`,
+    );
 }
 
 async function requireDocuments(db: Queries, item: EpisodesItem): Promise<void> {
   const hashes = new Set<string>();
-  for (const { episode, baseline } of item.records) for (const { hash } of [...documentsOf(episode), ...(baseline?.context ?? [])]) hashes.add(hash);
+  for (const { episode, baseline } of item.records)
+    for (const { hash } of [...documentsOf(episode), ...(baseline?.context ?? [])])
+      hashes.add(hash);
   for (const { hash } of item.documents) hashes.delete(hash);
   if (hashes.size === 0) return;
-  const missing = await db.$queryRaw<{ hash: string }[]>`SELECT h.hash FROM unnest(${[...hashes]}::text[]) AS h(hash) WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.hash = h.hash)`;
-  if (missing.length > 0) throw new AppError("invalid-input", `The report names ${missing.length} documents whose text was never sent, e.g. ${missing[0]?.hash ?? ""}. Send them in \`documents\`.`);
+  const missing = await db.$queryRaw<
+    { hash: string }[]
+  >`SELECT h.hash FROM unnest(${[...hashes]}::text[]) AS h(hash) WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.hash = h.hash)`;
+  if (missing.length > 0)
+    throw new AppError(
+      "invalid-input",
+      `The report names ${missing.length} documents whose text was never sent, e.g. ${missing[0]?.hash ?? ""}. Send them in \`documents\`.`,
+    );
 }

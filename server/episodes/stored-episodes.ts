@@ -1,4 +1,10 @@
-import { documentsOf, episode as episodeSchema, type Answer, type DocumentText, type ModelUsage } from "@/contracts/episode";
+import {
+  documentsOf,
+  episode as episodeSchema,
+  type Answer,
+  type DocumentText,
+  type ModelUsage,
+} from "@/contracts/episode";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
 import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
 import { Prisma } from "@/server/db/generated/client";
@@ -23,12 +29,26 @@ interface Row {
 type Stored = WorkerResponse<"storedEpisodes">;
 
 /** Episodes of a predict run by question, with their answers and every text that they name, to be answered or scored anew. */
-export const storedEpisodes = (db: Queries, { runId, questionIds }: WorkerRequest<"storedEpisodes">): Promise<Stored> =>
-  read(db, sql`FROM episodes e`, sql`e.run_id = ${runId}::uuid AND e.phase = 'predict' AND e.question_id = ANY(${questionIds}::text[])`);
+export const storedEpisodes = (
+  db: Queries,
+  { runId, questionIds }: WorkerRequest<"storedEpisodes">,
+): Promise<Stored> =>
+  read(
+    db,
+    sql`FROM episodes e`,
+    sql`e.run_id = ${runId}::uuid AND e.phase = 'predict' AND e.question_id = ANY(${questionIds}::text[])`,
+  );
 
 /** The first stored episode of each key that a predict run has, with its answer and every text that it names. */
-export const findEpisodes = (db: Queries, { keys }: WorkerRequest<"findEpisodes">): Promise<Stored> =>
-  read(db, sql`FROM (SELECT DISTINCT ON (key) * FROM episodes WHERE project_id = ${DEFAULT_PROJECT}::uuid AND phase = 'predict' AND key = ANY(${keys}::text[]) ORDER BY key, ordinal) e`, sql`true`);
+export const findEpisodes = (
+  db: Queries,
+  { keys }: WorkerRequest<"findEpisodes">,
+): Promise<Stored> =>
+  read(
+    db,
+    sql`FROM (SELECT DISTINCT ON (key) * FROM episodes WHERE project_id = ${DEFAULT_PROJECT}::uuid AND phase = 'predict' AND key = ANY(${keys}::text[]) ORDER BY key, ordinal) e`,
+    sql`true`,
+  );
 
 /** Lists come as JSON: Node reads it many times faster than the text form of arrays. */
 async function read(db: Queries, from: Prisma.Sql, where: Prisma.Sql): Promise<Stored> {
@@ -50,7 +70,11 @@ async function read(db: Queries, from: Prisma.Sql, where: Prisma.Sql): Promise<S
     }),
     answer: row.answer,
   }));
-  const idOf = new Map(episodes.flatMap(({ episode }) => documentsOf(episode)).map(({ hash, id }) => [hash, id]));
-  const texts = await db.$queryRaw<Omit<DocumentText, "id">[]>`SELECT hash, title, text FROM documents WHERE hash = ANY(${[...idOf.keys()]}::text[])`;
+  const idOf = new Map(
+    episodes.flatMap(({ episode }) => documentsOf(episode)).map(({ hash, id }) => [hash, id]),
+  );
+  const texts = await db.$queryRaw<
+    Omit<DocumentText, "id">[]
+  >`SELECT hash, title, text FROM documents WHERE hash = ANY(${[...idOf.keys()]}::text[])`;
   return { episodes, documents: texts.map((text) => ({ ...text, id: idOf.get(text.hash) ?? "" })) };
 }

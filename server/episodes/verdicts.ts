@@ -4,7 +4,10 @@ import { DEFAULT_PROJECT, type Queries } from "@/server/db/database";
 import { toJson } from "@/server/db/json";
 
 /** What a judge has said of answers to the questions of a run's version of a set, by the answers' keys; what it was not asked is absent. */
-export async function findVerdicts(db: Queries, { runId, questions, scorer, answers }: WorkerRequest<"findVerdicts">): Promise<StoredVerdict[]> {
+export async function findVerdicts(
+  db: Queries,
+  { runId, questions, scorer, answers }: WorkerRequest<"findVerdicts">,
+): Promise<StoredVerdict[]> {
   const setId = await setOfRun(db, runId, questions);
   return db.$queryRaw<StoredVerdict[]>`
     SELECT a.key, a.text, s.question_id AS "questionId", s.value

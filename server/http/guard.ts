@@ -21,12 +21,21 @@ function nameOf(host: string): string | null {
  */
 export function refusalOf(headers: IncomingHttpHeaders): string | null {
   const host = headers.host === undefined ? null : nameOf(headers.host);
-  if (host === null || !LOOPBACK_NAMES.has(host)) return `Host "${headers.host ?? ""}" is not a loopback name. Open the page as http://127.0.0.1 or http://localhost; from another machine, through an SSH tunnel.`;
+  if (host === null || !LOOPBACK_NAMES.has(host))
+    return `Host "${headers.host ?? ""}" is not a loopback name. Open the page as http://127.0.0.1 or http://localhost; from another machine, through an SSH tunnel.`;
   const { origin } = headers;
-  if (origin === undefined) return headers["sec-fetch-site"] === "cross-site" && headers["sec-fetch-mode"] !== "navigate" ? "Requests of other sites are refused." : null;
+  if (origin === undefined)
+    return headers["sec-fetch-site"] === "cross-site" && headers["sec-fetch-mode"] !== "navigate"
+      ? "Requests of other sites are refused."
+      : null;
   const from = /^https?:\/\//.test(origin) ? nameOf(origin.replace(/^https?:\/\//, "")) : null;
   // Two services on one machine are two sites: the port must be ours too.
-  if (from === null || !LOOPBACK_NAMES.has(from) || portOf(origin) !== portOf(`http://${headers.host ?? ""}`)) return `Origin "${origin}" is not this page.`;
+  if (
+    from === null ||
+    !LOOPBACK_NAMES.has(from) ||
+    portOf(origin) !== portOf(`http://${headers.host ?? ""}`)
+  )
+    return `Origin "${origin}" is not this page.`;
   return null;
 }
 

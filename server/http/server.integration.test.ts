@@ -7,11 +7,19 @@ import type { TaskRequest } from "@/contracts/worker-protocol";
 import type { AppRouter } from "@/server/api/router";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { PRESETS } from "@/contracts/presets";
-import { presetConfig, sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
+import {
+  presetConfig,
+  sampleDocuments,
+  sampleRecord,
+  storeSamples,
+} from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/worker";
 
-const until = async <T>(what: () => Promise<T | null | undefined | false>, ms = 10_000): Promise<T> => {
-  for (const end = Date.now() + ms; ; ) {
+const until = async <T>(
+  what: () => Promise<T | null | undefined | false>,
+  ms = 10_000,
+): Promise<T> => {
+  for (const end = Date.now() + ms; ;) {
     const value = await what();
     if (value) return value;
     if (Date.now() > end) throw new Error("it did not come true in time");
@@ -25,10 +33,25 @@ describe("the server from outside", () => {
   let api: ReturnType<typeof createTRPCClient<AppRouter>>;
 
   beforeAll(async () => {
-    server = await startTestServer({ timings: { leaseMs: 60_000, offlineMs: 60_000, taskMs: { query: 1_500, documents: 1_500, "dry-run": 1_500, "index-plan": 1_500, "remove-corpus": 1_500, "turn-gains": 1_500 } } });
+    server = await startTestServer({
+      timings: {
+        leaseMs: 60_000,
+        offlineMs: 60_000,
+        taskMs: {
+          query: 1_500,
+          documents: 1_500,
+          "dry-run": 1_500,
+          "index-plan": 1_500,
+          "remove-corpus": 1_500,
+          "turn-gains": 1_500,
+        },
+      },
+    });
     await storeSamples(server.plane);
     worker = await server.worker();
-    api = createTRPCClient<AppRouter>({ links: [httpLink({ url: `${server.url}/trpc`, transformer: superjson })] });
+    api = createTRPCClient<AppRouter>({
+      links: [httpLink({ url: `${server.url}/trpc`, transformer: superjson })],
+    });
   });
   afterAll(() => server.stop());
 
@@ -38,13 +61,17 @@ describe("the server from outside", () => {
         let text = "";
         response.on("data", (chunk: Buffer) => (text += chunk.toString()));
         response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
-      }).on("error", reject).end();
+      })
+        .on("error", reject)
+        .end();
     });
   const connect = (path: string, headers: Record<string, string>) =>
     new Promise<string>((resolve) => {
       const socket = new WebSocket(`${server.url.replace("http", "ws")}${path}`, { headers });
       socket.on("open", () => (socket.close(), resolve("open")));
-      socket.on("unexpected-response", (_request, response) => resolve(String(response.statusCode)));
+      socket.on("unexpected-response", (_request, response) =>
+        resolve(String(response.statusCode)),
+      );
       socket.on("error", (error) => resolve(error.message));
     });
 
@@ -54,7 +81,9 @@ describe("the server from outside", () => {
       const rebound = await get("/trpc/runs.list", { host: "attacker.example" });
       expect(rebound.status).toBe(403);
       expect(rebound.text).toMatch(/not a loopback name/);
-      expect((await get("/trpc/runs.list", { origin: "https://attacker.example" })).status).toBe(403);
+      expect((await get("/trpc/runs.list", { origin: "https://attacker.example" })).status).toBe(
+        403,
+      );
       expect(await connect("/trpc-ws", { origin: "https://attacker.example" })).toBe("403");
       expect(await connect("/trpc-ws", { host: "attacker.example" })).toBe("403");
       expect(await connect("/trpc-ws", { origin: server.url })).toBe("open");
@@ -64,7 +93,10 @@ describe("the server from outside", () => {
     it("refuses a wrong, a missing and a revoked worker token", async () => {
       expect(await connect("/worker", {})).toBe("401");
       expect(await connect("/worker", { authorization: "Bearer s3w_wrong" })).toBe("401");
-      const { id, token, command } = await api.workers.createToken.mutate({ name: "box", serverUrl: `${server.url}/workers` });
+      const { id, token, command } = await api.workers.createToken.mutate({
+        name: "box",
+        serverUrl: `${server.url}/workers`,
+      });
       expect(command).toBe(`npm run worker -- --server ${server.url} --token ${token}`);
       expect(await connect("/worker", { authorization: `Bearer ${token}` })).toBe("open");
       await api.workers.revokeToken.mutate({ id });
@@ -72,7 +104,9 @@ describe("the server from outside", () => {
       const listed = JSON.stringify(await api.workers.tokens.query());
       expect(listed).toContain(id);
       expect(listed).not.toContain(token);
-      const stored = await server.plane.database.db.$queryRaw<{ row: string }[]>`SELECT row_to_json(t)::text AS row FROM worker_tokens t`;
+      const stored = await server.plane.database.db.$queryRaw<
+        { row: string }[]
+      >`SELECT row_to_json(t)::text AS row FROM worker_tokens t`;
       expect(JSON.stringify(stored)).not.toContain(token);
     });
 
@@ -80,13 +114,18 @@ describe("the server from outside", () => {
       const victim = await server.worker({ name: "victim" });
       const [token] = (await api.workers.tokens.query()).filter((t) => t.name === "victim");
       await api.workers.revokeToken.mutate({ id: token?.id ?? "" });
-      await until(async () => (await api.workers.list.query()).find((w) => w.id === victim.id)?.state === "offline");
+      await until(
+        async () =>
+          (await api.workers.list.query()).find((w) => w.id === victim.id)?.state === "offline",
+      );
     });
   });
 
   describe("workers", () => {
     it("refuses frames that are not of the protocol, by name of what is wrong", async () => {
-      await expect(worker.requestRaw("lease", { freeSlots: { engine: -1 } })).rejects.toThrow(/Request lease is not valid:\nfreeSlots\.engine.*\nfreeSlots\.light/);
+      await expect(worker.requestRaw("lease", { freeSlots: { engine: -1 } })).rejects.toThrow(
+        /Request lease is not valid:\nfreeSlots\.engine.*\nfreeSlots\.light/,
+      );
       await expect(worker.requestRaw("dance", {})).rejects.toMatchObject({ code: "unsupported" });
     });
 
@@ -96,31 +135,80 @@ describe("the server from outside", () => {
       await worker.request("heartbeat", {
         attempts: [{ runId: run.runId, attempt: run.attempt }],
         usage: { cpu: 0.75, memoryMb: 2048, gpus: [] },
-        services: [{ key: "engine", kind: "engine", state: "ready", detail: "", error: null, memoryMb: 900, address: "http://127.0.0.1:1", references: 1, startedAt: Date.now() }],
+        services: [
+          {
+            key: "engine",
+            kind: "engine",
+            state: "ready",
+            detail: "",
+            error: null,
+            memoryMb: 900,
+            address: "http://127.0.0.1:1",
+            references: 1,
+            startedAt: Date.now(),
+          },
+        ],
         freeSlots: { engine: 0, light: 4 },
       });
-      await worker.request("workerLogs", { lines: [{ at: Date.now(), level: "info", source: "agent", message: "hello" }] });
+      await worker.request("workerLogs", {
+        lines: [{ at: Date.now(), level: "info", source: "agent", message: "hello" }],
+      });
       const shown = (await api.workers.list.query()).find((w) => w.id === worker.id);
-      expect(shown).toMatchObject({ state: "online", usage: [{ cpu: 0.75 }], services: [{ key: "engine", references: 1 }], runs: [{ id: run.runId, state: "running" }], logs: [{ message: "hello" }], freeSlots: { engine: 0 } });
-      await worker.request("transition", { runId: run.runId, attempt: run.attempt, to: "succeeded", reason: null });
+      expect(shown).toMatchObject({
+        state: "online",
+        usage: [{ cpu: 0.75 }],
+        services: [{ key: "engine", references: 1 }],
+        runs: [{ id: run.runId, state: "running" }],
+        logs: [{ message: "hello" }],
+        freeSlots: { engine: 0 },
+      });
+      await worker.request("transition", {
+        runId: run.runId,
+        attempt: run.attempt,
+        to: "succeeded",
+        reason: null,
+      });
     });
   });
 
   describe("launching", () => {
     it("names every setting that is wrong", async () => {
-      const config = { ...presetConfig(), rl: { groupSize: 1, stepz: 3 }, retriever: { kind: "remote", url: "ftp://x" } };
-      await expect(api.runs.launch.mutate({ config })).rejects.toMatchObject({ data: { appCode: "invalid-input" }, message: expect.stringMatching(/retriever\.url: .*\n[^]*rl\.groupSize: /) });
+      const config = {
+        ...presetConfig(),
+        rl: { groupSize: 1, stepz: 3 },
+        retriever: { kind: "remote", url: "ftp://x" },
+      };
+      await expect(api.runs.launch.mutate({ config })).rejects.toMatchObject({
+        data: { appCode: "invalid-input" },
+        message: expect.stringMatching(/retriever\.url: .*\n[^]*rl\.groupSize: /),
+      });
       const checked = await api.runs.check.query({ config });
       expect(checked.ok).toBe(false);
-      expect(checked.issues.map((i) => i.path)).toEqual(expect.arrayContaining(["retriever.url", "rl.groupSize"]));
+      expect(checked.issues.map((i) => i.path)).toEqual(
+        expect.arrayContaining(["retriever.url", "rl.groupSize"]),
+      );
       expect(JSON.stringify(checked.issues)).toContain("stepz");
     });
 
     it("refuses what names things that are not there", async () => {
-      const config = { ...presetConfig(), data: { corpus: "atlas", trainQuestions: "nobody/train", heldOutQuestions: "atlas/held-out" } };
-      await expect(api.runs.launch.mutate({ config })).rejects.toThrow(/data\.trainQuestions: there is no question set "nobody\/train"/);
-      const predict = { ...presetConfig("atlas-s3"), searcher: { checkpoint: "00000000-0000-4000-8000-00000000dead" } };
-      await expect(api.runs.launch.mutate({ config: predict })).rejects.toThrow(/searcher\.checkpoint: there is no checkpoint/);
+      const config = {
+        ...presetConfig(),
+        data: {
+          corpus: "atlas",
+          trainQuestions: "nobody/train",
+          heldOutQuestions: "atlas/held-out",
+        },
+      };
+      await expect(api.runs.launch.mutate({ config })).rejects.toThrow(
+        /data\.trainQuestions: there is no question set "nobody\/train"/,
+      );
+      const predict = {
+        ...presetConfig("atlas-s3"),
+        searcher: { checkpoint: "00000000-0000-4000-8000-00000000dead" },
+      };
+      await expect(api.runs.launch.mutate({ config: predict })).rejects.toThrow(
+        /searcher\.checkpoint: there is no checkpoint/,
+      );
     });
 
     it("says why a GPU preset cannot start here, and that the CPU one can", async () => {
@@ -128,7 +216,9 @@ describe("the server from outside", () => {
       expect(presets.find((p) => p.id === "atlas-smollm2")).toMatchObject({ ready: true });
       const paper = presets.find((p) => p.id === "paper-qwen2.5-7b");
       expect(paper?.ready).toBe(false);
-      expect(paper?.requirements.find((r) => r.name === "model qwen2.5-7b-instruct")).toMatchObject({ ok: false });
+      expect(paper?.requirements.find((r) => r.name === "model qwen2.5-7b-instruct")).toMatchObject(
+        { ok: false },
+      );
     });
 
     it("estimates the memory of a training run, on the workers that could take it or on an assumed GPU", async () => {
@@ -143,10 +233,19 @@ describe("the server from outside", () => {
     });
 
     it("lists by state, text and sort, page by page", async () => {
-      for (const name of ["beta", "alpha", "gamma"]) await api.runs.launch.mutate({ config: { ...presetConfig("atlas-rag"), name: `sorted ${name}` } });
+      for (const name of ["beta", "alpha", "gamma"])
+        await api.runs.launch.mutate({
+          config: { ...presetConfig("atlas-rag"), name: `sorted ${name}` },
+        });
       const names: string[] = [];
-      for (let cursor: string | null | undefined; cursor !== null; ) {
-        const page = await api.runs.list.query({ text: "sorted", sort: "name", states: ["queued"], limit: 2, cursor });
+      for (let cursor: string | null | undefined; cursor !== null;) {
+        const page = await api.runs.list.query({
+          text: "sorted",
+          sort: "name",
+          states: ["queued"],
+          limit: 2,
+          cursor,
+        });
         names.push(...page.rows.map((row) => row.name));
         cursor = page.nextCursor;
       }
@@ -163,69 +262,195 @@ describe("the server from outside", () => {
   describe("importing questions", () => {
     const line = (value: object) => JSON.stringify(value);
     it("numbers every bad line and stores nothing", async () => {
-      const jsonl = [line({ id: "1", question: "Who?", answers: ["me"] }), "{not json", line({ id: "2", question: " ", answers: ["x"] }), line({ id: "3", question: "who?", answers: ["x"] }), line({ id: "4", question: "What?", answers: [] }), line({ id: "1", question: "Why?", answers: ["x"] })].join("\n");
-      const error = await api.catalogue.importQuestions.mutate({ name: "mine", jsonl }).catch((e: Error) => e);
-      expect(String(error)).toMatch(/line 2 is not JSON[^]*line 3 [^]*question[^]*line 4 repeats the question of line 1[^]*line 5 [^]*answer[^]*line 6 repeats the id "1" of line 1/);
+      const jsonl = [
+        line({ id: "1", question: "Who?", answers: ["me"] }),
+        "{not json",
+        line({ id: "2", question: " ", answers: ["x"] }),
+        line({ id: "3", question: "who?", answers: ["x"] }),
+        line({ id: "4", question: "What?", answers: [] }),
+        line({ id: "1", question: "Why?", answers: ["x"] }),
+      ].join("\n");
+      const error = await api.catalogue.importQuestions
+        .mutate({ name: "mine", jsonl })
+        .catch((e: Error) => e);
+      expect(String(error)).toMatch(
+        /line 2 is not JSON[^]*line 3 [^]*question[^]*line 4 repeats the question of line 1[^]*line 5 [^]*answer[^]*line 6 repeats the id "1" of line 1/,
+      );
       expect((await api.catalogue.questionSets.query()).map((s) => s.name)).not.toContain("mine");
     });
 
     it("stores a good file, and refuses another under the same name", async () => {
-      const jsonl = [line({ id: "1", question: "Who?", answers: ["me"] }), "", line({ id: 2, question: "What?", answers: ["it"], goldIds: ["d0"] })].join("\n");
-      expect(await api.catalogue.importQuestions.mutate({ name: "mine/dev", jsonl })).toEqual({ name: "mine/dev", questions: 2 });
+      const jsonl = [
+        line({ id: "1", question: "Who?", answers: ["me"] }),
+        "",
+        line({ id: 2, question: "What?", answers: ["it"], goldIds: ["d0"] }),
+      ].join("\n");
+      expect(await api.catalogue.importQuestions.mutate({ name: "mine/dev", jsonl })).toEqual({
+        name: "mine/dev",
+        questions: 2,
+      });
       await api.catalogue.importQuestions.mutate({ name: "mine/dev", jsonl });
-      expect((await api.catalogue.questionSets.query()).find((s) => s.name === "mine/dev")).toMatchObject({ questions: 2, withGold: 1 });
-      expect(await worker.request("questions", { set: "mine/dev", after: null, limit: 1 })).toMatchObject({ questions: [{ id: "1", answers: ["me"] }], next: "0" });
-      expect(await worker.request("questions", { set: "mine/dev", after: "0", limit: 1 })).toMatchObject({ questions: [{ id: "2" }], next: null });
+      expect(
+        (await api.catalogue.questionSets.query()).find((s) => s.name === "mine/dev"),
+      ).toMatchObject({ questions: 2, withGold: 1 });
+      expect(
+        await worker.request("questions", { set: "mine/dev", after: null, limit: 1 }),
+      ).toMatchObject({ questions: [{ id: "1", answers: ["me"] }], next: "0" });
+      expect(
+        await worker.request("questions", { set: "mine/dev", after: "0", limit: 1 }),
+      ).toMatchObject({ questions: [{ id: "2" }], next: null });
       // Changed content is a new version under the name, and the newest is meant.
-      expect(await api.catalogue.importQuestions.mutate({ name: "mine/dev", jsonl: line({ id: "1", question: "Other?", answers: ["x"] }) })).toEqual({ name: "mine/dev", questions: 1 });
-      expect((await api.catalogue.questions.query({ set: "mine/dev" })).rows.map((q) => q.question)).toEqual(["Other?"]);
+      expect(
+        await api.catalogue.importQuestions.mutate({
+          name: "mine/dev",
+          jsonl: line({ id: "1", question: "Other?", answers: ["x"] }),
+        }),
+      ).toEqual({ name: "mine/dev", questions: 1 });
+      expect(
+        (await api.catalogue.questions.query({ set: "mine/dev" })).rows.map((q) => q.question),
+      ).toEqual(["Other?"]);
     });
   });
 
   describe("tasks", () => {
-    const taken = (taskId: string) => until(async () => worker.notices.flatMap((n) => (n.type === "task" && n.task.taskId === taskId ? [n.task] : []))[0]) as Promise<TaskRequest>;
+    const taken = (taskId: string) =>
+      until(
+        async () =>
+          worker.notices.flatMap((n) =>
+            n.type === "task" && n.task.taskId === taskId ? [n.task] : [],
+          )[0],
+      ) as Promise<TaskRequest>;
 
     it("goes to a worker and comes back, with progress", async () => {
-      const { taskId } = await api.tasks.create.mutate({ kind: "query", corpus: "atlas", retriever: { kind: "dense" }, query: "capital", k: 3 });
+      const { taskId } = await api.tasks.create.mutate({
+        kind: "query",
+        corpus: "atlas",
+        retriever: { kind: "dense" },
+        query: "capital",
+        k: 3,
+      });
       expect(await taken(taskId)).toMatchObject({ kind: "query", query: "capital", k: 3 });
       await worker.request("taskProgress", { taskId, detail: "searching", fraction: 0.5 });
-      expect(await api.tasks.get.query({ id: taskId })).toMatchObject({ state: "running", detail: "searching", fraction: 0.5 });
-      await worker.request("taskResult", { taskId, result: { documents: [{ id: "d0", title: "t", text: "x", score: 1 }], seconds: 0.1, openSeconds: 0, retriever: { title: "test", documents: null } } });
-      expect(await api.tasks.get.query({ id: taskId })).toMatchObject({ state: "succeeded", fraction: 1, result: { documents: [{ id: "d0" }] } });
+      expect(await api.tasks.get.query({ id: taskId })).toMatchObject({
+        state: "running",
+        detail: "searching",
+        fraction: 0.5,
+      });
+      await worker.request("taskResult", {
+        taskId,
+        result: {
+          documents: [{ id: "d0", title: "t", text: "x", score: 1 }],
+          seconds: 0.1,
+          openSeconds: 0,
+          retriever: { title: "test", documents: null },
+        },
+      });
+      expect(await api.tasks.get.query({ id: taskId })).toMatchObject({
+        state: "succeeded",
+        fraction: 1,
+        result: { documents: [{ id: "d0" }] },
+      });
     });
 
     it("fails with the reason: the worker's error, an answer of another form, no answer in time, nobody who can", async () => {
-      const create = () => api.tasks.create.mutate({ kind: "query", corpus: "atlas", retriever: { kind: "dense" }, query: "capital" });
+      const create = () =>
+        api.tasks.create.mutate({
+          kind: "query",
+          corpus: "atlas",
+          retriever: { kind: "dense" },
+          query: "capital",
+        });
       const failing = await create();
-      await worker.request("taskResult", { taskId: failing.taskId, error: { code: "retriever-unavailable", message: "the index is gone" } });
-      expect(await api.tasks.get.query({ id: failing.taskId })).toMatchObject({ state: "failed", error: { message: "the index is gone" } });
+      await worker.request("taskResult", {
+        taskId: failing.taskId,
+        error: { code: "retriever-unavailable", message: "the index is gone" },
+      });
+      expect(await api.tasks.get.query({ id: failing.taskId })).toMatchObject({
+        state: "failed",
+        error: { message: "the index is gone" },
+      });
       const odd = await create();
       await worker.request("taskResult", { taskId: odd.taskId, result: { documents: "none" } });
-      expect(await api.tasks.get.query({ id: odd.taskId })).toMatchObject({ state: "failed", error: { code: "invalid-input" } });
+      expect(await api.tasks.get.query({ id: odd.taskId })).toMatchObject({
+        state: "failed",
+        error: { code: "invalid-input" },
+      });
       const late = await create();
-      expect(await until(async () => { const t = await api.tasks.get.query({ id: late.taskId }); return t.state === "failed" && t; })).toMatchObject({ error: { message: expect.stringContaining("did not answer in time") } });
-      await until(async () => worker.notices.some((n) => n.type === "cancel-task" && n.taskId === late.taskId));
-      await expect(api.tasks.create.mutate({ kind: "query", corpus: "wiki-18", retriever: { kind: "dense" }, query: "x" })).rejects.toThrow(/No attached worker has the corpus wiki-18/);
+      expect(
+        await until(async () => {
+          const t = await api.tasks.get.query({ id: late.taskId });
+          return t.state === "failed" && t;
+        }),
+      ).toMatchObject({ error: { message: expect.stringContaining("did not answer in time") } });
+      await until(async () =>
+        worker.notices.some((n) => n.type === "cancel-task" && n.taskId === late.taskId),
+      );
+      await expect(
+        api.tasks.create.mutate({
+          kind: "query",
+          corpus: "wiki-18",
+          retriever: { kind: "dense" },
+          query: "x",
+        }),
+      ).rejects.toThrow(/No attached worker has the corpus wiki-18/);
       const cancelled = await create();
-      expect(await api.tasks.cancel.mutate({ id: cancelled.taskId })).toEqual({ state: "cancelled" });
+      expect(await api.tasks.cancel.mutate({ id: cancelled.taskId })).toEqual({
+        state: "cancelled",
+      });
     });
 
     it("asks for the gain of each turn of a stored episode, and keeps it", async () => {
       const { id } = await api.runs.launch.mutate({ config: presetConfig() });
       let run = await worker.take();
       while (run.runId !== id) {
-        await worker.request("transition", { runId: run.runId, attempt: run.attempt, to: "succeeded", reason: null });
+        await worker.request("transition", {
+          runId: run.runId,
+          attempt: run.attempt,
+          to: "succeeded",
+          reason: null,
+        });
         run = await worker.take();
       }
-      await worker.request("report", { runId: id, attempt: run.attempt, sequence: 1, items: [{ kind: "episodes", corpus: "atlas", questions: "atlas/train", documents: sampleDocuments(), records: [sampleRecord({ step: 1 })] }] });
+      await worker.request("report", {
+        runId: id,
+        attempt: run.attempt,
+        sequence: 1,
+        items: [
+          {
+            kind: "episodes",
+            corpus: "atlas",
+            questions: "atlas/train",
+            documents: sampleDocuments(),
+            records: [sampleRecord({ step: 1 })],
+          },
+        ],
+      });
       const [row] = (await api.episodes.list.query({ runId: id })).rows;
       const episodeId = row?.id ?? "";
       expect(await api.episodes.turnGains.query({ episodeId })).toBeNull();
       const { taskId } = await api.tasks.create.mutate({ kind: "turn-gains", episodeId });
       const task = await taken(taskId);
-      expect(task.kind === "turn-gains" && task.contexts.map((c) => [c.turn, c.documents.map((d) => d.id)])).toEqual([[0, ["d0"]], [1, ["d0", "d1"]]]);
-      await worker.request("taskResult", { taskId, result: { goldContext: { answer: "a", score: 1 }, turns: [{ turn: 0, answer: "b", score: 0 }, { turn: 1, answer: "a", score: 1 }] } });
-      expect(await api.episodes.turnGains.query({ episodeId })).toMatchObject({ task: { state: "succeeded" }, result: { turns: [{ score: 0 }, { score: 1 }] } });
+      expect(
+        task.kind === "turn-gains" &&
+          task.contexts.map((c) => [c.turn, c.documents.map((d) => d.id)]),
+      ).toEqual([
+        [0, ["d0"]],
+        [1, ["d0", "d1"]],
+      ]);
+      await worker.request("taskResult", {
+        taskId,
+        result: {
+          goldContext: { answer: "a", score: 1 },
+          turns: [
+            { turn: 0, answer: "b", score: 0 },
+            { turn: 1, answer: "a", score: 1 },
+          ],
+        },
+      });
+      expect(await api.episodes.turnGains.query({ episodeId })).toMatchObject({
+        task: { state: "succeeded" },
+        result: { turns: [{ score: 0 }, { score: 1 }] },
+      });
     });
   });
 });

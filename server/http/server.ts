@@ -29,7 +29,11 @@ export interface HttpServer {
  * The one HTTP server: /trpc, /trpc-ws, /worker, /worker/artifacts, /uploads, /worker/uploads, /healthz, and pages for all the rest. Workers prove
  * themselves by token; everything else must come from a loopback name (guard.ts).
  */
-export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: Logger): HttpServer {
+export function createHttpServer(
+  plane: ControlPlane,
+  pages: Pages | null,
+  log: Logger,
+): HttpServer {
   const context = (): ApiContext => ({ services: plane, actor: "local user" });
   const onError = ({ error, path }: { error: Error & { code?: string }; path?: string }): void => {
     if (error.code === "INTERNAL_SERVER_ERROR") log.error({ error, path }, "a procedure failed");
@@ -49,7 +53,9 @@ export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: 
     const url = new URL(request.url ?? "/", "http://localhost");
     const refusal = refusalOf(request.headers);
     if (refusal !== null) {
-      response.writeHead(403, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(refusal);
+      response
+        .writeHead(403, { "content-type": "text/plain; charset=utf-8", connection: "close" })
+        .end(refusal);
       return;
     }
     if (isArtifactPath(url.pathname)) return serveArtifact(request, response, url, plane);
@@ -60,7 +66,15 @@ export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: 
       return;
     }
     if (url.pathname.startsWith("/trpc/")) {
-      await nodeHTTPRequestHandler<AppRouter, IncomingMessage, ServerResponse>({ router: appRouter, createContext: context, req: request, res: response, path: url.pathname.slice("/trpc/".length), maxBodySize: MAX_BODY_BYTES, onError });
+      await nodeHTTPRequestHandler<AppRouter, IncomingMessage, ServerResponse>({
+        router: appRouter,
+        createContext: context,
+        req: request,
+        res: response,
+        path: url.pathname.slice("/trpc/".length),
+        maxBodySize: MAX_BODY_BYTES,
+        onError,
+      });
       return;
     }
     if (!pages) {
@@ -71,7 +85,13 @@ export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: 
   }
 
   const liveSockets = new WebSocketServer({ noServer: true, maxPayload: 1024 * 1024 });
-  const trpcSockets = applyWSSHandler<AppRouter>({ wss: liveSockets, router: appRouter, createContext: context, keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 }, onError });
+  const trpcSockets = applyWSSHandler<AppRouter>({
+    wss: liveSockets,
+    router: appRouter,
+    createContext: context,
+    keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 },
+    onError,
+  });
 
   // The server forgets a connection that was upgraded, and would wait for it for ever when it closes.
   const upgraded = new Set<Duplex>();
@@ -81,12 +101,17 @@ export function createHttpServer(plane: ControlPlane, pages: Pages | null, log: 
     socket.on("error", () => socket.destroy());
     const refusal = refusalOf(request.headers);
     if (refusal !== null) {
-      socket.end(`HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(refusal)}\r\nConnection: close\r\n\r\n${refusal}`);
+      socket.end(
+        `HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(refusal)}\r\nConnection: close\r\n\r\n${refusal}`,
+      );
       return;
     }
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     if (pathname === "/worker") void plane.hub.upgrade(request, socket, head);
-    else if (pathname === "/trpc-ws") liveSockets.handleUpgrade(request, socket, head, (webSocket) => liveSockets.emit("connection", webSocket, request));
+    else if (pathname === "/trpc-ws")
+      liveSockets.handleUpgrade(request, socket, head, (webSocket) =>
+        liveSockets.emit("connection", webSocket, request),
+      );
     else if (pages) void pages.upgrade(request, socket, head);
     else socket.destroy();
   });

@@ -45,9 +45,17 @@ describe("stored keys", () => {
     await keys.put("hosted", "https://api.example.com/v1", "sk-first", "test");
     await keys.put("hosted", "https://api.example.com/v1", "sk-second", "test");
     const listed = await keys.list();
-    expect(listed).toEqual([expect.objectContaining({ name: "hosted", origin: "https://api.example.com", lastUsedAt: null })]);
+    expect(listed).toEqual([
+      expect.objectContaining({
+        name: "hosted",
+        origin: "https://api.example.com",
+        lastUsedAt: null,
+      }),
+    ]);
     expect(JSON.stringify(listed)).not.toContain("sk-");
-    const [row] = await database.db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n FROM endpoint_keys WHERE position('sk-'::bytea in sealed) > 0`;
+    const [row] = await database.db.$queryRaw<
+      { n: number }[]
+    >`SELECT count(*)::int AS n FROM endpoint_keys WHERE position('sk-'::bytea in sealed) > 0`;
     expect(row!.n).toBe(0);
     await keys.remove("hosted");
     expect(await keys.list()).toEqual([]);
@@ -57,7 +65,14 @@ describe("stored keys", () => {
   it("are refused to whoever holds no lease", async () => {
     const keys = new Keys(database, dataDir);
     const id = "00000000-0000-4000-8000-000000000009";
-    await expect(keys.forRun(id, { runId: id, attempt: 1, name: "hosted", endpoint: "https://api.example.com/v1" })).rejects.toMatchObject({ code: "stale-attempt" });
+    await expect(
+      keys.forRun(id, {
+        runId: id,
+        attempt: 1,
+        name: "hosted",
+        endpoint: "https://api.example.com/v1",
+      }),
+    ).rejects.toMatchObject({ code: "stale-attempt" });
   });
 
   it("are given to the worker that runs a run which names them, for their own server alone", async () => {
@@ -67,18 +82,32 @@ describe("stored keys", () => {
       const worker = await server.worker();
       const endpoint = "https://api.example.com/v1";
       await server.plane.keys.put("hosted", endpoint, "sk-secret", "test");
-      const config = runConfig.parse({ kind: "predict", name: "k", seed: 0, method: "direct", searcher: { model: "m", endpoint, connection: { key: "hosted" } }, generator: { endpoint: "https://elsewhere.example.com/v1", connection: { key: "hosted" } } });
+      const config = runConfig.parse({
+        kind: "predict",
+        name: "k",
+        seed: 0,
+        method: "direct",
+        searcher: { model: "m", endpoint, connection: { key: "hosted" } },
+        generator: { endpoint: "https://elsewhere.example.com/v1", connection: { key: "hosted" } },
+      });
       const id = await server.plane.runs.create(config, { actor: "test", preset: null });
       const { attempt } = await worker.take();
-      const ask = (change: object) => worker.request("endpointKey", { runId: id, attempt, name: "hosted", endpoint, ...change });
+      const ask = (change: object) =>
+        worker.request("endpointKey", { runId: id, attempt, name: "hosted", endpoint, ...change });
       expect(await ask({})).toEqual({ key: "sk-secret" });
       expect((await server.plane.keys.list())[0]!.lastUsedAt).not.toBeNull();
-      await expect(ask({ endpoint: "https://elsewhere.example.com/v1" })).rejects.toMatchObject({ code: "unauthorized" });
-      await expect(ask({ endpoint: "https://api.example.com/v2" })).rejects.toMatchObject({ code: "unauthorized" });
+      await expect(ask({ endpoint: "https://elsewhere.example.com/v1" })).rejects.toMatchObject({
+        code: "unauthorized",
+      });
+      await expect(ask({ endpoint: "https://api.example.com/v2" })).rejects.toMatchObject({
+        code: "unauthorized",
+      });
       await expect(ask({ name: "other" })).rejects.toMatchObject({ code: "unauthorized" });
       await expect(ask({ attempt: attempt + 1 })).rejects.toMatchObject({ code: "stale-attempt" });
       const thief = await server.worker({ name: "thief" });
-      await expect(thief.request("endpointKey", { runId: id, attempt, name: "hosted", endpoint })).rejects.toMatchObject({ code: "stale-attempt" });
+      await expect(
+        thief.request("endpointKey", { runId: id, attempt, name: "hosted", endpoint }),
+      ).rejects.toMatchObject({ code: "stale-attempt" });
       await server.plane.keys.remove("hosted");
       await expect(ask({})).rejects.toMatchObject({ code: "not-found" });
     } finally {

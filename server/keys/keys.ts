@@ -33,21 +33,41 @@ export class Keys {
   }
 
   async remove(name: string): Promise<void> {
-    const changed = await this.database.db.$executeRaw`DELETE FROM endpoint_keys WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name}`;
+    const changed = await this.database.db
+      .$executeRaw`DELETE FROM endpoint_keys WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name}`;
     if (changed === 0) throw new AppError("not-found", `There is no key "${name}".`);
   }
 
   /** @throws AppError "stale-attempt", "unauthorized" where the run does not name the key with this endpoint, "not-found" */
-  async forRun(workerId: string, { runId, attempt, name, endpoint }: WorkerRequest<"endpointKey">): Promise<string> {
+  async forRun(
+    workerId: string,
+    { runId, attempt, name, endpoint }: WorkerRequest<"endpointKey">,
+  ): Promise<string> {
     const { db } = this.database;
     const [run] = await db.$queryRaw<{ config: unknown }[]>`
       SELECT r.config FROM leases l JOIN runs r ON r.id = l.run_id WHERE l.run_id = ${runId}::uuid AND l.attempt = ${attempt} AND l.worker_id = ${workerId}::uuid`;
-    if (!run) throw new AppError("stale-attempt", `Attempt ${attempt} of run ${runId} holds no lease any more. Drop it.`);
-    if (!joins(run.config, name, endpoint)) throw new AppError("unauthorized", `The run's configuration does not use key "${name}" with ${endpoint}.`);
+    if (!run)
+      throw new AppError(
+        "stale-attempt",
+        `Attempt ${attempt} of run ${runId} holds no lease any more. Drop it.`,
+      );
+    if (!joins(run.config, name, endpoint))
+      throw new AppError(
+        "unauthorized",
+        `The run's configuration does not use key "${name}" with ${endpoint}.`,
+      );
     const [row] = await db.$queryRaw<{ origin: string; sealed: Uint8Array }[]>`
       UPDATE endpoint_keys SET last_used_at = now() WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} RETURNING origin, sealed`;
-    if (!row) throw new AppError("not-found", `There is no stored key "${name}". Add it on the Workers page.`);
-    if (new URL(endpoint).origin !== row.origin) throw new AppError("unauthorized", `Key "${name}" belongs to ${row.origin}; it is not sent to ${new URL(endpoint).origin}.`);
+    if (!row)
+      throw new AppError(
+        "not-found",
+        `There is no stored key "${name}". Add it on the Workers page.`,
+      );
+    if (new URL(endpoint).origin !== row.origin)
+      throw new AppError(
+        "unauthorized",
+        `Key "${name}" belongs to ${row.origin}; it is not sent to ${new URL(endpoint).origin}.`,
+      );
     return unseal(await this.opened(), name, row.sealed);
   }
 
@@ -60,6 +80,20 @@ export class Keys {
 /** Whether any part of a configuration has this endpoint with a connection that names this key, or is served there with it. */
 function joins(part: unknown, name: string, endpoint: string): boolean {
   if (typeof part !== "object" || part === null) return false;
-  const { endpoint: at, connection, advertise, key } = part as { endpoint?: unknown; connection?: { key?: unknown } | null; advertise?: unknown; key?: unknown };
-  return (at === endpoint && connection?.key === name) || (advertise === endpoint && key === name) || Object.values(part).some((value) => joins(value, name, endpoint));
+  const {
+    endpoint: at,
+    connection,
+    advertise,
+    key,
+  } = part as {
+    endpoint?: unknown;
+    connection?: { key?: unknown } | null;
+    advertise?: unknown;
+    key?: unknown;
+  };
+  return (
+    (at === endpoint && connection?.key === name) ||
+    (advertise === endpoint && key === name) ||
+    Object.values(part).some((value) => joins(value, name, endpoint))
+  );
 }

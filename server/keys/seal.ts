@@ -23,7 +23,11 @@ export async function loadSecret(dataDir: string): Promise<Buffer> {
   }
   await chmod(path, 0o600);
   const secret = await readFile(path);
-  if (secret.length !== 32) throw new AppError("internal", `${SECRET_FILE} in the data folder is damaged (${secret.length} bytes, not 32). Restore it, or delete it and store the API keys anew.`);
+  if (secret.length !== 32)
+    throw new AppError(
+      "internal",
+      `${SECRET_FILE} in the data folder is damaged (${secret.length} bytes, not 32). Restore it, or delete it and store the API keys anew.`,
+    );
   return secret;
 }
 
@@ -39,9 +43,17 @@ export function seal(secret: Buffer, name: string, text: string): Buffer {
 export function unseal(secret: Buffer, name: string, sealed: Uint8Array): string {
   try {
     const bytes = Buffer.from(sealed);
-    const decipher = createDecipheriv("aes-256-gcm", secret, bytes.subarray(0, NONCE)).setAAD(Buffer.from(name)).setAuthTag(bytes.subarray(NONCE, NONCE + TAG));
-    return Buffer.concat([decipher.update(bytes.subarray(NONCE + TAG)), decipher.final()]).toString("utf8");
+    const decipher = createDecipheriv("aes-256-gcm", secret, bytes.subarray(0, NONCE))
+      .setAAD(Buffer.from(name))
+      .setAuthTag(bytes.subarray(NONCE, NONCE + TAG));
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE + TAG)), decipher.final()]).toString(
+      "utf8",
+    );
   } catch (cause) {
-    throw new AppError("internal", `The stored key "${name}" cannot be opened: ${SECRET_FILE} in the data folder is not the one it was sealed with. Store the key anew.`, { cause });
+    throw new AppError(
+      "internal",
+      `The stored key "${name}" cannot be opened: ${SECRET_FILE} in the data folder is not the one it was sealed with. Store the key anew.`,
+      { cause },
+    );
   }
 }

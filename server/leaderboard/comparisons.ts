@@ -46,15 +46,29 @@ export class Comparisons {
   }
 }
 
-const keyOf = ([first, second]: readonly [Comparable, Comparable]): string => `${first.version} ${second.version}`;
-const unique = (items: readonly Comparable[]): Comparable[] => [...new Map(items.map((item) => [item.version, item])).values()];
-const UNKNOWN: PairedComparison = { difference: 0, low: 0, high: 0, bootstrapP: 1, pairs: 0, mcNemar: null };
+const keyOf = ([first, second]: readonly [Comparable, Comparable]): string =>
+  `${first.version} ${second.version}`;
+const unique = (items: readonly Comparable[]): Comparable[] => [
+  ...new Map(items.map((item) => [item.version, item])).values(),
+];
+const UNKNOWN: PairedComparison = {
+  difference: 0,
+  low: 0,
+  high: 0,
+  bootstrapP: 1,
+  pairs: 0,
+  mcNemar: null,
+};
 
 /**
  * Two methods on the questions that both answered: paired cluster bootstrap of the difference, and where every score is
  * 0 or 1 McNemar's test. McNemar's takes questions as independent; the bootstrap draws whole groups.
  */
-export function compareOutcomes(first: Outcomes, second: Outcomes, groups: Int32Array): PairedComparison {
+export function compareOutcomes(
+  first: Outcomes,
+  second: Outcomes,
+  groups: Int32Array,
+): PairedComparison {
   const entries = sumByGroup(groups, (i) => first[i]! - second[i]!);
   if (entries.length === 0) return UNKNOWN;
   const { mean, low, high, pValue, observations } = pairedBootstrap(entries, { samples: SAMPLES });
@@ -66,5 +80,12 @@ export function compareOutcomes(first: Outcomes, second: Outcomes, groups: Int32
     if (a > b) onlyFirst += 1;
     if (b > a) onlySecond += 1;
   }
-  return { difference: mean, low, high, bootstrapP: pValue, pairs: observations, mcNemar: binary ? mcNemar(onlyFirst, onlySecond) : null };
+  return {
+    difference: mean,
+    low,
+    high,
+    bootstrapP: pValue,
+    pairs: observations,
+    mcNemar: binary ? mcNemar(onlyFirst, onlySecond) : null,
+  };
 }

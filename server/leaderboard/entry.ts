@@ -31,12 +31,15 @@ export interface Entry {
   trainingSamples: number | null;
 }
 
-
 /**
  * Describes what a predict run evaluates, by the settings that can change its episodes; how an endpoint is asked cannot.
  * @param ownPrompt with which the method answered itself, e.g. "cot/1"; null where the generator answers
  */
-export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null, ownPrompt: string | null): Entry {
+export function entryOf(
+  config: PredictConfig,
+  checkpoint: Checkpoint | null,
+  ownPrompt: string | null,
+): Entry {
   const { method, retriever, search, documents, matchRun, methodSettings } = config;
   const { retrieves, asksModel } = METHODS[method];
   const generates = !answersItself(config);
@@ -44,17 +47,39 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null, ow
   const prompt = ownPrompt ?? editedMethodPrompt(config);
   const condensing = editedPrompt(condensingPrompt(method), methodSettings.condensingPrompt);
   // In the worker's own engine s3 samples as its protocol says.
-  const temperature = asksModel && (method !== "s3" || endpoint !== null) ? methodSettings.temperature : null;
+  const temperature =
+    asksModel && (method !== "s3" || endpoint !== null) ? methodSettings.temperature : null;
   const settings = {
     // Gold documents are looked up, whatever finds the others.
     ...(retrieves && method !== "gold" && { retriever }),
     // An adapter's shape is its checkpoint's; an untrained one changes nothing.
-    ...(asksModel && { searcher: { model, checkpoint: weights, endpoint, ...(endpoint !== null && { api }) }, prompt }),
-    ...(method === "s3" ? { search, temperature } : method === "rag" ? { documents, matchRun } : method === "gold" ? {} : { methodSettings: { ...methodSettings, promptTemplate: null, condensingPrompt: condensing, answeredBy: generates ? "generator" : "method" }, protocol: search.protocol }),
+    ...(asksModel && {
+      searcher: { model, checkpoint: weights, endpoint, ...(endpoint !== null && { api }) },
+      prompt,
+    }),
+    ...(method === "s3"
+      ? { search, temperature }
+      : method === "rag"
+        ? { documents, matchRun }
+        : method === "gold"
+          ? {}
+          : {
+              methodSettings: {
+                ...methodSettings,
+                promptTemplate: null,
+                condensingPrompt: condensing,
+                answeredBy: generates ? "generator" : "method",
+              },
+              protocol: search.protocol,
+            }),
   };
   const parts = [
     retrieves ? retrieverText(retriever) : null,
-    asksModel ? (checkpoint ? `${model}, step ${checkpoint.step} of ${checkpoint.runName}` : model) : null,
+    asksModel
+      ? checkpoint
+        ? `${model}, step ${checkpoint.step} of ${checkpoint.runName}`
+        : model
+      : null,
     generates ? null : "answers itself",
     search.protocol !== "paper" && method !== "rag" ? `protocol ${search.protocol}` : null,
     prompt === null ? null : `prompt ${prompt}`,
@@ -66,11 +91,23 @@ export function entryOf(config: PredictConfig, checkpoint: Checkpoint | null, ow
   return {
     id: JSON.stringify([method, sorted(settings)]),
     method,
-    label: method === "s3" ? `s3 ${search.retrieve}-${search.select}-${search.turns}${trained}` : method === "rag" ? (matchRun === null ? `RAG, top ${documents}` : "RAG, document-matched") : METHODS[method].title,
+    label:
+      method === "s3"
+        ? `s3 ${search.retrieve}-${search.select}-${search.turns}${trained}`
+        : method === "rag"
+          ? matchRun === null
+            ? `RAG, top ${documents}`
+            : "RAG, document-matched"
+          : METHODS[method].title,
     detail: parts.filter((part) => part !== null).join(" · "),
     generates,
     imported: false,
-    trainingSamples: checkpoint ? checkpoint.config.coldStart.demonstrations + checkpoint.step * checkpoint.config.rl.questionsPerStep : TRAINED_ELSEWHERE.has(method) ? null : 0,
+    trainingSamples: checkpoint
+      ? checkpoint.config.coldStart.demonstrations +
+        checkpoint.step * checkpoint.config.rl.questionsPerStep
+      : TRAINED_ELSEWHERE.has(method)
+        ? null
+        : 0,
   };
 }
 
@@ -84,11 +121,18 @@ export interface Described {
 
 /** Entries of results, in their order. */
 export async function entriesOf(db: Queries, results: readonly Described[]): Promise<Entry[]> {
-  const checkpoints = await checkpointsOf(db, results.flatMap(({ config }) => config.searcher.checkpoint ?? []));
+  const checkpoints = await checkpointsOf(
+    db,
+    results.flatMap(({ config }) => config.searcher.checkpoint ?? []),
+  );
   return results.map(({ config, importedFrom, promptStyle }) => {
     const { checkpoint } = config.searcher;
     if (importedFrom !== null) return importedEntry(config, importedFrom);
-    return entryOf(config, checkpoint === null ? null : (checkpoints.get(checkpoint) ?? null), answersItself(config) ? promptStyle : null);
+    return entryOf(
+      config,
+      checkpoint === null ? null : (checkpoints.get(checkpoint) ?? null),
+      answersItself(config) ? promptStyle : null,
+    );
   });
 }
 
@@ -100,23 +144,41 @@ export function ownPromptOf(config: PredictConfig): string | null {
 }
 
 /** The name of an edited prompt of the method, as workers name it; null for the built-in one. */
-function editedMethodPrompt({ method, search, methodSettings: { promptTemplate } }: PredictConfig): string | null {
+function editedMethodPrompt({
+  method,
+  search,
+  methodSettings: { promptTemplate },
+}: PredictConfig): string | null {
   const builtIn = methodPrompt(method, search.protocol);
   // Guided decoding has a prompt of its own, so there even the built-in text is an edited one.
-  if (method === "s3" && search.decoding === "guided" && builtIn !== null && promptTemplate !== null) return `${builtIn.id}/${editedVersion(promptTemplate)}`;
+  if (
+    method === "s3" &&
+    search.decoding === "guided" &&
+    builtIn !== null &&
+    promptTemplate !== null
+  )
+    return `${builtIn.id}/${editedVersion(promptTemplate)}`;
   return editedPrompt(builtIn, promptTemplate);
 }
 
-const editedPrompt = (builtIn: PromptText | null, text: string | null): string | null => (builtIn === null || text === null || text === builtIn.text ? null : `${builtIn.id}/${editedVersion(text)}`);
+const editedPrompt = (builtIn: PromptText | null, text: string | null): string | null =>
+  builtIn === null || text === null || text === builtIn.text
+    ? null
+    : `${builtIn.id}/${editedVersion(text)}`;
 
-async function checkpointsOf(db: Queries, ids: readonly string[]): Promise<Map<string, Checkpoint>> {
+async function checkpointsOf(
+  db: Queries,
+  ids: readonly string[],
+): Promise<Map<string, Checkpoint>> {
   if (ids.length === 0) return new Map();
   const rows = await db.$queryRaw<(Omit<Checkpoint, "config"> & { config: unknown })[]>`
     SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${ids}::uuid[])`;
   return new Map(
     rows.flatMap((row) => {
       const config = runConfig.safeParse(row.config);
-      return config.success && config.data.kind === "train" ? [[row.id, { ...row, config: config.data }] as const] : [];
+      return config.success && config.data.kind === "train"
+        ? [[row.id, { ...row, config: config.data }] as const]
+        : [];
     }),
   );
 }
@@ -142,7 +204,9 @@ const TRAINED_ELSEWHERE: ReadonlySet<string> = new Set(["search-r1", "deepretrie
 function retrieverText(retriever: RetrieverConfig): string {
   switch (retriever.kind) {
     case "dense":
-      return retriever.variant === "fp32" ? retriever.encoder : `${retriever.encoder} ${retriever.variant}`;
+      return retriever.variant === "fp32"
+        ? retriever.encoder
+        : `${retriever.encoder} ${retriever.variant}`;
     case "bm25":
       return "BM25";
     case "hybrid":
@@ -156,5 +220,9 @@ function retrieverText(retriever: RetrieverConfig): string {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sorted(item)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, sorted(item)]),
+  );
 }

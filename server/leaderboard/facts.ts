@@ -17,11 +17,36 @@ export interface FactSources {
 
 /** What the comparability of a stored result is decided by. */
 export function factsOf(config: PredictConfig, result: FactSources): ResultFacts {
-  const { questionSet, questionSetVersion, questions, corpus, corpusVersion, generator, promptStyle, scorer, importedFrom } = result;
+  const {
+    questionSet,
+    questionSetVersion,
+    questions,
+    corpus,
+    corpusVersion,
+    generator,
+    promptStyle,
+    scorer,
+    importedFrom,
+  } = result;
   const own = answersItself(config);
-  const answeredHere = importedFrom === null || (config.reuse.episodesOf !== null && !config.reuse.keepAnswers);
-  return { questionSet, questionSetVersion, limit: limitOf(config, questions), corpus, corpusVersion, generator, promptStyle, maxTokens: own || !answeredHere ? null : config.generator.maxTokens, answersItself: own, scorer };
+  const answeredHere =
+    importedFrom === null || (config.reuse.episodesOf !== null && !config.reuse.keepAnswers);
+  return {
+    questionSet,
+    questionSetVersion,
+    limit: limitOf(config, questions),
+    corpus,
+    corpusVersion,
+    generator,
+    promptStyle,
+    maxTokens: own || !answeredHere ? null : config.generator.maxTokens,
+    answersItself: own,
+    scorer,
+  };
 }
 
 /** The limit of a run where it leaves questions out: a larger one is none. */
-export const limitOf = ({ limit }: Pick<PredictConfig, "limit">, questions: number): number | null => (limit !== null && limit < questions ? limit : null);
+export const limitOf = (
+  { limit }: Pick<PredictConfig, "limit">,
+  questions: number,
+): number | null => (limit !== null && limit < questions ? limit : null);

@@ -1,10 +1,24 @@
 import type { z } from "zod";
-import { completenessOf, differences, isOfScope, questionsKey, scopeDifferences, scopeKey, type ResultFacts, type ScopeFacts } from "@/contracts/comparability";
+import {
+  completenessOf,
+  differences,
+  isOfScope,
+  questionsKey,
+  scopeDifferences,
+  scopeKey,
+  type ResultFacts,
+  type ScopeFacts,
+} from "@/contracts/comparability";
 import { runConfig, type PredictConfig } from "@/contracts/run-config";
 import type { RunState } from "@/contracts/run-state";
 import { holm } from "@/contracts/statistics/comparison";
 import type { PublishedResults } from "@/contracts/published-results";
-import type { Ceiling, LeaderboardCell, leaderboardRequest, LeaderboardResponse } from "@/server/api/leaderboard/get";
+import type {
+  Ceiling,
+  LeaderboardCell,
+  leaderboardRequest,
+  LeaderboardResponse,
+} from "@/server/api/leaderboard/get";
 import type { launchMethodsRequest, launchMethodsResponse } from "@/server/api/leaderboard/launch";
 import type { runStatisticsResponse } from "@/server/api/leaderboard/run";
 import type { Database } from "@/server/db/database";
@@ -75,20 +89,54 @@ export class Leaderboard {
     const [results, active] = await Promise.all([this.results(), this.active()]);
     const scopes = scopesOf(results.filter((r) => !isCeiling(r)));
     const scope = scopes.find((s) => s.key === request.scope) ?? scopes[0] ?? null;
-    const [gold, inScope] = partition(results.filter((r) => scope !== null && isOfScope(r.facts, scope)), isCeiling);
+    const [gold, inScope] = partition(
+      results.filter((r) => scope !== null && isOfScope(r.facts, scope)),
+      isCeiling,
+    );
     const columns = columnsOf(inScope);
-    const rows = rowsOf(inScope, columns.map((c) => c.id));
-    const reference = rows.find((row) => row.entry.id === request.reference) ?? defaultReference(rows);
+    const rows = rowsOf(
+      inScope,
+      columns.map((c) => c.id),
+    );
+    const reference =
+      rows.find((row) => row.entry.id === request.reference) ?? defaultReference(rows);
     const shown = await this.cells(rows, reference, columns.length);
-    const averaged = columns.flatMap((column, i) => (rows.length > 0 && rows.every((row) => row.cells[i]?.result.complete) ? [i] : []));
+    const averaged = columns.flatMap((column, i) =>
+      rows.length > 0 && rows.every((row) => row.cells[i]?.result.complete) ? [i] : [],
+    );
     return {
       scopes,
       scope: scope?.key ?? null,
       reference: reference?.entry.id ?? null,
-      columns: columns.map(({ id, questionSet, questionSetVersion, limit, expected }) => ({ id, questionSet, version: questionSetVersion, limit, questions: expected, ceiling: ceilingOf(gold.filter((r) => questionsKey(r.facts) === id)) })),
-      rows: rows.map((row, i) => ({ ...row.entry, cells: shown[i]!, average: averaged.length === 0 ? null : averaged.reduce((sum, c) => sum + row.cells[c]!.result.mean, 0) / averaged.length })),
+      columns: columns.map(({ id, questionSet, questionSetVersion, limit, expected }) => ({
+        id,
+        questionSet,
+        version: questionSetVersion,
+        limit,
+        questions: expected,
+        ceiling: ceilingOf(gold.filter((r) => questionsKey(r.facts) === id)),
+      })),
+      rows: rows.map((row, i) => ({
+        ...row.entry,
+        cells: shown[i]!,
+        average:
+          averaged.length === 0
+            ? null
+            : averaged.reduce((sum, c) => sum + row.cells[c]!.result.mean, 0) / averaged.length,
+      })),
       averaged: averaged.map((i) => columns[i]!.id),
-      excluded: scope === null ? [] : results.filter((r) => !isOfScope(r.facts, scope) && !isCeiling(r)).map((r) => ({ runId: r.runId, label: r.entry.label, questionSet: r.questionSet, mean: r.mean, reasons: [...scopeDifferences(r.facts, scope), ...(r.reason ? [r.reason] : [])] })),
+      excluded:
+        scope === null
+          ? []
+          : results
+              .filter((r) => !isOfScope(r.facts, scope) && !isCeiling(r))
+              .map((r) => ({
+                runId: r.runId,
+                label: r.entry.label,
+                questionSet: r.questionSet,
+                mean: r.mean,
+                reasons: [...scopeDifferences(r.facts, scope), ...(r.reason ? [r.reason] : [])],
+              })),
       active,
     };
   }
@@ -97,8 +145,15 @@ export class Leaderboard {
     return publishedTables();
   }
 
-  launch(request: z.output<typeof launchMethodsRequest>, actor: string): Promise<z.infer<typeof launchMethodsResponse>> {
-    return launchMissing({ database: this.database, launcher: this.launcher, results: () => this.complete() }, request, actor);
+  launch(
+    request: z.output<typeof launchMethodsRequest>,
+    actor: string,
+  ): Promise<z.infer<typeof launchMethodsResponse>> {
+    return launchMissing(
+      { database: this.database, launcher: this.launcher, results: () => this.complete() },
+      request,
+      actor,
+    );
   }
 
   /** Statistics of a run by scorer, each with the ceiling of the questions that it answers. */
@@ -108,16 +163,52 @@ export class Leaderboard {
     return results
       .filter((r) => r.runId === runId)
       .map((r) => {
-        const gold = results.filter((other) => isCeiling(other) && differences(other.facts, { ...r.facts, answersItself: false }).length === 0);
-        const { questionSet, generator, promptStyle, scorer, answered, scored, mean, low, high, clusters, attribution } = r;
-        return { questionSet, generator, promptStyle, scorer, answered, scored, mean, low, high, clusters, attribution, ceiling: isCeiling(r) ? null : ceilingOf(gold) };
+        const gold = results.filter(
+          (other) =>
+            isCeiling(other) &&
+            differences(other.facts, { ...r.facts, answersItself: false }).length === 0,
+        );
+        const {
+          questionSet,
+          generator,
+          promptStyle,
+          scorer,
+          answered,
+          scored,
+          mean,
+          low,
+          high,
+          clusters,
+          attribution,
+        } = r;
+        return {
+          questionSet,
+          generator,
+          promptStyle,
+          scorer,
+          answered,
+          scored,
+          mean,
+          low,
+          high,
+          clusters,
+          attribution,
+          ceiling: isCeiling(r) ? null : ceilingOf(gold),
+        };
       });
   }
 
   /** Complete results, which need not be launched again. */
   private async complete(): Promise<Present[]> {
     await this.statistics.refresh();
-    return (await this.results()).filter((r) => r.complete && r.importedFrom === null).map(({ runId, entry, questionSetVersion, questions, corpusVersion }) => ({ runId, config: this.configs.get(runId)!, row: entry.id, versions: { questionSetVersion, questions, corpusVersion } }));
+    return (await this.results())
+      .filter((r) => r.complete && r.importedFrom === null)
+      .map(({ runId, entry, questionSetVersion, questions, corpusVersion }) => ({
+        runId,
+        config: this.configs.get(runId)!,
+        row: entry.id,
+        versions: { questionSetVersion, questions, corpusVersion },
+      }));
   }
 
   private async results(): Promise<Result[]> {
@@ -133,11 +224,29 @@ export class Leaderboard {
       const config = this.configOf(row.runId, row.config);
       return config ? [{ row, config }] : [];
     });
-    const entries = await entriesOf(this.database.db, parsed.map(({ row: { importedFrom, promptStyle }, config }) => ({ config, importedFrom, promptStyle })));
+    const entries = await entriesOf(
+      this.database.db,
+      parsed.map(({ row: { importedFrom, promptStyle }, config }) => ({
+        config,
+        importedFrom,
+        promptStyle,
+      })),
+    );
     return parsed.map(({ row, config }, i) => {
       const asked = Math.min(config.limit ?? row.questions, row.questions);
       const expected = row.withGold ?? asked;
-      return { ...row, facts: factsOf(config, row), entry: entries[i]!, expected, ...completenessOf({ expected, answered: row.answered, scored: row.scored, failed: row.failed }) };
+      return {
+        ...row,
+        facts: factsOf(config, row),
+        entry: entries[i]!,
+        expected,
+        ...completenessOf({
+          expected,
+          answered: row.answered,
+          scored: row.scored,
+          failed: row.failed,
+        }),
+      };
     });
   }
 
@@ -157,7 +266,11 @@ export class Leaderboard {
   }
 
   /** The cells with ranks within their column, and the tests against the reference, corrected together. */
-  private async cells(rows: readonly Row[], reference: Row | null, columns: number): Promise<(LeaderboardCell | null)[][]> {
+  private async cells(
+    rows: readonly Row[],
+    reference: Row | null,
+    columns: number,
+  ): Promise<(LeaderboardCell | null)[][]> {
     const pairs: { row: number; column: number; first: Result; second: Result }[] = [];
     for (let column = 0; column < columns; column++) {
       const second = reference?.cells[column]?.result;
@@ -167,18 +280,69 @@ export class Leaderboard {
         if (first?.complete && row !== reference) pairs.push({ row: i, column, first, second });
       });
     }
-    const compared = await this.comparisons.of(pairs.map(({ first, second }) => [first, second] as const));
+    const compared = await this.comparisons.of(
+      pairs.map(({ first, second }) => [first, second] as const),
+    );
     const bootstrapHolm = holm(compared.map((c) => c.bootstrapP));
     const binary = compared.flatMap((c, i) => (c.mcNemar ? [i] : []));
-    const mcNemarHolm = new Map(holm(binary.map((i) => compared[i]!.mcNemar!.exactP)).map((p, k) => [binary[k]!, p]));
-    const comparisonAt = new Map(pairs.map(({ row, column }, i) => [`${row} ${column}`, { ...compared[i]!, bootstrapHolm: bootstrapHolm[i]!, mcNemarHolm: mcNemarHolm.get(i) ?? null }]));
+    const mcNemarHolm = new Map(
+      holm(binary.map((i) => compared[i]!.mcNemar!.exactP)).map((p, k) => [binary[k]!, p]),
+    );
+    const comparisonAt = new Map(
+      pairs.map(({ row, column }, i) => [
+        `${row} ${column}`,
+        {
+          ...compared[i]!,
+          bootstrapHolm: bootstrapHolm[i]!,
+          mcNemarHolm: mcNemarHolm.get(i) ?? null,
+        },
+      ]),
+    );
     return rows.map((row, i) =>
       row.cells.map((cell, column) => {
         if (!cell) return null;
         const { result } = cell;
-        const better = rows.filter((other) => other.cells[column]?.result.complete && other.cells[column].result.mean > result.mean).length;
-        const { runId, state, mean, low, high, scored, expected, clusters, reason, searches, documents, seconds, tokens, costUsd, attribution } = result;
-        return { runId, runs: cell.runs, state, mean, low, high, scored, expected, clusters, rank: result.complete ? better + 1 : null, reason, searches, documents, seconds, tokens, costUsd, attribution, comparison: comparisonAt.get(`${i} ${column}`) ?? null };
+        const better = rows.filter(
+          (other) =>
+            other.cells[column]?.result.complete && other.cells[column].result.mean > result.mean,
+        ).length;
+        const {
+          runId,
+          state,
+          mean,
+          low,
+          high,
+          scored,
+          expected,
+          clusters,
+          reason,
+          searches,
+          documents,
+          seconds,
+          tokens,
+          costUsd,
+          attribution,
+        } = result;
+        return {
+          runId,
+          runs: cell.runs,
+          state,
+          mean,
+          low,
+          high,
+          scored,
+          expected,
+          clusters,
+          rank: result.complete ? better + 1 : null,
+          reason,
+          searches,
+          documents,
+          seconds,
+          tokens,
+          costUsd,
+          attribution,
+          comparison: comparisonAt.get(`${i} ${column}`) ?? null,
+        };
       }),
     );
   }
@@ -190,7 +354,16 @@ const isCeiling = ({ entry }: Result): boolean => entry.method === "gold";
 /** A complete result before an incomplete one, then the newest. */
 function ceilingOf(results: readonly Result[]): Ceiling | null {
   const best = results.find((r) => r.complete) ?? results[0];
-  return best ? { runId: best.runId, mean: best.mean, low: best.low, high: best.high, scored: best.scored, expected: best.expected } : null;
+  return best
+    ? {
+        runId: best.runId,
+        mean: best.mean,
+        low: best.low,
+        high: best.high,
+        scored: best.scored,
+        expected: best.expected,
+      }
+    : null;
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
@@ -200,7 +373,11 @@ function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[
 /** Naive RAG, which GBR is measured against, where it has results; the row with most of them else. */
 function defaultReference(rows: readonly Row[]): Row | null {
   const complete = (row: Row): number => row.cells.filter((cell) => cell?.result.complete).length;
-  const most = (some: readonly Row[]): Row | null => some.reduce<Row | null>((best, row) => (best === null || complete(row) > complete(best) ? row : best), null);
+  const most = (some: readonly Row[]): Row | null =>
+    some.reduce<Row | null>(
+      (best, row) => (best === null || complete(row) > complete(best) ? row : best),
+      null,
+    );
   return most(rows.filter((row) => row.entry.method === "rag" && complete(row) > 0)) ?? most(rows);
 }
 
@@ -216,30 +393,67 @@ function scopesOf(results: readonly Result[]): Scope[] {
   const scopes = new Map<string, Scope>();
   for (const answersItself of [false, true]) {
     for (const { facts } of results) {
-      if (facts.answersItself !== answersItself || (answersItself && [...scopes.values()].some((scope) => isOfScope(facts, scope)))) continue;
+      if (
+        facts.answersItself !== answersItself ||
+        (answersItself && [...scopes.values()].some((scope) => isOfScope(facts, scope)))
+      )
+        continue;
       const { corpus, corpusVersion, generator, promptStyle, maxTokens, scorer } = facts;
       const key = scopeKey(facts);
-      scopes.set(key, { key, corpus, corpusVersion, generator, promptStyle, maxTokens, scorer, results: 0 });
+      scopes.set(key, {
+        key,
+        corpus,
+        corpusVersion,
+        generator,
+        promptStyle,
+        maxTokens,
+        scorer,
+        results: 0,
+      });
     }
   }
-  for (const scope of scopes.values()) scope.results = results.filter((r) => isOfScope(r.facts, scope)).length;
-  return [...scopes.values()].sort((a, b) => b.results - a.results || scorerRank(a.scorer) - scorerRank(b.scorer));
+  for (const scope of scopes.values())
+    scope.results = results.filter((r) => isOfScope(r.facts, scope)).length;
+  return [...scopes.values()].sort(
+    (a, b) => b.results - a.results || scorerRank(a.scorer) - scorerRank(b.scorer),
+  );
 }
 
 function columnsOf(results: readonly Result[]) {
-  const columns = new Map<string, { id: string; questionSet: string; questionSetVersion: string; limit: number | null; expected: number }>();
+  const columns = new Map<
+    string,
+    {
+      id: string;
+      questionSet: string;
+      questionSetVersion: string;
+      limit: number | null;
+      expected: number;
+    }
+  >();
   for (const { facts, expected } of results) {
     const id = questionsKey(facts);
-    if (!columns.has(id)) columns.set(id, { id, questionSet: facts.questionSet, questionSetVersion: facts.questionSetVersion, limit: facts.limit, expected });
+    if (!columns.has(id))
+      columns.set(id, {
+        id,
+        questionSet: facts.questionSet,
+        questionSetVersion: facts.questionSetVersion,
+        limit: facts.limit,
+        expected,
+      });
   }
-  return [...columns.values()].sort((a, b) => a.questionSet.localeCompare(b.questionSet) || b.expected - a.expected);
+  return [...columns.values()].sort(
+    (a, b) => a.questionSet.localeCompare(b.questionSet) || b.expected - a.expected,
+  );
 }
 
 /** Rows with the result that each column shows: a complete one before an incomplete one, then the newest. */
 function rowsOf(results: readonly Result[], columns: readonly string[]): Row[] {
   const rows = new Map<string, Row>();
   for (const result of results) {
-    const row = rows.get(result.entry.id) ?? { entry: result.entry, cells: columns.map(() => null) };
+    const row = rows.get(result.entry.id) ?? {
+      entry: result.entry,
+      cells: columns.map(() => null),
+    };
     rows.set(result.entry.id, row);
     const column = columns.indexOf(questionsKey(result.facts));
     const held = row.cells[column] ?? null;
@@ -247,5 +461,7 @@ function rowsOf(results: readonly Result[], columns: readonly string[]): Row[] {
     row.cells[column] = { result: better ? result : held.result, runs: (held?.runs ?? 0) + 1 };
   }
   const best = (row: Row): number => Math.max(...row.cells.map((cell) => cell?.result.mean ?? 0));
-  return [...rows.values()].sort((a, b) => best(b) - best(a) || a.entry.label.localeCompare(b.entry.label));
+  return [...rows.values()].sort(
+    (a, b) => best(b) - best(a) || a.entry.label.localeCompare(b.entry.label),
+  );
 }

@@ -7,7 +7,8 @@ const NONE = 255;
 
 /** A byte a question where every score is 0 or 1, else four. See prisma/migrations/0007_leaderboard. */
 export function encodeOutcomes(outcomes: Outcomes): Uint8Array<ArrayBuffer> {
-  if (outcomes.every((value) => Number.isNaN(value) || value === 0 || value === 1)) return Uint8Array.from(outcomes, (value) => (Number.isNaN(value) ? NONE : value));
+  if (outcomes.every((value) => Number.isNaN(value) || value === 0 || value === 1))
+    return Uint8Array.from(outcomes, (value) => (Number.isNaN(value) ? NONE : value));
   const bytes = new Uint8Array(outcomes.length * 4);
   const view = new DataView(bytes.buffer);
   outcomes.forEach((value, i) => view.setFloat32(i * 4, value, true));
@@ -16,8 +17,10 @@ export function encodeOutcomes(outcomes: Outcomes): Uint8Array<ArrayBuffer> {
 
 /** @param questions how many questions the set has: tells the two encodings apart */
 export function decodeOutcomes(bytes: Uint8Array, questions: number): Outcomes {
-  if (bytes.length === questions) return Float32Array.from(bytes, (value) => (value === NONE ? NaN : value));
-  if (bytes.length !== questions * 4) throw new RangeError(`Outcomes of ${questions} questions cannot be ${bytes.length} bytes.`);
+  if (bytes.length === questions)
+    return Float32Array.from(bytes, (value) => (value === NONE ? NaN : value));
+  if (bytes.length !== questions * 4)
+    throw new RangeError(`Outcomes of ${questions} questions cannot be ${bytes.length} bytes.`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Float32Array.from({ length: questions }, (_, i) => view.getFloat32(i * 4, true));
 }

@@ -7,6 +7,8 @@ let read: PublishedResults | null = null;
 
 /** The paper's tables (server/leaderboard/published.json), read once. */
 export function publishedTables(): PublishedResults {
-  read ??= publishedResults.parse(JSON.parse(readFileSync(join(ROOT, "server", "leaderboard", "published.json"), "utf8")));
+  read ??= publishedResults.parse(
+    JSON.parse(readFileSync(join(ROOT, "server", "leaderboard", "published.json"), "utf8")),
+  );
   return read;
 }

@@ -3,7 +3,13 @@ import { bootstrapMeans, intervalOf } from "@/contracts/statistics";
 import type { attributionShares } from "@/server/api/leaderboard/get";
 import type { Database } from "@/server/db/database";
 import type { Prisma } from "@/server/db/generated/client";
-import { decodeOutcomes, encodeOutcomes, numberGroups, sumByGroup, type Outcomes } from "./outcomes";
+import {
+  decodeOutcomes,
+  encodeOutcomes,
+  numberGroups,
+  sumByGroup,
+  type Outcomes,
+} from "./outcomes";
 
 const SAMPLES = 10_000;
 const CACHED_BYTES = 64 * 1024 * 1024;
@@ -78,7 +84,9 @@ export class Statistics {
   }
 
   private async refreshStale(onlyEnded = false): Promise<void> {
-    const stale = await this.database.db.$queryRaw<{ runId: string; since: string; ended: boolean }[]>`
+    const stale = await this.database.db.$queryRaw<
+      { runId: string; since: string; ended: boolean }[]
+    >`
       SELECT s.run_id AS "runId", s.since::text, r.state IN ('succeeded', 'failed', 'cancelled') AS ended FROM stale_statistics s JOIN runs r ON r.id = s.run_id ORDER BY s.since`;
     for (const { runId, since, ended } of stale) {
       const began = performance.now();
@@ -153,21 +161,35 @@ export class Statistics {
   async groupsOf(setId: string): Promise<QuestionGroups> {
     const known = this.groups.get(setId);
     if (known) return known;
-    const rows = await this.database.db.$queryRaw<{ group: string | null }[]>`SELECT group_name AS "group" FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
-    const made = { groups: numberGroups(rows.map((row) => row.group)), grouped: rows.some((row) => row.group !== null) };
+    const rows = await this.database.db.$queryRaw<
+      { group: string | null }[]
+    >`SELECT group_name AS "group" FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
+    const made = {
+      groups: numberGroups(rows.map((row) => row.group)),
+      grouped: rows.some((row) => row.group !== null),
+    };
     this.groups.set(setId, made);
     return made;
   }
 
   /** Outcomes by version of their statistics; a version that is gone is left out. */
-  async outcomesOf(versions: readonly { version: string; questions: number }[]): Promise<Map<string, Outcomes>> {
+  async outcomesOf(
+    versions: readonly { version: string; questions: number }[],
+  ): Promise<Map<string, Outcomes>> {
     const missing = versions.filter(({ version }) => !this.outcomes.has(version));
     if (missing.length > 0) {
       const questions = new Map(missing.map((entry) => [entry.version, entry.questions]));
-      const rows = await this.database.db.$queryRaw<{ version: string; outcomes: Uint8Array }[]>`SELECT version::text, outcomes FROM run_statistics WHERE version = ANY(${[...questions.keys()].map(BigInt)}::bigint[])`;
-      for (const row of rows) this.keep(row.version, decodeOutcomes(row.outcomes, questions.get(row.version)!));
+      const rows = await this.database.db.$queryRaw<
+        { version: string; outcomes: Uint8Array }[]
+      >`SELECT version::text, outcomes FROM run_statistics WHERE version = ANY(${[...questions.keys()].map(BigInt)}::bigint[])`;
+      for (const row of rows)
+        this.keep(row.version, decodeOutcomes(row.outcomes, questions.get(row.version)!));
     }
-    return new Map(versions.flatMap(({ version }) => (this.outcomes.has(version) ? [[version, this.outcomes.get(version)!] as const] : [])));
+    return new Map(
+      versions.flatMap(({ version }) =>
+        this.outcomes.has(version) ? [[version, this.outcomes.get(version)!] as const] : [],
+      ),
+    );
   }
 
   private keep(version: string, outcomes: Outcomes): void {

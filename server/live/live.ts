@@ -61,7 +61,11 @@ export class Live {
    *
    * @param after id of the last event that was seen; null: from now on, beginning with a `sync`
    */
-  async *events(options: { runId: string | null; after: string | null; signal?: AbortSignal }): AsyncGenerator<LiveEvent, void, void> {
+  async *events(options: {
+    runId: string | null;
+    after: string | null;
+    signal?: AbortSignal;
+  }): AsyncGenerator<LiveEvent, void, void> {
     const { runId, signal } = options;
     let last = options.after === null ? null : BigInt(options.after);
     if (last === null || (await this.isForgotten(last))) {
@@ -83,8 +87,12 @@ export class Live {
 
   private read(after: bigint, runId: string | null): Promise<EventRow[]> {
     return runId === null
-      ? this.database.db.$queryRaw<EventRow[]>`SELECT id, kind, run_id AS "runId", payload FROM events WHERE id > ${after} ORDER BY id LIMIT ${PAGE}`
-      : this.database.db.$queryRaw<EventRow[]>`SELECT id, kind, run_id AS "runId", payload FROM events WHERE id > ${after} AND run_id = ${runId}::uuid ORDER BY id LIMIT ${PAGE}`;
+      ? this.database.db.$queryRaw<
+          EventRow[]
+        >`SELECT id, kind, run_id AS "runId", payload FROM events WHERE id > ${after} ORDER BY id LIMIT ${PAGE}`
+      : this.database.db.$queryRaw<
+          EventRow[]
+        >`SELECT id, kind, run_id AS "runId", payload FROM events WHERE id > ${after} AND run_id = ${runId}::uuid ORDER BY id LIMIT ${PAGE}`;
   }
 
   /** The newest id that is visible; where the log was emptied, the newest that ever was. */
@@ -124,7 +132,9 @@ export class Live {
   private async connect(): Promise<void> {
     const client = new pg.Client({ connectionString: this.database.url, keepAlive: true });
     client.on("notification", () => this.wake());
-    client.on("error", (error) => this.log.warn({ error: error.message }, "the LISTEN connection failed"));
+    client.on("error", (error) =>
+      this.log.warn({ error: error.message }, "the LISTEN connection failed"),
+    );
     client.on("end", () => void this.reconnect());
     await client.connect();
     await client.query(`LISTEN ${EVENT_CHANNEL}`);
@@ -141,7 +151,10 @@ export class Live {
         await this.connect();
         return;
       } catch (error) {
-        this.log.warn({ error: error instanceof Error ? error.message : String(error) }, "cannot listen to the database; trying again");
+        this.log.warn(
+          { error: error instanceof Error ? error.message : String(error) },
+          "cannot listen to the database; trying again",
+        );
       }
     }
   }

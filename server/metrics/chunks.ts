@@ -16,7 +16,15 @@ interface ChunkRow {
 
 function bucketsOf(row: ChunkRow): Bucket[] {
   const count = 2 ** row.level;
-  return row.means.map((mean, i) => ({ minStep: row.minSteps[i] ?? 0, maxStep: row.maxSteps[i] ?? 0, at: row.at[i] ?? 0, mean, min: row.mins[i] ?? mean, max: row.maxs[i] ?? mean, count }));
+  return row.means.map((mean, i) => ({
+    minStep: row.minSteps[i] ?? 0,
+    maxStep: row.maxSteps[i] ?? 0,
+    at: row.at[i] ?? 0,
+    mean,
+    min: row.mins[i] ?? mean,
+    max: row.maxs[i] ?? mean,
+    count,
+  }));
 }
 
 export interface Append {
@@ -27,11 +35,16 @@ export interface Append {
 }
 
 /** Appends buckets to a level of several series in one statement, and rolls chunks that became full up into the next. */
-export async function appendBuckets(db: Queries, ref: AttemptRef, level: number, items: readonly Append[]): Promise<void> {
+export async function appendBuckets(
+  db: Queries,
+  ref: AttemptRef,
+  level: number,
+  items: readonly Append[],
+): Promise<void> {
   const rows = [];
   const full: { name: string; chunk: number }[] = [];
   for (const { name, offset, buckets } of items) {
-    for (let from = 0; from < buckets.length; ) {
+    for (let from = 0; from < buckets.length;) {
       const chunk = Math.floor((offset + from) / CHUNK);
       const part = buckets.slice(from, (chunk + 1) * CHUNK - offset);
       rows.push({
@@ -73,7 +86,14 @@ export async function appendBuckets(db: Queries, ref: AttemptRef, level: number,
  * Buckets of one attempt's series up to and including step `cut`, coarse enough for about `limit` of them.
  * A bucket that straddles the cut is replaced by its own points, so that nothing beyond the cut shows through.
  */
-export async function readBuckets(db: Queries, ref: AttemptRef, name: string, points: number, limit: number, cut: number): Promise<Bucket[]> {
+export async function readBuckets(
+  db: Queries,
+  ref: AttemptRef,
+  name: string,
+  points: number,
+  limit: number,
+  cut: number,
+): Promise<Bucket[]> {
   const level = levelFor(points, limit);
   const rows = await db.$queryRaw<ChunkRow[]>`
     SELECT name, level::int, chunk, min_steps AS "minSteps", max_steps AS "maxSteps", at, means, mins, maxs FROM metric_chunks
@@ -85,19 +105,38 @@ export async function readBuckets(db: Queries, ref: AttemptRef, name: string, po
     const buckets = bucketsOf(row);
     for (const [i, bucket] of buckets.entries()) {
       if (bucket.maxStep <= cut) kept.push(bucket);
-      else if (bucket.minStep <= cut) kept.push(...(await readPoints(db, ref, name, (row.chunk * CHUNK + i) * bucket.count, bucket.count, cut)));
+      else if (bucket.minStep <= cut)
+        kept.push(
+          ...(await readPoints(
+            db,
+            ref,
+            name,
+            (row.chunk * CHUNK + i) * bucket.count,
+            bucket.count,
+            cut,
+          )),
+        );
     }
   }
   return kept;
 }
 
 /** The points `from` .. `from + count` of a series, in order of arrival, up to step `cut`. */
-async function readPoints(db: Queries, ref: AttemptRef, name: string, from: number, count: number, cut: number): Promise<Bucket[]> {
+async function readPoints(
+  db: Queries,
+  ref: AttemptRef,
+  name: string,
+  from: number,
+  count: number,
+  cut: number,
+): Promise<Bucket[]> {
   const first = Math.floor(from / CHUNK);
   const rows = await db.$queryRaw<ChunkRow[]>`
     SELECT name, level::int, chunk, min_steps AS "minSteps", max_steps AS "maxSteps", at, means, mins, maxs FROM metric_chunks
     WHERE run_id = ${ref.runId}::uuid AND attempt = ${ref.attempt} AND name = ${name} AND level = 0
       AND chunk BETWEEN ${first} AND ${Math.floor((from + count - 1) / CHUNK)} ORDER BY chunk`;
   const points = rows.flatMap(bucketsOf);
-  return points.slice(from - first * CHUNK, from - first * CHUNK + count).filter((point) => point.maxStep <= cut);
+  return points
+    .slice(from - first * CHUNK, from - first * CHUNK + count)
+    .filter((point) => point.maxStep <= cut);
 }

@@ -25,7 +25,14 @@ interface StoredSeries {
   series: SeriesRow[];
 }
 
-const toRow = (bucket: Bucket): MetricPointRow => ({ step: bucket.maxStep, at: new Date(bucket.at), value: bucket.mean, min: bucket.min, max: bucket.max, count: bucket.count });
+const toRow = (bucket: Bucket): MetricPointRow => ({
+  step: bucket.maxStep,
+  at: new Date(bucket.at),
+  value: bucket.mean,
+  min: bucket.min,
+  max: bucket.max,
+  count: bucket.count,
+});
 
 /** Numbers over steps: written by attempts, read along the surviving lineage. */
 export class Metrics {
@@ -44,7 +51,14 @@ export class Metrics {
       const steps = list.map((point) => point.step);
       const last = list[list.length - 1];
       if (!last) throw new RangeError("an empty series");
-      return { name, points: list.length, first: Math.min(...steps), last: last.step, value: last.value, at: new Date(last.at).toISOString() };
+      return {
+        name,
+        points: list.length,
+        first: Math.min(...steps),
+        last: last.step,
+        value: last.value,
+        at: new Date(last.at).toISOString(),
+      };
     });
     const totals = await db.$queryRaw<{ name: string; points: number }[]>`
       INSERT INTO metric_series AS s (run_id, attempt, name, points, first_step, last_step, last_value, last_at)
@@ -54,47 +68,89 @@ export class Metrics {
         last_step = excluded.last_step, last_value = excluded.last_value, last_at = excluded.last_at
       RETURNING name, points`;
     const total = new Map(totals.map((row) => [row.name, row.points]));
-    const items = [...byName].map(([name, list]) => ({ name, offset: (total.get(name) ?? list.length) - list.length, buckets: list.map(bucketOf) }));
+    const items = [...byName].map(([name, list]) => ({
+      name,
+      offset: (total.get(name) ?? list.length) - list.length,
+      buckets: list.map(bucketOf),
+    }));
     await appendBuckets(db, ref, 0, items);
   }
 
   async names(runId: string): Promise<z.infer<typeof metricNamesResponse>> {
-    const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? { kind: "train", attempts: [], series: [] };
+    const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? {
+      kind: "train",
+      attempts: [],
+      series: [],
+    };
     const names = [...new Set(series.map((row) => row.name))].sort();
     const rows = await Promise.all(
       names.map(async (name) => {
         const mine = series.filter((row) => row.name === name);
         const cuts = cutsFor(kind, attempts, name, mine);
-        const newest = mine.filter((row) => row.firstStep <= (cuts.get(row.attempt) ?? -1)).sort((a, b) => b.attempt - a.attempt)[0];
+        const newest = mine
+          .filter((row) => row.firstStep <= (cuts.get(row.attempt) ?? -1))
+          .sort((a, b) => b.attempt - a.attempt)[0];
         if (!newest) return null;
-        if (newest.lastStep <= (cuts.get(newest.attempt) ?? -1)) return { name, lastStep: newest.lastStep, lastValue: newest.lastValue, lastAt: newest.lastAt };
+        if (newest.lastStep <= (cuts.get(newest.attempt) ?? -1))
+          return {
+            name,
+            lastStep: newest.lastStep,
+            lastValue: newest.lastValue,
+            lastAt: newest.lastAt,
+          };
         // The end of this attempt did not survive: the last point that did has to be looked for.
         const last = (await this.series(runId, [name], 2000))[name]?.at(-1);
         return last ? { name, lastStep: last.step, lastValue: last.value, lastAt: last.at } : null;
       }),
     );
-    return rows.filter((row) => row !== null).map((row) => ({ ...row, description: metricDescription(row.name) }));
+    return rows
+      .filter((row) => row !== null)
+      .map((row) => ({ ...row, description: metricDescription(row.name) }));
   }
 
   /** At most `maxPoints` a name; where there are more points, buckets with their extremes. */
-  async series(runId: string, names: readonly string[], maxPoints: number): Promise<Record<string, MetricPointRow[]>> {
+  async series(
+    runId: string,
+    names: readonly string[],
+    maxPoints: number,
+  ): Promise<Record<string, MetricPointRow[]>> {
     return (await this.seriesOf([runId], names, maxPoints)).get(runId) ?? {};
   }
 
   /** The same for several runs. Every run and name is there, empty where nothing was reported. */
-  async seriesOf(runIds: readonly string[], names: readonly string[], maxPoints: number): Promise<Map<string, Record<string, MetricPointRow[]>>> {
+  async seriesOf(
+    runIds: readonly string[],
+    names: readonly string[],
+    maxPoints: number,
+  ): Promise<Map<string, Record<string, MetricPointRow[]>>> {
     const stored = await this.read(runIds, names);
     const result = new Map<string, Record<string, MetricPointRow[]>>();
     for (const runId of runIds) {
-      const { kind, attempts, series } = stored.get(runId) ?? { kind: "train", attempts: [], series: [] };
+      const { kind, attempts, series } = stored.get(runId) ?? {
+        kind: "train",
+        attempts: [],
+        series: [],
+      };
       const byName: Record<string, MetricPointRow[]> = {};
       for (const name of names) {
-        const mine = series.filter((row) => row.name === name).sort((a, b) => a.attempt - b.attempt);
+        const mine = series
+          .filter((row) => row.name === name)
+          .sort((a, b) => a.attempt - b.attempt);
         const cuts = cutsFor(kind, attempts, name, mine);
         const buckets: Bucket[] = [];
         for (const { attempt, firstStep, points } of mine) {
           const cut = cuts.get(attempt) ?? -1;
-          if (firstStep <= cut) buckets.push(...(await readBuckets(this.database.db, { runId, attempt }, name, points, maxPoints, cut)));
+          if (firstStep <= cut)
+            buckets.push(
+              ...(await readBuckets(
+                this.database.db,
+                { runId, attempt },
+                name,
+                points,
+                maxPoints,
+                cut,
+              )),
+            );
         }
         byName[name] = fit(buckets, maxPoints).map(toRow);
       }
@@ -103,19 +159,44 @@ export class Metrics {
     return result;
   }
 
-  private async read(runIds: readonly string[], names: readonly string[] | null): Promise<Map<string, StoredSeries>> {
+  private async read(
+    runIds: readonly string[],
+    names: readonly string[] | null,
+  ): Promise<Map<string, StoredSeries>> {
     const { db } = this.database;
     const [runs, attempts, series] = await Promise.all([
-      db.$queryRaw<{ id: string; kind: RunKind }[]>`SELECT id, kind FROM runs WHERE id = ANY(${runIds}::uuid[])`,
-      db.$queryRaw<(LineageAttempt & { runId: string })[]>`SELECT run_id AS "runId", number, from_step AS "fromStep" FROM attempts WHERE run_id = ANY(${runIds}::uuid[])`,
+      db.$queryRaw<
+        { id: string; kind: RunKind }[]
+      >`SELECT id, kind FROM runs WHERE id = ANY(${runIds}::uuid[])`,
+      db.$queryRaw<
+        (LineageAttempt & { runId: string })[]
+      >`SELECT run_id AS "runId", number, from_step AS "fromStep" FROM attempts WHERE run_id = ANY(${runIds}::uuid[])`,
       db.$queryRaw<(SeriesRow & { runId: string })[]>`
         SELECT run_id AS "runId", attempt, name, points, first_step AS "firstStep", last_step AS "lastStep", last_value AS "lastValue", last_at AS "lastAt"
         FROM metric_series WHERE run_id = ANY(${runIds}::uuid[]) AND (${names === null}::boolean OR name = ANY(${names ?? []}::text[]))`,
     ]);
-    return new Map(runs.map(({ id, kind }) => [id, { kind, attempts: attempts.filter((row) => row.runId === id), series: series.filter((row) => row.runId === id) }]));
+    return new Map(
+      runs.map(({ id, kind }) => [
+        id,
+        {
+          kind,
+          attempts: attempts.filter((row) => row.runId === id),
+          series: series.filter((row) => row.runId === id),
+        },
+      ]),
+    );
   }
 }
 
-function cutsFor(kind: RunKind, attempts: readonly LineageAttempt[], name: string, series: readonly SeriesRow[]): Map<number, number> {
-  return cutsOf(attempts, { kind: kind === "train" ? "train" : "other", ownAxis: hasOwnAxis(name), firstSteps: new Map(series.map((row) => [row.attempt, row.firstStep])) });
+function cutsFor(
+  kind: RunKind,
+  attempts: readonly LineageAttempt[],
+  name: string,
+  series: readonly SeriesRow[],
+): Map<number, number> {
+  return cutsOf(attempts, {
+    kind: kind === "train" ? "train" : "other",
+    ownAxis: hasOwnAxis(name),
+    firstSteps: new Map(series.map((row) => [row.attempt, row.firstStep])),
+  });
 }

@@ -2,8 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bucketOf, fit, join, levelFor, rollUp, type Bucket } from "./rollup";
 
-const series = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 300 }).map((values) => values.map((value, step) => bucketOf({ step, value, at: step })));
-const extremes = (buckets: readonly Bucket[]) => ({ min: Math.min(...buckets.map((b) => b.min)), max: Math.max(...buckets.map((b) => b.max)), count: buckets.reduce((n, b) => n + b.count, 0) });
+const series = fc
+  .array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 300 })
+  .map((values) => values.map((value, step) => bucketOf({ step, value, at: step })));
+const extremes = (buckets: readonly Bucket[]) => ({
+  min: Math.min(...buckets.map((b) => b.min)),
+  max: Math.max(...buckets.map((b) => b.max)),
+  count: buckets.reduce((n, b) => n + b.count, 0),
+});
 
 describe("rollups", () => {
   it("keep every extreme and count, in order, whatever the limit", () => {
@@ -12,7 +18,8 @@ describe("rollups", () => {
         const fitted = fit(buckets, limit);
         expect(fitted.length).toBeLessThanOrEqual(limit);
         expect(extremes(fitted)).toEqual(extremes(buckets));
-        for (let i = 1; i < fitted.length; i++) expect(fitted[i]!.minStep).toBeGreaterThan(fitted[i - 1]!.maxStep);
+        for (let i = 1; i < fitted.length; i++)
+          expect(fitted[i]!.minStep).toBeGreaterThan(fitted[i - 1]!.maxStep);
       }),
     );
   });

@@ -22,7 +22,15 @@ export interface Point {
   at: number;
 }
 
-export const bucketOf = (point: Point): Bucket => ({ minStep: point.step, maxStep: point.step, at: point.at, mean: point.value, min: point.value, max: point.value, count: 1 });
+export const bucketOf = (point: Point): Bucket => ({
+  minStep: point.step,
+  maxStep: point.step,
+  at: point.at,
+  mean: point.value,
+  min: point.value,
+  max: point.value,
+  count: 1,
+});
 
 /** Joins neighbouring buckets; their extremes survive and the mean is weighted by the count. */
 export function join(buckets: readonly Bucket[]): Bucket {

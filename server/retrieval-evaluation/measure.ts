@@ -1,4 +1,10 @@
-import { cutTo, metricsWithin, recallCurve, type RankedGold, type RankingMetric } from "@/contracts/ranking-metrics";
+import {
+  cutTo,
+  metricsWithin,
+  recallCurve,
+  type RankedGold,
+  type RankingMetric,
+} from "@/contracts/ranking-metrics";
 import { clusterBootstrap } from "@/contracts/statistics";
 import type { RetrieverComparison } from "@/server/api/retrieval-evaluation/compare";
 
@@ -20,27 +26,42 @@ const SAMPLES = 1_000;
 /** The questions that every run has ranked, in the order of the first run: by run, then by question. */
 export function sharedQuestions(runs: readonly (readonly Outcome[])[]): Outcome[][] {
   const [first = [], ...others] = runs;
-  const maps = others.map((outcomes) => new Map(outcomes.map((outcome) => [outcome.questionId, outcome])));
+  const maps = others.map(
+    (outcomes) => new Map(outcomes.map((outcome) => [outcome.questionId, outcome])),
+  );
   const shared = first.filter(({ questionId }) => maps.every((map) => map.has(questionId)));
   return [shared, ...maps.map((map) => shared.map(({ questionId }) => map.get(questionId)!))];
 }
 
 function intervalOf(values: readonly (number | null)[], clusters: readonly string[]): Interval {
-  const observations = values.flatMap((value, i) => (value === null ? [] : [{ value, cluster: clusters[i]! }]));
+  const observations = values.flatMap((value, i) =>
+    value === null ? [] : [{ value, cluster: clusters[i]! }],
+  );
   if (observations.length === 0) return null;
   const { mean, low, high } = clusterBootstrap(observations, { samples: SAMPLES });
   return { mean, low, high };
 }
 
-const clustersOf = (outcomes: readonly Outcome[]): string[] => outcomes.map(({ group, questionId }) => (group === null ? `question ${questionId}` : `group ${group}`));
+const clustersOf = (outcomes: readonly Outcome[]): string[] =>
+  outcomes.map(({ group, questionId }) =>
+    group === null ? `question ${questionId}` : `group ${group}`,
+  );
 
 /** Every metric of every run, by run and metric, over the same questions. */
-function measure(runs: readonly (readonly Outcome[])[], metrics: readonly RankingMetric[]): Interval[][] {
-  return runs.map((outcomes) => metrics.map((metric) => intervalOf(outcomes.map(metric.of), clustersOf(outcomes))));
+function measure(
+  runs: readonly (readonly Outcome[])[],
+  metrics: readonly RankingMetric[],
+): Interval[][] {
+  return runs.map((outcomes) =>
+    metrics.map((metric) => intervalOf(outcomes.map(metric.of), clustersOf(outcomes))),
+  );
 }
 
 /** Each run after the first minus the first, question by question: what makes a question hard cancels. */
-function differences(runs: readonly (readonly Outcome[])[], metrics: readonly RankingMetric[]): Interval[][] {
+function differences(
+  runs: readonly (readonly Outcome[])[],
+  metrics: readonly RankingMetric[],
+): Interval[][] {
   const [first = [], ...others] = runs;
   const clusters = clustersOf(first);
   return others.map((outcomes) =>
@@ -55,7 +76,12 @@ function differences(runs: readonly (readonly Outcome[])[], metrics: readonly Ra
 }
 
 /** Splits the questions by a key, the largest part first; a split into one part tells nothing and is left out. */
-function slicesBy(runs: readonly (readonly Outcome[])[], by: "type" | "hops", keyOf: (outcome: Outcome) => string | null, metrics: readonly RankingMetric[]): RetrieverComparison["slices"] {
+function slicesBy(
+  runs: readonly (readonly Outcome[])[],
+  by: "type" | "hops",
+  keyOf: (outcome: Outcome) => string | null,
+  metrics: readonly RankingMetric[],
+): RetrieverComparison["slices"] {
   const indices = new Map<string, number[]>();
   for (const [i, outcome] of (runs[0] ?? []).entries()) {
     const key = keyOf(outcome);
@@ -66,20 +92,40 @@ function slicesBy(runs: readonly (readonly Outcome[])[], by: "type" | "hops", ke
   }
   if (indices.size < 2) return [];
   return [...indices]
-    .sort(([a, x], [b, y]) => (by === "hops" ? Number(a) - Number(b) : y.length - x.length || a.localeCompare(b)))
-    .map(([value, part]) => ({ by, value, questions: part.length, overall: measure(runs.map((outcomes) => part.map((i) => outcomes[i]!)), metrics) }));
+    .sort(([a, x], [b, y]) =>
+      by === "hops" ? Number(a) - Number(b) : y.length - x.length || a.localeCompare(b),
+    )
+    .map(([value, part]) => ({
+      by,
+      value,
+      questions: part.length,
+      overall: measure(
+        runs.map((outcomes) => part.map((i) => outcomes[i]!)),
+        metrics,
+      ),
+    }));
 }
 
 /** All figures of one run or of several side by side, over the questions that all of them have ranked, to the depth that all of them reach. */
-export function compareOutcomes(ranked: readonly (readonly Outcome[])[], depth: number): Pick<RetrieverComparison, "metrics" | "overall" | "differences" | "slices" | "curves"> & { scored: number } {
+export function compareOutcomes(
+  ranked: readonly (readonly Outcome[])[],
+  depth: number,
+): Pick<RetrieverComparison, "metrics" | "overall" | "differences" | "slices" | "curves"> & {
+  scored: number;
+} {
   const metrics = metricsWithin(depth);
-  const runs = sharedQuestions(ranked).map((outcomes) => outcomes.map((outcome) => ({ ...outcome, ...cutTo(outcome, depth) })));
+  const runs = sharedQuestions(ranked).map((outcomes) =>
+    outcomes.map((outcome) => ({ ...outcome, ...cutTo(outcome, depth) })),
+  );
   return {
     scored: runs[0]?.length ?? 0,
     metrics: metrics.map(({ key, meaning }) => ({ key, meaning })),
     overall: measure(runs, metrics),
     differences: differences(runs, metrics),
-    slices: [...slicesBy(runs, "type", ({ type }) => type, metrics), ...slicesBy(runs, "hops", ({ gold }) => String(gold), metrics)],
+    slices: [
+      ...slicesBy(runs, "type", ({ type }) => type, metrics),
+      ...slicesBy(runs, "hops", ({ gold }) => String(gold), metrics),
+    ],
     curves: runs.map((outcomes) => recallCurve(outcomes, depth)),
   };
 }

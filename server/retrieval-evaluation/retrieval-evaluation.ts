@@ -4,7 +4,10 @@ import { runConfig, type EvaluateConfig } from "@/contracts/run-config";
 import type { RunState } from "@/contracts/run-state";
 import type { RetrieverComparison } from "@/server/api/retrieval-evaluation/compare";
 import type { EvaluationRow } from "@/server/api/retrieval-evaluation/list";
-import type { RankedQuestions, rankedQuestionsRequest } from "@/server/api/retrieval-evaluation/questions";
+import type {
+  RankedQuestions,
+  rankedQuestionsRequest,
+} from "@/server/api/retrieval-evaluation/questions";
 import { DEFAULT_PROJECT, type Database } from "@/server/db/database";
 import { whyNotComparable, type Candidate } from "./comparable";
 import { compareOutcomes, sharedQuestions, type Outcome } from "./measure";
@@ -29,11 +32,30 @@ export class RetrievalEvaluation {
   constructor(private readonly database: Database) {}
 
   async list(): Promise<EvaluationRow[]> {
-    const rows = await this.database.db.$queryRaw<{ id: string; name: string; state: RunState; createdAt: Date; config: unknown; headline: number | null }[]>`
+    const rows = await this.database.db.$queryRaw<
+      {
+        id: string;
+        name: string;
+        state: RunState;
+        createdAt: Date;
+        config: unknown;
+        headline: number | null;
+      }[]
+    >`
       SELECT id, name, state, created_at AS "createdAt", config, headline FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND kind = 'evaluate' ORDER BY created_at DESC LIMIT ${LISTED}`;
     return rows.flatMap(({ config, ...row }) => {
       const parsed = runConfig.parse(config);
-      return parsed.kind === "evaluate" ? [{ ...row, corpus: parsed.corpus, questionSet: parsed.questions, depth: parsed.k, retriever: parsed.retriever }] : [];
+      return parsed.kind === "evaluate"
+        ? [
+            {
+              ...row,
+              corpus: parsed.corpus,
+              questionSet: parsed.questions,
+              depth: parsed.k,
+              retriever: parsed.retriever,
+            },
+          ]
+        : [];
     });
   }
 
@@ -43,20 +65,36 @@ export class RetrievalEvaluation {
     const [first] = runs;
     if (!first) throw new AppError("internal", "A comparison needs a run.");
     const depth = Math.min(...runs.map((run) => run.config.k));
-    const [ranked, counts, unknown] = await Promise.all([Promise.all(runs.map((run) => this.outcomesOf(run))), this.countQuestions(runs), this.unknownGold(runIds)]);
+    const [ranked, counts, unknown] = await Promise.all([
+      Promise.all(runs.map((run) => this.outcomesOf(run))),
+      this.countQuestions(runs),
+      this.unknownGold(runIds),
+    ]);
     const { scored, ...figures } = this.figuresOf(runs, ranked, depth);
     return {
       questionSet: first.config.questions,
       corpus: first.config.corpus,
       depth,
-      runs: runs.map(({ id, name, state, config, ranked: n }) => ({ id, name, state, retriever: config.retriever, depth: config.k, ranked: n, unknownGold: unknown.get(id) ?? null })),
+      runs: runs.map(({ id, name, state, config, ranked: n }) => ({
+        id,
+        name,
+        state,
+        retriever: config.retriever,
+        depth: config.k,
+        ranked: n,
+        unknownGold: unknown.get(id) ?? null,
+      })),
       counts: { ...counts, scored },
       ...figures,
     };
   }
 
   /** The figures of these rankings, computed once for each state of the runs: the bootstrap takes a good part of a second. */
-  private figuresOf(runs: readonly Run[], ranked: readonly Outcome[][], depth: number): ReturnType<typeof compareOutcomes> {
+  private figuresOf(
+    runs: readonly Run[],
+    ranked: readonly Outcome[][],
+    depth: number,
+  ): ReturnType<typeof compareOutcomes> {
     const key = runs.map(({ id, version }) => `${id}:${version}`).join(" ");
     const figures = this.figures.get(key) ?? compareOutcomes(ranked, depth);
     this.figures.set(key, figures);
@@ -65,13 +103,24 @@ export class RetrievalEvaluation {
   }
 
   /** A page of the questions that every run has ranked. */
-  async questions({ runIds, k, foundBy, missedBy, type, hops, text, cursor, limit }: z.output<typeof rankedQuestionsRequest>): Promise<RankedQuestions> {
+  async questions({
+    runIds,
+    k,
+    foundBy,
+    missedBy,
+    type,
+    hops,
+    text,
+    cursor,
+    limit,
+  }: z.output<typeof rankedQuestionsRequest>): Promise<RankedQuestions> {
     const runs = await this.comparable(runIds);
     const shared = sharedQuestions(await Promise.all(runs.map((run) => this.outcomesOf(run))));
     const indexOf = (id: string | undefined): number | null => {
       if (id === undefined) return null;
       const index = runIds.indexOf(id);
-      if (index < 0) throw new AppError("invalid-input", `Run ${id} is not among those that are compared.`);
+      if (index < 0)
+        throw new AppError("invalid-input", `Run ${id} is not among those that are compared.`);
       return index;
     };
     const [found, missed] = [indexOf(foundBy), indexOf(missedBy)];
@@ -92,7 +141,17 @@ export class RetrievalEvaluation {
     return {
       rows: page.map((i) => {
         const { questionId, question, type: kind, gold } = shared[0]![i]!;
-        return { questionId, question, type: kind, hops: gold, runs: shared.map((outcomes, run) => ({ episodeId: outcomes[i]!.episodeId, ranks: [...outcomes[i]!.ranks], found: isFound(run, i) })) };
+        return {
+          questionId,
+          question,
+          type: kind,
+          hops: gold,
+          runs: shared.map((outcomes, run) => ({
+            episodeId: outcomes[i]!.episodeId,
+            ranks: [...outcomes[i]!.ranks],
+            found: isFound(run, i),
+          })),
+        };
       }),
       nextCursor: start + limit < matching.length ? start + limit : null,
       total: matching.length,
@@ -101,7 +160,17 @@ export class RetrievalEvaluation {
 
   /** The runs in the order of their ids. */
   private async comparable(runIds: readonly string[]): Promise<Run[]> {
-    const rows = await this.database.db.$queryRaw<{ id: string; name: string; state: RunState; config: unknown; setId: string | null; ranked: number; last: bigint | null }[]>`
+    const rows = await this.database.db.$queryRaw<
+      {
+        id: string;
+        name: string;
+        state: RunState;
+        config: unknown;
+        setId: string | null;
+        ranked: number;
+        last: bigint | null;
+      }[]
+    >`
       SELECT r.id, r.name, r.state, r.config, e."setId", coalesce(e.ranked, 0) AS ranked, e.last FROM runs r
       LEFT JOIN LATERAL (SELECT max(set_id::text)::uuid AS "setId", count(*)::int AS ranked, max(ordinal) AS last FROM episodes WHERE run_id = r.id AND method = 'retrieval') e ON true
       WHERE r.id = ANY(${[...runIds]}::uuid[])`;
@@ -109,8 +178,20 @@ export class RetrievalEvaluation {
       const row = rows.find((r) => r.id === id);
       if (!row) throw new AppError("not-found", `There is no run ${id}.`);
       const config = runConfig.parse(row.config);
-      if (config.kind !== "evaluate") throw new AppError("invalid-input", `“${row.name}” is a ${config.kind} run: only evaluate runs rank documents for gold questions.`);
-      return { id, name: row.name, state: row.state, config, setId: row.setId, ranked: row.ranked, version: `${row.ranked}:${row.last ?? 0}` };
+      if (config.kind !== "evaluate")
+        throw new AppError(
+          "invalid-input",
+          `“${row.name}” is a ${config.kind} run: only evaluate runs rank documents for gold questions.`,
+        );
+      return {
+        id,
+        name: row.name,
+        state: row.state,
+        config,
+        setId: row.setId,
+        ranked: row.ranked,
+        version: `${row.ranked}:${row.last ?? 0}`,
+      };
     });
     for (const other of runs.slice(1)) {
       const reason = whyNotComparable(runs[0]!, other);
@@ -141,7 +222,9 @@ export class RetrievalEvaluation {
     return rows.map((row) => ({ ...row, depth: k }));
   }
 
-  private async countQuestions(runs: readonly Run[]): Promise<{ questions: number; withoutGold: number }> {
+  private async countQuestions(
+    runs: readonly Run[],
+  ): Promise<{ questions: number; withoutGold: number }> {
     const [first] = runs;
     if (!first) return { questions: 0, withoutGold: 0 };
     const limits = runs.flatMap(({ config }) => (config.limit === null ? [] : [config.limit]));
@@ -154,15 +237,23 @@ export class RetrievalEvaluation {
   }
 
   /** As the newest attempt of each run reported it. */
-  private async unknownGold(runIds: readonly string[]): Promise<Map<string, { documents: number; questions: number }>> {
+  private async unknownGold(
+    runIds: readonly string[],
+  ): Promise<Map<string, { documents: number; questions: number }>> {
     const rows = await this.database.db.$queryRaw<{ runId: string; name: string; value: number }[]>`
       SELECT DISTINCT ON (run_id, name) run_id AS "runId", name, last_value AS value FROM metric_series
       WHERE run_id = ANY(${[...runIds]}::uuid[]) AND name IN ('retrieval/unknown_gold', 'retrieval/unknown_gold_questions') ORDER BY run_id, name, attempt DESC`;
-    const valueOf = (runId: string, name: string) => rows.find((row) => row.runId === runId && row.name === name)?.value;
+    const valueOf = (runId: string, name: string) =>
+      rows.find((row) => row.runId === runId && row.name === name)?.value;
     return new Map(
       runIds.flatMap((id) => {
-        const [documents, questions] = [valueOf(id, "retrieval/unknown_gold"), valueOf(id, "retrieval/unknown_gold_questions")];
-        return documents === undefined || questions === undefined ? [] : [[id, { documents, questions }] as const];
+        const [documents, questions] = [
+          valueOf(id, "retrieval/unknown_gold"),
+          valueOf(id, "retrieval/unknown_gold_questions"),
+        ];
+        return documents === undefined || questions === undefined
+          ? []
+          : [[id, { documents, questions }] as const];
       }),
     );
   }

@@ -35,12 +35,25 @@ export class ExternalRuns {
     return { runId, attempt: 1 };
   }
 
-  async finish(ref: AttemptRef, config: RunConfig, points: readonly { name: string; step: number; value: number }[], actor: string, reason: string): Promise<void> {
+  async finish(
+    ref: AttemptRef,
+    config: RunConfig,
+    points: readonly { name: string; step: number; value: number }[],
+    actor: string,
+    reason: string,
+  ): Promise<void> {
     await this.database.transact(async (tx) => {
-      await this.metrics.append(tx.db, ref, points.map((point) => ({ ...point, at: Date.now() })));
-      const headline = points.findLast((point) => point.name === headlineMetric(config.kind))?.value ?? null;
-      await tx.db.$executeRaw`UPDATE attempts SET outcome = 'succeeded', reason = NULL WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt}`;
-      await tx.db.$executeRaw`UPDATE runs SET state = 'succeeded', error = NULL, ended_at = clock_timestamp(), headline = ${headline} WHERE id = ${ref.runId}::uuid`;
+      await this.metrics.append(
+        tx.db,
+        ref,
+        points.map((point) => ({ ...point, at: Date.now() })),
+      );
+      const headline =
+        points.findLast((point) => point.name === headlineMetric(config.kind))?.value ?? null;
+      await tx.db
+        .$executeRaw`UPDATE attempts SET outcome = 'succeeded', reason = NULL WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt}`;
+      await tx.db
+        .$executeRaw`UPDATE runs SET state = 'succeeded', error = NULL, ended_at = clock_timestamp(), headline = ${headline} WHERE id = ${ref.runId}::uuid`;
       await appendHistory(tx, ref.runId, null, "succeeded", ref.attempt, { actor, reason });
     });
   }

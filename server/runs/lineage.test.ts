@@ -9,28 +9,77 @@ describe("cutsOf", () => {
   });
 
   it("cuts earlier attempts at the step a later one went on from", () => {
-    const cuts = cutsOf([{ number: 1, fromStep: null }, { number: 2, fromStep: 10 }, { number: 3, fromStep: 5 }], train);
+    const cuts = cutsOf(
+      [
+        { number: 1, fromStep: null },
+        { number: 2, fromStep: 10 },
+        { number: 3, fromStep: 5 },
+      ],
+      train,
+    );
     expect([cuts.get(1), cuts.get(2), cuts.get(3)]).toEqual([5, 5, Number.POSITIVE_INFINITY]);
   });
 
   it("drops everything before an attempt that began from the beginning", () => {
-    const cuts = cutsOf([{ number: 1, fromStep: null }, { number: 2, fromStep: 4 }, { number: 3, fromStep: null }], train);
+    const cuts = cutsOf(
+      [
+        { number: 1, fromStep: null },
+        { number: 2, fromStep: 4 },
+        { number: 3, fromStep: null },
+      ],
+      train,
+    );
     expect([cuts.get(1), cuts.get(2)]).toEqual([-1, -1]);
   });
 
   it("lets the later attempt's own report of the shared step win", () => {
-    const cuts = cutsOf([{ number: 1, fromStep: null }, { number: 2, fromStep: 5 }], { ...train, firstSteps: new Map([[2, 5]]) });
+    const cuts = cutsOf(
+      [
+        { number: 1, fromStep: null },
+        { number: 2, fromStep: 5 },
+      ],
+      { ...train, firstSteps: new Map([[2, 5]]) },
+    );
     expect(cuts.get(1)).toBe(4);
   });
 
   it("leaves a cold start alone when a later attempt goes on after it", () => {
     const options = { ...train, ownAxis: true };
-    expect(cutsOf([{ number: 1, fromStep: null }, { number: 2, fromStep: 0 }], options).get(1)).toBe(Number.POSITIVE_INFINITY);
-    expect(cutsOf([{ number: 1, fromStep: null }, { number: 2, fromStep: null }], options).get(1)).toBe(-1);
+    expect(
+      cutsOf(
+        [
+          { number: 1, fromStep: null },
+          { number: 2, fromStep: 0 },
+        ],
+        options,
+      ).get(1),
+    ).toBe(Number.POSITIVE_INFINITY);
+    expect(
+      cutsOf(
+        [
+          { number: 1, fromStep: null },
+          { number: 2, fromStep: null },
+        ],
+        options,
+      ).get(1),
+    ).toBe(-1);
   });
 
   it("joins the attempts of a predict run by what each reported", () => {
-    const cuts = cutsOf([{ number: 1, fromStep: null }, { number: 2, fromStep: null }], { kind: "other", ownAxis: false, firstSteps: new Map([[1, 1], [2, 31]]) });
+    const cuts = cutsOf(
+      [
+        { number: 1, fromStep: null },
+        { number: 2, fromStep: null },
+      ],
+      {
+        kind: "other",
+        ownAxis: false,
+        firstSteps: new Map([
+          [1, 1],
+          [2, 31],
+        ]),
+      },
+    );
     expect(cuts.get(1)).toBe(30);
   });
 });

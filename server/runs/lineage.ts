@@ -19,7 +19,10 @@ export interface LineageOptions {
 }
 
 /** Largest step that survives, by attempt: Infinity for all, -1 for none. */
-export function cutsOf(attempts: readonly LineageAttempt[], options: LineageOptions): Map<number, number> {
+export function cutsOf(
+  attempts: readonly LineageAttempt[],
+  options: LineageOptions,
+): Map<number, number> {
   const cuts = new Map<number, number>();
   let cut = Number.POSITIVE_INFINITY;
   for (const attempt of [...attempts].sort((a, b) => b.number - a.number)) {

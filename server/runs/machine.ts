@@ -16,7 +16,9 @@ export interface LockedRun {
  * taken, so that changes of one run queue up and never deadlock.
  */
 export async function lockRun(db: Queries, runId: string): Promise<LockedRun> {
-  const [run] = await db.$queryRaw<LockedRun[]>`SELECT id, kind, state, attempt, lost_leases AS "lostLeases" FROM runs WHERE id = ${runId}::uuid FOR UPDATE`;
+  const [run] = await db.$queryRaw<
+    LockedRun[]
+  >`SELECT id, kind, state, attempt, lost_leases AS "lostLeases" FROM runs WHERE id = ${runId}::uuid FOR UPDATE`;
   if (!run) throw new AppError("not-found", `There is no run ${runId}.`);
   return run;
 }
@@ -33,12 +35,20 @@ export interface Why {
  * @param outcome how the attempt ended, where this ends one
  * @throws AppError "conflict" for a transition that does not exist
  */
-export async function changeState(tx: Transaction, run: LockedRun, to: RunState, why: Why, outcome: "succeeded" | "failed" | "cancelled" | "lost" | null = null): Promise<void> {
-  if (!canTransition(run.state, to)) throw new AppError("conflict", `A run that is ${run.state} cannot become ${to}.`);
+export async function changeState(
+  tx: Transaction,
+  run: LockedRun,
+  to: RunState,
+  why: Why,
+  outcome: "succeeded" | "failed" | "cancelled" | "lost" | null = null,
+): Promise<void> {
+  if (!canTransition(run.state, to))
+    throw new AppError("conflict", `A run that is ${run.state} cannot become ${to}.`);
   const releases = HELD.has(run.state) && !HELD.has(to);
   if (releases) {
     await tx.db.$executeRaw`DELETE FROM leases WHERE run_id = ${run.id}::uuid`;
-    await tx.db.$executeRaw`UPDATE attempts SET ended_at = clock_timestamp(), outcome = ${outcome ?? "lost"}, reason = ${why.reason} WHERE run_id = ${run.id}::uuid AND number = ${run.attempt} AND ended_at IS NULL`;
+    await tx.db
+      .$executeRaw`UPDATE attempts SET ended_at = clock_timestamp(), outcome = ${outcome ?? "lost"}, reason = ${why.reason} WHERE run_id = ${run.id}::uuid AND number = ${run.attempt} AND ended_at IS NULL`;
   }
   const error = to === "failed" ? (why.reason ?? "It failed without a reason.") : null;
   await tx.db.$executeRaw`
@@ -54,7 +64,14 @@ export async function changeState(tx: Transaction, run: LockedRun, to: RunState,
 }
 
 /** One line of the history of a run, and the event that tells of it. */
-export async function appendHistory(tx: Transaction, runId: string, from: RunState | null, to: RunState, attempt: number, why: Why): Promise<void> {
+export async function appendHistory(
+  tx: Transaction,
+  runId: string,
+  from: RunState | null,
+  to: RunState,
+  attempt: number,
+  why: Why,
+): Promise<void> {
   await tx.db.$executeRaw`
     INSERT INTO run_transitions (run_id, sequence, at, from_state, to_state, attempt, actor, reason)
     SELECT ${runId}::uuid, coalesce(max(sequence), 0) + 1, clock_timestamp(), ${from}, ${to}, ${attempt}, ${why.actor}, ${why.reason}

@@ -22,29 +22,56 @@ export function needsOf(config: RunConfig): Needs {
   if (config.kind === "serve" && config.what === "model") {
     const { server, model, worker } = config;
     // vLLM takes names and folders of its own.
-    return { slot: "light", models: server.kind === "engine" ? [model] : [], corpora: [], ...(server.kind === "vllm" && { vllmGpus: server.tensorParallelSize }), worker };
+    return {
+      slot: "light",
+      models: server.kind === "engine" ? [model] : [],
+      corpora: [],
+      ...(server.kind === "vllm" && { vllmGpus: server.tensorParallelSize }),
+      worker,
+    };
   }
   const local = searchesLocally(config.retriever);
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
   // A corpus that the run itself brings need not be there before.
   const imports = config.kind === "index" && config.source.kind !== "installed";
   const models = new Set<string>();
-  const scorer = config.kind === "train" ? config.reward.scorer : config.kind === "predict" ? config.scorer : null;
-  if (scorer !== null && needsJudge(scorer) && "judge" in config && config.judge.endpoint === null) models.add(config.judge.model);
+  const scorer =
+    config.kind === "train"
+      ? config.reward.scorer
+      : config.kind === "predict"
+        ? config.scorer
+        : null;
+  if (scorer !== null && needsJudge(scorer) && "judge" in config && config.judge.endpoint === null)
+    models.add(config.judge.model);
   const reuse = config.kind === "predict" ? config.reuse : null;
   const searches = reuse === null || reuse.episodesOf === null;
   const roles = config.kind === "predict" ? rolesOf(config) : null;
-  if (config.kind === "train" || (config.kind === "predict" && roles?.asksModel && searches && config.searcher.endpoint === null)) models.add(config.searcher.model);
-  if (config.kind === "train" && config.rl.algorithm === "ppo" && config.rl.critic.model !== null) models.add(config.rl.critic.model);
-  const generates = config.kind === "train" || (config.kind === "predict" && !config.reuse.keepAnswers && (!searches || rolesOf(config).generates));
+  if (
+    config.kind === "train" ||
+    (config.kind === "predict" && roles?.asksModel && searches && config.searcher.endpoint === null)
+  )
+    models.add(config.searcher.model);
+  if (config.kind === "train" && config.rl.algorithm === "ppo" && config.rl.critic.model !== null)
+    models.add(config.rl.critic.model);
+  const generates =
+    config.kind === "train" ||
+    (config.kind === "predict" &&
+      !config.reuse.keepAnswers &&
+      (!searches || rolesOf(config).generates));
   if (generates && config.generator.endpoint === null) models.add(config.generator.model);
   const retrieves = searches && (roles?.retrieves ?? true);
-  return { slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light", models: [...models], corpora: local && retrieves && !imports ? [corpus] : [], worker: "worker" in config ? config.worker : null };
+  return {
+    slot: config.kind === "train" || config.kind === "predict" ? "engine" : "light",
+    models: [...models],
+    corpora: local && retrieves && !imports ? [corpus] : [],
+    worker: "worker" in config ? config.worker : null,
+  };
 }
 
 /** The retrieve-select-turns setting as people write it; null where a run does not search in turns. */
 export function settingOf(config: RunConfig): string | null {
-  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3")) return `${config.search.retrieve}-${config.search.select}-${config.search.turns}`;
+  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3"))
+    return `${config.search.retrieve}-${config.search.select}-${config.search.turns}`;
   return null;
 }
 
@@ -52,7 +79,8 @@ export function settingOf(config: RunConfig): string | null {
 export function modelOf(config: RunConfig): string | null {
   if (config.kind === "train") return config.searcher.model;
   if (config.kind === "serve") return config.what === "model" ? config.model : null;
-  if (config.kind === "predict") return rolesOf(config).asksModel ? config.searcher.model : config.generator.model;
+  if (config.kind === "predict")
+    return rolesOf(config).asksModel ? config.searcher.model : config.generator.model;
   return null;
 }
 
@@ -63,4 +91,9 @@ export function corpusOf(config: RunConfig): string | null {
 }
 
 /** Metric that stands for a run in a list. */
-export const headlineMetric = (kind: RunConfig["kind"]): string => (kind === "predict" ? "predict/accuracy" : kind === "evaluate" ? "retrieval/recall@10" : "reward/mean");
+export const headlineMetric = (kind: RunConfig["kind"]): string =>
+  kind === "predict"
+    ? "predict/accuracy"
+    : kind === "evaluate"
+      ? "retrieval/recall@10"
+      : "reward/mean";

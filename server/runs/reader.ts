@@ -46,11 +46,18 @@ interface StoredRun {
 }
 
 /** Sort keys as text, so that a cursor can hold any of them; ties are broken by id. */
-const SORTS: Record<z.infer<typeof listRunsRequest>["sort"], { key: Prisma.Sql; type: Prisma.Sql; descending: boolean }> = {
+const SORTS: Record<
+  z.infer<typeof listRunsRequest>["sort"],
+  { key: Prisma.Sql; type: Prisma.Sql; descending: boolean }
+> = {
   newest: { key: sql`r.created_at`, type: sql`timestamptz`, descending: true },
   oldest: { key: sql`r.created_at`, type: sql`timestamptz`, descending: false },
   name: { key: sql`lower(r.name)`, type: sql`text`, descending: false },
-  reward: { key: sql`coalesce(r.headline, '-Infinity'::float8)`, type: sql`float8`, descending: true },
+  reward: {
+    key: sql`coalesce(r.headline, '-Infinity'::float8)`,
+    type: sql`float8`,
+    descending: true,
+  },
   // What still goes on counts as the longest.
   duration: {
     key: sql`(CASE WHEN r.started_at IS NULL THEN 0 WHEN r.ended_at IS NULL THEN 'Infinity' ELSE extract(epoch FROM r.ended_at - r.started_at) END)::float8`,
@@ -79,17 +86,26 @@ export class RunReader {
     }
     const sort = SORTS[request.sort];
     const cursor = request.cursor ? readCursor(request.cursor) : null;
-    if (cursor) conditions.push(sql`(${sort.key}, r.id) ${sort.descending ? sql`<` : sql`>`} (${cursor.key}::text::${sort.type}, ${cursor.id}::uuid)`);
+    if (cursor)
+      conditions.push(
+        sql`(${sort.key}, r.id) ${sort.descending ? sql`<` : sql`>`} (${cursor.key}::text::${sort.type}, ${cursor.id}::uuid)`,
+      );
     const direction = sort.descending ? sql`DESC` : sql`ASC`;
     const [rows, counts] = await Promise.all([
-      this.select(sql`WHERE ${Prisma.join(conditions, " AND ")} ORDER BY ${sort.key} ${direction}, r.id ${direction} LIMIT ${request.limit + 1}`, sort.key),
-      db.$queryRaw<{ state: RunState; n: number }[]>`SELECT state, count(*)::int AS n FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid GROUP BY state`,
+      this.select(
+        sql`WHERE ${Prisma.join(conditions, " AND ")} ORDER BY ${sort.key} ${direction}, r.id ${direction} LIMIT ${request.limit + 1}`,
+        sort.key,
+      ),
+      db.$queryRaw<
+        { state: RunState; n: number }[]
+      >`SELECT state, count(*)::int AS n FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid GROUP BY state`,
     ]);
     const kept = rows.slice(0, request.limit);
     const last = kept[kept.length - 1];
     return {
       rows: await this.toRows(kept),
-      nextCursor: rows.length > kept.length && last ? JSON.stringify([last.sortKey, last.id]) : null,
+      nextCursor:
+        rows.length > kept.length && last ? JSON.stringify([last.sortKey, last.id]) : null,
       counts: Object.fromEntries(counts.map(({ state, n }) => [state, n])),
     };
   }
@@ -99,7 +115,9 @@ export class RunReader {
     const config = runConfig.parse(run.config);
     const [row] = await this.toRows([run]);
     if (!row) throw new AppError("internal", `Run ${id} cannot be shown.`);
-    const attempts = await this.database.db.$queryRaw<(Omit<RunDetail["attempts"][number], "worker"> & { workerId: string; workerName: string })[]>`
+    const attempts = await this.database.db.$queryRaw<
+      (Omit<RunDetail["attempts"][number], "worker"> & { workerId: string; workerName: string })[]
+    >`
       SELECT a.number, a.worker_id AS "workerId", w.name AS "workerName", a.started_at AS "startedAt", a.ended_at AS "endedAt", a.from_step AS "fromStep", a.outcome, a.reason
       FROM attempts a JOIN workers w ON w.id = a.worker_id WHERE a.run_id = ${id}::uuid ORDER BY a.number`;
     const actions: RunDetail["actions"] = ["duplicate"];
@@ -110,7 +128,10 @@ export class RunReader {
       config,
       createdBy: run.createdBy,
       preflight: run.preflight,
-      attempts: attempts.map(({ workerId, workerName, ...attempt }) => ({ ...attempt, worker: { id: workerId, name: workerName } })),
+      attempts: attempts.map(({ workerId, workerName, ...attempt }) => ({
+        ...attempt,
+        worker: { id: workerId, name: workerName },
+      })),
       waitingFor: run.state === "queued" ? await this.launcher.waitingFor(config) : null,
       actions,
     };
@@ -122,10 +143,20 @@ export class RunReader {
   }
 
   /** A page of a run's export; the metrics come with the first one. */
-  async export({ id, cursor, limit }: z.output<typeof exportRunRequest>): Promise<z.infer<typeof exportRunResponse>> {
+  async export({
+    id,
+    cursor,
+    limit,
+  }: z.output<typeof exportRunRequest>): Promise<z.infer<typeof exportRunResponse>> {
     const run = await this.find(id);
     const names = cursor ? [] : (await this.metrics.names(id)).map((metric) => metric.name);
-    const episodes = await this.episodes.list({ runId: id, filter: "all", order: "oldest", cursor, limit });
+    const episodes = await this.episodes.list({
+      runId: id,
+      filter: "all",
+      order: "oldest",
+      cursor,
+      limit,
+    });
     const { name, state, createdAt, startedAt, endedAt, error } = run;
     return {
       run: { id, name, state, createdAt, startedAt, endedAt, error },
@@ -144,11 +175,24 @@ export class RunReader {
 
   /** Models that running serve runs keep up, newest first. */
   async servedModels(): Promise<z.infer<typeof servedModelsResponse>> {
-    const runs = await this.select(sql`WHERE r.kind = 'serve' AND r.state = 'running' ORDER BY r.created_at DESC`, sql`r.created_at`);
+    const runs = await this.select(
+      sql`WHERE r.kind = 'serve' AND r.state = 'running' ORDER BY r.created_at DESC`,
+      sql`r.created_at`,
+    );
     return runs.flatMap(({ id, name, config, progress, workerName }) => {
       const parsed = runConfig.parse(config);
-      if (parsed.kind !== "serve" || parsed.what !== "model" || progress?.phase !== "serving") return [];
-      return [{ id, name, model: servedName(parsed), address: progress.detail, key: parsed.key, worker: workerName ?? "" }];
+      if (parsed.kind !== "serve" || parsed.what !== "model" || progress?.phase !== "serving")
+        return [];
+      return [
+        {
+          id,
+          name,
+          model: servedName(parsed),
+          address: progress.detail,
+          key: parsed.key,
+          worker: workerName ?? "",
+        },
+      ];
     });
   }
 
@@ -163,7 +207,11 @@ export class RunReader {
     const metrics = [...new Set(runs.map((run) => headlineMetric(run.kind)))];
     const ids = runs.map((run) => run.id);
     const sweeps = [...new Set(runs.flatMap((run) => run.sweepId ?? []))];
-    const [series, standing, counts] = await Promise.all([this.metrics.seriesOf(ids, metrics, SPARKLINE), this.alarms.standing(ids), this.sweeps.counts(sweeps)]);
+    const [series, standing, counts] = await Promise.all([
+      this.metrics.seriesOf(ids, metrics, SPARKLINE),
+      this.alarms.standing(ids),
+      this.sweeps.counts(sweeps),
+    ]);
     return runs.map((run) => {
       const config = runConfig.parse(run.config);
       const metric = headlineMetric(run.kind);
@@ -178,15 +226,25 @@ export class RunReader {
         endedAt: run.endedAt,
         attempt: run.attempt,
         progress: run.progress,
-        headline: { metric, value: run.headline, sparkline: points.map(({ step, value }) => ({ step, value })) },
-        worker: run.workerId !== null && run.workerName !== null ? { id: run.workerId, name: run.workerName } : null,
+        headline: {
+          metric,
+          value: run.headline,
+          sparkline: points.map(({ step, value }) => ({ step, value })),
+        },
+        worker:
+          run.workerId !== null && run.workerName !== null
+            ? { id: run.workerId, name: run.workerName }
+            : null,
         preset: run.preset,
         // What files do not say of a run has its default in the configuration, and is not shown as a fact.
         model: run.importedFrom === null ? modelOf(config) : null,
         corpus: corpusOf(config),
         setting: run.importedFrom === null ? settingOf(config) : null,
         error: run.error,
-        sweep: run.sweepId !== null && run.sweepName !== null ? { id: run.sweepId, name: run.sweepName, counts: counts.get(run.sweepId) ?? {} } : null,
+        sweep:
+          run.sweepId !== null && run.sweepName !== null
+            ? { id: run.sweepId, name: run.sweepName, counts: counts.get(run.sweepId) ?? {} }
+            : null,
         importedFrom: run.importedFrom,
         alarms: standing.get(run.id) ?? [],
       };
@@ -195,13 +253,18 @@ export class RunReader {
 }
 
 /** What a run must be to be listed, as conditions on the alias that it has in the query. */
-function filterOf({ states, kinds, text }: Pick<z.output<typeof listRunsRequest>, "states" | "kinds" | "text">, run: Prisma.Sql): Prisma.Sql[] {
+function filterOf(
+  { states, kinds, text }: Pick<z.output<typeof listRunsRequest>, "states" | "kinds" | "text">,
+  run: Prisma.Sql,
+): Prisma.Sql[] {
   const conditions = [sql`${run}.project_id = ${DEFAULT_PROJECT}::uuid`];
   if (states) conditions.push(sql`${run}.state = ANY(${states}::text[])`);
   if (kinds) conditions.push(sql`${run}.kind = ANY(${kinds}::text[])`);
   if (text) {
     const escaped = text.replace(/[\\%_]/g, "\\$&");
-    conditions.push(sql`(${run}.name ILIKE ${`%${escaped}%`} OR ${run}.id::text LIKE ${`${escaped.toLowerCase()}%`})`);
+    conditions.push(
+      sql`(${run}.name ILIKE ${`%${escaped}%`} OR ${run}.id::text LIKE ${`${escaped.toLowerCase()}%`})`,
+    );
   }
   return conditions;
 }

@@ -29,13 +29,20 @@ export class Reports {
   ) {}
 
   /** @throws AppError "stale-attempt" without a lease, "out-of-order" where a report before it is missing */
-  async take(workerId: string, { runId, attempt, sequence, items }: WorkerRequest<"report">): Promise<{ accepted: boolean }> {
+  async take(
+    workerId: string,
+    { runId, attempt, sequence, items }: WorkerRequest<"report">,
+  ): Promise<{ accepted: boolean }> {
     const ref = { runId, attempt };
     return this.database.transact(async (tx) => {
       const run = await lockRun(tx.db, runId);
       const { sequence: taken } = await requireLease(tx.db, run, ref, workerId);
       if (sequence <= taken) return { accepted: true };
-      if (sequence !== taken + 1) throw new AppError("out-of-order", `Report ${sequence} came, but ${taken + 1} is next. Send the missing ones first.`);
+      if (sequence !== taken + 1)
+        throw new AppError(
+          "out-of-order",
+          `Report ${sequence} came, but ${taken + 1} is next. Send the missing ones first.`,
+        );
       const told: RunColumns = { headline: null, preflight: null, progress: null };
       for (const item of foldItems(items)) await this.takeItem(tx, workerId, run, ref, item, told);
       await tx.db.$executeRaw`
@@ -46,7 +53,14 @@ export class Reports {
     });
   }
 
-  private async takeItem(tx: Transaction, workerId: string, run: LockedRun, ref: AttemptRef, item: ReportItem, told: RunColumns): Promise<void> {
+  private async takeItem(
+    tx: Transaction,
+    workerId: string,
+    run: LockedRun,
+    ref: AttemptRef,
+    item: ReportItem,
+    told: RunColumns,
+  ): Promise<void> {
     const { runId } = ref;
     switch (item.kind) {
       case "metrics": {
@@ -54,24 +68,43 @@ export class Reports {
         await this.metrics.append(tx.db, ref, item.points);
         const headline = item.points.findLast((point) => point.name === headlineMetric(run.kind));
         if (headline) told.headline = headline.value;
-        tx.emit({ kind: "metrics", runId, payload: { names: [...new Set(item.points.map((point) => point.name))], step: Math.max(...item.points.map((point) => point.step)) } });
+        tx.emit({
+          kind: "metrics",
+          runId,
+          payload: {
+            names: [...new Set(item.points.map((point) => point.name))],
+            step: Math.max(...item.points.map((point) => point.step)),
+          },
+        });
         return;
       }
       case "alarms":
         await this.alarms.append(tx.db, ref, item.changes);
-        tx.emit({ kind: "alarms", runId, payload: { names: item.changes.map(({ name }) => name) } });
+        tx.emit({
+          kind: "alarms",
+          runId,
+          payload: { names: item.changes.map(({ name }) => name) },
+        });
         return;
       case "episodes": {
         const [first] = item.records;
         if (!first) return;
         await storeEpisodes(tx.db, ref, item);
-        tx.emit({ kind: "episodes", runId, payload: { phase: first.phase, step: first.step, count: item.records.length } });
+        tx.emit({
+          kind: "episodes",
+          runId,
+          payload: { phase: first.phase, step: first.step, count: item.records.length },
+        });
         return;
       }
       case "reanswered":
         if (item.records.length === 0) return;
         await storeReanswered(tx.db, ref, item);
-        tx.emit({ kind: "episodes", runId, payload: { phase: "predict", step: null, count: item.records.length } });
+        tx.emit({
+          kind: "episodes",
+          runId,
+          payload: { phase: "predict", step: null, count: item.records.length },
+        });
         return;
       case "failures":
         await storeFailures(tx.db, ref, item);
@@ -79,7 +112,8 @@ export class Reports {
         return;
       case "logs":
         await this.logs.append(tx.db, { workerId, run: ref }, item.lines);
-        if (item.lines.length > 0) tx.emit({ kind: "logs", runId, payload: { count: item.lines.length } });
+        if (item.lines.length > 0)
+          tx.emit({ kind: "logs", runId, payload: { count: item.lines.length } });
         return;
       case "preflight":
         told.preflight = toJson(item.items);
@@ -97,7 +131,12 @@ export class Reports {
 function foldKey(item: ReportItem): unknown {
   switch (item.kind) {
     case "episodes":
-      return JSON.stringify([item.corpus, item.questions, item.records[0]?.phase, item.records[0]?.step]);
+      return JSON.stringify([
+        item.corpus,
+        item.questions,
+        item.records[0]?.phase,
+        item.records[0]?.step,
+      ]);
     case "reanswered":
       return JSON.stringify([item.kind, item.questions]);
     case "metrics":
@@ -119,10 +158,18 @@ export function foldItems(items: readonly ReportItem[]): ReportItem[] {
   for (const item of items) {
     const key = foldKey(item);
     const before = folded.get(key);
-    if (before?.kind === "episodes" && item.kind === "episodes") folded.set(key, { ...before, documents: [...before.documents, ...item.documents], records: [...before.records, ...item.records] });
-    else if (before?.kind === "reanswered" && item.kind === "reanswered") folded.set(key, { ...before, records: [...before.records, ...item.records] });
-    else if (before?.kind === "metrics" && item.kind === "metrics") folded.set(key, { ...before, points: [...before.points, ...item.points] });
-    else if (before?.kind === "logs" && item.kind === "logs") folded.set(key, { ...before, lines: [...before.lines, ...item.lines] });
+    if (before?.kind === "episodes" && item.kind === "episodes")
+      folded.set(key, {
+        ...before,
+        documents: [...before.documents, ...item.documents],
+        records: [...before.records, ...item.records],
+      });
+    else if (before?.kind === "reanswered" && item.kind === "reanswered")
+      folded.set(key, { ...before, records: [...before.records, ...item.records] });
+    else if (before?.kind === "metrics" && item.kind === "metrics")
+      folded.set(key, { ...before, points: [...before.points, ...item.points] });
+    else if (before?.kind === "logs" && item.kind === "logs")
+      folded.set(key, { ...before, lines: [...before.lines, ...item.lines] });
     else folded.set(key, item);
   }
   return [...folded.values()];

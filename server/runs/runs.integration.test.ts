@@ -10,7 +10,7 @@ import { TestWorker } from "@/server/testing/worker";
 type Lessee = { id: string; name: string; models: string[]; corpora: string[] };
 const me = { actor: "tester", reason: null };
 const until = async (what: () => Promise<boolean>, ms = 5_000): Promise<void> => {
-  for (const end = Date.now() + ms; !(await what()); ) {
+  for (const end = Date.now() + ms; !(await what());) {
     if (Date.now() > end) throw new Error("it did not come true in time");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -30,13 +30,20 @@ describe("runs", () => {
   afterAll(() => server.stop());
 
   it("never gives one run to two workers that ask at once", async () => {
-    const workers = await Promise.all(Array.from({ length: 6 }, (_, i) => server.worker({ name: `lessee ${i}` })));
+    const workers = await Promise.all(
+      Array.from({ length: 6 }, (_, i) => server.worker({ name: `lessee ${i}` })),
+    );
     const launched = new Set(await Promise.all(Array.from({ length: 10 }, launch)));
-    const got = (await Promise.all([...workers, ...workers, ...workers].map((w) => w.lease()))).flatMap(({ run }) => (run ? [run.runId] : []));
+    const got = (
+      await Promise.all([...workers, ...workers, ...workers].map((w) => w.lease()))
+    ).flatMap(({ run }) => (run ? [run.runId] : []));
     expect(got).toHaveLength(10);
     expect(new Set(got)).toEqual(launched);
     for (const id of launched) await server.plane.runs.cancel(id, me);
-    await until(async () => (await server.plane.database.db.$queryRaw<unknown[]>`SELECT 1 FROM leases`).length === 0);
+    await until(
+      async () =>
+        (await server.plane.database.db.$queryRaw<unknown[]>`SELECT 1 FROM leases`).length === 0,
+    );
     for (const w of workers) w.disconnect();
   });
 
@@ -68,8 +75,15 @@ describe("runs", () => {
     // The answer may have been lost: saying it again is harmless.
     await worker.request("transition", { runId: id, attempt: 4, to: "succeeded", reason: null });
     const history = await server.plane.runReader.history(id);
-    expect(history.map((h) => h.to).slice(-4)).toEqual(["leased", "preparing", "running", "succeeded"]);
-    expect(history.find((h) => h.actor === "tester" && h.to === "queued" && h.from === "failed")).toBeTruthy();
+    expect(history.map((h) => h.to).slice(-4)).toEqual([
+      "leased",
+      "preparing",
+      "running",
+      "succeeded",
+    ]);
+    expect(
+      history.find((h) => h.actor === "tester" && h.to === "queued" && h.from === "failed"),
+    ).toBeTruthy();
   });
 
   it("keeps a lease alive by heartbeats and tells the worker to cancel", async () => {
@@ -82,7 +96,9 @@ describe("runs", () => {
     }
     await server.plane.runs.cancel(id, me);
     expect(await worker.heartbeat([ref])).toEqual({ lost: [], cancel: [ref] });
-    await until(() => Promise.resolve(worker.notices.some((n) => n.type === "cancel" && n.runId === id)));
+    await until(() =>
+      Promise.resolve(worker.notices.some((n) => n.type === "cancel" && n.runId === id)),
+    );
     await worker.request("transition", { ...ref, to: "cancelled", reason: "stopped" });
     expect(await stateOf(id)).toBe("cancelled");
     expect((await worker.heartbeat([ref])).lost).toEqual([ref]);
@@ -110,66 +126,114 @@ describe("runs", () => {
   });
 
   it("refuses to change or delete history", async () => {
-    await expect(server.plane.database.db.$executeRaw`UPDATE run_transitions SET reason = 'other'`).rejects.toThrow(/append-only/);
-    for (const table of ["run_transitions", "projects", "attempts", "questions", "episodes"]) await expect(server.plane.database.db.$executeRawUnsafe(`DELETE FROM ${table}`)).rejects.toThrow(/append-only/);
+    await expect(
+      server.plane.database.db.$executeRaw`UPDATE run_transitions SET reason = 'other'`,
+    ).rejects.toThrow(/append-only/);
+    for (const table of ["run_transitions", "projects", "attempts", "questions", "episodes"])
+      await expect(
+        server.plane.database.db.$executeRawUnsafe(`DELETE FROM ${table}`),
+      ).rejects.toThrow(/append-only/);
   });
 
   it("keeps its invariants under any sequence of operations", async () => {
-    const quiet = await startTestServer({ maxAttempts: 2, timings: { leaseMs: 60_000, sweepMs: 3_600_000, offlineMs: 3_600_000 } });
+    const quiet = await startTestServer({
+      maxAttempts: 2,
+      timings: { leaseMs: 60_000, sweepMs: 3_600_000, offlineMs: 3_600_000 },
+    });
     try {
       const { plane } = quiet;
       const workers: [Lessee, Lessee] = [
-        { id: (await quiet.worker({ name: "a" })).id, name: "a", models: ["smollm2-135m-instruct"], corpora: ["atlas"] },
-        { id: (await quiet.worker({ name: "b" })).id, name: "b", models: ["smollm2-135m-instruct"], corpora: ["atlas"] },
+        {
+          id: (await quiet.worker({ name: "a" })).id,
+          name: "a",
+          models: ["smollm2-135m-instruct"],
+          corpora: ["atlas"],
+        },
+        {
+          id: (await quiet.worker({ name: "b" })).id,
+          name: "b",
+          models: ["smollm2-135m-instruct"],
+          corpora: ["atlas"],
+        },
       ];
       const operation = fc.oneof(
         fc.record({ do: fc.constant("lease" as const), worker: fc.nat(1) }),
-        fc.record({ do: fc.constant("transition" as const), worker: fc.nat(1), to: fc.constantFrom("preparing" as const, "running" as const, "succeeded" as const, "failed" as const, "cancelled" as const, "queued" as const), stale: fc.boolean() }),
+        fc.record({
+          do: fc.constant("transition" as const),
+          worker: fc.nat(1),
+          to: fc.constantFrom(
+            "preparing" as const,
+            "running" as const,
+            "succeeded" as const,
+            "failed" as const,
+            "cancelled" as const,
+            "queued" as const,
+          ),
+          stale: fc.boolean(),
+        }),
         fc.record({ do: fc.constantFrom("cancel" as const, "resume" as const, "expire" as const) }),
       );
       await fc.assert(
-        fc.asyncProperty(fc.array(operation, { minLength: 4, maxLength: 25 }), async (operations) => {
-          const id = await plane.runs.create(presetConfig(), { actor: "tester", preset: null });
-          let attempt = 0;
-          let seen = 1;
-          for (const op of operations) {
-            const ref: AttemptRef = { runId: id, attempt: Math.max(1, op.do === "transition" && op.stale ? attempt - 1 : attempt) };
-            try {
-              if (op.do === "lease") await plane.runs.lease(workers[op.worker as 0 | 1], { engine: 1, light: 0 });
-              if (op.do === "transition") await plane.runs.transition(workers[op.worker as 0 | 1], ref, op.to, "because");
-              if (op.do === "cancel") await plane.runs.cancel(id, me);
-              if (op.do === "resume") await plane.runs.resume(id, me);
-              if (op.do === "expire") {
-                await plane.database.db.$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second' WHERE run_id = ${id}::uuid`;
-                await plane.runs.expireLeases();
+        fc.asyncProperty(
+          fc.array(operation, { minLength: 4, maxLength: 25 }),
+          async (operations) => {
+            const id = await plane.runs.create(presetConfig(), { actor: "tester", preset: null });
+            let attempt = 0;
+            let seen = 1;
+            for (const op of operations) {
+              const ref: AttemptRef = {
+                runId: id,
+                attempt: Math.max(1, op.do === "transition" && op.stale ? attempt - 1 : attempt),
+              };
+              try {
+                if (op.do === "lease")
+                  await plane.runs.lease(workers[op.worker as 0 | 1], { engine: 1, light: 0 });
+                if (op.do === "transition")
+                  await plane.runs.transition(workers[op.worker as 0 | 1], ref, op.to, "because");
+                if (op.do === "cancel") await plane.runs.cancel(id, me);
+                if (op.do === "resume") await plane.runs.resume(id, me);
+                if (op.do === "expire") {
+                  await plane.database.db
+                    .$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second' WHERE run_id = ${id}::uuid`;
+                  await plane.runs.expireLeases();
+                }
+              } catch (error) {
+                // Refusals are part of the rules; anything else is a defect.
+                expect(error).toMatchObject({ name: "AppError" });
               }
-            } catch (error) {
-              // Refusals are part of the rules; anything else is a defect.
-              expect(error).toMatchObject({ name: "AppError" });
+              const run = await plane.runReader.get(id);
+              const leases = await plane.database.db.$queryRaw<
+                { attempt: number }[]
+              >`SELECT attempt FROM leases WHERE run_id = ${id}::uuid`;
+              expect(leases.map((l) => l.attempt)).toEqual(
+                HELD.has(run.state) ? [run.attempt] : [],
+              );
+              expect(run.attempt).toBeGreaterThanOrEqual(attempt);
+              expect(run.attempts.map((a) => a.number)).toEqual(
+                Array.from({ length: run.attempt }, (_, i) => i + 1),
+              );
+              expect(run.attempts.filter((a) => a.endedAt === null)).toHaveLength(
+                HELD.has(run.state) ? 1 : 0,
+              );
+              const history = await plane.runReader.history(id);
+              expect(history.length).toBeGreaterThanOrEqual(seen);
+              history.forEach((h, i) => {
+                expect(h.sequence).toBe(i + 1);
+                expect(h.from).toBe(i === 0 ? null : history[i - 1]?.to);
+                if (h.from) expect(canTransition(h.from, h.to as RunState)).toBe(true);
+              });
+              expect(history.at(-1)?.to).toBe(run.state);
+              seen = history.length;
+              attempt = run.attempt;
             }
-            const run = await plane.runReader.get(id);
-            const leases = await plane.database.db.$queryRaw<{ attempt: number }[]>`SELECT attempt FROM leases WHERE run_id = ${id}::uuid`;
-            expect(leases.map((l) => l.attempt)).toEqual(HELD.has(run.state) ? [run.attempt] : []);
-            expect(run.attempt).toBeGreaterThanOrEqual(attempt);
-            expect(run.attempts.map((a) => a.number)).toEqual(Array.from({ length: run.attempt }, (_, i) => i + 1));
-            expect(run.attempts.filter((a) => a.endedAt === null)).toHaveLength(HELD.has(run.state) ? 1 : 0);
-            const history = await plane.runReader.history(id);
-            expect(history.length).toBeGreaterThanOrEqual(seen);
-            history.forEach((h, i) => {
-              expect(h.sequence).toBe(i + 1);
-              expect(h.from).toBe(i === 0 ? null : history[i - 1]?.to);
-              if (h.from) expect(canTransition(h.from, h.to as RunState)).toBe(true);
-            });
-            expect(history.at(-1)?.to).toBe(run.state);
-            seen = history.length;
-            attempt = run.attempt;
-          }
-          // So that the next sequence finds the queue empty.
-          await plane.database.db.$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'`;
-          await plane.runs.cancel(id, me).catch(() => {});
-          await plane.runs.expireLeases();
-          await plane.runs.cancel(id, me).catch(() => {});
-        }),
+            // So that the next sequence finds the queue empty.
+            await plane.database.db
+              .$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'`;
+            await plane.runs.cancel(id, me).catch(() => {});
+            await plane.runs.expireLeases();
+            await plane.runs.cancel(id, me).catch(() => {});
+          },
+        ),
         { numRuns: 25 },
       );
     } finally {

@@ -4,7 +4,12 @@ import { runConfig, type RunConfig } from "@/contracts/run-config";
 import { HELD, type RunState } from "@/contracts/run-state";
 import type { Varied } from "@/contracts/sweep";
 import type { AttemptRef, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
-import { DEFAULT_PROJECT, type Database, type Queries, type Transaction } from "@/server/db/database";
+import {
+  DEFAULT_PROJECT,
+  type Database,
+  type Queries,
+  type Transaction,
+} from "@/server/db/database";
 import { pinQuestionSets } from "@/server/catalogue/versions";
 import type { Timings } from "@/server/timings";
 import { appendHistory, changeState, lockRun, type LockedRun, type Why } from "./machine";
@@ -37,7 +42,11 @@ export class Runs {
   }
 
   /** The same within a transaction; a run of a sweep knows its place in it. */
-  async queue(tx: Transaction, config: RunConfig, options: { actor: string; preset: string | null; place?: SweepPlace }): Promise<string> {
+  async queue(
+    tx: Transaction,
+    config: RunConfig,
+    options: { actor: string; preset: string | null; place?: SweepPlace },
+  ): Promise<string> {
     const id = randomUUID();
     const needs = needsOf(config);
     const { actor, preset, place } = options;
@@ -55,7 +64,10 @@ export class Runs {
    * Gives the oldest queued run that fits to a worker, as a new attempt. Two workers that ask at once never get the
    * same run (FOR UPDATE SKIP LOCKED).
    */
-  async lease(worker: { id: string; name: string; models: string[]; corpora: string[]; vllmGpus?: number }, freeSlots: { engine: number; light: number }): Promise<Lease | null> {
+  async lease(
+    worker: { id: string; name: string; models: string[]; corpora: string[]; vllmGpus?: number },
+    freeSlots: { engine: number; light: number },
+  ): Promise<Lease | null> {
     return this.database.transact(async (tx) => {
       const [row] = await tx.db.$queryRaw<(LockedRun & { config: unknown })[]>`
         SELECT id, kind, state, attempt, lost_leases AS "lostLeases", config FROM runs
@@ -75,13 +87,25 @@ export class Runs {
       await tx.db.$executeRaw`
         INSERT INTO leases (run_id, attempt, worker_id, acquired_at, expires_at)
         VALUES (${run.id}::uuid, ${run.attempt}, ${worker.id}::uuid, clock_timestamp(), clock_timestamp() + ${this.timings.leaseMs} * interval '1 millisecond')`;
-      await changeState(tx, run, "leased", { actor: `worker ${worker.name}`, reason: resume ? `goes on from step ${resume.step}` : null });
-      return { runId: run.id, attempt: run.attempt, kind: run.kind, config: runConfig.parse(config), resume };
+      await changeState(tx, run, "leased", {
+        actor: `worker ${worker.name}`,
+        reason: resume ? `goes on from step ${resume.step}` : null,
+      });
+      return {
+        runId: run.id,
+        attempt: run.attempt,
+        kind: run.kind,
+        config: runConfig.parse(config),
+        resume,
+      };
     });
   }
 
   /** Extends the leases of the attempts that the worker says it works on, and tells it which to drop or cancel. */
-  async heartbeat(workerId: string, attempts: readonly AttemptRef[]): Promise<{ lost: AttemptRef[]; cancel: AttemptRef[] }> {
+  async heartbeat(
+    workerId: string,
+    attempts: readonly AttemptRef[],
+  ): Promise<{ lost: AttemptRef[]; cancel: AttemptRef[] }> {
     if (attempts.length === 0) return { lost: [], cancel: [] };
     const held = await this.database.db.$queryRaw<(AttemptRef & { state: RunState })[]>`
       UPDATE leases l SET expires_at = clock_timestamp() + ${this.timings.leaseMs} * interval '1 millisecond'
@@ -91,12 +115,19 @@ export class Runs {
     const known = new Set(held.map((a) => `${a.runId} ${a.attempt}`));
     return {
       lost: attempts.filter((a) => !known.has(`${a.runId} ${a.attempt}`)),
-      cancel: held.filter((a) => a.state === "cancelling").map(({ runId, attempt }) => ({ runId, attempt })),
+      cancel: held
+        .filter((a) => a.state === "cancelling")
+        .map(({ runId, attempt }) => ({ runId, attempt })),
     };
   }
 
   /** What the worker says of its attempt. Saying the same thing again changes nothing. */
-  async transition(worker: { id: string; name: string }, ref: AttemptRef, to: WorkerState, reason: string | null): Promise<void> {
+  async transition(
+    worker: { id: string; name: string },
+    ref: AttemptRef,
+    to: WorkerState,
+    reason: string | null,
+  ): Promise<void> {
     await this.database.transact(async (tx) => {
       const run = await lockRun(tx.db, ref.runId);
       if (await isRepeat(tx.db, run, ref, worker.id, to)) return;
@@ -130,7 +161,11 @@ export class Runs {
   async cancelWithin(tx: Transaction, runId: string, why: Why): Promise<{ state: RunState }> {
     const run = await lockRun(tx.db, runId);
     if (run.state === "cancelling" || run.state === "cancelled") return { state: run.state };
-    if (!HELD.has(run.state) && run.state !== "queued") throw new AppError("conflict", `The run has ${run.state} already; there is nothing to cancel.`);
+    if (!HELD.has(run.state) && run.state !== "queued")
+      throw new AppError(
+        "conflict",
+        `The run has ${run.state} already; there is nothing to cancel.`,
+      );
     await changeState(tx, run, run.state === "queued" ? "cancelled" : "cancelling", why);
     return { state: run.state };
   }
@@ -141,7 +176,11 @@ export class Runs {
 
   async resumeWithin(tx: Transaction, runId: string, why: Why): Promise<{ state: RunState }> {
     const run = await lockRun(tx.db, runId);
-    if (run.state !== "failed" && run.state !== "cancelled") throw new AppError("conflict", `Only a failed or cancelled run can be resumed; this one is ${run.state}.`);
+    if (run.state !== "failed" && run.state !== "cancelled")
+      throw new AppError(
+        "conflict",
+        `Only a failed or cancelled run can be resumed; this one is ${run.state}.`,
+      );
     run.lostLeases = 0;
     await changeState(tx, run, "queued", { ...why, reason: why.reason ?? "resumed" });
     return { state: run.state };
@@ -149,22 +188,29 @@ export class Runs {
 
   /** No heartbeat could arrive while the server was down: every lease gets its full time once more. */
   async renewLeases(): Promise<void> {
-    await this.database.db.$executeRaw`UPDATE leases SET expires_at = greatest(expires_at, clock_timestamp() + ${this.timings.leaseMs} * interval '1 millisecond')`;
+    await this.database.db
+      .$executeRaw`UPDATE leases SET expires_at = greatest(expires_at, clock_timestamp() + ${this.timings.leaseMs} * interval '1 millisecond')`;
   }
 
   /** Takes back every lease that has run out. @returns how many there were */
   async expireLeases(): Promise<number> {
-    const due = await this.database.db.$queryRaw<AttemptRef[]>`SELECT run_id AS "runId", attempt FROM leases WHERE expires_at <= clock_timestamp()`;
+    const due = await this.database.db.$queryRaw<
+      AttemptRef[]
+    >`SELECT run_id AS "runId", attempt FROM leases WHERE expires_at <= clock_timestamp()`;
     let expired = 0;
-    for (const ref of due) if (await this.takeBack(ref, "its worker was not heard from for too long", true)) expired++;
+    for (const ref of due)
+      if (await this.takeBack(ref, "its worker was not heard from for too long", true)) expired++;
     return expired;
   }
 
   /** Takes back what a worker holds by our books but not by its own, when it attaches: no need to wait for the time-out. */
   async takeBackUnknown(workerId: string, known: readonly AttemptRef[]): Promise<void> {
-    const held = await this.database.db.$queryRaw<AttemptRef[]>`SELECT run_id AS "runId", attempt FROM leases WHERE worker_id = ${workerId}::uuid`;
+    const held = await this.database.db.$queryRaw<
+      AttemptRef[]
+    >`SELECT run_id AS "runId", attempt FROM leases WHERE worker_id = ${workerId}::uuid`;
     for (const ref of held) {
-      if (!known.some((a) => a.runId === ref.runId && a.attempt === ref.attempt)) await this.takeBack(ref, "its worker was started anew", false);
+      if (!known.some((a) => a.runId === ref.runId && a.attempt === ref.attempt))
+        await this.takeBack(ref, "its worker was started anew", false);
     }
   }
 
@@ -177,10 +223,19 @@ export class Runs {
       const holder = rows[0];
       if (!holder) return false;
       if (run.state === "cancelling") {
-        await changeState(tx, run, "cancelled", { actor: "server", reason: `cancelled; ${reason} (${holder.name})` }, "lost");
+        await changeState(
+          tx,
+          run,
+          "cancelled",
+          { actor: "server", reason: `cancelled; ${reason} (${holder.name})` },
+          "lost",
+        );
         return true;
       }
-      await this.requeue(tx, run, { actor: "server", reason: `the lease was lost: ${reason} (${holder.name})` });
+      await this.requeue(tx, run, {
+        actor: "server",
+        reason: `the lease was lost: ${reason} (${holder.name})`,
+      });
       return true;
     });
   }
@@ -203,7 +258,9 @@ async function hasServed(db: Queries, run: LockedRun): Promise<boolean> {
 
 /** Checkpoint that the run goes on from: the furthest that is committed and kept. */
 export async function lastCheckpoint(db: Queries, runId: string): Promise<Lease["resume"]> {
-  const [row] = await db.$queryRaw<{ artifactId: string; step: number; files: NonNullable<Lease["resume"]>["files"] }[]>`
+  const [row] = await db.$queryRaw<
+    { artifactId: string; step: number; files: NonNullable<Lease["resume"]>["files"] }[]
+  >`
     SELECT id AS "artifactId", step, files FROM artifacts
     WHERE run_id = ${runId}::uuid AND kind = 'checkpoint' AND deleted_at IS NULL ORDER BY step DESC, attempt DESC LIMIT 1`;
   return row ?? null;
@@ -215,29 +272,48 @@ export async function lastCheckpoint(db: Queries, runId: string): Promise<Lease[
  *
  * @returns number of the last report of that attempt that was taken
  */
-export async function requireLease(db: Queries, run: LockedRun, ref: AttemptRef, workerId: string): Promise<{ sequence: number }> {
+export async function requireLease(
+  db: Queries,
+  run: LockedRun,
+  ref: AttemptRef,
+  workerId: string,
+): Promise<{ sequence: number }> {
   const [held] = await db.$queryRaw<{ sequence: number }[]>`
     SELECT a.sequence FROM leases l JOIN attempts a ON a.run_id = l.run_id AND a.number = l.attempt
     WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp()`;
   if (!held || run.attempt !== ref.attempt) {
-    throw new AppError("stale-attempt", `Attempt ${ref.attempt} of run ${ref.runId} holds no lease any more (the run is ${run.state}, at attempt ${run.attempt}). Drop it.`);
+    throw new AppError(
+      "stale-attempt",
+      `Attempt ${ref.attempt} of run ${ref.runId} holds no lease any more (the run is ${run.state}, at attempt ${run.attempt}). Drop it.`,
+    );
   }
   return held;
 }
 
 /** Locks the run and checks the fence. */
-export async function lockAttempt(tx: Transaction, ref: AttemptRef, workerId: string): Promise<LockedRun> {
+export async function lockAttempt(
+  tx: Transaction,
+  ref: AttemptRef,
+  workerId: string,
+): Promise<LockedRun> {
   const run = await lockRun(tx.db, ref.runId);
   await requireLease(tx.db, run, ref, workerId);
   return run;
 }
 
 /** True where the worker says again what was taken already, because the answer got lost. */
-async function isRepeat(db: Queries, run: LockedRun, ref: AttemptRef, workerId: string, to: WorkerState): Promise<boolean> {
+async function isRepeat(
+  db: Queries,
+  run: LockedRun,
+  ref: AttemptRef,
+  workerId: string,
+  to: WorkerState,
+): Promise<boolean> {
   if (run.attempt !== ref.attempt) return false;
   const [attempt] = await db.$queryRaw<{ outcome: string | null; workerId: string }[]>`
     SELECT outcome, worker_id AS "workerId" FROM attempts WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt}`;
   if (attempt?.workerId !== workerId) return false;
-  if (attempt.outcome === null) return run.state === to || (run.state === "running" && to === "preparing");
+  if (attempt.outcome === null)
+    return run.state === to || (run.state === "running" && to === "preparing");
   return attempt.outcome === to || (attempt.outcome === "lost" && to === "queued");
 }

@@ -8,23 +8,49 @@ beforeEach(async () => {
 afterEach(() => server.stop());
 
 it("a run that names its worker is taken by no other, by name or by id, and says what it waits for", async () => {
-  const [chosen, other] = [await server.worker({ name: "big-box" }), await server.worker({ name: "small-box" })];
-  const launch = (worker: string | null) => server.plane.launcher.launch({ kind: "serve", name: "a service", corpus: "atlas", worker }, { actor: "test", preset: null });
+  const [chosen, other] = [
+    await server.worker({ name: "big-box" }),
+    await server.worker({ name: "small-box" }),
+  ];
+  const launch = (worker: string | null) =>
+    server.plane.launcher.launch(
+      { kind: "serve", name: "a service", corpus: "atlas", worker },
+      { actor: "test", preset: null },
+    );
   const byName = await launch("big-box");
   const byId = await launch(chosen.id);
   expect((await other.lease()).run).toBeNull();
-  expect([(await chosen.lease()).run?.runId, (await chosen.lease()).run?.runId]).toEqual([byName.id, byId.id]);
+  expect([(await chosen.lease()).run?.runId, (await chosen.lease()).run?.runId]).toEqual([
+    byName.id,
+    byId.id,
+  ]);
 
   const absent = await launch("moon-box");
   for (const worker of [chosen, other]) expect((await worker.lease()).run).toBeNull();
-  expect((await server.plane.runReader.get(absent.id)).waitingFor).toBe("the chosen worker moon-box is not attached; start it, or choose another");
+  expect((await server.plane.runReader.get(absent.id)).waitingFor).toBe(
+    "the chosen worker moon-box is not attached; start it, or choose another",
+  );
   const anywhere = await launch(null);
   expect((await other.lease()).run?.runId).toBe(anywhere.id);
 });
 
 it("a model for vLLM goes to a worker that has vLLM and as many GPUs as it is spread over", async () => {
-  const [none, one, two] = [await server.worker({ name: "laptop" }), await server.worker({ name: "box", vllmGpus: 1 }), await server.worker({ name: "node", vllmGpus: 2 })];
-  const launch = (tensorParallelSize: number) => server.plane.launcher.launch({ kind: "serve", what: "model", name: "a model", model: "Qwen/Qwen2.5-14B-Instruct", server: { kind: "vllm", tensorParallelSize } }, { actor: "test", preset: null });
+  const [none, one, two] = [
+    await server.worker({ name: "laptop" }),
+    await server.worker({ name: "box", vllmGpus: 1 }),
+    await server.worker({ name: "node", vllmGpus: 2 }),
+  ];
+  const launch = (tensorParallelSize: number) =>
+    server.plane.launcher.launch(
+      {
+        kind: "serve",
+        what: "model",
+        name: "a model",
+        model: "Qwen/Qwen2.5-14B-Instruct",
+        server: { kind: "vllm", tensorParallelSize },
+      },
+      { actor: "test", preset: null },
+    );
   const wide = await launch(2);
   for (const worker of [none, one]) expect((await worker.lease()).run).toBeNull();
   expect((await two.lease()).run?.runId).toBe(wide.id);
@@ -38,11 +64,20 @@ it("a model for vLLM goes to a worker that has vLLM and as many GPUs as it is sp
 
 it("a service may lose its worker any number of times, as long as it was up for a while in between", async () => {
   const worker = await server.worker({ name: "restarting" });
-  const { id } = await server.plane.launcher.launch({ kind: "serve", name: "for months", corpus: "atlas", worker: "restarting" }, { actor: "test", preset: null });
+  const { id } = await server.plane.launcher.launch(
+    { kind: "serve", name: "for months", corpus: "atlas", worker: "restarting" },
+    { actor: "test", preset: null },
+  );
   const loseAfter = async (minutes: number): Promise<string> => {
     const { runId, attempt } = await worker.take();
-    await server.plane.database.db.$executeRaw`UPDATE attempts SET started_at = started_at - ${minutes} * interval '1 minute' WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
-    await worker.request("transition", { runId, attempt, to: "queued", reason: "the worker restarts" });
+    await server.plane.database.db
+      .$executeRaw`UPDATE attempts SET started_at = started_at - ${minutes} * interval '1 minute' WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
+    await worker.request("transition", {
+      runId,
+      attempt,
+      to: "queued",
+      reason: "the worker restarts",
+    });
     return (await server.plane.runReader.get(id)).state;
   };
   for (let i = 0; i < 7; i++) expect(await loseAfter(11)).toBe("queued");

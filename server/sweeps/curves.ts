@@ -24,16 +24,24 @@ export interface BandPoint {
  * neighbouring steps share a point, which stands at its last one and is the mean of each run's values first.
  */
 export function bandOf(runs: readonly (readonly CurvePoint[])[], limit: number): BandPoint[] {
-  const steps = [...new Set(runs.flatMap((points) => points.map((point) => point.step)))].sort((a, b) => a - b);
+  const steps = [...new Set(runs.flatMap((points) => points.map((point) => point.step)))].sort(
+    (a, b) => a - b,
+  );
   const [first] = steps;
   const last = steps[steps.length - 1];
   if (first === undefined || last === undefined) return [];
   const width = steps.length <= limit ? 1 : Math.ceil((last - first + 1) / limit);
-  const bins = new Map<number, { step: number; sums: Map<number, { sum: number; count: number }> }>();
+  const bins = new Map<
+    number,
+    { step: number; sums: Map<number, { sum: number; count: number }> }
+  >();
   for (const [run, points] of runs.entries()) {
     for (const { step, value, count } of points) {
       const key = Math.floor((step - first) / width);
-      const bin = bins.get(key) ?? { step, sums: new Map<number, { sum: number; count: number }>() };
+      const bin = bins.get(key) ?? {
+        step,
+        sums: new Map<number, { sum: number; count: number }>(),
+      };
       bins.set(key, bin);
       bin.step = Math.max(bin.step, step);
       const sum = bin.sums.get(run) ?? { sum: 0, count: 0 };
@@ -48,7 +56,9 @@ export function bandOf(runs: readonly (readonly CurvePoint[])[], limit: number):
       const now = [...sums.keys()].sort((a, b) => a - b).join();
       if (now !== members) stretch += 1;
       members = now;
-      const { mean, low, high, n } = meanInterval([...sums.values()].map(({ sum, count }) => sum / count));
+      const { mean, low, high, n } = meanInterval(
+        [...sums.values()].map(({ sum, count }) => sum / count),
+      );
       return { step, mean, low, high, n, stretch };
     });
 }

@@ -50,15 +50,25 @@ export class SweepReader {
     private readonly metrics: Metrics,
   ) {}
 
-  async list({ cursor, limit }: z.output<typeof listSweepsRequest>): Promise<z.infer<typeof listSweepsResponse>> {
+  async list({
+    cursor,
+    limit,
+  }: z.output<typeof listSweepsRequest>): Promise<z.infer<typeof listSweepsResponse>> {
     const after = cursor ? readCursor(cursor) : null;
-    const stored = await this.select(sql`${after ? sql`AND (created_at, id) < (${after.at}::timestamptz, ${after.id}::uuid)` : Prisma.empty} ORDER BY created_at DESC, id DESC LIMIT ${limit + 1}`);
+    const stored = await this.select(
+      sql`${after ? sql`AND (created_at, id) < (${after.at}::timestamptz, ${after.id}::uuid)` : Prisma.empty} ORDER BY created_at DESC, id DESC LIMIT ${limit + 1}`,
+    );
     const kept = stored.slice(0, limit);
     const counts = await this.counts(kept.map((sweep) => sweep.id));
     const last = kept[kept.length - 1];
     return {
-      rows: kept.map((sweep) => rowOf(sweep, sweepSpec.parse(sweep.spec), counts.get(sweep.id) ?? {})),
-      nextCursor: stored.length > kept.length && last ? JSON.stringify([last.createdAt.toISOString(), last.id]) : null,
+      rows: kept.map((sweep) =>
+        rowOf(sweep, sweepSpec.parse(sweep.spec), counts.get(sweep.id) ?? {}),
+      ),
+      nextCursor:
+        stored.length > kept.length && last
+          ? JSON.stringify([last.createdAt.toISOString(), last.id])
+          : null,
     };
   }
 
@@ -70,9 +80,14 @@ export class SweepReader {
     const ids = members.map((member) => member.id);
     const [series, names] = await Promise.all([
       this.metrics.seriesOf(ids, metrics, POINTS),
-      this.database.db.$queryRaw<{ name: string }[]>`SELECT DISTINCT name FROM metric_series WHERE run_id = ANY(${ids}::uuid[]) ORDER BY name`,
+      this.database.db.$queryRaw<
+        { name: string }[]
+      >`SELECT DISTINCT name FROM metric_series WHERE run_id = ANY(${ids}::uuid[]) ORDER BY name`,
     ]);
-    const withResults = members.map((member) => ({ ...member, results: metrics.map((metric) => resultOf(metric, series.get(member.id)?.[metric] ?? [])) }));
+    const withResults = members.map((member) => ({
+      ...member,
+      results: metrics.map((metric) => resultOf(metric, series.get(member.id)?.[metric] ?? [])),
+    }));
     return {
       ...rowOf(sweep, spec, countsOf(members)),
       createdBy: sweep.createdBy,
@@ -85,15 +100,31 @@ export class SweepReader {
   }
 
   /** Curves of one metric: for each combination the mean over its runs, step by step, with its band. */
-  async series({ id, metric, maxPoints }: z.output<typeof sweepSeriesRequest>): Promise<SweepSeries> {
+  async series({
+    id,
+    metric,
+    maxPoints,
+  }: z.output<typeof sweepSeriesRequest>): Promise<SweepSeries> {
     await this.find(id);
     const members = await this.members(id);
-    const series = await this.metrics.seriesOf(members.map((member) => member.id), [metric], POINTS);
+    const series = await this.metrics.seriesOf(
+      members.map((member) => member.id),
+      [metric],
+      POINTS,
+    );
     const groups = [...byRow(members)]
-      .map(([row, group]) => ({ row, curves: group.map((member) => series.get(member.id)?.[metric] ?? []).filter((points) => points.length > 0) }))
+      .map(([row, group]) => ({
+        row,
+        curves: group
+          .map((member) => series.get(member.id)?.[metric] ?? [])
+          .filter((points) => points.length > 0),
+      }))
       .filter((group) => group.curves.length > 0);
     const each = Math.max(2, Math.floor(maxPoints / Math.max(1, groups.length)));
-    return { metric, curves: groups.map(({ row, curves }) => ({ row, points: bandOf(curves, each) })) };
+    return {
+      metric,
+      curves: groups.map(({ row, curves }) => ({ row, points: bandOf(curves, each) })),
+    };
   }
 
   private async find(id: string): Promise<StoredSweep> {
@@ -124,11 +155,26 @@ export class SweepReader {
 }
 
 /** Metrics that stand for a kind of run. */
-const standing = (kind: RunKind): string[] => (kind === "train" ? ["held-out/accuracy", "reward/mean"] : kind === "index" ? [] : [headlineMetric(kind)]);
+const standing = (kind: RunKind): string[] =>
+  kind === "train"
+    ? ["held-out/accuracy", "reward/mean"]
+    : kind === "index"
+      ? []
+      : [headlineMetric(kind)];
 
 function rowOf(sweep: StoredSweep, spec: SweepSpec, counts: SweepRow["counts"]): SweepRow {
   const { id, name, createdAt, preset, paths } = sweep;
-  return { id, name, createdAt, preset, kind: spec.base.kind, paths, seeds: spec.seeds, runs: Object.values(counts).reduce((sum, n) => sum + n, 0), counts };
+  return {
+    id,
+    name,
+    createdAt,
+    preset,
+    kind: spec.base.kind,
+    paths,
+    seeds: spec.seeds,
+    runs: Object.values(counts).reduce((sum, n) => sum + n, 0),
+    counts,
+  };
 }
 
 function countsOf(members: readonly Member[]): SweepRow["counts"] {
@@ -147,14 +193,27 @@ function byRow<T extends { row: number }>(members: readonly T[]): Map<number, T[
 function resultOf(metric: string, points: readonly MetricPointRow[]): Results[number] {
   const last = points[points.length - 1];
   if (!last) return null;
-  const best = points.reduce((found, point) => ((lowerIsBetter(metric) ? point.min < found.min : point.max > found.max) ? point : found));
-  return { last: last.value, lastStep: last.step, best: lowerIsBetter(metric) ? best.min : best.max, bestStep: best.step };
+  const best = points.reduce((found, point) =>
+    (lowerIsBetter(metric) ? point.min < found.min : point.max > found.max) ? point : found,
+  );
+  return {
+    last: last.value,
+    lastStep: last.step,
+    best: lowerIsBetter(metric) ? best.min : best.max,
+    bestStep: best.step,
+  };
 }
 
 /** Only what has succeeded counts: the last value of a run that still trains is not its result. */
-function groupOf(row: number, members: readonly (Member & { results: Results })[], metrics: number): SweepDetail["groups"][number] {
+function groupOf(
+  row: number,
+  members: readonly (Member & { results: Results })[],
+  metrics: number,
+): SweepDetail["groups"][number] {
   const done = members.filter((member) => member.state === "succeeded");
-  const seconds = done.flatMap(({ startedAt, endedAt }) => (startedAt && endedAt ? [(endedAt.getTime() - startedAt.getTime()) / 1000] : []));
+  const seconds = done.flatMap(({ startedAt, endedAt }) =>
+    startedAt && endedAt ? [(endedAt.getTime() - startedAt.getTime()) / 1000] : [],
+  );
   return {
     row,
     varied: members[0]?.varied ?? {},
@@ -163,7 +222,12 @@ function groupOf(row: number, members: readonly (Member & { results: Results })[
     seconds: seconds.length > 0 ? meanInterval(seconds).mean : null,
     results: Array.from({ length: metrics }, (_, i) => {
       const results = done.flatMap((member) => member.results[i] ?? []);
-      return results.length > 0 ? { last: meanInterval(results.map((result) => result.last)), best: meanInterval(results.map((result) => result.best)) } : null;
+      return results.length > 0
+        ? {
+            last: meanInterval(results.map((result) => result.last)),
+            best: meanInterval(results.map((result) => result.best)),
+          }
+        : null;
     }),
   };
 }

@@ -1,8 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
 import { TERMINAL, type RunState } from "@/contracts/run-state";
-import { expandOrThrow, gatherProblems, problemText, sweepSpec, type SweepProblem, type SweepRun } from "@/contracts/sweep";
-import { DEFAULT_PROJECT, type Database, type Queries, type Transaction } from "@/server/db/database";
+import {
+  expandOrThrow,
+  gatherProblems,
+  problemText,
+  sweepSpec,
+  type SweepProblem,
+  type SweepRun,
+} from "@/contracts/sweep";
+import {
+  DEFAULT_PROJECT,
+  type Database,
+  type Queries,
+  type Transaction,
+} from "@/server/db/database";
 import { toJson } from "@/server/db/json";
 import type { Launcher } from "@/server/runs/launcher";
 import type { Why } from "@/server/runs/machine";
@@ -28,7 +40,10 @@ export class Sweeps {
    *
    * @throws AppError "invalid-input" that names every problem by run and path; "conflict" where the key is another sweep's
    */
-  async launch(input: unknown, { actor, preset, key }: Launch): Promise<{ id: string; runs: number; isNew: boolean }> {
+  async launch(
+    input: unknown,
+    { actor, preset, key }: Launch,
+  ): Promise<{ id: string; runs: number; isNew: boolean }> {
     const { paths, runs } = expandOrThrow(input);
     const parsed = sweepSpec.parse(input);
     const spec = toJson(parsed);
@@ -41,21 +56,34 @@ export class Sweeps {
         INSERT INTO sweeps (id, project_id, created_by, created_at, name, preset, spec, paths, client_key)
         VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), ${parsed.name}, ${preset}, ${spec}::jsonb, ${paths}::text[], ${key})
         ON CONFLICT (project_id, client_key) DO NOTHING`;
-      if (stored === 0) return { id: await this.otherLaunch(tx, key, spec), runs: runs.length, isNew: false };
-      for (const { config, row, varied } of runs) await this.runs.queue(tx, config, { actor, preset, place: { sweepId: id, row, varied } });
+      if (stored === 0)
+        return { id: await this.otherLaunch(tx, key, spec), runs: runs.length, isNew: false };
+      for (const { config, row, varied } of runs)
+        await this.runs.queue(tx, config, { actor, preset, place: { sweepId: id, row, varied } });
       return { id, runs: runs.length, isNew: true };
     });
   }
 
   /** Cancels every run that has not ended. @returns how many have ended with it, and how many a worker has still to let go */
   async cancel(id: string, why: Why): Promise<{ cancelled: number; cancelling: number }> {
-    const states = await this.each(id, (state) => !TERMINAL.has(state), (tx, runId) => this.runs.cancelWithin(tx, runId, why));
-    return { cancelled: states.filter((state) => state === "cancelled").length, cancelling: states.filter((state) => state === "cancelling").length };
+    const states = await this.each(
+      id,
+      (state) => !TERMINAL.has(state),
+      (tx, runId) => this.runs.cancelWithin(tx, runId, why),
+    );
+    return {
+      cancelled: states.filter((state) => state === "cancelled").length,
+      cancelling: states.filter((state) => state === "cancelling").length,
+    };
   }
 
   /** Queues the failed runs again, and the cancelled ones if asked; each goes on from its last checkpoint. */
   async retry(id: string, options: { cancelled: boolean }, why: Why): Promise<{ queued: number }> {
-    const states = await this.each(id, (state) => state === "failed" || (options.cancelled && state === "cancelled"), (tx, runId) => this.runs.resumeWithin(tx, runId, why));
+    const states = await this.each(
+      id,
+      (state) => state === "failed" || (options.cancelled && state === "cancelled"),
+      (tx, runId) => this.runs.resumeWithin(tx, runId, why),
+    );
     return { queued: states.length };
   }
 
@@ -64,17 +92,26 @@ export class Sweeps {
     return this.database.transact(async (tx) => {
       const runs = await lockRuns(tx.db, id);
       const active = runs.filter((run) => !TERMINAL.has(run.state)).length;
-      if (active > 0) throw new AppError("conflict", `${active} of the sweep's runs have not ended. Cancel them first, or let them end.`);
+      if (active > 0)
+        throw new AppError(
+          "conflict",
+          `${active} of the sweep's runs have not ended. Cancel them first, or let them end.`,
+        );
       await tx.db.$executeRaw`DELETE FROM sweeps WHERE id = ${id}::uuid`;
       tx.emit({ kind: "run", runId: null, payload: { sweepId: id } });
       return { runs: runs.length };
     });
   }
 
-  private async each(id: string, which: (state: RunState) => boolean, change: (tx: Transaction, runId: string) => Promise<{ state: RunState }>): Promise<RunState[]> {
+  private async each(
+    id: string,
+    which: (state: RunState) => boolean,
+    change: (tx: Transaction, runId: string) => Promise<{ state: RunState }>,
+  ): Promise<RunState[]> {
     return this.database.transact(async (tx) => {
       const states: RunState[] = [];
-      for (const run of await lockRuns(tx.db, id)) if (which(run.state)) states.push((await change(tx, run.id)).state);
+      for (const run of await lockRuns(tx.db, id))
+        if (which(run.state)) states.push((await change(tx, run.id)).state);
       return states;
     });
   }
@@ -82,14 +119,22 @@ export class Sweeps {
   private async launched(db: Queries, key: string, spec: string): Promise<string | null> {
     const [row] = await db.$queryRaw<{ id: string; same: boolean }[]>`
       SELECT id, spec = ${spec}::jsonb AS same FROM sweeps WHERE project_id = ${DEFAULT_PROJECT}::uuid AND client_key = ${key}`;
-    if (row && !row.same) throw new AppError("conflict", `Another sweep was launched under the key "${key}". Give a key of its own.`);
+    if (row && !row.same)
+      throw new AppError(
+        "conflict",
+        `Another sweep was launched under the key "${key}". Give a key of its own.`,
+      );
     return row?.id ?? null;
   }
 
   /** The one that came first, where two are launched under one key at once. */
   private async otherLaunch(tx: Transaction, key: string, spec: string): Promise<string> {
     const id = await this.launched(tx.db, key, spec);
-    if (id === null) throw new AppError("conflict", "The sweep was deleted while it was launched. Launch it again.");
+    if (id === null)
+      throw new AppError(
+        "conflict",
+        "The sweep was deleted while it was launched. Launch it again.",
+      );
     return id;
   }
 
@@ -97,14 +142,22 @@ export class Sweeps {
   private async requireReferences(runs: readonly SweepRun[]): Promise<void> {
     const problems: SweepProblem[] = [];
     const combinations = runs.filter((run) => run.seed === runs[0]?.seed);
-    for (const { config, row } of combinations) for (const issue of await this.launcher.referenceIssues(config)) problems.push({ rows: [row], ...issue });
-    if (problems.length > 0) throw new AppError("invalid-input", `The sweep is not valid:\n${gatherProblems(problems, combinations.length).map(problemText).join("\n")}`);
+    for (const { config, row } of combinations)
+      for (const issue of await this.launcher.referenceIssues(config))
+        problems.push({ rows: [row], ...issue });
+    if (problems.length > 0)
+      throw new AppError(
+        "invalid-input",
+        `The sweep is not valid:\n${gatherProblems(problems, combinations.length).map(problemText).join("\n")}`,
+      );
   }
 }
 
 /** Locks the sweep, then its runs in the order of their ids. @throws AppError "not-found" */
 async function lockRuns(db: Queries, id: string): Promise<{ id: string; state: RunState }[]> {
-  const found = await db.$queryRaw<unknown[]>`SELECT 1 FROM sweeps WHERE id = ${id}::uuid FOR UPDATE`;
+  const found = await db.$queryRaw<
+    unknown[]
+  >`SELECT 1 FROM sweeps WHERE id = ${id}::uuid FOR UPDATE`;
   if (found.length === 0) throw new AppError("not-found", `There is no sweep ${id}.`);
   return db.$queryRaw`SELECT id, state FROM runs WHERE sweep_id = ${id}::uuid ORDER BY id FOR UPDATE`;
 }

@@ -3,7 +3,17 @@ import type { z } from "zod";
 import { searchesLocally } from "@/contracts/config/retriever";
 import { AppError, parseOrThrow, toWireError, type WireError } from "@/contracts/errors";
 import { runConfig } from "@/contracts/run-config";
-import { documentsResult, dryRunResult, indexPlanResult, queryResult, removeCorpusResult, taskRequest, turnGainsResult, type TaskRequest, type WorkerRequest } from "@/contracts/worker-protocol";
+import {
+  documentsResult,
+  dryRunResult,
+  indexPlanResult,
+  queryResult,
+  removeCorpusResult,
+  taskRequest,
+  turnGainsResult,
+  type TaskRequest,
+  type WorkerRequest,
+} from "@/contracts/worker-protocol";
 import type { createTaskRequest } from "@/server/api/tasks/create";
 import type { TaskDetail, TaskState } from "@/server/api/tasks/get";
 import type { turnGainsResponse } from "@/server/api/episodes/turn-gains";
@@ -17,7 +27,14 @@ import type { Timings } from "@/server/timings";
 import type { Hub } from "@/server/workers/hub";
 import { turnContexts } from "./turn-contexts";
 
-const RESULT = { query: queryResult, documents: documentsResult, "dry-run": dryRunResult, "index-plan": indexPlanResult, "remove-corpus": removeCorpusResult, "turn-gains": turnGainsResult } as const;
+const RESULT = {
+  query: queryResult,
+  documents: documentsResult,
+  "dry-run": dryRunResult,
+  "index-plan": indexPlanResult,
+  "remove-corpus": removeCorpusResult,
+  "turn-gains": turnGainsResult,
+} as const;
 
 interface TaskRow extends Omit<TaskDetail, "worker"> {
   workerId: string;
@@ -36,7 +53,10 @@ export class Tasks {
   ) {}
 
   /** @throws AppError with the reason where no worker that is online can do it */
-  async create(input: z.output<typeof createTaskRequest>, actor: string): Promise<{ taskId: string }> {
+  async create(
+    input: z.output<typeof createTaskRequest>,
+    actor: string,
+  ): Promise<{ taskId: string }> {
     const taskId = randomUUID();
     const { request, needs, episodeId } = await this.requestOf(taskId, input);
     const worker = await this.launcher.pickWorker(needs);
@@ -46,10 +66,19 @@ export class Tasks {
         INSERT INTO tasks (id, project_id, created_by, created_at, kind, episode_id, worker_id, request, state, deadline)
         VALUES (${taskId}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), ${request.kind}, ${episodeId}::uuid, ${worker.id}::uuid, ${toJson(request)}::jsonb, 'running',
           clock_timestamp() + ${deadline} * interval '1 millisecond')`;
-      tx.emit({ kind: "task", runId: null, payload: { taskId, state: "running", fraction: 0, detail: "" } });
+      tx.emit({
+        kind: "task",
+        runId: null,
+        payload: { taskId, state: "running", fraction: 0, detail: "" },
+      });
     });
     if (!this.hub.send(worker.id, { type: "task", task: request })) {
-      await this.end(taskId, "failed", { error: { code: "engine-unavailable", message: `Worker ${worker.name} went away. Try again.` } });
+      await this.end(taskId, "failed", {
+        error: {
+          code: "engine-unavailable",
+          message: `Worker ${worker.name} went away. Try again.`,
+        },
+      });
     }
     return { taskId };
   }
@@ -73,29 +102,47 @@ export class Tasks {
 
   /** The last computation of an episode's turn gains. */
   async turnGains(episodeId: string): Promise<z.infer<typeof turnGainsResponse>> {
-    const [row] = await this.database.db.$queryRaw<{ id: string }[]>`SELECT id FROM tasks WHERE episode_id = ${episodeId}::uuid AND kind = 'turn-gains' ORDER BY created_at DESC LIMIT 1`;
+    const [row] = await this.database.db.$queryRaw<
+      { id: string }[]
+    >`SELECT id FROM tasks WHERE episode_id = ${episodeId}::uuid AND kind = 'turn-gains' ORDER BY created_at DESC LIMIT 1`;
     if (!row) return null;
     const { result, ...task } = await this.get(row.id);
     return { task, result: task.state === "succeeded" ? turnGainsResult.parse(result) : null };
   }
 
-  async progress(workerId: string, { taskId, detail, fraction }: WorkerRequest<"taskProgress">): Promise<void> {
+  async progress(
+    workerId: string,
+    { taskId, detail, fraction }: WorkerRequest<"taskProgress">,
+  ): Promise<void> {
     await this.database.transact(async (tx) => {
       // An index that is being built takes as long as it takes: a query is late only when nothing is heard of it.
       const changed = await tx.db.$executeRaw`
         UPDATE tasks SET detail = ${detail}, fraction = ${fraction}, deadline = CASE WHEN kind = 'query' THEN greatest(deadline, clock_timestamp() + ${this.timings.taskMs.query} * interval '1 millisecond') ELSE deadline END
         WHERE id = ${taskId}::uuid AND worker_id = ${workerId}::uuid AND state = 'running'`;
-      if (changed > 0) tx.emit({ kind: "task", runId: null, payload: { taskId, state: "running", fraction, detail } });
+      if (changed > 0)
+        tx.emit({
+          kind: "task",
+          runId: null,
+          payload: { taskId, state: "running", fraction, detail },
+        });
     });
   }
 
   /** What the worker answers. A task that has ended meanwhile stays as it is. */
-  async finish(workerId: string, { taskId, result, error }: WorkerRequest<"taskResult">): Promise<void> {
-    const [task] = await this.database.db.$queryRaw<{ kind: keyof typeof RESULT }[]>`SELECT kind FROM tasks WHERE id = ${taskId}::uuid AND worker_id = ${workerId}::uuid`;
+  async finish(
+    workerId: string,
+    { taskId, result, error }: WorkerRequest<"taskResult">,
+  ): Promise<void> {
+    const [task] = await this.database.db.$queryRaw<
+      { kind: keyof typeof RESULT }[]
+    >`SELECT kind FROM tasks WHERE id = ${taskId}::uuid AND worker_id = ${workerId}::uuid`;
     if (!task) throw new AppError("not-found", `Worker ${workerId} has no task ${taskId}.`);
-    if (error) return this.end(taskId, error.code === "cancelled" ? "cancelled" : "failed", { error });
+    if (error)
+      return this.end(taskId, error.code === "cancelled" ? "cancelled" : "failed", { error });
     try {
-      await this.end(taskId, "succeeded", { result: parseOrThrow(RESULT[task.kind], result, `The worker's answer to the ${task.kind}`) });
+      await this.end(taskId, "succeeded", {
+        result: parseOrThrow(RESULT[task.kind], result, `The worker's answer to the ${task.kind}`),
+      });
     } catch (invalid) {
       await this.end(taskId, "failed", { error: toWireError(invalid) });
     }
@@ -103,64 +150,127 @@ export class Tasks {
 
   /** Ends tasks that are past their deadline, and those of workers that went offline. */
   async sweep(): Promise<void> {
-    const due = await this.database.db.$queryRaw<{ id: string; workerId: string; name: string; late: boolean }[]>`
+    const due = await this.database.db.$queryRaw<
+      { id: string; workerId: string; name: string; late: boolean }[]
+    >`
       SELECT t.id, t.worker_id AS "workerId", w.name, t.deadline <= clock_timestamp() AS late FROM tasks t JOIN workers w ON w.id = t.worker_id
       WHERE t.state = 'running' AND (t.deadline <= clock_timestamp() OR (w.state = 'offline' AND w.last_seen_at < clock_timestamp() - ${this.timings.offlineMs} * interval '1 millisecond'))`;
     for (const { id, workerId, name, late } of due) {
       this.hub.send(workerId, { type: "cancel-task", taskId: id });
-      const message = late ? `Worker ${name} did not answer in time. Look at its log, then try again.` : `Worker ${name} went offline. Try again.`;
+      const message = late
+        ? `Worker ${name} did not answer in time. Look at its log, then try again.`
+        : `Worker ${name} went offline. Try again.`;
       await this.end(id, "failed", { error: { code: "engine-unavailable", message } });
     }
   }
 
-  private async end(taskId: string, state: Exclude<TaskState, "running">, outcome: { result?: unknown; error?: WireError }): Promise<void> {
+  private async end(
+    taskId: string,
+    state: Exclude<TaskState, "running">,
+    outcome: { result?: unknown; error?: WireError },
+  ): Promise<void> {
     await this.database.transact(async (tx) => {
       const changed = await tx.db.$executeRaw`
         UPDATE tasks SET state = ${state}, ended_at = clock_timestamp(), fraction = CASE WHEN ${state} = 'succeeded' THEN 1 ELSE fraction END,
           result = ${outcome.result === undefined ? null : toJson(outcome.result)}::jsonb, error = ${outcome.error ? toJson(outcome.error) : null}::jsonb
         WHERE id = ${taskId}::uuid AND state = 'running'`;
-      if (changed > 0) tx.emit({ kind: "task", runId: null, payload: { taskId, state, fraction: state === "succeeded" ? 1 : 0, detail: outcome.error?.message ?? "" } });
+      if (changed > 0)
+        tx.emit({
+          kind: "task",
+          runId: null,
+          payload: {
+            taskId,
+            state,
+            fraction: state === "succeeded" ? 1 : 0,
+            detail: outcome.error?.message ?? "",
+          },
+        });
     });
   }
 
-  private async requestOf(taskId: string, input: z.output<typeof createTaskRequest>): Promise<{ request: TaskRequest; needs: Needs; episodeId: string | null }> {
+  private async requestOf(
+    taskId: string,
+    input: z.output<typeof createTaskRequest>,
+  ): Promise<{ request: TaskRequest; needs: Needs; episodeId: string | null }> {
     switch (input.kind) {
       case "query": {
         const { corpus, retriever, query, k, workerId } = input;
-        const needs: Needs = { slot: "light", models: [], corpora: searchesLocally(retriever) ? [corpus] : [], worker: workerId ?? null };
-        return { request: { taskId, kind: "query", corpus, retriever, query, k }, needs, episodeId: null };
+        const needs: Needs = {
+          slot: "light",
+          models: [],
+          corpora: searchesLocally(retriever) ? [corpus] : [],
+          worker: workerId ?? null,
+        };
+        return {
+          request: { taskId, kind: "query", corpus, retriever, query, k },
+          needs,
+          episodeId: null,
+        };
       }
       case "documents": {
         const { corpus, ids } = input;
-        return { request: { taskId, kind: "documents", corpus, ids }, needs: { slot: "light", models: [], corpora: [corpus], worker: null }, episodeId: null };
+        return {
+          request: { taskId, kind: "documents", corpus, ids },
+          needs: { slot: "light", models: [], corpora: [corpus], worker: null },
+          episodeId: null,
+        };
       }
       case "dry-run": {
         const config = parseOrThrow(runConfig, input.config, "The configuration");
-        if (config.kind !== "train") throw new AppError("unsupported", "A dry run rehearses training; this configuration is of another kind.");
+        if (config.kind !== "train")
+          throw new AppError(
+            "unsupported",
+            "A dry run rehearses training; this configuration is of another kind.",
+          );
         await this.launcher.requireReferences(config);
-        return { request: { taskId, kind: "dry-run", config }, needs: needsOf(config), episodeId: null };
+        return {
+          request: { taskId, kind: "dry-run", config },
+          needs: needsOf(config),
+          episodeId: null,
+        };
       }
       case "index-plan": {
         const { corpus, passages = null, retriever, worker = null } = input;
-        return { request: { taskId, kind: "index-plan", corpus, passages, retriever }, needs: { slot: "light", models: [], corpora: passages === null ? [corpus] : [], worker }, episodeId: null };
+        return {
+          request: { taskId, kind: "index-plan", corpus, passages, retriever },
+          needs: { slot: "light", models: [], corpora: passages === null ? [corpus] : [], worker },
+          episodeId: null,
+        };
       }
       case "remove-corpus": {
         const { corpus, workerId } = input;
         await this.corpora.requireUnused(corpus);
-        return { request: { taskId, kind: "remove-corpus", corpus }, needs: { slot: "light", models: [], corpora: [corpus], worker: workerId }, episodeId: null };
+        return {
+          request: { taskId, kind: "remove-corpus", corpus },
+          needs: { slot: "light", models: [], corpora: [corpus], worker: workerId },
+          episodeId: null,
+        };
       }
       case "turn-gains": {
         const episode = await this.episodes.get(input.episodeId);
-        const [run] = await this.database.db.$queryRaw<{ config: unknown }[]>`SELECT config FROM runs WHERE id = ${episode.runId}::uuid`;
+        const [run] = await this.database.db.$queryRaw<
+          { config: unknown }[]
+        >`SELECT config FROM runs WHERE id = ${episode.runId}::uuid`;
         const config = runConfig.parse(run?.config);
-        if (config.kind !== "train" && config.kind !== "predict") throw new AppError("unsupported", "Only episodes of train and predict runs have turns.");
+        if (config.kind !== "train" && config.kind !== "predict")
+          throw new AppError("unsupported", "Only episodes of train and predict runs have turns.");
         const request = parseOrThrow(
           taskRequest,
-          { taskId, kind: "turn-gains", config, question: episode.question, contexts: turnContexts(episode.record.episode.steps, episode.documents) },
+          {
+            taskId,
+            kind: "turn-gains",
+            config,
+            question: episode.question,
+            contexts: turnContexts(episode.record.episode.steps, episode.documents),
+          },
           "The request for turn gains",
         );
         const models = config.generator.endpoint === null ? [config.generator.model] : [];
-        return { request, needs: { slot: "light", models, corpora: [], worker: null }, episodeId: input.episodeId };
+        return {
+          request,
+          needs: { slot: "light", models, corpora: [], worker: null },
+          episodeId: input.episodeId,
+        };
       }
     }
   }

@@ -20,7 +20,14 @@ export const FAST: Timings = {
   heartbeatMs: 100,
   offlineMs: 2_000,
   sweepMs: 50,
-  taskMs: { query: 400, documents: 400, "dry-run": 400, "index-plan": 400, "remove-corpus": 400, "turn-gains": 400 },
+  taskMs: {
+    query: 400,
+    documents: 400,
+    "dry-run": 400,
+    "index-plan": 400,
+    "remove-corpus": 400,
+    "turn-gains": 400,
+  },
   liveThrottleMs: 5,
   eventRetentionMs: 3_600_000,
   usageRetentionMs: 3_600_000,
@@ -35,7 +42,13 @@ export interface TestServer {
   /** Folder of the artifact store. */
   artifactsDir: string;
   /** Attaches a worker with a token of its own. */
-  worker(options?: { id?: string; name?: string; models?: string[]; corpora?: string[]; vllmGpus?: number }): Promise<TestWorker>;
+  worker(options?: {
+    id?: string;
+    name?: string;
+    models?: string[];
+    corpora?: string[];
+    vllmGpus?: number;
+  }): Promise<TestWorker>;
   stop(): Promise<void>;
 }
 
@@ -51,13 +64,28 @@ export async function createDatabase(): Promise<string> {
 }
 
 /** The control plane behind real HTTP and WebSockets on a database of its own; without pages. */
-export async function startTestServer(options: { timings?: Partial<Timings>; maxAttempts?: number; uploadLimitBytes?: number; store?: (directory: string) => ArtifactStore } = {}): Promise<TestServer> {
+export async function startTestServer(
+  options: {
+    timings?: Partial<Timings>;
+    maxAttempts?: number;
+    uploadLimitBytes?: number;
+    store?: (directory: string) => ArtifactStore;
+  } = {},
+): Promise<TestServer> {
   const databaseUrl = await createDatabase();
   await migrate(databaseUrl);
   const artifactsDir = await mkdtemp(join(tmpdir(), "s3-artifacts-"));
   const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
   const store = options.store?.(artifactsDir) ?? new FileStore(artifactsDir);
-  const plane = compose({ databaseUrl, store, timings: { ...FAST, ...options.timings }, maxAttempts: options.maxAttempts, uploadLimitBytes: options.uploadLimitBytes, log, dataDir: artifactsDir });
+  const plane = compose({
+    databaseUrl,
+    store,
+    timings: { ...FAST, ...options.timings },
+    maxAttempts: options.maxAttempts,
+    uploadLimitBytes: options.uploadLimitBytes,
+    log,
+    dataDir: artifactsDir,
+  });
   await plane.start();
   const http = createHttpServer(plane, null, log);
   const port = await http.listen(0, "127.0.0.1");
@@ -67,7 +95,13 @@ export async function startTestServer(options: { timings?: Partial<Timings>; max
     plane,
     url,
     artifactsDir,
-    async worker({ id = randomUUID(), name = "tester", models = ["smollm2-135m-instruct"], corpora = ["atlas"], vllmGpus } = {}) {
+    async worker({
+      id = randomUUID(),
+      name = "tester",
+      models = ["smollm2-135m-instruct"],
+      corpora = ["atlas"],
+      vllmGpus,
+    } = {}) {
       const { token } = await plane.tokens.create(name, "test");
       const worker = await TestWorker.attach({ url, token, id, name, models, corpora, vllmGpus });
       workers.push(worker);

@@ -1,6 +1,14 @@
 import WebSocket from "ws";
 import { AppError } from "@/contracts/errors";
-import { PROTOCOL_VERSION, serverFrame, type AttemptRef, type ServerFrame, type WorkerMethod, type WorkerRequest, type WorkerResponse } from "@/contracts/worker-protocol";
+import {
+  PROTOCOL_VERSION,
+  serverFrame,
+  type AttemptRef,
+  type ServerFrame,
+  type WorkerMethod,
+  type WorkerRequest,
+  type WorkerResponse,
+} from "@/contracts/worker-protocol";
 
 export type Notice = Exclude<ServerFrame, { type: "response" }>;
 
@@ -20,7 +28,10 @@ interface Options {
 export class TestWorker {
   readonly notices: Notice[] = [];
   private nextId = 1;
-  private readonly pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+  private readonly pending = new Map<
+    number,
+    { resolve(result: unknown): void; reject(error: Error): void }
+  >();
   private beating: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -41,17 +52,35 @@ export class TestWorker {
   }
 
   static async attach(options: Options): Promise<TestWorker> {
-    const socket = new WebSocket(`${options.url.replace("http", "ws")}/worker`, { headers: { authorization: `Bearer ${options.token}` } });
+    const socket = new WebSocket(`${options.url.replace("http", "ws")}/worker`, {
+      headers: { authorization: `Bearer ${options.token}` },
+    });
     const worker = new TestWorker(options, socket);
     await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
     await worker.request("attach", {
       protocolVersion: PROTOCOL_VERSION,
       workerId: options.id,
       name: options.name,
-      hardware: { hostname: "test", platform: "linux", cpuModel: "test", cores: 2, memoryMb: 4096, gpus: Array.from({ length: options.vllmGpus ?? 0 }, () => ({ name: "test", memoryMb: 80_000 })) },
+      hardware: {
+        hostname: "test",
+        platform: "linux",
+        cpuModel: "test",
+        cores: 2,
+        memoryMb: 4096,
+        gpus: Array.from({ length: options.vllmGpus ?? 0 }, () => ({
+          name: "test",
+          memoryMb: 80_000,
+        })),
+      },
       slots: { engine: 1, light: 4 },
       attempts: options.attempts ?? [],
-      capabilities: { models: options.models, corpora: options.corpora, device: "cpu", dtype: "float32", vllm: options.vllmGpus ? "0.11.0" : null },
+      capabilities: {
+        models: options.models,
+        corpora: options.corpora,
+        device: "cpu",
+        dtype: "float32",
+        vllm: options.vllmGpus ? "0.11.0" : null,
+      },
     });
     return worker;
   }
@@ -88,7 +117,12 @@ export class TestWorker {
   }
 
   heartbeat(attempts: AttemptRef[]): Promise<WorkerResponse<"heartbeat">> {
-    return this.request("heartbeat", { attempts, usage: { cpu: 0.5, memoryMb: 100, gpus: [] }, services: [], freeSlots: { engine: 1, light: 4 } });
+    return this.request("heartbeat", {
+      attempts,
+      usage: { cpu: 0.5, memoryMb: 100, gpus: [] },
+      services: [],
+      freeSlots: { engine: 1, light: 4 },
+    });
   }
 
   /** Heartbeats by itself until `disconnect`, as an agent does. */

@@ -10,7 +10,9 @@ export class QuestionBook {
 
   constructor(questions: readonly Question[]) {
     this.gold = new Map(questions.map(({ id, goldIds }) => [id, goldIds]));
-    for (const question of questions) if (!this.byKey.has(questionKey(question.question))) this.byKey.set(questionKey(question.question), question);
+    for (const question of questions)
+      if (!this.byKey.has(questionKey(question.question)))
+        this.byKey.set(questionKey(question.question), question);
   }
 
   find(text: string): Question | null {
@@ -39,7 +41,15 @@ export function questionsOf(golden: ReadonlyMap<string, readonly string[]>): Que
     const known = answers.map((answer) => answer.trim()).filter((answer) => answer !== "");
     const key = questionKey(text);
     if (known.length === 0 || key === "" || byKey.has(key)) continue;
-    byKey.set(key, { id: createHash("sha256").update(key).digest("hex").slice(0, 16), question: text.split(/\n\s*Options:/)[0]!.trim(), answers: known, goldIds: [], type: null, group: null, goldQueries: [] });
+    byKey.set(key, {
+      id: createHash("sha256").update(key).digest("hex").slice(0, 16),
+      question: text.split(/\n\s*Options:/)[0]!.trim(),
+      answers: known,
+      goldIds: [],
+      type: null,
+      group: null,
+      goldQueries: [],
+    });
   }
   return [...byKey.values()];
 }

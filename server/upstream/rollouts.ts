@@ -10,20 +10,42 @@ type RolloutFile = Extract<UpstreamFile, { kind: "rollouts" }>;
 export function goldenOfRollouts(files: readonly RolloutFile[]): Map<string, string[]> {
   const golden = new Map<string, string[]>();
   for (const { gts } of files.flatMap(({ lines }) => lines)) {
-    if (gts && typeof gts === "object" && !Array.isArray(gts) && gts.question !== undefined && gts.target) golden.set(gts.question, gts.target);
+    if (
+      gts &&
+      typeof gts === "object" &&
+      !Array.isArray(gts) &&
+      gts.question !== undefined &&
+      gts.target
+    )
+      golden.set(gts.question, gts.target);
   }
   return golden;
 }
 
 /** A training run as far as rollouts tell of it; what they do not say has its default. */
-export const rolloutConfig = (request: { name: string | null; corpus: string; generator: string }, set: string): TrainConfig =>
+export const rolloutConfig = (
+  request: { name: string | null; corpus: string; generator: string },
+  set: string,
+): TrainConfig =>
   trainConfig.parse({
-    kind: "train", name: (request.name ?? "rollouts").slice(0, 120), data: { corpus: request.corpus, trainQuestions: set, heldOutQuestions: set },
-    search: { protocol: "upstream" }, generator: { model: request.generator }, reward: { weights: { gbr: 0, upstream: 1 } }, evaluation: { questions: 0 },
+    kind: "train",
+    name: (request.name ?? "rollouts").slice(0, 120),
+    data: { corpus: request.corpus, trainQuestions: set, heldOutQuestions: set },
+    search: { protocol: "upstream" },
+    generator: { model: request.generator },
+    reward: { weights: { gbr: 0, upstream: 1 } },
+    evaluation: { questions: 0 },
   });
 
 /** Episodes of training: prompt and text as one step, and the reward. A prompt whose question is not known is counted. */
-export function rolloutRecords(files: readonly RolloutFile[], book: QuestionBook): { records: EpisodeRecord[]; unmatched: string[]; points: { name: string; step: number; value: number }[] } {
+export function rolloutRecords(
+  files: readonly RolloutFile[],
+  book: QuestionBook,
+): {
+  records: EpisodeRecord[];
+  unmatched: string[];
+  points: { name: string; step: number; value: number }[];
+} {
   const records: EpisodeRecord[] = [];
   const unmatched: string[] = [];
   const rewards = new Map<number, number[]>();
@@ -43,20 +65,37 @@ export function rolloutRecords(files: readonly RolloutFile[], book: QuestionBook
         phase: "train",
         step,
         episode: {
-          key: createHash("sha256").update(JSON.stringify(["rollout", step, line.input, line.output, sample])).digest("hex"),
-          method: "s3", protocol: "upstream", questionId: question.id, sampleIndex: sample, steps: [{ kind: "generate", turn: 0, seconds: 0, prompt: line.input, text: line.output }], context: [],
+          key: createHash("sha256")
+            .update(JSON.stringify(["rollout", step, line.input, line.output, sample]))
+            .digest("hex"),
+          method: "s3",
+          protocol: "upstream",
+          questionId: question.id,
+          sampleIndex: sample,
+          steps: [{ kind: "generate", turn: 0, seconds: 0, prompt: line.input, text: line.output }],
+          context: [],
         },
         answer: null,
         score: null,
         baseline: null,
-        reward: { name: "upstream", terms: [{ label: "score", weight: 1, value: line.score }], value: line.score },
+        reward: {
+          name: "upstream",
+          terms: [{ label: "score", weight: 1, value: line.score }],
+          value: line.score,
+        },
         advantage: null,
         attribution: null,
         formatErrors: [],
       });
     }
   }
-  const points = [...rewards].sort(([a], [b]) => a - b).map(([step, values]) => ({ name: "reward/mean", step, value: values.reduce((sum, value) => sum + value, 0) / values.length }));
+  const points = [...rewards]
+    .sort(([a], [b]) => a - b)
+    .map(([step, values]) => ({
+      name: "reward/mean",
+      step,
+      value: values.reduce((sum, value) => sum + value, 0) / values.length,
+    }));
   return { records, unmatched, points };
 }
 

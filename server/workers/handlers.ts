@@ -35,19 +35,39 @@ interface Rules {
 const ANNOUNCE_MS = 5_000;
 
 /** Joins the worker protocol to the rules: one line a method wherever it can be. */
-export function workerHandlers({ database, registry, runs, reports, artifacts, catalogue, corpora, tasks, logs, keys, timings }: Rules): WorkerHandlers {
+export function workerHandlers({
+  database,
+  registry,
+  runs,
+  reports,
+  artifacts,
+  catalogue,
+  corpora,
+  tasks,
+  logs,
+  keys,
+  timings,
+}: Rules): WorkerHandlers {
   return {
     async attach(tokenId, request) {
       await registry.attach(tokenId, request);
       await runs.takeBackUnknown(request.workerId, request.attempts);
-      return { workerId: request.workerId, heartbeatMs: timings.heartbeatMs, leaseMs: timings.leaseMs };
+      return {
+        workerId: request.workerId,
+        heartbeatMs: timings.heartbeatMs,
+        leaseMs: timings.leaseMs,
+      };
     },
     async detached(workerId) {
       await registry.offline(workerId);
     },
     async heartbeat(peer, request) {
-      const what = JSON.stringify([request.services.map((s) => [s.key, s.state, s.detail, s.references]), request.freeSlots]);
-      const announce = what !== peer.announced.what || Date.now() - peer.announced.at >= ANNOUNCE_MS;
+      const what = JSON.stringify([
+        request.services.map((s) => [s.key, s.state, s.detail, s.references]),
+        request.freeSlots,
+      ]);
+      const announce =
+        what !== peer.announced.what || Date.now() - peer.announced.at >= ANNOUNCE_MS;
       if (announce) peer.announced = { at: Date.now(), what };
       // The leases first: nothing may delay them.
       const answer = await runs.heartbeat(peer.worker.id, request.attempts);
@@ -74,7 +94,9 @@ export function workerHandlers({ database, registry, runs, reports, artifacts, c
     storedAccuracy: (_peer, { runId }) => storedAccuracy(database.db, runId),
     storedEpisodes: (_peer, request) => storedEpisodes(database.db, request),
     findEpisodes: (_peer, request) => findEpisodes(database.db, request),
-    findVerdicts: async (_peer, request) => ({ verdicts: await findVerdicts(database.db, request) }),
+    findVerdicts: async (_peer, request) => ({
+      verdicts: await findVerdicts(database.db, request),
+    }),
     answeredQuestions: (_peer, request) => answeredQuestions(database.db, request),
     rankedQuestions: (_peer, request) => rankedQuestions(database.db, request),
     endpointKey: async ({ worker }, request) => ({ key: await keys.forRun(worker.id, request) }),
@@ -93,7 +115,11 @@ export function workerHandlers({ database, registry, runs, reports, artifacts, c
     async workerLogs({ worker }, { lines }) {
       await database.transact(async (tx) => {
         await logs.append(tx.db, { workerId: worker.id, run: null }, lines);
-        tx.emit({ kind: "logs", runId: null, payload: { workerId: worker.id, count: lines.length } });
+        tx.emit({
+          kind: "logs",
+          runId: null,
+          payload: { workerId: worker.id, count: lines.length },
+        });
       });
       return {};
     },

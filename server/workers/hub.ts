@@ -3,7 +3,15 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
-import { workerFrame, workerMethods, type AttemptRef, type ServerFrame, type WorkerMethod, type WorkerRequest, type WorkerResponse } from "@/contracts/worker-protocol";
+import {
+  workerFrame,
+  workerMethods,
+  type AttemptRef,
+  type ServerFrame,
+  type WorkerMethod,
+  type WorkerRequest,
+  type WorkerResponse,
+} from "@/contracts/worker-protocol";
 import type { Database } from "@/server/db/database";
 import type { Live } from "@/server/live/live";
 import type { Timings } from "@/server/timings";
@@ -14,14 +22,23 @@ const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 /** A worker that is attached over one connection. */
 export interface Peer {
   readonly tokenId: string;
-  readonly worker: { id: string; name: string; models: string[]; corpora: string[]; /** GPUs that its vLLM may have. */ vllmGpus?: number };
+  readonly worker: {
+    id: string;
+    name: string;
+    models: string[];
+    corpora: string[];
+    /** GPUs that its vLLM may have. */ vllmGpus?: number;
+  };
   /** When the pages were last told of a heartbeat, and of what. */
   announced: { at: number; what: string };
 }
 
 /** What the server does for each request of a worker. */
 export type WorkerHandlers = {
-  [M in Exclude<WorkerMethod, "attach">]: (peer: Peer, request: WorkerRequest<M>) => Promise<WorkerResponse<M>>;
+  [M in Exclude<WorkerMethod, "attach">]: (
+    peer: Peer,
+    request: WorkerRequest<M>,
+  ) => Promise<WorkerResponse<M>>;
 } & {
   attach: (tokenId: string, request: WorkerRequest<"attach">) => Promise<WorkerResponse<"attach">>;
   /** Its connection is gone, and no newer one took its place. */
@@ -73,10 +90,14 @@ export class Hub {
       const { code, message } = toWireError(error);
       const status = code === "unauthorized" ? "401 Unauthorized" : "503 Service Unavailable";
       const body = JSON.stringify({ code, message });
-      socket.end(`HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+      socket.end(
+        `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      );
       return;
     }
-    this.server.handleUpgrade(request, socket, head, (webSocket) => this.accept(webSocket, tokenId));
+    this.server.handleUpgrade(request, socket, head, (webSocket) =>
+      this.accept(webSocket, tokenId),
+    );
   }
 
   isConnected(workerId: string): boolean {
@@ -93,7 +114,8 @@ export class Hub {
 
   /** Cuts off the workers that came with a token. */
   disconnectToken(tokenId: string): void {
-    for (const connection of this.connections) if (connection.tokenId === tokenId) connection.socket.close(4001, "the token was revoked");
+    for (const connection of this.connections)
+      if (connection.tokenId === tokenId) connection.socket.close(4001, "the token was revoked");
   }
 
   private accept(socket: WebSocket, tokenId: string): void {
@@ -103,13 +125,19 @@ export class Hub {
       if (!connection.peer) socket.close(4000, "attach first");
     }, this.timings.attachMs);
     socket.on("message", (data) => void this.receive(connection, data));
-    socket.on("error", (error) => this.log.warn({ error: error.message }, "a worker's connection failed"));
+    socket.on("error", (error) =>
+      this.log.warn({ error: error.message }, "a worker's connection failed"),
+    );
     socket.on("close", () => {
       clearTimeout(attachTimer);
       this.connections.delete(connection);
       const id = connection.peer?.worker.id;
       if (id !== undefined && !this.isConnected(id) && !this.stopping.signal.aborted) {
-        this.handlers?.detached(id).catch((error: unknown) => this.log.error({ error: toWireError(error) }, "a worker could not be marked offline"));
+        this.handlers
+          ?.detached(id)
+          .catch((error: unknown) =>
+            this.log.error({ error: toWireError(error) }, "a worker could not be marked offline"),
+          );
       }
     });
   }
@@ -117,13 +145,25 @@ export class Hub {
   private async receive(connection: Connection, data: RawData): Promise<void> {
     let id = 0;
     try {
-      const text = Array.isArray(data) ? Buffer.concat(data).toString() : Buffer.from(data as ArrayBuffer).toString();
+      const text = Array.isArray(data)
+        ? Buffer.concat(data).toString()
+        : Buffer.from(data as ArrayBuffer).toString();
       const frame = parseOrThrow(workerFrame, parseJson(text), "Frame of the worker");
       id = frame.id;
-      if (!(frame.method in workerMethods)) throw new AppError("unsupported", `There is no method "${frame.method}". Run the same version of the repository on worker and server.`);
+      if (!(frame.method in workerMethods))
+        throw new AppError(
+          "unsupported",
+          `There is no method "${frame.method}". Run the same version of the repository on worker and server.`,
+        );
       const method = frame.method as WorkerMethod;
-      const request = parseOrThrow(workerMethods[method].request, frame.params, `Request ${method}`);
-      const result = await this.inOrder(connection, request, () => this.dispatch(connection, method, request));
+      const request = parseOrThrow(
+        workerMethods[method].request,
+        frame.params,
+        `Request ${method}`,
+      );
+      const result = await this.inOrder(connection, request, () =>
+        this.dispatch(connection, method, request),
+      );
       this.respond(connection, { type: "response", id, result });
     } catch (error) {
       if (!(error instanceof AppError)) this.log.error({ error }, "a worker's request failed");
@@ -135,7 +175,11 @@ export class Hub {
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame));
   }
 
-  private async inOrder<T>(connection: Connection, request: object, work: () => Promise<T>): Promise<T> {
+  private async inOrder<T>(
+    connection: Connection,
+    request: object,
+    work: () => Promise<T>,
+  ): Promise<T> {
     const key = "attempt" in request && "runId" in request ? String(request.runId) : null;
     if (key === null) return work();
     const before = connection.queues.get(key) ?? Promise.resolve();
@@ -151,18 +195,33 @@ export class Hub {
     return result;
   }
 
-  private async dispatch(connection: Connection, method: WorkerMethod, request: unknown): Promise<unknown> {
+  private async dispatch(
+    connection: Connection,
+    method: WorkerMethod,
+    request: unknown,
+  ): Promise<unknown> {
     const { handlers } = this;
     if (!handlers) throw new AppError("internal", "The server is still starting.");
     if (method === "attach") {
       const attach = request as WorkerRequest<"attach">;
       const response = await handlers.attach(connection.tokenId, attach);
       // A worker is one connection: the newer one takes over.
-      for (const other of this.connections) if (other !== connection && other.peer?.worker.id === attach.workerId) {
-        other.peer = null;
-        other.socket.close(4002, "attached anew");
-      }
-      connection.peer = { tokenId: connection.tokenId, worker: { id: attach.workerId, name: attach.name, models: attach.capabilities.models, corpora: attach.capabilities.corpora, vllmGpus: attach.capabilities.vllm ? attach.hardware.gpus.length : 0 }, announced: { at: 0, what: "" } };
+      for (const other of this.connections)
+        if (other !== connection && other.peer?.worker.id === attach.workerId) {
+          other.peer = null;
+          other.socket.close(4002, "attached anew");
+        }
+      connection.peer = {
+        tokenId: connection.tokenId,
+        worker: {
+          id: attach.workerId,
+          name: attach.name,
+          models: attach.capabilities.models,
+          corpora: attach.capabilities.corpora,
+          vllmGpus: attach.capabilities.vllm ? attach.hardware.gpus.length : 0,
+        },
+        announced: { at: 0, what: "" },
+      };
       return response;
     }
     if (!connection.peer) throw new AppError("unauthorized", "Attach first.");
@@ -177,8 +236,10 @@ export class Hub {
     while (!signal.aborted) {
       try {
         for await (const event of this.live.events({ runId: null, after: null, signal })) {
-          if (event.kind === "sync" || (event.kind === "run" && event.payload.state === "queued")) this.broadcast({ type: "work" });
-          if (event.kind === "run" && event.runId !== null && event.payload.state === "cancelling") await this.tellCancel(event.runId);
+          if (event.kind === "sync" || (event.kind === "run" && event.payload.state === "queued"))
+            this.broadcast({ type: "work" });
+          if (event.kind === "run" && event.runId !== null && event.payload.state === "cancelling")
+            await this.tellCancel(event.runId);
         }
         return;
       } catch (error) {
@@ -193,8 +254,11 @@ export class Hub {
   }
 
   private async tellCancel(runId: string): Promise<void> {
-    const [lease] = await this.database.db.$queryRaw<(AttemptRef & { workerId: string })[]>`SELECT run_id AS "runId", attempt, worker_id AS "workerId" FROM leases WHERE run_id = ${runId}::uuid`;
-    if (lease) this.send(lease.workerId, { type: "cancel", runId: lease.runId, attempt: lease.attempt });
+    const [lease] = await this.database.db.$queryRaw<
+      (AttemptRef & { workerId: string })[]
+    >`SELECT run_id AS "runId", attempt, worker_id AS "workerId" FROM leases WHERE run_id = ${runId}::uuid`;
+    if (lease)
+      this.send(lease.workerId, { type: "cancel", runId: lease.runId, attempt: lease.attempt });
   }
 }
 

@@ -17,14 +17,18 @@ export class WorkerReader {
     const [workers, services, usage, runs, tasks] = await Promise.all([
       db.$queryRaw<Stored[]>`
         SELECT id, name, state, last_seen_at AS "lastSeenAt", attached_at AS "attachedAt", hardware, slots, free_slots AS "freeSlots", capabilities FROM workers ORDER BY state DESC, name, id`,
-      db.$queryRaw<{ workerId: string; report: WorkerRow["services"][number] }[]>`SELECT worker_id AS "workerId", report FROM services ORDER BY key`,
+      db.$queryRaw<
+        { workerId: string; report: WorkerRow["services"][number] }[]
+      >`SELECT worker_id AS "workerId", report FROM services ORDER BY key`,
       // The last of every half minute: 120 points an hour.
       db.$queryRaw<Of<WorkerRow["usage"][number]>[]>`
         SELECT DISTINCT ON (worker_id, date_bin('30 seconds', at, 'epoch')) worker_id AS "workerId", at, cpu, memory_mb AS "memoryMb", gpus FROM worker_usage
         WHERE at > now() - interval '1 hour' ORDER BY worker_id, date_bin('30 seconds', at, 'epoch'), at DESC`,
       db.$queryRaw<Of<WorkerRow["runs"][number]>[]>`
         SELECT l.worker_id AS "workerId", r.id, r.name, r.kind, r.state, r.attempt, r.progress FROM leases l JOIN runs r ON r.id = l.run_id ORDER BY l.acquired_at`,
-      db.$queryRaw<Of<WorkerRow["tasks"][number]>[]>`SELECT worker_id AS "workerId", id, kind, detail, fraction FROM tasks WHERE state = 'running' ORDER BY created_at`,
+      db.$queryRaw<
+        Of<WorkerRow["tasks"][number]>[]
+      >`SELECT worker_id AS "workerId", id, kind, detail, fraction FROM tasks WHERE state = 'running' ORDER BY created_at`,
     ]);
     return Promise.all(
       workers.map(async (worker) => ({
@@ -39,4 +43,7 @@ export class WorkerReader {
   }
 }
 
-const of = <T extends object>(workerId: string, rows: readonly Of<T>[]): T[] => rows.filter((row) => row.workerId === workerId).map(({ workerId: _workerId, ...row }) => row as unknown as T);
+const of = <T extends object>(workerId: string, rows: readonly Of<T>[]): T[] =>
+  rows
+    .filter((row) => row.workerId === workerId)
+    .map(({ workerId: _workerId, ...row }) => row as unknown as T);

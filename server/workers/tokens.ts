@@ -18,13 +18,16 @@ export class Tokens {
 
   /** Makes a token that came from elsewhere known (the local worker's file); nothing happens where it is already. */
   async ensure(name: string, token: string, actor: string): Promise<void> {
-    const rows = await this.database.db.$queryRaw<unknown[]>`SELECT 1 FROM worker_tokens WHERE sha256 = ${sha256(token)}`;
+    const rows = await this.database.db.$queryRaw<
+      unknown[]
+    >`SELECT 1 FROM worker_tokens WHERE sha256 = ${sha256(token)}`;
     if (rows.length === 0) await this.store(name, token, actor);
   }
 
   private async store(name: string, token: string, actor: string): Promise<string> {
     const id = randomUUID();
-    await this.database.db.$executeRaw`INSERT INTO worker_tokens (id, project_id, name, sha256, created_by) VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${name}, ${sha256(token)}, ${actor})`;
+    await this.database.db
+      .$executeRaw`INSERT INTO worker_tokens (id, project_id, name, sha256, created_by) VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${name}, ${sha256(token)}, ${actor})`;
     return id;
   }
 
@@ -34,7 +37,8 @@ export class Tokens {
   }
 
   async revoke(id: string): Promise<void> {
-    const changed = await this.database.db.$executeRaw`UPDATE worker_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = ${id}::uuid`;
+    const changed = await this.database.db
+      .$executeRaw`UPDATE worker_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = ${id}::uuid`;
     if (changed === 0) throw new AppError("not-found", "There is no such token.");
   }
 
@@ -44,12 +48,20 @@ export class Tokens {
    */
   async verify(authorization: string | undefined): Promise<string> {
     const token = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
-    if (token === undefined) throw new AppError("unauthorized", "A worker needs its token: Authorization: Bearer TOKEN. Create one on the Workers page.");
+    if (token === undefined)
+      throw new AppError(
+        "unauthorized",
+        "A worker needs its token: Authorization: Bearer TOKEN. Create one on the Workers page.",
+      );
     const given = sha256(token);
     const rows = await this.database.db.$queryRaw<{ id: string; sha256: Uint8Array }[]>`
       UPDATE worker_tokens SET last_used_at = clock_timestamp() WHERE sha256 = ${given} AND revoked_at IS NULL RETURNING id, sha256`;
     const found = rows.find((row) => timingSafeEqual(row.sha256, given));
-    if (!found) throw new AppError("unauthorized", "This worker token is unknown or revoked. Create a new one on the Workers page.");
+    if (!found)
+      throw new AppError(
+        "unauthorized",
+        "This worker token is unknown or revoked. Create a new one on the Workers page.",
+      );
     return found.id;
   }
 }

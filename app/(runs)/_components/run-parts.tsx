@@ -18,7 +18,8 @@ import { ALARMS } from "@/contracts/alarms";
 import { canTransition, TERMINAL } from "@/contracts/run-state";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
-export const describeRun = (run: RunRow): string => [run.kind, run.model, run.corpus, run.setting, run.importedFrom].filter(Boolean).join(" · ");
+export const describeRun = (run: RunRow): string =>
+  [run.kind, run.model, run.corpus, run.setting, run.importedFrom].filter(Boolean).join(" · ");
 
 /** The run's name, which leads to it, and the sweep that it is of; folded, the sweep in the run's place. */
 export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
@@ -26,7 +27,10 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
   const runs = sweep ? Object.values(sweep.counts).reduce((sum, n) => sum + n, 0) : 0;
   return (
     <>
-      <Link href={sweep && folded ? `/sweeps/${sweep.id}` : `/runs/${run.id}`} className="font-medium after:absolute after:inset-0">
+      <Link
+        href={sweep && folded ? `/sweeps/${sweep.id}` : `/runs/${run.id}`}
+        className="font-medium after:absolute after:inset-0"
+      >
         {sweep && folded ? `${sweep.name}, ${plural(runs, "run")}` : run.name}
       </Link>
       {run.importedFrom === null ? null : (
@@ -37,7 +41,10 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
       <p className="truncate text-2xs text-muted-foreground">
         {sweep && !folded ? (
           <>
-            <Link href={`/sweeps/${sweep.id}`} className="relative z-10 underline decoration-dotted underline-offset-2 hover:text-foreground">
+            <Link
+              href={`/sweeps/${sweep.id}`}
+              className="relative z-10 underline decoration-dotted underline-offset-2 hover:text-foreground"
+            >
               sweep of {runs}
             </Link>
             {" · "}
@@ -66,13 +73,27 @@ export const RunStates = ({ run, folded }: { run: RunRow; folded: boolean }) =>
   );
 
 export function RunProgress({ run }: { run: RunRow }) {
-  if (run.state === "queued") return <span className="text-xs text-muted-foreground">waiting for a worker</span>;
+  if (run.state === "queued")
+    return <span className="text-xs text-muted-foreground">waiting for a worker</span>;
   if (!run.progress) return <span className="text-muted-foreground">{NONE}</span>;
-  const tone = run.state === "succeeded" ? "good" : run.state === "failed" ? "bad" : TERMINAL.has(run.state) ? "neutral" : "primary";
+  const tone =
+    run.state === "succeeded"
+      ? "good"
+      : run.state === "failed"
+        ? "bad"
+        : TERMINAL.has(run.state)
+          ? "neutral"
+          : "primary";
   return (
     <div>
-      <Progress value={run.state === "succeeded" ? 1 : progressShare(run.progress)} label={`Progress of ${run.name}`} tone={tone} />
-      <p className="mt-1 truncate text-2xs text-muted-foreground">{run.state === "succeeded" ? "finished" : progressText(run.progress)}</p>
+      <Progress
+        value={run.state === "succeeded" ? 1 : progressShare(run.progress)}
+        label={`Progress of ${run.name}`}
+        tone={tone}
+      />
+      <p className="mt-1 truncate text-2xs text-muted-foreground">
+        {run.state === "succeeded" ? "finished" : progressText(run.progress)}
+      </p>
     </div>
   );
 }
@@ -83,11 +104,21 @@ export function RunDuration({ run }: { run: RunRow }) {
 
 export function RunHeadline({ run }: { run: RunRow }) {
   const { metric, value, sparkline } = run.headline;
-  const name = metric === "predict/accuracy" ? "accuracy" : metric === "retrieval/recall@10" ? "recall@10" : "reward";
+  const name =
+    metric === "predict/accuracy"
+      ? "accuracy"
+      : metric === "retrieval/recall@10"
+        ? "recall@10"
+        : "reward";
   return (
     <div className="flex items-center gap-3" title={metric}>
-      <span className="w-12 text-right font-mono">{name === "reward" ? formatNumber(value) : formatShare(value)}</span>
-      <Sparkline values={sparkline.map((p) => p.value)} label={`Course of the ${name} of ${run.name}`} />
+      <span className="w-12 text-right font-mono">
+        {name === "reward" ? formatNumber(value) : formatShare(value)}
+      </span>
+      <Sparkline
+        values={sparkline.map((p) => p.value)}
+        label={`Course of the ${name} of ${run.name}`}
+      />
     </div>
   );
 }
@@ -96,7 +127,11 @@ export function RunHeadline({ run }: { run: RunRow }) {
 export function RunAlarms({ run: { alarms } }: { run: RunRow }) {
   if (alarms.length === 0) return null;
   return (
-    <Badge tone="warn" title={alarms.map((name) => ALARMS[name].title).join(", ")} data-run-alarms={alarms.length}>
+    <Badge
+      tone="warn"
+      title={alarms.map((name) => ALARMS[name].title).join(", ")}
+      data-run-alarms={alarms.length}
+    >
       <TriangleAlert className="size-3" aria-hidden /> {plural(alarms.length, "alarm")}
     </Badge>
   );
@@ -110,7 +145,12 @@ export function RunMenu({ run }: { run: RunRow }) {
   return (
     <Menu>
       <MenuTrigger asChild>
-        <Button variant="ghost" size="icon-sm" className="relative z-10" aria-label={`Actions of ${run.name}`}>
+        <Button
+          variant="ghost"
+          size="icon-sm"
+          className="relative z-10"
+          aria-label={`Actions of ${run.name}`}
+        >
           <EllipsisVertical />
         </Button>
       </MenuTrigger>
@@ -118,7 +158,10 @@ export function RunMenu({ run }: { run: RunRow }) {
         <MenuItem onSelect={() => router.push(`/runs/${run.id}`)}>
           <CornerUpRight /> Open
         </MenuItem>
-        <MenuItem disabled={!canCancel || run.state === "cancelling" || busy} onSelect={() => cancel(run.id)}>
+        <MenuItem
+          disabled={!canCancel || run.state === "cancelling" || busy}
+          onSelect={() => cancel(run.id)}
+        >
           <Square /> Cancel
         </MenuItem>
         <MenuItem disabled={!canResume || busy} onSelect={() => resume(run.id)}>

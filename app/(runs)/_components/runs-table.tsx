@@ -33,27 +33,96 @@ const columnsOf = (folded: boolean): RowColumn<RunRow>[] => {
         </div>
       ),
     },
-    { id: "state", header: "State", width: "w-26", cell: (run) => (isSweep(run) ? null : <RunStates run={run} folded={false} />) },
-    { id: "progress", header: "Progress", width: "w-40", cell: (run) => (isSweep(run) ? <StateCounts counts={run.sweep?.counts ?? {}} /> : <RunProgress run={run} />) },
-    { id: "result", header: "Latest result", width: "w-44", cell: (run) => (isSweep(run) ? null : <RunHeadline run={run} />) },
-    { id: "duration", header: "Duration", width: "w-24", cell: (run) => (isSweep(run) ? null : <RunDuration run={run} />) },
-    { id: "worker", header: "Worker", width: "w-32", cell: (run) => <span className="block truncate text-muted-foreground">{isSweep(run) ? null : (run.worker?.name ?? NONE)}</span> },
-    { id: "created", header: "Created", width: "w-24", cell: (run) => <Created at={run.createdAt} /> },
-    { id: "actions", header: <span className="sr-only">Actions</span>, width: "w-11", cell: (run) => (isSweep(run) ? null : <RunMenu run={run} />) },
+    {
+      id: "state",
+      header: "State",
+      width: "w-26",
+      cell: (run) => (isSweep(run) ? null : <RunStates run={run} folded={false} />),
+    },
+    {
+      id: "progress",
+      header: "Progress",
+      width: "w-40",
+      cell: (run) =>
+        isSweep(run) ? <StateCounts counts={run.sweep?.counts ?? {}} /> : <RunProgress run={run} />,
+    },
+    {
+      id: "result",
+      header: "Latest result",
+      width: "w-44",
+      cell: (run) => (isSweep(run) ? null : <RunHeadline run={run} />),
+    },
+    {
+      id: "duration",
+      header: "Duration",
+      width: "w-24",
+      cell: (run) => (isSweep(run) ? null : <RunDuration run={run} />),
+    },
+    {
+      id: "worker",
+      header: "Worker",
+      width: "w-32",
+      cell: (run) => (
+        <span className="block truncate text-muted-foreground">
+          {isSweep(run) ? null : (run.worker?.name ?? NONE)}
+        </span>
+      ),
+    },
+    {
+      id: "created",
+      header: "Created",
+      width: "w-24",
+      cell: (run) => <Created at={run.createdAt} />,
+    },
+    {
+      id: "actions",
+      header: <span className="sr-only">Actions</span>,
+      width: "w-11",
+      cell: (run) => (isSweep(run) ? null : <RunMenu run={run} />),
+    },
   ];
 };
 const COLUMNS = { plain: columnsOf(false), folded: columnsOf(true) };
 
 /** Columns that the server can sort by: what the first click asks for, and the second. */
-const SORT_OF: Record<string, readonly [RunSort, RunSort]> = { name: ["name", "name"], result: ["reward", "reward"], duration: ["duration", "duration"], created: ["newest", "oldest"] };
+const SORT_OF: Record<string, readonly [RunSort, RunSort]> = {
+  name: ["name", "name"],
+  result: ["reward", "reward"],
+  duration: ["duration", "duration"],
+  created: ["newest", "oldest"],
+};
 
 /** The server filters and sorts over all runs; the table only lays them out. */
-export function RunsTable({ rows, folded, sort, onSort }: { rows: RunRow[]; folded: boolean; sort: RunSort; onSort: (sort: RunSort) => void }) {
+export function RunsTable({
+  rows,
+  folded,
+  sort,
+  onSort,
+}: {
+  rows: RunRow[];
+  folded: boolean;
+  sort: RunSort;
+  onSort: (sort: RunSort) => void;
+}) {
   const sortOf = (id: string): HeadSort | null => {
     const sorts = SORT_OF[id];
     if (!sorts) return null;
-    const direction = !sorts.includes(sort) ? null : sort === "oldest" || sort === "name" ? "ascending" : "descending";
+    const direction = !sorts.includes(sort)
+      ? null
+      : sort === "oldest" || sort === "name"
+        ? "ascending"
+        : "descending";
     return { direction, onSort: () => onSort(sort === sorts[0] ? sorts[1] : sorts[0]) };
   };
-  return <RowTable columns={folded ? COLUMNS.folded : COLUMNS.plain} rows={rows} keyOf={(run) => run.id} rowProps={(run) => ({ "data-run": run.id })} sortOf={sortOf} minWidth="min-w-[900px]" rowHeight="h-14" />;
+  return (
+    <RowTable
+      columns={folded ? COLUMNS.folded : COLUMNS.plain}
+      rows={rows}
+      keyOf={(run) => run.id}
+      rowProps={(run) => ({ "data-run": run.id })}
+      sortOf={sortOf}
+      minWidth="min-w-[900px]"
+      rowHeight="h-14"
+    />
+  );
 }

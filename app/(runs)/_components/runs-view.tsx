@@ -30,7 +30,8 @@ export function RunsView() {
   const deferredText = useDeferredValue(text.trim());
   useEffect(() => {
     const wait = setTimeout(() => {
-      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== deferredText) setParams({ q: deferredText || null });
+      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== deferredText)
+        setParams({ q: deferredText || null });
     }, 250);
     return () => clearTimeout(wait);
   }, [deferredText, setParams]);
@@ -38,7 +39,14 @@ export function RunsView() {
   const states = STATE_FILTERS[filter].states;
   const query = useInfiniteQuery(
     trpc.runs.list.infiniteQueryOptions(
-      { states: states ? [...states] : undefined, kinds: kind ? [kind] : undefined, text: params.get("q") || undefined, sort, foldSweeps: folded, limit: 50 },
+      {
+        states: states ? [...states] : undefined,
+        kinds: kind ? [kind] : undefined,
+        text: params.get("q") || undefined,
+        sort,
+        foldSweeps: folded,
+        limit: 50,
+      },
       { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
     ),
   );
@@ -69,26 +77,42 @@ export function RunsView() {
               </Button>
             }
           >
-            A run trains a searcher, or answers a question set with one. The Atlas preset trains a 135M model on this machine&apos;s CPU; its first points arrive within a minute.
+            A run trains a searcher, or answers a question set with one. The Atlas preset trains a
+            135M model on this machine&apos;s CPU; its first points arrive within a minute.
           </EmptyState>
         </div>
       ) : (
         <>
           <div className="mt-4 flex flex-wrap items-center gap-2">
-            <div role="group" aria-label="State" className="relative flex max-w-full overflow-x-auto rounded-md border border-input bg-card p-0.5">
+            <div
+              role="group"
+              aria-label="State"
+              className="relative flex max-w-full overflow-x-auto rounded-md border border-input bg-card p-0.5"
+            >
               {FILTERS.map((f) => (
                 <button
                   key={f}
                   type="button"
                   aria-pressed={f === filter}
                   onClick={() => setParams({ state: f === "all" ? null : f })}
-                  className={cn("h-6.5 rounded px-2.5 text-xs font-medium whitespace-nowrap text-muted-foreground hover:text-foreground", f === filter && "bg-muted text-foreground")}
+                  className={cn(
+                    "h-6.5 rounded px-2.5 text-xs font-medium whitespace-nowrap text-muted-foreground hover:text-foreground",
+                    f === filter && "bg-muted text-foreground",
+                  )}
                 >
-                  {STATE_FILTERS[f].label} <span className="ml-0.5 font-normal text-muted-foreground">{query.data ? formatInteger(countFor(f, counts)) : ""}</span>
+                  {STATE_FILTERS[f].label}{" "}
+                  <span className="ml-0.5 font-normal text-muted-foreground">
+                    {query.data ? formatInteger(countFor(f, counts)) : ""}
+                  </span>
                 </button>
               ))}
             </div>
-            <Select aria-label="Kind" className="w-auto" value={kind ?? ""} onChange={(e) => setParams({ kind: e.target.value || null })}>
+            <Select
+              aria-label="Kind"
+              className="w-auto"
+              value={kind ?? ""}
+              onChange={(e) => setParams({ kind: e.target.value || null })}
+            >
               <option value="">Every kind</option>
               {runKind.options.map((k) => (
                 <option key={k} value={k}>
@@ -96,10 +120,20 @@ export function RunsView() {
                 </option>
               ))}
             </Select>
-            <Button size="sm" aria-pressed={folded} className={cn("h-8", folded && "bg-muted")} onClick={() => setParams({ sweeps: folded ? null : "folded" })}>
+            <Button
+              size="sm"
+              aria-pressed={folded}
+              className={cn("h-8", folded && "bg-muted")}
+              onClick={() => setParams({ sweeps: folded ? null : "folded" })}
+            >
               <Grid3x3 /> Fold sweeps
             </Button>
-            <Select aria-label="Sort" className="w-auto md:hidden" value={sort} onChange={(e) => setParams({ sort: e.target.value })}>
+            <Select
+              aria-label="Sort"
+              className="w-auto md:hidden"
+              value={sort}
+              onChange={(e) => setParams({ sort: e.target.value })}
+            >
               <option value="newest">Newest first</option>
               <option value="oldest">Oldest first</option>
               <option value="name">Name</option>
@@ -107,8 +141,18 @@ export function RunsView() {
               <option value="duration">Longest</option>
             </Select>
             <label className="relative min-w-44 flex-1 md:max-w-72">
-              <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" aria-hidden />
-              <Input type="search" aria-label="Search by name or id" placeholder="Name or id" className="pl-8" value={text} onChange={(e) => setText(e.target.value)} />
+              <Search
+                className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
+                aria-hidden
+              />
+              <Input
+                type="search"
+                aria-label="Search by name or id"
+                placeholder="Name or id"
+                className="pl-8"
+                value={text}
+                onChange={(e) => setText(e.target.value)}
+              />
             </label>
           </div>
           <div className="mt-3">
@@ -119,7 +163,11 @@ export function RunsView() {
                 ))}
               </div>
             ) : query.isError && rows.length === 0 ? (
-              <ErrorState title="The runs could not be read" error={query.error} onRetry={() => void query.refetch()} />
+              <ErrorState
+                title="The runs could not be read"
+                error={query.error}
+                onRetry={() => void query.refetch()}
+              />
             ) : rows.length === 0 ? (
               <EmptyState
                 title="No run matches"
@@ -139,15 +187,31 @@ export function RunsView() {
             ) : (
               <>
                 <div className="hidden md:block">
-                  <RunsTable rows={rows} folded={folded} sort={sort} onSort={(next) => setParams({ sort: next === "newest" ? null : next })} />
+                  <RunsTable
+                    rows={rows}
+                    folded={folded}
+                    sort={sort}
+                    onSort={(next) => setParams({ sort: next === "newest" ? null : next })}
+                  />
                 </div>
                 <div className="md:hidden">
                   <RunCards rows={rows} folded={folded} />
                 </div>
-                <p className="mt-2 flex items-center gap-3 text-xs text-muted-foreground" aria-live="polite">
-                  {query.hasNextPage ? `The first ${formatInteger(rows.length)} of more` : filtered ? `${plural(rows.length, folded ? "row" : "run")} of ${plural(total, "run")}` : plural(rows.length, "run")}
+                <p
+                  className="mt-2 flex items-center gap-3 text-xs text-muted-foreground"
+                  aria-live="polite"
+                >
+                  {query.hasNextPage
+                    ? `The first ${formatInteger(rows.length)} of more`
+                    : filtered
+                      ? `${plural(rows.length, folded ? "row" : "run")} of ${plural(total, "run")}`
+                      : plural(rows.length, "run")}
                   {query.hasNextPage ? (
-                    <Button size="sm" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                    <Button
+                      size="sm"
+                      disabled={query.isFetchingNextPage}
+                      onClick={() => void query.fetchNextPage()}
+                    >
                       Show more
                     </Button>
                   ) : null}

@@ -23,17 +23,36 @@ export function CheckpointsView({ runId }: { runId: string }) {
   const steps = useQuery(trpc.episodes.steps.queryOptions({ runId }));
   const evaluated = steps.data?.filter((s) => s.phase === "held-out").map((s) => s.step ?? 0) ?? [];
   const last = evaluated.length > 0 ? Math.max(...evaluated) : null;
-  const questions = useQuery(trpc.episodes.list.queryOptions(last === null ? skipToken : { runId, phase: "held-out", step: last, order: "oldest", limit: 200 }));
+  const questions = useQuery(
+    trpc.episodes.list.queryOptions(
+      last === null
+        ? skipToken
+        : { runId, phase: "held-out", step: last, order: "oldest", limit: 200 },
+    ),
+  );
   const questionId = params.get("question") ?? questions.data?.rows[0]?.questionId ?? null;
-  const course = useQuery(trpc.compare.checkpoints.queryOptions(questionId === null ? skipToken : { runId, questionId }));
+  const course = useQuery(
+    trpc.compare.checkpoints.queryOptions(questionId === null ? skipToken : { runId, questionId }),
+  );
   const points = course.data ?? [];
-  const wanted = (params.get("steps") ?? "").split(",").filter((s) => s !== "").map(Number);
+  const wanted = (params.get("steps") ?? "")
+    .split(",")
+    .filter((s) => s !== "")
+    .map(Number);
   const chosen = points.filter((p) => wanted.includes(p.step));
-  const shown = (chosen.length > 0 ? chosen : points.length > 1 ? [points[0]!, points[points.length - 1]!] : points).slice(0, SIDE_BY_SIDE);
+  const shown = (
+    chosen.length > 0
+      ? chosen
+      : points.length > 1
+        ? [points[0]!, points[points.length - 1]!]
+        : points
+  ).slice(0, SIDE_BY_SIDE);
   const failed = [run, steps, questions, course].find((q) => q.isError);
   const toggle = (step: number) => {
     const now = shown.map((p) => p.step);
-    const next = now.includes(step) ? now.filter((s) => s !== step) : [...now, step].slice(-SIDE_BY_SIDE);
+    const next = now.includes(step)
+      ? now.filter((s) => s !== step)
+      : [...now, step].slice(-SIDE_BY_SIDE);
     setParams({ steps: next.sort((a, b) => a - b).join(",") });
   };
   return (
@@ -48,19 +67,33 @@ export function CheckpointsView({ runId }: { runId: string }) {
         </p>
       </header>
       {failed?.error ? (
-        <ErrorState className="mt-4" title="The evaluations could not be read" error={failed.error} onRetry={() => void failed.refetch()} />
+        <ErrorState
+          className="mt-4"
+          title="The evaluations could not be read"
+          error={failed.error}
+          onRetry={() => void failed.refetch()}
+        />
       ) : steps.isPending ? (
         <Skeleton className="mt-4 h-40" />
       ) : evaluated.length === 0 ? (
         <div className="mt-4">
-          <EmptyState title="No held-out evaluation yet">A training run evaluates on held-out questions before its first step and then every few steps; the setting is under Evaluation.</EmptyState>
+          <EmptyState title="No held-out evaluation yet">
+            A training run evaluates on held-out questions before its first step and then every few
+            steps; the setting is under Evaluation.
+          </EmptyState>
         </div>
       ) : (
         <>
           <label className="mt-3 block max-w-3xl">
             <span className="mb-1 block text-2xs text-muted-foreground">Question</span>
-            <Select value={questionId ?? ""} onChange={(e) => setParams({ question: e.target.value, steps: null })}>
-              {questionId !== null && !questions.data?.rows.some((q) => q.questionId === questionId) ? <option value={questionId}>{questionId}</option> : null}
+            <Select
+              value={questionId ?? ""}
+              onChange={(e) => setParams({ question: e.target.value, steps: null })}
+            >
+              {questionId !== null &&
+              !questions.data?.rows.some((q) => q.questionId === questionId) ? (
+                <option value={questionId}>{questionId}</option>
+              ) : null}
               {questions.data?.rows.map((q) => (
                 <option key={q.questionId} value={q.questionId}>
                   {q.question}
@@ -69,7 +102,10 @@ export function CheckpointsView({ runId }: { runId: string }) {
             </Select>
           </label>
           <Card className="mt-4 pb-3">
-            <CardHeader title="Course" description={`Choose up to ${SIDE_BY_SIDE} evaluations to see their episodes side by side.`} />
+            <CardHeader
+              title="Course"
+              description={`Choose up to ${SIDE_BY_SIDE} evaluations to see their episodes side by side.`}
+            />
             <ol className="mt-3 flex gap-1.5 overflow-x-auto px-4 pb-1">
               {points.map((p) => (
                 <li key={p.episodeId}>
@@ -78,14 +114,21 @@ export function CheckpointsView({ runId }: { runId: string }) {
                     data-checkpoint-step={p.step}
                     aria-pressed={shown.includes(p)}
                     onClick={() => toggle(p.step)}
-                    className={cn("w-36 rounded-md border px-2.5 py-2 text-left hover:border-muted-foreground/50", shown.includes(p) && "border-primary ring-1 ring-primary")}
+                    className={cn(
+                      "w-36 rounded-md border px-2.5 py-2 text-left hover:border-muted-foreground/50",
+                      shown.includes(p) && "border-primary ring-1 ring-primary",
+                    )}
                   >
                     <span className="flex items-center justify-between text-2xs text-muted-foreground">
                       step {formatInteger(p.step)} <ScoreMark score={p.score} />
                     </span>
-                    <span className="mt-0.5 block truncate font-medium">{p.answer || "(empty)"}</span>
+                    <span className="mt-0.5 block truncate font-medium">
+                      {p.answer || "(empty)"}
+                    </span>
                     <span className="block text-2xs text-muted-foreground">{`${plural(p.searches, "search", "searches")}, ${plural(p.documents, "document")}`}</span>
-                    <span className="block truncate text-2xs text-muted-foreground">{p.attribution ? words(p.attribution) : ""}</span>
+                    <span className="block truncate text-2xs text-muted-foreground">
+                      {p.attribution ? words(p.attribution) : ""}
+                    </span>
                   </button>
                 </li>
               ))}
@@ -93,7 +136,14 @@ export function CheckpointsView({ runId }: { runId: string }) {
           </Card>
           {shown.length > 0 ? (
             <div className="mt-4 overflow-hidden rounded-lg border">
-              <EpisodeColumns episodes={shown.map((p, i) => ({ id: p.episodeId, runId, title: `step ${p.step}`, colour: RUN_COLOURS[i]! }))} />
+              <EpisodeColumns
+                episodes={shown.map((p, i) => ({
+                  id: p.episodeId,
+                  runId,
+                  title: `step ${p.step}`,
+                  colour: RUN_COLOURS[i]!,
+                }))}
+              />
             </div>
           ) : null}
         </>

@@ -18,7 +18,8 @@ import { Quadrants } from "./quadrants";
 import { QuestionsList } from "./questions-list";
 import { UpsetPlot } from "./upset-plot";
 
-const idsOf = (text: string | null): string[] => (text ?? "").split(",").filter((id) => /^[0-9a-f-]{36}$/.test(id));
+const idsOf = (text: string | null): string[] =>
+  (text ?? "").split(",").filter((id) => /^[0-9a-f-]{36}$/.test(id));
 
 /** Two to six predictions question by question, or one question across the checkpoints of a training run. */
 export function CompareView() {
@@ -42,7 +43,12 @@ function Choose({ chosen }: { chosen: readonly string[] }) {
       {runs.isPending ? (
         <Skeleton className="mt-4 h-40" />
       ) : runs.isError ? (
-        <ErrorState className="mt-4" title="The runs could not be read" error={runs.error} onRetry={() => void runs.refetch()} />
+        <ErrorState
+          className="mt-4"
+          title="The runs could not be read"
+          error={runs.error}
+          onRetry={() => void runs.refetch()}
+        />
       ) : rows.length < 2 ? (
         <div className="mt-4">
           <EmptyState
@@ -53,13 +59,19 @@ function Choose({ chosen }: { chosen: readonly string[] }) {
               </Button>
             }
           >
-            Launch methods on the leaderboard; once two have answers, they can be compared question by question.
+            Launch methods on the leaderboard; once two have answers, they can be compared question
+            by question.
           </EmptyState>
         </div>
       ) : (
         <Card className="mt-4 pb-3">
           <CardHeader title="Choose two to six predictions" description="Over the same questions.">
-            <Button size="sm" variant="primary" disabled={picked.length < 2 || picked.length > 6} onClick={() => setParams({ runs: picked.join(",") })}>
+            <Button
+              size="sm"
+              variant="primary"
+              disabled={picked.length < 2 || picked.length > 6}
+              onClick={() => setParams({ runs: picked.join(",") })}
+            >
               Compare {picked.length > 0 ? picked.length : ""}
             </Button>
           </CardHeader>
@@ -67,9 +79,22 @@ function Choose({ chosen }: { chosen: readonly string[] }) {
             {rows.map((run) => (
               <li key={run.id}>
                 <label className="flex cursor-pointer items-center gap-3 rounded px-2 py-1.5 hover:bg-muted">
-                  <input type="checkbox" className="size-3.5 accent-primary" checked={picked.includes(run.id)} onChange={(e) => setPicked(e.target.checked ? [...picked, run.id] : picked.filter((id) => id !== run.id))} />
+                  <input
+                    type="checkbox"
+                    className="size-3.5 accent-primary"
+                    checked={picked.includes(run.id)}
+                    onChange={(e) =>
+                      setPicked(
+                        e.target.checked
+                          ? [...picked, run.id]
+                          : picked.filter((id) => id !== run.id),
+                      )
+                    }
+                  />
                   <span className="font-medium">{run.name}</span>
-                  <span className="ml-auto font-mono text-xs text-muted-foreground">{formatShare(run.headline.value)}</span>
+                  <span className="ml-auto font-mono text-xs text-muted-foreground">
+                    {formatShare(run.headline.value)}
+                  </span>
                 </label>
               </li>
             ))}
@@ -83,11 +108,20 @@ function Choose({ chosen }: { chosen: readonly string[] }) {
 function Comparison({ runs }: { runs: string[] }) {
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
-  const query = useQuery(trpc.compare.get.queryOptions({ runs, scorer: params.get("scorer") }, { placeholderData: keepPreviousData }));
+  const query = useQuery(
+    trpc.compare.get.queryOptions(
+      { runs, scorer: params.get("scorer") },
+      { placeholderData: keepPreviousData },
+    ),
+  );
   const compared = query.data;
   if (query.isError && !compared)
     return (
-      <ErrorState title="These runs cannot be compared" error={query.error} onRetry={() => void query.refetch()}>
+      <ErrorState
+        title="These runs cannot be compared"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      >
         <Button size="sm" className="mt-3 mr-2" asChild>
           <Link href="/compare">Choose others</Link>
         </Button>
@@ -114,7 +148,12 @@ function Comparison({ runs }: { runs: string[] }) {
             <Link href="/compare">Choose others</Link>
           </Button>
           {compared.scorers.length > 1 ? (
-            <Select aria-label="Scorer" className="w-auto" value={compared.scorer} onChange={(e) => setParams({ scorer: e.target.value })}>
+            <Select
+              aria-label="Scorer"
+              className="w-auto"
+              value={compared.scorer}
+              onChange={(e) => setParams({ scorer: e.target.value })}
+            >
               {compared.scorers.map((s) => (
                 <option key={s}>{s}</option>
               ))}
@@ -124,7 +163,10 @@ function Comparison({ runs }: { runs: string[] }) {
           )}
         </div>
       </header>
-      <Runs compared={compared} onRemove={(id) => setParams({ runs: runs.filter((r) => r !== id).join(","), who: null })} />
+      <Runs
+        compared={compared}
+        onRemove={(id) => setParams({ runs: runs.filter((r) => r !== id).join(","), who: null })}
+      />
       <div className="mt-4 grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
         <Quadrants compared={compared} onSelect={select} />
         <UpsetPlot compared={compared} selected={params.get("who")} onSelect={select} />
@@ -141,8 +183,15 @@ function Runs({ compared, onRemove }: { compared: Compared; onRemove: (id: strin
       {compared.runs.map((run, i) => {
         const reasons = compared.differences.find((d) => d.runId === run.id)?.reasons ?? [];
         return (
-          <li key={run.id} className="flex min-w-0 gap-2.5 rounded-lg border bg-card px-3 py-2" data-compared={LETTERS[i]}>
-            <span className="mt-0.5 flex size-5 shrink-0 items-center justify-center rounded text-2xs font-semibold text-white dark:text-black" style={{ background: RUN_COLOURS[i] }}>
+          <li
+            key={run.id}
+            className="flex min-w-0 gap-2.5 rounded-lg border bg-card px-3 py-2"
+            data-compared={LETTERS[i]}
+          >
+            <span
+              className="mt-0.5 flex size-5 shrink-0 items-center justify-center rounded text-2xs font-semibold text-white dark:text-black"
+              style={{ background: RUN_COLOURS[i] }}
+            >
               {LETTERS[i]}
             </span>
             <div className="min-w-0 flex-1">
@@ -154,7 +203,9 @@ function Runs({ compared, onRemove }: { compared: Compared; onRemove: (id: strin
                   <ImportedBadge from={run.detail} />
                 </span>
               ) : null}
-              <p className="text-2xs break-words text-muted-foreground">{[run.label, run.detail].filter((part) => part !== "").join(" · ")}</p>
+              <p className="text-2xs break-words text-muted-foreground">
+                {[run.label, run.detail].filter((part) => part !== "").join(" · ")}
+              </p>
               <p className="mt-0.5 text-xs">
                 <span className="font-mono font-medium">{formatShare(run.mean)}</span>
                 <span className="ml-1.5 font-mono text-2xs text-muted-foreground">{`${(run.low * 100).toFixed(1)}–${(run.high * 100).toFixed(1)}`}</span>
@@ -167,7 +218,12 @@ function Runs({ compared, onRemove }: { compared: Compared; onRemove: (id: strin
               ))}
             </div>
             {compared.runs.length > 2 ? (
-              <Button variant="ghost" size="icon-sm" aria-label={`Take ${run.name} out`} onClick={() => onRemove(run.id)}>
+              <Button
+                variant="ghost"
+                size="icon-sm"
+                aria-label={`Take ${run.name} out`}
+                onClick={() => onRemove(run.id)}
+              >
                 <X />
               </Button>
             ) : null}

@@ -13,12 +13,33 @@ import { EpisodeColumns } from "./episode-columns";
 const RUN = "2f1d4f6a-8c2b-4a55-9d07-0d2f0f3f5b11";
 const ids = ["2f1d4f6a-8c2b-4a55-9d07-0d2f0f3f5b12", "2f1d4f6a-8c2b-4a55-9d07-0d2f0f3f5b13"];
 const queries = ["the question", "capital of Peru"];
-const steps = queries.map((query, turn): EpisodeStep => ({ kind: "retrieve", turn, seconds: 1, query, documents: [{ id: "a", hash: "h", score: 1 }] }));
-const config = { kind: "train", retriever: retrieverSchema.parse({ kind: "bm25", k1: 1.5 }) } as unknown as RunDetail["config"];
+const steps = queries.map((query, turn): EpisodeStep => ({
+  kind: "retrieve",
+  turn,
+  seconds: 1,
+  query,
+  documents: [{ id: "a", hash: "h", score: 1 }],
+}));
+const config = {
+  kind: "train",
+  retriever: retrieverSchema.parse({ kind: "bm25", k1: 1.5 }),
+} as unknown as RunDetail["config"];
 
 /** What of an episode is shown. */
 const episode = (id: string) =>
-  ({ id, corpus: "wiki", documents: {}, gold: [], question: { goldIds: [] }, record: { episode: { steps, context: [] }, answer: { text: "Lima" }, score: { value: 1 }, attribution: "correct" } }) as unknown as EpisodeDetail;
+  ({
+    id,
+    corpus: "wiki",
+    documents: {},
+    gold: [],
+    question: { goldIds: [] },
+    record: {
+      episode: { steps, context: [] },
+      answer: { text: "Lima" },
+      score: { value: 1 },
+      attribution: "correct",
+    },
+  }) as unknown as EpisodeDetail;
 
 /** The columns of two episodes of one run, as the page shows them once these are in the cache. */
 function html(run: Partial<RunDetail> | null): string {
@@ -30,15 +51,23 @@ function html(run: Partial<RunDetail> | null): string {
   return renderToStaticMarkup(
     <QueryClientProvider client={queryClient}>
       <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
-        <EpisodeColumns episodes={ids.map((id, i) => ({ id, runId: RUN, title: `step ${i}`, colour: "black" }))} />
+        <EpisodeColumns
+          episodes={ids.map((id, i) => ({ id, runId: RUN, title: `step ${i}`, colour: "black" }))}
+        />
       </TRPCProvider>
     </QueryClientProvider>,
   );
 }
 
 it("every turn opens its query in the playground, with the corpus and retriever of its run", () => {
-  const links = [...html({ config }).matchAll(/href="(\/playground[^"]*)"/g)].map(([, href]) => href?.replaceAll("&amp;", "&"));
-  expect(links).toEqual(queries.flatMap((query) => ids.map((id) => turnHref({ query, documents: [null] }, config, { id, corpus: "wiki" }))));
+  const links = [...html({ config }).matchAll(/href="(\/playground[^"]*)"/g)].map(([, href]) =>
+    href?.replaceAll("&amp;", "&"),
+  );
+  expect(links).toEqual(
+    queries.flatMap((query) =>
+      ids.map((id) => turnHref({ query, documents: [null] }, config, { id, corpus: "wiki" })),
+    ),
+  );
 });
 
 it("the episodes are shown before their run is known", () => {

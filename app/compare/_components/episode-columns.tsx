@@ -6,7 +6,11 @@ import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
 import { plural } from "@/app/_lib/format";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { explainAttribution, goldFates, ledgerOf } from "@/app/runs/[runId]/episodes/[episodeId]/_components/ledger";
+import {
+  explainAttribution,
+  goldFates,
+  ledgerOf,
+} from "@/app/runs/[runId]/episodes/[episodeId]/_components/ledger";
 import { TurnCard } from "@/app/runs/[runId]/episodes/[episodeId]/_components/turn-card";
 
 interface Shown {
@@ -19,22 +23,54 @@ interface Shown {
 /** Episodes of one question side by side: a row a turn, so that the same turn stands beside itself. */
 export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
   const trpc = useTRPC();
-  const queries = useQueries({ queries: episodes.map(({ id }) => trpc.episodes.get.queryOptions({ id }, { staleTime: 60_000 })) });
+  const queries = useQueries({
+    queries: episodes.map(({ id }) =>
+      trpc.episodes.get.queryOptions({ id }, { staleTime: 60_000 }),
+    ),
+  });
   // Several columns may be of one run, the checkpoints of a training. The episodes are shown without waiting for these.
   const runIds = [...new Set(episodes.map(({ runId }) => runId))];
-  const runs = useQueries({ queries: runIds.map((id) => trpc.runs.get.queryOptions({ id }, { staleTime: 60_000 })) });
+  const runs = useQueries({
+    queries: runIds.map((id) => trpc.runs.get.queryOptions({ id }, { staleTime: 60_000 })),
+  });
   const failed = queries.find((query) => query.isError);
-  if (failed?.error) return <ErrorState className="m-3" title="An episode could not be read" error={failed.error} onRetry={() => void failed.refetch()} />;
+  if (failed?.error)
+    return (
+      <ErrorState
+        className="m-3"
+        title="An episode could not be read"
+        error={failed.error}
+        onRetry={() => void failed.refetch()}
+      />
+    );
   const details = queries.map((query) => query.data);
   if (details.some((detail) => detail === undefined)) return <Skeleton className="m-3 h-72" />;
-  const shown = details.map((detail) => ({ detail: detail!, ledger: ledgerOf(detail!.record.episode.steps, detail!.question.goldIds, detail!.documents) }));
+  const shown = details.map((detail) => ({
+    detail: detail!,
+    ledger: ledgerOf(detail!.record.episode.steps, detail!.question.goldIds, detail!.documents),
+  }));
   const turns = Math.max(...shown.map(({ ledger }) => ledger.turns.length));
   const columns = { gridTemplateColumns: `repeat(${episodes.length}, minmax(17rem, 1fr))` };
   return (
-    <div className="relative overflow-x-auto border-t bg-muted/30 p-3" tabIndex={0} role="region" aria-label="Episodes side by side" data-side-by-side>
+    <div
+      className="relative overflow-x-auto border-t bg-muted/30 p-3"
+      tabIndex={0}
+      role="region"
+      aria-label="Episodes side by side"
+      data-side-by-side
+    >
       <div className="grid min-w-max items-start gap-3 md:min-w-0" style={columns}>
         {shown.map(({ detail, ledger }, i) => (
-          <Head key={episodes[i]!.id} shown={episodes[i]!} detail={detail} why={explainAttribution(detail.record.attribution, goldFates(ledger, detail.question.goldIds, detail.record.episode.context), (id) => detail.gold.find((g) => g.id === id)?.document?.title ?? id)} />
+          <Head
+            key={episodes[i]!.id}
+            shown={episodes[i]!}
+            detail={detail}
+            why={explainAttribution(
+              detail.record.attribution,
+              goldFates(ledger, detail.question.goldIds, detail.record.episode.context),
+              (id) => detail.gold.find((g) => g.id === id)?.document?.title ?? id,
+            )}
+          />
         ))}
         {Array.from({ length: turns }, (_, turn) =>
           shown.map(({ detail, ledger }, i) => {
@@ -42,7 +78,18 @@ export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
             const config = runs[runIds.indexOf(episodes[i]!.runId)]?.data?.config;
             return (
               <ol key={`${episodes[i]!.id} ${turn}`} className="min-w-0">
-                {own ? <TurnCard turn={own} gold={ledger.gold} gain={null} playground={config ? turnHref(own, config, detail) : null} /> : <li className="rounded-lg border border-dashed px-3 py-4 text-center text-xs text-muted-foreground">no turn {turn}</li>}
+                {own ? (
+                  <TurnCard
+                    turn={own}
+                    gold={ledger.gold}
+                    gain={null}
+                    playground={config ? turnHref(own, config, detail) : null}
+                  />
+                ) : (
+                  <li className="rounded-lg border border-dashed px-3 py-4 text-center text-xs text-muted-foreground">
+                    no turn {turn}
+                  </li>
+                )}
               </ol>
             );
           }),
@@ -61,12 +108,17 @@ function Head({ shown, detail, why }: { shown: Shown; detail: EpisodeDetail; why
           {shown.title}
         </span>
         <ScoreMark score={record.score?.value ?? null} />
-        <span className="min-w-0 font-medium break-words">{record.answer?.text || "(no answer)"}</span>
+        <span className="min-w-0 font-medium break-words">
+          {record.answer?.text || "(no answer)"}
+        </span>
       </p>
       <p className="mt-1 text-xs text-muted-foreground">{why}</p>
       <p className="mt-1 text-2xs text-muted-foreground">
         {plural(record.episode.context.length, "document")} handed over ·{" "}
-        <Link href={`/runs/${shown.runId}/episodes/${shown.id}`} className="text-primary hover:underline">
+        <Link
+          href={`/runs/${shown.runId}/episodes/${shown.id}`}
+          className="text-primary hover:underline"
+        >
           whole episode
         </Link>
       </p>

@@ -7,14 +7,30 @@ describe("patterns of who is right", () => {
     expect(filter).toEqual({ right: [0], wrong: [1] });
     expect(writeFilter(filter, 3)).toBe("10x");
     expect(filterText(filter)).toBe("A right, B wrong");
-    for (const bad of [null, "10", "10a", "1011"]) expect(readFilter(bad, 3)).toEqual({ right: [], wrong: [] });
+    for (const bad of [null, "10", "10a", "1011"])
+      expect(readFilter(bad, 3)).toEqual({ right: [], wrong: [] });
     expect(writeFilter({ right: [], wrong: [] }, 2)).toBeNull();
     expect(writeFilter(filterOfMask(0b101, 3), 3)).toBe("101");
   });
 
   it("add up to quadrants of any two runs", () => {
-    const patterns = [{ mask: 0b000, questions: 5 }, { mask: 0b001, questions: 7 }, { mask: 0b110, questions: 2 }, { mask: 0b111, questions: 4 }];
-    expect(quadrantsOf(patterns, 0, 1)).toEqual({ both: 4, onlyFirst: 7, onlySecond: 2, neither: 5 });
-    expect(quadrantsOf(patterns, 1, 2)).toEqual({ both: 6, onlyFirst: 0, onlySecond: 0, neither: 12 });
+    const patterns = [
+      { mask: 0b000, questions: 5 },
+      { mask: 0b001, questions: 7 },
+      { mask: 0b110, questions: 2 },
+      { mask: 0b111, questions: 4 },
+    ];
+    expect(quadrantsOf(patterns, 0, 1)).toEqual({
+      both: 4,
+      onlyFirst: 7,
+      onlySecond: 2,
+      neither: 5,
+    });
+    expect(quadrantsOf(patterns, 1, 2)).toEqual({
+      both: 6,
+      onlyFirst: 0,
+      onlySecond: 0,
+      neither: 12,
+    });
   });
 });

@@ -2,7 +2,14 @@ import type { Compared } from "@/app/_lib/trpc";
 
 /** Letters by which the compared runs are named. */
 export const LETTERS = ["A", "B", "C", "D", "E", "F"] as const;
-export const RUN_COLOURS = ["var(--series-1)", "var(--series-2)", "var(--series-3)", "var(--series-4)", "var(--series-5)", "var(--series-6)"] as const;
+export const RUN_COLOURS = [
+  "var(--series-1)",
+  "var(--series-2)",
+  "var(--series-3)",
+  "var(--series-4)",
+  "var(--series-5)",
+  "var(--series-6)",
+] as const;
 
 /** Which runs must be right and which wrong; a run in neither may be either. */
 export interface PatternFilter {
@@ -12,22 +19,38 @@ export interface PatternFilter {
 
 /** "10x": A right, B wrong, C either. Anything else is no filter. */
 export function readFilter(text: string | null, runs: number): PatternFilter {
-  if (text === null || text.length !== runs || !/^[01x]+$/.test(text)) return { right: [], wrong: [] };
+  if (text === null || text.length !== runs || !/^[01x]+$/.test(text))
+    return { right: [], wrong: [] };
   const at = (wanted: string) => [...text].flatMap((c, i) => (c === wanted ? [i] : []));
   return { right: at("1"), wrong: at("0") };
 }
 
-export const writeFilter = ({ right, wrong }: PatternFilter, runs: number): string | null => (right.length + wrong.length === 0 ? null : Array.from({ length: runs }, (_, i) => (right.includes(i) ? "1" : wrong.includes(i) ? "0" : "x")).join(""));
+export const writeFilter = ({ right, wrong }: PatternFilter, runs: number): string | null =>
+  right.length + wrong.length === 0
+    ? null
+    : Array.from({ length: runs }, (_, i) =>
+        right.includes(i) ? "1" : wrong.includes(i) ? "0" : "x",
+      ).join("");
 
-export const filterOfMask = (mask: number, runs: number): PatternFilter => ({ right: Array.from({ length: runs }, (_, i) => i).filter((i) => mask & (1 << i)), wrong: Array.from({ length: runs }, (_, i) => i).filter((i) => !(mask & (1 << i))) });
+export const filterOfMask = (mask: number, runs: number): PatternFilter => ({
+  right: Array.from({ length: runs }, (_, i) => i).filter((i) => mask & (1 << i)),
+  wrong: Array.from({ length: runs }, (_, i) => i).filter((i) => !(mask & (1 << i))),
+});
 
 /** "A right, B wrong". */
 export function filterText({ right, wrong }: PatternFilter): string {
-  return [...right.map((i) => [i, "right"] as const), ...wrong.map((i) => [i, "wrong"] as const)].sort(([a], [b]) => a - b).map(([i, what]) => `${LETTERS[i]} ${what}`).join(", ");
+  return [...right.map((i) => [i, "right"] as const), ...wrong.map((i) => [i, "wrong"] as const)]
+    .sort(([a], [b]) => a - b)
+    .map(([i, what]) => `${LETTERS[i]} ${what}`)
+    .join(", ");
 }
 
 /** Questions for which runs `first` and `second` are right or wrong, whatever the others are. */
-export function quadrantsOf(patterns: Compared["patterns"], first: number, second: number): { both: number; onlyFirst: number; onlySecond: number; neither: number } {
+export function quadrantsOf(
+  patterns: Compared["patterns"],
+  first: number,
+  second: number,
+): { both: number; onlyFirst: number; onlySecond: number; neither: number } {
   const counts = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 };
   for (const { mask, questions } of patterns) {
     const [a, b] = [(mask & (1 << first)) !== 0, (mask & (1 << second)) !== 0];

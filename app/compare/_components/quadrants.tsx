@@ -7,21 +7,48 @@ import { Select } from "@/app/_ui/field";
 import { LETTERS, quadrantsOf, writeFilter } from "./patterns";
 
 /** Who is right where, of two of the runs; a field leads to its questions. */
-export function Quadrants({ compared, onSelect }: { compared: Compared; onSelect: (filter: string | null) => void }) {
+export function Quadrants({
+  compared,
+  onSelect,
+}: {
+  compared: Compared;
+  onSelect: (filter: string | null) => void;
+}) {
   const [pair, setPair] = useState<[number, number]>([0, 1]);
   const n = compared.runs.length;
   const [a, b] = pair[1] < n ? pair : [0, 1];
   const counts = quadrantsOf(compared.patterns, a, b);
   const [first, second] = [LETTERS[a], LETTERS[b]];
   const fields = [
-    { title: "Both right", count: counts.both, right: [a, b], wrong: [], tone: "bg-(--series-1)/15" },
-    { title: `Only ${first} right`, count: counts.onlyFirst, right: [a], wrong: [b], tone: "bg-(--series-3)/15" },
-    { title: `Only ${second} right`, count: counts.onlySecond, right: [b], wrong: [a], tone: "bg-(--series-2)/15" },
+    {
+      title: "Both right",
+      count: counts.both,
+      right: [a, b],
+      wrong: [],
+      tone: "bg-(--series-1)/15",
+    },
+    {
+      title: `Only ${first} right`,
+      count: counts.onlyFirst,
+      right: [a],
+      wrong: [b],
+      tone: "bg-(--series-3)/15",
+    },
+    {
+      title: `Only ${second} right`,
+      count: counts.onlySecond,
+      right: [b],
+      wrong: [a],
+      tone: "bg-(--series-2)/15",
+    },
     { title: "Neither", count: counts.neither, right: [], wrong: [a, b], tone: "bg-muted" },
   ];
   return (
     <Card className="pb-4">
-      <CardHeader title="Quadrants" description="Who is right where; choose a field for its questions.">
+      <CardHeader
+        title="Quadrants"
+        description="Who is right where; choose a field for its questions."
+      >
         {n > 2 ? (
           <Select
             aria-label="Pair"
@@ -33,17 +60,33 @@ export function Quadrants({ compared, onSelect }: { compared: Compared; onSelect
             }}
           >
             {compared.pairs.map((p) => (
-              <option key={`${p.first} ${p.second}`} value={`${p.first} ${p.second}`}>{`${LETTERS[p.first]} and ${LETTERS[p.second]}`}</option>
+              <option
+                key={`${p.first} ${p.second}`}
+                value={`${p.first} ${p.second}`}
+              >{`${LETTERS[p.first]} and ${LETTERS[p.second]}`}</option>
             ))}
           </Select>
         ) : null}
       </CardHeader>
       <div className="mt-3 grid grid-cols-2 gap-1.5 px-4">
         {fields.map((field) => (
-          <button key={field.title} type="button" data-quadrant={field.title} onClick={() => onSelect(writeFilter(field, n))} className={cn("rounded-md px-3 py-3 text-left hover:ring-2 hover:ring-primary/40", field.tone)}>
+          <button
+            key={field.title}
+            type="button"
+            data-quadrant={field.title}
+            onClick={() => onSelect(writeFilter(field, n))}
+            className={cn(
+              "rounded-md px-3 py-3 text-left hover:ring-2 hover:ring-primary/40",
+              field.tone,
+            )}
+          >
             <span className="block text-xs text-muted-foreground">{field.title}</span>
-            <span className="block font-mono text-base font-medium">{formatInteger(field.count)}</span>
-            <span className="block text-2xs text-muted-foreground">{compared.common > 0 ? formatShare(field.count / compared.common) : "–"}</span>
+            <span className="block font-mono text-base font-medium">
+              {formatInteger(field.count)}
+            </span>
+            <span className="block text-2xs text-muted-foreground">
+              {compared.common > 0 ? formatShare(field.count / compared.common) : "–"}
+            </span>
           </button>
         ))}
       </div>

@@ -10,7 +10,14 @@ import { Input } from "@/app/_ui/field";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
 import { EpisodeColumns } from "./episode-columns";
-import { filterText, LETTERS, readFilter, RUN_COLOURS, writeFilter, type PatternFilter } from "./patterns";
+import {
+  filterText,
+  LETTERS,
+  readFilter,
+  RUN_COLOURS,
+  writeFilter,
+  type PatternFilter,
+} from "./patterns";
 
 /** The questions with every run's answer; one that is opened shows the episodes side by side. */
 export function QuestionsList({ runs, compared }: { runs: string[]; compared: Compared }) {
@@ -20,7 +27,10 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
   const open = params.get("question");
   const { text, setText, searched } = useSearchText();
   const query = useInfiniteQuery(
-    trpc.compare.questions.infiniteQueryOptions({ runs, scorer: compared.scorer, ...filter, text: searched || undefined, limit: 50 }, { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData }),
+    trpc.compare.questions.infiniteQueryOptions(
+      { runs, scorer: compared.scorer, ...filter, text: searched || undefined, limit: 50 },
+      { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
+    ),
   );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const total = query.data?.pages[0]?.total ?? 0;
@@ -29,20 +39,44 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
     <section className="mt-4" aria-label="Questions">
       <div className="flex flex-wrap items-center gap-2">
         <h2 className="font-medium">Questions</h2>
-        <WhoFilter filter={filter} runs={runs.length} onChange={(next) => setParams({ who: writeFilter(next, runs.length) })} />
+        <WhoFilter
+          filter={filter}
+          runs={runs.length}
+          onChange={(next) => setParams({ who: writeFilter(next, runs.length) })}
+        />
         <label className="relative min-w-44 flex-1 md:max-w-72">
-          <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" aria-hidden />
-          <Input type="search" aria-label="Search questions and answers" placeholder="Question or answer" className="pl-8" value={text} onChange={(e) => setText(e.target.value)} />
+          <Search
+            className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
+            aria-hidden
+          />
+          <Input
+            type="search"
+            aria-label="Search questions and answers"
+            placeholder="Question or answer"
+            className="pl-8"
+            value={text}
+            onChange={(e) => setText(e.target.value)}
+          />
         </label>
-        <span className="text-xs text-muted-foreground" aria-live="polite" data-total={query.data ? total : undefined}>
-          {query.data ? `${filtered ? `${filterText(filter) || "found"}: ` : ""}${plural(total, "question")}` : ""}
+        <span
+          className="text-xs text-muted-foreground"
+          aria-live="polite"
+          data-total={query.data ? total : undefined}
+        >
+          {query.data
+            ? `${filtered ? `${filterText(filter) || "found"}: ` : ""}${plural(total, "question")}`
+            : ""}
         </span>
       </div>
       <div className="mt-3">
         {query.isPending ? (
           <Skeleton className="h-64" />
         ) : query.isError && rows.length === 0 ? (
-          <ErrorState title="The questions could not be read" error={query.error} onRetry={() => void query.refetch()} />
+          <ErrorState
+            title="The questions could not be read"
+            error={query.error}
+            onRetry={() => void query.refetch()}
+          />
         ) : rows.length === 0 ? (
           <EmptyState
             title="No question matches"
@@ -60,12 +94,22 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
         ) : (
           <ul className="overflow-hidden rounded-lg border bg-card">
             {rows.map((row) => (
-              <Question key={row.id} row={row} open={open === row.id} onToggle={() => setParams({ question: open === row.id ? null : row.id })} runs={runs} />
+              <Question
+                key={row.id}
+                row={row}
+                open={open === row.id}
+                onToggle={() => setParams({ question: open === row.id ? null : row.id })}
+                runs={runs}
+              />
             ))}
           </ul>
         )}
         {query.hasNextPage ? (
-          <Button className="mt-3" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+          <Button
+            className="mt-3"
+            disabled={query.isFetchingNextPage}
+            onClick={() => void query.fetchNextPage()}
+          >
             Show more ({formatInteger(total - rows.length)} left)
           </Button>
         ) : null}
@@ -77,20 +121,45 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
 const NEXT = { any: "right", right: "wrong", wrong: "any" } as const;
 
 /** For each run: right, wrong or either; a press goes on to the next. */
-function WhoFilter({ filter, runs, onChange }: { filter: PatternFilter; runs: number; onChange: (filter: PatternFilter) => void }) {
+function WhoFilter({
+  filter,
+  runs,
+  onChange,
+}: {
+  filter: PatternFilter;
+  runs: number;
+  onChange: (filter: PatternFilter) => void;
+}) {
   return (
-    <div role="group" aria-label="Who is right" className="flex rounded-md border border-input bg-card p-0.5">
+    <div
+      role="group"
+      aria-label="Who is right"
+      className="flex rounded-md border border-input bg-card p-0.5"
+    >
       {Array.from({ length: runs }, (_, i) => {
-        const state = filter.right.includes(i) ? "right" : filter.wrong.includes(i) ? "wrong" : "any";
-        const without = { right: filter.right.filter((r) => r !== i), wrong: filter.wrong.filter((r) => r !== i) };
+        const state = filter.right.includes(i)
+          ? "right"
+          : filter.wrong.includes(i)
+            ? "wrong"
+            : "any";
+        const without = {
+          right: filter.right.filter((r) => r !== i),
+          wrong: filter.wrong.filter((r) => r !== i),
+        };
         const next = NEXT[state];
         return (
           <button
             key={i}
             type="button"
             aria-label={`${LETTERS[i]}: ${state === "any" ? "right or wrong" : state}`}
-            onClick={() => onChange(next === "any" ? without : { ...without, [next]: [...without[next], i] })}
-            className={cn("h-6.5 rounded px-2 text-xs font-medium text-muted-foreground hover:text-foreground", state === "right" && "bg-good-soft text-good", state === "wrong" && "bg-bad-soft text-bad")}
+            onClick={() =>
+              onChange(next === "any" ? without : { ...without, [next]: [...without[next], i] })
+            }
+            className={cn(
+              "h-6.5 rounded px-2 text-xs font-medium text-muted-foreground hover:text-foreground",
+              state === "right" && "bg-good-soft text-good",
+              state === "wrong" && "bg-bad-soft text-bad",
+            )}
           >
             {LETTERS[i]} {state === "any" ? "·" : state === "right" ? "✓" : "✗"}
           </button>
@@ -100,29 +169,70 @@ function WhoFilter({ filter, runs, onChange }: { filter: PatternFilter; runs: nu
   );
 }
 
-function Question({ row, open, onToggle, runs }: { row: ComparedQuestion; open: boolean; onToggle: () => void; runs: string[] }) {
+function Question({
+  row,
+  open,
+  onToggle,
+  runs,
+}: {
+  row: ComparedQuestion;
+  open: boolean;
+  onToggle: () => void;
+  runs: string[];
+}) {
   return (
     <li className="border-b last:border-0" data-question={row.id}>
-      <button type="button" aria-expanded={open} onClick={onToggle} className="flex w-full items-start gap-2 px-3 py-2 text-left hover:bg-muted/50">
-        {open ? <ChevronDown className="mt-0.5 size-4 shrink-0" aria-hidden /> : <ChevronRight className="mt-0.5 size-4 shrink-0 text-muted-foreground" aria-hidden />}
+      <button
+        type="button"
+        aria-expanded={open}
+        onClick={onToggle}
+        className="flex w-full items-start gap-2 px-3 py-2 text-left hover:bg-muted/50"
+      >
+        {open ? (
+          <ChevronDown className="mt-0.5 size-4 shrink-0" aria-hidden />
+        ) : (
+          <ChevronRight className="mt-0.5 size-4 shrink-0 text-muted-foreground" aria-hidden />
+        )}
         <span className="min-w-0 flex-1">
           <span className="block font-medium">{row.question}</span>
-          <span className="block text-2xs text-muted-foreground">gold: {row.answers.join(" | ")}</span>
+          <span className="block text-2xs text-muted-foreground">
+            gold: {row.answers.join(" | ")}
+          </span>
           <span className="mt-1 flex flex-wrap gap-x-4 gap-y-1">
             {row.results.map((result, i) => (
-              <span key={result.episodeId} className="inline-flex min-w-0 items-center gap-1.5 text-xs">
+              <span
+                key={result.episodeId}
+                className="inline-flex min-w-0 items-center gap-1.5 text-xs"
+              >
                 <span className="font-semibold" style={{ color: RUN_COLOURS[i] }}>
                   {LETTERS[i]}
                 </span>
                 <ScoreMark score={result.score} />
-                <span className="max-w-64 truncate">{result.answer === "" ? "(empty)" : result.answer}</span>
-                {result.attribution !== null && result.attribution !== "correct" && result.score < 1 ? <span className="text-2xs text-muted-foreground">{words(result.attribution)}</span> : null}
+                <span className="max-w-64 truncate">
+                  {result.answer === "" ? "(empty)" : result.answer}
+                </span>
+                {result.attribution !== null &&
+                result.attribution !== "correct" &&
+                result.score < 1 ? (
+                  <span className="text-2xs text-muted-foreground">
+                    {words(result.attribution)}
+                  </span>
+                ) : null}
               </span>
             ))}
           </span>
         </span>
       </button>
-      {open ? <EpisodeColumns episodes={row.results.map((result, i) => ({ id: result.episodeId, runId: runs[i]!, title: LETTERS[i]!, colour: RUN_COLOURS[i]! }))} /> : null}
+      {open ? (
+        <EpisodeColumns
+          episodes={row.results.map((result, i) => ({
+            id: result.episodeId,
+            runId: runs[i]!,
+            title: LETTERS[i]!,
+            colour: RUN_COLOURS[i]!,
+          }))}
+        />
+      ) : null}
     </li>
   );
 }

@@ -8,18 +8,38 @@ const BAR = 120;
 const SHOWN = 24;
 
 /** An UpSet plot (Lex et al. 2014): for each set of runs that are right together, and no other is, how many questions. */
-export function UpsetPlot({ compared, selected, onSelect }: { compared: Compared; selected: string | null; onSelect: (filter: string | null) => void }) {
+export function UpsetPlot({
+  compared,
+  selected,
+  onSelect,
+}: {
+  compared: Compared;
+  selected: string | null;
+  onSelect: (filter: string | null) => void;
+}) {
   const n = compared.runs.length;
   const shown = compared.patterns.slice(0, SHOWN);
   const largest = Math.max(1, ...shown.map((p) => p.questions));
   return (
     <Card className="pb-3">
-      <CardHeader title="Right together" description={`A column counts the questions that exactly the marked runs answer.${compared.patterns.length > SHOWN ? ` The ${SHOWN} largest of ${compared.patterns.length}.` : ""}`} />
-      <div className="relative mt-3 overflow-x-auto px-4 pb-1" tabIndex={0} role="region" aria-label="Sets of runs that are right together">
+      <CardHeader
+        title="Right together"
+        description={`A column counts the questions that exactly the marked runs answer.${compared.patterns.length > SHOWN ? ` The ${SHOWN} largest of ${compared.patterns.length}.` : ""}`}
+      />
+      <div
+        className="relative mt-3 overflow-x-auto px-4 pb-1"
+        tabIndex={0}
+        role="region"
+        aria-label="Sets of runs that are right together"
+      >
         <div className="flex min-w-max items-end gap-1">
           <div className="sticky left-0 z-10 flex shrink-0 flex-col gap-0 bg-card pr-2">
             {compared.runs.map((run, i) => (
-              <span key={run.id} className="flex h-6 items-center text-2xs font-semibold" style={{ color: RUN_COLOURS[i] }}>
+              <span
+                key={run.id}
+                className="flex h-6 items-center text-2xs font-semibold"
+                style={{ color: RUN_COLOURS[i] }}
+              >
                 {LETTERS[i]}
               </span>
             ))}
@@ -36,15 +56,34 @@ export function UpsetPlot({ compared, selected, onSelect }: { compared: Compared
                 aria-pressed={selected === address}
                 aria-label={`${filterText(filter)}: ${formatInteger(questions)} questions`}
                 onClick={() => onSelect(selected === address ? null : address)}
-                className={cn("flex w-9 shrink-0 flex-col items-center rounded hover:bg-muted", selected === address && "bg-primary-soft")}
+                className={cn(
+                  "flex w-9 shrink-0 flex-col items-center rounded hover:bg-muted",
+                  selected === address && "bg-primary-soft",
+                )}
               >
                 <span className="font-mono text-2xs">{formatInteger(questions)}</span>
-                <span className="w-4 rounded-t-xs bg-(--series-1)" style={{ height: Math.max(1, (questions / largest) * BAR) }} />
+                <span
+                  className="w-4 rounded-t-xs bg-(--series-1)"
+                  style={{ height: Math.max(1, (questions / largest) * BAR) }}
+                />
                 <span className="relative flex w-full flex-col items-center border-t">
-                  {members.length > 1 ? <span className="absolute w-px bg-foreground" style={{ top: members[0]! * 24 + 12, height: (members[members.length - 1]! - members[0]!) * 24 }} /> : null}
+                  {members.length > 1 ? (
+                    <span
+                      className="absolute w-px bg-foreground"
+                      style={{
+                        top: members[0]! * 24 + 12,
+                        height: (members[members.length - 1]! - members[0]!) * 24,
+                      }}
+                    />
+                  ) : null}
                   {compared.runs.map((run, i) => (
                     <span key={run.id} className="flex h-6 items-center">
-                      <span className={cn("relative size-2.5 rounded-full", members.includes(i) ? "bg-foreground" : "bg-input")} />
+                      <span
+                        className={cn(
+                          "relative size-2.5 rounded-full",
+                          members.includes(i) ? "bg-foreground" : "bg-input",
+                        )}
+                      />
                     </span>
                   ))}
                 </span>

@@ -34,10 +34,15 @@ export function CorporaView() {
         {query.isPending ? (
           <Skeleton className="h-60" />
         ) : query.isError ? (
-          <ErrorState title="The corpora could not be read" error={query.error} onRetry={() => void query.refetch()} />
+          <ErrorState
+            title="The corpora could not be read"
+            error={query.error}
+            onRetry={() => void query.refetch()}
+          />
         ) : query.data.length === 0 ? (
           <EmptyState title="No worker holds a corpus" action={button}>
-            Import your own documents, or one of the paper’s corpora. Workers tell of what they hold as soon as they attach.
+            Import your own documents, or one of the paper’s corpora. Workers tell of what they hold
+            as soon as they attach.
           </EmptyState>
         ) : (
           <CorporaTable rows={query.data} />
@@ -53,11 +58,19 @@ function Imports() {
   const trpc = useTRPC();
   const now = useNow();
   const query = useQuery(trpc.runs.list.queryOptions({ kinds: ["index"], limit: 20 }));
-  const shown = query.data?.rows.filter((run) => run.endedAt === null || (run.state === "failed" && now - run.endedAt.getTime() < 24 * 3_600_000)) ?? [];
+  const shown =
+    query.data?.rows.filter(
+      (run) =>
+        run.endedAt === null ||
+        (run.state === "failed" && now - run.endedAt.getTime() < 24 * 3_600_000),
+    ) ?? [];
   if (shown.length === 0) return null;
   return (
     <Card className="mt-4">
-      <CardHeader title="Under way" description="Imports and index builds; a failed one stays here for a day" />
+      <CardHeader
+        title="Under way"
+        description="Imports and index builds; a failed one stays here for a day"
+      />
       <ul className="mt-2 divide-y">
         {shown.map((run) => (
           <ImportRow key={run.id} run={run} />
@@ -69,14 +82,19 @@ function Imports() {
 
 function ImportRow({ run }: { run: RunRow }) {
   return (
-    <li className="grid gap-x-4 gap-y-1 px-4 py-2.5 md:grid-cols-[minmax(0,1fr)_6rem_minmax(0,1fr)] md:items-center" data-import={run.id}>
+    <li
+      className="grid gap-x-4 gap-y-1 px-4 py-2.5 md:grid-cols-[minmax(0,1fr)_6rem_minmax(0,1fr)] md:items-center"
+      data-import={run.id}
+    >
       <Link href={`/runs/${run.id}`} className="min-w-0 truncate font-medium hover:underline">
         {run.name}
       </Link>
       <RunStateBadge state={run.state} />
       <div className="min-w-0">
         <RunProgress run={run} />
-        {run.progress?.detail ? <p className="truncate text-2xs text-muted-foreground">{run.progress.detail}</p> : null}
+        {run.progress?.detail ? (
+          <p className="truncate text-2xs text-muted-foreground">{run.progress.detail}</p>
+        ) : null}
       </div>
     </li>
   );
@@ -90,7 +108,11 @@ function CorporaTable({ rows }: { rows: CorpusRow[] }) {
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
             {["Name", "Passages", "Size", "Indexes", "On", "Imported"].map((title, i) => (
-              <th key={title} scope="col" className={`h-9 px-3 font-medium ${i > 2 ? "hidden md:table-cell" : ""}`}>
+              <th
+                key={title}
+                scope="col"
+                className={`h-9 px-3 font-medium ${i > 2 ? "hidden md:table-cell" : ""}`}
+              >
                 {title}
               </th>
             ))}
@@ -98,12 +120,22 @@ function CorporaTable({ rows }: { rows: CorpusRow[] }) {
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={row.name} className="relative border-b last:border-0 hover:bg-muted/50" data-corpus={row.name}>
+            <tr
+              key={row.name}
+              className="relative border-b last:border-0 hover:bg-muted/50"
+              data-corpus={row.name}
+            >
               <td className="h-14 max-w-60 px-3">
-                <Link href={`/corpora/${encodeURIComponent(row.name)}`} className="font-medium break-all after:absolute after:inset-0">
+                <Link
+                  href={`/corpora/${encodeURIComponent(row.name)}`}
+                  className="font-medium break-all after:absolute after:inset-0"
+                >
                   {row.name}
                 </Link>
-                <p className="truncate text-2xs text-muted-foreground">{[row.source, row.licence].filter(Boolean).join(" · ") || "put on the worker by hand or by the set-up"}</p>
+                <p className="truncate text-2xs text-muted-foreground">
+                  {[row.source, row.licence].filter(Boolean).join(" · ") ||
+                    "put on the worker by hand or by the set-up"}
+                </p>
               </td>
               <td className="px-3 font-mono">
                 {row.documents === null ? NONE : formatInteger(row.documents)}
@@ -118,14 +150,24 @@ function CorporaTable({ rows }: { rows: CorpusRow[] }) {
               <td className="hidden px-3 md:table-cell">
                 <span className="flex flex-wrap gap-1">
                   {row.workers.map((worker) => (
-                    <Badge key={worker.id} tone={worker.online ? "good" : "neutral"} title={worker.online ? "online" : "offline"}>
+                    <Badge
+                      key={worker.id}
+                      tone={worker.online ? "good" : "neutral"}
+                      title={worker.online ? "online" : "offline"}
+                    >
                       {worker.name}
                     </Badge>
                   ))}
                   {row.sameEverywhere ? null : <Badge tone="warn">differ</Badge>}
                 </span>
               </td>
-              <td className="hidden px-3 text-muted-foreground md:table-cell">{row.importedAt === null ? NONE : <time suppressHydrationWarning>{formatAgo(row.importedAt, now)}</time>}</td>
+              <td className="hidden px-3 text-muted-foreground md:table-cell">
+                {row.importedAt === null ? (
+                  NONE
+                ) : (
+                  <time suppressHydrationWarning>{formatAgo(row.importedAt, now)}</time>
+                )}
+              </td>
             </tr>
           ))}
         </tbody>

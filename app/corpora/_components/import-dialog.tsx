@@ -12,9 +12,21 @@ import { ErrorState } from "@/app/_ui/states";
 import { Switch } from "@/app/_ui/switch";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { useNotify } from "@/app/_ui/toast";
-import { CORPUS_PRESETS, CORPUS_PRESET_NAMES, type CorpusPreset, type CorpusPresetName } from "@/contracts/corpus-presets";
+import {
+  CORPUS_PRESETS,
+  CORPUS_PRESET_NAMES,
+  type CorpusPreset,
+  type CorpusPresetName,
+} from "@/contracts/corpus-presets";
 import { uploadFile } from "./upload-file";
-import { nameFrom, planOf, publishedRetriever, sourceOf, type ImportForm, type SourceKind } from "./import-form";
+import {
+  nameFrom,
+  planOf,
+  publishedRetriever,
+  sourceOf,
+  type ImportForm,
+  type SourceKind,
+} from "./import-form";
 
 const KINDS: { kind: SourceKind; label: string }[] = [
   { kind: "upload", label: "Upload" },
@@ -24,15 +36,41 @@ const KINDS: { kind: SourceKind; label: string }[] = [
 ];
 const FORMATS = ["auto", "jsonl", "csv", "tsv", "parquet", "text"] as const;
 
-export function ImportDialog({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
+export function ImportDialog({
+  open,
+  onOpenChange,
+}: {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+}) {
   return (
-    <Dialog open={open} onOpenChange={onOpenChange} className="max-w-xl" title="Import a corpus" description="JSONL (id and contents, or id, title and text), CSV, TSV, parquet, or plain text and Markdown that is cut into passages. Gzipped files are unpacked.">
+    <Dialog
+      open={open}
+      onOpenChange={onOpenChange}
+      className="max-w-xl"
+      title="Import a corpus"
+      description="JSONL (id and contents, or id, title and text), CSV, TSV, parquet, or plain text and Markdown that is cut into passages. Gzipped files are unpacked."
+    >
       <ImportFields onDone={() => onOpenChange(false)} />
     </Dialog>
   );
 }
 
-const EMPTY: ImportForm = { kind: "upload", name: "", format: "auto", path: "", url: "", sha256: "", preset: "wiki-18", withIndex: false, licence: "", chunkTokens: 128, chunkOverlap: 16, buildIndex: true, worker: "" };
+const EMPTY: ImportForm = {
+  kind: "upload",
+  name: "",
+  format: "auto",
+  path: "",
+  url: "",
+  sha256: "",
+  preset: "wiki-18",
+  withIndex: false,
+  licence: "",
+  chunkTokens: 128,
+  chunkOverlap: 16,
+  buildIndex: true,
+  worker: "",
+};
 
 function ImportFields({ onDone }: { onDone: () => void }) {
   const trpc = useTRPC();
@@ -51,7 +89,9 @@ function ImportFields({ onDone }: { onDone: () => void }) {
   const set = (changes: Partial<ImportForm>, from: File | null = file): void =>
     setForm((before) => {
       const next = { ...before, ...changes };
-      return named || "name" in changes ? next : { ...next, name: nameFrom(next, from?.name ?? "") };
+      return named || "name" in changes
+        ? next
+        : { ...next, name: nameFrom(next, from?.name ?? "") };
     });
 
   const start = useMutation({
@@ -65,7 +105,17 @@ function ImportFields({ onDone }: { onDone: () => void }) {
       }
       const source = sourceOf(form, { upload, fileName: file?.name ?? "" });
       const retriever = publishedRetriever(form);
-      return launch.mutateAsync({ config: { kind: "index", name: `Import ${form.name}`, corpus: form.name, source, ...(retriever && { retriever }), buildIndex: form.buildIndex, worker: form.worker || null } });
+      return launch.mutateAsync({
+        config: {
+          kind: "index",
+          name: `Import ${form.name}`,
+          corpus: form.name,
+          source,
+          ...(retriever && { retriever }),
+          buildIndex: form.buildIndex,
+          worker: form.worker || null,
+        },
+      });
     },
     onSuccess: () => {
       notify("good", `The import of ${form.name} has started`);
@@ -74,7 +124,11 @@ function ImportFields({ onDone }: { onDone: () => void }) {
     },
     onSettled: () => setSent(null),
   });
-  const ready = form.name !== "" && (form.kind !== "upload" || file !== null) && (form.kind !== "path" || form.path !== "") && (form.kind !== "url" || form.url !== "");
+  const ready =
+    form.name !== "" &&
+    (form.kind !== "upload" || file !== null) &&
+    (form.kind !== "path" || form.path !== "") &&
+    (form.kind !== "url" || form.url !== "");
   const online = workers.data?.filter((worker) => worker.state === "online") ?? [];
   const preset: CorpusPreset = CORPUS_PRESETS[form.preset];
 
@@ -94,7 +148,11 @@ function ImportFields({ onDone }: { onDone: () => void }) {
           ))}
         </TabsList>
         <TabsContent value="upload">
-          <Labelled id="import-file" label="File" hint="It goes to the server, and from there to the worker. For folders and very large files, a path is better.">
+          <Labelled
+            id="import-file"
+            label="File"
+            hint="It goes to the server, and from there to the worker. For folders and very large files, a path is better."
+          >
             <input
               id="import-file"
               type="file"
@@ -108,21 +166,57 @@ function ImportFields({ onDone }: { onDone: () => void }) {
           </Labelled>
         </TabsContent>
         <TabsContent value="path">
-          <Labelled id="import-path" label="File or folder on the worker" hint="Of a folder all files of one format are read, in the order of their names.">
-            <Input id="import-path" className="mt-1 font-mono text-xs" value={form.path} onChange={(event) => set({ path: event.target.value.trim() })} />
+          <Labelled
+            id="import-path"
+            label="File or folder on the worker"
+            hint="Of a folder all files of one format are read, in the order of their names."
+          >
+            <Input
+              id="import-path"
+              className="mt-1 font-mono text-xs"
+              value={form.path}
+              onChange={(event) => set({ path: event.target.value.trim() })}
+            />
           </Labelled>
         </TabsContent>
         <TabsContent value="url">
-          <Labelled id="import-url" label="Address" hint="The worker fetches it, and goes on where it was interrupted.">
-            <Input id="import-url" type="url" className="mt-1 font-mono text-xs" placeholder="https://" value={form.url} onChange={(event) => set({ url: event.target.value.trim() })} />
+          <Labelled
+            id="import-url"
+            label="Address"
+            hint="The worker fetches it, and goes on where it was interrupted."
+          >
+            <Input
+              id="import-url"
+              type="url"
+              className="mt-1 font-mono text-xs"
+              placeholder="https://"
+              value={form.url}
+              onChange={(event) => set({ url: event.target.value.trim() })}
+            />
           </Labelled>
           <Labelled id="import-sha256" label="Sha256, if you know it">
-            <Input id="import-sha256" className="mt-1 font-mono text-xs" value={form.sha256} onChange={(event) => set({ sha256: event.target.value.trim().toLowerCase() })} />
+            <Input
+              id="import-sha256"
+              className="mt-1 font-mono text-xs"
+              value={form.sha256}
+              onChange={(event) => set({ sha256: event.target.value.trim().toLowerCase() })}
+            />
           </Labelled>
         </TabsContent>
         <TabsContent value="preset">
-          <Labelled id="import-preset" label="Corpus" hint={`${preset.description} About ${preset.downloadGiB} GiB to download from the Hugging Face hub. Where the worker cannot reach it: ${preset.byHand}`}>
-            <Select id="import-preset" className="mt-1" value={form.preset} onChange={(event) => set({ preset: event.target.value as CorpusPresetName, withIndex: false })}>
+          <Labelled
+            id="import-preset"
+            label="Corpus"
+            hint={`${preset.description} About ${preset.downloadGiB} GiB to download from the Hugging Face hub. Where the worker cannot reach it: ${preset.byHand}`}
+          >
+            <Select
+              id="import-preset"
+              className="mt-1"
+              value={form.preset}
+              onChange={(event) =>
+                set({ preset: event.target.value as CorpusPresetName, withIndex: false })
+              }
+            >
               {CORPUS_PRESET_NAMES.map((name) => (
                 <option key={name} value={name}>
                   {CORPUS_PRESETS[name].title}
@@ -130,11 +224,22 @@ function ImportFields({ onDone }: { onDone: () => void }) {
               ))}
             </Select>
           </Labelled>
-          {preset.index ? <Toggle id="import-index" label="Also fetch and use the published E5 index (62 GB; needs the encoder e5-base-v2)" checked={form.withIndex} onChange={(withIndex) => set({ withIndex })} /> : null}
+          {preset.index ? (
+            <Toggle
+              id="import-index"
+              label="Also fetch and use the published E5 index (62 GB; needs the encoder e5-base-v2)"
+              checked={form.withIndex}
+              onChange={(withIndex) => set({ withIndex })}
+            />
+          ) : null}
         </TabsContent>
       </Tabs>
 
-      <Labelled id="import-name" label="Name" hint="Letters, digits, dots, dashes and underscores; runs name the corpus by it.">
+      <Labelled
+        id="import-name"
+        label="Name"
+        hint="Letters, digits, dots, dashes and underscores; runs name the corpus by it."
+      >
         <Input
           id="import-name"
           className="mt-1 font-mono text-xs"
@@ -147,10 +252,17 @@ function ImportFields({ onDone }: { onDone: () => void }) {
       </Labelled>
       {form.kind === "preset" ? null : (
         <details className="mt-3">
-          <summary className="cursor-pointer text-xs text-muted-foreground">How it is read, licence</summary>
+          <summary className="cursor-pointer text-xs text-muted-foreground">
+            How it is read, licence
+          </summary>
           <div className="grid gap-x-4 sm:grid-cols-2">
             <Labelled id="import-format" label="Format">
-              <Select id="import-format" className="mt-1" value={form.format} onChange={(event) => set({ format: event.target.value as ImportForm["format"] })}>
+              <Select
+                id="import-format"
+                className="mt-1"
+                value={form.format}
+                onChange={(event) => set({ format: event.target.value as ImportForm["format"] })}
+              >
                 {FORMATS.map((format) => (
                   <option key={format} value={format}>
                     {format === "auto" ? "by the file’s name" : format}
@@ -159,20 +271,47 @@ function ImportFields({ onDone }: { onDone: () => void }) {
               </Select>
             </Labelled>
             <Labelled id="import-licence" label="Licence">
-              <Input id="import-licence" className="mt-1" maxLength={200} value={form.licence} onChange={(event) => set({ licence: event.target.value })} />
+              <Input
+                id="import-licence"
+                className="mt-1"
+                maxLength={200}
+                value={form.licence}
+                onChange={(event) => set({ licence: event.target.value })}
+              />
             </Labelled>
             <Labelled id="import-chunk" label="Passage tokens (text only)">
-              <Input id="import-chunk" type="number" min={16} max={8192} className="mt-1 font-mono" value={form.chunkTokens} onChange={(event) => set({ chunkTokens: Number(event.target.value) })} />
+              <Input
+                id="import-chunk"
+                type="number"
+                min={16}
+                max={8192}
+                className="mt-1 font-mono"
+                value={form.chunkTokens}
+                onChange={(event) => set({ chunkTokens: Number(event.target.value) })}
+              />
             </Labelled>
             <Labelled id="import-overlap" label="Overlap (text only)">
-              <Input id="import-overlap" type="number" min={0} max={4096} className="mt-1 font-mono" value={form.chunkOverlap} onChange={(event) => set({ chunkOverlap: Number(event.target.value) })} />
+              <Input
+                id="import-overlap"
+                type="number"
+                min={0}
+                max={4096}
+                className="mt-1 font-mono"
+                value={form.chunkOverlap}
+                onChange={(event) => set({ chunkOverlap: Number(event.target.value) })}
+              />
             </Labelled>
           </div>
         </details>
       )}
       {online.length > 1 ? (
         <Labelled id="import-worker" label="Worker">
-          <Select id="import-worker" className="mt-1" value={form.worker} onChange={(event) => set({ worker: event.target.value })}>
+          <Select
+            id="import-worker"
+            className="mt-1"
+            value={form.worker}
+            onChange={(event) => set({ worker: event.target.value })}
+          >
             <option value="">any that is free</option>
             {online.map((worker) => (
               <option key={worker.id} value={worker.id}>
@@ -182,13 +321,20 @@ function ImportFields({ onDone }: { onDone: () => void }) {
           </Select>
         </Labelled>
       ) : null}
-      <Toggle id="import-build" label="Build the default index afterwards" checked={form.buildIndex} onChange={(buildIndex) => set({ buildIndex })} />
+      <Toggle
+        id="import-build"
+        label="Build the default index afterwards"
+        checked={form.buildIndex}
+        onChange={(buildIndex) => set({ buildIndex })}
+      />
       {form.buildIndex ? (
         <div className="mt-3">
           <IndexPlan question={planOf(form)} />
         </div>
       ) : null}
-      {start.isError ? <ErrorState className="mt-3" title="The import did not start" error={start.error} /> : null}
+      {start.isError ? (
+        <ErrorState className="mt-3" title="The import did not start" error={start.error} />
+      ) : null}
       {sent !== null && file ? (
         <div className="mt-4">
           <Progress value={sent} label="Progress of the upload" />
@@ -201,13 +347,25 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         <Button type="submit" variant="primary" disabled={!ready || start.isPending}>
           Import
         </Button>
-        {start.isPending && sent !== null ? <Button onClick={() => stop.current?.abort()}>Stop the upload</Button> : null}
+        {start.isPending && sent !== null ? (
+          <Button onClick={() => stop.current?.abort()}>Stop the upload</Button>
+        ) : null}
       </div>
     </form>
   );
 }
 
-function Labelled({ id, label, hint, children }: { id: string; label: string; hint?: string; children: React.ReactNode }) {
+function Labelled({
+  id,
+  label,
+  hint,
+  children,
+}: {
+  id: string;
+  label: string;
+  hint?: string;
+  children: React.ReactNode;
+}) {
   return (
     <div className="mt-3 first:mt-0">
       <label htmlFor={id} className="font-medium">
@@ -219,7 +377,17 @@ function Labelled({ id, label, hint, children }: { id: string; label: string; hi
   );
 }
 
-function Toggle({ id, label, checked, onChange }: { id: string; label: string; checked: boolean; onChange: (checked: boolean) => void }) {
+function Toggle({
+  id,
+  label,
+  checked,
+  onChange,
+}: {
+  id: string;
+  label: string;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+}) {
   return (
     <div className="mt-3 flex items-center gap-2">
       <Switch id={id} checked={checked} onCheckedChange={onChange} />

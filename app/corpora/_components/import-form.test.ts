@@ -2,7 +2,21 @@ import { describe, expect, it } from "vitest";
 import { indexConfig } from "@/contracts/run-config";
 import { nameFrom, publishedRetriever, sourceOf, type ImportForm } from "./import-form";
 
-const form: ImportForm = { kind: "url", name: "n", format: "auto", path: "/data/MedRAG/chunk/", url: "https://example.org/sets/wiki-18.jsonl.gz?download=true", sha256: "", preset: "wiki-18", withIndex: true, licence: "CC0", chunkTokens: 64, chunkOverlap: 8, buildIndex: true, worker: "" };
+const form: ImportForm = {
+  kind: "url",
+  name: "n",
+  format: "auto",
+  path: "/data/MedRAG/chunk/",
+  url: "https://example.org/sets/wiki-18.jsonl.gz?download=true",
+  sha256: "",
+  preset: "wiki-18",
+  withIndex: true,
+  licence: "CC0",
+  chunkTokens: 64,
+  chunkOverlap: 8,
+  buildIndex: true,
+  worker: "",
+};
 
 describe("the import dialog", () => {
   it("suggests a name that a corpus may have", () => {
@@ -15,17 +29,27 @@ describe("the import dialog", () => {
 
   it("makes sources that the configuration takes", () => {
     for (const kind of ["upload", "path", "url", "preset"] as const) {
-      const source = sourceOf({ ...form, kind }, { upload: "00000000-0000-4000-8000-000000000000", fileName: "a.jsonl" });
-      expect(indexConfig.parse({ kind: "index", name: "x", corpus: "mine", source }).source.kind).toBe(kind);
+      const source = sourceOf(
+        { ...form, kind },
+        { upload: "00000000-0000-4000-8000-000000000000", fileName: "a.jsonl" },
+      );
+      expect(
+        indexConfig.parse({ kind: "index", name: "x", corpus: "mine", source }).source.kind,
+      ).toBe(kind);
     }
   });
 });
 
 describe("the retriever of an import", () => {
   it("is that of the published index, where one is fetched", () => {
-    expect(publishedRetriever({ kind: "preset", preset: "wiki-18", withIndex: true })).toEqual({ kind: "dense", encoder: "e5-base-v2" });
+    expect(publishedRetriever({ kind: "preset", preset: "wiki-18", withIndex: true })).toEqual({
+      kind: "dense",
+      encoder: "e5-base-v2",
+    });
     expect(publishedRetriever({ kind: "preset", preset: "wiki-18", withIndex: false })).toBeNull();
-    expect(publishedRetriever({ kind: "preset", preset: "medcorp-textbooks", withIndex: true })).toBeNull();
+    expect(
+      publishedRetriever({ kind: "preset", preset: "medcorp-textbooks", withIndex: true }),
+    ).toBeNull();
     expect(publishedRetriever({ kind: "upload", preset: "wiki-18", withIndex: true })).toBeNull();
   });
 });

@@ -1,27 +1,47 @@
 import { z } from "zod";
 import { wireError } from "@/contracts/errors";
 
-const uploaded = z.object({ id: z.uuid(), fileName: z.string(), bytes: z.number(), sha256: z.string(), reused: z.boolean() });
+const uploaded = z.object({
+  id: z.uuid(),
+  fileName: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  reused: z.boolean(),
+});
 export type Uploaded = z.infer<typeof uploaded>;
 
 /**
  * Sends a file to the server as it is. XMLHttpRequest, because `fetch` does not tell how far a body has gone.
  * Rejects with the server's own reason, or with "cancelled" once the signal is aborted.
  */
-export function uploadFile(file: File, onProgress: (share: number) => void, signal: AbortSignal): Promise<Uploaded> {
+export function uploadFile(
+  file: File,
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<Uploaded> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `/uploads?name=${encodeURIComponent(file.name)}`);
     request.setRequestHeader("content-type", "application/octet-stream");
-    request.upload.onprogress = (event) => onProgress(event.total > 0 ? event.loaded / event.total : 0);
+    request.upload.onprogress = (event) =>
+      onProgress(event.total > 0 ? event.loaded / event.total : 0);
     request.onload = () => {
       const body: unknown = parsed(request.responseText);
       const result = uploaded.safeParse(body);
       if (request.status === 201 && result.success) return resolve(result.data);
       const refusal = wireError.safeParse(body);
-      reject(new Error(refusal.success ? refusal.data.message : `The server answered HTTP ${request.status}.`));
+      reject(
+        new Error(
+          refusal.success ? refusal.data.message : `The server answered HTTP ${request.status}.`,
+        ),
+      );
     };
-    request.onerror = () => reject(new Error("The connection broke off before all was sent. Look whether the server is up, then try again; nothing of it was kept."));
+    request.onerror = () =>
+      reject(
+        new Error(
+          "The connection broke off before all was sent. Look whether the server is up, then try again; nothing of it was kept.",
+        ),
+      );
     request.onabort = () => reject(new Error("cancelled"));
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(file);

@@ -5,7 +5,8 @@ import type { AppRouter } from "@/server/api/router";
 type Row = inferRouterOutputs<AppRouter>["scores"]["agreement"][number];
 type Rated = Row["judgeAndSpan"];
 
-const count = ({ bothYes, firstOnly, secondOnly, bothNo }: Rated): number => bothYes + firstOnly + secondOnly + bothNo;
+const count = ({ bothYes, firstOnly, secondOnly, bothNo }: Rated): number =>
+  bothYes + firstOnly + secondOnly + bothNo;
 
 /** Agreement and Cohen's kappa: judge with span, and each with the people who labelled. */
 export function AgreementTable({ rows }: { rows: Row[] }) {
@@ -22,12 +23,27 @@ export function AgreementTable({ rows }: { rows: Row[] }) {
         </thead>
         <tbody>
           {rows.flatMap(({ judge, judgeAndSpan, judgeAndPeople, spanAndPeople }) =>
-            ([[`${judge} and span`, judgeAndSpan], [`${judge} and people`, judgeAndPeople], ["span and people", spanAndPeople]] as const).map(([name, rated]) => (
+            (
+              [
+                [`${judge} and span`, judgeAndSpan],
+                [`${judge} and people`, judgeAndPeople],
+                ["span and people", spanAndPeople],
+              ] as const
+            ).map(([name, rated]) => (
               <tr key={`${judge} ${name}`} className="border-t">
                 <td className="px-3 py-2">{name}</td>
                 <td className="tabular-nums px-3 py-2 text-right">{count(rated)}</td>
-                <td className="tabular-nums px-3 py-2 text-right">{rated.observed === null ? "–" : `${(100 * rated.observed).toFixed(1)}%`}</td>
-                <td className="tabular-nums px-3 py-2 text-right" title={rated.kappa === null ? "Not defined: nothing is labelled, or one verdict was given throughout." : undefined}>
+                <td className="tabular-nums px-3 py-2 text-right">
+                  {rated.observed === null ? "–" : `${(100 * rated.observed).toFixed(1)}%`}
+                </td>
+                <td
+                  className="tabular-nums px-3 py-2 text-right"
+                  title={
+                    rated.kappa === null
+                      ? "Not defined: nothing is labelled, or one verdict was given throughout."
+                      : undefined
+                  }
+                >
                   {rated.kappa === null ? "–" : rated.kappa.toFixed(2)}
                 </td>
               </tr>

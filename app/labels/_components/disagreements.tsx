@@ -23,10 +23,16 @@ export function Disagreements({ runId }: { runId: string }) {
   const notify = useNotify();
   const [at, setAt] = useState(0);
   const [said, setSaid] = useState<ReadonlyMap<string, boolean | null>>(new Map());
-  const query = useInfiniteQuery(trpc.scores.disagreements.infiniteQueryOptions({ runId, limit: 100 }, { getNextPageParam: (page) => page.nextCursor }));
+  const query = useInfiniteQuery(
+    trpc.scores.disagreements.infiniteQueryOptions(
+      { runId, limit: 100 },
+      { getNextPageParam: (page) => page.nextCursor },
+    ),
+  );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const row = rows[Math.min(at, rows.length - 1)];
-  const labelOf = (one: Row): boolean | null => said.get(keyOf(one)) ?? (said.has(keyOf(one)) ? null : one.label);
+  const labelOf = (one: Row): boolean | null =>
+    said.get(keyOf(one)) ?? (said.has(keyOf(one)) ? null : one.label);
   const save = useMutation(
     trpc.scores.label.mutationOptions({
       onSuccess: () => void queryClient.invalidateQueries(trpc.scores.agreement.pathFilter()),
@@ -50,8 +56,21 @@ export function Disagreements({ runId }: { runId: string }) {
   };
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (event.metaKey || event.ctrlKey || event.altKey || (event.target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName))) return;
-      const actions: Record<string, () => void> = { y: () => label(true), n: () => label(false), u: () => label(null), j: () => setAt((i) => Math.min(i + 1, rows.length - 1)), k: () => setAt((i) => Math.max(i - 1, 0)) };
+      if (
+        event.metaKey ||
+        event.ctrlKey ||
+        event.altKey ||
+        (event.target instanceof HTMLElement &&
+          /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName))
+      )
+        return;
+      const actions: Record<string, () => void> = {
+        y: () => label(true),
+        n: () => label(false),
+        u: () => label(null),
+        j: () => setAt((i) => Math.min(i + 1, rows.length - 1)),
+        k: () => setAt((i) => Math.max(i - 1, 0)),
+      };
       const action = actions[event.key];
       if (!action) return;
       event.preventDefault();
@@ -62,17 +81,33 @@ export function Disagreements({ runId }: { runId: string }) {
   });
 
   if (query.isPending) return <Skeleton className="h-64" />;
-  if (query.isError) return <ErrorState title="The disagreements could not be read" error={query.error} onRetry={() => void query.refetch()} />;
-  if (!row) return <EmptyState title="Nothing to label">Judge and span agree on every answer of this run.</EmptyState>;
+  if (query.isError)
+    return (
+      <ErrorState
+        title="The disagreements could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      />
+    );
+  if (!row)
+    return (
+      <EmptyState title="Nothing to label">
+        Judge and span agree on every answer of this run.
+      </EmptyState>
+    );
   const label_ = labelOf(row);
   return (
     <Card className="p-4" aria-label="Disagreement" data-question={row.questionId}>
       <div className="flex items-center justify-between gap-3 text-xs text-muted-foreground">
         <span className="tabular-nums">
           {Math.min(at, rows.length - 1) + 1} of {rows.length}
-          {query.hasNextPage ? "+" : ""} · {rows.filter((one) => labelOf(one) !== null).length} labelled
+          {query.hasNextPage ? "+" : ""} · {rows.filter((one) => labelOf(one) !== null).length}{" "}
+          labelled
         </span>
-        <Link href={`/runs/${runId}/episodes/${row.episodeId}`} className="underline underline-offset-2">
+        <Link
+          href={`/runs/${runId}/episodes/${row.episodeId}`}
+          className="underline underline-offset-2"
+        >
           its episode
         </Link>
       </div>
@@ -81,7 +116,9 @@ export function Disagreements({ runId }: { runId: string }) {
         <dt className="text-muted-foreground">Correct answers</dt>
         <dd className="break-words">{row.golds.join(" · ")}</dd>
         <dt className="text-muted-foreground">Given answer</dt>
-        <dd className="max-h-64 overflow-y-auto break-words whitespace-pre-wrap">{row.answer || "(empty)"}</dd>
+        <dd className="max-h-64 overflow-y-auto break-words whitespace-pre-wrap">
+          {row.answer || "(empty)"}
+        </dd>
         <dt className="text-muted-foreground">Verdicts</dt>
         <dd className="flex flex-wrap gap-2">
           <Badge tone={row.judged ? "good" : "bad"}>judge: {row.judged ? "yes" : "no"}</Badge>
@@ -90,18 +127,42 @@ export function Disagreements({ runId }: { runId: string }) {
         </dd>
       </dl>
       <div className="mt-4 flex flex-wrap items-center gap-2">
-        <Button variant={label_ === true ? "primary" : "outline"} aria-pressed={label_ === true} onClick={() => label(label_ === true ? null : true)}>
+        <Button
+          variant={label_ === true ? "primary" : "outline"}
+          aria-pressed={label_ === true}
+          onClick={() => label(label_ === true ? null : true)}
+        >
           <Check /> Right (y)
         </Button>
-        <Button variant={label_ === false ? "primary" : "outline"} aria-pressed={label_ === false} onClick={() => label(label_ === false ? null : false)}>
+        <Button
+          variant={label_ === false ? "primary" : "outline"}
+          aria-pressed={label_ === false}
+          onClick={() => label(label_ === false ? null : false)}
+        >
           <X /> Wrong (n)
         </Button>
-        <span className={cn("text-xs text-muted-foreground", label_ === null && "invisible")}>labelled; again (u) takes it back</span>
+        <span className={cn("text-xs text-muted-foreground", label_ === null && "invisible")}>
+          labelled; again (u) takes it back
+        </span>
         <span className="ml-auto flex gap-1">
-          <Button size="icon-sm" aria-label="Previous" title="Previous (k)" aria-keyshortcuts="k" disabled={at === 0} onClick={() => setAt((i) => Math.max(i - 1, 0))}>
+          <Button
+            size="icon-sm"
+            aria-label="Previous"
+            title="Previous (k)"
+            aria-keyshortcuts="k"
+            disabled={at === 0}
+            onClick={() => setAt((i) => Math.max(i - 1, 0))}
+          >
             <ChevronLeft />
           </Button>
-          <Button size="icon-sm" aria-label="Next" title="Next (j)" aria-keyshortcuts="j" disabled={at >= rows.length - 1} onClick={() => setAt((i) => Math.min(i + 1, rows.length - 1))}>
+          <Button
+            size="icon-sm"
+            aria-label="Next"
+            title="Next (j)"
+            aria-keyshortcuts="j"
+            disabled={at >= rows.length - 1}
+            onClick={() => setAt((i) => Math.min(i + 1, rows.length - 1))}
+          >
             <ChevronRight />
           </Button>
         </span>

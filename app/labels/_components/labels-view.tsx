@@ -17,7 +17,10 @@ export function LabelsView() {
   return (
     <>
       <h1 className="text-lg font-semibold">Labels</h1>
-      <p className="mt-1 max-w-prose text-muted-foreground">Answers that the judge and the span rule score differently. What you say of them measures both.</p>
+      <p className="mt-1 max-w-prose text-muted-foreground">
+        Answers that the judge and the span rule score differently. What you say of them measures
+        both.
+      </p>
       <div className="mt-4">{run ? <RunLabels runId={run} /> : <ChooseRun />}</div>
     </>
   );
@@ -27,7 +30,14 @@ function ChooseRun() {
   const trpc = useTRPC();
   const runs = useQuery(trpc.scores.judged.queryOptions());
   if (runs.isPending) return <Skeleton className="h-48" />;
-  if (runs.isError) return <ErrorState title="The runs could not be read" error={runs.error} onRetry={() => void runs.refetch()} />;
+  if (runs.isError)
+    return (
+      <ErrorState
+        title="The runs could not be read"
+        error={runs.error}
+        onRetry={() => void runs.refetch()}
+      />
+    );
   if (runs.data.length === 0)
     return (
       <EmptyState
@@ -38,7 +48,9 @@ function ChooseRun() {
           </Button>
         }
       >
-        Launch a prediction with the scorer <code className="font-mono text-xs">judge</code> or <code className="font-mono text-xs">generation-accuracy</code>, or let a judge score stored answers:{" "}
+        Launch a prediction with the scorer <code className="font-mono text-xs">judge</code> or{" "}
+        <code className="font-mono text-xs">generation-accuracy</code>, or let a judge score stored
+        answers:{" "}
         <code className="font-mono text-xs">npm run s3 -- evaluate RUN --scorer judge</code>
       </EmptyState>
     );
@@ -47,10 +59,14 @@ function ChooseRun() {
       <ul>
         {runs.data.map((run) => (
           <li key={`${run.runId} ${run.judge}`}>
-            <Link href={`/labels?run=${run.runId}`} className="block rounded-md px-2.5 py-2 hover:bg-muted">
+            <Link
+              href={`/labels?run=${run.runId}`}
+              className="block rounded-md px-2.5 py-2 hover:bg-muted"
+            >
               <span className="block truncate font-medium">{run.name}</span>
               <span className="block text-2xs break-words text-muted-foreground">
-                {run.questionSet} · {plural(run.judged, "answer")} scored by {run.judge} · <span className="font-mono">{shortId(run.runId)}</span>
+                {run.questionSet} · {plural(run.judged, "answer")} scored by {run.judge} ·{" "}
+                <span className="font-mono">{shortId(run.runId)}</span>
               </span>
             </Link>
           </li>
@@ -65,8 +81,22 @@ function RunLabels({ runId }: { runId: string }) {
   const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   const agreement = useQuery(trpc.scores.agreement.queryOptions({ runId }));
   if (run.isPending || agreement.isPending) return <Skeleton className="h-64" />;
-  if (run.isError) return <ErrorState title="The run could not be read" error={run.error} onRetry={() => void run.refetch()} />;
-  if (agreement.isError) return <ErrorState title="The run's scores could not be read" error={agreement.error} onRetry={() => void agreement.refetch()} />;
+  if (run.isError)
+    return (
+      <ErrorState
+        title="The run could not be read"
+        error={run.error}
+        onRetry={() => void run.refetch()}
+      />
+    );
+  if (agreement.isError)
+    return (
+      <ErrorState
+        title="The run's scores could not be read"
+        error={agreement.error}
+        onRetry={() => void agreement.refetch()}
+      />
+    );
   return (
     <div className="space-y-4">
       <p>
@@ -80,7 +110,10 @@ function RunLabels({ runId }: { runId: string }) {
       </p>
       {agreement.data.length === 0 ? (
         <EmptyState title="No judge has scored this run">
-          Score its answers by a judge, without searching again: <code className="font-mono text-xs">npm run s3 -- evaluate {runId.slice(0, 8)} --scorer judge</code>
+          Score its answers by a judge, without searching again:{" "}
+          <code className="font-mono text-xs">
+            npm run s3 -- evaluate {runId.slice(0, 8)} --scorer judge
+          </code>
         </EmptyState>
       ) : (
         <>

@@ -9,14 +9,21 @@ import { ColumnSelect, useColumn } from "./column-select";
 /** For each method the stage at which its wrong answers were lost; a part leads to its episodes. */
 export function AttributionCard({ board }: { board: Leaderboard }) {
   const [column, setColumn] = useColumn(board);
-  const rows = board.rows.flatMap((row) => (row.cells[column] ? [{ row, cell: row.cells[column] }] : []));
+  const rows = board.rows.flatMap((row) =>
+    row.cells[column] ? [{ row, cell: row.cells[column] }] : [],
+  );
   const shown = board.columns[column];
   // A method that answers itself does so with its own prompt: the ceiling is the frozen generator's.
   const like = rows.find(({ row }) => row.generates)?.cell.runId;
-  const parts = ATTRIBUTION_PARTS.filter(({ key }) => rows.some(({ cell }) => cell.attribution[key] > 0));
+  const parts = ATTRIBUTION_PARTS.filter(({ key }) =>
+    rows.some(({ cell }) => cell.attribution[key] > 0),
+  );
   return (
     <Card className="pb-4">
-      <CardHeader title="Where answers were lost" description="The first stage at which the evidence was missing, how often the generator is right where it got every gold document, and its ceiling." />
+      <CardHeader
+        title="Where answers were lost"
+        description="The first stage at which the evidence was missing, how often the generator is right where it got every gold document, and its ceiling."
+      />
       {board.columns.length > 1 ? (
         <div className="mt-2 px-4">
           <ColumnSelect board={board} column={column} setColumn={setColumn} />
@@ -25,13 +32,17 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
       <ul className="mt-3 flex flex-wrap gap-x-3 gap-y-1 px-4 text-2xs text-muted-foreground">
         {parts.map((part) => (
           <li key={part.key} className="inline-flex items-center gap-1.5" title={part.meaning}>
-            <span className="size-2.5 rounded-xs" style={{ background: part.colour }} aria-hidden /> {part.label}
+            <span className="size-2.5 rounded-xs" style={{ background: part.colour }} aria-hidden />{" "}
+            {part.label}
           </li>
         ))}
       </ul>
       {shown && like !== undefined ? (
         <div className="mt-3 px-4">
-          <Ceiling ceiling={shown.ceiling} launch={{ like, questions: shown.questionSet, limit: shown.limit }} />
+          <Ceiling
+            ceiling={shown.ceiling}
+            launch={{ like, questions: shown.questionSet, limit: shown.limit }}
+          />
         </div>
       ) : null}
       <ul className="mt-3 space-y-3 px-4">
@@ -42,7 +53,11 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
             <li key={row.id} data-attribution={cell.runId}>
               <div className="flex flex-wrap items-baseline justify-between gap-x-3">
                 <span className="font-medium">{row.label}</span>
-                <span className="text-2xs text-muted-foreground">{withGold > 0 ? `with all gold: ${formatShare(withGoldCorrect / withGold)} of ${formatInteger(withGold)}` : "no answer had all gold documents"}</span>
+                <span className="text-2xs text-muted-foreground">
+                  {withGold > 0
+                    ? `with all gold: ${formatShare(withGoldCorrect / withGold)} of ${formatInteger(withGold)}`
+                    : "no answer had all gold documents"}
+                </span>
               </div>
               <div className="mt-1 flex h-4 gap-px overflow-hidden rounded-sm">
                 {parts.map((part) => {

@@ -9,9 +9,22 @@ export function useColumn({ columns }: Leaderboard): [number, (column: number) =
   return [Math.min(picked, Math.max(0, columns.length - 1)), setColumn];
 }
 
-export function ColumnSelect({ board: { columns }, column, setColumn }: { board: Leaderboard; column: number; setColumn: (column: number) => void }) {
+export function ColumnSelect({
+  board: { columns },
+  column,
+  setColumn,
+}: {
+  board: Leaderboard;
+  column: number;
+  setColumn: (column: number) => void;
+}) {
   return (
-    <Select aria-label="Question set" className="w-auto" value={column} onChange={(event) => setColumn(Number(event.target.value))}>
+    <Select
+      aria-label="Question set"
+      className="w-auto"
+      value={column}
+      onChange={(event) => setColumn(Number(event.target.value))}
+    >
       {columns.map((c, i) => (
         <option key={c.id} value={i}>
           {columnTitle(c, columns)}

@@ -12,14 +12,25 @@ export type ComparableRuns = { runs: string[]; column: string } | { runs: null; 
  * The runs of the picked rows in a column that all of them share: the first where every one is complete, else the first.
  * Runs of different columns answered different questions.
  */
-export function comparableRuns({ rows, columns }: Pick<Leaderboard, "rows" | "columns">, picked: readonly string[]): ComparableRuns {
+export function comparableRuns(
+  { rows, columns }: Pick<Leaderboard, "rows" | "columns">,
+  picked: readonly string[],
+): ComparableRuns {
   const chosen = rows.filter((row) => picked.includes(row.id));
-  if (chosen.length < FEWEST || chosen.length > MOST) return { runs: null, reason: "Tick two to six methods" };
+  if (chosen.length < FEWEST || chosen.length > MOST)
+    return { runs: null, reason: "Tick two to six methods" };
   const shared = columns.flatMap((column, i) => {
     const cells = chosen.flatMap((row) => row.cells[i] ?? []);
     return cells.length === chosen.length ? [{ column, cells }] : [];
   });
   const found = shared.find(({ cells }) => cells.every((cell) => cell.rank !== null)) ?? shared[0];
-  if (!found) return { runs: null, reason: `No question set has results of all ${plural(chosen.length, "method")} that are ticked: launch what is missing, or tick others` };
-  return { runs: found.cells.map((cell) => cell.runId), column: columnTitle(found.column, columns) };
+  if (!found)
+    return {
+      runs: null,
+      reason: `No question set has results of all ${plural(chosen.length, "method")} that are ticked: launch what is missing, or tick others`,
+    };
+  return {
+    runs: found.cells.map((cell) => cell.runId),
+    column: columnTitle(found.column, columns),
+  };
 }

@@ -11,16 +11,34 @@ const HEIGHT = 260;
 const MARGIN = { left: 40, right: 14, top: 10, bottom: 34 };
 
 /** Accuracy against what it costs: what lies on the front is beaten by nothing in both. */
-export function CostCard({ board, axis, setAxis }: { board: Leaderboard; axis: string | null; setAxis: (axis: CostKey) => void }) {
+export function CostCard({
+  board,
+  axis,
+  setAxis,
+}: {
+  board: Leaderboard;
+  axis: string | null;
+  setAxis: (axis: CostKey) => void;
+}) {
   const [column, setColumn] = useColumn(board);
-  const available = (Object.keys(COSTS) as CostKey[]).filter((k) => board.rows.some((row) => costOf(row, k) !== null));
+  const available = (Object.keys(COSTS) as CostKey[]).filter((k) =>
+    board.rows.some((row) => costOf(row, k) !== null),
+  );
   const key: CostKey = isCostKey(axis) && available.includes(axis) ? axis : "searches";
   const points = costPoints(board, column, key);
   return (
     <Card className="pb-3" data-cost-points={points.length}>
-      <CardHeader title="Accuracy against cost" description="Per question. The line is the Pareto front: no other method is both cheaper and better." />
+      <CardHeader
+        title="Accuracy against cost"
+        description="Per question. The line is the Pareto front: no other method is both cheaper and better."
+      />
       <div className="mt-2 flex flex-wrap gap-2 px-4">
-        <Select aria-label="Cost" className="w-auto" value={key} onChange={(e) => isCostKey(e.target.value) && setAxis(e.target.value)}>
+        <Select
+          aria-label="Cost"
+          className="w-auto"
+          value={key}
+          onChange={(e) => isCostKey(e.target.value) && setAxis(e.target.value)}
+        >
           {available.map((k) => (
             <option key={k} value={k}>
               {COSTS[k].label}
@@ -32,7 +50,9 @@ export function CostCard({ board, axis, setAxis }: { board: Leaderboard; axis: s
         ) : null}
       </div>
       {points.length === 0 ? (
-        <p className="px-4 py-8 text-center text-xs text-muted-foreground">No complete result has this figure yet.</p>
+        <p className="px-4 py-8 text-center text-xs text-muted-foreground">
+          No complete result has this figure yet.
+        </p>
       ) : (
         <Plot points={points} name={COSTS[key].label} />
       )}
@@ -47,33 +67,98 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
   const x = (cost: number) => (cost / maxX) * 100;
   const y = (accuracy: number) => 100 - (accuracy / maxY) * 100;
   const front = points.filter((p) => p.onFront);
-  const summary = points.map((p) => `${p.label}: ${formatNumber(p.cost)} ${name.toLowerCase()}, ${shareText(p.accuracy)}${p.onFront ? ", on the front" : ""}`).join("; ");
+  const summary = points
+    .map(
+      (p) =>
+        `${p.label}: ${formatNumber(p.cost)} ${name.toLowerCase()}, ${shareText(p.accuracy)}${p.onFront ? ", on the front" : ""}`,
+    )
+    .join("; ");
   return (
-    <div className="relative mx-3 mt-2" style={{ height: HEIGHT }} role="img" aria-label={`Accuracy against ${name.toLowerCase()}. ${summary}`}>
-      <div className="absolute" style={{ inset: `${MARGIN.top}px ${MARGIN.right}px ${MARGIN.bottom}px ${MARGIN.left}px` }}>
+    <div
+      className="relative mx-3 mt-2"
+      style={{ height: HEIGHT }}
+      role="img"
+      aria-label={`Accuracy against ${name.toLowerCase()}. ${summary}`}
+    >
+      <div
+        className="absolute"
+        style={{ inset: `${MARGIN.top}px ${MARGIN.right}px ${MARGIN.bottom}px ${MARGIN.left}px` }}
+      >
         {ys.map((tick) => (
-          <div key={tick} className="absolute inset-x-0 border-t border-grid" style={{ top: `${y(tick)}%` }}>
+          <div
+            key={tick}
+            className="absolute inset-x-0 border-t border-grid"
+            style={{ top: `${y(tick)}%` }}
+          >
             <span className="absolute -top-2 right-full mr-1.5 text-[10px] leading-4 text-muted-foreground">{`${Number((tick * 100).toFixed(1))}%`}</span>
           </div>
         ))}
         {xs.map((tick) => (
-          <span key={tick} className="absolute top-full mt-1 -translate-x-1/2 text-[10px] text-muted-foreground" style={{ left: `${x(tick)}%` }}>
+          <span
+            key={tick}
+            className="absolute top-full mt-1 -translate-x-1/2 text-[10px] text-muted-foreground"
+            style={{ left: `${x(tick)}%` }}
+          >
             {formatNumber(tick)}
           </span>
         ))}
-        <span className="absolute top-full right-0 mt-4 text-[10px] text-muted-foreground">{name} per question</span>
-        <svg className="absolute inset-0 size-full overflow-visible" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden>
-          {front.length > 1 ? <polyline points={front.map((p) => `${x(p.cost)},${y(p.accuracy)}`).join(" ")} fill="none" stroke="var(--series-1)" strokeWidth="1.5" strokeDasharray="4 3" vectorEffect="non-scaling-stroke" /> : null}
+        <span className="absolute top-full right-0 mt-4 text-[10px] text-muted-foreground">
+          {name} per question
+        </span>
+        <svg
+          className="absolute inset-0 size-full overflow-visible"
+          viewBox="0 0 100 100"
+          preserveAspectRatio="none"
+          aria-hidden
+        >
+          {front.length > 1 ? (
+            <polyline
+              points={front.map((p) => `${x(p.cost)},${y(p.accuracy)}`).join(" ")}
+              fill="none"
+              stroke="var(--series-1)"
+              strokeWidth="1.5"
+              strokeDasharray="4 3"
+              vectorEffect="non-scaling-stroke"
+            />
+          ) : null}
           {points.map((p) => (
-            <line key={p.id} x1={x(p.cost)} x2={x(p.cost)} y1={y(p.low)} y2={y(Math.min(maxY, p.high))} stroke={p.onFront ? "var(--series-1)" : "var(--series-7)"} strokeWidth="1.5" strokeOpacity="0.55" vectorEffect="non-scaling-stroke" />
+            <line
+              key={p.id}
+              x1={x(p.cost)}
+              x2={x(p.cost)}
+              y1={y(p.low)}
+              y2={y(Math.min(maxY, p.high))}
+              stroke={p.onFront ? "var(--series-1)" : "var(--series-7)"}
+              strokeWidth="1.5"
+              strokeOpacity="0.55"
+              vectorEffect="non-scaling-stroke"
+            />
           ))}
         </svg>
         {points.map((p) => {
           const toLeft = x(p.cost) > 65;
           return (
-            <div key={p.id} className="absolute" style={{ left: `${x(p.cost)}%`, top: `${y(p.accuracy)}%` }} title={`${p.label}: ${shareText(p.accuracy)} (${intervalText(p.low, p.high)}), ${formatNumber(p.cost)} ${name.toLowerCase()}`}>
-              <span className={cn("absolute size-2.5 -translate-1/2 rounded-full border-2 border-card", p.onFront ? "bg-(--series-1)" : "bg-(--series-7)")} />
-              <span className={cn("absolute -translate-y-1/2 text-2xs whitespace-nowrap", toLeft ? "right-2.5" : "left-2.5", p.onFront ? "font-medium" : "text-muted-foreground")}>{p.label}</span>
+            <div
+              key={p.id}
+              className="absolute"
+              style={{ left: `${x(p.cost)}%`, top: `${y(p.accuracy)}%` }}
+              title={`${p.label}: ${shareText(p.accuracy)} (${intervalText(p.low, p.high)}), ${formatNumber(p.cost)} ${name.toLowerCase()}`}
+            >
+              <span
+                className={cn(
+                  "absolute size-2.5 -translate-1/2 rounded-full border-2 border-card",
+                  p.onFront ? "bg-(--series-1)" : "bg-(--series-7)",
+                )}
+              />
+              <span
+                className={cn(
+                  "absolute -translate-y-1/2 text-2xs whitespace-nowrap",
+                  toLeft ? "right-2.5" : "left-2.5",
+                  p.onFront ? "font-medium" : "text-muted-foreground",
+                )}
+              >
+                {p.label}
+              </span>
             </div>
           );
         })}

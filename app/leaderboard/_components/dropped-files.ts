@@ -7,20 +7,35 @@ export interface PathFile {
 
 /** Files of a drop; a folder's with all that is below it. Must be called while the event is handled: it is empty afterwards. */
 export function filesOfDrop(transfer: DataTransfer): Promise<PathFile[]> {
-  const entries = [...transfer.items].flatMap((item) => (item.kind === "file" ? [{ entry: item.webkitGetAsEntry(), file: item.getAsFile() }] : []));
-  return Promise.all(entries.map(({ entry, file }) => (entry ? filesBelow(entry) : file ? [{ path: file.name, file }] : []))).then((files) => sorted(files.flat()));
+  const entries = [...transfer.items].flatMap((item) =>
+    item.kind === "file" ? [{ entry: item.webkitGetAsEntry(), file: item.getAsFile() }] : [],
+  );
+  return Promise.all(
+    entries.map(({ entry, file }) =>
+      entry ? filesBelow(entry) : file ? [{ path: file.name, file }] : [],
+    ),
+  ).then((files) => sorted(files.flat()));
 }
 
 /** Files that a person picked, singly or as a folder. */
-export const filesPicked = (files: FileList): PathFile[] => sorted([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
+export const filesPicked = (files: FileList): PathFile[] =>
+  sorted([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
 
 async function filesBelow(entry: FileSystemEntry): Promise<PathFile[]> {
-  if (isFile(entry)) return [{ path: entry.fullPath.replace(/^\//, ""), file: await new Promise<File>((resolve, reject) => entry.file(resolve, reject)) }];
+  if (isFile(entry))
+    return [
+      {
+        path: entry.fullPath.replace(/^\//, ""),
+        file: await new Promise<File>((resolve, reject) => entry.file(resolve, reject)),
+      },
+    ];
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const files: PathFile[] = [];
   // A reader gives a hundred entries at a time, and none at the end.
   for (;;) {
-    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
     if (entries.length === 0) return files;
     for (const below of entries) files.push(...(await filesBelow(below)));
   }

@@ -15,7 +15,13 @@ const FORMATS = [
   { id: "tex", label: "LaTeX", type: "application/x-tex", write: toLatex },
 ] as const;
 
-export function ExportMenu({ board, published }: { board: Leaderboard; published: PaperChoice | null }) {
+export function ExportMenu({
+  board,
+  published,
+}: {
+  board: Leaderboard;
+  published: PaperChoice | null;
+}) {
   const notify = useNotify();
   return (
     <Menu>
@@ -26,7 +32,12 @@ export function ExportMenu({ board, published }: { board: Leaderboard; published
       </MenuTrigger>
       <MenuContent>
         {FORMATS.map(({ id, label, type, write }) => (
-          <MenuItem key={id} onSelect={() => saveFile(`leaderboard.${id}`, type, write(exportTable(board, published)))}>
+          <MenuItem
+            key={id}
+            onSelect={() =>
+              saveFile(`leaderboard.${id}`, type, write(exportTable(board, published)))
+            }
+          >
             <Download /> {label}
           </MenuItem>
         ))}

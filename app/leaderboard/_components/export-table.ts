@@ -7,11 +7,19 @@ import { cautiousP, columnTitle, limitText } from "./text";
 /** What the page shows, as a table of the formats' own. */
 export function exportTable(board: Leaderboard, published: PaperChoice | null): ExportTable {
   const scope = board.scopes.find((s) => s.key === board.scope);
-  const twice = new Set(board.rows.map((row) => row.label).filter((label, i, all) => all.indexOf(label) !== i));
-  const percent = ({ mean, low, high }: { mean: number; low: number; high: number }) => ({ value: mean * 100, low: low * 100, high: high * 100 });
+  const twice = new Set(
+    board.rows.map((row) => row.label).filter((label, i, all) => all.indexOf(label) !== i),
+  );
+  const percent = ({ mean, low, high }: { mean: number; low: number; high: number }) => ({
+    value: mean * 100,
+    low: low * 100,
+    high: high * 100,
+  });
   const hasCeiling = board.columns.some(({ ceiling }) => ceiling !== null);
   return {
-    caption: scope ? `Corpus ${scope.corpus}, generator ${scope.generator} (${scope.promptStyle}${limitText(scope.key, board.scopes)}), scorer ${scope.scorer}` : "",
+    caption: scope
+      ? `Corpus ${scope.corpus}, generator ${scope.generator} (${scope.promptStyle}${limitText(scope.key, board.scopes)}), scorer ${scope.scorer}`
+      : "",
     columns: board.columns.map((column) => columnTitle(column, board.columns)),
     rows: [
       ...board.rows.map((row) => ({
@@ -20,12 +28,44 @@ export function exportTable(board: Leaderboard, published: PaperChoice | null): 
         trainingSamples: row.trainingSamples,
         cells: row.cells.map((cell) => {
           if (!cell) return null;
-          const { scored, searches, documents, tokens, seconds, costUsd, comparison, reason } = cell;
-          return { ...percent(cell), p: comparison ? cautiousP(comparison) : null, note: reason, questions: scored, costs: { searches, documents, tokens, seconds, costUsd } };
+          const { scored, searches, documents, tokens, seconds, costUsd, comparison, reason } =
+            cell;
+          return {
+            ...percent(cell),
+            p: comparison ? cautiousP(comparison) : null,
+            note: reason,
+            questions: scored,
+            costs: { searches, documents, tokens, seconds, costUsd },
+          };
         }),
       })),
-      ...(hasCeiling ? [{ label: "Ceiling: gold documents alone", published: false, cells: board.columns.map(({ ceiling }) => ceiling && { ...percent(ceiling), questions: ceiling.scored, note: ceiling.scored < ceiling.expected ? `${ceiling.scored} of ${ceiling.expected}` : null }) }] : []),
-      ...(published ? publishedRowsFor(published, board.columns).map((row) => ({ label: `${row.method} (${row.detail})`, published: true, trainingSamples: row.trainingSamples, cells: row.cells.map((value) => (value === null ? null : { value })) })) : []),
+      ...(hasCeiling
+        ? [
+            {
+              label: "Ceiling: gold documents alone",
+              published: false,
+              cells: board.columns.map(
+                ({ ceiling }) =>
+                  ceiling && {
+                    ...percent(ceiling),
+                    questions: ceiling.scored,
+                    note:
+                      ceiling.scored < ceiling.expected
+                        ? `${ceiling.scored} of ${ceiling.expected}`
+                        : null,
+                  },
+              ),
+            },
+          ]
+        : []),
+      ...(published
+        ? publishedRowsFor(published, board.columns).map((row) => ({
+            label: `${row.method} (${row.detail})`,
+            published: true,
+            trainingSamples: row.trainingSamples,
+            cells: row.cells.map((value) => (value === null ? null : { value })),
+          }))
+        : []),
     ],
   };
 }

@@ -33,27 +33,40 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
   const [failure, setFailure] = useState<Error | null>(null);
   const [states, setStates] = useState<Readonly<Record<number, PartState>>>({});
   const [running, setRunning] = useState(false);
-  const [settings, setSettings] = useState({ method: "", questions: "", corpus: "wiki-18", generator: "Qwen2.5-14B-Instruct-GPTQ-Int4" });
+  const [settings, setSettings] = useState({
+    method: "",
+    questions: "",
+    corpus: "wiki-18",
+    generator: "Qwen2.5-14B-Instruct-GPTQ-Int4",
+  });
   const sets = useQuery(trpc.catalogue.questionSets.queryOptions());
   useEffect(() => {
     let current = true;
     readAll(files, (progress) => current && setRead(progress)).then(
       (result) => current && setFolder(result),
-      (error: unknown) => current && setFailure(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) =>
+        current && setFailure(error instanceof Error ? error : new Error(String(error))),
     );
     return () => void (current = false);
   }, [files]);
 
-  if (failure) return <ErrorState className="mt-4" title="The files could not be read" error={failure} />;
+  if (failure)
+    return <ErrorState className="mt-4" title="The files could not be read" error={failure} />;
   if (!folder)
     return (
       <div className="mt-4" role="status">
-        <p className="mb-1.5 text-xs text-muted-foreground">{read ? `Reading ${read.done} of ${plural(read.total, "file")}` : "Looking for files"}</p>
-        <Progress value={read && read.total > 0 ? read.done / read.total : null} label="Files read" />
+        <p className="mb-1.5 text-xs text-muted-foreground">
+          {read ? `Reading ${read.done} of ${plural(read.total, "file")}` : "Looking for files"}
+        </p>
+        <Progress
+          value={read && read.total > 0 ? read.done / read.total : null}
+          label="Files read"
+        />
       </div>
     );
 
-  const set = (part: Partial<typeof settings>): void => setSettings((last) => ({ ...last, ...part }));
+  const set = (part: Partial<typeof settings>): void =>
+    setSettings((last) => ({ ...last, ...part }));
   const open = folder.parts.flatMap((_, i) => (states[i]?.kind === "done" ? [] : [i]));
   const done = folder.parts.length - open.length;
   const failed = Object.values(states).filter(({ kind }) => kind === "failed").length;
@@ -71,11 +84,18 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
           corpus: settings.corpus.trim() || "wiki-18",
           generator: settings.generator.trim() || "unknown",
         })
-        .then((result): PartState => ({ kind: "done", result }), (error: Error): PartState => ({ kind: "failed", reason: error.message }));
+        .then(
+          (result): PartState => ({ kind: "done", result }),
+          (error: Error): PartState => ({ kind: "failed", reason: error.message }),
+        );
       setStates((last) => ({ ...last, [index]: state }));
     }
     setRunning(false);
-    await Promise.all([trpc.leaderboard, trpc.runs, trpc.catalogue].map((router) => queryClient.invalidateQueries(router.pathFilter())));
+    await Promise.all(
+      [trpc.leaderboard, trpc.runs, trpc.catalogue].map((router) =>
+        queryClient.invalidateQueries(router.pathFilter()),
+      ),
+    );
   };
   return (
     <form
@@ -87,53 +107,93 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
       }}
     >
       <p className="text-xs text-muted-foreground">
-        {plural(folder.contents.size, "file")}, {formatBytes(folder.bytes)}: {plural(folder.parts.length, "part")} recognised
-        {folder.skipped.length > 0 ? `, ${plural(folder.skipped.length, "file")} not upstream's` : ""}
-        {folder.problems.length > 0 ? `, ${plural(folder.problems.length, "file")} not readable` : ""}.
+        {plural(folder.contents.size, "file")}, {formatBytes(folder.bytes)}:{" "}
+        {plural(folder.parts.length, "part")} recognised
+        {folder.skipped.length > 0
+          ? `, ${plural(folder.skipped.length, "file")} not upstream's`
+          : ""}
+        {folder.problems.length > 0
+          ? `, ${plural(folder.problems.length, "file")} not readable`
+          : ""}
+        .
       </p>
-      <ImportParts folder={folder} states={states} method={settings.method === "" ? null : (settings.method as MethodName)} />
+      <ImportParts
+        folder={folder}
+        states={states}
+        method={settings.method === "" ? null : (settings.method as MethodName)}
+      />
       {folder.parts.length > 0 ? (
         <>
           <div className="grid gap-3 sm:grid-cols-2">
             <label className="block text-xs">
               <span className="text-muted-foreground">Question set</span>
-              <Select className="mt-0.5" value={settings.questions} onChange={(event) => set({ questions: event.target.value })}>
+              <Select
+                className="mt-0.5"
+                value={settings.questions}
+                onChange={(event) => set({ questions: event.target.value })}
+              >
                 <option value="">made of the files&apos; questions and gold answers</option>
-                {sets.data?.map(({ name }) => <option key={name}>{name}</option>)}
-              </Select>
-            </label>
-            <label className="block text-xs">
-              <span className="text-muted-foreground">Method</span>
-              <Select className="mt-0.5" value={settings.method} onChange={(event) => set({ method: event.target.value })}>
-                <option value="">as shown above, else s3</option>
-                {methodName.options.filter((name) => name !== "gold").map((name) => (
-                  <option key={name} value={name}>
-                    {METHODS[name].title}
-                  </option>
+                {sets.data?.map(({ name }) => (
+                  <option key={name}>{name}</option>
                 ))}
               </Select>
             </label>
             <label className="block text-xs">
+              <span className="text-muted-foreground">Method</span>
+              <Select
+                className="mt-0.5"
+                value={settings.method}
+                onChange={(event) => set({ method: event.target.value })}
+              >
+                <option value="">as shown above, else s3</option>
+                {methodName.options
+                  .filter((name) => name !== "gold")
+                  .map((name) => (
+                    <option key={name} value={name}>
+                      {METHODS[name].title}
+                    </option>
+                  ))}
+              </Select>
+            </label>
+            <label className="block text-xs">
               <span className="text-muted-foreground">Corpus that was searched</span>
-              <Input className="mt-0.5" value={settings.corpus} onChange={(event) => set({ corpus: event.target.value })} />
+              <Input
+                className="mt-0.5"
+                value={settings.corpus}
+                onChange={(event) => set({ corpus: event.target.value })}
+              />
             </label>
             <label className="block text-xs">
               <span className="text-muted-foreground">Generator that answered</span>
-              <Input className="mt-0.5" value={settings.generator} onChange={(event) => set({ generator: event.target.value })} />
+              <Input
+                className="mt-0.5"
+                value={settings.generator}
+                onChange={(event) => set({ generator: event.target.value })}
+              />
             </label>
           </div>
           <div className="flex flex-wrap items-center justify-end gap-3">
             {running || done > 0 || failed > 0 ? (
               <div className="min-w-40 flex-1" role="status">
                 <p className="mb-1 text-xs text-muted-foreground">
-                  {done} of {plural(folder.parts.length, "part")} imported{failed > 0 ? `, ${failed} not` : ""}
+                  {done} of {plural(folder.parts.length, "part")} imported
+                  {failed > 0 ? `, ${failed} not` : ""}
                 </p>
-                <Progress value={done / folder.parts.length} label="Parts imported" tone={failed > 0 && !running ? "bad" : "primary"} />
+                <Progress
+                  value={done / folder.parts.length}
+                  label="Parts imported"
+                  tone={failed > 0 && !running ? "bad" : "primary"}
+                />
               </div>
             ) : null}
             {open.length > 0 ? (
               <Button type="submit" variant="primary" disabled={running}>
-                <Upload /> {running ? "Importing" : failed > 0 ? `Try ${plural(open.length, "part")} again` : `Import ${plural(open.length, "part")}`}
+                <Upload />{" "}
+                {running
+                  ? "Importing"
+                  : failed > 0
+                    ? `Try ${plural(open.length, "part")} again`
+                    : `Import ${plural(open.length, "part")}`}
               </Button>
             ) : null}
           </div>
@@ -144,7 +204,10 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
 }
 
 /** Reads one file after the other; only those that can be upstream's are held in memory. */
-async function readAll(files: Promise<PathFile[]>, tell: (progress: { done: number; total: number }) => void): Promise<Folder> {
+async function readAll(
+  files: Promise<PathFile[]>,
+  tell: (progress: { done: number; total: number }) => void,
+): Promise<Folder> {
   const found = await files;
   const contents = new Map<string, string>();
   const skipped: string[] = [];
@@ -157,13 +220,28 @@ async function readAll(files: Promise<PathFile[]>, tell: (progress: { done: numb
       continue;
     }
     try {
-      contents.set(path, new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()));
+      contents.set(
+        path,
+        new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()),
+      );
       bytes += file.size;
     } catch (error) {
-      problems.push({ path, reason: error instanceof TypeError ? "It is not UTF-8 text." : `It could not be read: ${error instanceof Error ? error.message : String(error)}` });
+      problems.push({
+        path,
+        reason:
+          error instanceof TypeError
+            ? "It is not UTF-8 text."
+            : `It could not be read: ${error instanceof Error ? error.message : String(error)}`,
+      });
     }
   }
   tell({ done: found.length, total: found.length });
   const recognised = recognise([...contents].map(([path, content]) => ({ path, content })));
-  return { parts: recognised.parts, skipped: [...skipped, ...recognised.skipped], problems: [...problems, ...recognised.problems], contents, bytes };
+  return {
+    parts: recognised.parts,
+    skipped: [...skipped, ...recognised.skipped],
+    problems: [...problems, ...recognised.problems],
+    contents,
+    bytes,
+  };
 }

@@ -6,19 +6,38 @@ import type { MethodName } from "@/contracts/episode";
 import type { Imported } from "./import-folder";
 import type { RecognisedFolder } from "./upstream-parts";
 
-export type PartState = { kind: "sending" } | { kind: "done"; result: Imported } | { kind: "failed"; reason: string };
+export type PartState =
+  { kind: "sending" } | { kind: "done"; result: Imported } | { kind: "failed"; reason: string };
 
 /** What a folder holds, and what became of each part of it. Nothing that was dropped goes unmentioned. */
-export function ImportParts({ folder: { parts, skipped, problems }, states, method }: { folder: RecognisedFolder; states: Readonly<Record<number, PartState>>; /** Chosen for all. */ method: MethodName | null }) {
+export function ImportParts({
+  folder: { parts, skipped, problems },
+  states,
+  method,
+}: {
+  folder: RecognisedFolder;
+  states: Readonly<Record<number, PartState>>;
+  /** Chosen for all. */ method: MethodName | null;
+}) {
   return (
     <div className="space-y-3 text-xs">
       {parts.length > 0 ? (
         <ul className="divide-y rounded-md border" aria-label="Recognised">
           {parts.map((part, i) => (
-            <li key={`${part.kind} ${part.label}`} className="px-3 py-2" data-part={part.label} data-part-state={states[i]?.kind ?? "recognised"}>
+            <li
+              key={`${part.kind} ${part.label}`}
+              className="px-3 py-2"
+              data-part={part.label}
+              data-part-state={states[i]?.kind ?? "recognised"}
+            >
               <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
                 <span className="min-w-0 font-medium break-all">{part.label}</span>
-                <Badge tone="primary">{part.kind === "rollouts" ? "training" : METHODS[part.method === "rag" ? "rag" : (method ?? part.method ?? "s3")].title}</Badge>
+                <Badge tone="primary">
+                  {part.kind === "rollouts"
+                    ? "training"
+                    : METHODS[part.method === "rag" ? "rag" : (method ?? part.method ?? "s3")]
+                        .title}
+                </Badge>
                 {states[i]?.kind === "sending" ? <Badge>importing</Badge> : null}
               </p>
               <p className="text-muted-foreground">
@@ -29,13 +48,20 @@ export function ImportParts({ folder: { parts, skipped, problems }, states, meth
           ))}
         </ul>
       ) : (
-        <p className="rounded-md border px-3 py-2">None of these files is one of upstream&apos;s.</p>
+        <p className="rounded-md border px-3 py-2">
+          None of these files is one of upstream&apos;s.
+        </p>
       )}
       {problems.length > 0 ? <Reasons problems={problems} /> : null}
       {skipped.length > 0 ? (
         <details>
-          <summary className="cursor-pointer text-muted-foreground">{plural(skipped.length, "file")} left alone: not upstream&apos;s</summary>
-          <ul className="mt-1 max-h-32 overflow-y-auto pl-4 text-muted-foreground" aria-label="Left alone">
+          <summary className="cursor-pointer text-muted-foreground">
+            {plural(skipped.length, "file")} left alone: not upstream&apos;s
+          </summary>
+          <ul
+            className="mt-1 max-h-32 overflow-y-auto pl-4 text-muted-foreground"
+            aria-label="Left alone"
+          >
             {skipped.map((path) => (
               <li key={path} className="break-all">
                 {path}
@@ -77,16 +103,23 @@ function Outcome({ state }: { state: PartState | undefined }) {
               {run.name}
             </Link>
             : {plural(run.episodes, "episode")}
-            {run.accuracy === null ? "" : `, ${formatShare(run.accuracy)} of ${formatInteger(run.scored)}`}, questions {run.questions}
+            {run.accuracy === null
+              ? ""
+              : `, ${formatShare(run.accuracy)} of ${formatInteger(run.scored)}`}
+            , questions {run.questions}
           </p>
           {run.unmatchedCount > 0 ? (
             <details className="text-warn">
-              <summary className="cursor-pointer">{plural(run.unmatchedCount, "question")} not in the set, left out</summary>
+              <summary className="cursor-pointer">
+                {plural(run.unmatchedCount, "question")} not in the set, left out
+              </summary>
               <ul className="mt-1 max-h-32 overflow-y-auto pl-4">
                 {run.unmatched.map((question) => (
                   <li key={question}>{question}</li>
                 ))}
-                {run.unmatchedCount > run.unmatched.length ? <li>and {formatInteger(run.unmatchedCount - run.unmatched.length)} more</li> : null}
+                {run.unmatchedCount > run.unmatched.length ? (
+                  <li>and {formatInteger(run.unmatchedCount - run.unmatched.length)} more</li>
+                ) : null}
               </ul>
             </details>
           ) : null}

@@ -16,7 +16,8 @@ export function ImportUpstream() {
     setOpen(true);
   };
   useEffect(() => {
-    const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+    const holdsFiles = (event: DragEvent): boolean =>
+      event.dataTransfer?.types.includes("Files") ?? false;
     const onDragOver = (event: DragEvent): void => {
       if (!holdsFiles(event)) return;
       event.preventDefault();
@@ -46,8 +47,13 @@ export function ImportUpstream() {
         <FolderUp /> Import results
       </Button>
       {over ? (
-        <div className="pointer-events-none fixed inset-3 z-60 grid place-items-center rounded-xl border-2 border-dashed border-primary bg-background/85" data-drop-zone>
-          <p className="text-base font-medium">Drop a folder of upstream&apos;s results, or single files</p>
+        <div
+          className="pointer-events-none fixed inset-3 z-60 grid place-items-center rounded-xl border-2 border-dashed border-primary bg-background/85"
+          data-drop-zone
+        >
+          <p className="text-base font-medium">
+            Drop a folder of upstream&apos;s results, or single files
+          </p>
         </div>
       ) : null}
       <Dialog
@@ -70,7 +76,15 @@ export function ImportUpstream() {
   );
 }
 
-function Picker({ label, folder = false, onPick }: { label: string; folder?: boolean; onPick: (files: Promise<PathFile[]>) => void }) {
+function Picker({
+  label,
+  folder = false,
+  onPick,
+}: {
+  label: string;
+  folder?: boolean;
+  onPick: (files: Promise<PathFile[]>) => void;
+}) {
   return (
     <Button size="sm" asChild>
       <label className="cursor-pointer focus-within:ring-2 focus-within:ring-primary/40">
@@ -82,7 +96,8 @@ function Picker({ label, folder = false, onPick }: { label: string; folder?: boo
           aria-label={label}
           {...(folder ? { webkitdirectory: "" } : { accept: ".json,.jsonl" })}
           onChange={(event) => {
-            if (event.target.files && event.target.files.length > 0) onPick(Promise.resolve(filesPicked(event.target.files)));
+            if (event.target.files && event.target.files.length > 0)
+              onPick(Promise.resolve(filesPicked(event.target.files)));
             event.target.value = "";
           }}
         />

@@ -40,26 +40,50 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
   const [methods, setMethods] = useState<readonly MethodName[]>(FIRST);
   const [questions, setQuestions] = useState<string | null>(null);
   const [limit, setLimit] = useState("");
-  const chosen = questions ?? board.columns[0]?.questionSet ?? (sets.data?.some((s) => s.name === DEFAULT_QUESTIONS) ? DEFAULT_QUESTIONS : sets.data?.[0]?.name) ?? DEFAULT_QUESTIONS;
+  const chosen =
+    questions ??
+    board.columns[0]?.questionSet ??
+    (sets.data?.some((s) => s.name === DEFAULT_QUESTIONS)
+      ? DEFAULT_QUESTIONS
+      : sets.data?.[0]?.name) ??
+    DEFAULT_QUESTIONS;
   const like = board.rows.flatMap((row) => row.cells).find((cell) => cell !== null)?.runId ?? null;
   const launch = useMutation(
     trpc.leaderboard.launch.mutationOptions({
       onSuccess: ({ launched, present }) => {
-        notify("good", launched.length === 0 ? "Nothing is missing: every method has its result or a run" : `${plural(launched.length, "run")} launched${present.length > 0 ? `, ${present.length} there already` : ""}`);
+        notify(
+          "good",
+          launched.length === 0
+            ? "Nothing is missing: every method has its result or a run"
+            : `${plural(launched.length, "run")} launched${present.length > 0 ? `, ${present.length} there already` : ""}`,
+        );
         void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());
       },
     }),
   );
   const limited = limit.trim() === "" ? null : Number(limit);
   const valid = limited === null || (Number.isInteger(limited) && limited >= 1);
-  const answering = presets.data?.filter((p) => p.config.kind === "predict" && methods.includes(p.config.method)) ?? [];
+  const answering =
+    presets.data?.filter((p) => p.config.kind === "predict" && methods.includes(p.config.method)) ??
+    [];
   return (
     <Card className="mt-4 pb-4">
-      <CardHeader title="Compare methods" description={like ? "With the corpus, generator, retriever and scorer of the results above; what is there already is not run again." : "On the Atlas preset's corpus, generator and retriever, so that the results are comparable."} />
+      <CardHeader
+        title="Compare methods"
+        description={
+          like
+            ? "With the corpus, generator, retriever and scorer of the results above; what is there already is not run again."
+            : "On the Atlas preset's corpus, generator and retriever, so that the results are comparable."
+        }
+      />
       <div className="mt-3 flex flex-wrap items-end gap-3 px-4">
         <label className="min-w-0">
           <span className="mb-1 block text-2xs text-muted-foreground">Question set</span>
-          <Select className="w-auto max-w-full" value={chosen} onChange={(e) => setQuestions(e.target.value)}>
+          <Select
+            className="w-auto max-w-full"
+            value={chosen}
+            onChange={(e) => setQuestions(e.target.value)}
+          >
             {(sets.data ?? []).map((s) => (
               <option key={s.name} value={s.name}>{`${s.name} (${s.questions})`}</option>
             ))}
@@ -67,14 +91,31 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
         </label>
         <label>
           <span className="mb-1 block text-2xs text-muted-foreground">First questions only</span>
-          <Input inputMode="numeric" className="w-28" placeholder="all" value={limit} aria-invalid={!valid} onChange={(e) => setLimit(e.target.value)} />
+          <Input
+            inputMode="numeric"
+            className="w-28"
+            placeholder="all"
+            value={limit}
+            aria-invalid={!valid}
+            onChange={(e) => setLimit(e.target.value)}
+          />
         </label>
       </div>
       <fieldset className="mt-3 grid gap-1.5 px-4 sm:grid-cols-2 lg:grid-cols-4 xl:grid-cols-5">
         <legend className="sr-only">Methods</legend>
         {methodName.options.map((m) => (
-          <label key={m} className="flex cursor-pointer items-start gap-2 rounded-md border px-2.5 py-1.5 hover:bg-muted has-checked:border-primary has-checked:bg-primary-soft/40">
-            <input type="checkbox" className="mt-1 size-3.5 shrink-0 accent-primary" checked={methods.includes(m)} onChange={(e) => setMethods(e.target.checked ? [...methods, m] : methods.filter((x) => x !== m))} />
+          <label
+            key={m}
+            className="flex cursor-pointer items-start gap-2 rounded-md border px-2.5 py-1.5 hover:bg-muted has-checked:border-primary has-checked:bg-primary-soft/40"
+          >
+            <input
+              type="checkbox"
+              className="mt-1 size-3.5 shrink-0 accent-primary"
+              checked={methods.includes(m)}
+              onChange={(e) =>
+                setMethods(e.target.checked ? [...methods, m] : methods.filter((x) => x !== m))
+              }
+            />
             <span className="min-w-0">
               <span className="block font-medium">{METHODS[m].title}</span>
               <span className="block text-2xs text-muted-foreground">{ABOUT[m]}</span>
@@ -82,9 +123,17 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
           </label>
         ))}
       </fieldset>
-      {launch.isError ? <ErrorState className="mx-4 mt-3" title="Nothing was launched" error={launch.error} /> : null}
+      {launch.isError ? (
+        <ErrorState className="mx-4 mt-3" title="Nothing was launched" error={launch.error} />
+      ) : null}
       <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2 px-4">
-        <Button variant="primary" disabled={methods.length === 0 || !valid || launch.isPending} onClick={() => launch.mutate({ methods: [...methods], like, questions: chosen, limit: limited })}>
+        <Button
+          variant="primary"
+          disabled={methods.length === 0 || !valid || launch.isPending}
+          onClick={() =>
+            launch.mutate({ methods: [...methods], like, questions: chosen, limit: limited })
+          }
+        >
           <Rocket /> Launch {plural(methods.length, "method")}
         </Button>
         {answering.length > 0 ? (

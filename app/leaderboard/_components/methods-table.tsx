@@ -5,9 +5,25 @@ import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
 import { publishedRowsFor, type PaperChoice } from "./published";
-import { columnTitle, costOf, COSTS, intervalText, isSignificant, pointsText, shareText, type CostKey, type LeaderboardRow } from "./text";
+import {
+  columnTitle,
+  costOf,
+  COSTS,
+  intervalText,
+  isSignificant,
+  pointsText,
+  shareText,
+  type CostKey,
+  type LeaderboardRow,
+} from "./text";
 
-const SHOWN_COSTS = ["searches", "documents", "tokens", "seconds", "costUsd"] as const satisfies readonly CostKey[];
+const SHOWN_COSTS = [
+  "searches",
+  "documents",
+  "tokens",
+  "seconds",
+  "costUsd",
+] as const satisfies readonly CostKey[];
 
 interface Props {
   board: Leaderboard;
@@ -23,21 +39,41 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
   const costs = SHOWN_COSTS.filter((key) => rows.some((row) => costOf(row, key) !== null));
   const head = "h-9 px-3 text-right font-medium whitespace-nowrap";
   return (
-    <div className="relative overflow-x-auto rounded-lg border bg-card" tabIndex={0} role="region" aria-label="Methods by question sets">
+    <div
+      className="relative overflow-x-auto rounded-lg border bg-card"
+      tabIndex={0}
+      role="region"
+      aria-label="Methods by question sets"
+    >
       <table className="w-full text-left">
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
-            <th scope="col" className="sticky left-0 z-10 h-9 min-w-44 bg-card px-3 font-medium max-md:min-w-36">
+            <th
+              scope="col"
+              className="sticky left-0 z-10 h-9 min-w-44 bg-card px-3 font-medium max-md:min-w-36"
+            >
               Method
             </th>
             {columns.map((column) => (
               <th key={column.id} scope="col" className={head}>
-                {columnTitle(column, columns)} <span className="font-normal">({formatInteger(column.questions)})</span>
+                {columnTitle(column, columns)}{" "}
+                <span className="font-normal">({formatInteger(column.questions)})</span>
               </th>
             ))}
             {columns.length > 1 ? (
-              <th scope="col" className={head} title={averaged.length > 0 ? `Mean over the ${plural(averaged.length, "set")} that every method has completely` : "No set is complete for every method"}>
-                Average {averaged.length > 0 && averaged.length < columns.length ? `of ${averaged.length}` : ""}
+              <th
+                scope="col"
+                className={head}
+                title={
+                  averaged.length > 0
+                    ? `Mean over the ${plural(averaged.length, "set")} that every method has completely`
+                    : "No set is complete for every method"
+                }
+              >
+                Average{" "}
+                {averaged.length > 0 && averaged.length < columns.length
+                  ? `of ${averaged.length}`
+                  : ""}
               </th>
             ) : null}
             {costs.map((key) => (
@@ -55,40 +91,82 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
             <tr key={row.id} className="group border-b last:border-0" data-method={row.method}>
               <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 font-normal">
                 <label className="flex items-start gap-2">
-                  <input type="checkbox" className="mt-0.5 size-3.5 shrink-0 accent-primary" checked={picked.includes(row.id)} onChange={(e) => onPick(e.target.checked ? [...picked, row.id] : picked.filter((id) => id !== row.id))} aria-label={`Compare ${row.label}`} />
+                  <input
+                    type="checkbox"
+                    className="mt-0.5 size-3.5 shrink-0 accent-primary"
+                    checked={picked.includes(row.id)}
+                    onChange={(e) =>
+                      onPick(
+                        e.target.checked
+                          ? [...picked, row.id]
+                          : picked.filter((id) => id !== row.id),
+                      )
+                    }
+                    aria-label={`Compare ${row.label}`}
+                  />
                   <span className="min-w-0">
-                    <span className="font-medium">{row.label}</span> {row.id === board.reference ? <Badge tone="primary">reference</Badge> : null} {row.imported ? <ImportedBadge from={row.detail} /> : null}
-                    <span className="block max-w-56 text-2xs break-words text-muted-foreground">{row.detail}</span>
+                    <span className="font-medium">{row.label}</span>{" "}
+                    {row.id === board.reference ? <Badge tone="primary">reference</Badge> : null}{" "}
+                    {row.imported ? <ImportedBadge from={row.detail} /> : null}
+                    <span className="block max-w-56 text-2xs break-words text-muted-foreground">
+                      {row.detail}
+                    </span>
                   </span>
                 </label>
               </th>
               {row.cells.map((cell, i) => (
                 <td key={columns[i]?.id} className="px-3 py-2 text-right align-top">
-                  {cell ? <Cell cell={cell} /> : <span className="text-muted-foreground">{NONE}</span>}
+                  {cell ? (
+                    <Cell cell={cell} />
+                  ) : (
+                    <span className="text-muted-foreground">{NONE}</span>
+                  )}
                 </td>
               ))}
-              {columns.length > 1 ? <td className="px-3 py-2 text-right align-top font-mono">{row.average === null ? NONE : shareText(row.average)}</td> : null}
+              {columns.length > 1 ? (
+                <td className="px-3 py-2 text-right align-top font-mono">
+                  {row.average === null ? NONE : shareText(row.average)}
+                </td>
+              ) : null}
               {costs.map((key) => (
-                <td key={key} className="px-3 py-2 text-right align-top font-mono text-muted-foreground">
+                <td
+                  key={key}
+                  className="px-3 py-2 text-right align-top font-mono text-muted-foreground"
+                >
                   <Cost row={row} of={key} />
                 </td>
               ))}
-              <td className="px-3 py-2 text-right align-top font-mono text-muted-foreground">{row.trainingSamples === null ? NONE : formatInteger(row.trainingSamples)}</td>
+              <td className="px-3 py-2 text-right align-top font-mono text-muted-foreground">
+                {row.trainingSamples === null ? NONE : formatInteger(row.trainingSamples)}
+              </td>
             </tr>
           ))}
           {columns.some(({ ceiling }) => ceiling !== null) ? (
             <tr className="border-b last:border-0" data-ceilings>
               <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 font-normal">
-                <span className="font-medium">Ceiling</span> <Badge tone="outline">not a method</Badge>
-                <span className="block max-w-56 text-2xs break-words text-muted-foreground">the generator with the gold documents alone, over the questions that name some</span>
+                <span className="font-medium">Ceiling</span>{" "}
+                <Badge tone="outline">not a method</Badge>
+                <span className="block max-w-56 text-2xs break-words text-muted-foreground">
+                  the generator with the gold documents alone, over the questions that name some
+                </span>
               </th>
               {columns.map(({ id, ceiling }) => (
                 <td key={id} className="px-3 py-2 text-right align-top">
                   {ceiling ? (
-                    <Link href={`/runs/${ceiling.runId}?tab=episodes`} className="block rounded font-mono text-muted-foreground hover:underline">
+                    <Link
+                      href={`/runs/${ceiling.runId}?tab=episodes`}
+                      className="block rounded font-mono text-muted-foreground hover:underline"
+                    >
                       {shareText(ceiling.mean)}
-                      <span className="block text-2xs whitespace-nowrap">{intervalText(ceiling.low, ceiling.high)}</span>
-                      <span className="block text-2xs whitespace-nowrap">of {formatInteger(ceiling.scored)}{ceiling.scored < ceiling.expected ? ` / ${formatInteger(ceiling.expected)}` : ""}</span>
+                      <span className="block text-2xs whitespace-nowrap">
+                        {intervalText(ceiling.low, ceiling.high)}
+                      </span>
+                      <span className="block text-2xs whitespace-nowrap">
+                        of {formatInteger(ceiling.scored)}
+                        {ceiling.scored < ceiling.expected
+                          ? ` / ${formatInteger(ceiling.expected)}`
+                          : ""}
+                      </span>
                     </Link>
                   ) : (
                     <span className="text-muted-foreground">{NONE}</span>
@@ -98,27 +176,42 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
               <td colSpan={(columns.length > 1 ? 1 : 0) + costs.length + 1} />
             </tr>
           ) : null}
-          {published ? publishedRowsFor(published, columns).map((row) => (
-            <tr key={row.name} className="border-b bg-muted/50 last:border-0" data-published>
-              <th scope="row" className="sticky left-0 z-10 bg-muted px-3 py-2 font-normal">
-                <span className="font-medium">{row.method}</span> <Badge tone="outline">published</Badge>
-                <span className="block max-w-56 text-2xs break-words text-muted-foreground">{row.detail}</span>
-              </th>
-              {row.cells.map((value, i) => (
-                <td key={columns[i]?.id} className="px-3 py-2 text-right font-mono text-muted-foreground italic">
-                  {value === null ? NONE : `${value.toFixed(1)}%`}
-                </td>
-              ))}
-              {columns.length > 1 ? <td className="px-3 text-right text-muted-foreground">{NONE}</td> : null}
-              {costs.map((key) => (
-                <td key={key} />
-              ))}
-              <td className="px-3 py-2 text-right font-mono text-muted-foreground italic">{formatInteger(row.trainingSamples)}</td>
-            </tr>
-          )) : null}
+          {published
+            ? publishedRowsFor(published, columns).map((row) => (
+                <tr key={row.name} className="border-b bg-muted/50 last:border-0" data-published>
+                  <th scope="row" className="sticky left-0 z-10 bg-muted px-3 py-2 font-normal">
+                    <span className="font-medium">{row.method}</span>{" "}
+                    <Badge tone="outline">published</Badge>
+                    <span className="block max-w-56 text-2xs break-words text-muted-foreground">
+                      {row.detail}
+                    </span>
+                  </th>
+                  {row.cells.map((value, i) => (
+                    <td
+                      key={columns[i]?.id}
+                      className="px-3 py-2 text-right font-mono text-muted-foreground italic"
+                    >
+                      {value === null ? NONE : `${value.toFixed(1)}%`}
+                    </td>
+                  ))}
+                  {columns.length > 1 ? (
+                    <td className="px-3 text-right text-muted-foreground">{NONE}</td>
+                  ) : null}
+                  {costs.map((key) => (
+                    <td key={key} />
+                  ))}
+                  <td className="px-3 py-2 text-right font-mono text-muted-foreground italic">
+                    {formatInteger(row.trainingSamples)}
+                  </td>
+                </tr>
+              ))
+            : null}
           {published && publishedRowsFor(published, columns).length === 0 ? (
             <tr>
-              <td colSpan={columns.length + costs.length + 3} className="px-3 py-2 text-xs text-muted-foreground">
+              <td
+                colSpan={columns.length + costs.length + 3}
+                className="px-3 py-2 text-xs text-muted-foreground"
+              >
                 The paper has no figures for these question sets; its tables stand below.
               </td>
             </tr>
@@ -137,25 +230,58 @@ function Cost({ row, of }: { row: LeaderboardRow; of: CostKey }) {
 function Cell({ cell }: { cell: LeaderboardCell }) {
   const { comparison } = cell;
   return (
-    <Link href={`/runs/${cell.runId}?tab=episodes`} className="block rounded hover:underline" data-cell={cell.runId}>
+    <Link
+      href={`/runs/${cell.runId}?tab=episodes`}
+      className="block rounded hover:underline"
+      data-cell={cell.runId}
+    >
       <span className="flex items-baseline justify-end gap-1.5">
-        {cell.rank === null ? null : <span className={cn("text-2xs text-muted-foreground", cell.rank === 1 && "font-semibold text-primary")}>#{cell.rank}</span>}
-        <span className={cn("font-mono font-medium", cell.rank === null && "text-muted-foreground")}>{shareText(cell.mean)}</span>
+        {cell.rank === null ? null : (
+          <span
+            className={cn(
+              "text-2xs text-muted-foreground",
+              cell.rank === 1 && "font-semibold text-primary",
+            )}
+          >
+            #{cell.rank}
+          </span>
+        )}
+        <span
+          className={cn("font-mono font-medium", cell.rank === null && "text-muted-foreground")}
+        >
+          {shareText(cell.mean)}
+        </span>
       </span>
-      <span className="block font-mono text-2xs whitespace-nowrap text-muted-foreground">{intervalText(cell.low, cell.high)}</span>
+      <span className="block font-mono text-2xs whitespace-nowrap text-muted-foreground">
+        {intervalText(cell.low, cell.high)}
+      </span>
       {cell.reason ? (
         <Badge tone="warn" className="whitespace-normal">
           {cell.reason}
         </Badge>
       ) : null}
       {comparison ? (
-        <Tooltip content={`Against the reference on ${plural(comparison.pairs, "question")}: ${pointsText(comparison.difference)} points, 95% ${pointsText(comparison.low)} to ${pointsText(comparison.high)}`}>
-          <span className={cn("block font-mono text-2xs whitespace-nowrap", isSignificant(comparison) ? (comparison.difference > 0 ? "text-good" : "text-bad") : "text-muted-foreground")} data-significant={isSignificant(comparison)}>
+        <Tooltip
+          content={`Against the reference on ${plural(comparison.pairs, "question")}: ${pointsText(comparison.difference)} points, 95% ${pointsText(comparison.low)} to ${pointsText(comparison.high)}`}
+        >
+          <span
+            className={cn(
+              "block font-mono text-2xs whitespace-nowrap",
+              isSignificant(comparison)
+                ? comparison.difference > 0
+                  ? "text-good"
+                  : "text-bad"
+                : "text-muted-foreground",
+            )}
+            data-significant={isSignificant(comparison)}
+          >
             {pointsText(comparison.difference)} {isSignificant(comparison) ? "*" : "n.s."}
           </span>
         </Tooltip>
       ) : null}
-      {cell.runs > 1 ? <span className="block text-2xs text-muted-foreground">newest of {cell.runs} runs</span> : null}
+      {cell.runs > 1 ? (
+        <span className="block text-2xs text-muted-foreground">newest of {cell.runs} runs</span>
+      ) : null}
     </Link>
   );
 }

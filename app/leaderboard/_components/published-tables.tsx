@@ -16,39 +16,71 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
       <summary className="cursor-pointer px-4 py-3 font-medium">
         Published results <Badge tone="outline">published</Badge>
         <span className="mt-0.5 block text-xs font-normal text-muted-foreground">
-          {results.source.authors} {results.source.year}, {results.source.identifier}: {formatInteger(results.rows.length)} rows as printed, in percent. Not reproduced here, and never ranked with results of this server.
+          {results.source.authors} {results.source.year}, {results.source.identifier}:{" "}
+          {formatInteger(results.rows.length)} rows as printed, in percent. Not reproduced here, and
+          never ranked with results of this server.
         </span>
       </summary>
       <div className="space-y-4 border-t px-4 py-3">
-        <Select aria-label="Metric" className="w-auto" value={metric} onChange={(e) => setMetric(e.target.value === "em" ? "em" : "accuracy")}>
+        <Select
+          aria-label="Metric"
+          className="w-auto"
+          value={metric}
+          onChange={(e) => setMetric(e.target.value === "em" ? "em" : "accuracy")}
+        >
           <option value="accuracy">Accuracy (general: span or judge; medical: judge)</option>
           <option value="em">Exact match</option>
         </Select>
         {paperTables(results, metric).map((table) => (
-          <Card key={`${table.title} ${table.generator} ${table.corpus}`} className="overflow-hidden">
+          <Card
+            key={`${table.title} ${table.generator} ${table.corpus}`}
+            className="overflow-hidden"
+          >
             <h3 className="px-3 py-2 font-medium">
-              {table.title}: {table.generator === "self" ? "answered by the method itself" : `generator ${table.generator}`}, {table.corpus === "none" ? "no corpus" : `corpus ${table.corpus}`}
+              {table.title}:{" "}
+              {table.generator === "self"
+                ? "answered by the method itself"
+                : `generator ${table.generator}`}
+              , {table.corpus === "none" ? "no corpus" : `corpus ${table.corpus}`}
             </h3>
-            <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={`${table.title}, ${table.generator}, ${table.corpus}`}>
+            <div
+              className="relative overflow-x-auto"
+              tabIndex={0}
+              role="region"
+              aria-label={`${table.title}, ${table.generator}, ${table.corpus}`}
+            >
               <table className="w-full text-left">
                 <thead className="border-y text-xs text-muted-foreground">
                   <tr>
-                    <th scope="col" className="h-8 px-3 font-medium">Method</th>
+                    <th scope="col" className="h-8 px-3 font-medium">
+                      Method
+                    </th>
                     {table.sets.map((set) => (
-                      <th key={set} scope="col" className={head}>{set}</th>
+                      <th key={set} scope="col" className={head}>
+                        {set}
+                      </th>
                     ))}
-                    <th scope="col" className={head}>Average</th>
-                    <th scope="col" className={head}>Training samples</th>
+                    <th scope="col" className={head}>
+                      Average
+                    </th>
+                    <th scope="col" className={head}>
+                      Training samples
+                    </th>
                   </tr>
                 </thead>
                 <tbody>
                   {table.rows.map(({ row, cells, average, difference }) => (
                     <tr key={`${row.method} ${row.searcher}`} className="border-b last:border-0">
                       <th scope="row" className="px-3 py-1.5 font-medium whitespace-nowrap">
-                        {row.method} <span className="text-2xs font-normal text-muted-foreground">{row.searcher ?? ""}</span>
+                        {row.method}{" "}
+                        <span className="text-2xs font-normal text-muted-foreground">
+                          {row.searcher ?? ""}
+                        </span>
                       </th>
                       {cells.map((cell, i) => (
-                        <td key={table.sets[i]} className="px-3 py-1.5 text-right font-mono">{cell === null ? NONE : cell.toFixed(1)}</td>
+                        <td key={table.sets[i]} className="px-3 py-1.5 text-right font-mono">
+                          {cell === null ? NONE : cell.toFixed(1)}
+                        </td>
                       ))}
                       <td className="px-3 py-1.5 text-right font-mono whitespace-nowrap">
                         {average === null ? NONE : average.toFixed(1)}
@@ -58,7 +90,9 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
                           </Badge>
                         )}
                       </td>
-                      <td className="px-3 py-1.5 text-right font-mono text-muted-foreground">{formatInteger(row.trainingSamples)}</td>
+                      <td className="px-3 py-1.5 text-right font-mono text-muted-foreground">
+                        {formatInteger(row.trainingSamples)}
+                      </td>
                     </tr>
                   ))}
                 </tbody>
@@ -67,15 +101,32 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
           </Card>
         ))}
         <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
-          <Small title={`${results.settings.table}: retrieve-select-turns, ${results.settings.generator}`} columns={results.settings.columns} rows={Object.entries(results.settings.rows)} />
-          <Small title={`${results.rewardFunctions.table}: averages of s3 trained with each reward`} columns={results.rewardFunctions.columns} rows={Object.entries(results.rewardFunctions.rows)} />
-          <Small title={`${results.trainingCost.table}: training on ${results.trainingCost.hardware}`} columns={["min a step", "steps", "minutes"]} rows={results.trainingCost.rows.map((row) => [row.method, [row.minutesPerStep, row.steps, row.minutes]])} />
+          <Small
+            title={`${results.settings.table}: retrieve-select-turns, ${results.settings.generator}`}
+            columns={results.settings.columns}
+            rows={Object.entries(results.settings.rows)}
+          />
+          <Small
+            title={`${results.rewardFunctions.table}: averages of s3 trained with each reward`}
+            columns={results.rewardFunctions.columns}
+            rows={Object.entries(results.rewardFunctions.rows)}
+          />
+          <Small
+            title={`${results.trainingCost.table}: training on ${results.trainingCost.hardware}`}
+            columns={["min a step", "steps", "minutes"]}
+            rows={results.trainingCost.rows.map((row) => [
+              row.method,
+              [row.minutesPerStep, row.steps, row.minutes],
+            ])}
+          />
         </div>
         <div>
           <h3 className="font-medium">What does not fit together</h3>
           <ul className="mt-1 list-disc space-y-0.5 pl-5 text-xs text-muted-foreground">
             {differences.map((d) => (
-              <li key={`${d.table} ${d.row} ${d.metric}`}>{`${d.table}, ${d.row}, ${d.metric}: the average is printed as ${d.printed.toFixed(1)}, the cells give ${d.recomputed.toFixed(1)}.`}</li>
+              <li
+                key={`${d.table} ${d.row} ${d.metric}`}
+              >{`${d.table}, ${d.row}, ${d.metric}: the average is printed as ${d.printed.toFixed(1)}, the cells give ${d.recomputed.toFixed(1)}.`}</li>
             ))}
             {results.notes.map((note) => (
               <li key={note}>{note}</li>
@@ -87,7 +138,15 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
   );
 }
 
-function Small({ title, columns, rows }: { title: string; columns: readonly string[]; rows: readonly (readonly [string, readonly number[]])[] }) {
+function Small({
+  title,
+  columns,
+  rows,
+}: {
+  title: string;
+  columns: readonly string[];
+  rows: readonly (readonly [string, readonly number[]])[];
+}) {
   return (
     <Card className="overflow-hidden">
       <h3 className="px-3 py-2 font-medium">{title}</h3>
@@ -97,16 +156,26 @@ function Small({ title, columns, rows }: { title: string; columns: readonly stri
             <tr>
               <th className="h-8 px-3" />
               {columns.map((column) => (
-                <th key={column} scope="col" className="h-8 px-2 text-right font-medium whitespace-nowrap">{column}</th>
+                <th
+                  key={column}
+                  scope="col"
+                  className="h-8 px-2 text-right font-medium whitespace-nowrap"
+                >
+                  {column}
+                </th>
               ))}
             </tr>
           </thead>
           <tbody>
             {rows.map(([name, values]) => (
               <tr key={name} className="border-b last:border-0">
-                <th scope="row" className="px-3 py-1.5 font-medium whitespace-nowrap">{name}</th>
+                <th scope="row" className="px-3 py-1.5 font-medium whitespace-nowrap">
+                  {name}
+                </th>
                 {values.map((value, i) => (
-                  <td key={columns[i]} className="px-2 py-1.5 text-right font-mono">{value}</td>
+                  <td key={columns[i]} className="px-2 py-1.5 text-right font-mono">
+                    {value}
+                  </td>
                 ))}
               </tr>
             ))}

@@ -6,26 +6,72 @@ import { publishedResults } from "@/contracts/published-results";
 import { paperGenerators, paperSet, paperTables, publishedRowsFor } from "./published";
 import type { Column } from "./text";
 
-const results = publishedResults.parse(JSON.parse(readFileSync(join(ROOT, "server", "leaderboard", "published.json"), "utf8")));
-const column = (questionSet: string, limit: number | null = null): Column => ({ id: questionSet, questionSet, version: "1", limit, questions: 10, ceiling: null });
+const results = publishedResults.parse(
+  JSON.parse(readFileSync(join(ROOT, "server", "leaderboard", "published.json"), "utf8")),
+);
+const column = (questionSet: string, limit: number | null = null): Column => ({
+  id: questionSet,
+  questionSet,
+  version: "1",
+  limit,
+  questions: 10,
+  ceiling: null,
+});
 
 it("finds the paper's set by any part of the name", () => {
-  expect(["hotpotqa/dev", "2wiki", "NQ/test", "atlas/held-out", "nq-hotpotqa/test"].map((name) => paperSet(name, results))).toEqual(["hotpotqa", "2wikimultihopqa", "nq", null, null]);
+  expect(
+    ["hotpotqa/dev", "2wiki", "NQ/test", "atlas/held-out", "nq-hotpotqa/test"].map((name) =>
+      paperSet(name, results),
+    ),
+  ).toEqual(["hotpotqa", "2wikimultihopqa", "nq", null, null]);
   // As upstream's files and MIRAGE's are imported.
-  expect(["upstream/nq", "upstream/2wiki", "mirage/medqa", "mirage/MedQA-US", "upstream/bioasq-y_n", "bioasq-y/n", "mine/bioasq-y/n"].map((name) => paperSet(name, results))).toEqual(["nq", "2wikimultihopqa", "medqa", "medqa", "bioasq", "bioasq", "bioasq"]);
+  expect(
+    [
+      "upstream/nq",
+      "upstream/2wiki",
+      "mirage/medqa",
+      "mirage/MedQA-US",
+      "upstream/bioasq-y_n",
+      "bioasq-y/n",
+      "mine/bioasq-y/n",
+    ].map((name) => paperSet(name, results)),
+  ).toEqual(["nq", "2wikimultihopqa", "medqa", "medqa", "bioasq", "bioasq", "bioasq"]);
   expect(paperSet("constructor/toString", results)).toBeNull();
 });
 
 it("shows the rows of one generator for the sets that the paper has, and for no slice of them", () => {
-  const rows = publishedRowsFor({ results, generator: "Claude-3-Haiku" }, [column("hotpotqa/dev"), column("atlas/held-out"), column("nq", 100)]);
-  expect(rows.find((row) => row.method === "s3")).toMatchObject({ cells: [62.4, null, null], trainingSamples: 2400 });
+  const rows = publishedRowsFor({ results, generator: "Claude-3-Haiku" }, [
+    column("hotpotqa/dev"),
+    column("atlas/held-out"),
+    column("nq", 100),
+  ]);
+  expect(rows.find((row) => row.method === "s3")).toMatchObject({
+    cells: [62.4, null, null],
+    trainingSamples: 2400,
+  });
   expect(rows.every((row) => row.detail.includes("Claude-3-Haiku"))).toBe(true);
-  expect(publishedRowsFor({ results, generator: "Claude-3-Haiku" }, [column("nq", 100)])).toEqual([]);
-  expect(paperGenerators(results)).toEqual(["self", "Qwen2.5-7B-Instruct", "Qwen2.5-14B-Instruct", "Claude-3-Haiku"]);
+  expect(publishedRowsFor({ results, generator: "Claude-3-Haiku" }, [column("nq", 100)])).toEqual(
+    [],
+  );
+  expect(paperGenerators(results)).toEqual([
+    "self",
+    "Qwen2.5-7B-Instruct",
+    "Qwen2.5-14B-Instruct",
+    "Claude-3-Haiku",
+  ]);
 });
 
 it("holds every printed row in its table, with what its cells give where that differs", () => {
-  for (const metric of ["accuracy", "em"] as const) expect(paperTables(results, metric).reduce((n, table) => n + table.rows.length, 0)).toBe(52);
-  const differing = paperTables(results, "accuracy").flatMap((table) => table.rows.flatMap(({ row, average, difference }) => (difference === null ? [] : [[row.method, average, Number(difference.toFixed(1))]])));
-  expect(differing).toEqual([["s3", 68.3, 67.4], ["DeepRetrieval-BM25", 75.8, 75.5], ["RAG-E5", 74.6, 74.4]]);
+  for (const metric of ["accuracy", "em"] as const)
+    expect(paperTables(results, metric).reduce((n, table) => n + table.rows.length, 0)).toBe(52);
+  const differing = paperTables(results, "accuracy").flatMap((table) =>
+    table.rows.flatMap(({ row, average, difference }) =>
+      difference === null ? [] : [[row.method, average, Number(difference.toFixed(1))]],
+    ),
+  );
+  expect(differing).toEqual([
+    ["s3", 68.3, 67.4],
+    ["DeepRetrieval-BM25", 75.8, 75.5],
+    ["RAG-E5", 74.6, 74.4],
+  ]);
 });

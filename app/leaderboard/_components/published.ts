@@ -1,12 +1,28 @@
-import { averageDifferences, nameOf, type PublishedMetric, type PublishedResults, type PublishedRow } from "@/contracts/published-results";
+import {
+  averageDifferences,
+  nameOf,
+  type PublishedMetric,
+  type PublishedResults,
+  type PublishedRow,
+} from "@/contracts/published-results";
 import type { Column } from "./text";
 
 /** Names under which the paper's question sets are imported; importing turns a slash within a name into an underscore. */
-const ALIASES: Record<string, string> = { "2wiki": "2wikimultihopqa", hotpot: "hotpotqa", "mmlu-med": "mmlu", "medqa-us": "medqa", "bioasq-y_n": "bioasq" };
+const ALIASES: Record<string, string> = {
+  "2wiki": "2wikimultihopqa",
+  hotpot: "hotpotqa",
+  "mmlu-med": "mmlu",
+  "medqa-us": "medqa",
+  "bioasq-y_n": "bioasq",
+};
 
 /** The paper's name of a question set, by any part of its name ("hotpotqa/dev", "upstream/nq"); null where the paper has no such set. */
 export function paperSet(questionSet: string, results: PublishedResults): string | null {
-  const names = questionSet.toLowerCase().replace("bioasq-y/n", "bioasq-y_n").split("/").map((part) => ALIASES[part] ?? part);
+  const names = questionSet
+    .toLowerCase()
+    .replace("bioasq-y/n", "bioasq-y_n")
+    .split("/")
+    .map((part) => ALIASES[part] ?? part);
   return names.find((name) => Object.hasOwn(results.questions, name)) ?? null;
 }
 
@@ -16,7 +32,9 @@ export interface PaperChoice {
   generator: string;
 }
 
-export const paperGenerators = (results: PublishedResults): string[] => [...new Set(results.rows.map((row) => row.generator))];
+export const paperGenerators = (results: PublishedResults): string[] => [
+  ...new Set(results.rows.map((row) => row.generator)),
+];
 
 export interface ShownPublished {
   name: string;
@@ -28,16 +46,34 @@ export interface ShownPublished {
 }
 
 /** The metric that a row's accuracy is printed in. */
-export const accuracyOf = (row: PublishedRow): PublishedMetric => (row.average.gen_acc === undefined ? "judge_acc" : "gen_acc");
+export const accuracyOf = (row: PublishedRow): PublishedMetric =>
+  row.average.gen_acc === undefined ? "judge_acc" : "gen_acc";
 
 /** The paper's rows that have figures for any of the columns. A first-n slice is not the paper's set. */
-export function publishedRowsFor({ results, generator }: PaperChoice, columns: readonly Column[]): ShownPublished[] {
-  const sets = columns.map((column) => (column.limit === null ? paperSet(column.questionSet, results) : null));
+export function publishedRowsFor(
+  { results, generator }: PaperChoice,
+  columns: readonly Column[],
+): ShownPublished[] {
+  const sets = columns.map((column) =>
+    column.limit === null ? paperSet(column.questionSet, results) : null,
+  );
   return results.rows.flatMap((row) => {
     if (row.generator !== generator) return [];
-    const cells = sets.map((set) => (set === null ? null : (row.scores[set]?.[accuracyOf(row)] ?? null)));
+    const cells = sets.map((set) =>
+      set === null ? null : (row.scores[set]?.[accuracyOf(row)] ?? null),
+    );
     if (cells.every((cell) => cell === null)) return [];
-    return [{ name: nameOf(row), method: row.method, detail: [row.searcher, `generator ${row.generator}`, row.corpus, row.table].filter((part) => part !== null).join(" · "), trainingSamples: row.trainingSamples, cells }];
+    return [
+      {
+        name: nameOf(row),
+        method: row.method,
+        detail: [row.searcher, `generator ${row.generator}`, row.corpus, row.table]
+          .filter((part) => part !== null)
+          .join(" · "),
+        trainingSamples: row.trainingSamples,
+        cells,
+      },
+    ];
   });
 }
 
@@ -46,7 +82,12 @@ export interface PaperTable {
   generator: string;
   corpus: string;
   sets: string[];
-  rows: { row: PublishedRow; cells: (number | null)[]; average: number | null; difference: number | null }[];
+  rows: {
+    row: PublishedRow;
+    cells: (number | null)[];
+    average: number | null;
+    difference: number | null;
+  }[];
 }
 
 /** Tables 1 and 2 as printed, one for each generator and corpus, in one metric. */
@@ -57,10 +98,23 @@ export function paperTables(results: PublishedResults, of: "accuracy" | "em"): P
     const metric = of === "em" ? "em" : accuracyOf(row);
     const sets = Object.keys(row.scores);
     const key = `${row.table} ${row.generator} ${row.corpus}`;
-    const table = tables.get(key) ?? { title: row.table, generator: row.generator, corpus: row.corpus, sets, rows: [] };
+    const table = tables.get(key) ?? {
+      title: row.table,
+      generator: row.generator,
+      corpus: row.corpus,
+      sets,
+      rows: [],
+    };
     tables.set(key, table);
-    const difference = wrong.find((d) => d.table === row.table && d.row === nameOf(row) && d.metric === metric);
-    table.rows.push({ row, cells: sets.map((set) => row.scores[set]?.[metric] ?? null), average: row.average[metric] ?? null, difference: difference?.recomputed ?? null });
+    const difference = wrong.find(
+      (d) => d.table === row.table && d.row === nameOf(row) && d.metric === metric,
+    );
+    table.rows.push({
+      row,
+      cells: sets.map((set) => row.scores[set]?.[metric] ?? null),
+      average: row.average[metric] ?? null,
+      difference: difference?.recomputed ?? null,
+    });
   }
   return [...tables.values()];
 }

@@ -25,12 +25,22 @@ export function recognise(files: readonly { path: string; content: string }[]): 
     const part = parts.get(label) ?? { label, kind: "predictions", method, holds: [], files: [] };
     parts.set(label, part);
     const [withDocuments, answered] = [Object.keys(sequences).length, Object.keys(results).length];
-    part.holds.push(`${dataset}: ${[withDocuments > 0 ? `${withDocuments} with documents` : null, answered > 0 ? `${answered} answered` : "no answers, episodes only"].filter((text) => text !== null).join(", ")}`);
+    part.holds.push(
+      `${dataset}: ${[withDocuments > 0 ? `${withDocuments} with documents` : null, answered > 0 ? `${answered} answered` : "no answers, episodes only"].filter((text) => text !== null).join(", ")}`,
+    );
     part.files.push(...paths.filter((path) => !part.files.includes(path)));
   }
   for (const { label, files: read } of rollouts) {
     const lines = read.reduce((sum, { file }) => sum + file.lines.length, 0);
-    parts.set(`rollouts ${label}`, { label, kind: "rollouts", method: null, holds: [`${lines} episodes of training in ${read.length} ${read.length === 1 ? "file" : "files"}`], files: read.map(({ path }) => path) });
+    parts.set(`rollouts ${label}`, {
+      label,
+      kind: "rollouts",
+      method: null,
+      holds: [
+        `${lines} episodes of training in ${read.length} ${read.length === 1 ? "file" : "files"}`,
+      ],
+      files: read.map(({ path }) => path),
+    });
   }
   return { parts: [...parts.values()], skipped, problems };
 }

@@ -12,21 +12,47 @@ import { overlapOf } from "./overlap";
 import { NoQuery } from "./playground-view";
 import { RetrieverColumn } from "./retriever-column";
 
-const WIDTH = ["", "md:grid-cols-1", "md:grid-cols-2", "md:grid-cols-2 xl:grid-cols-3", "md:grid-cols-2 xl:grid-cols-4"] as const;
+const WIDTH = [
+  "",
+  "md:grid-cols-1",
+  "md:grid-cols-2",
+  "md:grid-cols-2 xl:grid-cols-3",
+  "md:grid-cols-2 xl:grid-cols-4",
+] as const;
 /** Letters that name the columns in each other's marks. */
 export const LETTER = ["A", "B", "C", "D"] as const;
 
-export function Columns({ state, asked, onChange }: { state: PlaygroundState; asked: number; onChange: (next: Partial<PlaygroundState>) => void }) {
+export function Columns({
+  state,
+  asked,
+  onChange,
+}: {
+  state: PlaygroundState;
+  asked: number;
+  onChange: (next: Partial<PlaygroundState>) => void;
+}) {
   const trpc = useTRPC();
   const workers = useQuery(trpc.workers.list.queryOptions());
-  const episode = useQuery(trpc.episodes.get.queryOptions(state.episode ? { id: state.episode } : skipToken));
+  const episode = useQuery(
+    trpc.episodes.get.queryOptions(state.episode ? { id: state.episode } : skipToken),
+  );
   // Ids that each column found, by its place; null while it has no answer.
   const [found, setFound] = useState<Record<number, string[] | null>>({});
   const [hovered, setHovered] = useState<string | null>(null);
-  const report = useCallback((place: number, ids: string[] | null) => setFound((all) => (sameIds(all[place] ?? null, ids) ? all : { ...all, [place]: ids })), []);
+  const report = useCallback(
+    (place: number, ids: string[] | null) =>
+      setFound((all) => (sameIds(all[place] ?? null, ids) ? all : { ...all, [place]: ids })),
+    [],
+  );
   const { retrievers, corpus, query } = state;
-  const elsewhere = useMemo(() => overlapOf(retrievers.map((_, i) => found[i] ?? null)), [retrievers, found]);
-  const gold = useMemo(() => new Set(episode.data?.corpus === corpus ? episode.data.question.goldIds : []), [episode.data, corpus]);
+  const elsewhere = useMemo(
+    () => overlapOf(retrievers.map((_, i) => found[i] ?? null)),
+    [retrievers, found],
+  );
+  const gold = useMemo(
+    () => new Set(episode.data?.corpus === corpus ? episode.data.question.goldIds : []),
+    [episode.data, corpus],
+  );
   const stems = useMemo(() => queryStems(query), [query]);
   const highlight = useCallback((text: string) => highlightParts(text, stems), [stems]);
 
@@ -41,13 +67,20 @@ export function Columns({ state, asked, onChange }: { state: PlaygroundState; as
             </Button>
           }
         >
-          Searching is done by a worker. The server starts one on its own machine; others attach with a token.
+          Searching is done by a worker. The server starts one on its own machine; others attach
+          with a token.
         </EmptyState>
       </div>
     );
   if (query === "") return <NoQuery />;
   return (
-    <div className={cn("relative mt-4 grid grid-flow-col auto-cols-[88%] items-start gap-3 overflow-x-auto pb-2 max-md:snap-x md:grid-flow-row md:overflow-visible", retrievers.length === 1 && "max-md:auto-cols-[100%]", WIDTH[retrievers.length])}>
+    <div
+      className={cn(
+        "relative mt-4 grid grid-flow-col auto-cols-[88%] items-start gap-3 overflow-x-auto pb-2 max-md:snap-x md:grid-flow-row md:overflow-visible",
+        retrievers.length === 1 && "max-md:auto-cols-[100%]",
+        WIDTH[retrievers.length],
+      )}
+    >
       {retrievers.map((retriever, place) => (
         <RetrieverColumn
           key={place}
@@ -56,18 +89,28 @@ export function Columns({ state, asked, onChange }: { state: PlaygroundState; as
           retriever={retriever}
           asked={asked}
           gold={gold}
-          compared={Object.entries(found).some(([other, ids]) => Number(other) !== place && Number(other) < retrievers.length && ids !== null)}
+          compared={Object.entries(found).some(
+            ([other, ids]) =>
+              Number(other) !== place && Number(other) < retrievers.length && ids !== null,
+          )}
           elsewhere={elsewhere[place] ?? []}
           highlight={highlight}
           hovered={hovered}
           onHover={setHovered}
           onFound={report}
-          onEdit={(config) => onChange({ retrievers: retrievers.map((r, i) => (i === place ? config : r)) })}
-          onRemove={retrievers.length > 1 ? () => onChange({ retrievers: retrievers.filter((_, i) => i !== place) }) : null}
+          onEdit={(config) =>
+            onChange({ retrievers: retrievers.map((r, i) => (i === place ? config : r)) })
+          }
+          onRemove={
+            retrievers.length > 1
+              ? () => onChange({ retrievers: retrievers.filter((_, i) => i !== place) })
+              : null
+          }
         />
       ))}
     </div>
   );
 }
 
-const sameIds = (a: readonly string[] | null, b: readonly string[] | null): boolean => a === b || (a !== null && b !== null && a.length === b.length && a.every((id, i) => id === b[i]));
+const sameIds = (a: readonly string[] | null, b: readonly string[] | null): boolean =>
+  a === b || (a !== null && b !== null && a.length === b.length && a.every((id, i) => id === b[i]));

@@ -24,44 +24,80 @@ interface DocumentCardProps {
 /** Longer texts are cut until they are opened. */
 const SHORT = 260;
 
-export const DocumentCard = memo(function DocumentCard({ document, rank, elsewhere, compared, gold, highlight, linked, onHover }: DocumentCardProps) {
+export const DocumentCard = memo(function DocumentCard({
+  document,
+  rank,
+  elsewhere,
+  compared,
+  gold,
+  highlight,
+  linked,
+  onHover,
+}: DocumentCardProps) {
   const [open, setOpen] = useState(false);
   const long = document.text.length > SHORT;
   return (
     <li
-      className={cn("relative border-b px-3 py-2 transition-colors last:border-0", gold && "before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-good", linked && "bg-primary-soft")}
+      className={cn(
+        "relative border-b px-3 py-2 transition-colors last:border-0",
+        gold && "before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-good",
+        linked && "bg-primary-soft",
+      )}
       data-document={document.id}
       data-linked={linked || undefined}
       onPointerEnter={() => onHover(document.id)}
       onPointerLeave={() => onHover(null)}
     >
       <div className="flex items-baseline gap-2">
-        <span className="w-5 shrink-0 text-right font-mono text-xs text-muted-foreground">{rank}</span>
+        <span className="w-5 shrink-0 text-right font-mono text-xs text-muted-foreground">
+          {rank}
+        </span>
         <span className="min-w-0 flex-1 font-medium break-words">
           <Marked parts={highlight(document.title || document.id)} />
         </span>
-        <span className="shrink-0 font-mono text-xs text-muted-foreground" title="Score of this retriever; scores of different retrievers have different scales">
+        <span
+          className="shrink-0 font-mono text-xs text-muted-foreground"
+          title="Score of this retriever; scores of different retrievers have different scales"
+        >
           {formatNumber(document.score)}
         </span>
       </div>
       <div className="pl-7">
-        <p className={cn("mt-0.5 text-xs break-words whitespace-pre-wrap text-muted-foreground", long && !open && "line-clamp-4")}>
+        <p
+          className={cn(
+            "mt-0.5 text-xs break-words whitespace-pre-wrap text-muted-foreground",
+            long && !open && "line-clamp-4",
+          )}
+        >
           <Marked parts={highlight(document.text)} />
         </p>
         <p className="mt-1 flex flex-wrap items-center gap-1">
           {gold ? <Badge tone="good">gold</Badge> : null}
           {elsewhere.map(({ column, rank: other }) => (
-            <Badge key={column} tone={other === rank ? "neutral" : "outline"} title={`Rank ${other} in column ${LETTER[column]}`}>
+            <Badge
+              key={column}
+              tone={other === rank ? "neutral" : "outline"}
+              title={`Rank ${other} in column ${LETTER[column]}`}
+            >
               <span className="font-semibold" style={{ color: `var(--series-${column + 1})` }}>
                 {LETTER[column]}
               </span>
               #{other}
-              {other === rank ? null : <span aria-label={other > rank ? "lower there" : "higher there"}>{other > rank ? "↓" : "↑"}</span>}
+              {other === rank ? null : (
+                <span aria-label={other > rank ? "lower there" : "higher there"}>
+                  {other > rank ? "↓" : "↑"}
+                </span>
+              )}
             </Badge>
           ))}
           {compared && elsewhere.length === 0 ? <Badge tone="warn">only here</Badge> : null}
           {long ? (
-            <button type="button" aria-expanded={open} className="ml-auto text-2xs font-medium text-primary hover:underline" onClick={() => setOpen(!open)}>
+            <button
+              type="button"
+              aria-expanded={open}
+              className="ml-auto text-2xs font-medium text-primary hover:underline"
+              onClick={() => setOpen(!open)}
+            >
               {open ? "Less" : "All of it"}
             </button>
           ) : null}

@@ -1,17 +1,55 @@
 /** Finds the words of a query in a text, however they are inflected. For the eye only: no ranking depends on it. */
 
 const STOP_WORDS = new Set(
-  "a about an and are as at be been but by can did do does for from had has have how if in into is it its of on or that the their them then there these they this to was were what when where which who whom whose why will with would".split(" "),
+  "a about an and are as at be been but by can did do does for from had has have how if in into is it its of on or that the their them then there these they this to was were what when where which who whom whose why will with would".split(
+    " ",
+  ),
 );
 
 /** Endings of English words, the longest first. */
-const ENDINGS = ["ization", "fulness", "ousness", "ational", "ations", "ically", "ation", "ities", "ators", "ments", "ional", "ator", "ious", "ical", "ings", "ions", "able", "ible", "ment", "ness", "ing", "ity", "ion", "ous", "ive", "ied", "ers", "al", "ly", "ed", "er", "or", "e", "y"];
+const ENDINGS = [
+  "ization",
+  "fulness",
+  "ousness",
+  "ational",
+  "ations",
+  "ically",
+  "ation",
+  "ities",
+  "ators",
+  "ments",
+  "ional",
+  "ator",
+  "ious",
+  "ical",
+  "ings",
+  "ions",
+  "able",
+  "ible",
+  "ment",
+  "ness",
+  "ing",
+  "ity",
+  "ion",
+  "ous",
+  "ive",
+  "ied",
+  "ers",
+  "al",
+  "ly",
+  "ed",
+  "er",
+  "or",
+  "e",
+  "y",
+];
 const SHORTEST_STEM = 3;
 
 function singular(word: string): string {
   if (word.endsWith("ies") && word.length > 4) return `${word.slice(0, -3)}y`;
   if (/(?:s|x|z|ch|sh)es$/.test(word)) return word.slice(0, -2);
-  if (word.endsWith("s") && !/(?:ss|us|is)$/.test(word) && word.length > 3) return word.slice(0, -1);
+  if (word.endsWith("s") && !/(?:ss|us|is)$/.test(word) && word.length > 3)
+    return word.slice(0, -1);
   return word;
 }
 

@@ -6,7 +6,9 @@ import { z } from "zod";
 const KEY = "s3.playground.history";
 const MOST = 30;
 
-const entries = z.array(z.object({ query: z.string(), href: z.string().startsWith("/playground"), at: z.number() }));
+const entries = z.array(
+  z.object({ query: z.string(), href: z.string().startsWith("/playground"), at: z.number() }),
+);
 export type HistoryEntry = z.infer<typeof entries>[number];
 
 const EMPTY: HistoryEntry[] = [];
@@ -50,9 +52,14 @@ function subscribe(listener: () => void): () => void {
 }
 
 /** The new list: the entry first, an earlier one with the same address gone. */
-export const withEntry = (list: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] => [entry, ...list.filter(({ href }) => href !== entry.href)].slice(0, MOST);
+export const withEntry = (list: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] =>
+  [entry, ...list.filter(({ href }) => href !== entry.href)].slice(0, MOST);
 
-export function useQueryHistory(): { entries: HistoryEntry[]; add: (entry: HistoryEntry) => void; clear: () => void } {
+export function useQueryHistory(): {
+  entries: HistoryEntry[];
+  add: (entry: HistoryEntry) => void;
+  clear: () => void;
+} {
   const list = useSyncExternalStore(subscribe, read, () => EMPTY);
   const add = useCallback((entry: HistoryEntry) => write(withEntry(read(), entry)), []);
   const clear = useCallback(() => write([]), []);

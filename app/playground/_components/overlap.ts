@@ -11,7 +11,9 @@ export interface Elsewhere {
  * is only here. Columns that have none yet (null) are not compared with: their silence says nothing.
  */
 export function overlapOf(columns: readonly (readonly string[] | null)[]): Elsewhere[][][] {
-  const ranks = columns.map((ids) => (ids === null ? null : new Map([...ids.entries()].reverse().map(([i, id]) => [id, i + 1]))));
+  const ranks = columns.map((ids) =>
+    ids === null ? null : new Map([...ids.entries()].reverse().map(([i, id]) => [id, i + 1])),
+  );
   return columns.map((ids, own) =>
     (ids ?? []).map((id) =>
       ranks.flatMap((of, column) => {

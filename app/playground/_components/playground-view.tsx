@@ -4,7 +4,14 @@ import { BarChart3, History, Plus, Search, X } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { formatAgo } from "@/app/_lib/format";
-import { DEPTHS, fromParams, MOST_COLUMNS, playgroundHref, toParams, type PlaygroundState } from "@/app/_lib/playground-link";
+import {
+  DEPTHS,
+  fromParams,
+  MOST_COLUMNS,
+  playgroundHref,
+  toParams,
+  type PlaygroundState,
+} from "@/app/_lib/playground-link";
 import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
@@ -18,7 +25,9 @@ import { MAX_QUERY, searchesLocally } from "@/contracts/config/retriever";
 import { Columns } from "./columns";
 import { useQueryHistory } from "./history";
 
-const isTyping = (target: EventTarget | null): boolean => target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement &&
+  (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
 
 /** One query against up to four retrievers. The address is the state: whatever is changed is asked at once. */
 export function PlaygroundView() {
@@ -27,13 +36,21 @@ export function PlaygroundView() {
   // Counts searches, so that the same query can be asked again.
   const [asked, setAsked] = useState(0);
   const history = useQueryHistory();
-  const change = useCallback((next: Partial<PlaygroundState>) => setParams(toParams({ ...state, ...next })), [setParams, state]);
+  const change = useCallback(
+    (next: Partial<PlaygroundState>) => setParams(toParams({ ...state, ...next })),
+    [setParams, state],
+  );
 
   const search = (query: string) => {
     const next = { ...state, query: query.trim() };
     change(next);
     setAsked((n) => n + 1);
-    if (next.query !== "") history.add({ query: next.query.slice(0, MAX_QUERY), href: playgroundHref(next), at: Date.now() });
+    if (next.query !== "")
+      history.add({
+        query: next.query.slice(0, MAX_QUERY),
+        href: playgroundHref(next),
+        at: Date.now(),
+      });
   };
 
   return (
@@ -51,14 +68,24 @@ export function PlaygroundView() {
         <CorpusSelect corpus={state.corpus} onChange={(corpus) => change({ corpus })} />
         <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
           Documents
-          <Select aria-label="Documents (k)" className="w-auto" value={state.k} onChange={(e) => change({ k: Number(e.target.value) })}>
-            {[...new Set([...DEPTHS, state.k])].sort((a, b) => a - b).map((k) => (
-              <option key={k}>{k}</option>
-            ))}
+          <Select
+            aria-label="Documents (k)"
+            className="w-auto"
+            value={state.k}
+            onChange={(e) => change({ k: Number(e.target.value) })}
+          >
+            {[...new Set([...DEPTHS, state.k])]
+              .sort((a, b) => a - b)
+              .map((k) => (
+                <option key={k}>{k}</option>
+              ))}
           </Select>
         </label>
         <WorkerSelect state={state} onChange={(worker) => change({ worker })} />
-        <AddRetriever disabled={state.retrievers.length >= MOST_COLUMNS} onAdd={(config) => change({ retrievers: [...state.retrievers, config] })} />
+        <AddRetriever
+          disabled={state.retrievers.length >= MOST_COLUMNS}
+          onAdd={(config) => change({ retrievers: [...state.retrievers, config] })}
+        />
         <div className="ml-auto flex items-center gap-1">
           <HistoryMenu history={history} />
           <PermalinkButton state={state} />
@@ -69,7 +96,13 @@ export function PlaygroundView() {
           {problem}
         </p>
       ) : null}
-      {state.episode ? <EpisodeNote id={state.episode} corpus={state.corpus} onClose={() => change({ episode: null })} /> : null}
+      {state.episode ? (
+        <EpisodeNote
+          id={state.episode}
+          corpus={state.corpus}
+          onClose={() => change({ episode: null })}
+        />
+      ) : null}
       <Columns state={state} asked={asked} onChange={change} />
     </>
   );
@@ -80,7 +113,14 @@ function QueryBar({ query, onSearch }: { query: string; onSearch: (query: string
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key !== "/" || event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
+      if (
+        event.key !== "/" ||
+        event.metaKey ||
+        event.ctrlKey ||
+        event.altKey ||
+        isTyping(event.target)
+      )
+        return;
       event.preventDefault();
       input.current?.focus();
       input.current?.select();
@@ -98,7 +138,10 @@ function QueryBar({ query, onSearch }: { query: string; onSearch: (query: string
       }}
     >
       <label className="relative min-w-0 flex-1">
-        <Search className="pointer-events-none absolute top-2.5 left-3 size-4 text-muted-foreground" aria-hidden />
+        <Search
+          className="pointer-events-none absolute top-2.5 left-3 size-4 text-muted-foreground"
+          aria-hidden
+        />
         <Input
           ref={input}
           aria-label="Query"
@@ -109,7 +152,10 @@ function QueryBar({ query, onSearch }: { query: string; onSearch: (query: string
           value={text}
           onChange={(e) => setText(e.target.value)}
         />
-        <kbd aria-hidden className="pointer-events-none absolute top-2 right-2.5 hidden rounded border px-1.5 font-mono text-2xs text-muted-foreground sm:block">
+        <kbd
+          aria-hidden
+          className="pointer-events-none absolute top-2 right-2.5 hidden rounded border px-1.5 font-mono text-2xs text-muted-foreground sm:block"
+        >
           /
         </kbd>
       </label>
@@ -120,15 +166,32 @@ function QueryBar({ query, onSearch }: { query: string; onSearch: (query: string
   );
 }
 
-function CorpusSelect({ corpus, onChange }: { corpus: string; onChange: (corpus: string) => void }) {
+function CorpusSelect({
+  corpus,
+  onChange,
+}: {
+  corpus: string;
+  onChange: (corpus: string) => void;
+}) {
   const trpc = useTRPC();
   const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
   const workers = useQuery(trpc.workers.list.queryOptions());
-  const names = [...new Set([corpus, ...(corpora.data?.map((c) => c.name) ?? []), ...(workers.data?.flatMap((w) => w.capabilities.corpora) ?? [])])].sort();
+  const names = [
+    ...new Set([
+      corpus,
+      ...(corpora.data?.map((c) => c.name) ?? []),
+      ...(workers.data?.flatMap((w) => w.capabilities.corpora) ?? []),
+    ]),
+  ].sort();
   return (
     <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
       Corpus
-      <Select aria-label="Corpus" className="w-auto max-w-48" value={corpus} onChange={(e) => onChange(e.target.value)}>
+      <Select
+        aria-label="Corpus"
+        className="w-auto max-w-48"
+        value={corpus}
+        onChange={(e) => onChange(e.target.value)}
+      >
         {names.map((name) => (
           <option key={name}>{name}</option>
         ))}
@@ -138,22 +201,38 @@ function CorpusSelect({ corpus, onChange }: { corpus: string; onChange: (corpus:
 }
 
 /** Which machine searches: any that can, or one by name. Those that lack the corpus say so. */
-function WorkerSelect({ state, onChange }: { state: PlaygroundState; onChange: (worker: string | null) => void }) {
+function WorkerSelect({
+  state,
+  onChange,
+}: {
+  state: PlaygroundState;
+  onChange: (worker: string | null) => void;
+}) {
   const trpc = useTRPC();
   const workers = useQuery(trpc.workers.list.queryOptions());
   const online = workers.data?.filter((w) => w.state === "online") ?? [];
   const local = state.retrievers.some(searchesLocally);
-  const gone = state.worker !== null && workers.data !== undefined && !online.some((w) => w.id === state.worker);
+  const gone =
+    state.worker !== null &&
+    workers.data !== undefined &&
+    !online.some((w) => w.id === state.worker);
   return (
     <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
       Worker
-      <Select aria-label="Worker" className="w-auto max-w-56" value={state.worker ?? ""} onChange={(e) => onChange(e.target.value || null)}>
+      <Select
+        aria-label="Worker"
+        className="w-auto max-w-56"
+        value={state.worker ?? ""}
+        onChange={(e) => onChange(e.target.value || null)}
+      >
         <option value="">any that can</option>
         {gone ? <option value={state.worker ?? ""}>one that is offline</option> : null}
         {online.map((w) => (
           <option key={w.id} value={w.id}>
             {w.name}
-            {local && !w.capabilities.corpora.includes(state.corpus) ? ` (without ${state.corpus})` : ""}
+            {local && !w.capabilities.corpora.includes(state.corpus)
+              ? ` (without ${state.corpus})`
+              : ""}
           </option>
         ))}
       </Select>
@@ -161,11 +240,20 @@ function WorkerSelect({ state, onChange }: { state: PlaygroundState; onChange: (
   );
 }
 
-function AddRetriever({ disabled, onAdd }: { disabled: boolean; onAdd: (config: PlaygroundState["retrievers"][number]) => void }) {
+function AddRetriever({
+  disabled,
+  onAdd,
+}: {
+  disabled: boolean;
+  onAdd: (config: PlaygroundState["retrievers"][number]) => void;
+}) {
   return (
     <Menu>
       <MenuTrigger asChild>
-        <Button disabled={disabled} title={disabled ? `At most ${MOST_COLUMNS} side by side` : undefined}>
+        <Button
+          disabled={disabled}
+          title={disabled ? `At most ${MOST_COLUMNS} side by side` : undefined}
+        >
           <Plus /> Add a retriever
         </Button>
       </MenuTrigger>
@@ -190,17 +278,26 @@ function HistoryMenu({ history }: { history: ReturnType<typeof useQueryHistory> 
         </Button>
       </MenuTrigger>
       <MenuContent className="max-h-80 w-80 max-w-[calc(100vw-2rem)] overflow-y-auto">
-        {history.entries.length === 0 ? <p className="px-2 py-3 text-center text-xs text-muted-foreground">Queries that you ask in this browser appear here.</p> : null}
+        {history.entries.length === 0 ? (
+          <p className="px-2 py-3 text-center text-xs text-muted-foreground">
+            Queries that you ask in this browser appear here.
+          </p>
+        ) : null}
         {history.entries.map((entry) => (
           <MenuItem key={entry.href} asChild>
             <Link href={entry.href}>
               <span className="min-w-0 flex-1 truncate">{entry.query}</span>
-              <span className="shrink-0 text-2xs text-muted-foreground">{formatAgo(entry.at, now)}</span>
+              <span className="shrink-0 text-2xs text-muted-foreground">
+                {formatAgo(entry.at, now)}
+              </span>
             </Link>
           </MenuItem>
         ))}
         {history.entries.length > 0 ? (
-          <MenuItem className="mt-1 border-t text-xs text-muted-foreground" onSelect={history.clear}>
+          <MenuItem
+            className="mt-1 border-t text-xs text-muted-foreground"
+            onSelect={history.clear}
+          >
             <X /> Forget all
           </MenuItem>
         ) : null}
@@ -211,7 +308,14 @@ function HistoryMenu({ history }: { history: ReturnType<typeof useQueryHistory> 
 
 function PermalinkButton({ state }: { state: PlaygroundState }) {
   const origin = typeof window === "undefined" ? "" : window.location.origin;
-  return <CopyButton size="sm" variant="ghost" text={`${origin}${playgroundHref(state)}`} label="Copy link" />;
+  return (
+    <CopyButton
+      size="sm"
+      variant="ghost"
+      text={`${origin}${playgroundHref(state)}`}
+      label="Copy link"
+    />
+  );
 }
 
 /** Whose query this is, and which documents are marked as gold. */
@@ -220,7 +324,10 @@ function EpisodeNote({ id, corpus, onClose }: { id: string; corpus: string; onCl
   const episode = useQuery(trpc.episodes.get.queryOptions(id ? { id } : skipToken));
   const detail = episode.data;
   return (
-    <div className="mt-3 flex items-start gap-3 rounded-md border bg-card px-3 py-2 text-xs" data-testid="episode-note">
+    <div
+      className="mt-3 flex items-start gap-3 rounded-md border bg-card px-3 py-2 text-xs"
+      data-testid="episode-note"
+    >
       <p className="min-w-0 flex-1">
         {episode.isError ? (
           <span className="text-bad">The episode could not be read: {episode.error.message}</span>
@@ -229,7 +336,10 @@ function EpisodeNote({ id, corpus, onClose }: { id: string; corpus: string; onCl
         ) : (
           <>
             <span className="text-muted-foreground">From </span>
-            <Link href={`/runs/${detail.runId}/episodes/${detail.id}`} className="font-medium text-primary hover:underline">
+            <Link
+              href={`/runs/${detail.runId}/episodes/${detail.id}`}
+              className="font-medium text-primary hover:underline"
+            >
               {detail.question.question}
             </Link>
             <span className="text-muted-foreground">
@@ -242,7 +352,13 @@ function EpisodeNote({ id, corpus, onClose }: { id: string; corpus: string; onCl
           </>
         )}
       </p>
-      <Button variant="ghost" size="icon-sm" className="-m-1" aria-label="Let go of the episode" onClick={onClose}>
+      <Button
+        variant="ghost"
+        size="icon-sm"
+        className="-m-1"
+        aria-label="Let go of the episode"
+        onClick={onClose}
+      >
         <X />
       </Button>
     </div>
@@ -254,7 +370,9 @@ export function NoQuery() {
   return (
     <div className="mt-6">
       <EmptyState title="Type a query and press Enter">
-        Each column searches the same corpus with another retriever. The first search builds an index that is missing; its progress is shown. From a turn of any episode, “Open in the playground” brings its query here.
+        Each column searches the same corpus with another retriever. The first search builds an
+        index that is missing; its progress is shown. From a turn of any episode, “Open in the
+        playground” brings its query here.
       </EmptyState>
     </div>
   );

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_STATE, fromParams, playgroundHref, turnHref, type PlaygroundState } from "@/app/_lib/playground-link";
+import {
+  DEFAULT_STATE,
+  fromParams,
+  playgroundHref,
+  turnHref,
+  type PlaygroundState,
+} from "@/app/_lib/playground-link";
 import { compactRetriever, RETRIEVER_PRESETS, retrieverTitle } from "@/app/_lib/retriever";
 import { MAX_QUERY, retriever as retrieverSchema } from "@/contracts/config/retriever";
 import type { RunConfig } from "@/contracts/run-config";
@@ -9,11 +15,21 @@ import { withEntry } from "./history";
 import { overlapOf, sharedCount } from "./overlap";
 
 describe("highlighting", () => {
-  const marked = (text: string, query: string) => highlightParts(text, queryStems(query)).flatMap((p) => (p.matched ? [p.text] : []));
+  const marked = (text: string, query: string) =>
+    highlightParts(text, queryStems(query)).flatMap((p) => (p.matched ? [p.text] : []));
 
   it("finds words of the query however they are inflected", () => {
-    expect(marked("The capital of Peru is Lima. Capitals and dishes.", "capitals of the country with the dish")).toEqual(["capital", "Capitals", "dishes"]);
-    expect(marked("Religious countries were running", "religion country run")).toEqual(["Religious", "countries", "running"]);
+    expect(
+      marked(
+        "The capital of Peru is Lima. Capitals and dishes.",
+        "capitals of the country with the dish",
+      ),
+    ).toEqual(["capital", "Capitals", "dishes"]);
+    expect(marked("Religious countries were running", "religion country run")).toEqual([
+      "Religious",
+      "countries",
+      "running",
+    ]);
   });
 
   it("leaves stop words alone, unless there is nothing else", () => {
@@ -29,7 +45,11 @@ describe("highlighting", () => {
   it("loses nothing of the text", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (text, query) => {
-        expect(highlightParts(text, queryStems(query)).map((p) => p.text).join("")).toBe(text);
+        expect(
+          highlightParts(text, queryStems(query))
+            .map((p) => p.text)
+            .join(""),
+        ).toBe(text);
       }),
     );
   });
@@ -37,7 +57,11 @@ describe("highlighting", () => {
 
 describe("overlap", () => {
   it("says where a document stands in the other columns, and ignores those without an answer", () => {
-    expect(overlapOf([["a", "b"], ["b", "c"], null])).toEqual([[[], [{ column: 1, rank: 1 }]], [[{ column: 0, rank: 2 }], []], []]);
+    expect(overlapOf([["a", "b"], ["b", "c"], null])).toEqual([
+      [[], [{ column: 1, rank: 1 }]],
+      [[{ column: 0, rank: 2 }], []],
+      [],
+    ]);
     expect(sharedCount(["a", "b"], ["b", "c"])).toBe(1);
   });
 
@@ -52,22 +76,41 @@ describe("the address", () => {
 
   it("is empty for the defaults and holds every change", () => {
     expect(playgroundHref({})).toBe("/playground");
-    const state: PlaygroundState = { corpus: "wiki", query: "a & b?", k: 3, retrievers: [retrieverSchema.parse({ kind: "hybrid", b: 0.5 }), retrieverSchema.parse({ kind: "remote", url: "http://127.0.0.1:3000/retrieve" })], worker: id, episode: id };
+    const state: PlaygroundState = {
+      corpus: "wiki",
+      query: "a & b?",
+      k: 3,
+      retrievers: [
+        retrieverSchema.parse({ kind: "hybrid", b: 0.5 }),
+        retrieverSchema.parse({ kind: "remote", url: "http://127.0.0.1:3000/retrieve" }),
+      ],
+      worker: id,
+      episode: id,
+    };
     expect(read(playgroundHref(state))).toEqual({ state, problem: null });
     expect(playgroundHref(state)).not.toContain("efSearch");
   });
 
   it("round-trips any query and any preset", () => {
     fc.assert(
-      fc.property(fc.string({ maxLength: 300 }), fc.subarray([...RETRIEVER_PRESETS], { minLength: 1, maxLength: 4 }), (query, presets) => {
-        const retrievers = presets.map((p) => p.config);
-        expect(read(playgroundHref({ query, retrievers }))).toEqual({ state: { ...DEFAULT_STATE, query, retrievers }, problem: null });
-      }),
+      fc.property(
+        fc.string({ maxLength: 300 }),
+        fc.subarray([...RETRIEVER_PRESETS], { minLength: 1, maxLength: 4 }),
+        (query, presets) => {
+          const retrievers = presets.map((p) => p.config);
+          expect(read(playgroundHref({ query, retrievers }))).toEqual({
+            state: { ...DEFAULT_STATE, query, retrievers },
+            problem: null,
+          });
+        },
+      ),
     );
   });
 
   it("says what it could not read, and takes the default", () => {
-    const { state, problem } = read("/playground?k=7000&r=%5B%7B%22kind%22%3A%22magic%22%7D%5D&worker=me");
+    const { state, problem } = read(
+      "/playground?k=7000&r=%5B%7B%22kind%22%3A%22magic%22%7D%5D&worker=me",
+    );
     expect(state).toEqual(DEFAULT_STATE);
     expect(problem).toMatch(/k must be a whole number/);
     expect(problem).toMatch(/retrievers \(r\).*The default stands in its place\.$/);
@@ -75,7 +118,10 @@ describe("the address", () => {
 
   it("says that a query was cut, and cuts it", () => {
     const query = "x".repeat(MAX_QUERY);
-    expect(read(playgroundHref({ query }))).toEqual({ state: { ...DEFAULT_STATE, query }, problem: null });
+    expect(read(playgroundHref({ query }))).toEqual({
+      state: { ...DEFAULT_STATE, query },
+      problem: null,
+    });
     for (const more of ["y", "y".repeat(100_000)]) {
       const href = playgroundHref({ query: query + more });
       expect(href.length).toBeLessThan(2100);
@@ -88,23 +134,51 @@ describe("the address", () => {
   it("of a turn has its query, the corpus and retriever of its run, and as many documents as it saw", () => {
     const retriever = retrieverSchema.parse({ kind: "bm25", k1: 1.5 });
     const config = { kind: "predict", retriever } as unknown as RunConfig;
-    const turn = (documents: number) => ({ query: "capital of Peru", documents: Array<null>(documents).fill(null) });
-    const expected = { ...DEFAULT_STATE, corpus: "wiki", query: "capital of Peru", retrievers: [retriever], episode: id };
-    expect(read(turnHref(turn(3), config, { id, corpus: "wiki" }))).toEqual({ state: expected, problem: null });
+    const turn = (documents: number) => ({
+      query: "capital of Peru",
+      documents: Array<null>(documents).fill(null),
+    });
+    const expected = {
+      ...DEFAULT_STATE,
+      corpus: "wiki",
+      query: "capital of Peru",
+      retrievers: [retriever],
+      episode: id,
+    };
+    expect(read(turnHref(turn(3), config, { id, corpus: "wiki" }))).toEqual({
+      state: expected,
+      problem: null,
+    });
     expect(read(turnHref(turn(20), config, { id, corpus: "wiki" })).state.k).toBe(20);
     expect(read(turnHref(turn(80), config, { id, corpus: "wiki" })).state.k).toBe(50);
-    expect(read(turnHref(turn(3), { kind: "index" } as unknown as RunConfig, { id, corpus: "wiki" }))).toEqual({ state: { ...expected, retrievers: DEFAULT_STATE.retrievers }, problem: null });
+    expect(
+      read(turnHref(turn(3), { kind: "index" } as unknown as RunConfig, { id, corpus: "wiki" })),
+    ).toEqual({ state: { ...expected, retrievers: DEFAULT_STATE.retrievers }, problem: null });
   });
 });
 
 it("retrievers are told apart by their titles and shortened to what differs", () => {
-  expect(new Set(RETRIEVER_PRESETS.map((p) => retrieverTitle(p.config))).size).toBe(RETRIEVER_PRESETS.length);
-  for (const { config } of RETRIEVER_PRESETS) expect(retrieverSchema.parse(compactRetriever(config))).toEqual(config);
-  expect(compactRetriever(retrieverSchema.parse({ kind: "dense", variant: "int8" }))).toEqual({ kind: "dense", variant: "int8" });
+  expect(new Set(RETRIEVER_PRESETS.map((p) => retrieverTitle(p.config))).size).toBe(
+    RETRIEVER_PRESETS.length,
+  );
+  for (const { config } of RETRIEVER_PRESETS)
+    expect(retrieverSchema.parse(compactRetriever(config))).toEqual(config);
+  expect(compactRetriever(retrieverSchema.parse({ kind: "dense", variant: "int8" }))).toEqual({
+    kind: "dense",
+    variant: "int8",
+  });
 });
 
 it("the history keeps the newest of the same search first", () => {
   const entry = (query: string, at: number) => ({ query, href: `/playground?q=${query}`, at });
-  expect(withEntry([entry("b", 2), entry("a", 1)], entry("a", 3))).toEqual([entry("a", 3), entry("b", 2)]);
-  expect(withEntry(Array.from({ length: 30 }, (_, i) => entry(`${i}`, i)), entry("new", 99))).toHaveLength(30);
+  expect(withEntry([entry("b", 2), entry("a", 1)], entry("a", 3))).toEqual([
+    entry("a", 3),
+    entry("b", 2),
+  ]);
+  expect(
+    withEntry(
+      Array.from({ length: 30 }, (_, i) => entry(`${i}`, i)),
+      entry("new", 99),
+    ),
+  ).toHaveLength(30);
 });

@@ -37,11 +37,28 @@ interface RetrieverColumnProps {
 }
 
 /** One retriever's answer. It asks by itself whenever what it is asked changes; its failure is its own. */
-export function RetrieverColumn({ place, state, retriever, asked, gold, compared, elsewhere, highlight, hovered, onHover, onFound, onEdit, onRemove }: RetrieverColumnProps) {
+export function RetrieverColumn({
+  place,
+  state,
+  retriever,
+  asked,
+  gold,
+  compared,
+  elsewhere,
+  highlight,
+  hovered,
+  onHover,
+  onFound,
+  onEdit,
+  onRemove,
+}: RetrieverColumnProps) {
   const { task, start, cancel, running, error } = useTask();
   const [editing, setEditing] = useState(false);
   const { corpus, query, k, worker } = state;
-  const request = useMemo(() => ({ kind: "query" as const, corpus, retriever, query, k, workerId: worker }), [corpus, retriever, query, k, worker]);
+  const request = useMemo(
+    () => ({ kind: "query" as const, corpus, retriever, query, k, workerId: worker }),
+    [corpus, retriever, query, k, worker],
+  );
   const key = `${asked} ${JSON.stringify(request)}`;
   const lastKey = useRef<string | null>(null);
   useEffect(() => {
@@ -50,21 +67,48 @@ export function RetrieverColumn({ place, state, retriever, asked, gold, compared
     start(request);
   }, [key, request, start]);
 
-  const parsed = useMemo(() => (task?.state === "succeeded" ? queryResult.safeParse(task.result) : null), [task]);
+  const parsed = useMemo(
+    () => (task?.state === "succeeded" ? queryResult.safeParse(task.result) : null),
+    [task],
+  );
   const result = !running && parsed?.success ? parsed.data : null;
-  useEffect(() => onFound(place, result ? result.documents.map((d) => d.id) : null), [onFound, place, result]);
-  const failure = running ? null : (error ?? task?.error ?? (parsed && !parsed.success ? { message: "Worker and page are of different versions: restart both." } : null));
+  useEffect(
+    () => onFound(place, result ? result.documents.map((d) => d.id) : null),
+    [onFound, place, result],
+  );
+  const failure = running
+    ? null
+    : (error ??
+      task?.error ??
+      (parsed && !parsed.success
+        ? { message: "Worker and page are of different versions: restart both." }
+        : null));
   const stopped = !running && task?.state === "cancelled";
-  const found = gold.size > 0 && result ? result.documents.filter((d) => gold.has(d.id)).length : null;
+  const found =
+    gold.size > 0 && result ? result.documents.filter((d) => gold.has(d.id)).length : null;
   const title = retrieverTitle(retriever);
   return (
-    <Card className="min-w-0 snap-start overflow-hidden" aria-label={`${LETTER[place]}: ${title}`} data-column={place} data-column-state={running ? "running" : failure ? "failed" : result ? "done" : "idle"}>
+    <Card
+      className="min-w-0 snap-start overflow-hidden"
+      aria-label={`${LETTER[place]}: ${title}`}
+      data-column={place}
+      data-column-state={running ? "running" : failure ? "failed" : result ? "done" : "idle"}
+    >
       <header className="border-b px-3 py-2">
         <div className="flex items-center gap-2">
-          <span className="grid size-5 shrink-0 place-items-center rounded text-2xs font-semibold text-card" style={{ background: `var(--series-${place + 1})` }} aria-hidden>
+          <span
+            className="grid size-5 shrink-0 place-items-center rounded text-2xs font-semibold text-card"
+            style={{ background: `var(--series-${place + 1})` }}
+            aria-hidden
+          >
             {LETTER[place]}
           </span>
-          <button type="button" className="min-w-0 flex-1 truncate text-left font-medium hover:underline" title={title} onClick={() => setEditing(true)}>
+          <button
+            type="button"
+            className="min-w-0 flex-1 truncate text-left font-medium hover:underline"
+            title={title}
+            onClick={() => setEditing(true)}
+          >
             {title}
           </button>
           {running ? (
@@ -72,29 +116,71 @@ export function RetrieverColumn({ place, state, retriever, asked, gold, compared
               <Square />
             </Button>
           ) : (
-            <Button variant="ghost" size="icon-sm" aria-label="Search again" onClick={() => start(request)}>
+            <Button
+              variant="ghost"
+              size="icon-sm"
+              aria-label="Search again"
+              onClick={() => start(request)}
+            >
               <RotateCw />
             </Button>
           )}
-          <Button variant="ghost" size="icon-sm" aria-label={`Change retriever ${LETTER[place]}`} onClick={() => setEditing(true)}>
+          <Button
+            variant="ghost"
+            size="icon-sm"
+            aria-label={`Change retriever ${LETTER[place]}`}
+            onClick={() => setEditing(true)}
+          >
             <Pencil />
           </Button>
           {onRemove ? (
-            <Button variant="ghost" size="icon-sm" aria-label={`Remove retriever ${LETTER[place]}`} onClick={onRemove}>
+            <Button
+              variant="ghost"
+              size="icon-sm"
+              aria-label={`Remove retriever ${LETTER[place]}`}
+              onClick={onRemove}
+            >
               <X />
             </Button>
           ) : null}
         </div>
         <p className="mt-0.5 flex min-h-5 flex-wrap gap-x-2 text-2xs text-muted-foreground">
-          {result ? <Times result={result} total={task?.endedAt ? (task.endedAt.getTime() - task.createdAt.getTime()) / 1000 : null} worker={task?.worker.name ?? null} /> : null}
-          {found === null ? null : <Badge tone={found === gold.size ? "good" : "warn"}>{`${found} of ${gold.size} gold`}</Badge>}
+          {result ? (
+            <Times
+              result={result}
+              total={
+                task?.endedAt ? (task.endedAt.getTime() - task.createdAt.getTime()) / 1000 : null
+              }
+              worker={task?.worker.name ?? null}
+            />
+          ) : null}
+          {found === null ? null : (
+            <Badge
+              tone={found === gold.size ? "good" : "warn"}
+            >{`${found} of ${gold.size} gold`}</Badge>
+          )}
         </p>
       </header>
       <div aria-live="polite">
-        {running ? <Waiting detail={task?.detail ?? ""} fraction={task?.fraction ?? 0} k={k} /> : null}
-        {failure && !stopped ? <ErrorState className="m-3" title="This retriever failed" error={failure} onRetry={() => start(request)} /> : null}
-        {stopped ? <p className="px-3 py-6 text-center text-xs text-muted-foreground">Stopped.</p> : null}
-        {result?.documents.length === 0 ? <p className="px-3 py-6 text-center text-xs text-muted-foreground">Nothing was found: no document shares a word with the query, or the corpus is empty.</p> : null}
+        {running ? (
+          <Waiting detail={task?.detail ?? ""} fraction={task?.fraction ?? 0} k={k} />
+        ) : null}
+        {failure && !stopped ? (
+          <ErrorState
+            className="m-3"
+            title="This retriever failed"
+            error={failure}
+            onRetry={() => start(request)}
+          />
+        ) : null}
+        {stopped ? (
+          <p className="px-3 py-6 text-center text-xs text-muted-foreground">Stopped.</p>
+        ) : null}
+        {result?.documents.length === 0 ? (
+          <p className="px-3 py-6 text-center text-xs text-muted-foreground">
+            Nothing was found: no document shares a word with the query, or the corpus is empty.
+          </p>
+        ) : null}
       </div>
       {result && result.documents.length > 0 ? (
         <ol>
@@ -128,7 +214,15 @@ export function RetrieverColumn({ place, state, retriever, asked, gold, compared
   );
 }
 
-function Times({ result, total, worker }: { result: QueryResult; total: number | null; worker: string | null }) {
+function Times({
+  result,
+  total,
+  worker,
+}: {
+  result: QueryResult;
+  total: number | null;
+  worker: string | null;
+}) {
   const { seconds, openSeconds, retriever } = result;
   return (
     <>
@@ -162,7 +256,9 @@ function Waiting({ detail, fraction, k }: { detail: string; fraction: number; k:
           <Skeleton key={i} className="h-14" />
         ))}
       </div>
-      <span className="sr-only">{fraction > 0 ? `${formatInteger(fraction * 100)} percent` : ""}</span>
+      <span className="sr-only">
+        {fraction > 0 ? `${formatInteger(fraction * 100)} percent` : ""}
+      </span>
     </div>
   );
 }

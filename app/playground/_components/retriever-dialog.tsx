@@ -24,14 +24,22 @@ interface RetrieverDialogProps {
 }
 
 export function RetrieverDialog({ title, start, onClose, onApply }: RetrieverDialogProps) {
-  const form = useForm<Draft, unknown, z.output<typeof schema>>({ resolver: zodResolver(draftSchema), mode: "onChange", defaultValues: { retriever: structuredClone(start) } });
+  const form = useForm<Draft, unknown, z.output<typeof schema>>({
+    resolver: zodResolver(draftSchema),
+    mode: "onChange",
+    defaultValues: { retriever: structuredClone(start) },
+  });
   const submit = form.handleSubmit(({ retriever }) => onApply(retriever));
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title={title} className="max-w-3xl">
       <FormProvider {...form}>
         <div className="mb-3 flex flex-wrap gap-1.5" role="group" aria-label="Presets">
           {RETRIEVER_PRESETS.map((preset) => (
-            <Button key={preset.label} size="sm" onClick={() => form.reset({ retriever: structuredClone(preset.config) })}>
+            <Button
+              key={preset.label}
+              size="sm"
+              onClick={() => form.reset({ retriever: structuredClone(preset.config) })}
+            >
               {preset.label}
             </Button>
           ))}

@@ -9,9 +9,15 @@ import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import { EVERYTHING, ImportPreview, type ImportChoice, type QuestionSource } from "./import-preview";
+import {
+  EVERYTHING,
+  ImportPreview,
+  type ImportChoice,
+  type QuestionSource,
+} from "./import-preview";
 
-const EXAMPLE = '{"id": "q1", "question": "What is the capital of Peru?", "answers": ["Lima"], "goldIds": ["peru-capital"], "type": "one-hop"}';
+const EXAMPLE =
+  '{"id": "q1", "question": "What is the capital of Peru?", "answers": ["Lima"], "goldIds": ["peru-capital"], "type": "one-hop"}';
 
 /** "My questions.jsonl" -> "my-questions": a name that the server takes. */
 const nameOf = (fileName: string): string =>
@@ -26,7 +32,9 @@ const nameOf = (fileName: string): string =>
 async function sourceOf(file: File): Promise<QuestionSource> {
   const binary = file.name.toLowerCase().endsWith(".parquet");
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const content = binary ? await base64Of(file) : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  const content = binary
+    ? await base64Of(file)
+    : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   return { fileName: file.name, content, encoding: binary ? "base64" : "utf8" };
 }
 
@@ -39,7 +47,15 @@ const base64Of = (file: File): Promise<string> =>
   });
 
 /** Questions from a file of any known format, looked at before they are stored: all of them, or none with every bad line named. */
-export function ImportDialog({ open, onClose, onImported }: { open: boolean; onClose: () => void; onImported: (name: string) => void }) {
+export function ImportDialog({
+  open,
+  onClose,
+  onImported,
+}: {
+  open: boolean;
+  onClose: () => void;
+  onImported: (name: string) => void;
+}) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -54,9 +70,16 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
         const [first] = sets;
         if (!first) return;
         const count = sets.reduce((sum, set) => sum + set.questions, 0);
-        notify("good", `Imported ${plural(count, "question")} as ${sets.map((set) => set.name).join(", ")}${sets.every((set) => set.isNew) ? "" : " (some were there already)"}`);
+        notify(
+          "good",
+          `Imported ${plural(count, "question")} as ${sets.map((set) => set.name).join(", ")}${sets.every((set) => set.isNew) ? "" : " (some were there already)"}`,
+        );
         const unresolved = sets.reduce((sum, set) => sum + set.unresolvedGold, 0);
-        if (unresolved > 0) notify("bad", `${plural(unresolved, "question")} got no gold passages: a title of theirs stands over no passage of ${choice.goldCorpus}, or over several.`);
+        if (unresolved > 0)
+          notify(
+            "bad",
+            `${plural(unresolved, "question")} got no gold passages: a title of theirs stands over no passage of ${choice.goldCorpus}, or over several.`,
+          );
         void queryClient.invalidateQueries(trpc.catalogue.pathFilter());
         setFile(null);
         setSource(null);
@@ -76,7 +99,11 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
     try {
       setSource(await sourceOf(next));
     } catch (error) {
-      setUnreadable(error instanceof TypeError ? new Error(`${next.name} is not UTF-8 text.`) : new Error(`${next.name} could not be read.`));
+      setUnreadable(
+        error instanceof TypeError
+          ? new Error(`${next.name} is not UTF-8 text.`)
+          : new Error(`${next.name} could not be read.`),
+      );
     }
   };
   const submit = () => {
@@ -103,9 +130,14 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
         }}
         className="space-y-3"
       >
-        <pre className="overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-2xs">{EXAMPLE}</pre>
+        <pre className="overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-2xs">
+          {EXAMPLE}
+        </pre>
         <p className="text-xs text-muted-foreground">
-          Upstream&apos;s published questions: <code className="font-mono text-2xs">npm run s3 -- questions fetch s3-processed-data</code>
+          Upstream&apos;s published questions:{" "}
+          <code className="font-mono text-2xs">
+            npm run s3 -- questions fetch s3-processed-data
+          </code>
         </p>
         <div>
           <label htmlFor="questions-file" className="font-medium">
@@ -118,18 +150,41 @@ export function ImportDialog({ open, onClose, onImported }: { open: boolean; onC
             className="mt-1 block w-full rounded-md border border-input bg-card text-xs file:mr-3 file:h-8 file:border-0 file:bg-muted file:px-3 file:font-medium"
             onChange={(e) => void choose(e.target.files?.[0] ?? null)}
           />
-          {file ? <p className="mt-1 text-xs text-muted-foreground">{formatBytes(file.size)}</p> : null}
+          {file ? (
+            <p className="mt-1 text-xs text-muted-foreground">{formatBytes(file.size)}</p>
+          ) : null}
         </div>
         <div>
           <label htmlFor="questions-name" className="font-medium">
             Name
           </label>
-          <Input id="questions-name" className="mt-1 font-mono text-xs" placeholder="my-set or my-set/dev" autoComplete="off" spellCheck={false} value={name} onChange={(e) => setName(e.target.value)} />
+          <Input
+            id="questions-name"
+            className="mt-1 font-mono text-xs"
+            placeholder="my-set or my-set/dev"
+            autoComplete="off"
+            spellCheck={false}
+            value={name}
+            onChange={(e) => setName(e.target.value)}
+          />
         </div>
-        {source ? <ImportPreview key={source.content} source={source} choice={choice} onChange={setChoice} /> : null}
-        {failure ? <ErrorState title="Not imported" error={failure} className="max-h-64 overflow-y-auto" /> : null}
+        {source ? (
+          <ImportPreview
+            key={source.content}
+            source={source}
+            choice={choice}
+            onChange={setChoice}
+          />
+        ) : null}
+        {failure ? (
+          <ErrorState title="Not imported" error={failure} className="max-h-64 overflow-y-auto" />
+        ) : null}
         <div className="flex justify-end">
-          <Button type="submit" variant="primary" disabled={!source || name.trim() === "" || upload.isPending}>
+          <Button
+            type="submit"
+            variant="primary"
+            disabled={!source || name.trim() === "" || upload.isPending}
+          >
             <Upload /> {upload.isPending ? "Importing" : "Import"}
           </Button>
         </div>

@@ -40,10 +40,15 @@ export function QuestionsView() {
             <Skeleton className="h-96" />
           </div>
         ) : sets.isError ? (
-          <ErrorState title="The question sets could not be read" error={sets.error} onRetry={() => void sets.refetch()} />
+          <ErrorState
+            title="The question sets could not be read"
+            error={sets.error}
+            onRetry={() => void sets.refetch()}
+          />
         ) : sets.data.length === 0 || !chosen ? (
           <EmptyState title="No question set yet" action={button}>
-            A set is a JSONL file: one question with its answers on each line. Questions that name gold documents can also measure a retriever.
+            A set is a JSONL file: one question with its answers on each line. Questions that name
+            gold documents can also measure a retriever.
           </EmptyState>
         ) : (
           <div className="grid items-start gap-4 lg:grid-cols-[20rem_minmax(0,1fr)]">
@@ -54,16 +59,28 @@ export function QuestionsView() {
                     <button
                       type="button"
                       aria-current={set.name === chosen.name ? "true" : undefined}
-                      className={cn("w-full rounded-md px-2.5 py-2 text-left hover:bg-muted", set.name === chosen.name && "bg-muted")}
+                      className={cn(
+                        "w-full rounded-md px-2.5 py-2 text-left hover:bg-muted",
+                        set.name === chosen.name && "bg-muted",
+                      )}
                       onClick={() => setParams({ set: set.name, q: null })}
                       data-set={set.name}
                     >
                       <span className="flex items-center justify-between gap-2">
                         <span className="min-w-0 truncate font-medium">{set.name}</span>
-                        {set.withGold === 0 ? <Badge tone="warn">no gold</Badge> : <Badge tone="good">{set.withGold === set.questions ? "gold" : `${formatInteger(set.withGold)} gold`}</Badge>}
+                        {set.withGold === 0 ? (
+                          <Badge tone="warn">no gold</Badge>
+                        ) : (
+                          <Badge tone="good">
+                            {set.withGold === set.questions
+                              ? "gold"
+                              : `${formatInteger(set.withGold)} gold`}
+                          </Badge>
+                        )}
                       </span>
                       <span className="block truncate text-2xs text-muted-foreground">
-                        {plural(set.questions, "question")} · {set.createdBy} · {formatAgo(set.createdAt, now)}
+                        {plural(set.questions, "question")} · {set.createdBy} ·{" "}
+                        {formatAgo(set.createdAt, now)}
                       </span>
                     </button>
                   </li>

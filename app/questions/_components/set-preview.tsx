@@ -17,7 +17,12 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
   const trpc = useTRPC();
   const [text, setText] = useState("");
   const wanted = useDeferredValue(text.trim());
-  const query = useInfiniteQuery(trpc.catalogue.questions.infiniteQueryOptions({ set, text: wanted || undefined, limit: 50 }, { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData }));
+  const query = useInfiniteQuery(
+    trpc.catalogue.questions.infiniteQueryOptions(
+      { set, text: wanted || undefined, limit: 50 },
+      { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
+    ),
+  );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const total = query.data?.pages[0]?.total ?? 0;
   return (
@@ -28,8 +33,18 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
           {query.data ? plural(total, "question") : ""}
         </span>
         <label className="relative ml-auto w-full sm:w-60">
-          <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" aria-hidden />
-          <Input type="search" aria-label="Search questions and answers" placeholder="Question or answer" className="pl-8" value={text} onChange={(e) => setText(e.target.value)} />
+          <Search
+            className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
+            aria-hidden
+          />
+          <Input
+            type="search"
+            aria-label="Search questions and answers"
+            placeholder="Question or answer"
+            className="pl-8"
+            value={text}
+            onChange={(e) => setText(e.target.value)}
+          />
         </label>
         {withGold > 0 ? (
           <Button asChild>
@@ -46,10 +61,18 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
           ))}
         </div>
       ) : query.isError ? (
-        <ErrorState className="m-4" title="The questions could not be read" error={query.error} onRetry={() => void query.refetch()} />
+        <ErrorState
+          className="m-4"
+          title="The questions could not be read"
+          error={query.error}
+          onRetry={() => void query.refetch()}
+        />
       ) : rows.length === 0 ? (
         <div className="p-4">
-          <EmptyState title="No question matches" action={<Button onClick={() => setText("")}>Clear the search</Button>} />
+          <EmptyState
+            title="No question matches"
+            action={<Button onClick={() => setText("")}>Clear the search</Button>}
+          />
         </div>
       ) : (
         <>
@@ -58,7 +81,10 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
               <li key={row.id} className="border-b px-4 py-2 last:border-0" data-question={row.id}>
                 <div className="flex items-start justify-between gap-3">
                   <p className="min-w-0 font-medium break-words">{row.question}</p>
-                  <Link href={playgroundHref({ query: row.question })} className="shrink-0 text-xs font-medium text-primary hover:underline">
+                  <Link
+                    href={playgroundHref({ query: row.question })}
+                    className="shrink-0 text-xs font-medium text-primary hover:underline"
+                  >
                     Playground
                   </Link>
                 </div>
@@ -70,14 +96,23 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
                   <span className="font-mono">{row.id}</span>
                   {row.type ? <Badge>{row.type}</Badge> : null}
                   {row.group ? <Badge tone="outline">{row.group}</Badge> : null}
-                  {row.goldIds.length > 0 ? <span className="min-w-0 font-mono break-all">gold {row.goldIds.join(", ")}</span> : <Badge tone="warn">no gold documents</Badge>}
+                  {row.goldIds.length > 0 ? (
+                    <span className="min-w-0 font-mono break-all">
+                      gold {row.goldIds.join(", ")}
+                    </span>
+                  ) : (
+                    <Badge tone="warn">no gold documents</Badge>
+                  )}
                 </p>
               </li>
             ))}
           </ol>
           {query.hasNextPage ? (
             <div className="border-t p-3">
-              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+              <Button
+                disabled={query.isFetchingNextPage}
+                onClick={() => void query.fetchNextPage()}
+              >
                 Show more ({formatInteger(rows.length)} of {formatInteger(total)})
               </Button>
             </div>

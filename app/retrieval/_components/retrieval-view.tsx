@@ -17,10 +17,14 @@ export function RetrievalView() {
   const chosen = (params.get("runs") ?? "").split(",").filter(Boolean);
   const list = useQuery(trpc.retrievalEvaluation.list.queryOptions());
   const comparison = useQuery(
-    trpc.retrievalEvaluation.compare.queryOptions(chosen.length > 0 ? { runIds: chosen } : skipToken, {
-      placeholderData: keepPreviousData,
-      refetchInterval: (q) => (q.state.data?.runs.some((run) => !TERMINAL.has(run.state)) ? 5_000 : false),
-    }),
+    trpc.retrievalEvaluation.compare.queryOptions(
+      chosen.length > 0 ? { runIds: chosen } : skipToken,
+      {
+        placeholderData: keepPreviousData,
+        refetchInterval: (q) =>
+          q.state.data?.runs.some((run) => !TERMINAL.has(run.state)) ? 5_000 : false,
+      },
+    ),
   );
   const launch = (
     <Button variant="primary" asChild>
@@ -48,21 +52,37 @@ export function RetrievalView() {
             <Skeleton className="h-40" />
           </div>
         ) : list.isError ? (
-          <ErrorState title="The evaluate runs could not be read" error={list.error} onRetry={() => void list.refetch()} />
+          <ErrorState
+            title="The evaluate runs could not be read"
+            error={list.error}
+            onRetry={() => void list.refetch()}
+          />
         ) : list.data.length === 0 ? (
           <EmptyState title="No retriever is measured yet" action={launch}>
-            A run of kind “Evaluate retrieval” ranks the documents for each question that names gold documents. Two or more of them on the same questions can be compared here.
+            A run of kind “Evaluate retrieval” ranks the documents for each question that names gold
+            documents. Two or more of them on the same questions can be compared here.
           </EmptyState>
         ) : (
-          <RunPicker rows={list.data} chosen={chosen} onChange={(ids) => setParams({ runs: ids.join(",") || null, show: null })} />
+          <RunPicker
+            rows={list.data}
+            chosen={chosen}
+            onChange={(ids) => setParams({ runs: ids.join(",") || null, show: null })}
+          />
         )}
       </div>
       {chosen.length === 0 ? null : comparison.isError ? (
-        <ErrorState className="mt-4" title="These runs cannot be compared" error={comparison.error} onRetry={() => void comparison.refetch()} />
+        <ErrorState
+          className="mt-4"
+          title="These runs cannot be compared"
+          error={comparison.error}
+          onRetry={() => void comparison.refetch()}
+        />
       ) : comparison.data ? (
         <div className="mt-5" aria-busy={comparison.isPlaceholderData}>
           {comparison.data.counts.scored === 0 ? (
-            <EmptyState title="No question is ranked by all of these runs yet">Wait until they have begun, or choose others.</EmptyState>
+            <EmptyState title="No question is ranked by all of these runs yet">
+              Wait until they have begun, or choose others.
+            </EmptyState>
           ) : (
             <ComparisonView comparison={comparison.data} />
           )}

@@ -13,26 +13,56 @@ const MOST = 6;
 const SHOWN = 6;
 
 /** Evaluate runs by question set and corpus. Once one is chosen, only those that can stand beside it can be. */
-export function RunPicker({ rows, chosen, onChange }: { rows: EvaluationRow[]; chosen: readonly string[]; onChange: (ids: string[]) => void }) {
+export function RunPicker({
+  rows,
+  chosen,
+  onChange,
+}: {
+  rows: EvaluationRow[];
+  chosen: readonly string[];
+  onChange: (ids: string[]) => void;
+}) {
   const groups = groupsOf(rows);
   const first = rows.find((row) => row.id === chosen[0]);
   const active = first ? `${first.questionSet} · ${first.corpus}` : null;
   return (
     <div className="space-y-4">
       {[...groups].map(([name, members]) => (
-        <Group key={name} name={name} rows={members} chosen={chosen} disabled={active !== null && active !== name} onChange={onChange} />
+        <Group
+          key={name}
+          name={name}
+          rows={members}
+          chosen={chosen}
+          disabled={active !== null && active !== name}
+          onChange={onChange}
+        />
       ))}
     </div>
   );
 }
 
-function Group({ name, rows, chosen, disabled, onChange }: { name: string; rows: EvaluationRow[]; chosen: readonly string[]; disabled: boolean; onChange: (ids: string[]) => void }) {
+function Group({
+  name,
+  rows,
+  chosen,
+  disabled,
+  onChange,
+}: {
+  name: string;
+  rows: EvaluationRow[];
+  chosen: readonly string[];
+  disabled: boolean;
+  onChange: (ids: string[]) => void;
+}) {
   const now = useNow();
   const [all, setAll] = useState(false);
   const shown = all ? rows : rows.filter((row, i) => i < SHOWN || chosen.includes(row.id));
-  const toggle = (id: string) => onChange(chosen.includes(id) ? chosen.filter((c) => c !== id) : [...chosen, id]);
+  const toggle = (id: string) =>
+    onChange(chosen.includes(id) ? chosen.filter((c) => c !== id) : [...chosen, id]);
   return (
-    <fieldset className={cn("min-w-0 rounded-lg border bg-card px-3 pt-1 pb-2", disabled && "opacity-60")}>
+    <fieldset
+      className={cn("min-w-0 rounded-lg border bg-card px-3 pt-1 pb-2", disabled && "opacity-60")}
+    >
       <legend className="px-1 text-xs font-medium text-muted-foreground">
         {name}
         {disabled ? " (other questions or documents than those chosen)" : ""}
@@ -43,11 +73,26 @@ function Group({ name, rows, chosen, disabled, onChange }: { name: string; rows:
           const full = index < 0 && chosen.length >= MOST;
           return (
             <li key={row.id}>
-              <label className="flex cursor-pointer items-center gap-3 rounded px-1 py-1.5 hover:bg-muted/60 has-disabled:cursor-not-allowed" data-evaluation={row.id}>
-                <input type="checkbox" className="size-4 shrink-0 accent-[var(--primary)]" checked={index >= 0} disabled={disabled || full} onChange={() => toggle(row.id)} />
-                <span aria-hidden className="size-2.5 shrink-0 rounded-xs" style={{ background: index >= 0 ? runColour(index) : "var(--muted)" }} />
+              <label
+                className="flex cursor-pointer items-center gap-3 rounded px-1 py-1.5 hover:bg-muted/60 has-disabled:cursor-not-allowed"
+                data-evaluation={row.id}
+              >
+                <input
+                  type="checkbox"
+                  className="size-4 shrink-0 accent-[var(--primary)]"
+                  checked={index >= 0}
+                  disabled={disabled || full}
+                  onChange={() => toggle(row.id)}
+                />
+                <span
+                  aria-hidden
+                  className="size-2.5 shrink-0 rounded-xs"
+                  style={{ background: index >= 0 ? runColour(index) : "var(--muted)" }}
+                />
                 <span className="min-w-0 flex-1">
-                  <span className="block truncate font-medium">{retrieverTitle(row.retriever)}</span>
+                  <span className="block truncate font-medium">
+                    {retrieverTitle(row.retriever)}
+                  </span>
                   <span className="block truncate text-2xs text-muted-foreground">
                     {row.name} · first {row.depth} documents · {formatAgo(row.createdAt, now)}
                   </span>

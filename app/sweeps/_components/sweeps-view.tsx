@@ -11,7 +11,12 @@ import { StateCounts } from "@/app/_ui/state-counts";
 
 export function SweepsView() {
   const trpc = useTRPC();
-  const query = useInfiniteQuery(trpc.sweeps.list.infiniteQueryOptions({ limit: 50 }, { getNextPageParam: (page) => page.nextCursor }));
+  const query = useInfiniteQuery(
+    trpc.sweeps.list.infiniteQueryOptions(
+      { limit: 50 },
+      { getNextPageParam: (page) => page.nextCursor },
+    ),
+  );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const launch = (
     <Button variant="primary" asChild>
@@ -34,10 +39,15 @@ export function SweepsView() {
             ))}
           </div>
         ) : query.isError && rows.length === 0 ? (
-          <ErrorState title="The sweeps could not be read" error={query.error} onRetry={() => void query.refetch()} />
+          <ErrorState
+            title="The sweeps could not be read"
+            error={query.error}
+            onRetry={() => void query.refetch()}
+          />
         ) : rows.length === 0 ? (
           <EmptyState title="No sweep yet" action={launch}>
-            A sweep runs one configuration over values of settings and over seeds, as one group with one table.
+            A sweep runs one configuration over values of settings and over seeds, as one group with
+            one table.
           </EmptyState>
         ) : (
           <>
@@ -47,7 +57,12 @@ export function SweepsView() {
               ))}
             </ul>
             {query.hasNextPage ? (
-              <Button size="sm" className="mt-3" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+              <Button
+                size="sm"
+                className="mt-3"
+                disabled={query.isFetchingNextPage}
+                onClick={() => void query.fetchNextPage()}
+              >
                 Show more
               </Button>
             ) : null}
@@ -63,10 +78,18 @@ function SweepItem({ row }: { row: SweepRow }) {
   return (
     <li className="relative rounded-lg border bg-card p-3 hover:bg-muted/50" data-sweep={row.id}>
       <div className="flex flex-wrap items-baseline justify-between gap-x-4 gap-y-1">
-        <Link href={`/sweeps/${row.id}`} className="min-w-0 font-medium break-words after:absolute after:inset-0">
+        <Link
+          href={`/sweeps/${row.id}`}
+          className="min-w-0 font-medium break-words after:absolute after:inset-0"
+        >
           {row.name}
         </Link>
-        <time dateTime={row.createdAt.toISOString()} title={formatDateTime(row.createdAt)} className="text-xs text-muted-foreground" suppressHydrationWarning>
+        <time
+          dateTime={row.createdAt.toISOString()}
+          title={formatDateTime(row.createdAt)}
+          className="text-xs text-muted-foreground"
+          suppressHydrationWarning
+        >
           {formatAgo(row.createdAt, now)}
         </time>
       </div>

@@ -9,7 +9,13 @@ import { Input } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 
 /** Makes a token and shows the command once. */
-export function AttachDialog({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
+export function AttachDialog({
+  open,
+  onOpenChange,
+}: {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+}) {
   return (
     <Dialog
       open={open}
@@ -28,19 +34,29 @@ function Attach({ onDone }: { onDone: () => void }) {
   const queryClient = useQueryClient();
   const [name, setName] = useState("gpu-box");
   const [address, setAddress] = useState(() => window.location.origin);
-  const create = useMutation(trpc.workers.createToken.mutationOptions({ onSuccess: () => void queryClient.invalidateQueries(trpc.workers.tokens.pathFilter()) }));
+  const create = useMutation(
+    trpc.workers.createToken.mutationOptions({
+      onSuccess: () => void queryClient.invalidateQueries(trpc.workers.tokens.pathFilter()),
+    }),
+  );
   if (create.data)
     return (
       <>
         <p>In the clone, on the other machine:</p>
-        <pre className="mt-2 overflow-x-auto rounded-md border bg-muted px-3 py-2.5 font-mono text-xs break-all whitespace-pre-wrap" data-testid="attach-command">
+        <pre
+          className="mt-2 overflow-x-auto rounded-md border bg-muted px-3 py-2.5 font-mono text-xs break-all whitespace-pre-wrap"
+          data-testid="attach-command"
+        >
           {create.data.command}
         </pre>
         <div className="mt-3 flex gap-2">
           <CopyButton variant="primary" text={create.data.command} label="Copy the command" />
           <Button onClick={onDone}>Done</Button>
         </div>
-        <p className="mt-3 text-xs text-muted-foreground">The token is shown only now; the server keeps nothing but its hash. Revoke it below the workers when it is no longer needed.</p>
+        <p className="mt-3 text-xs text-muted-foreground">
+          The token is shown only now; the server keeps nothing but its hash. Revoke it below the
+          workers when it is no longer needed.
+        </p>
       </>
     );
   return (
@@ -53,13 +69,32 @@ function Attach({ onDone }: { onDone: () => void }) {
       <label htmlFor="token-name" className="font-medium">
         Name of the token
       </label>
-      <Input id="token-name" className="mt-1" value={name} onChange={(e) => setName(e.target.value)} maxLength={120} autoFocus />
+      <Input
+        id="token-name"
+        className="mt-1"
+        value={name}
+        onChange={(e) => setName(e.target.value)}
+        maxLength={120}
+        autoFocus
+      />
       <label htmlFor="server-address" className="mt-3 block font-medium">
         Address of this server, as that machine reaches it
       </label>
-      <Input id="server-address" className="mt-1 font-mono text-xs" value={address} onChange={(e) => setAddress(e.target.value)} />
-      {isLoopback(address) ? <p className="mt-1.5 text-xs text-muted-foreground">A loopback address is reached only from this machine, or from another through a tunnel: ssh -R PORT:127.0.0.1:PORT user@machine.</p> : null}
-      {create.isError ? <ErrorState className="mt-3" title="No token was made" error={create.error} /> : null}
+      <Input
+        id="server-address"
+        className="mt-1 font-mono text-xs"
+        value={address}
+        onChange={(e) => setAddress(e.target.value)}
+      />
+      {isLoopback(address) ? (
+        <p className="mt-1.5 text-xs text-muted-foreground">
+          A loopback address is reached only from this machine, or from another through a tunnel:
+          ssh -R PORT:127.0.0.1:PORT user@machine.
+        </p>
+      ) : null}
+      {create.isError ? (
+        <ErrorState className="mt-3" title="No token was made" error={create.error} />
+      ) : null}
       <Button type="submit" variant="primary" className="mt-4" disabled={create.isPending}>
         Make the command
       </Button>

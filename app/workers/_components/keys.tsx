@@ -37,18 +37,36 @@ export function Keys() {
         </Button>
       </div>
       {keys.isError ? (
-        <ErrorState title="The keys could not be read" error={keys.error} onRetry={() => void keys.refetch()} />
+        <ErrorState
+          title="The keys could not be read"
+          error={keys.error}
+          onRetry={() => void keys.refetch()}
+        />
       ) : (
         <ul className="rounded-lg border bg-card">
-          {keys.data?.length === 0 ? <li className="px-4 py-2.5 text-xs text-muted-foreground">None is stored. A hosted model needs one; a run names it under Connection, Key.</li> : null}
+          {keys.data?.length === 0 ? (
+            <li className="px-4 py-2.5 text-xs text-muted-foreground">
+              None is stored. A hosted model needs one; a run names it under Connection, Key.
+            </li>
+          ) : null}
           {keys.data?.map((key) => (
-            <li key={key.name} className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 border-b px-4 py-1.5 last:border-0" data-key={key.name}>
+            <li
+              key={key.name}
+              className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 border-b px-4 py-1.5 last:border-0"
+              data-key={key.name}
+            >
               <span className="font-medium">{key.name}</span>
               <span className="font-mono text-xs break-all">{key.origin}</span>
               <span className="text-xs text-muted-foreground">
-                stored {formatDateTime(key.updatedAt)} by {key.createdBy}, {key.lastUsedAt ? `last used ${formatDateTime(key.lastUsedAt)}` : "never used"}
+                stored {formatDateTime(key.updatedAt)} by {key.createdBy},{" "}
+                {key.lastUsedAt ? `last used ${formatDateTime(key.lastUsedAt)}` : "never used"}
               </span>
-              <Button size="sm" variant="danger" className="ml-auto" onClick={() => setAsked(key.name)}>
+              <Button
+                size="sm"
+                variant="danger"
+                className="ml-auto"
+                onClick={() => setAsked(key.name)}
+              >
                 Delete
               </Button>
             </li>
@@ -63,10 +81,19 @@ export function Keys() {
       >
         <AddKey onDone={() => setAdding(false)} />
       </Dialog>
-      <Dialog open={asked !== null} onOpenChange={(open) => !open && setAsked(null)} title={`Delete “${asked ?? ""}”?`} description="Runs that name it stop at the next request that their worker makes after a restart, with the reason; what they stored stays.">
+      <Dialog
+        open={asked !== null}
+        onOpenChange={(open) => !open && setAsked(null)}
+        title={`Delete “${asked ?? ""}”?`}
+        description="Runs that name it stop at the next request that their worker makes after a restart, with the reason; what they stored stays."
+      >
         <div className="flex justify-end gap-2">
           <Button onClick={() => setAsked(null)}>Keep it</Button>
-          <Button variant="danger" disabled={remove.isPending} onClick={() => asked !== null && remove.mutate({ name: asked })}>
+          <Button
+            variant="danger"
+            disabled={remove.isPending}
+            onClick={() => asked !== null && remove.mutate({ name: asked })}
+          >
             Delete
           </Button>
         </div>
@@ -91,7 +118,12 @@ function AddKey({ onDone }: { onDone: () => void }) {
   );
   const fields = [
     { id: "name", title: "Name", type: "text", placeholder: "hosted" },
-    { id: "origin", title: "Address of the server", type: "url", placeholder: "https://api.example.com/v1" },
+    {
+      id: "origin",
+      title: "Address of the server",
+      type: "url",
+      placeholder: "https://api.example.com/v1",
+    },
     { id: "key", title: "Key", type: "password", placeholder: "" },
   ] as const;
   return (
@@ -106,7 +138,16 @@ function AddKey({ onDone }: { onDone: () => void }) {
           <label htmlFor={`key-${id}`} className="font-medium">
             {title}
           </label>
-          <Input id={`key-${id}`} className="mt-1" type={type} placeholder={placeholder} autoComplete="off" required value={form[id]} onChange={(event) => setForm({ ...form, [id]: event.target.value })} />
+          <Input
+            id={`key-${id}`}
+            className="mt-1"
+            type={type}
+            placeholder={placeholder}
+            autoComplete="off"
+            required
+            value={form[id]}
+            onChange={(event) => setForm({ ...form, [id]: event.target.value })}
+          />
         </div>
       ))}
       {put.isError ? (

@@ -31,25 +31,44 @@ export function Tokens() {
       <h2 className="mb-2 text-xs font-semibold text-muted-foreground">Tokens</h2>
       <ul className="rounded-lg border bg-card">
         {tokens.data.map((t) => (
-          <li key={t.id} className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 border-b px-4 py-1.5 last:border-0" data-token={t.id}>
+          <li
+            key={t.id}
+            className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 border-b px-4 py-1.5 last:border-0"
+            data-token={t.id}
+          >
             <span className="font-medium">{t.name}</span>
             <span className="text-xs text-muted-foreground">
-              made {formatDateTime(t.createdAt)} by {t.createdBy}, {t.lastUsedAt ? `last used ${formatDateTime(t.lastUsedAt)}` : "never used"}
+              made {formatDateTime(t.createdAt)} by {t.createdBy},{" "}
+              {t.lastUsedAt ? `last used ${formatDateTime(t.lastUsedAt)}` : "never used"}
             </span>
             {t.revokedAt ? (
               <Badge className="ml-auto">revoked</Badge>
             ) : (
-              <Button size="sm" variant="danger" className="ml-auto" onClick={() => setAsked({ id: t.id, name: t.name })}>
+              <Button
+                size="sm"
+                variant="danger"
+                className="ml-auto"
+                onClick={() => setAsked({ id: t.id, name: t.name })}
+              >
                 Revoke
               </Button>
             )}
           </li>
         ))}
       </ul>
-      <Dialog open={asked !== null} onOpenChange={(open) => !open && setAsked(null)} title={`Revoke “${asked?.name ?? ""}”?`} description="Workers that attached with it are cut off at once; their runs go back to the queue and resume from their last checkpoints.">
+      <Dialog
+        open={asked !== null}
+        onOpenChange={(open) => !open && setAsked(null)}
+        title={`Revoke “${asked?.name ?? ""}”?`}
+        description="Workers that attached with it are cut off at once; their runs go back to the queue and resume from their last checkpoints."
+      >
         <div className="flex justify-end gap-2">
           <Button onClick={() => setAsked(null)}>Keep it</Button>
-          <Button variant="danger" disabled={revoke.isPending} onClick={() => asked && revoke.mutate({ id: asked.id })}>
+          <Button
+            variant="danger"
+            disabled={revoke.isPending}
+            onClick={() => asked && revoke.mutate({ id: asked.id })}
+          >
             Revoke
           </Button>
         </div>

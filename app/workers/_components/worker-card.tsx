@@ -15,7 +15,12 @@ import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { UseCharts } from "./use-charts";
 
-const SERVICE_TONE: Record<WorkerRow["services"][number]["state"], BadgeTone> = { starting: "primary", ready: "good", failed: "bad", stopped: "neutral" };
+const SERVICE_TONE: Record<WorkerRow["services"][number]["state"], BadgeTone> = {
+  starting: "primary",
+  ready: "good",
+  failed: "bad",
+  stopped: "neutral",
+};
 
 export function WorkerCard({ worker }: { worker: WorkerRow }) {
   const now = useNow();
@@ -25,11 +30,19 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
     ["Host", `${hardware.hostname}, ${hardware.platform}`],
     ["CPU", `${hardware.cpuModel}, ${hardware.cores} cores`],
     ["Memory", formatMegabytes(hardware.memoryMb)],
-    ["GPU", hardware.gpus.length === 0 ? "none" : hardware.gpus.map((g) => `${g.name}, ${formatMegabytes(g.memoryMb)}`).join("; ")],
+    [
+      "GPU",
+      hardware.gpus.length === 0
+        ? "none"
+        : hardware.gpus.map((g) => `${g.name}, ${formatMegabytes(g.memoryMb)}`).join("; "),
+    ],
     ["Computes on", `${capabilities.device}, ${capabilities.dtype}`],
     ["Models", capabilities.models.join(", ") || "none"],
     ["Corpora", capabilities.corpora.join(", ") || "none"],
-    ["Slots", `${worker.slots.engine - worker.freeSlots.engine} of ${worker.slots.engine} engine, ${worker.slots.light - worker.freeSlots.light} of ${worker.slots.light} light in use`],
+    [
+      "Slots",
+      `${worker.slots.engine - worker.freeSlots.engine} of ${worker.slots.engine} engine, ${worker.slots.light - worker.freeSlots.light} of ${worker.slots.light} light in use`,
+    ],
   ];
   return (
     <Card data-worker={worker.id} aria-label={`Worker ${worker.name}`}>
@@ -38,8 +51,13 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
         <Badge tone={online ? "good" : "bad"}>
           <span aria-hidden className="size-1.5 rounded-full bg-current" /> {worker.state}
         </Badge>
-        <span className="ml-auto text-xs text-muted-foreground" title={`Attached ${formatDateTime(worker.attachedAt)}`}>
-          {online ? `attached ${formatAgo(worker.attachedAt, now)}` : `last seen ${formatAgo(worker.lastSeenAt, now)}`}
+        <span
+          className="ml-auto text-xs text-muted-foreground"
+          title={`Attached ${formatDateTime(worker.attachedAt)}`}
+        >
+          {online
+            ? `attached ${formatAgo(worker.attachedAt, now)}`
+            : `last seen ${formatAgo(worker.lastSeenAt, now)}`}
         </span>
       </header>
       <div className="grid gap-x-8 gap-y-5 p-4 lg:grid-cols-2">
@@ -54,24 +72,41 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
         <UseCharts worker={worker} />
         <section aria-label="At work">
           <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">At work</h3>
-          {worker.runs.length + worker.tasks.length === 0 ? <p className="text-xs text-muted-foreground">{online ? "Idle: it takes the next queued run that it can run." : "Nothing."}</p> : null}
+          {worker.runs.length + worker.tasks.length === 0 ? (
+            <p className="text-xs text-muted-foreground">
+              {online ? "Idle: it takes the next queued run that it can run." : "Nothing."}
+            </p>
+          ) : null}
           <ul className="space-y-2.5">
             {worker.runs.map((run) => (
               <li key={run.id}>
                 <p className="flex items-center gap-2">
-                  <Link href={`/runs/${run.id}`} className="min-w-0 truncate font-medium hover:underline">
+                  <Link
+                    href={`/runs/${run.id}`}
+                    className="min-w-0 truncate font-medium hover:underline"
+                  >
                     {run.name}
                   </Link>
                   <RunStateBadge state={run.state} className="ml-auto" />
                 </p>
-                <Progress className="mt-1" value={progressShare(run.progress)} label={`Progress of ${run.name}`} />
-                <p className="mt-0.5 text-2xs text-muted-foreground">{progressText(run.progress)}</p>
+                <Progress
+                  className="mt-1"
+                  value={progressShare(run.progress)}
+                  label={`Progress of ${run.name}`}
+                />
+                <p className="mt-0.5 text-2xs text-muted-foreground">
+                  {progressText(run.progress)}
+                </p>
               </li>
             ))}
             {worker.tasks.map((task) => (
               <li key={task.id}>
                 <p className="font-medium">{task.kind}</p>
-                <Progress className="mt-1" value={task.fraction} label={`Progress of ${task.kind}`} />
+                <Progress
+                  className="mt-1"
+                  value={task.fraction}
+                  label={`Progress of ${task.kind}`}
+                />
                 <p className="mt-0.5 text-2xs text-muted-foreground">{task.detail}</p>
               </li>
             ))}
@@ -89,7 +124,9 @@ function Services({ worker }: { worker: WorkerRow }) {
     <section aria-label="Services" className="min-w-0">
       <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">Services</h3>
       {worker.services.length === 0 ? (
-        <p className="text-xs text-muted-foreground">None is running. Engine and retriever start when a run needs them.</p>
+        <p className="text-xs text-muted-foreground">
+          None is running. Engine and retriever start when a run needs them.
+        </p>
       ) : (
         <ul className="space-y-2">
           {worker.services.map((s) => (
@@ -97,12 +134,22 @@ function Services({ worker }: { worker: WorkerRow }) {
               <p className="flex flex-wrap items-center gap-x-2.5 gap-y-0.5">
                 <span className="font-mono font-medium break-all">{s.key}</span>
                 <Badge tone={SERVICE_TONE[s.state]}>{s.state}</Badge>
-                <span className="ml-auto font-mono text-muted-foreground">{formatMegabytes(s.memoryMb)}</span>
+                <span className="ml-auto font-mono text-muted-foreground">
+                  {formatMegabytes(s.memoryMb)}
+                </span>
               </p>
               <p className="break-words text-muted-foreground">
-                {[s.detail, s.address ?? NONE, s.references === 1 ? "used by 1" : `used by ${s.references}`].filter(Boolean).join(" · ")}
+                {[
+                  s.detail,
+                  s.address ?? NONE,
+                  s.references === 1 ? "used by 1" : `used by ${s.references}`,
+                ]
+                  .filter(Boolean)
+                  .join(" · ")}
               </p>
-              {s.error ? <p className="break-words whitespace-pre-wrap text-bad">{s.error}</p> : null}
+              {s.error ? (
+                <p className="break-words whitespace-pre-wrap text-bad">{s.error}</p>
+              ) : null}
             </li>
           ))}
         </ul>
@@ -114,16 +161,32 @@ function Services({ worker }: { worker: WorkerRow }) {
 function WorkerLogs({ worker }: { worker: WorkerRow }) {
   const trpc = useTRPC();
   const [open, setOpen] = useState(false);
-  const query = useQuery(trpc.workers.logs.queryOptions({ workerId: worker.id, level: "info", limit: 500 }, { enabled: open }));
+  const query = useQuery(
+    trpc.workers.logs.queryOptions(
+      { workerId: worker.id, level: "info", limit: 500 },
+      { enabled: open },
+    ),
+  );
   const lines = query.data?.lines ?? worker.logs;
   return (
     <div className="border-t px-4 py-2.5">
-      <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} className="flex items-center gap-1 text-xs font-medium text-muted-foreground hover:text-foreground">
-        <ChevronRight className={cn("size-3.5 transition-transform", open && "rotate-90")} aria-hidden /> Log of the agent and its services
+      <button
+        type="button"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+        className="flex items-center gap-1 text-xs font-medium text-muted-foreground hover:text-foreground"
+      >
+        <ChevronRight
+          className={cn("size-3.5 transition-transform", open && "rotate-90")}
+          aria-hidden
+        />{" "}
+        Log of the agent and its services
       </button>
       {open ? (
         lines.length === 0 ? (
-          <p className="mt-2 text-xs text-muted-foreground">No line that belongs to no run. Lines of a run stand on its page.</p>
+          <p className="mt-2 text-xs text-muted-foreground">
+            No line that belongs to no run. Lines of a run stand on its page.
+          </p>
         ) : (
           <LogView lines={lines} className="mt-2 max-h-80" />
         )

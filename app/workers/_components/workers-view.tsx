@@ -29,10 +29,15 @@ export function WorkersView() {
         {query.isPending ? (
           <Skeleton className="h-80" />
         ) : query.isError ? (
-          <ErrorState title="The workers could not be read" error={query.error} onRetry={() => void query.refetch()} />
+          <ErrorState
+            title="The workers could not be read"
+            error={query.error}
+            onRetry={() => void query.refetch()}
+          />
         ) : query.data.length === 0 ? (
           <EmptyState title="No worker is attached" action={attach}>
-            Runs wait until one is. The server starts a worker of this machine by itself; others attach with a token, over a connection that they open.
+            Runs wait until one is. The server starts a worker of this machine by itself; others
+            attach with a token, over a connection that they open.
           </EmptyState>
         ) : (
           query.data.map((worker) => <WorkerCard key={worker.id} worker={worker} />)

@@ -13,11 +13,19 @@ import type { ServiceStarters } from "../services";
 import { query } from "../tasks";
 import { TOKEN } from "./protocol-server";
 
-const unused = (what: string) => (): Promise<never> => Promise.reject(new AppError("unsupported", `${what} is not part of this test`));
+const unused = (what: string) => (): Promise<never> =>
+  Promise.reject(new AppError("unsupported", `${what} is not part of this test`));
 
-export const noServices: ServiceStarters = { engine: unused("the engine"), retriever: unused("a retriever"), sampler: unused("a sampler"), vllm: unused("vLLM") };
+export const noServices: ServiceStarters = {
+  engine: unused("the engine"),
+  retriever: unused("a retriever"),
+  sampler: unused("a sampler"),
+  vllm: unused("vLLM"),
+};
 
-export const executorsWith = (executors: Partial<Record<RunKind, Executor>>): Record<RunKind, Executor> => ({
+export const executorsWith = (
+  executors: Partial<Record<RunKind, Executor>>,
+): Record<RunKind, Executor> => ({
   train: unused("train"),
   predict: unused("predict"),
   index: unused("index"),
@@ -30,7 +38,11 @@ export const executorsWith = (executors: Partial<Record<RunKind, Executor>>): Re
 export class Agents {
   private readonly started: { agent: Agent; root: string }[] = [];
 
-  async start(server: string, executors: Partial<Record<RunKind, Executor>>, overrides: Partial<AgentOptions> = {}): Promise<Agent> {
+  async start(
+    server: string,
+    executors: Partial<Record<RunKind, Executor>>,
+    overrides: Partial<AgentOptions> = {},
+  ): Promise<Agent> {
     const root = await mkdtemp(join(tmpdir(), "s3-agent-"));
     const agent = new Agent({
       server,
@@ -41,7 +53,14 @@ export class Agents {
       slots: { engine: 1, light: 2 },
       workRoot: join(root, "work"),
       executors: executorsWith(executors),
-      tasks: { query, documents: unused("documents"), "dry-run": unused("dry-run"), "index-plan": unused("index-plan"), "remove-corpus": unused("remove-corpus"), "turn-gains": unused("turn-gains") },
+      tasks: {
+        query,
+        documents: unused("documents"),
+        "dry-run": unused("dry-run"),
+        "index-plan": unused("index-plan"),
+        "remove-corpus": unused("remove-corpus"),
+        "turn-gains": unused("turn-gains"),
+      },
       starters: noServices,
       log: new AgentLog("test", pino({ level: "silent" })),
       protocolVersion: PROTOCOL_VERSION,
@@ -65,7 +84,11 @@ export class Agents {
 }
 
 /** Waits until a condition holds; throws with its name when it takes too long. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 4_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 4_000,
+): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);

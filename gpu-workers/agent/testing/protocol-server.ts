@@ -53,7 +53,9 @@ export class ProtocolServer {
   refuseUpload: { status: number; code: string; message: string } | null = null;
   protocolVersion = PROTOCOL_VERSION;
   private readonly sockets = new Set<WebSocket>();
-  private readonly http = http.createServer((request, response) => void this.serveFile(request, response));
+  private readonly http = http.createServer(
+    (request, response) => void this.serveFile(request, response),
+  );
   private readonly ws = new WebSocketServer({ noServer: true });
 
   static async start(): Promise<ProtocolServer> {
@@ -70,7 +72,9 @@ export class ProtocolServer {
   private async listen(port: number): Promise<void> {
     this.http.on("upgrade", (request, socket, head) => {
       if (request.url !== "/worker" || request.headers.authorization !== `Bearer ${TOKEN}`) {
-        socket.end(`HTTP/1.1 ${request.url === "/worker" ? "401 Unauthorized" : "404 Not Found"}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+        socket.end(
+          `HTTP/1.1 ${request.url === "/worker" ? "401 Unauthorized" : "404 Not Found"}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+        );
         return;
       }
       this.ws.handleUpgrade(request, socket, head, (ws) => this.accept(ws));
@@ -92,7 +96,17 @@ export class ProtocolServer {
   }
 
   queue(config: unknown, checkpoint: ArtifactManifest | null = null): TestRun {
-    const run: TestRun = { runId: randomUUID(), config: parseOrThrow(runConfig, config, "Config"), attempt: 0, state: "queued", transitions: [], items: [], sequence: 0, cancelRequested: false, checkpoint };
+    const run: TestRun = {
+      runId: randomUUID(),
+      config: parseOrThrow(runConfig, config, "Config"),
+      attempt: 0,
+      state: "queued",
+      transitions: [],
+      items: [],
+      sequence: 0,
+      cancelRequested: false,
+      checkpoint,
+    };
     this.runs.set(run.runId, run);
     this.push({ type: "work" });
     return run;
@@ -103,7 +117,11 @@ export class ProtocolServer {
     const id = randomUUID();
     const described = Object.entries(files).map(([name, text]) => {
       this.files.set(`${id}/${name}`, Buffer.from(text));
-      return { name, bytes: Buffer.byteLength(text), sha256: createHash("sha256").update(text).digest("hex") };
+      return {
+        name,
+        bytes: Buffer.byteLength(text),
+        sha256: createHash("sha256").update(text).digest("hex"),
+      };
     });
     return { id, kind: "checkpoint", step, files: described, metadata: {} };
   }
@@ -116,9 +134,14 @@ export class ProtocolServer {
     this.sockets.add(socket);
     socket.on("close", () => this.sockets.delete(socket));
     socket.on("message", (data) => {
-      const { id, method, params } = parseOrThrow(workerFrame, JSON.parse((data as Buffer).toString()), "Frame");
+      const { id, method, params } = parseOrThrow(
+        workerFrame,
+        JSON.parse((data as Buffer).toString()),
+        "Frame",
+      );
       const name = method as WorkerMethod;
-      const answer = (frame: Record<string, unknown>): void => socket.send(JSON.stringify({ type: "response", id, ...frame }));
+      const answer = (frame: Record<string, unknown>): void =>
+        socket.send(JSON.stringify({ type: "response", id, ...frame }));
       try {
         this.received.push({ method: name, params });
         this.beforeHandling(name, params);
@@ -133,7 +156,8 @@ export class ProtocolServer {
 
   private fenced({ runId, attempt }: AttemptRef): TestRun {
     const run = this.runs.get(runId);
-    if (!run || run.attempt !== attempt || run.state !== "held") throw new AppError("stale-attempt", "another attempt has this run");
+    if (!run || run.attempt !== attempt || run.state !== "held")
+      throw new AppError("stale-attempt", "another attempt has this run");
     return run;
   }
 
@@ -141,26 +165,46 @@ export class ProtocolServer {
     switch (method) {
       case "attach": {
         const request = params as WorkerRequest<"attach">;
-        if (request.protocolVersion !== this.protocolVersion) throw new AppError("unsupported", "protocol version differs");
+        if (request.protocolVersion !== this.protocolVersion)
+          throw new AppError("unsupported", "protocol version differs");
         this.attaches.push(request);
         return { workerId: request.workerId, ...this.terms };
       }
       case "heartbeat": {
         const request = params as WorkerRequest<"heartbeat">;
         this.heartbeats.push(request);
-        const stale = (ref: AttemptRef): boolean => this.runs.get(ref.runId)?.attempt !== ref.attempt;
-        return { lost: request.attempts.filter(stale), cancel: request.attempts.filter((ref) => this.runs.get(ref.runId)?.cancelRequested) };
+        const stale = (ref: AttemptRef): boolean =>
+          this.runs.get(ref.runId)?.attempt !== ref.attempt;
+        return {
+          lost: request.attempts.filter(stale),
+          cancel: request.attempts.filter((ref) => this.runs.get(ref.runId)?.cancelRequested),
+        };
       }
       case "lease": {
         const { freeSlots } = params as WorkerRequest<"lease">;
         for (const run of this.runs.values()) {
-          const slot = run.config.kind === "train" || run.config.kind === "predict" ? freeSlots.engine : freeSlots.light;
+          const slot =
+            run.config.kind === "train" || run.config.kind === "predict"
+              ? freeSlots.engine
+              : freeSlots.light;
           if (run.state !== "queued" || slot === 0) continue;
           run.state = "held";
           run.attempt += 1;
           run.sequence = 0;
-          const resume = run.checkpoint && { artifactId: run.checkpoint.id, step: run.checkpoint.step, files: run.checkpoint.files };
-          return { run: { runId: run.runId, attempt: run.attempt, kind: run.config.kind, config: run.config, resume } };
+          const resume = run.checkpoint && {
+            artifactId: run.checkpoint.id,
+            step: run.checkpoint.step,
+            files: run.checkpoint.files,
+          };
+          return {
+            run: {
+              runId: run.runId,
+              attempt: run.attempt,
+              kind: run.config.kind,
+              config: run.config,
+              resume,
+            },
+          };
         }
         return { run: null };
       }
@@ -171,14 +215,20 @@ export class ProtocolServer {
         const run = this.fenced(request);
         run.transitions.push({ attempt: request.attempt, to: request.to, reason: request.reason });
         if (request.to === "queued") run.state = "queued";
-        else if (request.to === "succeeded" || request.to === "failed" || request.to === "cancelled") run.state = request.to;
+        else if (
+          request.to === "succeeded" ||
+          request.to === "failed" ||
+          request.to === "cancelled"
+        )
+          run.state = request.to;
         return {};
       }
       case "report": {
         const { sequence, items, ...ref } = params as WorkerRequest<"report">;
         const run = this.fenced(ref);
         if (sequence <= run.sequence) return { accepted: false };
-        if (sequence !== run.sequence + 1) throw new AppError("out-of-order", `expected ${run.sequence + 1}`);
+        if (sequence !== run.sequence + 1)
+          throw new AppError("out-of-order", `expected ${run.sequence + 1}`);
         run.sequence = sequence;
         for (const item of items) run.items.push({ attempt: ref.attempt, sequence, item });
         return { accepted: true };
@@ -190,14 +240,19 @@ export class ProtocolServer {
       }
       case "artifact": {
         const { artifactId } = params as WorkerRequest<"artifact">;
-        for (const run of this.runs.values()) if (run.checkpoint?.id === artifactId) return { manifest: run.checkpoint, config: run.config };
+        for (const run of this.runs.values())
+          if (run.checkpoint?.id === artifactId)
+            return { manifest: run.checkpoint, config: run.config };
         throw new AppError("not-found", "no such artifact");
       }
       case "questions": {
         const { after, limit } = params as WorkerRequest<"questions">;
         const start = after === null ? 0 : this.questions.findIndex((q) => q.id === after) + 1;
         const page = this.questions.slice(start, start + Math.min(limit, 2));
-        return { questions: page, next: start + page.length < this.questions.length ? (page.at(-1)?.id ?? null) : null };
+        return {
+          questions: page,
+          next: start + page.length < this.questions.length ? (page.at(-1)?.id ?? null) : null,
+        };
       }
       case "taskResult": {
         const result = params as WorkerRequest<"taskResult">;
@@ -218,10 +273,14 @@ export class ProtocolServer {
     }
   }
 
-  private async serveFile(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  private async serveFile(
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+  ): Promise<void> {
     const url = new URL(request.url ?? "/", this.url);
     const key = url.pathname.replace("/worker/artifacts/", "");
-    if (request.headers.authorization !== `Bearer ${TOKEN}`) return void response.writeHead(401).end();
+    if (request.headers.authorization !== `Bearer ${TOKEN}`)
+      return void response.writeHead(401).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     if (request.method === "GET") {
@@ -230,10 +289,15 @@ export class ProtocolServer {
     }
     if (this.refuseUpload) {
       const { status, code, message } = this.refuseUpload;
-      return void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ code, message }));
+      return void response
+        .writeHead(status, { "content-type": "application/json" })
+        .end(JSON.stringify({ code, message }));
     }
     const run = this.runs.get(url.searchParams.get("runId") ?? "");
-    if (!run || String(run.attempt) !== url.searchParams.get("attempt")) return void response.writeHead(409).end(JSON.stringify({ code: "stale-attempt", message: "stale" }));
+    if (!run || String(run.attempt) !== url.searchParams.get("attempt"))
+      return void response
+        .writeHead(409)
+        .end(JSON.stringify({ code: "stale-attempt", message: "stale" }));
     this.files.set(key, Buffer.concat(chunks));
     response.writeHead(200).end("{}");
   }

@@ -17,7 +17,9 @@ from engine.tiny_model import save_tokenizer
 
 ROOT = Path(__file__).resolve().parents[3]
 SMOLLM2 = Path(os.environ.get("S3_SETUP_DIR", ROOT / ".setup")) / "models" / "smollm2-135m-instruct"
-needs_smollm2 = pytest.mark.skipif(not SMOLLM2.exists(), reason=f"{SMOLLM2} is not installed: run the setup")
+needs_smollm2 = pytest.mark.skipif(
+    not SMOLLM2.exists(), reason=f"{SMOLLM2} is not installed: run the setup"
+)
 LORA = {"rank": 4, "alpha": 8, "firstLayer": 1}
 
 settle_torch()
@@ -35,7 +37,14 @@ def save_model(folder: Path, kind: str) -> Path:
     if kind == "llama":
         model = LlamaForCausalLM(LlamaConfig(**sizes, tie_word_embeddings=False))
     elif kind == "llama3":
-        scaling = dict(rope_type="llama3", rope_theta=500.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)
+        scaling = dict(
+            rope_type="llama3",
+            rope_theta=500.0,
+            factor=8.0,
+            low_freq_factor=1.0,
+            high_freq_factor=4.0,
+            original_max_position_embeddings=64,
+        )
         model = LlamaForCausalLM(LlamaConfig(**sizes, rope_parameters=scaling))
     else:
         model = Qwen2ForCausalLM(Qwen2Config(**sizes, tie_word_embeddings=True))
@@ -60,7 +69,16 @@ def tiny(tmp_path_factory) -> Path:
 class Session:
     """An engine in this process with one model "m"."""
 
-    def __init__(self, folder: Path, lora: dict | None = LORA, seed: int = 3, randomize: bool = True, engine: Engine | None = None, name: str = "m", **body):
+    def __init__(
+        self,
+        folder: Path,
+        lora: dict | None = LORA,
+        seed: int = 3,
+        randomize: bool = True,
+        engine: Engine | None = None,
+        name: str = "m",
+        **body,
+    ):
         self.engine = engine or Engine(choose_device("cpu", "float32"))
         self.folder, self.name = folder, name
         self.call("create_model", base=str(folder), lora=lora, seed=seed, **body)
@@ -68,7 +86,10 @@ class Session:
         if randomize and self.model.trainable:
             # B and the value head are zero at first, which would hide mistakes in the gradients of what lies before them.
             trainable = self.model.trainable
-            noise = torch.randn(trainable.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.1
+            noise = (
+                torch.randn(trainable.values.shape, generator=torch.Generator().manual_seed(seed))
+                * 0.1
+            )
             trainable.values = noise if lora else trainable.values + 0.1 * noise
             trainable.changed()
 

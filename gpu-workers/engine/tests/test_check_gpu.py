@@ -14,7 +14,19 @@ SMALL = ["--device", "cpu", "--group", "2", "--context", "80"]
 def test_the_cpu_agrees_with_itself_and_with_transformers(capsys):
     assert check_gpu.main(SMALL) == 0
     said = capsys.readouterr().out
-    for part in ("against transformers", "gradient, policy", "gradient, full", "gradient, critic", "weights after a step", "greedy", "sampler against trainer", "bfloat16", "prefill", "decode", "peak memory"):
+    for part in (
+        "against transformers",
+        "gradient, policy",
+        "gradient, full",
+        "gradient, critic",
+        "weights after a step",
+        "greedy",
+        "sampler against trainer",
+        "bfloat16",
+        "prefill",
+        "decode",
+        "peak memory",
+    ):
         assert part in said
     assert "Everything agrees." in said
 
@@ -37,7 +49,9 @@ def test_a_device_that_computes_otherwise_is_told(monkeypatch, capsys):
     assert "1 of " in said
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU: npm run check:gpu checks it")
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="this machine has a GPU: npm run check:gpu checks it"
+)
 def test_without_a_gpu_nothing_is_claimed(capsys):
     assert check_gpu.main(["--device", "cuda"]) == 2
     assert "nothing was checked" in capsys.readouterr().out

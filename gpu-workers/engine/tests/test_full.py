@@ -21,7 +21,11 @@ def make_data() -> list[dict]:
     data = []
     for group in range(2):
         for _ in range(3):
-            ids = list(range(100, 125)) + [40 + group] * 3 + torch.randint(1, 320, (10,), generator=g).tolist()
+            ids = (
+                list(range(100, 125))
+                + [40 + group] * 3
+                + torch.randint(1, 320, (10,), generator=g).tolist()
+            )
             data.append({"ids": ids, "weights": [0.0] * 28 + [0.5] * 4 + [0.0] * 2 + [1.0] * 4})
     return data
 
@@ -39,7 +43,13 @@ def trained_names(session: Session, first_layer: int, tied: bool) -> list[str]:
     names = list(whole_weights(llama, True))
     if first_layer == 0:
         return names
-    return [n for n in names if n == "model.norm.weight" or n.startswith("model.layers.") and int(n.split(".")[2]) >= first_layer]
+    return [
+        n
+        for n in names
+        if n == "model.norm.weight"
+        or n.startswith("model.layers.")
+        and int(n.split(".")[2]) >= first_layer
+    ]
 
 
 @pytest.mark.parametrize("first_layer", [0, 2])
@@ -53,10 +63,17 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
     named = dict(model.named_parameters())
     tied = "lm_head.weight" not in named
     names = trained_names(session, first_layer, tied)
-    matrices, rest = [named[n] for n in names if named[n].dim() > 1], [named[n] for n in names if named[n].dim() == 1]
+    matrices, rest = (
+        [named[n] for n in names if named[n].dim() > 1],
+        [named[n] for n in names if named[n].dim() == 1],
+    )
     for name, parameter in named.items():
         parameter.requires_grad_(name in names)
-    optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}], lr=1e-3, betas=(0.9, 0.95))
+    optimiser = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}],
+        lr=1e-3,
+        betas=(0.9, 0.95),
+    )
     trainable, tuning = session.model.trainable, session.model.tuning
     assert trainable.values.numel() == sum(p.numel() for p in matrices + rest)
     for _ in range(3):
@@ -70,13 +87,17 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
             assert relative(got[name], named[name].grad) < 5e-4, name
         norm = torch.nn.utils.clip_grad_norm_(matrices + rest, 1.0)
         optimiser.step()
-        assert session.call("optim_step", learningRate=1e-3, weightDecay=0.1)["gradNorm"] == pytest.approx(float(norm), rel=1e-4)
+        assert session.call("optim_step", learningRate=1e-3, weightDecay=0.1)[
+            "gradNorm"
+        ] == pytest.approx(float(norm), rel=1e-4)
     now = whole_weights(tuning.masters(trainable.tensors(trainable.values)), True)
     assert set(now) == set(named)
     for name, parameter in named.items():
         # AdamW divides by the gradient's size: where that is rounding, so is the step.
         assert relative(now[name], parameter.detach()) < 1e-4, name
-    sampled = session.call("sample", adapter=True, sequences=[{"ids": [5, 6, 7], "maxTokens": 5, "temperature": 0}])["sequences"][0][0]
+    sampled = session.call(
+        "sample", adapter=True, sequences=[{"ids": [5, 6, 7], "maxTokens": 5, "temperature": 0}]
+    )["sequences"][0][0]
     with torch.no_grad():
         lp = reference_logprobs(model, [5, 6, 7] + sampled["ids"])
     assert sampled["ids"] == [int(row.argmax()) for row in lp[3:]]
@@ -101,7 +122,9 @@ def test_masters_learn_what_bfloat16_would_lose(tiny):
     before = session.model.trainable.values.clone()
     losses = []
     for _ in range(20):
-        losses.append(session.call("forward_backward", loss="cross_entropy", data=make_data())["loss"])
+        losses.append(
+            session.call("forward_backward", loss="cross_entropy", data=make_data())["loss"]
+        )
         session.call("optim_step", learningRate=1e-4)
     values = session.model.trainable.values
     assert values.dtype == torch.float32 and session.model.merged().norm.dtype == torch.bfloat16
@@ -151,14 +174,22 @@ def test_frozen_weights_that_differ_are_refused(tiny, tmp_path):
 def test_upstreams_folders_are_found(tiny, tmp_path):
     """verl_checkpoints/EXPERIMENT/actor/global_step_N: the last step of the experiment, of the actor, or that one."""
     for step, seed in ((5, 1), (20, 2)):
-        full(tiny, seed=seed).call("export", path=str(tmp_path / "experiment" / "actor" / f"global_step_{step}"))
+        full(tiny, seed=seed).call(
+            "export", path=str(tmp_path / "experiment" / "actor" / f"global_step_{step}")
+        )
     want = full(tiny, seed=2).call("weights_hash")
-    for path in (tmp_path / "experiment", tmp_path / "experiment" / "actor", tmp_path / "experiment" / "actor" / "global_step_20"):
+    for path in (
+        tmp_path / "experiment",
+        tmp_path / "experiment" / "actor",
+        tmp_path / "experiment" / "actor" / "global_step_20",
+    ):
         assert full(tiny, seed=9).call("import_weights", path=str(path)) == want
         assert Session(path).model.base.folder.name == "global_step_20"
 
 
-@pytest.mark.parametrize("lora", [LORA, {**LORA, "firstLayer": 0, "targets": ["q_proj", "v_proj", "down_proj"]}])
+@pytest.mark.parametrize(
+    "lora", [LORA, {**LORA, "firstLayer": 0, "targets": ["q_proj", "v_proj", "down_proj"]}]
+)
 def test_a_merged_export_loads_in_transformers(each_model, tmp_path, lora):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -166,12 +197,18 @@ def test_a_merged_export_loads_in_transformers(each_model, tmp_path, lora):
     session.call("export", path=str(tmp_path / "merged"), merged=True)
     ids = list(range(10, 40))
     with torch.no_grad():
-        want = reference_logprobs(AutoModelForCausalLM.from_pretrained(tmp_path / "merged").eval(), ids)
+        want = reference_logprobs(
+            AutoModelForCausalLM.from_pretrained(tmp_path / "merged").eval(), ids
+        )
         adapted = reference_logprobs(reference_model(session), ids)
     assert (want - adapted).abs().max() < 2e-4
-    assert AutoTokenizer.from_pretrained(tmp_path / "merged").decode([70, 71]) == session.model.base.tokenizer.decode([70, 71])
+    assert AutoTokenizer.from_pretrained(tmp_path / "merged").decode(
+        [70, 71]
+    ) == session.model.base.tokenizer.decode([70, 71])
     base = Session(tmp_path / "merged", None)
-    got = base.call("forward", adapter=False, data=[{"ids": ids, "weights": [0.0] + [1.0] * 29}])["logprobs"][0]
+    got = base.call("forward", adapter=False, data=[{"ids": ids, "weights": [0.0] + [1.0] * 29}])[
+        "logprobs"
+    ][0]
     assert max(abs(got[i] - want[i, ids[i]].item()) for i in range(1, 30)) < 1e-4
 
 
@@ -188,14 +225,24 @@ def test_adapters_of_peft_are_imported(tiny, tmp_path):
     assert imported == session.call("weights_hash") and other.model.trainable.gradient is None
     torch.manual_seed(1)
     base = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
-    config = LoraConfig(r=4, lora_alpha=6, use_rslora=True, init_lora_weights=False, target_modules=LORA_TARGETS, layers_to_transform=[1, 2, 3], task_type="CAUSAL_LM")
+    config = LoraConfig(
+        r=4,
+        lora_alpha=6,
+        use_rslora=True,
+        init_lora_weights=False,
+        target_modules=LORA_TARGETS,
+        layers_to_transform=[1, 2, 3],
+        task_type="CAUSAL_LM",
+    )
     peft = get_peft_model(base, config).eval()
     peft.save_pretrained(tmp_path / "theirs")
     other.call("import_weights", path=str(tmp_path / "theirs"))
     ids = list(range(10, 40))
     with torch.no_grad():
         want = reference_logprobs(peft, ids)
-    got = other.call("forward", adapter=True, data=[{"ids": ids, "weights": [0.0] + [1.0] * 29}])["logprobs"][0]
+    got = other.call("forward", adapter=True, data=[{"ids": ids, "weights": [0.0] + [1.0] * 29}])[
+        "logprobs"
+    ][0]
     assert max(abs(got[i] - want[i, ids[i]].item()) for i in range(1, 30)) < 2e-4
     with pytest.raises(EngineError, match=r"rank 4, .* does not fit this model \(rank 2"):
         Session(tiny, {**LORA, "rank": 2}).call("import_weights", path=str(tmp_path / "own"))

@@ -13,24 +13,50 @@ def make_data(session: Session, guided: bool = True) -> list[dict]:
     hidden states come from the cache."""
     instruction = list(range(100, 130))
     prompts = [instruction + [40 + g] * 3 + list(range(60, 75)) for g in range(2)]
-    sequences = [{"ids": p, "maxTokens": 10, "seed": g, "n": 3, **({"guide": {"lark": LARK}} if guided else {})} for g, p in enumerate(prompts)]
+    sequences = [
+        {
+            "ids": p,
+            "maxTokens": 10,
+            "seed": g,
+            "n": 3,
+            **({"guide": {"lark": LARK}} if guided else {}),
+        }
+        for g, p in enumerate(prompts)
+    ]
     first = session.call("sample", adapter=True, sequences=sequences)["sequences"]
     data = []
     for g, samples in enumerate(first):
         for k, one in enumerate(samples):
             retrieved = [200 + g, 201 + k, 202, 203]
             ids = prompts[g] + one["ids"] + retrieved
-            (second,) = session.call("sample", adapter=True, sequences=[{"ids": ids, "maxTokens": 5, "seed": k, "session": f"{g}{k}"}])["sequences"][0]
+            (second,) = session.call(
+                "sample",
+                adapter=True,
+                sequences=[{"ids": ids, "maxTokens": 5, "seed": k, "session": f"{g}{k}"}],
+            )["sequences"][0]
             start = len(prompts[g])
-            weights = [0.0] * start + [0.0 if f else 0.5 for f in one["forced"]] + [0.0] * 4 + [1.0] * len(second["ids"])
+            weights = (
+                [0.0] * start
+                + [0.0 if f else 0.5 for f in one["forced"]]
+                + [0.0] * 4
+                + [1.0] * len(second["ids"])
+            )
             data.append(
                 {
                     "ids": ids + second["ids"],
                     "weights": weights,
                     "advantages": [float((-1) ** k * (1 + g))] * len(weights),
-                    "logprobs": [0.0] * start + [x - 0.1 * k for x in one["logprobs"]] + [0.0] * 4 + second["logprobs"],
-                    "referenceLogprobs": [0.0] * start + [x + 0.2 for x in one["logprobs"]] + [0.0] * 4 + second["logprobs"],
-                    "guides": [{"start": start, "end": start + len(one["ids"]), "lark": LARK}] if guided else [],
+                    "logprobs": [0.0] * start
+                    + [x - 0.1 * k for x in one["logprobs"]]
+                    + [0.0] * 4
+                    + second["logprobs"],
+                    "referenceLogprobs": [0.0] * start
+                    + [x + 0.2 for x in one["logprobs"]]
+                    + [0.0] * 4
+                    + second["logprobs"],
+                    "guides": [{"start": start, "end": start + len(one["ids"]), "lark": LARK}]
+                    if guided
+                    else [],
                 }
             )
     return data
@@ -41,13 +67,17 @@ def allowed_tokens(session: Session, datum: dict) -> dict[int, list[int]]:
     for span in datum["guides"]:
         matcher = session.model.base.tokenizer.matcher(span["lark"])
         for p in range(span["start"], span["end"]):
-            mask = session.model.base.tokenizer.allowed(session.model.base.tokenizer.masks([matcher]))[0]
+            mask = session.model.base.tokenizer.allowed(
+                session.model.base.tokenizer.masks([matcher])
+            )[0]
             found[p] = [i for i, a in enumerate(mask) if a]
             assert matcher.consume_token(datum["ids"][p])
     return found
 
 
-def reference_gradient(session: Session, data: list[dict], kind: str, config: dict) -> tuple[torch.Tensor, float]:
+def reference_gradient(
+    session: Session, data: list[dict], kind: str, config: dict
+) -> tuple[torch.Tensor, float]:
     """The textbook way: every sequence alone through transformers and PEFT, losses written out here."""
     model = reference_model(session)
     t = config.get("temperature", 1.0)
@@ -73,11 +103,19 @@ def reference_gradient(session: Session, data: list[dict], kind: str, config: di
                 ratio = (lp - datum["logprobs"][p]).exp()
                 gain = ratio * datum["advantages"][p]
                 if kind == "ppo":
-                    gain = torch.minimum(gain, ratio.clamp(1 - config["clipLow"], 1 + config["clipHigh"]) * datum["advantages"][p])
+                    gain = torch.minimum(
+                        gain,
+                        ratio.clamp(1 - config["clipLow"], 1 + config["clipHigh"])
+                        * datum["advantages"][p],
+                    )
                 value = -gain
             if config.get("klCoef"):
                 d = datum["referenceLogprobs"][p] - lp
-                value = value + config["klCoef"] * {"k1": -d, "k2": d**2 / 2, "k3": d.exp() - 1 - d}[config["klEstimator"]]
+                value = (
+                    value
+                    + config["klCoef"]
+                    * {"k1": -d, "k2": d**2 / 2, "k3": d.exp() - 1 - d}[config["klEstimator"]]
+                )
             if config.get("entropyCoef"):
                 value = value + config["entropyCoef"] * (logp.exp() * logp).sum()
             total = total + w * value
@@ -100,7 +138,17 @@ CASES = [
     ("cross_entropy", {"entropyCoef": 0.3, "temperature": 0.7}),
     ("importance_sampling", {"klCoef": 0.5, "klEstimator": "k1"}),
     ("ppo", {"clipLow": 0.1, "clipHigh": 0.05}),
-    ("ppo", {"clipLow": 0.2, "clipHigh": 0.2, "klCoef": 0.2, "klEstimator": "k3", "entropyCoef": 0.01, "temperature": 1.3}),
+    (
+        "ppo",
+        {
+            "clipLow": 0.2,
+            "clipHigh": 0.2,
+            "klCoef": 0.2,
+            "klEstimator": "k3",
+            "entropyCoef": 0.01,
+            "temperature": 1.3,
+        },
+    ),
     ("ppo", {"clipLow": 0.2, "clipHigh": 0.2, "klCoef": 0.2, "klEstimator": "k2"}),
 ]
 
@@ -130,7 +178,9 @@ def test_gradients_equal_the_plain_forward_on_the_default_model():
     assert relative(session.model.trainable.gradient, want) < 1e-4
 
 
-@pytest.mark.parametrize("targets", [["q_proj", "v_proj"], ["o_proj", "gate_proj"], ["k_proj", "down_proj", "up_proj"]])
+@pytest.mark.parametrize(
+    "targets", [["q_proj", "v_proj"], ["o_proj", "gate_proj"], ["k_proj", "down_proj", "up_proj"]]
+)
 def test_gradients_with_some_targets(tiny, targets):
     session = Session(tiny, {**LORA, "targets": targets})
     data = make_data(session)
@@ -139,7 +189,9 @@ def test_gradients_with_some_targets(tiny, targets):
     assert relative(session.model.trainable.gradient, want) < 1e-4
 
 
-def gradient_of(session: Session, data: list[dict], budget: int | None = None, **body) -> torch.Tensor:
+def gradient_of(
+    session: Session, data: list[dict], budget: int | None = None, **body
+) -> torch.Tensor:
     session.model.trainable.gradient = None
     session.call("forward_backward", loss="ppo", data=data, tokenBudget=budget, **body)
     return session.model.trainable.gradient
@@ -153,7 +205,12 @@ def test_micro_batches_order_and_company_do_not_matter(session):
     assert relative(gradient_of(session, data[::-1]), whole) < 1e-5
     parts = sum(gradient_of(session, [d]) for d in data)
     assert relative(parts, whole) < 1e-5
-    silent = {**data[0], "ids": data[0]["ids"][::-1], "weights": [0.0] * len(data[0]["ids"]), "guides": []}
+    silent = {
+        **data[0],
+        "ids": data[0]["ids"][::-1],
+        "weights": [0.0] * len(data[0]["ids"]),
+        "guides": [],
+    }
     assert relative(gradient_of(session, [*data, silent]), whole) < 1e-6
 
 
@@ -177,7 +234,9 @@ def test_retrieved_and_forced_tokens_have_no_gradient_of_their_own(session):
                 **d,
                 "advantages": [77.0 if f else a for f, a in zip(free, d["advantages"])],
                 "logprobs": [-9.0 if f else a for f, a in zip(free, d["logprobs"])],
-                "referenceLogprobs": [3.0 if f else a for f, a in zip(free, d["referenceLogprobs"])],
+                "referenceLogprobs": [
+                    3.0 if f else a for f, a in zip(free, d["referenceLogprobs"])
+                ],
             }
         )
     assert torch.equal(gradient_of(session, disturbed), whole)
@@ -220,4 +279,6 @@ def test_sampled_logprobs_equal_those_of_the_gradient(session):
         span = d["guides"][0]
         for p, w in enumerate(d["weights"]):
             if w:
-                assert g[p] == pytest.approx(d["logprobs"][p] + (shift if p < span["end"] else 0), abs=2e-4)
+                assert g[p] == pytest.approx(
+                    d["logprobs"][p] + (shift if p < span["end"] else 0), abs=2e-4
+                )

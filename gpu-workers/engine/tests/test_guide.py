@@ -13,7 +13,17 @@ PATTERN = re.compile(r"\[[1-4](, [1-4]){0,2}\]</important_info>\n<query>[^<\n]{1
 
 @pytest.mark.parametrize("temperature", [0, 1, 3])
 def test_only_the_language_is_sampled(session, temperature):
-    sequences = [{"ids": [5, 6, i + 1], "guide": {"lark": LARK}, "maxTokens": 90, "seed": i, "temperature": temperature, "n": 2} for i in range(6)]
+    sequences = [
+        {
+            "ids": [5, 6, i + 1],
+            "guide": {"lark": LARK},
+            "maxTokens": 90,
+            "seed": i,
+            "temperature": temperature,
+            "n": 2,
+        }
+        for i in range(6)
+    ]
     sequences.append({"ids": [5, 6], "maxTokens": 7, "temperature": 1})
     result = session.call("sample", adapter=True, sequences=sequences)["sequences"]
     for samples in result[:-1]:
@@ -31,7 +41,20 @@ def test_only_the_language_is_sampled(session, temperature):
 def test_logprobs_are_renormalised_over_the_allowed_tokens(session):
     tokenizer = session.model.base.tokenizer
     prompt = [5, 6, 7]
-    (samples,) = session.call("sample", adapter=True, sequences=[{"ids": prompt, "guide": {"lark": LARK}, "maxTokens": 90, "seed": 1, "n": 4, "temperature": 0.8}])["sequences"]
+    (samples,) = session.call(
+        "sample",
+        adapter=True,
+        sequences=[
+            {
+                "ids": prompt,
+                "guide": {"lark": LARK},
+                "maxTokens": 90,
+                "seed": 1,
+                "n": 4,
+                "temperature": 0.8,
+            }
+        ],
+    )["sequences"]
     reference = reference_model(session)
     for one in samples:
         ids = prompt + one["ids"]
@@ -49,12 +72,18 @@ def test_logprobs_are_renormalised_over_the_allowed_tokens(session):
 
 def test_forced_tokens_take_no_forward_pass_of_their_own(session):
     """A guide without any choice is answered from the prompt alone."""
-    ((one,),) = session.call("sample", adapter=True, sequences=[{"ids": [5], "guide": {"lark": 'start: "hello world"'}, "maxTokens": 50}])["sequences"]
+    ((one,),) = session.call(
+        "sample",
+        adapter=True,
+        sequences=[{"ids": [5], "guide": {"lark": 'start: "hello world"'}, "maxTokens": 50}],
+    )["sequences"]
     assert one["text"] == "hello world" and all(one["forced"]) and one["finishReason"] == "guide"
 
 
 def test_length_cuts_a_guide_and_says_so(session):
-    ((one,),) = session.call("sample", adapter=True, sequences=[{"ids": [5], "guide": {"lark": LARK}, "maxTokens": 3}])["sequences"]
+    ((one,),) = session.call(
+        "sample", adapter=True, sequences=[{"ids": [5], "guide": {"lark": LARK}, "maxTokens": 3}]
+    )["sequences"]
     assert len(one["ids"]) == 3 and one["finishReason"] == "length"
 
 
@@ -62,17 +91,44 @@ def test_bad_grammars_and_texts_are_refused(session):
     from engine.errors import EngineError
 
     with pytest.raises(EngineError, match="not a valid grammar"):
-        session.call("sample", adapter=True, sequences=[{"ids": [5], "guide": {"lark": "start: ("}, "maxTokens": 3}])
+        session.call(
+            "sample",
+            adapter=True,
+            sequences=[{"ids": [5], "guide": {"lark": "start: ("}, "maxTokens": 3}],
+        )
     for text in ("[5]", "[1", "[1]</important_info>\n<query>x</query> and more"):
         with pytest.raises(EngineError, match="guide"):
             session.call("encode_guided", lark=LARK, text=text)
     with pytest.raises(EngineError, match="does not follow the guide"):
-        session.call("forward_backward", loss="cross_entropy", data=[{"ids": [5, 6, 7], "weights": [0, 1, 1], "guides": [{"start": 1, "end": 3, "lark": LARK}]}])
+        session.call(
+            "forward_backward",
+            loss="cross_entropy",
+            data=[
+                {
+                    "ids": [5, 6, 7],
+                    "weights": [0, 1, 1],
+                    "guides": [{"start": 1, "end": 3, "lark": LARK}],
+                }
+            ],
+        )
 
 
 def test_stop_strings_and_stop_ids(session):
     tokenizer = session.model.base.tokenizer
-    (samples,) = session.call("sample", adapter=False, sequences=[{"ids": [5, 6], "maxTokens": 60, "seed": 4, "n": 8, "stop": ["a", "zz"], "stopIds": [300]}])["sequences"]
+    (samples,) = session.call(
+        "sample",
+        adapter=False,
+        sequences=[
+            {
+                "ids": [5, 6],
+                "maxTokens": 60,
+                "seed": 4,
+                "n": 8,
+                "stop": ["a", "zz"],
+                "stopIds": [300],
+            }
+        ],
+    )["sequences"]
     for one in samples:
         if one["finishReason"] == "stop" and one["ids"][-1] not in (0, 300):
             assert "a" in one["text"] or "zz" in one["text"]

@@ -22,7 +22,8 @@ def numbers(seed: int = 0) -> dict[str, torch.Tensor]:
     return {
         "logprobs": logprobs,
         "old": logprobs + 0.3 * torch.randn(SEQUENCES, LENGTH, generator=g, dtype=torch.float64),
-        "reference": logprobs + 0.5 * torch.randn(SEQUENCES, LENGTH, generator=g, dtype=torch.float64),
+        "reference": logprobs
+        + 0.5 * torch.randn(SEQUENCES, LENGTH, generator=g, dtype=torch.float64),
         "entropies": 3 * torch.rand(SEQUENCES, LENGTH, generator=g, dtype=torch.float64),
         "advantages": torch.randn(SEQUENCES, generator=g, dtype=torch.float64),
         "mask": mask,
@@ -55,12 +56,23 @@ def trl_loss(trainer_class, t: dict[str, torch.Tensor], inputs: dict, **settings
         _get_per_token_logps_and_entropies=lambda *_, **__: (lp, h, None),
         aux_loss_enabled=False,
         model=SimpleNamespace(training=True),
-        accelerator=SimpleNamespace(gather=same, gather_for_metrics=same, reduce=same, num_processes=1, sync_gradients=True),
+        accelerator=SimpleNamespace(
+            gather=same, gather_for_metrics=same, reduce=same, num_processes=1, sync_gradients=True
+        ),
         _metrics={"train": defaultdict(list)},
         **settings,
     )
-    ids, none = torch.zeros(SEQUENCES, LENGTH, dtype=torch.long), torch.zeros(SEQUENCES, 0, dtype=torch.long)
-    batch = {"prompt_ids": none, "prompt_mask": none, "completion_ids": ids, "completion_mask": t["mask"], **inputs}
+    ids, none = (
+        torch.zeros(SEQUENCES, LENGTH, dtype=torch.long),
+        torch.zeros(SEQUENCES, 0, dtype=torch.long),
+    )
+    batch = {
+        "prompt_ids": none,
+        "prompt_mask": none,
+        "completion_ids": ids,
+        "completion_mask": t["mask"],
+        **inputs,
+    }
     loss = trainer_class._compute_loss(trainer, None, batch)
     d_lp, d_h = torch.autograd.grad(loss, (lp, h), allow_unused=True)
     return float(loss.detach()), d_lp, torch.zeros_like(h) if d_h is None else d_h
@@ -74,15 +86,25 @@ def weights_of(loss_type: str, mask: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("loss_type", ["grpo", "bnpo", "dapo", "dr_grpo"])
-@pytest.mark.parametrize(("low", "high", "beta", "entropy"), [(0.2, 0.2, 0.0, 0.0), (0.1, 0.28, 0.0, 0.0), (0.2, 0.2, 0.04, 0.0), (0.2, 0.2, 0.1, 0.01)])
+@pytest.mark.parametrize(
+    ("low", "high", "beta", "entropy"),
+    [(0.2, 0.2, 0.0, 0.0), (0.1, 0.28, 0.0, 0.0), (0.2, 0.2, 0.04, 0.0), (0.2, 0.2, 0.1, 0.01)],
+)
 def test_clipped_losses_equal_trls(loss_type, low, high, beta, entropy):
     """PPO's clipped surrogate as GRPO, DAPO (clip-higher) and Dr. GRPO use it, with k3 in the loss and an entropy bonus."""
     grpo = pytest.importorskip("trl.trainer.grpo_trainer", reason="TRL needs Python 3.11")
     t = numbers()
     weights = weights_of(loss_type, t["mask"])
-    config = LossConfig(clipLow=low, clipHigh=high, klCoef=beta, klEstimator="k3", entropyCoef=entropy)
+    config = LossConfig(
+        clipLow=low, clipHigh=high, klCoef=beta, klEstimator="k3", entropyCoef=entropy
+    )
     part, d_lp, d_h = own("ppo", config, t, weights)
-    inputs = {"advantages": t["advantages"], "old_per_token_logps": t["old"], "ref_per_token_logps": t["reference"], "num_items_in_batch": t["mask"].sum()}
+    inputs = {
+        "advantages": t["advantages"],
+        "old_per_token_logps": t["old"],
+        "ref_per_token_logps": t["reference"],
+        "num_items_in_batch": t["mask"].sum(),
+    }
     loss, want_lp, want_h = trl_loss(
         grpo.GRPOTrainer, t, inputs, top_entropy_quantile=1.0, off_policy_mask_threshold=None, importance_sampling_level="token",
         beta=beta, loss_type=loss_type, epsilon_low=low, epsilon_high=high, use_vllm=False, max_completion_length=LENGTH,
@@ -135,13 +157,28 @@ def test_derivatives_of_token_losses_equal_finite_differences(kind, config):
     picked = t["mask"] > 0
     g = torch.Generator().manual_seed(3)
     count = int(picked.sum())
-    data = {"weights": torch.rand(count, generator=g, dtype=torch.float64), "advantages": torch.randn(count, generator=g, dtype=torch.float64), "logprobs": t["old"][picked], "referenceLogprobs": t["reference"][picked]}
+    data = {
+        "weights": torch.rand(count, generator=g, dtype=torch.float64),
+        "advantages": torch.randn(count, generator=g, dtype=torch.float64),
+        "logprobs": t["old"][picked],
+        "referenceLogprobs": t["reference"][picked],
+    }
     lp, h = t["logprobs"][picked], t["entropies"][picked]
     settings = LossConfig(**config)
     part = token_loss(kind, settings, lp, h, data)
-    torch.testing.assert_close(part.d_logprobs, differences(lambda x: token_loss(kind, settings, x, h, data).loss, lp), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(
+        part.d_logprobs,
+        differences(lambda x: token_loss(kind, settings, x, h, data).loss, lp),
+        rtol=1e-6,
+        atol=1e-7,
+    )
     if config.get("entropyCoef"):
-        torch.testing.assert_close(part.d_entropies, differences(lambda x: token_loss(kind, settings, lp, x, data).loss, h), rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(
+            part.d_entropies,
+            differences(lambda x: token_loss(kind, settings, lp, x, data).loss, h),
+            rtol=1e-6,
+            atol=1e-7,
+        )
     else:
         assert part.d_entropies is None
     alone = LossConfig(**{k: v for k, v in config.items() if k.startswith("clip")})
@@ -150,11 +187,21 @@ def test_derivatives_of_token_losses_equal_finite_differences(kind, config):
 
 def test_kl_estimators_by_their_formulas():
     """Schulman's: with log r = log ref - log p, k1 = -log r, k2 = (log r)^2 / 2, k3 = r - 1 - log r."""
-    lp, ref = torch.tensor([-1.0, -2.0], dtype=torch.float64), torch.tensor([-1.5, -1.0], dtype=torch.float64)
-    data = {"weights": torch.ones(2, dtype=torch.float64), "advantages": torch.zeros(2, dtype=torch.float64), "logprobs": lp, "referenceLogprobs": ref}
+    lp, ref = (
+        torch.tensor([-1.0, -2.0], dtype=torch.float64),
+        torch.tensor([-1.5, -1.0], dtype=torch.float64),
+    )
+    data = {
+        "weights": torch.ones(2, dtype=torch.float64),
+        "advantages": torch.zeros(2, dtype=torch.float64),
+        "logprobs": lp,
+        "referenceLogprobs": ref,
+    }
     e = 2.718281828459045
     for name, want in (("k1", 0.5 - 1.0), ("k2", 0.125 + 0.5), ("k3", e**-0.5 - 0.5 + e - 2)):
-        part = token_loss("ppo", LossConfig(klCoef=2.0, klEstimator=name), lp, torch.zeros_like(lp), data)
+        part = token_loss(
+            "ppo", LossConfig(klCoef=2.0, klEstimator=name), lp, torch.zeros_like(lp), data
+        )
         assert part.kl == pytest.approx(want) and part.loss == pytest.approx(2 * want)
 
 
@@ -173,5 +220,14 @@ def test_the_value_loss_and_its_derivative(clip):
         bounded = plain if clip is None else (min(max(x, o - clip), o + clip) - r) ** 2
         clipped += bounded > plain
         want += 0.5 * w * max(plain, bounded)
-    assert part.loss == pytest.approx(want) and part.clipped == clipped and (clipped > 0) == (clip is not None)
-    torch.testing.assert_close(part.d_values, differences(lambda x: value_loss(config, x, data).loss, v), rtol=1e-6, atol=1e-7)
+    assert (
+        part.loss == pytest.approx(want)
+        and part.clipped == clipped
+        and (clipped > 0) == (clip is not None)
+    )
+    torch.testing.assert_close(
+        part.d_values,
+        differences(lambda x: value_loss(config, x, data).loss, v),
+        rtol=1e-6,
+        atol=1e-7,
+    )

@@ -5,10 +5,18 @@ import torch
 
 from .conftest import LORA, SMOLLM2, Session, needs_smollm2, reference_logprobs, reference_model
 
-PROMPTS = [[5, 6, 7, 8, 9, 10], [5, 6, 7, 8, 20, 21, 22], [5, 6, 7, 8, 9, 10, 30, 31], [40], [5, 6, 7, 8, 9, 10]]
+PROMPTS = [
+    [5, 6, 7, 8, 9, 10],
+    [5, 6, 7, 8, 20, 21, 22],
+    [5, 6, 7, 8, 9, 10, 30, 31],
+    [40],
+    [5, 6, 7, 8, 9, 10],
+]
 
 
-def engine_logprobs(session: Session, ids: list[int], adapter: bool = True, **options) -> list[float]:
+def engine_logprobs(
+    session: Session, ids: list[int], adapter: bool = True, **options
+) -> list[float]:
     data = [{"ids": ids, "weights": [0.0] + [1.0] * (len(ids) - 1)}]
     return session.call("forward", adapter=adapter, data=data, **options)["logprobs"][0]
 
@@ -33,9 +41,13 @@ def test_logits_equal_transformers_on_the_default_model():
     from transformers import AutoModelForCausalLM
 
     session = Session(SMOLLM2, {"rank": 4, "alpha": 8, "firstLayer": 25})
-    ids = session.model.base.tokenizer.encode("The capital of France is Paris. The capital of Norway is Oslo, a city by a fjord.")
+    ids = session.model.base.tokenizer.encode(
+        "The capital of France is Paris. The capital of Norway is Oslo, a city by a fjord."
+    )
     with torch.no_grad():
-        want = reference_logprobs(AutoModelForCausalLM.from_pretrained(SMOLLM2, dtype=torch.float32), ids)
+        want = reference_logprobs(
+            AutoModelForCausalLM.from_pretrained(SMOLLM2, dtype=torch.float32), ids
+        )
     got = engine_logprobs(session, ids, adapter=False)
     assert max(abs(got[i] - want[i, ids[i]].item()) for i in range(1, len(ids))) < 1e-4
 
@@ -43,7 +55,10 @@ def test_logits_equal_transformers_on_the_default_model():
 @pytest.mark.parametrize("adapter", [True, False])
 def test_sampled_logprobs_equal_recomputed_ones(each_model, adapter):
     session = Session(each_model)
-    sequences = [{"ids": p, "maxTokens": 9, "temperature": t, "seed": i, "n": n} for i, (p, t, n) in enumerate(zip(PROMPTS, (1, 0.5, 0, 1.5, 1), (1, 3, 2, 1, 2)))]
+    sequences = [
+        {"ids": p, "maxTokens": 9, "temperature": t, "seed": i, "n": n}
+        for i, (p, t, n) in enumerate(zip(PROMPTS, (1, 0.5, 0, 1.5, 1), (1, 3, 2, 1, 2)))
+    ]
     result = session.call("sample", adapter=adapter, sequences=sequences)["sequences"]
     reference = reference_model(session)
     for sequence, samples in zip(sequences, result):
@@ -57,7 +72,9 @@ def test_sampled_logprobs_equal_recomputed_ones(each_model, adapter):
                     with reference.disable_adapter():
                         want = reference_logprobs(reference, ids, sequence["temperature"] or 1)
             start = len(sequence["ids"])
-            assert one["logprobs"] == pytest.approx([want[i, ids[i]].item() for i in range(start, len(ids))], abs=2e-4)
+            assert one["logprobs"] == pytest.approx(
+                [want[i, ids[i]].item() for i in range(start, len(ids))], abs=2e-4
+            )
             if sequence["temperature"] == 0:
                 assert one["ids"] == [int(want[i].argmax()) for i in range(start, len(ids))]
 
@@ -71,15 +88,23 @@ def test_a_session_equals_a_fresh_prefill(tiny):
         kept = session.call("sample", adapter=True, sequences=[{**sequence, "session": "s"}])
         fresh = Session(tiny).call("sample", adapter=True, sequences=[sequence])
         assert kept["sequences"][0][0]["ids"] == fresh["sequences"][0][0]["ids"]
-        assert kept["sequences"][0][0]["logprobs"] == pytest.approx(fresh["sequences"][0][0]["logprobs"], abs=1e-4)
+        assert kept["sequences"][0][0]["logprobs"] == pytest.approx(
+            fresh["sequences"][0][0]["logprobs"], abs=1e-4
+        )
         if turn:
             # The last sampled token was never fed; everything before it is known.
             assert kept["usage"]["computedTokens"] == 1 + 4 < fresh["usage"]["computedTokens"]
         ids = ids + kept["sequences"][0][0]["ids"] + [50 + turn, 51, 52, 53]
     # A history that diverges is not taken from the session.
     changed = ids[:7] + [99] + ids[8:]
-    kept = session.call("sample", adapter=True, sequences=[{"ids": changed, "maxTokens": 4, "temperature": 0, "session": "s"}])
-    fresh = Session(tiny).call("sample", adapter=True, sequences=[{"ids": changed, "maxTokens": 4, "temperature": 0}])
+    kept = session.call(
+        "sample",
+        adapter=True,
+        sequences=[{"ids": changed, "maxTokens": 4, "temperature": 0, "session": "s"}],
+    )
+    fresh = Session(tiny).call(
+        "sample", adapter=True, sequences=[{"ids": changed, "maxTokens": 4, "temperature": 0}]
+    )
     assert kept["sequences"][0][0]["ids"] == fresh["sequences"][0][0]["ids"]
     session.call("end_sessions", sessions=["s"])
     assert not session.model.lower.sessions and not session.model._upper.sessions
@@ -101,7 +126,10 @@ def test_a_change_of_weights_invalidates_what_depends_on_them(session, tiny):
 
 
 def test_a_batch_equals_its_sequences_alone(tiny):
-    sequences = [{"ids": p, "maxTokens": 3 + 4 * i, "temperature": 1, "seed": i} for i, p in enumerate(PROMPTS)]
+    sequences = [
+        {"ids": p, "maxTokens": 3 + 4 * i, "temperature": 1, "seed": i}
+        for i, p in enumerate(PROMPTS)
+    ]
     together = Session(tiny).call("sample", adapter=True, sequences=sequences)["sequences"]
     for sequence, (one,) in zip(sequences, together):
         ((alone,),) = Session(tiny).call("sample", adapter=True, sequences=[sequence])["sequences"]
@@ -125,7 +153,13 @@ def test_long_generation_with_a_small_cache(tiny):
     big = Session(tiny)
     for turn in range(4):
         sequences = [
-            {"ids": list(range(10 + turn, 50 + turn)) + [60 + i], "maxTokens": 5 + 30 * i, "temperature": 1, "seed": i} for i in range(5)
+            {
+                "ids": list(range(10 + turn, 50 + turn)) + [60 + i],
+                "maxTokens": 5 + 30 * i,
+                "temperature": 1,
+                "seed": i,
+            }
+            for i in range(5)
         ]
         a = small.call("sample", adapter=True, sequences=sequences)["sequences"]
         b = big.call("sample", adapter=True, sequences=sequences)["sequences"]
@@ -136,8 +170,15 @@ def test_long_generation_with_a_small_cache(tiny):
 def test_equal_calls_give_equal_bits(tiny):
     def life() -> tuple:
         session = Session(tiny)
-        sampled = session.call("sample", adapter=True, sequences=[{"ids": p, "maxTokens": 8, "seed": 9, "n": 2} for p in PROMPTS])
-        datum = {"ids": PROMPTS[1] + sampled["sequences"][1][0]["ids"], "weights": [0.0] * 7 + [1.0] * len(sampled["sequences"][1][0]["ids"])}
+        sampled = session.call(
+            "sample",
+            adapter=True,
+            sequences=[{"ids": p, "maxTokens": 8, "seed": 9, "n": 2} for p in PROMPTS],
+        )
+        datum = {
+            "ids": PROMPTS[1] + sampled["sequences"][1][0]["ids"],
+            "weights": [0.0] * 7 + [1.0] * len(sampled["sequences"][1][0]["ids"]),
+        }
         session.call("forward_backward", loss="cross_entropy", data=[datum])
         session.call("optim_step", learningRate=1e-2)
         return sampled["sequences"], session.call("weights_hash")["hash"]
@@ -148,7 +189,14 @@ def test_equal_calls_give_equal_bits(tiny):
 def test_samples_follow_the_distribution(session):
     """Frequencies of 2,000 first tokens against the softmax, by a chi-square bound."""
     prompt = [5, 6, 7]
-    result = session.call("sample", adapter=False, sequences=[{"ids": prompt, "maxTokens": 1, "seed": s, "n": 100, "temperature": 2.0} for s in range(20)])
+    result = session.call(
+        "sample",
+        adapter=False,
+        sequences=[
+            {"ids": prompt, "maxTokens": 1, "seed": s, "n": 100, "temperature": 2.0}
+            for s in range(20)
+        ],
+    )
     counts = torch.zeros(320)
     for samples in result["sequences"]:
         for one in samples:

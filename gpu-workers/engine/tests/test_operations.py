@@ -18,7 +18,16 @@ DATUM = {"ids": [5, 6, 7, 8, 9], "weights": [0, 0, 1, 1, 1]}
 @pytest.fixture
 def operations(tiny):
     operations = Operations(Engine(choose_device("cpu", "float32")))
-    done(operations.submit({"id": "create", "model": "m", "kind": "create_model", "body": {"base": str(tiny), "lora": LORA, "seed": 1}}))
+    done(
+        operations.submit(
+            {
+                "id": "create",
+                "model": "m",
+                "kind": "create_model",
+                "body": {"base": str(tiny), "lora": LORA, "seed": 1},
+            }
+        )
+    )
     return operations
 
 
@@ -60,17 +69,38 @@ def test_gaps_and_repeats_of_the_sequence_are_refused(operations):
 
 def test_a_refused_body_uses_no_number_up(operations):
     with pytest.raises(EngineError, match=r"data.0: .*weights has 1 entries"):
-        operations.submit(request("a", "forward_backward", 1, loss="cross_entropy", data=[{"ids": [1, 2], "weights": [0]}]))
+        operations.submit(
+            request(
+                "a",
+                "forward_backward",
+                1,
+                loss="cross_entropy",
+                data=[{"ids": [1, 2], "weights": [0]}],
+            )
+        )
     with pytest.raises(EngineError, match="unknownKey"):
-        operations.submit(request("a", "forward_backward", 1, loss="cross_entropy", data=[DATUM], unknownKey=1))
+        operations.submit(
+            request("a", "forward_backward", 1, loss="cross_entropy", data=[DATUM], unknownKey=1)
+        )
     with pytest.raises(EngineError, match="ppo needs advantages"):
         operations.submit(request("a", "forward_backward", 1, loss="ppo", data=[DATUM]))
     done(operations.submit(request("a", "forward_backward", 1, loss="cross_entropy", data=[DATUM])))
 
 
 def test_cancelling_a_running_and_a_waiting_operation(operations):
-    long = operations.submit(request("long", "sample", adapter=True, sequences=[{"ids": [5], "maxTokens": 500, "n": 64, "guide": {"lark": "start: /[a-z ]+/"}}]))
-    waiting = operations.submit(request("waiting", "forward_backward", 1, loss="cross_entropy", data=[DATUM]))
+    long = operations.submit(
+        request(
+            "long",
+            "sample",
+            adapter=True,
+            sequences=[
+                {"ids": [5], "maxTokens": 500, "n": 64, "guide": {"lark": "start: /[a-z ]+/"}}
+            ],
+        )
+    )
+    waiting = operations.submit(
+        request("waiting", "forward_backward", 1, loss="cross_entropy", data=[DATUM])
+    )
     operations.cancel("waiting")
     threading.Event().wait(0.2)
     operations.cancel("long")
@@ -78,7 +108,11 @@ def test_cancelling_a_running_and_a_waiting_operation(operations):
         operation.finished.result(timeout=20)
         assert operation.state == "cancelled"
     assert operations.engine.model("m").trainable.gradient is None
-    done(operations.submit(request("next", "forward_backward", 2, loss="cross_entropy", data=[DATUM])))
+    done(
+        operations.submit(
+            request("next", "forward_backward", 2, loss="cross_entropy", data=[DATUM])
+        )
+    )
 
 
 @pytest.mark.parametrize("after", [0, 1, 3, 5])
@@ -97,11 +131,21 @@ def test_a_cancelled_call_leaves_no_trace(tiny, after):
 
     session = Session(tiny)
     with pytest.raises(Cancelled):
-        session.call("forward_backward", check=stop_after(after), loss="cross_entropy", data=[DATUM])
+        session.call(
+            "forward_backward", check=stop_after(after), loss="cross_entropy", data=[DATUM]
+        )
     assert session.model.trainable.gradient is None
     with pytest.raises(Cancelled):
-        session.call("sample", check=stop_after(after), adapter=True, sequences=[{"ids": [5, 6, 7, 8], "maxTokens": 20, "temperature": 0}])
-    sequences = [{"ids": [5, 6, 7, 9], "maxTokens": 5, "temperature": 0}, {"ids": [5, 6, 7, 8], "maxTokens": 5, "temperature": 0}]
+        session.call(
+            "sample",
+            check=stop_after(after),
+            adapter=True,
+            sequences=[{"ids": [5, 6, 7, 8], "maxTokens": 20, "temperature": 0}],
+        )
+    sequences = [
+        {"ids": [5, 6, 7, 9], "maxTokens": 5, "temperature": 0},
+        {"ids": [5, 6, 7, 8], "maxTokens": 5, "temperature": 0},
+    ]
     got = session.call("sample", adapter=True, sequences=sequences)["sequences"]
     want = Session(tiny).call("sample", adapter=True, sequences=sequences)["sequences"]
     assert [x[0]["ids"] for x in got] == [x[0]["ids"] for x in want]
@@ -111,12 +155,26 @@ def train(session: Session, steps: range) -> list[str]:
     """Samples and trains; returns the hash after each step."""
     hashes = []
     for step in steps:
-        sampled = session.call("sample", adapter=True, sequences=[{"ids": [5, 6, 7, 30 + i], "maxTokens": 6, "seed": 10 * step + i, "n": 2} for i in range(3)])
+        sampled = session.call(
+            "sample",
+            adapter=True,
+            sequences=[
+                {"ids": [5, 6, 7, 30 + i], "maxTokens": 6, "seed": 10 * step + i, "n": 2}
+                for i in range(3)
+            ],
+        )
         data = []
         for i, samples in enumerate(sampled["sequences"]):
             for one in samples:
                 weights = [0.0] * 4 + [1.0] * len(one["ids"])
-                data.append({"ids": [5, 6, 7, 30 + i] + one["ids"], "weights": weights, "advantages": [float(len(set(one["ids"])) - 4)] * len(weights), "logprobs": [0.0] * 4 + one["logprobs"]})
+                data.append(
+                    {
+                        "ids": [5, 6, 7, 30 + i] + one["ids"],
+                        "weights": weights,
+                        "advantages": [float(len(set(one["ids"])) - 4)] * len(weights),
+                        "logprobs": [0.0] * 4 + one["logprobs"],
+                    }
+                )
         session.call("forward_backward", loss="ppo", data=data)
         session.call("optim_step", learningRate=1e-2, weightDecay=0.01)
         hashes.append(session.call("weights_hash")["hash"])
@@ -133,7 +191,9 @@ def test_a_resumed_run_ends_with_the_same_bits(tiny, tmp_path):
     resumed = Session(tiny, seed=99)
     assert resumed.call("load_state", path=str(tmp_path / "state"))["step"] == 2
     assert train(resumed, range(2, 5)) == after
-    assert torch.equal(resumed.model.trainable.snapshots["cold"], undisturbed.model.trainable.snapshots["cold"])
+    assert torch.equal(
+        resumed.model.trainable.snapshots["cold"], undisturbed.model.trainable.snapshots["cold"]
+    )
 
 
 def test_a_gradient_in_progress_is_saved(tiny, tmp_path):
@@ -211,13 +271,24 @@ def test_nan_is_refused_and_changes_nothing(session):
 def test_adamw_equals_torch(session):
     adapter = session.model.trainable
     parameter = torch.nn.Parameter(adapter.values.clone())
-    optimiser = torch.optim.AdamW([parameter], lr=1e-2, betas=(0.8, 0.9), eps=1e-7, weight_decay=0.1)
+    optimiser = torch.optim.AdamW(
+        [parameter], lr=1e-2, betas=(0.8, 0.9), eps=1e-7, weight_decay=0.1
+    )
     for k in range(4):
-        session.call("forward_backward", loss="cross_entropy", data=[{**DATUM, "ids": [5, 6 + k, 7, 8, 9]}])
+        session.call(
+            "forward_backward", loss="cross_entropy", data=[{**DATUM, "ids": [5, 6 + k, 7, 8, 9]}]
+        )
         parameter.grad = adapter.gradient.clone()
         norm = torch.nn.utils.clip_grad_norm_([parameter], 0.5)
         optimiser.step()
-        got = session.call("optim_step", learningRate=1e-2, betas=(0.8, 0.9), eps=1e-7, weightDecay=0.1, gradClip=0.5)
+        got = session.call(
+            "optim_step",
+            learningRate=1e-2,
+            betas=(0.8, 0.9),
+            eps=1e-7,
+            weightDecay=0.1,
+            gradClip=0.5,
+        )
         assert got["gradNorm"] == pytest.approx(float(norm), rel=1e-5)
         torch.testing.assert_close(adapter.values, parameter.detach(), rtol=1e-5, atol=1e-6)
 
@@ -229,11 +300,16 @@ def test_the_export_loads_in_peft(session, tmp_path):
     from .conftest import reference_logprobs
 
     session.call("export", path=str(tmp_path / "peft"))
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(session.folder, dtype=torch.float32), str(tmp_path / "peft")).eval()
+    model = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(session.folder, dtype=torch.float32),
+        str(tmp_path / "peft"),
+    ).eval()
     ids = list(range(10, 40))
     with torch.no_grad():
         want = reference_logprobs(model, ids)
-    got = session.call("forward", adapter=True, data=[{"ids": ids, "weights": [0.0] + [1.0] * 29}])["logprobs"][0]
+    got = session.call("forward", adapter=True, data=[{"ids": ids, "weights": [0.0] + [1.0] * 29}])[
+        "logprobs"
+    ][0]
     assert max(abs(got[i] - want[i, ids[i]].item()) for i in range(1, 30)) < 1e-4
 
 
@@ -243,7 +319,11 @@ def test_unsupported_models_are_refused(tiny, tmp_path):
 
     shutil.copytree(tiny, tmp_path / "m")
     config = json.loads((tmp_path / "m" / "config.json").read_text())
-    for change, what in (({"model_type": "gpt2"}, "gpt2"), ({"hidden_act": "gelu"}, "hidden_act"), ({"rope_parameters": {"rope_type": "yarn"}}, "yarn")):
+    for change, what in (
+        ({"model_type": "gpt2"}, "gpt2"),
+        ({"hidden_act": "gelu"}, "hidden_act"),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "yarn"),
+    ):
         (tmp_path / "m" / "config.json").write_text(json.dumps({**config, **change}))
         with pytest.raises(EngineError, match=what):
             Session(tmp_path / "m")

@@ -91,8 +91,13 @@ def test_a_cache_that_cannot_grow_stays_whole(tiny, monkeypatch):
     monkeypatch.undo()
     for cache in session.model.caches():
         assert len({pool.shape[0] for pool in cache.pools}) == 1
-    (again,), (first,) = session.call("sample", adapter=True, sequences=[sequence])["sequences"][0], before["sequences"][0]
-    assert again["ids"] == first["ids"] and again["logprobs"] == pytest.approx(first["logprobs"], abs=1e-4)
+    (again,), (first,) = (
+        session.call("sample", adapter=True, sequences=[sequence])["sequences"][0],
+        before["sequences"][0],
+    )
+    assert again["ids"] == first["ids"] and again["logprobs"] == pytest.approx(
+        first["logprobs"], abs=1e-4
+    )
     session.call("sample", adapter=True, sequences=many)
 
 
@@ -112,7 +117,13 @@ def test_the_cpu_allocator_really_out_of_memory(tiny):
         print("retried", result["retriedOutOfMemory"], result["tokenBudget"], result["tokens"])
         """
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=Path(ROOT) / "gpu-workers", capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(ROOT) / "gpu-workers",
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     _, retried, budget, tokens = done.stdout.split()[-4:]
     assert int(retried) > 0 and int(budget) < 24000 and int(tokens) == 60 * 200

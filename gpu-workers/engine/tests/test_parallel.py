@@ -50,7 +50,14 @@ def data(count, seed=0, prompt=6):
     for i in range(count):
         ids = shared + draw(5 + 3 * i)
         weights = [0.0] * prompt + [0.1] * (len(ids) - prompt)
-        made.append({"ids": ids, "weights": weights, "advantages": [(-1.0) ** i] * len(ids), "logprobs": [-5.0] * len(ids)})
+        made.append(
+            {
+                "ids": ids,
+                "weights": weights,
+                "advantages": [(-1.0) ** i] * len(ids),
+                "logprobs": [-5.0] * len(ids),
+            }
+        )
     return made
 
 
@@ -64,25 +71,57 @@ def test_split_keeps_prefixes_together_and_halves_the_tokens():
     assert sorted(parts[0] + parts[1]) == list(range(12))
     assert set(parts[0]) == set(range(6, 12))
     costs = [100, 1, 1, 1, 97]
-    assert [sum(costs[i] for i in p) for p in split([[i] for i in range(5)], costs, 2)] == [100, 100]
+    assert [sum(costs[i] for i in p) for p in split([[i] for i in range(5)], costs, 2)] == [
+        100,
+        100,
+    ]
     assert split([[1]], [5], 3) == [[], [0], []]
 
 
 def test_merge_brings_back_the_order_and_adds_up():
-    a = {"logprobs": [[1], [2]], "values": [], "loss": 1.0, "tokens": 2, "seconds": 3.0, "tokenBudget": 64, "ratio": {"sum": 2.0, "min": 0.5, "max": 1.0}}
-    b = {"logprobs": [[3]], "values": [], "loss": 2.0, "tokens": 0, "seconds": 1.0, "tokenBudget": 32, "ratio": {"sum": 0.0, "min": 0.1, "max": 9.0}}
+    a = {
+        "logprobs": [[1], [2]],
+        "values": [],
+        "loss": 1.0,
+        "tokens": 2,
+        "seconds": 3.0,
+        "tokenBudget": 64,
+        "ratio": {"sum": 2.0, "min": 0.5, "max": 1.0},
+    }
+    b = {
+        "logprobs": [[3]],
+        "values": [],
+        "loss": 2.0,
+        "tokens": 0,
+        "seconds": 1.0,
+        "tokenBudget": 32,
+        "ratio": {"sum": 0.0, "min": 0.1, "max": 9.0},
+    }
     merged = merge([a, b], [[2, 0], [1]], 3)
-    assert merged == {"logprobs": [[2], [3], [1]], "values": [], "loss": 3.0, "tokens": 2, "seconds": 3.0, "tokenBudget": 32, "ratio": {"sum": 2.0, "min": 0.5, "max": 1.0}}
+    assert merged == {
+        "logprobs": [[2], [3], [1]],
+        "values": [],
+        "loss": 3.0,
+        "tokens": 2,
+        "seconds": 3.0,
+        "tokenBudget": 32,
+        "ratio": {"sum": 2.0, "min": 0.5, "max": 1.0},
+    }
 
 
 @pytest.mark.parametrize("count", [1, 5])
-@pytest.mark.parametrize("settings", [{}, {"lora": None, "full": {"firstLayer": 0}}], ids=["lora", "full"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"lora": None, "full": {"firstLayer": 0}}], ids=["lora", "full"]
+)
 def test_gradient_and_weights_equal_those_of_one_process(pair, count, settings):
     name = f"{count}-{'full' if 'full' in settings else 'lora'}"
     make(pair, name, **settings)
     for step in range(2):
         for part in range(2):  # two operations add up before the step
-            both = [call("forward_backward", name, loss="ppo", data=data(count, seed=step * 2 + part)) for call in pair]
+            both = [
+                call("forward_backward", name, loss="ppo", data=data(count, seed=step * 2 + part))
+                for call in pair
+            ]
             for key in ("loss", "tokens", "entropy", "clipped"):
                 assert both[0][key] == pytest.approx(both[1][key], rel=1e-4)
             for row, expected in zip(both[0]["logprobs"], both[1]["logprobs"]):
@@ -98,8 +137,13 @@ def test_gradient_and_weights_equal_those_of_one_process(pair, count, settings):
 
 def test_a_critic_learns_alike(pair):
     make(pair, "critic", head="value")
-    rows = [{**d, "returns": [0.7] * len(d["ids"]), "values": [0.0] * len(d["ids"])} for d in data(4)]
-    both = [call("forward_backward", "critic", loss="value", config={"valueClip": 0.5}, data=rows) for call in pair]
+    rows = [
+        {**d, "returns": [0.7] * len(d["ids"]), "values": [0.0] * len(d["ids"])} for d in data(4)
+    ]
+    both = [
+        call("forward_backward", "critic", loss="value", config={"valueClip": 0.5}, data=rows)
+        for call in pair
+    ]
     assert both[0]["loss"] == pytest.approx(both[1]["loss"], rel=1e-5)
     assert both[0]["logprobs"] == both[1]["logprobs"] == []
     for row, expected in zip(both[0]["values"], both[1]["values"]):
@@ -110,7 +154,10 @@ def test_a_critic_learns_alike(pair):
 def test_sampling_gives_the_same_tokens_and_stays_with_its_activations(pair):
     make(pair, "sampling")
     prompts = [d["ids"] for d in data(5)]
-    sequences = [{"ids": ids, "maxTokens": 8, "seed": i, "session": f"s{i}", "n": 1} for i, ids in enumerate(prompts)]
+    sequences = [
+        {"ids": ids, "maxTokens": 8, "seed": i, "session": f"s{i}", "n": 1}
+        for i, ids in enumerate(prompts)
+    ]
     first = [call("sample", "sampling", adapter=True, sequences=sequences) for call in pair]
     tokens = [[s[0]["ids"] for s in f["sequences"]] for f in first]
     assert tokens[0] == tokens[1]
@@ -139,7 +186,12 @@ def test_a_failure_on_one_rank_adds_nothing_anywhere(pair):
     two("optim_step", "failing", learningRate=1e-3)
     two("weights_hash", "failing")
     with pytest.raises(EngineError, match="token id"):
-        two("forward", "failing", adapter=True, data=[*data(1), {"ids": [319, 100_000], "weights": [0, 1]}])
+        two(
+            "forward",
+            "failing",
+            adapter=True,
+            data=[*data(1), {"ids": [319, 100_000], "weights": [0, 1]}],
+        )
 
 
 def test_cancelling_reaches_every_rank(pair):
@@ -181,19 +233,47 @@ def test_a_model_that_cannot_be_made_is_made_nowhere(pair):
 
 def test_a_rank_that_dies_ends_the_engine_with_the_reason():
     environment = {**os.environ, "S3_ENGINE_SECRET": "x"}
-    arguments = [sys.executable, "-m", "engine.main", "--port", "0", "--device", "cpu", "--dtype", "float32", "--threads", "2", "--devices", "2"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "engine.main",
+        "--port",
+        "0",
+        "--device",
+        "cpu",
+        "--dtype",
+        "float32",
+        "--threads",
+        "2",
+        "--devices",
+        "2",
+    ]
     root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(arguments, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        arguments,
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert '"port"' in process.stdout.readline()
-        children = subprocess.run(["ps", "-ww", "-o", "pid=,command=", "--ppid", str(process.pid)], capture_output=True, text=True).stdout
+        children = subprocess.run(
+            ["ps", "-ww", "-o", "pid=,command=", "--ppid", str(process.pid)],
+            capture_output=True,
+            text=True,
+        ).stdout
         ranks = [int(line.split()[0]) for line in children.splitlines() if "spawn_main" in line]
         assert len(ranks) == 1
         os.kill(ranks[0], signal.SIGKILL)
         started = time.monotonic()
         assert process.wait(20) == 1
         assert time.monotonic() - started < 10
-        assert "rank 1 of 2 ended with code -9; the engine cannot go on without it" in process.stderr.read()
+        assert (
+            "rank 1 of 2 ended with code -9; the engine cannot go on without it"
+            in process.stderr.read()
+        )
     finally:
         process.kill()
         process.wait()

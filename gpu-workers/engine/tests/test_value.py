@@ -27,7 +27,14 @@ def make_data(seed: int = 0) -> list[dict]:
             ids = list(range(100, 130)) + [40 + group] * 3 + tail
             weights = [0.0] * 33 + [0.5] * 4 + [0.0] * 3 + [1.0] * 5
             returns = torch.randn(len(ids), generator=g).tolist()
-            data.append({"ids": ids, "weights": weights, "returns": returns, "values": [r * 0.3 for r in returns]})
+            data.append(
+                {
+                    "ids": ids,
+                    "weights": weights,
+                    "returns": returns,
+                    "values": [r * 0.3 for r in returns],
+                }
+            )
     return data
 
 
@@ -45,7 +52,11 @@ def test_values_and_gradients_equal_the_plain_forward(each_model, first_layer, c
     data = make_data()
     trainable = session.model.trainable
     peft = reference_model(session)
-    score = {n: t.clone().requires_grad_(True) for n, t in trainable.tensors(trainable.values).items() if n.startswith("score")}
+    score = {
+        n: t.clone().requires_grad_(True)
+        for n, t in trainable.tensors(trainable.values).items()
+        if n.startswith("score")
+    }
     got = session.call("forward", adapter=True, data=data)
     total = torch.zeros(())
     for datum, values in zip(data, got["values"]):
@@ -58,16 +69,31 @@ def test_values_and_gradients_equal_the_plain_forward(each_model, first_layer, c
             error = (want[p] - datum["returns"][p]) ** 2
             if clip is not None:
                 old = datum["values"][p]
-                error = torch.maximum(error, (want[p].clamp(old - clip, old + clip) - datum["returns"][p]) ** 2)
+                error = torch.maximum(
+                    error, (want[p].clamp(old - clip, old + clip) - datum["returns"][p]) ** 2
+                )
             total = total + w * error / 2
     total.backward()
     result = session.call("forward_backward", loss="value", config={"valueClip": clip}, data=data)
     assert result["loss"] == pytest.approx(float(total.detach()), rel=1e-4)
-    assert result["values"] == got["values"] and result["logprobs"] == [] and (result["valueClipped"] > 0) == (clip is not None)
+    assert (
+        result["values"] == got["values"]
+        and result["logprobs"] == []
+        and (result["valueClipped"] > 0) == (clip is not None)
+    )
     assert result["tokens"] == sum(1 for d in data for w in d["weights"] if w)
     assert result["computedTokens"] < 0.6 * sum(len(d["ids"]) for d in data)
-    names = {name.replace(".default", ""): p.grad for name, p in peft.named_parameters() if p.grad is not None}
-    want = torch.cat([(score[p.name].grad if p.name in score else names[p.name]).reshape(-1) for p in trainable.layout])
+    names = {
+        name.replace(".default", ""): p.grad
+        for name, p in peft.named_parameters()
+        if p.grad is not None
+    }
+    want = torch.cat(
+        [
+            (score[p.name].grad if p.name in score else names[p.name]).reshape(-1)
+            for p in trainable.layout
+        ]
+    )
     assert relative(trainable.gradient, want) < 1e-4
 
 
@@ -93,14 +119,25 @@ def test_micro_batches_order_and_company_do_not_matter(tiny, tuning):
 def test_what_retrieved_tokens_say_is_never_read(tiny):
     session = critic(tiny)
     data = make_data()
-    disturbed = [{**d, **{name: [x if w else 55.0 for x, w in zip(d[name], d["weights"])] for name in ("returns", "values")}} for d in data]
+    disturbed = [
+        {
+            **d,
+            **{
+                name: [x if w else 55.0 for x, w in zip(d[name], d["weights"])]
+                for name in ("returns", "values")
+            },
+        }
+        for d in data
+    ]
     assert torch.equal(gradient_of(session, disturbed), gradient_of(session, data))
 
 
 def test_a_new_critic_says_zero_and_learns(tiny):
     session = critic(tiny, randomize=False)
     data = make_data()
-    assert {v for row in session.call("forward", adapter=True, data=data)["values"] for v in row} == {0.0}
+    assert {
+        v for row in session.call("forward", adapter=True, data=data)["values"] for v in row
+    } == {0.0}
     losses = []
     for _ in range(30):
         losses.append(session.call("forward_backward", loss="value", data=data)["loss"])
@@ -132,7 +169,11 @@ def test_a_value_model_refuses_what_it_is_not(tiny):
     session = critic(tiny)
     datum = make_data()[0]
     for kind, body, what in (
-        ("sample", {"adapter": True, "sequences": [{"ids": [5], "maxTokens": 1}]}, "is a value model"),
+        (
+            "sample",
+            {"adapter": True, "sequences": [{"ids": [5], "maxTokens": 1}]},
+            "is a value model",
+        ),
         ("forward", {"adapter": False, "data": [datum]}, "adapter true"),
         ("forward", {"adapter": True, "reference": "base", "data": [datum]}, "neither reference"),
         ("forward_backward", {"loss": "cross_entropy", "data": [datum]}, "of the other kind"),
@@ -147,7 +188,12 @@ def test_a_value_model_refuses_what_it_is_not(tiny):
     with pytest.raises(ValueError, match="needs returns"):
         session.call("forward_backward", loss="value", data=[{**datum, "returns": None}])
     with pytest.raises(ValueError, match="valueClip needs values"):
-        session.call("forward_backward", loss="value", config={"valueClip": 0.2}, data=[{**datum, "values": None}])
+        session.call(
+            "forward_backward",
+            loss="value",
+            config={"valueClip": 0.2},
+            data=[{**datum, "values": None}],
+        )
 
 
 def test_values_that_are_not_finite_change_nothing(tiny):
@@ -164,13 +210,27 @@ def ppo_steps(policy: Session, value: Session, steps: range) -> list[tuple[str, 
     """Actor and critic in turns, two mini-batches a step; returns both hashes after each step."""
     hashes = []
     for step in steps:
-        sampled = policy.call("sample", adapter=True, sequences=[{"ids": [5, 6, 7, 30 + i], "maxTokens": 6, "seed": 10 * step + i, "n": 2} for i in range(3)])
+        sampled = policy.call(
+            "sample",
+            adapter=True,
+            sequences=[
+                {"ids": [5, 6, 7, 30 + i], "maxTokens": 6, "seed": 10 * step + i, "n": 2}
+                for i in range(3)
+            ],
+        )
         data = []
         for i, samples in enumerate(sampled["sequences"]):
             for one in samples:
                 ids = [5, 6, 7, 30 + i] + one["ids"]
                 weights = [0.0] * 4 + [1.0] * len(one["ids"])
-                data.append({"ids": ids, "weights": weights, "logprobs": [0.0] * 4 + one["logprobs"], "returns": [float(len(set(one["ids"])) - 4)] * len(ids)})
+                data.append(
+                    {
+                        "ids": ids,
+                        "weights": weights,
+                        "logprobs": [0.0] * 4 + one["logprobs"],
+                        "returns": [float(len(set(one["ids"])) - 4)] * len(ids),
+                    }
+                )
         for datum, values in zip(data, value.call("forward", adapter=True, data=data)["values"]):
             datum["values"] = values
             datum["advantages"] = [r - v for r, v in zip(datum["returns"], values)]
@@ -186,7 +246,9 @@ def ppo_steps(policy: Session, value: Session, steps: range) -> list[tuple[str, 
 
 def pair(tiny, seed: int, tuning: str) -> tuple[Session, Session]:
     policy = Session(tiny, {**LORA, "firstLayer": 2}, seed=seed)
-    return policy, critic(tiny, tuning, engine=policy.engine, name="critic", beside="m", seed=seed, randomize=False)
+    return policy, critic(
+        tiny, tuning, engine=policy.engine, name="critic", beside="m", seed=seed, randomize=False
+    )
 
 
 @pytest.mark.parametrize("tuning", ["lora", "full"])
@@ -213,7 +275,9 @@ def test_exports_load_in_transformers_and_come_back(each_model, tmp_path, tuning
     path = str(tmp_path / "critic" / "global_step_20")
     session.call("export", path=path, merged=tuning == "merged")
     if tuning == "lora":
-        base = AutoModelForTokenClassification.from_pretrained(each_model, num_labels=1, dtype=torch.float32)
+        base = AutoModelForTokenClassification.from_pretrained(
+            each_model, num_labels=1, dtype=torch.float32
+        )
         model = PeftModel.from_pretrained(base, path).eval()
     else:
         model = AutoModelForTokenClassification.from_pretrained(path).eval()
@@ -221,7 +285,14 @@ def test_exports_load_in_transformers_and_come_back(each_model, tmp_path, tuning
     with torch.no_grad():
         want = model(torch.tensor([datum["ids"]])).logits[0, :, 0]
     got = session.call("forward", adapter=True, data=[datum])["values"][0]
-    assert all(v == pytest.approx(float(want[p - 1]), abs=1e-4) for p, v in enumerate(got) if datum["weights"][p])
+    assert all(
+        v == pytest.approx(float(want[p - 1]), abs=1e-4)
+        for p, v in enumerate(got)
+        if datum["weights"][p]
+    )
     if tuning != "merged":
         other = critic(each_model, tuning, seed=77)
-        assert other.call("import_weights", path=str(tmp_path))["hash"] == session.call("weights_hash")["hash"]
+        assert (
+            other.call("import_weights", path=str(tmp_path))["hash"]
+            == session.call("weights_hash")["hash"]
+        )

@@ -10,7 +10,9 @@ export const ANALYSIS = "english-1";
 
 /** Stop words of Lucene's EnglishAnalyzer. */
 const STOP_WORDS: ReadonlySet<string> = new Set(
-  "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with".split(" "),
+  "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with".split(
+    " ",
+  ),
 );
 
 /** The term of a word as it stands in a text; null for a stop word. */

@@ -83,7 +83,9 @@ export class BlockBuilder {
     file.write(bytesOf(Uint32Array.of(MAGIC, this.firstRow, endRow, this.terms.length)));
     file.write(bytesOf(Uint32Array.from(this.lengths)));
     const { starts, rows, counts } = this.inverted();
-    const order = this.terms.map((_, id) => id).sort((a, b) => compareTerms(this.terms[a] ?? "", this.terms[b] ?? ""));
+    const order = this.terms
+      .map((_, id) => id)
+      .sort((a, b) => compareTerms(this.terms[a] ?? "", this.terms[b] ?? ""));
     for (const id of order) {
       const start = starts[id] ?? 0;
       const end = starts[id + 1] ?? 0;
@@ -105,7 +107,8 @@ export class BlockBuilder {
       const next = (this.termIds[i] ?? 0) + 1;
       starts[next] = (starts[next] ?? 0) + 1;
     }
-    for (let t = 0; t < this.terms.length; t++) starts[t + 1] = (starts[t + 1] ?? 0) + (starts[t] ?? 0);
+    for (let t = 0; t < this.terms.length; t++)
+      starts[t + 1] = (starts[t + 1] ?? 0) + (starts[t] ?? 0);
     const at = starts.slice();
     const rows = new Uint32Array(this.postings);
     const counts = new Uint32Array(this.postings);

@@ -15,10 +15,17 @@ function rowsOf(formula: Formula, index: SearchedIndex, most: boolean): Uint32Ar
   const words = Math.ceil(index.lengths.length / 32);
   switch (formula.is) {
     case "any":
-      return formula.terms.reduce<Uint32Array>((set, term) => addRows(set, index, term), new Uint32Array(words));
+      return formula.terms.reduce<Uint32Array>(
+        (set, term) => addRows(set, index, term),
+        new Uint32Array(words),
+      );
     case "phrase": {
       if (!most) return new Uint32Array(words);
-      return fold(formula.terms, ({ term }) => addRows(new Uint32Array(words), index, term), intersect);
+      return fold(
+        formula.terms,
+        ({ term }) => addRows(new Uint32Array(words), index, term),
+        intersect,
+      );
     }
     case "and":
       return fold(formula.of, (part) => rowsOf(part, index, most), intersect);
@@ -34,12 +41,17 @@ function rowsOf(formula: Formula, index: SearchedIndex, most: boolean): Uint32Ar
 }
 
 function addRows(set: Uint32Array, index: SearchedIndex, term: string): Uint32Array {
-  for (const row of index.find(term)?.rows ?? []) set[row >>> 5] = (set[row >>> 5] ?? 0) | (1 << (row & 31));
+  for (const row of index.find(term)?.rows ?? [])
+    set[row >>> 5] = (set[row >>> 5] ?? 0) | (1 << (row & 31));
   return set;
 }
 
 /** Each operand's set into that of the first, one by one: a query may have thousands, and a set takes a bit for each passage. */
-function fold<T>([first, ...rest]: readonly T[], setOf: (operand: T) => Uint32Array, into: (all: Uint32Array, set: Uint32Array) => void): Uint32Array {
+function fold<T>(
+  [first, ...rest]: readonly T[],
+  setOf: (operand: T) => Uint32Array,
+  into: (all: Uint32Array, set: Uint32Array) => void,
+): Uint32Array {
   if (first === undefined) throw new AppError("internal", "an operator has no operand");
   const all = setOf(first);
   for (const operand of rest) into(all, setOf(operand));

@@ -7,7 +7,8 @@ const FLUSH_BYTES = 1 << 20;
 /** One call to the system takes at most 2 GiB. */
 const CALL_BYTES = 1 << 28;
 
-export const bytesOf = (array: Uint32Array | Uint8Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+export const bytesOf = (array: Uint32Array | Uint8Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 /** `count` rounded up to the next multiple of 4, so that 32-bit numbers stay aligned. */
 export const aligned = (count: number): number => Math.ceil(count / 4) * 4;
@@ -63,7 +64,8 @@ export class FileWriter {
 
   private writeAll(bytes: Uint8Array): void {
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at, Math.min(bytes.length - at, CALL_BYTES));
+      for (let at = 0; at < bytes.length;)
+        at += writeSync(this.file, bytes, at, Math.min(bytes.length - at, CALL_BYTES));
     } catch (cause) {
       throw this.failed(cause);
     }
@@ -71,7 +73,10 @@ export class FileWriter {
   }
 
   private failed(cause: unknown): unknown {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOSPC") return new AppError("storage-full", `the disk is full: ${this.path} could not be written`, { cause });
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOSPC")
+      return new AppError("storage-full", `the disk is full: ${this.path} could not be written`, {
+        cause,
+      });
     return cause;
   }
 }
@@ -88,9 +93,19 @@ export class FileReader {
 
   /** Fills `into` from the given position. Throws `invalid-input` where the file ends before. */
   readInto(into: Uint8Array, position: number): void {
-    for (let at = 0; at < into.length; ) {
-      const read = readSync(this.file, into, at, Math.min(into.length - at, CALL_BYTES), position + at);
-      if (read === 0) throw new AppError("invalid-input", `${this.path} ends after ${this.size} bytes, in the middle of its data`);
+    for (let at = 0; at < into.length;) {
+      const read = readSync(
+        this.file,
+        into,
+        at,
+        Math.min(into.length - at, CALL_BYTES),
+        position + at,
+      );
+      if (read === 0)
+        throw new AppError(
+          "invalid-input",
+          `${this.path} ends after ${this.size} bytes, in the middle of its data`,
+        );
       at += read;
     }
   }

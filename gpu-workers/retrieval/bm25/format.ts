@@ -11,7 +11,12 @@ import { z } from "zod";
  * postings    for each term: rows (32 bits), counts in them (8 bits, padded to 4 bytes; or 32 bits where one exceeds
  *             255), and for more than `BLOCK` rows a bound for each block of them: least length << 8 | highest count
  */
-export const FILES = { terms: "terms.bin", dictionary: "dictionary.bin", lengths: "lengths.bin", postings: "postings.bin" } as const;
+export const FILES = {
+  terms: "terms.bin",
+  dictionary: "dictionary.bin",
+  lengths: "lengths.bin",
+  postings: "postings.bin",
+} as const;
 export const MANIFEST = "manifest.json";
 
 export const STAMP_BYTES = 16;
@@ -26,7 +31,12 @@ export const WIDE = 0x8000_0000;
 export const LENGTH_LIMIT = 0xff_ffff;
 export const COUNT_LIMIT = 0xff;
 
-const fileSizes = z.strictObject({ terms: z.int(), dictionary: z.int(), lengths: z.int(), postings: z.int() });
+const fileSizes = z.strictObject({
+  terms: z.int(),
+  dictionary: z.int(),
+  lengths: z.int(),
+  postings: z.int(),
+});
 
 /** Written beside an index, so that it never meets another corpus or analysis. */
 export const bm25Manifest = z.strictObject({
@@ -46,4 +56,7 @@ export const bm25Manifest = z.strictObject({
   bytes: fileSizes,
 });
 export type Bm25Manifest = z.infer<typeof bm25Manifest>;
-export type Bm25Counts = Pick<Bm25Manifest, "documents" | "terms" | "postings" | "length" | "bytes">;
+export type Bm25Counts = Pick<
+  Bm25Manifest,
+  "documents" | "terms" | "postings" | "length" | "bytes"
+>;

@@ -50,7 +50,10 @@ const SEARCH_SLICE = 64;
 
 /** Name of the BM25 index of a corpus: its folder, and part of every cache key. The constants are no part of it. */
 export function bm25Key(corpusHash: string): string {
-  return createHash("sha256").update(JSON.stringify(["bm25", 1, ANALYSIS, corpusHash])).digest("hex").slice(0, 32);
+  return createHash("sha256")
+    .update(JSON.stringify(["bm25", 1, ANALYSIS, corpusHash]))
+    .digest("hex")
+    .slice(0, 32);
 }
 
 /** A BM25 index: row i is document i of its corpus. The constants are given with each search. */
@@ -70,10 +73,21 @@ export class Bm25Index {
     const { root, signal, onProgress } = options;
     const key = bm25Key(corpus.hash);
     const open = async (): Promise<Bm25Index> => {
-      const directory = await ensureIndex(root, key, (folder) => buildIndex(folder, corpus, options), {
-        signal,
-        onWaiting: () => onProgress?.({ phase: "waiting", done: 0, total: 0, detail: "another process is building this index" }),
-      });
+      const directory = await ensureIndex(
+        root,
+        key,
+        (folder) => buildIndex(folder, corpus, options),
+        {
+          signal,
+          onWaiting: () =>
+            onProgress?.({
+              phase: "waiting",
+              done: 0,
+              total: 0,
+              detail: "another process is building this index",
+            }),
+        },
+      );
       onProgress?.({ phase: "loading", done: 0, total: 1, detail: "loading the index" });
       return Bm25Index.load(directory, corpus.hash, options.memoryBytes);
     };
@@ -81,7 +95,12 @@ export class Bm25Index {
       return await open();
     } catch (error) {
       if (!(error instanceof AppError && error.code === "invalid-input")) throw error;
-      onProgress?.({ phase: "loading", done: 0, total: 1, detail: `building again: ${error.message}` });
+      onProgress?.({
+        phase: "loading",
+        done: 0,
+        total: 1,
+        detail: `building again: ${error.message}`,
+      });
       await discardIndex(root, key);
       return open();
     }
@@ -91,13 +110,27 @@ export class Bm25Index {
    * Loads a saved index. Throws `conflict` where it belongs to another corpus or analysis, `invalid-input` where its
    * files are damaged or missing.
    */
-  static async load(directory: string, corpusHash: string, memoryBytes?: number): Promise<Bm25Index> {
+  static async load(
+    directory: string,
+    corpusHash: string,
+    memoryBytes?: number,
+  ): Promise<Bm25Index> {
     const manifest = await readManifest(directory);
     if (manifest.corpusHash !== corpusHash) {
-      throw new AppError("conflict", `the index in ${directory} belongs to another corpus (content ${manifest.corpusHash.slice(0, 12)}, wanted ${corpusHash.slice(0, 12)}); build an index of this one`);
+      throw new AppError(
+        "conflict",
+        `the index in ${directory} belongs to another corpus (content ${manifest.corpusHash.slice(0, 12)}, wanted ${corpusHash.slice(0, 12)}); build an index of this one`,
+      );
     }
-    if (manifest.analysis !== ANALYSIS) throw new AppError("conflict", `the index in ${directory} was made with another analysis (${manifest.analysis}, wanted ${ANALYSIS}); build it again`);
-    const thread = new LastingThread(startThread, { operation: "open", request: { directory, manifest, memoryBytes } });
+    if (manifest.analysis !== ANALYSIS)
+      throw new AppError(
+        "conflict",
+        `the index in ${directory} was made with another analysis (${manifest.analysis}, wanted ${ANALYSIS}); build it again`,
+      );
+    const thread = new LastingThread(startThread, {
+      operation: "open",
+      request: { directory, manifest, memoryBytes },
+    });
     const { bytes } = await thread.open();
     return new Bm25Index(thread, manifest, bytes);
   }
@@ -110,12 +143,22 @@ export class Bm25Index {
    * For each query the k best rows, highest score first, equal scores by row; only documents that have one of its terms
    * or, with a formula, that may satisfy it (phrases are the caller's to verify). Throws `cancelled`.
    */
-  async search(queries: readonly ParsedQuery[], k: number, constants: Bm25Constants, signal?: AbortSignal): Promise<RankedRow[][]> {
+  async search(
+    queries: readonly ParsedQuery[],
+    k: number,
+    constants: Bm25Constants,
+    signal?: AbortSignal,
+  ): Promise<RankedRow[][]> {
     const results: RankedRow[][] = [];
     for (let start = 0; start < queries.length; start += SEARCH_SLICE) {
       if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
-      const rankings = await this.thread.call("search", { queries: queries.slice(start, start + SEARCH_SLICE), k, constants });
-      for (const { rows, scores } of rankings) results.push(Array.from(rows, (row, i) => ({ row, score: scores[i] ?? 0 })));
+      const rankings = await this.thread.call("search", {
+        queries: queries.slice(start, start + SEARCH_SLICE),
+        k,
+        constants,
+      });
+      for (const { rows, scores } of rankings)
+        results.push(Array.from(rows, (row, i) => ({ row, score: scores[i] ?? 0 })));
     }
     return results;
   }
@@ -126,16 +169,22 @@ export class Bm25Index {
 }
 
 /** Fills the folder of an index; blocks that a builder before has left there are taken up. */
-async function buildIndex(directory: string, corpus: IndexedTexts, { signal, onProgress, limits = BLOCK_LIMITS }: OpenBm25Options): Promise<void> {
+async function buildIndex(
+  directory: string,
+  corpus: IndexedTexts,
+  { signal, onProgress, limits = BLOCK_LIMITS }: OpenBm25Options,
+): Promise<void> {
   const blocks = join(directory, "blocks");
   await mkdir(blocks, { recursive: true });
   const thread = startThread();
   try {
     const stop = (): void => {
-      if (signal?.aborted) throw new AppError("cancelled", "building the index was cancelled; what is done is kept");
+      if (signal?.aborted)
+        throw new AppError("cancelled", "building the index was cancelled; what is done is kept");
     };
     const { documents } = await thread.call("build", { folder: blocks, limits });
-    const report = (done: number): void => onProgress?.({ phase: "adding", done, total: corpus.size, detail: "indexing documents" });
+    const report = (done: number): void =>
+      onProgress?.({ phase: "adding", done, total: corpus.size, detail: "indexing documents" });
     report(documents);
     let adding: Promise<unknown> = Promise.resolve();
     let texts: string[] = [];
@@ -161,8 +210,17 @@ async function buildIndex(directory: string, corpus: IndexedTexts, { signal, onP
     await thread.call("merge", { directory, stamp });
     let counts = await thread.call("mergeStep", null);
     for (; !counts; counts = await thread.call("mergeStep", null)) stop();
-    const manifest: Bm25Manifest = { version: 1, kind: "bm25", analysis: ANALYSIS, corpusHash: corpus.hash, stamp: stamp.toString("hex"), ...counts };
-    await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+    const manifest: Bm25Manifest = {
+      version: 1,
+      kind: "bm25",
+      analysis: ANALYSIS,
+      corpusHash: corpus.hash,
+      stamp: stamp.toString("hex"),
+      ...counts,
+    };
+    await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, {
+      flush: true,
+    });
     await rm(blocks, { recursive: true, force: true });
   } finally {
     await thread.terminate();
@@ -174,17 +232,29 @@ async function readManifest(directory: string): Promise<Bm25Manifest> {
   try {
     text = await readFile(join(directory, MANIFEST), "utf8");
   } catch (cause) {
-    throw new AppError("invalid-input", `the index in ${directory} is damaged: it has no manifest`, { cause });
+    throw new AppError(
+      "invalid-input",
+      `the index in ${directory} is damaged: it has no manifest`,
+      { cause },
+    );
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new AppError("invalid-input", `the index in ${directory} is damaged: its manifest is not JSON`, { cause });
+    throw new AppError(
+      "invalid-input",
+      `the index in ${directory} is damaged: its manifest is not JSON`,
+      { cause },
+    );
   }
   return parseOrThrow(bm25Manifest, value, `the index manifest in ${directory}`);
 }
 
 function startThread(): ThreadClient<Bm25Operations> {
-  return new ThreadClient<Bm25Operations>(new URL("./thread.ts", import.meta.url), "BM25 thread", null);
+  return new ThreadClient<Bm25Operations>(
+    new URL("./thread.ts", import.meta.url),
+    "BM25 thread",
+    null,
+  );
 }

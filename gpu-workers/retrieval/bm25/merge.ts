@@ -23,7 +23,9 @@ export class Merge {
 
   constructor(paths: readonly string[], directory: string, stamp: Uint8Array) {
     const readers = paths.map((path, order) => ({ reader: new BlockReader(path), order }));
-    this.lengths = new Uint32Array(readers.reduce((sum, { reader }) => sum + reader.lengths.length, 0));
+    this.lengths = new Uint32Array(
+      readers.reduce((sum, { reader }) => sum + reader.lengths.length, 0),
+    );
     let row = 0;
     for (const entry of readers) {
       this.lengths.set(entry.reader.lengths, row);
@@ -35,7 +37,12 @@ export class Merge {
       file.write(stamp);
       return file;
     };
-    this.out = { terms: writer("terms"), dictionary: writer("dictionary"), lengths: writer("lengths"), postings: writer("postings") };
+    this.out = {
+      terms: writer("terms"),
+      dictionary: writer("dictionary"),
+      lengths: writer("lengths"),
+      postings: writer("postings"),
+    };
     this.stampBytes = stamp.length;
   }
 
@@ -49,7 +56,10 @@ export class Merge {
         const entry = this.readers.shift();
         if (entry) parts.push(entry);
       }
-      this.append(term, parts.map(({ reader }) => reader));
+      this.append(
+        term,
+        parts.map(({ reader }) => reader),
+      );
       for (const entry of parts) {
         entry.reader.advance();
         this.insert(entry);
@@ -71,7 +81,8 @@ export class Merge {
     this.startPostings();
     terms.write(Buffer.from(term));
     for (const { rows } of parts) postings.write(bytesOf(rows));
-    for (const { counts } of parts) postings.write(wide ? bytesOf(counts) : Uint8Array.from(counts));
+    for (const { counts } of parts)
+      postings.write(wide ? bytesOf(counts) : Uint8Array.from(counts));
     postings.align();
     if (documents > BLOCK) postings.write(bytesOf(this.bounds(documents, parts)));
     this.postings += documents;
@@ -79,7 +90,11 @@ export class Merge {
 
   private startPostings(): void {
     const at = this.out.postings.position - this.stampBytes;
-    if (at >= MAX_POSTINGS_BYTES) throw new AppError("unsupported", "the corpus is too large for one BM25 index (16 GiB of postings); divide it, or use OpenSearch");
+    if (at >= MAX_POSTINGS_BYTES)
+      throw new AppError(
+        "unsupported",
+        "the corpus is too large for one BM25 index (16 GiB of postings); divide it, or use OpenSearch",
+      );
     this.postingStarts.push(at / 4);
   }
 
@@ -102,7 +117,8 @@ export class Merge {
     const { terms, dictionary, lengths, postings } = this.out;
     this.termStarts.push(terms.position - this.stampBytes);
     this.startPostings();
-    for (const part of [this.termStarts, this.documents, this.postingStarts]) dictionary.write(bytesOf(part.values()));
+    for (const part of [this.termStarts, this.documents, this.postingStarts])
+      dictionary.write(bytesOf(part.values()));
     lengths.write(bytesOf(this.lengths));
     let length = 0;
     for (const own of this.lengths) length += own;
@@ -111,7 +127,12 @@ export class Merge {
       terms: this.documents.length,
       postings: this.postings,
       length,
-      bytes: { terms: terms.finish(), dictionary: dictionary.finish(), lengths: lengths.finish(), postings: postings.finish() },
+      bytes: {
+        terms: terms.finish(),
+        dictionary: dictionary.finish(),
+        lengths: lengths.finish(),
+        postings: postings.finish(),
+      },
     };
   }
 
@@ -127,7 +148,9 @@ export class Merge {
     while (low < high) {
       const middle = (low + high) >> 1;
       const other = this.readers[middle];
-      const before = other !== undefined && (compareTerms(other.reader.term ?? "", term) || other.order - entry.order) < 0;
+      const before =
+        other !== undefined &&
+        (compareTerms(other.reader.term ?? "", term) || other.order - entry.order) < 0;
       if (before) low = middle + 1;
       else high = middle;
     }

@@ -33,7 +33,11 @@ export class PostingsFile {
    * Postings up to `memoryBytes` are read into memory as a whole; of larger ones the terms used last are kept. Throws
    * `invalid-input` where a file is missing, of another size than the manifest says, or of another index.
    */
-  static open(directory: string, manifest: Bm25Manifest, memoryBytes = BM25_POSTINGS_IN_MEMORY): PostingsFile {
+  static open(
+    directory: string,
+    manifest: Bm25Manifest,
+    memoryBytes = BM25_POSTINGS_IN_MEMORY,
+  ): PostingsFile {
     const { terms } = manifest;
     const open = (name: keyof typeof FILES): FileReader => {
       const path = join(directory, FILES[name]);
@@ -41,12 +45,21 @@ export class PostingsFile {
       try {
         file = new FileReader(path);
       } catch (cause) {
-        throw new AppError("invalid-input", `the index in ${directory} is damaged: ${FILES[name]} cannot be read`, { cause });
+        throw new AppError(
+          "invalid-input",
+          `the index in ${directory} is damaged: ${FILES[name]} cannot be read`,
+          { cause },
+        );
       }
-      const stamp = Buffer.from(file.size >= STAMP_BYTES ? file.read(0, STAMP_BYTES) : []).toString("hex");
+      const stamp = Buffer.from(file.size >= STAMP_BYTES ? file.read(0, STAMP_BYTES) : []).toString(
+        "hex",
+      );
       if (file.size === manifest.bytes[name] && stamp === manifest.stamp) return file;
       file.close();
-      const reason = file.size === manifest.bytes[name] ? `${FILES[name]} belongs to another index` : `${FILES[name]} has ${file.size} bytes instead of ${manifest.bytes[name]}`;
+      const reason =
+        file.size === manifest.bytes[name]
+          ? `${FILES[name]} belongs to another index`
+          : `${FILES[name]} has ${file.size} bytes instead of ${manifest.bytes[name]}`;
       throw new AppError("invalid-input", `the index in ${directory} is damaged: ${reason}`);
     };
     const whole = (name: keyof typeof FILES): ArrayBuffer => {
@@ -58,7 +71,11 @@ export class PostingsFile {
       }
     };
     const dictionary = whole("dictionary");
-    if (dictionary.byteLength !== 4 * (3 * terms + 2)) throw new AppError("invalid-input", `the index in ${directory} is damaged: its dictionary does not hold ${terms} terms`);
+    if (dictionary.byteLength !== 4 * (3 * terms + 2))
+      throw new AppError(
+        "invalid-input",
+        `the index in ${directory} is damaged: its dictionary does not hold ${terms} terms`,
+      );
     return new PostingsFile(
       Buffer.from(whole("terms")),
       new Uint32Array(dictionary, 0, terms + 1),
@@ -82,14 +99,24 @@ export class PostingsFile {
     const bounds = counts + (wide ? 4 * count : aligned(count));
     return {
       rows: new Int32Array(buffer.buffer, buffer.byteOffset, count),
-      counts: wide ? new Uint32Array(buffer.buffer, counts, count) : new Uint8Array(buffer.buffer, counts, count),
-      bounds: count > BLOCK ? new Uint32Array(buffer.buffer, bounds, Math.ceil(count / BLOCK)) : null,
+      counts: wide
+        ? new Uint32Array(buffer.buffer, counts, count)
+        : new Uint8Array(buffer.buffer, counts, count),
+      bounds:
+        count > BLOCK ? new Uint32Array(buffer.buffer, bounds, Math.ceil(count / BLOCK)) : null,
     };
   }
 
   /** Bytes in memory. */
   get bytes(): number {
-    return this.text.length + this.termStarts.byteLength + this.documents.byteLength + this.postingStarts.byteLength + this.lengths.byteLength + this.postings.bytes;
+    return (
+      this.text.length +
+      this.termStarts.byteLength +
+      this.documents.byteLength +
+      this.postingStarts.byteLength +
+      this.lengths.byteLength +
+      this.postings.bytes
+    );
   }
 
   close(): void {
@@ -111,7 +138,10 @@ export class PostingsFile {
     let high = this.documents.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const order = compareTerms(this.text.toString("utf8", this.termStarts[middle], this.termStarts[middle + 1]), term);
+      const order = compareTerms(
+        this.text.toString("utf8", this.termStarts[middle], this.termStarts[middle + 1]),
+        term,
+      );
       if (order === 0) return middle;
       if (order < 0) low = middle + 1;
       else high = middle - 1;

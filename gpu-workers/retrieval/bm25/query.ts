@@ -20,11 +20,13 @@ export interface ParsedQuery {
 /** A query without operators: its words. */
 export function parseWords(query: string): ParsedQuery {
   const terms = new Map<string, number>();
-  for (const term of analysePositions(query)) if (term !== null) terms.set(term, (terms.get(term) ?? 0) + 1);
+  for (const term of analysePositions(query))
+    if (term !== null) terms.set(term, (terms.get(term) ?? 0) + 1);
   return { terms, formula: null };
 }
 
-type Token = { kind: "(" | ")" | "AND" | "OR" | "NOT" } | { kind: "words" | "phrase"; text: string };
+type Token =
+  { kind: "(" | ")" | "AND" | "OR" | "NOT" } | { kind: "words" | "phrase"; text: string };
 
 /** Deeper nesting is no query a person or a model means. */
 const MAX_DEPTH = 100;
@@ -55,7 +57,8 @@ function tokenise(query: string): Token[] | null {
     const [text, phrase] = match;
     if (phrase !== undefined) tokens.push({ kind: "phrase", text: phrase });
     else if (text === '"') return null;
-    else if (text === "(" || text === ")" || text === "AND" || text === "OR" || text === "NOT") tokens.push({ kind: text });
+    else if (text === "(" || text === ")" || text === "AND" || text === "OR" || text === "NOT")
+      tokens.push({ kind: text });
     else tokens.push({ kind: "words", text });
   }
   return tokens;
@@ -148,11 +151,16 @@ function wordsOf(text: string): Parsed {
 }
 
 function phraseOf(text: string): Parsed {
-  const found = analysePositions(text).flatMap((term, position) => (term === null ? [] : [{ term, position }]));
+  const found = analysePositions(text).flatMap((term, position) =>
+    term === null ? [] : [{ term, position }],
+  );
   const [first] = found;
   if (!first) return EMPTY;
   if (found.length === 1) return { is: "any", terms: [first.term] };
-  return { is: "phrase", terms: found.map(({ term, position }) => ({ term, offset: position - first.position })) };
+  return {
+    is: "phrase",
+    terms: found.map(({ term, position }) => ({ term, offset: position - first.position })),
+  };
 }
 
 function countTerms(formula: Formula, counts: boolean, into: Map<string, number>): void {
@@ -199,7 +207,9 @@ export function satisfies(formula: Formula, text: string): boolean {
       case "any":
         return part.terms.some((term) => positions.has(term));
       case "phrase":
-        return (positions.get(part.terms[0]?.term ?? "") ?? []).some((start) => part.terms.every(({ term, offset }) => positions.get(term)?.includes(start + offset)));
+        return (positions.get(part.terms[0]?.term ?? "") ?? []).some((start) =>
+          part.terms.every(({ term, offset }) => positions.get(term)?.includes(start + offset)),
+        );
       case "and":
         return part.of.every(holds);
       case "or":

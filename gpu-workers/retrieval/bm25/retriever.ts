@@ -3,9 +3,22 @@ import type { RetrieverConfigOf } from "@/contracts/config/retriever";
 import type { DocumentText } from "@/contracts/episode";
 import { AppError } from "@/contracts/errors";
 import { CorpusFile } from "../corpus";
-import { type RankedDocument, type Retriever, type RetrieverDescription, type RetrieverProgress, passageText } from "../retriever";
+import {
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
+  type RetrieverProgress,
+  passageText,
+} from "../retriever";
 import { Bm25Index, type RankedRow, bm25Key } from "./index";
-import { type Formula, type ParsedQuery, hasPhrase, parseOperators, parseWords, satisfies } from "./query";
+import {
+  type Formula,
+  type ParsedQuery,
+  hasPhrase,
+  parseOperators,
+  parseWords,
+  satisfies,
+} from "./query";
 
 export type Bm25Settings = Pick<RetrieverConfigOf<"bm25">, "k1" | "b" | "operators">;
 
@@ -20,14 +33,30 @@ export interface OpenBm25RetrieverOptions {
 }
 
 /** Opens a BM25 retriever over a corpus; an index that is missing is built first (see `Bm25Index.ensure`). */
-export async function openBm25Retriever({ corpusPath, settings, indexDir, signal, onProgress }: OpenBm25RetrieverOptions): Promise<Retriever> {
-  const corpus = await CorpusFile.open(corpusPath, signal, (done, total) => onProgress?.({ phase: "reading", done, total, detail: "reading the corpus" }));
+export async function openBm25Retriever({
+  corpusPath,
+  settings,
+  indexDir,
+  signal,
+  onProgress,
+}: OpenBm25RetrieverOptions): Promise<Retriever> {
+  const corpus = await CorpusFile.open(corpusPath, signal, (done, total) =>
+    onProgress?.({ phase: "reading", done, total, detail: "reading the corpus" }),
+  );
   try {
     const scan = async function* (from: number): AsyncGenerator<string> {
       for await (const { record } of corpus.scan(from)) yield passageText(record);
     };
-    const index = await Bm25Index.ensure({ hash: corpus.hash, size: corpus.size, scan }, { root: indexDir, signal, onProgress });
-    onProgress?.({ phase: "loading", done: 1, total: 1, detail: `${index.size} documents are ready` });
+    const index = await Bm25Index.ensure(
+      { hash: corpus.hash, size: corpus.size, scan },
+      { root: indexDir, signal, onProgress },
+    );
+    onProgress?.({
+      phase: "loading",
+      done: 1,
+      total: 1,
+      detail: `${index.size} documents are ready`,
+    });
     return new Bm25Retriever(corpus, index, settings);
   } catch (error) {
     await corpus.close();
@@ -43,14 +72,21 @@ class Bm25Retriever implements Retriever {
     private readonly settings: Bm25Settings,
   ) {}
 
-  async search(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
     requireNotAborted(signal);
     const parsed = queries.map(this.settings.operators ? parseOperators : parseWords);
     const rankings = await this.index.search(parsed, k, this.settings, signal);
     return Promise.all(
       rankings.map(async (ranking, i) => {
         const query = parsed[i];
-        const documents = query?.formula && hasPhrase(query.formula) ? await this.verified(query, query.formula, ranking, k, signal) : await this.read(ranking);
+        const documents =
+          query?.formula && hasPhrase(query.formula)
+            ? await this.verified(query, query.formula, ranking, k, signal)
+            : await this.read(ranking);
         requireNotAborted(signal);
         return documents;
       }),
@@ -63,8 +99,16 @@ class Bm25Retriever implements Retriever {
 
   describe(): RetrieverDescription {
     const { k1, b, operators } = this.settings;
-    const key = createHash("sha256").update(JSON.stringify([bm25Key(this.corpus.hash), k1, b, operators])).digest("hex").slice(0, 32);
-    return { kind: "bm25", key, title: `BM25, k1 ${k1}, b ${b}${operators ? ", Boolean operators" : ""}`, documents: this.corpus.size };
+    const key = createHash("sha256")
+      .update(JSON.stringify([bm25Key(this.corpus.hash), k1, b, operators]))
+      .digest("hex")
+      .slice(0, 32);
+    return {
+      kind: "bm25",
+      key,
+      title: `BM25, k1 ${k1}, b ${b}${operators ? ", Boolean operators" : ""}`,
+      documents: this.corpus.size,
+    };
   }
 
   async close(): Promise<void> {
@@ -72,7 +116,13 @@ class Bm25Retriever implements Retriever {
   }
 
   /** The first k documents whose text satisfies the formula: looks at ever more candidates until there are k or no more. */
-  private async verified(query: ParsedQuery, formula: Formula, first: readonly RankedRow[], k: number, signal?: AbortSignal): Promise<RankedDocument[]> {
+  private async verified(
+    query: ParsedQuery,
+    formula: Formula,
+    first: readonly RankedRow[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[]> {
     const found: RankedDocument[] = [];
     let seen = 0;
     let ranking = first;
@@ -80,7 +130,12 @@ class Bm25Retriever implements Retriever {
       const documents = await this.read(ranking.slice(seen));
       found.push(...documents.filter((document) => satisfies(formula, passageText(document))));
       seen = ranking.length;
-      if (found.length >= k || seen < Math.min(reach, this.corpus.size) || seen === this.corpus.size) return found.slice(0, k);
+      if (
+        found.length >= k ||
+        seen < Math.min(reach, this.corpus.size) ||
+        seen === this.corpus.size
+      )
+        return found.slice(0, k);
       requireNotAborted(signal);
       const [more] = await this.index.search([query], reach * 4, this.settings, signal);
       ranking = more ?? [];

@@ -65,22 +65,44 @@ export class Bm25Searcher {
    * The k best of the documents that have a term of the query (and are among `allowed`, a set of rows as bits).
    * @param terms each with its count in the query.
    */
-  search(terms: ReadonlyMap<string, number>, k: number, constants: Bm25Constants, allowed: Uint32Array | null = null): Ranking {
+  search(
+    terms: ReadonlyMap<string, number>,
+    k: number,
+    constants: Bm25Constants,
+    allowed: Uint32Array | null = null,
+  ): Ranking {
     const documents = this.index.lengths.length;
     const lists: List[] = [];
     for (const [term, count] of terms) {
       const postings = this.index.find(term);
-      if (postings) lists.push({ rows: postings.rows, counts: postings.counts, bounds: postings.bounds, weight: count * inverseDocumentFrequency(documents, postings.rows.length), at: 0, end: 0, bound: 0 });
+      if (postings)
+        lists.push({
+          rows: postings.rows,
+          counts: postings.counts,
+          bounds: postings.bounds,
+          weight: count * inverseDocumentFrequency(documents, postings.rows.length),
+          at: 0,
+          end: 0,
+          bound: 0,
+        });
     }
     const top = new TopRows(Math.max(0, Math.min(k, documents)));
     if (lists.length === 0 || top.capacity <= 0) return top.ranking();
     const norms = this.normsOf(constants);
-    const quantum = 2 ** (Math.ceil(Math.log2(lists.reduce((sum, { weight }) => sum + weight, 0))) - 44);
+    const quantum =
+      2 ** (Math.ceil(Math.log2(lists.reduce((sum, { weight }) => sum + weight, 0))) - 44);
     this.scan(lists, top, constants, norms, quantum, allowed);
     return top.ranking();
   }
 
-  private scan(lists: List[], top: TopRows, constants: Bm25Constants, norms: Float32Array, quantum: number, allowed: Uint32Array | null): void {
+  private scan(
+    lists: List[],
+    top: TopRows,
+    constants: Bm25Constants,
+    norms: Float32Array,
+    quantum: number,
+    allowed: Uint32Array | null,
+  ): void {
     // Adding and taking off this number rounds to multiples of the quantum.
     const round = 1.5 * 2 ** 52 * quantum;
     const { sums, marks } = this;
@@ -101,7 +123,8 @@ export class Bm25Searcher {
         if ((limits[i + 1] ?? 0) < top.threshold) optional = i + 1;
       }
       if (optional < lists.length) {
-        for (let i = optional; i < lists.length; i++) accumulate(lists[i] as List, base, norms, round, sums, marks);
+        for (let i = optional; i < lists.length; i++)
+          accumulate(lists[i] as List, base, norms, round, sums, marks);
         for (let w = 0; w < marks.length; w++) {
           let bits = marks[w] ?? 0;
           if (bits === 0) continue;
@@ -126,7 +149,13 @@ export class Bm25Searcher {
   }
 
   /** Finds a list's postings of the window that ends before `endRow`, and what a document can get from them at most. */
-  private enter(list: List, endRow: number, { k1, b }: Bm25Constants, round: number, quantum: number): void {
+  private enter(
+    list: List,
+    endRow: number,
+    { k1, b }: Bm25Constants,
+    round: number,
+    quantum: number,
+  ): void {
     list.end = firstFrom(list.rows, list.at, list.rows.length, endRow);
     list.bound = 0;
     if (list.end === list.at) return;
@@ -136,7 +165,10 @@ export class Bm25Searcher {
         const bound = list.bounds[block] ?? 0;
         const count = bound & 0xff;
         const norm = Math.fround(k1 * (1 - b + (b * (bound >>> 8)) / this.mean));
-        most = Math.max(most, count === COUNT_LIMIT ? list.weight : (list.weight * count) / (count + norm));
+        most = Math.max(
+          most,
+          count === COUNT_LIMIT ? list.weight : (list.weight * count) / (count + norm),
+        );
       }
     } else {
       most = list.weight;
@@ -149,7 +181,8 @@ export class Bm25Searcher {
   private normsOf({ k1, b }: Bm25Constants): Float32Array {
     if (this.norms?.k1 !== k1 || this.norms.b !== b) {
       const values = this.norms?.values ?? new Float32Array(this.index.lengths.length);
-      for (let row = 0; row < values.length; row++) values[row] = k1 * (1 - b + (b * (this.index.lengths[row] ?? 0)) / this.mean);
+      for (let row = 0; row < values.length; row++)
+        values[row] = k1 * (1 - b + (b * (this.index.lengths[row] ?? 0)) / this.mean);
       this.norms = { k1, b, values };
     }
     return this.norms.values;
@@ -157,12 +190,21 @@ export class Bm25Searcher {
 }
 
 /** Adds a list's contributions of the window to the sums and marks the documents that got one. */
-function accumulate({ rows, counts, weight, at, end }: List, base: number, norms: Float32Array, round: number, sums: Float64Array, marks: Int32Array): void {
+function accumulate(
+  { rows, counts, weight, at, end }: List,
+  base: number,
+  norms: Float32Array,
+  round: number,
+  sums: Float64Array,
+  marks: Int32Array,
+): void {
   for (let i = at; i < end; i++) {
     const row = rows[i] as number;
     const count = counts[i] as number;
     const place = row - base;
-    sums[place] = (sums[place] as number) + ((weight * count) / (count + (norms[row] as number)) + round - round);
+    sums[place] =
+      (sums[place] as number) +
+      ((weight * count) / (count + (norms[row] as number)) + round - round);
     marks[place >>> 5] = (marks[place >>> 5] as number) | (1 << (place & 31));
   }
 }
@@ -237,7 +279,11 @@ class TopRows {
     for (;;) {
       let down = 2 * i + 1;
       if (down >= this.capacity) break;
-      if (down + 1 < this.capacity && this.isWorse(rows[down + 1] as number, scores[down + 1] as number, down)) down += 1;
+      if (
+        down + 1 < this.capacity &&
+        this.isWorse(rows[down + 1] as number, scores[down + 1] as number, down)
+      )
+        down += 1;
       if (this.isWorse(row, score, down)) break;
       this.move(down, i);
       i = down;
@@ -248,8 +294,15 @@ class TopRows {
   }
 
   ranking(): Ranking {
-    const order = Array.from({ length: this.size }, (_, i) => i).sort((a, b) => (this.scores[b] as number) - (this.scores[a] as number) || (this.rows[a] as number) - (this.rows[b] as number));
-    return { rows: Uint32Array.from(order, (i) => this.rows[i] as number), scores: Float64Array.from(order, (i) => this.scores[i] as number) };
+    const order = Array.from({ length: this.size }, (_, i) => i).sort(
+      (a, b) =>
+        (this.scores[b] as number) - (this.scores[a] as number) ||
+        (this.rows[a] as number) - (this.rows[b] as number),
+    );
+    return {
+      rows: Uint32Array.from(order, (i) => this.rows[i] as number),
+      scores: Float64Array.from(order, (i) => this.scores[i] as number),
+    };
   }
 
   /** Whether a row with its score ranks behind that at `place`. */

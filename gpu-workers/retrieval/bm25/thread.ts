@@ -25,8 +25,14 @@ export type Bm25Operations = {
   merge: { request: { directory: string; stamp: Uint8Array }; response: null };
   /** Goes on merging; null while there is more to do. */
   mergeStep: { request: null; response: Bm25Counts | null };
-  open: { request: { directory: string; manifest: Bm25Manifest; memoryBytes?: number }; response: { bytes: number } };
-  search: { request: { queries: IndexQuery[]; k: number; constants: Bm25Constants }; response: Ranking[] };
+  open: {
+    request: { directory: string; manifest: Bm25Manifest; memoryBytes?: number };
+    response: { bytes: number };
+  };
+  search: {
+    request: { queries: IndexQuery[]; k: number; constants: Bm25Constants };
+    response: Ranking[];
+  };
 };
 
 let build: { folder: string; limits: BlockLimits; block: BlockBuilder; next: number } | null = null;
@@ -58,7 +64,11 @@ function search({ terms, formula }: IndexQuery, k: number, constants: Bm25Consta
   const { file, searcher } = started(opened, "index");
   if (!formula) return searcher.search(terms, k, constants);
   const allowed = candidates(formula, file);
-  return withoutTerms(searcher.search(terms, k, constants, allowed), allowed, Math.min(k, file.lengths.length));
+  return withoutTerms(
+    searcher.search(terms, k, constants, allowed),
+    allowed,
+    Math.min(k, file.lengths.length),
+  );
 }
 
 /** Adds documents that satisfy the formula without having a term that counts (`NOT x`): score 0, by row. */
@@ -107,7 +117,10 @@ if (parentPort) {
     },
     search: async ({ queries, k, constants }) => {
       const rankings = queries.map((query) => search(query, k, constants));
-      return { response: rankings, transfer: rankings.flatMap(({ rows, scores }) => [rows.buffer, scores.buffer]) };
+      return {
+        response: rankings,
+        transfer: rankings.flatMap(({ rows, scores }) => [rows.buffer, scores.buffer]),
+      };
     },
   });
 }

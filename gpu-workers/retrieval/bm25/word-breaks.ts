@@ -35,17 +35,30 @@ const known = new Uint8Array(0x10000).fill(Class.Unknown);
 
 function classify(codePoint: number): Class {
   const character = String.fromCodePoint(codePoint);
-  if (/[:\u00b7\u0387\u055f\u05f4\u2027\ufe13\ufe55\uff1a]/u.test(character)) return Class.MidLetter;
+  if (/[:\u00b7\u0387\u055f\u05f4\u2027\ufe13\ufe55\uff1a]/u.test(character))
+    return Class.MidLetter;
   if (/['.\u2018\u2019\u2024\ufe52\uff07\uff0e]/u.test(character)) return Class.MidBoth;
-  if (/[,;\u037e\u0589\u060c\u060d\u066c\u07f8\u2044\ufe10\ufe14\ufe50\ufe54\uff0c\uff1b]/u.test(character)) return Class.MidDigit;
+  if (
+    /[,;\u037e\u0589\u060c\u060d\u066c\u07f8\u2044\ufe10\ufe14\ufe50\ufe54\uff0c\uff1b]/u.test(
+      character,
+    )
+  )
+    return Class.MidDigit;
   if (/[\p{Pc}\u202f]/u.test(character)) return Class.Connector;
   if (codePoint === 0x200b) return Class.Other; // a place to break
   if (/[\p{M}\p{Cf}\p{Emoji_Modifier}\u200c\uff9e\uff9f]/u.test(character)) return Class.Extend;
   if (/[\p{Nd}\u066b]/u.test(character)) return Class.Digit;
-  if (/[\p{Script=Katakana}\u3031-\u3035\u309b\u309c\u30a0\u30fc\uff70]/u.test(character)) return Class.Katakana;
+  if (/[\p{Script=Katakana}\u3031-\u3035\u309b\u309c\u30a0\u30fc\uff70]/u.test(character))
+    return Class.Katakana;
   if (/[\p{Ideographic}\p{Script=Han}\p{Script=Hiragana}]/u.test(character)) return Class.Ideograph;
-  if (/[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u.test(character)) return /\p{L}/u.test(character) ? Class.Complex : Class.Other;
-  if (/[\p{Alphabetic}\u02c2-\u02c5\u02d2-\u02d7\u02de\u02df\u02e5-\u02eb\u02ed\u02ef-\u02ff\u055a\u055b\u055c\u055e\u058a\u05f3\ua708-\ua716\ua720\ua721\ua789\ua78a\uab5b]/u.test(character)) return Class.Letter;
+  if (/[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u.test(character))
+    return /\p{L}/u.test(character) ? Class.Complex : Class.Other;
+  if (
+    /[\p{Alphabetic}\u02c2-\u02c5\u02d2-\u02d7\u02de\u02df\u02e5-\u02eb\u02ed\u02ef-\u02ff\u055a\u055b\u055c\u055e\u058a\u05f3\ua708-\ua716\ua720\ua721\ua789\ua78a\uab5b]/u.test(
+      character,
+    )
+  )
+    return Class.Letter;
   return Class.Other;
 }
 
@@ -71,7 +84,7 @@ function skipMarks(text: string, at: number): number {
 
 /** Calls `word` with start and end (code units) of each word of the text, in order. */
 export function forEachWord(text: string, word: (start: number, end: number) => void): void {
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const first = classAt(text, at);
     const width = widthAt(text, at);
     if (first === Class.Ideograph) {
@@ -80,10 +93,19 @@ export function forEachWord(text: string, word: (start: number, end: number) => 
       at = end;
     } else if (first === Class.Complex) {
       let end = at + width;
-      while (end < text.length && (classAt(text, end) === Class.Complex || classAt(text, end) === Class.Extend)) end += widthAt(text, end);
+      while (
+        end < text.length &&
+        (classAt(text, end) === Class.Complex || classAt(text, end) === Class.Extend)
+      )
+        end += widthAt(text, end);
       word(at, end);
       at = end;
-    } else if (first === Class.Letter || first === Class.Digit || first === Class.Connector || first === Class.Katakana) {
+    } else if (
+      first === Class.Letter ||
+      first === Class.Digit ||
+      first === Class.Connector ||
+      first === Class.Katakana
+    ) {
       at = scanWord(text, at, word);
     } else {
       at += width;
@@ -113,7 +135,8 @@ function scanWord(text: string, start: number, word: (start: number, end: number
     }
   }
   if (isWord) {
-    for (let from = start; from < end; from += MAX_TOKEN_LENGTH) word(from, Math.min(end, from + MAX_TOKEN_LENGTH));
+    for (let from = start; from < end; from += MAX_TOKEN_LENGTH)
+      word(from, Math.min(end, from + MAX_TOKEN_LENGTH));
   }
   return end;
 }
@@ -135,7 +158,9 @@ function joins(last: Class, next: Class): boolean {
 
 /** Rules WB6, 7, 11 and 12: the class that must follow `joint` for it to belong to the word; Other: none. */
 function joinedBy(last: Class, joint: Class): Class {
-  if (last === Class.Letter && (joint === Class.MidLetter || joint === Class.MidBoth)) return Class.Letter;
-  if (last === Class.Digit && (joint === Class.MidDigit || joint === Class.MidBoth)) return Class.Digit;
+  if (last === Class.Letter && (joint === Class.MidLetter || joint === Class.MidBoth))
+    return Class.Letter;
+  if (last === Class.Digit && (joint === Class.MidDigit || joint === Class.MidBoth))
+    return Class.Digit;
   return Class.Other;
 }

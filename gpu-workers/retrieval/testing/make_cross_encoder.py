@@ -41,14 +41,18 @@ class CrossEncoder(nn.Module):
 
     def __init__(self, vocabulary: int, labels: int) -> None:
         super().__init__()
-        self.words, self.positions, self.types = (nn.Embedding(n, WIDTH) for n in (vocabulary, MAX_TOKENS, 2))
+        self.words, self.positions, self.types = (
+            nn.Embedding(n, WIDTH) for n in (vocabulary, MAX_TOKENS, 2)
+        )
         self.norm = nn.LayerNorm(WIDTH)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
         self.pooler, self.classifier = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, labels)
 
     def forward(self, input_ids, attention_mask, token_type_ids):
         places = torch.arange(input_ids.shape[1])[None, :]
-        hidden = self.norm(self.words(input_ids) + self.positions(places) + self.types(token_type_ids))
+        hidden = self.norm(
+            self.words(input_ids) + self.positions(places) + self.types(token_type_ids)
+        )
         mask = (1.0 - attention_mask[:, None, None, :].float()) * -1e9
         for layer in self.layers:
             hidden = layer(hidden, mask)
@@ -67,7 +71,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(source / name, out / name)
-    (out / "config.json").write_text(json.dumps({"model_type": "bert", "max_position_embeddings": MAX_TOKENS}))
+    (out / "config.json").write_text(
+        json.dumps({"model_type": "bert", "max_position_embeddings": MAX_TOKENS})
+    )
     example = tokenizer([["a b", "c"], ["d", "e f g"]], return_tensors="pt", padding=True)
     names = ["input_ids", "attention_mask", "token_type_ids"]
     torch.onnx.export(
@@ -76,13 +82,16 @@ def main() -> None:
         str(out / "model.onnx"),
         input_names=names,
         output_names=["logits"],
-        dynamic_axes={name: {0: "batch", 1: "sequence"} for name in names} | {"logits": {0: "batch"}},
+        dynamic_axes={name: {0: "batch", 1: "sequence"} for name in names}
+        | {"logits": {0: "batch"}},
         dynamo=False,
     )
     scores = []
     with torch.no_grad():
         for query, passage in pairs:
-            inputs = tokenizer(query, passage, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+            inputs = tokenizer(
+                query, passage, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+            )
             logits = model(*(inputs[name] for name in names))[0].tolist()
             scores.append(logits[0] if labels == 1 else logits[1] - logits[0])
     json.dump(scores, sys.stdout)

@@ -23,19 +23,32 @@ export class ScriptedServer {
     readonly url: string,
   ) {}
 
-  static async start(answer: (request: SeenRequest) => ScriptedAnswer | null | Promise<ScriptedAnswer | null>): Promise<ScriptedServer> {
+  static async start(
+    answer: (request: SeenRequest) => ScriptedAnswer | null | Promise<ScriptedAnswer | null>,
+  ): Promise<ScriptedServer> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const scripted = new ScriptedServer(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const scripted = new ScriptedServer(
+      server,
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    );
     server.on("request", (request, response) => {
       void (async () => {
         const chunks: Buffer[] = [];
         for await (const chunk of request) chunks.push(chunk as Buffer);
-        const seen = { method: request.method ?? "", path: request.url ?? "", headers: request.headers, body: Buffer.concat(chunks).toString() };
+        const seen = {
+          method: request.method ?? "",
+          path: request.url ?? "",
+          headers: request.headers,
+          body: Buffer.concat(chunks).toString(),
+        };
         scripted.requests.push(seen);
         const given = await answer(seen);
         if (given === null) return void response.destroy();
-        response.writeHead(given.status ?? 200, { "content-type": "application/json", ...given.headers });
+        response.writeHead(given.status ?? 200, {
+          "content-type": "application/json",
+          ...given.headers,
+        });
         response.end(typeof given.body === "string" ? given.body : JSON.stringify(given.body));
       })();
     });

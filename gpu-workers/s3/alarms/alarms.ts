@@ -33,13 +33,19 @@ export class Alarms {
   async observe(values: MetricValues, step: number): Promise<void> {
     const { rl, alarms } = this.config;
     const { algorithm, groupSize, gradientClip } = rl;
-    const { state, changes } = observe(this.watched, values, step, { algorithm, groupSize, gradientClip, heldOutQuestions: this.heldOutQuestions });
+    const { state, changes } = observe(this.watched, values, step, {
+      algorithm,
+      groupSize,
+      gradientClip,
+      heldOutQuestions: this.heldOutQuestions,
+    });
     this.watched = state;
     if (changes.length === 0) return;
     await this.context.report({ kind: "alarms", changes });
     for (const change of changes) {
       const { title } = ALARMS[change.name];
-      if (change.to === "cleared") this.context.log("info", `Alarm cleared after step ${step}: ${title}.`);
+      if (change.to === "cleared")
+        this.context.log("info", `Alarm cleared after step ${step}: ${title}.`);
       else {
         this.context.log("warn", `Alarm after step ${step}: ${title}. ${seen(change)}`);
         if (alarms.stopOn[change.name]) this.cause ??= change;
@@ -54,7 +60,8 @@ export class Alarms {
 
   /** Why the run ends, once it has saved the checkpoint after `step`. */
   stoppedAfter(step: number): AppError {
-    if (this.cause === null) throw new AppError("internal", "No alarm was raised that the run is told to stop on.");
+    if (this.cause === null)
+      throw new AppError("internal", "No alarm was raised that the run is told to stop on.");
     const { title, remedy } = ALARMS[this.cause.name];
     return new AppError(
       "alarm",

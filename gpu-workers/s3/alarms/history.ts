@@ -30,17 +30,27 @@ export function median(values: readonly number[]): number {
 /** The median of some neighbouring points, with the steps that it is of; null where there are none. */
 export function measure(points: readonly Point[]): Measured | null {
   const [first, last] = [points[0], points[points.length - 1]];
-  return first && last ? { value: median(points.map(({ value }) => value)), fromStep: first.step, toStep: last.step } : null;
+  return first && last
+    ? { value: median(points.map(({ value }) => value)), fromStep: first.step, toStep: last.step }
+    : null;
 }
 
 /** The last `size` points; null where there are fewer. */
-export const latest = (points: readonly Point[], size = WINDOW): readonly Point[] | null => (points.length < size ? null : points.slice(-size));
+export const latest = (points: readonly Point[], size = WINDOW): readonly Point[] | null =>
+  points.length < size ? null : points.slice(-size);
 
 /** Every window of `size` neighbouring points, the oldest first. */
-export const windows = (points: readonly Point[], size = WINDOW): Measured[] => Array.from({ length: Math.max(0, points.length - size + 1) }, (_, i) => measure(points.slice(i, i + size))!);
+export const windows = (points: readonly Point[], size = WINDOW): Measured[] =>
+  Array.from({ length: Math.max(0, points.length - size + 1) }, (_, i) =>
+    measure(points.slice(i, i + size))!,
+  );
 
 /** The median over the points between two steps, ends included; null where there are fewer than three. */
-export function between(points: readonly Point[], fromStep: number, toStep: number): Measured | null {
+export function between(
+  points: readonly Point[],
+  fromStep: number,
+  toStep: number,
+): Measured | null {
   const inside = points.filter(({ step }) => step >= fromStep && step <= toStep);
   return inside.length < 3 ? null : measure(inside);
 }

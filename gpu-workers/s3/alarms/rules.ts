@@ -39,25 +39,45 @@ const CALM_STEPS = 3;
 const of = (history: History, metric: MetricName): readonly Point[] => history[metric] ?? [];
 
 type Limit = NonNullable<AlarmEvidence["limit"]>;
-const passes = ({ side, value }: Limit, other: number): boolean => (side === "at-least" ? other >= value : other <= value);
-const verdictOf = (now: number, bad: Limit, clear: number): Reading["verdict"] => (passes(bad, now) ? "bad" : passes({ ...bad, value: clear }, now) ? "between" : "good");
+const passes = ({ side, value }: Limit, other: number): boolean =>
+  side === "at-least" ? other >= value : other <= value;
+const verdictOf = (now: number, bad: Limit, clear: number): Reading["verdict"] =>
+  passes(bad, now) ? "bad" : passes({ ...bad, value: clear }, now) ? "between" : "good";
 
 /**
  * The median of a metric's last points against a limit: bad where it has passed `limit`, good where it has not passed
  * `clear`. `since` is the first of these points that has passed the limit.
  */
-function level(metric: MetricName, points: readonly Point[], limit: Limit, clear: number, before: Measured | null = null): Reading {
+function level(
+  metric: MetricName,
+  points: readonly Point[],
+  limit: Limit,
+  clear: number,
+  before: Measured | null = null,
+): Reading {
   const now = measure(points)!;
   const since = points.find(({ value }) => passes(limit, value))?.step ?? now.fromStep;
-  return { verdict: verdictOf(now.value, limit, clear), since, evidence: [{ metric, now, before, limit }] };
+  return {
+    verdict: verdictOf(now.value, limit, clear),
+    since,
+    evidence: [{ metric, now, before, limit }],
+  };
 }
 
 /** The gravest of several readings, with the evidence of all that are as grave. */
 function gravest(readings: readonly (Reading | null)[]): Reading | null {
   const known = readings.filter((reading) => reading !== null);
-  const verdict = (["bad", "between", "good"] as const).find((v) => known.some((reading) => reading.verdict === v));
+  const verdict = (["bad", "between", "good"] as const).find((v) =>
+    known.some((reading) => reading.verdict === v),
+  );
   const chosen = known.filter((reading) => reading.verdict === verdict);
-  return verdict === undefined ? null : { verdict, since: Math.min(...chosen.map(({ since }) => since)), evidence: chosen.flatMap(({ evidence }) => evidence) };
+  return verdict === undefined
+    ? null
+    : {
+        verdict,
+        since: Math.min(...chosen.map(({ since }) => since)),
+        evidence: chosen.flatMap(({ evidence }) => evidence),
+      };
 }
 
 /**
@@ -76,9 +96,16 @@ const rewardHacking: Rule = {
     const earlier = evaluations.slice(0, -2);
     if (!last || earlier.length < 2 || heldOutQuestions === 0) return null;
     const best = windows(earlier, 2).reduce((a, b) => (b.value >= a.value ? b : a));
-    const now = { value: Math.max(...last.map(({ value }) => value)), fromStep: last[0]!.step, toStep: last[1]!.step };
+    const now = {
+      value: Math.max(...last.map(({ value }) => value)),
+      fromStep: last[0]!.step,
+      toStep: last[1]!.step,
+    };
     const accuracies = of(history, "held-out/accuracy");
-    const variance = accuracies.length === 0 ? 0.25 : Math.max(...accuracies.slice(-2).map(({ value }) => value * (1 - value)));
+    const variance =
+      accuracies.length === 0
+        ? 0.25
+        : Math.max(...accuracies.slice(-2).map(({ value }) => value * (1 - value)));
     const margin = Math.max(0.05, 2 * Math.sqrt((2 * variance) / heldOutQuestions));
 
     const rewards = of(history, "reward/mean");
@@ -96,7 +123,12 @@ const rewardHacking: Rule = {
       since: now.fromStep,
       evidence: [
         { metric: "held-out/gbr", now, before: best, limit },
-        { metric: "reward/mean", now: reward, before: then, limit: { side: "at-least", value: then.value + 0.02 } },
+        {
+          metric: "reward/mean",
+          now: reward,
+          before: then,
+          limit: { side: "at-least", value: then.value + 0.02 },
+        },
       ],
     };
   },
@@ -116,7 +148,13 @@ const entropyCollapse: Rule = {
     if (!recent) return null;
     const opening = measure(points.slice(0, 3))!;
     const limit = Math.max(0.005, Math.min(0.05, opening.value / 5));
-    return level("actor/entropy_loss", recent, { side: "at-most", value: limit }, 1.5 * limit, opening);
+    return level(
+      "actor/entropy_loss",
+      recent,
+      { side: "at-most", value: limit },
+      1.5 * limit,
+      opening,
+    );
   },
 };
 
@@ -142,22 +180,40 @@ function grown(history: History): Reading | null {
   if (!recent || lengths.length < 2 * WINDOW) return null;
   const now = measure(recent)!;
   const earlier = windows(lengths.slice(0, -WINDOW));
-  const shorter = (ratio: number): Measured[] => earlier.filter(({ value }) => now.value >= ratio * value && now.value - value >= LEAST_GROWTH);
+  const shorter = (ratio: number): Measured[] =>
+    earlier.filter(({ value }) => now.value >= ratio * value && now.value - value >= LEAST_GROWTH);
   const rewards = of(history, "reward/mean");
   const reward = between(rewards, now.fromStep, now.toStep);
   const candidates = shorter(2).flatMap((length) => {
     const earned = between(rewards, length.fromStep, length.toStep);
     return earned ? [{ length, earned }] : [];
   });
-  if (!reward || candidates.length === 0) return { verdict: shorter(1.5).length > 0 ? "between" : "good", since: now.fromStep, evidence: [{ metric: "response_length/mean", now, before: earlier[0]!, limit: null }] };
-  const { length, earned } = candidates.reduce((a, b) => (b.earned.value >= a.earned.value ? b : a));
+  if (!reward || candidates.length === 0)
+    return {
+      verdict: shorter(1.5).length > 0 ? "between" : "good",
+      since: now.fromStep,
+      evidence: [{ metric: "response_length/mean", now, before: earlier[0]!, limit: null }],
+    };
+  const { length, earned } = candidates.reduce((a, b) =>
+    b.earned.value >= a.earned.value ? b : a,
+  );
   const gain = reward.value - earned.value;
   return {
     verdict: gain < 0.02 ? "bad" : gain < 0.05 ? "between" : "good",
     since: recent.find(({ value }) => value >= 2 * length.value)?.step ?? now.fromStep,
     evidence: [
-      { metric: "response_length/mean", now, before: length, limit: { side: "at-least", value: 2 * length.value } },
-      { metric: "reward/mean", now: reward, before: earned, limit: { side: "at-most", value: earned.value + 0.02 } },
+      {
+        metric: "response_length/mean",
+        now,
+        before: length,
+        limit: { side: "at-least", value: 2 * length.value },
+      },
+      {
+        metric: "reward/mean",
+        now: reward,
+        before: earned,
+        limit: { side: "at-most", value: earned.value + 0.02 },
+      },
     ],
   };
 }
@@ -168,7 +224,13 @@ function cut(history: History): Reading | null {
   if (!recent) return null;
   const opening = measure(shares.slice(0, WINDOW))!;
   const limit = Math.max(0.5, opening.value + 0.25);
-  return level("response_length/clip_ratio", recent, { side: "at-least", value: limit }, limit - 0.2, opening);
+  return level(
+    "response_length/clip_ratio",
+    recent,
+    { side: "at-least", value: limit },
+    limit - 0.2,
+    opening,
+  );
 }
 
 /** Half of the queries are the question itself; cleared below three in ten. */
@@ -192,7 +254,13 @@ const formatDrift: Rule = {
     const recent = latest(points);
     if (!recent || points.length < 2 * WINDOW) return null;
     const best = windows(points.slice(0, -WINDOW)).reduce((a, b) => (b.value <= a.value ? b : a));
-    return level("search/format_errors", recent, { side: "at-least", value: 2 * best.value + 0.3 }, 2 * best.value + 0.15, best);
+    return level(
+      "search/format_errors",
+      recent,
+      { side: "at-least", value: 2 * best.value + 0.3 },
+      2 * best.value + 0.15,
+      best,
+    );
   },
 };
 
@@ -204,7 +272,9 @@ const noVariance: Rule = {
   read(history, { algorithm, groupSize }) {
     if (groupSize < 2 || !isGrouped(algorithm)) return null;
     const recent = latest(of(history, "groups/without_variance"));
-    return recent && level("groups/without_variance", recent, { side: "at-least", value: 0.9 }, 0.75);
+    return (
+      recent && level("groups/without_variance", recent, { side: "at-least", value: 0.9 }, 0.75)
+    );
   },
 };
 
@@ -216,14 +286,20 @@ const klRunaway: Rule = {
   name: "kl-runaway",
   on: ["critic/kl", "actor/kl_loss"],
   calm: CALM_STEPS,
-  read: (history) => gravest((["critic/kl", "actor/kl_loss"] as const).map((metric) => runaway(metric, of(history, metric)))),
+  read: (history) =>
+    gravest(
+      (["critic/kl", "actor/kl_loss"] as const).map((metric) =>
+        runaway(metric, of(history, metric)),
+      ),
+    ),
 };
 
 function runaway(metric: MetricName, points: readonly Point[]): Reading | null {
   const recent = latest(points);
   if (!recent) return null;
   const before = measure(points.slice(-2 * WINDOW, -WINDOW));
-  const limit = before && points.length >= 2 * WINDOW ? Math.min(1, Math.max(0.3, 5 * before.value)) : 1;
+  const limit =
+    before && points.length >= 2 * WINDOW ? Math.min(1, Math.max(0.3, 5 * before.value)) : 1;
   return level(metric, recent, { side: "at-least", value: limit }, limit / 2, before);
 }
 
@@ -234,7 +310,9 @@ const valueUseless: Rule = {
   calm: CALM_STEPS,
   read(history) {
     const recent = latest(of(history, "critic/vf_explained_var").slice(WINDOW), 2 * WINDOW);
-    return recent && level("critic/vf_explained_var", recent, { side: "at-most", value: -0.5 }, -0.1);
+    return (
+      recent && level("critic/vf_explained_var", recent, { side: "at-most", value: -0.5 }, -0.1)
+    );
   },
 };
 
@@ -246,13 +324,19 @@ const gradientExplosion: Rule = {
   read(history, { gradientClip }) {
     const skipped = latest(of(history, "actor/skipped_updates"));
     return gravest([
-      ...(["actor/grad_norm", "critic/grad_norm"] as const).map((metric) => exploded(metric, of(history, metric), gradientClip)),
+      ...(["actor/grad_norm", "critic/grad_norm"] as const).map((metric) =>
+        exploded(metric, of(history, metric), gradientClip),
+      ),
       skipped && level("actor/skipped_updates", skipped, { side: "at-least", value: 1 }, 0.5),
     ]);
   },
 };
 
-function exploded(metric: MetricName, points: readonly Point[], gradientClip: number): Reading | null {
+function exploded(
+  metric: MetricName,
+  points: readonly Point[],
+  gradientClip: number,
+): Reading | null {
   const recent = latest(points);
   const usual = measure(points.slice(0, -WINDOW));
   if (!recent || !usual || points.length < 2 * WINDOW) return null;
@@ -271,4 +355,15 @@ const generatorErrors: Rule = {
   },
 };
 
-export const RULES: readonly Rule[] = [rewardHacking, entropyCollapse, lengthExplosion, questionCopied, formatDrift, noVariance, klRunaway, valueUseless, gradientExplosion, generatorErrors];
+export const RULES: readonly Rule[] = [
+  rewardHacking,
+  entropyCollapse,
+  lengthExplosion,
+  questionCopied,
+  formatDrift,
+  noVariance,
+  klRunaway,
+  valueUseless,
+  gradientExplosion,
+  generatorErrors,
+];

@@ -15,13 +15,20 @@ export type WatchState = z.infer<typeof watchState>;
 
 export const UNWATCHED: WatchState = { history: {}, standing: {} };
 
-const WATCHED: ReadonlySet<string> = new Set(RULES.flatMap(({ on, beside = [] }) => [...on, ...beside]));
+const WATCHED: ReadonlySet<string> = new Set(
+  RULES.flatMap(({ on, beside = [] }) => [...on, ...beside]),
+);
 
 /**
  * Takes up the metrics of a step or an evaluation and reads the rules that they concern. Pure: the same metrics in the
  * same order give the same changes, whenever the run was interrupted.
  */
-export function observe(state: WatchState, values: Readonly<Partial<Record<string, number>>>, step: number, run: Circumstances): { state: WatchState; changes: AlarmChange[] } {
+export function observe(
+  state: WatchState,
+  values: Readonly<Partial<Record<string, number>>>,
+  step: number,
+  run: Circumstances,
+): { state: WatchState; changes: AlarmChange[] } {
   const history: Record<string, History[string]> = { ...state.history };
   const seen = new Set<string>();
   for (const [metric, value] of Object.entries(values)) {

@@ -34,13 +34,17 @@ export interface Algorithm {
 /** Rewards closer than this count as equal. */
 export const EPSILON = 1e-6;
 
-export const hasVariance = (rewards: readonly number[]): boolean => rewards.some((r) => Math.abs(r - rewards[0]!) > EPSILON);
+export const hasVariance = (rewards: readonly number[]): boolean =>
+  rewards.some((r) => Math.abs(r - rewards[0]!) > EPSILON);
 
 /** Reward of an episode with its KL penalty. */
-export const netReward = ({ reward, penalties }: Trajectory): number => reward - penalties.reduce((sum, p) => sum + p, 0);
+export const netReward = ({ reward, penalties }: Trajectory): number =>
+  reward - penalties.reduce((sum, p) => sum + p, 0);
 
 /** Credits each action token of an episode with the episode's advantage. */
-export const spread = ({ penalties }: Trajectory, advantage: number): Credit => ({ advantages: penalties.map(() => advantage) });
+export const spread = ({ penalties }: Trajectory, advantage: number): Credit => ({
+  advantages: penalties.map(() => advantage),
+});
 
 /** An algorithm whose advantages come from the rewards of a question's samples alone. */
 export const byGroup =

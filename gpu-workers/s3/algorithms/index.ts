@@ -6,6 +6,14 @@ import { reinforcePlusPlus } from "./reinforce";
 import { rejectionSampling } from "./rejection-sampling";
 import { rloo } from "./rloo";
 
-export const ALGORITHMS: Record<AlgorithmName, (rl: RlConfig) => Algorithm> = { ppo, grpo, "dr-grpo": drGrpo, rloo, "reinforce++": reinforcePlusPlus, dapo, "rejection-sampling": rejectionSampling };
+export const ALGORITHMS: Record<AlgorithmName, (rl: RlConfig) => Algorithm> = {
+  ppo,
+  grpo,
+  "dr-grpo": drGrpo,
+  rloo,
+  "reinforce++": reinforcePlusPlus,
+  dapo,
+  "rejection-sampling": rejectionSampling,
+};
 
 export const algorithmOf = (rl: RlConfig): Algorithm => ALGORITHMS[rl.algorithm](rl);

@@ -15,10 +15,16 @@ export function ppo(rl: RlConfig): Algorithm {
     // The baseline is the critic's, so equal rewards teach as well.
     informative: () => true,
     credit: (groups) => {
-      const estimates = groups.map((group) => group.map(({ reward, penalties, values }) => gae(tokenRewards(reward, penalties), values, rl.gamma, rl.lambda)));
+      const estimates = groups.map((group) =>
+        group.map(({ reward, penalties, values }) =>
+          gae(tokenRewards(reward, penalties), values, rl.gamma, rl.lambda),
+        ),
+      );
       if (!rl.whiten) return estimates;
       const whitened = whiten(estimates.flat().map(({ advantages }) => advantages)).values();
-      return estimates.map((group) => group.map(({ returns }) => ({ advantages: whitened.next().value!, returns })));
+      return estimates.map((group) =>
+        group.map(({ returns }) => ({ advantages: whitened.next().value!, returns })),
+      );
     },
   };
 }

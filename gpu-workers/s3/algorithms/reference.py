@@ -62,14 +62,16 @@ for gamma, lam in [(1.0, 1.0), (0.9, 0.8), (1.0, 0.0), (0.5, 1.0)]:
     for t in range(LENGTH - 1, -1, -1):
         running = torch.where(mask[:, t].bool(), rewards[:, t] + gamma * running, running)
         future[:, t] = running
-    cases.append({
-        "gamma": gamma,
-        "lambda": lam,
-        "advantages": rows(advantages, mask),
-        "returns": rows(returns, mask),
-        "whitened": rows(whiten(advantages, mask), mask),
-        "reinforce": rows(whiten(future, mask), mask),
-    })
+    cases.append(
+        {
+            "gamma": gamma,
+            "lambda": lam,
+            "advantages": rows(advantages, mask),
+            "returns": rows(returns, mask),
+            "whitened": rows(whiten(advantages, mask), mask),
+            "reinforce": rows(whiten(future, mask), mask),
+        }
+    )
 
 logprob, reference = -torch.rand(20, dtype=F64) * 3, -torch.rand(20, dtype=F64) * 3
 ratio = (reference - logprob).exp()
@@ -79,10 +81,18 @@ result = {
     "values": rows(values, mask),
     "groups": GROUPS,
     "cases": cases,
-    "grpo": ((net - net.mean(1, keepdim=True)) / (net.std(1, keepdim=True) + 1e-6)).flatten().tolist(),
+    "grpo": ((net - net.mean(1, keepdim=True)) / (net.std(1, keepdim=True) + 1e-6))
+    .flatten()
+    .tolist(),
     "drGrpo": (net - net.mean(1, keepdim=True)).flatten().tolist(),
     # As TRL writes it: the group's mean without oneself.
     "rloo": ((net * SIZE - net.sum(1, keepdim=True)) / (SIZE - 1)).flatten().tolist(),
-    "kl": {"logprob": logprob.tolist(), "reference": reference.tolist(), "k1": (-ratio.log()).tolist(), "k2": (ratio.log() ** 2 / 2).tolist(), "k3": (ratio - 1 - ratio.log()).tolist()},
+    "kl": {
+        "logprob": logprob.tolist(),
+        "reference": reference.tolist(),
+        "k1": (-ratio.log()).tolist(),
+        "k2": (ratio.log() ** 2 / 2).tolist(),
+        "k3": (ratio - 1 - ratio.log()).tolist(),
+    },
 }
 Path(__file__).with_name("reference.json").write_text(json.dumps(result) + "\n")

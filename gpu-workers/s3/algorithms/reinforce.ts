@@ -10,7 +10,9 @@ export const reinforcePlusPlus = (rl: RlConfig): Algorithm => ({
   critic: false,
   informative: () => true,
   credit: (groups) => {
-    const returns = groups.flatMap((group) => group.map(({ reward, penalties }) => discounted(tokenRewards(reward, penalties), rl.gamma)));
+    const returns = groups.flatMap((group) =>
+      group.map(({ reward, penalties }) => discounted(tokenRewards(reward, penalties), rl.gamma)),
+    );
     const whitened = whiten(returns).values();
     return groups.map((group) => group.map(() => ({ advantages: whitened.next().value! })));
   },

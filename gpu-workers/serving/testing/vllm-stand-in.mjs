@@ -14,7 +14,10 @@ if (process.argv[2] === "--version") {
   process.exit(0);
 }
 const argument = (name) => process.argv[process.argv.indexOf(name) + 1];
-appendFileSync(join(folder, "starts.jsonl"), `${JSON.stringify({ args: process.argv.slice(2), pid: process.pid, keyed: Boolean(process.env.VLLM_API_KEY) })}\n`);
+appendFileSync(
+  join(folder, "starts.jsonl"),
+  `${JSON.stringify({ args: process.argv.slice(2), pid: process.pid, keyed: Boolean(process.env.VLLM_API_KEY) })}\n`,
+);
 console.error(`INFO loading with key ${process.env.VLLM_API_KEY}`);
 if (existsSync(join(folder, "refuse"))) {
   console.error("torch.OutOfMemoryError: CUDA out of memory.");
@@ -22,8 +25,10 @@ if (existsSync(join(folder, "refuse"))) {
 }
 const readyAt = Date.now() + 300;
 const server = createServer((request, response) => {
-  if (request.url === "/health") return void response.writeHead(Date.now() >= readyAt ? 200 : 503).end();
-  if (request.headers.authorization !== `Bearer ${process.env.VLLM_API_KEY}`) return void response.writeHead(401).end();
+  if (request.url === "/health")
+    return void response.writeHead(Date.now() >= readyAt ? 200 : 503).end();
+  if (request.headers.authorization !== `Bearer ${process.env.VLLM_API_KEY}`)
+    return void response.writeHead(401).end();
   let text = "";
   request.on("data", (chunk) => (text += chunk));
   request.on("end", () => {
@@ -35,10 +40,23 @@ const server = createServer((request, response) => {
     const usage = { prompt_tokens: 7, completion_tokens: 3 };
     if (body.stream) {
       response.writeHead(200, { "content-type": "text/event-stream" });
-      for (const word of ["a", "b"]) response.write(`data: ${JSON.stringify({ model: body.model, choices: [{ text: word }] })}\n\n`);
-      return void response.end(`data: ${JSON.stringify({ model: body.model, choices: [], usage })}\n\ndata: [DONE]\n\n`);
+      for (const word of ["a", "b"])
+        response.write(
+          `data: ${JSON.stringify({ model: body.model, choices: [{ text: word }] })}\n\n`,
+        );
+      return void response.end(
+        `data: ${JSON.stringify({ model: body.model, choices: [], usage })}\n\ndata: [DONE]\n\n`,
+      );
     }
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ model: body.model, choices: [{ text: `echo ${body.prompt}`, finish_reason: "stop" }], usage }));
+    response
+      .writeHead(200, { "content-type": "application/json" })
+      .end(
+        JSON.stringify({
+          model: body.model,
+          choices: [{ text: `echo ${body.prompt}`, finish_reason: "stop" }],
+          usage,
+        }),
+      );
   });
 });
 server.listen(Number(argument("--port")), argument("--host"));

@@ -17,14 +17,21 @@ export interface CompletionBody {
   max_tokens: number;
   [setting: string]: unknown;
 }
-export type Script = (body: CompletionBody, call: number) => ScriptedContinuation[] | { status: number; body: unknown } | "cut";
+export type Script = (
+  body: CompletionBody,
+  call: number,
+) => ScriptedContinuation[] | { status: number; body: unknown } | "cut";
 
 /**
  * Plays the documented protocol of vLLM's OpenAI-compatible server: /health, /v1/completions, /v1/load_lora_adapter and
  * /v1/unload_lora_adapter with their checks and error bodies. For tests.
  */
 export class ScriptedVllm {
-  readonly requests: { path: string; authorization: string | undefined; body: Record<string, unknown> }[] = [];
+  readonly requests: {
+    path: string;
+    authorization: string | undefined;
+    body: Record<string, unknown>;
+  }[] = [];
   readonly adapters = new Map<string, string>();
   private completions = 0;
   /** Refuses the next load with this reason. */
@@ -38,39 +45,86 @@ export class ScriptedVllm {
       void read(request).then((text) => {
         const body = (text === "" ? {} : JSON.parse(text)) as Record<string, unknown>;
         const path = request.url ?? "";
-        const answer = (status: number, value: unknown): void => void response.writeHead(status, { "content-type": "application/json" }).end(typeof value === "string" ? value : JSON.stringify(value));
+        const answer = (status: number, value: unknown): void =>
+          void response
+            .writeHead(status, { "content-type": "application/json" })
+            .end(typeof value === "string" ? value : JSON.stringify(value));
         if (path === "/health") return answer(200, "");
         this.requests.push({ path, authorization: request.headers.authorization, body });
         if (this.busy-- > 0) return answer(503, error("The server is overloaded.", 503));
-        if (path === "/v1/load_lora_adapter") return this.load(body as { lora_name: string; lora_path: string }, answer);
+        if (path === "/v1/load_lora_adapter")
+          return this.load(body as { lora_name: string; lora_path: string }, answer);
         if (path === "/v1/unload_lora_adapter") {
-          if (!this.adapters.delete(String(body.lora_name))) return answer(404, error(`The lora adapter '${String(body.lora_name)}' cannot be found.`, 404));
-          return answer(200, `Success: LoRA adapter '${String(body.lora_name)}' removed successfully.`);
+          if (!this.adapters.delete(String(body.lora_name)))
+            return answer(
+              404,
+              error(`The lora adapter '${String(body.lora_name)}' cannot be found.`, 404),
+            );
+          return answer(
+            200,
+            `Success: LoRA adapter '${String(body.lora_name)}' removed successfully.`,
+          );
         }
         if (path !== "/v1/completions") return answer(404, error("Not Found", 404));
         const asked = body as CompletionBody;
-        if (asked.model !== "base" && !this.adapters.has(asked.model)) return answer(404, error(`The model \`${asked.model}\` does not exist.`, 404));
+        if (asked.model !== "base" && !this.adapters.has(asked.model))
+          return answer(404, error(`The model \`${asked.model}\` does not exist.`, 404));
         const said = this.script(asked, this.completions++);
-        if (said === "cut") return void response.writeHead(200, { "content-length": "1000" }).write('{"choices": [', () => response.destroy());
+        if (said === "cut")
+          return void response
+            .writeHead(200, { "content-length": "1000" })
+            .write('{"choices": [', () => response.destroy());
         if ("status" in said) return answer(said.status, said.body);
         answer(200, {
           object: "text_completion",
           model: asked.model,
-          choices: said.map(({ token_ids = [], token_logprobs, finish_reason = "stop", prompt_token_ids = asked.prompt }, index) => ({ index, text: "", finish_reason, stop_reason: null, token_ids, prompt_token_ids, logprobs: { tokens: [], text_offset: [], top_logprobs: [], token_logprobs: token_logprobs ?? (token_ids ?? []).map(() => -0.5) } })),
-          usage: { prompt_tokens: asked.prompt.length, completion_tokens: 1, total_tokens: asked.prompt.length + 1 },
+          choices: said.map(
+            (
+              {
+                token_ids = [],
+                token_logprobs,
+                finish_reason = "stop",
+                prompt_token_ids = asked.prompt,
+              },
+              index,
+            ) => ({
+              index,
+              text: "",
+              finish_reason,
+              stop_reason: null,
+              token_ids,
+              prompt_token_ids,
+              logprobs: {
+                tokens: [],
+                text_offset: [],
+                top_logprobs: [],
+                token_logprobs: token_logprobs ?? (token_ids ?? []).map(() => -0.5),
+              },
+            }),
+          ),
+          usage: {
+            prompt_tokens: asked.prompt.length,
+            completion_tokens: 1,
+            total_tokens: asked.prompt.length + 1,
+          },
         });
       });
     });
   }
 
-  private load({ lora_name: name, lora_path: path }: { lora_name: string; lora_path: string }, answer: (status: number, value: unknown) => void): void {
+  private load(
+    { lora_name: name, lora_path: path }: { lora_name: string; lora_path: string },
+    answer: (status: number, value: unknown) => void,
+  ): void {
     if (this.refuseLoad !== null) {
       const reason = this.refuseLoad;
       this.refuseLoad = null;
       return answer(500, error(reason, 500));
     }
-    if (this.adapters.has(name)) return answer(400, error(`The lora adapter '${name}' has already been loaded.`, 400));
-    if (!existsSync(join(path, "adapter_config.json"))) return answer(404, error(`Loading lora ${name} failed: No adapter found for ${path}`, 404));
+    if (this.adapters.has(name))
+      return answer(400, error(`The lora adapter '${name}' has already been loaded.`, 400));
+    if (!existsSync(join(path, "adapter_config.json")))
+      return answer(404, error(`Loading lora ${name} failed: No adapter found for ${path}`, 404));
     this.adapters.set(name, path);
     answer(200, `Success: LoRA adapter '${name}' added successfully.`);
   }
@@ -86,7 +140,9 @@ export class ScriptedVllm {
   }
 }
 
-const error = (message: string, code: number): unknown => ({ error: { message, type: "Error", param: null, code } });
+const error = (message: string, code: number): unknown => ({
+  error: { message, type: "Error", param: null, code },
+});
 
 async function read(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { procedure } from "../trpc";
 
-export const listCorporaResponse = z.array(z.object({ name: z.string(), documents: z.int(), contentHash: z.string(), createdAt: z.date() }));
+export const listCorporaResponse = z.array(
+  z.object({ name: z.string(), documents: z.int(), contentHash: z.string(), createdAt: z.date() }),
+);
 
 export const listCorpora = procedure
   .input(z.object({}).optional())

@@ -5,7 +5,10 @@ export const importQuestionsRequest = z.object({
   name: z
     .string()
     .trim()
-    .regex(/^[\w.-]+(\/[\w.-]+)?$/, "letters, digits, dot, dash and underscore, with at most one slash: my-set or my-set/dev")
+    .regex(
+      /^[\w.-]+(\/[\w.-]+)?$/,
+      "letters, digits, dot, dash and underscore, with at most one slash: my-set or my-set/dev",
+    )
     .max(120),
   /** One JSON object a line: {"id", "question", "answers": [...]} and optionally goldIds, type, group, goldQueries. */
   jsonl: z.string().max(200_000_000),
@@ -16,4 +19,6 @@ export const importQuestionsResponse = z.object({ name: z.string(), questions: z
 export const importQuestions = procedure
   .input(importQuestionsRequest)
   .output(importQuestionsResponse)
-  .mutation(({ ctx, input }) => ctx.services.catalogue.importQuestions(input.name, input.jsonl, ctx.actor));
+  .mutation(({ ctx, input }) =>
+    ctx.services.catalogue.importQuestions(input.name, input.jsonl, ctx.actor),
+  );

@@ -24,7 +24,14 @@ export const listPresets = procedure
     Promise.all(
       PRESETS.map(async ({ id, title, description, config }) => {
         const checked = await ctx.services.launcher.check(config);
-        return { id, title, description, config: runConfig.parse(config), requirements: checked.requirements, ready: checked.ok };
+        return {
+          id,
+          title,
+          description,
+          config: runConfig.parse(config),
+          requirements: checked.requirements,
+          ready: checked.ok,
+        };
       }),
     ),
   );

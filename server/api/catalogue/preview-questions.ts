@@ -9,7 +9,13 @@ export const MAX_QUESTION_FILE = 200_000_000;
 
 export const previewQuestionsRequest = z.object({
   fileName: z.string().min(1).max(255),
-  content: z.string().min(1, "the file is empty").max(MAX_QUESTION_FILE, `a question file may have at most ${MAX_QUESTION_FILE / 1e6} MB; split it`),
+  content: z
+    .string()
+    .min(1, "the file is empty")
+    .max(
+      MAX_QUESTION_FILE,
+      `a question file may have at most ${MAX_QUESTION_FILE / 1e6} MB; split it`,
+    ),
   /** base64 for a binary file (parquet). */
   encoding: z.enum(["utf8", "base64"]).default("utf8"),
   format: questionFormat.default("auto"),
@@ -26,9 +32,20 @@ export const previewQuestionsResponse = z.object({
   mapping: z.record(z.enum(FIELDS), z.string().nullable()),
   rows: z.int(),
   /** Data sets and splits that the file holds; each becomes a set. */
-  parts: z.array(z.object({ name: z.string(), questions: z.int(), withGold: z.int(), /** Of `questions`, those whose gold titles stand over no passage of `goldCorpus`, or over several. */ unresolvedGold: z.int(), withOptions: z.int() })),
+  parts: z.array(
+    z.object({
+      name: z.string(),
+      questions: z.int(),
+      withGold: z.int(),
+      /** Of `questions`, those whose gold titles stand over no passage of `goldCorpus`, or over several. */ unresolvedGold:
+        z.int(),
+      withOptions: z.int(),
+    }),
+  ),
   /** The first questions as they would be stored. */
-  sample: z.array(z.object({ part: z.string(), question: questionLine, goldTitles: z.array(z.string()) })),
+  sample: z.array(
+    z.object({ part: z.string(), question: questionLine, goldTitles: z.array(z.string()) }),
+  ),
   /** Rows that cannot be used ("line 17"), the first 200 of `problemCount`. */
   problems: z.array(problem),
   problemCount: z.int(),

@@ -2,7 +2,11 @@ import { z } from "zod";
 import { pairedComparison } from "../leaderboard/get";
 import { procedure } from "../trpc";
 
-export const comparedRuns = z.array(z.uuid()).min(2, "choose at least two runs").max(6, "six runs at most").refine((ids) => new Set(ids).size === ids.length, "the same run is there twice");
+export const comparedRuns = z
+  .array(z.uuid())
+  .min(2, "choose at least two runs")
+  .max(6, "six runs at most")
+  .refine((ids) => new Set(ids).size === ids.length, "the same run is there twice");
 
 export const compareRequest = z.object({
   runs: comparedRuns,
@@ -11,7 +15,24 @@ export const compareRequest = z.object({
 });
 
 export const compareResponse = z.object({
-  runs: z.array(z.object({ id: z.uuid(), name: z.string(), method: z.string(), label: z.string(), detail: z.string(), imported: z.boolean(), scored: z.int(), expected: z.int(), mean: z.number(), low: z.number(), high: z.number(), generator: z.string(), searches: z.number(), documents: z.number() })),
+  runs: z.array(
+    z.object({
+      id: z.uuid(),
+      name: z.string(),
+      method: z.string(),
+      label: z.string(),
+      detail: z.string(),
+      imported: z.boolean(),
+      scored: z.int(),
+      expected: z.int(),
+      mean: z.number(),
+      low: z.number(),
+      high: z.number(),
+      generator: z.string(),
+      searches: z.number(),
+      documents: z.number(),
+    }),
+  ),
   questionSet: z.string(),
   scorer: z.string(),
   /** Scorers that every run has scores of. */
@@ -23,7 +44,14 @@ export const compareResponse = z.object({
   /** How many of them each set of runs answers right: bit i of the mask is run i. */
   patterns: z.array(z.object({ mask: z.int(), questions: z.int() })),
   /** Every pair, first minus second; p-values also corrected over all pairs. */
-  pairs: z.array(pairedComparison.extend({ first: z.int(), second: z.int(), bootstrapHolm: z.number(), mcNemarHolm: z.number().nullable() })),
+  pairs: z.array(
+    pairedComparison.extend({
+      first: z.int(),
+      second: z.int(),
+      bootstrapHolm: z.number(),
+      mcNemarHolm: z.number().nullable(),
+    }),
+  ),
 });
 
 export const compareRuns = procedure

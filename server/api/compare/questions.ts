@@ -22,7 +22,16 @@ export const compareQuestionsResponse = z.object({
       question: z.string(),
       answers: z.array(z.string()),
       /** In the order of the runs. */
-      results: z.array(z.object({ episodeId: z.uuid(), answer: z.string(), score: z.number(), searches: z.int(), documents: z.int(), attribution: attribution.nullable() })),
+      results: z.array(
+        z.object({
+          episodeId: z.uuid(),
+          answer: z.string(),
+          score: z.number(),
+          searches: z.int(),
+          documents: z.int(),
+          attribution: attribution.nullable(),
+        }),
+      ),
     }),
   ),
   nextCursor: z.string().nullable(),

@@ -19,4 +19,10 @@ export const corpusRow = z.object({
   sameEverywhere: z.boolean(),
 });
 
-export const corpusDetail = corpusRow.omit({ indexes: true }).extend({ samples: corpusReport.shape.samples, manifest: corpusReport.shape.manifest, indexes: corpusReport.shape.indexes });
+export const corpusDetail = corpusRow
+  .omit({ indexes: true })
+  .extend({
+    samples: corpusReport.shape.samples,
+    manifest: corpusReport.shape.manifest,
+    indexes: corpusReport.shape.indexes,
+  });

@@ -18,7 +18,14 @@ export const episodeDetail = z.object({
   /** Gold documents with their text, as far as the corpus is stored here. */
   gold: z.array(z.object({ id: z.string(), document: documentText.nullable() })),
   /** Samples of the same question in the same step, this one included. */
-  siblings: z.array(z.object({ id: z.uuid(), sampleIndex: z.int(), reward: z.number().nullable(), score: z.number().nullable() })),
+  siblings: z.array(
+    z.object({
+      id: z.uuid(),
+      sampleIndex: z.int(),
+      reward: z.number().nullable(),
+      score: z.number().nullable(),
+    }),
+  ),
   previousId: z.uuid().nullable(),
   nextId: z.uuid().nullable(),
 });

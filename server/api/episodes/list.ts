@@ -2,7 +2,19 @@ import { z } from "zod";
 import { attribution, episodePhase, formatError } from "@/contracts/episode";
 import { procedure } from "../trpc";
 
-export const episodeFilter = z.enum(["all", "correct", "wrong", "gained", "lost", "format-errors", "no-variance", "never-retrieved", "not-selected", "generator-failed", "scorer-doubtful"]);
+export const episodeFilter = z.enum([
+  "all",
+  "correct",
+  "wrong",
+  "gained",
+  "lost",
+  "format-errors",
+  "no-variance",
+  "never-retrieved",
+  "not-selected",
+  "generator-failed",
+  "scorer-doubtful",
+]);
 
 export const listEpisodesRequest = z.object({
   runId: z.uuid(),
@@ -39,7 +51,11 @@ export const episodeRow = z.object({
 });
 export type EpisodeRow = z.infer<typeof episodeRow>;
 
-export const listEpisodesResponse = z.object({ rows: z.array(episodeRow), nextCursor: z.string().nullable(), total: z.int() });
+export const listEpisodesResponse = z.object({
+  rows: z.array(episodeRow),
+  nextCursor: z.string().nullable(),
+  total: z.int(),
+});
 
 export const listEpisodes = procedure
   .input(listEpisodesRequest)

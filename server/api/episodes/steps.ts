@@ -4,7 +4,14 @@ import { procedure } from "../trpc";
 
 export const episodeStepsRequest = z.object({ runId: z.uuid() });
 export const episodeStepsResponse = z.array(
-  z.object({ phase: episodePhase, step: z.int().nullable(), episodes: z.int(), meanReward: z.number().nullable(), accuracy: z.number().nullable(), baselineAccuracy: z.number().nullable() }),
+  z.object({
+    phase: episodePhase,
+    step: z.int().nullable(),
+    episodes: z.int(),
+    meanReward: z.number().nullable(),
+    accuracy: z.number().nullable(),
+    baselineAccuracy: z.number().nullable(),
+  }),
 );
 
 /** Which steps and phases have episodes, in order. */

@@ -5,7 +5,9 @@ import { taskDetail } from "../tasks/get";
 
 export const turnGainsRequest = z.object({ episodeId: z.uuid() });
 /** The last computation asked for (tasks.create with kind "turn-gains"); null where nobody asked yet. */
-export const turnGainsResponse = z.object({ task: taskDetail.omit({ result: true }), result: turnGainsResult.nullable() }).nullable();
+export const turnGainsResponse = z
+  .object({ task: taskDetail.omit({ result: true }), result: turnGainsResult.nullable() })
+  .nullable();
 
 export const turnGains = procedure
   .input(turnGainsRequest)

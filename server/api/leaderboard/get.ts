@@ -19,7 +19,15 @@ export const pairedComparison = z.object({
   bootstrapP: z.number(),
   pairs: z.int(),
   /** Null where scores are not all 0 or 1. */
-  mcNemar: z.object({ onlyFirst: z.int(), onlySecond: z.int(), exactP: z.number(), statistic: z.number(), chiSquareP: z.number() }).nullable(),
+  mcNemar: z
+    .object({
+      onlyFirst: z.int(),
+      onlySecond: z.int(),
+      exactP: z.number(),
+      statistic: z.number(),
+      chiSquareP: z.number(),
+    })
+    .nullable(),
 });
 
 /** Where answers were lost, as counts: `correct` to `noGold` add up to the scored answers. */
@@ -58,19 +66,47 @@ export const leaderboardCell = z.object({
   costUsd: z.number().nullable(),
   attribution: attributionShares,
   /** Against the reference row; p-values also corrected by Holm over all comparisons that are shown. */
-  comparison: pairedComparison.extend({ bootstrapHolm: z.number(), mcNemarHolm: z.number().nullable() }).nullable(),
+  comparison: pairedComparison
+    .extend({ bootstrapHolm: z.number(), mcNemarHolm: z.number().nullable() })
+    .nullable(),
 });
 export type LeaderboardCell = z.infer<typeof leaderboardCell>;
 
 /** What the same generator answers from the gold documents alone, over the questions that name some. */
-export const ceiling = z.object({ runId: z.uuid(), mean: z.number(), low: z.number(), high: z.number(), scored: z.int(), expected: z.int() });
+export const ceiling = z.object({
+  runId: z.uuid(),
+  mean: z.number(),
+  low: z.number(),
+  high: z.number(),
+  scored: z.int(),
+  expected: z.int(),
+});
 export type Ceiling = z.infer<typeof ceiling>;
 
 export const leaderboardResponse = z.object({
-  scopes: z.array(z.object({ key: z.string(), corpus: z.string(), corpusVersion: z.string().nullable(), generator: z.string(), promptStyle: z.string(), scorer: z.string(), results: z.int() })),
+  scopes: z.array(
+    z.object({
+      key: z.string(),
+      corpus: z.string(),
+      corpusVersion: z.string().nullable(),
+      generator: z.string(),
+      promptStyle: z.string(),
+      scorer: z.string(),
+      results: z.int(),
+    }),
+  ),
   scope: z.string().nullable(),
   reference: z.string().nullable(),
-  columns: z.array(z.object({ id: z.string(), questionSet: z.string(), version: z.string(), limit: z.int().nullable(), questions: z.int(), ceiling: ceiling.nullable() })),
+  columns: z.array(
+    z.object({
+      id: z.string(),
+      questionSet: z.string(),
+      version: z.string(),
+      limit: z.int().nullable(),
+      questions: z.int(),
+      ceiling: ceiling.nullable(),
+    }),
+  ),
   rows: z.array(
     z.object({
       id: z.string(),
@@ -91,9 +127,26 @@ export const leaderboardResponse = z.object({
   /** Columns that the average is over. */
   averaged: z.array(z.string()),
   /** Results that have no common rank with the scope, and why. */
-  excluded: z.array(z.object({ runId: z.uuid(), label: z.string(), questionSet: z.string(), mean: z.number(), reasons: z.array(z.string()) })),
+  excluded: z.array(
+    z.object({
+      runId: z.uuid(),
+      label: z.string(),
+      questionSet: z.string(),
+      mean: z.number(),
+      reasons: z.array(z.string()),
+    }),
+  ),
   /** Predict runs that are still to bring results. */
-  active: z.array(z.object({ runId: z.uuid(), name: z.string(), method: z.string(), questions: z.string(), state: runState, progress: progress.nullable() })),
+  active: z.array(
+    z.object({
+      runId: z.uuid(),
+      name: z.string(),
+      method: z.string(),
+      questions: z.string(),
+      state: runState,
+      progress: progress.nullable(),
+    }),
+  ),
 });
 export type LeaderboardResponse = z.infer<typeof leaderboardResponse>;
 

@@ -6,7 +6,17 @@ import { procedure } from "../trpc";
  * `sync` comes first on a new subscription, and where the wanted past is no longer kept: what lies before its id is
  * not told, so read again. The others say that something of that kind was stored; the page then queries.
  */
-export const liveEventKind = z.enum(["sync", "run", "metrics", "alarms", "episodes", "logs", "progress", "task", "worker"]);
+export const liveEventKind = z.enum([
+  "sync",
+  "run",
+  "metrics",
+  "alarms",
+  "episodes",
+  "logs",
+  "progress",
+  "task",
+  "worker",
+]);
 export type LiveEventKind = z.infer<typeof liveEventKind>;
 
 export const liveEvent = z.object({
@@ -31,7 +41,15 @@ export const liveEventsRequest = z.object({
 });
 
 /** One subscription carries a page's live data; it resumes after the last event id. */
-export const liveEvents = procedure.input(liveEventsRequest).subscription(async function* ({ ctx, input, signal }) {
-  const events = ctx.services.live.events({ runId: input.runId ?? null, after: input.lastEventId ?? input.after ?? null, signal });
+export const liveEvents = procedure.input(liveEventsRequest).subscription(async function* ({
+  ctx,
+  input,
+  signal,
+}) {
+  const events = ctx.services.live.events({
+    runId: input.runId ?? null,
+    after: input.lastEventId ?? input.after ?? null,
+    signal,
+  });
   for await (const event of events) yield tracked(event.id, event satisfies LiveEvent);
 });

@@ -25,4 +25,6 @@ export const metricSeriesResponse = z.record(z.string(), z.array(metricPointRow)
 export const metricSeries = procedure
   .input(metricSeriesRequest)
   .output(metricSeriesResponse)
-  .query(({ ctx, input }) => ctx.services.metrics.series(input.runId, input.names, input.maxPoints));
+  .query(({ ctx, input }) =>
+    ctx.services.metrics.series(input.runId, input.names, input.maxPoints),
+  );

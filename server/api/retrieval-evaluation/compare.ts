@@ -49,7 +49,14 @@ export const compareRetrieversResponse = z.object({
   /** The run minus the first run, paired by question; by run after the first, then by metric. */
   differences: z.array(z.array(interval)),
   /** Parts of the questions: by their type, and by how many gold documents they name. */
-  slices: z.array(z.object({ by: z.enum(["type", "hops"]), value: z.string(), questions: z.int(), overall: z.array(z.array(interval)) })),
+  slices: z.array(
+    z.object({
+      by: z.enum(["type", "hops"]),
+      value: z.string(),
+      questions: z.int(),
+      overall: z.array(z.array(interval)),
+    }),
+  ),
   /** Recall and full support over k, by run. */
   curves: z.array(z.array(z.object({ k: z.int(), recall: z.number(), fullSupport: z.number() }))),
 });

@@ -9,4 +9,6 @@ export const cancelRunResponse = z.object({ state: runState });
 export const cancelRun = procedure
   .input(cancelRunRequest)
   .output(cancelRunResponse)
-  .mutation(({ ctx, input }) => ctx.services.runs.cancel(input.id, { actor: ctx.actor, reason: input.reason ?? null }));
+  .mutation(({ ctx, input }) =>
+    ctx.services.runs.cancel(input.id, { actor: ctx.actor, reason: input.reason ?? null }),
+  );

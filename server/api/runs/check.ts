@@ -5,7 +5,9 @@ export const checkRunRequest = z.object({ config: z.unknown() });
 const estimate = z.object({
   totalBytes: z.number(),
   /** Of the three phases of a step the largest counts, on a CPU all. */
-  parts: z.array(z.object({ name: z.string(), bytes: z.number(), detail: z.string(), phase: z.boolean() })),
+  parts: z.array(
+    z.object({ name: z.string(), bytes: z.number(), detail: z.string(), phase: z.boolean() }),
+  ),
 });
 
 export const checkRunResponse = z.object({

@@ -12,4 +12,6 @@ export const launchRunResponse = z.object({ id: z.uuid() });
 export const launchRun = procedure
   .input(launchRunRequest)
   .output(launchRunResponse)
-  .mutation(({ ctx, input }) => ctx.services.launcher.launch(input.config, { actor: ctx.actor, preset: input.preset ?? null }));
+  .mutation(({ ctx, input }) =>
+    ctx.services.launcher.launch(input.config, { actor: ctx.actor, preset: input.preset ?? null }),
+  );

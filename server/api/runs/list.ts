@@ -29,7 +29,11 @@ export const runRow = z.object({
   attempt: z.int(),
   progress: progress.nullable(),
   /** Metric that the row shows: reward/mean of a train run, predict/accuracy of a predict run. */
-  headline: z.object({ metric: z.string(), value: z.number().nullable(), sparkline: z.array(z.object({ step: z.number(), value: z.number() })) }),
+  headline: z.object({
+    metric: z.string(),
+    value: z.number().nullable(),
+    sparkline: z.array(z.object({ step: z.number(), value: z.number() })),
+  }),
   worker: z.object({ id: z.uuid(), name: z.string() }).nullable(),
   preset: z.string().nullable(),
   /** Searcher model, or the generator's for naive RAG; null for index and serve runs. */
@@ -40,7 +44,9 @@ export const runRow = z.object({
   setting: z.string().nullable(),
   error: z.string().nullable(),
   /** Sweep that it belongs to, with the states of all its runs. */
-  sweep: z.object({ id: z.uuid(), name: z.string(), counts: z.partialRecord(runState, z.int()) }).nullable(),
+  sweep: z
+    .object({ id: z.uuid(), name: z.string(), counts: z.partialRecord(runState, z.int()) })
+    .nullable(),
   /** Another program's files that the run was made of; null: it was executed or observed here. */
   importedFrom: z.string().nullable(),
   /** Alarms that stand. */

@@ -3,7 +3,14 @@ import { logLine } from "@/contracts/worker-protocol";
 import { procedure } from "../trpc";
 
 export const logLevel = logLine.shape.level;
-export const storedLogLine = z.object({ id: z.string(), at: z.date(), level: logLevel, source: z.string(), message: z.string(), attempt: z.int().nullable() });
+export const storedLogLine = z.object({
+  id: z.string(),
+  at: z.date(),
+  level: logLevel,
+  source: z.string(),
+  message: z.string(),
+  attempt: z.int().nullable(),
+});
 
 export const runLogsRequest = z.object({
   id: z.uuid(),

@@ -8,4 +8,6 @@ export const runOfCheckpointResponse = z.object({ runId: z.uuid() });
 export const runOfCheckpoint = procedure
   .input(runOfCheckpointRequest)
   .output(runOfCheckpointResponse)
-  .query(async ({ ctx, input }) => ({ runId: await ctx.services.artifacts.runOf(input.checkpointId) }));
+  .query(async ({ ctx, input }) => ({
+    runId: await ctx.services.artifacts.runOf(input.checkpointId),
+  }));

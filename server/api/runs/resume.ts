@@ -9,4 +9,6 @@ export const resumeRunResponse = z.object({ state: runState });
 export const resumeRun = procedure
   .input(resumeRunRequest)
   .output(resumeRunResponse)
-  .mutation(({ ctx, input }) => ctx.services.runs.resume(input.id, { actor: ctx.actor, reason: input.reason ?? null }));
+  .mutation(({ ctx, input }) =>
+    ctx.services.runs.resume(input.id, { actor: ctx.actor, reason: input.reason ?? null }),
+  );

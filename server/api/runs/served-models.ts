@@ -16,4 +16,6 @@ export const servedModelsResponse = z.array(
 );
 
 /** Models that running serve runs keep up, newest first. */
-export const servedModels = procedure.output(servedModelsResponse).query(({ ctx }) => ctx.services.runReader.servedModels());
+export const servedModels = procedure
+  .output(servedModelsResponse)
+  .query(({ ctx }) => ctx.services.runReader.servedModels());

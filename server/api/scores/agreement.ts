@@ -12,7 +12,14 @@ const agreement = z.object({
   /** Cohen's kappa; null where it is not defined. */
   kappa: z.number().nullable(),
 });
-export const scoreAgreementResponse = z.array(z.object({ judge: z.string(), judgeAndSpan: agreement, judgeAndPeople: agreement, spanAndPeople: agreement }));
+export const scoreAgreementResponse = z.array(
+  z.object({
+    judge: z.string(),
+    judgeAndSpan: agreement,
+    judgeAndPeople: agreement,
+    spanAndPeople: agreement,
+  }),
+);
 
 /** Agreement of each judge with the span rule, and of both with the people who labelled. */
 export const scoreAgreement = procedure

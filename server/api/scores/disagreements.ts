@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { procedure } from "../trpc";
 
-export const disagreementsRequest = z.object({ runId: z.uuid(), /** Only those that nobody has labelled. */ unlabelled: z.boolean().default(false), cursor: z.string().regex(/^\d+$/).nullish(), limit: z.int().min(1).max(500).default(100) });
+export const disagreementsRequest = z.object({
+  runId: z.uuid(),
+  /** Only those that nobody has labelled. */ unlabelled: z.boolean().default(false),
+  cursor: z.string().regex(/^\d+$/).nullish(),
+  limit: z.int().min(1).max(500).default(100),
+});
 export const disagreementsResponse = z.object({
   rows: z.array(
     z.object({

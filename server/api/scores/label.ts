@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { procedure } from "../trpc";
 
-export const labelScoreRequest = z.object({ answerId: z.string().regex(/^\d+$/), setId: z.uuid(), questionId: z.string().min(1), /** null takes the label back. */ correct: z.boolean().nullable() });
+export const labelScoreRequest = z.object({
+  answerId: z.string().regex(/^\d+$/),
+  setId: z.uuid(),
+  questionId: z.string().min(1),
+  /** null takes the label back. */ correct: z.boolean().nullable(),
+});
 
 /** A person says whether an answer is right. */
 export const labelScore = procedure

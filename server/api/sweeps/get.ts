@@ -16,7 +16,13 @@ export const getSweepRequest = z.object({
 const varied = z.record(z.string(), settingValue);
 
 /** Mean over the runs of a setting, with its 95% t interval; deviation and interval are null for one run. */
-export const groupMean = z.object({ n: z.int(), mean: z.number(), deviation: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable() });
+export const groupMean = z.object({
+  n: z.int(),
+  mean: z.number(),
+  deviation: z.number().nullable(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+});
 export type GroupMean = z.infer<typeof groupMean>;
 
 export const sweepRunRow = z.object({
@@ -31,7 +37,11 @@ export const sweepRunRow = z.object({
   endedAt: z.date().nullable(),
   error: z.string().nullable(),
   /** One for each metric; null where the run has not reported it. */
-  results: z.array(z.object({ last: z.number(), lastStep: z.int(), best: z.number(), bestStep: z.int() }).nullable()),
+  results: z.array(
+    z
+      .object({ last: z.number(), lastStep: z.int(), best: z.number(), bestStep: z.int() })
+      .nullable(),
+  ),
 });
 
 export const getSweepResponse = sweepRow.extend({

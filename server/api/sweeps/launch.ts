@@ -20,4 +20,10 @@ export const launchSweepResponse = z.object({
 export const launchSweep = procedure
   .input(launchSweepRequest)
   .output(launchSweepResponse)
-  .mutation(({ ctx, input }) => ctx.services.sweeps.launch(input.spec, { actor: ctx.actor, preset: input.preset ?? null, key: input.key }));
+  .mutation(({ ctx, input }) =>
+    ctx.services.sweeps.launch(input.spec, {
+      actor: ctx.actor,
+      preset: input.preset ?? null,
+      key: input.key,
+    }),
+  );

@@ -2,7 +2,10 @@ import { z } from "zod";
 import { runKind, runState } from "@/contracts/run-state";
 import { procedure } from "../trpc";
 
-export const listSweepsRequest = z.object({ cursor: z.string().nullish(), limit: z.int().min(1).max(200).default(50) });
+export const listSweepsRequest = z.object({
+  cursor: z.string().nullish(),
+  limit: z.int().min(1).max(200).default(50),
+});
 
 export const sweepRow = z.object({
   id: z.uuid(),
@@ -19,7 +22,10 @@ export const sweepRow = z.object({
 });
 export type SweepRow = z.infer<typeof sweepRow>;
 
-export const listSweepsResponse = z.object({ rows: z.array(sweepRow), nextCursor: z.string().nullable() });
+export const listSweepsResponse = z.object({
+  rows: z.array(sweepRow),
+  nextCursor: z.string().nullable(),
+});
 
 /** Newest first. */
 export const listSweeps = procedure

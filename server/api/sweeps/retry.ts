@@ -8,4 +8,10 @@ export const retrySweepResponse = z.object({ queued: z.int() });
 export const retrySweep = procedure
   .input(retrySweepRequest)
   .output(retrySweepResponse)
-  .mutation(({ ctx, input }) => ctx.services.sweeps.retry(input.id, { cancelled: input.cancelled }, { actor: ctx.actor, reason: "queued again with its sweep" }));
+  .mutation(({ ctx, input }) =>
+    ctx.services.sweeps.retry(
+      input.id,
+      { cancelled: input.cancelled },
+      { actor: ctx.actor, reason: "queued again with its sweep" },
+    ),
+  );

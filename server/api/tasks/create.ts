@@ -4,13 +4,30 @@ import { retriever } from "@/contracts/run-config";
 import { procedure } from "../trpc";
 
 export const createTaskRequest = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("query"), corpus: z.string().min(1), retriever, query: z.string().trim().min(1, "type a query").max(MAX_QUERY), k: z.int().min(1).max(50).default(10), /** Null: any worker that can. */ workerId: z.uuid().nullish() }),
+  z.object({
+    kind: z.literal("query"),
+    corpus: z.string().min(1),
+    retriever,
+    query: z.string().trim().min(1, "type a query").max(MAX_QUERY),
+    k: z.int().min(1).max(50).default(10),
+    /** Null: any worker that can. */ workerId: z.uuid().nullish(),
+  }),
   /** Documents of a corpus, read where it lies. */
-  z.object({ kind: z.literal("documents"), corpus: z.string().min(1), ids: z.array(z.string().trim().min(1).max(512)).min(1).max(50) }),
+  z.object({
+    kind: z.literal("documents"),
+    corpus: z.string().min(1),
+    ids: z.array(z.string().trim().min(1).max(512)).min(1).max(50),
+  }),
   /** Eight questions with the exact configuration. */
   z.object({ kind: z.literal("dry-run"), config: z.unknown() }),
   /** Which indexes a retriever needs over a corpus and what they cost, measured on the worker; `passages` where no worker holds it yet. */
-  z.object({ kind: z.literal("index-plan"), corpus: z.string().min(1), passages: z.int().positive().nullish(), retriever, /** Name or id; null: any worker that can. */ worker: z.string().nullish() }),
+  z.object({
+    kind: z.literal("index-plan"),
+    corpus: z.string().min(1),
+    passages: z.int().positive().nullish(),
+    retriever,
+    /** Name or id; null: any worker that can. */ worker: z.string().nullish(),
+  }),
   /** Deletes an imported corpus and its indexes from a worker; refused while a run uses it. */
   z.object({ kind: z.literal("remove-corpus"), corpus: z.string().min(1), workerId: z.uuid() }),
   /** What each turn of a stored episode gained. */

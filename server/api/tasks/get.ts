@@ -4,7 +4,14 @@ import { procedure } from "../trpc";
 
 export const taskState = z.enum(["running", "succeeded", "failed", "cancelled"]);
 export type TaskState = z.infer<typeof taskState>;
-export const taskKind = z.enum(["query", "documents", "dry-run", "index-plan", "remove-corpus", "turn-gains"]);
+export const taskKind = z.enum([
+  "query",
+  "documents",
+  "dry-run",
+  "index-plan",
+  "remove-corpus",
+  "turn-gains",
+]);
 export type TaskKind = z.infer<typeof taskKind>;
 
 export const getTaskRequest = z.object({ id: z.uuid() });

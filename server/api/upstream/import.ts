@@ -4,7 +4,10 @@ import { procedure } from "../trpc";
 
 export const importUpstreamRequest = z.object({
   /** Files of a folder, with their paths in it. The request as a whole may have 256 MiB. */
-  files: z.array(z.object({ path: z.string().min(1).max(1000), content: z.string() })).min(1, "there is no file").max(10_000),
+  files: z
+    .array(z.object({ path: z.string().min(1).max(1000), content: z.string() }))
+    .min(1, "there is no file")
+    .max(10_000),
   /** What the runs are called; null: by the files. */
   name: z.string().trim().min(1).max(100).nullable().default(null),
   /** Set whose questions the files are about; null: one is made of the questions and gold answers in the files. */

@@ -19,5 +19,9 @@ export const createToken = procedure
   .output(createTokenResponse)
   .mutation(async ({ ctx, input }) => {
     const { id, token } = await ctx.services.tokens.create(input.name, ctx.actor);
-    return { id, token, command: `npm run worker -- --server ${new URL(input.serverUrl).origin} --token ${token}` };
+    return {
+      id,
+      token,
+      command: `npm run worker -- --server ${new URL(input.serverUrl).origin} --token ${token}`,
+    };
   });

@@ -1,6 +1,12 @@
 import { z } from "zod";
 import { runKind, runState } from "@/contracts/run-state";
-import { attachRequest, hardware, progress, serviceReport, slots } from "@/contracts/worker-protocol";
+import {
+  attachRequest,
+  hardware,
+  progress,
+  serviceReport,
+  slots,
+} from "@/contracts/worker-protocol";
 import { procedure } from "../trpc";
 import { storedLogLine } from "../runs/logs";
 
@@ -16,9 +22,27 @@ export const workerRow = z.object({
   capabilities: attachRequest.shape.capabilities,
   services: z.array(serviceReport),
   /** The last hour, at most 120 points, oldest first. Shares 0..1. */
-  usage: z.array(z.object({ at: z.date(), cpu: z.number(), memoryMb: z.number(), gpus: z.array(z.object({ utilisation: z.number(), memoryMb: z.number() })) })),
-  runs: z.array(z.object({ id: z.uuid(), name: z.string(), kind: runKind, state: runState, attempt: z.int(), progress: progress.nullable() })),
-  tasks: z.array(z.object({ id: z.uuid(), kind: z.string(), detail: z.string(), fraction: z.number() })),
+  usage: z.array(
+    z.object({
+      at: z.date(),
+      cpu: z.number(),
+      memoryMb: z.number(),
+      gpus: z.array(z.object({ utilisation: z.number(), memoryMb: z.number() })),
+    }),
+  ),
+  runs: z.array(
+    z.object({
+      id: z.uuid(),
+      name: z.string(),
+      kind: runKind,
+      state: runState,
+      attempt: z.int(),
+      progress: progress.nullable(),
+    }),
+  ),
+  tasks: z.array(
+    z.object({ id: z.uuid(), kind: z.string(), detail: z.string(), fraction: z.number() }),
+  ),
   /** The last 20 lines that belong to no run. */
   logs: z.array(storedLogLine),
 });

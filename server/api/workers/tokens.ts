@@ -2,7 +2,14 @@ import { z } from "zod";
 import { procedure } from "../trpc";
 
 export const listTokensResponse = z.array(
-  z.object({ id: z.uuid(), name: z.string(), createdAt: z.date(), createdBy: z.string(), lastUsedAt: z.date().nullable(), revokedAt: z.date().nullable() }),
+  z.object({
+    id: z.uuid(),
+    name: z.string(),
+    createdAt: z.date(),
+    createdBy: z.string(),
+    lastUsedAt: z.date().nullable(),
+    revokedAt: z.date().nullable(),
+  }),
 );
 
 export const listTokens = procedure

@@ -1,11 +1,29 @@
 import { z } from "zod";
-import { multipleChoice, parseContents, questionLine, type MultipleChoice, type QuestionRecord } from "@/contracts/corpus";
+import {
+  multipleChoice,
+  parseContents,
+  questionLine,
+  type MultipleChoice,
+  type QuestionRecord,
+} from "@/contracts/corpus";
 import { describeIssues } from "@/contracts/errors";
 
 /** From a row of whatever file to a question: which column holds what. Pure. */
 
 /** What a question is made of. A mapping names a column for each; dots lead into it ("metadata.supporting_facts"). */
-export const FIELDS = ["id", "question", "answers", "goldIds", "goldTitles", "type", "group", "goldQueries", "options", "answerLetter", "split"] as const;
+export const FIELDS = [
+  "id",
+  "question",
+  "answers",
+  "goldIds",
+  "goldTitles",
+  "type",
+  "group",
+  "goldQueries",
+  "options",
+  "answerLetter",
+  "split",
+] as const;
 export type Field = (typeof FIELDS)[number];
 export const columnMapping = z.partialRecord(z.enum(FIELDS), z.string().min(1).max(300).nullable());
 export type ColumnMapping = z.infer<typeof columnMapping>;
@@ -14,15 +32,35 @@ export type ColumnMapping = z.infer<typeof columnMapping>;
  * What upstream's rows carry over of the source's supporting facts: titles (with sentence numbers), or nothing. Its cube sets hold
  * positions in a corpus of their own instead; these are no titles, and ids only for a person who knows that corpus.
  */
-const GROUND_TRUTH_DOCS = ["reward_model.ground_truth.gt_docs.title", "reward_model.ground_truth.gt_docs"];
+const GROUND_TRUTH_DOCS = [
+  "reward_model.ground_truth.gt_docs.title",
+  "reward_model.ground_truth.gt_docs",
+];
 
 /** Columns that are tried for a field, in this order: our own names, FlashRAG's, upstream's rows, MIRAGE's, the sets' own files. */
 const CANDIDATES: Record<Field, readonly string[]> = {
   id: ["id", "_id", "question_id", "qid", "extra_info.index"],
   question: ["question", "query", "reward_model.ground_truth.question", "extra_info.question"],
-  answers: ["answers", "golden_answers", "reward_model.ground_truth.target", "possible_answers", "answer", "target"],
+  answers: [
+    "answers",
+    "golden_answers",
+    "reward_model.ground_truth.target",
+    "possible_answers",
+    "answer",
+    "target",
+  ],
   goldIds: ["goldIds", "gold_ids", "support"],
-  goldTitles: ["goldTitles", "gold_titles", "metadata.supporting_facts.title", "metadata.supporting_facts", "supporting_facts.title", "supporting_facts", "metadata.paragraphs", "paragraphs", ...GROUND_TRUTH_DOCS],
+  goldTitles: [
+    "goldTitles",
+    "gold_titles",
+    "metadata.supporting_facts.title",
+    "metadata.supporting_facts",
+    "supporting_facts.title",
+    "supporting_facts",
+    "metadata.paragraphs",
+    "paragraphs",
+    ...GROUND_TRUTH_DOCS,
+  ],
   type: ["type", "metadata.type", "ability"],
   group: ["group"],
   goldQueries: ["goldQueries", "gold_queries"],
@@ -32,12 +70,15 @@ const CANDIDATES: Record<Field, readonly string[]> = {
 };
 
 type Row = Record<string, unknown>;
-const isObject = (value: unknown): value is Row => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Row =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The value under a column or a dotted path; a column whose name holds the dots comes first. */
 export function valueAt(row: Row, path: string): unknown {
   if (path in row) return row[path];
-  return path.split(".").reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), row);
+  return path
+    .split(".")
+    .reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), row);
 }
 
 /** Columns of the first rows, those within objects with their path, in the order in which they come. */
@@ -57,8 +98,11 @@ export function columnsOf(rows: readonly Row[]): string[] {
 /** A column for every field that can be recognised by its name; null: none. */
 export function guessMapping(rows: readonly Row[]): Required<ColumnMapping> {
   const head = rows.slice(0, 50);
-  const has = (path: string): boolean => head.some((row) => valueAt(row, path) !== undefined && valueAt(row, path) !== null);
-  return Object.fromEntries(FIELDS.map((field) => [field, CANDIDATES[field].find(has) ?? null])) as Required<ColumnMapping>;
+  const has = (path: string): boolean =>
+    head.some((row) => valueAt(row, path) !== undefined && valueAt(row, path) !== null);
+  return Object.fromEntries(
+    FIELDS.map((field) => [field, CANDIDATES[field].find(has) ?? null]),
+  ) as Required<ColumnMapping>;
 }
 
 /** A question with what must be looked up or laid aside before it is stored. */
@@ -79,7 +123,8 @@ export function mapRow(row: Row, mapping: ColumnMapping, fallbackId: string): Ma
     return path ? valueAt(row, path) : undefined;
   };
   if (!mapping.question) throw new RowProblem("no column is mapped to the question");
-  if (!mapping.answers && !mapping.options) throw new RowProblem("no column is mapped to the answers");
+  if (!mapping.answers && !mapping.options)
+    throw new RowProblem("no column is mapped to the answers");
   const options = optionsOf(get("options"), get("answerLetter"), get("answers"));
   const right = options?.choices.find(({ letter }) => letter === options.answer);
   const parsed = questionLine.safeParse({
@@ -95,10 +140,20 @@ export function mapRow(row: Row, mapping: ColumnMapping, fallbackId: string): Ma
   });
   if (!parsed.success) {
     const column = (path: string): string => mapping[path.split(".")[0] as Field] ?? path;
-    const problems = describeIssues(parsed.error).split("\n").map((line) => line.replace(/^[^:]+/, (path) => (column(path) === path.split(".")[0] ? path : `${path} (column ${column(path)})`)));
+    const problems = describeIssues(parsed.error)
+      .split("\n")
+      .map((line) =>
+        line.replace(/^[^:]+/, (path) =>
+          column(path) === path.split(".")[0] ? path : `${path} (column ${column(path)})`,
+        ),
+      );
     throw new RowProblem(`is not a question: ${problems.join("; ")}`);
   }
-  return { record: parsed.data, goldTitles: titlesOf(get("goldTitles")), split: textOf(get("split")) ?? null };
+  return {
+    record: parsed.data,
+    goldTitles: titlesOf(get("goldTitles")),
+    split: textOf(get("split")) ?? null,
+  };
 }
 
 /** Upstream's medical questions carry their options below the question; a retriever gets the question alone. */
@@ -106,14 +161,17 @@ const withoutOptions = (question: string): string => question.split(/\n\s*Option
 
 function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value.trim() === "" ? undefined : value.trim();
-  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ? String(value) : undefined;
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean"
+    ? String(value)
+    : undefined;
 }
 
 /** A list, or in a table's cell a JSON list or texts parted by "|". */
 function listOf(value: unknown): string[] {
   if (value === undefined || value === null) return [];
   if (Array.isArray(value)) return value.flatMap((item) => textOf(item) ?? []);
-  if (isObject(value) && Array.isArray(value.aliases)) return listOf([value.value, ...value.aliases]); // TriviaQA's own file
+  if (isObject(value) && Array.isArray(value.aliases))
+    return listOf([value.value, ...value.aliases]); // TriviaQA's own file
   const text = textOf(value);
   return text === undefined ? [] : listOf(cellItems(text));
 }
@@ -132,11 +190,16 @@ function cellItems(text: string): unknown[] {
 
 /** Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, or contents with a quoted title; in a table's cell as `listOf` has it. */
 function titlesOf(value: unknown): string[] {
-  const items: unknown[] = Array.isArray(value) ? value : typeof value === "string" ? cellItems(value.trim()) : [];
+  const items: unknown[] = Array.isArray(value)
+    ? value
+    : typeof value === "string"
+      ? cellItems(value.trim())
+      : [];
   const titles = items.flatMap((item) => {
     if (typeof item === "string") return parseContents(item).title || item.trim();
     if (Array.isArray(item)) return typeof item[0] === "string" ? item[0] : [];
-    if (isObject(item) && typeof item.title === "string") return item.is_supporting === false ? [] : item.title;
+    if (isObject(item) && typeof item.title === "string")
+      return item.is_supporting === false ? [] : item.title;
     return [];
   });
   return [...new Set(titles.filter((title) => title !== ""))];
@@ -158,10 +221,17 @@ function optionsOf(value: unknown, letter: unknown, answers: unknown): MultipleC
   const choices = Array.isArray(raw)
     ? raw.map((text, i) => ({ letter: LETTERS[i] ?? "", text: textOf(text) ?? "" }))
     : isObject(raw)
-      ? Object.entries(raw).flatMap(([key, text]) => (text === null || text === "" ? [] : [{ letter: key.toUpperCase(), text: textOf(text) ?? "" }]))
+      ? Object.entries(raw).flatMap(([key, text]) =>
+          text === null || text === ""
+            ? []
+            : [{ letter: key.toUpperCase(), text: textOf(text) ?? "" }],
+        )
       : [];
   const said = textOf(letter) ?? listOf(answers)[0] ?? "";
-  const answer = choices.find((choice) => choice.letter === said.toUpperCase()) ?? choices.find(({ text }) => text.toLowerCase() === said.toLowerCase()) ?? (/^\d+$/.test(said) ? choices[Number(said)] : undefined);
+  const answer =
+    choices.find((choice) => choice.letter === said.toUpperCase()) ??
+    choices.find(({ text }) => text.toLowerCase() === said.toLowerCase()) ??
+    (/^\d+$/.test(said) ? choices[Number(said)] : undefined);
   if (!answer) throw new RowProblem(`its answer ${JSON.stringify(said)} is none of its options`);
   const parsed = multipleChoice.safeParse({ choices, answer: answer.letter });
   if (!parsed.success) throw new RowProblem(describeIssues(parsed.error).replaceAll("\n", "; "));

@@ -1,5 +1,12 @@
 import { AppError } from "@/contracts/errors";
-import { columnsOf, guessMapping, mapRow, RowProblem, type ColumnMapping, type MappedQuestion } from "./fields";
+import {
+  columnsOf,
+  guessMapping,
+  mapRow,
+  RowProblem,
+  type ColumnMapping,
+  type MappedQuestion,
+} from "./fields";
 import { formatOf, isProblem, readRows, type KnownFormat, type QuestionFormat } from "./rows";
 
 export interface FileProblem {
@@ -38,7 +45,12 @@ export interface ReadOptions {
  * Reads a whole question file and names every row that cannot be used, not just the first. Ids must be unique within a
  * part, because results are stored by them; a question that is asked twice is only warned of.
  */
-export async function readQuestionFile({ fileName, content, format, mapping: overrides }: ReadOptions): Promise<QuestionFile> {
+export async function readQuestionFile({
+  fileName,
+  content,
+  format,
+  mapping: overrides,
+}: ReadOptions): Promise<QuestionFile> {
   const known = format === "auto" ? formatOf(fileName, content) : format;
   const rows = await readRows(known, content);
   const readable = rows.flatMap(({ value }) => (isProblem(value) ? [] : [value]));
@@ -58,13 +70,21 @@ export async function readQuestionFile({ fileName, content, format, mapping: ove
     }
     try {
       const question = mapRow(value, mapping, fallbackId);
-      if (joined && mapping.id && typeof value.data_source === "string") question.record.id = `${value.data_source}-${question.record.id}`;
-      const name = [part, question.split].filter((text) => text !== null).join("-").replace(/[^\w.-]+/g, "_");
+      if (joined && mapping.id && typeof value.data_source === "string")
+        question.record.id = `${value.data_source}-${question.record.id}`;
+      const name = [part, question.split]
+        .filter((text) => text !== null)
+        .join("-")
+        .replace(/[^\w.-]+/g, "_");
       const key = JSON.stringify([name, question.record.id]);
       const earlier = seen.get(key);
-      if (earlier !== undefined) throw new RowProblem(`repeats the id ${JSON.stringify(question.record.id)} of ${earlier}`);
+      if (earlier !== undefined)
+        throw new RowProblem(`repeats the id ${JSON.stringify(question.record.id)} of ${earlier}`);
       seen.set(key, where);
-      const text = JSON.stringify([name, question.record.question.toLowerCase().replace(/\s+/g, " ")]);
+      const text = JSON.stringify([
+        name,
+        question.record.question.toLowerCase().replace(/\s+/g, " "),
+      ]);
       asked.set(text, (asked.get(text) ?? 0) + 1);
       const target = parts.get(name) ?? { name, questions: [] };
       target.questions.push(question);
@@ -75,7 +95,18 @@ export async function readQuestionFile({ fileName, content, format, mapping: ove
     }
   }
   const repeated = [...asked.values()].filter((n) => n > 1).length;
-  if (repeated > 0) warnings.push(`${repeated} questions are asked more than once (under ids of their own); each counts.`);
+  if (repeated > 0)
+    warnings.push(
+      `${repeated} questions are asked more than once (under ids of their own); each counts.`,
+    );
   if (rows.length === 0) throw new AppError("invalid-input", "The file holds no question.");
-  return { format: known, columns, mapping, rows: rows.length, parts: [...parts.values()], problems, warnings };
+  return {
+    format: known,
+    columns,
+    mapping,
+    rows: rows.length,
+    parts: [...parts.values()],
+    problems,
+    warnings,
+  };
 }

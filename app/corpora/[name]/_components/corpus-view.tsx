@@ -3,7 +3,14 @@ import { useQuery } from "@tanstack/react-query";
 import { ChevronLeft, Hammer, RadioTower, Search } from "lucide-react";
 import Link from "next/link";
 import { useEffect, type ReactNode } from "react";
-import { formatBytes, formatDateTime, formatInteger, formatNumber, NONE, plural } from "@/app/_lib/format";
+import {
+  formatBytes,
+  formatDateTime,
+  formatInteger,
+  formatNumber,
+  NONE,
+  plural,
+} from "@/app/_lib/format";
 import { useTRPC, type CorpusDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -21,13 +28,21 @@ export function CorpusView({ name }: { name: string }) {
   }, [name]);
   return (
     <>
-      <Link href="/corpora" className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground">
+      <Link
+        href="/corpora"
+        className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground"
+      >
         <ChevronLeft className="size-3.5" aria-hidden /> Corpora
       </Link>
       {query.isError && !query.data ? (
         <>
           <h1 className="mt-1 text-lg font-semibold break-all">{name}</h1>
-          <ErrorState className="mt-4" title="The corpus could not be read" error={query.error} onRetry={() => void query.refetch()} />
+          <ErrorState
+            className="mt-4"
+            title="The corpus could not be read"
+            error={query.error}
+            onRetry={() => void query.refetch()}
+          />
         </>
       ) : query.data ? (
         <Corpus corpus={query.data} />
@@ -67,25 +82,43 @@ function Corpus({ corpus }: { corpus: CorpusDetail }) {
           </Button>
         </div>
       </header>
-      {corpus.sameEverywhere ? null : <p className="mt-2 text-xs text-warn">Workers hold different documents under this name. What is shown is of {corpus.workers[0]?.name}; give one of them another name.</p>}
+      {corpus.sameEverywhere ? null : (
+        <p className="mt-2 text-xs text-warn">
+          Workers hold different documents under this name. What is shown is of{" "}
+          {corpus.workers[0]?.name}; give one of them another name.
+        </p>
+      )}
       <div className="mt-4 grid items-start gap-4 lg:grid-cols-2">
         <Card>
           <CardHeader title="About" />
           <Facts corpus={corpus} />
         </Card>
         <Card>
-          <CardHeader title="Indexes" description="Built by index runs, or by the first run that searches" />
+          <CardHeader
+            title="Indexes"
+            description="Built by index runs, or by the first run that searches"
+          />
           <Indexes indexes={corpus.indexes} />
         </Card>
         {manifest ? (
           <Card>
-            <CardHeader title="Lengths" description={`Words a passage: ${formatInteger(manifest.lengths.shortest)} to ${formatInteger(manifest.lengths.longest)}, ${formatNumber(manifest.lengths.mean)} on average`} />
+            <CardHeader
+              title="Lengths"
+              description={`Words a passage: ${formatInteger(manifest.lengths.shortest)} to ${formatInteger(manifest.lengths.longest)}, ${formatNumber(manifest.lengths.mean)} on average`}
+            />
             <Lengths lengths={manifest.lengths} />
           </Card>
         ) : null}
         {manifest ? (
           <Card>
-            <CardHeader title="Left out" description={manifest.badLines.total === 0 && manifest.duplicates.passages === 0 ? "Nothing: every line became a passage" : "Lines of the source that are not in the corpus"} />
+            <CardHeader
+              title="Left out"
+              description={
+                manifest.badLines.total === 0 && manifest.duplicates.passages === 0
+                  ? "Nothing: every line became a passage"
+                  : "Lines of the source that are not in the corpus"
+              }
+            />
             <BadLines manifest={manifest} />
           </Card>
         ) : null}
@@ -100,7 +133,16 @@ function Facts({ corpus }: { corpus: CorpusDetail }) {
   const facts: [string, ReactNode][] = [
     ["Passages", corpus.documents === null ? NONE : formatInteger(corpus.documents)],
     ["Size", formatBytes(corpus.bytes)],
-    ["Content", corpus.hash === null ? NONE : <code key="h" className="font-mono text-2xs break-all">{corpus.hash}</code>],
+    [
+      "Content",
+      corpus.hash === null ? (
+        NONE
+      ) : (
+        <code key="h" className="font-mono text-2xs break-all">
+          {corpus.hash}
+        </code>
+      ),
+    ],
     ["Licence", corpus.licence || "not said"],
     [
       "On",
@@ -115,13 +157,41 @@ function Facts({ corpus }: { corpus: CorpusDetail }) {
     ],
     ...(manifest
       ? ([
-          ["Comes from", <span key="f" className="break-all">{manifest.source.from}</span>],
-          ["Source", `${manifest.source.format}, ${plural(manifest.source.files, "file")}, ${formatBytes(manifest.source.bytes)}`],
-          ["Source sha256", <code key="s" className="font-mono text-2xs break-all">{manifest.source.sha256}</code>],
-          ["Imported", <Link key="i" href={`/runs/${manifest.runId}`} className="underline decoration-dotted underline-offset-2">{formatDateTime(manifest.importedAt)}</Link>],
-          ["Memory", `${formatNumber(manifest.memoryPerPassage)} bytes a passage, ${formatBytes(Math.round(manifest.memoryPerPassage * manifest.documents))} in all, before any index`],
+          [
+            "Comes from",
+            <span key="f" className="break-all">
+              {manifest.source.from}
+            </span>,
+          ],
+          [
+            "Source",
+            `${manifest.source.format}, ${plural(manifest.source.files, "file")}, ${formatBytes(manifest.source.bytes)}`,
+          ],
+          [
+            "Source sha256",
+            <code key="s" className="font-mono text-2xs break-all">
+              {manifest.source.sha256}
+            </code>,
+          ],
+          [
+            "Imported",
+            <Link
+              key="i"
+              href={`/runs/${manifest.runId}`}
+              className="underline decoration-dotted underline-offset-2"
+            >
+              {formatDateTime(manifest.importedAt)}
+            </Link>,
+          ],
+          [
+            "Memory",
+            `${formatNumber(manifest.memoryPerPassage)} bytes a passage, ${formatBytes(Math.round(manifest.memoryPerPassage * manifest.documents))} in all, before any index`,
+          ],
         ] satisfies [string, ReactNode][])
-      : ([["Comes from", "put on the worker by hand or by the set-up"]] satisfies [string, ReactNode][])),
+      : ([["Comes from", "put on the worker by hand or by the set-up"]] satisfies [
+          string,
+          ReactNode,
+        ][])),
   ];
   return (
     <dl className="grid grid-cols-[7rem_minmax(0,1fr)] gap-x-3 gap-y-1.5 px-4 py-3 text-xs">
@@ -136,14 +206,20 @@ function Facts({ corpus }: { corpus: CorpusDetail }) {
 }
 
 function Indexes({ indexes }: { indexes: CorpusDetail["indexes"] }) {
-  if (indexes.length === 0) return <p className="px-4 py-3 text-xs text-muted-foreground">None yet. Build one here, or let the first run that searches build it.</p>;
+  if (indexes.length === 0)
+    return (
+      <p className="px-4 py-3 text-xs text-muted-foreground">
+        None yet. Build one here, or let the first run that searches build it.
+      </p>
+    );
   return (
     <ul className="mt-2 divide-y" data-testid="indexes">
       {indexes.map((index) => (
         <li key={index.key} className="px-4 py-2 text-xs">
           <p className="font-medium">{index.description}</p>
           <p className="text-muted-foreground">
-            {formatBytes(index.bytes)}, built <time suppressHydrationWarning>{formatDateTime(index.builtAt)}</time>
+            {formatBytes(index.bytes)}, built{" "}
+            <time suppressHydrationWarning>{formatDateTime(index.builtAt)}</time>
           </p>
         </li>
       ))}
@@ -156,7 +232,11 @@ function BadLines({ manifest }: { manifest: NonNullable<CorpusDetail["manifest"]
   return (
     <div className="px-4 pt-2 pb-3 text-xs">
       <p>
-        {plural(badLines.total, "bad line")}, {plural(duplicates.passages, "passage")} that repeated another. {duplicates.texts > 0 ? `${plural(duplicates.texts, "passage")} with the text of another are kept under ids of their own.` : ""}
+        {plural(badLines.total, "bad line")}, {plural(duplicates.passages, "passage")} that repeated
+        another.{" "}
+        {duplicates.texts > 0
+          ? `${plural(duplicates.texts, "passage")} with the text of another are kept under ids of their own.`
+          : ""}
       </p>
       {badLines.first.length > 0 ? (
         <div className="mt-2 max-h-72 overflow-auto rounded-md border">
@@ -186,7 +266,11 @@ function BadLines({ manifest }: { manifest: NonNullable<CorpusDetail["manifest"]
           </table>
         </div>
       ) : null}
-      {badLines.total > badLines.first.length ? <p className="mt-1 text-muted-foreground">The first {badLines.first.length} of {formatInteger(badLines.total)}.</p> : null}
+      {badLines.total > badLines.first.length ? (
+        <p className="mt-1 text-muted-foreground">
+          The first {badLines.first.length} of {formatInteger(badLines.total)}.
+        </p>
+      ) : null}
     </div>
   );
 }

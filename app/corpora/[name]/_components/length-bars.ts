@@ -14,7 +14,11 @@ export function lengthBars({ upTo, counts }: LengthHistogram): LengthBar[] {
   const bars = counts.map((count, i): LengthBar => {
     const above = i === 0 ? 0 : (upTo[i - 1] ?? 0) + 1;
     const limit = upTo[i] ?? null;
-    return { label: limit === null ? `over ${above - 1}` : `${above}–${limit}`, count, share: count / highest };
+    return {
+      label: limit === null ? `over ${above - 1}` : `${above}–${limit}`,
+      count,
+      share: count / highest,
+    };
   });
   const first = counts.findIndex((count) => count > 0);
   const last = counts.findLastIndex((count) => count > 0);

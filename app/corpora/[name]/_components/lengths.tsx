@@ -10,7 +10,10 @@ export function Lengths({ lengths }: { lengths: LengthHistogram }) {
         <li key={label} className="grid grid-cols-[5rem_minmax(0,1fr)_5rem] items-center gap-2">
           <span className="text-right font-mono text-muted-foreground">{label}</span>
           <span className="h-3 rounded-sm bg-muted">
-            <span className="block h-full rounded-sm bg-primary" style={{ width: `${share * 100}%` }} />
+            <span
+              className="block h-full rounded-sm bg-primary"
+              style={{ width: `${share * 100}%` }}
+            />
           </span>
           <span className="font-mono">{formatInteger(count)}</span>
         </li>

@@ -16,20 +16,38 @@ import { removeCorpusResult } from "@/contracts/worker-protocol";
 export function RemoveCorpus({ corpus }: { corpus: CorpusDetail }) {
   const [asked, setAsked] = useState(false);
   const online = corpus.workers.filter((worker) => worker.online);
-  const reason = corpus.manifest === null ? "It was put on the worker by hand or by the set-up, and is removed there" : online.length === 0 ? "No worker that holds it is online" : undefined;
+  const reason =
+    corpus.manifest === null
+      ? "It was put on the worker by hand or by the set-up, and is removed there"
+      : online.length === 0
+        ? "No worker that holds it is online"
+        : undefined;
   return (
     <>
       <Button disabled={reason !== undefined} title={reason} onClick={() => setAsked(true)}>
         <Trash2 /> Delete
       </Button>
-      <Dialog open={asked} onOpenChange={setAsked} title={`Delete ${corpus.name}?`} description="Its passages and indexes are deleted from the worker, for good. Runs that used it keep their episodes, with the passages that these name.">
+      <Dialog
+        open={asked}
+        onOpenChange={setAsked}
+        title={`Delete ${corpus.name}?`}
+        description="Its passages and indexes are deleted from the worker, for good. Runs that used it keep their episodes, with the passages that these name."
+      >
         <Confirm corpus={corpus} workers={online} onCancel={() => setAsked(false)} />
       </Dialog>
     </>
   );
 }
 
-function Confirm({ corpus, workers, onCancel }: { corpus: CorpusDetail; workers: CorpusDetail["workers"]; onCancel: () => void }) {
+function Confirm({
+  corpus,
+  workers,
+  onCancel,
+}: {
+  corpus: CorpusDetail;
+  workers: CorpusDetail["workers"];
+  onCancel: () => void;
+}) {
   const router = useRouter();
   const notify = useNotify();
   const { task, start, running, error } = useTask();
@@ -38,20 +56,30 @@ function Confirm({ corpus, workers, onCancel }: { corpus: CorpusDetail; workers:
   useEffect(() => {
     if (task?.state !== "succeeded") return;
     const freed = removeCorpusResult.safeParse(task.result);
-    notify("good", `${corpus.name} is deleted${freed.success ? `: ${formatBytes(freed.data.freedBytes)} freed` : ""}`);
+    notify(
+      "good",
+      `${corpus.name} is deleted${freed.success ? `: ${formatBytes(freed.data.freedBytes)} freed` : ""}`,
+    );
     router.push("/corpora");
   }, [task?.state, task?.result, corpus.name, notify, router]);
   return (
     <>
       <p>
-        {corpus.documents === null ? "An unknown number of" : formatInteger(corpus.documents)} passages, {plural(corpus.indexes.length, "index", "indexes")}, {formatBytes(corpus.bytes + corpus.indexes.reduce((sum, { bytes }) => sum + bytes, 0))}.
+        {corpus.documents === null ? "An unknown number of" : formatInteger(corpus.documents)}{" "}
+        passages, {plural(corpus.indexes.length, "index", "indexes")},{" "}
+        {formatBytes(corpus.bytes + corpus.indexes.reduce((sum, { bytes }) => sum + bytes, 0))}.
       </p>
       {workers.length > 1 ? (
         <div className="mt-3">
           <label htmlFor="remove-from" className="font-medium">
             From
           </label>
-          <Select id="remove-from" className="mt-1" value={workerId} onChange={(event) => setWorkerId(event.target.value)}>
+          <Select
+            id="remove-from"
+            className="mt-1"
+            value={workerId}
+            onChange={(event) => setWorkerId(event.target.value)}
+          >
             {workers.map((worker) => (
               <option key={worker.id} value={worker.id}>
                 {worker.name}
@@ -63,7 +91,11 @@ function Confirm({ corpus, workers, onCancel }: { corpus: CorpusDetail; workers:
       {failure ? <ErrorState className="mt-3" title="It is not deleted" error={failure} /> : null}
       <div className="mt-4 flex justify-end gap-2">
         <Button onClick={onCancel}>Cancel</Button>
-        <Button variant="danger" disabled={running || task?.state === "succeeded"} onClick={() => start({ kind: "remove-corpus", corpus: corpus.name, workerId })}>
+        <Button
+          variant="danger"
+          disabled={running || task?.state === "succeeded"}
+          onClick={() => start({ kind: "remove-corpus", corpus: corpus.name, workerId })}
+        >
           {running ? "Deleting" : "Delete"}
         </Button>
       </div>

@@ -11,11 +11,22 @@ import { documentsResult } from "@/contracts/worker-protocol";
 type Sample = CorpusDetail["samples"][number];
 
 /** Passages spread over the corpus, or the one of an id, read on the worker. */
-export function Samples({ corpus, samples, canSearch }: { corpus: string; samples: Sample[]; canSearch: boolean }) {
+export function Samples({
+  corpus,
+  samples,
+  canSearch,
+}: {
+  corpus: string;
+  samples: Sample[];
+  canSearch: boolean;
+}) {
   const [typed, setTyped] = useState("");
   const [asked, setAsked] = useState<string | null>(null);
   const { task, start, clear, running, error } = useTask();
-  const found = task?.state === "succeeded" ? documentsResult.safeParse(task.result).data?.documents : undefined;
+  const found =
+    task?.state === "succeeded"
+      ? documentsResult.safeParse(task.result).data?.documents
+      : undefined;
   const failure = error ?? task?.error ?? null;
   const find = (): void => {
     const id = typed.trim();
@@ -28,7 +39,10 @@ export function Samples({ corpus, samples, canSearch }: { corpus: string; sample
   };
   return (
     <Card className="mt-4">
-      <CardHeader title={asked === null ? "Samples" : `Passage ${asked}`} description={asked === null ? "Spread evenly over the corpus" : undefined}>
+      <CardHeader
+        title={asked === null ? "Samples" : `Passage ${asked}`}
+        description={asked === null ? "Spread evenly over the corpus" : undefined}
+      >
         <form
           className="flex gap-2"
           onSubmit={(event) => {
@@ -36,7 +50,14 @@ export function Samples({ corpus, samples, canSearch }: { corpus: string; sample
             find();
           }}
         >
-          <Input aria-label="Id of a passage" placeholder="Id of a passage" className="w-40 font-mono text-xs" value={typed} disabled={!canSearch} onChange={(event) => setTyped(event.target.value)} />
+          <Input
+            aria-label="Id of a passage"
+            placeholder="Id of a passage"
+            className="w-40 font-mono text-xs"
+            value={typed}
+            disabled={!canSearch}
+            onChange={(event) => setTyped(event.target.value)}
+          />
           <Button type="submit" disabled={!canSearch || running}>
             Find
           </Button>
@@ -47,7 +68,9 @@ export function Samples({ corpus, samples, canSearch }: { corpus: string; sample
           samples.length > 0 ? (
             samples.map((sample) => <Passage key={sample.id} passage={sample} />)
           ) : (
-            <p className="px-4 pb-3 text-xs text-muted-foreground">None: the corpus is read when it is first used.</p>
+            <p className="px-4 pb-3 text-xs text-muted-foreground">
+              None: the corpus is read when it is first used.
+            </p>
           )
         ) : failure ? (
           <ErrorState className="m-4" title="The passage could not be read" error={failure} />

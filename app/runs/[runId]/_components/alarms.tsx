@@ -27,16 +27,23 @@ export function AlarmBanner({ runId }: { runId: string }) {
   return (
     <div role="status">
       {standing.length === 0 ? null : (
-        <div className="mt-3 flex flex-wrap items-baseline gap-x-4 gap-y-1 rounded-lg border border-warn/30 bg-warn-soft px-4 py-2.5" data-alarm-banner>
+        <div
+          className="mt-3 flex flex-wrap items-baseline gap-x-4 gap-y-1 rounded-lg border border-warn/30 bg-warn-soft px-4 py-2.5"
+          data-alarm-banner
+        >
           {standing.map(({ name, since }) => (
             <p key={name} className="flex items-baseline gap-2">
               <TriangleAlert className="size-4 shrink-0 self-center text-warn" aria-hidden />
               <span>
-                <span className="font-medium text-warn">{ALARMS[name].title}</span> <span className="text-xs whitespace-nowrap">since step {since}</span>
+                <span className="font-medium text-warn">{ALARMS[name].title}</span>{" "}
+                <span className="text-xs whitespace-nowrap">since step {since}</span>
               </span>
             </p>
           ))}
-          <Link href={`/runs/${runId}#${ANCHOR}`} className="ml-auto inline-flex items-center gap-1 text-xs underline decoration-dotted underline-offset-2">
+          <Link
+            href={`/runs/${runId}#${ANCHOR}`}
+            className="ml-auto inline-flex items-center gap-1 text-xs underline decoration-dotted underline-offset-2"
+          >
             What was seen, and what mends it <ArrowDown className="size-3" aria-hidden />
           </Link>
         </div>
@@ -48,12 +55,22 @@ export function AlarmBanner({ runId }: { runId: string }) {
 /** Every alarm of the run with what it saw and what mends it. */
 export function AlarmList({ runId }: { runId: string }) {
   const query = useAlarms(runId);
-  if (query.isError) return <ErrorState className="mt-5" title="The alarms could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isError)
+    return (
+      <ErrorState
+        className="mt-5"
+        title="The alarms could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      />
+    );
   return (
     <section id={ANCHOR} aria-label="Alarms" className="mt-5 scroll-mt-4">
       <h2 className="mb-2 text-xs font-semibold text-muted-foreground">Alarms</h2>
       {query.alarms.length === 0 ? (
-        <p className="text-xs text-muted-foreground">{query.isPending ? "Loading" : "None was raised."}</p>
+        <p className="text-xs text-muted-foreground">
+          {query.isPending ? "Loading" : "None was raised."}
+        </p>
       ) : (
         <ul className="grid gap-3 xl:grid-cols-2">
           {query.alarms.map((alarm) => (
@@ -68,13 +85,20 @@ export function AlarmList({ runId }: { runId: string }) {
 function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: AlarmRow }) {
   const { title, meaning, remedy } = ALARMS[name];
   return (
-    <li className="min-w-0 rounded-lg border bg-card px-4 py-3" data-alarm={name} data-alarm-state={cleared ? "cleared" : "raised"}>
+    <li
+      className="min-w-0 rounded-lg border bg-card px-4 py-3"
+      data-alarm={name}
+      data-alarm-state={cleared ? "cleared" : "raised"}
+    >
       <div className="flex flex-wrap items-baseline justify-between gap-x-3">
         <h3 className="font-medium">{title}</h3>
-        <Badge tone={cleared ? "neutral" : "warn"}>{cleared ? `cleared after step ${cleared.step}` : "stands"}</Badge>
+        <Badge tone={cleared ? "neutral" : "warn"}>
+          {cleared ? `cleared after step ${cleared.step}` : "stands"}
+        </Badge>
       </div>
       <p className="text-xs text-muted-foreground">
-        Since step {since}, noticed after step {raised.step} at <time dateTime={raised.at.toISOString()}>{formatDateTime(raised.at)}</time>
+        Since step {since}, noticed after step {raised.step} at{" "}
+        <time dateTime={raised.at.toISOString()}>{formatDateTime(raised.at)}</time>
       </p>
       <p className="mt-2">{meaning}</p>
       <div className="mt-2 overflow-x-auto">
@@ -124,7 +148,10 @@ function MetricLink({ metric }: { metric: string }) {
   return chart === null ? (
     <>{metric}</>
   ) : (
-    <a href={`#${chartAnchor(chart)}`} className="underline decoration-dotted underline-offset-2 hover:text-primary">
+    <a
+      href={`#${chartAnchor(chart)}`}
+      className="underline decoration-dotted underline-offset-2 hover:text-primary"
+    >
       {metric}
     </a>
   );
@@ -132,8 +159,12 @@ function MetricLink({ metric }: { metric: string }) {
 
 const Value = ({ of }: { of: Measured }) => (
   <>
-    <span className="font-mono">{formatNumber(of.value)}</span> <span className="text-2xs font-normal whitespace-nowrap text-muted-foreground">{stepsText(of)}</span>
+    <span className="font-mono">{formatNumber(of.value)}</span>{" "}
+    <span className="text-2xs font-normal whitespace-nowrap text-muted-foreground">
+      {stepsText(of)}
+    </span>
   </>
 );
 
-const limitText = ({ limit }: AlarmEvidence): string => (limit === null ? "–" : `${limit.side === "at-least" ? "≥" : "≤"} ${formatNumber(limit.value)}`);
+const limitText = ({ limit }: AlarmEvidence): string =>
+  limit === null ? "–" : `${limit.side === "at-least" ? "≥" : "≤"} ${formatNumber(limit.value)}`;

@@ -4,22 +4,47 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import type { Part } from "./breakdown";
 
 /** Parts of a whole as one bar and a list; each leads to its episodes. */
-export function BreakdownCard({ title, description, parts, total, href }: { title: string; description: string; parts: Part[]; total: number; href: (part: Part) => string }) {
+export function BreakdownCard({
+  title,
+  description,
+  parts,
+  total,
+  href,
+}: {
+  title: string;
+  description: string;
+  parts: Part[];
+  total: number;
+  href: (part: Part) => string;
+}) {
   return (
     <Card className="pb-3">
       <CardHeader title={title} description={description} />
-      <div className="mx-4 mt-3 flex h-3 gap-px overflow-hidden rounded-sm" role="img" aria-label={parts.map((p) => `${p.label} ${formatInteger(p.count)}`).join(", ")}>
-        {parts.map((p) => (p.count > 0 ? <div key={p.label} style={{ flexGrow: p.count, background: p.colour }} /> : null))}
+      <div
+        className="mx-4 mt-3 flex h-3 gap-px overflow-hidden rounded-sm"
+        role="img"
+        aria-label={parts.map((p) => `${p.label} ${formatInteger(p.count)}`).join(", ")}
+      >
+        {parts.map((p) =>
+          p.count > 0 ? (
+            <div key={p.label} style={{ flexGrow: p.count, background: p.colour }} />
+          ) : null,
+        )}
       </div>
       <ul className="mt-3 px-2">
         {parts.map((p) => (
           <li key={p.label}>
-            <Link href={href(p)} className="grid grid-cols-[0.625rem_auto_1fr_auto_3.5rem] items-center gap-x-2 rounded px-2 py-1 hover:bg-muted">
+            <Link
+              href={href(p)}
+              className="grid grid-cols-[0.625rem_auto_1fr_auto_3.5rem] items-center gap-x-2 rounded px-2 py-1 hover:bg-muted"
+            >
               <span className="size-2.5 rounded-xs" style={{ background: p.colour }} aria-hidden />
               <span className="font-medium">{p.label}</span>
               <span className="truncate text-xs text-muted-foreground">{p.meaning}</span>
               <span className="font-mono">{formatInteger(p.count)}</span>
-              <span className="text-right font-mono text-muted-foreground">{total > 0 ? formatShare(p.count / total) : "–"}</span>
+              <span className="text-right font-mono text-muted-foreground">
+                {total > 0 ? formatShare(p.count / total) : "–"}
+              </span>
             </Link>
           </li>
         ))}

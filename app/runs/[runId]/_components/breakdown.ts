@@ -25,10 +25,34 @@ export function breakdownOf(counts: Record<Counted, number>): Breakdown {
     total: counts.all,
     correct: counts.correct,
     quadrants: [
-      { label: "Both right", count: counts.correct - counts.gained, colour: "var(--series-1)", filter: "correct", meaning: "s3 and naive RAG answer" },
-      { label: "Gained", count: counts.gained, colour: "var(--series-3)", filter: "gained", meaning: "s3 answers, naive RAG does not" },
-      { label: "Lost", count: counts.lost, colour: "var(--series-2)", filter: "lost", meaning: "naive RAG answers, s3 does not" },
-      { label: "Both wrong", count: counts.wrong - counts.lost, colour: "var(--series-7)", filter: "wrong", meaning: "neither answers" },
+      {
+        label: "Both right",
+        count: counts.correct - counts.gained,
+        colour: "var(--series-1)",
+        filter: "correct",
+        meaning: "s3 and naive RAG answer",
+      },
+      {
+        label: "Gained",
+        count: counts.gained,
+        colour: "var(--series-3)",
+        filter: "gained",
+        meaning: "s3 answers, naive RAG does not",
+      },
+      {
+        label: "Lost",
+        count: counts.lost,
+        colour: "var(--series-2)",
+        filter: "lost",
+        meaning: "naive RAG answers, s3 does not",
+      },
+      {
+        label: "Both wrong",
+        count: counts.wrong - counts.lost,
+        colour: "var(--series-7)",
+        filter: "wrong",
+        meaning: "neither answers",
+      },
     ],
   };
 }

@@ -13,13 +13,24 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const query = useQuery(trpc.runs.checkpoints.queryOptions({ id: run.id }));
   const series = useSeries(run.id, ["held-out/accuracy"]);
-  const accuracyAt = (step: number) => series.data?.["held-out/accuracy"]?.find((p) => p.step === step)?.value ?? null;
+  const accuracyAt = (step: number) =>
+    series.data?.["held-out/accuracy"]?.find((p) => p.step === step)?.value ?? null;
   if (query.isPending) return <Skeleton className="h-40" />;
-  if (query.isError) return <ErrorState title="The checkpoints could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isError)
+    return (
+      <ErrorState
+        title="The checkpoints could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      />
+    );
   if (query.data.length === 0)
     return (
       <EmptyState title="No checkpoint yet">
-        {run.config.kind === "train" ? `One is saved after every ${run.config.checkpointing.every} steps and at the end. ` : ""}A cancelled or failed run resumes from its last one.
+        {run.config.kind === "train"
+          ? `One is saved after every ${run.config.checkpointing.every} steps and at the end. `
+          : ""}
+        A cancelled or failed run resumes from its last one.
       </EmptyState>
     );
   return (
@@ -46,19 +57,37 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
           </thead>
           <tbody>
             {query.data.map((c) => (
-              <tr key={c.id} className="h-11 border-b last:border-0 [&>td]:px-3" data-checkpoint={c.id}>
+              <tr
+                key={c.id}
+                className="h-11 border-b last:border-0 [&>td]:px-3"
+                data-checkpoint={c.id}
+              >
                 <td className="font-mono">{c.step}</td>
                 <td className="font-mono">{formatShare(accuracyAt(c.step))}</td>
                 <td>{formatDateTime(c.createdAt)}</td>
-                <td className="font-mono" title={c.files.map((f) => `${f.name} ${formatBytes(f.bytes)}`).join("\n")}>
+                <td
+                  className="font-mono"
+                  title={c.files.map((f) => `${f.name} ${formatBytes(f.bytes)}`).join("\n")}
+                >
                   {formatBytes(c.bytes)}
                 </td>
                 <td className="font-mono">{c.attempt}</td>
                 <td>
                   <span className="flex items-center font-mono text-xs">
                     {shortId(c.id)}
-                    <CopyButton variant="ghost" size="icon-sm" text={c.id} label="Copy the checkpoint's id" />
-                    <CopyButton variant="ghost" size="sm" text={`npm run s3 -- checkpoint export ${c.id} --to ./checkpoint-${c.step}`} label="Export command" title="Writes it as a PEFT or Hugging Face folder" />
+                    <CopyButton
+                      variant="ghost"
+                      size="icon-sm"
+                      text={c.id}
+                      label="Copy the checkpoint's id"
+                    />
+                    <CopyButton
+                      variant="ghost"
+                      size="sm"
+                      text={`npm run s3 -- checkpoint export ${c.id} --to ./checkpoint-${c.step}`}
+                      label="Export command"
+                      title="Writes it as a PEFT or Hugging Face folder"
+                    />
                   </span>
                 </td>
                 <td className="space-x-2 text-right">

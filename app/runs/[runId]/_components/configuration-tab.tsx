@@ -12,17 +12,25 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
     <>
       <div className="mb-3 flex items-center justify-between gap-3">
         <p className="text-xs text-muted-foreground">
-          <span className="mr-1.5 inline-block size-1.5 rounded-full bg-primary align-middle" aria-hidden />
+          <span
+            className="mr-1.5 inline-block size-1.5 rounded-full bg-primary align-middle"
+            aria-hidden
+          />
           differs from the default
         </p>
         <CopyButton text={json} label="Copy as JSON" />
       </div>
       {run.importedFrom === null ? null : (
-        <p className="mb-3 rounded-md bg-warn-soft px-3 py-2 text-xs text-warn">Imported from {run.importedFrom}: the files hold no settings. What they do not say has its default here, and need not be how those results came about.</p>
+        <p className="mb-3 rounded-md bg-warn-soft px-3 py-2 text-xs text-warn">
+          Imported from {run.importedFrom}: the files hold no settings. What they do not say has its
+          default here, and need not be how those results came about.
+        </p>
       )}
       <div className="columns-1 gap-3 md:columns-2 xl:columns-3">
         {settingGroups(run.config.kind, servedBy(run.config)).map((group) => {
-          const option = group.variant?.options.find((o) => o.value === valueAt(run.config, group.variant?.path ?? ""));
+          const option = group.variant?.options.find(
+            (o) => o.value === valueAt(run.config, group.variant?.path ?? ""),
+          );
           const settings = option?.settings ?? group.settings;
           return (
             <Card key={group.id} className="mb-3 break-inside-avoid px-4 py-3">
@@ -31,7 +39,16 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
                 {option ? <Row title="Kind" value={option.value} changed={false} /> : null}
                 {settings.map((s) => {
                   const value = valueAt(run.config, s.path);
-                  return <Row key={s.path} title={s.meta.title} value={valueText(value)} changed={isChanged(s, value)} paper={s.meta.paper} about={s.meta.description} />;
+                  return (
+                    <Row
+                      key={s.path}
+                      title={s.meta.title}
+                      value={valueText(value)}
+                      changed={isChanged(s, value)}
+                      paper={s.meta.paper}
+                      about={s.meta.description}
+                    />
+                  );
                 })}
               </dl>
             </Card>
@@ -42,12 +59,33 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
   );
 }
 
-function Row({ title, value, changed, paper, about }: { title: string; value: string; changed: boolean; paper?: string; about?: string }) {
+function Row({
+  title,
+  value,
+  changed,
+  paper,
+  about,
+}: {
+  title: string;
+  value: string;
+  changed: boolean;
+  paper?: string;
+  about?: string;
+}) {
   return (
-    <div className="flex items-baseline justify-between gap-4 py-0.5 text-xs" title={[about, paper ? `Paper: ${paper}` : ""].filter(Boolean).join("\n")}>
+    <div
+      className="flex items-baseline justify-between gap-4 py-0.5 text-xs"
+      title={[about, paper ? `Paper: ${paper}` : ""].filter(Boolean).join("\n")}
+    >
       <dt className="text-muted-foreground">{title}</dt>
       <dd className={cn("min-w-0 text-right font-mono break-words", changed && "text-primary")}>
-        {changed ? <span className="mr-1.5 inline-block size-1.5 rounded-full bg-primary align-middle" role="img" aria-label="differs from the default" /> : null}
+        {changed ? (
+          <span
+            className="mr-1.5 inline-block size-1.5 rounded-full bg-primary align-middle"
+            role="img"
+            aria-label="differs from the default"
+          />
+        ) : null}
         {value}
       </dd>
     </div>

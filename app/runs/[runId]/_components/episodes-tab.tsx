@@ -38,7 +38,10 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
   const { text, setText, searched } = useSearchText();
   const steps = useQuery(trpc.episodes.steps.queryOptions({ runId: run.id }));
   const query = useInfiniteQuery(
-    trpc.episodes.list.infiniteQueryOptions({ runId: run.id, phase, step, filter, text: searched || undefined, limit: 50 }, { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData }),
+    trpc.episodes.list.infiniteQueryOptions(
+      { runId: run.id, phase, step, filter, text: searched || undefined, limit: 50 },
+      { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
+    ),
   );
   const rows = query.data?.pages.flatMap((p) => p.rows) ?? [];
   const total = query.data?.pages[0]?.total ?? 0;
@@ -57,7 +60,11 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
           }}
         >
           <option value="">Every step</option>
-          {(["train", "held-out"] as const).map((p) => (steps.data?.some((s) => s.phase === p) ? <option key={p} value={`${p}:`}>{`Every step, ${words(p)}`}</option> : null))}
+          {(["train", "held-out"] as const).map((p) =>
+            steps.data?.some((s) => s.phase === p) ? (
+              <option key={p} value={`${p}:`}>{`Every step, ${words(p)}`}</option>
+            ) : null,
+          )}
           {steps.data
             ?.filter((s) => s.step !== null)
             .map((s) => (
@@ -66,7 +73,12 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
               </option>
             ))}
         </Select>
-        <Select aria-label="Filter" className="w-auto" value={filter} onChange={(e) => setParams({ filter: e.target.value === "all" ? null : e.target.value })}>
+        <Select
+          aria-label="Filter"
+          className="w-auto"
+          value={filter}
+          onChange={(e) => setParams({ filter: e.target.value === "all" ? null : e.target.value })}
+        >
           {Object.entries(FILTERS).map(([key, label]) => (
             <option key={key} value={key}>
               {label}
@@ -74,11 +86,25 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
           ))}
         </Select>
         <label className="relative min-w-44 flex-1 md:max-w-72">
-          <Search className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground" aria-hidden />
-          <Input type="search" aria-label="Search questions and answers" placeholder="Question or answer" className="pl-8" value={text} onChange={(e) => setText(e.target.value)} />
+          <Search
+            className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
+            aria-hidden
+          />
+          <Input
+            type="search"
+            aria-label="Search questions and answers"
+            placeholder="Question or answer"
+            className="pl-8"
+            value={text}
+            onChange={(e) => setText(e.target.value)}
+          />
         </label>
         <span className="text-xs text-muted-foreground" aria-live="polite">
-          {query.data ? (rows.length < total ? `${formatInteger(rows.length)} of ${formatInteger(total)}` : `${formatInteger(total)} ${total === 1 ? "episode" : "episodes"}`) : ""}
+          {query.data
+            ? rows.length < total
+              ? `${formatInteger(rows.length)} of ${formatInteger(total)}`
+              : `${formatInteger(total)} ${total === 1 ? "episode" : "episodes"}`
+            : ""}
         </span>
       </div>
       <div className="mt-3">
@@ -89,10 +115,20 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
             ))}
           </div>
         ) : query.isError && rows.length === 0 ? (
-          <ErrorState title="The episodes could not be read" error={query.error} onRetry={() => void query.refetch()} />
+          <ErrorState
+            title="The episodes could not be read"
+            error={query.error}
+            onRetry={() => void query.refetch()}
+          />
         ) : rows.length === 0 ? (
           <EmptyState
-            title={filtered ? "No episode matches" : TERMINAL.has(run.state) ? "This run has no episodes" : "No episode yet"}
+            title={
+              filtered
+                ? "No episode matches"
+                : TERMINAL.has(run.state)
+                  ? "This run has no episodes"
+                  : "No episode yet"
+            }
             action={
               filtered ? (
                 <Button
@@ -106,13 +142,21 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
               ) : null
             }
           >
-            {filtered ? null : TERMINAL.has(run.state) ? "It ended before the first one; the logs say why." : "Episodes appear here as they are sampled and answered."}
+            {filtered
+              ? null
+              : TERMINAL.has(run.state)
+                ? "It ended before the first one; the logs say why."
+                : "Episodes appear here as they are sampled and answered."}
           </EmptyState>
         ) : (
           <>
             <EpisodesTable runId={run.id} rows={rows} />
             {query.hasNextPage ? (
-              <Button className="mt-3" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+              <Button
+                className="mt-3"
+                disabled={query.isFetchingNextPage}
+                onClick={() => void query.fetchNextPage()}
+              >
                 Show more
               </Button>
             ) : null}

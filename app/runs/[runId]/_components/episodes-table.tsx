@@ -18,7 +18,11 @@ const columns: RowColumn<Row>[] = [
     width: "w-auto",
     cell: (e) => (
       <>
-        <Link href={e.href} className="line-clamp-2 font-medium after:absolute after:inset-0" title={e.question}>
+        <Link
+          href={e.href}
+          className="line-clamp-2 font-medium after:absolute after:inset-0"
+          title={e.question}
+        >
           {e.question}
         </Link>
         <span className="line-clamp-1 text-2xs text-muted-foreground" title={e.answer ?? ""}>
@@ -33,23 +37,59 @@ const columns: RowColumn<Row>[] = [
     width: "w-28",
     cell: (e) => (
       <span className="whitespace-nowrap">
-        <span className="font-mono">{e.step ?? NONE}</span> <span className="text-2xs text-muted-foreground">{e.phase === "train" ? `sample ${e.sampleIndex + 1}` : words(e.phase)}</span>
+        <span className="font-mono">{e.step ?? NONE}</span>{" "}
+        <span className="text-2xs text-muted-foreground">
+          {e.phase === "train" ? `sample ${e.sampleIndex + 1}` : words(e.phase)}
+        </span>
       </span>
     ),
   },
   { id: "score", header: "Right", width: "w-14", cell: (e) => <ScoreMark score={e.score} /> },
-  { id: "baseline", header: "RAG", width: "w-14", cell: (e) => <ScoreMark score={e.baselineScore} /> },
-  { id: "reward", header: "Reward", width: "w-18", className: "font-mono", cell: (e) => formatNumber(e.reward) },
-  { id: "advantage", header: "Advantage", width: "w-22", className: "font-mono", cell: (e) => (e.advantage === null ? NONE : formatSigned(e.advantage)) },
-  { id: "searches", header: "Searches", width: "w-20", className: "font-mono", cell: (e) => e.searches },
-  { id: "documents", header: "Docs", width: "w-14", className: "font-mono", cell: (e) => e.documents },
+  {
+    id: "baseline",
+    header: "RAG",
+    width: "w-14",
+    cell: (e) => <ScoreMark score={e.baselineScore} />,
+  },
+  {
+    id: "reward",
+    header: "Reward",
+    width: "w-18",
+    className: "font-mono",
+    cell: (e) => formatNumber(e.reward),
+  },
+  {
+    id: "advantage",
+    header: "Advantage",
+    width: "w-22",
+    className: "font-mono",
+    cell: (e) => (e.advantage === null ? NONE : formatSigned(e.advantage)),
+  },
+  {
+    id: "searches",
+    header: "Searches",
+    width: "w-20",
+    className: "font-mono",
+    cell: (e) => e.searches,
+  },
+  {
+    id: "documents",
+    header: "Docs",
+    width: "w-14",
+    className: "font-mono",
+    cell: (e) => e.documents,
+  },
   {
     id: "attribution",
     header: "Outcome",
     width: "w-44",
     cell: (e) => (
       <span className="flex flex-wrap gap-1">
-        {e.attribution ? <Badge tone={e.attribution === "correct" ? "good" : "neutral"}>{words(e.attribution)}</Badge> : null}
+        {e.attribution ? (
+          <Badge tone={e.attribution === "correct" ? "good" : "neutral"}>
+            {words(e.attribution)}
+          </Badge>
+        ) : null}
         {[...new Set(e.formatErrors)].map((f) => (
           <Badge key={f} tone="warn">
             {words(f)}
@@ -61,17 +101,30 @@ const columns: RowColumn<Row>[] = [
 ];
 
 export function EpisodesTable({ runId, rows }: { runId: string; rows: EpisodeRow[] }) {
-  const data = useMemo<Row[]>(() => rows.map((r) => ({ ...r, href: `/runs/${runId}/episodes/${r.id}` })), [rows, runId]);
+  const data = useMemo<Row[]>(
+    () => rows.map((r) => ({ ...r, href: `/runs/${runId}/episodes/${r.id}` })),
+    [rows, runId],
+  );
   return (
     <>
-      <RowTable className="hidden md:block" columns={columns} rows={data} keyOf={(e) => e.id} rowProps={(e) => ({ "data-episode": e.id })} minWidth="min-w-[960px]" rowHeight="h-12 py-1.5" />
+      <RowTable
+        className="hidden md:block"
+        columns={columns}
+        rows={data}
+        keyOf={(e) => e.id}
+        rowProps={(e) => ({ "data-episode": e.id })}
+        minWidth="min-w-[960px]"
+        rowHeight="h-12 py-1.5"
+      />
       <ul className="space-y-2 md:hidden">
         {data.map((e) => (
           <li key={e.id} className="relative rounded-lg border bg-card p-3" data-episode={e.id}>
             <Link href={e.href} className="font-medium after:absolute after:inset-0">
               {e.question}
             </Link>
-            <p className="text-xs text-muted-foreground">{e.answer === null ? "no answer" : `“${e.answer}”`}</p>
+            <p className="text-xs text-muted-foreground">
+              {e.answer === null ? "no answer" : `“${e.answer}”`}
+            </p>
             <p className="mt-2 flex flex-wrap items-center gap-x-3 gap-y-1 text-xs">
               <span className="flex items-center gap-1">
                 right <ScoreMark score={e.score} />
@@ -80,7 +133,9 @@ export function EpisodesTable({ runId, rows }: { runId: string; rows: EpisodeRow
                 RAG <ScoreMark score={e.baselineScore} />
               </span>
               <span>reward {formatNumber(e.reward)}</span>
-              <span className="text-muted-foreground">{e.step === null ? words(e.phase) : `step ${e.step}, ${words(e.phase)}`}</span>
+              <span className="text-muted-foreground">
+                {e.step === null ? words(e.phase) : `step ${e.step}, ${words(e.phase)}`}
+              </span>
             </p>
           </li>
         ))}

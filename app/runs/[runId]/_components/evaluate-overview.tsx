@@ -21,10 +21,27 @@ export function EvaluateOverview({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const ended = TERMINAL.has(run.state);
   // The state is part of the answer: with the run's end it is asked once more.
-  const query = useQuery(trpc.retrievalEvaluation.compare.queryOptions({ runIds: [run.id] }, { refetchInterval: (q) => (ended && q.state.data && TERMINAL.has(q.state.data.runs[0]?.state ?? "queued") ? false : REFRESH_MS) }));
+  const query = useQuery(
+    trpc.retrievalEvaluation.compare.queryOptions(
+      { runIds: [run.id] },
+      {
+        refetchInterval: (q) =>
+          ended && q.state.data && TERMINAL.has(q.state.data.runs[0]?.state ?? "queued")
+            ? false
+            : REFRESH_MS,
+      },
+    ),
+  );
   const series = useSeries(run.id, METRICS);
   const speed = useLatest(series.data, "retrieval/queries_per_second");
-  if (query.isError && !query.data) return <ErrorState title="The rankings could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isError && !query.data)
+    return (
+      <ErrorState
+        title="The rankings could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      />
+    );
   if (!query.data)
     return (
       <div className="space-y-4" aria-busy>
@@ -66,7 +83,11 @@ export function EvaluateOverview({ run }: { run: RunDetail }) {
         </Button>
       </div>
       {ranked === 0 ? (
-        <EmptyState title={ended ? "No question was ranked" : "No ranking yet"}>{ended ? "The logs say why." : "The figures appear with the first questions; a missing index is built before them."}</EmptyState>
+        <EmptyState title={ended ? "No question was ranked" : "No ranking yet"}>
+          {ended
+            ? "The logs say why."
+            : "The figures appear with the first questions; a missing index is built before them."}
+        </EmptyState>
       ) : (
         <ComparisonView comparison={comparison} />
       )}

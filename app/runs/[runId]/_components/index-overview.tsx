@@ -10,8 +10,17 @@ import { TERMINAL } from "@/contracts/run-state";
 /** An import or an index build: how far it is, and where its result is found. */
 export function IndexOverview({ run, config }: { run: RunDetail; config: IndexConfig }) {
   const { corpus } = config;
-  const title = run.state === "succeeded" ? `“${corpus}” is ready` : TERMINAL.has(run.state) ? "It did not come to its end" : "Under way";
-  const detail = run.progress?.detail || (TERMINAL.has(run.state) ? "The logs say why; resumed, it goes on where it was." : "Its progress stands above. The plan of the index (memory, disk) comes into the logs before it is built.");
+  const title =
+    run.state === "succeeded"
+      ? `“${corpus}” is ready`
+      : TERMINAL.has(run.state)
+        ? "It did not come to its end"
+        : "Under way";
+  const detail =
+    run.progress?.detail ||
+    (TERMINAL.has(run.state)
+      ? "The logs say why; resumed, it goes on where it was."
+      : "Its progress stands above. The plan of the index (memory, disk) comes into the logs before it is built.");
   return (
     <EmptyState
       title={title}

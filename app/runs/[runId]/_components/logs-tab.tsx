@@ -14,23 +14,46 @@ export function LogsTab({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const [level, setLevel] = useState<LogEntry["level"]>("info");
   const [text, setText] = useState("");
-  const query = useQuery(trpc.runs.logs.queryOptions({ id: runId, level, limit: LIMIT }, { placeholderData: keepPreviousData }));
+  const query = useQuery(
+    trpc.runs.logs.queryOptions(
+      { id: runId, level, limit: LIMIT },
+      { placeholderData: keepPreviousData },
+    ),
+  );
   const all = query.data?.lines ?? [];
   const wanted = text.trim().toLowerCase();
-  const lines = wanted ? all.filter((l) => l.message.toLowerCase().includes(wanted) || l.source.toLowerCase().includes(wanted)) : all;
+  const lines = wanted
+    ? all.filter(
+        (l) => l.message.toLowerCase().includes(wanted) || l.source.toLowerCase().includes(wanted),
+      )
+    : all;
   return (
     <>
       <div className="flex flex-wrap items-center gap-2">
-        <Select aria-label="Level" className="w-auto" value={level} onChange={(e) => setLevel(LEVELS.find((l) => l === e.target.value) ?? "info")}>
+        <Select
+          aria-label="Level"
+          className="w-auto"
+          value={level}
+          onChange={(e) => setLevel(LEVELS.find((l) => l === e.target.value) ?? "info")}
+        >
           {LEVELS.map((l) => (
             <option key={l} value={l}>
               {l === "error" ? "error only" : `${l} and graver`}
             </option>
           ))}
         </Select>
-        <Input type="search" aria-label="Lines that contain" placeholder="Contains" className="w-56" value={text} onChange={(e) => setText(e.target.value)} />
+        <Input
+          type="search"
+          aria-label="Lines that contain"
+          placeholder="Contains"
+          className="w-56"
+          value={text}
+          onChange={(e) => setText(e.target.value)}
+        />
         <span className="text-xs text-muted-foreground">
-          {all.length >= LIMIT ? `The last ${formatInteger(LIMIT)} lines` : `${formatInteger(all.length)} lines`}
+          {all.length >= LIMIT
+            ? `The last ${formatInteger(LIMIT)} lines`
+            : `${formatInteger(all.length)} lines`}
           {wanted ? `, ${formatInteger(lines.length)} contain it` : ""}
         </span>
       </div>
@@ -38,9 +61,15 @@ export function LogsTab({ runId }: { runId: string }) {
         {query.isPending ? (
           <Skeleton className="h-[28rem]" />
         ) : query.isError ? (
-          <ErrorState title="The logs could not be read" error={query.error} onRetry={() => void query.refetch()} />
+          <ErrorState
+            title="The logs could not be read"
+            error={query.error}
+            onRetry={() => void query.refetch()}
+          />
         ) : lines.length === 0 ? (
-          <EmptyState title={wanted ? "No line contains this" : "No line of this level"}>{wanted ? null : "Choose a lower level, or wait: new lines appear by themselves."}</EmptyState>
+          <EmptyState title={wanted ? "No line contains this" : "No line of this level"}>
+            {wanted ? null : "Choose a lower level, or wait: new lines appear by themselves."}
+          </EmptyState>
         ) : (
           <LogView lines={lines} className="h-[calc(100dvh-20rem)] min-h-80" />
         )}

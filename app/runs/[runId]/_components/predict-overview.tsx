@@ -39,7 +39,10 @@ export function PredictOverview({ run }: { run: RunDetail }) {
             <Stat label="Naive RAG" value={formatShare(rag)}>
               same questions, same generator
             </Stat>
-            <Stat label="Gain Beyond RAG" value={accuracy === null ? "–" : formatSigned(accuracy - rag)}>
+            <Stat
+              label="Gain Beyond RAG"
+              value={accuracy === null ? "–" : formatSigned(accuracy - rag)}
+            >
               gained − lost
             </Stat>
           </>
@@ -48,7 +51,14 @@ export function PredictOverview({ run }: { run: RunDetail }) {
           {run.config.questions}
         </Stat>
       </StatStrip>
-      {steps.isError ? <ErrorState className="mt-4" title="The results could not be read" error={steps.error} onRetry={() => void steps.refetch()} /> : null}
+      {steps.isError ? (
+        <ErrorState
+          className="mt-4"
+          title="The results could not be read"
+          error={steps.error}
+          onRetry={() => void steps.refetch()}
+        />
+      ) : null}
       <div className="mt-4 grid gap-3 lg:grid-cols-2">
         {breakdown === null ? (
           <>
@@ -57,11 +67,21 @@ export function PredictOverview({ run }: { run: RunDetail }) {
           </>
         ) : breakdown.total === 0 ? (
           <div className="lg:col-span-2">
-            <EmptyState title={ended ? "No question was answered" : "No answer yet"}>{ended ? "The logs say why." : "Episodes appear here as they are answered."}</EmptyState>
+            <EmptyState title={ended ? "No question was answered" : "No answer yet"}>
+              {ended ? "The logs say why." : "Episodes appear here as they are answered."}
+            </EmptyState>
           </div>
         ) : (
           <>
-            {compared ? <BreakdownCard title="Against naive RAG" description="The four quadrants of Gain Beyond RAG." parts={breakdown.quadrants} total={breakdown.total} href={href} /> : null}
+            {compared ? (
+              <BreakdownCard
+                title="Against naive RAG"
+                description="The four quadrants of Gain Beyond RAG."
+                parts={breakdown.quadrants}
+                total={breakdown.total}
+                href={href}
+              />
+            ) : null}
             <PredictStatistics run={run} config={run.config} />
           </>
         )}
@@ -71,7 +91,18 @@ export function PredictOverview({ run }: { run: RunDetail }) {
       {ended && METRICS.every((m) => (series.data?.[m]?.length ?? 0) < 2) ? null : (
         <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
           {PREDICT_CHARTS.flatMap((g) => g.charts).map((chart) => (
-            <ChartCard key={chart.id} chart={chart} points={series.data ?? NO_SERIES} waiting={series.isPending ? "Loading" : ended ? "No point was reported." : "Comes with the first answers."} />
+            <ChartCard
+              key={chart.id}
+              chart={chart}
+              points={series.data ?? NO_SERIES}
+              waiting={
+                series.isPending
+                  ? "Loading"
+                  : ended
+                    ? "No point was reported."
+                    : "Comes with the first answers."
+              }
+            />
           ))}
         </div>
       )}

@@ -11,8 +11,18 @@ export function PredictQuestions({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const summary = useQuery(trpc.scores.summary.queryOptions({ runId }));
   const hasFailures = (summary.data?.failed ?? 0) > 0;
-  const failures = useQuery({ ...trpc.scores.failures.queryOptions({ runId }), enabled: hasFailures });
-  if (summary.isError) return <ErrorState title="The scores could not be read" error={summary.error} onRetry={() => void summary.refetch()} />;
+  const failures = useQuery({
+    ...trpc.scores.failures.queryOptions({ runId }),
+    enabled: hasFailures,
+  });
+  if (summary.isError)
+    return (
+      <ErrorState
+        title="The scores could not be read"
+        error={summary.error}
+        onRetry={() => void summary.refetch()}
+      />
+    );
   if (!summary.data) return null;
   const { missing, failed, scorers } = summary.data;
   const isJudged = scorers.some(({ scorer }) => /judge|generation-accuracy/.test(scorer));
@@ -20,19 +30,35 @@ export function PredictQuestions({ runId }: { runId: string }) {
     <>
       {isJudged ? (
         <p className="mt-3 text-xs text-muted-foreground">
-          A judge has scored this run: <Link href={`/labels?run=${runId}`} className="text-primary hover:underline">see where it disagrees with the rule, and label</Link>.
+          A judge has scored this run:{" "}
+          <Link href={`/labels?run=${runId}`} className="text-primary hover:underline">
+            see where it disagrees with the rule, and label
+          </Link>
+          .
         </p>
       ) : null}
       {hasFailures ? (
         <Card className="mt-3" data-testid="failures">
-          <CardHeader title={`${formatInteger(failed)} questions failed`} description={`They count as missing (${formatInteger(missing)} in all), never as wrong. Resuming the run tries them alone.`} />
-          {failures.isError ? <ErrorState className="m-3" title="The failures could not be read" error={failures.error} /> : null}
+          <CardHeader
+            title={`${formatInteger(failed)} questions failed`}
+            description={`They count as missing (${formatInteger(missing)} in all), never as wrong. Resuming the run tries them alone.`}
+          />
+          {failures.isError ? (
+            <ErrorState
+              className="m-3"
+              title="The failures could not be read"
+              error={failures.error}
+            />
+          ) : null}
           <ul className="mt-2 max-h-80 divide-y overflow-y-auto border-t">
             {failures.data?.map((failure) => (
               <li key={failure.questionId} className="px-4 py-2">
                 <p>{failure.question}</p>
                 <p className="text-xs break-words text-bad">
-                  {failure.reason} <span className="text-muted-foreground">({failure.code}, tried {failure.tries} times)</span>
+                  {failure.reason}{" "}
+                  <span className="text-muted-foreground">
+                    ({failure.code}, tried {failure.tries} times)
+                  </span>
                 </p>
               </li>
             ))}

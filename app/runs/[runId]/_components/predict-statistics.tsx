@@ -13,21 +13,42 @@ import type { PredictConfig } from "@/contracts/run-config";
 import { BreakdownCard } from "./breakdown-bar";
 
 /** Where a prediction's answers were lost by one of its scorers, with its interval and the ceiling with gold documents. */
-export function PredictStatistics({ run, config: { scorer, method, methodSettings, questions, limit } }: { run: RunDetail; config: PredictConfig }) {
+export function PredictStatistics({
+  run,
+  config: { scorer, method, methodSettings, questions, limit },
+}: {
+  run: RunDetail;
+  config: PredictConfig;
+}) {
   const runId = run.id;
   const trpc = useTRPC();
   const [chosen, setChosen] = useState<string | null>(null);
   const query = useQuery(trpc.leaderboard.run.queryOptions({ runId }));
-  if (query.isError) return <ErrorState title="The statistics could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.isError)
+    return (
+      <ErrorState
+        title="The statistics could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      />
+    );
   if (!query.data) return <Skeleton className="h-52" />;
-  const nameOf = (result: (typeof query.data)[number]): string => [result.scorer, result.generator, result.promptStyle].join(" · ");
-  const shown = query.data.find((result) => nameOf(result) === chosen) ?? query.data.find((result) => result.scorer.startsWith(scorer)) ?? query.data[0];
+  const nameOf = (result: (typeof query.data)[number]): string =>
+    [result.scorer, result.generator, result.promptStyle].join(" · ");
+  const shown =
+    query.data.find((result) => nameOf(result) === chosen) ??
+    query.data.find((result) => result.scorer.startsWith(scorer)) ??
+    query.data[0];
   return (
     <div className="space-y-3">
       {query.data.length > 1 && shown ? (
         <label className="flex items-center gap-2 text-xs text-muted-foreground">
           Scorer
-          <Select className="w-auto max-w-full" value={nameOf(shown)} onChange={(event) => setChosen(event.target.value)}>
+          <Select
+            className="w-auto max-w-full"
+            value={nameOf(shown)}
+            onChange={(event) => setChosen(event.target.value)}
+          >
             {query.data.map((result) => (
               <option key={nameOf(result)} value={nameOf(result)}>
                 {result.scorer}: {formatShare(result.mean)}
@@ -38,12 +59,22 @@ export function PredictStatistics({ run, config: { scorer, method, methodSetting
       ) : null}
       {shown ? <Losses runId={runId} result={shown} /> : null}
       {method === "gold" ? (
-        <p className="text-xs text-muted-foreground">This is a ceiling: the generator got the gold documents and nothing else.</p>
+        <p className="text-xs text-muted-foreground">
+          This is a ceiling: the generator got the gold documents and nothing else.
+        </p>
       ) : shown && rolesOf({ method, methodSettings }).generates ? (
         <Ceiling ceiling={shown.ceiling} launch={{ like: runId, questions, limit }} />
       ) : null}
       <p className="text-xs text-muted-foreground">
-        Beside other methods: <Link href="/leaderboard" className="text-primary hover:underline">leaderboard</Link>, <Link href={`/compare?runs=${runId}`} className="text-primary hover:underline">compare question by question</Link>.
+        Beside other methods:{" "}
+        <Link href="/leaderboard" className="text-primary hover:underline">
+          leaderboard
+        </Link>
+        ,{" "}
+        <Link href={`/compare?runs=${runId}`} className="text-primary hover:underline">
+          compare question by question
+        </Link>
+        .
       </p>
     </div>
   );
@@ -51,14 +82,24 @@ export function PredictStatistics({ run, config: { scorer, method, methodSetting
 
 function Losses({ runId, result }: { runId: string; result: RunStatistics }) {
   const { attribution } = result;
-  const parts = ATTRIBUTION_PARTS.filter(({ key }) => key === "correct" || attribution[key] > 0).map(({ key, ...part }) => ({ ...part, count: attribution[key] }));
+  const parts = ATTRIBUTION_PARTS.filter(
+    ({ key }) => key === "correct" || attribution[key] > 0,
+  ).map(({ key, ...part }) => ({ ...part, count: attribution[key] }));
   const facts = [
     `${result.scorer}: ${formatShare(result.mean)}, 95% interval ${formatShare(result.low)} to ${formatShare(result.high)}${result.clusters === null ? "" : ` over ${formatInteger(result.clusters)} groups`}.`,
-    attribution.withGold > 0 ? `With every gold document handed over, ${formatShare(attribution.withGoldCorrect / attribution.withGold)} of ${formatInteger(attribution.withGold)} answers are right.` : null,
+    attribution.withGold > 0
+      ? `With every gold document handed over, ${formatShare(attribution.withGoldCorrect / attribution.withGold)} of ${formatInteger(attribution.withGold)} answers are right.`
+      : null,
   ];
   return (
     <div data-statistics={result.scorer}>
-      <BreakdownCard title="Where answers were lost" description={facts.filter((fact) => fact !== null).join(" ")} parts={parts} total={attributionTotal(attribution)} href={(part) => `/runs/${runId}?tab=episodes&filter=${part.filter}`} />
+      <BreakdownCard
+        title="Where answers were lost"
+        description={facts.filter((fact) => fact !== null).join(" ")}
+        parts={parts}
+        total={attributionTotal(attribution)}
+        href={(part) => `/runs/${runId}?tab=episodes&filter=${part.filter}`}
+      />
     </div>
   );
 }

@@ -31,14 +31,23 @@ export function PreflightList({ items }: { items: readonly PreflightItem[] }) {
       {items.map((item) => {
         const { icon: Icon, className } = ICON[item.state];
         return (
-          <li key={item.name} className="grid grid-cols-[1rem_6.5rem_1fr_auto] items-start gap-x-2.5 text-xs" data-preflight={item.name} data-preflight-state={item.state}>
+          <li
+            key={item.name}
+            className="grid grid-cols-[1rem_6.5rem_1fr_auto] items-start gap-x-2.5 text-xs"
+            data-preflight={item.name}
+            data-preflight-state={item.state}
+          >
             <Icon className={`mt-0.5 size-3.5 ${className}`} aria-label={item.state} />
             <span className="font-medium capitalize">{item.name}</span>
             <span className="min-w-0 text-muted-foreground">
               {item.detail}
-              {item.error ? <span className="block break-words whitespace-pre-wrap text-bad">{item.error}</span> : null}
+              {item.error ? (
+                <span className="block break-words whitespace-pre-wrap text-bad">{item.error}</span>
+              ) : null}
             </span>
-            <span className="font-mono text-muted-foreground">{item.seconds === null ? "" : formatSeconds(item.seconds)}</span>
+            <span className="font-mono text-muted-foreground">
+              {item.seconds === null ? "" : formatSeconds(item.seconds)}
+            </span>
           </li>
         );
       })}

@@ -3,6 +3,11 @@ import { remainingSeconds } from "./remaining";
 
 it("goes by the pace of the last steps and ends at zero", () => {
   expect(remainingSeconds([], 20)).toBeNull();
-  expect(remainingSeconds([{ step: 1, value: 100 }, ...[2, 3, 4, 5, 6].map((step) => ({ step, value: 10 }))], 20)).toBe(140);
+  expect(
+    remainingSeconds(
+      [{ step: 1, value: 100 }, ...[2, 3, 4, 5, 6].map((step) => ({ step, value: 10 }))],
+      20,
+    ),
+  ).toBe(140);
   expect(remainingSeconds([{ step: 20, value: 10 }], 20)).toBe(0);
 });

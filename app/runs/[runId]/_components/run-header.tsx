@@ -23,20 +23,89 @@ export function RunHeader({ run }: { run: RunDetail }) {
   const can = (action: RunDetail["actions"][number]) => run.actions.includes(action);
   const facts: [string, ReactNode][] = [
     ["Kind", run.kind],
-    ...(run.config.kind === "predict" && run.config.method !== "s3" ? [["Method", METHODS[run.config.method].title] as [string, ReactNode]] : []),
-    ...(run.model ? [[run.config.kind === "train" || (run.config.kind === "predict" && run.config.method === "s3") ? "Searcher" : "Model", run.model] as [string, ReactNode]] : []),
+    ...(run.config.kind === "predict" && run.config.method !== "s3"
+      ? [["Method", METHODS[run.config.method].title] as [string, ReactNode]]
+      : []),
+    ...(run.model
+      ? [
+          [
+            run.config.kind === "train" ||
+            (run.config.kind === "predict" && run.config.method === "s3")
+              ? "Searcher"
+              : "Model",
+            run.model,
+          ] as [string, ReactNode],
+        ]
+      : []),
     ...(run.corpus === null ? [] : [["Corpus", run.corpus] as [string, ReactNode]]),
-    ...(run.setting ? [["Retrieve-select-turns", <span key="s" className="font-mono">{run.setting}</span>] as [string, ReactNode]] : []),
-    ...(run.worker ? [["Worker", <Link key="w" href="/workers" className="underline decoration-dotted underline-offset-2">{run.worker.name}</Link>] as [string, ReactNode]] : []),
-    ...(run.sweep ? [["Sweep", <Link key="s" href={`/sweeps/${run.sweep.id}`} className="underline decoration-dotted underline-offset-2">{run.sweep.name}</Link>] as [string, ReactNode]] : []),
-    ["Duration", <span key="d" className="font-mono">{formatSeconds(runSeconds(run, now))}</span>],
-    ...(run.importedFrom === null ? [] : [["Imported from", <span key="i" className="font-mono break-all">{run.importedFrom}</span>] as [string, ReactNode]]),
-    ["Created", <time key="c" dateTime={run.createdAt.toISOString()}>{formatDateTime(run.createdAt)}</time>],
+    ...(run.setting
+      ? [
+          [
+            "Retrieve-select-turns",
+            <span key="s" className="font-mono">
+              {run.setting}
+            </span>,
+          ] as [string, ReactNode],
+        ]
+      : []),
+    ...(run.worker
+      ? [
+          [
+            "Worker",
+            <Link
+              key="w"
+              href="/workers"
+              className="underline decoration-dotted underline-offset-2"
+            >
+              {run.worker.name}
+            </Link>,
+          ] as [string, ReactNode],
+        ]
+      : []),
+    ...(run.sweep
+      ? [
+          [
+            "Sweep",
+            <Link
+              key="s"
+              href={`/sweeps/${run.sweep.id}`}
+              className="underline decoration-dotted underline-offset-2"
+            >
+              {run.sweep.name}
+            </Link>,
+          ] as [string, ReactNode],
+        ]
+      : []),
+    [
+      "Duration",
+      <span key="d" className="font-mono">
+        {formatSeconds(runSeconds(run, now))}
+      </span>,
+    ],
+    ...(run.importedFrom === null
+      ? []
+      : [
+          [
+            "Imported from",
+            <span key="i" className="font-mono break-all">
+              {run.importedFrom}
+            </span>,
+          ] as [string, ReactNode],
+        ]),
+    [
+      "Created",
+      <time key="c" dateTime={run.createdAt.toISOString()}>
+        {formatDateTime(run.createdAt)}
+      </time>,
+    ],
     ...(run.attempt > 1 ? [["Attempt", `${run.attempt}`] as [string, ReactNode]] : []),
   ];
   return (
     <header>
-      <Link href="/" className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground">
+      <Link
+        href="/"
+        className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground"
+      >
         <ChevronLeft className="size-3.5" aria-hidden /> Runs
       </Link>
       <div className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
@@ -44,15 +113,23 @@ export function RunHeader({ run }: { run: RunDetail }) {
           <h1 className="min-w-0 text-lg font-semibold break-words">{run.name}</h1>
           <span aria-live="polite">
             <RunStateBadge state={run.state} />
-          {run.importedFrom === null ? null : <ImportedBadge from={run.importedFrom} />}
+            {run.importedFrom === null ? null : <ImportedBadge from={run.importedFrom} />}
           </span>
           <span className="flex items-center font-mono text-2xs text-muted-foreground">
             {shortId(run.id)}
-            <CopyButton variant="ghost" size="icon-sm" text={run.id} label="Copy the run's id" className="size-6" />
+            <CopyButton
+              variant="ghost"
+              size="icon-sm"
+              text={run.id}
+              label="Copy the run's id"
+              className="size-6"
+            />
           </span>
         </div>
         <div className="flex flex-wrap gap-2">
-          {(run.kind === "predict" || run.kind === "train") && run.attempt > 0 ? <UpstreamFiles runId={run.id} /> : null}
+          {(run.kind === "predict" || run.kind === "train") && run.attempt > 0 ? (
+            <UpstreamFiles runId={run.id} />
+          ) : null}
           {can("cancel") ? (
             <Button variant="danger" disabled={actions.busy} onClick={() => actions.cancel(run.id)}>
               <Square /> Cancel
@@ -87,20 +164,32 @@ export function RunHeader({ run }: { run: RunDetail }) {
 function Phase({ run }: { run: RunDetail }) {
   if (run.state === "failed")
     return (
-      <ErrorState className="mt-3" title={run.attempt > 1 ? `Failed after ${plural(run.attempt, "attempt")}` : "Failed"} error={{ message: run.error ?? "No reason was recorded." }}>
-        <p className="mt-2 text-xs text-muted-foreground">Mend the cause, then resume: it goes on from the last checkpoint. The logs hold what happened before.</p>
+      <ErrorState
+        className="mt-3"
+        title={run.attempt > 1 ? `Failed after ${plural(run.attempt, "attempt")}` : "Failed"}
+        error={{ message: run.error ?? "No reason was recorded." }}
+      >
+        <p className="mt-2 text-xs text-muted-foreground">
+          Mend the cause, then resume: it goes on from the last checkpoint. The logs hold what
+          happened before.
+        </p>
       </ErrorState>
     );
   if (run.state === "queued")
     return (
       <p className="mt-3 flex min-h-10 items-center gap-2 text-muted-foreground" role="status">
-        <Hourglass className="size-4" aria-hidden /> {run.waitingFor ?? "Waiting for a worker with a free slot."}
+        <Hourglass className="size-4" aria-hidden />{" "}
+        {run.waitingFor ?? "Waiting for a worker with a free slot."}
       </p>
     );
   const tone = run.state === "succeeded" ? "good" : TERMINAL.has(run.state) ? "neutral" : "primary";
   return (
     <div className="mt-3 min-h-10">
-      <Progress value={run.state === "succeeded" ? 1 : progressShare(run.progress)} label="Progress of the phase" tone={tone} />
+      <Progress
+        value={run.state === "succeeded" ? 1 : progressShare(run.progress)}
+        label="Progress of the phase"
+        tone={tone}
+      />
       <p className="mt-1.5 flex flex-wrap gap-x-3 text-xs text-muted-foreground">
         <span className="text-foreground">{phaseText(run)}</span>
         <span>{TERMINAL.has(run.state) ? "" : run.progress?.detail}</span>
@@ -113,7 +202,9 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 
 function phaseText(run: RunDetail): string {
   const progress = progressText(run.progress);
-  if (run.state === "succeeded") return run.endedAt ? `Finished ${formatDateTime(run.endedAt)}` : "Finished";
-  if (run.state === "cancelled") return progress ? `Stopped while ${progress}` : "Stopped before it began";
+  if (run.state === "succeeded")
+    return run.endedAt ? `Finished ${formatDateTime(run.endedAt)}` : "Finished";
+  if (run.state === "cancelled")
+    return progress ? `Stopped while ${progress}` : "Stopped before it began";
   return capital(progress || run.state);
 }

@@ -40,7 +40,11 @@ export function RunView({ runId }: { runId: string }) {
   }, [title]);
   if (query.isError && !run)
     return (
-      <ErrorState title="The run could not be read" error={query.error} onRetry={() => void query.refetch()}>
+      <ErrorState
+        title="The run could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      >
         <Button size="sm" className="mt-3 mr-2" asChild>
           <Link href="/">All runs</Link>
         </Button>
@@ -60,7 +64,13 @@ export function RunView({ runId }: { runId: string }) {
       </div>
     );
   const learns = run.config.kind === "train";
-  const shown = TABS.filter((t) => (t === "checkpoints" ? learns : t === "episodes" ? learns || run.config.kind === "predict" : true));
+  const shown = TABS.filter((t) =>
+    t === "checkpoints"
+      ? learns
+      : t === "episodes"
+        ? learns || run.config.kind === "predict"
+        : true,
+  );
   // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.
   const tab: Tab = isTab(rawTab) && shown.includes(rawTab) ? rawTab : "overview";
   return (
@@ -68,7 +78,11 @@ export function RunView({ runId }: { runId: string }) {
       <RunHeader run={run} />
       {learns ? <AlarmBanner runId={run.id} /> : null}
       <Preflight run={run} />
-      <Tabs className="mt-4" value={tab} onValueChange={(next) => setParams({ tab: next === "overview" ? null : next })}>
+      <Tabs
+        className="mt-4"
+        value={tab}
+        onValueChange={(next) => setParams({ tab: next === "overview" ? null : next })}
+      >
         <TabsList aria-label="Parts of the run">
           {shown.map((t) => (
             <TabsTrigger key={t} value={t} className="capitalize">

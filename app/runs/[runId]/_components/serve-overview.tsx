@@ -14,7 +14,10 @@ import { TERMINAL } from "@/contracts/run-state";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
 
-const METRICS = { retriever: metricsOf(SERVE_CHARTS), model: metricsOf(SERVE_MODEL_CHARTS) } as const;
+const METRICS = {
+  retriever: metricsOf(SERVE_CHARTS),
+  model: metricsOf(SERVE_MODEL_CHARTS),
+} as const;
 const NO_SERIES: Series = {};
 
 /** A service: where it is reached, how to use it, and how it does. */
@@ -37,7 +40,9 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
         <Address address={address} config={config} />
       ) : (
         <EmptyState title={ended ? "The service is stopped" : "The service is starting"}>
-          {ended ? "Resume the run to start it again: with a port of its own it comes back at the same address." : `Its address appears here once the ${config.what} is ready; meanwhile requests are answered 503.`}
+          {ended
+            ? "Resume the run to start it again: with a port of its own it comes back at the same address."
+            : `Its address appears here once the ${config.what} is ready; meanwhile requests are answered 503.`}
         </EmptyState>
       )}
       <div className="mt-3">
@@ -56,7 +61,10 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
           <Stat label="Latency, 99th percentile" value={milliseconds(p99)}>
             latest 1024 requests
           </Stat>
-          <Stat label={config.what === "model" ? "Waiting requests" : "Waiting queries"} value={formatNumber(serves ? waiting : null)}>
+          <Stat
+            label={config.what === "model" ? "Waiting requests" : "Waiting queries"}
+            value={formatNumber(serves ? waiting : null)}
+          >
             of {config.what === "model" ? config.waiting : config.limits.waiting} at most
           </Stat>
           <Stat label="Refused" value={formatNumber(serves ? refused : null)}>
@@ -67,17 +75,38 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
           </Stat>
         </StatStrip>
       </div>
-      {query.isError ? <ErrorState className="mt-4" title="The metrics could not be read" error={query.error} onRetry={() => void query.refetch()} /> : null}
+      {query.isError ? (
+        <ErrorState
+          className="mt-4"
+          title="The metrics could not be read"
+          error={query.error}
+          onRetry={() => void query.refetch()}
+        />
+      ) : null}
       <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
-        {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS).flatMap((group) => group.charts).map((chart) => (
-          <ChartCard key={chart.id} chart={chart} points={series} waiting={query.isPending ? "Loading" : ended ? "No point was reported." : "Comes with the first requests."} />
-        ))}
+        {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS)
+          .flatMap((group) => group.charts)
+          .map((chart) => (
+            <ChartCard
+              key={chart.id}
+              chart={chart}
+              points={series}
+              waiting={
+                query.isPending
+                  ? "Loading"
+                  : ended
+                    ? "No point was reported."
+                    : "Comes with the first requests."
+              }
+            />
+          ))}
       </div>
     </>
   );
 }
 
-const milliseconds = (value: number | null): string => (value === null ? NONE : `${formatNumber(value)} ms`);
+const milliseconds = (value: number | null): string =>
+  value === null ? NONE : `${formatNumber(value)} ms`;
 
 type Uses = Readonly<Record<string, string>>;
 
@@ -98,13 +127,24 @@ function modelUses(address: string, model: string, key: string | null): Uses {
 }
 
 function Address({ address, config }: { address: string; config: ServeConfig }) {
-  const uses = config.what === "model" ? modelUses(address, servedName(config), config.key) : retrieverUses(address);
+  const uses =
+    config.what === "model"
+      ? modelUses(address, servedName(config), config.key)
+      : retrieverUses(address);
   const [use, setUse] = useState("curl");
   const text = uses[use] ?? "";
-  const loopback = config.advertise === null && /^https?:\/\/(127\.|localhost|\[::1\])/.test(address);
+  const loopback =
+    config.advertise === null && /^https?:\/\/(127\.|localhost|\[::1\])/.test(address);
   return (
     <Card className="pb-3">
-      <CardHeader title="Address" description={loopback ? "Reached from its worker only: for other machines set Listen on and Advertised address, or use a tunnel." : "As the run's settings advertise it."}>
+      <CardHeader
+        title="Address"
+        description={
+          loopback
+            ? "Reached from its worker only: for other machines set Listen on and Advertised address, or use a tunnel."
+            : "As the run's settings advertise it."
+        }
+      >
         <CopyButton size="sm" text={address} label="Copy" />
       </CardHeader>
       <p className="mt-1 px-4 font-mono break-all" data-testid="serve-address">
@@ -112,20 +152,37 @@ function Address({ address, config }: { address: string; config: ServeConfig }) 
       </p>
       {config.what === "model" ? (
         <p className="mt-1 px-4 text-xs text-muted-foreground">
-          Model <span className="font-mono text-foreground">{servedName(config)}</span>, {config.server.kind === "vllm" ? `vLLM on ${plural(config.server.tensorParallelSize, "GPU")}` : "the worker\u2019s engine"}
+          Model <span className="font-mono text-foreground">{servedName(config)}</span>,{" "}
+          {config.server.kind === "vllm"
+            ? `vLLM on ${plural(config.server.tensorParallelSize, "GPU")}`
+            : "the worker\u2019s engine"}
           {config.key === null ? ", no key" : `, key “${config.key}”`}
         </p>
       ) : null}
       <div className="mt-3 flex flex-wrap items-center gap-1.5 px-4">
         <span className="mr-1 text-xs text-muted-foreground">Use it from</span>
         {Object.keys(uses).map((name) => (
-          <Button key={name} size="sm" variant={name === use ? "outline" : "ghost"} aria-pressed={name === use} onClick={() => setUse(name)}>
+          <Button
+            key={name}
+            size="sm"
+            variant={name === use ? "outline" : "ghost"}
+            aria-pressed={name === use}
+            onClick={() => setUse(name)}
+          >
             {name}
           </Button>
         ))}
-        <CopyButton size="sm" variant="ghost" className="ml-auto" text={text} label="Copy the snippet" />
+        <CopyButton
+          size="sm"
+          variant="ghost"
+          className="ml-auto"
+          text={text}
+          label="Copy the snippet"
+        />
       </div>
-      <pre className="mx-4 mt-2 overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-xs">{text}</pre>
+      <pre className="mx-4 mt-2 overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-xs">
+        {text}
+      </pre>
     </Card>
   );
 }

@@ -1,7 +1,15 @@
 import type { ReactNode } from "react";
 
 /** One number with its name and what it is compared with. */
-export function Stat({ label, value, children }: { label: string; value: string; children?: ReactNode }) {
+export function Stat({
+  label,
+  value,
+  children,
+}: {
+  label: string;
+  value: string;
+  children?: ReactNode;
+}) {
   return (
     <div className="min-w-0 px-3 py-2">
       <dt className="truncate text-2xs text-muted-foreground">{label}</dt>
@@ -12,5 +20,9 @@ export function Stat({ label, value, children }: { label: string; value: string;
 }
 
 export function StatStrip({ children }: { children: ReactNode }) {
-  return <dl className="grid grid-cols-2 divide-border rounded-lg border bg-card sm:grid-cols-3 xl:grid-cols-6">{children}</dl>;
+  return (
+    <dl className="grid grid-cols-2 divide-border rounded-lg border bg-card sm:grid-cols-3 xl:grid-cols-6">
+      {children}
+    </dl>
+  );
 }

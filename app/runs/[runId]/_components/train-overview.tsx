@@ -1,7 +1,12 @@
 "use client";
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { metricsOf, TRAIN_CHARTS, trainCharts, type ChartDefinition } from "@/app/_charts/definitions";
+import {
+  metricsOf,
+  TRAIN_CHARTS,
+  trainCharts,
+  type ChartDefinition,
+} from "@/app/_charts/definitions";
 import { HoverProvider } from "@/app/_charts/hover";
 import { marksOf } from "@/app/_charts/marks";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
@@ -21,7 +26,8 @@ const NO_SERIES: Series = {};
 function waitingText(chart: ChartDefinition, run: RunDetail, config: TrainConfig): string {
   const heldOut = chart.series.every((s) => s.metric.startsWith("held-out/"));
   if (heldOut && config.evaluation.questions === 0) return "This run asks no held-out questions.";
-  if (chart.id === "kl" && config.rl.klCoefficient === 0) return "Not measured: the KL coefficient is 0, so no reference policy is kept.";
+  if (chart.id === "kl" && config.rl.klCoefficient === 0)
+    return "Not measured: the KL coefficient is 0, so no reference policy is kept.";
   if (TERMINAL.has(run.state)) return "No point was reported.";
   if (run.state === "queued") return "Points arrive when a worker takes the run.";
   if (heldOut) return "Comes with the first held-out evaluation.";
@@ -40,7 +46,14 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   return (
     <>
       <Summary run={run} config={config} series={series} />
-      {query.isError ? <ErrorState className="mt-4" title="The metrics could not be read" error={query.error} onRetry={() => void query.refetch()} /> : null}
+      {query.isError ? (
+        <ErrorState
+          className="mt-4"
+          title="The metrics could not be read"
+          error={query.error}
+          onRetry={() => void query.refetch()}
+        />
+      ) : null}
       <AlarmList runId={run.id} />
       <HoverProvider>
         {groups.map((group) => (
@@ -48,7 +61,14 @@ export function TrainOverview({ run }: { run: RunDetail }) {
             <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{group.title}</h2>
             <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
               {group.charts.map((chart) => (
-                <ChartCard key={chart.id} chart={chart} points={series} marks={marks.get(chart.id)} lastStep={config.rl.steps} waiting={query.isPending ? "Loading" : waitingText(chart, run, config)} />
+                <ChartCard
+                  key={chart.id}
+                  chart={chart}
+                  points={series}
+                  marks={marks.get(chart.id)}
+                  lastStep={config.rl.steps}
+                  waiting={query.isPending ? "Loading" : waitingText(chart, run, config)}
+                />
               ))}
             </div>
           </section>
@@ -75,20 +95,30 @@ function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig;
   const retrieved = useLatest(series, "held-out/gold_retrieved");
   const step = series["timing_s/step"]?.at(-1)?.step ?? 0;
   const stepSeconds = useLatest(series, "timing_s/step");
-  const left = TERMINAL.has(run.state) ? null : remainingSeconds(series["timing_s/step"] ?? [], config.rl.steps);
+  const left = TERMINAL.has(run.state)
+    ? null
+    : remainingSeconds(series["timing_s/step"] ?? [], config.rl.steps);
   return (
     <StatStrip>
       <Stat label="Reward, training" value={formatNumber(reward)}>
         {rewardText(config.reward.weights)}
       </Stat>
       <Stat label="Held-out accuracy" value={formatShare(accuracy)}>
-        {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step ? `${formatSigned((accuracy - first.value) * 100)} points since step ${first.step}` : null}
+        {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step
+          ? `${formatSigned((accuracy - first.value) * 100)} points since step ${first.step}`
+          : null}
       </Stat>
       <Stat label="Naive RAG, held-out" value={formatShare(rag)}>
         same questions, same generator
       </Stat>
       <Stat label="Gain Beyond RAG" value={gbr === null ? "–" : formatSigned(gbr)}>
-        {gbr === null ? null : gbr > 0 ? "s3 answers more" : gbr < 0 ? "naive RAG answers more" : "as many"}
+        {gbr === null
+          ? null
+          : gbr > 0
+            ? "s3 answers more"
+            : gbr < 0
+              ? "naive RAG answers more"
+              : "as many"}
       </Stat>
       <Stat label="Gold documents selected" value={formatShare(selected)}>
         {retrieved === null ? null : `${formatShare(retrieved)} retrieved, held-out`}

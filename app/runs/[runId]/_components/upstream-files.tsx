@@ -13,14 +13,32 @@ import { ErrorState, Skeleton } from "@/app/_ui/states";
 export function UpstreamFiles({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const [open, setOpen] = useState(false);
-  const exported = useQuery(trpc.upstream.export.queryOptions(open ? { runId } : skipToken, { retry: false, staleTime: 0, gcTime: 0 }));
-  const files = useMemo(() => exported.data?.files.map((file) => ({ ...file, bytes: new TextEncoder().encode(file.content).length })) ?? [], [exported.data]);
+  const exported = useQuery(
+    trpc.upstream.export.queryOptions(open ? { runId } : skipToken, {
+      retry: false,
+      staleTime: 0,
+      gcTime: 0,
+    }),
+  );
+  const files = useMemo(
+    () =>
+      exported.data?.files.map((file) => ({
+        ...file,
+        bytes: new TextEncoder().encode(file.content).length,
+      })) ?? [],
+    [exported.data],
+  );
   return (
     <>
       <Button onClick={() => setOpen(true)}>
         <FileDown /> Upstream&apos;s files
       </Button>
-      <Dialog open={open} onOpenChange={setOpen} title="Upstream's files" description="This run as s3's own scripts write and read it. The command line writes all of them into a folder: npm run s3 -- upstream export.">
+      <Dialog
+        open={open}
+        onOpenChange={setOpen}
+        title="Upstream's files"
+        description="This run as s3's own scripts write and read it. The command line writes all of them into a folder: npm run s3 -- upstream export."
+      >
         {exported.isError ? (
           <ErrorState title="Not exported" error={exported.error} />
         ) : exported.isPending ? (
@@ -30,7 +48,12 @@ export function UpstreamFiles({ runId }: { runId: string }) {
             {files.map(({ path, content, bytes }) => (
               <li key={path} className="flex items-center justify-between gap-3 py-1.5">
                 <span className="min-w-0 font-mono text-xs break-all">{path}</span>
-                <Button size="sm" className="shrink-0" aria-label={`Save ${path}`} onClick={() => saveFile(path.split("/").at(-1)!, "application/json", content)}>
+                <Button
+                  size="sm"
+                  className="shrink-0"
+                  aria-label={`Save ${path}`}
+                  onClick={() => saveFile(path.split("/").at(-1)!, "application/json", content)}
+                >
                   <Download /> {formatBytes(bytes)}
                 </Button>
               </li>

@@ -8,11 +8,21 @@ import { breakdownOf, COUNTED, type Breakdown } from "./breakdown";
 export function useBreakdown(runId: string, phase: EpisodePhase): Breakdown | null {
   const trpc = useTRPC();
   return useQueries({
-    queries: COUNTED.map((filter) => trpc.episodes.list.queryOptions({ runId, phase, filter, limit: 1 }, { select: (page) => page.total })),
+    queries: COUNTED.map((filter) =>
+      trpc.episodes.list.queryOptions(
+        { runId, phase, filter, limit: 1 },
+        { select: (page) => page.total },
+      ),
+    ),
     combine: (results) => {
       const totals = results.map((r) => r.data);
       if (totals.some((t) => t === undefined)) return null;
-      return breakdownOf(Object.fromEntries(COUNTED.map((filter, i) => [filter, totals[i] ?? 0])) as Record<(typeof COUNTED)[number], number>);
+      return breakdownOf(
+        Object.fromEntries(COUNTED.map((filter, i) => [filter, totals[i] ?? 0])) as Record<
+          (typeof COUNTED)[number],
+          number
+        >,
+      );
     },
   });
 }

@@ -10,20 +10,27 @@ export type Series = Readonly<Record<string, readonly Point[]>>;
 const MAX_POINTS = 500;
 
 /** One key for one set of series, so that what was prefetched is found. */
-export const seriesInput = (runId: string, names: readonly MetricName[]) => ({ runId, names: [...names], maxPoints: MAX_POINTS });
+export const seriesInput = (runId: string, names: readonly MetricName[]) => ({
+  runId,
+  names: [...names],
+  maxPoints: MAX_POINTS,
+});
 
 /** The series of a run; live events refresh them. */
 export function useSeries(runId: string, names: readonly MetricName[]) {
   const trpc = useTRPC();
   const query = useQuery(
-    trpc.metrics.series.queryOptions(
-      seriesInput(runId, names),
-      {
-        placeholderData: keepPreviousData,
-        // Without the dates, unchanged series keep their identity and their charts are not drawn anew.
-        select: (series): Series => Object.fromEntries(Object.entries(series).map(([name, points]) => [name, points.map(({ step, value, min, max }) => ({ step, value, min, max }))])),
-      },
-    ),
+    trpc.metrics.series.queryOptions(seriesInput(runId, names), {
+      placeholderData: keepPreviousData,
+      // Without the dates, unchanged series keep their identity and their charts are not drawn anew.
+      select: (series): Series =>
+        Object.fromEntries(
+          Object.entries(series).map(([name, points]) => [
+            name,
+            points.map(({ step, value, min, max }) => ({ step, value, min, max })),
+          ]),
+        ),
+    }),
   );
   return query;
 }

@@ -1,6 +1,13 @@
 "use client";
 import { FlaskConical, TriangleAlert } from "lucide-react";
-import { formatInteger, formatMegabytes, formatNumber, formatSeconds, formatShare, words } from "@/app/_lib/format";
+import {
+  formatInteger,
+  formatMegabytes,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  words,
+} from "@/app/_lib/format";
 import { useTask } from "@/app/_lib/use-task";
 import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
@@ -16,7 +23,10 @@ export function DryRun({ config }: { config: RunConfig | null }) {
   return (
     <div className="mt-4 border-t pt-4">
       <div className="flex items-center justify-between gap-2">
-        <Button disabled={!config || running} onClick={() => config && start({ kind: "dry-run", config })}>
+        <Button
+          disabled={!config || running}
+          onClick={() => config && start({ kind: "dry-run", config })}
+        >
           <FlaskConical /> Dry run
         </Button>
         {running ? (
@@ -25,18 +35,33 @@ export function DryRun({ config }: { config: RunConfig | null }) {
           </Button>
         ) : null}
       </div>
-      <p className="mt-2 text-xs text-muted-foreground">Eight questions with exactly this configuration, in under a minute: truncation, format errors, memory, projected time.</p>
+      <p className="mt-2 text-xs text-muted-foreground">
+        Eight questions with exactly this configuration, in under a minute: truncation, format
+        errors, memory, projected time.
+      </p>
       <div aria-live="polite">
         {running ? (
           <div className="mt-3">
             <Progress value={task?.fraction ?? null} label="Dry run" />
-            <p className="mt-1 text-xs text-muted-foreground">{task?.detail || "Asking a worker"}</p>
+            <p className="mt-1 text-xs text-muted-foreground">
+              {task?.detail || "Asking a worker"}
+            </p>
           </div>
         ) : null}
-        {!running && failure ? <ErrorState className="mt-3" title="The dry run failed" error={failure} /> : null}
-        {!running && task?.state === "cancelled" ? <p className="mt-3 text-xs text-muted-foreground">Stopped.</p> : null}
+        {!running && failure ? (
+          <ErrorState className="mt-3" title="The dry run failed" error={failure} />
+        ) : null}
+        {!running && task?.state === "cancelled" ? (
+          <p className="mt-3 text-xs text-muted-foreground">Stopped.</p>
+        ) : null}
         {result?.success ? <DryRunReport result={result.data} /> : null}
-        {result && !result.success ? <ErrorState className="mt-3" title="The worker's answer could not be read" error={{ message: "Worker and page are of different versions: restart both." }} /> : null}
+        {result && !result.success ? (
+          <ErrorState
+            className="mt-3"
+            title="The worker's answer could not be read"
+            error={{ message: "Worker and page are of different versions: restart both." }}
+          />
+        ) : null}
       </div>
     </div>
   );
@@ -47,13 +72,27 @@ function DryRunReport({ result }: { result: DryRunResult }) {
     ["Projected time", formatSeconds(result.projectedSeconds)],
     ["Per step", formatSeconds(result.secondsPerStep)],
     ["Peak memory", formatMegabytes(result.peakMemoryMb)],
-    ["Episodes", `${formatInteger(result.episodes)} for ${formatInteger(result.questions)} questions, ${formatSeconds(result.seconds)}`],
-    ["Cut by a token limit", `${formatInteger(result.truncated)} of ${formatInteger(result.episodes)}`],
+    [
+      "Episodes",
+      `${formatInteger(result.episodes)} for ${formatInteger(result.questions)} questions, ${formatSeconds(result.seconds)}`,
+    ],
+    [
+      "Cut by a token limit",
+      `${formatInteger(result.truncated)} of ${formatInteger(result.episodes)}`,
+    ],
     ["Longest episode", `${formatInteger(result.longestEpisodeTokens)} tokens`],
-    ["Groups without variance", `${formatInteger(result.groupsWithoutVariance)} of ${formatInteger(result.groups)}`],
+    [
+      "Groups without variance",
+      `${formatInteger(result.groupsWithoutVariance)} of ${formatInteger(result.groups)}`,
+    ],
     ["Mean reward", formatNumber(result.rewardMean)],
     ["Naive RAG", formatShare(result.ragAccuracy)],
-    ["Format errors", result.formatErrors.length === 0 ? "none" : result.formatErrors.map((f) => `${f.count} × ${words(f.error)}`).join(", ")],
+    [
+      "Format errors",
+      result.formatErrors.length === 0
+        ? "none"
+        : result.formatErrors.map((f) => `${f.count} × ${words(f.error)}`).join(", "),
+    ],
   ];
   return (
     <div className="mt-3" data-testid="dry-run-report">

@@ -8,7 +8,13 @@ import type { RunConfig } from "@/contracts/run-config";
 import type { Draft } from "@/app/_settings/draft";
 
 /** The configuration as text, to copy, paste and edit. Problems are named while one types; nothing is taken over before it is right. */
-export function JsonPanel({ draft, onApply }: { draft: Draft; onApply: (config: RunConfig) => void }) {
+export function JsonPanel({
+  draft,
+  onApply,
+}: {
+  draft: Draft;
+  onApply: (config: RunConfig) => void;
+}) {
   const initial = useMemo(() => JSON.stringify(draft, null, 2), [draft]);
   const [text, setText] = useState(initial);
   const parsed = useMemo(() => parseConfigText(text), [text]);
@@ -25,7 +31,9 @@ export function JsonPanel({ draft, onApply }: { draft: Draft; onApply: (config: 
       />
       <div id="json-problems" aria-live="polite" className="mt-2">
         {parsed.ok ? (
-          <p className="text-xs text-muted-foreground">Valid. Settings that are left out take their defaults.</p>
+          <p className="text-xs text-muted-foreground">
+            Valid. Settings that are left out take their defaults.
+          </p>
         ) : (
           <ul className="space-y-1 text-xs text-bad">
             {parsed.problems.map((p) => (
@@ -37,7 +45,11 @@ export function JsonPanel({ draft, onApply }: { draft: Draft; onApply: (config: 
         )}
       </div>
       <div className="mt-3 flex flex-wrap gap-2">
-        <Button variant="primary" disabled={!parsed.ok} onClick={() => parsed.ok && onApply(parsed.config)}>
+        <Button
+          variant="primary"
+          disabled={!parsed.ok}
+          onClick={() => parsed.ok && onApply(parsed.config)}
+        >
           Apply to the settings
         </Button>
         <CopyButton text={text} />

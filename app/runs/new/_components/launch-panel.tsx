@@ -30,13 +30,27 @@ function useDelayed<T>(value: T): T {
 }
 
 /** What stands between the configuration and its start, the dry run or the plan, and the launch. */
-export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig | null; preset: string | null; onShowForm: () => void }) {
+export function LaunchPanel({
+  config,
+  preset,
+  onShowForm,
+}: {
+  config: RunConfig | null;
+  preset: string | null;
+  onShowForm: () => void;
+}) {
   const trpc = useTRPC();
   const router = useRouter();
   const { getValues } = useFormContext<Draft>();
   const asked = useDelayed(config);
-  const check = useQuery(trpc.runs.check.queryOptions(asked ? { config: asked } : skipToken, { placeholderData: keepPreviousData }));
-  const launch = useMutation(trpc.runs.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/runs/${id}`) }));
+  const check = useQuery(
+    trpc.runs.check.queryOptions(asked ? { config: asked } : skipToken, {
+      placeholderData: keepPreviousData,
+    }),
+  );
+  const launch = useMutation(
+    trpc.runs.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/runs/${id}`) }),
+  );
   const problems = config ? (check.data?.issues ?? []) : problemsOf(getValues());
   const requirements = config ? (check.data?.requirements ?? []) : [];
   const unmet = requirements.filter((r) => !r.ok);
@@ -60,7 +74,9 @@ export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig 
                       onClick={(e) => {
                         e.preventDefault();
                         onShowForm();
-                        requestAnimationFrame(() => document.getElementById(`setting-${p.path}`)?.focus());
+                        requestAnimationFrame(() =>
+                          document.getElementById(`setting-${p.path}`)?.focus(),
+                        );
                       }}
                     >
                       {p.path}
@@ -77,27 +93,47 @@ export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig 
       <ul className="mt-3 min-h-12 space-y-1.5 text-xs" aria-label="What a worker must have">
         {requirements.map((r) => (
           <li key={r.name} className="flex gap-2">
-            {r.ok ? <Check className="mt-0.5 size-3.5 shrink-0 text-good" aria-label="met" /> : <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label="not met" />}
+            {r.ok ? (
+              <Check className="mt-0.5 size-3.5 shrink-0 text-good" aria-label="met" />
+            ) : (
+              <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label="not met" />
+            )}
             <span>
-              <span className="font-medium">{r.name}</span> <span className="text-muted-foreground">{r.detail}</span>
+              <span className="font-medium">{r.name}</span>{" "}
+              <span className="text-muted-foreground">{r.detail}</span>
             </span>
           </li>
         ))}
         {check.isError ? <li className="text-bad">{check.error.message}</li> : null}
       </ul>
       {config && check.data?.memory ? <MemoryPanel estimates={check.data.memory} /> : null}
-      <Button variant="primary" className="mt-3 w-full" disabled={!startable || unmet.length > 0 || launch.isPending || launch.isSuccess} onClick={() => config && launch.mutate({ config, preset })}>
+      <Button
+        variant="primary"
+        className="mt-3 w-full"
+        disabled={!startable || unmet.length > 0 || launch.isPending || launch.isSuccess}
+        onClick={() => config && launch.mutate({ config, preset })}
+      >
         <Rocket /> {launch.isPending || launch.isSuccess ? "Launching" : "Launch"}
       </Button>
       {startable && unmet.length > 0 ? (
         <div className="mt-2 text-xs text-muted-foreground">
-          <p>No attached worker can run this now. Attach one under Workers, or let the run wait for it.</p>
-          <Button size="sm" className="mt-2" disabled={launch.isPending || launch.isSuccess} onClick={() => launch.mutate({ config, preset })}>
+          <p>
+            No attached worker can run this now. Attach one under Workers, or let the run wait for
+            it.
+          </p>
+          <Button
+            size="sm"
+            className="mt-2"
+            disabled={launch.isPending || launch.isSuccess}
+            onClick={() => launch.mutate({ config, preset })}
+          >
             Queue anyway
           </Button>
         </div>
       ) : null}
-      {launch.isError ? <ErrorState className="mt-3" title="Not launched" error={launch.error} /> : null}
+      {launch.isError ? (
+        <ErrorState className="mt-3" title="Not launched" error={launch.error} />
+      ) : null}
       {config?.kind === "index" ? (
         <div className="mt-4 border-t pt-4">
           <IndexPlan question={planQuestion(asked?.kind === "index" ? asked : config)} />
@@ -111,5 +147,7 @@ export function LaunchPanel({ config, preset, onShowForm }: { config: RunConfig 
 
 function problemsOf(draft: Draft): { path: string; message: string }[] {
   const result = runConfig.safeParse(draft);
-  return result.success ? [] : result.error.issues.map((i) => ({ path: i.path.join("."), message: i.message }));
+  return result.success
+    ? []
+    : result.error.issues.map((i) => ({ path: i.path.join("."), message: i.message }));
 }

@@ -5,7 +5,11 @@ import { size } from "@/contracts/index-plan";
 
 type Estimate = NonNullable<RunCheck["memory"]>[number];
 
-const VERDICT: Record<Estimate["verdict"], string> = { fits: "fits", tight: "may not fit: the estimate can be a quarter off", "too small": "does not fit" };
+const VERDICT: Record<Estimate["verdict"], string> = {
+  fits: "fits",
+  tight: "may not fit: the estimate can be a quarter off",
+  "too small": "does not fit",
+};
 const DEVICE: Record<Estimate["device"], string> = { cpu: "RAM", cuda: "a GPU", mps: "the GPU" };
 
 /** What the training takes of a device, by calculation, before it is launched: a warning, never a refusal. */
@@ -16,11 +20,19 @@ export function MemoryPanel({ estimates }: { estimates: readonly Estimate[] }) {
       {estimates.map((estimate) => (
         <details key={estimate.worker ?? ""} className="mt-1.5">
           <summary className="flex cursor-pointer list-none gap-2">
-            {estimate.verdict === "fits" ? <Check className="mt-0.5 size-3.5 shrink-0 text-good" aria-hidden /> : <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden />}
+            {estimate.verdict === "fits" ? (
+              <Check className="mt-0.5 size-3.5 shrink-0 text-good" aria-hidden />
+            ) : (
+              <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden />
+            )}
             <span>
               <span className="font-mono">{size(estimate.totalBytes)}</span>{" "}
               <span className="text-muted-foreground">
-                of {size(estimate.deviceBytes)} ({estimate.worker === null ? "no worker could take it; one GPU is assumed" : `${DEVICE[estimate.device]} of ${estimate.worker}`}): {VERDICT[estimate.verdict]}
+                of {size(estimate.deviceBytes)} (
+                {estimate.worker === null
+                  ? "no worker could take it; one GPU is assumed"
+                  : `${DEVICE[estimate.device]} of ${estimate.worker}`}
+                ): {VERDICT[estimate.verdict]}
               </span>{" "}
               <span className="underline decoration-dotted underline-offset-2">parts</span>
             </span>
@@ -29,16 +41,22 @@ export function MemoryPanel({ estimates }: { estimates: readonly Estimate[] }) {
             {estimate.parts.map((part) => (
               <div key={part.name} className="contents">
                 <dt>
-                  <span className={cn(part.phase && "italic")}>{part.name}</span> <span className="text-muted-foreground">{part.detail}</span>
+                  <span className={cn(part.phase && "italic")}>{part.name}</span>{" "}
+                  <span className="text-muted-foreground">{part.detail}</span>
                 </dt>
                 <dd className="text-right font-mono">{size(part.bytes)}</dd>
               </div>
             ))}
           </dl>
           <p className="mt-1 pl-5 text-muted-foreground">
-            Italic: in turn within a step{estimate.device === "cpu" ? "; on a CPU freed memory stays with the process, so all count." : "; only the largest counts."}
+            Italic: in turn within a step
+            {estimate.device === "cpu"
+              ? "; on a CPU freed memory stays with the process, so all count."
+              : "; only the largest counts."}
           </p>
-          {estimate.advice ? <p className="mt-1 pl-5">To make it smaller: {estimate.advice}.</p> : null}
+          {estimate.advice ? (
+            <p className="mt-1 pl-5">To make it smaller: {estimate.advice}.</p>
+          ) : null}
         </details>
       ))}
     </section>

@@ -3,7 +3,14 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import type { z } from "zod";
-import { changedSettings, convertKind, defaultConfig, servedBy, settingGroups, type Served } from "@/app/_lib/settings";
+import {
+  changedSettings,
+  convertKind,
+  defaultConfig,
+  servedBy,
+  settingGroups,
+  type Served,
+} from "@/app/_lib/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import type { Draft } from "@/app/_settings/draft";
@@ -19,7 +26,13 @@ import { SweepCard } from "./sweep-card";
 import { draftOfSpec, EMPTY_SWEEP, readSweep } from "./sweep-draft";
 import { SweepLaunch } from "./sweep-launch";
 
-const KIND_LABEL: Record<RunKind, string> = { train: "Train", predict: "Predict", index: "Index", serve: "Serve", evaluate: "Evaluate retrieval" };
+const KIND_LABEL: Record<RunKind, string> = {
+  train: "Train",
+  predict: "Predict",
+  index: "Index",
+  serve: "Serve",
+  evaluate: "Evaluate retrieval",
+};
 
 const draftOf = (config: RunConfig): Draft => structuredClone(config);
 
@@ -42,7 +55,11 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const asSweep = params.get("as") === "sweep";
   const [sweep, setSweep] = useState(EMPTY_SWEEP);
   const [sweepPreset, setSweepPreset] = useState<string | null>(null);
-  const form = useForm<Draft, unknown, RunConfig>({ resolver: zodResolver(draftSchema), mode: "onChange", defaultValues: draftOf(start) });
+  const form = useForm<Draft, unknown, RunConfig>({
+    resolver: zodResolver(draftSchema),
+    mode: "onChange",
+    defaultValues: draftOf(start),
+  });
   const draft = useDeferredValue(useWatch({ control: form.control }));
   // At once, not deferred: fields of another kind that are still there would write their settings back into the form.
   const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
@@ -63,7 +80,10 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
     void form.trigger();
   };
   const changeKind = (next: RunKind) => {
-    const current = runConfig.safeParse({ ...form.getValues(), name: form.getValues("name") || "-" });
+    const current = runConfig.safeParse({
+      ...form.getValues(),
+      name: form.getValues("name") || "-",
+    });
     load(convertKind(current.success ? current.data : start, next));
     setPreset(null);
   };
@@ -89,11 +109,42 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
       <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="min-w-0">
           <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-            <Segmented label="Kind of run" value={kind} options={runKind.options} text={(k) => KIND_LABEL[k]} onChange={changeKind} />
-            <Segmented label="Launch as" value={asSweep ? "sweep" : "run"} options={["run", "sweep"] as const} text={(as) => (as === "run" ? "One run" : "Sweep")} onChange={(as) => setParams({ as: as === "sweep" ? "sweep" : null })} />
-            {kind === "serve" ? <Segmented label="What is served" value={served} options={["model", "retriever"] as const} text={(what) => (what === "model" ? "A model" : "A retriever")} onChange={changeServed} /> : null}
-            <Segmented label="Edit as" value={view} options={["form", "json"] as const} text={(v) => (v === "form" ? "Settings" : "JSON")} onChange={setView} />
-            <p className="text-xs text-muted-foreground">{source ?? (changed.length === 1 ? "1 setting differs from its default" : `${changed.length} settings differ from their defaults`)}</p>
+            <Segmented
+              label="Kind of run"
+              value={kind}
+              options={runKind.options}
+              text={(k) => KIND_LABEL[k]}
+              onChange={changeKind}
+            />
+            <Segmented
+              label="Launch as"
+              value={asSweep ? "sweep" : "run"}
+              options={["run", "sweep"] as const}
+              text={(as) => (as === "run" ? "One run" : "Sweep")}
+              onChange={(as) => setParams({ as: as === "sweep" ? "sweep" : null })}
+            />
+            {kind === "serve" ? (
+              <Segmented
+                label="What is served"
+                value={served}
+                options={["model", "retriever"] as const}
+                text={(what) => (what === "model" ? "A model" : "A retriever")}
+                onChange={changeServed}
+              />
+            ) : null}
+            <Segmented
+              label="Edit as"
+              value={view}
+              options={["form", "json"] as const}
+              text={(v) => (v === "form" ? "Settings" : "JSON")}
+              onChange={setView}
+            />
+            <p className="text-xs text-muted-foreground">
+              {source ??
+                (changed.length === 1
+                  ? "1 setting differs from its default"
+                  : `${changed.length} settings differ from their defaults`)}
+            </p>
           </div>
           {asSweep ? (
             <div className="mt-3">
@@ -130,7 +181,15 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
             </form>
           )}
         </div>
-        {read ? <SweepLaunch sweep={read} preset={sweepPreset ?? preset} /> : <LaunchPanel config={parsed.success ? parsed.data : null} preset={preset} onShowForm={() => setView("form")} />}
+        {read ? (
+          <SweepLaunch sweep={read} preset={sweepPreset ?? preset} />
+        ) : (
+          <LaunchPanel
+            config={parsed.success ? parsed.data : null}
+            preset={preset}
+            onShowForm={() => setView("form")}
+          />
+        )}
       </div>
     </FormProvider>
   );

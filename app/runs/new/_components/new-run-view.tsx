@@ -16,22 +16,54 @@ interface Start {
 }
 
 /** The configuration that the form opens with: a run's (duplicate, or predict with its checkpoint), that of a corpus, a preset's, or the first preset. */
-function startOf(params: URLSearchParams, presets: readonly PresetRow[], from: RunDetail | undefined): Start | null {
+function startOf(
+  params: URLSearchParams,
+  presets: readonly PresetRow[],
+  from: RunDetail | undefined,
+): Start | null {
   if (from) {
     const checkpoint = params.get("checkpoint");
     const step = Number(params.get("step") ?? 0);
     const branch = params.get("branch");
-    if (branch) return { config: branchFrom(from.config, { id: branch, step }), preset: null, origin: `Branch from the checkpoint of step ${step} of “${from.name}”` };
-    if (checkpoint) return { config: predictWith(from.config, { id: checkpoint, step }), preset: null, origin: `Predict with the checkpoint of step ${step} of “${from.name}”` };
-    return { config: { ...from.config, name: `${from.config.name}, again`.slice(0, 120) }, preset: from.preset, origin: `A copy of “${from.name}”` };
+    if (branch)
+      return {
+        config: branchFrom(from.config, { id: branch, step }),
+        preset: null,
+        origin: `Branch from the checkpoint of step ${step} of “${from.name}”`,
+      };
+    if (checkpoint)
+      return {
+        config: predictWith(from.config, { id: checkpoint, step }),
+        preset: null,
+        origin: `Predict with the checkpoint of step ${step} of “${from.name}”`,
+      };
+    return {
+      config: { ...from.config, name: `${from.config.name}, again`.slice(0, 120) },
+      preset: from.preset,
+      origin: `A copy of “${from.name}”`,
+    };
   }
   const corpus = params.get("corpus");
   const kind = runKind.safeParse(params.get("kind")).data;
-  if (corpus && (kind === "index" || kind === "serve")) return { config: runConfig.parse({ kind, name: `${kind === "index" ? "Index" : "Serve"} ${corpus}`.slice(0, 120), corpus }), preset: null, origin: `For the corpus “${corpus}”` };
+  if (corpus && (kind === "index" || kind === "serve"))
+    return {
+      config: runConfig.parse({
+        kind,
+        name: `${kind === "index" ? "Index" : "Serve"} ${corpus}`.slice(0, 120),
+        corpus,
+      }),
+      preset: null,
+      origin: `For the corpus “${corpus}”`,
+    };
   const preset = presets.find((p) => p.id === params.get("preset")) ?? presets[0];
   if (!preset) return null;
   const questions = params.get("questions");
-  if (questions && preset.config.kind === "evaluate") return { config: { ...preset.config, name: questions.slice(0, 120), questions }, preset: null, origin: `For the questions of “${questions}”: choose the corpus that they are about` };
+  if (questions && preset.config.kind === "evaluate")
+    return {
+      config: { ...preset.config, name: questions.slice(0, 120), questions },
+      preset: null,
+      origin: `For the questions of “${questions}”: choose the corpus that they are about`,
+    };
   return { config: preset.config, preset: preset.id, origin: null };
 }
 
@@ -42,7 +74,8 @@ export function NewRunView() {
   const presets = useQuery(trpc.catalogue.presets.queryOptions());
   const from = useQuery(trpc.runs.get.queryOptions(fromId ? { id: fromId } : skipToken));
   const error = presets.error ?? from.error;
-  const start = presets.data && (!fromId || from.data) ? startOf(params, presets.data, from.data) : null;
+  const start =
+    presets.data && (!fromId || from.data) ? startOf(params, presets.data, from.data) : null;
   return (
     <>
       <h1 className="text-lg font-semibold">New run</h1>
@@ -57,7 +90,13 @@ export function NewRunView() {
           }}
         />
       ) : start && presets.data ? (
-        <NewRunForm key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}${params.get("kind") ?? ""}${params.get("corpus") ?? ""}`} presets={params.get("corpus") ? [] : presets.data} start={start.config} startPreset={start.preset} origin={start.origin} />
+        <NewRunForm
+          key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}${params.get("kind") ?? ""}${params.get("corpus") ?? ""}`}
+          presets={params.get("corpus") ? [] : presets.data}
+          start={start.config}
+          startPreset={start.preset}
+          origin={start.origin}
+        />
       ) : (
         <div className="mt-4 space-y-3" aria-busy>
           <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">

@@ -24,7 +24,9 @@ export function PresetCards({ presets, ...choice }: PresetCardsProps) {
   return (
     <section aria-label="Presets" className="mt-4 space-y-4">
       {GROUPS.map(({ kind, title }) => {
-        const ofKind = presets.filter((preset) => preset.config.kind === kind).sort((a, b) => Number(b.ready) - Number(a.ready));
+        const ofKind = presets
+          .filter((preset) => preset.config.kind === kind)
+          .sort((a, b) => Number(b.ready) - Number(a.ready));
         return ofKind.length === 0 ? null : (
           <div key={kind}>
             <h2 className="text-xs font-medium text-muted-foreground">{title}</h2>
@@ -41,7 +43,11 @@ export function PresetCards({ presets, ...choice }: PresetCardsProps) {
 }
 
 /** A preset that no attached worker can run says what is missing. */
-function PresetCard({ preset, chosen, onChoose }: Omit<PresetCardsProps, "presets"> & { preset: PresetRow }) {
+function PresetCard({
+  preset,
+  chosen,
+  onChoose,
+}: Omit<PresetCardsProps, "presets"> & { preset: PresetRow }) {
   const unmet = preset.requirements.filter((r) => !r.ok);
   return (
     <button
@@ -49,7 +55,10 @@ function PresetCard({ preset, chosen, onChoose }: Omit<PresetCardsProps, "preset
       aria-pressed={preset.id === chosen}
       data-preset={preset.id}
       onClick={() => onChoose(preset)}
-      className={cn("flex flex-col rounded-lg border bg-card px-3 py-2 text-left transition-colors hover:border-muted-foreground/50", preset.id === chosen && "border-primary ring-1 ring-primary hover:border-primary")}
+      className={cn(
+        "flex flex-col rounded-lg border bg-card px-3 py-2 text-left transition-colors hover:border-muted-foreground/50",
+        preset.id === chosen && "border-primary ring-1 ring-primary hover:border-primary",
+      )}
     >
       <span className="flex w-full items-start justify-between gap-2">
         <span className="font-medium">{preset.title}</span>

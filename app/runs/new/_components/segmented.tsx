@@ -2,11 +2,34 @@ import { cn } from "@/app/_lib/cn";
 import { Button } from "@/app/_ui/button";
 
 /** One of a few, side by side. */
-export function Segmented<T extends string>({ label, value, options, text, onChange }: { label: string; value: T; options: readonly T[]; text: (value: T) => string; onChange: (value: T) => void }) {
+export function Segmented<T extends string>({
+  label,
+  value,
+  options,
+  text,
+  onChange,
+}: {
+  label: string;
+  value: T;
+  options: readonly T[];
+  text: (value: T) => string;
+  onChange: (value: T) => void;
+}) {
   return (
-    <div role="group" aria-label={label} className="flex rounded-md border border-input bg-card p-0.5">
+    <div
+      role="group"
+      aria-label={label}
+      className="flex rounded-md border border-input bg-card p-0.5"
+    >
       {options.map((option) => (
-        <Button key={option} variant="ghost" size="sm" aria-pressed={option === value} className={cn("h-6.5", option === value && "bg-muted text-foreground")} onClick={() => option !== value && onChange(option)}>
+        <Button
+          key={option}
+          variant="ghost"
+          size="sm"
+          aria-pressed={option === value}
+          className={cn("h-6.5", option === value && "bg-muted text-foreground")}
+          onClick={() => option !== value && onChange(option)}
+        >
           {text(option)}
         </Button>
       ))}

@@ -19,15 +19,30 @@ interface Props {
 /** What a sweep varies: values of settings (every combination), or rows of a list; and the seeds. */
 export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
   const settings = useMemo(() => variable(groups), [groups]);
-  const setAxis = (index: number, change: Partial<SweepDraft["axes"][number]>) => onChange({ ...draft, axes: draft.axes.map((axis, i) => (i === index ? { ...axis, ...change } : axis)) });
+  const setAxis = (index: number, change: Partial<SweepDraft["axes"][number]>) =>
+    onChange({
+      ...draft,
+      axes: draft.axes.map((axis, i) => (i === index ? { ...axis, ...change } : axis)),
+    });
   const titles = [...new Set(settings.map((setting) => setting.group))];
   return (
     <Card className="px-4 pt-3 pb-4" aria-label="Sweep">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <h2 className="font-semibold">Sweep</h2>
-        <Segmented label="Combine" value={draft.mode} options={["grid", "list"] as const} text={(mode) => (mode === "grid" ? "Every combination" : "A list")} onChange={(mode) => onChange({ ...draft, mode })} />
+        <Segmented
+          label="Combine"
+          value={draft.mode}
+          options={["grid", "list"] as const}
+          text={(mode) => (mode === "grid" ? "Every combination" : "A list")}
+          onChange={(mode) => onChange({ ...draft, mode })}
+        />
         {SWEEP_PRESETS.map((preset) => (
-          <Button key={preset.id} size="sm" title={preset.description} onClick={() => onPreset(preset)}>
+          <Button
+            key={preset.id}
+            size="sm"
+            title={preset.description}
+            onClick={() => onPreset(preset)}
+          >
             {preset.title}
           </Button>
         ))}
@@ -38,7 +53,12 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
             const hint = settings.find((setting) => setting.path === axis.path)?.hint;
             return (
               <div key={i} className="flex flex-wrap items-center gap-2" data-axis={i}>
-                <Select aria-label={`Setting ${i + 1}`} className="w-full sm:w-72" value={axis.path} onChange={(e) => setAxis(i, { path: e.target.value })}>
+                <Select
+                  aria-label={`Setting ${i + 1}`}
+                  className="w-full sm:w-72"
+                  value={axis.path}
+                  onChange={(e) => setAxis(i, { path: e.target.value })}
+                >
                   <option value="">Choose a setting</option>
                   {titles.map((title) => (
                     <optgroup key={title} label={title}>
@@ -52,29 +72,66 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
                     </optgroup>
                   ))}
                 </Select>
-                <Input aria-label={`Values of setting ${i + 1}`} className="min-w-0 flex-1 font-mono text-xs" placeholder={hint ? `values, e.g. ${hint}` : "values, with commas between"} value={axis.text} onChange={(e) => setAxis(i, { text: e.target.value })} autoComplete="off" spellCheck={false} />
-                <Button size="icon-sm" variant="ghost" aria-label={`Remove setting ${i + 1}`} onClick={() => onChange({ ...draft, axes: draft.axes.filter((_, j) => j !== i) })}>
+                <Input
+                  aria-label={`Values of setting ${i + 1}`}
+                  className="min-w-0 flex-1 font-mono text-xs"
+                  placeholder={hint ? `values, e.g. ${hint}` : "values, with commas between"}
+                  value={axis.text}
+                  onChange={(e) => setAxis(i, { text: e.target.value })}
+                  autoComplete="off"
+                  spellCheck={false}
+                />
+                <Button
+                  size="icon-sm"
+                  variant="ghost"
+                  aria-label={`Remove setting ${i + 1}`}
+                  onClick={() => onChange({ ...draft, axes: draft.axes.filter((_, j) => j !== i) })}
+                >
                   <X />
                 </Button>
               </div>
             );
           })}
-          <Button size="sm" onClick={() => onChange({ ...draft, axes: [...draft.axes, { path: "", text: "" }] })}>
+          <Button
+            size="sm"
+            onClick={() => onChange({ ...draft, axes: [...draft.axes, { path: "", text: "" }] })}
+          >
             <Plus /> Vary another setting
           </Button>
         </div>
       ) : (
         <label className="mt-3 block">
           <span className="text-xs text-muted-foreground">
-            One run a line, as <code className="rounded bg-muted px-1 font-mono text-2xs">rl.steps=2, search.turns=1</code>; a line of <code className="rounded bg-muted px-1 font-mono text-2xs">-</code> is the settings as below.
+            One run a line, as{" "}
+            <code className="rounded bg-muted px-1 font-mono text-2xs">
+              rl.steps=2, search.turns=1
+            </code>
+            ; a line of <code className="rounded bg-muted px-1 font-mono text-2xs">-</code> is the
+            settings as below.
           </span>
-          <Textarea aria-label="Rows of the list" className="mt-1 h-36 resize-y" spellCheck={false} value={draft.rows} onChange={(e) => onChange({ ...draft, rows: e.target.value })} />
+          <Textarea
+            aria-label="Rows of the list"
+            className="mt-1 h-36 resize-y"
+            spellCheck={false}
+            value={draft.rows}
+            onChange={(e) => onChange({ ...draft, rows: e.target.value })}
+          />
         </label>
       )}
       <label className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-1">
         <span className="font-medium">Seeds</span>
-        <Input className="w-40 font-mono text-xs" placeholder="e.g. 1-3" aria-label="Seeds" value={draft.seeds} onChange={(e) => onChange({ ...draft, seeds: e.target.value })} autoComplete="off" />
-        <span className="text-xs text-muted-foreground">Every setting under each; the table shows the mean with its interval. Empty: the seed below.</span>
+        <Input
+          className="w-40 font-mono text-xs"
+          placeholder="e.g. 1-3"
+          aria-label="Seeds"
+          value={draft.seeds}
+          onChange={(e) => onChange({ ...draft, seeds: e.target.value })}
+          autoComplete="off"
+        />
+        <span className="text-xs text-muted-foreground">
+          Every setting under each; the table shows the mean with its interval. Empty: the seed
+          below.
+        </span>
       </label>
     </Card>
   );

@@ -11,17 +11,49 @@ const base = { ...runConfig.parse(PRESETS[0]!.config), name: "Mine" };
 
 describe("readSweep", () => {
   it("takes the form's configuration as the base and its name as the sweep's", () => {
-    const read = readSweep({ ...EMPTY_SWEEP, axes: [{ path: "rl.steps", text: "1, 2" }, { path: "", text: "" }], seeds: "1-2" }, base);
-    expect(read.ok && read.runs.map((run) => run.name)).toEqual(["Mine: steps=1, seed=1", "Mine: steps=2, seed=1", "Mine: steps=1, seed=2", "Mine: steps=2, seed=2"]);
-    const list = readSweep({ ...EMPTY_SWEEP, mode: "list", rows: "-\nrl.steps=3, search.turns=2\n\n" }, base);
-    expect(list.ok && list.runs.map((run) => run.name)).toEqual(["Mine: steps=12, turns=1", "Mine: steps=3, turns=2"]);
+    const read = readSweep(
+      {
+        ...EMPTY_SWEEP,
+        axes: [
+          { path: "rl.steps", text: "1, 2" },
+          { path: "", text: "" },
+        ],
+        seeds: "1-2",
+      },
+      base,
+    );
+    expect(read.ok && read.runs.map((run) => run.name)).toEqual([
+      "Mine: steps=1, seed=1",
+      "Mine: steps=2, seed=1",
+      "Mine: steps=1, seed=2",
+      "Mine: steps=2, seed=2",
+    ]);
+    const list = readSweep(
+      { ...EMPTY_SWEEP, mode: "list", rows: "-\nrl.steps=3, search.turns=2\n\n" },
+      base,
+    );
+    expect(list.ok && list.runs.map((run) => run.name)).toEqual([
+      "Mine: steps=12, turns=1",
+      "Mine: steps=3, turns=2",
+    ]);
   });
 
   it("says what cannot be read, and what is wrong with which run", () => {
-    expect(readSweep({ ...EMPTY_SWEEP, seeds: "x" }, base)).toEqual({ ok: false, problems: [expect.stringMatching(/not "x"/)] });
-    expect(readSweep({ ...EMPTY_SWEEP, mode: "list", rows: "rl.steps" }, base)).toEqual({ ok: false, problems: [expect.stringMatching(/path=value/)] });
-    expect(readSweep({ ...EMPTY_SWEEP, axes: [{ path: "rl.steps", text: "1, many" }] }, base)).toEqual({ ok: false, problems: [expect.stringMatching(/^run 2: rl\.steps: /)] });
-    expect(readSweep({ ...EMPTY_SWEEP, axes: [{ path: "rl.steps", text: "" }] }, base)).toEqual({ ok: false, problems: [expect.stringMatching(/at least one value/)] });
+    expect(readSweep({ ...EMPTY_SWEEP, seeds: "x" }, base)).toEqual({
+      ok: false,
+      problems: [expect.stringMatching(/not "x"/)],
+    });
+    expect(readSweep({ ...EMPTY_SWEEP, mode: "list", rows: "rl.steps" }, base)).toEqual({
+      ok: false,
+      problems: [expect.stringMatching(/path=value/)],
+    });
+    expect(
+      readSweep({ ...EMPTY_SWEEP, axes: [{ path: "rl.steps", text: "1, many" }] }, base),
+    ).toEqual({ ok: false, problems: [expect.stringMatching(/^run 2: rl\.steps: /)] });
+    expect(readSweep({ ...EMPTY_SWEEP, axes: [{ path: "rl.steps", text: "" }] }, base)).toEqual({
+      ok: false,
+      problems: [expect.stringMatching(/at least one value/)],
+    });
   });
 
   it("shows a ready sweep so that it reads back as the same runs", () => {

@@ -1,7 +1,14 @@
 import type { Draft } from "@/app/_settings/draft";
 import { AppError } from "@/contracts/errors";
 import type { SettingGroup } from "@/app/_lib/settings";
-import { expandSweep, problemText, valueText, type SettingValue, type SweepRun, type SweepSpec } from "@/contracts/sweep";
+import {
+  expandSweep,
+  problemText,
+  valueText,
+  type SettingValue,
+  type SweepRun,
+  type SweepSpec,
+} from "@/contracts/sweep";
 import { readRow, readSeeds, readValues } from "@/contracts/sweep-text";
 
 /** A sweep while one types: values as text. */
@@ -13,9 +20,15 @@ export interface SweepDraft {
   seeds: string;
 }
 
-export const EMPTY_SWEEP: SweepDraft = { mode: "grid", axes: [{ path: "", text: "" }], rows: "", seeds: "" };
+export const EMPTY_SWEEP: SweepDraft = {
+  mode: "grid",
+  axes: [{ path: "", text: "" }],
+  rows: "",
+  seeds: "",
+};
 
-export type ReadSweep = { ok: true; spec: unknown; runs: SweepRun[] } | { ok: false; problems: string[] };
+export type ReadSweep =
+  { ok: true; spec: unknown; runs: SweepRun[] } | { ok: false; problems: string[] };
 
 /** The sweep that the form describes: its configuration is the base, its name the sweep's. */
 export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
@@ -23,10 +36,25 @@ export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
     const common = { name: base.name, base, seeds: readSeeds(draft.seeds) };
     const spec =
       draft.mode === "grid"
-        ? { mode: "grid", ...common, axes: draft.axes.filter((axis) => axis.path !== "").map((axis) => ({ path: axis.path, values: readValues(axis.text) })) }
-        : { mode: "list", ...common, rows: draft.rows.split("\n").filter((line) => line.trim() !== "").map(rowOf) };
+        ? {
+            mode: "grid",
+            ...common,
+            axes: draft.axes
+              .filter((axis) => axis.path !== "")
+              .map((axis) => ({ path: axis.path, values: readValues(axis.text) })),
+          }
+        : {
+            mode: "list",
+            ...common,
+            rows: draft.rows
+              .split("\n")
+              .filter((line) => line.trim() !== "")
+              .map(rowOf),
+          };
     const expansion = expandSweep(spec);
-    return expansion.ok ? { ok: true, spec, runs: expansion.runs } : { ok: false, problems: expansion.problems.map(problemText) };
+    return expansion.ok
+      ? { ok: true, spec, runs: expansion.runs }
+      : { ok: false, problems: expansion.problems.map(problemText) };
   } catch (error) {
     if (error instanceof AppError) return { ok: false, problems: [error.message] };
     throw error;
@@ -34,25 +62,69 @@ export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
 }
 
 /** The line "-" is the configuration as it is. */
-const rowOf = (line: string): Record<string, SettingValue> => (line.trim() === "-" ? {} : readRow(line));
+const rowOf = (line: string): Record<string, SettingValue> =>
+  line.trim() === "-" ? {} : readRow(line);
 
 /** A ready sweep as the form shows it. */
 export function draftOfSpec(spec: SweepSpec): SweepDraft {
-  const text = (value: SettingValue): string => (typeof value === "string" && !/[,[\]{}"\n]/.test(value) ? value : JSON.stringify(value));
+  const text = (value: SettingValue): string =>
+    typeof value === "string" && !/[,[\]{}"\n]/.test(value) ? value : JSON.stringify(value);
   return {
     mode: spec.mode,
-    axes: spec.mode === "grid" ? spec.axes.map((axis) => ({ path: axis.path, text: axis.values.map(text).join(", ") })) : EMPTY_SWEEP.axes,
-    rows: spec.mode === "list" ? spec.rows.map((row) => Object.entries(row).map(([path, value]) => `${path}=${text(value)}`).join(", ") || "-").join("\n") : "",
+    axes:
+      spec.mode === "grid"
+        ? spec.axes.map((axis) => ({ path: axis.path, text: axis.values.map(text).join(", ") }))
+        : EMPTY_SWEEP.axes,
+    rows:
+      spec.mode === "list"
+        ? spec.rows
+            .map(
+              (row) =>
+                Object.entries(row)
+                  .map(([path, value]) => `${path}=${text(value)}`)
+                  .join(", ") || "-",
+            )
+            .join("\n")
+        : "",
     seeds: spec.seeds.join(", "),
   };
 }
 
 /** Settings that can be varied, with what the form says of them. */
-export function variable(groups: readonly SettingGroup[]): { path: string; title: string; group: string; hint: string }[] {
+export function variable(
+  groups: readonly SettingGroup[],
+): { path: string; title: string; group: string; hint: string }[] {
   return groups.flatMap((group) => {
-    const settings = [...group.settings, ...(group.variant?.options.flatMap((option) => option.settings) ?? [])];
-    const all = [...(group.variant ? [{ path: group.variant.path, title: "Kind", hint: group.variant.options.map((option) => option.value).join(", ") }] : []), ...settings.map((s) => ({ path: s.path, title: s.meta.title, hint: s.control.kind === "choice" ? s.control.options.join(", ") : s.control.kind === "switch" ? "true, false" : s.default === undefined || s.default === null ? "" : valueText(s.default as SettingValue) }))];
+    const settings = [
+      ...group.settings,
+      ...(group.variant?.options.flatMap((option) => option.settings) ?? []),
+    ];
+    const all = [
+      ...(group.variant
+        ? [
+            {
+              path: group.variant.path,
+              title: "Kind",
+              hint: group.variant.options.map((option) => option.value).join(", "),
+            },
+          ]
+        : []),
+      ...settings.map((s) => ({
+        path: s.path,
+        title: s.meta.title,
+        hint:
+          s.control.kind === "choice"
+            ? s.control.options.join(", ")
+            : s.control.kind === "switch"
+              ? "true, false"
+              : s.default === undefined || s.default === null
+                ? ""
+                : valueText(s.default as SettingValue),
+      })),
+    ];
     const unique = [...new Map(all.map((setting) => [setting.path, setting])).values()];
-    return unique.filter((setting) => setting.path !== "name" && setting.path !== "seed").map((setting) => ({ ...setting, group: group.title }));
+    return unique
+      .filter((setting) => setting.path !== "name" && setting.path !== "seed")
+      .map((setting) => ({ ...setting, group: group.title }));
   });
 }

@@ -18,8 +18,14 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
   const trpc = useTRPC();
   const router = useRouter();
   const first = sweep.ok ? sweep.runs[0]?.config : undefined;
-  const check = useQuery(trpc.runs.check.queryOptions(first ? { config: first } : skipToken, { placeholderData: keepPreviousData }));
-  const launch = useMutation(trpc.sweeps.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/sweeps/${id}`) }));
+  const check = useQuery(
+    trpc.runs.check.queryOptions(first ? { config: first } : skipToken, {
+      placeholderData: keepPreviousData,
+    }),
+  );
+  const launch = useMutation(
+    trpc.sweeps.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/sweeps/${id}`) }),
+  );
   const spec = sweep.ok ? JSON.stringify(sweep.spec) : "";
   // One key for one sweep: a second click, or a launch sent again, makes no second one.
   const key = useMemo(() => keyOf(spec), [spec]);
@@ -33,7 +39,10 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
           <p className="mt-2" data-sweep-runs={sweep.runs.length} aria-live="polite">
             {plural(sweep.runs.length, "run")}
           </p>
-          <ol className="mt-2 max-h-80 list-decimal space-y-1 overflow-y-auto pl-6 text-xs text-muted-foreground" aria-label="Runs of the sweep">
+          <ol
+            className="mt-2 max-h-80 list-decimal space-y-1 overflow-y-auto pl-6 text-xs text-muted-foreground"
+            aria-label="Runs of the sweep"
+          >
             {sweep.runs.map((run) => (
               <li key={run.name} className="break-words">
                 {run.name}
@@ -59,16 +68,27 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
             <li key={requirement.name} className="flex gap-2">
               <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label="not met" />
               <span>
-                <span className="font-medium">{requirement.name}</span> <span className="text-muted-foreground">{requirement.detail}; the runs wait for it</span>
+                <span className="font-medium">{requirement.name}</span>{" "}
+                <span className="text-muted-foreground">
+                  {requirement.detail}; the runs wait for it
+                </span>
               </span>
             </li>
           ))}
         </ul>
       ) : null}
-      <Button variant="primary" className="mt-3 w-full" disabled={!sweep.ok || busy} onClick={() => sweep.ok && launch.mutate({ spec: sweep.spec, preset, key })}>
-        <Rocket /> {busy ? "Launching" : sweep.ok ? `Launch ${plural(sweep.runs.length, "run")}` : "Launch"}
+      <Button
+        variant="primary"
+        className="mt-3 w-full"
+        disabled={!sweep.ok || busy}
+        onClick={() => sweep.ok && launch.mutate({ spec: sweep.spec, preset, key })}
+      >
+        <Rocket />{" "}
+        {busy ? "Launching" : sweep.ok ? `Launch ${plural(sweep.runs.length, "run")}` : "Launch"}
       </Button>
-      {launch.isError ? <ErrorState className="mt-3" title="Nothing launched" error={launch.error} /> : null}
+      {launch.isError ? (
+        <ErrorState className="mt-3" title="Nothing launched" error={launch.error} />
+      ) : null}
     </Card>
   );
 }

@@ -10,16 +10,23 @@ export const MOST_CURVES = 7;
 
 /** As the run's page draws it. */
 export function lookOf(metric: string): { scale: Scale; unit: Unit } {
-  const chart = [...TRAIN_CHARTS, ...PREDICT_CHARTS, ...SERVE_CHARTS].flatMap((group) => group.charts).find((c) => c.kind === "lines" && c.series.some((s) => s.metric === metric));
-  if (chart?.kind === "lines") return { scale: chart.scale === "positive" ? "free" : chart.scale, unit: chart.unit };
+  const chart = [...TRAIN_CHARTS, ...PREDICT_CHARTS, ...SERVE_CHARTS]
+    .flatMap((group) => group.charts)
+    .find((c) => c.kind === "lines" && c.series.some((s) => s.metric === metric));
+  if (chart?.kind === "lines")
+    return { scale: chart.scale === "positive" ? "free" : chart.scale, unit: chart.unit };
   return { scale: "free", unit: "number" };
 }
 
 /** Curves by their last mean, the best first; those beyond the most that are drawn are counted by the caller. */
 export function shownCurves(curves: SweepCurves, metric: string): SweepCurves {
   const sign = lowerIsBetter(metric) ? -1 : 1;
-  const value = (curve: SweepCurves[number]): number => sign * (curve.points[curve.points.length - 1]?.mean ?? 0);
-  return [...curves].sort((a, b) => value(b) - value(a)).slice(0, MOST_CURVES).sort((a, b) => a.row - b.row);
+  const value = (curve: SweepCurves[number]): number =>
+    sign * (curve.points[curve.points.length - 1]?.mean ?? 0);
+  return [...curves]
+    .sort((a, b) => value(b) - value(a))
+    .slice(0, MOST_CURVES)
+    .sort((a, b) => a.row - b.row);
 }
 
 /** What a row varies, of the settings that differ at all; "run 3" where nothing says. */
@@ -30,4 +37,7 @@ export function rowLabel(sweep: SweepDetail, row: number): string {
 }
 
 /** Settings with more than one value. */
-export const varyingPaths = (sweep: SweepDetail): string[] => sweep.paths.filter((path) => new Set(sweep.groups.map((group) => JSON.stringify(group.varied[path]))).size > 1);
+export const varyingPaths = (sweep: SweepDetail): string[] =>
+  sweep.paths.filter(
+    (path) => new Set(sweep.groups.map((group) => JSON.stringify(group.varied[path]))).size > 1,
+  );

@@ -7,7 +7,13 @@ const MOST = 6;
 const descriptions: Readonly<Record<string, string>> = METRICS;
 
 /** The metric that is drawn, and those that are columns beside it. */
-export function MetricChoice({ sweep, onChange }: { sweep: SweepDetail; onChange: (metrics: string[]) => void }) {
+export function MetricChoice({
+  sweep,
+  onChange,
+}: {
+  sweep: SweepDetail;
+  onChange: (metrics: string[]) => void;
+}) {
   const { metrics, available } = sweep;
   const [first, ...others] = metrics;
   const options = [...new Set([...metrics, ...available])].sort();
@@ -15,7 +21,14 @@ export function MetricChoice({ sweep, onChange }: { sweep: SweepDetail; onChange
     <div className="mt-4 flex flex-wrap items-center gap-2">
       <label className="flex min-w-0 items-center gap-2 text-xs text-muted-foreground max-md:w-full">
         Metric
-        <Select aria-label="Metric" className="w-auto max-w-full min-w-0 font-mono text-xs" value={first ?? ""} onChange={(e) => onChange([e.target.value, ...others.filter((metric) => metric !== e.target.value)])}>
+        <Select
+          aria-label="Metric"
+          className="w-auto max-w-full min-w-0 font-mono text-xs"
+          value={first ?? ""}
+          onChange={(e) =>
+            onChange([e.target.value, ...others.filter((metric) => metric !== e.target.value)])
+          }
+        >
           {options.map((metric) => (
             <option key={metric} value={metric} title={descriptions[metric]}>
               {metric}
@@ -24,15 +37,29 @@ export function MetricChoice({ sweep, onChange }: { sweep: SweepDetail; onChange
         </Select>
       </label>
       {others.map((metric) => (
-        <span key={metric} className="inline-flex items-center gap-1 rounded bg-muted py-0.5 pr-1 pl-2 font-mono text-2xs" title={descriptions[metric]}>
+        <span
+          key={metric}
+          className="inline-flex items-center gap-1 rounded bg-muted py-0.5 pr-1 pl-2 font-mono text-2xs"
+          title={descriptions[metric]}
+        >
           {metric}
-          <button type="button" className="rounded hover:text-bad" aria-label={`Remove the column ${metric}`} onClick={() => onChange(metrics.filter((m) => m !== metric))}>
+          <button
+            type="button"
+            className="rounded hover:text-bad"
+            aria-label={`Remove the column ${metric}`}
+            onClick={() => onChange(metrics.filter((m) => m !== metric))}
+          >
             <X className="size-3" aria-hidden />
           </button>
         </span>
       ))}
       {metrics.length < MOST && options.length > metrics.length ? (
-        <Select aria-label="Add a column" className="w-auto max-w-full text-xs" value="" onChange={(e) => onChange([...metrics, e.target.value])}>
+        <Select
+          aria-label="Add a column"
+          className="w-auto max-w-full text-xs"
+          value=""
+          onChange={(e) => onChange([...metrics, e.target.value])}
+        >
           <option value="">Add a column</option>
           {options
             .filter((metric) => !metrics.includes(metric))

@@ -26,8 +26,21 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
     void queryClient.invalidateQueries(trpc.runs.pathFilter());
   };
   const onError = (error: { message: string }) => notify("bad", error.message);
-  const cancel = useMutation(trpc.sweeps.cancel.mutationOptions({ onSuccess: ({ cancelled, cancelling }) => done(`${plural(cancelled, "run")} cancelled${cancelling > 0 ? `, ${cancelling} cancelling` : ""}`), onError }));
-  const retry = useMutation(trpc.sweeps.retry.mutationOptions({ onSuccess: ({ queued }) => done(`${plural(queued, "run")} queued again`), onError }));
+  const cancel = useMutation(
+    trpc.sweeps.cancel.mutationOptions({
+      onSuccess: ({ cancelled, cancelling }) =>
+        done(
+          `${plural(cancelled, "run")} cancelled${cancelling > 0 ? `, ${cancelling} cancelling` : ""}`,
+        ),
+      onError,
+    }),
+  );
+  const retry = useMutation(
+    trpc.sweeps.retry.mutationOptions({
+      onSuccess: ({ queued }) => done(`${plural(queued, "run")} queued again`),
+      onError,
+    }),
+  );
   const remove = useMutation(
     trpc.sweeps.remove.mutationOptions({
       onSuccess: ({ runs }) => {
@@ -43,7 +56,11 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
   return (
     <div className="flex flex-wrap gap-2">
       {active ? (
-        <Button variant="danger" disabled={cancel.isPending} onClick={() => cancel.mutate({ id: sweep.id })}>
+        <Button
+          variant="danger"
+          disabled={cancel.isPending}
+          onClick={() => cancel.mutate({ id: sweep.id })}
+        >
           <Square /> Cancel all
         </Button>
       ) : null}
@@ -53,7 +70,10 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
         </Button>
       ) : null}
       {cancelled > 0 ? (
-        <Button disabled={retry.isPending} onClick={() => retry.mutate({ id: sweep.id, cancelled: true })}>
+        <Button
+          disabled={retry.isPending}
+          onClick={() => retry.mutate({ id: sweep.id, cancelled: true })}
+        >
           <Play /> Resume {failed + cancelled}
         </Button>
       ) : null}
@@ -87,10 +107,19 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           <Trash2 /> Delete
         </Button>
       )}
-      <Dialog open={deleting} onOpenChange={setDeleting} title="Delete this sweep?" description={`Its table goes; its ${plural(sweep.runs, "run")} stay, as runs of their own.`}>
+      <Dialog
+        open={deleting}
+        onOpenChange={setDeleting}
+        title="Delete this sweep?"
+        description={`Its table goes; its ${plural(sweep.runs, "run")} stay, as runs of their own.`}
+      >
         <div className="flex justify-end gap-2">
           <Button onClick={() => setDeleting(false)}>Keep it</Button>
-          <Button variant="danger" disabled={remove.isPending} onClick={() => remove.mutate({ id: sweep.id })}>
+          <Button
+            variant="danger"
+            disabled={remove.isPending}
+            onClick={() => remove.mutate({ id: sweep.id })}
+          >
             Delete the sweep
           </Button>
         </div>

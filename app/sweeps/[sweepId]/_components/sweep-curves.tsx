@@ -16,28 +16,61 @@ export const colourOf = (row: number): string => `var(--series-${(row % 7) + 1})
 /** One metric over the steps: a curve a setting, the mean over its seeds with the band. */
 export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: string }) {
   const trpc = useTRPC();
-  const query = useQuery(trpc.sweeps.series.queryOptions({ id: sweep.id, metric }, { placeholderData: keepPreviousData }));
+  const query = useQuery(
+    trpc.sweeps.series.queryOptions(
+      { id: sweep.id, metric },
+      { placeholderData: keepPreviousData },
+    ),
+  );
   const data = query.data?.metric === metric ? query.data : undefined;
   const curves = useMemo(() => shownCurves(data?.curves ?? [], metric), [data, metric]);
   const series = useMemo<BandSeries[]>(
-    () => curves.map(({ row, points }) => ({ key: String(row), label: rowLabel(sweep, row), colour: colourOf(row), dashed: row >= 7, points })),
+    () =>
+      curves.map(({ row, points }) => ({
+        key: String(row),
+        label: rowLabel(sweep, row),
+        colour: colourOf(row),
+        dashed: row >= 7,
+        points,
+      })),
     [curves, sweep],
   );
   const all = data?.curves.length ?? 0;
-  const waiting = !data ? "Loading" : sweep.members.every((run) => TERMINAL.has(run.state)) ? "No run reported this metric." : "Points arrive as the runs report this metric.";
-  if (query.isError && !data) return <ErrorState className="mt-4" title="The curves could not be read" error={query.error} onRetry={() => void query.refetch()} />;
+  const waiting = !data
+    ? "Loading"
+    : sweep.members.every((run) => TERMINAL.has(run.state))
+      ? "No run reported this metric."
+      : "Points arrive as the runs report this metric.";
+  if (query.isError && !data)
+    return (
+      <ErrorState
+        className="mt-4"
+        title="The curves could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      />
+    );
   return (
     <HoverProvider>
-      <Card className="mt-4 px-3 pt-2.5 pb-1" aria-label={`Curves of ${metric}`} data-curves={curves.length} data-points={curves.reduce((sum, curve) => sum + curve.points.length, 0)}>
+      <Card
+        className="mt-4 px-3 pt-2.5 pb-1"
+        aria-label={`Curves of ${metric}`}
+        data-curves={curves.length}
+        data-points={curves.reduce((sum, curve) => sum + curve.points.length, 0)}
+      >
         <div className="flex items-baseline justify-between gap-3">
           <h2 className="min-w-0 truncate font-mono text-xs font-medium">{metric}</h2>
           {curves.length > 0 ? <StepLabel stepName="step" /> : null}
         </div>
         <p className="text-xs text-muted-foreground">
-          {BAND} A curve breaks where another number of runs stands behind it.{all > curves.length ? ` The best ${curves.length} of ${all} settings.` : ""}
+          {BAND} A curve breaks where another number of runs stands behind it.
+          {all > curves.length ? ` The best ${curves.length} of ${all} settings.` : ""}
         </p>
         {curves.length === 0 ? (
-          <div className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground" style={{ height: PLOT_HEIGHT + 12 }}>
+          <div
+            className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground"
+            style={{ height: PLOT_HEIGHT + 12 }}
+          >
             {waiting}
           </div>
         ) : (

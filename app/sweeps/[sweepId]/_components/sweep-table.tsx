@@ -13,7 +13,15 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { lowerIsBetter, shortPaths, valueText } from "@/contracts/sweep";
 import { BAND, bestRow } from "@/contracts/sweep-table";
 import { colourOf } from "./sweep-curves";
-import { groupValue, nextSort, readSort, runValue, sorted, sortText, type Sort } from "./table-rows";
+import {
+  groupValue,
+  nextSort,
+  readSort,
+  runValue,
+  sorted,
+  sortText,
+  type Sort,
+} from "./table-rows";
 
 type Group = SweepDetail["groups"][number];
 type Member = SweepDetail["members"][number];
@@ -38,24 +46,60 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
   return (
     <Card className="mt-4 overflow-hidden" aria-label="Results">
       <header className="flex flex-wrap items-center justify-between gap-2 px-4 py-3">
-        <p className="max-w-2xl min-w-0 text-xs text-muted-foreground">{byRun ? "Last value of each run, and the best with its step." : `${BAND} Only runs that have succeeded are averaged.`}</p>
+        <p className="max-w-2xl min-w-0 text-xs text-muted-foreground">
+          {byRun
+            ? "Last value of each run, and the best with its step."
+            : `${BAND} Only runs that have succeeded are averaged.`}
+        </p>
         {averaged ? (
           <div role="group" aria-label="Rows" className="flex rounded-md border border-input p-0.5">
             {(["settings", "runs"] as const).map((one) => (
-              <button key={one} type="button" aria-pressed={byRun === (one === "runs")} onClick={() => setParams({ view: one === "runs" ? "runs" : null })} className={cn("h-6.5 rounded px-2.5 text-xs font-medium text-muted-foreground hover:text-foreground", byRun === (one === "runs") && "bg-muted text-foreground")}>
+              <button
+                key={one}
+                type="button"
+                aria-pressed={byRun === (one === "runs")}
+                onClick={() => setParams({ view: one === "runs" ? "runs" : null })}
+                className={cn(
+                  "h-6.5 rounded px-2.5 text-xs font-medium text-muted-foreground hover:text-foreground",
+                  byRun === (one === "runs") && "bg-muted text-foreground",
+                )}
+              >
                 {one === "runs" ? "By run" : "By setting"}
               </button>
             ))}
           </div>
         ) : null}
       </header>
-      <div className="relative overflow-x-auto border-t" tabIndex={0} role="region" aria-label="Settings by results">
+      <div
+        className="relative overflow-x-auto border-t"
+        tabIndex={0}
+        role="region"
+        aria-label="Settings by results"
+      >
         <table className="w-full text-left">
           <Head sweep={sweep} byRun={byRun} sort={sort} onSort={onSort} />
           <tbody>
             {byRun
-              ? sorted(sweep.members, sort, (run, column) => runValue(run, column, sweep.metrics)).map((run) => <RunLine key={run.id} run={run} sweep={sweep} best={run.row === best && run.state === "succeeded"} />)
-              : sorted(sweep.groups, sort, (group, column) => groupValue(group, column, sweep.metrics)).map((group) => <GroupLine key={group.row} group={group} sweep={sweep} best={group.row === best} />)}
+              ? sorted(sweep.members, sort, (run, column) =>
+                  runValue(run, column, sweep.metrics),
+                ).map((run) => (
+                  <RunLine
+                    key={run.id}
+                    run={run}
+                    sweep={sweep}
+                    best={run.row === best && run.state === "succeeded"}
+                  />
+                ))
+              : sorted(sweep.groups, sort, (group, column) =>
+                  groupValue(group, column, sweep.metrics),
+                ).map((group) => (
+                  <GroupLine
+                    key={group.row}
+                    group={group}
+                    sweep={sweep}
+                    best={group.row === best}
+                  />
+                ))}
           </tbody>
         </table>
       </div>
@@ -63,14 +107,34 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
   );
 }
 
-function Head({ sweep, byRun, sort, onSort }: { sweep: SweepDetail; byRun: boolean; sort: Sort | null; onSort: (column: string) => void }) {
+function Head({
+  sweep,
+  byRun,
+  sort,
+  onSort,
+}: {
+  sweep: SweepDetail;
+  byRun: boolean;
+  sort: Sort | null;
+  onSort: (column: string) => void;
+}) {
   const short = shortPaths(sweep.paths);
   const columns: [id: string, text: string, title: string, right: boolean][] = [
-    ...sweep.paths.map((path, i): [string, string, string, boolean] => [path, short[i]!, path, false]),
+    ...sweep.paths.map((path, i): [string, string, string, boolean] => [
+      path,
+      short[i]!,
+      path,
+      false,
+    ]),
     ...(byRun ? [["seed", "seed", "Seed", true] as [string, string, string, boolean]] : []),
     ...sweep.metrics.flatMap((metric): [string, string, string, boolean][] => [
       [`last ${metric}`, metric, `${metric}, last value`, true],
-      [`best ${metric}`, lowerIsBetter(metric) ? "least" : "greatest", `${metric}, best value`, true],
+      [
+        `best ${metric}`,
+        lowerIsBetter(metric) ? "least" : "greatest",
+        `${metric}, best value`,
+        true,
+      ],
     ]),
     ["seconds", "duration", "Duration", true],
   ];
@@ -83,10 +147,26 @@ function Head({ sweep, byRun, sort, onSort }: { sweep: SweepDetail; byRun: boole
         {columns.map(([id, text, title, right]) => {
           const active = sort?.column === id;
           return (
-            <th key={id} scope="col" aria-sort={active ? (sort.descending ? "descending" : "ascending") : undefined} className={cn("h-9 px-3 font-medium whitespace-nowrap", right && "text-right")}>
-              <button type="button" title={title} className="inline-flex items-center gap-1 hover:text-foreground" onClick={() => onSort(id)}>
+            <th
+              key={id}
+              scope="col"
+              aria-sort={active ? (sort.descending ? "descending" : "ascending") : undefined}
+              className={cn("h-9 px-3 font-medium whitespace-nowrap", right && "text-right")}
+            >
+              <button
+                type="button"
+                title={title}
+                className="inline-flex items-center gap-1 hover:text-foreground"
+                onClick={() => onSort(id)}
+              >
                 {text}
-                {active ? sort.descending ? <ArrowDown className="size-3" aria-hidden /> : <ArrowUp className="size-3" aria-hidden /> : null}
+                {active ? (
+                  sort.descending ? (
+                    <ArrowDown className="size-3" aria-hidden />
+                  ) : (
+                    <ArrowUp className="size-3" aria-hidden />
+                  )
+                ) : null}
               </button>
             </th>
           );
@@ -96,15 +176,29 @@ function Head({ sweep, byRun, sort, onSort }: { sweep: SweepDetail; byRun: boole
   );
 }
 
-const Cell = ({ children, right = false }: { children: ReactNode; right?: boolean }) => <td className={cn("px-3 py-2 align-top font-mono text-xs whitespace-nowrap", right && "text-right")}>{children}</td>;
-const Sub = ({ children }: { children: ReactNode }) => <span className="block text-2xs text-muted-foreground">{children}</span>;
+const Cell = ({ children, right = false }: { children: ReactNode; right?: boolean }) => (
+  <td
+    className={cn("px-3 py-2 align-top font-mono text-xs whitespace-nowrap", right && "text-right")}
+  >
+    {children}
+  </td>
+);
+const Sub = ({ children }: { children: ReactNode }) => (
+  <span className="block text-2xs text-muted-foreground">{children}</span>
+);
 
 function Settings({ of, paths }: { of: Group["varied"]; paths: readonly string[] }) {
   return paths.map((path) => <Cell key={path}>{path in of ? valueText(of[path]!) : NONE}</Cell>);
 }
 
 function Mark({ row }: { row: number }) {
-  return <span aria-hidden className="mt-1 size-2 shrink-0 rounded-full" style={{ background: colourOf(row) }} />;
+  return (
+    <span
+      aria-hidden
+      className="mt-1 size-2 shrink-0 rounded-full"
+      style={{ background: colourOf(row) }}
+    />
+  );
 }
 
 function GroupLine({ group, sweep, best }: { group: Group; sweep: SweepDetail; best: boolean }) {
@@ -116,8 +210,14 @@ function GroupLine({ group, sweep, best }: { group: Group; sweep: SweepDetail; b
           <Mark row={group.row} />
           <span className="flex max-w-52 min-w-24 flex-wrap gap-1">
             {runs.map((run) => (
-              <Link key={run.id} href={`/runs/${run.id}`} title={`${run.name}: ${run.state}`} className="hover:underline">
-                <RunStateBadge state={run.state} /> <span className="text-2xs text-muted-foreground">{run.seed}</span>
+              <Link
+                key={run.id}
+                href={`/runs/${run.id}`}
+                title={`${run.name}: ${run.state}`}
+                className="hover:underline"
+              >
+                <RunStateBadge state={run.state} />{" "}
+                <span className="text-2xs text-muted-foreground">{run.seed}</span>
               </Link>
             ))}
             {best ? <Badge tone="good">best</Badge> : null}
@@ -130,16 +230,30 @@ function GroupLine({ group, sweep, best }: { group: Group; sweep: SweepDetail; b
           const value = result?.[which];
           return (
             <Cell key={`${which} ${sweep.metrics[i]}`} right>
-              <span className={cn(which === "last" && i === 0 && best && "font-semibold text-good")}>{value ? formatNumber(value.mean) : NONE}</span>
-              {value ? <Sub>{value.low === null || value.high === null ? `n = ${value.n}` : `${formatNumber(value.low)} – ${formatNumber(value.high)}, n = ${value.n}`}</Sub> : null}
-              {value && value.deviation !== null ? <Sub>s = {formatNumber(value.deviation)}</Sub> : null}
+              <span
+                className={cn(which === "last" && i === 0 && best && "font-semibold text-good")}
+              >
+                {value ? formatNumber(value.mean) : NONE}
+              </span>
+              {value ? (
+                <Sub>
+                  {value.low === null || value.high === null
+                    ? `n = ${value.n}`
+                    : `${formatNumber(value.low)} – ${formatNumber(value.high)}, n = ${value.n}`}
+                </Sub>
+              ) : null}
+              {value && value.deviation !== null ? (
+                <Sub>s = {formatNumber(value.deviation)}</Sub>
+              ) : null}
             </Cell>
           );
         }),
       )}
       <Cell right>
         {formatSeconds(group.seconds)}
-        {group.succeeded < group.runs ? <Sub>{`${group.succeeded} of ${group.runs} succeeded`}</Sub> : null}
+        {group.succeeded < group.runs ? (
+          <Sub>{`${group.succeeded} of ${group.runs} succeeded`}</Sub>
+        ) : null}
       </Cell>
     </tr>
   );
@@ -147,13 +261,25 @@ function GroupLine({ group, sweep, best }: { group: Group; sweep: SweepDetail; b
 
 function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail; best: boolean }) {
   return (
-    <tr className="border-b last:border-0 hover:bg-muted/50" data-run={run.id} data-best={best || undefined}>
+    <tr
+      className="border-b last:border-0 hover:bg-muted/50"
+      data-run={run.id}
+      data-best={best || undefined}
+    >
       <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 align-top font-normal">
         <Link href={`/runs/${run.id}`} className="flex gap-2 hover:underline" title={run.name}>
           <Mark row={run.row} />
           <span className="min-w-24">
             <RunStateBadge state={run.state} /> {best ? <Badge tone="good">best</Badge> : null}
-            <Sub>{run.error ? <span className="block max-w-52 truncate text-bad">{run.error}</span> : run.state === "succeeded" ? "open" : progressText(run.progress) || "open"}</Sub>
+            <Sub>
+              {run.error ? (
+                <span className="block max-w-52 truncate text-bad">{run.error}</span>
+              ) : run.state === "succeeded" ? (
+                "open"
+              ) : (
+                progressText(run.progress) || "open"
+              )}
+            </Sub>
           </span>
         </Link>
       </th>
@@ -162,7 +288,9 @@ function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail; best: 
       {run.results.flatMap((result, i) =>
         (["last", "best"] as const).map((which) => (
           <Cell key={`${which} ${sweep.metrics[i]}`} right>
-            <span className={cn(which === "last" && i === 0 && best && "font-semibold text-good")}>{formatNumber(result?.[which])}</span>
+            <span className={cn(which === "last" && i === 0 && best && "font-semibold text-good")}>
+              {formatNumber(result?.[which])}
+            </span>
             {result ? <Sub>step {which === "last" ? result.lastStep : result.bestStep}</Sub> : null}
           </Cell>
         )),

@@ -19,7 +19,12 @@ export function SweepView({ sweepId }: { sweepId: string }) {
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const asked = (params.get("metrics") ?? "").split(",").filter(Boolean).slice(0, 6);
-  const query = useQuery(trpc.sweeps.get.queryOptions({ id: sweepId, metrics: asked }, { placeholderData: keepPreviousData }));
+  const query = useQuery(
+    trpc.sweeps.get.queryOptions(
+      { id: sweepId, metrics: asked },
+      { placeholderData: keepPreviousData },
+    ),
+  );
   const sweep = query.data;
   const title = sweep?.name;
   useEffect(() => {
@@ -27,7 +32,11 @@ export function SweepView({ sweepId }: { sweepId: string }) {
   }, [title]);
   if (query.isError && !sweep)
     return (
-      <ErrorState title="The sweep could not be read" error={query.error} onRetry={() => void query.refetch()}>
+      <ErrorState
+        title="The sweep could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      >
         <Button size="sm" className="mt-3 mr-2" asChild>
           <Link href="/sweeps">All sweeps</Link>
         </Button>
@@ -45,7 +54,10 @@ export function SweepView({ sweepId }: { sweepId: string }) {
   return (
     <>
       <header>
-        <Link href="/sweeps" className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground">
+        <Link
+          href="/sweeps"
+          className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground"
+        >
           <ChevronLeft className="size-3.5" aria-hidden /> Sweeps
         </Link>
         <div className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
@@ -59,12 +71,26 @@ export function SweepView({ sweepId }: { sweepId: string }) {
         </div>
         <p className="mt-1.5 text-xs text-muted-foreground">
           {plural(sweep.runs, "run")} of kind {sweep.kind}
-          {sweep.seeds.length > 0 ? `, seed${sweep.seeds.length > 1 ? "s" : ""} ${sweep.seeds.join(", ")}` : ""} · launched <time dateTime={sweep.createdAt.toISOString()}>{formatDateTime(sweep.createdAt)}</time>
+          {sweep.seeds.length > 0
+            ? `, seed${sweep.seeds.length > 1 ? "s" : ""} ${sweep.seeds.join(", ")}`
+            : ""}{" "}
+          · launched{" "}
+          <time dateTime={sweep.createdAt.toISOString()}>{formatDateTime(sweep.createdAt)}</time>
         </p>
       </header>
-      <MetricChoice sweep={sweep} onChange={(metrics) => setParams({ metrics: metrics.join(",") || null })} />
-      {sweep.metrics[0] === undefined ? null : <SweepCurves sweep={sweep} metric={sweep.metrics[0]} />}
-      <SweepTable sweep={sweep} sort={params.get("sort")} view={params.get("view")} setParams={setParams} />
+      <MetricChoice
+        sweep={sweep}
+        onChange={(metrics) => setParams({ metrics: metrics.join(",") || null })}
+      />
+      {sweep.metrics[0] === undefined ? null : (
+        <SweepCurves sweep={sweep} metric={sweep.metrics[0]} />
+      )}
+      <SweepTable
+        sweep={sweep}
+        sort={params.get("sort")}
+        view={params.get("view")}
+        setParams={setParams}
+      />
     </>
   );
 }

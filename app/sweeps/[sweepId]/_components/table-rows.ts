@@ -7,8 +7,10 @@ export interface Sort {
   descending: boolean;
 }
 
-export const readSort = (text: string | null): Sort | null => (text ? { column: text.replace(/^-/, ""), descending: text.startsWith("-") } : null);
-export const sortText = ({ column, descending }: Sort): string => `${descending ? "-" : ""}${column}`;
+export const readSort = (text: string | null): Sort | null =>
+  text ? { column: text.replace(/^-/, ""), descending: text.startsWith("-") } : null;
+export const sortText = ({ column, descending }: Sort): string =>
+  `${descending ? "-" : ""}${column}`;
 
 /** The next sort after a click: a column first falls, then rises, then the sweep's own order comes back. */
 export function nextSort(now: Sort | null, column: string): Sort | null {
@@ -19,36 +21,58 @@ export function nextSort(now: Sort | null, column: string): Sort | null {
 type Value = SettingValue | undefined;
 
 /** Numbers by size, texts by the alphabet, what is missing last whichever way. */
-export function sorted<T>(rows: readonly T[], sort: Sort | null, valueOf: (row: T, column: string) => Value): T[] {
+export function sorted<T>(
+  rows: readonly T[],
+  sort: Sort | null,
+  valueOf: (row: T, column: string) => Value,
+): T[] {
   if (!sort) return [...rows];
   return rows
     .map((row) => ({ row, value: valueOf(row, sort.column) ?? null }))
     .sort((a, b) => {
-      if (a.value === null || b.value === null) return a.value === b.value ? 0 : a.value === null ? 1 : -1;
-      const order = typeof a.value === "number" && typeof b.value === "number" ? a.value - b.value : valueText(a.value).localeCompare(valueText(b.value));
+      if (a.value === null || b.value === null)
+        return a.value === b.value ? 0 : a.value === null ? 1 : -1;
+      const order =
+        typeof a.value === "number" && typeof b.value === "number"
+          ? a.value - b.value
+          : valueText(a.value).localeCompare(valueText(b.value));
       return sort.descending ? -order : order;
     })
     .map(({ row }) => row);
 }
 
 /** Value of a group's column: a setting by its path, "last metric", "best metric", "seconds". */
-export function groupValue(group: SweepDetail["groups"][number], column: string, metrics: readonly string[]): Value {
+export function groupValue(
+  group: SweepDetail["groups"][number],
+  column: string,
+  metrics: readonly string[],
+): Value {
   const result = resultColumn(column, metrics);
   if (result) return group.results[result.metric]?.[result.which].mean;
   return column === "seconds" ? (group.seconds ?? undefined) : group.varied[column];
 }
 
 /** The same of a run, with "seed" and "state". */
-export function runValue(run: SweepDetail["members"][number], column: string, metrics: readonly string[]): Value {
+export function runValue(
+  run: SweepDetail["members"][number],
+  column: string,
+  metrics: readonly string[],
+): Value {
   const result = resultColumn(column, metrics);
   if (result) return run.results[result.metric]?.[result.which];
   if (column === "seed") return run.seed ?? undefined;
   if (column === "state") return run.state;
-  if (column === "seconds") return run.startedAt ? ((run.endedAt ?? new Date()).getTime() - run.startedAt.getTime()) / 1000 : undefined;
+  if (column === "seconds")
+    return run.startedAt
+      ? ((run.endedAt ?? new Date()).getTime() - run.startedAt.getTime()) / 1000
+      : undefined;
   return run.varied[column];
 }
 
-function resultColumn(column: string, metrics: readonly string[]): { which: "last" | "best"; metric: number } | null {
+function resultColumn(
+  column: string,
+  metrics: readonly string[],
+): { which: "last" | "best"; metric: number } | null {
   const [, which, name] = /^(last|best) (.*)$/.exec(column) ?? [];
   const metric = metrics.indexOf(name ?? "");
   return metric >= 0 && (which === "last" || which === "best") ? { which, metric } : null;

@@ -4,7 +4,11 @@ import { EpisodeView } from "./_components/episode-view";
 
 export const metadata: Metadata = { title: "Episode" };
 
-export default async function EpisodePage({ params }: { params: Promise<{ runId: string; episodeId: string }> }) {
+export default async function EpisodePage({
+  params,
+}: {
+  params: Promise<{ runId: string; episodeId: string }>;
+}) {
   const { runId, episodeId } = await params;
   return (
     <Suspense>

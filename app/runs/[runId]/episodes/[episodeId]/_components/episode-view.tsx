@@ -21,7 +21,9 @@ import { RawSteps } from "./raw-steps";
 import { TurnCard } from "./turn-card";
 import { useTurnGains } from "./turn-gains";
 
-const isTyping = (target: EventTarget | null): boolean => target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement &&
+  (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
 
 export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: string }) {
   const trpc = useTRPC();
@@ -29,7 +31,9 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
   const queryClient = useQueryClient();
   const [params, setParams] = useQueryParams();
   const raw = params.get("view") === "raw";
-  const query = useQuery(trpc.episodes.get.queryOptions({ id: episodeId }, { placeholderData: keepPreviousData }));
+  const query = useQuery(
+    trpc.episodes.get.queryOptions({ id: episodeId }, { placeholderData: keepPreviousData }),
+  );
   const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   const detail = query.data;
   // As in the list, where the newest stands on top: down is older.
@@ -39,7 +43,11 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
 
   // The neighbours are read ahead, so that leafing through does not wait.
   useEffect(() => {
-    for (const id of [next, previous]) if (id) void queryClient.prefetchQuery(trpc.episodes.get.queryOptions({ id }, { staleTime: 60_000 }));
+    for (const id of [next, previous])
+      if (id)
+        void queryClient.prefetchQuery(
+          trpc.episodes.get.queryOptions({ id }, { staleTime: 60_000 }),
+        );
   }, [next, previous, queryClient, trpc]);
 
   useEffect(() => {
@@ -59,7 +67,11 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
 
   if (query.isError && !detail)
     return (
-      <ErrorState title="The episode could not be read" error={query.error} onRetry={() => void query.refetch()}>
+      <ErrorState
+        title="The episode could not be read"
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      >
         <Button size="sm" className="mt-3 mr-2" asChild>
           <Link href={`/runs/${runId}?tab=episodes`}>All episodes of the run</Link>
         </Button>
@@ -77,9 +89,16 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
       </div>
     );
   return (
-    <div aria-busy={query.isPlaceholderData} className={cn(query.isPlaceholderData && "opacity-60 transition-opacity")} data-episode-id={detail.id}>
+    <div
+      aria-busy={query.isPlaceholderData}
+      className={cn(query.isPlaceholderData && "opacity-60 transition-opacity")}
+      data-episode-id={detail.id}
+    >
       <div className="flex items-center justify-between gap-3">
-        <nav aria-label="Breadcrumb" className="flex min-w-0 items-center gap-1 text-xs text-muted-foreground">
+        <nav
+          aria-label="Breadcrumb"
+          className="flex min-w-0 items-center gap-1 text-xs text-muted-foreground"
+        >
           <Link href={`/runs/${runId}`} className="truncate hover:text-foreground">
             {run.data?.name ?? "Run"}
           </Link>
@@ -90,18 +109,32 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
         </nav>
         <div className="flex shrink-0 items-center gap-1.5">
           <CopyLink />
-          <StepLink href={previous ? `/runs/${runId}/episodes/${previous}${suffix}` : null} label="Newer episode" shortcut="k">
+          <StepLink
+            href={previous ? `/runs/${runId}/episodes/${previous}${suffix}` : null}
+            label="Newer episode"
+            shortcut="k"
+          >
             <ChevronLeft />
           </StepLink>
-          <StepLink href={next ? `/runs/${runId}/episodes/${next}${suffix}` : null} label="Older episode" shortcut="j">
+          <StepLink
+            href={next ? `/runs/${runId}/episodes/${next}${suffix}` : null}
+            label="Older episode"
+            shortcut="j"
+          >
             <ChevronRight />
           </StepLink>
         </div>
       </div>
-      <h1 className="mt-2 text-lg leading-7 font-semibold text-balance">{detail.question.question}</h1>
+      <h1 className="mt-2 text-lg leading-7 font-semibold text-balance">
+        {detail.question.question}
+      </h1>
       <Facts detail={detail} />
       <Siblings detail={detail} runId={runId} suffix={suffix} />
-      <Tabs className="mt-3" value={raw ? "raw" : "ledger"} onValueChange={(v) => setParams({ view: v === "raw" ? "raw" : null })}>
+      <Tabs
+        className="mt-3"
+        value={raw ? "raw" : "ledger"}
+        onValueChange={(v) => setParams({ view: v === "raw" ? "raw" : null })}
+      >
         <TabsList aria-label="Views of the episode">
           <TabsTrigger value="ledger">Turn by turn</TabsTrigger>
           <TabsTrigger value="raw">Raw text and tokens</TabsTrigger>
@@ -122,7 +155,17 @@ function CopyLink() {
   return <CopyButton size="sm" variant="ghost" text={url} label="Copy link" />;
 }
 
-function StepLink({ href, label, shortcut, children }: { href: string | null; label: string; shortcut: string; children: React.ReactNode }) {
+function StepLink({
+  href,
+  label,
+  shortcut,
+  children,
+}: {
+  href: string | null;
+  label: string;
+  shortcut: string;
+  children: React.ReactNode;
+}) {
   if (!href)
     return (
       <Button size="icon-sm" disabled aria-label={label}>
@@ -131,7 +174,12 @@ function StepLink({ href, label, shortcut, children }: { href: string | null; la
     );
   return (
     <Button size="icon-sm" asChild>
-      <Link href={href} aria-label={label} aria-keyshortcuts={shortcut} title={`${label} (${shortcut})`}>
+      <Link
+        href={href}
+        aria-label={label}
+        aria-keyshortcuts={shortcut}
+        title={`${label} (${shortcut})`}
+      >
         {children}
       </Link>
     </Button>
@@ -152,19 +200,34 @@ function Facts({ detail }: { detail: EpisodeDetail }) {
 }
 
 /** The other samples of the question in this step: the group whose mean is the baseline. */
-function Siblings({ detail, runId, suffix }: { detail: EpisodeDetail; runId: string; suffix: string }) {
+function Siblings({
+  detail,
+  runId,
+  suffix,
+}: {
+  detail: EpisodeDetail;
+  runId: string;
+  suffix: string;
+}) {
   if (detail.siblings.length < 2) return null;
   return (
-    <nav aria-label="Samples of this question in this step" className="mt-2 flex flex-wrap items-center gap-1.5 text-xs">
+    <nav
+      aria-label="Samples of this question in this step"
+      className="mt-2 flex flex-wrap items-center gap-1.5 text-xs"
+    >
       <span className="text-muted-foreground">Samples of the group</span>
       {detail.siblings.map((s) => (
         <Link
           key={s.id}
           href={`/runs/${runId}/episodes/${s.id}${suffix}`}
           aria-current={s.id === detail.id ? "page" : undefined}
-          className={cn("flex items-center gap-1 rounded-md border bg-card px-2 py-0.5 hover:border-muted-foreground/50", s.id === detail.id && "border-primary ring-1 ring-primary")}
+          className={cn(
+            "flex items-center gap-1 rounded-md border bg-card px-2 py-0.5 hover:border-muted-foreground/50",
+            s.id === detail.id && "border-primary ring-1 ring-primary",
+          )}
         >
-          {s.sampleIndex + 1} <ScoreMark score={s.score} /> <span className="font-mono text-muted-foreground">{formatNumber(s.reward)}</span>
+          {s.sampleIndex + 1} <ScoreMark score={s.score} />{" "}
+          <span className="font-mono text-muted-foreground">{formatNumber(s.reward)}</span>
         </Link>
       ))}
     </nav>
@@ -173,13 +236,22 @@ function Siblings({ detail, runId, suffix }: { detail: EpisodeDetail; runId: str
 
 function LedgerView({ detail, config }: { detail: EpisodeDetail; config: RunConfig | null }) {
   const { record, question, documents } = detail;
-  const ledger = useMemo(() => ledgerOf(record.episode.steps, question.goldIds, documents), [record, question, documents]);
+  const ledger = useMemo(
+    () => ledgerOf(record.episode.steps, question.goldIds, documents),
+    [record, question, documents],
+  );
   const gains = useTurnGains(detail);
   return (
     <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
       <ol className="min-w-0 space-y-3 max-lg:order-2" aria-label="Turns">
         {ledger.turns.map((turn) => (
-          <TurnCard key={turn.index} turn={turn} gold={ledger.gold} gain={gains.byTurn.get(turn.index) ?? null} playground={config ? turnHref(turn, config, detail) : null} />
+          <TurnCard
+            key={turn.index}
+            turn={turn}
+            gold={ledger.gold}
+            gain={gains.byTurn.get(turn.index) ?? null}
+            playground={config ? turnHref(turn, config, detail) : null}
+          />
         ))}
       </ol>
       <Outcome detail={detail} ledger={ledger} gains={gains} />

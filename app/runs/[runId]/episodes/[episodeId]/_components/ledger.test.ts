@@ -15,9 +15,13 @@ const steps: EpisodeStep[] = [
 const context = [ref("a"), ref("b")];
 
 describe("ledgerOf", () => {
-  const ledger = ledgerOf(steps, ["a", "c"], { "h-a": { id: "a", hash: "h-a", title: "A", text: "about a" } });
+  const ledger = ledgerOf(steps, ["a", "c"], {
+    "h-a": { id: "a", hash: "h-a", title: "A", text: "about a" },
+  });
   it("marks new, gold and selected documents in each window", () => {
-    expect(ledger.turns.map((t) => t.documents.map((d) => [d.id, d.fresh, d.gold, d.selected]))).toEqual([
+    expect(
+      ledger.turns.map((t) => t.documents.map((d) => [d.id, d.fresh, d.gold, d.selected])),
+    ).toEqual([
       [
         ["a", true, true, true],
         ["b", true, false, true],
@@ -59,7 +63,9 @@ describe("explainAttribution", () => {
   ];
   const title = (id: string) => id.toUpperCase();
   it("names what was missing", () => {
-    expect(explainAttribution("never-retrieved", fates, title)).toBe("Lost in retrieval: 1 of 3 gold documents was in no window: “Z”.");
+    expect(explainAttribution("never-retrieved", fates, title)).toBe(
+      "Lost in retrieval: 1 of 3 gold documents was in no window: “Z”.",
+    );
     expect(explainAttribution("not-selected", fates.slice(0, 2), title)).toContain("“C”");
     expect(explainAttribution(null, fates, title)).toBeNull();
   });

@@ -1,4 +1,10 @@
-import type { Attribution, DocumentRef, DocumentText, EpisodeStep, StepOf } from "@/contracts/episode";
+import type {
+  Attribution,
+  DocumentRef,
+  DocumentText,
+  EpisodeStep,
+  StepOf,
+} from "@/contracts/episode";
 import { turnsOf } from "@/contracts/turns";
 
 /** One document in a window, with everything the ledger says about it. */
@@ -35,7 +41,11 @@ export interface Ledger {
 }
 
 /** The turns of an episode with what is new, gold and selected, and how much of the evidence each turn brought. */
-export function ledgerOf(steps: readonly EpisodeStep[], goldIds: readonly string[], documents: Readonly<Record<string, DocumentText>>): Ledger {
+export function ledgerOf(
+  steps: readonly EpisodeStep[],
+  goldIds: readonly string[],
+  documents: Readonly<Record<string, DocumentText>>,
+): Ledger {
   const gold = new Set(goldIds);
   const retrieved = new Set<string>();
   const selected = new Set<string>();
@@ -48,7 +58,15 @@ export function ledgerOf(steps: readonly EpisodeStep[], goldIds: readonly string
     return {
       index: turn.index,
       query: turn.query,
-      documents: turn.documents.map((d, i) => ({ id: d.id, rank: i + 1, score: d.score, text: documents[d.hash] ?? null, fresh: turn.fresh.has(d.id), gold: gold.has(d.id), selected: turn.selected.has(d.id) })),
+      documents: turn.documents.map((d, i) => ({
+        id: d.id,
+        rank: i + 1,
+        score: d.score,
+        text: documents[d.hash] ?? null,
+        fresh: turn.fresh.has(d.id),
+        gold: gold.has(d.id),
+        selected: turn.selected.has(d.id),
+      })),
       implicit: turn.implicit,
       newGold,
       goldRetrieved: retrieved.size,
@@ -64,13 +82,25 @@ export function ledgerOf(steps: readonly EpisodeStep[], goldIds: readonly string
 export type GoldFate = { id: string; retrievedIn: number | null; handedOver: boolean };
 
 /** For each gold document: the first turn whose window held it, and whether the generator got it. */
-export function goldFates(ledger: Ledger, goldIds: readonly string[], context: readonly DocumentRef[]): GoldFate[] {
+export function goldFates(
+  ledger: Ledger,
+  goldIds: readonly string[],
+  context: readonly DocumentRef[],
+): GoldFate[] {
   const handed = new Set(context.map((d) => d.id));
-  return goldIds.map((id) => ({ id, retrievedIn: ledger.turns.find((t) => t.documents.some((d) => d.id === id))?.index ?? null, handedOver: handed.has(id) }));
+  return goldIds.map((id) => ({
+    id,
+    retrievedIn: ledger.turns.find((t) => t.documents.some((d) => d.id === id))?.index ?? null,
+    handedOver: handed.has(id),
+  }));
 }
 
 /** Where the answer was lost, in words; names the documents that were missing. */
-export function explainAttribution(attribution: Attribution | null, fates: readonly GoldFate[], titleOf: (id: string) => string): string | null {
+export function explainAttribution(
+  attribution: Attribution | null,
+  fates: readonly GoldFate[],
+  titleOf: (id: string) => string,
+): string | null {
   const names = (wanted: readonly GoldFate[]) => wanted.map((f) => `“${titleOf(f.id)}”`).join(", ");
   switch (attribution) {
     case null:
@@ -100,6 +130,13 @@ export const STOP_REASON: Record<StepOf<"stop">["reason"], string> = {
 };
 
 /** The reward as a sum: "1 × 1 accuracy − 1 × 0 naive RAG = 1". */
-export function rewardParts(terms: readonly { label: string; weight: number; value: number }[]): { sign: "+" | "−" | ""; weight: number; value: number; label: string }[] {
-  return terms.map((t, i) => ({ sign: t.weight < 0 ? "−" : i === 0 ? "" : "+", weight: Math.abs(t.weight), value: t.value, label: t.label }));
+export function rewardParts(
+  terms: readonly { label: string; weight: number; value: number }[],
+): { sign: "+" | "−" | ""; weight: number; value: number; label: string }[] {
+  return terms.map((t, i) => ({
+    sign: t.weight < 0 ? "−" : i === 0 ? "" : "+",
+    weight: Math.abs(t.weight),
+    value: t.value,
+    label: t.label,
+  }));
 }

@@ -15,7 +15,15 @@ import { RankingOutcome } from "./ranking-outcome";
 import type { TurnGains } from "./turn-gains";
 
 /** What came of the episode: the answers side by side, where it was lost, the reward, what the generator was given. */
-export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledger: Ledger; gains: TurnGains }) {
+export function Outcome({
+  detail,
+  ledger,
+  gains,
+}: {
+  detail: EpisodeDetail;
+  ledger: Ledger;
+  gains: TurnGains;
+}) {
   const { record, question, documents } = detail;
   if (record.episode.method === "retrieval") return <RankingOutcome detail={detail} />;
   const goldTitle = new Map(detail.gold.map((g) => [g.id, g.document?.title ?? g.id]));
@@ -26,13 +34,34 @@ export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledg
   return (
     <Card className="divide-y lg:sticky lg:top-5" aria-label="Outcome">
       <Part title="Answer">
-        <AnswerRow label={METHODS[record.episode.method].title} text={record.answer?.text ?? null} score={record.score?.value ?? null} />
-        {record.baseline ? <AnswerRow label="naive RAG" text={record.baseline.answer.text} score={record.baseline.score.value} /> : null}
+        <AnswerRow
+          label={METHODS[record.episode.method].title}
+          text={record.answer?.text ?? null}
+          score={record.score?.value ?? null}
+        />
+        {record.baseline ? (
+          <AnswerRow
+            label="naive RAG"
+            text={record.baseline.answer.text}
+            score={record.baseline.score.value}
+          />
+        ) : null}
         <div className="mt-1.5 grid grid-cols-[5rem_1fr] gap-x-2">
           <span className="text-xs text-muted-foreground">gold</span>
           <span className="min-w-0 break-words">{question.answers.join(" | ")}</span>
         </div>
-        {why ? <p className={cn("mt-2 rounded-md px-2.5 py-1.5 text-xs", record.attribution === "correct" ? "bg-good-soft text-good" : "bg-warn-soft text-warn")}>{why}</p> : null}
+        {why ? (
+          <p
+            className={cn(
+              "mt-2 rounded-md px-2.5 py-1.5 text-xs",
+              record.attribution === "correct"
+                ? "bg-good-soft text-good"
+                : "bg-warn-soft text-warn",
+            )}
+          >
+            {why}
+          </p>
+        ) : null}
         {errors.length > 0 ? (
           <p className="mt-2 flex flex-wrap gap-1">
             {errors.map((e) => (
@@ -45,7 +74,10 @@ export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledg
       </Part>
       {record.reward ? (
         <Part title="Reward">
-          <div className="grid grid-cols-[auto_1fr_auto] gap-x-3 gap-y-0.5 font-mono text-xs" data-testid="reward">
+          <div
+            className="grid grid-cols-[auto_1fr_auto] gap-x-3 gap-y-0.5 font-mono text-xs"
+            data-testid="reward"
+          >
             {rewardParts(record.reward.terms).map((t) => (
               <div key={t.label} className="contents">
                 <span className="whitespace-pre">
@@ -53,15 +85,26 @@ export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledg
                   {formatNumber(t.weight)} × {formatNumber(t.value)}
                 </span>
                 <span className="truncate font-sans text-muted-foreground">{t.label}</span>
-                <span className="text-right">{formatSigned((t.sign === "−" ? -1 : 1) * t.weight * t.value)}</span>
+                <span className="text-right">
+                  {formatSigned((t.sign === "−" ? -1 : 1) * t.weight * t.value)}
+                </span>
               </div>
             ))}
-            <span className="border-t pt-1 whitespace-pre">= {formatSigned(record.reward.value)}</span>
-            <span className="border-t pt-1 font-sans text-muted-foreground">{record.reward.name}</span>
-            <span className="border-t pt-1 text-right font-medium">{formatSigned(record.reward.value)}</span>
+            <span className="border-t pt-1 whitespace-pre">
+              = {formatSigned(record.reward.value)}
+            </span>
+            <span className="border-t pt-1 font-sans text-muted-foreground">
+              {record.reward.name}
+            </span>
+            <span className="border-t pt-1 text-right font-medium">
+              {formatSigned(record.reward.value)}
+            </span>
           </div>
           <p className="mt-1.5 text-xs text-muted-foreground">
-            Advantage <span className="font-mono text-foreground">{record.advantage === null ? NONE : formatSigned(record.advantage)}</span>
+            Advantage{" "}
+            <span className="font-mono text-foreground">
+              {record.advantage === null ? NONE : formatSigned(record.advantage)}
+            </span>
             {record.advantage === 0 ? ": the group had no variance, so it gives no gradient" : ""}
           </p>
         </Part>
@@ -72,18 +115,36 @@ export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledg
             {fates.map((f) => (
               <li key={f.id} className="flex items-baseline justify-between gap-2">
                 <span className="min-w-0 break-words">{titleOf(f.id)}</span>
-                <span className={cn("shrink-0 text-xs", f.handedOver ? "text-good" : "text-warn")}>{f.handedOver ? (f.retrievedIn === null ? "handed over" : `turn ${f.retrievedIn}, kept`) : f.retrievedIn === null ? "never retrieved" : `turn ${f.retrievedIn}, dropped`}</span>
+                <span className={cn("shrink-0 text-xs", f.handedOver ? "text-good" : "text-warn")}>
+                  {f.handedOver
+                    ? f.retrievedIn === null
+                      ? "handed over"
+                      : `turn ${f.retrievedIn}, kept`
+                    : f.retrievedIn === null
+                      ? "never retrieved"
+                      : `turn ${f.retrievedIn}, dropped`}
+                </span>
               </li>
             ))}
           </ul>
         </Part>
       ) : null}
-      <Part title={`Handed to the generator (${plural(record.episode.context.length, "document")})`}>
-        <ContextList context={record.episode.context} documents={documents} goldIds={question.goldIds} />
+      <Part
+        title={`Handed to the generator (${plural(record.episode.context.length, "document")})`}
+      >
+        <ContextList
+          context={record.episode.context}
+          documents={documents}
+          goldIds={question.goldIds}
+        />
       </Part>
       {record.baseline ? (
         <Part title={`Naive RAG's context (${plural(record.baseline.context.length, "document")})`}>
-          <ContextList context={record.baseline.context} documents={documents} goldIds={question.goldIds} />
+          <ContextList
+            context={record.baseline.context}
+            documents={documents}
+            goldIds={question.goldIds}
+          />
         </Part>
       ) : null}
       {ledger.turns.some(({ query }) => query !== null) ? (
@@ -93,19 +154,26 @@ export function Outcome({ detail, ledger, gains }: { detail: EpisodeDetail; ledg
               Shown under each turn.{" "}
               {gains.ceiling ? (
                 <>
-                  With the gold documents alone: <span className="font-medium text-foreground">“{gains.ceiling.answer}”</span> <ScoreMarkInline score={gains.ceiling.score} />
+                  With the gold documents alone:{" "}
+                  <span className="font-medium text-foreground">“{gains.ceiling.answer}”</span>{" "}
+                  <ScoreMarkInline score={gains.ceiling.score} />
                 </>
               ) : null}
             </p>
           ) : (
             <>
-              <p className="text-xs text-muted-foreground">What the generator answers from the documents kept up to each turn, and from the gold documents alone.</p>
+              <p className="text-xs text-muted-foreground">
+                What the generator answers from the documents kept up to each turn, and from the
+                gold documents alone.
+              </p>
               <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
                 <Calculator /> {gains.running ? "Computing" : "Compute"}
               </Button>
             </>
           )}
-          {gains.error && !gains.running ? <ErrorState className="mt-2" title="Not computed" error={gains.error} /> : null}
+          {gains.error && !gains.running ? (
+            <ErrorState className="mt-2" title="Not computed" error={gains.error} />
+          ) : null}
         </Part>
       ) : null}
     </Card>
@@ -127,11 +195,21 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
   );
 }
 
-function AnswerRow({ label, text, score }: { label: string; text: string | null; score: number | null }) {
+function AnswerRow({
+  label,
+  text,
+  score,
+}: {
+  label: string;
+  text: string | null;
+  score: number | null;
+}) {
   return (
     <div className="grid grid-cols-[5rem_1fr_auto] items-baseline gap-x-2 py-0.5">
       <span className="text-xs text-muted-foreground">{label}</span>
-      <span className="min-w-0 font-medium break-words">{text === null ? "no answer" : text || "(empty)"}</span>
+      <span className="min-w-0 font-medium break-words">
+        {text === null ? "no answer" : text || "(empty)"}
+      </span>
       <span className="self-center">
         <ScoreMark score={score} />
       </span>
@@ -139,7 +217,15 @@ function AnswerRow({ label, text, score }: { label: string; text: string | null;
   );
 }
 
-function ContextList({ context, documents, goldIds }: { context: readonly DocumentRef[]; documents: EpisodeDetail["documents"]; goldIds: readonly string[] }) {
+function ContextList({
+  context,
+  documents,
+  goldIds,
+}: {
+  context: readonly DocumentRef[];
+  documents: EpisodeDetail["documents"];
+  goldIds: readonly string[];
+}) {
   if (context.length === 0) return <p className="text-xs text-muted-foreground">None.</p>;
   return (
     <ol className="space-y-1">
@@ -153,7 +239,9 @@ function ContextList({ context, documents, goldIds }: { context: readonly Docume
                 <span className="min-w-0 flex-1 truncate">{text?.title ?? d.id}</span>
                 {goldIds.includes(d.id) ? <Badge tone="good">gold</Badge> : null}
               </summary>
-              <p className="mt-0.5 mb-1 pl-5 text-xs break-words whitespace-pre-wrap text-muted-foreground">{text?.text ?? "The text is not stored."}</p>
+              <p className="mt-0.5 mb-1 pl-5 text-xs break-words whitespace-pre-wrap text-muted-foreground">
+                {text?.text ?? "The text is not stored."}
+              </p>
             </details>
           </li>
         );

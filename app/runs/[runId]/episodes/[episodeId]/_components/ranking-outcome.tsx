@@ -15,14 +15,20 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
   return (
     <Card className="divide-y lg:sticky lg:top-5" aria-label="Outcome">
       <section className="px-4 py-3">
-        <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">Gold documents ({result.gold})</h2>
+        <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">
+          Gold documents ({result.gold})
+        </h2>
         <ul className="space-y-1">
           {[...new Set(question.goldIds)].map((id) => {
             const rank = ranking.indexOf(id) + 1;
             return (
               <li key={id} className="flex items-baseline justify-between gap-2">
                 <span className="min-w-0 break-words">{titleOf.get(id) ?? id}</span>
-                <span className={rank > 0 ? "shrink-0 text-xs text-good" : "shrink-0 text-xs text-warn"}>{rank > 0 ? `rank ${rank}` : `not among the first ${ranking.length}`}</span>
+                <span
+                  className={rank > 0 ? "shrink-0 text-xs text-good" : "shrink-0 text-xs text-warn"}
+                >
+                  {rank > 0 ? `rank ${rank}` : `not among the first ${ranking.length}`}
+                </span>
               </li>
             );
           })}
@@ -40,7 +46,10 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
             </div>
           ))}
         </dl>
-        <p className="mt-2 text-xs text-muted-foreground">{plural(ranking.length, "document")} ranked with the question itself; nothing was answered.</p>
+        <p className="mt-2 text-xs text-muted-foreground">
+          {plural(ranking.length, "document")} ranked with the question itself; nothing was
+          answered.
+        </p>
       </section>
     </Card>
   );

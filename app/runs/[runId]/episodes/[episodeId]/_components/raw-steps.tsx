@@ -10,7 +10,13 @@ import { Card } from "@/app/_ui/card";
 import type { EpisodeStep, StepOf } from "@/contracts/episode";
 
 /** Every step as it happened, without interpretation. */
-export function RawSteps({ steps, model }: { steps: readonly EpisodeStep[]; model: string | null }) {
+export function RawSteps({
+  steps,
+  model,
+}: {
+  steps: readonly EpisodeStep[];
+  model: string | null;
+}) {
   return (
     <ol className="space-y-3">
       {steps.map((step, i) => (
@@ -18,9 +24,17 @@ export function RawSteps({ steps, model }: { steps: readonly EpisodeStep[]; mode
           <Card className="px-4 py-3">
             <p className="flex flex-wrap items-center gap-2 text-xs">
               <span className="font-mono text-muted-foreground">{i + 1}</span>
-              <Badge tone={step.kind === "reject" ? "warn" : step.kind === "generate" ? "primary" : "neutral"}>{step.kind}</Badge>
+              <Badge
+                tone={
+                  step.kind === "reject" ? "warn" : step.kind === "generate" ? "primary" : "neutral"
+                }
+              >
+                {step.kind}
+              </Badge>
               <span className="text-muted-foreground">turn {step.turn}</span>
-              <span className="ml-auto font-mono text-muted-foreground">{formatSeconds(step.seconds)}</span>
+              <span className="ml-auto font-mono text-muted-foreground">
+                {formatSeconds(step.seconds)}
+              </span>
             </p>
             <StepBody step={step} model={model} />
           </Card>
@@ -37,9 +51,17 @@ function StepBody({ step, model }: { step: EpisodeStep; model: string | null }) 
     case "generate":
       return <GenerateBody step={step} model={model} />;
     case "retrieve":
-      return <pre className={pre}>{`${step.query}\n${step.documents.map((d, i) => `${i + 1}  ${d.score === null ? "" : d.score.toFixed(4)}  ${d.id}`).join("\n")}`}</pre>;
+      return (
+        <pre
+          className={pre}
+        >{`${step.query}\n${step.documents.map((d, i) => `${i + 1}  ${d.score === null ? "" : d.score.toFixed(4)}  ${d.id}`).join("\n")}`}</pre>
+      );
     case "select":
-      return <pre className={pre}>{`${step.implicit ? "implicit select-all: " : ""}${step.selected.join(", ") || "nothing"}`}</pre>;
+      return (
+        <pre
+          className={pre}
+        >{`${step.implicit ? "implicit select-all: " : ""}${step.selected.join(", ") || "nothing"}`}</pre>
+      );
     case "condense":
       return <pre className={pre}>{step.text}</pre>;
     case "reject":
@@ -56,16 +78,28 @@ function GenerateBody({ step, model }: { step: StepOf<"generate">; model: string
     <>
       {step.prompt ? (
         <details className="mt-2">
-          <summary className="cursor-pointer text-xs text-muted-foreground">Prompt, {formatInteger(step.prompt.length)} characters</summary>
+          <summary className="cursor-pointer text-xs text-muted-foreground">
+            Prompt, {formatInteger(step.prompt.length)} characters
+          </summary>
           <pre className={cn(pre, "text-muted-foreground")}>{step.prompt}</pre>
         </details>
       ) : null}
       {hasTokens ? (
-        <Button size="sm" variant="ghost" className="mt-2 -ml-2" aria-pressed={showTokens} onClick={() => setShowTokens(!showTokens)}>
+        <Button
+          size="sm"
+          variant="ghost"
+          className="mt-2 -ml-2"
+          aria-pressed={showTokens}
+          onClick={() => setShowTokens(!showTokens)}
+        >
           {showTokens ? "Show as text" : "Show as tokens"}
         </Button>
       ) : null}
-      {hasTokens && showTokens ? <Tokens step={step} model={model} /> : <pre className={pre}>{step.text}</pre>}
+      {hasTokens && showTokens ? (
+        <Tokens step={step} model={model} />
+      ) : (
+        <pre className={pre}>{step.text}</pre>
+      )}
     </>
   );
 }
@@ -80,7 +114,11 @@ function useTokenTexts(model: string | null, ids: readonly number[]) {
     staleTime: Infinity,
     retry: false,
     queryFn: async () => {
-      const response = await fetch("/tokens", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ model, ids }) });
+      const response = await fetch("/tokens", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ model, ids }),
+      });
       if (!response.ok) throw new Error(await response.text());
       return decoded.parse(await response.json()).texts;
     },
@@ -91,19 +129,25 @@ function Tokens({ step, model }: { step: StepOf<"generate">; model: string | nul
   const ids = step.ids ?? [];
   const texts = useTokenTexts(model, ids);
   const chosen = step.mask?.reduce<number>((n, m) => n + m, 0) ?? null;
-  const mean = chosen && step.logprobs ? step.logprobs.reduce((sum, l, i) => sum + (step.mask?.[i] === 1 ? l : 0), 0) / chosen : null;
+  const mean =
+    chosen && step.logprobs
+      ? step.logprobs.reduce((sum, l, i) => sum + (step.mask?.[i] === 1 ? l : 0), 0) / chosen
+      : null;
   return (
     <>
       <p className="mt-1 flex flex-wrap gap-x-4 gap-y-1 text-2xs text-muted-foreground">
         <span>
-          {formatInteger(ids.length)} tokens{chosen === null ? "" : `, ${formatInteger(chosen)} chosen by the policy`}
+          {formatInteger(ids.length)} tokens
+          {chosen === null ? "" : `, ${formatInteger(chosen)} chosen by the policy`}
         </span>
         {mean === null ? null : <span>mean log-probability {formatNumber(mean)}</span>}
         <span className="flex items-center gap-1">
-          <span className="inline-block h-3 w-4 rounded-xs bg-primary/30" aria-hidden /> policy, darker the less likely
+          <span className="inline-block h-3 w-4 rounded-xs bg-primary/30" aria-hidden /> policy,
+          darker the less likely
         </span>
         <span className="flex items-center gap-1">
-          <span className="inline-block h-3 w-4 rounded-xs border border-dashed" aria-hidden /> forced or given, no loss
+          <span className="inline-block h-3 w-4 rounded-xs border border-dashed" aria-hidden />{" "}
+          forced or given, no loss
         </span>
         {texts.isError ? <span className="text-warn">Only ids: {texts.error.message}</span> : null}
       </p>
@@ -117,8 +161,20 @@ function Tokens({ step, model }: { step: StepOf<"generate">; model: string | nul
             <span
               key={i}
               title={`id ${id}${policy ? (logprob === undefined ? "" : `, log-probability ${logprob.toFixed(3)}, probability ${Math.exp(logprob).toFixed(3)}`) : ", not chosen by the policy"}`}
-              className={cn("rounded-xs", policy ? "" : "text-muted-foreground underline decoration-border decoration-dashed underline-offset-4", text === undefined && "mr-1")}
-              style={policy ? { background: `color-mix(in oklab, var(--primary) ${Math.round(doubt * 100)}%, transparent)` } : undefined}
+              className={cn(
+                "rounded-xs",
+                policy
+                  ? ""
+                  : "text-muted-foreground underline decoration-border decoration-dashed underline-offset-4",
+                text === undefined && "mr-1",
+              )}
+              style={
+                policy
+                  ? {
+                      background: `color-mix(in oklab, var(--primary) ${Math.round(doubt * 100)}%, transparent)`,
+                    }
+                  : undefined
+              }
             >
               {text ?? id}
             </span>

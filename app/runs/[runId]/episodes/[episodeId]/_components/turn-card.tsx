@@ -9,7 +9,17 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { STOP_REASON, type LedgerDocument, type LedgerTurn } from "./ledger";
 import type { TurnGain } from "./turn-gains";
 
-export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; gold: number; gain: TurnGain | null; /** The turn's query in the playground. */ playground: string | null }) {
+export function TurnCard({
+  turn,
+  gold,
+  gain,
+  playground,
+}: {
+  turn: LedgerTurn;
+  gold: number;
+  gain: TurnGain | null;
+  /** The turn's query in the playground. */ playground: string | null;
+}) {
   const selected = turn.documents.filter((d) => d.selected).length;
   // Where nothing was searched, no search ended.
   const stop = turn.query === null ? null : turn.stop;
@@ -19,17 +29,31 @@ export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; g
         <header className="border-b px-4 py-2.5">
           <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
             <h2 className="font-semibold">Turn {turn.index}</h2>
-            <span className="text-xs text-muted-foreground">{turn.query === null ? "without a search" : turn.index === 0 ? "retrieval with the question itself" : "the searcher asked"}</span>
+            <span className="text-xs text-muted-foreground">
+              {turn.query === null
+                ? "without a search"
+                : turn.index === 0
+                  ? "retrieval with the question itself"
+                  : "the searcher asked"}
+            </span>
             {playground && turn.query ? (
-              <Link href={playground} className="ml-auto inline-flex items-center gap-1 text-xs font-medium text-primary hover:underline" title="Search this query again, with this run's corpus and retriever">
+              <Link
+                href={playground}
+                className="ml-auto inline-flex items-center gap-1 text-xs font-medium text-primary hover:underline"
+                title="Search this query again, with this run's corpus and retriever"
+              >
                 <Search className="size-3.5" aria-hidden /> Open in the playground
               </Link>
             ) : (
               <span className="ml-auto" />
             )}
-            <span className="font-mono text-2xs text-muted-foreground">{formatSeconds(turn.seconds)}</span>
+            <span className="font-mono text-2xs text-muted-foreground">
+              {formatSeconds(turn.seconds)}
+            </span>
           </div>
-          {turn.index > 0 ? <p className="mt-1 font-mono text-[0.8125rem] break-words">{turn.query}</p> : null}
+          {turn.index > 0 ? (
+            <p className="mt-1 font-mono text-[0.8125rem] break-words">{turn.query}</p>
+          ) : null}
           {turn.query === null ? null : (
             <p className="mt-1.5 flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted-foreground">
               {gold > 0 ? (
@@ -38,7 +62,14 @@ export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; g
                   <span className="font-mono text-foreground">
                     {turn.goldRetrieved} / {gold}
                   </span>{" "}
-                  <span className={cn("ml-1 font-mono", turn.newGold > 0 ? "text-good" : "text-muted-foreground")}>{turn.newGold > 0 ? `+${turn.newGold} this turn` : "nothing new"}</span>
+                  <span
+                    className={cn(
+                      "ml-1 font-mono",
+                      turn.newGold > 0 ? "text-good" : "text-muted-foreground",
+                    )}
+                  >
+                    {turn.newGold > 0 ? `+${turn.newGold} this turn` : "nothing new"}
+                  </span>
                 </span>
               ) : null}
               {gold > 0 ? (
@@ -71,18 +102,24 @@ export function TurnCard({ turn, gold, gain, playground }: { turn: LedgerTurn; g
                 <OctagonAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden />
                 <span className="min-w-0">
                   <span className="font-medium">{words(r.error)}</span>
-                  {r.text ? <span className="ml-1.5 font-mono text-2xs break-words text-muted-foreground">{r.text}</span> : null}
+                  {r.text ? (
+                    <span className="ml-1.5 font-mono text-2xs break-words text-muted-foreground">
+                      {r.text}
+                    </span>
+                  ) : null}
                 </span>
               </p>
             ))}
             {stop ? (
               <p className="flex items-center gap-2">
-                <CircleStop className="size-3.5 text-muted-foreground" aria-hidden /> {STOP_REASON[stop.reason]}
+                <CircleStop className="size-3.5 text-muted-foreground" aria-hidden />{" "}
+                {STOP_REASON[stop.reason]}
               </p>
             ) : null}
             {gain ? (
               <p className="flex items-center gap-2" data-turn-gain={gain.score}>
-                <ScoreMark score={gain.score} /> Answer if the search had ended here: <span className="font-medium">“{gain.answer}”</span>
+                <ScoreMark score={gain.score} /> Answer if the search had ended here:{" "}
+                <span className="font-medium">“{gain.answer}”</span>
               </p>
             ) : null}
           </footer>
@@ -99,25 +136,50 @@ function DocumentRow({ document, implicit }: { document: LedgerDocument; implici
   const text = document.text?.text ?? null;
   const long = (text?.length ?? 0) > SHORT;
   return (
-    <li className={cn("relative grid grid-cols-[1.25rem_3rem_minmax(0,1fr)] gap-x-2 border-b px-4 py-2 last:border-0", document.selected && "bg-primary-soft/50 before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-primary")} data-document={document.id}>
+    <li
+      className={cn(
+        "relative grid grid-cols-[1.25rem_3rem_minmax(0,1fr)] gap-x-2 border-b px-4 py-2 last:border-0",
+        document.selected &&
+          "bg-primary-soft/50 before:absolute before:inset-y-0 before:left-0 before:w-0.5 before:bg-primary",
+      )}
+      data-document={document.id}
+    >
       <span className="font-mono text-xs text-muted-foreground">{document.rank}</span>
       <span className="font-mono text-xs text-muted-foreground" title="Retriever score">
         {document.score === null ? NONE : document.score.toFixed(3)}
       </span>
       <div className="min-w-0">
         <div className="flex flex-wrap items-center gap-x-2 gap-y-0.5">
-          <span className={cn("font-medium break-words", !document.fresh && "text-muted-foreground")}>{document.text?.title ?? document.id}</span>
+          <span
+            className={cn("font-medium break-words", !document.fresh && "text-muted-foreground")}
+          >
+            {document.text?.title ?? document.id}
+          </span>
           {document.gold ? <Badge tone="good">gold</Badge> : null}
-          {document.selected ? <Badge tone="primary">{implicit ? "selected (implicit)" : "selected"}</Badge> : null}
+          {document.selected ? (
+            <Badge tone="primary">{implicit ? "selected (implicit)" : "selected"}</Badge>
+          ) : null}
           {document.fresh ? <Badge tone="outline">new</Badge> : <Badge>seen before</Badge>}
         </div>
         {text === null ? (
           <p className="text-xs text-muted-foreground">The text is not stored.</p>
         ) : (
-          <p className={cn("mt-0.5 text-xs break-words whitespace-pre-wrap text-muted-foreground", long && !open && "line-clamp-2")}>{text}</p>
+          <p
+            className={cn(
+              "mt-0.5 text-xs break-words whitespace-pre-wrap text-muted-foreground",
+              long && !open && "line-clamp-2",
+            )}
+          >
+            {text}
+          </p>
         )}
         {long ? (
-          <button type="button" aria-expanded={open} className="mt-0.5 text-2xs font-medium text-primary hover:underline" onClick={() => setOpen(!open)}>
+          <button
+            type="button"
+            aria-expanded={open}
+            className="mt-0.5 text-2xs font-medium text-primary hover:underline"
+            onClick={() => setOpen(!open)}
+          >
             {open ? "Less" : `All ${plural(text?.length ?? 0, "character")}`}
           </button>
         ) : null}

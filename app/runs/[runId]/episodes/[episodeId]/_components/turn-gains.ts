@@ -30,11 +30,16 @@ export function useTurnGains(detail: EpisodeDetail): TurnGains {
   const { task, start, running, error } = useTask();
   const ended = task !== undefined && task.state !== "running";
   useEffect(() => {
-    if (ended) void queryClient.invalidateQueries(trpc.episodes.turnGains.queryFilter({ episodeId: detail.id }));
+    if (ended)
+      void queryClient.invalidateQueries(
+        trpc.episodes.turnGains.queryFilter({ episodeId: detail.id }),
+      );
   }, [ended, queryClient, trpc, detail.id]);
   const result = stored.data?.result ?? null;
   return {
-    byTurn: result ? new Map(result.turns.map((t) => [t.turn, { answer: t.answer, score: t.score }])) : NO_GAINS,
+    byTurn: result
+      ? new Map(result.turns.map((t) => [t.turn, { answer: t.answer, score: t.score }]))
+      : NO_GAINS,
     ceiling: result?.goldContext ?? null,
     done: result !== null,
     running: running || stored.data?.task.state === "running",
