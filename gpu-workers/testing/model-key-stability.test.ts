@@ -1,0 +1,289 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, vi } from "vitest";
+import type { Episode } from "@/contracts/episode";
+import { SETUP_DIR } from "@/contracts/paths";
+import { chatPrompt, judgePrompt } from "@/contracts/prompts/generating";
+import { condensingPrompt, methodPrompt } from "@/contracts/prompts/prompts";
+import type { PromptText } from "@/contracts/prompts/template";
+import { editedVersion, promptVersion } from "@/contracts/prompts/version";
+import { predictConfig, trainConfig } from "@/contracts/run-config";
+import { hashOf, testRecorded, type Values } from "@/contracts/testing/recorded";
+import { endpointBackend } from "../generation/endpoint-backend";
+import { engineBackend } from "../generation/engine-backend";
+import { Generator, type GeneratorBackend } from "../generation/generator";
+import { chatStyle, fewShotStyle, type PromptStyle } from "../generation/prompt";
+import { openTemplate } from "../generation/template";
+import { openOwnModel } from "../methods/open";
+import { Assessor, ownAnswerKey } from "../s3/assess";
+import { DocumentBook } from "../s3/documents";
+import { turnGrammar } from "../s3/guide";
+import { modelHash } from "../s3/model-hash";
+import { fingerprintOf, openGenerator, searcherOf } from "../s3/models";
+import { fullTemplate, templateFor } from "../s3/prompt";
+import { stopStrings } from "../s3/protocol";
+import { readTrainerState } from "../s3/trainer-state";
+import { AnswerScorer } from "../scoring/answer-scorer";
+import { endpointJudge, judgeTemplate, openJudge } from "../scoring/judge";
+import {
+  CHOICE,
+  documentOf,
+  EMPTY_RUN,
+  ENGINE,
+  ENGINE_MODEL,
+  PROTOCOLS,
+  QUESTION,
+  S3_PROMPT,
+  SIGNAL,
+  TOKENIZER_FILES,
+  writeFiles,
+} from "./key-inputs";
+
+/** Identities of models, keys of answers, names of scorers, and the prompts whose versions they hold. */
+
+// Models are found by their names, which are part of keys; so they are installed in a setup folder of this test's own.
+await vi.hoisted(async () => {
+  const [{ mkdtempSync }, { tmpdir }, path] = await Promise.all([
+    import("node:fs"),
+    import("node:os"),
+    import("node:path"),
+  ]);
+  process.env.S3_SETUP_DIR = mkdtempSync(path.join(tmpdir(), "key-stability-"));
+});
+afterAll(() => rm(SETUP_DIR, { recursive: true, force: true }));
+
+const install = () =>
+  writeFiles(join(SETUP_DIR, "models", "tiny"), {
+    ...TOKENIZER_FILES,
+    "model.safetensors": "weights",
+    "config.json": '{"hidden_size": 8}',
+    "chat_template.jinja": "{{ messages }}",
+    "README.md": "not used",
+  });
+
+const JUDGE_PROMPT = "--- user ---\n{question} {golds} {answer} Yes or no?";
+const CHAT_PROMPT = "--- user ---\n{documents}\n{question}";
+const EXAMPLE = { question: "Where is Paris?", answer: "France", texts: ["It is in France."] };
+const ADDRESS = "http://generator.test:8000/v1/";
+
+/** Under which key a generator looks for its answer. */
+async function answerKey(open: (store: never) => Generator | Promise<Generator>): Promise<string> {
+  const asked: string[] = [];
+  const findAnswers = async (keys: string[]) => {
+    asked.push(...keys);
+    const known = { generator: "g", promptStyle: "s", text: "known", seconds: 0 };
+    return new Map(keys.map((key) => [key, { key, ...known }]));
+  };
+  const generator = await open({ findAnswers, saveAnswers: async () => undefined } as never);
+  const documents = [documentOf("d1"), documentOf("d2")];
+  await generator.answer([{ question: "Who wrote Hamlet?", documents }], SIGNAL);
+  return asked.join();
+}
+const keyBy = (style: PromptStyle, backend: GeneratorBackend, maxTokens = 64) =>
+  answerKey((store) => new Generator("g", style, maxTokens, backend, store));
+
+/** Values for the placeholders of every prompt. */
+const FILLING = {
+  question: "Q?",
+  documents: "D",
+  thoughts: "T",
+  searches: "4 times",
+  query: "q",
+  reasoning: "R",
+  information: "I",
+  retrieve: "8",
+  select: "3",
+  turns: "3 times",
+};
+
+function describePrompt(prompt: PromptText): Values {
+  const edited = `${prompt.text}\nBe brief.`;
+  const open = (text: string | null) =>
+    openTemplate(prompt, text, "methodSettings.promptTemplate").label;
+  return {
+    id: prompt.id,
+    text: hashOf(prompt.text),
+    placeholders: [prompt.required, prompt.optional ?? []],
+    versions: [null, prompt.text, edited].map((text) => promptVersion(prompt, text)),
+    labels: [null, prompt.text, edited].map(open),
+  };
+}
+
+testRecorded(new URL("./model-key-stability.json", import.meta.url), {
+  "identities of models": async () => {
+    const directory = await install();
+    const policy = { model: ENGINE_MODEL, tokenizer: null, name: "m", fingerprint: "base:engine" };
+    const vllm = { at: async () => ENGINE_MODEL };
+    const config = trainConfig.parse({ kind: "train", name: "t", searcher: { model: "tiny" } });
+    const fetchCheckpoint = async () => ({ config, directory }) as never;
+    const identity = async (method: string, checkpoint: string | null = null) => {
+      const searcher = { model: "tiny", checkpoint };
+      const run = predictConfig.parse({ ...EMPTY_RUN, method, searcher });
+      const own = await openOwnModel(run, { signal: SIGNAL, fetchCheckpoint }, ENGINE);
+      return own?.kind === "text" ? own.model.identity : own?.searcher.identity;
+    };
+    const id = "00000000-0000-4000-8000-000000000001";
+    return {
+      modelHash: await modelHash(directory),
+      fingerprintOf: await fingerprintOf(ENGINE, directory, SIGNAL),
+      searcher: (await searcherOf(policy as never, SIGNAL)).identity,
+      "searcher in vLLM": (await searcherOf({ ...policy, vllm } as never, SIGNAL)).identity,
+      "s3, untrained": await identity("s3"),
+      "s3, a checkpoint": await identity("s3", id),
+      "another method, untrained": await identity("cot"),
+      "another method, a checkpoint": await identity("cot", id),
+    };
+  },
+
+  answers: async () => {
+    await install();
+    const { question, answer, texts } = EXAMPLE;
+    const line = JSON.stringify({ question, answers: [answer], goldTexts: texts });
+    await writeFiles(SETUP_DIR, { "atlas/examples.jsonl": `${line}\n` });
+    const [few, chat, edited] = [fewShotStyle([EXAMPLE]), chatStyle(), chatStyle(CHAT_PROMPT)];
+    const tokenizer = { encode: () => [1], decode: () => "" };
+    const inEngine = (style: PromptStyle) =>
+      keyBy(style, engineBackend(ENGINE_MODEL as never, tokenizer, style, 64, "fingerprint"));
+    const atEndpoint = (style: PromptStyle, tokens = 64) =>
+      keyBy(style, endpointBackend(ADDRESS, "g", style, tokens), tokens);
+    const configured = (generator: object) =>
+      answerKey((store) =>
+        openGenerator(
+          ENGINE,
+          predictConfig.parse({ ...EMPTY_RUN, generator }).generator,
+          store,
+          SIGNAL,
+        ),
+      );
+    const fewShot = { promptStyle: "few-shot", maxTokens: 12 };
+    return {
+      "few-shot, engine": await inEngine(few),
+      "chat, engine": await inEngine(chat),
+      "edited chat, engine": await inEngine(edited),
+      "few-shot, endpoint": await atEndpoint(few),
+      "chat, endpoint": await atEndpoint(chat),
+      "edited chat, endpoint, 9 tokens": await atEndpoint(edited, 9),
+      "configured, engine": await configured({ model: "tiny" }),
+      "configured, engine, few-shot": await configured({ model: "tiny", ...fewShot }),
+      "configured, endpoint": await configured({ model: "g", endpoint: ADDRESS }),
+      "configured, endpoint, edited": await configured({
+        model: "g",
+        endpoint: ADDRESS,
+        promptTemplate: CHAT_PROMPT,
+      }),
+    };
+  },
+
+  "answers of methods": async () => {
+    const episode: Episode = {
+      key: "episode-key",
+      method: "cot",
+      protocol: "paper",
+      questionId: "q1",
+      sampleIndex: 0,
+      steps: [],
+      context: [],
+      ownAnswer: { model: "m", prompt: "cot/1", text: "Shakespeare" },
+    };
+    const assessor = new Assessor(null, new DocumentBook(), new AnswerScorer("span", null));
+    const [outcome] = await assessor.assess([episode], [QUESTION], SIGNAL);
+    return {
+      ownAnswerKey: ownAnswerKey("episode-key", { model: "m", prompt: "cot/1" }),
+      answer: outcome!.answer,
+      scores: [outcome!.score, ...(outcome!.otherScores ?? [])],
+    };
+  },
+
+  "judges and scorers": async () => {
+    await install();
+    const judge = endpointJudge("http://judge.test/v1", "j");
+    const asked: unknown[] = [];
+    const find = async (...call: unknown[]) => (asked.push(call), []);
+    const scores: Values = {};
+    for (const name of ["judge", "generation-accuracy"] as const) {
+      const verdicts = async (items: readonly unknown[]) => items.map(() => true);
+      const scorer = new AnswerScorer(name, async () => ({ id: judge.id, judge: verdicts }), find);
+      const items = [{ question: CHOICE, answer: { key: "k", text: "B" } }];
+      const [scored] = await scorer.score(items, SIGNAL);
+      scores[name] = [scored!.main, ...scored!.others];
+    }
+    const installed = { ...predictConfig.parse(EMPTY_RUN).judge, model: "tiny" };
+    const inEngine = async (promptTemplate: string | null) =>
+      (await openJudge({ ...installed, promptTemplate }, ENGINE, {}, SIGNAL)).id;
+    return {
+      "at an endpoint": judge.id,
+      "at an endpoint, edited": endpointJudge("http://judge.test/v1", "j", {}, JUDGE_PROMPT).id,
+      "in the engine": await inEngine(null),
+      "in the engine, edited": await inEngine(JUDGE_PROMPT),
+      "stored verdicts are looked for by": asked,
+      ...scores,
+    };
+  },
+
+  prompts: () => {
+    const described: Values = {};
+    for (const protocol of PROTOCOLS) {
+      for (const method of ["s3", "direct", "sft", "cot", "r1", "ircot"] as const)
+        described[`${method}, ${protocol}`] = describePrompt(methodPrompt(method, protocol)!);
+      for (const method of ["deepretrieval", "search-r1", "search-o1"] as const)
+        described[`${method}, ${protocol}`] = describePrompt(methodPrompt(method, protocol)!);
+    }
+    return {
+      ...described,
+      condensing: describePrompt(condensingPrompt("search-o1")!),
+      chat: describePrompt(chatPrompt),
+      judge: describePrompt(judgePrompt),
+      editedVersion: editedVersion(S3_PROMPT),
+    };
+  },
+
+  // Under one version a model must be asked the same words.
+  "prompts as they are sent": () => {
+    const filled = (prompt: PromptText) =>
+      hashOf(openTemplate(prompt, null, "methodSettings.promptTemplate").fill(FILLING));
+    const documents = [documentOf("d1"), { ...documentOf("d2"), title: "" }];
+    const request = { question: "Who\nwrote it?", documents };
+    const item = { question: "Q?", golds: ["a", "b"], answer: "x".repeat(5000) };
+    const search = predictConfig.parse(EMPTY_RUN).search;
+    const templates = (["guided", "free"] as const).map((decoding) => templateFor({ decoding }));
+    const shape = { window: 3, select: 2, queryTokens: 14 };
+    return {
+      ircot: PROTOCOLS.map((protocol) => filled(methodPrompt("ircot", protocol)!)),
+      "search-o1": [methodPrompt("search-o1", "paper")!, condensingPrompt("search-o1")!].map(
+        filled,
+      ),
+      chat: [chatStyle().label, hashOf(chatStyle().messages(request))],
+      "chat, edited": [
+        chatStyle(CHAT_PROMPT).label,
+        hashOf(chatStyle(CHAT_PROMPT).messages(request)),
+      ],
+      "few-shot": [fewShotStyle([EXAMPLE]).label, hashOf(fewShotStyle([EXAMPLE]).prompt(request))],
+      judge: [judgeTemplate().version, hashOf(judgeTemplate().messages(item))],
+      "judge, edited": judgeTemplate(JUDGE_PROMPT).version,
+      "search loop": templates.map((template) => [
+        template.id,
+        template.version,
+        hashOf(template.start("Q?", documents, search)),
+        hashOf([template.observation(documents, 1), template.observation(documents, 0)]),
+      ]),
+      "search loop, edited": [fullTemplate(S3_PROMPT).id, fullTemplate(S3_PROMPT).version],
+      grammar: [false, true].map((last) => hashOf(turnGrammar({ ...shape, last }))),
+      stops: PROTOCOLS.map((protocol) => [false, true].map((last) => stopStrings(protocol, last))),
+    };
+  },
+
+  // A run resumes from what an earlier version of the program has written.
+  "state of a trainer": async () => {
+    const answer = { key: "k", generator: "g", promptStyle: "chat/1", text: "t", seconds: 0 };
+    const first = { version: 1, step: 2, cursor: 9, weightsHash: "w", answers: [answer] };
+    const history = { "reward/mean": [{ step: 1, value: 0.5 }] };
+    const alarms = { history, standing: { "kl-runaway": { calm: 1 } } };
+    const more = { criticHash: "c", klCoefficient: 0.1, skipped: 1, alarms };
+    const read = async (state: object) =>
+      readTrainerState(await writeFiles(SETUP_DIR, { "trainer.json": JSON.stringify(state) }));
+    return {
+      "version 1": await read(first),
+      "version 2": await read({ ...first, ...more, version: 2 }),
+    };
+  },
+});

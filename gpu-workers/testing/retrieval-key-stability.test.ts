@@ -1,0 +1,319 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, vi } from "vitest";
+import { corpusSource } from "@/contracts/config/corpus-source";
+import { retriever as retrieverSettings, runConfig } from "@/contracts/run-config";
+import { inTurn, sha256, testRecorded } from "@/contracts/testing/recorded";
+import { retrieverKey, ServiceRegistry } from "../agent/services";
+import { noServices } from "../agent/testing/harness";
+import { importCorpus } from "../corpora/import";
+import { sha256Of } from "../file-hash";
+import { bm25Key } from "../retrieval/bm25/index";
+import { CorpusDigest, CorpusFile } from "../retrieval/corpus";
+import { DenseIndex, readManifest } from "../retrieval/dense-index";
+import { Encoder } from "../retrieval/encoder";
+import { findEncoder } from "../retrieval/encoder-settings";
+import { evaluateRun } from "../retrieval/evaluate-run";
+import { indexKey } from "../retrieval/index-store";
+import { openAnyRetriever } from "../retrieval/open";
+import { OpenSearchConnection, OpenSearchRetriever } from "../retrieval/opensearch";
+import { pointIdOf, QdrantConnection, QdrantRetriever } from "../retrieval/qdrant";
+import { RemoteRetriever } from "../retrieval/remote";
+import { Reranker } from "../retrieval/reranker";
+import { findReranker } from "../retrieval/reranker-settings";
+import { identityOf } from "../retrieval/retriever";
+import { rowFileOf, saveRows } from "../retrieval/row-file";
+import { hash32, RowTable } from "../retrieval/row-table";
+import { QUESTION, RETRIEVER, SIGNAL, TOKENIZER_FILES, writeFiles } from "./key-inputs";
+import { MemoryContext } from "./memory-context";
+
+/** Hashes of corpora, fingerprints of encoders and rerankers, names of indexes, and keys of every retriever. */
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "key-stability-"));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Lines of a corpus, in the layouts that are read. */
+const CORPUS = [
+  '{"id": "a", "title": "Alpha", "text": "The first document."}',
+  "",
+  '{"id": 2, "contents": "\\"Beta\\"\\nThe second document."}',
+  '{"id": "c", "title": null, "text": "Ünïcode \\u0001 text."}',
+].join("\n");
+const corpusPath = async (): Promise<string> =>
+  join(await writeFiles(join(folder, "corpus"), { "corpus.jsonl": CORPUS }), "corpus.jsonl");
+
+const ENCODER = { name: "enc", variant: "fp32", fingerprint: "encoder-fingerprint", dim: 4 };
+const close = async () => undefined;
+
+/** Opens a retriever over the corpus, with an encoder and a reranker that need no weights. @returns its key */
+async function openedKey(settings: object): Promise<string> {
+  vi.spyOn(Encoder, "load").mockResolvedValue({ ...ENCODER, close } as never);
+  vi.spyOn(DenseIndex, "load").mockResolvedValue({ size: 3, dim: 4, close } as never);
+  const reranker = { name: "r", fingerprint: "reranker-fingerprint", close };
+  vi.spyOn(Reranker, "load").mockResolvedValue(reranker as never);
+  const path = await corpusPath();
+  const corpus = await CorpusFile.open(path);
+  for (const factory of ["Flat", "IVF4,Flat", "HNSW32"]) {
+    const key = indexKey(identityOf({ corpus, encoder: ENCODER }, factory));
+    await writeFiles(join(folder, "indexes", key), { there: "" });
+  }
+  await corpus.close();
+  const opened = await openAnyRetriever(retrieverSettings.parse(settings), {
+    corpusPath: () => path,
+    dataDir: folder,
+  });
+  const { key } = opened.describe();
+  await opened.close();
+  return key;
+}
+
+/** Retrievers of every kind by what a person gives; the rest are defaults. */
+const RETRIEVERS: Record<string, object> = {
+  dense: { kind: "dense" },
+  "dense, all settings": {
+    kind: "dense",
+    encoder: "e5-base-v2",
+    variant: "int8",
+    index: "IVF4,Flat",
+    nprobe: 8,
+    efSearch: 64,
+    reranker: "bge-reranker-base",
+    rerankDepth: 20,
+  },
+  bm25: { kind: "bm25" },
+  "bm25, all settings": { kind: "bm25", k1: 1.2, b: 0.75, operators: true, reranker: "r" },
+  hybrid: { kind: "hybrid" },
+  "hybrid, weighted": { kind: "hybrid", fusion: "weighted", depth: 50, denseWeight: 0.3 },
+  remote: { kind: "remote", url: "http://retriever.test:3000/retrieve" },
+  opensearch: { kind: "opensearch", url: "http://search.test:9200", index: "wiki" },
+  qdrant: { kind: "qdrant", url: "http://vectors.test:6333", collection: "wiki" },
+};
+const settingsOf = (name: string) => retrieverSettings.parse(RETRIEVERS[name]);
+
+const HEALTH = {
+  status: "ready",
+  retriever: "dense",
+  corpus: "wiki",
+  documents: 3,
+  key: "served-key",
+  limits: { queries: 512, queryCharacters: 9, topk: 9 },
+};
+
+/** @param health what the server says of itself; null where it says nothing */
+async function remoteKey(url: string, health: object | null): Promise<string> {
+  vi.stubGlobal("fetch", async (address: URL) =>
+    address.pathname.endsWith("/healthz")
+      ? new Response(JSON.stringify(health ?? {}), { status: health ? 200 : 404 })
+      : new Response('{"result": [[]]}'),
+  );
+  return (await RemoteRetriever.open(url)).describe().key;
+}
+
+async function openSearchKey(changes: object, fields: readonly string[]): Promise<string> {
+  const searchable = { text: { searchable: true } };
+  const index = (uuid: string) => ({ settings: { index: { uuid } } });
+  vi.spyOn(OpenSearchConnection.prototype, "ask")
+    .mockResolvedValueOnce({ count: 3 })
+    .mockResolvedValueOnce({ fields: Object.fromEntries(fields.map((f) => [f, searchable])) })
+    .mockResolvedValueOnce({ b: index("u2"), a: index("u1") });
+  const config = { ...settingsOf("opensearch"), ...changes } as never;
+  return (await OpenSearchRetriever.open(config)).describe().key;
+}
+
+async function qdrantKey(vectors: object): Promise<string> {
+  const info = { status: "green", points_count: 2, config: { params: { vectors } } };
+  vi.spyOn(QdrantConnection.prototype, "ask").mockResolvedValueOnce(info);
+  const loadEncoder = async () => ({ ...ENCODER, close }) as never;
+  return (await QdrantRetriever.open(settingsOf("qdrant") as never, { loadEncoder })).describe()
+    .key;
+}
+
+async function imported(name: string, path: string) {
+  const source = corpusSource.parse({ kind: "path", path });
+  const manifest = await importCorpus({
+    dataDir: join(folder, "data"),
+    name,
+    source: source as Exclude<typeof source, { kind: "installed" }>,
+    runId: "00000000-0000-4000-8000-0000000000aa",
+    signal: SIGNAL,
+    onProgress: () => undefined,
+    log: () => undefined,
+    fetchUpload: () => Promise.reject(new Error("no uploads here")),
+  });
+  const { source: from, importedAt: _at, memoryPerPassage: _memory, ...rest } = manifest;
+  return { ...rest, source: { ...from, from: from.from.replace(folder, "FOLDER") } };
+}
+
+testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
+  corpora: async () => {
+    const path = await corpusPath();
+    const corpus = await CorpusFile.open(path);
+    const digest = new CorpusDigest();
+    digest.add({ id: "a", title: "Alpha", text: "The first document." });
+    const table = RowTable.empty();
+    for (const id of ["a", "2", "c"]) table.add(hash32(id));
+    const starts = Float64Array.from([0, 61, 120, 180]);
+    await saveRows(path, { bytes: 180, mtimeMs: 1 }, { hash: corpus.hash, starts, table });
+    const rows = sha256((await readFile(rowFileOf(path))).toString("latin1"));
+    await rm(rowFileOf(path));
+    const documents = await corpus.documents(["c", "2", "a"]);
+    await corpus.close();
+    const lines = { "one.jsonl": CORPUS, "two.jsonl": '{"id": "d", "text": "The fourth."}\n' };
+    const sources = await writeFiles(join(folder, "sources"), lines);
+    return {
+      file: await sha256Of(path),
+      "content hash": corpus.hash,
+      "digest of one document": digest.digest(),
+      documents,
+      "rows beside the file": rows,
+      "imported file": await imported("one", join(sources, "one.jsonl")),
+      "imported folder": await imported("two", sources),
+    };
+  },
+
+  "encoders and rerankers": async () => {
+    const described =
+      '{"pooling": "mean", "normalise": true, "maxTokens": 256, "queryPrefix": "query: ", "passagePrefix": "passage: "}';
+    const weights = {
+      "model.onnx": "network",
+      "model.onnx_data": "weights",
+      "model-int8.onnx": "int8",
+    };
+    const tower = { ...TOKENIZER_FILES, ...weights, "encoder.json": described };
+    const below = (side: string, files: object) =>
+      Object.fromEntries(Object.entries(files).map(([name, text]) => [`${side}/${name}`, text]));
+    const own = { ...tower, "model.onnx": "another network" };
+    const write = (name: string, files: Record<string, string>) =>
+      writeFiles(join(folder, name), files);
+    const encoder = await write("encoder", tower);
+    const towers = await write("towers", { ...below("query", own), ...below("passage", tower) });
+    const sentence = await write("sentence", {
+      ...TOKENIZER_FILES,
+      "model.onnx": "network",
+      "config.json": '{"max_position_embeddings": 128}',
+      "modules.json":
+        '[{"type": "a.Transformer", "path": ""}, {"type": "a.Pooling", "path": "1_Pooling"}, {"type": "a.Normalize", "path": "2"}]',
+      "1_Pooling/config.json": '{"pooling_mode_cls_token": true}',
+      "config_sentence_transformers.json":
+        '{"prompts": {"query": "q: "}, "similarity_fn_name": "cosine"}',
+    });
+    const bare = { ...TOKENIZER_FILES, "model.onnx": "network" };
+    const [e5, minilm] = [await write("e5-base-v2", bare), await write("minilm", bare)];
+    const reranker = await write("reranker", {
+      ...bare,
+      "model.onnx_data": "weights",
+      "config.json":
+        '{"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1, "sbert_ce_default_activation_function": "torch.nn.Sigmoid"}',
+    });
+    const found = async (name: string, directory: string, variant = "fp32") => {
+      const files = await findEncoder(name, variant, directory);
+      return { fingerprint: files.fingerprint, settings: files.passage.settings };
+    };
+    const { fingerprint, settings } = await findReranker("reranker", reranker);
+    return {
+      fp32: await found("encoder", encoder),
+      int8: await found("encoder", encoder, "int8"),
+      "two towers": await found("towers", towers),
+      "files of sentence-transformers": await found("sentence", sentence),
+      "facts of a preset": await found("e5-base-v2", e5),
+      "facts of the default encoder": await found("minilm", minilm),
+      reranker: { fingerprint, settings },
+    };
+  },
+
+  indexes: async () => {
+    const factories = ["Flat", "IVF4096,Flat", "HNSW32", "IVF4096,PQ48"];
+    const corpus = { hash: "corpus-hash" };
+    const identities = factories.map((name) => identityOf({ corpus, encoder: ENCODER }, name));
+    const manifest =
+      '{"version": 2, "factory": "Flat", "corpusHash": "c", "encoderFingerprint": "e", "encoder": "minilm fp32", "count": 3, "dim": 4, "file": "vectors.faiss", "bytes": 9}';
+    const stored = await writeFiles(join(folder, "stored"), { "manifest.json": manifest });
+    return {
+      identities,
+      ...Object.fromEntries(identities.map((identity) => [identity.factory, indexKey(identity)])),
+      bm25: bm25Key("corpus-hash"),
+      "manifest of a stored index": await readManifest(stored),
+      "points in Qdrant": ["a", "2", "wiki 7"].map(pointIdOf),
+    };
+  },
+
+  retrievers: () =>
+    inTurn({
+      flat: () => openedKey({ kind: "dense", index: "Flat" }),
+      "flat, chosen": () => openedKey({ kind: "dense" }),
+      IVF: () => openedKey({ kind: "dense", index: "IVF4,Flat" }),
+      "IVF, 2 lists": () => openedKey({ kind: "dense", index: "IVF4,Flat", nprobe: 2 }),
+      HNSW: () => openedKey({ kind: "dense", index: "HNSW32" }),
+      "HNSW, breadth 64": () => openedKey({ kind: "dense", index: "HNSW32", efSearch: 64 }),
+      bm25: () => openedKey({ kind: "bm25" }),
+      "bm25, all settings": () => openedKey({ kind: "bm25", k1: 1.2, b: 0.75, operators: true }),
+      hybrid: () => openedKey({ kind: "hybrid", index: "Flat" }),
+      "hybrid, all of rrf": () => openedKey({ kind: "hybrid", index: "Flat", depth: 50, rrfK: 20 }),
+      "hybrid, weighted": () => openedKey({ ...RETRIEVERS["hybrid, weighted"], index: "Flat" }),
+      reranked: () => openedKey({ kind: "dense", index: "Flat", reranker: "r" }),
+      "reranked bm25, depth 20": () => openedKey({ kind: "bm25", reranker: "r", rerankDepth: 20 }),
+      "remote, by address": () => remoteKey("http://retriever.test:3000", null),
+      "remote, by content": () => remoteKey("http://retriever.test:3000/retrieve", HEALTH),
+      opensearch: () => openSearchKey({}, ["title", "text"]),
+      "opensearch without titles": () => openSearchKey({ textField: "body" }, ["body"]),
+      qdrant: () => qdrantKey({ size: 4, distance: "Cosine" }),
+      "qdrant, a distance": () => qdrantKey({ dense: { size: 4, distance: "Euclid" } }),
+    }),
+
+  // Each build has a stamp of its own at the beginning of its files.
+  "files of a BM25 index": async () => {
+    await openedKey({ kind: "bm25" });
+    const path = await corpusPath();
+    const corpus = await CorpusFile.open(path);
+    const directory = join(folder, "indexes", bm25Key(corpus.hash));
+    await corpus.close();
+    const files = (await readdir(directory)).filter((name) => name.endsWith(".bin")).sort();
+    const content = async (name: string) =>
+      sha256((await readFile(join(directory, name))).subarray(16).toString("latin1"));
+    const manifest = await readFile(join(directory, "manifest.json"), "utf8");
+    return {
+      ...(await inTurn(Object.fromEntries(files.map((name) => [name, () => content(name)])))),
+      manifest: { ...(JSON.parse(manifest) as object), stamp: "" },
+    };
+  },
+
+  services: async () => {
+    const ended = new Promise<string>(() => undefined);
+    const start = async () => ({ value: {} as never, address: null, stop: close, ended });
+    const starters = { engine: start, retriever: start, sampler: start, vllm: start };
+    const registry = new ServiceRegistry({ ...noServices, ...starters }, 1000);
+    const served = { kind: "serve", what: "model", name: "s", server: { kind: "vllm" } };
+    const vllm = (runConfig.parse(served) as { server: object }).server as never;
+    const options = { signal: SIGNAL, onLost: () => undefined };
+    await registry.acquireEngine(options);
+    await registry.acquireRetriever("atlas", settingsOf("dense"), options);
+    await registry.acquireSampler({ model: "m", rank: 16, memoryShare: 0.4 }, options);
+    await registry.acquireVllm("m", vllm, options);
+    const reports = await registry.reports();
+    await registry.stopAll();
+    const keys = (corpus: string) =>
+      Object.keys(RETRIEVERS).map((name) => [name, retrieverKey(corpus, settingsOf(name))]);
+    return {
+      reports: reports.map(({ key, kind }) => [key, kind]),
+      ...(Object.fromEntries(keys("atlas")) as Record<string, string>),
+    };
+  },
+
+  "retrieval evaluation": async () => {
+    const config = { kind: "evaluate", name: "n", corpus: "c", questions: "set", k: 10 };
+    const services = { retriever: async () => ({ value: RETRIEVER, release: () => undefined }) };
+    const questions = async () => [QUESTION];
+    const context = new MemoryContext({ config, services, workDir: "", questions } as never);
+    context.rankedQuestions = async () => new Map();
+    await evaluateRun(context);
+    return { episodes: context.records().map(({ episode }) => [episode.key, episode.method]) };
+  },
+});

@@ -1,0 +1,377 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { alarmName } from "@/contracts/alarms";
+import { ruleId, scoreByRules } from "@/contracts/answer-scoring";
+import {
+  answersItself,
+  comparabilityKey,
+  questionsKey,
+  scopeFactsOf,
+  scopeKey,
+  type ResultFacts,
+} from "@/contracts/comparability";
+import { METHODS } from "@/contracts/config/method";
+import { ruleScorer, scorer } from "@/contracts/config/scoring";
+import { CORPUS_PRESET_NAMES } from "@/contracts/corpus-presets";
+import { documentHash } from "@/contracts/document-hash";
+import { attribution, episodeMethod, episodePhase, formatError } from "@/contracts/episode";
+import { errorCode } from "@/contracts/errors";
+import { METRIC_FAMILIES, METRICS } from "@/contracts/metrics";
+import { PRESETS } from "@/contracts/presets";
+import { predictConfig, trainConfig, type PredictConfig } from "@/contracts/run-config";
+import { runKind, runState } from "@/contracts/run-state";
+import { clusterBootstrap } from "@/contracts/statistics";
+import { expandOrThrow, sweepSpec } from "@/contracts/sweep";
+import { SWEEP_PRESETS } from "@/contracts/sweep-presets";
+import { hashOf, sha256, testRecorded, type Values } from "@/contracts/testing/recorded";
+import { questionKey } from "@/contracts/upstream/files";
+import { Catalogue } from "@/server/catalogue/catalogue";
+import { parseQuestionFile } from "@/server/catalogue/question-file";
+import { MIGRATIONS_DIR } from "@/server/db/migrate";
+import { storeAnswers } from "@/server/episodes/store";
+import { unseal } from "@/server/keys/seal";
+import { entriesOf, entryOf, ownPromptOf, type Checkpoint } from "@/server/leaderboard/entry";
+import { factsOf, type FactSources } from "@/server/leaderboard/facts";
+import { UpstreamImport } from "@/server/upstream/import";
+import { questionsOf } from "@/server/upstream/question-book";
+import { Tokens } from "@/server/workers/tokens";
+
+/** Keys and hashes that the server stores or compares, and the names that its tables hold. No database is asked. */
+
+const predict = (changes: object = {}): PredictConfig =>
+  predictConfig.parse({ kind: "predict", name: "n", ...changes });
+
+/** A database that keeps what it is given, and answers what the statement asks for. */
+class ListeningDatabase {
+  readonly given: unknown[] = [];
+  readonly db = {
+    $executeRaw: async (_sql: TemplateStringsArray, ...values: unknown[]) => {
+      this.given.push(...values);
+      return 0;
+    },
+    $queryRaw: async (sql: TemplateStringsArray, ...values: unknown[]) => {
+      this.given.push(...values);
+      const text = sql.join("?");
+      if (text.includes("run_question_sets")) return [{ id: "set" }];
+      return text.includes("AS fresh") ? [{ fresh: [] }] : [];
+    },
+  };
+
+  transact = (work: (tx: unknown) => Promise<unknown>) =>
+    work({ db: this.db, emit: () => undefined });
+
+  /** Values that are a hash, also those within JSON, each once. */
+  get hashes(): string[] {
+    const text = this.given.map((value) => (typeof value === "string" ? value : "")).join(" ");
+    return [...new Set(text.match(/\b[0-9a-f]{64}\b/g) ?? [])];
+  }
+}
+
+const FACTS: ResultFacts = {
+  questionSet: 'atlas/"held-out"',
+  questionSetVersion: "0123456789ab",
+  limit: 72,
+  corpus: "atlas",
+  corpusVersion: "c".repeat(64),
+  generator: "Qwen/Qwen2.5-14B",
+  promptStyle: "chat/1",
+  maxTokens: 64,
+  answersItself: false,
+  scorer: "generation-accuracy/1 judge",
+};
+const LEAST_FACTS: ResultFacts = {
+  ...FACTS,
+  limit: null,
+  corpusVersion: null,
+  maxTokens: null,
+  answersItself: true,
+};
+
+const QUESTION_FILE = [
+  '{"id": 1, "question": " Who? ", "answers": ["A", "B"]}',
+  '{"id": "b", "question": "Which?", "answers": ["x"], "goldIds": ["d"], "type": "t", "group": "g", "goldQueries": ["q"], "options": {"choices": [{"letter": "A", "text": "x"}, {"letter": "B", "text": "y"}], "answer": "A"}}',
+].join("\n");
+
+const RUN = "00000000-0000-4000-8000-000000000001";
+const ENDPOINT = "http://model.test:8000/v1";
+const EDITED = "--- user ---\n{question}\nBe brief.";
+const CHECKPOINT: Checkpoint = {
+  id: "00000000-0000-4000-8000-000000000002",
+  step: 20,
+  runId: RUN,
+  runName: "a run",
+  config: trainConfig.parse({ kind: "train", name: "a run", coldStart: { demonstrations: 9 } }),
+};
+
+/** Configurations whose rows of the leaderboard are parted. */
+const ROWS: Record<string, object> = {
+  ...Object.fromEntries(Object.keys(METHODS).map((method) => [method, { method }])),
+  "s3 at an endpoint": { searcher: { endpoint: ENDPOINT }, methodSettings: { temperature: 0.5 } },
+  "s3, guided": { search: { decoding: "guided", retrieve: 3, select: 2, turns: 1 } },
+  "s3, upstream": { search: { protocol: "upstream" } },
+  "rag, upstream": { method: "rag", documents: 5, search: { protocol: "upstream" } },
+  "rag, matched": { method: "rag", matchRun: RUN },
+  "cot, edited": { method: "cot", methodSettings: { promptTemplate: EDITED } },
+  "cot, answered anew": { method: "cot", reuse: { episodesOf: RUN } },
+  "ircot, generator": { method: "ircot", methodSettings: { answeredBy: "generator" } },
+  "search-o1, condensed": {
+    method: "search-o1",
+    methodSettings: {
+      retrieve: 5,
+      condensingPrompt: "--- user ---\n{reasoning} {query} {documents}",
+    },
+  },
+  "bm25, reranked": { retriever: { kind: "bm25", reranker: "r" } },
+  hybrid: { retriever: { kind: "hybrid" } },
+  remote: { retriever: { kind: "remote", url: "http://retriever.test:3000/retrieve" } },
+};
+
+/** Files of upstream, one of each kind that is imported. */
+const UPSTREAM_FILES = [
+  {
+    path: "out/nq_output_sequences.json",
+    content: JSON.stringify({
+      "Who wrote Hamlet?": {
+        golden_answers: ["Shakespeare"],
+        context_with_info: 'Doc 1(Title: "Hamlet") A play.',
+        response_str: "<query>Hamlet</query>",
+      },
+    }),
+  },
+  {
+    path: "results/s3.json",
+    content: JSON.stringify({
+      nq: { "Who wrote Hamlet?": { answer: "Shakespeare", score: 1, em_score: 0.5 } },
+    }),
+  },
+  {
+    path: "rollouts/3.jsonl",
+    content: JSON.stringify({
+      input: "Question: Who wrote Hamlet?\n",
+      output: "<query>play</query>",
+      score: 0.5,
+      step: 3,
+      gts: { question: "Who wrote Hamlet?", target: ["Shakespeare"] },
+    }),
+  },
+];
+
+const MIGRATIONS = [
+  "0001_control_plane",
+  "0002_corpora",
+  "0003_retrieval_evaluation",
+  "0004_serving",
+  "0005_methods",
+  "0006_scoring",
+  "0007_leaderboard",
+  "0008_training",
+  "0009_alarms",
+  "0010_sweeps",
+  "0012_serving_models",
+  "0013_imports",
+  "0020_corpus_tasks",
+  "0021_corpus_versions",
+  "0022_shared_steps",
+  "0023_equal_episodes",
+  "0024_stale_by_answer",
+  "0025_checked_once_a_report",
+];
+
+testRecorded(new URL("./key-stability.json", import.meta.url), {
+  comparability: () => ({
+    scopeKey: [scopeKey(FACTS), scopeKey(LEAST_FACTS)],
+    questionsKey: [questionsKey(FACTS), questionsKey(LEAST_FACTS)],
+    comparabilityKey: [comparabilityKey(FACTS), comparabilityKey(LEAST_FACTS)],
+    "read from a key": scopeFactsOf('["atlas",null,"g","chat/1",null,"span/1"]'),
+    answersItself: Object.keys(ROWS).filter((name) => answersItself(predict(ROWS[name]))),
+  }),
+
+  "rules of scoring": () => {
+    const options = {
+      choices: [
+        { letter: "A", text: "the virus" },
+        { letter: "B", text: "a bacterium" },
+      ],
+      answer: "A",
+    };
+    const question = { answers: ["The Virus"], options };
+    const answers = ["It is the virus.", "A", "a VIRUS", "(B)", "", "Ünïcode virus-like"];
+    return {
+      names: Object.fromEntries(ruleScorer.options.map((rule) => [rule, ruleId(rule)])),
+      ...Object.fromEntries(answers.map((text) => [`"${text}"`, scoreByRules(text, question)])),
+    };
+  },
+
+  "rows of the leaderboard": () =>
+    Object.fromEntries(
+      Object.entries(ROWS).map(([name, changes]) => {
+        const config = predict(changes);
+        const prompt = ownPromptOf(config);
+        return [name, { id: entryOf(config, null, prompt).id, prompt }];
+      }),
+    ),
+
+  "rows of the leaderboard by presets": () =>
+    Object.fromEntries(
+      PRESETS.flatMap(({ id, config }) => {
+        const parsed = predictConfig.safeParse(config).data;
+        return parsed ? [[id, hashOf(entryOf(parsed, null, ownPromptOf(parsed)).id)]] : [];
+      }),
+    ),
+
+  "rows of checkpoints and imports": async () => {
+    const searcher = { model: "m", checkpoint: CHECKPOINT.id };
+    const db = { $queryRaw: async () => [CHECKPOINT] } as never;
+    const described = [
+      { config: predict({ searcher }), importedFrom: null, promptStyle: "chat/1" },
+      { config: predict({ method: "cot" }), importedFrom: null, promptStyle: "cot/1" },
+      { config: predict(), importedFrom: "results/s3.json", promptStyle: "upstream" },
+      {
+        config: predict({ reuse: { episodesOf: RUN } }),
+        importedFrom: "results/s3.json",
+        promptStyle: "chat/1",
+      },
+    ];
+    const entries = await entriesOf(db, described);
+    return { rows: entries.map(({ id, trainingSamples }) => ({ id, trainingSamples })) };
+  },
+
+  "facts of results": () => {
+    const sources: FactSources = {
+      questionSet: "atlas/held-out",
+      questionSetVersion: "v",
+      questions: 100,
+      corpus: "atlas",
+      corpusVersion: null,
+      generator: "g",
+      promptStyle: "chat/1",
+      scorer: "span/1",
+      importedFrom: null,
+    };
+    const keyOf = (changes: object, more: Partial<FactSources> = {}) =>
+      comparabilityKey(factsOf(predict(changes), { ...sources, ...more }));
+    return {
+      s3: keyOf({}),
+      "s3, limited": keyOf({ limit: 72 }),
+      "s3, a larger limit": keyOf({ limit: 1000 }),
+      "answers itself": keyOf({ method: "cot" }),
+      imported: keyOf({}, { importedFrom: "results/s3.json" }),
+      "imported, answered anew": keyOf(
+        { reuse: { episodesOf: RUN } },
+        { importedFrom: "results/s3.json" },
+      ),
+    };
+  },
+
+  "versions of question sets and corpora": async () => {
+    const questions = parseQuestionFile(QUESTION_FILE);
+    const [sets, corpora] = [new ListeningDatabase(), new ListeningDatabase()];
+    const documents = [
+      { id: "a", title: "Alpha", text: "The first document." },
+      { id: "2", title: "", text: "Ünïcode" },
+    ];
+    await new Catalogue(sets as never).storeQuestionSet("mine", questions, "me");
+    await new Catalogue(corpora as never).storeCorpus("mine", documents, "me");
+    return {
+      "questions of a file": JSON.stringify(questions),
+      version: new Catalogue(sets as never).versionOf(questions),
+      "content of a question set": sets.hashes,
+      "content of a corpus": corpora.hashes,
+      documents: documents.map(documentHash),
+    };
+  },
+
+  "stored answers": async () => {
+    const database = new ListeningDatabase();
+    const answer = { generator: "g", promptStyle: "chat/1", text: "a\u0000b", seconds: 0.5 };
+    await storeAnswers(database.db as never, [{ key: "k", ...answer }]);
+    return { rows: database.given };
+  },
+
+  "files of upstream": async () => {
+    const database = new ListeningDatabase();
+    let kept: Values[] = [];
+    const catalogue = {
+      questionSets: async () => [],
+      storeQuestionSet: async (_name: string, questions: Values[]) => (kept = questions),
+      questionPage: async () => ({ questions: kept, next: null }),
+    };
+    const begin = async () => ({ runId: RUN, attempt: 1 });
+    const external = { begin, finish: async () => undefined };
+    const importer = new UpstreamImport(database as never, catalogue as never, external as never);
+    const request = { questions: null, method: null, name: null, corpus: "c", generator: "g" };
+    const found: Values = {};
+    for (const files of [UPSTREAM_FILES.slice(0, 2), UPSTREAM_FILES.slice(2)]) {
+      database.given.length = 0;
+      const { runs, problems } = await importer.import({ ...request, files } as never, "me");
+      const label = files.map(({ path }) => path).join(" and ");
+      found[label] = { runs: runs.length, problems, hashes: database.hashes };
+    }
+    const golden = new Map([["Who  wrote\nHamlet? ?", ["Shakespeare"]]]);
+    return {
+      ...found,
+      "questions of files": questionsOf(golden),
+      questionKey: ["Who  wrote\nHamlet? ?", "Q?\n Options: A. x"].map(questionKey),
+    };
+  },
+
+  sweeps: () =>
+    Object.fromEntries(
+      SWEEP_PRESETS.map(({ id, spec }) => {
+        const { paths, runs } = expandOrThrow(spec);
+        const described = runs.map(({ name, row, seed, varied }) => ({ name, row, seed, varied }));
+        const configs = runs.map(({ config }) => hashOf(config));
+        return [id, { spec: hashOf(sweepSpec.parse(spec)), paths, runs: described, configs }];
+      }),
+    ),
+
+  "tokens and sealed keys": async () => {
+    const database = new ListeningDatabase();
+    await new Tokens(database as never).ensure("local", "s3w_token", "me");
+    const hashes = database.given.flatMap((value) =>
+      Buffer.isBuffer(value) ? value.toString("hex") : [],
+    );
+    const sealed = "4Oh8ixRC0j0vCVc3jvVj5RP6CL2MahMZC5Nhf/2mvASDv/jYACFs";
+    const secret = Buffer.alloc(32, 7);
+    return {
+      token: hashes,
+      "a key that was sealed": unseal(secret, "openai", Buffer.from(sealed, "base64")),
+    };
+  },
+
+  // The database refuses to start where one that it has applied was changed. New ones may follow.
+  migrations: () =>
+    Object.fromEntries(
+      MIGRATIONS.map((name) => [
+        name,
+        sha256(readFileSync(join(MIGRATIONS_DIR, name, "migration.sql"), "utf8")),
+      ]),
+    ),
+
+  "intervals by a seed": () => {
+    const observations = Array.from({ length: 60 }, (_, i) => ({
+      value: i % 3 === 0 ? 1 : 0,
+      cluster: `c${i % 7}`,
+    }));
+    return {
+      "ten thousand samples": clusterBootstrap(observations),
+      "another seed": clusterBootstrap(observations, { samples: 200, seed: 3 }),
+    };
+  },
+
+  "names that are stored": () => ({
+    methods: episodeMethod.options,
+    scorers: scorer.unwrap().options,
+    phases: episodePhase.options,
+    formatErrors: formatError.options,
+    attributions: attribution.options,
+    errorCodes: errorCode.options,
+    alarms: alarmName.options,
+    runKinds: runKind.options,
+    runStates: runState.options,
+    presets: PRESETS.map(({ id }) => id),
+    corpusPresets: CORPUS_PRESET_NAMES,
+    metrics: Object.keys(METRICS),
+    metricFamilies: Object.keys(METRIC_FAMILIES),
+  }),
+});
