@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { type z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
 import {

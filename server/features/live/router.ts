@@ -1,4 +1,4 @@
-import { LiveEvent, liveEventsRequest } from "@/contracts/api/live";
+import { type LiveEvent, liveEventsRequest } from "@/contracts/api/live";
 import { tracked } from "@trpc/server";
 import { procedure, router } from "@/server/trpc/trpc";
 
