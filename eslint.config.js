@@ -1,6 +1,5 @@
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
-import { importArrows } from "./scripts/lint/import-arrows.mjs";
 
 const LINES_OF_A_FILE = 400;
 
@@ -12,7 +11,7 @@ export default tseslint.config(
       ".setup/",
       ".data*/",
       ".venv/",
-      "server/db/generated/",
+      "server/platform/db/generated/",
       "test-results/",
       "playwright-report/",
       "next-env.d.ts",
@@ -21,10 +20,8 @@ export default tseslint.config(
   },
   tseslint.configs.recommended,
   {
-    plugins: { house: { rules: { "import-arrows": importArrows } } },
     linterOptions: { reportUnusedDisableDirectives: "warn" },
     rules: {
-      "house/import-arrows": "error",
       "max-lines": ["warn", { max: LINES_OF_A_FILE, skipBlankLines: false, skipComments: false }],
       "no-console": "off",
       eqeqeq: ["error", "always", { null: "ignore" }],

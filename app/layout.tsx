@@ -2,8 +2,8 @@ import { GeistMono } from "geist/font/mono";
 import { GeistSans } from "geist/font/sans";
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
-import { Providers } from "@/app/_lib/providers";
-import { Shell } from "@/app/_shell/shell";
+import { Providers } from "./_lib/providers";
+import { Shell } from "./_shell/shell";
 import "./globals.css";
 
 export const metadata: Metadata = {

@@ -1,6 +1,6 @@
 import Link from "next/link";
-import { Button } from "@/app/_ui/button";
-import { EmptyState } from "@/app/_ui/states";
+import { Button } from "./_ui/button";
+import { EmptyState } from "./_ui/states";
 
 export default function NotFound() {
   return (

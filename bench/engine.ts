@@ -4,11 +4,16 @@ import { join } from "node:path";
 import { loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { LORA_TARGETS, type Capabilities, type Datum, type Sampled } from "@/contracts/engine";
-import { ATLAS_DIR, modelDir, ROOT } from "@/contracts/paths";
-import type { EngineModel } from "@/gpu-workers/engine/client";
-import { EngineProcess } from "@/gpu-workers/engine/process";
-import { loadTokenizer, type Tokenizer } from "@/gpu-workers/s3/tokenizer";
+import {
+  LORA_TARGETS,
+  type Capabilities,
+  type Datum,
+  type Sampled,
+} from "@/contracts/engine/dialect";
+import { ATLAS_DIR, modelDir, ROOT } from "@/lib/paths";
+import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import { EngineProcess } from "@/gpu-workers/llm/engine/process";
+import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/tokenizer";
 import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
 import { peerPython } from "./peers/venv";
 

@@ -1,6 +1,6 @@
-import { presetById } from "@/contracts/presets";
-import { trainConfig, type TrainConfig } from "@/contracts/run-config";
-import { clusterBootstrap, type Interval, type Observation } from "@/contracts/statistics";
+import { presetById } from "@/core/presets/run-presets";
+import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import { clusterBootstrap, type Interval, type Observation } from "@/core/statistics/bootstrap";
 import { LocalServices } from "@/gpu-workers/testing/memory-context";
 import { Examiner, mean, round, Study, type Result, type SeedResults } from "./learning/study";
 import { bar, machine, printBars, printTable, type BenchResult } from "./lib";

@@ -7,13 +7,13 @@ import { COSTS } from "@/app/leaderboard/_components/text";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { ATTRIBUTION_PARTS } from "@/app/_charts/attribution";
 import { AppError } from "@/contracts/errors";
-import { toMarkdown } from "@/contracts/leaderboard-export";
-import { ROOT } from "@/contracts/paths";
-import { presetById } from "@/contracts/presets";
-import { runConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config";
-import { connect, describeFailure, type Client } from "@/scripts/s3/client";
-import { uploadFile } from "@/scripts/s3/corpus";
-import { watch } from "@/scripts/s3/watch";
+import { toMarkdown } from "@/core/comparability/results-table";
+import { ROOT } from "@/lib/paths";
+import { presetById } from "@/core/presets/run-presets";
+import { runConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config/run-config";
+import { connect, describeFailure, type Client } from "@/cli/client";
+import { uploadFile } from "@/cli/commands/corpus";
+import { watch } from "@/cli/watch";
 import { machine } from "./lib";
 
 /**

@@ -4,18 +4,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RetrieverConfig } from "@/contracts/config/retriever";
-import { documentsResult, indexPlanResult, removeCorpusResult } from "@/contracts/worker-protocol";
-import { importFirst } from "@/gpu-workers/corpora/import-run";
-import { removeCorpus } from "@/gpu-workers/corpora/remove";
+import type { RetrieverConfig } from "@/contracts/run-config/retriever";
+import {
+  documentsResult,
+  indexPlanResult,
+  removeCorpusResult,
+} from "@/contracts/worker-protocol/worker-protocol";
+import { importFirst } from "@/gpu-workers/jobs/index/import-corpus";
+import { removeCorpus } from "@/gpu-workers/jobs/index/remove-corpus";
 import { CorpusReporter } from "@/gpu-workers/corpora/report";
-import { corpusPath } from "@/gpu-workers/agent/corpora";
+import { corpusPath } from "@/gpu-workers/corpora/installed-corpora";
 import { documentsOf, query } from "@/gpu-workers/agent/tasks";
 import { Agents } from "@/gpu-workers/agent/testing/harness";
-import { openAnyRetriever } from "@/gpu-workers/retrieval/open";
-import { planIndexes } from "@/gpu-workers/retrieval/plan-task";
-import { createTaskRequest } from "@/server/api/tasks/create";
-import { taskDetail, type TaskDetail } from "@/server/api/tasks/get";
+import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
+import { planIndexes } from "@/gpu-workers/jobs/index/plan-task";
+import { createTaskRequest, taskDetail, type TaskDetail } from "@/contracts/api/tasks";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { eventually } from "./support/real-worker";
 

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATLAS_DIR } from "@/contracts/paths";
-import { predictConfig } from "@/contracts/run-config";
+import { ATLAS_DIR } from "@/lib/paths";
+import { predictConfig } from "@/contracts/run-config/run-config";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
-import { importAtlas } from "@/server/catalogue/atlas";
+import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { eventually, RealWorker } from "./support/real-worker";
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "@playwright/test";
-import { SETUP_DIR } from "@/contracts/paths";
+import { SETUP_DIR } from "@/lib/paths";
 
 /** The browser that setup found or installed. */
 function executablePath(): string {

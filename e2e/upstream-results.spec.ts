@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Page } from "@playwright/test";
-import { formatDocuments } from "@/contracts/upstream/documents";
+import { formatDocuments } from "@/contracts/formats/upstream/documents";
 import { expect, overflow, test, waitLive } from "./product";
 
 const documents = formatDocuments([

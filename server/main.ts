@@ -3,16 +3,16 @@ import next from "next";
 import pino from "pino";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { ATLAS_DIR, DATA_DIR, ROOT } from "@/contracts/paths";
-import { exitWithParent } from "@/contracts/supervision";
-import { createArtifactStore } from "@/server/artifacts/create-store";
-import { importAtlas } from "@/server/catalogue/atlas";
-import { compose } from "@/server/compose";
-import { migrate } from "@/server/db/migrate";
-import { requireLoopback } from "@/server/http/guard";
-import { createHttpServer, type Pages } from "@/server/http/server";
-import { ensureLocalWorkerToken } from "@/server/local-worker-token";
-import { DEFAULT_TIMINGS } from "@/server/timings";
+import { ATLAS_DIR, DATA_DIR, ROOT } from "@/lib/paths";
+import { exitWithParent } from "@/lib/parent-watchdog";
+import { createArtifactStore } from "./platform/artifacts/create-store";
+import { importAtlas } from "./features/question-sets/atlas";
+import { compose } from "./compose";
+import { migrate } from "./platform/db/migrate";
+import { requireLoopback } from "./http/guard";
+import { createHttpServer, type Pages } from "./http/server";
+import { ensureLocalWorkerToken } from "./features/workers/local-worker-token";
+import { DEFAULT_TIMINGS } from "./platform/timings";
 
 const environment = z.object({
   DATABASE_URL: z

@@ -6,7 +6,7 @@ import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { ErrorState } from "@/app/_ui/states";
-import type { MethodName } from "@/contracts/episode";
+import type { MethodName } from "@/contracts/records/episode";
 
 interface Props {
   ceiling: Leaderboard["columns"][number]["ceiling"];

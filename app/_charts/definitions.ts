@@ -1,6 +1,6 @@
-import { isGrouped } from "@/contracts/config/training";
-import type { MetricName } from "@/contracts/metrics";
-import type { TrainConfig } from "@/contracts/run-config";
+import { isGrouped } from "@/contracts/run-config/training";
+import type { MetricName } from "@/core/metrics/metrics";
+import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { Scale } from "./prepare";
 import type { Unit } from "./units";
 

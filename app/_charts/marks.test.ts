@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AlarmRow } from "@/app/_lib/trpc";
-import type { AlarmName } from "@/contracts/alarms";
+import type { AlarmName } from "@/contracts/records/alarms";
 import { TRAIN_CHARTS } from "./definitions";
 import { chartOf, marksOf } from "./marks";
 

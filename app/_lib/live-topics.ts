@@ -1,5 +1,5 @@
 import type { inferRouterOutputs } from "@trpc/server";
-import type { AppRouter } from "@/server/api/router";
+import type { AppRouter } from "@/server/trpc/router";
 
 /** One event of the live subscription, without its tracking. */
 export type LiveEvent = {

@@ -3,8 +3,8 @@ import {
   MAX_QUERY,
   retriever as retrieverSchema,
   type RetrieverConfig,
-} from "@/contracts/config/retriever";
-import type { RunConfig } from "@/contracts/run-config";
+} from "@/contracts/run-config/retriever";
+import type { RunConfig } from "@/contracts/run-config/run-config";
 import { formatInteger } from "./format";
 import { compactRetriever, RETRIEVER_PRESETS } from "./retriever";
 

@@ -1,4 +1,7 @@
-import { retriever as retrieverSchema, type RetrieverConfig } from "@/contracts/config/retriever";
+import {
+  retriever as retrieverSchema,
+  type RetrieverConfig,
+} from "@/contracts/run-config/retriever";
 
 /** Retrievers that are one click away in the playground. */
 export const RETRIEVER_PRESETS: readonly { label: string; config: RetrieverConfig }[] = [

@@ -1,5 +1,6 @@
-import { HELD, TERMINAL, type RunState } from "@/contracts/run-state";
-import type { Progress } from "@/contracts/worker-protocol";
+import { type RunState } from "@/contracts/records/run-state";
+import { HELD, TERMINAL } from "@/core/run/transitions";
+import type { Progress } from "@/contracts/worker-protocol/worker-protocol";
 import { formatBytes, formatInteger, words } from "./format";
 
 /** States as people filter by them. */

@@ -1,9 +1,9 @@
-import { runKind } from "@/contracts/run-state";
-import { retriever } from "@/contracts/config/retriever";
+import { runKind } from "@/contracts/records/run-state";
+import { retriever } from "@/contracts/run-config/retriever";
 import { describe, expect, it } from "vitest";
-import { runConfig } from "@/contracts/run-config";
-import { PRESETS } from "@/contracts/presets";
-import { valueAt } from "@/contracts/setting-paths";
+import { runConfig } from "@/contracts/run-config/run-config";
+import { PRESETS } from "@/core/presets/run-presets";
+import { valueAt } from "@/core/run/setting-paths";
 import {
   changedSettings,
   convertKind,

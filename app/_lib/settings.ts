@@ -4,9 +4,9 @@ import {
   type RunConfig,
   type ServeConfig,
   type SettingMeta,
-} from "@/contracts/run-config";
-import type { RunKind } from "@/contracts/run-state";
-import { valueAt } from "@/contracts/setting-paths";
+} from "@/contracts/run-config/run-config";
+import type { RunKind } from "@/contracts/records/run-state";
+import { valueAt } from "@/core/run/setting-paths";
 
 /** Draws the form's fields from contracts/run-config.ts, so that a setting is described in that file alone. */
 

@@ -2,7 +2,7 @@
 import { skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { inferRouterInputs } from "@trpc/server";
 import { useState } from "react";
-import type { AppRouter } from "@/server/api/router";
+import type { AppRouter } from "@/server/trpc/router";
 import { useTRPC, type TaskDetail } from "./trpc";
 
 type TaskInput = inferRouterInputs<AppRouter>["tasks"]["create"];

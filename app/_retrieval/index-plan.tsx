@@ -6,7 +6,7 @@ import { useTask } from "@/app/_lib/use-task";
 import { Badge } from "@/app/_ui/badge";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
-import { indexPlanResult, type IndexPlanResult } from "@/contracts/worker-protocol";
+import { indexPlanResult, type IndexPlanResult } from "@/contracts/worker-protocol/worker-protocol";
 import { planWarnings, type PlanQuestion } from "./plan-question";
 
 /** How long one may pause in typing before a worker is asked. */

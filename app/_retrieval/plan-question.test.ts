@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { indexConfig } from "@/contracts/run-config";
+import { indexConfig } from "@/contracts/run-config/run-config";
 import { planQuestion, planWarnings } from "./plan-question";
 
 const questionOf = (settings: Record<string, unknown>) =>

@@ -1,8 +1,8 @@
-import { searchesLocally, type RetrieverConfig } from "@/contracts/config/retriever";
-import { CORPUS_PRESETS, type CorpusPreset } from "@/contracts/corpus-presets";
-import { size } from "@/contracts/index-plan";
-import type { IndexConfig } from "@/contracts/run-config";
-import type { IndexPlanResult } from "@/contracts/worker-protocol";
+import { searchesLocally, type RetrieverConfig } from "@/contracts/run-config/retriever";
+import { CORPUS_PRESETS, type CorpusPreset } from "@/contracts/run-config/corpus-presets";
+import { size } from "@/core/memory/index-plan";
+import type { IndexConfig } from "@/contracts/run-config/run-config";
+import type { IndexPlanResult } from "@/contracts/worker-protocol/worker-protocol";
 
 /** What a worker is asked for a plan. */
 export interface PlanQuestion {

@@ -1,7 +1,7 @@
 "use client";
 import { useWatch } from "react-hook-form";
-import { methodName, protocol } from "@/contracts/episode";
-import { builtInPromptOf, type PromptSetting } from "@/contracts/prompts/prompts";
+import { methodName, protocol } from "@/contracts/records/episode";
+import { builtInPromptOf, type PromptSetting } from "@/contracts/run-config/prompts/prompts";
 import { Button } from "@/app/_ui/button";
 import { Textarea } from "@/app/_ui/field";
 

@@ -8,7 +8,7 @@ import { isChanged, plainMessage, valueText, type Setting } from "@/app/_lib/set
 import { useTRPC } from "@/app/_lib/trpc";
 import { Input, Select } from "@/app/_ui/field";
 import { Switch } from "@/app/_ui/switch";
-import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/prompts/prompts";
+import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompts/prompts";
 import type { Draft } from "./draft";
 import { PromptField } from "./prompt-field";
 

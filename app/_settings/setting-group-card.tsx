@@ -6,7 +6,7 @@ import { cn } from "@/app/_lib/cn";
 import { isChanged, variantDefaults, type Setting, type SettingGroup } from "@/app/_lib/settings";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import { valueAt } from "@/contracts/setting-paths";
+import { valueAt } from "@/core/run/setting-paths";
 import type { Draft } from "./draft";
 import { Description, SettingField } from "./setting-field";
 

@@ -1,5 +1,5 @@
 import { cn } from "@/app/_lib/cn";
-import type { RunState } from "@/contracts/run-state";
+import type { RunState } from "@/contracts/records/run-state";
 import { Badge, type BadgeTone } from "./badge";
 
 export const RUN_TONE: Record<RunState, { tone: BadgeTone; moving: boolean }> = {

@@ -1,4 +1,4 @@
-import { runState, type RunState } from "@/contracts/run-state";
+import { runState, type RunState } from "@/contracts/records/run-state";
 import { Badge } from "./badge";
 import { RUN_TONE } from "./run-state";
 

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
-import { modelDir } from "@/contracts/paths";
+import { modelDir } from "@/lib/paths";
 
 /** Text of token ids, for the token view. Stateless: reads the installed model's vocabulary, which never changes. */
 const request = z.object({

@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
-import { ATLAS_DIR } from "@/contracts/paths";
-import type { RunConfigInput } from "@/contracts/run-config";
-import { TERMINAL, type RunState } from "@/contracts/run-state";
+import { ATLAS_DIR } from "@/lib/paths";
+import type { RunConfigInput } from "@/contracts/run-config/run-config";
+import { type RunState } from "@/contracts/records/run-state";
+import { TERMINAL } from "@/core/run/transitions";
 import { RealWorker } from "@/e2e/support/real-worker";
-import { importAtlas } from "@/server/catalogue/atlas";
+import { importAtlas } from "@/server/features/question-sets/atlas";
 import type { ControlPlane } from "@/server/compose";
-import { bar, type Bar, printTable } from "../lib";
+import { bar, type Bar, printTable } from "@/bench/lib";
 
 /**
  * Answering at a model server that takes 50 ms a reply, 64 at once: a predict run in the worker's own process, the

@@ -2,28 +2,29 @@ import { createHash } from "node:crypto";
 import { appendFile, copyFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "@/contracts/paths";
-import type { TrainConfig } from "@/contracts/run-config";
-import type { MetricPoint } from "@/contracts/metrics";
-import type { ReportItem, Question } from "@/contracts/worker-protocol";
-import type { AnswerStore, Generator } from "@/gpu-workers/generation/generator";
-import type { EngineClient } from "@/gpu-workers/engine/client";
-import type { Method } from "@/gpu-workers/methods/method";
+import { ROOT } from "@/lib/paths";
+import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { ReportItem, Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { AnswerStore, Generator } from "@/gpu-workers/llm/generator/generator";
+import type { EngineClient } from "@/gpu-workers/llm/engine/client";
+import type { Method } from "@/gpu-workers/searcher/method";
 import { ragMethod } from "@/gpu-workers/methods/rag";
 import { s3Method } from "@/gpu-workers/methods/s3";
-import { AnswerScorer } from "@/gpu-workers/scoring/answer-scorer";
-import { Assessor } from "@/gpu-workers/s3/assess";
-import { DocumentBook } from "@/gpu-workers/s3/documents";
-import { heldOutSample } from "@/gpu-workers/s3/evaluation";
-import { openGenerator, openPolicy, searcherOf } from "@/gpu-workers/s3/models";
-import { train } from "@/gpu-workers/s3/train";
-import { readTrainerState, TRAINER_FILE } from "@/gpu-workers/s3/trainer-state";
+import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
+import { Assessor } from "@/gpu-workers/searcher/assess";
+import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { heldOutSample } from "@/gpu-workers/rl/evaluation";
+import { openGenerator } from "@/gpu-workers/llm/models";
+import { openPolicy, searcherOf } from "@/gpu-workers/rl/policy";
+import { train } from "@/gpu-workers/jobs/train/train";
+import { readTrainerState, TRAINER_FILE } from "@/gpu-workers/rl/trainer-state";
 import {
   atlasQuestions,
   MemoryContext,
   type LocalServices,
 } from "@/gpu-workers/testing/memory-context";
-import type { ServiceHandle } from "@/gpu-workers/run-context";
+import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 
 const BATCH = 64;
 /** When a seed's training began; kept among its metrics. */

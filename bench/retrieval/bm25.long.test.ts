@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { analyse } from "@/gpu-workers/retrieval/bm25/analyser";
-import { inverseDocumentFrequency } from "@/gpu-workers/retrieval/bm25/search";
-import { readLines } from "@/gpu-workers/retrieval/lines";
-import { passageText } from "@/gpu-workers/retrieval/retriever";
+import { analyse } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
+import { inverseDocumentFrequency } from "@/gpu-workers/retrieval/indexes/bm25/search";
+import { readLines } from "@/gpu-workers/corpora/file/lines";
+import { passageText } from "@/gpu-workers/runtime/progress";
 import { Side, grown } from "./bm25";
 import { questionSets } from "./data";
 

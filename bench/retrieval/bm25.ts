@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { ROOT } from "@/contracts/paths";
-import { analyse } from "@/gpu-workers/retrieval/bm25/analyser";
-import { percentile } from "@/gpu-workers/retrieval/latency";
-import { passageText } from "@/gpu-workers/retrieval/retriever";
-import { bar, type Bar, printTable } from "../lib";
-import { peerPython } from "../peers/venv";
+import { ROOT } from "@/lib/paths";
+import { analyse } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
+import { percentile } from "@/gpu-workers/runtime/latency";
+import { passageText } from "@/gpu-workers/runtime/progress";
+import { bar, type Bar, printTable } from "@/bench/lib";
+import { peerPython } from "@/bench/peers/venv";
 import { type QuestionSet, questionSets } from "./data";
 import { type Section, type SectionOptions, type SectionResult, workFolder } from "./section";
 

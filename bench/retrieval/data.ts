@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { type CorpusRecord, parseCorpusLine } from "@/contracts/corpus";
-import { ATLAS_DIR, ROOT } from "@/contracts/paths";
+import { type CorpusRecord, parseCorpusLine } from "@/contracts/formats/corpus-lines";
+import { ATLAS_DIR, ROOT } from "@/lib/paths";
 
 /** A set of questions with the passages that hold their evidence. */
 export interface QuestionSet {

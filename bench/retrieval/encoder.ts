@@ -1,10 +1,10 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { RankedRow } from "@/gpu-workers/retrieval/dense-index";
-import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoder";
-import { percentile } from "@/gpu-workers/retrieval/latency";
-import { passageText } from "@/gpu-workers/retrieval/retriever";
-import { bar, type Bar, machine, printTable } from "../lib";
+import type { RankedRow } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoders/encoder";
+import { percentile } from "@/gpu-workers/runtime/latency";
+import { passageText } from "@/gpu-workers/runtime/progress";
+import { bar, type Bar, machine, printTable } from "@/bench/lib";
 import { type QuestionSet, questionSets } from "./data";
 import { openFlat } from "./flat";
 import { Peer, rankedRows } from "./peer";

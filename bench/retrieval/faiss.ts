@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { DenseIndex, RankedRow } from "@/gpu-workers/retrieval/dense-index";
-import { bar, type Bar, printTable } from "../lib";
+import type { DenseIndex, RankedRow } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import { bar, type Bar, printTable } from "@/bench/lib";
 import { identical } from "./encoder";
 import { openFlat } from "./flat";
 import { Peer, rankedRows } from "./peer";

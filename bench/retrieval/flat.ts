@@ -1,7 +1,11 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { DenseIndex, INDEX_FILE, writeManifest } from "@/gpu-workers/retrieval/dense-index";
-import { flatHeader } from "@/gpu-workers/retrieval/index-build";
+import {
+  DenseIndex,
+  INDEX_FILE,
+  writeManifest,
+} from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import { flatHeader } from "@/gpu-workers/retrieval/indexes/faiss/index-build";
 
 const IDENTITY = {
   corpusHash: "bench",

@@ -2,9 +2,9 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { ROOT } from "@/contracts/paths";
-import type { RankedRow } from "@/gpu-workers/retrieval/dense-index";
-import { peerPython } from "../peers/venv";
+import { ROOT } from "@/lib/paths";
+import type { RankedRow } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import { peerPython } from "@/bench/peers/venv";
 
 /** What a search of the peer's found, as ours says it. */
 export function rankedRows({

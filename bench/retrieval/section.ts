@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ROOT } from "@/contracts/paths";
-import type { Bar } from "../lib";
+import { ROOT } from "@/lib/paths";
+import type { Bar } from "@/bench/lib";
 
 /** What is asked of every section. */
 export interface SectionOptions {

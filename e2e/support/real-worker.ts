@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ATLAS_DIR, modelDir, PYTHON } from "@/contracts/paths";
-import { presetById } from "@/contracts/presets";
-import { runConfig, type RunConfigInput } from "@/contracts/run-config";
+import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths";
+import { presetById } from "@/core/presets/run-presets";
+import { runConfig, type RunConfigInput } from "@/contracts/run-config/run-config";
 
 /** Whether the set-up has installed what a real run needs (and /proc tells who is whose child). */
 export const canTrain =

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { expect } from "vitest";
-import { ATLAS_DIR } from "@/contracts/paths";
-import { importAtlas } from "@/server/catalogue/atlas";
+import { ATLAS_DIR } from "@/lib/paths";
+import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { eventually, RealWorker, twoSteps } from "./real-worker";
 

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
-import type { RunContext } from "../run-context";
+import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { Agents, forever, until } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
 

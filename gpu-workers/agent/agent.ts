@@ -1,16 +1,21 @@
 import { mkdir, rm } from "node:fs/promises";
 import { AppError, toWireError } from "@/contracts/errors";
-import type { RunKind } from "@/contracts/run-state";
-import type { AttemptRef, WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol";
-import type { Executor } from "../run-context";
+import type { RunKind } from "@/contracts/records/run-state";
+import type {
+  AttemptRef,
+  WorkerRequest,
+  WorkerResponse,
+} from "@/contracts/worker-protocol/worker-protocol";
+import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { Attempt, type AttemptDependencies, type LeasedRun } from "./attempt";
 import { ArtifactTransfer } from "./checkpoints";
 import { Connection, type ConnectionTiming, type Notice } from "./connection";
-import { Machine } from "./hardware";
-import type { CorpusReporter } from "../corpora/report";
+import { Machine } from "@/gpu-workers/runtime/machine";
+import type { CorpusReporter } from "@/gpu-workers/corpora/report";
 import type { AgentLog } from "./log";
 import { ServiceRegistry, type ServiceStarters } from "./services";
-import { TaskRunner, type TaskHandlers } from "./tasks";
+import { TaskRunner } from "./tasks";
+import { type TaskHandlers } from "@/gpu-workers/jobs/task-context";
 
 type Slots = WorkerRequest<"lease">["freeSlots"];
 

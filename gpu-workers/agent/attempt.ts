@@ -1,9 +1,9 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Answer } from "@/contracts/episode";
+import type { Answer } from "@/contracts/records/episode";
 import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
-import type { RunConfig } from "@/contracts/run-config";
-import type { RunKind } from "@/contracts/run-state";
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import type { RunKind } from "@/contracts/records/run-state";
 import type {
   AttemptRef,
   LogLine,
@@ -14,8 +14,9 @@ import type {
   StoredVerdict,
   WorkerRequest,
   WorkerResponse,
-} from "@/contracts/worker-protocol";
-import type { Executor, LocalCheckpoint, RunContext } from "../run-context";
+} from "@/contracts/worker-protocol/worker-protocol";
+import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
+import type { LocalCheckpoint } from "@/gpu-workers/runtime/attempt-context";
 import type { ArtifactTransfer } from "./checkpoints";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";

@@ -7,9 +7,13 @@ import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError, wireError } from "@/contracts/errors";
-import { artifactFile, type ArtifactManifest, type AttemptRef } from "@/contracts/worker-protocol";
-import { download } from "../corpora/download";
-import { sha256Of } from "../file-hash";
+import {
+  artifactFile,
+  type ArtifactManifest,
+  type AttemptRef,
+} from "@/contracts/worker-protocol/worker-protocol";
+import { download } from "@/gpu-workers/runtime/download";
+import { sha256Of } from "@/lib/file-hash";
 
 export type ArtifactFile = ArtifactManifest["files"][number];
 

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { corpusPath, installedCorpora } from "./corpora";
-import { parseNvidiaSmi, residentMb } from "./hardware";
+import { corpusPath, installedCorpora } from "@/gpu-workers/corpora/installed-corpora";
+import { parseNvidiaSmi, residentMb } from "@/gpu-workers/runtime/machine";
 import { loadWorkerId, lockIdentity } from "./identity";
 
 let folder: string;

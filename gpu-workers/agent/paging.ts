@@ -1,5 +1,5 @@
-import type { Answer } from "@/contracts/episode";
-import type { Question } from "@/contracts/worker-protocol";
+import type { Answer } from "@/contracts/records/episode";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Connection } from "./connection";
 
 type Ask = Connection["request"];

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
-import type { ReportItem } from "@/contracts/worker-protocol";
+import type { ReportItem } from "@/contracts/worker-protocol/worker-protocol";
 import { ReportQueue, type ReportQueueOptions } from "./report-queue";
 import { until } from "./testing/harness";
 

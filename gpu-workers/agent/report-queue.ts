@@ -1,5 +1,5 @@
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
-import { reportItem, type ReportItem } from "@/contracts/worker-protocol";
+import { reportItem, type ReportItem } from "@/contracts/worker-protocol/worker-protocol";
 
 export interface ReportQueueOptions {
   /** Delivers one numbered batch; resolves once the server has stored it (or had it already). */

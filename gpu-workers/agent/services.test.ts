@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { retriever } from "@/contracts/config/retriever";
+import { retriever } from "@/contracts/run-config/retriever";
 import { AppError } from "@/contracts/errors";
-import { queryResult } from "@/contracts/worker-protocol";
-import { EngineClient } from "../engine/client";
-import type { Retriever } from "../retrieval/retriever";
+import { queryResult } from "@/contracts/worker-protocol/worker-protocol";
+import { EngineClient } from "@/gpu-workers/llm/engine/client";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { ServiceStarters } from "./services";
 import { retrieverKey } from "./services";
 import { Agents, forever, noServices, until } from "./testing/harness";

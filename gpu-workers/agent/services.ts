@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import type { VllmConfig } from "@/contracts/config/model";
-import { searchesLocally } from "@/contracts/config/retriever";
+import type { VllmConfig } from "@/contracts/run-config/model";
+import { searchesLocally } from "@/contracts/run-config/retriever";
 import { AppError } from "@/contracts/errors";
-import type { RetrieverConfig } from "@/contracts/run-config";
-import type { ServiceReport } from "@/contracts/worker-protocol";
-import type { EngineClient } from "../engine/client";
-import type { Retriever } from "../retrieval/retriever";
-import type { SamplerDemand, ServiceHandle, Services } from "../run-context";
-import type { VllmClient } from "../vllm-server/client";
-import type { ModelBackend } from "../serving/model-service";
+import type { RetrieverConfig } from "@/contracts/run-config/run-config";
+import type { ServiceReport } from "@/contracts/worker-protocol/worker-protocol";
+import type { EngineClient } from "@/gpu-workers/llm/engine/client";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { SamplerDemand, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
+import type { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
+import type { ModelBackend } from "@/gpu-workers/llm/serving/model-service";
 import { SharedService, type AcquireOptions, type Started } from "./shared-service";
 
 /** How the kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */

@@ -1,6 +1,6 @@
 import { AppError, toWireError } from "@/contracts/errors";
-import type { ServiceReport } from "@/contracts/worker-protocol";
-import type { ServiceHandle } from "../run-context";
+import type { ServiceReport } from "@/contracts/worker-protocol/worker-protocol";
+import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 
 /** What is up once a service has started. */
 export interface Started<T> {

@@ -1,11 +1,11 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { CorpusReport, IndexReport } from "@/contracts/corpus-report";
-import { CorpusFile } from "../retrieval/corpus";
-import { readRowHeader } from "../retrieval/row-file";
-import { corpusPath, installedCorpora, type CorpusFolders } from "../agent/corpora";
-import { readManifest } from "./import";
+import type { CorpusReport, IndexReport } from "@/contracts/worker-protocol/corpus-report";
+import { CorpusFile } from "./file/corpus-file";
+import { readRowHeader } from "./file/row-file";
+import { corpusPath, installedCorpora, type CorpusFolders } from "./installed-corpora";
+import { readManifest } from "./import/import";
 
 /** Files that were put into the data folder by hand are read for the report up to this size; larger ones once they were opened. */
 const READ_UP_TO_BYTES = 64 * 1024 * 1024;

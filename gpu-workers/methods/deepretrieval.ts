@@ -1,5 +1,5 @@
-import { oneLine } from "../generation/foreign-text";
-import { jsonQuery } from "../s3/protocol";
+import { oneLine } from "@/gpu-workers/llm/foreign-text";
+import { jsonQuery } from "@/gpu-workers/searcher/protocol";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Episode } from "@/contracts/episode";
-import { predictConfig } from "@/contracts/run-config";
-import type { Question } from "@/contracts/worker-protocol";
-import { ownAnswerKey } from "../s3/assess";
-import { DocumentBook } from "../s3/documents";
+import type { Episode } from "@/contracts/records/episode";
+import { predictConfig } from "@/contracts/run-config/run-config";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import { ownAnswerKey } from "@/gpu-workers/searcher/assess";
+import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { EqualEpisodes, keysSuffice } from "./equal";
-import type { AskingMethod } from "./method";
+import type { AskingMethod } from "@/gpu-workers/searcher/method";
 
 const questions: Question[] = ["a", "b", "c", "d"].map((id) => ({
   id,

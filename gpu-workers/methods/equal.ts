@@ -1,12 +1,12 @@
-import { searchesLocally, type RetrieverConfig } from "@/contracts/config/retriever";
-import type { Episode } from "@/contracts/episode";
-import type { PredictConfig } from "@/contracts/run-config";
-import type { Question } from "@/contracts/worker-protocol";
-import type { Retriever } from "../retrieval/retriever";
-import type { RunContext } from "../run-context";
-import { ownAnswerKey } from "../s3/assess";
-import type { DocumentBook } from "../s3/documents";
-import type { AskingMethod, Method } from "./method";
+import { searchesLocally, type RetrieverConfig } from "@/contracts/run-config/retriever";
+import type { Episode } from "@/contracts/records/episode";
+import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
+import { ownAnswerKey } from "@/gpu-workers/searcher/assess";
+import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import type { AskingMethod, Method } from "@/gpu-workers/searcher/method";
 
 /**
  * Whether equal keys mean equal episodes: the weights are known and so are the documents, or a person vouches for both.
@@ -37,7 +37,7 @@ export class EqualEpisodes implements Method {
 
   constructor(
     private readonly method: AskingMethod,
-    private readonly context: Pick<RunContext, "findEpisodes">,
+    private readonly context: Pick<AttemptContext, "findEpisodes">,
     private readonly documents: DocumentBook,
   ) {}
 

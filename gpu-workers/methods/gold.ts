@@ -1,9 +1,9 @@
 import { AppError } from "@/contracts/errors";
-import type { Episode } from "@/contracts/episode";
-import type { Retriever } from "../retrieval/retriever";
-import type { DocumentBook } from "../s3/documents";
-import { cacheKey } from "../s3/keys";
-import type { Method } from "./method";
+import type { Episode } from "@/contracts/records/episode";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { cacheKey } from "@/gpu-workers/runtime/keys";
+import type { Method } from "@/gpu-workers/searcher/method";
 
 /**
  * The gold documents, handed over without a search: what the generator makes of whole evidence, the ceiling beside the

@@ -1,4 +1,4 @@
-import { oneLine, tame } from "../generation/foreign-text";
+import { oneLine, tame } from "@/gpu-workers/llm/foreign-text";
 import { answerIs, listed, ownPart, tagged } from "./reading";
 import type { Recipe } from "./recipe";
 

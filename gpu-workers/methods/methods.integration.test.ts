@@ -3,16 +3,20 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chosenOption, scoreByRules } from "@/contracts/answer-scoring";
-import { METHODS, rolesOf } from "@/contracts/config/method";
-import { parseCorpusLine, type CorpusRecord } from "@/contracts/corpus";
-import { methodName, type EpisodeStep, type MethodName } from "@/contracts/episode";
-import { ROOT } from "@/contracts/paths";
-import { presetById } from "@/contracts/presets";
-import { runConfig, type PredictConfig, type RunConfigInput } from "@/contracts/run-config";
-import type { Question } from "@/contracts/worker-protocol";
-import { predict } from "../s3/predict";
-import { LocalServices, MemoryContext } from "../testing/memory-context";
+import { chosenOption, scoreByRules } from "@/core/scoring/rule-scoring";
+import { METHODS, rolesOf } from "@/contracts/run-config/method";
+import { parseCorpusLine, type CorpusRecord } from "@/contracts/formats/corpus-lines";
+import { methodName, type EpisodeStep, type MethodName } from "@/contracts/records/episode";
+import { ROOT } from "@/lib/paths";
+import { presetById } from "@/core/presets/run-presets";
+import {
+  runConfig,
+  type PredictConfig,
+  type RunConfigInput,
+} from "@/contracts/run-config/run-config";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import { predict } from "@/gpu-workers/jobs/predict/predict";
+import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
 
 const DATA = join(ROOT, "..", "shared", "data");
 const SETS = ["2wiki", "hotpotqa", "pubmedqa"] as const;

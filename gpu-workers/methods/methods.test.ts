@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { Episode, MethodName, Protocol } from "@/contracts/episode";
-import { predictConfig } from "@/contracts/run-config";
-import type { Question } from "@/contracts/worker-protocol";
-import type { RankedDocument, Retriever } from "../retrieval/retriever";
-import { DocumentBook } from "../s3/documents";
-import { ScriptedEndpoint, type ScriptedReply } from "../testing/scripted-endpoint";
+import type { Episode, MethodName, Protocol } from "@/contracts/records/episode";
+import { predictConfig } from "@/contracts/run-config/run-config";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
+import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
 import { openMethod, openOwnModel } from "./open";
 
 const document = (id: string): RankedDocument => ({

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SampleSequence, Sampled } from "@/contracts/engine";
-import type { ModelUsage } from "@/contracts/episode";
-import type { Message } from "@/contracts/prompts/template";
-import type { EngineModel } from "../engine/client";
-import type { EndpointClient } from "../generation/endpoint-client";
-import { chatText } from "../generation/prompt";
-import type { Tokenizer } from "../s3/tokenizer";
+import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
+import type { ModelUsage } from "@/contracts/records/episode";
+import type { Message } from "@/contracts/run-config/prompts/template";
+import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import type { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import { chatText } from "@/gpu-workers/llm/generator/prompt";
+import type { Tokenizer } from "@/gpu-workers/llm/tokenizer";
 import { AppError } from "@/contracts/errors";
-import type { ModelApi } from "@/contracts/config/model";
+import type { ModelApi } from "@/contracts/run-config/model";
 
 /** One call of a method's own model. */
 export interface ModelRequest {

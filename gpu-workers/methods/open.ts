@@ -1,31 +1,30 @@
 import { randomUUID } from "node:crypto";
-import { METHODS, rolesOf } from "@/contracts/config/method";
+import { METHODS, rolesOf } from "@/contracts/run-config/method";
 import { AppError } from "@/contracts/errors";
-import { condensingPrompt, methodPrompt } from "@/contracts/prompts/prompts";
-import type { PredictConfig } from "@/contracts/run-config";
-import type { Question } from "@/contracts/worker-protocol";
-import type { EngineClient } from "../engine/client";
-import { EndpointClient } from "../generation/endpoint-client";
-import type { Retriever } from "../retrieval/retriever";
-import type { RunContext } from "../run-context";
-import type { DocumentBook } from "../s3/documents";
+import { condensingPrompt, methodPrompt } from "@/contracts/run-config/prompts/prompts";
+import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { EngineClient } from "@/gpu-workers/llm/engine/client";
+import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
+import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import {
   endpointOptions,
   fingerprintOf,
   installedModel,
-  openPolicy,
-  searcherOf,
   type KeyRing,
-} from "../s3/models";
-import type { Searcher } from "../s3/episode";
-import { fullTemplate } from "../s3/prompt";
-import { loadTokenizer } from "../s3/tokenizer";
+} from "@/gpu-workers/llm/models";
+import { openPolicy, searcherOf } from "@/gpu-workers/rl/policy";
+import type { Searcher } from "@/gpu-workers/searcher/episode";
+import { fullTemplate } from "@/gpu-workers/searcher/prompt";
+import { loadTokenizer } from "@/gpu-workers/llm/tokenizer";
 import { cot } from "./cot";
 import { deepRetrieval } from "./deepretrieval";
 import { direct, sft } from "./direct";
 import { goldMethod } from "./gold";
 import { ircot } from "./ircot";
-import type { AskingMethod, Method } from "./method";
+import type { AskingMethod, Method } from "@/gpu-workers/searcher/method";
 import { endpointModel, engineModel, type MethodModel } from "./model";
 import { r1 } from "./r1";
 import { ragMethod } from "./rag";
@@ -34,7 +33,7 @@ import { s3Method } from "./s3";
 import { s3Text } from "./s3-text";
 import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
-import { openTemplate } from "../generation/template";
+import { openTemplate } from "@/gpu-workers/llm/prompt-template";
 
 const RECIPES = {
   direct,
@@ -51,7 +50,7 @@ const RECIPES = {
 export type OwnModel =
   { kind: "searcher"; searcher: Searcher } | { kind: "text"; model: MethodModel };
 
-type ModelContext = Pick<RunContext, "fetchCheckpoint" | "signal"> & Partial<KeyRing>;
+type ModelContext = Pick<AttemptContext, "fetchCheckpoint" | "signal"> & Partial<KeyRing>;
 
 /**
  * Opens the model of a method that asks one; null for the others.
@@ -140,7 +139,7 @@ async function openSearcher(
 }
 
 export interface MethodParts {
-  context: Pick<RunContext, "answeredQuestions">;
+  context: Pick<AttemptContext, "answeredQuestions">;
   /** null where the method does not search. */
   retriever: Retriever | null;
   /** null where it asks no model. */

@@ -1,8 +1,8 @@
-import type { Episode, Protocol } from "@/contracts/episode";
-import type { Retriever } from "../retrieval/retriever";
-import type { DocumentBook } from "../s3/documents";
-import { cacheKey } from "../s3/keys";
-import type { Method } from "./method";
+import type { Episode, Protocol } from "@/contracts/records/episode";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { cacheKey } from "@/gpu-workers/runtime/keys";
+import type { Method } from "@/gpu-workers/searcher/method";
 
 /** Documents that the released code retrieves, whatever number it hands over. */
 const UPSTREAM_WINDOW = 12;

@@ -1,13 +1,13 @@
-import { askedText } from "@/contracts/answer-scoring";
-import type { Episode, MethodName, Protocol } from "@/contracts/episode";
-import type { MethodSettings } from "@/contracts/config/method";
-import type { Question } from "@/contracts/worker-protocol";
-import type { Retriever } from "../retrieval/retriever";
-import type { DocumentBook } from "../s3/documents";
-import { cacheKey, deriveSeed } from "../s3/keys";
-import type { AskingMethod } from "./method";
+import { askedText } from "@/core/scoring/rule-scoring";
+import type { Episode, MethodName, Protocol } from "@/contracts/records/episode";
+import type { MethodSettings } from "@/contracts/run-config/method";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { cacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
+import type { AskingMethod } from "@/gpu-workers/searcher/method";
 import type { MethodModel } from "./model";
-import type { PromptTemplate } from "../generation/template";
+import type { PromptTemplate } from "@/gpu-workers/llm/prompt-template";
 import { Trace } from "./trace";
 
 /** What a protocol prescribes where a run's settings leave it open. */

@@ -1,5 +1,5 @@
-import type { SearchConfig } from "@/contracts/run-config";
-import { observation, startValues } from "../s3/prompt";
+import type { SearchConfig } from "@/contracts/run-config/run-config";
+import { observation, startValues } from "@/gpu-workers/searcher/prompt";
 import {
   initialDocuments,
   keptText,
@@ -7,7 +7,7 @@ import {
   PROTOCOL_VERSION,
   searchesAllowed,
   stopStrings,
-} from "../s3/protocol";
+} from "@/gpu-workers/searcher/protocol";
 import { continuedBy } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 

@@ -1,6 +1,12 @@
-import { episodeKey, runEpisodes, type Sampling, type Search, type Searcher } from "../s3/episode";
-import { Stopwatch } from "../s3/stopwatch";
-import type { AskingMethod } from "./method";
+import {
+  episodeKey,
+  runEpisodes,
+  type Sampling,
+  type Search,
+  type Searcher,
+} from "@/gpu-workers/searcher/episode";
+import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
+import type { AskingMethod } from "@/gpu-workers/searcher/method";
 
 /** The search loop with one searcher, one episode per question. Upstream validates at temperature 0.6, the paper greedily. */
 export function s3Method(searcher: Searcher, search: Search, seed: number): AskingMethod {

@@ -1,4 +1,4 @@
-import { oneLine, tame } from "../generation/foreign-text";
+import { oneLine, tame } from "@/gpu-workers/llm/foreign-text";
 import { boxed, continuedBy, listed, ownPart } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 

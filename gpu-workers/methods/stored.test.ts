@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Episode } from "@/contracts/episode";
-import type { Question, WorkerResponse } from "@/contracts/worker-protocol";
-import { DocumentBook } from "../s3/documents";
+import type { Episode } from "@/contracts/records/episode";
+import type { Question, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { StoredEpisodes } from "./stored";
 
 const RUN = "00000000-0000-4000-8000-000000000009";

@@ -1,8 +1,13 @@
 import { AppError } from "@/contracts/errors";
-import { documentsOf, type Answer, type DocumentText, type Episode } from "@/contracts/episode";
-import type { Question, WorkerResponse } from "@/contracts/worker-protocol";
-import type { RunContext } from "../run-context";
-import type { DocumentBook } from "../s3/documents";
+import {
+  documentsOf,
+  type Answer,
+  type DocumentText,
+  type Episode,
+} from "@/contracts/records/episode";
+import type { Question, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
+import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 
 /** Questions whose episodes are fetched together: some batches of a predict run. */
 const PAGE = 120;
@@ -26,7 +31,7 @@ export class StoredEpisodes {
 
   /** @param questions all that will be asked for, about in that order */
   constructor(
-    private readonly context: Pick<RunContext, "storedEpisodes">,
+    private readonly context: Pick<AttemptContext, "storedEpisodes">,
     private readonly runId: string,
     private readonly documents: DocumentBook,
     private readonly questions: readonly Question[],

@@ -5,14 +5,14 @@ import type {
   FormatError,
   ModelUsage,
   StepOf,
-} from "@/contracts/episode";
+} from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import type { Message } from "@/contracts/prompts/template";
-import type { Retriever } from "../retrieval/retriever";
-import type { DocumentBook } from "../s3/documents";
+import type { Message } from "@/contracts/run-config/prompts/template";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import type { MethodModel, ModelReply, ModelRequest } from "./model";
 import type { Plan } from "./recipe";
-import type { PromptTemplate } from "../generation/template";
+import type { PromptTemplate } from "@/gpu-workers/llm/prompt-template";
 
 /** Longest part of a rejected text that is kept; the step `generate` holds all of it. */
 const REJECTED = 1000;

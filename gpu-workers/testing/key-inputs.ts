@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { documentHash } from "@/contracts/document-hash";
-import type { Question } from "@/contracts/worker-protocol";
-import type { RankedDocument, Retriever } from "../retrieval/retriever";
+import { documentHash } from "@/core/episode/document-hash";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 
 /** What the tests of key stability make keys of. Every value is part of recorded keys: add, but change none. */
 

@@ -1,19 +1,23 @@
-import { documentHash } from "@/contracts/document-hash";
-import { PRESETS } from "@/contracts/presets";
-import { retriever as retrieverSettings, predictConfig, runConfig } from "@/contracts/run-config";
-import type { SearchConfig } from "@/contracts/run-config";
-import { runKind } from "@/contracts/run-state";
-import { settingPaths } from "@/contracts/setting-paths";
-import { hashOf, testRecorded, type Values } from "@/contracts/testing/recorded";
-import { openMethod, openOwnModel, type OwnModel } from "../methods/open";
-import { hash32 } from "../retrieval/row-table";
-import { DocumentBook } from "../s3/documents";
-import { episodeKey, runEpisodes, type Sampling } from "../s3/episode";
-import { heldOutSample } from "../s3/evaluation";
-import { cacheKey, canonicalJson, deriveSeed, shuffledBy } from "../s3/keys";
-import { fullTemplate } from "../s3/prompt";
-import { QuestionPool } from "../s3/question-pool";
-import { Stopwatch } from "../s3/stopwatch";
+import { documentHash } from "@/core/episode/document-hash";
+import { PRESETS } from "@/core/presets/run-presets";
+import {
+  retriever as retrieverSettings,
+  predictConfig,
+  runConfig,
+} from "@/contracts/run-config/run-config";
+import type { SearchConfig } from "@/contracts/run-config/run-config";
+import { runKind } from "@/contracts/records/run-state";
+import { settingPaths } from "@/core/run/setting-paths";
+import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
+import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open";
+import { hash32 } from "@/gpu-workers/corpora/file/row-table";
+import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { episodeKey, runEpisodes, type Sampling } from "@/gpu-workers/searcher/episode";
+import { heldOutSample } from "@/gpu-workers/rl/evaluation";
+import { cacheKey, canonicalJson, deriveSeed, shuffledBy } from "@/gpu-workers/runtime/keys";
+import { fullTemplate } from "@/gpu-workers/searcher/prompt";
+import { QuestionPool } from "@/gpu-workers/rl/question-pool";
+import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import {
   CHOICE,
   EMPTY_RUN,

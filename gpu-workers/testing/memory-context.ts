@@ -1,16 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseQuestionSet } from "@/contracts/corpus";
-import { documentsOf, type Answer, type EpisodeRecord } from "@/contracts/episode";
+import { parseQuestionSet } from "@/contracts/formats/corpus-lines";
+import { documentsOf, type Answer, type EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import type { MetricPoint } from "@/contracts/metrics";
-import { ATLAS_DIR, DATA_DIR } from "@/contracts/paths";
+import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import { ATLAS_DIR, DATA_DIR } from "@/lib/paths";
 import {
   runConfig,
   type RetrieverConfig,
   type RunConfig,
   type RunConfigInput,
-} from "@/contracts/run-config";
+} from "@/contracts/run-config/run-config";
 import type {
   LogLine,
   PreflightItem,
@@ -19,11 +19,12 @@ import type {
   ReportItem,
   StoredVerdict,
   WorkerResponse,
-} from "@/contracts/worker-protocol";
-import { EngineProcess } from "../engine/process";
-import { openAnyRetriever } from "../retrieval/open";
-import type { Retriever } from "../retrieval/retriever";
-import type { LocalCheckpoint, RunContext, ServiceHandle, Services } from "../run-context";
+} from "@/contracts/worker-protocol/worker-protocol";
+import { EngineProcess } from "@/gpu-workers/llm/engine/process";
+import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { RunContext, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
+import type { LocalCheckpoint } from "@/gpu-workers/runtime/attempt-context";
 
 /** The real services of one process, started once and stopped by `close`. For tests and benches, without an agent. */
 export class LocalServices implements Services {

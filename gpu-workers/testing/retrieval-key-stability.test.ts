@@ -2,29 +2,36 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, vi } from "vitest";
-import { corpusSource } from "@/contracts/config/corpus-source";
-import { retriever as retrieverSettings, runConfig } from "@/contracts/run-config";
-import { inTurn, sha256, testRecorded } from "@/contracts/testing/recorded";
-import { retrieverKey, ServiceRegistry } from "../agent/services";
-import { noServices } from "../agent/testing/harness";
-import { importCorpus } from "../corpora/import";
-import { sha256Of } from "../file-hash";
-import { bm25Key } from "../retrieval/bm25/index";
-import { CorpusDigest, CorpusFile } from "../retrieval/corpus";
-import { DenseIndex, readManifest } from "../retrieval/dense-index";
-import { Encoder } from "../retrieval/encoder";
-import { findEncoder } from "../retrieval/encoder-settings";
-import { evaluateRun } from "../retrieval/evaluate-run";
-import { indexKey } from "../retrieval/index-store";
-import { openAnyRetriever } from "../retrieval/open";
-import { OpenSearchConnection, OpenSearchRetriever } from "../retrieval/opensearch";
-import { pointIdOf, QdrantConnection, QdrantRetriever } from "../retrieval/qdrant";
-import { RemoteRetriever } from "../retrieval/remote";
-import { Reranker } from "../retrieval/reranker";
-import { findReranker } from "../retrieval/reranker-settings";
-import { identityOf } from "../retrieval/retriever";
-import { rowFileOf, saveRows } from "../retrieval/row-file";
-import { hash32, RowTable } from "../retrieval/row-table";
+import { corpusSource } from "@/contracts/run-config/corpus-source";
+import { retriever as retrieverSettings, runConfig } from "@/contracts/run-config/run-config";
+import { inTurn, sha256, testRecorded } from "@/lib/testing/recorded";
+import { retrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services";
+import { noServices } from "@/gpu-workers/agent/testing/harness";
+import { importCorpus } from "@/gpu-workers/corpora/import/import";
+import { sha256Of } from "@/lib/file-hash";
+import { bm25Key } from "@/gpu-workers/retrieval/indexes/bm25/index";
+import { CorpusDigest, CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
+import { DenseIndex, readManifest } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
+import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
+import { evaluateRun } from "@/gpu-workers/jobs/evaluate/evaluate-run";
+import { indexKey } from "@/gpu-workers/retrieval/indexes/index-store";
+import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
+import {
+  OpenSearchConnection,
+  OpenSearchRetriever,
+} from "@/gpu-workers/retrieval/backends/opensearch";
+import {
+  pointIdOf,
+  QdrantConnection,
+  QdrantRetriever,
+} from "@/gpu-workers/retrieval/backends/qdrant";
+import { RemoteRetriever } from "@/gpu-workers/retrieval/backends/remote";
+import { Reranker } from "@/gpu-workers/retrieval/encoders/reranker";
+import { findReranker } from "@/gpu-workers/retrieval/encoders/reranker-settings";
+import { identityOf } from "@/gpu-workers/retrieval/backends/dense";
+import { rowFileOf, saveRows } from "@/gpu-workers/corpora/file/row-file";
+import { hash32, RowTable } from "@/gpu-workers/corpora/file/row-table";
 import { QUESTION, RETRIEVER, SIGNAL, TOKENIZER_FILES, writeFiles } from "./key-inputs";
 import { MemoryContext } from "./memory-context";
 

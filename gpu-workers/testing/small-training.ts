@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ATLAS_DIR, modelDir } from "@/contracts/paths";
-import { presetById } from "@/contracts/presets";
-import { trainConfig, type TrainConfig } from "@/contracts/run-config";
+import { ATLAS_DIR, modelDir } from "@/lib/paths";
+import { presetById } from "@/core/presets/run-presets";
+import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
 
 /** Whether the set-up has installed the default models and corpus. */
 export const canTrainHere =

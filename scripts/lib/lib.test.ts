@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import * as contract from "@/contracts/paths";
+import * as contract from "@/lib/paths";
 import { holdersIn, isAlive, processState, readLock, takeLock } from "./lock.mjs";
 import * as paths from "./paths.mjs";
 import { tail } from "./run.mjs";

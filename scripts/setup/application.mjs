@@ -65,7 +65,7 @@ const prismaOutput = () => {
   const match = /output\s*=\s*"([^"]+)"/.exec(
     readFileSync(inRoot("prisma", "schema.prisma"), "utf8"),
   );
-  return inRoot("prisma", match?.[1] ?? "../server/db/generated");
+  return inRoot("prisma", match?.[1] ?? "../server/platform/db/generated");
 };
 
 export const prismaStep = {
@@ -95,6 +95,8 @@ export const prismaStep = {
 };
 
 const PAGE_SOURCES = [
+  "core",
+  "lib",
   "app",
   "contracts",
   "server",

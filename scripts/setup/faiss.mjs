@@ -1,5 +1,5 @@
 /**
- * Step for the FAISS addon: faiss-node's own source with our extension (gpu-workers/retrieval/faiss), compiled against
+ * Step for the FAISS addon: faiss-node's own source with our extension (gpu-workers/retrieval/indexes/faiss/addon), compiled against
  * Debian's FAISS. Its prebuilt binary lacks the extension. One file against Node's stable C interface: the compiler is
  * called directly, and the headers come from the package node-api-headers.
  */
@@ -22,7 +22,7 @@ import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
 const SOURCE = inRoot("node_modules", "faiss-node", "src", "faiss.cc");
-const EXTENSION = inRoot("gpu-workers", "retrieval", "faiss");
+const EXTENSION = inRoot("gpu-workers", "retrieval", "indexes", "faiss", "addon");
 const FOLDER = join(SETUP_DIR, "faiss");
 const ADDON = join(FOLDER, "faiss.node");
 const STAMP = join(FOLDER, "stamp");

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Client } from "pg";
-import { isAlive } from "../lib/lock.mjs";
+import { isAlive } from "@/scripts/lib/lock.mjs";
 import { freePort } from "./postgres.mjs";
 import { findMarked, findWorkingIn } from "./processes.mjs";
 

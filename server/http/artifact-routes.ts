@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
-import type { Artifacts } from "@/server/artifacts/artifacts";
-import type { Tokens } from "@/server/workers/tokens";
+import type { Artifacts } from "@/server/features/artifacts/artifacts";
+import type { Tokens } from "@/server/features/workers/tokens";
 import { bodyOf } from "./request-body";
 
 const STATUS: Partial<Record<ErrorCode, number>> = {

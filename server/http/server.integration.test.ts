@@ -3,10 +3,10 @@ import { createTRPCClient, httpLink } from "@trpc/client";
 import superjson from "superjson";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
-import type { TaskRequest } from "@/contracts/worker-protocol";
-import type { AppRouter } from "@/server/api/router";
+import type { TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { AppRouter } from "@/server/trpc/router";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { PRESETS } from "@/contracts/presets";
+import { PRESETS } from "@/core/presets/run-presets";
 import {
   presetConfig,
   sampleDocuments,

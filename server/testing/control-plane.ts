@@ -5,12 +5,12 @@ import { join } from "node:path";
 import pg from "pg";
 import pino from "pino";
 import { inject } from "vitest";
-import { FileStore } from "@/server/artifacts/file-store";
-import type { ArtifactStore } from "@/server/artifacts/store";
+import { FileStore } from "@/server/platform/artifacts/file-store";
+import type { ArtifactStore } from "@/server/platform/artifacts/store";
 import { compose, type ControlPlane } from "@/server/compose";
-import { migrate } from "@/server/db/migrate";
+import { migrate } from "@/server/platform/db/migrate";
 import { createHttpServer } from "@/server/http/server";
-import type { Timings } from "@/server/timings";
+import type { Timings } from "@/server/platform/timings";
 import { TestWorker } from "./worker";
 import "./global-setup";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { alarmName } from "@/contracts/alarms";
-import { ruleId, scoreByRules } from "@/contracts/answer-scoring";
+import { alarmName } from "@/contracts/records/alarms";
+import { ruleId, scoreByRules } from "@/core/scoring/rule-scoring";
 import {
   answersItself,
   comparabilityKey,
@@ -9,32 +9,38 @@ import {
   scopeFactsOf,
   scopeKey,
   type ResultFacts,
-} from "@/contracts/comparability";
-import { METHODS } from "@/contracts/config/method";
-import { ruleScorer, scorer } from "@/contracts/config/scoring";
-import { CORPUS_PRESET_NAMES } from "@/contracts/corpus-presets";
-import { documentHash } from "@/contracts/document-hash";
-import { attribution, episodeMethod, episodePhase, formatError } from "@/contracts/episode";
+} from "@/core/comparability/comparability";
+import { METHODS } from "@/contracts/run-config/method";
+import { ruleScorer, scorer } from "@/contracts/run-config/scoring";
+import { CORPUS_PRESET_NAMES } from "@/contracts/run-config/corpus-presets";
+import { documentHash } from "@/core/episode/document-hash";
+import { attribution, episodeMethod, episodePhase, formatError } from "@/contracts/records/episode";
 import { errorCode } from "@/contracts/errors";
-import { METRIC_FAMILIES, METRICS } from "@/contracts/metrics";
-import { PRESETS } from "@/contracts/presets";
-import { predictConfig, trainConfig, type PredictConfig } from "@/contracts/run-config";
-import { runKind, runState } from "@/contracts/run-state";
-import { clusterBootstrap } from "@/contracts/statistics";
-import { expandOrThrow, sweepSpec } from "@/contracts/sweep";
-import { SWEEP_PRESETS } from "@/contracts/sweep-presets";
-import { hashOf, sha256, testRecorded, type Values } from "@/contracts/testing/recorded";
-import { questionKey } from "@/contracts/upstream/files";
-import { Catalogue } from "@/server/catalogue/catalogue";
-import { parseQuestionFile } from "@/server/catalogue/question-file";
-import { MIGRATIONS_DIR } from "@/server/db/migrate";
-import { storeAnswers } from "@/server/episodes/store";
-import { unseal } from "@/server/keys/seal";
-import { entriesOf, entryOf, ownPromptOf, type Checkpoint } from "@/server/leaderboard/entry";
-import { factsOf, type FactSources } from "@/server/leaderboard/facts";
-import { UpstreamImport } from "@/server/upstream/import";
-import { questionsOf } from "@/server/upstream/question-book";
-import { Tokens } from "@/server/workers/tokens";
+import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metrics";
+import { PRESETS } from "@/core/presets/run-presets";
+import { predictConfig, trainConfig, type PredictConfig } from "@/contracts/run-config/run-config";
+import { runKind, runState } from "@/contracts/records/run-state";
+import { clusterBootstrap } from "@/core/statistics/bootstrap";
+import { expandOrThrow } from "@/core/sweep/expand-sweep";
+import { sweepSpec } from "@/contracts/run-config/sweep";
+import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
+import { hashOf, sha256, testRecorded, type Values } from "@/lib/testing/recorded";
+import { questionKey } from "@/contracts/formats/upstream/files";
+import { Catalogue } from "@/server/features/question-sets/catalogue";
+import { parseQuestionFile } from "@/server/features/question-sets/question-file";
+import { MIGRATIONS_DIR } from "@/server/platform/db/migrate";
+import { storeAnswers } from "@/server/features/episodes/store";
+import { unseal } from "@/server/features/keys/seal";
+import {
+  entriesOf,
+  entryOf,
+  ownPromptOf,
+  type Checkpoint,
+} from "@/server/features/leaderboard/entry";
+import { factsOf, type FactSources } from "@/server/features/leaderboard/facts";
+import { UpstreamImport } from "@/server/features/upstream/import";
+import { questionsOf } from "@/server/features/upstream/question-book";
+import { Tokens } from "@/server/features/workers/tokens";
 
 /** Keys and hashes that the server stores or compares, and the names that its tables hold. No database is asked. */
 

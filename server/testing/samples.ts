@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { DocumentText, EpisodeRecord } from "@/contracts/episode";
-import { presetById } from "@/contracts/presets";
-import { runConfig, type RunConfig } from "@/contracts/run-config";
+import type { DocumentText, EpisodeRecord } from "@/contracts/records/episode";
+import { presetById } from "@/core/presets/run-presets";
+import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
 import type { ControlPlane } from "@/server/compose";
 
 /** The configuration of a preset. */

@@ -8,7 +8,7 @@ import {
   type WorkerMethod,
   type WorkerRequest,
   type WorkerResponse,
-} from "@/contracts/worker-protocol";
+} from "@/contracts/worker-protocol/worker-protocol";
 
 export type Notice = Exclude<ServerFrame, { type: "response" }>;
 

@@ -14,8 +14,8 @@ import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { StateCounts } from "@/app/_ui/state-counts";
-import { ALARMS } from "@/contracts/alarms";
-import { canTransition, TERMINAL } from "@/contracts/run-state";
+import { ALARMS } from "@/contracts/records/alarms";
+import { canTransition, TERMINAL } from "@/core/run/transitions";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
 export const describeRun = (run: RunRow): string =>

@@ -11,7 +11,7 @@ import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import { runKind } from "@/contracts/run-state";
+import { runKind } from "@/contracts/records/run-state";
 import { RunCards } from "./run-cards";
 import { RunsTable, isSort, type RunSort } from "./runs-table";
 

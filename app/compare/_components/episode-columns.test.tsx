@@ -5,9 +5,9 @@ import { renderToStaticMarkup } from "react-dom/server";
 import { expect, it } from "vitest";
 import { turnHref } from "@/app/_lib/playground-link";
 import { TRPCProvider, type EpisodeDetail, type RunDetail } from "@/app/_lib/trpc";
-import { retriever as retrieverSchema } from "@/contracts/config/retriever";
-import type { EpisodeStep } from "@/contracts/episode";
-import type { AppRouter } from "@/server/api/router";
+import { retriever as retrieverSchema } from "@/contracts/run-config/retriever";
+import type { EpisodeStep } from "@/contracts/records/episode";
+import type { AppRouter } from "@/server/trpc/router";
 import { EpisodeColumns } from "./episode-columns";
 
 const RUN = "2f1d4f6a-8c2b-4a55-9d07-0d2f0f3f5b11";

@@ -17,7 +17,7 @@ import {
   CORPUS_PRESET_NAMES,
   type CorpusPreset,
   type CorpusPresetName,
-} from "@/contracts/corpus-presets";
+} from "@/contracts/run-config/corpus-presets";
 import { uploadFile } from "./upload-file";
 import {
   nameFrom,

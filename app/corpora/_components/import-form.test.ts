@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { indexConfig } from "@/contracts/run-config";
+import { indexConfig } from "@/contracts/run-config/run-config";
 import { nameFrom, publishedRetriever, sourceOf, type ImportForm } from "./import-form";
 
 const form: ImportForm = {

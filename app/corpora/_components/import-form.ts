@@ -3,8 +3,8 @@ import {
   CORPUS_PRESETS,
   type CorpusPreset,
   type CorpusPresetName,
-} from "@/contracts/corpus-presets";
-import { indexConfig } from "@/contracts/run-config";
+} from "@/contracts/run-config/corpus-presets";
+import { indexConfig } from "@/contracts/run-config/run-config";
 
 export type SourceKind = "upload" | "path" | "url" | "preset";
 

@@ -1,6 +1,6 @@
 import type { inferRouterOutputs } from "@trpc/server";
 import { Card } from "@/app/_ui/card";
-import type { AppRouter } from "@/server/api/router";
+import type { AppRouter } from "@/server/trpc/router";
 
 type Row = inferRouterOutputs<AppRouter>["scores"]["agreement"][number];
 type Rated = Row["judgeAndSpan"];

@@ -11,7 +11,7 @@ import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import type { AppRouter } from "@/server/api/router";
+import type { AppRouter } from "@/server/trpc/router";
 
 type Row = inferRouterOutputs<AppRouter>["scores"]["disagreements"]["rows"][number];
 const keyOf = (row: Row): string => `${row.answerId} ${row.questionId} ${row.judge}`;

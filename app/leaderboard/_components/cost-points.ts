@@ -1,4 +1,4 @@
-import { paretoFront } from "@/contracts/statistics/comparison";
+import { paretoFront } from "@/core/statistics/comparison";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import type { CostKey } from "./text";
 

@@ -5,7 +5,7 @@ import type { Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
-import { toCsv, toLatex, toMarkdown } from "@/contracts/leaderboard-export";
+import { toCsv, toLatex, toMarkdown } from "@/core/comparability/results-table";
 import { exportTable } from "./export-table";
 import type { PaperChoice } from "./published";
 

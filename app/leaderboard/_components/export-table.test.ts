@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { scopeKey } from "@/contracts/comparability";
+import { scopeKey } from "@/core/comparability/comparability";
 import { exportTable } from "./export-table";
 
 it("a board's figures go with the number of questions, the costs and the training samples", () => {

@@ -1,6 +1,6 @@
 import { shortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import type { ExportTable } from "@/contracts/leaderboard-export";
+import type { ExportTable } from "@/core/comparability/results-table";
 import { publishedRowsFor, type PaperChoice } from "./published";
 import { cautiousP, columnTitle, limitText } from "./text";
 

@@ -1,8 +1,8 @@
 import Link from "next/link";
 import { formatInteger, formatShare, plural } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
-import { METHODS } from "@/contracts/config/method";
-import type { MethodName } from "@/contracts/episode";
+import { METHODS } from "@/contracts/run-config/method";
+import type { MethodName } from "@/contracts/records/episode";
 import type { Imported } from "./import-folder";
 import type { RecognisedFolder } from "./upstream-parts";
 

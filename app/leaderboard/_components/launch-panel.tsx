@@ -10,8 +10,8 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { Input, Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import { METHODS } from "@/contracts/config/method";
-import { methodName, type MethodName } from "@/contracts/episode";
+import { METHODS } from "@/contracts/run-config/method";
+import { methodName, type MethodName } from "@/contracts/records/episode";
 
 const ABOUT: Record<MethodName, string> = {
   s3: "search loop",

@@ -3,7 +3,7 @@ import { formatInteger, NONE } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import { averageDifferences, type PublishedResults } from "@/contracts/published-results";
+import { averageDifferences, type PublishedResults } from "@/contracts/formats/published-results";
 import { paperTables } from "./published";
 
 /** The paper's tables as printed, with what does not fit together in them. */

@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { ROOT } from "@/contracts/paths";
-import { publishedResults } from "@/contracts/published-results";
+import { ROOT } from "@/lib/paths";
+import { publishedResults } from "@/contracts/formats/published-results";
 import { paperGenerators, paperSet, paperTables, publishedRowsFor } from "./published";
 import type { Column } from "./text";
 
 const results = publishedResults.parse(
-  JSON.parse(readFileSync(join(ROOT, "server", "leaderboard", "published.json"), "utf8")),
+  JSON.parse(
+    readFileSync(join(ROOT, "server", "features", "leaderboard", "published.json"), "utf8"),
+  ),
 );
 const column = (questionSet: string, limit: number | null = null): Column => ({
   id: questionSet,

@@ -4,7 +4,7 @@ import {
   type PublishedMetric,
   type PublishedResults,
   type PublishedRow,
-} from "@/contracts/published-results";
+} from "@/contracts/formats/published-results";
 import type { Column } from "./text";
 
 /** Names under which the paper's question sets are imported; importing turns a slash within a name into an underscore. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { scopeKey } from "@/contracts/comparability";
+import { scopeKey } from "@/core/comparability/comparability";
 import { costOf, limitText, type LeaderboardRow } from "./text";
 
 it("a row's cost is the mean over its complete cells", () => {

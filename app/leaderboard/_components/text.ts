@@ -1,6 +1,6 @@
 import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
 import { formatNumber, formatShare } from "@/app/_lib/format";
-import { scopeFactsOf, tokensText } from "@/contracts/comparability";
+import { scopeFactsOf, tokensText } from "@/core/comparability/comparability";
 
 export type Column = Leaderboard["columns"][number];
 export type LeaderboardRow = Leaderboard["rows"][number];

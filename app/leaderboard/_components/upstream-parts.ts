@@ -1,5 +1,5 @@
-import type { MethodName } from "@/contracts/episode";
-import { readUpstreamFolder } from "@/contracts/upstream/tables";
+import type { MethodName } from "@/contracts/records/episode";
+import { readUpstreamFolder } from "@/core/upstream/tables";
 
 /** What is imported in one request: the tables, or the rollouts, that share their files. */
 export interface ImportPart {

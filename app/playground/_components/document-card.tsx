@@ -3,7 +3,7 @@ import { memo, useState } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
-import type { QueryResult } from "@/contracts/worker-protocol";
+import type { QueryResult } from "@/contracts/worker-protocol/worker-protocol";
 import { LETTER } from "./columns";
 import type { TextPart } from "./highlight";
 import type { Elsewhere } from "./overlap";

@@ -21,7 +21,7 @@ import { CopyButton } from "@/app/_ui/copy-button";
 import { Input, Select } from "@/app/_ui/field";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { EmptyState } from "@/app/_ui/states";
-import { MAX_QUERY, searchesLocally } from "@/contracts/config/retriever";
+import { MAX_QUERY, searchesLocally } from "@/contracts/run-config/retriever";
 import { Columns } from "./columns";
 import { useQueryHistory } from "./history";
 

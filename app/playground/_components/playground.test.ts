@@ -8,8 +8,8 @@ import {
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
 import { compactRetriever, RETRIEVER_PRESETS, retrieverTitle } from "@/app/_lib/retriever";
-import { MAX_QUERY, retriever as retrieverSchema } from "@/contracts/config/retriever";
-import type { RunConfig } from "@/contracts/run-config";
+import { MAX_QUERY, retriever as retrieverSchema } from "@/contracts/run-config/retriever";
+import type { RunConfig } from "@/contracts/run-config/run-config";
 import { highlightParts, lightStem, queryStems } from "./highlight";
 import { withEntry } from "./history";
 import { overlapOf, sharedCount } from "./overlap";

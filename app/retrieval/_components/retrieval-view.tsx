@@ -7,7 +7,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import { TERMINAL } from "@/contracts/run-state";
+import { TERMINAL } from "@/core/run/transitions";
 import { RunPicker } from "./run-picker";
 
 /** Evaluate runs of the same questions and corpus, side by side. The address holds which. */

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { AppError } from "@/contracts/errors";
-import type { RunKind } from "@/contracts/run-state";
-import { PROTOCOL_VERSION } from "@/contracts/worker-protocol";
-import type { Executor } from "../../run-context";
-import { Agent, type AgentOptions } from "../agent";
-import { AgentLog } from "../log";
-import type { ServiceStarters } from "../services";
-import { query } from "../tasks";
+import type { RunKind } from "@/contracts/records/run-state";
+import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
+import type { Executor } from "@/gpu-workers/jobs/run-context";
+import { Agent, type AgentOptions } from "@/gpu-workers/agent/agent";
+import { AgentLog } from "@/gpu-workers/agent/log";
+import type { ServiceStarters } from "@/gpu-workers/agent/services";
+import { query } from "@/gpu-workers/agent/tasks";
 import { TOKEN } from "./protocol-server";
 
 const unused = (what: string) => (): Promise<never> =>

@@ -3,7 +3,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
-import { runConfig, type RunConfig } from "@/contracts/run-config";
+import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
 import {
   PROTOCOL_VERSION,
   workerFrame,
@@ -15,7 +15,7 @@ import {
   type ServerFrame,
   type WorkerMethod,
   type WorkerRequest,
-} from "@/contracts/worker-protocol";
+} from "@/contracts/worker-protocol/worker-protocol";
 
 export const TOKEN = "a-token-for-tests";
 

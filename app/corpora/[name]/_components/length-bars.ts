@@ -1,4 +1,4 @@
-import type { LengthHistogram } from "@/contracts/corpus-report";
+import type { LengthHistogram } from "@/contracts/worker-protocol/corpus-report";
 
 export interface LengthBar {
   /** "36–50", "over 2000". */

@@ -1,5 +1,5 @@
 import { formatInteger } from "@/app/_lib/format";
-import type { LengthHistogram } from "@/contracts/corpus-report";
+import type { LengthHistogram } from "@/contracts/worker-protocol/corpus-report";
 import { lengthBars } from "./length-bars";
 
 /** How long passages are, in words: a bar for each range that holds any, and those between. */

@@ -8,7 +8,7 @@ import { formatDateTime, formatNumber } from "@/app/_lib/format";
 import { useTRPC, type AlarmRow } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { ErrorState } from "@/app/_ui/states";
-import { ALARMS, stepsText, type AlarmEvidence, type Measured } from "@/contracts/alarms";
+import { ALARMS, stepsText, type AlarmEvidence, type Measured } from "@/contracts/records/alarms";
 
 /** Where the list stands on the overview. */
 const ANCHOR = "alarms";

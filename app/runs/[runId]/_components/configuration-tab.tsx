@@ -4,7 +4,7 @@ import { isChanged, servedBy, settingGroups, valueText } from "@/app/_lib/settin
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
-import { valueAt } from "@/contracts/setting-paths";
+import { valueAt } from "@/core/run/setting-paths";
 
 export function ConfigurationTab({ run }: { run: RunDetail }) {
   const json = JSON.stringify(run.config, null, 2);

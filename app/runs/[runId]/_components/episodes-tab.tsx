@@ -7,8 +7,8 @@ import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import { episodePhase } from "@/contracts/episode";
-import { TERMINAL } from "@/contracts/run-state";
+import { episodePhase } from "@/contracts/records/episode";
+import { TERMINAL } from "@/core/run/transitions";
 import { EpisodesTable } from "./episodes-table";
 
 const FILTERS = {

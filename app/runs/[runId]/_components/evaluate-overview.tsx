@@ -7,8 +7,8 @@ import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
 import { useTRPC, type RetrieverComparison, type RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import type { MetricName } from "@/contracts/metrics";
-import { TERMINAL } from "@/contracts/run-state";
+import type { MetricName } from "@/core/metrics/metrics";
+import { TERMINAL } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries } from "./use-series";
 

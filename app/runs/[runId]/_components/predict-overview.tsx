@@ -5,7 +5,7 @@ import { metricsOf, PREDICT_CHARTS } from "@/app/_charts/definitions";
 import { formatInteger, formatShare, formatSigned } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import { TERMINAL } from "@/contracts/run-state";
+import { TERMINAL } from "@/core/run/transitions";
 import { BreakdownCard } from "./breakdown-bar";
 import { PredictQuestions } from "./predict-questions";
 import { PredictStatistics } from "./predict-statistics";

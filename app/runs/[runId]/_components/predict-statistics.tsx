@@ -8,8 +8,8 @@ import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { rolesOf } from "@/contracts/config/method";
-import type { PredictConfig } from "@/contracts/run-config";
+import { rolesOf } from "@/contracts/run-config/method";
+import type { PredictConfig } from "@/contracts/run-config/run-config";
 import { BreakdownCard } from "./breakdown-bar";
 
 /** Where a prediction's answers were lost by one of its scorers, with its interval and the ceiling with gold documents. */

@@ -13,8 +13,8 @@ import { CopyButton } from "@/app/_ui/copy-button";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { ErrorState } from "@/app/_ui/states";
-import { METHODS } from "@/contracts/config/method";
-import { TERMINAL } from "@/contracts/run-state";
+import { METHODS } from "@/contracts/run-config/method";
+import { TERMINAL } from "@/core/run/transitions";
 import { UpstreamFiles } from "./upstream-files";
 
 export function RunHeader({ run }: { run: RunDetail }) {

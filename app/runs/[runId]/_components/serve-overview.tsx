@@ -9,8 +9,8 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { EmptyState, ErrorState } from "@/app/_ui/states";
-import { servedName, type ServeConfig } from "@/contracts/run-config";
-import { TERMINAL } from "@/contracts/run-state";
+import { servedName, type ServeConfig } from "@/contracts/run-config/run-config";
+import { TERMINAL } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
 

@@ -1,7 +1,7 @@
 "use client";
 import { useQueries } from "@tanstack/react-query";
 import { useTRPC } from "@/app/_lib/trpc";
-import type { EpisodePhase } from "@/contracts/episode";
+import type { EpisodePhase } from "@/contracts/records/episode";
 import { breakdownOf, COUNTED, type Breakdown } from "./breakdown";
 
 /** Counts of a run's episodes by quadrant. */

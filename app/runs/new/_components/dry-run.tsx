@@ -12,8 +12,8 @@ import { useTask } from "@/app/_lib/use-task";
 import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
-import type { RunConfig } from "@/contracts/run-config";
-import { dryRunResult, type DryRunResult } from "@/contracts/worker-protocol";
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import { dryRunResult, type DryRunResult } from "@/contracts/worker-protocol/worker-protocol";
 
 /** Eight questions with the exact configuration, before hours are spent on it. */
 export function DryRun({ config }: { config: RunConfig | null }) {

@@ -4,7 +4,7 @@ import { parseConfigText } from "@/app/_lib/settings";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { Textarea } from "@/app/_ui/field";
-import type { RunConfig } from "@/contracts/run-config";
+import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { Draft } from "@/app/_settings/draft";
 
 /** The configuration as text, to copy, paste and edit. Problems are named while one types; nothing is taken over before it is right. */

@@ -12,7 +12,7 @@ import { planQuestion } from "@/app/_retrieval/plan-question";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
-import { runConfig, type RunConfig } from "@/contracts/run-config";
+import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
 import { DryRun } from "./dry-run";
 import { MemoryPanel } from "./memory-panel";
 import type { Draft } from "@/app/_settings/draft";

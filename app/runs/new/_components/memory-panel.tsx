@@ -1,7 +1,7 @@
 import { Check, TriangleAlert } from "lucide-react";
 import { cn } from "@/app/_lib/cn";
 import type { RunCheck } from "@/app/_lib/trpc";
-import { size } from "@/contracts/index-plan";
+import { size } from "@/core/memory/index-plan";
 
 type Estimate = NonNullable<RunCheck["memory"]>[number];
 

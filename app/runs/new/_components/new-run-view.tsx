@@ -4,8 +4,8 @@ import { useSearchParams } from "next/navigation";
 import { branchFrom, predictWith } from "@/app/_lib/settings";
 import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { runConfig, type RunConfig } from "@/contracts/run-config";
-import { runKind } from "@/contracts/run-state";
+import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
+import { runKind } from "@/contracts/records/run-state";
 import { NewRunForm } from "./new-run-form";
 
 interface Start {

@@ -3,7 +3,7 @@ import { Check, CircleAlert } from "lucide-react";
 import { cn } from "@/app/_lib/cn";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
-import type { RunKind } from "@/contracts/run-state";
+import type { RunKind } from "@/contracts/records/run-state";
 
 const GROUPS: readonly { kind: RunKind; title: string }[] = [
   { kind: "train", title: "Train a searcher" },

@@ -5,7 +5,7 @@ import type { SettingGroup } from "@/app/_lib/settings";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { Input, Select, Textarea } from "@/app/_ui/field";
-import { SWEEP_PRESETS, type SweepPreset } from "@/contracts/sweep-presets";
+import { SWEEP_PRESETS, type SweepPreset } from "@/core/presets/sweep-presets";
 import { Segmented } from "./segmented";
 import { variable, type SweepDraft } from "./sweep-draft";
 

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { settingGroups } from "@/app/_lib/settings";
-import { PRESETS } from "@/contracts/presets";
-import { runConfig } from "@/contracts/run-config";
-import { settingPaths } from "@/contracts/setting-paths";
-import { expandOrThrow, sweepSpec } from "@/contracts/sweep";
-import { SWEEP_PRESETS } from "@/contracts/sweep-presets";
+import { PRESETS } from "@/core/presets/run-presets";
+import { runConfig } from "@/contracts/run-config/run-config";
+import { settingPaths } from "@/core/run/setting-paths";
+import { expandOrThrow } from "@/core/sweep/expand-sweep";
+import { sweepSpec } from "@/contracts/run-config/sweep";
+import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
 import { draftOfSpec, EMPTY_SWEEP, readSweep, variable } from "./sweep-draft";
 
 const base = { ...runConfig.parse(PRESETS[0]!.config), name: "Mine" };

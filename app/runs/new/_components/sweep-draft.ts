@@ -1,15 +1,9 @@
 import type { Draft } from "@/app/_settings/draft";
 import { AppError } from "@/contracts/errors";
 import type { SettingGroup } from "@/app/_lib/settings";
-import {
-  expandSweep,
-  problemText,
-  valueText,
-  type SettingValue,
-  type SweepRun,
-  type SweepSpec,
-} from "@/contracts/sweep";
-import { readRow, readSeeds, readValues } from "@/contracts/sweep-text";
+import { expandSweep, problemText, valueText, type SweepRun } from "@/core/sweep/expand-sweep";
+import { type SettingValue, type SweepSpec } from "@/contracts/run-config/sweep";
+import { readRow, readSeeds, readValues } from "@/core/sweep/sweep-text";
 
 /** A sweep while one types: values as text. */
 export interface SweepDraft {

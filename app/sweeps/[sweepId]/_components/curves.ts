@@ -2,7 +2,7 @@ import { PREDICT_CHARTS, TRAIN_CHARTS } from "@/app/_charts/definitions";
 import type { Scale } from "@/app/_charts/prepare";
 import { SERVE_CHARTS } from "@/app/_charts/serve-charts";
 import type { Unit } from "@/app/_charts/units";
-import { lowerIsBetter, variedText } from "@/contracts/sweep";
+import { lowerIsBetter, variedText } from "@/core/sweep/expand-sweep";
 import type { SweepCurves, SweepDetail } from "@/app/_lib/trpc";
 
 /** More curves than this cannot be told apart by eye. */

@@ -1,7 +1,7 @@
 import { X } from "lucide-react";
 import type { SweepDetail } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
-import { METRICS } from "@/contracts/metrics";
+import { METRICS } from "@/core/metrics/metrics";
 
 const MOST = 6;
 const descriptions: Readonly<Record<string, string>> = METRICS;

@@ -10,8 +10,8 @@ import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
-import { TERMINAL } from "@/contracts/run-state";
-import { sweepCsv, sweepMarkdown } from "@/contracts/sweep-table";
+import { TERMINAL } from "@/core/run/transitions";
+import { sweepCsv, sweepMarkdown } from "@/core/sweep/sweep-table";
 
 /** What can be done with all runs together, and the table to take away. */
 export function SweepActions({ sweep }: { sweep: SweepDetail }) {

@@ -7,8 +7,8 @@ import { PLOT_HEIGHT, StepLabel } from "@/app/_charts/plot-frame";
 import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
-import { TERMINAL } from "@/contracts/run-state";
-import { BAND } from "@/contracts/sweep-table";
+import { TERMINAL } from "@/core/run/transitions";
+import { BAND } from "@/core/sweep/sweep-table";
 import { lookOf, rowLabel, shownCurves } from "./curves";
 
 export const colourOf = (row: number): string => `var(--series-${(row % 7) + 1})`;

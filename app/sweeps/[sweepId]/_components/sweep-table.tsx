@@ -10,8 +10,8 @@ import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { lowerIsBetter, shortPaths, valueText } from "@/contracts/sweep";
-import { BAND, bestRow } from "@/contracts/sweep-table";
+import { lowerIsBetter, shortPaths, valueText } from "@/core/sweep/expand-sweep";
+import { BAND, bestRow } from "@/core/sweep/sweep-table";
 import { colourOf } from "./sweep-curves";
 import {
   groupValue,

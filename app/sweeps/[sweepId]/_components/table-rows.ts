@@ -1,5 +1,6 @@
 import type { SweepDetail } from "@/app/_lib/trpc";
-import { valueText, type SettingValue } from "@/contracts/sweep";
+import { valueText } from "@/core/sweep/expand-sweep";
+import { type SettingValue } from "@/contracts/run-config/sweep";
 
 /** How a sweep's table is sorted: by a column, up or down; the address holds it as "column" or "-column". */
 export interface Sort {

@@ -14,7 +14,7 @@ import { CopyButton } from "@/app/_ui/copy-button";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
-import type { RunConfig } from "@/contracts/run-config";
+import type { RunConfig } from "@/contracts/run-config/run-config";
 import { ledgerOf } from "./ledger";
 import { Outcome } from "./outcome";
 import { RawSteps } from "./raw-steps";

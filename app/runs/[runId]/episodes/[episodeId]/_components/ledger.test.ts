@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EpisodeStep } from "@/contracts/episode";
+import type { EpisodeStep } from "@/contracts/records/episode";
 import { explainAttribution, goldFates, ledgerOf, rewardParts } from "./ledger";
 
 const ref = (id: string) => ({ id, hash: `h-${id}`, score: 0.5 });

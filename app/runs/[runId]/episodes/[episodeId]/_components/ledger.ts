@@ -4,8 +4,8 @@ import type {
   DocumentText,
   EpisodeStep,
   StepOf,
-} from "@/contracts/episode";
-import { turnsOf } from "@/contracts/turns";
+} from "@/contracts/records/episode";
+import { turnsOf } from "@/core/episode/turns";
 
 /** One document in a window, with everything the ledger says about it. */
 export interface LedgerDocument {

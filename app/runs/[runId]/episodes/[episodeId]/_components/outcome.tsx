@@ -1,4 +1,4 @@
-import { METHODS } from "@/contracts/config/method";
+import { METHODS } from "@/contracts/run-config/method";
 import { Calculator } from "lucide-react";
 import type { ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
@@ -9,7 +9,7 @@ import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState } from "@/app/_ui/states";
-import type { DocumentRef } from "@/contracts/episode";
+import type { DocumentRef } from "@/contracts/records/episode";
 import { explainAttribution, goldFates, rewardParts, type Ledger } from "./ledger";
 import { RankingOutcome } from "./ranking-outcome";
 import type { TurnGains } from "./turn-gains";

@@ -1,7 +1,7 @@
 import type { EpisodeDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { formatNumber, plural } from "@/app/_lib/format";
-import { metricsWithin, rankGold } from "@/contracts/ranking-metrics";
+import { metricsWithin, rankGold } from "@/core/metrics/ranking-metrics";
 import { metricLabel } from "@/app/_retrieval/metric-label";
 
 /** What came of a ranking: where the gold documents stand, and the metrics of this one question. */

@@ -7,7 +7,7 @@ import { formatInteger, formatNumber, formatSeconds } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
-import type { EpisodeStep, StepOf } from "@/contracts/episode";
+import type { EpisodeStep, StepOf } from "@/contracts/records/episode";
 
 /** Every step as it happened, without interpretation. */
 export function RawSteps({

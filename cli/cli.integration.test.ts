@@ -1,0 +1,229 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
+
+interface Result {
+  code: number;
+  out: string;
+  error: string;
+}
+
+describe("the command line", () => {
+  let server: TestServer;
+  const s3 = (args: string[], url = server.url): Promise<Result> =>
+    new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        ["--import", "tsx", "cli/main.ts", ...args],
+        { env: { ...process.env, S3_SERVER: url }, timeout: 60_000 },
+        (error, out, errorText) =>
+          resolve({
+            code: error ? (typeof error.code === "number" ? error.code : -1) : 0,
+            out: out.trim(),
+            error: errorText.trim(),
+          }),
+      );
+    });
+  const launch = async (...args: string[]): Promise<string> => {
+    const { id } = JSON.parse(
+      (await s3(["launch", "--preset", "atlas-smollm2-grpo", "--json", ...args])).out,
+    ) as { id: string };
+    return id;
+  };
+
+  beforeAll(async () => {
+    server = await startTestServer({ timings: { leaseMs: 30_000 } });
+    await storeSamples(server.plane);
+  });
+  afterAll(() => server.stop());
+
+  it("launches, lists, shows, cancels and resumes by the beginning of an id", async () => {
+    const id = await launch("--set", "train.steps=2", "--set", "name=From the shell");
+    const shown = JSON.parse((await s3(["show", id.slice(0, 8), "--json"])).out) as {
+      config: { name: string; rl: { steps: number } };
+      state: string;
+      waitingFor: string;
+    };
+    expect(shown).toMatchObject({
+      config: { name: "From the shell", rl: { steps: 2 } },
+      state: "queued",
+      waitingFor: expect.stringContaining("no worker is attached"),
+    });
+    expect((await s3(["list"])).out).toMatch(
+      new RegExp(`${id.slice(0, 8)} +queued +train.*From the shell`),
+    );
+    expect(await s3(["cancel", id.slice(0, 8)])).toMatchObject({
+      code: 0,
+      out: `${id} is cancelled`,
+    });
+    expect(await s3(["resume", id.slice(0, 8)])).toMatchObject({ code: 0, out: `${id} is queued` });
+    await server.plane.runs.cancel(id, { actor: "test", reason: null });
+  });
+
+  it("follows a run to its end, and exports it", async () => {
+    const worker = await server.worker();
+    worker.keepAlive([]);
+    const watched = s3(["launch", "--preset", "atlas-smollm2-grpo", "--watch"]);
+    let run = (await worker.lease()).run;
+    for (let i = 0; i < 300 && !run; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      run = (await worker.lease()).run;
+    }
+    if (!run) throw new Error("nothing was launched");
+    const ref = { runId: run.runId, attempt: run.attempt };
+    await worker.request("transition", { ...ref, to: "preparing", reason: null });
+    await worker.request("transition", { ...ref, to: "running", reason: null });
+    await worker.request("report", {
+      ...ref,
+      sequence: 1,
+      items: [
+        {
+          kind: "metrics",
+          points: [{ name: "reward/mean", step: 1, value: 0.25, at: Date.now() }],
+        },
+        { kind: "progress", progress: { phase: "training", done: 1, total: 2, detail: "" } },
+        {
+          kind: "alarms",
+          changes: [
+            {
+              to: "raised",
+              name: "no-variance",
+              step: 1,
+              since: 1,
+              evidence: [
+                {
+                  metric: "groups/without_variance",
+                  now: { value: 1, fromStep: 1, toStep: 1 },
+                  before: null,
+                  limit: { side: "at-least", value: 0.9 },
+                },
+              ],
+            },
+          ],
+        },
+        {
+          kind: "episodes",
+          corpus: "atlas",
+          questions: "atlas/train",
+          documents: sampleDocuments(),
+          records: [sampleRecord({ step: 1 })],
+        },
+      ],
+    });
+    await worker.request("transition", { ...ref, to: "failed", reason: "the generator is down" });
+    const { code, out } = await watched;
+    expect(out).toContain("reward/mean 0.250 at step 1");
+    expect(out).toContain("failed: the generator is down");
+    expect(code).toBe(1);
+
+    const shown = (await s3(["show", ref.runId.slice(0, 8)])).out;
+    expect(shown).toContain(
+      "alarm stands: Groups without variance, since step 1, noticed after step 1\n  groups/without_variance 1 (step 1); limit: at least 0.9\n  what mends it: Raise rl.temperature",
+    );
+
+    const folder = await mkdtemp(join(tmpdir(), "s3-export-"));
+    await s3(["export", ref.runId.slice(0, 8), "--out", join(folder, "run.json")]);
+    const exported = JSON.parse(await readFile(join(folder, "run.json"), "utf8")) as {
+      metrics: Record<string, { value: number }[]>;
+      episodes: { reward: number }[];
+    };
+    await rm(folder, { recursive: true });
+    expect(exported.metrics["reward/mean"]?.[0]?.value).toBe(0.25);
+    expect(exported.episodes).toMatchObject([{ reward: 1, answer: "right" }]);
+    expect((await s3(["workers"])).out).toMatch(/tester +online/);
+  });
+
+  it("launches a sweep once, goes on with it, follows it to its end and writes its table", async () => {
+    const words = [
+      "sweep",
+      "--preset",
+      "atlas-smollm2-grpo",
+      "--grid",
+      "rl.steps=1,2",
+      "--seeds",
+      "3",
+      "--name",
+      "From words",
+    ];
+    expect((await s3([...words, "--dry"])).out).toBe(
+      "From words: steps=1\nFrom words: steps=2\n2 runs",
+    );
+    const first = JSON.parse((await s3([...words, "--json"])).out) as {
+      id: string;
+      isNew: boolean;
+    };
+    expect(first).toMatchObject({ runs: 2, isNew: true });
+    const worker = await server.worker({ name: "sweeper" });
+    worker.keepAlive([]);
+    const watched = s3([...words, "--watch"]);
+    for (const end of ["succeeded", "failed"] as const) {
+      const { runId, attempt } = await worker.take();
+      await worker.request("report", {
+        runId,
+        attempt,
+        sequence: 1,
+        items: [
+          {
+            kind: "metrics",
+            points: [{ name: "held-out/accuracy", step: 1, value: 0.5, at: Date.now() }],
+          },
+        ],
+      });
+      await worker.request("transition", {
+        runId,
+        attempt,
+        to: end,
+        reason: end === "failed" ? "the disk is full" : null,
+      });
+    }
+    const { code, out } = await watched;
+    expect(out).toContain(`goes on with ${first.id}, 2 runs`);
+    expect(out).toContain("From words: steps=2: failed: the disk is full");
+    expect(code, "a run failed").toBe(1);
+    expect((await s3(["sweep", "list"])).out).toMatch(
+      new RegExp(`${first.id.slice(0, 8)} +2 .*From words`),
+    );
+    expect(
+      (
+        await s3([
+          "sweep",
+          "show",
+          first.id.slice(0, 8),
+          "--metric",
+          "held-out/accuracy",
+          "--format",
+          "markdown",
+        ])
+      ).out,
+    ).toContain("| 1 | 0.5 | 0.5 | 1 |");
+    expect((await s3(["sweep", "retry", first.id.slice(0, 8)])).out).toBe("1 queued again");
+    expect((await s3(["sweep", "cancel", first.id.slice(0, 8)])).out).toBe(
+      "1 cancelled, 0 cancelling",
+    );
+    expect(
+      await s3(["sweep", "--preset", "atlas-smollm2-grpo", "--grid", "rl.steps=1,-1"]),
+    ).toMatchObject({ code: 1, error: expect.stringMatching(/run 2: rl\.steps: /) });
+    worker.disconnect();
+  });
+
+  it("says what is wrong and how to mend it", async () => {
+    expect(
+      await s3(["launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.step=2"]),
+    ).toMatchObject({ code: 1, error: expect.stringMatching(/rl\.step.*rl\.steps/) });
+    expect(
+      await s3(["launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.groupSize=1"]),
+    ).toMatchObject({ code: 1, error: expect.stringContaining("rl.groupSize:") });
+    expect(await s3(["show", "ffffffff"])).toMatchObject({
+      code: 1,
+      error: expect.stringContaining("no run whose id begins"),
+    });
+    expect(await s3(["list"], "http://127.0.0.1:9")).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/Nothing answers at http:\/\/127\.0\.0\.1:9.*npm start/),
+    });
+  });
+});

@@ -1,0 +1,39 @@
+import { Command } from "commander";
+import { PRESETS, presetById } from "@/core/presets/run-presets";
+import { inTurn, testRecorded } from "@/lib/testing/recorded";
+import { sweepCommands } from "./commands/sweep";
+
+/** The key under which the command line launches a sweep: the same words find the sweep that they launched before. */
+async function sweepKey(...words: string[]): Promise<string> {
+  let launchedBy = "";
+  const mutate = async ({ key }: { key: string }) => {
+    launchedBy = key;
+    return { id: "00000000-0000-4000-8000-000000000001", runs: 1, isNew: true };
+  };
+  const baseOf = async ({ preset }: { preset?: string }) => presetById(preset!)!.config;
+  const program = new Command();
+  sweepCommands(program, {
+    client: { sweeps: { launch: { mutate } } },
+    print: () => undefined,
+    printJson: () => undefined,
+    follow: async () => undefined,
+    baseOf,
+    presets: PRESETS.map(({ id }) => id),
+  } as never);
+  await program.parseAsync(["sweep", ...words], { from: "user" });
+  return launchedBy;
+}
+
+const GRPO = ["--preset", "atlas-smollm2-grpo"];
+testRecorded(new URL("./key-stability.json", import.meta.url), {
+  sweeps: () =>
+    inTurn({
+      "a ready one": () => sweepKey("--preset-sweep", "atlas-ablation"),
+      "a ready one under seeds": () =>
+        sweepKey("--preset-sweep", "atlas-ablation", "--seeds", "1-3", "--name", "Mine"),
+      "a grid": () =>
+        sweepKey(...GRPO, "--grid", "rl.steps=2,4", "--grid", "search.turns=1,2", "--seeds", "1,2"),
+      "a list": () =>
+        sweepKey(...GRPO, "--set", "rl.steps=2", "--row", "search.turns=1", "--row", "rl.clip=0.1"),
+    }),
+});

@@ -1,0 +1,152 @@
+import { z } from "zod";
+import { questionLine } from "@/contracts/formats/corpus-lines";
+import { columnMapping, FIELDS } from "@/contracts/formats/question-file";
+import { questionFormat } from "@/contracts/formats/question-file";
+import { runConfig } from "@/contracts/run-config/run-config";
+import { checkRunResponse } from "@/contracts/api/runs";
+import { question } from "@/contracts/worker-protocol/worker-protocol";
+
+export const listCorporaResponse = z.array(
+  z.object({ name: z.string(), documents: z.int(), contentHash: z.string(), createdAt: z.date() }),
+);
+
+export const importQuestionsRequest = z.object({
+  name: z
+    .string()
+    .trim()
+    .regex(
+      /^[\w.-]+(\/[\w.-]+)?$/,
+      "letters, digits, dot, dash and underscore, with at most one slash: my-set or my-set/dev",
+    )
+    .max(120),
+  /** One JSON object a line: {"id", "question", "answers": [...]} and optionally goldIds, type, group, goldQueries. */
+  jsonl: z.string().max(200_000_000),
+});
+
+export const importQuestionsResponse = z.object({ name: z.string(), questions: z.int() });
+
+/** A request is held in memory as a whole; a larger file is imported by the command line's path in parts. */
+export const MAX_QUESTION_FILE = 200_000_000;
+
+export const previewQuestionsRequest = z.object({
+  fileName: z.string().min(1).max(255),
+  content: z
+    .string()
+    .min(1, "the file is empty")
+    .max(
+      MAX_QUESTION_FILE,
+      `a question file may have at most ${MAX_QUESTION_FILE / 1e6} MB; split it`,
+    ),
+  /** base64 for a binary file (parquet). */
+  encoding: z.enum(["utf8", "base64"]).default("utf8"),
+  format: questionFormat.default("auto"),
+  /** Columns by field where the guess by their names is wrong; null: the file does not have the field. */
+  mapping: columnMapping.default({}),
+  /** Corpus in which titles of gold passages are looked up, for sets that name no ids. */
+  goldCorpus: z.string().min(1).nullable().default(null),
+});
+
+const problem = z.object({ where: z.string(), message: z.string() });
+
+export const previewQuestionsResponse = z.object({
+  format: questionFormat.exclude(["auto"]),
+  columns: z.array(z.string()),
+  mapping: z.record(z.enum(FIELDS), z.string().nullable()),
+  rows: z.int(),
+  /** Data sets and splits that the file holds; each becomes a set. */
+  parts: z.array(
+    z.object({
+      name: z.string(),
+      questions: z.int(),
+      withGold: z.int(),
+      /** Of `questions`, those whose gold titles stand over no passage of `goldCorpus`, or over several. */ unresolvedGold:
+        z.int(),
+      withOptions: z.int(),
+    }),
+  ),
+  /** The first questions as they would be stored. */
+  sample: z.array(
+    z.object({ part: z.string(), question: questionLine, goldTitles: z.array(z.string()) }),
+  ),
+  /** Rows that cannot be used ("line 17"), the first 200 of `problemCount`. */
+  problems: z.array(problem),
+  problemCount: z.int(),
+  warnings: z.array(z.string()),
+});
+
+export const importQuestionFileRequest = previewQuestionsRequest.extend({
+  name: importQuestionsRequest.shape.name,
+  /** Parts to import, as the preview names them; null: all. Several become NAME/PART. */
+  parts: z.array(z.string()).nullable().default(null),
+  /** Leave out rows that cannot be used; off: one such row and nothing is imported. */
+  skipProblems: z.boolean().default(false),
+});
+
+export const importQuestionFileResponse = z.object({
+  sets: z.array(
+    z.object({
+      name: z.string(),
+      questions: z.int(),
+      withGold: z.int(),
+      /** Questions whose gold titles stand over no passage, or over several. */
+      unresolvedGold: z.int(),
+      version: z.string(),
+      /** False where this very content was stored under the name before. */
+      isNew: z.boolean(),
+    }),
+  ),
+  skipped: z.int(),
+  warnings: z.array(z.string()),
+});
+
+export const listPresetsResponse = z.array(
+  z.object({
+    id: z.string(),
+    title: z.string(),
+    description: z.string(),
+    /** With every default filled in. */
+    config: runConfig,
+    requirements: checkRunResponse.shape.requirements,
+    /** Every requirement is met by a worker that is online. */
+    ready: z.boolean(),
+  }),
+);
+
+export const questionSetVersionsRequest = z.object({ name: z.string().min(1) });
+
+export const questionSetVersionsResponse = z.array(
+  z.object({
+    /** First twelve digits of the content's sha256. */
+    version: z.string(),
+    questions: z.int(),
+    withGold: z.int(),
+    createdAt: z.date(),
+    createdBy: z.string(),
+    /** Runs that are pinned to it. */
+    runs: z.int(),
+  }),
+);
+
+export const listQuestionSetsResponse = z.array(
+  z.object({
+    name: z.string(),
+    questions: z.int(),
+    /** Questions that name gold documents. */
+    withGold: z.int(),
+    createdAt: z.date(),
+    createdBy: z.string(),
+  }),
+);
+
+export const listQuestionsRequest = z.object({
+  set: z.string().min(1),
+  text: z.string().max(200).optional(),
+  cursor: z.string().regex(/^\d+$/).nullish(),
+  limit: z.int().min(1).max(500).default(50),
+});
+
+export const listQuestionsResponse = z.object({
+  rows: z.array(question),
+  nextCursor: z.string().nullable(),
+  total: z.int(),
+});

@@ -1,0 +1,116 @@
+import { z } from "zod";
+import {
+  documentText,
+  episodeRecord,
+  attribution,
+  episodePhase,
+  formatError,
+} from "@/contracts/records/episode";
+import { question, turnGainsResult } from "@/contracts/worker-protocol/worker-protocol";
+import { taskDetail } from "@/contracts/api/tasks";
+
+export const getEpisodeRequest = z.object({ id: z.uuid() });
+
+export const episodeDetail = z.object({
+  id: z.uuid(),
+  runId: z.uuid(),
+  attempt: z.int(),
+  /** Name of the question set. */
+  questionSet: z.string(),
+  corpus: z.string(),
+  record: episodeRecord,
+  question,
+  /** Text of every document that the record names, by content hash. */
+  documents: z.record(z.string(), documentText),
+  /** Gold documents with their text, as far as the corpus is stored here. */
+  gold: z.array(z.object({ id: z.string(), document: documentText.nullable() })),
+  /** Samples of the same question in the same step, this one included. */
+  siblings: z.array(
+    z.object({
+      id: z.uuid(),
+      sampleIndex: z.int(),
+      reward: z.number().nullable(),
+      score: z.number().nullable(),
+    }),
+  ),
+  previousId: z.uuid().nullable(),
+  nextId: z.uuid().nullable(),
+});
+
+export type EpisodeDetail = z.infer<typeof episodeDetail>;
+
+export const episodeFilter = z.enum([
+  "all",
+  "correct",
+  "wrong",
+  "gained",
+  "lost",
+  "format-errors",
+  "no-variance",
+  "never-retrieved",
+  "not-selected",
+  "generator-failed",
+  "scorer-doubtful",
+]);
+
+export const listEpisodesRequest = z.object({
+  runId: z.uuid(),
+  phase: episodePhase.optional(),
+  step: z.int().nonnegative().optional(),
+  questionId: z.string().optional(),
+  filter: episodeFilter.default("all"),
+  /** Part of the question or of the answer. */
+  text: z.string().max(200).optional(),
+  order: z.enum(["newest", "oldest"]).default("newest"),
+  cursor: z.string().regex(/^\d+$/).nullish(),
+  limit: z.int().min(1).max(200).default(50),
+});
+
+export const episodeRow = z.object({
+  id: z.uuid(),
+  phase: episodePhase,
+  step: z.int().nullable(),
+  questionId: z.string(),
+  question: z.string(),
+  sampleIndex: z.int(),
+  answer: z.string().nullable(),
+  score: z.number().nullable(),
+  /** Naive RAG's score on the same question. */
+  baselineScore: z.number().nullable(),
+  reward: z.number().nullable(),
+  advantage: z.number().nullable(),
+  /** Searches after the retrieval with the question itself. */
+  searches: z.int(),
+  /** Documents handed to the generator. */
+  documents: z.int(),
+  attribution: attribution.nullable(),
+  formatErrors: z.array(formatError),
+});
+
+export type EpisodeRow = z.infer<typeof episodeRow>;
+
+export const listEpisodesResponse = z.object({
+  rows: z.array(episodeRow),
+  nextCursor: z.string().nullable(),
+  total: z.int(),
+});
+
+export const episodeStepsRequest = z.object({ runId: z.uuid() });
+
+export const episodeStepsResponse = z.array(
+  z.object({
+    phase: episodePhase,
+    step: z.int().nullable(),
+    episodes: z.int(),
+    meanReward: z.number().nullable(),
+    accuracy: z.number().nullable(),
+    baselineAccuracy: z.number().nullable(),
+  }),
+);
+
+export const turnGainsRequest = z.object({ episodeId: z.uuid() });
+
+/** The last computation asked for (tasks.create with kind "turn-gains"); null where nobody asked yet. */
+export const turnGainsResponse = z
+  .object({ task: taskDetail.omit({ result: true }), result: turnGainsResult.nullable() })
+  .nullable();

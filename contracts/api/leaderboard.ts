@@ -1,0 +1,186 @@
+import { z } from "zod";
+import { runState } from "@/contracts/records/run-state";
+import { progress } from "@/contracts/worker-protocol/worker-protocol";
+import { methodName } from "@/contracts/records/episode";
+
+export const leaderboardRequest = z.object({
+  /** Key of a scope that an earlier answer listed; absent or unknown: the one with the most results. */
+  scope: z.string().max(1000).nullish(),
+  /** Row that the others are tested against; absent: naive RAG where there is one. */
+  reference: z.string().max(10_000).nullish(),
+});
+
+/** First minus second on the same questions. */
+export const pairedComparison = z.object({
+  difference: z.number(),
+  low: z.number(),
+  high: z.number(),
+  /** Two-sided p-value of the paired bootstrap. */
+  bootstrapP: z.number(),
+  pairs: z.int(),
+  /** Null where scores are not all 0 or 1. */
+  mcNemar: z
+    .object({
+      onlyFirst: z.int(),
+      onlySecond: z.int(),
+      exactP: z.number(),
+      statistic: z.number(),
+      chiSquareP: z.number(),
+    })
+    .nullable(),
+});
+
+/** Where answers were lost, as counts: `correct` to `noGold` add up to the scored answers. */
+export const attributionShares = z.object({
+  correct: z.int(),
+  /** Wrong, while two judging scorers differ. */
+  scorerDoubtful: z.int(),
+  neverRetrieved: z.int(),
+  notSelected: z.int(),
+  generatorFailed: z.int(),
+  noGold: z.int(),
+  /** Answers for which every gold document was handed over, and how many of these are right: what the generator makes of whole evidence. */
+  withGold: z.int(),
+  withGoldCorrect: z.int(),
+});
+
+export const leaderboardCell = z.object({
+  runId: z.uuid(),
+  /** Runs of this row and column; the newest complete one is shown. */
+  runs: z.int(),
+  state: runState,
+  mean: z.number(),
+  low: z.number(),
+  high: z.number(),
+  /** Questions scored, and how many there should be. */
+  scored: z.int(),
+  expected: z.int(),
+  clusters: z.int().nullable(),
+  /** Null with the reason where it is incomplete. */
+  rank: z.int().nullable(),
+  reason: z.string().nullable(),
+  searches: z.number(),
+  documents: z.number(),
+  seconds: z.number(),
+  tokens: z.number().nullable(),
+  costUsd: z.number().nullable(),
+  attribution: attributionShares,
+  /** Against the reference row; p-values also corrected by Holm over all comparisons that are shown. */
+  comparison: pairedComparison
+    .extend({ bootstrapHolm: z.number(), mcNemarHolm: z.number().nullable() })
+    .nullable(),
+});
+
+export type LeaderboardCell = z.infer<typeof leaderboardCell>;
+
+/** What the same generator answers from the gold documents alone, over the questions that name some. */
+export const ceiling = z.object({
+  runId: z.uuid(),
+  mean: z.number(),
+  low: z.number(),
+  high: z.number(),
+  scored: z.int(),
+  expected: z.int(),
+});
+
+export type Ceiling = z.infer<typeof ceiling>;
+
+export const leaderboardResponse = z.object({
+  scopes: z.array(
+    z.object({
+      key: z.string(),
+      corpus: z.string(),
+      corpusVersion: z.string().nullable(),
+      generator: z.string(),
+      promptStyle: z.string(),
+      scorer: z.string(),
+      results: z.int(),
+    }),
+  ),
+  scope: z.string().nullable(),
+  reference: z.string().nullable(),
+  columns: z.array(
+    z.object({
+      id: z.string(),
+      questionSet: z.string(),
+      version: z.string(),
+      limit: z.int().nullable(),
+      questions: z.int(),
+      ceiling: ceiling.nullable(),
+    }),
+  ),
+  rows: z.array(
+    z.object({
+      id: z.string(),
+      method: z.string(),
+      label: z.string(),
+      detail: z.string(),
+      /** The frozen generator answers; false: the method itself. */
+      generates: z.boolean(),
+      /** Brought in from another program's files. */
+      imported: z.boolean(),
+      trainingSamples: z.int().nullable(),
+      /** One for each column. */
+      cells: z.array(leaderboardCell.nullable()),
+      /** Mean over the columns that every row has complete. */
+      average: z.number().nullable(),
+    }),
+  ),
+  /** Columns that the average is over. */
+  averaged: z.array(z.string()),
+  /** Results that have no common rank with the scope, and why. */
+  excluded: z.array(
+    z.object({
+      runId: z.uuid(),
+      label: z.string(),
+      questionSet: z.string(),
+      mean: z.number(),
+      reasons: z.array(z.string()),
+    }),
+  ),
+  /** Predict runs that are still to bring results. */
+  active: z.array(
+    z.object({
+      runId: z.uuid(),
+      name: z.string(),
+      method: z.string(),
+      questions: z.string(),
+      state: runState,
+      progress: progress.nullable(),
+    }),
+  ),
+});
+
+export type LeaderboardResponse = z.infer<typeof leaderboardResponse>;
+
+export const launchMethodsRequest = z.object({
+  methods: z.array(methodName).min(1).max(methodName.options.length),
+  /** Run whose corpus, generator, retriever and scorer are taken; absent: a preset's. */
+  like: z.uuid().nullish(),
+  questions: z.string().min(1).max(200),
+  limit: z.int().min(1).nullable().default(null),
+});
+
+export const launchMethodsResponse = z.object({
+  launched: z.array(z.object({ method: methodName, runId: z.uuid() })),
+  /** Methods that have their result, or a run on its way to it, already. */
+  present: z.array(z.object({ method: methodName, runId: z.uuid() })),
+});
+
+export const runStatisticsResponse = z.array(
+  z.object({
+    questionSet: z.string(),
+    generator: z.string(),
+    promptStyle: z.string(),
+    scorer: z.string(),
+    answered: z.int(),
+    scored: z.int(),
+    mean: z.number(),
+    low: z.number(),
+    high: z.number(),
+    clusters: z.int().nullable(),
+    attribution: attributionShares,
+    /** Of a run on the gold documents with the same questions, corpus, generator and scorer; null where there is none. */
+    ceiling: ceiling.nullable(),
+  }),
+);

@@ -1,0 +1,41 @@
+import { z } from "zod";
+
+/**
+ * `sync` comes first on a new subscription, and where the wanted past is no longer kept: what lies before its id is
+ * not told, so read again. The others say that something of that kind was stored; the page then queries.
+ */
+export const liveEventKind = z.enum([
+  "sync",
+  "run",
+  "metrics",
+  "alarms",
+  "episodes",
+  "logs",
+  "progress",
+  "task",
+  "worker",
+]);
+
+export type LiveEventKind = z.infer<typeof liveEventKind>;
+
+export const liveEvent = z.object({
+  /** Decimal, growing; pass the last one seen as `after` to go on without a gap. */
+  id: z.string(),
+  kind: liveEventKind,
+  runId: z.uuid().nullable(),
+  /**
+   * Small, by kind. run: {state, attempt}; metrics: {names, step}; alarms: {names}; episodes: {phase, step, count}; logs: {count};
+   * progress: a Progress; task: {taskId, state, fraction, detail}; worker: {workerId, state}.
+   */
+  payload: z.record(z.string(), z.unknown()),
+});
+
+export type LiveEvent = z.infer<typeof liveEvent>;
+
+export const liveEventsRequest = z.object({
+  /** Only events of this run; without it, all. */
+  runId: z.uuid().nullish(),
+  after: z.string().regex(/^\d+$/).nullish(),
+  /** Filled in by the tRPC client when it reconnects; wins over `after`. */
+  lastEventId: z.string().regex(/^\d+$/).nullish(),
+});

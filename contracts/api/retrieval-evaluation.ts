@@ -1,0 +1,114 @@
+import { z } from "zod";
+import { retriever } from "@/contracts/run-config/retriever";
+import { runState } from "@/contracts/records/run-state";
+
+export const MOST_RUNS = 6;
+
+/** The runs of one comparison; the first is the one that the others are compared with. */
+export const comparedRuns = z
+  .array(z.uuid())
+  .min(1)
+  .max(MOST_RUNS, `at most ${MOST_RUNS} runs side by side`)
+  .refine((ids) => new Set(ids).size === ids.length, "a run cannot be compared with itself");
+
+export const compareRetrieversRequest = z.object({ runIds: comparedRuns });
+
+/** A mean with the ends of its 95% bootstrap interval; null where no question defines the metric. */
+const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() }).nullable();
+
+export const compareRetrieversResponse = z.object({
+  questionSet: z.string(),
+  corpus: z.string(),
+  /** Documents for each question that every run has ranked. */
+  depth: z.int(),
+  runs: z.array(
+    z.object({
+      id: z.uuid(),
+      name: z.string(),
+      state: runState,
+      retriever,
+      depth: z.int(),
+      /** Questions that it has ranked so far. */
+      ranked: z.int(),
+      /** Gold documents that its corpus does not hold, and the questions that name them; null where that is not known. */
+      unknownGold: z.object({ documents: z.int(), questions: z.int() }).nullable(),
+    }),
+  ),
+  counts: z.object({
+    /** Questions of the set, up to the smallest limit of the runs. */
+    questions: z.int(),
+    /** Those that name no gold documents: counted, never scored. */
+    withoutGold: z.int(),
+    /** Those that every run has ranked: all figures are over these. */
+    scored: z.int(),
+  }),
+  metrics: z.array(z.object({ key: z.string(), meaning: z.string() })),
+  /** By run, then by metric. */
+  overall: z.array(z.array(interval)),
+  /** The run minus the first run, paired by question; by run after the first, then by metric. */
+  differences: z.array(z.array(interval)),
+  /** Parts of the questions: by their type, and by how many gold documents they name. */
+  slices: z.array(
+    z.object({
+      by: z.enum(["type", "hops"]),
+      value: z.string(),
+      questions: z.int(),
+      overall: z.array(z.array(interval)),
+    }),
+  ),
+  /** Recall and full support over k, by run. */
+  curves: z.array(z.array(z.object({ k: z.int(), recall: z.number(), fullSupport: z.number() }))),
+});
+
+export type RetrieverComparison = z.infer<typeof compareRetrieversResponse>;
+
+export const listEvaluationsResponse = z.array(
+  z.object({
+    id: z.uuid(),
+    name: z.string(),
+    state: runState,
+    createdAt: z.date(),
+    corpus: z.string(),
+    questionSet: z.string(),
+    depth: z.int(),
+    retriever,
+    /** recall@10 so far. */
+    headline: z.number().nullable(),
+  }),
+);
+
+export type EvaluationRow = z.infer<typeof listEvaluationsResponse>[number];
+
+export const rankedQuestionsRequest = z.object({
+  runIds: comparedRuns,
+  /** A question counts as found where all its gold documents are among the first `k`. */
+  k: z.int().min(1).max(1000).default(10),
+  /** Only questions that this run found. */
+  foundBy: z.uuid().optional(),
+  /** Only questions that this run did not find. */
+  missedBy: z.uuid().optional(),
+  type: z.string().optional(),
+  hops: z.int().positive().optional(),
+  /** Part of the question. */
+  text: z.string().max(200).optional(),
+  cursor: z.int().nonnegative().nullish(),
+  limit: z.int().min(1).max(200).default(50),
+});
+
+export const rankedQuestionsResponse = z.object({
+  rows: z.array(
+    z.object({
+      questionId: z.string(),
+      question: z.string(),
+      type: z.string().nullable(),
+      /** Gold documents that the question names. */
+      hops: z.int(),
+      /** In the order of the request: the ranks of the gold documents that the run found, to its whole depth. */
+      runs: z.array(z.object({ episodeId: z.uuid(), ranks: z.array(z.int()), found: z.boolean() })),
+    }),
+  ),
+  nextCursor: z.int().nullable(),
+  total: z.int(),
+});
+
+export type RankedQuestions = z.infer<typeof rankedQuestionsResponse>;

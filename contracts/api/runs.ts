@@ -1,0 +1,238 @@
+import { z } from "zod";
+import { runState, runKind } from "@/contracts/records/run-state";
+import { runConfig } from "@/contracts/run-config/run-config";
+import { episodeRow } from "@/contracts/api/episodes";
+import { metricPointRow } from "@/contracts/api/metrics";
+import { alarmName } from "@/contracts/records/alarms";
+import { progress, preflightItem, logLine } from "@/contracts/worker-protocol/worker-protocol";
+
+export const cancelRunRequest = z.object({ id: z.uuid(), reason: z.string().max(1000).nullish() });
+
+export const cancelRunResponse = z.object({ state: runState });
+
+export const checkRunRequest = z.object({ config: z.unknown() });
+
+const estimate = z.object({
+  totalBytes: z.number(),
+  /** Of the three phases of a step the largest counts, on a CPU all. */
+  parts: z.array(
+    z.object({ name: z.string(), bytes: z.number(), detail: z.string(), phase: z.boolean() }),
+  ),
+});
+
+export const checkRunResponse = z.object({
+  /** No issue and every requirement met: it would start now. */
+  ok: z.boolean(),
+  /** What is wrong with the configuration, by path ("rl.groupSize"). Launch refuses while there is one. */
+  issues: z.array(z.object({ path: z.string(), message: z.string() })),
+  /** What a worker must have; an unmet one leaves the run queued. */
+  requirements: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+  /** What a training run takes of a device's memory, by calculation: a warning, never a refusal. Null of other kinds, and where a model's shape is not known. */
+  memory: z
+    .array(
+      z.object({
+        ...estimate.shape,
+        /** Name of an attached worker that could take it; null where there is none and one GPU of 80 GB is assumed. */
+        worker: z.string().nullable(),
+        device: z.enum(["cpu", "cuda", "mps"]),
+        deviceBytes: z.number(),
+        verdict: z.enum(["fits", "tight", "too small"]),
+        /** What to change where it does not fit. */
+        advice: z.string().nullable(),
+      }),
+    )
+    .nullable(),
+});
+
+export const runCheckpointsRequest = z.object({ id: z.uuid() });
+
+export const runCheckpointsResponse = z.array(
+  z.object({
+    id: z.uuid(),
+    step: z.int(),
+    attempt: z.int(),
+    bytes: z.number(),
+    createdAt: z.date(),
+    files: z.array(z.object({ name: z.string(), bytes: z.number(), sha256: z.string() })),
+    metadata: z.record(z.string(), z.unknown()),
+  }),
+);
+
+export const exportRunRequest = z.object({
+  id: z.uuid(),
+  cursor: z.string().nullish(),
+  limit: z.int().min(1).max(1000).default(500),
+});
+
+export const exportRunResponse = z.object({
+  run: z.object({
+    id: z.uuid(),
+    name: z.string(),
+    state: runState,
+    createdAt: z.date(),
+    startedAt: z.date().nullable(),
+    endedAt: z.date().nullable(),
+    error: z.string().nullable(),
+  }),
+  config: runConfig,
+  /** At most 2,000 points a metric; on the first page only. */
+  metrics: z.record(z.string(), z.array(metricPointRow)),
+  episodes: z.array(episodeRow),
+  nextCursor: z.string().nullable(),
+});
+
+export const runSort = z.enum(["newest", "oldest", "name", "reward", "duration"]);
+
+export const listRunsRequest = z.object({
+  states: z.array(runState).optional(),
+  kinds: z.array(runKind).optional(),
+  /** Part of the name, or the beginning of the id. */
+  text: z.string().max(200).optional(),
+  /** One row for each sweep: its first run that the filter lets through stands for all of them. */
+  foldSweeps: z.boolean().default(false),
+  sort: runSort.default("newest"),
+  cursor: z.string().nullish(),
+  limit: z.int().min(1).max(200).default(50),
+});
+
+export const runRow = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  kind: runKind,
+  state: runState,
+  createdAt: z.date(),
+  startedAt: z.date().nullable(),
+  endedAt: z.date().nullable(),
+  attempt: z.int(),
+  progress: progress.nullable(),
+  /** Metric that the row shows: reward/mean of a train run, predict/accuracy of a predict run. */
+  headline: z.object({
+    metric: z.string(),
+    value: z.number().nullable(),
+    sparkline: z.array(z.object({ step: z.number(), value: z.number() })),
+  }),
+  worker: z.object({ id: z.uuid(), name: z.string() }).nullable(),
+  preset: z.string().nullable(),
+  /** Searcher model, or the generator's for naive RAG; null for index and serve runs. */
+  model: z.string().nullable(),
+  /** null where a model is served. */
+  corpus: z.string().nullable(),
+  /** The retrieve-select-turns setting, e.g. "8-3-3"; null where there is none. */
+  setting: z.string().nullable(),
+  error: z.string().nullable(),
+  /** Sweep that it belongs to, with the states of all its runs. */
+  sweep: z
+    .object({ id: z.uuid(), name: z.string(), counts: z.partialRecord(runState, z.int()) })
+    .nullable(),
+  /** Another program's files that the run was made of; null: it was executed or observed here. */
+  importedFrom: z.string().nullable(),
+  /** Alarms that stand. */
+  alarms: z.array(alarmName),
+});
+
+export type RunRow = z.infer<typeof runRow>;
+
+export const listRunsResponse = z.object({
+  rows: z.array(runRow),
+  nextCursor: z.string().nullable(),
+  /** Runs per state over everything, regardless of the filter. */
+  counts: z.partialRecord(runState, z.int()),
+});
+
+export const runAction = z.enum(["cancel", "resume", "duplicate"]);
+
+export const attemptOutcome = z.enum(["succeeded", "failed", "cancelled", "lost"]);
+
+export const getRunRequest = z.object({ id: z.uuid() });
+
+export const runDetail = runRow.extend({
+  config: runConfig,
+  createdBy: z.string(),
+  preflight: z.array(preflightItem),
+  attempts: z.array(
+    z.object({
+      number: z.int(),
+      worker: z.object({ id: z.uuid(), name: z.string() }),
+      startedAt: z.date(),
+      endedAt: z.date().nullable(),
+      /** Step of the checkpoint it went on from; null: from the beginning. */
+      fromStep: z.int().nullable(),
+      outcome: attemptOutcome.nullable(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  /** Why a queued run is not taken yet, e.g. "no attached worker has the model …"; null otherwise. */
+  waitingFor: z.string().nullable(),
+  actions: z.array(runAction),
+});
+
+export type RunDetail = z.infer<typeof runDetail>;
+
+export const runHistoryRequest = z.object({ id: z.uuid() });
+
+export const runHistoryResponse = z.array(
+  z.object({
+    sequence: z.int(),
+    at: z.date(),
+    /** Null: the run was created. */
+    from: runState.nullable(),
+    to: runState,
+    attempt: z.int(),
+    actor: z.string(),
+    reason: z.string().nullable(),
+  }),
+);
+
+export const launchRunRequest = z.object({
+  /** Parsed with contracts/run-config.ts; an error names every setting that is wrong. */
+  config: z.unknown(),
+  /** Preset it came from, for the list. */
+  preset: z.string().max(100).nullish(),
+});
+
+export const launchRunResponse = z.object({ id: z.uuid() });
+
+export const logLevel = logLine.shape.level;
+
+export const storedLogLine = z.object({
+  id: z.string(),
+  at: z.date(),
+  level: logLevel,
+  source: z.string(),
+  message: z.string(),
+  attempt: z.int().nullable(),
+});
+
+export const runLogsRequest = z.object({
+  id: z.uuid(),
+  /** Lines after this one; without it the last `limit` lines. */
+  after: z.string().regex(/^\d+$/).nullish(),
+  /** This level and the graver ones. */
+  level: logLevel.default("debug"),
+  limit: z.int().min(1).max(2000).default(500),
+});
+
+/** Oldest first. */
+export const runLogsResponse = z.object({ lines: z.array(storedLogLine) });
+
+export const runOfCheckpointRequest = z.object({ checkpointId: z.uuid() });
+
+export const runOfCheckpointResponse = z.object({ runId: z.uuid() });
+
+export const resumeRunRequest = z.object({ id: z.uuid(), reason: z.string().max(1000).nullish() });
+
+export const resumeRunResponse = z.object({ state: runState });
+
+export const servedModelsResponse = z.array(
+  z.object({
+    id: z.uuid(),
+    name: z.string(),
+    /** As requests name it. */
+    model: z.string(),
+    /** Base URL, as a configuration's endpoint. */
+    address: z.string(),
+    /** Name of the stored key that it wants. */
+    key: z.string().nullable(),
+    worker: z.string(),
+  }),
+);

@@ -1,0 +1,94 @@
+import { z } from "zod";
+
+export const scoreRunRequest = z.object({ runId: z.uuid() });
+
+export const scoreSummaryResponse = z.object({
+  /** Questions that the run is to answer. */
+  questions: z.int(),
+  answered: z.int(),
+  /** Without an answer: not counted by any mean. */
+  missing: z.int(),
+  /** Missing ones that were tried and failed. */
+  failed: z.int(),
+  /** Mean over the answers that the scorer has scored. */
+  scorers: z.array(z.object({ scorer: z.string(), scored: z.int(), mean: z.number() })),
+});
+
+const agreement = z.object({
+  bothYes: z.int(),
+  firstOnly: z.int(),
+  secondOnly: z.int(),
+  bothNo: z.int(),
+  /** Share on which both agree; null without any answer. */
+  observed: z.number().nullable(),
+  /** Cohen's kappa; null where it is not defined. */
+  kappa: z.number().nullable(),
+});
+
+export const scoreAgreementResponse = z.array(
+  z.object({
+    judge: z.string(),
+    judgeAndSpan: agreement,
+    judgeAndPeople: agreement,
+    spanAndPeople: agreement,
+  }),
+);
+
+export const disagreementsRequest = z.object({
+  runId: z.uuid(),
+  /** Only those that nobody has labelled. */ unlabelled: z.boolean().default(false),
+  cursor: z.string().regex(/^\d+$/).nullish(),
+  limit: z.int().min(1).max(500).default(100),
+});
+
+export const disagreementsResponse = z.object({
+  rows: z.array(
+    z.object({
+      episodeId: z.uuid(),
+      answerId: z.string(),
+      setId: z.uuid(),
+      questionId: z.string(),
+      question: z.string(),
+      golds: z.array(z.string()),
+      answer: z.string(),
+      judge: z.string(),
+      judged: z.boolean(),
+      span: z.boolean(),
+      /** What the last person said; null: nobody yet. */
+      label: z.boolean().nullable(),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+});
+
+export const scoreFailuresResponse = z.array(
+  z.object({
+    questionId: z.string(),
+    question: z.string(),
+    code: z.string(),
+    reason: z.string(),
+    tries: z.int(),
+    attempt: z.int(),
+    at: z.date(),
+  }),
+);
+
+/** Runs whose answers a judge has scored, newest first; at most 200. */
+export const judgedRunsResponse = z.array(
+  z.object({
+    runId: z.uuid(),
+    name: z.string(),
+    questionSet: z.string(),
+    judge: z.string(),
+    judged: z.int(),
+  }),
+);
+
+export const labelScoreRequest = z.object({
+  answerId: z.string().regex(/^\d+$/),
+  setId: z.uuid(),
+  questionId: z.string().min(1),
+  /** null takes the label back. */ correct: z.boolean().nullable(),
+});
+
+export const rescoreResponse = z.object({ added: z.int() });

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { wireError } from "@/contracts/errors";
+import { MAX_QUERY } from "@/contracts/run-config/retriever";
+import { retriever } from "@/contracts/run-config/run-config";
+
+export const taskState = z.enum(["running", "succeeded", "failed", "cancelled"]);
+
+export type TaskState = z.infer<typeof taskState>;
+
+export const taskKind = z.enum([
+  "query",
+  "documents",
+  "dry-run",
+  "index-plan",
+  "remove-corpus",
+  "turn-gains",
+]);
+
+export type TaskKind = z.infer<typeof taskKind>;
+
+export const getTaskRequest = z.object({ id: z.uuid() });
+
+export const taskDetail = z.object({
+  id: z.uuid(),
+  kind: taskKind,
+  state: taskState,
+  worker: z.object({ id: z.uuid(), name: z.string() }),
+  detail: z.string(),
+  /** 0..1 */
+  fraction: z.number(),
+  createdAt: z.date(),
+  endedAt: z.date().nullable(),
+  error: wireError.nullable(),
+  /** What contracts/worker-protocol.ts names for the kind (queryResult, dryRunResult, ...); checked against it. */
+  result: z.unknown(),
+});
+
+export type TaskDetail = z.infer<typeof taskDetail>;
+
+export const cancelTaskRequest = z.object({ id: z.uuid() });
+
+export const cancelTaskResponse = z.object({ state: taskState });
+
+export const createTaskRequest = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("query"),
+    corpus: z.string().min(1),
+    retriever,
+    query: z.string().trim().min(1, "type a query").max(MAX_QUERY),
+    k: z.int().min(1).max(50).default(10),
+    /** Null: any worker that can. */ workerId: z.uuid().nullish(),
+  }),
+  /** Documents of a corpus, read where it lies. */
+  z.object({
+    kind: z.literal("documents"),
+    corpus: z.string().min(1),
+    ids: z.array(z.string().trim().min(1).max(512)).min(1).max(50),
+  }),
+  /** Eight questions with the exact configuration. */
+  z.object({ kind: z.literal("dry-run"), config: z.unknown() }),
+  /** Which indexes a retriever needs over a corpus and what they cost, measured on the worker; `passages` where no worker holds it yet. */
+  z.object({
+    kind: z.literal("index-plan"),
+    corpus: z.string().min(1),
+    passages: z.int().positive().nullish(),
+    retriever,
+    /** Name or id; null: any worker that can. */ worker: z.string().nullish(),
+  }),
+  /** Deletes an imported corpus and its indexes from a worker; refused while a run uses it. */
+  z.object({ kind: z.literal("remove-corpus"), corpus: z.string().min(1), workerId: z.uuid() }),
+  /** What each turn of a stored episode gained. */
+  z.object({ kind: z.literal("turn-gains"), episodeId: z.uuid() }),
+]);
+
+export const createTaskResponse = z.object({ taskId: z.uuid() });

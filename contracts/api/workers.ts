@@ -1,0 +1,83 @@
+import { z } from "zod";
+import { runKind, runState } from "@/contracts/records/run-state";
+import {
+  attachRequest,
+  hardware,
+  progress,
+  serviceReport,
+  slots,
+} from "@/contracts/worker-protocol/worker-protocol";
+import { storedLogLine, logLevel } from "@/contracts/api/runs";
+
+export const createTokenRequest = z.object({
+  name: z.string().trim().min(1, "give the token a name").max(120),
+  /** Address under which the worker reaches this server; the page gives its own origin. */
+  serverUrl: z.url({ protocol: /^https?$/ }),
+});
+
+export const createTokenResponse = z.object({
+  id: z.uuid(),
+  /** Shown this once; only its hash is stored. */
+  token: z.string(),
+  /** To be run in a clone of the repository on the worker's machine. */
+  command: z.string(),
+});
+
+export const workerRow = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  state: z.enum(["online", "offline"]),
+  lastSeenAt: z.date(),
+  attachedAt: z.date(),
+  hardware,
+  slots,
+  freeSlots: slots,
+  capabilities: attachRequest.shape.capabilities,
+  services: z.array(serviceReport),
+  /** The last hour, at most 120 points, oldest first. Shares 0..1. */
+  usage: z.array(
+    z.object({
+      at: z.date(),
+      cpu: z.number(),
+      memoryMb: z.number(),
+      gpus: z.array(z.object({ utilisation: z.number(), memoryMb: z.number() })),
+    }),
+  ),
+  runs: z.array(
+    z.object({
+      id: z.uuid(),
+      name: z.string(),
+      kind: runKind,
+      state: runState,
+      attempt: z.int(),
+      progress: progress.nullable(),
+    }),
+  ),
+  tasks: z.array(
+    z.object({ id: z.uuid(), kind: z.string(), detail: z.string(), fraction: z.number() }),
+  ),
+  /** The last 20 lines that belong to no run. */
+  logs: z.array(storedLogLine),
+});
+
+export type WorkerRow = z.infer<typeof workerRow>;
+
+export const workerLogsRequest = z.object({
+  workerId: z.uuid(),
+  after: z.string().regex(/^\d+$/).nullish(),
+  level: logLevel.default("debug"),
+  limit: z.int().min(1).max(2000).default(500),
+});
+
+export const revokeTokenRequest = z.object({ id: z.uuid() });
+
+export const listTokensResponse = z.array(
+  z.object({
+    id: z.uuid(),
+    name: z.string(),
+    createdAt: z.date(),
+    createdBy: z.string(),
+    lastUsedAt: z.date().nullable(),
+    revokedAt: z.date().nullable(),
+  }),
+);

@@ -1,0 +1,136 @@
+import { z } from "zod";
+import { formatContents, parseContents } from "./corpus-lines";
+
+/**
+ * The /retrieve dialect of upstream's retrieval server (s3/search/retrieval_server.py): a batch of queries in, a ranked
+ * list for each out. Upstream's server fails where `return_scores` is false; ours answers bare documents then.
+ */
+
+/** The most that a service takes; the settings of a serve run go up to here. */
+export const RETRIEVE_LIMITS = {
+  /** Queries in one request. */
+  queries: 512,
+  /** Characters of a query; the encoder reads its first tokens only, but nothing shorter is cut silently. */
+  queryCharacters: 200_000,
+  topk: 1000,
+} as const;
+export type RetrieveLimits = { readonly [K in keyof typeof RETRIEVE_LIMITS]: number };
+
+/** The request as a service with these limits takes it. */
+export const retrieveRequestWithin = (limits: RetrieveLimits) =>
+  z.object({
+    queries: z
+      .array(
+        z
+          .string()
+          .max(limits.queryCharacters, `a query has at most ${limits.queryCharacters} characters`),
+      )
+      .min(1, "needs at least one query")
+      .max(limits.queries, `at most ${limits.queries} queries in one request`),
+    topk: z
+      .int()
+      .min(1)
+      .max(limits.topk, `at most ${limits.topk} documents a query`)
+      .nullish()
+      .transform((k) => k ?? Math.min(3, limits.topk)),
+    return_scores: z.boolean().default(false),
+  });
+export const retrieveRequest = retrieveRequestWithin(RETRIEVE_LIMITS);
+export type RetrieveRequest = z.output<typeof retrieveRequest>;
+
+const wireId = z.union([z.string(), z.int().transform(String)]);
+
+/** A document on the wire: title and text in one field, as upstream's corpora hold them. Other fields are ignored. */
+export const wireDocument = z.object({ id: wireId, contents: z.string() });
+export type WireDocument = z.output<typeof wireDocument>;
+
+/** As other servers of the dialect give it: some corpora have title and text beside, or in place of, `contents`. */
+const anyDocument = z
+  .object({
+    id: wireId,
+    contents: z.string().optional(),
+    title: z.string().optional(),
+    text: z.string().optional(),
+  })
+  .refine(
+    ({ contents, text }) => contents !== undefined || text !== undefined,
+    "needs `contents`, or `title` and `text`",
+  );
+
+export const scoredWireDocument = z.object({ document: wireDocument, score: z.number() });
+
+export const retrieveResponseWithScores = z.object({
+  result: z.array(z.array(scoredWireDocument)),
+});
+export const retrieveResponse = z.object({ result: z.array(z.array(wireDocument)) });
+
+/** What a client takes from any server of the dialect, with or without scores. */
+export const retrieveResponseOfAny = z.object({
+  result: z.array(
+    z.array(z.union([z.object({ document: anyDocument, score: z.number() }), anyDocument])),
+  ),
+});
+
+export const retrieveError = z.object({
+  error: z.object({ code: z.string(), message: z.string() }),
+});
+
+/**
+ * Header of every answer of ours to POST /retrieve: the content that was ranked (see `retrieveHealth.key`), so that a
+ * client notices a service that came back with another corpus.
+ */
+export const RETRIEVER_KEY_HEADER = "x-retriever-key";
+
+/** GET /healthz; status 200 where it is ready, else 503. */
+export const retrieveHealth = z.object({
+  status: z.enum(["starting", "ready", "stopping"]),
+  /** What ranks, for people; what it is doing while it starts. */
+  retriever: z.string(),
+  documents: z.int().nullable(),
+  /** Changes whenever rankings can: corpus, encoder, settings. Null while it starts. */
+  key: z.string().nullable(),
+  limits: z.object({ queries: z.int(), queryCharacters: z.int(), topk: z.int() }),
+});
+export type RetrieveHealth = z.output<typeof retrieveHealth>;
+
+/** GET /metrics. Times in milliseconds, over the latest requests; null before the first. */
+export const retrieveMetrics = z.object({
+  uptimeSeconds: z.number(),
+  requests: z.int(),
+  queries: z.int(),
+  /** Requests that were wrong or failed. */
+  errors: z.int(),
+  /** Requests answered with 503: too many waited, or the service was not ready. */
+  refused: z.int(),
+  /** Encoder batches that the requests became. */
+  batches: z.int(),
+  waitingQueries: z.int(),
+  latencyMs: z.object({ p50: z.number().nullable(), p99: z.number().nullable() }),
+  /** Over all requests answered. */
+  latencySumMs: z.number(),
+  latencyCount: z.int(),
+  /** Resident memory of the process that serves, which is the whole worker's. */
+  memoryMb: z.number(),
+});
+export type RetrieveMetrics = z.output<typeof retrieveMetrics>;
+
+export function toWireDocument({
+  id,
+  title,
+  text,
+}: {
+  id: string;
+  title: string;
+  text: string;
+}): WireDocument {
+  return { id, contents: formatContents({ title, text }) };
+}
+
+export function fromWireDocument({ id, contents, title, text }: z.output<typeof anyDocument>): {
+  id: string;
+  title: string;
+  text: string;
+} {
+  if (contents === undefined) return { id, title: title ?? "", text: text ?? "" };
+  return { id, ...parseContents(contents) };
+}

@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { runKind } from "@/contracts/records/run-state";
+
+/**
+ * A sweep: one configuration, varied over settings and seeds, launched as one group of runs. Every run is a whole
+ * configuration of its own; what varied is kept beside it.
+ */
+
+/** Most runs of one sweep: a mistyped grid must not fill the queue. */
+export const SWEEP_LIMIT = 200;
+export const NAME_LENGTH = 120;
+
+const path = z.string().trim().min(1).max(200);
+/** A value as JSON, as the configuration holds it. */
+export const settingValue = z.json();
+export type SettingValue = z.infer<typeof settingValue>;
+
+const common = {
+  name: z.string().trim().min(1, "give the sweep a name").max(NAME_LENGTH),
+  /** Configuration of a run, without a name; the varied settings replace its own. */
+  base: z.looseObject({
+    kind: runKind.exclude(["serve"], "a service does not end, so there is nothing to sweep"),
+  }),
+  /** Every setting is run under each; empty: under the configuration's own. */
+  seeds: z
+    .array(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1),
+    )
+    .max(SWEEP_LIMIT)
+    .default([])
+    .refine((seeds) => new Set(seeds).size === seeds.length, "a seed is given twice"),
+};
+
+/** Grid: every combination of the values. List: each row is one setting of its own. */
+export const sweepSpec = z.discriminatedUnion("mode", [
+  z.strictObject({
+    mode: z.literal("grid"),
+    ...common,
+    axes: z
+      .array(
+        z.strictObject({
+          path,
+          values: z.array(settingValue).min(1, "give at least one value").max(SWEEP_LIMIT),
+        }),
+      )
+      .max(20),
+  }),
+  z.strictObject({
+    mode: z.literal("list"),
+    ...common,
+    rows: z.array(z.record(path, settingValue)).min(1, "give at least one row").max(SWEEP_LIMIT),
+  }),
+]);
+export type SweepSpec = z.infer<typeof sweepSpec>;
+export type SweepSpecInput = z.input<typeof sweepSpec>;

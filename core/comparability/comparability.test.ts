@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest";
+import {
+  answersItself,
+  comparabilityKey,
+  completenessOf,
+  differences,
+  isOfScope,
+  scopeFactsOf,
+  scopeKey,
+  type ResultFacts,
+} from "./comparability";
+import { predictConfig } from "@/contracts/run-config/run-config";
+
+const facts: ResultFacts = {
+  questionSet: "atlas/held-out",
+  questionSetVersion: "a1",
+  limit: null,
+  corpus: "atlas",
+  corpusVersion: "c1",
+  generator: "smollm2",
+  promptStyle: "few-shot",
+  maxTokens: 12,
+  answersItself: false,
+  scorer: "span@1",
+};
+const changed: [Partial<ResultFacts>, string][] = [
+  [{ corpus: "wiki-18" }, "another corpus: wiki-18"],
+  [{ corpusVersion: "c2" }, "another version of the corpus atlas"],
+  [{ generator: "qwen" }, "another generator: qwen"],
+  [{ promptStyle: "chat" }, "another prompt: chat"],
+  [{ maxTokens: 64 }, "another limit of answers: 64 tokens"],
+  [{ maxTokens: null }, "another limit of answers: not known"],
+  [{ scorer: "exact-match@1" }, "another scorer: exact-match@1"],
+  [{ questionSet: "nq" }, "other questions: nq"],
+  [{ questionSetVersion: "a2" }, "another version of atlas/held-out"],
+  [{ limit: 72 }, "only the first 72 questions"],
+];
+
+describe("comparability", () => {
+  it.each(changed)("%o is another key and says why", (change, reason) => {
+    const other = { ...facts, ...change };
+    expect(comparabilityKey(other)).not.toBe(comparabilityKey(facts));
+    expect(differences(other, facts)).toEqual([reason]);
+  });
+
+  it("equal facts have one key and no difference; every difference is named", () => {
+    expect(comparabilityKey({ ...facts })).toBe(comparabilityKey(facts));
+    expect(differences(facts, facts)).toEqual([]);
+    expect(differences({ ...facts, corpus: "x", scorer: "y", limit: 3 }, facts)).toHaveLength(3);
+  });
+
+  it("a method that answers itself shares the model, not how the generator is asked", () => {
+    const direct = { ...facts, promptStyle: "direct@1", maxTokens: null, answersItself: true };
+    expect(isOfScope(direct, facts)).toBe(true);
+    expect(isOfScope({ ...direct, generator: "qwen" }, facts)).toBe(false);
+    expect(isOfScope({ ...direct, answersItself: false }, facts)).toBe(false);
+  });
+
+  it("a scope's key says its facts", () => {
+    const {
+      questionSet: _set,
+      questionSetVersion: _version,
+      limit: _limit,
+      answersItself: _self,
+      ...scope
+    } = { ...facts, corpusVersion: null };
+    expect(scopeFactsOf(scopeKey(scope))).toEqual(scope);
+  });
+
+  it("stored episodes that are answered anew are the generator's answers; kept ones are whose they were", () => {
+    const of = (changes: object): boolean =>
+      answersItself(predictConfig.parse({ kind: "predict", name: "p", ...changes }));
+    const episodesOf = "00000000-0000-4000-8000-000000000001";
+    expect([
+      of({ method: "cot" }),
+      of({ method: "ircot" }),
+      of({ method: "ircot", methodSettings: { answeredBy: "generator" } }),
+      of({ method: "s3" }),
+    ]).toEqual([true, true, false, false]);
+    for (const method of ["cot", "ircot", "search-o1"]) {
+      expect(of({ method, reuse: { episodesOf } }), method).toBe(false);
+      expect(of({ method, reuse: { episodesOf, keepAnswers: true } }), method).toBe(true);
+      expect(
+        of({
+          method,
+          methodSettings: { answeredBy: "generator" },
+          reuse: { episodesOf, keepAnswers: true },
+        }),
+        method,
+      ).toBe(false);
+    }
+    // Of a run that searches, CoT answers itself whatever the setting says.
+    expect(of({ method: "cot", methodSettings: { answeredBy: "generator" } })).toBe(true);
+  });
+
+  it("what is missing makes a result incomplete, never wrong", () => {
+    expect(completenessOf({ expected: 585, answered: 585, scored: 585 })).toEqual({
+      complete: true,
+      reason: null,
+    });
+    expect(completenessOf({ expected: 585, answered: 72, scored: 72 }).reason).toBe(
+      "incomplete: 72 of 585",
+    );
+    expect(completenessOf({ expected: 585, answered: 80, scored: 72 }).reason).toBe(
+      "incomplete: 72 of 585, 8 answered but not scored",
+    );
+    expect(completenessOf({ expected: 585, answered: 582, scored: 582, failed: 3 }).reason).toBe(
+      "incomplete: 582 of 585, 3 failed",
+    );
+  });
+});

@@ -1,0 +1,133 @@
+import { rolesOf } from "@/contracts/run-config/method";
+import type { PredictConfig } from "@/contracts/run-config/run-config";
+
+/**
+ * What must be equal before two results may be ranked against each other, and what a result lacks to be whole.
+ * Retriever, searcher and method may differ: they are what is compared.
+ */
+
+/** What the comparability key of a result is made of. */
+export interface ResultFacts {
+  questionSet: string;
+  /** Version of the set, by its content. */
+  questionSetVersion: string;
+  /** Only the first n questions were asked; null: all. */
+  limit: number | null;
+  corpus: string;
+  /** Version of the corpus, by its content; null where the server does not hold it. */
+  corpusVersion: string | null;
+  generator: string;
+  /** Prompt with which the generator answers, with its version. */
+  promptStyle: string;
+  /** Longest answer of the generator, in tokens; null where it does not answer, or the results' files do not say. */
+  maxTokens: number | null;
+  /** The method answers itself: the prompt is a part of the method, as the documents it did not ask for are. */
+  answersItself: boolean;
+  scorer: string;
+}
+
+/** Facts that a scope of the leaderboard fixes; what is left (the questions) are its columns. */
+export type ScopeFacts = Pick<
+  ResultFacts,
+  "corpus" | "corpusVersion" | "generator" | "promptStyle" | "maxTokens" | "scorer"
+>;
+
+const joined = (parts: readonly (string | number | null)[]): string => JSON.stringify(parts);
+
+export const scopeKey = (f: ScopeFacts): string =>
+  joined([f.corpus, f.corpusVersion, f.generator, f.promptStyle, f.maxTokens, f.scorer]);
+/** The facts that a scope's key was made of. */
+export function scopeFactsOf(key: string): ScopeFacts {
+  const [corpus, corpusVersion, generator, promptStyle, maxTokens, scorer] = JSON.parse(key) as [
+    string,
+    string | null,
+    string,
+    string,
+    number | null,
+    string,
+  ];
+  return { corpus, corpusVersion, generator, promptStyle, maxTokens, scorer };
+}
+export const questionsKey = (
+  f: Pick<ResultFacts, "questionSet" | "questionSetVersion" | "limit">,
+): string => joined([f.questionSet, f.questionSetVersion, f.limit]);
+/** Results with the same key have a common rank. */
+export const comparabilityKey = (f: ResultFacts): string => `${questionsKey(f)} ${scopeKey(f)}`;
+/**
+ * Whether a run's answers are the method's own. Stored episodes that are answered anew are answered by the generator,
+ * whoever answered them before; where answers are kept, `answeredBy` says whose they are (server/runs/launcher.ts).
+ */
+export function answersItself({
+  method,
+  methodSettings,
+  reuse,
+}: Pick<PredictConfig, "method" | "methodSettings" | "reuse">): boolean {
+  const answeredAnew =
+    reuse.episodesOf !== null && (!reuse.keepAnswers || methodSettings.answeredBy === "generator");
+  return !answeredAnew && !rolesOf({ method, methodSettings }).generates;
+}
+
+/** Whether a result belongs to a scope. One that answers itself shares the model that answers, not how the generator is asked. */
+export const isOfScope = (f: ResultFacts, scope: ScopeFacts): boolean =>
+  scopeDifferences(f, scope).length === 0;
+
+/** Why two results have no common rank, each reason naming the first one's value; empty where they have one. */
+export function differences(a: ResultFacts, b: ResultFacts): string[] {
+  const reasons = scopeDifferences(a, b);
+  if (a.questionSet !== b.questionSet) reasons.push(`other questions: ${a.questionSet}`);
+  else if (a.questionSetVersion !== b.questionSetVersion)
+    reasons.push(`another version of ${a.questionSet}`);
+  else if (a.limit !== b.limit)
+    reasons.push(a.limit === null ? "all questions" : `only the first ${a.limit} questions`);
+  return reasons;
+}
+
+export function scopeDifferences(
+  a: ScopeFacts & { answersItself?: boolean },
+  b: ScopeFacts & { answersItself?: boolean },
+): string[] {
+  const reasons: string[] = [];
+  if (a.corpus !== b.corpus) reasons.push(`another corpus: ${a.corpus}`);
+  else if (a.corpusVersion !== b.corpusVersion)
+    reasons.push(`another version of the corpus ${a.corpus}`);
+  if (a.generator !== b.generator) reasons.push(`another generator: ${a.generator}`);
+  if (!a.answersItself && !b.answersItself) {
+    if (a.promptStyle !== b.promptStyle) reasons.push(`another prompt: ${a.promptStyle}`);
+    if (a.maxTokens !== b.maxTokens)
+      reasons.push(
+        `another limit of answers: ${a.maxTokens === null ? "not known" : tokensText(a.maxTokens)}`,
+      );
+  }
+  if (a.scorer !== b.scorer) reasons.push(`another scorer: ${a.scorer}`);
+  return reasons;
+}
+
+/** "1 token", "64 tokens". */
+export const tokensText = (tokens: number): string =>
+  `${tokens} ${tokens === 1 ? "token" : "tokens"}`;
+
+export interface Completeness {
+  complete: boolean;
+  /** "incomplete: 72 of 585, 3 not scored"; null where it is complete. */
+  reason: string | null;
+}
+
+/** Nothing missing counts as wrong: a result that lacks questions is incomplete and has no rank. */
+export function completenessOf({
+  expected,
+  answered,
+  scored,
+  failed = 0,
+}: {
+  expected: number;
+  answered: number;
+  scored: number;
+  failed?: number;
+}): Completeness {
+  if (scored >= expected) return { complete: true, reason: null };
+  const unscored = Math.max(0, Math.min(answered, expected) - scored);
+  return {
+    complete: false,
+    reason: `incomplete: ${scored} of ${expected}${unscored > 0 ? `, ${unscored} answered but not scored` : ""}${failed > 0 ? `, ${failed} failed` : ""}`,
+  };
+}

@@ -1,0 +1,129 @@
+import { describe, expect, it } from "vitest";
+import { estimateMemory, trainedParameters, type MemoryDemand } from "./memory-estimate";
+import {
+  adapterParameters,
+  MODEL_SHAPES,
+  parameters,
+  shapeOf,
+} from "@/contracts/worker-protocol/model-shape";
+
+const GB = 1e9;
+const demand: MemoryDemand = {
+  device: "cuda",
+  dtypeBytes: 2,
+  searcher: MODEL_SHAPES["qwen2.5-7b-instruct"]!,
+  tuning: { kind: "lora", rank: 64, firstLayer: 0 },
+  critic: null,
+  generator: null,
+  reference: true,
+  episodes: 120,
+  groupSize: 1,
+  promptTokens: 1800,
+  contextTokens: 8000,
+  windowTokens: 1280,
+  tokenBudget: 2048,
+  cacheBytes: 2 ** 31,
+  checkpointing: false,
+  vllmBytes: null,
+};
+const bytesOf = (change: Partial<MemoryDemand>, name: string): number =>
+  estimateMemory({ ...demand, ...change }).parts.find((part) => part.name === name)?.bytes ?? 0;
+const total = (change: Partial<MemoryDemand>): number =>
+  estimateMemory({ ...demand, ...change }).totalBytes;
+
+describe("model shapes", () => {
+  it.each([
+    // Hugging Face hub (exact) and the Qwen2.5 report (arXiv 2412.15115, table 1), in billions.
+    ["smollm2-135m-instruct", 0.1345],
+    ["qwen2.5-0.5b-instruct", 0.49],
+    ["qwen2.5-1.5b-instruct", 1.54],
+    ["qwen2.5-3b-instruct", 3.09],
+    ["qwen2.5-7b-instruct", 7.61],
+  ])("of %s has its published number of parameters", (name, published) => {
+    expect(Math.abs(parameters(MODEL_SHAPES[name]!) / 1e9 / published - 1)).toBeLessThan(0.015);
+  });
+
+  it("is read from a config.json of a known architecture, and of no other", () => {
+    const config = {
+      model_type: "qwen2",
+      hidden_size: 896,
+      num_hidden_layers: 24,
+      num_attention_heads: 14,
+      num_key_value_heads: 2,
+      intermediate_size: 4864,
+      vocab_size: 151_936,
+      tie_word_embeddings: true,
+      max_position_embeddings: 32_768,
+    };
+    expect(shapeOf(config)).toEqual(MODEL_SHAPES["qwen2.5-0.5b-instruct"]);
+    expect(shapeOf({ ...config, model_type: "mamba" })).toBeNull();
+    expect(shapeOf("no object")).toBeNull();
+  });
+
+  it("an adapter has as many parameters as the engine gives it", () => {
+    // Rank 16 on all seven maps of SmolLM2-135M, as the engine and PEFT lay it out.
+    expect(adapterParameters(MODEL_SHAPES["smollm2-135m-instruct"]!, 16, 0)).toBe(4_884_480);
+    expect(adapterParameters(MODEL_SHAPES["smollm2-135m-instruct"]!, 16, 20) * 3).toBe(4_884_480);
+  });
+});
+
+describe("the memory estimate", () => {
+  it("counts full fine-tuning as sixteen bytes a parameter beside the weights", () => {
+    const full = { tuning: { kind: "full", firstLayer: 0 }, reference: false } as const;
+    const count = trainedParameters(demand.searcher, full.tuning);
+    expect(count).toBe(parameters(demand.searcher));
+    expect(bytesOf(full, "trained weights and optimiser")).toBe(16 * count);
+    expect(bytesOf(full, "merged weights")).toBe(2 * count);
+    expect(bytesOf({ ...full, dtypeBytes: 4 }, "merged weights")).toBe(0);
+    expect(total(full)).toBeGreaterThan(135 * GB);
+  });
+
+  it("counts only what is trained from the first trained layer on", () => {
+    const upper = trainedParameters(demand.searcher, { kind: "full", firstLayer: 27 });
+    expect(upper).toBeLessThan(0.25 * GB);
+    expect(
+      bytesOf({ tuning: { kind: "lora", rank: 64, firstLayer: 14 } }, "merged weights") * 2,
+    ).toBe(bytesOf({}, "merged weights"));
+  });
+
+  it("a critic of its own takes weights and optimiser, an adapter only the latter", () => {
+    const tuning = { kind: "lora", rank: 64, firstLayer: 0 } as const;
+    expect(
+      bytesOf({ critic: { shape: demand.searcher, tuning } }, "critic") -
+        bytesOf({ critic: { shape: null, tuning } }, "critic"),
+    ).toBe(2 * parameters(demand.searcher));
+  });
+
+  it("vLLM takes its share, and the engine neither merges nor samples then", () => {
+    const withVllm = { vllmBytes: 32 * GB };
+    expect(bytesOf(withVllm, "vLLM")).toBe(32 * GB);
+    expect(bytesOf(withVllm, "merged weights") + bytesOf(withVllm, "sampling")).toBe(0);
+  });
+
+  it("checkpointing keeps less of the activations, a longer context more, and a cache ends at its bound", () => {
+    expect(bytesOf({ checkpointing: true }, "gradient")).toBeLessThan(bytesOf({}, "gradient") / 4);
+    expect(bytesOf({ contextTokens: 4000 }, "gradient")).toBeLessThan(bytesOf({}, "gradient"));
+    const upper = {
+      tuning: { kind: "lora", rank: 64, firstLayer: 14 },
+      vllmBytes: 32 * GB,
+    } as const;
+    expect(bytesOf(upper, "caches")).toBe(2 ** 31);
+    expect(bytesOf({ ...upper, cacheBytes: 2 ** 28 }, "caches")).toBe(2 ** 28);
+    // The engine's own sampling needs the keys of a whole batch, whatever the bound.
+    expect(bytesOf({}, "caches")).toBe(120 * 8000 * 28 * 2 * 512 * 2);
+  });
+
+  it("of a step's phases the largest counts on a GPU, all of them on a CPU", () => {
+    for (const device of ["cuda", "cpu"] as const) {
+      const { parts, totalBytes } = estimateMemory({ ...demand, device });
+      const phases = parts.filter(({ phase }) => phase).map(({ bytes }) => bytes);
+      const lasting = parts
+        .filter(({ phase }) => !phase)
+        .reduce((sum, { bytes }) => sum + bytes, 0);
+      expect(totalBytes - lasting).toBeCloseTo(
+        device === "cpu" ? phases.reduce((a, b) => a + b) : Math.max(...phases),
+        -3,
+      );
+    }
+  });
+});

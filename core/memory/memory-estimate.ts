@@ -1,0 +1,289 @@
+import { size } from "./index-plan";
+import {
+  adapterParameters,
+  keyWidth,
+  layerMatrices,
+  parameters,
+  queryWidth,
+  vocabularyMatrices,
+  type ModelShape,
+} from "@/contracts/worker-protocol/model-shape";
+
+/**
+ * What a training run takes of one device's memory, before it is launched: pure, so that the form, the command line and
+ * the worker say the same. Bytes. The figures follow how the engine computes (gpu-workers/engine): what lies there for
+ * the whole run is added up, and of the three phases of a step the largest counts, since their memory is used again;
+ * on a CPU all three, since freed memory stays with the process and fits the next phase's tensors only in part.
+ * Measured against the engine on a CPU (memory.integration.test.ts); on GPUs by calculation only.
+ */
+
+/** What is trained of a model. */
+export type Tuning =
+  { kind: "lora"; rank: number; firstLayer: number } | { kind: "full"; firstLayer: number };
+
+export interface MemoryDemand {
+  device: "cpu" | "cuda" | "mps";
+  /** Bytes of a number of the frozen weights and the activations: 2 in bfloat16, 4 in float32. */
+  dtypeBytes: 2 | 4;
+  searcher: ModelShape;
+  tuning: Tuning;
+  /** PPO's critic; `shape` null: on the searcher's own base, which is held once. */
+  critic: { shape: ModelShape | null; tuning: Tuning } | null;
+  /** A frozen generator in the same engine; null: at an endpoint. */
+  generator: { shape: ModelShape; sharesBase: boolean; tokens: number } | null;
+  /** A frozen copy of the trained weights is kept, as the reference of the KL penalty. */
+  reference: boolean;
+  /** Episodes of a step, and how many of them share a question. */
+  episodes: number;
+  groupSize: number;
+  /** Tokens of the first prompt, and of the longest episode with it. */
+  promptTokens: number;
+  contextTokens: number;
+  /** Most tokens that are read at once in a later turn. */
+  windowTokens: number;
+  /** Packed tokens of one micro-batch of the gradient. */
+  tokenBudget: number;
+  /** Bound of each cache of activations. */
+  cacheBytes: number;
+  /** Activations are computed again in the backward pass instead of kept. */
+  checkpointing: boolean;
+  /** Bytes that vLLM takes of the same device for itself; null: the engine samples. */
+  vllmBytes: number | null;
+}
+
+export interface MemoryPart {
+  name:
+    | "weights"
+    | "merged weights"
+    | "trained weights and optimiser"
+    | "critic"
+    | "generator"
+    | "caches"
+    | "vLLM"
+    | "process"
+    | "sampling"
+    | "gradient"
+    | "optimiser step";
+  bytes: number;
+  /** What it is made of, for people. */
+  detail: string;
+  /** Its memory is used in turn with that of the other phases. */
+  phase: boolean;
+}
+
+export interface MemoryEstimate {
+  parts: MemoryPart[];
+  totalBytes: number;
+}
+
+const FLOAT32 = 4;
+/** Rows of a sampling batch, and rows of logits that the gradient holds at once (sampling.py, gradient.py). */
+const SAMPLED_ROWS = 128;
+const LOGIT_ROWS = 256;
+/** Queries of a segment that read the same keys (attention.py). */
+const CHUNK = 256;
+/** Python, torch and the tokenizer: resident memory of an engine without a model on a CPU; a CUDA context and its libraries. */
+const PROCESS_BYTES = { cpu: 0.42e9, mps: 0.42e9, cuda: 0.7e9 } as const;
+
+/** Adds up what a run takes. */
+export function estimateMemory(demand: MemoryDemand): MemoryEstimate {
+  const { searcher, tuning, critic, generator, dtypeBytes, device } = demand;
+  const trained = trainedParameters(searcher, tuning);
+  const criticShape = critic?.shape ?? searcher;
+  const criticTrained = critic ? trainedParameters(criticShape, critic.tuning) : 0;
+  const samples = demand.vllmBytes === null;
+
+  const parts: MemoryPart[] = [
+    part(
+      "weights",
+      parameters(searcher) * dtypeBytes,
+      `${billions(parameters(searcher))} parameters of ${dtypeBytes} bytes`,
+    ),
+    part(
+      "merged weights",
+      samples ? mergedBytes(searcher, tuning, dtypeBytes) : 0,
+      "the trained weights as sampling computes with them",
+    ),
+    part(
+      "trained weights and optimiser",
+      stateBytes(trained, demand.reference),
+      `${billions(trained)} trained parameters: float32 values, gradient and two moments${demand.reference ? ", and the reference" : ""}`,
+    ),
+    part(
+      "critic",
+      critic
+        ? stateBytes(criticTrained, false) +
+            (critic.shape ? parameters(critic.shape) * dtypeBytes : 0)
+        : 0,
+      `${billions(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`,
+    ),
+    part(
+      "generator",
+      generator && !generator.sharesBase ? parameters(generator.shape) * dtypeBytes : 0,
+      "frozen, in the same engine",
+    ),
+    part(
+      "caches",
+      cacheBytes(demand),
+      `keys, values and hidden states that are used again; each cache at most ${size(demand.cacheBytes)}`,
+    ),
+    part("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
+    part(
+      "process",
+      PROCESS_BYTES[device],
+      device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
+    ),
+    part(
+      "sampling",
+      samples ? samplingBytes(demand) : 0,
+      "keys and values of the sequences that are written, one layer's activations, logits",
+      true,
+    ),
+    part(
+      "gradient",
+      Math.max(
+        gradientBytes(demand, searcher, tuning),
+        critic ? gradientBytes(demand, criticShape, critic.tuning) : 0,
+      ),
+      `activations of ${Math.round(packedTokens(demand))} packed tokens, logits`,
+      true,
+    ),
+    part(
+      "optimiser step",
+      Math.max(
+        largestTensor(searcher, tuning),
+        critic ? largestTensor(criticShape, critic.tuning) : 0,
+      ) *
+        5 *
+        FLOAT32,
+      "new values and moments of one tensor beside the old",
+      true,
+    ),
+  ].filter(({ bytes }) => bytes > 0);
+  const lasting = parts.filter(({ phase }) => !phase).reduce((sum, { bytes }) => sum + bytes, 0);
+  const phases = parts.filter(({ phase }) => phase).map(({ bytes }) => bytes);
+  return {
+    parts,
+    totalBytes:
+      lasting +
+      (device === "cpu" ? phases.reduce((sum, bytes) => sum + bytes, 0) : Math.max(0, ...phases)),
+  };
+}
+
+const part = (
+  name: MemoryPart["name"],
+  bytes: number,
+  detail: string,
+  phase = false,
+): MemoryPart => ({ name, bytes, detail, phase });
+
+/** Parameters that get a gradient. */
+export function trainedParameters(shape: ModelShape, tuning: Tuning): number {
+  if (tuning.kind === "lora") return adapterParameters(shape, tuning.rank, tuning.firstLayer);
+  const layers =
+    (shape.layers - tuning.firstLayer) * (layerMatrices(shape) + 2 * shape.hidden) + shape.hidden;
+  return tuning.firstLayer === 0 ? layers + vocabularyMatrices(shape) : layers;
+}
+
+/** Values, gradient and AdamW's two moments in float32, and a frozen copy of the values. */
+const stateBytes = (trained: number, reference: boolean): number =>
+  trained * FLOAT32 * (reference ? 5 : 4);
+
+/** An adapter is added into copies of the matrices that it adapts; whole weights are cast, where the device computes in another format than float32. */
+function mergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {
+  if (tuning.kind === "lora")
+    return (shape.layers - tuning.firstLayer) * layerMatrices(shape) * dtypeBytes;
+  return dtypeBytes === FLOAT32 ? 0 : trainedParameters(shape, tuning) * dtypeBytes;
+}
+
+/** Numbers of the largest tensor that is trained: the optimiser goes tensor by tensor. */
+function largestTensor(shape: ModelShape, tuning: Tuning): number {
+  if (tuning.kind === "lora") return Math.max(shape.intermediate, queryWidth(shape)) * tuning.rank;
+  return Math.max(
+    2 * shape.intermediate * shape.hidden,
+    tuning.firstLayer === 0 ? shape.vocabulary * shape.hidden : 0,
+  );
+}
+
+/** Tokens of a step, each shared prompt once. */
+const stepTokens = ({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number =>
+  Math.ceil(episodes / groupSize) * promptTokens + episodes * (contextTokens - promptTokens);
+
+/** Tokens of one micro-batch: at least one whole episode, at most the whole step. */
+const packedTokens = (demand: MemoryDemand): number =>
+  Math.min(Math.max(demand.tokenBudget, demand.contextTokens), stepTokens(demand));
+
+/** Tokens of one sampling batch. */
+function batchTokens({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number {
+  const rows = Math.min(SAMPLED_ROWS, episodes);
+  return Math.ceil(rows / groupSize) * promptTokens + rows * (contextTokens - promptTokens);
+}
+
+/** Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but for what one batch needs. */
+function cacheBytes(demand: MemoryDemand): number {
+  const { searcher, tuning, generator, dtypeBytes } = demand;
+  const needed = demand.vllmBytes === null ? batchTokens(demand) : 0;
+  const bounded = (tokens: number, numbers: number): number =>
+    Math.min(
+      tokens * numbers * dtypeBytes,
+      Math.max(demand.cacheBytes, needed * numbers * dtypeBytes),
+    );
+  const keys = 2 * keyWidth(searcher);
+  const lower =
+    tuning.firstLayer > 0
+      ? bounded(stepTokens(demand), tuning.firstLayer * keys + searcher.hidden)
+      : 0;
+  const upper =
+    demand.vllmBytes === null
+      ? bounded(stepTokens(demand), (searcher.layers - tuning.firstLayer) * keys)
+      : 0;
+  return (
+    lower +
+    upper +
+    (generator
+      ? bounded(generator.tokens, generator.shape.layers * 2 * keyWidth(generator.shape))
+      : 0)
+  );
+}
+
+/** Numbers that one layer's forward pass holds for each token. */
+const layerNumbers = (shape: ModelShape): number =>
+  4 * shape.hidden + 2 * queryWidth(shape) + 2 * keyWidth(shape) + 3 * shape.intermediate;
+
+function samplingBytes(demand: MemoryDemand): number {
+  const { searcher, dtypeBytes, groupSize, promptTokens, windowTokens } = demand;
+  const rows = Math.min(SAMPLED_ROWS, demand.episodes);
+  const kept = batchTokens(demand) * searcher.layers * 2 * keyWidth(searcher) * dtypeBytes;
+  // What is new in a turn is read in one pass.
+  const read = Math.max(Math.ceil(rows / groupSize) * promptTokens, rows * windowTokens);
+  const logits = rows * searcher.vocabulary * FLOAT32 * 3;
+  return kept + read * layerNumbers(searcher) * dtypeBytes + logits;
+}
+
+/** What the backward pass needs of each trained layer's forward pass, one layer's gradient, and the logits of some rows. */
+function gradientBytes(demand: MemoryDemand, shape: ModelShape, tuning: Tuning): number {
+  const { dtypeBytes, contextTokens, promptTokens, groupSize } = demand;
+  const tokens = packedTokens(demand);
+  const layers = shape.layers - tuning.firstLayer;
+  // Each chunk of queries gathers the keys of its whole path.
+  const own = groupSize > 1 ? contextTokens - promptTokens : contextTokens;
+  const keysPerQuery =
+    contextTokens / Math.min(CHUNK, Math.max(1, own)) / 2 +
+    0.5 +
+    (groupSize > 1 ? promptTokens / Math.max(1, own) / 2 : 0);
+  const kept =
+    4 * shape.hidden +
+    3 * queryWidth(shape) +
+    keysPerQuery * 2 * keyWidth(shape) +
+    3 * shape.intermediate;
+  const activations =
+    tokens * (demand.checkpointing ? layers * shape.hidden + kept : layers * kept) * dtypeBytes;
+  const backward = tokens * layerNumbers(shape) * dtypeBytes;
+  const logits = LOGIT_ROWS * shape.vocabulary * (4 * FLOAT32 + dtypeBytes);
+  const trained = trainedParameters(shape, tuning);
+  const cast = tuning.kind === "full" && dtypeBytes !== FLOAT32 ? trained * dtypeBytes : 0;
+  return activations + backward + logits + cast + 2 * trained * FLOAT32;
+}
+
+const billions = (count: number): string =>
+  count >= 1e9 ? `${(count / 1e9).toFixed(2)} billion` : `${(count / 1e6).toFixed(1)} million`;

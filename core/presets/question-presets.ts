@@ -1,0 +1,37 @@
+import type { HubFiles } from "@/contracts/run-config/corpus-presets";
+
+/** Question sets that upstream publishes: where, and how its rows are read. Nothing is fetched before a person asks. */
+
+export interface QuestionPreset {
+  title: string;
+  description: string;
+  licence: string;
+  /** What is downloaded, on disk, in GiB: to be known before one asks for it. */
+  downloadGiB: number;
+  files: HubFiles;
+  /** Columns that are not told by their names; null: the file's own is not used. */
+  mapping: { type: string; split: null };
+  /** How to bring the files by hand where the network does not allow it. */
+  byHand: string;
+}
+
+const S3_DATASET = "pat-jj/s3_processed_data";
+
+export const QUESTION_PRESETS = {
+  "s3-processed-data": {
+    title: "Upstream's processed questions",
+    description:
+      "Training and test rows of the paper with the documents that E5 found first, and the medical test sets: train_e5_s3, test_e5_s3, mirage_wiki_test, mirage_medcorp_test. One set a file; the data set that a question is from becomes its type.",
+    licence: "see the dataset's card",
+    downloadGiB: 0.6,
+    files: { dataset: S3_DATASET, files: /^[^/]+\.parquet$/ },
+    mapping: { type: "data_source", split: null },
+    byHand: `Download the .parquet files of https://huggingface.co/datasets/${S3_DATASET} elsewhere, bring them to this machine, and import each: npm run s3 -- questions import FILE --name s3-processed-data/train --column type=data_source --column split=`,
+  },
+} as const satisfies Record<string, QuestionPreset>;
+
+export type QuestionPresetName = keyof typeof QUESTION_PRESETS;
+export const QUESTION_PRESET_NAMES = Object.keys(QUESTION_PRESETS) as [
+  QuestionPresetName,
+  ...QuestionPresetName[],
+];

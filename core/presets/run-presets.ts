@@ -1,0 +1,319 @@
+import type { RunConfigInput } from "@/contracts/run-config/run-config";
+
+export interface Preset {
+  id: string;
+  title: string;
+  /** What it is for, in a sentence. */
+  description: string;
+  config: RunConfigInput;
+}
+
+const atlas = {
+  data: { corpus: "atlas", trainQuestions: "atlas/train", heldOutQuestions: "atlas/held-out" },
+  retriever: { kind: "dense", encoder: "minilm", variant: "fp32" },
+  search: {
+    protocol: "paper",
+    retrieve: 3,
+    select: 2,
+    turns: 1,
+    skipSeen: false,
+    decoding: "guided",
+    queryTokens: 14,
+  },
+  searcher: { model: "smollm2-135m-instruct", adapter: { rank: 16, alpha: 32, firstLayer: 20 } },
+  generator: {
+    model: "smollm2-135m-instruct",
+    promptStyle: "few-shot",
+    maxTokens: 12,
+    ragDocuments: 3,
+  },
+} as const satisfies Partial<RunConfigInput>;
+
+const atlasTraining = {
+  ...atlas,
+  reward: { weights: { gbr: 1 }, scorer: "span" },
+  coldStart: { demonstrations: 96, batchSize: 8, learningRate: 1e-3 },
+  rl: {
+    steps: 12,
+    questionsPerStep: 8,
+    groupSize: 4,
+    temperature: 1,
+    learningRate: 5e-4,
+    resample: 1,
+  },
+  evaluation: { every: 4, questions: 72 },
+  checkpointing: { every: 4 },
+} as const satisfies Partial<RunConfigInput>;
+
+/** The methods that s3 is compared with, on the embedded corpus: short texts, so that a small model ends soon. */
+const ATLAS_METHODS = [
+  ["direct", "Direct", "The model answers from what it knows.", 24],
+  ["cot", "chain of thought", "The model reasons, then answers.", 96],
+  ["ircot", "IRCoT", "Reasoning and retrieval take turns.", 32],
+  ["deepretrieval", "DeepRetrieval", "One rewrite of the question into a query.", 64],
+  ["search-r1", "Search-R1", "The model thinks, searches and answers in tags.", 64],
+  [
+    "search-o1",
+    "Search-o1",
+    "The model searches within its thoughts; what it finds is condensed.",
+    64,
+  ],
+  ["r1", "R1", "The model reasons without search and answers in tags.", 96],
+  ["sft", "SFT", "Whatever the model writes is the answer.", 24],
+] as const;
+
+const atlasMethod = ([
+  method,
+  title,
+  description,
+  maxTokens,
+]: (typeof ATLAS_METHODS)[number]): Preset => ({
+  id: `atlas-${method}`,
+  title: `Answer Atlas with ${title}`,
+  description,
+  config: {
+    kind: "predict",
+    name: `Atlas held-out, ${title}`,
+    method,
+    methodSettings: { maxTokens, searches: 2 },
+    corpus: "atlas",
+    questions: "atlas/held-out",
+    retriever: atlas.retriever,
+    searcher: { model: atlas.searcher.model },
+    generator: atlas.generator,
+    scorer: "span",
+  },
+});
+
+/** What all runs on Wikipedia share: the paper's 8-3-3, its questions and its generator, at an endpoint of its own. */
+const wikipedia = {
+  data: {
+    corpus: "wiki-18",
+    trainQuestions: "nq-hotpotqa/train",
+    heldOutQuestions: "nq-hotpotqa/test",
+  },
+  retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
+  search: {
+    protocol: "paper",
+    retrieve: 8,
+    select: 3,
+    turns: 3,
+    decoding: "free",
+    turnTokens: 500,
+  },
+  generator: {
+    model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4",
+    endpoint: "http://127.0.0.1:8000/v1",
+    promptStyle: "chat",
+    maxTokens: 128,
+    ragDocuments: 3,
+  },
+  reward: { scorer: "generation-accuracy" },
+  judge: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1" },
+  evaluation: { every: 10, questions: 500 },
+} as const satisfies Partial<RunConfigInput>;
+
+/** PPO as train_s3.sh and appendix A.2 set it: what is not named here is the default. */
+const paperPpo = {
+  algorithm: "ppo",
+  steps: 20,
+  questionsPerStep: 120,
+  groupSize: 1,
+  miniBatch: 30,
+  epochs: 1,
+  temperature: 0.6,
+  gamma: 1,
+  lambda: 1,
+  clip: 0.2,
+  klCoefficient: 0.001,
+  klEstimator: "k1",
+  klIn: "reward",
+  entropyCoefficient: 0.001,
+  oldLogprobs: "trainer",
+  resample: 0,
+} as const;
+
+/** The smaller searchers, trained by adapters at the learning rates that adapters want. */
+const QWEN_SEARCHERS = [
+  ["0.5b", "0.5B", 16, "A first run on a GPU of 24 GB."],
+  ["1.5b", "1.5B", 32, "For a GPU of 40 GB."],
+  ["3b", "3B", 64, "For a GPU of 48 GB or more."],
+  [
+    "7b",
+    "7B",
+    64,
+    "The paper's searcher by an adapter in place of full fine-tuning, for one GPU of 80 GB.",
+  ],
+] as const;
+
+const qwenPreset = ([id, label, rank, purpose]: (typeof QWEN_SEARCHERS)[number]): Preset => ({
+  id: `paper-qwen2.5-${id}`,
+  title: `Qwen2.5-${label} on Wikipedia, LoRA`,
+  description: `The paper's PPO with the critic as a second adapter, searcher Qwen2.5-${label}-Instruct, 8-3-3, sampled by vLLM on the same GPU. ${purpose} The generator has its own endpoint.`,
+  config: {
+    kind: "train",
+    name: `Wikipedia, Qwen2.5-${label}, LoRA, 8-3-3`,
+    ...wikipedia,
+    searcher: {
+      model: `qwen2.5-${id}-instruct`,
+      tuning: "lora",
+      adapter: { rank, alpha: 2 * rank, firstLayer: 0 },
+      sampler: "vllm",
+      samplerMemory: 0.4,
+      activationCheckpointing: true,
+    },
+    rl: {
+      ...paperPpo,
+      learningRate: 1e-5,
+      critic: { kind: "adapter", learningRate: 1e-4, valueClip: 0.5 },
+    },
+  },
+});
+
+export const PRESETS: readonly Preset[] = [
+  {
+    id: "atlas-smollm2",
+    title: "Atlas with SmolLM2 on CPU",
+    description:
+      "A 135M searcher learns two-hop search on the embedded corpus by the paper's algorithm: cold start on gold paths, then PPO with a critic, a second adapter on the same model. KL, entropy, clip and four mini-batches as in the paper; groups of four, which share their prompts, and the learning rates that adapters want. A laptop is enough.",
+    config: {
+      kind: "train",
+      name: "Atlas, SmolLM2-135M, PPO",
+      ...atlasTraining,
+      rl: {
+        ...atlasTraining.rl,
+        algorithm: "ppo",
+        miniBatch: 8,
+        learningRate: 3e-4,
+        klCoefficient: 0.001,
+        klEstimator: "k1",
+        klIn: "reward",
+        entropyCoefficient: 0.001,
+        critic: { kind: "adapter", learningRate: 1e-3, valueClip: 0.5 },
+      },
+    },
+  },
+  {
+    id: "atlas-smollm2-grpo",
+    title: "Atlas with SmolLM2 on CPU, GRPO",
+    description:
+      "The same without a critic: a question's four samples are measured against each other.",
+    config: {
+      kind: "train",
+      name: "Atlas, SmolLM2-135M, GRPO",
+      ...atlasTraining,
+    },
+  },
+  {
+    id: "atlas-s3",
+    title: "Answer Atlas with s3",
+    description:
+      "The search loop over the held-out questions with the untrained searcher or a checkpoint.",
+    config: {
+      kind: "predict",
+      name: "Atlas held-out, s3",
+      method: "s3",
+      corpus: "atlas",
+      questions: "atlas/held-out",
+      retriever: atlas.retriever,
+      search: atlas.search,
+      searcher: atlas.searcher,
+      generator: atlas.generator,
+      scorer: "span",
+    },
+  },
+  {
+    id: "atlas-rag",
+    title: "Answer Atlas with naive RAG",
+    description:
+      "The baseline that GBR is measured against: the top three documents of the question itself.",
+    config: {
+      kind: "predict",
+      name: "Atlas held-out, naive RAG",
+      method: "rag",
+      corpus: "atlas",
+      questions: "atlas/held-out",
+      retriever: atlas.retriever,
+      generator: atlas.generator,
+      scorer: "span",
+      documents: 3,
+    },
+  },
+  ...ATLAS_METHODS.map(atlasMethod),
+  {
+    id: "atlas-gold",
+    title: "Ceiling of Atlas",
+    description:
+      "What the generator answers from the gold documents alone: no searcher can be expected to do better with it.",
+    config: {
+      kind: "predict",
+      name: "Atlas held-out, gold documents",
+      method: "gold",
+      corpus: "atlas",
+      questions: "atlas/held-out",
+      retriever: atlas.retriever,
+      generator: atlas.generator,
+      scorer: "span",
+    },
+  },
+  {
+    id: "atlas-retrieval",
+    title: "Atlas retrieval",
+    description:
+      "How well a retriever finds the gold documents of the held-out questions: recall, full support, MRR and nDCG, by hops. About a minute on a laptop.",
+    config: {
+      kind: "evaluate",
+      name: "Atlas held-out, MiniLM fp32",
+      corpus: "atlas",
+      questions: "atlas/held-out",
+      k: 100,
+      retriever: atlas.retriever,
+    },
+  },
+  ...QWEN_SEARCHERS.map(qwenPreset),
+  {
+    id: "serve-smollm2",
+    title: "Serve SmolLM2",
+    description:
+      "Keeps the embedded model up as OpenAI's API, by the worker's own engine: a generator, or a method's model, for other runs and programs.",
+    config: {
+      kind: "serve",
+      what: "model",
+      name: "SmolLM2, served",
+      model: "smollm2-135m-instruct",
+    },
+  },
+  {
+    id: "serve-paper-generator",
+    title: "The paper's generator in vLLM",
+    description:
+      "Qwen2.5-14B-Instruct-GPTQ-Int4, on a worker with vLLM and a GPU. DeepRetrieval's or Search-R1's checkpoint is served alike: give its folder or its name.",
+    config: {
+      kind: "serve",
+      what: "model",
+      name: "Qwen2.5-14B, vLLM",
+      model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4",
+      server: { kind: "vllm", maxModelLen: 16_384 },
+    },
+  },
+  {
+    id: "paper-full",
+    title: "The paper's full setting",
+    description:
+      "Searcher and critic Qwen2.5-7B-Instruct, all weights trained, PPO, 20 steps of 120 questions; generator Qwen2.5-14B at its own endpoint. The paper shards it over 5 A100; here each GPU holds the whole, which takes more memory than most have.",
+    config: {
+      kind: "train",
+      name: "Wikipedia, Qwen2.5-7B, full, 8-3-3",
+      ...wikipedia,
+      searcher: { model: "qwen2.5-7b-instruct", tuning: "full", activationCheckpointing: true },
+      rl: {
+        ...paperPpo,
+        learningRate: 1e-6,
+        critic: { kind: "model", learningRate: 1e-5, valueClip: 0.5 },
+      },
+      evaluation: { every: 20, questions: 500 },
+    },
+  },
+];
+
+export const presetById = (id: string): Preset | undefined => PRESETS.find((p) => p.id === id);

@@ -1,0 +1,29 @@
+import type { RunState } from "@/contracts/records/run-state";
+
+/** The only transitions there are. A requeue (lost lease, resume by a person) leads back to `queued`. */
+export const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
+  queued: ["leased", "cancelled"],
+  leased: ["preparing", "queued", "cancelling", "failed"],
+  preparing: ["running", "queued", "cancelling", "failed"],
+  running: ["succeeded", "queued", "cancelling", "failed"],
+  cancelling: ["cancelled", "failed"],
+  succeeded: [],
+  failed: ["queued"],
+  cancelled: ["queued"],
+};
+
+export const TERMINAL: ReadonlySet<RunState> = new Set<RunState>([
+  "succeeded",
+  "failed",
+  "cancelled",
+]);
+/** States in which an attempt holds a lease. */
+export const HELD: ReadonlySet<RunState> = new Set<RunState>([
+  "leased",
+  "preparing",
+  "running",
+  "cancelling",
+]);
+
+export const canTransition = (from: RunState, to: RunState): boolean =>
+  TRANSITIONS[from].includes(to);

@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import {
+  askedText,
+  chosenOption,
+  exactMatch,
+  normalisedWords,
+  scoreByRule,
+  scoreByRules,
+  spanAccuracy,
+  tokenF1,
+} from "./rule-scoring";
+
+describe("normalisation", () => {
+  it.each([
+    ["The Eiffel-Tower, a  tower!", ["eiffeltower", "tower"]],
+    ["an apple and the pear", ["apple", "and", "pear"]],
+    ["U.S.A.", ["usa"]],
+    ["+977", ["977"]],
+    ["Côte d'Ivoire", ["côte", "divoire"]],
+    // A letter of another script is a letter: no article begins or ends beside it.
+    ["éa a é", ["éa", "é"]],
+    ["  ", []],
+    ["A the an", []],
+  ])("%j", (text, words) => expect(normalisedWords(text)).toEqual(words));
+});
+
+describe("span accuracy", () => {
+  it.each([
+    ["It is the Nepalese Rupee.", ["nepalese rupee"], 1],
+    ["Rupee Nepalese", ["nepalese rupee"], 0],
+    ["Nepal", ["Ne"], 0],
+    ["977", ["+977", "x"], 1],
+    ["", ["x"], 0],
+    ["anything", ["the", ""], 0],
+    ["Sub-Saharan Africa", ["sub saharan Africa"], 0],
+  ])("%j against %j is %i", (prediction, golds, value) =>
+    expect(spanAccuracy(prediction, golds)).toBe(value),
+  );
+});
+
+describe("exact match", () => {
+  it("compares after normalisation", () => {
+    expect(exactMatch("The Quito.", ["Quito"])).toBe(1);
+    expect(exactMatch("It is Quito", ["Quito"])).toBe(0);
+  });
+});
+
+describe("token F1", () => {
+  it.each([
+    // 2 of 3 words right, 2 of 2 found: 2 * (2/3) * 1 / (5/3) = 0.8
+    ["the nepalese rupee note", ["Nepalese Rupee"], 0.8],
+    ["rupee rupee", ["rupee"], 2 / 3],
+    ["paris", ["london", "Paris, France"], 2 / 3],
+    ["", ["x"], 0],
+    ["yes it is", ["yes"], 0],
+    ["Yes.", ["yes"], 1],
+    ["nothing alike", ["other"], 0],
+  ])("%j against %j", (prediction, golds, value) =>
+    expect(tokenF1(prediction, golds)).toBeCloseTo(value, 12),
+  );
+});
+
+describe("the chosen option", () => {
+  const options = {
+    choices: [
+      { letter: "A", text: "Aspirin" },
+      { letter: "B", text: "Vitamin B12" },
+      { letter: "C", text: "Iron" },
+      { letter: "D", text: "Iron and aspirin" },
+    ],
+    answer: "B",
+  };
+  it.each([
+    ["B", "B"],
+    ["(b)", null],
+    ["B. Vitamin B12", "B"],
+    ["The answer is (C).", "C"],
+    ["Not option A; the answer is D", "D"],
+    ["A patient with anaemia needs vitamin B12", "B"],
+    ["It is aspirin", "A"],
+    ["aspirin or vitamin B12", null],
+    // D's text holds both others that are said.
+    ["iron and aspirin", "D"],
+    ["I would choose (C)", "C"],
+    ["the answer is a mystery", null],
+    ["Z.", null],
+    ["", null],
+  ])("%j is %s", (prediction, letter) => expect(chosenOption(prediction, options)).toBe(letter));
+
+  it.each(["answer ", " ", "option:", "(", "A "])("100 KB of %j take no time", (piece) => {
+    const start = performance.now();
+    chosenOption(`the answer is${piece.repeat(100_000 / piece.length)}x`, options);
+    chosenOption(`the answer${" ".repeat(100_000)}x`, options);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  it("is scored, and asked below the question", () => {
+    expect(scoreByRule("option-letter", "B", { answers: ["Vitamin B12"], options })).toEqual({
+      scorer: "option-letter/1",
+      value: 1,
+    });
+    expect(() => scoreByRule("option-letter", "B", { answers: ["x"] })).toThrow(
+      /needs questions with options/,
+    );
+    expect(askedText({ question: "Which?", options })).toBe(
+      "Which?\nOptions:\nA. Aspirin\nB. Vitamin B12\nC. Iron\nD. Iron and aspirin",
+    );
+    expect(askedText({ question: "Which?" })).toBe("Which?");
+  });
+});
+
+it("a score names its scorer and version; every rule that applies is given", () => {
+  expect(scoreByRule("span", "in Quito", { answers: ["Quito"] })).toEqual({
+    scorer: "span/1",
+    value: 1,
+  });
+  expect(
+    scoreByRules("in Quito", { answers: ["Quito"] }).map(({ scorer, value }) => [
+      scorer,
+      Number(value.toFixed(3)),
+    ]),
+  ).toEqual([
+    ["span/1", 1],
+    ["exact-match/1", 0],
+    ["f1/1", 0.667],
+  ]);
+});

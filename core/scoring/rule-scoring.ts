@@ -1,0 +1,175 @@
+import type { RuleScorer } from "@/contracts/run-config/scoring";
+import type { MultipleChoice } from "@/contracts/formats/corpus-lines";
+import type { Score } from "@/contracts/records/episode";
+import { AppError } from "@/contracts/errors";
+
+/**
+ * Scoring by rule: what needs no model. Pure, so that worker and server give one value for one answer. The judge, which
+ * asks a model, is in gpu-workers/scoring/judge.ts.
+ */
+
+/** What an answer is held against. */
+export interface Scorable {
+  answers: readonly string[];
+  options?: MultipleChoice | null;
+}
+
+/** Python's string.punctuation, which SQuAD's normalisation strips; other scripts' punctuation stays. */
+const PUNCTUATION = /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]/g;
+/** Word boundaries as Python sees them (letters and digits of any script), where JavaScript's \b knows ASCII only. */
+const ARTICLES = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
+/** What Python's str.split() splits at. */
+const WHITESPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+
+/**
+ * SQuAD's answer normalisation (Rajpurkar et al. 2016), as upstream applies it: lower case, then punctuation, then
+ * articles removed, then white space collapsed.
+ * @returns the remaining words.
+ */
+export function normalisedWords(text: string): string[] {
+  const bare = text.toLowerCase().replace(PUNCTUATION, "").replace(ARTICLES, " ");
+  return bare.split(WHITESPACE).filter((word) => word !== "");
+}
+
+/** 1 where the words of a gold answer follow each other in the prediction's words, else 0. */
+export function spanAccuracy(prediction: string, golds: readonly string[]): 0 | 1 {
+  const words = normalisedWords(prediction);
+  return golds.some((gold) => contains(words, normalisedWords(gold))) ? 1 : 0;
+}
+
+/** 1 where prediction and a gold answer are equal after normalisation, else 0. */
+export function exactMatch(prediction: string, golds: readonly string[]): 0 | 1 {
+  const words = normalisedWords(prediction).join(" ");
+  return golds.some((gold) => normalisedWords(gold).join(" ") === words) ? 1 : 0;
+}
+
+const VERDICTS: ReadonlySet<string> = new Set(["yes", "no", "noanswer"]);
+
+/**
+ * Token F1 in 0..1, the best over the gold answers (SQuAD's; of HotpotQA's evaluation the rule that yes, no and
+ * noanswer count only where they are equal). Two empty texts are equal.
+ */
+export function tokenF1(prediction: string, golds: readonly string[]): number {
+  const words = normalisedWords(prediction);
+  return Math.max(0, ...golds.map((gold) => f1(words, normalisedWords(gold))));
+}
+
+function f1(words: readonly string[], gold: readonly string[]): number {
+  const [said, meant] = [words.join(" "), gold.join(" ")];
+  if (said === meant) return 1;
+  if (VERDICTS.has(said) || VERDICTS.has(meant)) return 0;
+  const left = new Map<string, number>();
+  for (const word of gold) left.set(word, (left.get(word) ?? 0) + 1);
+  let common = 0;
+  for (const word of words) {
+    const n = left.get(word) ?? 0;
+    if (n === 0) continue;
+    left.set(word, n - 1);
+    common += 1;
+  }
+  if (common === 0) return 0;
+  const [precision, recall] = [common / words.length, common / gold.length];
+  return (2 * precision * recall) / (precision + recall);
+}
+
+/** "the answer is (C)", "option B": the last one said counts. */
+const NAMED =
+  /\b(?:answer|option|choice)\b\s*(?:(?:is|would be)\s*)?(?:[:=]\s*)?\(?([A-Z])\)?(?![A-Za-z'])/gi;
+/** A letter alone at the beginning: "B", "B.", "(B) text"; "A patient" begins with a word. */
+const LEADING = /^\W*([A-Z])(?:\s*$|\s*[).:,\-\n])/;
+const BRACKETED = /\(([A-Z])\)/g;
+
+/**
+ * The option that an answer chooses, by its letter; null where it chooses none or several. A letter that is named
+ * ("the answer is C"), one that leads ("C. Aspirin"), the only one in brackets, or the only option whose text is said.
+ */
+export function chosenOption(prediction: string, { choices }: MultipleChoice): string | null {
+  const known = new Set(choices.map(({ letter }) => letter));
+  const letter = (found: string | undefined): string | null =>
+    found !== undefined && known.has(found.toUpperCase()) ? found.toUpperCase() : null;
+  // Case matters for "a": "the answer is a virus" names no option.
+  const named = [...prediction.matchAll(NAMED)]
+    .map(([, found]) => found!)
+    .filter((found) => found === found.toUpperCase());
+  const first = letter(named[named.length - 1]) ?? letter(LEADING.exec(prediction)?.[1]);
+  if (first !== null) return first;
+  const bracketed = new Set(
+    [...prediction.matchAll(BRACKETED)].flatMap(([, found]) => letter(found) ?? []),
+  );
+  if (bracketed.size === 1) return [...bracketed][0]!;
+  const words = normalisedWords(prediction);
+  const said = choices.filter(({ text }) => contains(words, normalisedWords(text)));
+  // "yes" within a longer option that is said as well: the longest that holds all the others is meant.
+  const longest = said.reduce<(typeof said)[number] | null>(
+    (best, choice) => (best === null || choice.text.length > best.text.length ? choice : best),
+    null,
+  );
+  if (longest === null) return null;
+  const within = normalisedWords(longest.text);
+  return said.every(({ text }) => contains(within, normalisedWords(text))) ? longest.letter : null;
+}
+
+/** The question as a model is asked it: with its options below it. A retriever gets the question alone. */
+export function askedText({
+  question,
+  options,
+}: {
+  question: string;
+  options?: MultipleChoice | null;
+}): string {
+  return options
+    ? `${question}\nOptions:\n${options.choices.map(({ letter, text }) => `${letter}. ${text}`).join("\n")}`
+    : question;
+}
+
+function contains(words: readonly string[], part: readonly string[]): boolean {
+  if (part.length === 0) return false;
+  for (let start = 0; start + part.length <= words.length; start++) {
+    if (part.every((word, i) => words[start + i] === word)) return true;
+  }
+  return false;
+}
+
+function optionAccuracy(prediction: string, options: MultipleChoice | null | undefined): 0 | 1 {
+  if (!options)
+    throw new AppError(
+      "invalid-input",
+      "Scorer option-letter needs questions with options; this one has none. Choose another scorer, or import the set with its options.",
+    );
+  return chosenOption(prediction, options) === options.answer ? 1 : 0;
+}
+
+const RULES: Record<
+  RuleScorer,
+  { version: number; score: (prediction: string, question: Scorable) => number }
+> = {
+  span: { version: 1, score: (prediction, { answers }) => spanAccuracy(prediction, answers) },
+  "exact-match": {
+    version: 1,
+    score: (prediction, { answers }) => exactMatch(prediction, answers),
+  },
+  f1: { version: 1, score: (prediction, { answers }) => tokenF1(prediction, answers) },
+  "option-letter": {
+    version: 1,
+    score: (prediction, { options }) => optionAccuracy(prediction, options),
+  },
+};
+
+/** Name and version under which a rule's scores are stored. */
+export const ruleId = (rule: RuleScorer): string => `${rule}/${RULES[rule].version}`;
+
+/** Scores one answer by a rule; the rule's version travels with the value. */
+export function scoreByRule(rule: RuleScorer, prediction: string, question: Scorable): Score {
+  return { scorer: ruleId(rule), value: RULES[rule].score(prediction, question) };
+}
+
+/** Every rule that applies to the question: cheap, so that a leaderboard can switch between them. */
+export function scoreByRules(prediction: string, question: Scorable): Score[] {
+  const rules: RuleScorer[] = [
+    "span",
+    "exact-match",
+    "f1",
+    ...(question.options ? (["option-letter"] as const) : []),
+  ];
+  return rules.map((rule) => scoreByRule(rule, prediction, question));
+}

@@ -1,0 +1,315 @@
+import { type z } from "zod";
+import { AppError } from "@/contracts/errors";
+import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
+import {
+  NAME_LENGTH,
+  SWEEP_LIMIT,
+  settingValue,
+  sweepSpec,
+  type SettingValue,
+  type SweepSpec,
+} from "@/contracts/run-config/sweep";
+import { assignSettings, resolvePath, valueAt } from "@/core/run/setting-paths";
+
+/** Value of each varied setting; a setting that the configuration does not have (retriever.k1 of a dense one) is absent. */
+export type Varied = Record<string, SettingValue>;
+
+export interface SweepRun {
+  name: string;
+  /** Number of the combination, from 0: runs that differ by their seed alone share it. */
+  row: number;
+  /** Null for a kind of run that has none. */
+  seed: number | null;
+  varied: Varied;
+  config: RunConfig;
+}
+
+export interface SweepProblem {
+  /** Rows that have it, from 0; null where it is one of the whole sweep. */
+  rows: number[] | null;
+  /** Setting, or part of the sweep, that is wrong. */
+  path: string;
+  message: string;
+}
+
+export type Expansion =
+  { ok: true; paths: string[]; runs: SweepRun[] } | { ok: false; problems: SweepProblem[] };
+
+/**
+ * The runs of a sweep: all rows under the first seed, then all under the next, so that a comparison is whole early.
+ * Nothing is left out silently: whatever is wrong is said of every row that has it.
+ */
+export function expandSweep(input: unknown): Expansion {
+  const parsed = sweepSpec.safeParse(input);
+  if (!parsed.success)
+    return {
+      ok: false,
+      problems: parsed.error.issues.map((issue) => ({
+        rows: null,
+        path: issue.path.join("."),
+        message: issue.message,
+      })),
+    };
+  const spec = parsed.data;
+  const count = countRuns(spec);
+  if (count > SWEEP_LIMIT)
+    return {
+      ok: false,
+      problems: [
+        {
+          rows: null,
+          path: spec.mode === "grid" ? "axes" : "rows",
+          message: `makes ${count} runs; a sweep has at most ${SWEEP_LIMIT}. Give fewer values or seeds`,
+        },
+      ],
+    };
+  const named = nameRows(spec);
+  if (!named.ok) return named;
+  const { paths, rows } = named;
+
+  const problems: SweepProblem[] = [];
+  const configs: RunConfig[] = [];
+  const seen = new Map<string, number>();
+  const seeds: (number | undefined)[] = spec.seeds.length > 0 ? spec.seeds : [undefined];
+  for (const [row, changes] of rows.entries()) {
+    const assigned = assignSettings(
+      { ...spec.base, name: "-" } as { kind: RunConfig["kind"] },
+      Object.entries(changes).map(([at, value]) => ({ path: at, value })),
+    );
+    const result = runConfig.safeParse(
+      seeds[0] === undefined ? assigned : { ...assigned, seed: seeds[0] },
+    );
+    if (!result.success) {
+      for (const issue of result.error.issues)
+        problems.push({
+          rows: [row],
+          path: placeOf(issue, seeds[0] !== undefined),
+          message: messageOf(issue, seeds[0] !== undefined),
+        });
+      continue;
+    }
+    const same = seen.get(JSON.stringify(result.data));
+    if (same !== undefined)
+      problems.push({
+        rows: [row],
+        path: paths.join(", ") || "rows",
+        message: `has the same settings as run ${same + 1}`,
+      });
+    else seen.set(JSON.stringify(result.data), row);
+    configs[row] = result.data;
+  }
+  if (problems.length > 0) return { ok: false, problems: gatherProblems(problems, rows.length) };
+
+  const varying = paths.filter(
+    (at) => new Set(configs.map((config) => JSON.stringify(valueAt(config, at)))).size > 1,
+  );
+  const names = namesOf(spec, varying, configs, seeds);
+  return {
+    ok: true,
+    paths,
+    runs: seeds.flatMap((seed, s) =>
+      configs.map((config, row): SweepRun => {
+        const name = names[s * configs.length + row]!;
+        const whole = (
+          seed === undefined ? { ...config, name } : { ...config, name, seed }
+        ) as RunConfig;
+        return {
+          name,
+          row,
+          seed: "seed" in whole ? whole.seed : null,
+          varied: variedOf(config, paths),
+          config: whole,
+        };
+      }),
+    ),
+  };
+}
+
+/** @throws AppError "invalid-input" that names every problem with its rows and its path */
+export function expandOrThrow(input: unknown): Extract<Expansion, { ok: true }> {
+  const expansion = expandSweep(input);
+  if (expansion.ok) return expansion;
+  throw new AppError(
+    "invalid-input",
+    `The sweep is not valid:\n${expansion.problems.map(problemText).join("\n")}`,
+  );
+}
+
+/** "run 3, 4: rl.groupSize: must be at least 2"; of the whole sweep: "seeds: a seed is given twice". */
+export function problemText({ rows, path: at, message }: SweepProblem): string {
+  const listed =
+    rows === null
+      ? ""
+      : `run ${rows
+          .slice(0, 8)
+          .map((row) => row + 1)
+          .join(", ")}${rows.length > 8 ? ` and ${rows.length - 8} more` : ""}: `;
+  return `${listed}${at || "(sweep)"}: ${message}`;
+}
+
+/** How many runs a sweep makes, without making them. */
+export function countRuns(spec: SweepSpec): number {
+  const rows =
+    spec.mode === "list"
+      ? spec.rows.length
+      : spec.axes.reduce((product, axis) => product * axis.values.length, 1);
+  return rows * Math.max(1, spec.seeds.length);
+}
+
+/** "rl.steps=2, search.turns=1": what varies, as people write it; paths that tell apart are cut to their ends. */
+export function variedText(
+  varied: Readonly<Varied>,
+  paths: readonly string[] = Object.keys(varied),
+): string {
+  const short = shortPaths(paths);
+  return paths
+    .flatMap((at, i) => (at in varied ? [`${short[i]}=${valueText(varied[at]!)}`] : []))
+    .join(", ");
+}
+
+/** The shortest ends of paths that still tell them apart: "steps", "weights.gbr" beside "terms.gbr". */
+export function shortPaths(paths: readonly string[]): string[] {
+  return paths.map((at) => {
+    const keys = at.split(".");
+    for (let length = 1; length < keys.length; length++) {
+      const end = keys.slice(-length).join(".");
+      if (paths.every((other) => other === at || !`.${other}`.endsWith(`.${end}`))) return end;
+    }
+    return at;
+  });
+}
+
+export const valueText = (value: SettingValue): string =>
+  typeof value === "string" ? value : JSON.stringify(value);
+
+type Named =
+  { ok: true; paths: string[]; rows: Varied[] } | { ok: false; problems: SweepProblem[] };
+
+/** Settings of every row by the paths of the schema, and all paths in the order in which they were first named. */
+function nameRows(spec: SweepSpec): Named {
+  const problems: SweepProblem[] = [];
+  const resolved = (given: string, rows: number[] | null): string | null => {
+    const fixed = FIXED[given];
+    const problem = fixed ?? unknownSetting(given, spec.base.kind);
+    if (problem === null) return resolvePath(given, spec.base.kind);
+    problems.push({ rows, path: given, message: problem });
+    return null;
+  };
+  let rows: Varied[];
+  if (spec.mode === "grid") {
+    const axes = spec.axes.map((axis) => ({
+      path: resolved(axis.path, null),
+      values: axis.values,
+    }));
+    for (const [i, axis] of axes.entries())
+      if (axis.path !== null && axes.findIndex((other) => other.path === axis.path) < i)
+        problems.push({
+          rows: null,
+          path: axis.path,
+          message: "is varied twice; put its values together",
+        });
+    rows = axes.reduce<Varied[]>(
+      (made, axis) =>
+        made.flatMap((row) => axis.values.map((value) => ({ ...row, [axis.path ?? ""]: value }))),
+      [{}],
+    );
+  } else {
+    rows = spec.rows.map((row, i) => {
+      const named: Varied = {};
+      for (const [given, value] of Object.entries(row)) {
+        const at = resolved(given, [i]);
+        if (at === null) continue;
+        if (at in named) problems.push({ rows: [i], path: at, message: "is given twice" });
+        named[at] = value;
+      }
+      return named;
+    });
+  }
+  if (problems.length > 0) return { ok: false, problems: gatherProblems(problems, rows.length) };
+  return { ok: true, paths: [...new Set(rows.flatMap((row) => Object.keys(row)))], rows };
+}
+
+/** What a sweep sets by itself. */
+const FIXED: Readonly<Record<string, string>> = {
+  seed: "give seeds as seeds: runs that differ by their seed alone are averaged",
+  name: "runs are named by what varies",
+  kind: "all runs of a sweep are of one kind",
+};
+
+function unknownSetting(given: string, kind: RunConfig["kind"]): string | null {
+  try {
+    resolvePath(given, kind);
+    return null;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "invalid-input") return error.message;
+    throw error;
+  }
+}
+
+/** The same problem of several rows is said once; where every one of several rows has it, it is the base's. */
+export function gatherProblems(problems: readonly SweepProblem[], rows: number): SweepProblem[] {
+  const gathered = new Map<string, SweepProblem>();
+  for (const problem of problems) {
+    const key = JSON.stringify([problem.path, problem.message]);
+    const before = gathered.get(key);
+    if (before?.rows && problem.rows) before.rows.push(...problem.rows);
+    else if (!before) gathered.set(key, { ...problem, rows: problem.rows && [...problem.rows] });
+  }
+  return [...gathered.values()].map((problem) => ({
+    ...problem,
+    rows: problem.rows && rows > 1 && problem.rows.length === rows ? null : problem.rows,
+  }));
+}
+
+/** A kind without a seed refuses the key; that is said of the seeds. */
+const refusesSeed = (issue: z.core.$ZodIssue, seeded: boolean): boolean =>
+  seeded &&
+  issue.code === "unrecognized_keys" &&
+  issue.path.length === 0 &&
+  issue.keys.includes("seed");
+function placeOf(issue: z.core.$ZodIssue, seeded: boolean): string {
+  if (refusesSeed(issue, seeded)) return "seeds";
+  return [...issue.path, ...(issue.code === "unrecognized_keys" ? issue.keys : [])].join(".");
+}
+const messageOf = (issue: z.core.$ZodIssue, seeded: boolean): string =>
+  refusesSeed(issue, seeded)
+    ? "runs of this kind have no seed"
+    : issue.code === "unrecognized_keys"
+      ? "unknown setting"
+      : issue.message;
+
+function variedOf(config: RunConfig, paths: readonly string[]): Varied {
+  return Object.fromEntries(
+    paths.flatMap((at) => {
+      const value = settingValue.safeParse(valueAt(config, at));
+      return value.success && value.data !== undefined ? [[at, value.data]] : [];
+    }),
+  );
+}
+
+/** One name a run, seed by seed: the sweep's with what varies; where that is too long, cut and numbered. */
+function namesOf(
+  spec: SweepSpec,
+  varying: readonly string[],
+  configs: readonly RunConfig[],
+  seeds: readonly (number | undefined)[],
+): string[] {
+  const names = seeds.flatMap((seed) =>
+    configs.map((config) => {
+      const parts = [
+        variedText(variedOf(config, varying), varying),
+        seeds.length > 1 ? `seed=${seed}` : "",
+      ].filter(Boolean);
+      return parts.length > 0 ? `${spec.name}: ${parts.join(", ")}` : spec.name;
+    }),
+  );
+  const fitting =
+    names.every((name) => name.length <= NAME_LENGTH) && new Set(names).size === names.length;
+  return fitting ? names : names.map((name, i) => `${name.slice(0, NAME_LENGTH - 6)} #${i + 1}`);
+}
+
+/** Whether the best value of a metric is its least: losses, errors, times and memory. */
+export const lowerIsBetter = (metric: string): boolean =>
+  /loss|error|timing|latency|memory|lost|wrong|variance|clip|grad_norm|(^|[/_])kl($|[/_])|refused|redundant|implicit|waiting|mismatch/.test(
+    metric,
+  );

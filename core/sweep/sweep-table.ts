@@ -1,0 +1,151 @@
+import { csvField, markdownText } from "@/core/comparability/results-table";
+import type { RunState } from "@/contracts/records/run-state";
+import { lowerIsBetter, shortPaths, valueText, type Varied } from "./expand-sweep";
+
+/** A sweep's table as Markdown or CSV, and which of its rows is the best. Pure. */
+
+interface Mean {
+  n: number;
+  mean: number;
+  low: number | null;
+  high: number | null;
+}
+
+/** What the table is made of; the server's answer is one. */
+export interface SweepTable {
+  name: string;
+  paths: readonly string[];
+  metrics: readonly string[];
+  members: readonly {
+    id: string;
+    name: string;
+    row: number;
+    seed: number | null;
+    state: RunState;
+    varied: Readonly<Varied>;
+    startedAt: Date | null;
+    endedAt: Date | null;
+    results: readonly ({ last: number; lastStep: number; best: number; bestStep: number } | null)[];
+  }[];
+  groups: readonly {
+    row: number;
+    varied: Readonly<Varied>;
+    runs: number;
+    succeeded: number;
+    seconds: number | null;
+    results: readonly ({ last: Mean; best: Mean } | null)[];
+  }[];
+}
+
+/** What the band is, in words, wherever one is shown. */
+export const BAND =
+  "Mean over seeds with the 95% t interval; without an interval where there is one run.";
+
+/** The row whose mean last value of a metric is the best; null where fewer than two have one, or two share it. */
+export function bestRow(
+  { groups, metrics }: Pick<SweepTable, "groups" | "metrics">,
+  metric: number,
+): number | null {
+  const sign = lowerIsBetter(metrics[metric] ?? "") ? -1 : 1;
+  const ranked = groups.flatMap((group) =>
+    group.results[metric]
+      ? [{ row: group.row, value: sign * group.results[metric].last.mean }]
+      : [],
+  );
+  if (ranked.length < 2) return null;
+  const best = ranked.reduce((found, one) => (one.value > found.value ? one : found));
+  return ranked.filter((one) => one.value === best.value).length === 1 ? best.row : null;
+}
+
+/** Three significant digits, whichever the size. */
+export const figure = (value: number): string =>
+  value === 0
+    ? "0"
+    : Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6
+      ? value.toExponential(2)
+      : String(Number(value.toPrecision(3)));
+const meanText = ({ mean, low, high }: Mean): string =>
+  low === null || high === null
+    ? figure(mean)
+    : `${figure(mean)} [${figure(low)}, ${figure(high)}]`;
+
+/** As GitHub reads it: a row a combination, means over the runs that have succeeded. */
+export function sweepMarkdown(sweep: SweepTable): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const bests = sweep.metrics.map((_, metric) => bestRow(sweep, metric));
+  const better = sweep.metrics.map((metric) => (lowerIsBetter(metric) ? "least" : "greatest"));
+  return [
+    markdownText(sweep.name),
+    "",
+    line([
+      ...shortPaths(sweep.paths).map(markdownText),
+      ...sweep.metrics.flatMap((metric, i) => [`${markdownText(metric)}, last`, better[i]!]),
+      "runs",
+      "seconds",
+    ]),
+    line([
+      ...sweep.paths.map(() => "---"),
+      ...sweep.metrics.flatMap(() => ["---:", "---:"]),
+      "---:",
+      "---:",
+    ]),
+    ...sweep.groups.map((group) =>
+      line([
+        ...sweep.paths.map((path) =>
+          path in group.varied ? markdownText(valueText(group.varied[path]!)) : "",
+        ),
+        ...group.results.flatMap((result, i) => {
+          if (!result) return ["", ""];
+          const last = meanText(result.last);
+          return [bests[i] === group.row ? `**${last}**` : last, meanText(result.best)];
+        }),
+        group.succeeded === group.runs ? String(group.runs) : `${group.succeeded} of ${group.runs}`,
+        group.seconds === null ? "" : group.seconds.toFixed(0),
+      ]),
+    ),
+    "",
+    `${BAND} Bold: the best last value of a metric. Runs that have not succeeded are not averaged.`,
+    "",
+  ].join("\n");
+}
+
+/** RFC 4180 with CRLF: a line a run, so that nothing is averaged away. */
+export function sweepCsv(sweep: SweepTable): string {
+  const head = [
+    "run",
+    "name",
+    "state",
+    "combination",
+    "seed",
+    ...sweep.paths,
+    ...sweep.metrics.flatMap((metric) => [
+      `${metric} last`,
+      `${metric} last step`,
+      `${metric} best`,
+      `${metric} best step`,
+    ]),
+    "seconds",
+  ];
+  const lines = sweep.members.map((run) => [
+    run.id,
+    run.name,
+    run.state,
+    String(run.row + 1),
+    run.seed === null ? "" : String(run.seed),
+    ...sweep.paths.map((path) => (path in run.varied ? valueText(run.varied[path]!) : "")),
+    ...run.results.flatMap((result) =>
+      result
+        ? [
+            String(result.last),
+            String(result.lastStep),
+            String(result.best),
+            String(result.bestStep),
+          ]
+        : ["", "", "", ""],
+    ),
+    run.startedAt && run.endedAt
+      ? ((run.endedAt.getTime() - run.startedAt.getTime()) / 1000).toFixed(1)
+      : "",
+  ]);
+  return [head, ...lines].map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
+}

@@ -1,0 +1,203 @@
+import type { MethodName } from "@/contracts/records/episode";
+import { AppError } from "@/contracts/errors";
+import {
+  isStepSequence,
+  parseUpstreamFile,
+  type OutputSequences,
+  type ResultsFile,
+  type StatsFile,
+  type UpstreamFile,
+} from "@/contracts/formats/upstream/files";
+
+/** From the files of a folder to the runs that they are: which belong together, and of which method. Pure. */
+
+type Of<K extends UpstreamFile["kind"]> = Extract<UpstreamFile, { kind: K }>;
+interface Read<F extends UpstreamFile> {
+  path: string;
+  file: F;
+}
+
+/** One table of upstream's: what a method gave for the questions of a data set. */
+export interface UpstreamTable {
+  dataset: string;
+  /** Where it is from, the same for all data sets of a file: the results' path without its ending, or the folder of the sequences. */
+  label: string;
+  /** Null where no name says it. */
+  method: MethodName | null;
+  /** From the RAG cache: naive RAG's answers, to which no sequences belong. */
+  cache: boolean;
+  /** Paths of the files that it is made of. */
+  files: string[];
+  sequences: OutputSequences;
+  results: ResultsFile[string];
+  /** What the program that wrote the results counted of them. */
+  stats: StatsFile[];
+}
+
+/** Rollouts of one folder: a training run. */
+export interface UpstreamRollouts {
+  label: string;
+  files: Read<Of<"rollouts">>[];
+}
+
+export interface UpstreamFolder {
+  tables: UpstreamTable[];
+  rollouts: UpstreamRollouts[];
+  /** Paths of files that are none of upstream's. */
+  skipped: string[];
+  /** Files that have an upstream's name and cannot be read, each with why. */
+  problems: { path: string; reason: string }[];
+}
+
+/** Reads every file and puts together what belongs together; one that cannot be read does not hold up the others. */
+export function readUpstreamFolder(
+  files: readonly { path: string; content: string }[],
+): UpstreamFolder {
+  const folder: UpstreamFolder = { tables: [], rollouts: [], skipped: [], problems: [] };
+  const read: Read<UpstreamFile>[] = [];
+  for (const { path, content } of files) {
+    try {
+      const file = parseUpstreamFile(path, content);
+      if (file) read.push({ path, file });
+      else folder.skipped.push(path);
+    } catch (error) {
+      folder.problems.push({
+        path,
+        reason: error instanceof AppError ? error.message : String(error),
+      });
+    }
+  }
+  const of = <K extends UpstreamFile["kind"]>(kind: K): Read<Of<K>>[] =>
+    read.flatMap(({ path, file }) => (file.kind === kind ? [{ path, file: file as Of<K> }] : []));
+  folder.tables = tablesOf(of("sequences"), [...of("results"), ...of("rag-cache")]);
+  for (const { path, file } of of("stats")) {
+    const tables = tablesAbout(path, folder.tables);
+    if (tables.length === 0)
+      folder.problems.push({ path, reason: "The results that it counts are not among the files." });
+    for (const table of tables) {
+      table.stats.push(file.stats);
+      table.files.push(path);
+    }
+  }
+  for (const { path, file } of of("rollouts")) {
+    const label = folderOf(path) || "rollouts";
+    const known = folder.rollouts.find((rollouts) => rollouts.label === label);
+    if (known) known.files.push({ path, file });
+    else folder.rollouts.push({ label, files: [{ path, file }] });
+  }
+  return folder;
+}
+
+function tablesOf(
+  sequences: readonly Read<Of<"sequences">>[],
+  results: readonly Read<Of<"results" | "rag-cache">>[],
+): UpstreamTable[] {
+  const tables: UpstreamTable[] = results.flatMap(({ path, file }) =>
+    Object.entries(file.results).map(([dataset, rows]) => ({
+      dataset,
+      label: withoutEnding(path),
+      method: file.kind === "rag-cache" ? ("rag" as const) : methodNamed(path),
+      cache: file.kind === "rag-cache",
+      files: [path],
+      sequences: {},
+      results: rows,
+      stats: [],
+    })),
+  );
+  const wanting = (dataset: string): UpstreamTable[] =>
+    tables.filter(
+      (table) =>
+        table.dataset === dataset && !table.cache && Object.keys(table.sequences).length === 0,
+    );
+  // What a name decides comes first; one table and one file that are left for a data set belong together.
+  const unplaced = sequences.filter(({ path, file }) => {
+    const named = wanting(file.dataset).filter(
+      (table) =>
+        path.split("/").slice(0, -1).includes(baseOf(table.label)) ||
+        (table.method !== null && table.method === methodOf(path, file.sequences)),
+    );
+    if (named.length !== 1) return true;
+    place(named[0]!, path, file.sequences);
+    return false;
+  });
+  for (const { path, file } of unplaced) {
+    const left = wanting(file.dataset);
+    const only =
+      unplaced.filter((other) => other.file.dataset === file.dataset).length === 1 &&
+      left.length === 1
+        ? left[0]!
+        : null;
+    const method = methodOf(path, file.sequences);
+    if (only && (method === null || only.method === null || only.method === method))
+      place(only, path, file.sequences);
+    else
+      tables.push({
+        dataset: file.dataset,
+        label: folderOf(path) || withoutEnding(path),
+        method,
+        cache: false,
+        files: [path],
+        sequences: file.sequences,
+        results: {},
+        stats: [],
+      });
+  }
+  // Sequences name gold answers, of which a question set can be made for those that do not.
+  return tables.sort(
+    (a, b) =>
+      Number(Object.keys(b.sequences).length > 0) - Number(Object.keys(a.sequences).length > 0),
+  );
+}
+
+function place(table: UpstreamTable, path: string, sequences: OutputSequences): void {
+  table.sequences = sequences;
+  table.files.push(path);
+  table.method ??= methodOf(path, sequences);
+}
+
+/** The tables that a file of statistics is about: NAME_stats.json of NAME.json, or else whatever is not the RAG cache. */
+function tablesAbout(path: string, tables: readonly UpstreamTable[]): UpstreamTable[] {
+  const name = baseOf(path).replace(/_stats\.json$/, "");
+  const named = tables.filter(({ label }) => baseOf(label) === name);
+  return named.length > 0 ? named : tables.filter(({ cache }) => !cache);
+}
+
+/** Names of methods as upstream's folders and files have them; the longer ones first. */
+const NAMES: readonly (readonly [RegExp, MethodName])[] = [
+  [/search[-_ ]?o1/, "search-o1"],
+  [/search[-_ ]?r1/, "search-r1"],
+  [/deep[-_ ]?retrieval/, "deepretrieval"],
+  [/ir[-_ ]?cot/, "ircot"],
+  [/(^|[^a-z0-9])s3($|[^a-z0-9])/, "s3"],
+  [/(^|[^a-z0-9])rag($|[^a-z0-9])/, "rag"],
+  [/(^|[^a-z0-9])cot($|[^a-z0-9])/, "cot"],
+  [/(^|[^a-z0-9])sft($|[^a-z0-9])/, "sft"],
+  [/(^|[^a-z0-9])r1($|[^a-z0-9])/, "r1"],
+  [/(^|[^a-z0-9])direct($|[^a-z0-9])/, "direct"],
+];
+
+/** The method that a path names, its last part first; null: none. */
+export function methodNamed(path: string): MethodName | null {
+  for (const part of path.toLowerCase().split("/").reverse()) {
+    const found = NAMES.find(([name]) => name.test(part));
+    if (found) return found[1];
+  }
+  return null;
+}
+
+/** Sequences that go retrieval by retrieval are IRCoT's or Search-o1's, whose queries stand between marks, whatever their folder is called. */
+function methodOf(path: string, sequences: OutputSequences): MethodName | null {
+  const named = methodNamed(path);
+  const stepwise = Object.values(sequences).filter(isStepSequence);
+  if (stepwise.length === 0 || named === "ircot" || named === "search-o1") return named;
+  return stepwise.some(({ chain_of_thought: thoughts }) =>
+    thoughts?.some((text) => text.includes("begin_search_query")),
+  )
+    ? "search-o1"
+    : "ircot";
+}
+
+/** The last part of a path. */
+export const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
+const withoutEnding = (path: string): string => path.replace(/\.jsonl?$/, "");

@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { readFile, readdir } from "node:fs/promises";
+import os from "node:os";
+import { join } from "node:path";
+import { shapeOf, type ModelShape } from "@/contracts/worker-protocol/model-shape";
+import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
+import { vllmVersion } from "@/gpu-workers/llm/vllm-server/installed";
+
+type AttachCapabilities = WorkerRequest<"attach">["capabilities"];
+
+/** What is installed here and what it would compute with. The engine has the last word on device and dtype. */
+export async function findCapabilities(
+  setupDir: string,
+  corpora: string[],
+  gpus: number,
+  chosen: Partial<Pick<AttachCapabilities, "device" | "dtype">> = {},
+): Promise<AttachCapabilities> {
+  const entries = await readdir(join(setupDir, "models"), { withFileTypes: true }).catch(() => []);
+  const models = entries
+    .filter(
+      (entry) =>
+        entry.isDirectory() && existsSync(join(setupDir, "models", entry.name, "config.json")),
+    )
+    .map((entry) => entry.name)
+    .sort();
+  const device =
+    gpus > 0 ? "cuda" : os.platform() === "darwin" && os.arch() === "arm64" ? "mps" : "cpu";
+  const flags = device === "cpu" ? await readFile("/proc/cpuinfo", "utf8").catch(() => "") : "";
+  return {
+    models,
+    corpora,
+    device: chosen.device ?? device,
+    dtype:
+      chosen.dtype ??
+      (device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32"),
+    shapes: Object.fromEntries(
+      (
+        await Promise.all(
+          models.map(
+            async (model) =>
+              [model, await readShape(join(setupDir, "models", model, "config.json"))] as const,
+          ),
+        )
+      ).filter((entry): entry is [string, ModelShape] => entry[1] !== null),
+    ),
+    vllm: await vllmVersion(),
+  };
+}
+
+async function readShape(path: string): Promise<ModelShape | null> {
+  try {
+    return shapeOf(JSON.parse(await readFile(path, "utf8")));
+  } catch {
+    return null; // a broken folder: the run that wants it says so
+  }
+}

@@ -1,0 +1,260 @@
+import { createHash } from "node:crypto";
+import { createReadStream, readSync, type Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import {
+  type CorpusRecord,
+  LineError,
+  type QuestionRecord,
+  parseCorpusLine,
+  parseQuestionSet,
+} from "@/contracts/formats/corpus-lines";
+import { documentHash } from "@/core/episode/document-hash";
+import type { DocumentText } from "@/contracts/records/episode";
+import { AppError } from "@/contracts/errors";
+import { READ_CHUNK_BYTES, readLines, scanLines } from "./lines";
+import { loadRows, saveRows, type Rows } from "./row-file";
+import { hash32, Offsets, RowTable } from "./row-table";
+
+/** Streams the documents of a JSONL corpus with their lines; blank lines are skipped. Throws `LineError`. */
+export async function* readCorpus(
+  path: string,
+): AsyncGenerator<{ record: CorpusRecord; line: number; offset: number; length: number }> {
+  for await (const line of readLines(path)) {
+    if (line.text.trim() === "") continue;
+    yield {
+      record: parseCorpusLine(line.text, line.number),
+      line: line.number,
+      offset: line.offset,
+      length: line.length,
+    };
+  }
+}
+
+/** Reads and checks a whole question file (see `parseQuestionSet`). */
+export async function readQuestions(path: string): Promise<QuestionRecord[]> {
+  await requireFile(path, "question");
+  const lines: string[] = [];
+  for await (const line of readLines(path)) lines.push(line.text);
+  return parseQuestionSet(lines);
+}
+
+/** Content of a corpus: sha256 over its documents in order, independent of the file's layout. */
+export class CorpusDigest {
+  private readonly hash = createHash("sha256");
+
+  add({ id, title, text }: CorpusRecord): void {
+    this.hash.update(`${JSON.stringify([id, title, text])}\n`);
+  }
+
+  digest(): string {
+    return this.hash.digest("hex");
+  }
+}
+
+/** Smaller files are read anew as fast as their rows would be. */
+const SAVE_ROWS_FROM_BYTES = 8 * 1024 * 1024;
+
+/**
+ * A corpus file opened for random access: row i is the i-th document. In memory are only where each row starts and a
+ * table of hashed ids, about 17 bytes a passage; texts are read from the file when they are asked for. What is known of
+ * the rows is saved beside the file (row-file.ts), so that only the first opening reads it all.
+ */
+export class CorpusFile {
+  private constructor(
+    readonly path: string,
+    private readonly rows: Rows,
+    private readonly file: FileHandle,
+  ) {}
+
+  /**
+   * Opens a corpus by its saved rows, or scans it once. Throws `not-found`, or `LineError` for a line that is no document
+   * or repeats an id. `onProgress` gets bytes read and bytes in all.
+   */
+  static async open(
+    path: string,
+    signal?: AbortSignal,
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<CorpusFile> {
+    const { size: bytes, mtimeMs } = await requireFile(path, "corpus");
+    const saved = await loadRows(path, { bytes, mtimeMs });
+    const rows = saved ?? (await scanRows(path, bytes, signal, onProgress));
+    // A folder that may not be written is no failure: the file is scanned again next time.
+    if (!saved && bytes >= SAVE_ROWS_FROM_BYTES)
+      await saveRows(path, { bytes, mtimeMs }, rows).catch(() => undefined);
+    onProgress?.(bytes, bytes);
+    return new CorpusFile(path, rows, await open(path, "r"));
+  }
+
+  /** Sha256 over the documents in order, independent of the file's layout. */
+  get hash(): string {
+    return this.rows.hash;
+  }
+
+  get size(): number {
+    return this.rows.table.size;
+  }
+
+  /** Memory that the rows take, in bytes a passage. */
+  get bytesPerPassage(): number {
+    return this.size === 0
+      ? 0
+      : (this.rows.starts.byteLength + this.rows.table.byteLength) / this.size;
+  }
+
+  /** Row of a document, undefined where the corpus has none of that id. Reads a line or two of the file. */
+  row(id: string): number | undefined {
+    for (const row of this.rows.table.candidates(hash32(id))) {
+      const { start, length } = this.place(row);
+      const bytes = Buffer.allocUnsafe(length);
+      const read = readSync(this.file.fd, bytes, 0, length, start);
+      if (this.parse(bytes.subarray(0, read), row).id === id) return row;
+    }
+    return undefined;
+  }
+
+  /** Documents by id, in the order of the ids. Throws `not-found` for an id that the corpus has not. */
+  async documents(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.read(
+      ids.map((id) => {
+        const row = this.row(id);
+        if (row === undefined)
+          throw new AppError("not-found", `the corpus has no document ${JSON.stringify(id)}`);
+        return row;
+      }),
+    );
+  }
+
+  /** Documents of the given rows, in their order. Throws `conflict` where the file has changed since it was opened. */
+  async read(rows: readonly number[]): Promise<DocumentText[]> {
+    return Promise.all(
+      rows.map(async (row) => {
+        const { start, length } = this.place(row);
+        const bytes = Buffer.allocUnsafe(length);
+        const { bytesRead } = await this.file.read(bytes, 0, length, start);
+        const record = this.parse(bytes.subarray(0, bytesRead), row);
+        return { ...record, hash: documentHash(record) };
+      }),
+    );
+  }
+
+  /** All documents in order from row `from` on, read in one go and in constant memory. */
+  async *scan(from = 0): AsyncGenerator<{ row: number; record: CorpusRecord }> {
+    if (from >= this.size) return;
+    const { start: offset } = this.place(from);
+    // The last row ends where the file did when it was opened.
+    const end = (this.rows.starts[this.size] ?? 1) - 1;
+    const bytes = createReadStream(this.path, {
+      start: offset,
+      end,
+      highWaterMark: READ_CHUNK_BYTES,
+    });
+    let row = from;
+    for await (const line of scanLines(bytes)) {
+      if ("problem" in line || row >= this.size) throw this.changed();
+      if (line.text.trim() === "") continue;
+      yield { row, record: this.checked(line.text, row) };
+      row += 1;
+    }
+    if (row !== this.size) throw this.changed();
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+
+  private place(row: number): { start: number; length: number } {
+    const start = this.rows.starts[row];
+    const end = this.rows.starts[row + 1];
+    if (start === undefined || end === undefined)
+      throw new AppError("internal", `the corpus has no row ${row}`);
+    return { start, length: end - start };
+  }
+
+  private parse(bytes: Buffer, row: number): CorpusRecord {
+    let text: string;
+    try {
+      // The line break and blank lines may follow the row's own line; they are white space to JSON.
+      text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch (cause) {
+      throw this.changed(cause);
+    }
+    return this.checked(text, row);
+  }
+
+  private checked(text: string, row: number): CorpusRecord {
+    let record: CorpusRecord;
+    try {
+      record = parseCorpusLine(text, row + 1);
+    } catch (cause) {
+      throw this.changed(cause);
+    }
+    if (hash32(record.id) !== this.rows.table.hashOf(row)) throw this.changed();
+    return record;
+  }
+
+  private changed(cause?: unknown): AppError {
+    return new AppError(
+      "conflict",
+      `the corpus file ${this.path} was changed while it was in use; start again to index it as it is now`,
+      { cause },
+    );
+  }
+}
+
+async function scanRows(
+  path: string,
+  total: number,
+  signal?: AbortSignal,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Rows> {
+  const digest = new CorpusDigest();
+  const table = RowTable.empty();
+  const starts = new Offsets();
+  let end = 0;
+  for await (const { record, line, offset, length } of readCorpus(path)) {
+    const hash = hash32(record.id);
+    for (const earlier of table.candidates(hash)) {
+      if ((await recordAt(path, starts.at(earlier))).id === record.id)
+        throw new LineError(
+          line,
+          `repeats the id ${JSON.stringify(record.id)} of line ${await lineOfRow(path, earlier)}`,
+        );
+    }
+    digest.add(record);
+    table.add(hash);
+    starts.add(offset);
+    end = offset + length;
+    if (table.size % 1000 === 0) {
+      if (signal?.aborted) throw new AppError("cancelled", "reading the corpus was cancelled");
+      onProgress?.(offset, total);
+    }
+  }
+  starts.add(end);
+  table.parts();
+  return { hash: digest.digest(), starts: starts.taken(), table };
+}
+
+/** The document whose line starts at an offset. */
+async function recordAt(path: string, offset: number): Promise<CorpusRecord> {
+  for await (const line of scanLines(createReadStream(path, { start: offset }))) {
+    if (!("problem" in line)) return parseCorpusLine(line.text, line.number);
+  }
+  throw new AppError("conflict", `the corpus file ${path} was changed while it was read`);
+}
+
+async function lineOfRow(path: string, row: number): Promise<number> {
+  let seen = 0;
+  for await (const { line } of readCorpus(path)) if (seen++ === row) return line;
+  throw new AppError("conflict", `the corpus file ${path} was changed while it was read`);
+}
+
+async function requireFile(path: string, what: string): Promise<Stats> {
+  let entry: Stats;
+  try {
+    entry = await stat(path);
+  } catch (cause) {
+    throw new AppError("not-found", `there is no ${what} file at ${path}`, { cause });
+  }
+  if (!entry.isFile()) throw new AppError("not-found", `the ${what} path ${path} is not a file`);
+  return entry;
+}

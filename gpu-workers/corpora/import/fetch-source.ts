@@ -1,0 +1,216 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { CorpusSource } from "@/contracts/run-config/corpus-source";
+import {
+  CORPUS_PRESETS,
+  type CorpusPreset,
+  type HubFiles,
+} from "@/contracts/run-config/corpus-presets";
+import { AppError } from "@/contracts/errors";
+import { download } from "@/gpu-workers/runtime/download";
+import { hubFiles, type HubFile } from "./hub";
+import { listFiles } from "./input";
+import type { InputFile, ReadingOptions } from "./item";
+
+/** A source that is imported. */
+export type ImportSource = Exclude<CorpusSource, { kind: "installed" }>;
+
+/** A source whose files are on this worker. */
+export interface FetchedSource {
+  files: InputFile[];
+  reading: ReadingOptions;
+  licence: string;
+  /** For people: address, path, file name or preset. */
+  from: string;
+  /** An index that was published with the corpus, put together; null where there is none. */
+  index: string | null;
+}
+
+export interface FetchOptions {
+  /** Where downloads go; they stay until the import is through, so that it can be taken up again. */
+  folder: string;
+  signal: AbortSignal;
+  onProgress: (detail: string, done: number, total: number) => void;
+  /** Fetches an upload from the server. */
+  fetchUpload: (
+    upload: string,
+    path: string,
+    onProgress: (done: number, total: number | null) => void,
+  ) => Promise<void>;
+  /** Pauses before a broken download is taken up again; by default those of download.ts. */
+  pausesMs?: readonly number[];
+}
+
+const BY_HAND =
+  "Bring the file to the worker by other means and import it as a path, or upload it on the page.";
+/** A published index, beside the documents of its corpus. */
+export const INDEX_NAME = "e5_Flat.index";
+const DEFAULT_READING: ReadingOptions = {
+  format: "auto",
+  chunkTokens: 128,
+  chunkOverlap: 16,
+  idColumn: "id",
+  titleColumn: "title",
+  textColumn: "text",
+};
+
+/** Brings a source to this worker. @throws AppError with the reason and how to do it by hand */
+export async function fetchSource(
+  source: ImportSource,
+  options: FetchOptions,
+): Promise<FetchedSource> {
+  const { folder, signal, onProgress, fetchUpload, pausesMs } = options;
+  const report =
+    (detail: string) =>
+    (done: number, total: number | null): void =>
+      onProgress(detail, done, total ?? 0);
+  switch (source.kind) {
+    case "path":
+      return {
+        files: await listFiles(source.path),
+        reading: source,
+        licence: source.licence,
+        from: source.path,
+        index: null,
+      };
+    case "upload": {
+      const path = join(folder, plainName(source.fileName));
+      await fetchUpload(source.upload, path, report(`fetching ${source.fileName} from the server`));
+      return {
+        files: await listFiles(path),
+        reading: source,
+        licence: source.licence,
+        from: source.fileName,
+        index: null,
+      };
+    }
+    case "url": {
+      const path = join(
+        folder,
+        plainName(decodeURIComponent(new URL(source.url).pathname.split("/").at(-1) ?? "")) ||
+          "corpus",
+      );
+      await download({
+        url: source.url,
+        path,
+        sha256: source.sha256,
+        byHand: BY_HAND,
+        signal,
+        onProgress: report(`downloading ${source.url}`),
+        pausesMs,
+      });
+      return {
+        files: await listFiles(path),
+        reading: source,
+        licence: source.licence,
+        from: source.url,
+        index: null,
+      };
+    }
+    case "preset": {
+      const preset: CorpusPreset = CORPUS_PRESETS[source.preset];
+      const root = join(folder, "corpus");
+      await fetchHub(preset.corpus, root, preset.byHand, options);
+      const index =
+        source.withIndex && preset.index
+          ? await fetchIndex(preset.index, folder, preset.byHand, options)
+          : null;
+      return {
+        files: await listFiles(root),
+        reading: DEFAULT_READING,
+        licence: preset.licence,
+        from: `${preset.title} (${preset.corpus.dataset})`,
+        index,
+      };
+    }
+  }
+}
+
+/** Downloads the files of a dataset into a folder, each under its own path. @returns what they are */
+export async function fetchHub(
+  wanted: HubFiles,
+  root: string,
+  byHand: string,
+  { signal, onProgress, pausesMs }: Pick<FetchOptions, "signal" | "onProgress" | "pausesMs">,
+): Promise<HubFile[]> {
+  const files = await hubFiles(wanted, byHand, signal, pausesMs);
+  const total = files.reduce((sum, file) => sum + file.bytes, 0);
+  let before = 0;
+  for (const file of files) {
+    const path = join(root, ...file.path.split("/").map(plainName));
+    // Its hash was checked when it came.
+    if ((await sizeOf(path)) !== file.bytes)
+      await download({
+        url: file.url,
+        path,
+        sha256: file.sha256,
+        byHand,
+        signal,
+        pausesMs,
+        onProgress: (done) => onProgress(`downloading ${file.path}`, before + done, total),
+      });
+    before += file.bytes;
+    onProgress(`downloaded ${file.path}`, before, total);
+  }
+  return files;
+}
+
+/** Downloads the parts of an index one by one and appends each: no part lies on the disk twice for longer than it is copied. */
+async function fetchIndex(
+  wanted: NonNullable<CorpusPreset["index"]>,
+  folder: string,
+  byHand: string,
+  { signal, onProgress, pausesMs }: FetchOptions,
+): Promise<string> {
+  const parts = await hubFiles(wanted, byHand, signal, pausesMs);
+  const total = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const path = join(folder, INDEX_NAME);
+  if ((await sizeOf(path)) === total) return path;
+  const growing = `${path}.growing`;
+  let before = 0;
+  for (const part of parts) {
+    // What was appended of a part that was interrupted is cut off again.
+    const appended = Number(await readFile(`${growing}.bytes`, "utf8").catch(() => "0"));
+    if (appended < before + part.bytes) {
+      const partPath = join(folder, plainName(part.path));
+      const start = before;
+      await download({
+        url: part.url,
+        path: partPath,
+        sha256: part.sha256,
+        byHand,
+        signal,
+        pausesMs,
+        onProgress: (done) =>
+          onProgress(`downloading ${part.path} of the index`, start + done, total),
+      });
+      if ((await sizeOf(growing)) > before) await truncate(growing, before);
+      await pipeline(
+        createReadStream(partPath),
+        createWriteStream(growing, { flags: "a", flush: true }),
+        { signal },
+      );
+      await writeFile(`${growing}.bytes`, String(before + part.bytes), { flush: true });
+      await rm(partPath);
+    }
+    before += part.bytes;
+  }
+  if ((await sizeOf(growing)) !== total)
+    throw new AppError("internal", `${INDEX_NAME} has ${await sizeOf(growing)} of ${total} bytes`);
+  await rename(growing, path);
+  return path;
+}
+
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    (entry) => entry.size,
+    () => 0,
+  );
+
+/** A name that stays in its folder. */
+function plainName(name: string): string {
+  const plain = name.replace(/[/\\\0]/g, "_");
+  return plain === "." || plain === ".." ? "_" : plain.slice(-200);
+}

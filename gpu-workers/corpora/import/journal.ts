@@ -1,0 +1,49 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { badLine, BAD_LINES_KEPT } from "@/contracts/worker-protocol/corpus-report";
+
+/** How far an import is: everything that does not follow from the documents written so far. */
+const journal = z.strictObject({
+  version: z.literal(1),
+  /** What is imported and how; another source begins anew. */
+  source: z.string(),
+  /** The files as they were when the import began: one that has changed since begins anew. */
+  files: z.array(
+    z.strictObject({
+      name: z.string(),
+      bytes: z.int().nonnegative(),
+      mtimeMs: z.number(),
+      sha256: z.string(),
+    }),
+  ),
+  /** The file being read, and where in it. */
+  file: z.int().nonnegative(),
+  place: z.strictObject({ item: z.int().nonnegative(), offset: z.int().nonnegative() }),
+  /** Bytes of documents.jsonl that are good. */
+  documentsBytes: z.int().nonnegative(),
+  repeated: z.int().nonnegative(),
+  badLines: z.strictObject({
+    total: z.int().nonnegative(),
+    first: z.array(badLine).max(BAD_LINES_KEPT),
+  }),
+});
+export type Journal = z.infer<typeof journal>;
+
+const FILE = "journal.json";
+
+/** The journal of an import that was interrupted; null where there is none that is understood. */
+export async function readJournal(folder: string): Promise<Journal | null> {
+  try {
+    return journal.parse(JSON.parse(await readFile(join(folder, FILE), "utf8")));
+  } catch {
+    return null;
+  }
+}
+
+/** Replaces the journal as a whole: a reader sees the old one or the new one. */
+export async function writeJournal(folder: string, content: Journal): Promise<void> {
+  const path = join(folder, FILE);
+  await writeFile(`${path}.new`, JSON.stringify(content), { flush: true });
+  await rename(`${path}.new`, path);
+}

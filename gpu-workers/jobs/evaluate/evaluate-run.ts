@@ -1,0 +1,249 @@
+import { AppError } from "@/contracts/errors";
+import type { EpisodeRecord } from "@/contracts/records/episode";
+import {
+  meanOf,
+  metricsWithin,
+  rankGold,
+  withoutRepeats,
+  type RankedGold,
+} from "@/core/metrics/ranking-metrics";
+import type { EvaluateConfig } from "@/contracts/run-config/run-config";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { metricPoints, type MetricValues } from "@/gpu-workers/rl/episode-metrics";
+import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
+import { unknownDocuments } from "@/gpu-workers/retrieval/corpus/gold-check";
+import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
+
+/** References in one report: a batch of questions shrinks as the depth grows, so that a report stays small. */
+const REFERENCES = 4_000;
+const LARGEST_BATCH = 64;
+
+/**
+ * An evaluate run: ranks the documents for each question that names gold documents, and stores each ranking as an
+ * episode of one retrieve step, so that it can be looked at. An attempt that goes on searches only the questions that
+ * are not stored yet; its metrics count those of all attempts.
+ */
+export async function evaluateRun(context: RunContext): Promise<void> {
+  const { config, signal } = context;
+  if (config.kind !== "evaluate")
+    throw new AppError("internal", `A ${config.kind} run is not an evaluate run.`);
+  const preflight = new Preflight(context, ["retriever", "questions"]);
+  const opening = preflight.check(
+    "retriever",
+    async (say) => {
+      const opened = await context.services.retriever(config.corpus, config.retriever, signal, say);
+      await opened.value.search(["ready?"], 1, signal);
+      return opened;
+    },
+    ({ value }) => value.describe().title,
+  );
+  const loading = preflight.check(
+    "questions",
+    () => scoredQuestions(context, config),
+    ({ scored, withoutGold }) =>
+      `${scored.length} with gold documents${withoutGold > 0 ? `, ${withoutGold} without: left out` : ""}`,
+  );
+  const [handle, { scored }] = await allOrFirstFailure([opening, loading] as const);
+  try {
+    await reportUnknown(context, handle.value, scored, config);
+    await context.running();
+    await rankAll(context, handle.value, scored, config);
+  } finally {
+    handle.release();
+  }
+}
+
+/** The questions that can be scored. @throws AppError "invalid-input" where there are none */
+async function scoredQuestions(
+  context: RunContext,
+  { questions: set, limit }: EvaluateConfig,
+): Promise<{ scored: Question[]; withoutGold: number }> {
+  const all = await context.questions(set);
+  const asked = limit === null ? all : all.slice(0, limit);
+  const scored = asked.filter(({ goldIds }) => goldIds.length > 0);
+  if (scored.length === 0)
+    throw new AppError(
+      "invalid-input",
+      `questions: none of the ${asked.length} questions of "${set}" names gold documents (goldIds), so a retriever cannot be measured on them.`,
+    );
+  return { scored, withoutGold: asked.length - scored.length };
+}
+
+/** Counts gold documents that the corpus does not hold: they cap what any retriever can reach. */
+async function reportUnknown(
+  context: RunContext,
+  retriever: Retriever,
+  questions: readonly Question[],
+  { questions: set, corpus }: EvaluateConfig,
+): Promise<void> {
+  const gold = withoutRepeats(questions.flatMap(({ goldIds }) => goldIds));
+  const unknown = await unknownDocuments(retriever, gold);
+  if (unknown === null)
+    return context.log(
+      "info",
+      "This retriever does not give documents by id, so it is not known whether its corpus holds all gold documents.",
+    );
+  if (unknown.size === gold.length)
+    throw new AppError(
+      "invalid-input",
+      `questions: not one of the ${gold.length} gold documents of "${set}" is in the corpus "${corpus}" (e.g. ${JSON.stringify(gold[0])}): the set belongs to another corpus.`,
+    );
+  const concerned = questions.filter(({ goldIds }) => goldIds.some((id) => unknown.has(id))).length;
+  if (unknown.size > 0) {
+    const examples = [...unknown]
+      .slice(0, 5)
+      .map((id) => JSON.stringify(id))
+      .join(", ");
+    context.log(
+      "warn",
+      `${unknown.size} of ${gold.length} gold documents, named by ${concerned} questions, are not in the corpus and count as not found: ${examples}${unknown.size > 5 ? ", …" : ""}.`,
+    );
+  }
+  await context.report({
+    kind: "metrics",
+    points: metricPoints(
+      { "retrieval/unknown_gold": unknown.size, "retrieval/unknown_gold_questions": concerned },
+      0,
+    ),
+  });
+}
+
+async function rankAll(
+  context: RunContext,
+  retriever: Retriever,
+  questions: readonly Question[],
+  config: EvaluateConfig,
+): Promise<void> {
+  const { signal } = context;
+  const goldOf = new Map(questions.map(({ id, goldIds }) => [id, new Set(goldIds).size]));
+  const stored = await context.rankedQuestions();
+  const results: RankedGold[] = [...stored].flatMap(([id, ranks]) =>
+    goldOf.has(id) ? [{ gold: goldOf.get(id)!, ranks, depth: config.k }] : [],
+  );
+  const remaining = questions.filter(({ id }) => !stored.has(id));
+  const retrieverKey = retriever.describe().key;
+  const documents = new DocumentBook();
+  const size = Math.max(1, Math.min(LARGEST_BATCH, Math.floor(REFERENCES / config.k)));
+  const say = () =>
+    context.progress({
+      phase: "evaluating",
+      done: results.length,
+      total: questions.length,
+      detail: `${config.k} documents for each question`,
+    });
+  let repeats = 0;
+  for (let start = 0; start < remaining.length; start += size) {
+    await say();
+    const batch = remaining.slice(start, start + size);
+    const endBatch = documents.openBatch();
+    const started = performance.now();
+    const rankings = await retriever.search(
+      batch.map(({ question }) => question),
+      config.k,
+      signal,
+    );
+    const seconds = (performance.now() - started) / 1000;
+    const records = batch.map((question, i) => {
+      const ranking = rankings[i];
+      if (!ranking)
+        throw new AppError(
+          "retriever-unavailable",
+          `The retriever gave ${rankings.length} rankings for ${batch.length} questions.`,
+        );
+      const distinct = [
+        ...new Map([...ranking].reverse().map((document) => [document.id, document])).values(),
+      ].reverse();
+      repeats += ranking.length - distinct.length;
+      results.push(
+        rankGold(
+          distinct.map(({ id }) => id),
+          question.goldIds,
+          config.k,
+        ),
+      );
+      return recordOf(question, distinct.slice(0, config.k), {
+        seconds: seconds / batch.length,
+        key: cacheKey({
+          record: "episode",
+          method: "retrieval",
+          retriever: retrieverKey,
+          question: [question.id, question.question],
+          k: config.k,
+        }),
+        documents,
+      });
+    });
+    await context.report({
+      kind: "episodes",
+      corpus: config.corpus,
+      questions: config.questions,
+      documents: documents.unsent(records),
+      records,
+    });
+    endBatch();
+    const values = Object.fromEntries(
+      metricsWithin(config.k).map((metric) => [
+        `retrieval/${metric.key}`,
+        meanOf(results, metric) ?? 0,
+      ]),
+    ) as MetricValues;
+    await context.report({
+      kind: "metrics",
+      points: metricPoints(
+        { ...values, "retrieval/queries_per_second": batch.length / seconds },
+        results.length,
+      ),
+    });
+  }
+  await say();
+  if (repeats > 0)
+    context.log(
+      "warn",
+      `The retriever repeated ${repeats} documents within a ranking; each counts where it came first.`,
+    );
+}
+
+interface RecordOptions {
+  key: string;
+  seconds: number;
+  documents: DocumentBook;
+}
+
+/** A ranking as an episode: one retrieve step, nothing handed to a generator, nothing answered. */
+function recordOf(
+  question: Question,
+  ranking: readonly RankedDocument[],
+  { key, seconds, documents }: RecordOptions,
+): EpisodeRecord {
+  return {
+    phase: "predict",
+    step: null,
+    episode: {
+      key,
+      method: "retrieval",
+      protocol: "paper",
+      questionId: question.id,
+      sampleIndex: 0,
+      steps: [
+        {
+          kind: "retrieve",
+          turn: 0,
+          seconds,
+          query: question.question,
+          documents: ranking.map((document) => documents.add(document)),
+        },
+      ],
+      context: [],
+    },
+    answer: null,
+    score: null,
+    baseline: null,
+    reward: null,
+    advantage: null,
+    attribution: null,
+    formatErrors: [],
+  };
+}

@@ -1,0 +1,48 @@
+import { AppError } from "@/contracts/errors";
+import { importFirst } from "./import-corpus";
+import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import {
+  adoptPublished,
+  expectPublished,
+} from "@/gpu-workers/retrieval/indexes/faiss/index-published";
+import { requireModels } from "@/gpu-workers/retrieval/backends/open";
+
+/** An index run: opening the retriever builds what is missing. */
+export async function indexRun(context: RunContext): Promise<void> {
+  const { config, signal } = context;
+  if (config.kind !== "index")
+    throw new AppError("internal", `A ${config.kind} run is not an index run.`);
+  const log = (level: "info" | "warn", message: string): void => context.log(level, message);
+  if (config.buildIndex) await requireModels(config.retriever);
+  await expectPublished(config, log);
+  await context.running();
+  await importFirst(context, config);
+  await adoptPublished(config, log);
+  if (!config.buildIndex) return;
+  const say = (detail: string): void => {
+    // The choice of the index and its estimate stay readable; the rest is only the latest.
+    if (detail.startsWith("index ")) context.log("info", detail);
+    void context
+      .progress({ phase: "indexing", ...countedIn(detail), detail })
+      .catch(() => undefined);
+  };
+  const handle = await context.services.retriever(config.corpus, config.retriever, signal, say);
+  try {
+    await handle.value.search(["ready?"], 1, signal);
+    const { title, documents } = handle.value.describe();
+    await context.progress({
+      phase: "indexing",
+      done: 1,
+      total: 1,
+      detail: `${title}: ${documents ?? "unknown number of"} documents`,
+    });
+  } finally {
+    handle.release();
+  }
+}
+
+/** "encoding documents (71/s, 2 min left): 640 of 1159" as a bar. */
+function countedIn(detail: string): { done: number; total: number } {
+  const counted = /: (\d+) of (\d+)$/.exec(detail);
+  return counted ? { done: Number(counted[1]), total: Number(counted[2]) } : { done: 0, total: 1 };
+}

@@ -1,0 +1,195 @@
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { type RetrieverConfigOf, searchesLocally } from "@/contracts/run-config/retriever";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import { type IndexPlan, planBm25 } from "@/core/memory/index-plan";
+import { retriever as retrieverConfig } from "@/contracts/run-config/run-config";
+import type {
+  indexEstimate,
+  IndexPlanResult,
+  TaskRequest,
+} from "@/contracts/worker-protocol/worker-protocol";
+import type { z } from "zod";
+import { memoryLimit } from "@/gpu-workers/runtime/machine";
+import type { TaskContext } from "@/gpu-workers/jobs/task-context";
+import { Bm25Index, bm25Key } from "@/gpu-workers/retrieval/indexes/bm25/index";
+import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
+import { readManifest } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
+import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
+import { hasIndex, indexKey } from "@/gpu-workers/retrieval/indexes/index-store";
+import { passageText } from "@/gpu-workers/runtime/progress";
+import { identityOf, planHere } from "@/gpu-workers/retrieval/backends/dense";
+
+type Estimate = z.infer<typeof indexEstimate>;
+
+/** Passages on which BM25's pace and size are measured. */
+const BM25_SAMPLE = 2000;
+/** What a corpus that is not here yet is taken to hold: an ordinary passage of 100 words, some 130 tokens. */
+const TYPICAL = Array.from(
+  { length: 100 },
+  (_, i) =>
+    ["the", "history", "of", "northern", "rivers", "was", "written", "in", "1872", "by"][i % 10],
+).join(" ");
+
+/** The corpus that is planned for: one that is here, or only its size. */
+interface Planned {
+  passages: number;
+  corpus: CorpusFile | null;
+  /** Up to `count` of its texts, spread evenly. */
+  sample(count: number): Promise<string[]>;
+}
+
+/**
+ * Says which indexes a retriever needs over a corpus and what they cost on this worker: memory and disk by the rules
+ * that the build itself follows, time by the pace on a sample of the passages, measured now.
+ */
+export const planIndexes =
+  (pathOf: (corpus: string) => string, dataDir: string) =>
+  async (
+    task: Extract<TaskRequest, { kind: "index-plan" }>,
+    context: TaskContext,
+  ): Promise<IndexPlanResult> => {
+    const config = parseOrThrow(retrieverConfig, task.retriever, "Retriever");
+    if (!searchesLocally(config))
+      throw new AppError(
+        "unsupported",
+        "This retriever asks another server: nothing is indexed here.",
+      );
+    const planned = await plannedCorpus(task.passages, () => pathOf(task.corpus), context);
+    try {
+      const root = join(dataDir, "indexes");
+      const indexes: Estimate[] = [];
+      if ("encoder" in config) indexes.push(await denseEstimate(config, planned, root, context));
+      if ("k1" in config) indexes.push(await bm25Estimate(planned, root, context));
+      const { bavail, bsize } = await statfs(dataDir);
+      return {
+        passages: planned.passages,
+        memoryBytes: memoryLimit(),
+        freeDiskBytes: bavail * bsize,
+        indexes,
+      };
+    } finally {
+      await planned.corpus?.close();
+    }
+  };
+
+async function plannedCorpus(
+  passages: number | null,
+  path: () => string,
+  { signal, progress }: TaskContext,
+): Promise<Planned> {
+  if (passages !== null)
+    return {
+      passages,
+      corpus: null,
+      sample: async (count) => Array<string>(Math.min(count, passages)).fill(TYPICAL),
+    };
+  const corpus = await CorpusFile.open(path(), signal, (done, total) =>
+    progress("reading the corpus", total > 0 ? done / total : 0),
+  );
+  const sample = async (count: number): Promise<string[]> => {
+    const taken = Math.min(count, corpus.size);
+    const documents = await corpus.read(
+      Array.from({ length: taken }, (_, i) => Math.floor((i * corpus.size) / taken)),
+    );
+    return documents.map(passageText);
+  };
+  return { passages: corpus.size, corpus, sample };
+}
+
+async function denseEstimate(
+  { encoder: name, variant, index }: RetrieverConfigOf<"dense"> | RetrieverConfigOf<"hybrid">,
+  planned: Planned,
+  root: string,
+  { signal, progress }: TaskContext,
+): Promise<Estimate> {
+  const { passages, corpus } = planned;
+  const files = await findEncoder(name, variant);
+  const keyOf = (factory: string): string =>
+    corpus === null ? "" : indexKey(identityOf({ corpus, encoder: files }, factory));
+  const has = async (factory: string): Promise<boolean> =>
+    corpus !== null && (await hasIndex(root, keyOf(factory)));
+  if (await has("Flat")) {
+    const { dim } = await readManifest(join(root, keyOf("Flat")));
+    const { plan, isThere } = await planHere({ index, count: passages, dim }, has);
+    return estimateOf(plan, isThere, null, passages);
+  }
+  progress("loading the encoder", 0);
+  const encoder = await Encoder.load(name, variant);
+  try {
+    const { plan, isThere } = await planHere({ index, count: passages, dim: encoder.dim }, has);
+    const texts = await planned.sample(encoder.round);
+    await encoder.encode(texts.slice(0, 1), "passage", { signal });
+    const began = performance.now();
+    await encoder.encode(texts, "passage", {
+      signal,
+      onProgress: (done, total) => progress(`encoding a sample of ${total} passages`, done / total),
+    });
+    return estimateOf(plan, isThere, paceOf(texts.length, began), passages);
+  } finally {
+    await encoder.close();
+  }
+}
+
+/** Builds the index of a sample in the task's own folder. */
+async function bm25Estimate(
+  planned: Planned,
+  root: string,
+  { signal, progress, workDir }: TaskContext,
+): Promise<Estimate> {
+  const { passages, corpus } = planned;
+  const isThere = corpus !== null && (await hasIndex(root, bm25Key(corpus.hash)));
+  const texts = await planned.sample(BM25_SAMPLE);
+  progress("indexing a sample", 0.5);
+  let began = performance.now();
+  const scan = async function* (from: number): AsyncGenerator<string> {
+    began = performance.now(); // the thread is up
+    yield* texts.slice(from);
+  };
+  const index = await Bm25Index.ensure(
+    { hash: "sample", size: texts.length, scan },
+    { root: workDir, signal },
+  );
+  const pace = paceOf(texts.length, began);
+  const bytes = Object.values(index.manifest.bytes).reduce((sum, part) => sum + part, 0);
+  await index.close();
+  return estimateOf(
+    planBm25({ count: passages, bytesPerPassage: bytes / Math.max(1, texts.length) }),
+    isThere,
+    isThere ? null : pace,
+    passages,
+  );
+}
+
+/** Passages a second; of none, a pace that takes no time. */
+const paceOf = (count: number, began: number): number =>
+  Math.max(1, count) / Math.max(0.001, (performance.now() - began) / 1000);
+
+function estimateOf(
+  {
+    factory: index,
+    reason,
+    fileBytes,
+    searchBytes,
+    buildBytes,
+    diskBytes,
+    trainingVectors,
+  }: IndexPlan,
+  isThere: boolean,
+  passagesPerSecond: number | null,
+  passages: number,
+): Estimate {
+  return {
+    index,
+    reason,
+    isThere,
+    fileBytes,
+    searchBytes,
+    buildBytes,
+    diskBytes,
+    trainingVectors,
+    passagesPerSecond,
+    seconds: passagesPerSecond === null ? 0 : passages / passagesPerSecond,
+  };
+}

@@ -1,0 +1,84 @@
+import { askedText } from "@/core/scoring/rule-scoring";
+import { needsJudge } from "@/contracts/run-config/scoring";
+import { AppError } from "@/contracts/errors";
+import type { DocumentText } from "@/contracts/records/episode";
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import type {
+  turnGainsResult,
+  Question,
+  TaskRequest,
+} from "@/contracts/worker-protocol/worker-protocol";
+import type { z } from "zod";
+import type { TaskContext } from "@/gpu-workers/jobs/task-context";
+import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
+import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
+import { openJudge } from "@/gpu-workers/llm/scoring/judge";
+import { openGenerator } from "@/gpu-workers/llm/models";
+
+type TurnGains = z.infer<typeof turnGainsResult>;
+
+/**
+ * What each turn gained: the run's generator answers from the union of selections up to each turn, and, as the ceiling,
+ * from the gold documents alone.
+ */
+export async function turnGains(
+  task: Extract<TaskRequest, { kind: "turn-gains" }>,
+  context: TaskContext,
+): Promise<TurnGains> {
+  const { config, question, contexts } = task;
+  if (config.kind !== "train" && config.kind !== "predict")
+    throw new AppError("unsupported", `A ${config.kind} run has no answers.`);
+  const { signal, services } = context;
+  const handles: ServiceHandle<unknown>[] = [];
+  try {
+    let engine = null;
+    const scorer = config.kind === "train" ? config.reward.scorer : config.scorer;
+    if (
+      config.generator.endpoint === null ||
+      (needsJudge(scorer) && config.judge.endpoint === null)
+    ) {
+      const handle = await services.engine(signal, (detail) => context.progress(detail, 0.1));
+      handles.push(handle);
+      engine = handle.value;
+    }
+    const generator = await openGenerator(engine, config.generator, context, signal);
+    const gold = await goldDocuments(config, question, context, handles);
+    context.progress("answering", 0.5);
+    const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map(
+      (documents) => ({ question: askedText(question), documents }),
+    );
+    const answers = await generator.answer(requests, signal);
+    const scores = await new AnswerScorer(scorer, () =>
+      openJudge(config.judge, engine, context, signal),
+    ).score(
+      answers.map((answer) => ({ question, answer })),
+      signal,
+    );
+    const scored = answers.map(({ text }, i) => ({ answer: text, score: scores[i]!.main.value }));
+    return {
+      goldContext: gold ? scored[contexts.length]! : null,
+      turns: contexts.map(({ turn }, i) => ({ turn, ...scored[i]! })),
+    };
+  } finally {
+    for (const handle of handles) handle.release();
+  }
+}
+
+/** The gold documents in their order; null where the question names none or the retriever cannot look documents up. */
+async function goldDocuments(
+  config: Extract<RunConfig, { kind: "train" | "predict" }>,
+  question: Question,
+  context: TaskContext,
+  handles: ServiceHandle<unknown>[],
+): Promise<DocumentText[] | null> {
+  if (question.goldIds.length === 0 || config.retriever.kind === "remote") return null;
+  const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
+  const handle = await context.services.retriever(
+    corpus,
+    config.retriever,
+    context.signal,
+    (detail) => context.progress(detail, 0.2),
+  );
+  handles.push(handle);
+  return handle.value.documents(question.goldIds);
+}

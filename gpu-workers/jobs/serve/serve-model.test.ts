@@ -1,0 +1,304 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { modelServer, type VllmConfig } from "@/contracts/run-config/model";
+import { runConfig } from "@/contracts/run-config/run-config";
+import type { ServiceStarters } from "@/gpu-workers/agent/services";
+import { Agents, noServices, until } from "@/gpu-workers/agent/testing/harness";
+import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
+import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import { requireVllm } from "@/gpu-workers/llm/vllm-server/installed";
+import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
+import { toServe } from "@/gpu-workers/llm/vllm-server/purpose";
+import { ModelService } from "@/gpu-workers/llm/serving/model-service";
+import { serveRun } from "./serve-run";
+
+/**
+ * vLLM's process handling against a program that stands in for it (testing/vllm-stand-in.mjs): what it is started with,
+ * when it counts as ready, what happens when it dies, is restarted and stopped. A real vLLM is not run here.
+ */
+const config = modelServer.parse({
+  kind: "vllm",
+  tensorParallelSize: 2,
+  gpuMemoryUtilization: 0.5,
+  maxModelLen: 4096,
+}) as VllmConfig;
+const never = new AbortController().signal;
+const quick = { reportMs: 30, idleReportMs: 200, portMs: 5_000 };
+
+let folder: string;
+let server: ProtocolServer;
+const agents = new Agents();
+const processes: VllmProcess[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "s3-vllm-"));
+  vi.stubEnv("S3_VLLM", resolve("gpu-workers/jobs/serve/testing/vllm-stand-in.mjs"));
+  vi.stubEnv("VLLM_STAND_IN", folder);
+  server = await ProtocolServer.start();
+});
+afterEach(async () => {
+  await agents.stopAll();
+  for (const process of processes.splice(0)) await process.stop();
+  await server.close();
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+const lines = async (file: string): Promise<string[]> =>
+  (await readFile(join(folder, file), "utf8").catch(() => "")).split("\n").filter(Boolean);
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe("vLLM", () => {
+  it("is asked for by its documented arguments, its key only in the environment", () => {
+    expect(toServe("Qwen/Qwen2.5-14B", config).args).toEqual([
+      "serve",
+      "Qwen/Qwen2.5-14B",
+      "--served-model-name",
+      "Qwen/Qwen2.5-14B",
+      "--tensor-parallel-size",
+      "2",
+      "--gpu-memory-utilization",
+      "0.5",
+      "--max-model-len",
+      "4096",
+    ]);
+    expect(toServe("m", { ...config, maxModelLen: null }).args).not.toContain("--max-model-len");
+  });
+
+  it("that is missing, too old or short of GPUs is refused with what to do", async () => {
+    expect(await requireVllm(config, 2)).toBe("0.9.1");
+    await expect(requireVllm(config, 1)).rejects.toThrow(/over 2 GPUs.*this worker has 1/);
+    vi.stubEnv("VLLM_STAND_IN_VERSION", "0.4.2");
+    await expect(requireVllm(config, 2)).rejects.toThrow(/0\.4\.2 is too old/);
+    vi.stubEnv("S3_VLLM", join(folder, "nothing"));
+    await expect(requireVllm(config, 2)).rejects.toThrow(/not installed on this worker.*S3_VLLM/);
+  });
+
+  it("counts as up when it answers, hides its key from the log, and stops politely with all it started", async () => {
+    const log: string[] = [];
+    const vllm = await VllmProcess.start(toServe("m", config), {
+      signal: never,
+      onLog: (line) => log.push(line),
+    });
+    processes.push(vllm);
+    const { choices } = (await (
+      await fetch(`${vllm.url}/v1/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${vllm.secret}` },
+        body: '{"prompt": "x"}',
+      })
+    ).json()) as { choices: unknown[] };
+    expect(choices).toHaveLength(1);
+    expect(log.join("\n")).toContain("loading with key [key]");
+    const { pid, keyed } = JSON.parse((await lines("starts.jsonl"))[0]!) as {
+      pid: number;
+      keyed: boolean;
+    };
+    expect(keyed).toBe(true);
+    await vllm.stop();
+    expect(await lines("stops.jsonl")).toEqual(["stopped"]);
+    expect(alive(pid)).toBe(false);
+  });
+
+  it("that ends while it starts is an error with its last lines", async () => {
+    await writeFile(join(folder, "refuse"), "");
+    await expect(VllmProcess.start(toServe("m", config), { signal: never })).rejects.toMatchObject({
+      code: "generator-unavailable",
+      message: expect.stringMatching(/ended with code 1[\s\S]*CUDA out of memory/) as unknown,
+    });
+  });
+});
+
+describe("a serve run of a model in vLLM", () => {
+  const starters = (): ServiceStarters => ({
+    ...noServices,
+    async vllm(model, settings, signal, onDetail) {
+      await requireVllm(settings, 2);
+      let died: (reason: string) => void = () => undefined;
+      const ended = new Promise<string>((done) => (died = done));
+      const vllm = await VllmProcess.start(toServe(model, settings), {
+        signal,
+        onDeath: ({ message }) => died(message),
+        onLog: onDetail,
+      });
+      return {
+        value: { url: vllm.url, secret: vllm.secret, model },
+        address: vllm.url,
+        stop: () => vllm.stop(),
+        ended,
+      };
+    },
+  });
+  const queue = (more: object = {}) =>
+    server.queue({
+      kind: "serve",
+      what: "model",
+      name: "a model",
+      model: "m",
+      server: config,
+      ...more,
+    });
+  type Run = ReturnType<typeof queue>;
+  const addressOf = (run: Run): string | undefined =>
+    run.items
+      .flatMap(({ item }) =>
+        item.kind === "progress" && item.progress.phase === "serving" ? [item.progress.detail] : [],
+      )
+      .at(-1);
+  const metricsOf = (run: Run): Map<string, number> =>
+    new Map(
+      run.items.flatMap(({ item }) =>
+        item.kind === "metrics" ? item.points.map(({ name, value }) => [name, value] as const) : [],
+      ),
+    );
+
+  it("answers at the address that its progress names, reports tokens and latency, and stops when it is cancelled", async () => {
+    const run = queue();
+    await agents.start(
+      server.url,
+      { serve: (context) => serveRun(context, quick) },
+      { starters: starters() },
+    );
+    await until("it serves", () => addressOf(run) !== undefined, 20_000);
+    const address = addressOf(run)!;
+    expect(
+      (
+        await new EndpointClient(address).complete(
+          { model: "m", prompt: "hello", max_tokens: 5 },
+          never,
+        )
+      ).text,
+    ).toBe("echo hello");
+    await until("metrics are reported", () => metricsOf(run).has("serve/latency_ms_p99"));
+    expect(metricsOf(run).has("serve/completion_tokens_per_second")).toBe(true);
+    server.push({ type: "cancel", runId: run.runId, attempt: run.attempt });
+    await until("it is cancelled", () => run.state === "cancelled");
+    await until("vLLM has stopped", async () => (await lines("stops.jsonl")).length === 1, 20_000);
+  });
+
+  it("whose vLLM dies is given back, and its next attempt starts it anew", async () => {
+    const run = queue();
+    await agents.start(
+      server.url,
+      { serve: (context) => serveRun(context, quick) },
+      { starters: starters() },
+    );
+    await until("it serves", () => addressOf(run) !== undefined, 20_000);
+    const before = addressOf(run);
+    await fetch(`${before!}/completions`, {
+      method: "POST",
+      body: JSON.stringify({ model: "m", prompt: "die" }),
+    }).catch(() => undefined);
+    await until("it serves again", () => addressOf(run) !== before, 20_000);
+    expect(run.attempt).toBe(2);
+    expect(await lines("starts.jsonl")).toHaveLength(2);
+    expect(
+      (
+        await new EndpointClient(addressOf(run)!).complete(
+          { model: "m", prompt: "again", max_tokens: 5 },
+          never,
+        )
+      ).text,
+    ).toBe("echo again");
+  });
+});
+
+describe("the service before a model server", () => {
+  const services: ModelService[] = [];
+  afterEach(async () => {
+    for (const service of services.splice(0)) await service.stop(100);
+  });
+  async function serving(options: object = {}): Promise<ModelService> {
+    const vllm = await VllmProcess.start(toServe("inner", config), { signal: never });
+    processes.push(vllm);
+    const service = await ModelService.listen({
+      host: "127.0.0.1",
+      port: 0,
+      model: "outer",
+      apiKey: null,
+      concurrency: 4,
+      waiting: 4,
+      ...options,
+    });
+    services.push(service);
+    service.serve({ url: vllm.url, secret: vllm.secret, model: "inner" });
+    return service;
+  }
+  const post = (service: ModelService, body: object, headers: Record<string, string> = {}) =>
+    fetch(`${service.url}/v1/completions`, { method: "POST", body: JSON.stringify(body), headers });
+
+  it("wants its key, its model's name, and no web page", async () => {
+    const service = await serving({ apiKey: "sk-right" });
+    const body = { model: "outer", prompt: "x" };
+    expect((await post(service, body)).status).toBe(401);
+    expect((await post(service, body, { authorization: "Bearer sk-wrong" })).status).toBe(401);
+    const right = { authorization: "Bearer sk-right" };
+    expect((await post(service, body, { ...right, origin: "http://evil.example" })).status).toBe(
+      401,
+    );
+    expect((await post(service, { ...body, model: "inner" }, right)).status).toBe(404);
+    expect(await (await post(service, body, right)).json()).toMatchObject({
+      model: "outer",
+      choices: [{ text: "echo x" }],
+    });
+    expect(service.metrics()).toMatchObject({
+      promptTokens: 7,
+      completionTokens: 3,
+      latencyCount: 1,
+    });
+  });
+
+  it("passes a stream on under its own name and counts its tokens", async () => {
+    const service = await serving();
+    const text = await (await post(service, { model: "outer", prompt: "x", stream: true })).text();
+    expect(text).toContain('"model":"outer"');
+    expect(text).not.toContain("inner");
+    expect(text.trimEnd()).toMatch(/data: \[DONE\]$/);
+    expect(service.metrics()).toMatchObject({ completionTokens: 3 });
+  });
+
+  it("answers 503 with the time to come back before its model is up", async () => {
+    const service = await ModelService.listen({
+      host: "127.0.0.1",
+      port: 0,
+      model: "outer",
+      apiKey: null,
+      concurrency: 1,
+      waiting: 0,
+    });
+    services.push(service);
+    service.describeStart("loading");
+    const reply = await post(service, { model: "outer", prompt: "x" });
+    expect([reply.status, reply.headers.get("retry-after")]).toEqual([503, "2"]);
+    expect(await reply.text()).toContain("loading");
+  });
+});
+
+describe("the configuration", () => {
+  const issues = (input: object) =>
+    runConfig
+      .safeParse({ kind: "serve", name: "s", what: "model", ...input })
+      .error?.issues.map(({ path }) => path.join("."));
+  it("of a retriever reads as it was stored before models could be served", () => {
+    expect(runConfig.parse({ kind: "serve", name: "s", corpus: "atlas" })).toMatchObject({
+      what: "retriever",
+      corpus: "atlas",
+    });
+  });
+  it("of a model beyond the loopback wants a key and the address that it was stored for", () => {
+    expect(issues({})).toBeUndefined();
+    expect(issues({ host: "0.0.0.0" })).toEqual(["key"]);
+    expect(issues({ host: "0.0.0.0", key: "box" })).toEqual(["advertise"]);
+    expect(issues({ host: "0.0.0.0", key: "box", advertise: "http://box:8000" })).toBeUndefined();
+    expect(
+      issues({ server: { kind: "vllm" }, checkpoint: "00000000-0000-4000-8000-000000000001" }),
+    ).toEqual(["checkpoint"]);
+  });
+});

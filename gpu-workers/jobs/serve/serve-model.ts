@@ -1,0 +1,176 @@
+import { randomUUID } from "node:crypto";
+import { AppError } from "@/contracts/errors";
+import { isLoopback, servedName, type ServeModelConfig } from "@/contracts/run-config/run-config";
+import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
+import { installedModel } from "@/gpu-workers/llm/models";
+import { openPolicy } from "@/gpu-workers/rl/policy";
+import { Preflight } from "@/gpu-workers/jobs/preflight";
+import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";
+import { listenPatiently, reachedAt } from "@/gpu-workers/runtime/listening";
+import {
+  ModelService,
+  type ModelBackend,
+  type ModelMetrics,
+} from "@/gpu-workers/llm/serving/model-service";
+
+/**
+ * Keeps a model up as OpenAI's API until the run is cancelled, and reports what it does. Where the engine or vLLM dies,
+ * the run is given back, and its next attempt starts it anew, on the same port where one is set.
+ */
+export async function serveModel(
+  context: RunContext,
+  config: ServeModelConfig,
+  times: ServeTimes = SERVE_TIMES,
+): Promise<void> {
+  const apiKey =
+    config.key === null ? null : await context.endpointKey(config.key, config.advertise!);
+  const { host, port, concurrency, waiting } = config;
+  if (!isLoopback(host))
+    context.log(
+      "info",
+      `The service listens on ${host}; clients must send the stored key "${config.key}".`,
+    );
+  const service = await listenPatiently(
+    context,
+    () =>
+      ModelService.listen({ host, port, model: servedName(config), apiKey, concurrency, waiting }),
+    times.portMs,
+  );
+  let handle: ServiceHandle<ModelBackend> | null = null;
+  try {
+    handle =
+      config.server.kind === "engine"
+        ? await openInEngine(context, config, service)
+        : await openInVllm(context, config, service);
+    service.serve(handle.value);
+    await context.running();
+    const { value: backend } = handle;
+    const client = new EndpointClient(`${service.url}/v1`, {
+      apiKey: apiKey ?? undefined,
+      budgetMs: 10_000,
+    });
+    const served: Served<ModelMetrics> = {
+      address: `${reachedAt(config, service.url).replace(/\/v1$/, "")}/v1`,
+      figures: () => service.metrics(),
+      rates: ({ promptTokens, completionTokens }) => ({
+        "serve/prompt_tokens_per_second": promptTokens,
+        "serve/completion_tokens_per_second": completionTokens,
+      }),
+      memoryMb: async () => (await backend.memoryMb?.()) ?? null,
+      probe: () => askOneToken(client, servedName(config), context.signal),
+    };
+    await keepUp(context, served, times);
+  } finally {
+    await service.stop();
+    handle?.release();
+  }
+}
+
+async function openInEngine(
+  context: RunContext,
+  config: ServeModelConfig,
+  service: ModelService,
+): Promise<ServiceHandle<ModelBackend>> {
+  const { signal } = context;
+  const preflight = new Preflight(context, ["model", "engine"]);
+  const directory = await preflight.check(
+    "model",
+    async () => installedModel(config.model),
+    () => `${config.model} is installed`,
+  );
+  const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
+    const tell = telling(service, say);
+    const handle = await context.services.engine(signal, tell);
+    try {
+      tell(`loading ${servedName(config)}`);
+      const model =
+        config.checkpoint === null
+          ? await handle.value.createModel(
+              `serve-${randomUUID()}`,
+              { base: directory, lora: null, seed: 0 },
+              { signal },
+            )
+          : await loadCheckpoint(context, config, handle.value);
+      const engine = handle.value;
+      const backend: ModelBackend = {
+        ...engine.endpoint,
+        model: model.id,
+        memoryMb: async () => (await engine.memory({ signal })).residentBytes / 2 ** 20,
+      };
+      await probe(backend, signal);
+      return { value: backend, release: () => handle.release() };
+    } catch (error) {
+      handle.release();
+      throw error;
+    }
+  };
+  return preflight.check("engine", open, () => `${servedName(config)} answers`);
+}
+
+/** A searcher as a training run saved it. */
+async function loadCheckpoint(
+  context: RunContext,
+  config: ServeModelConfig,
+  engine: Parameters<typeof openPolicy>[0],
+) {
+  const checkpoint = await context.fetchCheckpoint(config.checkpoint!);
+  if (checkpoint.config.kind !== "train")
+    throw new AppError("invalid-input", "checkpoint: is not the checkpoint of a training run.");
+  if (checkpoint.config.searcher.model !== config.model)
+    throw new AppError(
+      "invalid-input",
+      `checkpoint: is of the model ${checkpoint.config.searcher.model}, not ${config.model}.`,
+    );
+  const { model } = await openPolicy(
+    engine,
+    checkpoint.config.searcher,
+    checkpoint.config.seed,
+    context.signal,
+  );
+  await model.loadState(checkpoint.directory, { signal: context.signal });
+  return model;
+}
+
+async function openInVllm(
+  context: RunContext,
+  config: ServeModelConfig,
+  service: ModelService,
+): Promise<ServiceHandle<ModelBackend>> {
+  const { server, model } = config;
+  if (server.kind !== "vllm") throw new AppError("internal", "Another server was configured.");
+  const preflight = new Preflight(context, ["vllm"]);
+  const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
+    const handle = await context.services.vllm(
+      model,
+      server,
+      context.signal,
+      telling(service, say),
+    );
+    try {
+      await probe(handle.value, context.signal);
+      return handle;
+    } catch (error) {
+      handle.release();
+      throw error;
+    }
+  };
+  return preflight.check("vllm", open, () => `${model} answers`);
+}
+
+const telling =
+  (service: ModelService, say: (detail: string) => void) =>
+  (detail: string): void => {
+    service.describeStart(detail);
+    say(detail);
+  };
+
+/** Does it answer? */
+const askOneToken = (
+  client: EndpointClient,
+  model: string,
+  signal: AbortSignal,
+): Promise<unknown> =>
+  client.complete({ model, prompt: "Ready?", max_tokens: 1, temperature: 0 }, signal);
+const probe = ({ url, secret, model }: ModelBackend, signal: AbortSignal): Promise<unknown> =>
+  askOneToken(new EndpointClient(`${url}/v1`, { apiKey: secret, budgetMs: 10_000 }), model, signal);

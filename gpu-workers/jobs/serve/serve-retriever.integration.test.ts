@@ -1,0 +1,153 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { z } from "zod";
+import { retrieveResponse } from "@/contracts/formats/retrieve";
+import { until } from "@/gpu-workers/agent/testing/harness";
+import { ProtocolServer, TOKEN } from "@/gpu-workers/agent/testing/protocol-server";
+
+const START_MS = 60_000;
+const CLIENTS = 8;
+const WORDS = [
+  "river",
+  "mountain",
+  "violin",
+  "volcano",
+  "bread",
+  "satellite",
+  "painter",
+  "harbour",
+  "parliament",
+  "tiger",
+  "glacier",
+  "railway",
+];
+
+let server: ProtocolServer;
+let folder: string;
+const children: ChildProcess[] = [];
+beforeEach(async () => {
+  server = await ProtocolServer.start();
+  folder = await mkdtemp(join(tmpdir(), "s3-serve-"));
+  await mkdir(join(folder, "corpora"), { recursive: true });
+  await writeFile(
+    join(folder, "corpora", "tiny.jsonl"),
+    WORDS.map(
+      (word) =>
+        `${JSON.stringify({ id: word, title: word, text: `This passage is about a ${word}.` })}\n`,
+    ).join(""),
+  );
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+  await server.close();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+function startWorker(): ChildProcess {
+  const child = spawn(
+    process.execPath,
+    [
+      "--import",
+      "tsx",
+      "gpu-workers/agent/main.ts",
+      "--server",
+      server.url,
+      "--token",
+      TOKEN,
+      "--data",
+      folder,
+    ],
+    { stdio: "ignore" },
+  );
+  children.push(child);
+  return child;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+it(
+  "a worker killed under load: clients get errors or right answers, and the service comes back on its port",
+  { timeout: 180_000 },
+  async () => {
+    const port = await freePort();
+    const run = server.queue({
+      kind: "serve",
+      name: "a service",
+      corpus: "tiny",
+      retriever: { kind: "dense" },
+      port,
+    });
+    const serving = (attempt: number): boolean =>
+      run.items.some(
+        ({ item, attempt: own }) =>
+          own === attempt && item.kind === "progress" && item.progress.phase === "serving",
+      );
+    const first = startWorker();
+    await until("it serves", () => serving(1), START_MS);
+
+    const long = await fetch(`http://127.0.0.1:${port}/retrieve`, {
+      method: "POST",
+      body: JSON.stringify({ queries: ["a violin ".repeat(11_000)], topk: 500 }),
+    });
+    expect([long.status, isRight(await long.json(), "violin")]).toEqual([200, true]);
+
+    const seen = { right: 0, refused: 0, unreachable: 0, wrong: [] as unknown[], rightAfter: 0 };
+    let back = false;
+    let stop = false;
+    const client = async (i: number): Promise<void> => {
+      for (let n = i; !stop; n++) {
+        const word = WORDS[n % WORDS.length] ?? "";
+        try {
+          const response = await fetch(`http://127.0.0.1:${port}/retrieve`, {
+            method: "POST",
+            body: JSON.stringify({ queries: [`a ${word}`], topk: 500 }),
+          });
+          const body: unknown = await response.json();
+          if (response.status === 503) seen.refused += 1;
+          else if (response.status === 200 && isRight(body, word)) {
+            seen.right += 1;
+            if (back) seen.rightAfter += 1;
+          } else seen.wrong.push([response.status, body]);
+        } catch {
+          seen.unreachable += 1;
+          await sleep(50);
+        }
+      }
+    };
+    const clients = Array.from({ length: CLIENTS }, (_, i) => client(i));
+    await until("clients are answered", () => seen.right > 20, 20_000);
+
+    first.kill("SIGKILL");
+    await until("clients notice", () => seen.unreachable > 0, 10_000);
+    run.state = "queued"; // what the real server does when the lease has run out, or the worker attaches anew
+    startWorker();
+    await until("it serves again", () => serving(2), START_MS);
+    back = true;
+    await until("clients are answered again", () => seen.rightAfter > 20, 20_000);
+    stop = true;
+    await Promise.all(clients);
+    expect(seen.wrong).toEqual([]);
+  },
+);
+
+/** The whole corpus, although 500 documents were asked for, each once, the one about the word first. */
+function isRight(body: unknown, word: string): boolean {
+  const parsed = z.object({ result: retrieveResponse.shape.result.length(1) }).safeParse(body);
+  const [ranked] = parsed.data?.result ?? [];
+  return (
+    ranked?.length === WORDS.length &&
+    ranked[0]?.id === word &&
+    new Set(ranked.map(({ id }) => id)).size === WORDS.length
+  );
+}

@@ -1,0 +1,72 @@
+import type { RetrieveMetrics } from "@/contracts/formats/retrieve";
+import { isLoopback, type ServeRetrieverConfig } from "@/contracts/run-config/run-config";
+import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import { Preflight } from "@/gpu-workers/jobs/preflight";
+import { RetrieveService } from "@/gpu-workers/retrieval/service/service";
+import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";
+import { type ServiceFigures } from "@/gpu-workers/runtime/service-figures";
+import { listenPatiently, reachedAt } from "@/gpu-workers/runtime/listening";
+
+/**
+ * Keeps the /retrieve service up until it is cancelled, and reports what it does. It has no end of its
+ * own; a worker that dies gives the run back, and the next attempt listens on the same port where one is set.
+ */
+export async function serveRetriever(
+  context: RunContext,
+  config: ServeRetrieverConfig,
+  times: ServeTimes = SERVE_TIMES,
+): Promise<void> {
+  const { signal } = context;
+  const service = await listen(context, config, times.portMs);
+  try {
+    const preflight = new Preflight(context, ["retriever"]);
+    const open = async (say: (detail: string) => void) => {
+      const tell = (detail: string): void => {
+        service.describeStart(detail);
+        say(detail);
+      };
+      const handle = await context.services.retriever(
+        config.corpus,
+        config.retriever,
+        signal,
+        tell,
+      );
+      await handle.value.search(["ready?"], 1, signal);
+      return handle;
+    };
+    const handle = await preflight.check("retriever", open, ({ value }) => value.describe().title);
+    try {
+      service.serve(handle.value);
+      await context.running();
+      const served: Served<RetrieveMetrics & ServiceFigures> = {
+        address: `${reachedAt(config, service.url).replace(/\/retrieve$/, "")}/retrieve`,
+        figures: () => {
+          const metrics = service.metrics();
+          return { ...metrics, waiting: metrics.waitingQueries };
+        },
+        rates: ({ queries }) => ({ "serve/queries_per_second": queries }),
+        memoryMb: async () => service.metrics().memoryMb,
+        probe: () => handle.value.search(["ready?"], 1, signal),
+      };
+      await keepUp(context, served, times);
+    } finally {
+      await service.stop();
+      handle.release();
+    }
+  } finally {
+    await service.stop();
+  }
+}
+
+async function listen(
+  context: RunContext,
+  { host, port, limits }: ServeRetrieverConfig,
+  portMs: number,
+): Promise<RetrieveService> {
+  if (!isLoopback(host))
+    context.log(
+      "warn",
+      `The service listens on ${host}: whoever reaches it there can search the corpus.`,
+    );
+  return listenPatiently(context, () => RetrieveService.listen({ host, port, limits }), portMs);
+}

@@ -1,0 +1,30 @@
+import type { Answer } from "@/contracts/records/episode";
+import type { Question, TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { Services } from "./run-context";
+
+/** All that a task may do to the world. It holds no lease: it reads, computes, and may add answers to the store. */
+export interface TaskContext {
+  readonly signal: AbortSignal;
+  readonly services: Services;
+  /** Scratch folder of this task; deleted when it ends. */
+  readonly workDir: string;
+  /** Says what is being done; `fraction` is 0..1. */
+  progress(detail: string, fraction: number): void;
+  questions(set: string): Promise<Question[]>;
+  findAnswers(keys: string[]): Promise<Map<string, Answer>>;
+  saveAnswers(answers: Answer[]): Promise<void>;
+  /** Downloads a checkpoint by its artifact id and gives its folder. */
+  fetchCheckpoint(artifactId: string): Promise<string>;
+  /** Closes the idle retrievers of a corpus. @throws AppError `conflict` where a run or task holds one */
+  closeRetrievers(corpus: string): Promise<void>;
+  /** Tells the server what corpora and indexes are here now. */
+  corporaChanged(): Promise<void>;
+  /** Absent: stored API keys are given to runs, which hold a lease, not to tasks. */
+  endpointKey?(name: string, endpoint: string): Promise<string>;
+}
+
+export type TaskOf<K extends TaskRequest["kind"]> = Extract<TaskRequest, { kind: K }>;
+/** What each kind of task does; gives the result that contracts/worker-protocol.ts names for it. */
+export type TaskHandlers = {
+  [K in TaskRequest["kind"]]: (task: TaskOf<K>, context: TaskContext) => Promise<unknown>;
+};

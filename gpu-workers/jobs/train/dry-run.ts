@@ -1,0 +1,204 @@
+import { AppError } from "@/contracts/errors";
+import type { FormatError } from "@/contracts/records/episode";
+import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { TaskContext } from "@/gpu-workers/jobs/task-context";
+import { REFERENCE, tryGradient } from "@/gpu-workers/rl/policy-update";
+import { algorithmOf } from "@/gpu-workers/rl/algorithms";
+import { rewardsOf, rollOut, type Group } from "@/gpu-workers/rl/rollout";
+import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
+import { openTraining, type Training, type TrainingContext } from "./training";
+
+/** Questions of a dry run. */
+const QUESTIONS = 8;
+
+/**
+ * Tries a training configuration on eight questions with an adapter that is thrown away: are texts cut, is the form
+ * kept, do groups vary, how much memory and time would the run take?
+ */
+export async function dryRun(
+  task: Extract<TaskRequest, { kind: "dry-run" }>,
+  context: TaskContext,
+): Promise<DryRunResult> {
+  const { config } = task;
+  if (config.kind !== "train")
+    throw new AppError(
+      "unsupported",
+      `A dry run tries training runs; this is a ${config.kind} run.`,
+    );
+  const startedAt = performance.now();
+  const training = await openTraining(trainingContext(task.taskId, context), {
+    ...config,
+    evaluation: { ...config.evaluation, questions: 0 },
+  });
+  try {
+    const { clock } = training;
+    const questions = training.pool.peek(Math.min(QUESTIONS, training.pool.size));
+    context.progress("rolling out eight questions", 0.3);
+    const groups = await rollOut(training, await training.searcher(), questions, 1);
+    context.progress("taking a gradient", 0.7);
+    await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
+    await tryGradient(
+      training.updateParts(async () => undefined),
+      groups,
+    );
+    context.progress("trying the cold start", 0.9);
+    const coldStartSeconds = await timeColdStart(training);
+    return summarise(config, groups, clock, {
+      coldStartSeconds,
+      seconds: (performance.now() - startedAt) / 1000,
+      peakMemoryMb: await training.enginePeakMb(),
+    });
+  } finally {
+    training.close();
+  }
+}
+
+/** Seconds of one batch of demonstrations, 0 where there is no cold start. */
+async function timeColdStart(training: Training): Promise<number> {
+  const { config, pool } = training;
+  if (config.coldStart.demonstrations === 0) return 0;
+  const start = performance.now();
+  await training.learnGoldPaths(pool.peek(Math.min(config.coldStart.batchSize, pool.size)));
+  return (performance.now() - start) / 1000;
+}
+
+interface Measured {
+  coldStartSeconds: number;
+  seconds: number;
+  peakMemoryMb: number;
+}
+
+/** What was seen, and what it means for the whole run. Pure. */
+export function summarise(
+  config: TrainConfig,
+  groups: readonly Group[],
+  clock: Pick<Stopwatch<StepPhase>, "of">,
+  measured: Measured,
+): DryRunResult {
+  const samples = groups.flatMap((group) => group.samples);
+  const rejected = samples.map(({ episode }) =>
+    episode.steps.flatMap((step) => (step.kind === "reject" ? [step.error] : [])),
+  );
+  const counts = new Map<FormatError, number>();
+  for (const error of rejected.flat()) counts.set(error, (counts.get(error) ?? 0) + 1);
+  const { informative } = algorithmOf(config.rl);
+  const groupsWithoutVariance = groups.filter((group) => !informative(rewardsOf(group))).length;
+  const ragAccuracy = mean(groups.map(({ baseline }) => baseline.score.value));
+
+  const seconds = (phases: readonly StepPhase[]): number =>
+    phases.reduce((sum, phase) => sum + clock.of(phase), 0);
+  const rollout = seconds(["gen", "retrieve", "generator"]);
+  const gradient = seconds(["ref", "values", "update_critic", "update_actor"]);
+  const perQuestion = (rollout + config.rl.epochs * gradient) / groups.length;
+  const perCandidate = clock.of("pool") / groups.length;
+  const candidates = config.rl.filterAnswered ? 1 / Math.max(0.05, 1 - ragAccuracy) : 1;
+  const rolledOut =
+    config.rl.questionsPerStep * (1 + config.rl.resample * (groupsWithoutVariance / groups.length));
+  const secondsPerStep = rolledOut * (perQuestion + perCandidate * candidates);
+  const perEpisode = rollout / samples.length;
+  const evaluations =
+    config.evaluation.every === 0 ? 1 : 1 + Math.ceil(config.rl.steps / config.evaluation.every);
+  const projectedSeconds =
+    Math.ceil(config.coldStart.demonstrations / config.coldStart.batchSize) *
+      measured.coldStartSeconds +
+    config.rl.steps * secondsPerStep +
+    evaluations *
+      config.evaluation.questions *
+      (perEpisode + perCandidate / Math.max(1, evaluations));
+
+  const result = {
+    questions: groups.length,
+    episodes: samples.length,
+    seconds: measured.seconds,
+    truncated: rejected.filter((errors) => errors.includes("truncated")).length,
+    formatErrors: [...counts].map(([error, count]) => ({ error, count })),
+    groups: groups.length,
+    groupsWithoutVariance,
+    rewardMean: mean(samples.map(({ reward }) => reward.value)),
+    ragAccuracy,
+    longestEpisodeTokens: Math.max(
+      ...samples.map(({ episode }) =>
+        episode.steps.reduce(
+          (sum, step) => sum + (step.kind === "generate" ? (step.ids?.length ?? 0) : 0),
+          0,
+        ),
+      ),
+    ),
+    peakMemoryMb: measured.peakMemoryMb,
+    secondsPerStep,
+    projectedSeconds,
+  };
+  return { ...result, warnings: warningsOf(config, result) };
+}
+
+function warningsOf(config: TrainConfig, result: Omit<DryRunResult, "warnings">): string[] {
+  const warnings: string[] = [];
+  if (result.truncated > 0)
+    warnings.push(
+      `${result.truncated} of ${result.episodes} episodes were cut by a token limit: raise search.${config.search.decoding === "free" ? "turnTokens" : "queryTokens"}.`,
+    );
+  const errors = result.formatErrors.reduce((sum, { count }) => sum + count, 0);
+  if (errors > result.episodes)
+    warnings.push(
+      `${errors} format errors in ${result.episodes} episodes: this searcher does not keep to the protocol; try guided decoding or a cold start.`,
+    );
+  if (result.groupsWithoutVariance === result.groups) {
+    warnings.push(
+      config.coldStart.demonstrations > 0
+        ? "No group of samples varies in its reward yet: before the cold start this is common, without it nothing would be learned."
+        : "No group of samples varies in its reward: nothing can be learned. Add a cold start, raise the temperature or the samples per question.",
+    );
+  }
+  if (
+    result.groupsWithoutVariance < result.groups &&
+    result.groupsWithoutVariance > result.groups / 2
+  ) {
+    warnings.push(
+      `${result.groupsWithoutVariance} of ${result.groups} groups do not vary in their reward and would teach nothing: a cold start, a higher temperature or more samples per question help.`,
+    );
+  }
+  if (result.ragAccuracy === 1)
+    warnings.push(
+      "Naive RAG answers all eight questions: harder ones are needed to gain beyond it.",
+    );
+  if (result.projectedSeconds > 24 * 3600)
+    warnings.push(
+      `The run would take about ${Math.round(result.projectedSeconds / 3600)} hours on this worker.`,
+    );
+  return warnings;
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** A task holds no run: what a run would report is not kept. */
+function trainingContext(taskId: string, task: TaskContext): TrainingContext {
+  const nothing = async (): Promise<void> => undefined;
+  return {
+    runId: taskId,
+    attempt: 1,
+    resume: null,
+    workDir: task.workDir,
+    signal: task.signal,
+    services: task.services,
+    report: nothing,
+    flush: nothing,
+    progress: nothing,
+    preflight: async (items) => {
+      const waiting = items
+        .filter(({ state }) => state === "running")
+        .map(({ name, detail }) => (detail === "" ? name : `${name}: ${detail}`));
+      if (waiting.length > 0) task.progress(waiting.join(", "), 0.1);
+    },
+    log: () => undefined,
+    questions: (set) => task.questions(set),
+    findAnswers: (keys) => task.findAnswers(keys),
+    saveAnswers: (answers) => task.saveAnswers(answers),
+    commitCheckpoint: nothing,
+    fetchCheckpoint: async (artifactId) => ({
+      directory: await task.fetchCheckpoint(artifactId),
+      step: null,
+    }),
+  };
+}

@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import { executors } from "@/gpu-workers/jobs/executors";
+import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
+import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
+import { canTrainHere, small } from "@/gpu-workers/testing/small-training";
+import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
+
+/** PPO with a critic on the real engine, and what may go wrong under it. */
+const ppo = (over: { rl?: object; reward?: object; generator?: object }): TrainConfig =>
+  trainConfig.parse({
+    ...small,
+    coldStart: { ...small.coldStart, demonstrations: 0 },
+    reward: { ...small.reward, ...over.reward },
+    rl: {
+      ...small.rl,
+      algorithm: "ppo",
+      groupSize: 1,
+      resample: 0,
+      oldLogprobs: "trainer",
+      critic: { learningRate: 1e-3 },
+      ...over.rl,
+    },
+    generator: { ...small.generator, ...over.generator },
+  });
+
+describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
+  const services = new LocalServices();
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "train-faults-"));
+  });
+  afterAll(async () => {
+    await services.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const contextOf = (name: string, config: TrainConfig) =>
+    new MemoryContext({ config, services, workDir: join(folder, name) });
+  const statesOf = (run: MemoryContext) =>
+    Promise.all(run.checkpoints.map(async ({ directory }) => (await readTrainerState(directory))!));
+
+  it("a loss that is not finite changes no weights, and three such steps in a row end the run with the reason", async () => {
+    // The engine is the real one; what it is asked to learn from step 2 on is beyond float32.
+    let updates = 0;
+    const spoiled = (model: EngineModel): EngineModel => {
+      const { forwardBackward } = model;
+      model.forwardBackward = (body, options) => {
+        if (body.loss === "cross_entropy" || ++updates <= 2)
+          return forwardBackward.call(model, body, options);
+        const beyond = (list: readonly number[] | undefined) => list?.map((x) => (x + 1) * 1e39);
+        const data = body.data.map((datum) => ({
+          ...datum,
+          ...(body.loss === "value"
+            ? { returns: beyond(datum.returns) }
+            : { advantages: beyond(datum.advantages) }),
+        }));
+        return forwardBackward.call(model, { ...body, data }, options);
+      };
+      return model;
+    };
+    const engine = async () => {
+      const { value, release } = await services.engine();
+      const { createModel } = value;
+      value.createModel = async (...args) => spoiled(await createModel.apply(value, args));
+      return { value, release };
+    };
+    const config = ppo({ reward: { weights: { gbr: 1, length: 10 } }, rl: { steps: 8 } });
+    const run = new MemoryContext({
+      config,
+      services: Object.assign(Object.create(services) as LocalServices, { engine }),
+      workDir: join(folder, "infinite"),
+    });
+    await expect(executors.train(run)).rejects.toThrow(
+      /No finite loss and gradient in 3 steps in a row/,
+    );
+    expect(run.points("actor/skipped_updates").map(({ value }) => value)).toEqual(
+      [0, 2, 2, 2].slice(0, run.points("actor/skipped_updates").length),
+    );
+    const states = await statesOf(run);
+    const weights = states.map(({ weightsHash, criticHash }) => `${weightsHash} ${criticHash}`);
+    expect(weights[1], "the first step learned").not.toBe(weights[0]);
+    expect(new Set(weights.slice(1)).size, "nothing after it did").toBe(1);
+    expect(weights.length).toBeGreaterThan(2);
+  }, 600_000);
+
+  it("a generator that is slow and answers garbage is waited for: every reward is of an answer that it gave in the end", async () => {
+    const faults: ScriptedReply[] = [
+      "hang",
+      { raw: "<html>502</html>" },
+      "cut",
+      { raw: '{"choices": []}' },
+      { status: 503, body: "busy" },
+      { raw: "" },
+    ];
+    const endpoint = await ScriptedEndpoint.start(
+      (_, call) => (call > 1 && faults.shift()) || " Asia",
+    );
+    const run = contextOf(
+      "garbage",
+      ppo({
+        generator: { endpoint: endpoint.url, connection: { timeoutSeconds: 2, retrySeconds: 60 } },
+      }),
+    );
+    await executors.train(run);
+    await endpoint.close();
+    expect(faults).toEqual([]);
+    expect(
+      run.points("generator/retries").reduce((sum, { value }) => sum + value, 0),
+    ).toBeGreaterThan(0);
+    expect(run.points("reward/mean").map(({ step }) => step)).toEqual([1, 2]);
+    const records = run.records().filter(({ phase }) => phase === "train");
+    expect(records).toHaveLength(8);
+    for (const { answer, baseline, score, reward } of records) {
+      expect([answer!.text, baseline!.answer.text]).toEqual(["Asia", "Asia"]);
+      expect(reward!.value).toBe(score!.value - baseline!.score.value);
+    }
+  }, 600_000);
+
+  it("a generator that stays broken ends the run with the reason: no reward, no step and no gradient of what it did not answer", async () => {
+    const endpoint = await ScriptedEndpoint.start((_, call) =>
+      call > 12 ? { raw: "<html>sign in</html>" } : " Asia",
+    );
+    const run = contextOf(
+      "broken",
+      ppo({
+        rl: { steps: 20 },
+        generator: { endpoint: endpoint.url, connection: { timeoutSeconds: 2, retrySeconds: 2 } },
+      }),
+    );
+    await expect(executors.train(run)).rejects.toMatchObject({
+      code: "generator-unavailable",
+      message: expect.stringContaining("sign in") as unknown,
+    });
+    await endpoint.close();
+    const steps = run.points("reward/mean").map(({ step }) => step);
+    const records = run.records().filter(({ phase }) => phase === "train");
+    expect(new Set(records.map(({ step }) => step))).toEqual(new Set(steps));
+    for (const { answer } of records) expect(answer!.text).toBe("Asia");
+    expect(run.checkpoints.map(({ step }) => step)).toEqual([0, ...steps]);
+  }, 600_000);
+});

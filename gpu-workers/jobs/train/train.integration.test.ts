@@ -1,0 +1,475 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { modelDir } from "@/lib/paths";
+import type { RunConfigInput, TrainConfig } from "@/contracts/run-config/run-config";
+import { trainConfig } from "@/contracts/run-config/run-config";
+import { executors } from "@/gpu-workers/jobs/executors";
+import {
+  LocalServices,
+  MemoryContext,
+  type MemoryContextOptions,
+} from "@/gpu-workers/testing/memory-context";
+import { canTrainHere, small } from "@/gpu-workers/testing/small-training";
+import { dryRun } from "./dry-run";
+import { STEP_PHASES } from "@/gpu-workers/runtime/stopwatch";
+import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
+import { turnGains } from "@/gpu-workers/jobs/predict/turn-gains";
+import { loadTokenizer } from "@/gpu-workers/llm/tokenizer";
+
+describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
+  const services = new LocalServices();
+  let folder: string;
+  const contextOf = (
+    options: Omit<MemoryContextOptions, "services" | "workDir"> & { name: string },
+  ) => new MemoryContext({ ...options, services, workDir: join(folder, options.name) });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "train-"));
+  });
+  afterAll(async () => {
+    await services.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const undisturbed = () => contextOf({ name: "undisturbed", config: small });
+  let whole: MemoryContext;
+
+  it("trains two steps and reports what it did", async () => {
+    whole = undisturbed();
+    await executors.train(whole);
+    expect(whole.isRunning).toBe(true);
+    expect(whole.preflightItems.map(({ state }) => state)).toEqual([
+      "ready",
+      "ready",
+      "ready",
+      "ready",
+    ]);
+    expect(whole.points("cold-start/loss").map(({ step }) => step)).toEqual([0, 1]);
+    for (const name of [
+      "reward/mean",
+      "timing_s/step",
+      "groups/without_variance",
+      "memory/engine_peak_mb",
+    ])
+      expect(whole.points(name).map(({ step }) => step)).toEqual([1, 2]);
+    expect(whole.points("held-out/accuracy").map(({ step }) => step)).toEqual([2]);
+    expect(whole.checkpoints.map(({ step }) => step)).toEqual([0, 1, 2]);
+
+    const at = (name: string, step: number): number =>
+      whole.points(name).find((point) => point.step === step)!.value;
+    for (const step of [1, 2]) {
+      const phases = [...STEP_PHASES, "other"].map((phase) => at(`timing_s/${phase}`, step));
+      expect(phases.reduce((a, b) => a + b, 0)).toBeCloseTo(at("timing_s/step", step), 3);
+    }
+    const records = whole.records().filter(({ phase }) => phase === "train");
+    // Groups without variance are there too, beside those drawn in their place.
+    const groups = [1, 2].reduce((sum, step) => sum + 4 + at("groups/resampled", step), 0);
+    expect(records).toHaveLength(groups * 4);
+    for (const { reward, score, baseline } of records)
+      expect(reward!.value).toBe(score!.value - baseline!.score.value);
+    const texts = new Set(
+      whole.reports.flatMap((item) =>
+        item.kind === "episodes" ? item.documents.map(({ hash }) => hash) : [],
+      ),
+    );
+    for (const { episode } of whole.records())
+      for (const { hash } of episode.context) expect(texts.has(hash)).toBe(true);
+  }, 600_000);
+
+  it("resumed after a step, ends with the weights of the undisturbed run", async () => {
+    const hashes = await Promise.all(
+      whole.checkpoints.map(
+        async ({ directory }) => (await readTrainerState(directory)).weightsHash,
+      ),
+    );
+    // Else nothing was learned and the comparison would say nothing.
+    expect(new Set(hashes).size).toBe(3);
+    const resumed = contextOf({ name: "resumed", config: small, resume: whole.checkpoints[1]! });
+    await executors.train(resumed);
+    expect(resumed.points("reward/mean")[0]!.value).toBe(whole.points("reward/mean")[1]!.value);
+    expect(resumed.checkpoints.map(({ step }) => step)).toEqual([2]);
+    const state = await readTrainerState(resumed.checkpoints[0]!.directory);
+    expect(state.weightsHash).toBe(hashes[2]);
+  }, 600_000);
+
+  describe("PPO with a critic", () => {
+    /** Everything that carries state from step to step: critic, mini-batches, epochs, an adaptive KL in the reward, warm-up. */
+    const ppo: TrainConfig = trainConfig.parse({
+      ...small,
+      coldStart: { ...small.coldStart, demonstrations: 0 },
+      // The cost of length makes sure that every step has something to learn.
+      reward: { ...small.reward, weights: { gbr: 1, length: 10 } },
+      rl: {
+        ...small.rl,
+        algorithm: "ppo",
+        steps: 3,
+        questionsPerStep: 4,
+        groupSize: 1,
+        epochs: 2,
+        miniBatch: 2,
+        klIn: "reward",
+        klTarget: 0.001,
+        klHorizon: 8,
+        oldLogprobs: "trainer",
+        lrWarmupSteps: 2,
+        critic: { learningRate: 1e-3, warmupSteps: 1 },
+      },
+    });
+    const states = (context: MemoryContext) =>
+      Promise.all(context.checkpoints.map(({ directory }) => readTrainerState(directory)));
+    let undisturbed: MemoryContext;
+
+    it("trains critic and searcher, the searcher after the critic's warm-up", async () => {
+      undisturbed = contextOf({ name: "ppo", config: ppo });
+      await executors.train(undisturbed);
+      const [start, warm, second, third] = await states(undisturbed);
+      expect(warm!.weightsHash).toBe(start!.weightsHash);
+      expect(new Set([warm, second, third].map((state) => state!.weightsHash)).size).toBe(3);
+      expect(new Set([start, warm, second, third].map((state) => state!.criticHash)).size).toBe(4);
+      expect(new Set([warm, second, third].map((state) => state!.klCoefficient)).size).toBe(3);
+      for (const name of [
+        "critic/values/mean",
+        "critic/vf_loss",
+        "critic/vf_explained_var",
+        "critic/grad_norm",
+        "critic/kl",
+        "critic/kl_coeff",
+        "mismatch/logprob_mean",
+      ] as const) {
+        if (name !== "critic/vf_explained_var")
+          expect(undisturbed.points(name).map(({ step }) => step)).toEqual([1, 2, 3]);
+      }
+      expect(undisturbed.points("critic/lr").map(({ value }) => value)).toEqual([5e-4, 1e-3, 1e-3]);
+      expect(undisturbed.points("actor/lr").map(({ step }) => step)).toEqual([2, 3]);
+      // The trainer finds what the sampler said, to the last bits of float32.
+      for (const { value } of undisturbed.points("mismatch/logprob_max"))
+        expect(value).toBeLessThan(1e-3);
+      const at = (name: string): number =>
+        undisturbed.points(name).find(({ step }) => step === 2)!.value;
+      expect(
+        [...STEP_PHASES, "other"].reduce((sum, phase) => sum + at(`timing_s/${phase}`), 0),
+      ).toBeCloseTo(at("timing_s/step"), 3);
+    }, 600_000);
+
+    it("resumed from the middle, ends with the weights, critic and KL of the undisturbed run, bit for bit", async () => {
+      const resumed = contextOf({
+        name: "ppo-resumed",
+        config: ppo,
+        resume: undisturbed.checkpoints[2]!,
+      });
+      await executors.train(resumed);
+      const [last] = await states(resumed);
+      const expected = (await states(undisturbed))[3]!;
+      expect(last).toEqual({ ...expected, answers: expect.anything() as unknown });
+    }, 600_000);
+
+    it("trains weights themselves, with a critic that is a model of its own, and resumes alike", async () => {
+      const config: TrainConfig = {
+        ...ppo,
+        searcher: { ...ppo.searcher, tuning: "full" },
+        rl: {
+          ...ppo.rl,
+          steps: 2,
+          questionsPerStep: 2,
+          epochs: 1,
+          learningRate: 1e-4,
+          critic: { ...ppo.rl.critic, kind: "model", learningRate: 1e-4, warmupSteps: 0 },
+        },
+      };
+      const full = contextOf({ name: "full", config });
+      await executors.train(full);
+      const [start, first, second] = await states(full);
+      for (const key of ["weightsHash", "criticHash"] as const)
+        expect(new Set([start, first, second].map((state) => state![key])).size).toBe(3);
+      const resumed = contextOf({ name: "full-resumed", config, resume: full.checkpoints[1]! });
+      await executors.train(resumed);
+      expect((await states(resumed))[0]).toEqual({
+        ...second,
+        answers: expect.anything() as unknown,
+      });
+    }, 600_000);
+
+    it("branches from a checkpoint with its whole state, or with the weights alone", async () => {
+      const checkpoint = "00000000-0000-4000-8000-000000000002";
+      const fetchCheckpoint = async () => ({ ...undisturbed.checkpoints[2]!, config: ppo });
+      const branch = (checkpointState: "all" | "weights") =>
+        contextOf({
+          name: `branch-${checkpointState}`,
+          fetchCheckpoint,
+          config: {
+            ...ppo,
+            searcher: { ...ppo.searcher, checkpoint, checkpointState },
+            rl: { ...ppo.rl, steps: 1, critic: { ...ppo.rl.critic, warmupSteps: 0 } },
+          },
+        });
+      const [all, weights] = [branch("all"), branch("weights")];
+      await executors.train(all);
+      await executors.train(weights);
+      const from = (await states(undisturbed))[2]!;
+      expect((await states(all))[0]).toMatchObject({
+        step: 0,
+        weightsHash: from.weightsHash,
+        criticHash: from.criticHash,
+        klCoefficient: from.klCoefficient,
+        cursor: from.cursor,
+      });
+      const fresh = (await states(undisturbed))[0]!;
+      // Its KL refers to the policy before any of it learned; that of the weights alone to those weights.
+      const kl = ([all, weights] as const).map((run) => run.points("critic/kl")[0]!.value);
+      expect(Math.abs(kl[0]!)).toBeGreaterThan(1e-6);
+      expect(Math.abs(kl[1]!)).toBeLessThan(1e-6);
+      expect((await states(weights))[0]).toMatchObject({
+        weightsHash: from.weightsHash,
+        criticHash: fresh.criticHash,
+        klCoefficient: ppo.rl.klCoefficient,
+        cursor: 0,
+      });
+    }, 600_000);
+  });
+
+  it("rolls the next step out while this one's gradient is taken: off-policy by one, drained before a checkpoint", async () => {
+    const config: TrainConfig = {
+      ...small,
+      coldStart: { ...small.coldStart, demonstrations: 0 },
+      rl: { ...small.rl, steps: 4, questionsPerStep: 2, groupSize: 2, resample: 0, overlap: true },
+      checkpointing: { ...small.checkpointing, every: 3 },
+    };
+    const context = contextOf({ name: "overlap", config });
+    await executors.train(context);
+    // Steps 1 and 4 begin after a checkpoint.
+    expect(context.points("actor/off_policy_steps").map(({ value }) => value)).toEqual([
+      0, 1, 1, 0,
+    ]);
+    for (const step of [1, 2, 3, 4]) {
+      const at = (name: string): number =>
+        context.points(name).find((point) => point.step === step)!.value;
+      expect(
+        [...STEP_PHASES, "other"].reduce((sum, phase) => sum + at(`timing_s/${phase}`), 0),
+      ).toBeCloseTo(at("timing_s/step"), 3);
+    }
+    const questions = [1, 2, 3, 4].map(
+      (step) =>
+        new Set(
+          context
+            .records()
+            .filter((record) => record.phase === "train" && record.step === step)
+            .map(({ episode }) => episode.questionId),
+        ),
+    );
+    // Each step has questions of its own: none was taken twice or left out.
+    const drawn = questions.reduce((sum, set) => sum + set.size, 0);
+    expect(new Set(questions.flatMap((set) => [...set])).size).toBe(drawn);
+  }, 600_000);
+
+  it("predicts with a checkpoint, and goes on where it was", async () => {
+    const config: RunConfigInput & { kind: "predict" } = {
+      kind: "predict",
+      name: "p",
+      seed: 0,
+      method: "s3",
+      corpus: "atlas",
+      questions: "atlas/held-out",
+      limit: 3,
+      retriever: small.retriever,
+      search: small.search,
+      searcher: {
+        model: small.searcher.model,
+        adapter: small.searcher.adapter,
+        checkpoint: "00000000-0000-4000-8000-000000000002",
+      },
+      generator: small.generator,
+      scorer: "span",
+      documents: 3,
+      matchRun: null,
+    };
+    const run = contextOf({
+      name: "predict",
+      config,
+      fetchCheckpoint: async () => ({ ...whole.checkpoints[2]!, config: small }),
+    });
+    await executors.predict(run);
+    expect(run.records()).toHaveLength(3);
+    expect(run.points("progress/answered").at(-1)!.value).toBe(3);
+    await executors.predict(run);
+    expect(run.records()).toHaveLength(3);
+    for (const { baseline } of run.records())
+      expect(baseline!.context).toHaveLength(small.generator.ragDocuments);
+
+    const naive = contextOf({
+      name: "naive",
+      config: { ...config, method: "rag", documents: small.generator.ragDocuments },
+    });
+    await executors.predict(naive);
+    expect(naive.records().map(({ baseline }) => baseline)).toEqual([null, null, null]);
+    expect(naive.records().map(({ answer }) => answer!.text)).toEqual(
+      run.records().map(({ baseline }) => baseline!.answer.text),
+    );
+
+    const matched = contextOf({
+      name: "matched",
+      config: { ...config, method: "rag", matchRun: run.runId },
+    });
+    matched.answeredQuestions = async (runId?: string) =>
+      runId === undefined ? new Map() : run.answeredQuestions();
+    await executors.predict(matched);
+    const counts = await run.answeredQuestions();
+    for (const { episode } of matched.records())
+      expect(episode.context).toHaveLength(counts.get(episode.questionId)!);
+  }, 600_000);
+
+  it.each(["paper", "upstream"] as const)(
+    "lets the searcher write freely in the %s protocol, and counts what it gets wrong",
+    async (protocol) => {
+      const free: TrainConfig = {
+        ...small,
+        search: { ...small.search, protocol, decoding: "free", turnTokens: 48, turns: 2 },
+        generator: { ...small.generator, promptStyle: "chat" },
+      };
+      const config: RunConfigInput & { kind: "predict" } = {
+        kind: "predict",
+        name: "free",
+        seed: 0,
+        method: "s3",
+        corpus: "atlas",
+        questions: "atlas/held-out",
+        limit: 2,
+        retriever: free.retriever,
+        search: free.search,
+        searcher: { model: free.searcher.model, adapter: free.searcher.adapter },
+        generator: free.generator,
+        scorer: "exact-match",
+        documents: 3,
+        matchRun: null,
+      };
+      const run = contextOf({ name: `free-${protocol}`, config });
+      await executors.predict(run);
+      expect(run.records()).toHaveLength(2);
+      for (const { episode, formatErrors, score } of run.records()) {
+        expect(episode.protocol).toBe(protocol);
+        expect(episode.steps.filter(({ kind }) => kind === "stop")).toHaveLength(1);
+        expect(formatErrors).toEqual(
+          episode.steps.flatMap((step) => (step.kind === "reject" ? [step.error] : [])),
+        );
+        expect(score!.scorer).toBe("exact-match/1");
+        for (const step of episode.steps)
+          if (step.kind === "generate")
+            expect(step.ids!.length - step.fed!).toBeLessThanOrEqual(48);
+      }
+    },
+    600_000,
+  );
+
+  it("waits for a generator that stumbles, and fails with the reason where it refuses", async () => {
+    let calls = 0;
+    const server: Server = createServer((message, response) => {
+      message.resume().on("end", () => {
+        calls += 1;
+        if (calls > 20) response.writeHead(400).end('{"error":"out of credit"}');
+        else if (calls % 5 === 2) response.writeHead(503).end("busy");
+        else response.writeHead(200).end(JSON.stringify({ choices: [{ text: " Asia" }] }));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+    const context = contextOf({
+      name: "stumbling",
+      config: {
+        ...small,
+        coldStart: { ...small.coldStart, demonstrations: 0 },
+        rl: { ...small.rl, steps: 50 },
+        generator: { ...small.generator, endpoint },
+      },
+    });
+    await expect(executors.train(context)).rejects.toMatchObject({
+      code: "generator-unavailable",
+      message: expect.stringContaining("out of credit") as unknown,
+    });
+    server.close();
+    expect(calls).toBeGreaterThan(20);
+    for (const { answer } of context.records()) expect(answer!.text).toBe("Asia");
+  }, 600_000);
+
+  it("tries a configuration in a dry run", async () => {
+    const context = contextOf({ name: "dry-run", config: small });
+    const result = await dryRun(
+      { taskId: "00000000-0000-4000-8000-000000000003", kind: "dry-run", config: small },
+      { ...taskContext(context), progress: () => undefined },
+    );
+    expect(result).toMatchObject({
+      questions: 8,
+      episodes: 32,
+      groups: 8,
+      truncated: 0,
+      formatErrors: [],
+    });
+    expect(result.projectedSeconds).toBeGreaterThan(0);
+  }, 600_000);
+
+  it("answers what each turn gained, with the gold documents as the ceiling", async () => {
+    const context = contextOf({ name: "gains", config: small });
+    const question = (await context.questions("atlas/held-out"))[0]!;
+    const retriever = (await services.retriever("atlas", small.retriever, context.signal)).value;
+    const gold = await retriever.documents(question.goldIds);
+    const result = await turnGains(
+      {
+        taskId: "00000000-0000-4000-8000-000000000004",
+        kind: "turn-gains",
+        config: small,
+        question,
+        contexts: [
+          { turn: 0, documents: gold.slice(0, 1) },
+          { turn: 1, documents: gold },
+        ],
+      },
+      { ...taskContext(context), progress: () => undefined },
+    );
+    expect(result.turns.map(({ turn }) => turn)).toEqual([0, 1]);
+    expect(result.goldContext).toEqual({
+      answer: result.turns[1]!.answer,
+      score: result.turns[1]!.score,
+    });
+  }, 600_000);
+
+  it("tokenises as the engine's own tokenizer does", async () => {
+    const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
+    const { model } = await openModel(services);
+    const texts = (await contextOf({ name: "tokens", config: small }).questions("atlas/train"))
+      .slice(0, 20)
+      .map(({ question }) => `Question: ${question}\n<information>`);
+    for (const text of texts) {
+      const { ids } = await model.encodeGuided({ lark: `start: ${JSON.stringify(text)}`, text });
+      expect(tokenizer.encode(text)).toEqual(ids);
+    }
+  }, 600_000);
+});
+
+async function openModel(services: LocalServices) {
+  const { value: engine } = await services.engine();
+  return {
+    model: await engine.createModel("tokens", {
+      base: modelDir("smollm2-135m-instruct"),
+      lora: null,
+      seed: 0,
+    }),
+  };
+}
+
+/** What a task sees of a context. */
+function taskContext(context: MemoryContext) {
+  return {
+    closeRetrievers: async () => undefined,
+    corporaChanged: async () => undefined,
+    signal: context.signal,
+    services: context.services,
+    workDir: context.workDir,
+    questions: (set: string) => context.questions(set),
+    findAnswers: (keys: string[]) => context.findAnswers(keys),
+    saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) =>
+      context.saveAnswers(answers),
+    fetchCheckpoint: async () => "",
+  };
+}

@@ -1,0 +1,208 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
+import { EndpointClient, type EndpointOptions } from "./endpoint-client";
+import { RateLimit } from "./rate-limit";
+import { Tries } from "./tries";
+
+const fast: Partial<EndpointOptions> = {
+  timeoutMs: 150,
+  budgetMs: 2000,
+  firstPauseMs: 5,
+  longestPauseMs: 10,
+  apiKey: "sk-secret",
+};
+const never = new AbortController().signal;
+const BODY = { model: "m", max_tokens: 8, prompt: "Say hello." };
+
+let endpoint: ScriptedEndpoint | null = null;
+afterEach(async () => {
+  await endpoint?.close();
+  endpoint = null;
+});
+async function client(
+  replies: Parameters<typeof ScriptedEndpoint.start>[0],
+  overrides: Partial<EndpointOptions> = {},
+): Promise<EndpointClient> {
+  endpoint = await ScriptedEndpoint.start(replies);
+  return new EndpointClient(endpoint.url, { ...fast, ...overrides });
+}
+
+describe("faults of an endpoint", () => {
+  const passing: [string, ScriptedReply][] = [
+    ["429", { status: 429 }],
+    ["500", { status: 500, body: "oops" }],
+    ["a time-out", "hang"],
+    ["a cut reply", "cut"],
+    ["wrong JSON", { raw: '{"choices": [{"text": "hel' }],
+    ["JSON of another kind", { raw: '{"choices": []}' }],
+    ["a reply without content", { raw: '{"choices": [{"text": null, "finish_reason": "stop"}]}' }],
+    ["an empty text that nobody says is whole", { raw: '{"choices": [{"text": ""}]}' }],
+  ];
+  it.each(passing)("%s is retried", async (_, fault) => {
+    const { text, finish } = await (await client([fault, "hello"])).complete(BODY, never);
+    expect([text, finish, endpoint!.requests.length]).toEqual(["hello", "stop", 2]);
+  });
+  it.each(passing)(
+    "%s for ever is an error with the reason, never an empty answer",
+    async (_, fault) => {
+      await expect(
+        (await client([fault], { budgetMs: 30, timeoutMs: 40 })).complete(BODY, never),
+      ).rejects.toMatchObject({ code: "generator-unavailable" });
+    },
+  );
+  it("every try is counted, answered or failed", async () => {
+    const tries = new Tries();
+    const asked = await client([{ status: 503 }, "cut", "hello", "hello"], { onTry: tries.count });
+    expect(tries.take()).toBeUndefined();
+    await asked.complete(BODY, never);
+    await asked.complete(BODY, never);
+    expect(tries.take()).toBe(0.5);
+    expect(tries.take()).toBeUndefined();
+  });
+  it("waits as long as it is told to", async () => {
+    const start = performance.now();
+    await (
+      await client([{ status: 429, headers: { "retry-after": "1" } }, "hello"])
+    ).complete(BODY, never);
+    expect(performance.now() - start).toBeGreaterThan(950);
+  });
+  it("does not wait beyond its budget", async () => {
+    await expect(
+      (await client([{ status: 503, headers: { "retry-after": "3600" } }])).complete(BODY, never),
+    ).rejects.toMatchObject({ message: expect.stringContaining("status 503") as unknown });
+  });
+  it("a refused key is not tried again, and is in no message", async () => {
+    const asked = (await client([{ status: 401, body: "bad key sk-secret" }])).complete(
+      BODY,
+      never,
+    );
+    await expect(asked).rejects.toMatchObject({
+      message: expect.stringMatching(/missing, wrong or revoked.*bad key \[key\]/) as unknown,
+    });
+    expect(endpoint!.requests.length).toBe(1);
+    expect(endpoint!.requests[0]!.headers.authorization).toBe("Bearer sk-secret");
+  });
+  it("a redirection is not followed: it could carry the key elsewhere", async () => {
+    await expect(
+      (
+        await client([{ status: 307, headers: { location: "http://127.0.0.1:9/" } }], {
+          budgetMs: 20,
+        })
+      ).complete(BODY, never),
+    ).rejects.toMatchObject({ code: "generator-unavailable" });
+  });
+  it("stops at once when it is cancelled", async () => {
+    const abort = new AbortController();
+    const asked = (await client(["hang"], { timeoutMs: 60_000 })).complete(BODY, abort.signal);
+    setTimeout(() => abort.abort(), 20);
+    await expect(asked).rejects.toMatchObject({ code: "cancelled" });
+  });
+});
+
+describe("accounting", () => {
+  it("counts tokens, and costs by the prices that are set", async () => {
+    const reply = { text: "hello", usage: { prompt_tokens: 1000, completion_tokens: 500 } };
+    expect((await (await client([reply])).complete(BODY, never)).usage).toEqual({
+      calls: 1,
+      promptTokens: 1000,
+      completionTokens: 500,
+      costUsd: null,
+    });
+    await endpoint!.close();
+    expect(
+      (await (await client([reply], { promptPrice: 2, completionPrice: 8 })).complete(BODY, never))
+        .usage.costUsd,
+    ).toBeCloseTo(0.006, 12);
+  });
+  it("tells what every answered request took, and nothing of those that failed", async () => {
+    const told: number[] = [];
+    const asked = await client(
+      [{ status: 500 }, { text: "hello", usage: { prompt_tokens: 7, completion_tokens: 2 } }],
+      { onUsage: ({ promptTokens }) => told.push(promptTokens) },
+    );
+    await asked.complete(BODY, never);
+    expect(told).toEqual([7]);
+  });
+  it("says where a text was cut", async () => {
+    expect(
+      (await (await client([{ text: "hel", finish: "length" }])).complete(BODY, never)).finish,
+    ).toBe("length");
+  });
+});
+
+describe("limits", () => {
+  it("keeps to the requests at once", async () => {
+    const asked = await client(
+      async () => (await new Promise((resolve) => setTimeout(resolve, 20)), "hello"),
+      { concurrency: 3, timeoutMs: 60_000 },
+    );
+    await Promise.all(Array.from({ length: 12 }, () => asked.complete(BODY, never)));
+    expect([endpoint!.requests.length, endpoint!.mostAtOnce]).toEqual([12, 3]);
+  });
+  it("keeps to requests and tokens in any window", async () => {
+    for (const bounds of [
+      { concurrency: 100, requestsPerMinute: 2, tokensPerMinute: null },
+      { concurrency: 100, requestsPerMinute: null, tokensPerMinute: 25 },
+    ]) {
+      const limit = new RateLimit(80);
+      const entered: number[] = [];
+      await Promise.all(
+        Array.from({ length: 6 }, async () => {
+          const permit = await limit.enter(10, bounds, never);
+          entered.push(performance.now());
+          permit.leave(10);
+        }),
+      );
+      // Two in a window: the third comes at least a window after the first, and so on.
+      for (let i = 2; i < entered.length; i++)
+        expect(entered[i]! - entered[i - 2]!).toBeGreaterThan(75);
+    }
+  });
+  it("lets a request that is larger than the budget go alone, and a cancelled one leave the queue", async () => {
+    const limit = new RateLimit(40);
+    const bounds = { concurrency: 1, requestsPerMinute: null, tokensPerMinute: 5 };
+    const first = await limit.enter(100, bounds, never);
+    const abort = new AbortController();
+    const waiting = limit.enter(1, bounds, abort.signal);
+    abort.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
+    first.leave(100);
+    (await limit.enter(1, bounds, never)).leave(1);
+  });
+  it("two clients of one server and key keep to them together; another key has its own", async () => {
+    const slow = await client(
+      async () => (await new Promise((resolve) => setTimeout(resolve, 20)), "hello"),
+      { concurrency: 3, timeoutMs: 60_000 },
+    );
+    const second = new EndpointClient(`${endpoint!.url}/`, {
+      ...fast,
+      concurrency: 2,
+      timeoutMs: 60_000,
+    });
+    await Promise.all(
+      Array.from({ length: 12 }, (_, i) => (i % 2 ? slow : second).complete(BODY, never)),
+    );
+    expect([endpoint!.requests.length, endpoint!.mostAtOnce]).toEqual([12, 2]);
+    // Once the stricter client asks nothing any more, its limit no longer holds.
+    await Promise.all(Array.from({ length: 9 }, () => slow.complete(BODY, never)));
+    expect(endpoint!.mostAtOnce).toBe(3);
+    const other = new EndpointClient(endpoint!.url, {
+      ...fast,
+      apiKey: "sk-other",
+      concurrency: 2,
+      timeoutMs: 60_000,
+    });
+    await Promise.all(
+      Array.from({ length: 10 }, (_, i) => (i % 2 ? slow : other).complete(BODY, never)),
+    );
+    expect(endpoint!.mostAtOnce).toBe(5);
+  });
+  it("requests of one client count in the minute of the other", async () => {
+    const limit = new RateLimit(80);
+    const open = { concurrency: 100, requestsPerMinute: null, tokensPerMinute: null };
+    for (let i = 0; i < 3; i++) (await limit.enter(1, open, never)).leave(1);
+    const start = performance.now();
+    await limit.enter(1, { ...open, requestsPerMinute: 2 }, never);
+    expect(performance.now() - start).toBeGreaterThan(60);
+  });
+});

@@ -1,0 +1,294 @@
+import { z } from "zod";
+import type { ModelUsage } from "@/contracts/records/episode";
+import { AppError } from "@/contracts/errors";
+import { environmentKey } from "./environment-key";
+import { cancelled, pauseFor } from "@/gpu-workers/runtime/pause";
+import { post, type Reply } from "./post";
+import { rateLimitOf, type RateLimit } from "./rate-limit";
+
+/** Injected, so that tests run the real code fast. */
+export interface EndpointOptions {
+  /** Longest wait for one answer. */
+  timeoutMs: number;
+  /** How long one request is retried before the endpoint counts as unavailable. */
+  budgetMs: number;
+  /** Pause before the first retry; doubles up to `longestPauseMs`, and is drawn from its upper half. */
+  firstPauseMs: number;
+  longestPauseMs: number;
+  /** Requests under way at once. */
+  concurrency: number;
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
+  /** US dollars per million tokens; null: not known. */
+  promptPrice: number | null;
+  completionPrice: number | null;
+  /** Where none is given: that of the worker's environment, if it is for this endpoint. */
+  apiKey: string | undefined;
+  /** Told of every try that came to an end, with whether it was answered. */
+  onTry: (answered: boolean) => void;
+  /** Told of what every answered request took. */
+  onUsage: (usage: ModelUsage) => void;
+}
+
+const DEFAULTS: Omit<EndpointOptions, "apiKey"> = {
+  timeoutMs: 120_000,
+  budgetMs: 300_000,
+  firstPauseMs: 500,
+  longestPauseMs: 30_000,
+  concurrency: 32,
+  requestsPerMinute: null,
+  tokensPerMinute: null,
+  promptPrice: null,
+  completionPrice: null,
+  onTry: () => undefined,
+  onUsage: () => undefined,
+};
+
+/** What an endpoint wrote, and what it took. */
+export interface Completion {
+  text: string;
+  /** length: cut by the token limit. */
+  finish: "stop" | "length";
+  /** The stop string that ended it, where the server says so (vLLM does). */
+  stoppedAt: string | null;
+  usage: ModelUsage;
+  seconds: number;
+  /** Alternatives of the first token, where they were asked for (logprobs, top_logprobs) and given. */
+  alternatives?: TokenAlternative[];
+}
+
+const tokenAlternative = z.object({ token: z.string(), logprob: z.number() });
+export type TokenAlternative = z.infer<typeof tokenAlternative>;
+const logprobs = z
+  .object({
+    content: z.array(z.object({ top_logprobs: z.array(tokenAlternative).default([]) })).nullish(),
+  })
+  .nullish();
+const usageBody = z
+  .object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() })
+  .partial()
+  .nullish();
+const ended = { finish_reason: z.string().nullish(), stop_reason: z.unknown().optional() };
+const completionBody = z.object({
+  choices: z.array(z.object({ text: z.string(), ...ended })).min(1),
+  usage: usageBody,
+});
+const chatBody = z.object({
+  choices: z
+    .array(z.object({ message: z.object({ content: z.string() }), logprobs, ...ended }))
+    .min(1),
+  usage: usageBody,
+});
+
+interface Sampling {
+  model: string;
+  max_tokens: number;
+  [setting: string]: unknown;
+}
+
+/**
+ * A client of an OpenAI-compatible server: bounded in requests at once and in requests and tokens a minute, together with
+ * the other clients of that server and key in this process. Time-outs, broken connections, 408, 429, 5xx and replies that are cut or garbled are retried with growing, random pauses, at
+ * least as long as the server asks for; what stays broken or is refused is `generator-unavailable` with the reason,
+ * never an empty answer. A key is in no message.
+ */
+export class EndpointClient {
+  readonly base: string;
+  readonly options: EndpointOptions;
+  private readonly limit: RateLimit;
+
+  constructor(endpoint: string, overrides: Partial<EndpointOptions> = {}) {
+    this.base = endpoint.replace(/\/+$/, "");
+    this.options = {
+      ...DEFAULTS,
+      ...overrides,
+      apiKey: "apiKey" in overrides ? overrides.apiKey : environmentKey(endpoint),
+    };
+    this.limit = rateLimitOf(endpoint, this.options.apiKey);
+  }
+
+  /** POST /completions. */
+  async complete(body: Sampling & { prompt: string }, signal: AbortSignal): Promise<Completion> {
+    return this.ask("/completions", body, body.prompt.length, signal, (reply) => {
+      const parsed = completionBody.safeParse(reply);
+      return parsed.success ? { ...parsed.data.choices[0]!, usage: parsed.data.usage } : null;
+    });
+  }
+
+  /** POST /chat/completions. */
+  async chat(
+    body: Sampling & { messages: readonly { role: string; content: string }[] },
+    signal: AbortSignal,
+  ): Promise<Completion> {
+    const length = body.messages.reduce((sum, { content }) => sum + content.length, 0);
+    return this.ask("/chat/completions", body, length, signal, (reply) => {
+      const parsed = chatBody.safeParse(reply);
+      return parsed.success
+        ? {
+            ...parsed.data.choices[0]!,
+            text: parsed.data.choices[0]!.message.content,
+            alternatives: parsed.data.choices[0]!.logprobs?.content?.[0]?.top_logprobs,
+            usage: parsed.data.usage,
+          }
+        : null;
+    });
+  }
+
+  private async ask(
+    path: string,
+    body: Sampling,
+    characters: number,
+    signal: AbortSignal,
+    read: (reply: unknown) => Choice | null,
+  ): Promise<Completion> {
+    const url = new URL(this.base + path);
+    const deadline = performance.now() + this.options.budgetMs;
+    let pause = this.options.firstPauseMs;
+    for (let attempt = 1; ; attempt++) {
+      // About four characters a token: enough to keep a rate limit, which the real numbers then correct.
+      const permit = await this.limit.enter(
+        Math.ceil(characters / 4) + body.max_tokens,
+        this.options,
+        signal,
+      );
+      let outcome: Outcome;
+      try {
+        outcome = await this.tryOnce(url, body, signal, read);
+        permit.leave(
+          outcome.kind === "answered"
+            ? outcome.completion.usage.promptTokens + outcome.completion.usage.completionTokens
+            : 0,
+        );
+      } catch (error) {
+        permit.leave(0);
+        throw error;
+      }
+      this.options.onTry(outcome.kind === "answered");
+      if (outcome.kind === "answered") {
+        this.options.onUsage(outcome.completion.usage);
+        return outcome.completion;
+      }
+      if (outcome.kind === "refused")
+        throw new AppError(
+          "generator-unavailable",
+          `The model server refused a request to ${url.href}: ${outcome.reason}`,
+        );
+      const wait = Math.max(pause * (0.5 + Math.random() / 2), outcome.retryAfterMs);
+      if (performance.now() + wait > deadline) {
+        throw new AppError(
+          "generator-unavailable",
+          `The model server at ${url.href} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.budgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`,
+        );
+      }
+      await pauseFor(wait, signal);
+      pause = Math.min(pause * 2, this.options.longestPauseMs);
+    }
+  }
+
+  private async tryOnce(
+    url: URL,
+    body: Sampling,
+    signal: AbortSignal,
+    read: (reply: unknown) => Choice | null,
+  ): Promise<Outcome> {
+    const { timeoutMs, apiKey } = this.options;
+    const start = performance.now();
+    const passing = (reason: string, retryAfterMs = 0): Outcome => ({
+      kind: "unavailable",
+      reason: this.withoutKey(reason),
+      retryAfterMs,
+    });
+    if (signal.aborted) throw cancelled();
+    let reply: Reply;
+    try {
+      reply = await post(url, JSON.stringify(body), {
+        headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+        timeoutMs,
+        signal,
+      });
+    } catch (error) {
+      if (signal.aborted) throw cancelled();
+      return passing(error instanceof Error ? error.message || error.name : String(error));
+    }
+    const { status, headers, text } = reply;
+    if (status < 200 || status > 299) {
+      const reason = `status ${status}: ${text.slice(0, 300)}`;
+      if (status !== 408 && status !== 429 && status < 500)
+        return { kind: "refused", reason: this.withoutKey(this.hint(status) + reason) };
+      return passing(reason, retryAfterMs(headers["retry-after"]));
+    }
+    const choice = read(parsedOrNull(text));
+    const finish = choice?.finish_reason ?? null;
+    // An empty text counts only where the server says that it is whole.
+    if (choice === null || (choice.text === "" && finish === null))
+      return passing(
+        `it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`,
+      );
+    return {
+      kind: "answered",
+      completion: {
+        text: choice.text,
+        finish: finish === "length" ? "length" : "stop",
+        stoppedAt: typeof choice.stop_reason === "string" ? choice.stop_reason : null,
+        usage: this.usageOf(choice.usage),
+        seconds: (performance.now() - start) / 1000,
+        ...(choice.alternatives && { alternatives: choice.alternatives }),
+      },
+    };
+  }
+
+  private usageOf(told: z.output<typeof usageBody>): ModelUsage {
+    const { promptPrice, completionPrice } = this.options;
+    const promptTokens = told?.prompt_tokens ?? 0;
+    const completionTokens = told?.completion_tokens ?? 0;
+    const priced = told != null && (promptPrice !== null || completionPrice !== null);
+    return {
+      calls: 1,
+      promptTokens,
+      completionTokens,
+      costUsd: priced
+        ? (promptTokens * (promptPrice ?? 0) + completionTokens * (completionPrice ?? 0)) / 1e6
+        : null,
+    };
+  }
+
+  private hint(status: number): string {
+    return status === 401 || status === 403
+      ? "the API key is missing, wrong or revoked (setting connection.key); "
+      : "";
+  }
+
+  /** Servers quote the key that they refuse. */
+  private withoutKey(text: string): string {
+    const { apiKey } = this.options;
+    return apiKey ? text.replaceAll(apiKey, "[key]") : text;
+  }
+}
+
+interface Choice {
+  text: string;
+  finish_reason?: string | null;
+  stop_reason?: unknown;
+  alternatives?: TokenAlternative[];
+  usage: z.output<typeof usageBody>;
+}
+type Outcome =
+  | { kind: "answered"; completion: Completion }
+  | { kind: "refused"; reason: string }
+  | { kind: "unavailable"; reason: string; retryAfterMs: number };
+
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** A Retry-After header, in seconds or as a date. */
+function retryAfterMs(header: string | string[] | undefined): number {
+  if (header === undefined) return 0;
+  const seconds = Number(header);
+  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(String(header)) - Date.now();
+  return Number.isFinite(wait) ? Math.max(0, wait) : 0;
+}

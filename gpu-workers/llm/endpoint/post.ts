@@ -1,0 +1,81 @@
+import { Agent, type Dispatcher } from "undici";
+import { onAbort } from "@/gpu-workers/runtime/on-abort";
+
+/**
+ * Connections of every client of this process, so that a run finds those of the one before. No time-outs of its own:
+ * models may take their time, and whoever asks says for how long. It follows no redirection, so a key stays here.
+ */
+const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+
+/** Leaves out a byte order mark. */
+const UTF8 = new TextDecoder();
+
+export interface Reply {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+}
+
+/**
+ * POSTs JSON and gives the whole reply. By undici's dispatch, because its request() makes a stream of every reply, and
+ * fetch more than that, which takes as much processor time again.
+ *
+ * @param timeoutMs longest wait for the whole reply
+ * @throws Error where no whole reply came, with the reason: a broken connection, the time-out, or the aborted signal
+ */
+export function post(
+  url: URL,
+  body: string,
+  options: { headers: Record<string, string>; timeoutMs: number; signal: AbortSignal },
+): Promise<Reply> {
+  const { headers, timeoutMs, signal } = options;
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | null = null;
+    let failure: Error | null = null;
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      forget();
+      act();
+    };
+    const giveUp = (reason: Error): void => {
+      failure = reason;
+      controller?.abort(reason);
+      settle(() => reject(reason));
+    };
+    const timer = setTimeout(
+      () => giveUp(new Error(`timeout: no whole reply within ${Math.round(timeoutMs / 1000)} s`)),
+      timeoutMs,
+    );
+    const forget = onAbort(signal, () => giveUp(new Error("aborted")));
+    const reply: Reply = { status: 0, headers: {}, text: "" };
+    const chunks: Buffer[] = [];
+    const request = {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: "POST" as const,
+      headers: { "content-type": "application/json", ...headers },
+      body,
+    };
+    agent.dispatch(request, {
+      onRequestStart(started) {
+        controller = started;
+        // It waited for a connection until now.
+        if (failure) started.abort(failure);
+      },
+      onResponseStart(_controller, status, responseHeaders) {
+        reply.status = status;
+        reply.headers = responseHeaders;
+      },
+      onResponseData(_controller, chunk) {
+        chunks.push(chunk);
+      },
+      onResponseEnd() {
+        reply.text = UTF8.decode(Buffer.concat(chunks));
+        settle(() => resolve(reply));
+      },
+      onResponseError(_controller, error) {
+        settle(() => reject(error));
+      },
+    });
+  });
+}

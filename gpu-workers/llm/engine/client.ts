@@ -1,0 +1,346 @@
+import { randomUUID } from "node:crypto";
+import {
+  capabilities,
+  engineErrorBody,
+  engineOperations,
+  operation,
+  type Capabilities,
+  type EngineBody,
+  type EngineErrorCode,
+  type EngineKind,
+  type EngineResult,
+  type Operation,
+} from "@/contracts/engine/dialect";
+import { AppError, parseOrThrow, type ErrorCode } from "@/contracts/errors";
+
+/** A refusal or failure that the engine itself reported. */
+export class EngineError extends AppError {
+  constructor(
+    readonly engineCode: EngineErrorCode,
+    message: string,
+    /** True where the engine did not accept the request: nothing ran and no sequence number was used up. */
+    readonly refused: boolean,
+  ) {
+    const code: ErrorCode =
+      engineCode === "not-finite" || engineCode === "out-of-memory" ? "internal" : engineCode;
+    super(code, message);
+    this.name = "EngineError";
+  }
+}
+
+export interface EngineEndpoint {
+  /** For example http://127.0.0.1:41234 */
+  url: string;
+  secret: string;
+}
+
+export interface CallOptions {
+  /** Aborting cancels the operation in the engine, within one forward pass. */
+  signal?: AbortSignal;
+}
+
+export interface EngineClientOptions {
+  /** Seconds that one HTTP request waits for an operation before it polls again. */
+  waitSeconds?: number;
+  /** Attempts at a request whose connection failed, and the pause before the first repeat, which doubles. */
+  attempts?: number;
+  retryMilliseconds?: number;
+}
+
+const sleep = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/**
+ * Speaks the engine dialect to one process. A request that got no answer is repeated under the same operation id,
+ * so that a gradient is never taken twice. `model(id)` gives the operations of one model.
+ */
+export class EngineClient {
+  private readonly waitSeconds: number;
+  private readonly attempts: number;
+  private readonly retryMilliseconds: number;
+  private readonly models = new Set<EngineModel>();
+
+  constructor(
+    readonly endpoint: EngineEndpoint,
+    private readonly options: EngineClientOptions = {},
+  ) {
+    this.waitSeconds = options.waitSeconds ?? 20;
+    this.attempts = options.attempts ?? 5;
+    this.retryMilliseconds = options.retryMilliseconds ?? 200;
+  }
+
+  /** The same engine for one holder, so that `deleteModels` there takes out what this holder created. */
+  session(): EngineClient {
+    return new EngineClient(this.endpoint, this.options);
+  }
+
+  /** Takes the models created through this client out of the engine; where it is gone, so are they. */
+  async deleteModels(): Promise<void> {
+    const models = [...this.models];
+    this.models.clear();
+    await Promise.allSettled(models.map((model) => model.delete()));
+  }
+
+  async healthy(): Promise<boolean> {
+    try {
+      await this.request("GET", "/healthz");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async capabilities(options: CallOptions = {}): Promise<Capabilities> {
+    return parseOrThrow(
+      capabilities,
+      await this.retried("GET", "/capabilities", undefined, options.signal),
+      "Engine capabilities",
+    );
+  }
+
+  /** Loads a base (once per process, shared) and makes a model on it under the name `id`. */
+  async createModel(
+    id: string,
+    body: EngineBody<"create_model">,
+    options: CallOptions = {},
+  ): Promise<EngineModel> {
+    const created = await this.operate(id, "create_model", body, undefined, options);
+    const model = new EngineModel(this, id, created);
+    this.models.add(model);
+    return model;
+  }
+
+  async memory(options: CallOptions = {}): Promise<EngineResult<"memory">> {
+    return this.operate("", "memory", {}, undefined, options);
+  }
+
+  /**
+   * Runs one operation to its end. Throws EngineError for a failure, `cancelled` where the signal was aborted,
+   * `engine-unavailable` where the process does not answer.
+   */
+  async operate<K extends EngineKind>(
+    model: string,
+    kind: K,
+    body: EngineBody<K>,
+    sequence: number | undefined,
+    options: CallOptions = {},
+  ): Promise<EngineResult<K>> {
+    const { signal } = options;
+    if (signal?.aborted)
+      throw new AppError("cancelled", `${kind} was cancelled before it started.`);
+    const id = randomUUID();
+    const path = `/operations/${id}`;
+    let cancelling: Promise<unknown> | undefined;
+    const cancel = (): void => {
+      cancelling = this.cancel(path);
+    };
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      let state = await this.poll("POST", "/operations", {
+        id,
+        model: model || "-",
+        sequence,
+        kind,
+        body,
+      });
+      while (state.state === "running") state = await this.poll("GET", path, undefined);
+      await cancelling;
+      if (state.state === "done")
+        return parseOrThrow(
+          engineOperations[kind].result,
+          state.result,
+          `Engine result of ${kind}`,
+        ) as EngineResult<K>;
+      if (state.state === "cancelled") throw new AppError("cancelled", `${kind} was cancelled.`);
+      throw new EngineError(
+        state.error?.code ?? "internal",
+        state.error?.message ?? `${kind} failed without a reason.`,
+        false,
+      );
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Cancels an operation. The request that starts it may still be under way, so "not found" is tried again for a while. */
+  private async cancel(path: string): Promise<void> {
+    for (let attempt = 0; attempt < 40; attempt++) {
+      try {
+        await this.retried("POST", `${path}/cancel`, {}, undefined);
+        return;
+      } catch (error) {
+        if (!(error instanceof EngineError && error.engineCode === "not-found")) return;
+        await sleep(50);
+      }
+    }
+  }
+
+  private async poll(method: "GET" | "POST", path: string, body: unknown): Promise<Operation> {
+    return parseOrThrow(
+      operation,
+      await this.retried(method, `${path}?wait=${this.waitSeconds}`, body, undefined),
+      "Engine operation",
+    );
+  }
+
+  private async retried(
+    method: "GET" | "POST",
+    path: string,
+    body: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    let pause = this.retryMilliseconds;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.request(method, path, body, signal);
+      } catch (error) {
+        if (error instanceof AppError) throw error;
+        if (signal?.aborted)
+          throw new AppError("cancelled", "The call to the engine was cancelled.", {
+            cause: error,
+          });
+        if (attempt >= this.attempts)
+          throw new AppError(
+            "engine-unavailable",
+            `The engine at ${this.endpoint.url} does not answer (${attempt} attempts).`,
+            { cause: error },
+          );
+        await sleep(pause);
+        pause *= 2;
+      }
+    }
+  }
+
+  private async request(
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    const response = await fetch(this.endpoint.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.endpoint.secret}`,
+        "content-type": "application/json",
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+    });
+    const text = await response.text();
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      throw new AppError(
+        "engine-unavailable",
+        `The engine answered ${response.status} without JSON: ${text.slice(0, 200)}`,
+      );
+    }
+    if (response.ok) return json;
+    const refused = engineErrorBody.safeParse((json as { error?: unknown } | null)?.error);
+    if (refused.success) throw new EngineError(refused.data.code, refused.data.message, true);
+    throw new AppError(
+      "engine-unavailable",
+      `The engine answered ${response.status}: ${text.slice(0, 500)}`,
+    );
+  }
+}
+
+/** One model of the engine. Mutating calls are numbered in the order in which they are made. */
+export class EngineModel {
+  private next = 1;
+
+  constructor(
+    private readonly client: EngineClient,
+    readonly id: string,
+    readonly info: EngineResult<"create_model">,
+  ) {}
+
+  private read<K extends EngineKind>(
+    kind: K,
+    body: EngineBody<K>,
+    options?: CallOptions,
+  ): Promise<EngineResult<K>> {
+    return this.client.operate(this.id, kind, body, undefined, options);
+  }
+
+  private async write<K extends EngineKind>(
+    kind: K,
+    body: EngineBody<K>,
+    options?: CallOptions,
+  ): Promise<EngineResult<K>> {
+    if (options?.signal?.aborted)
+      throw new AppError("cancelled", `${kind} was cancelled before it started.`);
+    const sequence = this.next++;
+    try {
+      return await this.client.operate(this.id, kind, body, sequence, options);
+    } catch (error) {
+      if (error instanceof EngineError && error.refused && this.next === sequence + 1)
+        this.next = sequence;
+      throw error;
+    }
+  }
+
+  /** Frees what was trained; the model can then be created again. */
+  delete(options?: CallOptions): Promise<EngineResult<"delete_model">> {
+    return this.read("delete_model", {}, options);
+  }
+  /** Samples from all sequences as one batch. */
+  sample(body: EngineBody<"sample">, options?: CallOptions): Promise<EngineResult<"sample">> {
+    return this.read("sample", body, options);
+  }
+  /** Lets go of the activations kept for these sessions. */
+  endSessions(sessions: string[], options?: CallOptions): Promise<EngineResult<"end_sessions">> {
+    return this.read("end_sessions", { sessions }, options);
+  }
+  /** Log-probabilities, or a value model's values, without gradient. */
+  forward(body: EngineBody<"forward">, options?: CallOptions): Promise<EngineResult<"forward">> {
+    return this.read("forward", body, options);
+  }
+  /** Adds the gradient of a loss to the accumulated one. A cancelled or failed call adds nothing. */
+  forwardBackward(
+    body: EngineBody<"forward_backward">,
+    options?: CallOptions,
+  ): Promise<EngineResult<"forward_backward">> {
+    return this.write("forward_backward", body, options);
+  }
+  /** One AdamW step with the accumulated gradient, which it clears. */
+  optimStep(
+    body: EngineBody<"optim_step">,
+    options?: CallOptions,
+  ): Promise<EngineResult<"optim_step">> {
+    return this.write("optim_step", body, options);
+  }
+  /** Keeps a copy of the trained weights under a name, as the reference of a KL penalty. */
+  snapshot(name: string, options?: CallOptions): Promise<EngineResult<"snapshot">> {
+    return this.write("snapshot", { name }, options);
+  }
+  /** Writes trained weights, optimiser, step and snapshots to a folder, which appears whole or not at all. */
+  saveState(path: string, options?: CallOptions): Promise<EngineResult<"save_state">> {
+    return this.read("save_state", { path }, options);
+  }
+  loadState(path: string, options?: CallOptions): Promise<EngineResult<"load_state">> {
+    return this.write("load_state", { path }, options);
+  }
+  /** Takes the trained weights from a folder that PEFT (adapter) or transformers (full weights) wrote. */
+  importWeights(path: string, options?: CallOptions): Promise<EngineResult<"import_weights">> {
+    return this.write("import_weights", { path }, options);
+  }
+  /** Writes a folder that PEFT (adapter) or transformers (full weights, or the adapter merged into the base) loads. */
+  export(
+    path: string,
+    { merged = false, ...options }: CallOptions & { merged?: boolean } = {},
+  ): Promise<EngineResult<"export">> {
+    return this.read("export", { path, merged }, options);
+  }
+  weightsHash(options?: CallOptions): Promise<EngineResult<"weights_hash">> {
+    return this.read("weights_hash", {}, options);
+  }
+  /** Token ids and forced marks that guided decoding gives for this text. */
+  encodeGuided(
+    body: EngineBody<"encode_guided">,
+    options?: CallOptions,
+  ): Promise<EngineResult<"encode_guided">> {
+    return this.read("encode_guided", body, options);
+  }
+}

@@ -1,0 +1,147 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+import { AppError } from "@/contracts/errors";
+import { PYTHON, ROOT } from "@/lib/paths";
+import { EngineClient, type EngineEndpoint } from "./client";
+
+const ready = z.object({ port: z.int().positive(), pid: z.int().positive() });
+
+export interface EngineOptions {
+  /** Default: what the machine has. */
+  device?: "cpu" | "cuda" | "mps";
+  dtype?: "float32" | "bfloat16" | "float16";
+  /** GPUs that work together; on a CPU processes. Default 1. */
+  devices?: number;
+  /** Torch threads; default every physical core. */
+  threads?: number;
+  /** Bound of each activation cache. */
+  cacheBytes?: number;
+  /** Called once when the process ends without having been stopped; the message holds the end of its error output. */
+  onDeath?: (error: AppError) => void;
+  /** Every line that the process writes to its error output. */
+  onLog?: (line: string) => void;
+  startMilliseconds?: number;
+}
+
+/**
+ * glibc keeps freed memory instead of handing it back after every large matrix: page faults were a tenth of a step.
+ * Elsewhere these variables have no effect.
+ */
+const ALLOCATOR = {
+  MALLOC_ARENA_MAX: "1",
+  MALLOC_MMAP_MAX_: "0",
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 36),
+  MALLOC_TOP_PAD_: String(2 ** 26),
+};
+
+/** The last lines that a process wrote, for the message of its death. */
+const TAIL_LINES = 40;
+
+/** The Python process of the engine: started, watched, stopped. It ends by itself when this process dies. */
+export class EngineProcess {
+  private stopping = false;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly endpoint: EngineEndpoint,
+    readonly client: EngineClient,
+    private readonly ended: Promise<void>,
+  ) {}
+
+  /** Starts the process and waits until it answers. Throws `engine-unavailable` with its last output where it does not. */
+  static async start(options: EngineOptions = {}): Promise<EngineProcess> {
+    const secret = randomBytes(32).toString("hex");
+    const flags: [string, string | number | undefined][] = [
+      ["--device", options.device],
+      ["--dtype", options.dtype],
+      ["--devices", options.devices],
+      ["--threads", options.threads],
+      ["--cache-bytes", options.cacheBytes],
+    ];
+    const args = [
+      "-m",
+      "engine.main",
+      "--port",
+      "0",
+      ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
+    ];
+    const child = spawn(PYTHON, args, {
+      cwd: resolve(ROOT, "gpu-workers"),
+      env: {
+        ...ALLOCATOR,
+        ...process.env,
+        S3_ENGINE_SECRET: secret,
+        PYTHONUNBUFFERED: "1",
+        PYTHONDONTWRITEBYTECODE: "1",
+        TOKENIZERS_PARALLELISM: "false",
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const tail: string[] = [];
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      tail.push(line);
+      if (tail.length > TAIL_LINES) tail.shift();
+      options.onLog?.(line);
+    });
+    const died = (what: string): AppError =>
+      new AppError("engine-unavailable", [`The engine process ${what}.`, ...tail].join("\n"));
+    const running: { engine?: EngineProcess } = {};
+    const ended = new Promise<void>((done) => child.once("close", () => done()));
+    const port = await new Promise<number>((accept, reject) => {
+      const limit = setTimeout(() => {
+        child.kill("SIGKILL");
+        reject(died("did not become ready in time"));
+      }, options.startMilliseconds ?? 120_000);
+      child.once("error", (error) =>
+        reject(
+          new AppError(
+            "engine-unavailable",
+            `The engine could not be started with ${PYTHON}: ${error.message}`,
+          ),
+        ),
+      );
+      child.once("close", (code, signal) => {
+        clearTimeout(limit);
+        const error = died(signal ? `was ended by ${signal}` : `ended with code ${code}`);
+        reject(error);
+        if (running.engine && !running.engine.stopping) options.onDeath?.(error);
+      });
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        let message: unknown;
+        try {
+          message = JSON.parse(line);
+        } catch {
+          return;
+        }
+        const parsed = ready.safeParse(message);
+        if (!parsed.success) return;
+        clearTimeout(limit);
+        accept(parsed.data.port);
+      });
+    });
+    const endpoint = { url: `http://127.0.0.1:${port}`, secret };
+    running.engine = new EngineProcess(child, endpoint, new EngineClient(endpoint), ended);
+    return running.engine;
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  get alive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Ends the process: politely, and after three seconds without mercy. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    if (!this.alive) return;
+    this.child.kill("SIGTERM");
+    const limit = setTimeout(() => this.child.kill("SIGKILL"), 3_000);
+    await this.ended;
+    clearTimeout(limit);
+  }
+}

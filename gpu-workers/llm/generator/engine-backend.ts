@@ -1,0 +1,47 @@
+import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import type { Tokenizer } from "@/gpu-workers/llm/tokenizer";
+import { chatText, type GenerationRequest, type PromptStyle } from "./prompt";
+import type { GeneratorBackend } from "./generator";
+
+/** Requests in one engine call: they share the worked examples' activations. */
+const BATCH = 32;
+
+/** The worker's own engine: the frozen base without any adapter, greedy. */
+export function engineBackend(
+  model: Pick<EngineModel, "sample">,
+  tokenizer: Tokenizer,
+  style: PromptStyle,
+  maxTokens: number,
+  fingerprint: string,
+): GeneratorBackend {
+  const promptOf = (request: GenerationRequest): string =>
+    style.id === "few-shot" ? style.prompt(request) : chatText(style.messages(request));
+  return {
+    identity: { engine: fingerprint },
+    batch: BATCH,
+    complete(requests, signal) {
+      const start = performance.now();
+      const sequences = requests.map((request) => ({
+        ids: tokenizer.encode(promptOf(request)),
+        maxTokens,
+        stop: style.stop,
+        temperature: 0,
+      }));
+      const sampled = model.sample({ adapter: false, sequences }, { signal });
+      return requests.map(async (_, i) => {
+        const { text, ids } = (await sampled).sequences[i]![0]!;
+        const seconds = (performance.now() - start) / 1000 / requests.length;
+        return {
+          text,
+          seconds,
+          usage: {
+            calls: 1,
+            promptTokens: sequences[i]!.ids.length,
+            completionTokens: ids.length,
+            costUsd: 0,
+          },
+        };
+      });
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { parseOrThrow, AppError } from "@/contracts/errors";
+import { ATLAS_DIR } from "@/lib/paths";
+import { chatPrompt } from "@/contracts/run-config/prompts/generating";
+import type { Message } from "@/contracts/run-config/prompts/template";
+import type { GeneratorConfig } from "@/contracts/run-config/run-config";
+import { oneLine } from "@/gpu-workers/llm/foreign-text";
+import { openTemplate } from "@/gpu-workers/llm/prompt-template";
+
+/** What the frozen generator is asked: a question and the documents handed over, in order. */
+export interface GenerationRequest {
+  question: string;
+  documents: readonly { title: string; text: string; hash: string }[];
+}
+
+/** A worked example of the few-shot prompt. */
+export interface WorkedExample {
+  question: string;
+  answer: string;
+  texts: readonly string[];
+}
+
+/**
+ * How a request becomes text. Part of the generator's configuration: the same model answers 89% or 35% of Atlas
+ * depending on it, so the label is part of every answer's key.
+ */
+export type PromptStyle = CompletionStyle | ChatStyle;
+interface CompletionStyle {
+  id: "few-shot";
+  /** Style and version: "few-shot/1", "chat/1", or "chat/edited-" with the text's hash. */
+  label: string;
+  /** The worked examples are part of the key, too. */
+  examples: readonly WorkedExample[];
+  prompt(request: GenerationRequest): string;
+  stop: string[];
+}
+interface ChatStyle {
+  id: "chat";
+  label: string;
+  messages(request: GenerationRequest): Message[];
+  stop: string[];
+}
+
+/** Three worked examples, then the question: for small base-like models, which complete better than they obey. */
+export function fewShotStyle(examples: readonly WorkedExample[]): CompletionStyle {
+  const shot = (texts: readonly string[], question: string, answer: string): string =>
+    [...texts.map(oneLine), `Question: ${oneLine(question)}`, `Answer:${answer}`].join("\n");
+  const prefix = examples
+    .map(({ texts, question, answer }) => shot(texts, question, ` ${oneLine(answer)}`) + "\n\n")
+    .join("");
+  return {
+    id: "few-shot",
+    label: "few-shot/1",
+    examples,
+    prompt: ({ question, documents }) =>
+      prefix +
+      shot(
+        documents.map(({ text }) => text),
+        question,
+        "",
+      ),
+    stop: ["\n"],
+  };
+}
+
+/** The built-in chat prompt, or a person's (contracts/prompts/generating.ts). */
+export function chatStyle(edited: string | null = null): ChatStyle {
+  const template = openTemplate(chatPrompt, edited, "generator.promptTemplate");
+  const context = ({ title, text }: { title: string; text: string }, i: number): string =>
+    `Context ${i + 1}${title === "" ? "" : ` (${oneLine(title)})`}: ${oneLine(text)}`;
+  return {
+    id: "chat",
+    label: template.label,
+    messages: ({ question, documents }) =>
+      template.fill({ documents: documents.map(context).join("\n"), question: oneLine(question) }),
+    stop: [],
+  };
+}
+
+/** A chat as one text, in the template of Qwen2.5 and SmolLM2; its last turn, the assistant's, is left open. */
+export function chatText(messages: readonly { role: string; content: string }[]): string {
+  const last = messages[messages.length - 1];
+  const begun = last?.role === "assistant" ? last.content : "";
+  const told = last?.role === "assistant" ? messages.slice(0, -1) : messages;
+  return (
+    told.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") +
+    `<|im_start|>assistant\n${begun}`
+  );
+}
+
+const exampleLine = z.object({
+  question: z.string(),
+  answers: z.array(z.string()).min(1),
+  goldTexts: z.array(z.string()).min(1),
+});
+
+/** The style of a configuration; reads the worked examples that setup installed. */
+export async function promptStyle(
+  config: Pick<GeneratorConfig, "promptStyle" | "promptTemplate">,
+): Promise<PromptStyle> {
+  if (config.promptStyle === "chat") return chatStyle(config.promptTemplate);
+  const path = join(ATLAS_DIR, "examples.jsonl");
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new AppError(
+      "not-found",
+      `The worked examples of the few-shot prompt are missing (${path}). Run setup again.`,
+      { cause },
+    );
+  });
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const examples = lines.map((line, i) =>
+    parseOrThrow(exampleLine, JSON.parse(line), `Worked example ${i + 1}`),
+  );
+  return fewShotStyle(
+    examples.map(({ question, answers, goldTexts }) => ({
+      question,
+      answer: answers[0]!,
+      texts: goldTexts,
+    })),
+  );
+}

@@ -1,0 +1,234 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { judge as judgeSchema } from "@/contracts/run-config/scoring";
+import { AnswerScorer } from "./answer-scorer";
+import { endpointJudge, judgeTemplate, openJudge, verdictOf, verdictOfLogprobs } from "./judge";
+import { JudgeUsage } from "./judge-usage";
+
+const quick = {
+  firstPauseMs: 1,
+  longestPauseMs: 2,
+  budgetMs: 5_000,
+  timeoutMs: 2_000,
+  apiKey: undefined,
+};
+const { signal } = new AbortController();
+let server: Server | undefined;
+afterEach(() => server?.close());
+
+/** A server that plays the replies in turn: a text, a whole message, or a status. */
+async function playing(
+  replies: (string | number | object)[],
+): Promise<{ url: string; requests: { messages: { content: string }[]; max_tokens: number }[] }> {
+  const requests: { messages: { content: string }[]; max_tokens: number }[] = [];
+  server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => {
+      requests.push(JSON.parse(body) as (typeof requests)[number]);
+      const reply = replies[Math.min(requests.length, replies.length) - 1]!;
+      if (typeof reply === "number") return void response.writeHead(reply).end("no");
+      response.end(
+        JSON.stringify({
+          choices: [typeof reply === "string" ? { message: { content: reply } } : reply],
+          usage: { prompt_tokens: 100, completion_tokens: 3 },
+        }),
+      );
+    });
+  });
+  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests };
+}
+const item = { question: "Capital of Peru?", golds: ["Lima"], answer: "the city of Lima" };
+
+describe("a verdict", () => {
+  it.each([
+    ["yes", true],
+    [" **No**, it is not", false],
+    ["Yes.", true],
+    ["Nobody knows", null],
+    ["The answer is yes", null],
+    ["", null],
+  ])("%j is %s", (reply, verdict) => expect(verdictOf(reply)).toBe(verdict));
+
+  it("is the greater mass of the first token's alternatives", () => {
+    expect(
+      verdictOfLogprobs([
+        { token: "Yes", logprob: -1.5 },
+        { token: " yes", logprob: -1.5 },
+        { token: "No", logprob: -1 },
+      ]),
+    ).toBe(true);
+    expect(verdictOfLogprobs([{ token: "Maybe", logprob: -0.1 }])).toBeNull();
+  });
+});
+
+describe("the judge at an endpoint", () => {
+  it("asks with the question, every gold answer and the answer", async () => {
+    const { url, requests } = await playing(["yes"]);
+    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
+    expect(requests[0]).toMatchObject({
+      model: "m",
+      temperature: 0,
+      max_tokens: 10,
+      messages: judgeTemplate().messages(item),
+    });
+    expect(requests[0]!.messages[1]!.content).toContain("Correct answers: Lima");
+  });
+
+  it("asks with a person's prompt, and is another scorer by it", async () => {
+    const { url, requests } = await playing(["yes"]);
+    const judge = endpointJudge(url, "m", quick, "{question} | {golds} | {answer} | yes or no?");
+    await judge.judge(
+      [{ question: "Of Peru?", golds: ["Lima", "City of Lima"], answer: "" }],
+      signal,
+    );
+    expect(requests[0]!.messages).toEqual([
+      { role: "user", content: "Of Peru? | Lima | City of Lima | (empty) | yes or no?" },
+    ]);
+    expect([judge.id, endpointJudge(url, "m").id]).toEqual([
+      expect.stringMatching(/^edited-[0-9a-f]{16} m$/),
+      "1 m",
+    ]);
+  });
+
+  it("retries what is broken, and asks again after a garbled reply", async () => {
+    const { url, requests } = await playing([429, 500, "Well, it depends", "no"]);
+    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([false]);
+    expect(requests).toHaveLength(4);
+    expect(requests[3]!.messages[2]!.content).toBe("Well, it depends");
+  });
+
+  it("decides by the alternatives where the text says neither", async () => {
+    const { url } = await playing([
+      {
+        message: { content: "<think>" },
+        logprobs: {
+          content: [
+            {
+              top_logprobs: [
+                { token: "<think>", logprob: -0.1 },
+                { token: "yes", logprob: -3 },
+              ],
+            },
+          ],
+        },
+      },
+    ]);
+    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
+  });
+
+  it("is an error, never a verdict, where it stays garbled, broken or refused", async () => {
+    const garbled = await playing(["perhaps"]);
+    await expect(
+      endpointJudge(garbled.url, "m", quick).judge([item], signal),
+    ).rejects.toMatchObject({
+      code: "generator-unavailable",
+      message: expect.stringContaining("neither yes nor no"),
+    });
+    server?.close();
+    const refused = await playing([401]);
+    await expect(
+      endpointJudge(refused.url, "m", quick).judge([item], signal),
+    ).rejects.toMatchObject({ message: expect.stringContaining("status 401") });
+    expect(refused.requests).toHaveLength(1);
+  });
+});
+
+describe("what a judge took", () => {
+  const replies = ["Well, it depends", "no"].map((content) => ({ message: { content } }));
+  const judging = async (prices: object) => {
+    const { url } = await playing(replies);
+    const usage = new JudgeUsage();
+    const config = judgeSchema.parse({ model: "m", endpoint: url, connection: prices });
+    const judge = await openJudge(config, null, {}, signal, {
+      apiKey: undefined,
+      onUsage: usage.add,
+    });
+    expect(usage.metrics()).toEqual({});
+    expect(await judge.judge([item], signal)).toEqual([false]);
+    return usage.metrics();
+  };
+  it("is every answered request, a garbled one, too, at the prices of its connection", async () => {
+    expect(await judging({ promptPrice: 2, completionPrice: 10 })).toEqual({
+      "judge/calls": 2,
+      "judge/prompt_tokens": 200,
+      "judge/completion_tokens": 6,
+      "judge/cost_usd": expect.closeTo(0.00046, 12) as unknown,
+    });
+  });
+  it("has no cost where there is no price for all of it", async () => {
+    expect(await judging({})).toEqual({
+      "judge/calls": 2,
+      "judge/prompt_tokens": 200,
+      "judge/completion_tokens": 6,
+    });
+    const usage = new JudgeUsage();
+    for (const costUsd of [1, null, 1])
+      usage.add({ calls: 1, promptTokens: 1, completionTokens: 1, costUsd });
+    expect(usage.metrics()).toEqual({
+      "judge/calls": 3,
+      "judge/prompt_tokens": 3,
+      "judge/completion_tokens": 3,
+    });
+  });
+});
+
+describe("generation accuracy", () => {
+  const question = {
+    id: "q",
+    question: item.question,
+    answers: item.golds,
+    goldIds: [],
+    type: null,
+    group: null,
+    goldQueries: [],
+  };
+  const scored = async (verdict: boolean, text: string) => {
+    const scorer = new AnswerScorer("generation-accuracy", async () => ({
+      id: "1 m",
+      judge: async () => [verdict],
+    }));
+    const [result] = await scorer.score([{ question, answer: { key: "k", text } }], signal);
+    return result!;
+  };
+  it("asks the judge for no verdict that is stored: of this answer's key and text to this question, by this judge", async () => {
+    const asked: string[] = [];
+    const stored = [{ key: "known", text: "Lima", questionId: "q", value: 0 }];
+    const scorer = new AnswerScorer(
+      "judge",
+      async () => ({
+        id: "1 m",
+        judge: async (items) => items.map(({ answer }) => (asked.push(answer), true)),
+      }),
+      async (label) => (label === "judge/1 m" ? stored : []),
+    );
+    const answers = [
+      ["fresh", "Lima"],
+      ["known", "Lima"],
+      ["known", "Lima, Peru"],
+    ] as const;
+    const results = await scorer.score(
+      answers.map(([key, text]) => ({ question, answer: { key, text } })),
+      signal,
+    );
+    expect(results.map(({ main }) => main.value)).toEqual([1, 0, 1]);
+    expect(asked).toEqual(["Lima", "Lima, Peru"]);
+  });
+  it("is span or judge; both and every rule are kept", async () => {
+    expect((await scored(false, "Lima")).main).toEqual({
+      scorer: "generation-accuracy/1 m",
+      value: 1,
+    });
+    expect((await scored(true, "the City of Kings")).main.value).toBe(1);
+    const wrong = await scored(false, "Quito");
+    expect(wrong.main.value).toBe(0);
+    expect(wrong.others.map(({ scorer }) => scorer)).toEqual([
+      "span/1",
+      "exact-match/1",
+      "f1/1",
+      "judge/1 m",
+    ]);
+  });
+});

@@ -1,0 +1,201 @@
+import { randomUUID } from "node:crypto";
+import type { ModelUsage } from "@/contracts/records/episode";
+import { AppError } from "@/contracts/errors";
+import { judgePrompt } from "@/contracts/run-config/prompts/generating";
+import type { Message } from "@/contracts/run-config/prompts/template";
+import type { JudgeConfig } from "@/contracts/run-config/run-config";
+import type { EngineClient } from "@/gpu-workers/llm/engine/client";
+import {
+  EndpointClient,
+  type Completion,
+  type EndpointOptions,
+} from "@/gpu-workers/llm/endpoint/endpoint-client";
+import { oneLine } from "@/gpu-workers/llm/foreign-text";
+import { chatText } from "@/gpu-workers/llm/generator/prompt";
+import { openTemplate } from "@/gpu-workers/llm/prompt-template";
+import { endpointOptions, installedModel, PROBE, type KeyRing } from "@/gpu-workers/llm/models";
+import { loadTokenizer } from "@/gpu-workers/llm/tokenizer";
+
+/** One answer to be judged. */
+export interface Judgement {
+  question: string;
+  golds: readonly string[];
+  answer: string;
+}
+
+/** A model that says whether answers are right. */
+export interface Judge {
+  /** Model and prompt version: what can change a verdict. */
+  readonly id: string;
+  /** In the order of the requests. Throws AppError where a verdict cannot be had; never makes one up. */
+  judge(items: readonly Judgement[], signal: AbortSignal): Promise<boolean[]>;
+}
+
+/** An answer of megabytes is judged by its beginning and its end. */
+const MOST = 4_000;
+const bounded = (text: string): string =>
+  text.length <= MOST ? text : `${text.slice(0, MOST / 2)} … ${text.slice(-MOST / 2)}`;
+
+/** The built-in prompt, or a person's (contracts/prompts/generating.ts). Another wording is another scorer: its version is part of every judged score's name. */
+export function judgeTemplate(edited: string | null = null): {
+  version: string;
+  messages(item: Judgement): Message[];
+} {
+  const template = openTemplate(judgePrompt, edited, "judge.promptTemplate");
+  return {
+    version: template.version,
+    messages: ({ question, golds, answer }) =>
+      template.fill({
+        question: oneLine(question),
+        golds: golds.map(oneLine).join(" | "),
+        answer: oneLine(bounded(answer)) || "(empty)",
+      }),
+  };
+}
+
+/** Reads a reply that begins with yes or no; null for anything else. */
+export function verdictOf(reply: string): boolean | null {
+  const word = /^[\s"'*(`]*(yes|no)(?![a-z])/i.exec(reply)?.[1];
+  return word === undefined ? null : word.toLowerCase() === "yes";
+}
+
+/** Yes or no by the mass of the first token's alternatives; null where neither is among them. */
+export function verdictOfLogprobs(
+  alternatives: readonly { token: string; logprob: number }[],
+): boolean | null {
+  const mass = (verdict: boolean): number =>
+    alternatives
+      .filter(({ token }) => verdictOf(token) === verdict)
+      .reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
+  const [yes, no] = [mass(true), mass(false)];
+  return yes === no ? null : yes > no;
+}
+
+/** The worker's own engine: greedy under a grammar that allows yes and no only, so a verdict cannot be garbled. */
+async function engineJudge(
+  engine: EngineClient,
+  { model: name, promptTemplate }: JudgeConfig,
+  signal: AbortSignal,
+  onUsage?: (usage: ModelUsage) => void,
+): Promise<Judge> {
+  const directory = installedModel(name);
+  const [model, tokenizer] = await Promise.all([
+    engine.createModel(
+      `judge-${randomUUID()}`,
+      { base: directory, lora: null, seed: 0 },
+      { signal },
+    ),
+    loadTokenizer(directory),
+  ]);
+  const template = judgeTemplate(promptTemplate);
+  const BATCH = 32;
+  return {
+    id: `${template.version} ${name}`,
+    async judge(items, stop) {
+      const verdicts: boolean[] = [];
+      for (let start = 0; start < items.length; start += BATCH) {
+        const sequences = items.slice(start, start + BATCH).map((item) => ({
+          ids: tokenizer.encode(chatText(template.messages(item))),
+          guide: { lark: 'start: "yes" | "no"\n' },
+          maxTokens: 4,
+          temperature: 0,
+        }));
+        const { sequences: sampled } = await model.sample(
+          { adapter: false, sequences },
+          { signal: stop },
+        );
+        sampled.forEach(([sample], i) =>
+          onUsage?.({
+            calls: 1,
+            promptTokens: sequences[i]!.ids.length,
+            completionTokens: sample?.ids.length ?? 0,
+            costUsd: 0,
+          }),
+        );
+        for (const [sample] of sampled)
+          verdicts.push(required(verdictOf(sample?.text ?? ""), sample?.text ?? "", name));
+      }
+      return verdicts;
+    },
+  };
+}
+
+/**
+ * An OpenAI-compatible server: one token with its alternatives decides (upstream: ten tokens of text); where the server
+ * gives none, the text must begin with yes or no. A garbled reply is asked once more, then it is an error.
+ */
+export function endpointJudge(
+  endpoint: string,
+  model: string,
+  options: Partial<EndpointOptions> = {},
+  promptTemplate: string | null = null,
+): Judge {
+  const template = judgeTemplate(promptTemplate);
+  const client = new EndpointClient(endpoint, options);
+  const sampling = { model, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 };
+  const judgeOne = async (item: Judgement, signal: AbortSignal): Promise<boolean> => {
+    const messages = template.messages(item);
+    const first = await client.chat({ ...sampling, messages }, signal);
+    const verdict = decided(first);
+    if (verdict !== null) return verdict;
+    const again = [
+      ...messages,
+      { role: "assistant" as const, content: first.text },
+      { role: "user" as const, content: "Reply with the single word yes or the single word no." },
+    ];
+    const second = await client.chat({ ...sampling, messages: again }, signal);
+    return required(decided(second), second.text, model);
+  };
+  return {
+    id: `${template.version} ${model}`,
+    judge: (items, signal) => Promise.all(items.map((item) => judgeOne(item, signal))),
+  };
+}
+
+const decided = ({ text, alternatives }: Completion): boolean | null =>
+  verdictOf(text) ?? verdictOfLogprobs(alternatives ?? []);
+
+function required(verdict: boolean | null, reply: string, model: string): boolean {
+  if (verdict === null)
+    throw new AppError(
+      "generator-unavailable",
+      `The judge ${model} said neither yes nor no, twice: ${JSON.stringify(reply.slice(0, 120))}. The answer stays unscored; use a judge that follows instructions.`,
+    );
+  return verdict;
+}
+
+/** Opens the judge of a configuration; `engine` where it has no endpoint. Of the overrides the engine knows `onUsage` alone. */
+export async function openJudge(
+  config: JudgeConfig,
+  engine: EngineClient | null,
+  keys: Partial<KeyRing>,
+  signal: AbortSignal,
+  overrides: Partial<EndpointOptions> = {},
+): Promise<Judge> {
+  if (config.endpoint !== null)
+    return endpointJudge(
+      config.endpoint,
+      config.model,
+      { ...(await endpointOptions(config.endpoint, config.connection, keys)), ...overrides },
+      config.promptTemplate,
+    );
+  if (engine === null)
+    throw new AppError("internal", "A judge without an endpoint needs the engine.");
+  return engineJudge(engine, config, signal, overrides.onUsage);
+}
+
+/** Has the judge judge something small, with little patience: is it there, and does it say yes or no? */
+export async function probeJudge(
+  config: JudgeConfig,
+  engine: EngineClient | null,
+  keys: Partial<KeyRing>,
+  signal: AbortSignal,
+): Promise<string> {
+  const judge = await openJudge(config, engine, keys, signal, PROBE);
+  const start = performance.now();
+  await judge.judge(
+    [{ question: "In which city does the Eiffel Tower stand?", golds: ["Paris"], answer: "Paris" }],
+    signal,
+  );
+  return `judges in ${((performance.now() - start) / 1000).toFixed(1)} s`;
+}

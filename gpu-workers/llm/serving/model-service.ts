@@ -1,0 +1,307 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { z } from "zod";
+import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
+import { LatencyWindow } from "@/gpu-workers/runtime/latency";
+import type { ServiceFigures } from "@/gpu-workers/runtime/service-figures";
+import { closeServer, listen } from "@/gpu-workers/runtime/listening";
+
+/** The server that computes: the engine, or vLLM. */
+export interface ModelBackend {
+  /** Base address, without /v1. */
+  url: string;
+  secret: string;
+  /** As the backend names the model. */
+  model: string;
+  /** Resident memory of its processes, or null where nobody can say. */
+  memoryMb?(): Promise<number | null>;
+}
+
+export interface ModelServiceOptions {
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  /** As clients name the model. */
+  model: string;
+  /** What clients must send; null: nothing. */
+  apiKey: string | null;
+  /** Requests that the backend works on together. */
+  concurrency: number;
+  /** Requests that may wait beyond those. */
+  waiting: number;
+}
+
+export interface ModelMetrics extends ServiceFigures {
+  promptTokens: number;
+  completionTokens: number;
+}
+
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** Of a streamed reply this much of the end is kept: its usage stands there, where it was asked for. */
+const TAIL_CHARACTERS = 4096;
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  "invalid-input": 400,
+  unsupported: 400,
+  unauthorized: 401,
+  "not-found": 404,
+  conflict: 409,
+  "generator-unavailable": 503,
+  cancelled: 503,
+};
+const usage = z.object({
+  prompt_tokens: z.int().nonnegative(),
+  completion_tokens: z.int().nonnegative(),
+});
+
+/**
+ * A model served to others as OpenAI's API: POST /v1/completions and /v1/chat/completions, GET /v1/models, and, without
+ * the key, GET /healthz and GET /metrics. It stands before the server that computes, so that its address, its key and
+ * its figures are the same whichever that is. Until that is up, and where too many wait, the answer is 503 with
+ * Retry-After.
+ */
+export class ModelService {
+  private backend: ModelBackend | null = null;
+  private readonly latency = new LatencyWindow();
+  private readonly counts = {
+    requests: 0,
+    errors: 0,
+    refused: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+  };
+  private readonly queue: (() => void)[] = [];
+  private active = 0;
+  private starting = "starting";
+  private stopping = false;
+
+  private constructor(
+    private readonly server: Server,
+    /** Base address, e.g. http://127.0.0.1:8123. */
+    readonly url: string,
+    private readonly options: ModelServiceOptions,
+  ) {}
+
+  /** Takes the port and answers 503 until `serve` brings a backend. Throws `conflict` where the port is taken. */
+  static async listen(options: ModelServiceOptions): Promise<ModelService> {
+    const { server, url } = await listen(options.host, options.port);
+    const service = new ModelService(server, url, options);
+    server.on("request", (request, response) => void service.handle(request, response));
+    return service;
+  }
+
+  /** What is being done before the backend is up, for /healthz. */
+  describeStart(detail: string): void {
+    this.starting = detail;
+  }
+
+  /** Ready from now on. */
+  serve(backend: ModelBackend): void {
+    this.backend = backend;
+  }
+
+  metrics(): ModelMetrics {
+    return {
+      ...this.counts,
+      waiting: this.queue.length,
+      latencyMs: { p50: this.latency.percentile(0.5), p99: this.latency.percentile(0.99) },
+      latencyCount: this.latency.count,
+    };
+  }
+
+  /** Takes no new request, answers those under way, then closes; after `graceMs` connections are cut. */
+  async stop(graceMs = 10_000): Promise<void> {
+    this.stopping = true;
+    for (const go of this.queue.splice(0)) go();
+    await closeServer(this.server, graceMs);
+  }
+
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? "/").split("?")[0]!;
+    try {
+      if (request.method === "GET" && path === "/healthz") return this.sendHealth(response);
+      if (request.method === "GET" && path === "/metrics")
+        return sendJson(response, 200, this.metrics());
+      this.authorize(request);
+      if (request.method === "GET" && path === "/v1/models")
+        return sendJson(response, 200, {
+          object: "list",
+          data: [{ id: this.options.model, object: "model", owned_by: "s3" }],
+        });
+      if (
+        request.method === "POST" &&
+        (path === "/v1/completions" || path === "/v1/chat/completions")
+      )
+        return await this.complete(path, request, response);
+      throw new AppError(
+        "not-found",
+        `there is no ${request.method} ${path}; use POST /v1/chat/completions, POST /v1/completions or GET /v1/models`,
+      );
+    } catch (error) {
+      this.sendError(response, error);
+    }
+  }
+
+  private authorize({ headers }: IncomingMessage): void {
+    // Only a web page sends it: no page elsewhere may use the model through its reader's browser.
+    if (headers.origin !== undefined)
+      throw new AppError("unauthorized", "requests from web pages are not answered");
+    const { apiKey } = this.options;
+    if (
+      apiKey !== null &&
+      !timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${apiKey}`))
+    )
+      throw new AppError("unauthorized", "the API key is missing or wrong");
+  }
+
+  private sendHealth(response: ServerResponse): void {
+    const ready = this.backend !== null && !this.stopping;
+    if (!ready) response.setHeader("Retry-After", "2");
+    sendJson(response, ready ? 200 : 503, {
+      status: this.stopping ? "stopping" : ready ? "ready" : "starting",
+      model: this.options.model,
+      detail: ready ? "" : this.starting,
+    });
+  }
+
+  private async complete(
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const began = performance.now();
+    this.counts.requests += 1;
+    const body = parseOrThrow(
+      z.looseObject({ model: z.string(), stream: z.boolean().nullish() }),
+      await readJson(request),
+      "the request",
+    );
+    const { model } = this.options;
+    if (body.model !== model)
+      throw new AppError("not-found", `model "${body.model}" is not served here; this is ${model}`);
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    await this.enter();
+    try {
+      if (gone.signal.aborted) return;
+      const backend = this.ready();
+      const reply = await fetch(`${backend.url}${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${backend.secret}` },
+        body: JSON.stringify({ ...body, model: backend.model }),
+        signal: gone.signal,
+      }).catch((cause: unknown) => {
+        throw new AppError("generator-unavailable", "the model's server does not answer", {
+          cause,
+        });
+      });
+      await this.pass(reply, backend, response);
+      if (reply.ok) this.latency.record(performance.now() - began);
+      else this.counts.errors += 1;
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** The backend's reply, under the name that clients know; a stream is passed on as it comes. */
+  private async pass(
+    reply: Response,
+    backend: ModelBackend,
+    response: ServerResponse,
+  ): Promise<void> {
+    const type = reply.headers.get("content-type") ?? "application/json";
+    const renamed = (text: string): string =>
+      text.replaceAll(JSON.stringify(backend.model), () => JSON.stringify(this.options.model));
+    if (!type.startsWith("text/event-stream")) {
+      const text = await reply.text();
+      this.count(text);
+      response.writeHead(reply.status, { "content-type": type }).end(renamed(text));
+      return;
+    }
+    response.writeHead(reply.status, { "content-type": type });
+    let tail = "";
+    let line = "";
+    const decoder = new TextDecoder();
+    for await (const bytes of reply.body! as unknown as AsyncIterable<Uint8Array>) {
+      const chunk = decoder.decode(bytes, { stream: true });
+      tail = (tail + chunk).slice(-TAIL_CHARACTERS);
+      // Whole lines, so that a name is never cut in two.
+      const end = (line + chunk).lastIndexOf("\n") + 1;
+      response.write(renamed((line + chunk).slice(0, end)));
+      line = (line + chunk).slice(end);
+    }
+    this.count(tail);
+    response.end(renamed(line));
+  }
+
+  private count(text: string): void {
+    const told = /"usage":\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})/.exec(text)?.[1];
+    const parsed = told === undefined ? null : usage.safeParse(JSON.parse(told));
+    if (!parsed?.success) return;
+    this.counts.promptTokens += parsed.data.prompt_tokens;
+    this.counts.completionTokens += parsed.data.completion_tokens;
+  }
+
+  private ready(): ModelBackend {
+    if (this.stopping) throw new AppError("generator-unavailable", "the service is stopping");
+    if (this.backend === null)
+      throw new AppError("generator-unavailable", `the service is starting: ${this.starting}`);
+    return this.backend;
+  }
+
+  /** A place at the backend, first come, first served. */
+  private async enter(): Promise<void> {
+    this.ready();
+    if (this.active < this.options.concurrency) {
+      this.active += 1;
+      return;
+    }
+    if (this.queue.length >= this.options.waiting)
+      throw new AppError(
+        "generator-unavailable",
+        `${this.queue.length} requests wait already; try again later`,
+      );
+    await new Promise<void>((resolve) => this.queue.push(resolve));
+    if (this.stopping) this.active += 1; // let go by `stop`, without a place that another gave up
+  }
+
+  private leave(): void {
+    const next = this.queue.shift();
+    if (next) next();
+    else this.active -= 1;
+  }
+
+  private sendError(response: ServerResponse, error: unknown): void {
+    const { code, message } = toWireError(error);
+    const status = STATUS[code] ?? 500;
+    if (status === 503) this.counts.refused += 1;
+    else this.counts.errors += 1;
+    if (response.headersSent || response.destroyed) return void response.destroy();
+    if (status === 503) response.setHeader("Retry-After", "2");
+    sendJson(response, status, { error: { type: code, code, message } });
+  }
+}
+
+const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+const sendJson = (response: ServerResponse, status: number, body: unknown): void =>
+  void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES)
+      throw new AppError(
+        "invalid-input",
+        `the request is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`,
+      );
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch (cause) {
+    throw new AppError("invalid-input", "the request is not JSON", { cause });
+  }
+}

@@ -1,0 +1,198 @@
+import { z } from "zod";
+import { AppError } from "@/contracts/errors";
+import { pauseFor } from "@/gpu-workers/runtime/pause";
+
+export interface VllmEndpoint {
+  /** For example http://127.0.0.1:8000 */
+  url: string;
+  secret: string;
+}
+
+/** What one prompt is continued with; POST /v1/completions. */
+export interface CompletionRequest {
+  /** Name of an adapter that is loaded, or `BASE`. */
+  model: string;
+  prompt: readonly number[];
+  n: number;
+  max_tokens: number;
+  temperature: number;
+  seed: number;
+  stop: readonly string[];
+  stop_token_ids: readonly number[];
+}
+
+/** The name under which the server knows the frozen base. */
+export const BASE = "base";
+
+const choice = z.object({
+  finish_reason: z.string().nullable(),
+  token_ids: z.array(z.int().nonnegative()).nullish(),
+  prompt_token_ids: z.array(z.int().nonnegative()).nullish(),
+  logprobs: z.object({ token_logprobs: z.array(z.number().nullable()) }).nullish(),
+});
+const completion = z.object({ choices: z.array(choice) });
+const failure = z.object({ error: z.object({ message: z.string() }) });
+
+/** One continuation: its tokens, each with its log-probability at the sampling temperature. */
+export interface Continuation {
+  ids: number[];
+  logprobs: number[];
+  finish: "stop" | "length";
+}
+
+export interface VllmClientOptions {
+  /** Longest wait for one answer, and how often a request is sent whose connection broke or that was turned away as too much. */
+  timeoutMs: number;
+  attempts: number;
+  firstPauseMs: number;
+}
+const DEFAULTS: VllmClientOptions = { timeoutMs: 600_000, attempts: 4, firstPauseMs: 500 };
+
+/**
+ * Speaks to vLLM's OpenAI-compatible server: tokens in, tokens and log-probabilities out, adapters loaded and unloaded
+ * while it runs (VLLM_ALLOW_RUNTIME_LORA_UPDATING). Whatever does not answer as documented is `sampler-unavailable` with
+ * the reason; a token without its log-probability is never made up.
+ */
+export class VllmClient {
+  private readonly options: VllmClientOptions;
+
+  constructor(
+    private readonly endpoint: VllmEndpoint,
+    options: Partial<VllmClientOptions> = {},
+  ) {
+    this.options = { ...DEFAULTS, ...options };
+  }
+
+  /** POST /v1/load_lora_adapter: a folder that PEFT loads, under a name that was never used before. */
+  async loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void> {
+    await this.post("/v1/load_lora_adapter", { lora_name: name, lora_path: path }, signal);
+  }
+
+  /** POST /v1/unload_lora_adapter */
+  async unloadAdapter(name: string, signal: AbortSignal): Promise<void> {
+    await this.post("/v1/unload_lora_adapter", { lora_name: name }, signal);
+  }
+
+  /** POST /v1/completions; `n` continuations of one prompt. */
+  async complete(request: CompletionRequest, signal: AbortSignal): Promise<Continuation[]> {
+    const text = await this.post(
+      "/v1/completions",
+      {
+        ...request,
+        // The model's own sampling defaults (Qwen2.5: top_p 0.8, top_k 20, repetition penalty 1.05) are not the policy.
+        top_p: 1,
+        top_k: -1,
+        min_p: 0,
+        repetition_penalty: 1,
+        logprobs: 1,
+        return_token_ids: true,
+        include_stop_str_in_output: true,
+        skip_special_tokens: false,
+        add_special_tokens: false,
+      },
+      signal,
+    );
+    const parsed = completion.safeParse(jsonOrNull(text));
+    if (!parsed.success) throw wrong(`it does not answer as documented: ${text.slice(0, 300)}`);
+    const { choices } = parsed.data;
+    if (choices.length !== request.n)
+      throw wrong(`it gave ${choices.length} continuations where ${request.n} were asked for`);
+    return choices.map((one) => continuationOf(one, request));
+  }
+
+  /** @returns the body of a good answer */
+  private async post(path: string, body: unknown, signal: AbortSignal): Promise<string> {
+    let pause = this.options.firstPauseMs;
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.tryOnce(path, body, signal);
+      if (outcome.ok) return outcome.text;
+      if (!outcome.passes || attempt >= this.options.attempts)
+        throw new AppError(
+          "sampler-unavailable",
+          `vLLM at ${this.endpoint.url}${path}, ${attempt === 1 ? "asked once" : `asked ${attempt} times`}: ${outcome.reason}`,
+        );
+      await pauseFor(pause, signal);
+      pause *= 2;
+    }
+  }
+
+  private async tryOnce(
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<{ ok: true; text: string } | { ok: false; passes: boolean; reason: string }> {
+    try {
+      const response = await fetch(this.endpoint.url + path, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${this.endpoint.secret}`,
+          "content-type": "application/json",
+        },
+        body: JSON.stringify(body),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.timeoutMs)]),
+      });
+      const text = await response.text();
+      if (response.ok) return { ok: true, text };
+      const told = failure.safeParse(jsonOrNull(text));
+      return {
+        ok: false,
+        passes: response.status === 429 || response.status === 503,
+        reason: `status ${response.status}: ${told.success ? told.data.error.message : text.slice(0, 300)}`,
+      };
+    } catch (error) {
+      if (signal.aborted)
+        throw new AppError("cancelled", "Sampling was cancelled.", { cause: error });
+      return {
+        ok: false,
+        passes: true,
+        reason:
+          error instanceof Error
+            ? error.cause instanceof Error
+              ? error.cause.message
+              : error.message
+            : String(error),
+      };
+    }
+  }
+}
+
+const wrong = (reason: string): AppError =>
+  new AppError("sampler-unavailable", `vLLM's answer cannot be trained on: ${reason}.`);
+
+function continuationOf(
+  { finish_reason, token_ids, prompt_token_ids, logprobs }: z.output<typeof choice>,
+  request: CompletionRequest,
+): Continuation {
+  if (!token_ids)
+    throw wrong("it holds no token ids (return_token_ids); vLLM 0.10.2 or newer is needed");
+  if (
+    prompt_token_ids &&
+    (prompt_token_ids.length !== request.prompt.length ||
+      prompt_token_ids.some((id, i) => id !== request.prompt[i]))
+  )
+    throw wrong("it read another prompt than it was given");
+  if (token_ids.length === 0 || token_ids.length > request.max_tokens)
+    throw wrong(
+      `it has ${token_ids.length} tokens where 1 to ${request.max_tokens} were asked for`,
+    );
+  const values = logprobs?.token_logprobs ?? [];
+  if (values.length !== token_ids.length)
+    throw wrong(`it has ${values.length} log-probabilities for ${token_ids.length} tokens`);
+  // vLLM writes -9999 for minus infinity.
+  const impossible = values.find(
+    (value) => value === null || !Number.isFinite(value) || value > 1e-3 || value <= -9999,
+  );
+  if (impossible !== undefined)
+    throw wrong(`a sampled token has the log-probability ${impossible}`);
+  if (finish_reason !== "stop" && finish_reason !== "length")
+    throw wrong(`a continuation ended by "${finish_reason ?? "nothing"}"`);
+  return { ids: token_ids, logprobs: values as number[], finish: finish_reason };
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

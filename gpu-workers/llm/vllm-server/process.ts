@@ -1,0 +1,148 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { createServer, type AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { AppError } from "@/contracts/errors";
+import { vllmProgram } from "./installed";
+import type { VllmPurpose } from "./purpose";
+
+export interface VllmOptions {
+  signal: AbortSignal;
+  /** Called once when it ends without having been stopped; the message holds the end of its output. */
+  onDeath?: (error: AppError) => void;
+  onLog?: (line: string) => void;
+  /** Program and first arguments in place of the worker's vLLM. */
+  command?: readonly string[];
+  /** A large model is loaded for minutes, and downloaded for longer. */
+  startMs?: number;
+}
+
+const GUARD = fileURLToPath(new URL("./guard.mjs", import.meta.url));
+/** The last lines that it wrote, for the message of its death. */
+const TAIL_LINES = 40;
+/** The guard's word of the group that it has started. */
+const started = z.object({ group: z.int().positive() });
+
+/** vLLM's OpenAI-compatible server as a process of the worker: started, watched, stopped. It ends when this process dies. */
+export class VllmProcess {
+  private stopping = false;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+    readonly secret: string,
+    private readonly code: VllmPurpose["code"],
+    private readonly otherwise: string,
+    private readonly tail: string[],
+  ) {
+    this.ended = new Promise((done) => {
+      child.once("error", (error) => done(this.trouble(`could not be started: ${error.message}`)));
+      child.once("close", (code, signal) =>
+        done(
+          this.trouble(signal ? `was ended by ${signal}` : `ended with code ${code}`, code === 127),
+        ),
+      );
+    });
+  }
+
+  /** Resolves when it has ended, with why. */
+  private readonly ended: Promise<AppError>;
+  private groupId: number | null = null;
+
+  /** Starts the server and waits until it is healthy. Throws the purpose's error, with the server's last output, where it is not. */
+  static async start(
+    { code, args, env, otherwise }: VllmPurpose,
+    { signal, onDeath, onLog, command = [vllmProgram()], startMs = 3_600_000 }: VllmOptions,
+  ): Promise<VllmProcess> {
+    const port = await freePort();
+    const secret = randomBytes(32).toString("hex");
+    const child = spawn(
+      process.execPath,
+      [GUARD, ...command, ...args, "--host", "127.0.0.1", "--port", String(port)],
+      {
+        env: { ...process.env, ...env, VLLM_API_KEY: secret, PYTHONUNBUFFERED: "1" },
+        stdio: ["pipe", "pipe", "pipe", "ipc"],
+      },
+    );
+    const tail: string[] = [];
+    const server = new VllmProcess(
+      child,
+      `http://127.0.0.1:${port}`,
+      secret,
+      code,
+      otherwise,
+      tail,
+    );
+    child.on("message", (message) => (server.groupId = started.parse(message).group));
+    for (const stream of [child.stdout!, child.stderr!]) {
+      createInterface({ input: stream }).on("line", (raw) => {
+        const line = raw.replaceAll(secret, "[key]");
+        tail.push(line);
+        if (tail.length > TAIL_LINES) tail.shift();
+        onLog?.(line);
+      });
+    }
+    try {
+      await server.untilHealthy(signal, startMs);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    void server.ended.then((error) => {
+      if (!server.stopping) onDeath?.(error);
+    });
+    return server;
+  }
+
+  /** The process group of vLLM and what it started; null before it runs. */
+  get group(): number | null {
+    return this.groupId;
+  }
+
+  private async untilHealthy(signal: AbortSignal, startMs: number): Promise<void> {
+    const deadline = Date.now() + startMs;
+    for (;;) {
+      const healthy = fetch(`${this.url}/health`, {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
+      }).then(
+        (response) => response.ok,
+        () => false,
+      );
+      const state = await Promise.race([healthy, this.ended]);
+      if (state === true) return;
+      signal.throwIfAborted();
+      if (state !== false) throw state;
+      if (Date.now() > deadline) throw this.trouble("did not become ready in time");
+      await sleep(250);
+    }
+  }
+
+  private trouble(what: string, notFound = false): AppError {
+    const hint = notFound
+      ? ` It is not installed on this worker: install it in a Python environment of its own and name its program in S3_VLLM, or ${this.otherwise}.`
+      : "";
+    return new AppError(this.code, [`vLLM ${what}.${hint}`, ...this.tail].join("\n"));
+  }
+
+  /** Ends the server and everything that it started: politely, and after a while without mercy. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.child.stdin?.end();
+    await this.ended;
+  }
+}
+
+/** A port that is free now. vLLM does not say which one it took, so it is told. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}

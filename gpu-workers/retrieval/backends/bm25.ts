@@ -1,0 +1,152 @@
+import { createHash } from "node:crypto";
+import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import type { DocumentText } from "@/contracts/records/episode";
+import { AppError } from "@/contracts/errors";
+import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
+import { type RetrieverProgress, passageText } from "@/gpu-workers/runtime/progress";
+import {
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
+} from "@/gpu-workers/retrieval/retriever";
+import { Bm25Index, type RankedRow, bm25Key } from "@/gpu-workers/retrieval/indexes/bm25/index";
+import {
+  type Formula,
+  type ParsedQuery,
+  hasPhrase,
+  parseOperators,
+  parseWords,
+  satisfies,
+} from "@/gpu-workers/retrieval/indexes/bm25/query";
+
+export type Bm25Settings = Pick<RetrieverConfigOf<"bm25">, "k1" | "b" | "operators">;
+
+export interface OpenBm25RetrieverOptions {
+  /** JSONL corpus (see contracts/corpus.ts). */
+  corpusPath: string;
+  settings: Bm25Settings;
+  /** Where indexes are kept. */
+  indexDir: string;
+  signal?: AbortSignal;
+  onProgress?: (progress: RetrieverProgress) => void;
+}
+
+/** Opens a BM25 retriever over a corpus; an index that is missing is built first (see `Bm25Index.ensure`). */
+export async function openBm25Retriever({
+  corpusPath,
+  settings,
+  indexDir,
+  signal,
+  onProgress,
+}: OpenBm25RetrieverOptions): Promise<Retriever> {
+  const corpus = await CorpusFile.open(corpusPath, signal, (done, total) =>
+    onProgress?.({ phase: "reading", done, total, detail: "reading the corpus" }),
+  );
+  try {
+    const scan = async function* (from: number): AsyncGenerator<string> {
+      for await (const { record } of corpus.scan(from)) yield passageText(record);
+    };
+    const index = await Bm25Index.ensure(
+      { hash: corpus.hash, size: corpus.size, scan },
+      { root: indexDir, signal, onProgress },
+    );
+    onProgress?.({
+      phase: "loading",
+      done: 1,
+      total: 1,
+      detail: `${index.size} documents are ready`,
+    });
+    return new Bm25Retriever(corpus, index, settings);
+  } catch (error) {
+    await corpus.close();
+    throw error;
+  }
+}
+
+/** Ranks the documents that have a word of the query; others are no result, so there may be fewer than k. */
+class Bm25Retriever implements Retriever {
+  constructor(
+    private readonly corpus: CorpusFile,
+    private readonly index: Bm25Index,
+    private readonly settings: Bm25Settings,
+  ) {}
+
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    requireNotAborted(signal);
+    const parsed = queries.map(this.settings.operators ? parseOperators : parseWords);
+    const rankings = await this.index.search(parsed, k, this.settings, signal);
+    return Promise.all(
+      rankings.map(async (ranking, i) => {
+        const query = parsed[i];
+        const documents =
+          query?.formula && hasPhrase(query.formula)
+            ? await this.verified(query, query.formula, ranking, k, signal)
+            : await this.read(ranking);
+        requireNotAborted(signal);
+        return documents;
+      }),
+    );
+  }
+
+  documents(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.corpus.documents(ids);
+  }
+
+  describe(): RetrieverDescription {
+    const { k1, b, operators } = this.settings;
+    const key = createHash("sha256")
+      .update(JSON.stringify([bm25Key(this.corpus.hash), k1, b, operators]))
+      .digest("hex")
+      .slice(0, 32);
+    return {
+      kind: "bm25",
+      key,
+      title: `BM25, k1 ${k1}, b ${b}${operators ? ", Boolean operators" : ""}`,
+      documents: this.corpus.size,
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.index.close(), this.corpus.close()]);
+  }
+
+  /** The first k documents whose text satisfies the formula: looks at ever more candidates until there are k or no more. */
+  private async verified(
+    query: ParsedQuery,
+    formula: Formula,
+    first: readonly RankedRow[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[]> {
+    const found: RankedDocument[] = [];
+    let seen = 0;
+    let ranking = first;
+    for (let reach = k; ; reach *= 4) {
+      const documents = await this.read(ranking.slice(seen));
+      found.push(...documents.filter((document) => satisfies(formula, passageText(document))));
+      seen = ranking.length;
+      if (
+        found.length >= k ||
+        seen < Math.min(reach, this.corpus.size) ||
+        seen === this.corpus.size
+      )
+        return found.slice(0, k);
+      requireNotAborted(signal);
+      const [more] = await this.index.search([query], reach * 4, this.settings, signal);
+      ranking = more ?? [];
+    }
+  }
+
+  private async read(ranking: readonly RankedRow[]): Promise<RankedDocument[]> {
+    const documents = await this.corpus.read(ranking.map(({ row }) => row));
+    return documents.map((document, i) => ({ ...document, score: ranking[i]?.score ?? 0 }));
+  }
+}
+
+function requireNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
+}

@@ -1,0 +1,278 @@
+import { createHash } from "node:crypto";
+import { join, resolve } from "node:path";
+import type {
+  RankedDocument,
+  Retriever,
+  RetrieverDescription,
+} from "@/gpu-workers/retrieval/retriever";
+import type { DocumentText } from "@/contracts/records/episode";
+import { AppError } from "@/contracts/errors";
+import {
+  type IndexDemand,
+  type IndexPlan,
+  planIndex,
+  searchParameters,
+  size,
+} from "@/core/memory/index-plan";
+import { DATA_DIR } from "@/lib/paths";
+import { memoryLimit } from "@/gpu-workers/runtime/machine";
+import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
+import {
+  DenseIndex,
+  INDEX_FILE,
+  type IndexIdentity,
+  readManifest,
+} from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
+import {
+  buildFlat,
+  buildFromFlat,
+  checkFactory,
+} from "@/gpu-workers/retrieval/indexes/faiss/index-build";
+import {
+  discardIndex,
+  ensureIndex,
+  hasIndex,
+  indexKey,
+} from "@/gpu-workers/retrieval/indexes/index-store";
+import type { RetrieverProgress } from "@/gpu-workers/runtime/progress";
+
+export interface OpenRetrieverOptions {
+  /** JSONL corpus (see contracts/corpus.ts). */
+  corpusPath: string;
+  /** Name of the encoder's model folder, e.g. "minilm", or its path. */
+  encoder: string;
+  variant: string;
+  /** FAISS factory string, or "auto" (contracts/index-plan.ts). */
+  index?: string;
+  nprobe?: number;
+  efSearch?: number;
+  /** Where indexes are kept; by default the installation's own. */
+  indexDir?: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * Opens a dense retriever over a corpus. The index is found by the content of the corpus, the encoder's fingerprint and
+ * its kind; where there is none it is built first, with progress, by one process at a time. A damaged index is said so
+ * and built again.
+ */
+export async function openRetriever(
+  options: OpenRetrieverOptions,
+  onProgress: (progress: RetrieverProgress) => void = () => {},
+): Promise<Retriever> {
+  const {
+    corpusPath,
+    signal,
+    indexDir = join(DATA_DIR, "indexes"),
+    nprobe = 32,
+    efSearch = 128,
+  } = options;
+  const corpus = await CorpusFile.open(corpusPath, signal, (done, total) =>
+    onProgress({ phase: "reading", done, total, detail: "reading the corpus" }),
+  );
+  let encoder: Encoder | undefined;
+  try {
+    encoder = await Encoder.load(options.encoder, options.variant);
+    const built = { root: indexDir, corpus, encoder, signal, onProgress };
+    const plan = await chosenPlan(built, options.index ?? "auto");
+    const parameters = searchParameters(plan.factory, { nprobe, efSearch });
+    const index = await openIndex(built, plan, parameters);
+    return new DenseRetriever(
+      corpus,
+      encoder,
+      index,
+      plan.factory,
+      retrieverKey(identityOf(built, plan.factory), parameters),
+    );
+  } catch (error) {
+    await encoder?.close();
+    await corpus.close();
+    throw error;
+  }
+}
+
+interface Build {
+  root: string;
+  corpus: CorpusFile;
+  encoder: Encoder;
+  signal: AbortSignal | undefined;
+  onProgress: (progress: RetrieverProgress) => void;
+}
+
+export function identityOf(
+  {
+    corpus,
+    encoder,
+  }: {
+    corpus: Pick<CorpusFile, "hash">;
+    encoder: Pick<Encoder, "name" | "variant" | "fingerprint">;
+  },
+  factory: string,
+): IndexIdentity {
+  return {
+    corpusHash: corpus.hash,
+    encoderFingerprint: encoder.fingerprint,
+    encoder: `${encoder.name} ${encoder.variant}`,
+    factory,
+  };
+}
+
+/** Rankings depend on the search parameters too; a flat index has none. */
+function retrieverKey(identity: IndexIdentity, parameters: Record<string, number>): string {
+  const key = indexKey(identity);
+  return Object.keys(parameters).length === 0
+    ? key
+    : createHash("sha256")
+        .update(JSON.stringify([key, parameters]))
+        .digest("hex")
+        .slice(0, 32);
+}
+
+/**
+ * The plan for this machine, and whether its index is there; where `auto` would build another kind but the exact index
+ * is there (adopted, say), that one.
+ */
+export async function planHere(
+  demand: Pick<IndexDemand, "index" | "count" | "dim">,
+  has: (factory: string) => Promise<boolean>,
+): Promise<{ plan: IndexPlan; isThere: boolean }> {
+  const plan = planIndex({ ...demand, memoryBytes: memoryLimit() });
+  if (await has(plan.factory)) return { plan, isThere: true };
+  if (demand.index !== "auto" || !(await has("Flat"))) return { plan, isThere: false };
+  return {
+    plan: {
+      ...planIndex({ ...demand, index: "Flat", memoryBytes: memoryLimit() }),
+      reason: "the exact index is there already",
+    },
+    isThere: true,
+  };
+}
+
+async function chosenPlan(build: Build, index: string): Promise<IndexPlan> {
+  const { corpus, encoder, root, onProgress } = build;
+  const { plan, isThere } = await planHere(
+    { index, count: corpus.size, dim: encoder.dim },
+    (factory) => hasIndex(root, indexKey(identityOf(build, factory))),
+  );
+  if (!isThere) {
+    await checkFactory(plan.factory, corpus.size, encoder.dim);
+    onProgress({
+      phase: "loading",
+      done: 0,
+      total: 1,
+      detail: `index ${plan.factory}: ${plan.reason}; file ${size(plan.fileBytes)}, memory to build ${size(plan.buildBytes)}, to search ${size(plan.searchBytes)}`,
+    });
+  }
+  return plan;
+}
+
+async function openIndex(
+  build: Build,
+  plan: IndexPlan,
+  parameters: Record<string, number>,
+): Promise<DenseIndex> {
+  const { root, onProgress } = build;
+  const identity = identityOf(build, plan.factory);
+  const open = async (): Promise<DenseIndex> => {
+    const directory = await ensureBuilt(build, plan);
+    onProgress({ phase: "loading", done: 0, total: 1, detail: "loading the index" });
+    return DenseIndex.load(directory, identity, parameters);
+  };
+  const loadOrRebuild = async (): Promise<DenseIndex> => {
+    try {
+      return await open();
+    } catch (error) {
+      const key = indexKey(identity);
+      const isOurs = await readManifest(join(root, key)).then(
+        ({ file }) => file === INDEX_FILE,
+        () => hasIndex(root, key),
+      );
+      if (!(error instanceof AppError && error.code === "invalid-input") || !isOurs) throw error;
+      onProgress({
+        phase: "loading",
+        done: 0,
+        total: 1,
+        detail: `building again: ${error.message}`,
+      });
+      await discardIndex(root, key);
+      return open();
+    }
+  };
+  const index = await loadOrRebuild();
+  onProgress({ phase: "loading", done: 1, total: 1, detail: `${index.size} documents are ready` });
+  return index;
+}
+
+/** The folder of an index; other kinds than flat are made from the flat one, so that no document is encoded twice. */
+async function ensureBuilt(build: Build, plan: IndexPlan): Promise<string> {
+  const { root, corpus, encoder, signal, onProgress } = build;
+  const identity = identityOf(build, plan.factory);
+  const make = async (directory: string): Promise<void> => {
+    if (plan.factory === "Flat")
+      return buildFlat(directory, corpus, encoder, identity, { signal, onProgress });
+    const flat = await ensureBuilt(build, { ...plan, factory: "Flat" });
+    const { file } = await readManifest(flat);
+    await buildFromFlat(directory, resolve(flat, file), identity, plan, { signal, onProgress });
+  };
+  return ensureIndex(root, indexKey(identity), make, {
+    signal,
+    onWaiting: () =>
+      onProgress({
+        phase: "waiting",
+        done: 0,
+        total: 0,
+        detail: "another process is building this index",
+      }),
+  });
+}
+
+class DenseRetriever implements Retriever {
+  constructor(
+    private readonly corpus: CorpusFile,
+    private readonly encoder: Encoder,
+    private readonly index: DenseIndex,
+    private readonly factory: string,
+    private readonly key: string,
+  ) {}
+
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    requireNotAborted(signal);
+    if (queries.length === 0) return [];
+    const vectors = await this.encoder.encode(queries, "query", { signal });
+    requireNotAborted(signal);
+    const ranked = await this.index.search(vectors, k);
+    requireNotAborted(signal);
+    return Promise.all(
+      ranked.map(async (hits) => {
+        const documents = await this.corpus.read(hits.map((hit) => hit.row));
+        return documents.map((document, i) => ({ ...document, score: hits[i]?.score ?? 0 }));
+      }),
+    );
+  }
+
+  documents(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.corpus.documents(ids);
+  }
+
+  describe(): RetrieverDescription {
+    return {
+      kind: "dense",
+      key: this.key,
+      title: `${this.encoder.name} ${this.encoder.variant}, ${this.factory === "Flat" ? "flat inner product" : this.factory}`,
+      documents: this.corpus.size,
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.encoder.close(), this.index.close(), this.corpus.close()]);
+  }
+}
+
+function requireNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
+}

@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import type { DocumentText } from "@/contracts/records/episode";
+import { reciprocalRankFusion, weightedFusion } from "./fusion";
+import type {
+  RankedDocument,
+  Retriever,
+  RetrieverDescription,
+} from "@/gpu-workers/retrieval/retriever";
+
+export type FusionSettings = Pick<
+  RetrieverConfigOf<"hybrid">,
+  "fusion" | "depth" | "rrfK" | "denseWeight"
+>;
+
+/** A dense and a BM25 retriever over the same corpus, searched at the same time; their rankings are fused. */
+export class HybridRetriever implements Retriever {
+  constructor(
+    private readonly dense: Retriever,
+    private readonly bm25: Retriever,
+    private readonly settings: FusionSettings,
+  ) {}
+
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    const depth = Math.max(this.settings.depth, k);
+    const [dense, bm25] = await Promise.all([
+      this.dense.search(queries, depth, signal),
+      this.bm25.search(queries, depth, signal),
+    ]);
+    return queries.map((_, i) => this.fused(dense[i] ?? [], bm25[i] ?? []).slice(0, k));
+  }
+
+  documents(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.bm25.documents(ids);
+  }
+
+  describe(): RetrieverDescription {
+    const { fusion, depth, rrfK, denseWeight } = this.settings;
+    const [dense, bm25] = [this.dense.describe(), this.bm25.describe()];
+    const how = fusion === "rrf" ? ["rrf", depth, rrfK] : ["weighted", depth, denseWeight];
+    const key = createHash("sha256")
+      .update(JSON.stringify(["hybrid", dense.key, bm25.key, ...how]))
+      .digest("hex")
+      .slice(0, 32);
+    const title =
+      fusion === "rrf"
+        ? `reciprocal rank fusion, k ${rrfK}`
+        : `scores weighted ${denseWeight} to ${Number((1 - denseWeight).toPrecision(6))}`;
+    return {
+      kind: "hybrid",
+      key,
+      title: `${dense.title} + ${bm25.title}: ${title}`,
+      documents: bm25.documents,
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.dense.close(), this.bm25.close()]);
+  }
+
+  private fused(
+    dense: readonly RankedDocument[],
+    bm25: readonly RankedDocument[],
+  ): RankedDocument[] {
+    const { fusion, rrfK, denseWeight } = this.settings;
+    const rankings = [dense, bm25];
+    const scored =
+      fusion === "rrf"
+        ? reciprocalRankFusion(rankings, rrfK)
+        : weightedFusion(rankings, [denseWeight, 1 - denseWeight]);
+    const byId = new Map(rankings.flat().map((document) => [document.id, document]));
+    return scored.flatMap(({ id, score }) => {
+      const document = byId.get(id);
+      return document ? [{ ...document, score }] : [];
+    });
+  }
+}

@@ -1,0 +1,396 @@
+import { createHash } from "node:crypto";
+import { Client, errors } from "@opensearch-project/opensearch";
+import { z } from "zod";
+import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import { documentHash } from "@/core/episode/document-hash";
+import type { DocumentText } from "@/contracts/records/episode";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import type {
+  RankedDocument,
+  Retriever,
+  RetrieverDescription,
+} from "@/gpu-workers/retrieval/retriever";
+import {
+  PassingFailure,
+  RETRY_TIMES,
+  type RetryTimes,
+  apiKey,
+  passes,
+  reasonOf,
+  retryAfter,
+  withRetries,
+} from "@/gpu-workers/runtime/retry";
+
+export type OpenSearchConfig = Omit<RetrieverConfigOf<"opensearch">, "kind">;
+
+/** Queries sent in one _msearch. */
+const REQUEST_QUERIES = 64;
+/** Ids asked for in one _mget. */
+const REQUEST_IDS = 500;
+
+const countResponse = z.object({ count: z.int(), _shards: z.object({ failed: z.int() }) });
+const fieldsResponse = z.object({
+  fields: z.record(z.string(), z.record(z.string(), z.object({ searchable: z.boolean() }))),
+});
+const settingsResponse = z.record(
+  z.string(),
+  z.object({ settings: z.object({ index: z.object({ uuid: z.string().optional() }) }) }),
+);
+const source = z.record(z.string(), z.unknown());
+const searchResponse = z.object({
+  timed_out: z.boolean(),
+  _shards: z.object({ failed: z.int() }),
+  hits: z.object({
+    hits: z.array(z.object({ _id: z.string(), _score: z.number(), _source: source.optional() })),
+  }),
+});
+const failedResponse = z.object({
+  status: z.int(),
+  error: z.union([z.string(), z.record(z.string(), z.unknown())]),
+});
+const msearchResponse = z.object({ responses: z.array(z.union([failedResponse, searchResponse])) });
+const mgetResponse = z.object({
+  docs: z.array(
+    z.object({
+      _id: z.string(),
+      found: z.boolean().optional(),
+      _source: source.optional(),
+      error: z.unknown().optional(),
+    }),
+  ),
+});
+
+/** What the client answers; its promise can be aborted. */
+type Request = PromiseLike<{ body: unknown }> & { abort(): void };
+
+/**
+ * An OpenSearch or Elasticsearch server asked over its HTTP API with OpenSearch's client. It makes no product check, and
+ * only requests that both servers answer alike are sent: _count, _field_caps, _settings, _msearch, _mget, _bulk.
+ */
+export class OpenSearchConnection {
+  private readonly client: Client;
+
+  constructor(
+    readonly config: OpenSearchConfig,
+    private readonly times: RetryTimes = RETRY_TIMES,
+    environment: NodeJS.ProcessEnv = process.env,
+  ) {
+    const key = apiKey(config.credential, environment);
+    // Retries and time-outs are ours: the client's have no backoff.
+    this.client = new Client({
+      node: config.url,
+      maxRetries: 0,
+      requestTimeout: times.requestMs * 2,
+      headers: key === undefined ? {} : { authorization: authorization(key) },
+    });
+  }
+
+  /** For errors and titles: server and index. */
+  get name(): string {
+    return `${new URL(this.config.url).origin}/${this.config.index}`;
+  }
+
+  /** Sends a request, again while its failure may pass, and parses the answer. Throws what says how to mend it. */
+  ask<T extends z.ZodType>(
+    schema: T,
+    signal: AbortSignal | undefined,
+    send: (client: Client) => Request,
+  ): Promise<z.output<T>> {
+    return withRetries(this.name, this.times, signal, async (limit) => {
+      const request = send(this.client);
+      // `abort` returns the request itself, and a listener that returns a promise makes its rejection an uncaught exception.
+      const abort = (): void => {
+        request.abort();
+      };
+      limit.addEventListener("abort", abort, { once: true });
+      try {
+        const { body } = await request;
+        return parseOrThrow(schema, body, `the answer of ${this.name}`);
+      } catch (error) {
+        throw this.failureOf(error);
+      } finally {
+        limit.removeEventListener("abort", abort);
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+
+  /** What went wrong, and how to mend it. */
+  failureOf(error: unknown): unknown {
+    if (error instanceof AppError) return error;
+    if (error instanceof errors.ResponseError)
+      return this.refusal(
+        error.statusCode,
+        error.body,
+        String((error.headers?.["retry-after"] as unknown) ?? ""),
+      );
+    if (error instanceof errors.DeserializationError)
+      return new PassingFailure("the answer is not JSON", { cause: error });
+    if (error instanceof errors.OpenSearchClientError)
+      return new PassingFailure(reasonOf(error), { cause: error });
+    return error;
+  }
+
+  /** An error status, of a whole answer or of one search within it. */
+  refusal(status: number, body: unknown, retryHeader = ""): AppError {
+    const reason = `status ${status}: ${reasonText(body)}`;
+    if (passes(status)) return new PassingFailure(reason, {}, retryAfter(retryHeader));
+    const { credential, index } = this.config;
+    if (status === 401) {
+      const advice =
+        credential === null
+          ? "name the environment variable that holds the API key under Key variable"
+          : `the key in ${credential} is not accepted`;
+      return new AppError("unauthorized", `${this.name} wants credentials (${reason}); ${advice}`);
+    }
+    if (status === 403)
+      return new AppError(
+        "unauthorized",
+        `the credentials may not read ${this.name} (${reason}); they need the privileges read and view_index_metadata on it`,
+      );
+    if (status === 404)
+      return new AppError(
+        "not-found",
+        `${new URL(this.config.url).origin} has no index ${JSON.stringify(index)} (${reason}); check its name, or fill it with: npm run s3 -- corpus push`,
+      );
+    if (/too_many_(nested_)?clauses|maxClauseCount/.test(reason))
+      return new AppError(
+        "invalid-input",
+        `the query has more words than ${this.name} takes (${reason}); shorten it, or raise indices.query.bool.max_clause_count there`,
+      );
+    return new AppError("invalid-input", `${this.name} refused the request with ${reason}`);
+  }
+}
+
+/** BM25 of an OpenSearch or Elasticsearch index: words of the query in title and text, scores added. */
+export class OpenSearchRetriever implements Retriever {
+  private constructor(
+    private readonly connection: OpenSearchConnection,
+    private readonly count: number,
+    /** Uuids of the indexes behind the name: another index under the same name is another key. */
+    private readonly uuids: readonly string[],
+    private readonly hasTitle: boolean,
+  ) {}
+
+  /** Checks that the index is there, holds documents, and has the fields. Throws with what to do. */
+  static async open(
+    config: OpenSearchConfig,
+    options: { signal?: AbortSignal; times?: RetryTimes; environment?: NodeJS.ProcessEnv } = {},
+  ): Promise<OpenSearchRetriever> {
+    const { signal } = options;
+    const connection = new OpenSearchConnection(config, options.times, options.environment);
+    try {
+      const { index, titleField, textField } = config;
+      const { count } = await connection.ask(countResponse, signal, (client) =>
+        client.count({ index }),
+      );
+      if (count === 0)
+        throw new AppError(
+          "invalid-input",
+          `${connection.name} holds no documents; fill it with: npm run s3 -- corpus push`,
+        );
+      const { fields } = await connection.ask(fieldsResponse, signal, (client) =>
+        client.fieldCaps({ index, fields: ["*"] }),
+      );
+      const searchable = Object.entries(fields).flatMap(([name, types]) =>
+        Object.values(types).some((type) => type.searchable) && !name.startsWith("_") ? [name] : [],
+      );
+      if (!searchable.includes(textField)) {
+        throw new AppError(
+          "invalid-input",
+          `${connection.name} has no searchable field ${JSON.stringify(textField)}; set Text field to one of: ${searchable.slice(0, 30).join(", ")}`,
+        );
+      }
+      const hasTitle = searchable.includes(titleField);
+      // The default is asked for without being wanted: many indexes have no title.
+      if (!hasTitle && titleField !== "title")
+        throw new AppError(
+          "invalid-input",
+          `${connection.name} has no searchable field ${JSON.stringify(titleField)}; set Title field to one of: ${searchable.slice(0, 30).join(", ")}`,
+        );
+      const settings = await connection.ask(settingsResponse, signal, (client) =>
+        client.indices.getSettings({ index }),
+      );
+      const uuids = Object.values(settings)
+        .flatMap(({ settings }) => settings.index.uuid ?? [])
+        .sort();
+      return new OpenSearchRetriever(connection, count, uuids, hasTitle);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    const results: RankedDocument[][] = [];
+    for (let start = 0; start < queries.length; start += REQUEST_QUERIES) {
+      results.push(
+        ...(await this.searchPart(queries.slice(start, start + REQUEST_QUERIES), k, signal)),
+      );
+    }
+    return results;
+  }
+
+  async documents(ids: readonly string[]): Promise<DocumentText[]> {
+    const found: DocumentText[] = [];
+    for (let start = 0; start < ids.length; start += REQUEST_IDS) {
+      const part = ids.slice(start, start + REQUEST_IDS);
+      const { index } = this.connection.config;
+      const { docs } = await this.connection.ask(mgetResponse, undefined, (client) =>
+        client.mget({ index, _source: this.sourceFields, body: { ids: part } }),
+      );
+      const byId = new Map(docs.filter(({ found }) => found).map((doc) => [doc._id, doc._source]));
+      for (const id of part) {
+        if (!byId.has(id))
+          throw new AppError(
+            "not-found",
+            `${this.connection.name} has no document ${JSON.stringify(id)}`,
+          );
+        found.push(this.documentOf(id, byId.get(id)));
+      }
+    }
+    return found;
+  }
+
+  describe(): RetrieverDescription {
+    const { index, titleField, textField, url } = this.connection.config;
+    const key = createHash("sha256")
+      .update(
+        JSON.stringify([
+          "opensearch",
+          new URL(url).href,
+          index,
+          this.uuids,
+          this.count,
+          this.hasTitle ? titleField : null,
+          textField,
+        ]),
+      )
+      .digest("hex")
+      .slice(0, 32);
+    return {
+      kind: "opensearch",
+      key,
+      title: `${this.connection.name}, BM25`,
+      documents: this.count,
+    };
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  private get sourceFields(): string[] {
+    const { titleField, textField } = this.connection.config;
+    return this.hasTitle ? [titleField, textField] : [textField];
+  }
+
+  private async searchPart(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    const { index } = this.connection.config;
+    const body = queries.flatMap((query) => [
+      {},
+      {
+        size: k,
+        _source: this.sourceFields,
+        query: { multi_match: { query, fields: this.sourceFields, type: "most_fields" as const } },
+      },
+    ]);
+    const answered = z
+      .object({})
+      .loose()
+      .transform((raw) => {
+        const { responses } = parseOrThrow(
+          msearchResponse,
+          raw,
+          `the answer of ${this.connection.name}`,
+        );
+        if (responses.length !== queries.length)
+          throw new AppError(
+            "invalid-input",
+            `${this.connection.name} answered ${responses.length} rankings to ${queries.length} queries`,
+          );
+        return responses.map((response) => {
+          if ("error" in response) throw this.connection.refusal(response.status, response);
+          // A part of the index that does not answer leaves documents out: that is a failure, not a ranking.
+          if (response.timed_out)
+            throw new PassingFailure("the search ran out of time on the server");
+          if (response._shards.failed > 0)
+            throw new PassingFailure(`${response._shards.failed} shards failed`);
+          return response.hits.hits;
+        });
+      });
+    const rankings = await this.connection.ask(answered, signal, (client) =>
+      client.msearch({ index, body }),
+    );
+    return rankings.map((hits) =>
+      hits
+        .slice(0, k)
+        .map(({ _id, _score, _source }) => ({ ...this.documentOf(_id, _source), score: _score })),
+    );
+  }
+
+  private documentOf(id: string, source: Record<string, unknown> | undefined): DocumentText {
+    const { titleField, textField } = this.connection.config;
+    const text = textAt(source, textField);
+    if (text === undefined)
+      throw new AppError(
+        "invalid-input",
+        `the document ${JSON.stringify(id)} of ${this.connection.name} has no text in its field ${JSON.stringify(textField)}; set Text field to the one that holds the passage`,
+      );
+    const title = textAt(source, titleField) ?? "";
+    return { id, title, text, hash: documentHash({ title, text }) };
+  }
+}
+
+/** Text of a field by its path; several values are joined, as the index has them. */
+function textAt(source: Record<string, unknown> | undefined, path: string): string | undefined {
+  let value: unknown = source;
+  if (source && path in source) value = source[path];
+  else
+    for (const part of path.split("."))
+      value =
+        typeof value === "object" && value !== null
+          ? (value as Record<string, unknown>)[part]
+          : undefined;
+  if (typeof value === "string") return value;
+  return Array.isArray(value) && value.every((item) => typeof item === "string")
+    ? value.join("\n")
+    : undefined;
+}
+
+/** A whole header value as it is, `user:password` as basic authentication, anything else as an API key. */
+function authorization(key: string): string {
+  if (/^(ApiKey|Basic|Bearer) /i.test(key)) return key;
+  return key.includes(":") ? `Basic ${Buffer.from(key).toString("base64")}` : `ApiKey ${key}`;
+}
+
+/** Both servers say {error: {type, reason, root_cause}} or {error: "text"}. */
+function reasonText(body: unknown): string {
+  const detailed = z
+    .object({
+      error: z.object({
+        type: z.string(),
+        reason: z.string().nullish(),
+        root_cause: z
+          .array(z.object({ type: z.string(), reason: z.string().nullish() }))
+          .optional(),
+      }),
+    })
+    .safeParse(body);
+  if (!detailed.success)
+    return (typeof body === "string" ? body : JSON.stringify(body ?? "")).slice(0, 300);
+  const { error } = detailed.data;
+  const cause = error.root_cause?.[0] ?? error;
+  return `${cause.type}: ${cause.reason ?? ""}`.slice(0, 300);
+}

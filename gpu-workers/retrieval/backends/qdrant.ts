@@ -1,0 +1,360 @@
+import { createHash } from "node:crypto";
+import { QdrantClient, QdrantClientResourceExhaustedError } from "@qdrant/js-client-rest";
+import { z } from "zod";
+import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import { documentHash } from "@/core/episode/document-hash";
+import type { DocumentText } from "@/contracts/records/episode";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
+import type {
+  RankedDocument,
+  Retriever,
+  RetrieverDescription,
+} from "@/gpu-workers/retrieval/retriever";
+import {
+  PassingFailure,
+  RETRY_TIMES,
+  type RetryTimes,
+  apiKey,
+  passes,
+  reasonOf,
+  withRetries,
+} from "@/gpu-workers/runtime/retry";
+
+export type QdrantConfig = Omit<RetrieverConfigOf<"qdrant">, "kind">;
+
+/** What is used of an encoder: the real one, or a small one in tests. */
+export type QueryEncoder = Pick<
+  Encoder,
+  "encode" | "dim" | "fingerprint" | "name" | "variant" | "close"
+>;
+
+/** Queries sent in one request. */
+const REQUEST_QUERIES = 64;
+/** Ids asked for in one request. */
+const REQUEST_IDS = 500;
+
+const vectorParams = z.object({
+  size: z.int(),
+  distance: z.enum(["Cosine", "Dot", "Euclid", "Manhattan"]),
+});
+const collectionInfo = z.object({
+  status: z.enum(["green", "yellow", "grey", "red"]),
+  points_count: z.int().nullish(),
+  config: z.object({
+    params: z.object({
+      vectors: z.union([vectorParams, z.record(z.string(), vectorParams)]).optional(),
+    }),
+  }),
+});
+const pointId = z.union([z.string(), z.number()]).transform(String);
+const payload = z.record(z.string(), z.unknown()).nullish();
+const rankings = z.array(
+  z.object({ points: z.array(z.object({ id: pointId, score: z.number(), payload })) }),
+);
+const points = z.array(z.object({ id: pointId, payload }));
+
+/** The client's calls by the names of Qdrant's API, each with a signal; their answers are parsed here. */
+type Api = ReturnType<QdrantClient["api"]>;
+
+/** One collection of a Qdrant server. */
+export class QdrantConnection {
+  private readonly api: Api;
+
+  constructor(
+    readonly config: QdrantConfig,
+    private readonly times: RetryTimes = RETRY_TIMES,
+    environment: NodeJS.ProcessEnv = process.env,
+  ) {
+    const key = apiKey(config.credential, environment);
+    const { pathname, origin } = new URL(config.url);
+    // Time-outs are ours: with one of its own the client replaces the signal. Its version check is a hidden request.
+    this.api = new QdrantClient({
+      url: origin,
+      prefix: pathname.replace(/\/+$/, ""),
+      timeout: Infinity,
+      checkCompatibility: false,
+      headers: key === undefined ? {} : { "api-key": key },
+    }).api();
+  }
+
+  /** For errors and titles: server and collection. */
+  get name(): string {
+    return `${new URL(this.config.url).origin}/${this.config.collection}`;
+  }
+
+  /** Sends a request, again while its failure may pass, and parses its result. Throws what says how to mend it. */
+  ask<T extends z.ZodType>(
+    schema: T,
+    signal: AbortSignal | undefined,
+    send: (api: Api, init: RequestInit) => Promise<{ data: { result?: unknown } }>,
+  ): Promise<z.output<T>> {
+    return withRetries(this.name, this.times, signal, async (limit) => {
+      try {
+        const { data } = await send(this.api, { signal: limit });
+        return parseOrThrow(schema, data.result, `the answer of ${this.name}`);
+      } catch (error) {
+        throw this.failureOf(error);
+      }
+    });
+  }
+
+  private failureOf(error: unknown): unknown {
+    if (error instanceof AppError) return error;
+    if (error instanceof QdrantClientResourceExhaustedError)
+      return new PassingFailure(
+        "status 429: too many requests",
+        { cause: error },
+        error.retry_after * 1000,
+      );
+    const answered = apiError.safeParse(error);
+    if (!answered.success) return new PassingFailure(reasonOf(error), { cause: error });
+    const { status, data } = answered.data;
+    const stated = z.object({ status: z.object({ error: z.string() }) }).safeParse(data);
+    const reason = `status ${status}: ${stated.success ? stated.data.status.error : (typeof data === "string" ? data : JSON.stringify(data ?? "")).slice(0, 200)}`;
+    if (passes(status)) return new PassingFailure(reason, { cause: error });
+    const { credential, collection, url } = this.config;
+    if (status === 401 || status === 403) {
+      const advice =
+        credential === null
+          ? "name the environment variable that holds the API key under Key variable"
+          : `the key in ${credential} is not accepted or may not read it`;
+      return new AppError("unauthorized", `${this.name} wants credentials (${reason}); ${advice}`);
+    }
+    if (status === 404)
+      return new AppError(
+        "not-found",
+        `${new URL(url).origin} has no collection ${JSON.stringify(collection)} (${reason}); check its name, or fill it with: npm run s3 -- corpus push`,
+      );
+    return new AppError("invalid-input", `${this.name} refused the request with ${reason}`);
+  }
+}
+
+/** The client throws these for every status but 200 and 201. */
+const apiError = z.object({ status: z.int(), data: z.unknown() });
+
+/** Vectors of a Qdrant collection; queries are encoded here, by the encoder whose vectors it holds. */
+export class QdrantRetriever implements Retriever {
+  private constructor(
+    private readonly connection: QdrantConnection,
+    private readonly encoder: QueryEncoder,
+    private readonly count: number,
+    private readonly vector: VectorOfCollection,
+  ) {}
+
+  /** Checks that the collection is there, holds points, and that its vectors are of the encoder's length. */
+  static async open(
+    config: QdrantConfig,
+    options: {
+      signal?: AbortSignal;
+      times?: RetryTimes;
+      environment?: NodeJS.ProcessEnv;
+      loadEncoder?: (name: string, variant: string) => Promise<QueryEncoder>;
+    } = {},
+  ): Promise<QdrantRetriever> {
+    const connection = new QdrantConnection(config, options.times, options.environment);
+    const { collection } = config;
+    const info = await connection.ask(collectionInfo, options.signal, (api, init) =>
+      api.getCollection({ collection_name: collection }, init),
+    );
+    if (info.status === "red")
+      throw new AppError(
+        "retriever-unavailable",
+        `${connection.name} reports the state red: a part of it failed; see the server's log`,
+      );
+    const { points_count: count } = info;
+    if (!count)
+      throw new AppError(
+        "invalid-input",
+        `${connection.name} holds no points; fill it with: npm run s3 -- corpus push`,
+      );
+    const vector = vectorOf(info.config.params.vectors, connection.name);
+    const encoder = await (
+      options.loadEncoder ?? ((name: string, variant: string) => Encoder.load(name, variant))
+    )(config.encoder, config.variant);
+    if (encoder.dim !== vector.size) {
+      await encoder.close();
+      throw new AppError(
+        "invalid-input",
+        `the vectors of ${connection.name} have ${vector.size} numbers, those of the encoder ${config.encoder} ${encoder.dim}; choose the encoder that the collection was filled with`,
+      );
+    }
+    return new QdrantRetriever(connection, encoder, count, vector);
+  }
+
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    if (queries.length === 0) return [];
+    const { dim } = this.encoder;
+    const vectors = await this.encoder.encode(queries, "query", { signal });
+    const results: RankedDocument[][] = [];
+    for (let start = 0; start < queries.length; start += REQUEST_QUERIES) {
+      const rows = Array.from(
+        { length: Math.min(REQUEST_QUERIES, queries.length - start) },
+        (_, i) => start + i,
+      );
+      const using = this.vector.name;
+      const searches = rows.map((row) => ({
+        query: Array.from(vectors.subarray(row * dim, (row + 1) * dim)),
+        limit: k,
+        with_payload: true,
+        ...(using === null ? {} : { using }),
+      }));
+      const part = await this.connection.ask(rankings, signal, (api, init) =>
+        api.queryBatchPoints(
+          { collection_name: this.connection.config.collection, searches },
+          init,
+        ),
+      );
+      if (part.length !== rows.length)
+        throw new AppError(
+          "invalid-input",
+          `${this.connection.name} answered ${part.length} rankings to ${rows.length} queries`,
+        );
+      // A distance is the smaller the nearer; a score is the other way round.
+      const sign = this.vector.isDistance ? -1 : 1;
+      results.push(
+        ...part.map(({ points }) =>
+          points.slice(0, k).map(({ id, score, payload }) => ({
+            ...this.documentOf(id, payload),
+            score: score * sign,
+          })),
+        ),
+      );
+    }
+    return results;
+  }
+
+  async documents(ids: readonly string[]): Promise<DocumentText[]> {
+    const found: DocumentText[] = [];
+    for (let start = 0; start < ids.length; start += REQUEST_IDS) {
+      const part = ids.slice(start, start + REQUEST_IDS);
+      const candidates = [...new Set(part.flatMap(pointIdsOf))];
+      const retrieved = await this.connection.ask(points, undefined, (api, init) =>
+        api.getPoints(
+          {
+            collection_name: this.connection.config.collection,
+            ids: candidates,
+            with_payload: true,
+          },
+          init,
+        ),
+      );
+      const byId = new Map(
+        retrieved
+          .map(({ id, payload }) => this.documentOf(id, payload))
+          .map((document) => [document.id, document]),
+      );
+      for (const id of part) {
+        const document = byId.get(id);
+        if (!document)
+          throw new AppError(
+            "not-found",
+            `${this.connection.name} has no document ${JSON.stringify(id)}`,
+          );
+        found.push(document);
+      }
+    }
+    return found;
+  }
+
+  describe(): RetrieverDescription {
+    const { url, collection } = this.connection.config;
+    const key = createHash("sha256")
+      .update(
+        JSON.stringify([
+          "qdrant",
+          new URL(url).href,
+          collection,
+          this.count,
+          this.vector,
+          this.encoder.fingerprint,
+        ]),
+      )
+      .digest("hex")
+      .slice(0, 32);
+    return {
+      kind: "qdrant",
+      key,
+      title: `${this.connection.name}, ${this.encoder.name} ${this.encoder.variant}`,
+      documents: this.count,
+    };
+  }
+
+  close(): Promise<void> {
+    return this.encoder.close();
+  }
+
+  /** The payload's own id where it has one: Qdrant's are numbers and UUIDs only. */
+  private documentOf(
+    id: string,
+    payload: Record<string, unknown> | null | undefined,
+  ): DocumentText {
+    const text = payload?.text;
+    if (typeof text !== "string")
+      throw new AppError(
+        "invalid-input",
+        `the point ${id} of ${this.connection.name} has no text in its payload; every point needs the payload {id, title, text}`,
+      );
+    const title = typeof payload?.title === "string" ? payload.title : "";
+    const own = payload?.id;
+    return {
+      id: typeof own === "string" || typeof own === "number" ? String(own) : id,
+      title,
+      text,
+      hash: documentHash({ title, text }),
+    };
+  }
+}
+
+interface VectorOfCollection {
+  /** Null: the collection's one unnamed vector. */
+  name: string | null;
+  size: number;
+  /** Scores are distances: the smaller, the nearer. */
+  isDistance: boolean;
+}
+
+function vectorOf(
+  vectors: z.output<typeof collectionInfo>["config"]["params"]["vectors"],
+  name: string,
+): VectorOfCollection {
+  const describe = (
+    own: string | null,
+    { size, distance }: z.output<typeof vectorParams>,
+  ): VectorOfCollection => ({
+    name: own,
+    size,
+    isDistance: distance === "Euclid" || distance === "Manhattan",
+  });
+  const single = vectorParams.safeParse(vectors);
+  if (single.success) return describe(null, single.data);
+  const named = Object.entries((vectors ?? {}) as Record<string, z.output<typeof vectorParams>>);
+  const [only] = named;
+  if (only && named.length === 1) return describe(...only);
+  throw new AppError(
+    "unsupported",
+    named.length === 0
+      ? `${name} has no dense vectors`
+      : `${name} has several vectors (${named.map(([own]) => own).join(", ")}); a collection with one is needed`,
+  );
+}
+
+/** The point of a document that was pushed from a corpus: a UUID made of its id, so that pushing again replaces it. */
+export function pointIdOf(documentId: string): string {
+  const hex = createHash("sha256").update(`s3 document ${documentId}`).digest("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** Points that a document may be: the one it was pushed as, or its id itself where that can be a point's. */
+function pointIdsOf(documentId: string): (string | number)[] {
+  const number = /^\d{1,15}$/.test(documentId) ? [Number(documentId)] : [];
+  return [
+    pointIdOf(documentId),
+    ...number,
+    ...(z.uuid().safeParse(documentId).success ? [documentId] : []),
+  ];
+}

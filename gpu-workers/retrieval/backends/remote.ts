@@ -1,0 +1,237 @@
+import { createHash } from "node:crypto";
+import { documentHash } from "@/core/episode/document-hash";
+import type { DocumentText } from "@/contracts/records/episode";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import {
+  RETRIEVE_LIMITS,
+  RETRIEVER_KEY_HEADER,
+  fromWireDocument,
+  retrieveError,
+  retrieveHealth,
+  retrieveResponseOfAny,
+  type RetrieveHealth,
+} from "@/contracts/formats/retrieve";
+import type {
+  RankedDocument,
+  Retriever,
+  RetrieverDescription,
+} from "@/gpu-workers/retrieval/retriever";
+import {
+  PassingFailure,
+  RETRY_TIMES,
+  type RetryTimes,
+  passes,
+  reasonOf,
+  retryAfter,
+  withRetries,
+} from "@/gpu-workers/runtime/retry";
+
+/** Queries sent in one request. */
+const REQUEST_QUERIES = 256;
+
+/** FAISS fills places for which there is no document with the least float and row -1: what stands there is no result. */
+const FILLER_SCORE = 3.4e38;
+
+/**
+ * A retriever behind any server of upstream's /retrieve dialect. Failures that may pass (no connection, time-out, 429,
+ * 5xx) are tried again with backoff, then thrown as `retriever-unavailable`: an error never becomes a document.
+ */
+export class RemoteRetriever implements Retriever {
+  private constructor(
+    private readonly endpoint: URL,
+    /** What the server says of itself; null where it has no /healthz, as upstream's has none. */
+    private readonly health: RetrieveHealth | null,
+    private readonly times: RetryTimes,
+  ) {}
+
+  /**
+   * Finds out what serves there. Our own service names the content it ranks (corpus, encoder, settings), which becomes
+   * the cache key; any other server is known by its address alone, and must answer one query.
+   *
+   * @param url address of the server, with or without the path /retrieve
+   * @throws AppError `retriever-unavailable`, `invalid-input` where something else answers there
+   */
+  static async open(
+    url: string,
+    { signal, times = RETRY_TIMES }: { signal?: AbortSignal; times?: RetryTimes } = {},
+  ): Promise<RemoteRetriever> {
+    const endpoint = new URL(url);
+    if (!endpoint.pathname.endsWith("/retrieve"))
+      endpoint.pathname = `${endpoint.pathname.replace(/\/$/, "")}/retrieve`;
+    const health = await readHealth(endpoint, signal, times);
+    const retriever = new RemoteRetriever(endpoint, health, times);
+    if (health === null) await retriever.search(["ready?"], 1, signal);
+    return retriever;
+  }
+
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    const results: RankedDocument[][] = [];
+    const topk = Math.min(k, RETRIEVE_LIMITS.topk);
+    const size = Math.min(REQUEST_QUERIES, this.health?.limits?.queries ?? REQUEST_QUERIES);
+    for (let start = 0; start < queries.length; start += size) {
+      const part = queries.slice(start, start + size);
+      results.push(
+        ...(await withRetries(`the retriever ${this.endpoint.href}`, this.times, signal, (limit) =>
+          this.request(part, topk, limit),
+        )),
+      );
+    }
+    return results;
+  }
+
+  documents(): Promise<DocumentText[]> {
+    return Promise.reject(
+      new AppError("unsupported", "the /retrieve dialect has no way to ask for documents by id"),
+    );
+  }
+
+  describe(): RetrieverDescription {
+    const { href } = this.endpoint;
+    const content = this.health?.key ?? null;
+    const key = createHash("sha256")
+      .update(JSON.stringify(content === null ? ["remote", href] : ["remote content", content]))
+      .digest("hex")
+      .slice(0, 32);
+    const title =
+      content === null
+        ? `${href}, known by its address only`
+        : `${href} (${this.health?.retriever})`;
+    return { kind: "remote", key, title, documents: this.health?.documents ?? null };
+  }
+
+  async close(): Promise<void> {}
+
+  private async request(
+    queries: readonly string[],
+    topk: number,
+    signal: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    const { status, headers, text } = await ask(this.endpoint, signal, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ queries, topk, return_scores: true }),
+    });
+    if (status !== 200) {
+      const reason = `status ${status}: ${errorText(text)}`;
+      if (passes(status))
+        throw new PassingFailure(reason, {}, retryAfter(headers.get("retry-after")));
+      const advice =
+        status === 404
+          ? "; is this the address of a /retrieve server?"
+          : status === 401 || status === 403
+            ? "; it wants credentials, which the /retrieve dialect does not know"
+            : "";
+      throw new AppError(
+        "invalid-input",
+        `the retriever ${this.endpoint.href} refused the request with ${reason}${advice}`,
+      );
+    }
+    const served = headers.get(RETRIEVER_KEY_HEADER);
+    if (this.health?.key && served !== this.health.key) {
+      throw new AppError(
+        "conflict",
+        `the retriever ${this.endpoint.href} serves another corpus or encoder than when this run began; its documents would not belong to the same run. Start the service as it was, or start the run again`,
+      );
+    }
+    return this.parse(text, queries.length, topk);
+  }
+
+  private parse(text: string, expected: number, topk: number): RankedDocument[][] {
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch (cause) {
+      throw new PassingFailure(`the answer is not JSON: ${text.slice(0, 80)}`, { cause });
+    }
+    const { result } = parseOrThrow(
+      retrieveResponseOfAny,
+      body,
+      `the answer of the retriever ${this.endpoint.href}`,
+    );
+    if (result.length !== expected) {
+      throw new AppError(
+        "invalid-input",
+        `the retriever ${this.endpoint.href} answered ${result.length} rankings to ${expected} queries`,
+      );
+    }
+    return result.map((ranked) =>
+      rank(
+        ranked.flatMap((hit, i) => {
+          // A server that gives no scores still gives an order: 1 / rank keeps it.
+          const { document, score } =
+            "document" in hit ? hit : { document: hit, score: 1 / (i + 1) };
+          if (Math.abs(score) >= FILLER_SCORE) return [];
+          const { id, title, text } = fromWireDocument(document);
+          return [{ id, title, text, hash: documentHash({ title, text }), score }];
+        }),
+      ).slice(0, topk),
+    );
+  }
+}
+
+/** What the server says of itself; null where it does not know /healthz. Waits, within the retries, while it starts. */
+async function readHealth(
+  endpoint: URL,
+  signal: AbortSignal | undefined,
+  times: RetryTimes,
+): Promise<RetrieveHealth | null> {
+  const address = new URL(endpoint);
+  address.pathname = address.pathname.replace(/\/retrieve$/, "/healthz");
+  return withRetries(`the retriever ${endpoint.href}`, times, signal, async (limit) => {
+    const { status, headers, text } = await ask(address, limit, {});
+    const body = retrieveHealth.safeParse(parsed(text));
+    if (status === 200) return body.success ? body.data : null;
+    if (body.success)
+      throw new PassingFailure(
+        `it is ${body.data.status}`,
+        {},
+        retryAfter(headers.get("retry-after")),
+      );
+    // A proxy in front of a server that is down answers for it; any other status only says that there is no /healthz.
+    if (status === 502 || status === 503 || status === 504 || status === 429)
+      throw new PassingFailure(
+        `status ${status}: ${errorText(text)}`,
+        {},
+        retryAfter(headers.get("retry-after")),
+      );
+    return null;
+  });
+}
+
+async function ask(
+  address: URL,
+  signal: AbortSignal,
+  init: RequestInit,
+): Promise<{ status: number; headers: Headers; text: string }> {
+  try {
+    const response = await fetch(address, { ...init, signal });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (cause) {
+    throw new PassingFailure(reasonOf(cause), { cause });
+  }
+}
+
+/** Best score first (the server's order among equals), each document once. */
+function rank(documents: RankedDocument[]): RankedDocument[] {
+  const seen = new Set<string>();
+  return documents
+    .sort((a, b) => b.score - a.score)
+    .filter(({ id }) => !seen.has(id) && seen.add(id));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function errorText(text: string): string {
+  const error = retrieveError.safeParse(parsed(text));
+  return error.success ? error.data.error.message : text.slice(0, 200);
+}

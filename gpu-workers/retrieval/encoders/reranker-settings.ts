@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import { modelDir } from "@/lib/paths";
+import { weightFiles } from "./weights";
+
+/** How a cross-encoder is read; taken from its own configuration. */
+export interface RerankerSettings {
+  /** Longest pair, special tokens included. */
+  maxTokens: number;
+  /** What is done to the logit; either keeps the order. */
+  activation: "none" | "sigmoid";
+}
+
+/** A reranker found on disk. */
+export interface RerankerFiles {
+  name: string;
+  settings: RerankerSettings;
+  modelPath: string;
+  tokenizerPath: string;
+  tokenizerConfigPath: string;
+  /** Equal fingerprints give equal scores. */
+  fingerprint: string;
+}
+
+/** Rerankers that are known by name: the model on its hub whose ONNX export belongs into the folder of that name. */
+export const RERANKERS: Readonly<Record<string, string>> = {
+  "ms-marco-MiniLM-L-6-v2": "cross-encoder/ms-marco-MiniLM-L-6-v2",
+  "bge-reranker-base": "BAAI/bge-reranker-base",
+  "MedCPT-Cross-Encoder": "ncbi/MedCPT-Cross-Encoder",
+};
+
+/** The keys that are read of config.json and tokenizer_config.json. */
+const modelConfig = z.object({
+  model_type: z.string().default(""),
+  max_position_embeddings: z.int().positive().default(512),
+  pad_token_id: z.int().nullish(),
+  sentence_transformers: z.object({ activation_fn: z.string().optional() }).optional(),
+  sbert_ce_default_activation_function: z.string().optional(),
+});
+const tokenizerConfig = z.object({ model_max_length: z.number().positive().nullish() });
+
+/** Models whose positions start behind that of the padding token. */
+const OFFSET_POSITIONS = new Set(["roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"]);
+
+/**
+ * Finds a cross-encoder by a preset's name or a model folder: `model.onnx` (or `onnx/model.onnx`), `tokenizer.json`,
+ * `config.json`, and `tokenizer_config.json` where there is one. Throws `not-found` with what is missing,
+ * `invalid-input` for a malformed file.
+ */
+export async function findReranker(
+  name: string,
+  directory = modelDir(name),
+): Promise<RerankerFiles> {
+  const [modelPath] = await existing([
+    join(directory, "model.onnx"),
+    join(directory, "onnx", "model.onnx"),
+  ]);
+  const tokenizerPath = join(directory, "tokenizer.json");
+  const tokenizerConfigPath = join(directory, "tokenizer_config.json");
+  const needed = [tokenizerPath, join(directory, "config.json")];
+  const present = await existing(needed);
+  const missing = [
+    ...(modelPath === undefined ? [join(directory, "model.onnx")] : []),
+    ...needed.filter((path) => !present.includes(path)),
+  ];
+  if (modelPath === undefined || missing.length > 0) {
+    const source = RERANKERS[name];
+    throw new AppError(
+      "not-found",
+      `the reranker ${name} is not installed: ${missing.join(", ")} missing; put ${source === undefined ? "an ONNX export of a cross-encoder" : `the ONNX export of ${source}`} there`,
+    );
+  }
+  const config = parseOrThrow(
+    modelConfig,
+    await json(join(directory, "config.json")),
+    join(directory, "config.json"),
+  );
+  const hasConfig = (await existing([tokenizerConfigPath])).length > 0;
+  const own =
+    (hasConfig
+      ? parseOrThrow(tokenizerConfig, await json(tokenizerConfigPath), tokenizerConfigPath)
+          .model_max_length
+      : null) ?? Infinity;
+  const positions =
+    config.max_position_embeddings -
+    (OFFSET_POSITIONS.has(config.model_type) ? (config.pad_token_id ?? 1) + 1 : 0);
+  const activation =
+    config.sentence_transformers?.activation_fn ??
+    config.sbert_ce_default_activation_function ??
+    "";
+  const settings: RerankerSettings = {
+    maxTokens: Math.min(own, positions),
+    activation: /sigmoid/i.test(activation) ? "sigmoid" : "none",
+  };
+  const hash = createHash("sha256");
+  for (const path of [...(await weightFiles(modelPath)), tokenizerPath])
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  const fingerprint = hash.update(JSON.stringify(settings)).digest("hex");
+  return { name, settings, modelPath, tokenizerPath, tokenizerConfigPath, fingerprint };
+}
+
+async function existing(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        (entry) => entry.isFile(),
+        () => false,
+      ),
+    ),
+  );
+  return paths.filter((_, i) => found[i]);
+}
+
+async function json(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw new AppError("invalid-input", `${path} is not JSON`, { cause });
+  }
+}

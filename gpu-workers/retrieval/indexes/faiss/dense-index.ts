@@ -1,0 +1,172 @@
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import type { IndexOperations } from "./index-thread";
+import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
+
+/** Written beside an index, so that it never meets another corpus or encoder. */
+export const indexManifest = z.strictObject({
+  version: z.literal(2),
+  /** FAISS factory string. */
+  factory: z.string(),
+  corpusHash: z.string(),
+  encoderFingerprint: z.string(),
+  /** For people: the encoder's name and variant. */
+  encoder: z.string(),
+  count: z.int().nonnegative(),
+  dim: z.int().positive(),
+  /** The index file: beside the manifest, or, of one that was adopted, wherever it lies. */
+  file: z.string(),
+  bytes: z.int().nonnegative(),
+});
+export type IndexManifest = z.infer<typeof indexManifest>;
+
+/** What an index must be of; the rest of the manifest follows from it. */
+export type IndexIdentity = Pick<
+  IndexManifest,
+  "corpusHash" | "encoderFingerprint" | "encoder" | "factory"
+>;
+
+export interface RankedRow {
+  row: number;
+  score: number;
+}
+
+const MANIFEST = "manifest.json";
+/** Name of the file of an index that was built here. */
+export const INDEX_FILE = "vectors.faiss";
+
+/** Search over vectors; row i is document i of the corpus. */
+export class DenseIndex {
+  private constructor(
+    private readonly thread: LastingThread<IndexOperations, "load">,
+    readonly dim: number,
+    /** Vectors that it holds. */
+    readonly size: number,
+  ) {}
+
+  /**
+   * Loads a saved index; `parameters` are those of contracts/index-plan.ts. Throws `not-found` where there is none,
+   * `conflict` where it belongs to another corpus or encoder, `invalid-input` where its files are damaged.
+   */
+  static async load(
+    directory: string,
+    expected: IndexIdentity,
+    parameters: Record<string, number> = {},
+  ): Promise<DenseIndex> {
+    const manifest = await readManifest(directory);
+    if (manifest.corpusHash !== expected.corpusHash) {
+      throw new AppError(
+        "conflict",
+        `the index in ${directory} belongs to another corpus (content ${manifest.corpusHash.slice(0, 12)}, wanted ${expected.corpusHash.slice(0, 12)}); build an index of this one`,
+      );
+    }
+    if (manifest.encoderFingerprint !== expected.encoderFingerprint) {
+      throw new AppError(
+        "conflict",
+        `the index in ${directory} was made by another encoder (${manifest.encoder}, wanted ${expected.encoder}); build an index with this one`,
+      );
+    }
+    if (manifest.factory !== expected.factory)
+      throw new AppError(
+        "conflict",
+        `the index in ${directory} is of the kind ${manifest.factory}, not ${expected.factory}`,
+      );
+    const path = resolve(directory, manifest.file);
+    const bytes = await stat(path).then(
+      (entry) => entry.size,
+      () => 0,
+    );
+    if (bytes !== manifest.bytes)
+      throw damaged(directory, `its vector file has ${bytes} bytes instead of ${manifest.bytes}`);
+    const thread = new LastingThread(startThread, {
+      operation: "load",
+      request: { path, flat: manifest.factory === "Flat", parameters },
+    });
+    const { count, dim } = await thread.open();
+    if (count !== manifest.count || dim !== manifest.dim) {
+      await thread.terminate();
+      throw damaged(
+        directory,
+        `it holds ${count} vectors of length ${dim} instead of ${manifest.count} of ${manifest.dim}`,
+      );
+    }
+    return new DenseIndex(thread, dim, count);
+  }
+
+  /**
+   * The k best rows for each query (vectors row-major [n, dim]): highest score first, equal scores by row; fewer where
+   * the index holds, or an approximate one finds, fewer.
+   */
+  async search(queries: Float32Array, k: number): Promise<RankedRow[][]> {
+    const total = queries.length / this.dim;
+    if (!Number.isInteger(total))
+      throw new AppError(
+        "internal",
+        `${queries.length} numbers are no vectors of length ${this.dim}`,
+      );
+    const wanted = Math.min(k, this.size);
+    if (wanted <= 0) return Array.from({ length: total }, () => []);
+    const { rows, scores } = await this.thread.call("search", { queries, k: wanted });
+    return Array.from({ length: total }, (_, q) => {
+      const ranked: RankedRow[] = [];
+      let inOrder = true; // as a flat index gives them: sorting thousands of such lists would take as long as a small search
+      for (let i = q * wanted; i < (q + 1) * wanted; i++) {
+        const row = rows[i] ?? -1;
+        if (row < 0) continue;
+        const hit = { row, score: scores[i] ?? 0 };
+        inOrder &&= ranked.length === 0 || byRank(ranked[ranked.length - 1]!, hit) < 0;
+        ranked.push(hit);
+      }
+      return inOrder ? ranked : ranked.sort(byRank);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.thread.terminate();
+  }
+}
+
+/** The better score first, equal scores by row. */
+const byRank = (a: RankedRow, b: RankedRow): number => b.score - a.score || a.row - b.row;
+
+/** Writes the manifest that makes an index file one: last, and waits until it is on the disk. */
+export async function writeManifest(directory: string, manifest: IndexManifest): Promise<void> {
+  await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, {
+    flush: true,
+  });
+}
+
+/** @throws AppError `not-found`, or `invalid-input` where it is damaged. */
+export async function readManifest(directory: string): Promise<IndexManifest> {
+  let text: string;
+  try {
+    text = await readFile(join(directory, MANIFEST), "utf8");
+  } catch (cause) {
+    throw new AppError("not-found", `there is no index in ${directory}`, { cause });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(directory, "its manifest is not JSON", cause);
+  }
+  return parseOrThrow(indexManifest, value, `the index manifest in ${directory}`);
+}
+
+function damaged(directory: string, reason: string, cause?: unknown): AppError {
+  return new AppError(
+    "invalid-input",
+    `the index in ${directory} is damaged: ${reason}; delete the folder to have it built again`,
+    { cause },
+  );
+}
+
+export function startThread(): ThreadClient<IndexOperations> {
+  return new ThreadClient<IndexOperations>(
+    new URL("./index-thread.ts", import.meta.url),
+    "index thread",
+    null,
+  );
+}

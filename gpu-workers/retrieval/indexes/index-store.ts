@@ -1,0 +1,172 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "@/contracts/errors";
+import type { IndexIdentity } from "./faiss/dense-index";
+
+/**
+ * Indexes on disk, one folder each, named by what they are of. A folder appears only when it is complete: it is
+ * written under another name and then renamed. A lock keeps two processes from building the same index twice.
+ */
+
+/** Name of the index of a corpus by an encoder and a kind: its folder, and part of every cache key. */
+export function indexKey({ corpusHash, encoderFingerprint, factory }: IndexIdentity): string {
+  return createHash("sha256")
+    .update(JSON.stringify([factory, 2, corpusHash, encoderFingerprint]))
+    .digest("hex")
+    .slice(0, 32);
+}
+
+export interface IndexStoreTimes {
+  /** How often a builder shows that it lives. */
+  beatMs: number;
+  /** A lock without a sign of life for so long is taken over. */
+  staleMs: number;
+  /** How often a waiting process looks again. */
+  pollMs: number;
+}
+const TIMES: IndexStoreTimes = { beatMs: 2_000, staleMs: 15_000, pollMs: 250 };
+
+export interface EnsureIndexOptions {
+  signal?: AbortSignal;
+  /** Called once when another process is found building. */
+  onWaiting?: () => void;
+  times?: IndexStoreTimes;
+}
+
+/**
+ * Folder of the index `key` under `root`; where it is missing, `build` fills a folder that becomes it. One builder at a
+ * time: others wait for its result, and take over if it dies. What a builder leaves that was killed, cancelled or ran
+ * out of disk is handed to the next one, which goes on or starts anew; after any other failure it is removed.
+ */
+export async function ensureIndex(
+  root: string,
+  key: string,
+  build: (directory: string) => Promise<void>,
+  options: EnsureIndexOptions = {},
+): Promise<string> {
+  const directory = join(root, key);
+  await mkdir(root, { recursive: true });
+  for (let waited = false; ; waited = true) {
+    if (options.signal?.aborted) throw new AppError("cancelled", "opening the index was cancelled");
+    if (await exists(directory)) return directory;
+    const lock = await takeLock(join(root, `${key}.lock`), options.times ?? TIMES);
+    if (!lock) {
+      if (!waited) options.onWaiting?.();
+      await sleep((options.times ?? TIMES).pollMs);
+      continue;
+    }
+    try {
+      if (await exists(directory)) return directory;
+      await buildInto(root, key, directory, build);
+      return directory;
+    } finally {
+      await lock.release();
+    }
+  }
+}
+
+/** Takes a damaged index out of the store, so that it is built again. */
+export async function discardIndex(root: string, key: string): Promise<void> {
+  await rm(join(root, key), { recursive: true, force: true });
+}
+
+async function buildInto(
+  root: string,
+  key: string,
+  directory: string,
+  build: (directory: string) => Promise<void>,
+): Promise<void> {
+  const temporary = join(root, `${key}.building`);
+  await mkdir(temporary, { recursive: true });
+  try {
+    await build(temporary);
+    await rename(temporary, directory);
+  } catch (error) {
+    if (isCode(error, "ENOSPC"))
+      throw new AppError(
+        "storage-full",
+        `the disk is full: the index could not be written to ${root}; make room and start again, it goes on where it was`,
+        { cause: error },
+      );
+    const goesOn =
+      error instanceof AppError &&
+      ["cancelled", "storage-full", "retriever-unavailable"].includes(error.code);
+    if (!goesOn) await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Whether the store has an index. */
+export async function hasIndex(root: string, key: string): Promise<boolean> {
+  return exists(join(root, key));
+}
+
+interface Lock {
+  release(): Promise<void>;
+}
+
+/** A lock file that its owner keeps touching; null where a living owner has it. */
+async function takeLock(path: string, { beatMs, staleMs }: IndexStoreTimes): Promise<Lock | null> {
+  const owner = JSON.stringify({ host: hostname(), pid: process.pid, token: randomUUID() });
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(owner);
+    await file.close();
+  } catch (error) {
+    if (!isCode(error, "EEXIST")) throw error;
+    if (await isStale(path, staleMs)) {
+      // Of several that find it stale only one can rename it away.
+      const aside = `${path}.stale-${randomUUID()}`;
+      await rename(path, aside).then(
+        () => rm(aside, { force: true }),
+        () => undefined,
+      );
+    }
+    return null;
+  }
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => undefined); // lost: the next owner's business; the rename decides
+  }, beatMs);
+  beat.unref();
+  return {
+    release: async () => {
+      clearInterval(beat);
+      if ((await readFile(path, "utf8").catch(() => "")) === owner) await rm(path, { force: true });
+    },
+  };
+}
+
+async function isStale(path: string, staleMs: number): Promise<boolean> {
+  try {
+    const [{ mtimeMs }, text] = await Promise.all([stat(path), readFile(path, "utf8")]);
+    if (Date.now() - mtimeMs > staleMs) return true;
+    const owner = JSON.parse(text) as { host?: unknown; pid?: unknown };
+    return owner.host === hostname() && typeof owner.pid === "number" && !isAlive(owner.pid);
+  } catch {
+    return false; // gone, or just being written
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isCode(error, "EPERM");
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

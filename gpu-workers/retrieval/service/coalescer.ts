@@ -1,0 +1,162 @@
+import { AppError, type ErrorCode } from "@/contracts/errors";
+import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
+
+type Search = (
+  queries: readonly string[],
+  k: number,
+  signal?: AbortSignal,
+) => Promise<RankedDocument[][]>;
+
+type Waiting = {
+  queries: readonly string[];
+  k: number;
+  signal?: AbortSignal;
+  resolve: (results: RankedDocument[][]) => void;
+  reject: (error: unknown) => void;
+};
+
+export interface CoalescerLimits {
+  /** Queries searched together. */
+  batch: number;
+  /** Queries that may wait; more are refused. */
+  waiting: number;
+  /** Batches under way at once: two keep encoder and index busy at the same time. */
+  parallel: number;
+}
+export const COALESCER_LIMITS: CoalescerLimits = { batch: 256, waiting: 4096, parallel: 2 };
+
+/** What is wrong with the retriever, not with a query: a batch that failed so is not searched again one by one. */
+const OF_THE_RETRIEVER: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "retriever-unavailable",
+  "cancelled",
+]);
+
+/** Weight of the newest batch in the running mean of seconds per query. */
+const RECENT = 0.2;
+
+/**
+ * Turns concurrent requests into batches: while one batch is searched, the requests that arrive wait together and
+ * become the next. A batch holds requests of one k, that of the request that has waited longest; among those of equal
+ * k it is first come, first served. A request is never split, and gets exactly what it would get alone: the ranking of
+ * its own k, which need not be the beginning of a longer one (fusion to a depth, FAISS's graphs), and never another's
+ * error.
+ */
+export class Coalescer {
+  private waiting: Waiting[] = [];
+  private waitingCount = 0;
+  private running = 0;
+  private secondsPerQuery = 0;
+  /** Batches searched so far. */
+  batches = 0;
+
+  constructor(
+    private readonly search: Search,
+    private readonly limits: CoalescerLimits = COALESCER_LIMITS,
+  ) {}
+
+  /** Queries that wait for the next batch. */
+  get waitingQueries(): number {
+    return this.waitingCount;
+  }
+
+  /** When what waits now will have been searched, by the pace of the latest batches. */
+  get waitSeconds(): number {
+    return this.waitingCount * this.secondsPerQuery;
+  }
+
+  /** Ranked documents for each query. Throws `retriever-unavailable` where too many queries wait already. */
+  submit(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]> {
+    if (this.waitingCount + queries.length > this.limits.waiting && this.waitingCount > 0) {
+      return Promise.reject(
+        new AppError(
+          "retriever-unavailable",
+          `${this.waitingCount} queries are waiting already; try again later`,
+        ),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ queries, k, signal, resolve, reject });
+      this.waitingCount += queries.length;
+      this.start();
+    });
+  }
+
+  private start(): void {
+    while (this.running < this.limits.parallel && this.waiting.length > 0) {
+      const batch = this.nextBatch();
+      if (batch.length === 0) continue;
+      this.running += 1;
+      this.batches += 1;
+      void this.run(batch).finally(() => {
+        this.running -= 1;
+        this.start();
+      });
+    }
+  }
+
+  /** Takes the request that has waited longest and those of its k, in their order, until the batch is full; drops those whose client is gone. */
+  private nextBatch(): Waiting[] {
+    const batch: Waiting[] = [];
+    const left: Waiting[] = [];
+    let size = 0;
+    let full = false;
+    for (const next of this.waiting) {
+      if (next.signal?.aborted) {
+        this.waitingCount -= next.queries.length;
+        next.reject(new AppError("cancelled", "the request was cancelled"));
+        continue;
+      }
+      const joins = next.k === (batch[0] ?? next).k;
+      full ||= joins && batch.length > 0 && size + next.queries.length > this.limits.batch; // nothing smaller overtakes it
+      if (!joins || full) {
+        left.push(next);
+        continue;
+      }
+      this.waitingCount -= next.queries.length;
+      batch.push(next);
+      size += next.queries.length;
+    }
+    this.waiting = left;
+    return batch;
+  }
+
+  private async run(batch: readonly Waiting[]): Promise<void> {
+    const [first] = batch;
+    if (!first) return;
+    const began = performance.now();
+    const queries = batch.flatMap((request) => request.queries);
+    try {
+      const results = await this.search(queries, first.k, abortedTogether(batch));
+      let start = 0;
+      for (const request of batch) {
+        request.resolve(results.slice(start, start + request.queries.length));
+        start += request.queries.length;
+      }
+      const pace = (performance.now() - began) / 1000 / queries.length / this.limits.parallel;
+      this.secondsPerQuery =
+        this.secondsPerQuery === 0 ? pace : (1 - RECENT) * this.secondsPerQuery + RECENT * pace;
+    } catch (error) {
+      if (batch.length === 1 || (error instanceof AppError && OF_THE_RETRIEVER.has(error.code))) {
+        for (const request of batch) request.reject(error);
+        return;
+      }
+      // One query of the batch may be what the retriever cannot do: only that request gets its error.
+      for (const request of batch)
+        await this.search(request.queries, request.k, request.signal).then(
+          request.resolve,
+          request.reject,
+        );
+    }
+  }
+}
+
+/** A signal that is aborted once every client of the batch is gone; undefined where one cannot go. */
+function abortedTogether(batch: readonly Waiting[]): AbortSignal | undefined {
+  const signals = batch.flatMap(({ signal }) => signal ?? []);
+  if (signals.length < batch.length) return undefined;
+  const all = new AbortController();
+  let left = signals.filter((signal) => !signal.aborted).length;
+  for (const signal of signals)
+    signal.addEventListener("abort", () => --left === 0 && all.abort(), { once: true });
+  return all.signal;
+}

@@ -1,0 +1,414 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { EngineResult } from "@/contracts/engine/dialect";
+import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import { EngineError } from "@/gpu-workers/llm/engine/client";
+import { algorithmOf } from "./algorithms";
+import {
+  skippedInARow,
+  slices,
+  tokenWeights,
+  updatePolicy,
+  type UpdateParts,
+} from "./policy-update";
+import type { Group } from "./rollout";
+import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
+
+type Body<K extends "forward" | "forwardBackward" | "optimStep"> = Parameters<
+  UpdateParts["policy"][K]
+>[0];
+
+/** Records what it is asked. Log-probabilities are -1 of the policy, -1.5 of the reference; values are 0.25. */
+class RecordingModel {
+  readonly calls: string[] = [];
+  readonly gradients: Body<"forwardBackward">[] = [];
+  readonly steps: Body<"optimStep">[] = [];
+  constructor(
+    private readonly notFinite: (gradient: number) => boolean = () => false,
+    private readonly fitting: (gradient: number) => {
+      tokenBudget: number;
+      retriedOutOfMemory: number;
+    } = () => ({ tokenBudget: 2048, retriedOutOfMemory: 0 }),
+  ) {}
+
+  async forward({ data, reference }: Body<"forward">): Promise<EngineResult<"forward">> {
+    this.calls.push("forward");
+    const all = (value: number) => data.map(({ ids }) => ids.map(() => value));
+    return {
+      logprobs: all(-1),
+      ...(reference === undefined ? {} : { referenceLogprobs: all(-1.5) }),
+      values: all(0.25),
+      tokenBudget: 1,
+      retriedOutOfMemory: 0,
+    };
+  }
+  async forwardBackward(body: Body<"forwardBackward">): Promise<EngineResult<"forward_backward">> {
+    this.calls.push("gradient");
+    this.gradients.push(body);
+    if (this.notFinite(this.gradients.length))
+      throw new EngineError("not-finite", "The loss is NaN.", false);
+    const per = body.data.map(({ ids }) => ids.map(() => -1));
+    const tokens = body.data.reduce(
+      (sum, { weights }) => sum + weights.filter((w) => w !== 0).length,
+      0,
+    );
+    return {
+      loss: 0.5,
+      policyLoss: 0.4,
+      tokens,
+      entropy: tokens,
+      kl: 0,
+      clipped: 1,
+      ratio: { sum: tokens, min: 1, max: 1.25 },
+      logprobs: per,
+      values: per,
+      valueClipped: 1,
+      computedTokens: 1,
+      seconds: 0,
+      ...this.fitting(this.gradients.length),
+    };
+  }
+  async optimStep(body: Body<"optimStep">): Promise<EngineResult<"optim_step">> {
+    this.calls.push("step");
+    this.steps.push(body);
+    return { gradNorm: 2, step: this.steps.length };
+  }
+}
+
+const config = (rl: object): TrainConfig =>
+  trainConfig.parse({
+    kind: "train",
+    name: "t",
+    search: { decoding: "free" },
+    rl: { questionsPerStep: 2, groupSize: 2, temperature: 0.7, ...rl },
+  });
+
+/** Two questions, two samples each: prompt, two turns with retrieved text between them, and a forced token. */
+const groups: Group[] = [0, 1].map((q) => ({
+  question: { id: `q${q}` } as Group["question"],
+  baseline: {} as Group["baseline"],
+  samples: [1, 0].map((reward, sampleIndex) => ({
+    episode: {
+      key: "e",
+      method: "s3",
+      protocol: "paper",
+      questionId: `q${q}`,
+      sampleIndex,
+      context: [],
+      steps: [
+        {
+          kind: "generate",
+          turn: 0,
+          seconds: 0,
+          text: "",
+          fed: 2,
+          ids: [1, 2, 3, 4, 5],
+          mask: [0, 0, 1, 0, 1],
+          logprobs: [0, 0, -1.1, 0, -0.8],
+        },
+        {
+          kind: "generate",
+          turn: 1,
+          seconds: 0,
+          text: "",
+          fed: 1,
+          ids: [6, 7],
+          mask: [0, 1],
+          logprobs: [0, -0.9],
+        },
+      ],
+    },
+    outcome: {} as Group["samples"][number]["outcome"],
+    reward: { name: "gbr", terms: [], value: reward },
+  })),
+}));
+const MASK = [0, 0, 1, 0, 1, 0, 1];
+
+const parts = (
+  run: TrainConfig,
+  more: Partial<UpdateParts> = {},
+): UpdateParts & { policy: RecordingModel } => ({
+  critic: run.rl.algorithm === "ppo" ? new RecordingModel() : null,
+  algorithm: algorithmOf(run.rl),
+  config: run,
+  klCoefficient: run.rl.klCoefficient,
+  clock: new Stopwatch(),
+  signal: new AbortController().signal,
+  settled: async () => undefined,
+  ...more,
+  policy: (more.policy as RecordingModel | undefined) ?? new RecordingModel(),
+});
+
+describe("an update", () => {
+  it.each(["ppo", "grpo", "dr-grpo", "rloo", "reinforce++", "dapo", "rejection-sampling"] as const)(
+    "%s: no fed, retrieved or forced token weighs anything or has an advantage",
+    async (algorithm) => {
+      const made = parts(config({ algorithm }));
+      await updatePolicy(made, groups, 1);
+      const data = [
+        ...made.policy.gradients,
+        ...((made.critic as RecordingModel | null)?.gradients ?? []),
+      ].flatMap((body) => body.data);
+      expect(data.length).toBeGreaterThan(0);
+      for (const { weights, advantages, returns } of data) {
+        expect(weights.map((w) => (w === 0 ? 0 : 1))).toEqual(MASK);
+        for (const list of [advantages, returns])
+          list?.forEach((value, i) => MASK[i] === 0 && expect(value).toBe(0));
+      }
+    },
+  );
+
+  it("rejection sampling learns the best episodes alone", async () => {
+    const made = parts(config({ algorithm: "rejection-sampling" }));
+    const { advantages } = await updatePolicy(made, groups, 1);
+    expect(made.policy.gradients.map(({ loss, data }) => [loss, data.length])).toEqual([
+      ["cross_entropy", 2],
+    ]);
+    expect(advantages).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
+  });
+
+  it("GRPO: the loss is the mean over action tokens of the sampler's ratio, in one step", async () => {
+    const made = parts(config({}));
+    const { metrics, skipped } = await updatePolicy(made, groups, 1);
+    expect(made.policy.calls).toEqual(["gradient", "step"]);
+    const [body] = made.policy.gradients;
+    expect(body!.data.flatMap(({ weights }) => weights).reduce((a, b) => a + b, 0)).toBeCloseTo(
+      1,
+      12,
+    );
+    expect(body!.data[0]!.logprobs).toEqual([0, 0, -1.1, 0, -0.8, 0, -0.9]);
+    expect(body!.config).toMatchObject({
+      clipLow: 0.2,
+      clipHigh: 0.2,
+      klCoef: 0,
+      temperature: 0.7,
+    });
+    expect(skipped).toEqual([]);
+    // The sampler said -1.1, -0.8, -0.9 where the trainer says -1.
+    expect(metrics["mismatch/logprob_mean"]).toBeCloseTo(0.4 / 3, 12);
+    expect(metrics["mismatch/kl"]).toBeCloseTo(0.2 / 3, 12);
+    expect(metrics["mismatch/logprob_max"]).toBeCloseTo(0.2, 12);
+    expect(metrics).toMatchObject({
+      "actor/grad_norm": 2,
+      "actor/pg_loss": 0.4,
+      "actor/entropy_loss": 1,
+      "actor/ratio_max": 1.25,
+      "critic/score/mean": 0.5,
+    });
+  });
+
+  it("PPO: values, then the critic in mini-batches and epochs, then the policy", async () => {
+    const made = parts(
+      config({
+        algorithm: "ppo",
+        miniBatch: 3,
+        epochs: 2,
+        lrWarmupSteps: 4,
+        learningRate: 0.1,
+        critic: { learningRate: 0.2 },
+        whiten: false,
+      }),
+    );
+    const { metrics } = await updatePolicy(made, groups, 1);
+    const critic = made.critic as RecordingModel;
+    const fourSteps = [
+      "gradient",
+      "step",
+      "gradient",
+      "step",
+      "gradient",
+      "step",
+      "gradient",
+      "step",
+    ];
+    expect(critic.calls).toEqual(["forward", ...fourSteps]);
+    expect(made.policy.calls).toEqual(fourSteps);
+    expect(critic.gradients.map(({ data }) => data.length)).toEqual([3, 1, 3, 1]);
+    expect(
+      made.policy.steps.map(({ learningRate, keepActivations }) => [learningRate, keepActivations]),
+    ).toEqual([
+      [0.025, true],
+      [0.025, true],
+      [0.025, true],
+      [0.025, false],
+    ]);
+    // Reward 1 at the last action token, values 0.25, gamma = lambda = 1: the return is 1, the advantage 0.75.
+    expect(critic.gradients[0]!.data[0]).toMatchObject({
+      returns: [0, 0, 1, 0, 1, 0, 1],
+      values: [0, 0, 0.25, 0, 0.25, 0, 0.25],
+    });
+    expect(made.policy.gradients[0]!.data[0]!.advantages).toEqual([0, 0, 0.75, 0, 0.75, 0, 0.75]);
+    expect(metrics).toMatchObject({
+      "critic/values/mean": 0.25,
+      "critic/returns/max": 1,
+      "critic/vf_explained_var": 0,
+      "critic/lr": 0.05,
+      "actor/lr": 0.025,
+    });
+  });
+
+  it("PPO: in the critic's warm-up the policy stays", async () => {
+    const made = parts(config({ algorithm: "ppo", critic: { warmupSteps: 2 } }));
+    await updatePolicy(made, groups, 2);
+    expect(made.policy.calls).toEqual([]);
+    await updatePolicy(made, groups, 3);
+    expect(made.policy.calls).toEqual(["gradient", "step"]);
+  });
+
+  it("the KL stands in the loss or in the reward, never in both", async () => {
+    const inLoss = parts(config({ klCoefficient: 0.1 }));
+    expect((await updatePolicy(inLoss, groups, 1)).metrics["actor/kl_loss"]).toBeCloseTo(
+      Math.exp(-0.5) - 1 + 0.5,
+      12,
+    );
+    expect(inLoss.policy.gradients[0]!.config).toMatchObject({ klCoef: 0.1 });
+    expect(inLoss.policy.gradients[0]!.data[0]!.referenceLogprobs).toEqual(
+      MASK.map((m) => -1.5 * m + 0),
+    );
+
+    const inReward = parts(
+      config({ klCoefficient: 0.1, klIn: "reward", klEstimator: "k1", algorithm: "rloo" }),
+    );
+    const { metrics } = await updatePolicy(inReward, groups, 1);
+    expect(inReward.policy.gradients[0]!.config).toMatchObject({ klCoef: 0 });
+    expect(inReward.policy.gradients[0]!.data[0]!.referenceLogprobs).toBeUndefined();
+    // k1 = -1 - -1.5 for each of three tokens.
+    expect(metrics["critic/kl"]).toBeCloseTo(0.5, 12);
+    expect(metrics["critic/rewards/max"]).toBeCloseTo(1 - 0.1 * 1.5, 12);
+  });
+
+  it("truncated importance sampling weighs tokens by trainer over sampler, at most the cap", async () => {
+    const made = parts(config({ oldLogprobs: "trainer", truncateRatio: 1.05 }));
+    const { metrics } = await updatePolicy(made, groups, 1);
+    const { weights, logprobs } = made.policy.gradients[0]!.data[0]!;
+    expect(logprobs).toEqual(MASK.map((m) => -m + 0));
+    expect(weights[2]! * 12).toBeCloseTo(1.05, 12);
+    expect(weights[4]! * 12).toBeCloseTo(Math.exp(-0.2), 12);
+    expect(metrics["mismatch/truncated"]).toBeCloseTo(1 / 3, 12);
+  });
+
+  it("a loss that is not finite skips its optimiser step with the reason, and no other", async () => {
+    const made = parts(config({ miniBatch: 2 }), {
+      policy: new RecordingModel((gradient) => gradient === 1),
+    });
+    const { metrics, skipped, learned } = await updatePolicy(made, groups, 1);
+    expect(made.policy.calls).toEqual(["gradient", "gradient", "step"]);
+    expect([skipped, learned]).toEqual([["The loss is NaN."], true]);
+    expect(metrics["actor/skipped_updates"]).toBe(1);
+  });
+
+  it("memory that does not suffice is told with the tokens that fitted", async () => {
+    const made = parts(config({ miniBatch: 2 }), {
+      policy: new RecordingModel(undefined, (gradient) => ({
+        tokenBudget: 2048 / 2 ** gradient,
+        retriedOutOfMemory: gradient,
+      })),
+    });
+    const { metrics, outOfMemory } = await updatePolicy(made, groups, 1);
+    expect([outOfMemory, metrics["memory/out_of_memory_retries"]]).toEqual([
+      { retries: 3, tokenBudget: 512 },
+      3,
+    ]);
+    const plain = await updatePolicy(parts(config({})), groups, 1);
+    expect([plain.outOfMemory, plain.metrics["memory/out_of_memory_retries"]]).toEqual([null, 0]);
+  });
+
+  it("the policy's loss is told without KL and entropy, as verl tells it", async () => {
+    expect(
+      (await updatePolicy(parts(config({ entropyCoefficient: 0.01 })), groups, 1)).metrics[
+        "actor/pg_loss"
+      ],
+    ).toBe(0.4);
+  });
+
+  it("three steps in a row that taught nothing stop the run with the reason; one that did begins the row anew", () => {
+    const [good, bad, partly] = [
+      { skipped: [], learned: true },
+      { skipped: ["The loss is NaN."], learned: false },
+      { skipped: ["The loss is NaN."], learned: true },
+    ];
+    expect([
+      skippedInARow(0, good),
+      skippedInARow(0, bad),
+      skippedInARow(1, bad),
+      skippedInARow(2, good),
+      skippedInARow(2, partly),
+    ]).toEqual([0, 1, 2, 0, 0]);
+    expect(() => skippedInARow(2, bad)).toThrow(
+      /3 steps in a row: The loss is NaN\..*learningRate/,
+    );
+  });
+
+  it("any other failure of the engine ends the update", async () => {
+    const policy = new RecordingModel();
+    policy.optimStep = () => Promise.reject(new EngineError("out-of-memory", "no memory", false));
+    await expect(updatePolicy(parts(config({}), { policy }), groups, 1)).rejects.toThrow(
+      "no memory",
+    );
+  });
+
+  it("the policy's weights change only when nobody samples any more; the critic does not wait", async () => {
+    let settle: () => void = () => undefined;
+    const settled = new Promise<void>((resolve) => (settle = resolve));
+    const made = parts(config({ algorithm: "ppo" }), { settled: () => settled });
+    const update = updatePolicy(made, groups, 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([(made.critic as RecordingModel).calls.at(-1), made.policy.calls]).toEqual([
+      "step",
+      ["gradient"],
+    ]);
+    settle();
+    await update;
+    expect(made.policy.calls).toEqual(["gradient", "step"]);
+  });
+});
+
+describe("normalisation", () => {
+  const lengths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 8 });
+  it("by token and by sequence weigh 1 in all; by a constant, the longest episode would", () => {
+    fc.assert(
+      fc.property(
+        lengths,
+        fc.constantFrom("token" as const, "sequence" as const),
+        (tokens, normalisation) => {
+          const weights = tokenWeights(tokens, config({ normalisation }));
+          expect(weights.reduce((sum, w, i) => sum + w * tokens[i]!, 0)).toBeCloseTo(1, 9);
+          if (normalisation === "token") expect(new Set(weights).size).toBe(1);
+        },
+      ),
+    );
+    // Three searches after the first retrieval: four turns of at most 500 tokens.
+    expect(tokenWeights([10, 90], config({ normalisation: "constant" }))).toEqual([
+      1 / 4000,
+      1 / 4000,
+    ]);
+  });
+
+  it("mini-batches hold every episode once, in order", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(), { maxLength: 20 }),
+        fc.integer({ min: 1, max: 25 }),
+        (items, size) => void expect(slices(items, size).flat()).toEqual(items),
+      ),
+    );
+    expect(slices([], 0)).toEqual([]);
+  });
+});
+
+describe("the stopwatch", () => {
+  it("shares the time of phases that run at once, so that they never sum to more than the whole", async () => {
+    const clock = new Stopwatch<"a" | "b">();
+    const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+    await Promise.all([clock.time("a", () => pause(60)), clock.time("b", () => pause(30))]);
+    const total = clock.total();
+    expect(clock.of("a") + clock.of("b")).toBeLessThanOrEqual(total + 1e-3);
+    expect(clock.of("a")).toBeGreaterThan(clock.of("b"));
+    expect(clock.of("a") + clock.of("b")).toBeGreaterThan(0.05);
+    clock.restart();
+    expect(clock.of("a")).toBe(0);
+  });
+});

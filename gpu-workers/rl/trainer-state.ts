@@ -1,0 +1,129 @@
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { answer } from "@/contracts/records/episode";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import { UNWATCHED, watchState } from "./alarms/watch";
+
+/**
+ * What a checkpoint holds beside the engine's state (weights, optimiser, snapshots): enough that a resumed run does
+ * exactly what an undisturbed one would have done. Random numbers need no state, their seeds are derived.
+ */
+export const trainerState = z.strictObject({
+  /** 1: from before there were critics. */
+  version: z.union([z.literal(1), z.literal(2)]),
+  /** Training steps done; 0: the cold start is done. */
+  step: z.int().nonnegative(),
+  /** Position in the pool of training questions. */
+  cursor: z.int().nonnegative(),
+  /** Of the weights beside this file, so that a mixed-up folder is noticed. */
+  weightsHash: z.string(),
+  /** Of the critic; null where the algorithm has none. */
+  criticHash: z.string().nullable().default(null),
+  /** Weight of the KL, which may have adapted; null: as the configuration has it. */
+  klCoefficient: z.number().nonnegative().nullable().default(null),
+  /** Steps in a row up to here that were skipped. */
+  skipped: z.int().nonnegative().default(0),
+  /** The generator's answers so far. */
+  answers: z.array(answer),
+  /** What the alarms have seen; a checkpoint from before there were alarms has none. */
+  alarms: watchState.default(UNWATCHED),
+});
+export type TrainerState = z.infer<typeof trainerState>;
+
+export const TRAINER_FILE = "trainer.json";
+
+/** Throws `storage-full` where the disk is, as the engine does for its part of the checkpoint. */
+export async function writeTrainerState(directory: string, state: TrainerState): Promise<void> {
+  await writeFile(join(directory, TRAINER_FILE), JSON.stringify(state)).catch(
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "ENOSPC" && cause.code !== "EDQUOT") throw cause;
+      throw new AppError(
+        "storage-full",
+        `There is no space left to write ${TRAINER_FILE}; the last stored checkpoint is unchanged. Free some space, then resume the run.`,
+        { cause },
+      );
+    },
+  );
+}
+
+/** Throws `not-found` or `invalid-input` where the folder is no checkpoint of a training run. */
+export async function readTrainerState(directory: string): Promise<TrainerState> {
+  const text = await readFile(join(directory, TRAINER_FILE), "utf8").catch((cause: unknown) => {
+    throw new AppError(
+      "not-found",
+      `The checkpoint has no ${TRAINER_FILE}: it cannot be resumed.`,
+      { cause },
+    );
+  });
+  return parseOrThrow(trainerState, JSON.parse(text) as unknown, TRAINER_FILE);
+}
+
+/** A checkpoint is a flat folder: the critic's files stand in it under this prefix. */
+const CRITIC = "critic.";
+
+/** Writes the engine's state of policy and critic (weights, optimiser, snapshots) into one folder. */
+export async function saveModels(
+  directory: string,
+  policy: EngineModel,
+  critic: EngineModel | null,
+  signal: AbortSignal,
+): Promise<Pick<TrainerState, "weightsHash" | "criticHash">> {
+  const { hash: weightsHash } = await policy.saveState(directory, { signal });
+  if (critic === null) return { weightsHash, criticHash: null };
+  const own = `${directory}.critic`;
+  const { hash: criticHash } = await critic.saveState(own, { signal });
+  for (const file of await readdir(own))
+    await rename(join(own, file), join(directory, CRITIC + file));
+  await rm(own, { recursive: true });
+  return { weightsHash, criticHash };
+}
+
+/**
+ * Takes up what `saveModels` wrote. Throws `invalid-input` where the weights are not those of the trainer's state, or
+ * where the critic that the algorithm needs is not there.
+ */
+export async function loadModels(
+  directory: string,
+  state: TrainerState,
+  policy: EngineModel,
+  critic: EngineModel | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const damaged = (): AppError =>
+    new AppError(
+      "invalid-input",
+      "The checkpoint's weights are not those its trainer state belongs to: the folder is damaged.",
+    );
+  const { hash } = await policy.loadState(directory, { signal });
+  if (hash !== state.weightsHash) throw damaged();
+  if (critic === null) return;
+  if (state.criticHash === null)
+    throw new AppError(
+      "invalid-input",
+      "The checkpoint has no critic: its run was not trained by PPO. Set searcher.checkpointState to weights.",
+    );
+  const own = `${directory}.critic`;
+  await rm(own, { recursive: true, force: true });
+  await mkdir(own, { recursive: true });
+  for (const file of await readdir(directory))
+    if (file.startsWith(CRITIC))
+      await cp(join(directory, file), join(own, file.slice(CRITIC.length)));
+  const loaded = await critic.loadState(own, { signal });
+  await rm(own, { recursive: true });
+  if (loaded.hash !== state.criticHash) throw damaged();
+}
+
+/** The policy of a checkpoint without its optimiser: weights are exported and imported, which begins the optimiser anew. */
+export async function takeWeights(
+  directory: string,
+  policy: EngineModel,
+  signal: AbortSignal,
+): Promise<void> {
+  const exported = `${directory}.weights`;
+  await policy.loadState(directory, { signal });
+  await policy.export(exported, { signal });
+  await policy.importWeights(exported, { signal });
+  await rm(exported, { recursive: true });
+}

@@ -1,0 +1,87 @@
+import type { Answer } from "@/contracts/records/episode";
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import type {
+  LogLine,
+  PreflightItem,
+  Progress,
+  Question,
+  ReportItem,
+  StoredVerdict,
+  WorkerResponse,
+} from "@/contracts/worker-protocol/worker-protocol";
+
+/** A checkpoint on this worker's disk. */
+export interface LocalCheckpoint {
+  artifactId: string;
+  step: number;
+  directory: string;
+}
+
+/**
+ * What an attempt may read from and tell the server. The agent implements it over the worker
+ * protocol; tests implement it over memory. Every call fails with AppError "stale-attempt" once the lease is lost.
+ */
+export interface AttemptContext {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly config: RunConfig;
+  /** Where to go on, when an earlier attempt (or a person's resume) left a committed checkpoint. */
+  readonly resume: LocalCheckpoint | null;
+  /** Scratch folder of this attempt; deleted when it ends. */
+  readonly workDir: string;
+  /** Aborted when the run is cancelled or the lease is lost. */
+  readonly signal: AbortSignal;
+
+  /** Queues an item for the server; order is kept, delivery is exactly once. Resolves when queued (backpressure). */
+  report(item: ReportItem): Promise<void>;
+  /** Resolves when everything reported so far is stored. */
+  flush(): Promise<void>;
+  progress(progress: Progress): Promise<void>;
+  preflight(items: PreflightItem[]): Promise<void>;
+  log(level: LogLine["level"], message: string): void;
+  /** preparing -> running, once preflight is through. */
+  running(): Promise<void>;
+
+  /** A whole question set. */
+  questions(set: string): Promise<Question[]>;
+  findAnswers(keys: string[]): Promise<Map<string, Answer>>;
+  saveAnswers(answers: Answer[]): Promise<void>;
+  /** Questions of a predict run that are stored already (of `runId`, by default this one) -> documents handed over. */
+  answeredQuestions(runId?: string): Promise<Map<string, number>>;
+  /** Questions of this evaluate run that are stored already -> ranks of the gold documents that were found. */
+  rankedQuestions(): Promise<Map<string, number[]>>;
+  /** Questions that this predict run has stored with a score, by any attempt, and the sum of their scores. */
+  storedAccuracy(): Promise<{ scored: number; sum: number }>;
+  /** Stored episodes of a predict run for these questions, with the texts they hand over. */
+  storedEpisodes(runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">>;
+  /** Episodes that any predict run has stored under these keys, with their answers and the texts they name. */
+  findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">>;
+  /** What the judge of this scorer has said of these answers to this run's questions. */
+  findVerdicts(
+    questions: string,
+    scorer: string,
+    answers: { key: string; questionId: string }[],
+  ): Promise<StoredVerdict[]>;
+  /**
+   * Uploads every file of `directory` (flat) and commits it under the fence; only then is the checkpoint visible.
+   * Where it cannot be stored (a full disk), that is logged, the last good one stays and the run goes on: the call
+   * resolves. A run whose last checkpoint could not be stored fails with the reason when its executor returns.
+   */
+  commitCheckpoint(
+    directory: string,
+    step: number,
+    metadata: Record<string, unknown>,
+  ): Promise<void>;
+  /** Downloads a file that was uploaded to the server; goes on where an earlier attempt stopped. */
+  fetchUpload(
+    upload: string,
+    path: string,
+    onProgress: (done: number, total: number | null) => void,
+  ): Promise<void>;
+  /** Tells the server of a corpus that this run has brought to the worker, so that other runs may use it. */
+  corporaChanged(): Promise<void>;
+  /** A stored API key for this endpoint; given to the attempt that holds the run, for keys that its configuration names. Never log it. */
+  endpointKey(name: string, endpoint: string): Promise<string>;
+  /** Downloads a checkpoint by its artifact id. */
+  fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }>;
+}

@@ -1,0 +1,194 @@
+import { createWriteStream } from "node:fs";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError, wireError } from "@/contracts/errors";
+import { sha256Of } from "@/lib/file-hash";
+
+export interface DownloadOptions {
+  url: string;
+  headers?: Record<string, string>;
+  /** Where the file goes; what has come so far lies beside it as PATH.part. */
+  path: string;
+  /** What the file must be; null where nobody said. */
+  sha256: string | null;
+  /** Said in an error: how to do without the network. */
+  byHand: string;
+  signal: AbortSignal;
+  /** Bytes that are here, and in all where the server says so. */
+  onProgress?: (done: number, total: number | null) => void;
+  /** Pauses before a transfer that broke is taken up again; starts over whenever bytes have come. */
+  pausesMs?: readonly number[];
+  /** A server that sends no byte for this long is gone. */
+  silenceMs?: number;
+}
+
+const PAUSES_MS = [1_000, 3_000, 10_000, 30_000];
+const SILENCE_MS = 60_000;
+
+/**
+ * Fetches a file over HTTP. What was interrupted goes on where it stopped (Range, guarded by the entity tag, so that two
+ * versions never mix), here and in a later attempt.
+ *
+ * @returns the sha256 of the file
+ * @throws AppError "not-found", "unauthorized", "storage-full", or "invalid-input" for a file other than promised
+ */
+export async function download(options: DownloadOptions): Promise<string> {
+  const { path, sha256, signal, byHand } = options;
+  const pauses = options.pausesMs ?? PAUSES_MS;
+  await mkdir(dirname(path), { recursive: true });
+  if (await sizeOf(path)) {
+    const got = await sha256Of(path, signal);
+    if (sha256 === null || got === sha256) return got;
+    // Left by an earlier attempt and spoilt since, or of another checksum: kept, it would fail every attempt.
+    await rm(path, { force: true });
+  }
+  for (let failures = 0; ; failures++) {
+    const before = await sizeOf(`${path}.part`);
+    try {
+      await transfer(options, before);
+      break;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof AppError) throw error;
+      if ((await sizeOf(`${path}.part`)) > before) failures = 0;
+      const pause = pauses[failures];
+      if (pause === undefined)
+        throw new AppError(
+          "not-found",
+          `${hostOf(options.url)} cannot be reached from this worker, or breaks off again and again (${reasonOf(error)}). ${byHand}`,
+          { cause: error },
+        );
+      await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+  const got = await sha256Of(`${path}.part`, signal);
+  if (sha256 !== null && got !== sha256) {
+    await rm(`${path}.part`, { force: true });
+    throw new AppError(
+      "invalid-input",
+      `${options.url} gave a file with the sha256 ${got}, not ${sha256}. It was deleted. Either the file was changed there or the checksum is of another one.`,
+    );
+  }
+  await rename(`${path}.part`, path);
+  await rm(`${path}.tag`, { force: true });
+  return got;
+}
+
+async function transfer(
+  { url, headers, path, signal, byHand, onProgress, silenceMs = SILENCE_MS }: DownloadOptions,
+  start: number,
+): Promise<void> {
+  const part = `${path}.part`;
+  const tag = start > 0 ? await readFile(`${path}.tag`, "utf8").catch(() => "") : "";
+  const silence = new AbortController();
+  let timer = setTimeout(
+    () => silence.abort(new Error(`no byte for ${silenceMs / 1000} s`)),
+    silenceMs,
+  );
+  const alive = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(
+      () => silence.abort(new Error(`no byte for ${silenceMs / 1000} s`)),
+      silenceMs,
+    );
+  };
+  try {
+    const resume = start > 0 && tag !== "";
+    const response = await fetch(url, {
+      headers: {
+        "accept-encoding": "identity",
+        ...headers,
+        ...(resume ? { range: `bytes=${start}-`, "if-range": tag } : {}),
+      },
+      signal: AbortSignal.any([signal, silence.signal]),
+    });
+    if (response.status === 416) {
+      // Nothing is left to send, or the file has become shorter: begin again.
+      await response.body?.cancel();
+      if (response.headers.get("content-range") === `bytes */${start}`) return;
+      await rm(part, { force: true });
+      throw new Error("the file has changed on the server");
+    }
+    if (!response.ok || response.body === null) throw await refusal(response, url, byHand);
+    const from = response.status === 206 ? start : 0;
+    const length = Number(response.headers.get("content-length") ?? Number.NaN);
+    const total = Number.isFinite(length) ? from + length : null;
+    const etag = response.headers.get("etag");
+    // Only a strong tag says that bytes are the same.
+    if (from === 0)
+      await (etag !== null && !etag.startsWith("W/")
+        ? writeFile(`${path}.tag`, etag)
+        : rm(`${path}.tag`, { force: true }));
+    let done = from;
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, next) {
+        done += chunk.length;
+        alive();
+        onProgress?.(done, total);
+        next(null, chunk);
+      },
+    });
+    await pipeline(
+      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
+      count,
+      createWriteStream(part, { flags: from > 0 ? "a" : "w" }),
+    );
+    if (total !== null && done !== total) throw new Error(`${done} of ${total} bytes came`);
+  } catch (error) {
+    if (isCode(error, "ENOSPC") || isCode(error, "EDQUOT"))
+      throw new AppError(
+        "storage-full",
+        `The worker's disk is full: ${url} could not be stored. Make room and resume the run; it goes on where it stopped.`,
+        { cause: error },
+      );
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What another try would not change is an AppError; the rest may pass. */
+async function refusal(response: Response, url: string, byHand: string): Promise<Error> {
+  const text = (await response.text().catch(() => "")).slice(0, 500);
+  const { status } = response;
+  const own = wireError.safeParse(jsonOrNull(text));
+  if (own.success && own.data.code !== "internal")
+    return new AppError(own.data.code, own.data.message);
+  if (status === 404 || status === 410)
+    return new AppError("not-found", `There is nothing at ${url} (HTTP ${status}). ${byHand}`);
+  if (status === 401 || status === 403)
+    return new AppError(
+      "unauthorized",
+      `${url} is not given out to everyone (HTTP ${status}). ${byHand}`,
+    );
+  if (status >= 400 && status < 500 && status !== 408 && status !== 429)
+    return new AppError("invalid-input", `${url} answered HTTP ${status}: ${text}`);
+  return new Error(`HTTP ${status}: ${text}`);
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}
+
+const hostOf = (url: string): string => new URL(url).host;
+
+/** `fetch` hides the reason in its cause. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    (entry) => entry.size,
+    () => 0,
+  );
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;

@@ -1,0 +1,76 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "@/contracts/errors";
+import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
+
+/** Longer than clients keep an idle connection, so that none is closed in the moment it is used again. */
+const KEEP_ALIVE_MS = 75_000;
+
+/**
+ * Takes a port. It can be held before what it serves is there: that it is taken is known before anything is loaded.
+ *
+ * @param port 0: any free one
+ * @returns the server and its base address, e.g. http://127.0.0.1:8123
+ * @throws AppError "conflict" with what to do, where the port cannot be had
+ */
+export async function listen(host: string, port: number): Promise<{ server: Server; url: string }> {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) =>
+      reject(new AppError("conflict", listenFailure(cause, host, port), { cause })),
+    );
+    server.listen(port, host, resolve);
+  });
+  const { address, family, port: bound } = server.address() as AddressInfo;
+  return { server, url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}` };
+}
+
+function listenFailure(cause: NodeJS.ErrnoException, host: string, port: number): string {
+  if (cause.code === "EADDRINUSE")
+    return `port ${port} of ${host} is in use by another process; choose another port, 0 for any free one, or stop what listens there`;
+  if (cause.code === "EADDRNOTAVAIL" || cause.code === "ENOTFOUND")
+    return `this worker has no address ${host} to listen on; 0.0.0.0 is every one it has`;
+  if (cause.code === "EACCES")
+    return `this worker may not listen on port ${port}; choose one above 1023`;
+  return `cannot listen on ${host}:${port}: ${cause.message}`;
+}
+
+/** Takes no new connection and waits for the requests under way; after `graceMs` connections are cut. */
+export async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A connection that is kept alive would hold the stop up, now or once its request is answered.
+  server.closeIdleConnections();
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(cut);
+}
+
+/** Listens; a later attempt waits for its port, which the attempt before it may be about to let go. */
+export async function listenPatiently<T>(
+  context: Pick<AttemptContext, "attempt" | "signal">,
+  listen: () => Promise<T>,
+  portMs: number,
+): Promise<T> {
+  for (const until = Date.now() + (context.attempt > 1 ? portMs : 0); ;) {
+    try {
+      return await listen();
+    } catch (error) {
+      if (Date.now() >= until) throw error;
+      await sleep(250, undefined, { signal: context.signal });
+    }
+  }
+}
+
+/** How others reach a service that listens at `url`: every address of the machine is written by its name. */
+export function reachedAt(
+  { advertise, host }: { advertise: string | null; host: string },
+  url: string,
+): string {
+  if (advertise !== null) return advertise.replace(/\/+$/, "");
+  if (host !== "0.0.0.0" && host !== "::") return url;
+  return `http://${hostname()}:${new URL(url).port}`;
+}

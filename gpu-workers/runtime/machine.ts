@@ -1,0 +1,137 @@
+import { execFile } from "node:child_process";
+import { readFile, readdir } from "node:fs/promises";
+import os from "node:os";
+import { promisify } from "node:util";
+import type { Hardware, Usage } from "@/contracts/worker-protocol/worker-protocol";
+
+const run = promisify(execFile);
+const MIB = 2 ** 20;
+
+export interface Gpu {
+  name: string;
+  memoryMb: number;
+  usedMb: number;
+  /** 0..1 */
+  utilisation: number;
+}
+
+/** Reads the answer of `nvidia-smi --query-gpu=name,memory.total,memory.used,utilization.gpu --format=csv,noheader,nounits`. */
+export function parseNvidiaSmi(text: string): Gpu[] {
+  return text
+    .split("\n")
+    .map((line) => line.split(",").map((field) => field.trim()))
+    .filter((fields) => fields.length >= 4)
+    .map(([name, total, used, busy]) => ({
+      name: name ?? "",
+      memoryMb: number(total),
+      usedMb: number(used),
+      utilisation: Math.min(1, number(busy) / 100),
+    }));
+}
+
+/** Some fields are "[N/A]" on some cards. */
+function number(field: string | undefined): number {
+  const value = Number(field);
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** Bytes that this process may use at most: the machine's memory, or less where a container limits it. */
+export function memoryLimit(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 && constrained < os.totalmem() ? constrained : os.totalmem();
+}
+
+/** Measures the machine; holds the last CPU counters, so that use is over the time since the last call. */
+export class Machine {
+  private nvidia = true;
+  private counters = cpuCounters();
+
+  async gpus(): Promise<Gpu[]> {
+    if (!this.nvidia) return [];
+    try {
+      const { stdout } = await run(
+        "nvidia-smi",
+        [
+          "--query-gpu=name,memory.total,memory.used,utilization.gpu",
+          "--format=csv,noheader,nounits",
+        ],
+        { timeout: 5_000 },
+      );
+      return parseNvidiaSmi(stdout);
+    } catch (error) {
+      // Without the tool there is no NVIDIA GPU; a tool that is only slow is asked again next time.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") this.nvidia = false;
+      return [];
+    }
+  }
+
+  async hardware(): Promise<Hardware> {
+    return {
+      hostname: os.hostname(),
+      platform: `${os.platform()} ${os.arch()}`,
+      cpuModel: os.cpus()[0]?.model ?? "unknown",
+      cores: os.availableParallelism(),
+      memoryMb: Math.round(memoryLimit() / MIB),
+      gpus: (await this.gpus()).map(({ name, memoryMb }) => ({ name, memoryMb })),
+    };
+  }
+
+  async usage(): Promise<Usage> {
+    const before = this.counters;
+    this.counters = cpuCounters();
+    const total = this.counters.total - before.total;
+    return {
+      cpu: total > 0 ? Math.min(1, Math.max(0, 1 - (this.counters.idle - before.idle) / total)) : 0,
+      memoryMb: Math.max(0, Math.round((os.totalmem() - (await availableMemory())) / MIB)),
+      gpus: (await this.gpus()).map((gpu) => ({
+        utilisation: gpu.utilisation,
+        memoryMb: gpu.usedMb,
+      })),
+    };
+  }
+}
+
+function cpuCounters(): { idle: number; total: number } {
+  let idle = 0;
+  let total = 0;
+  for (const { times } of os.cpus()) {
+    idle += times.idle;
+    total += times.user + times.nice + times.sys + times.irq + times.idle;
+  }
+  return { idle, total };
+}
+
+/** Linux counts its page cache as used; what can be had is MemAvailable. */
+async function availableMemory(): Promise<number> {
+  const text = await readFile("/proc/meminfo", "utf8").catch(() => "");
+  const match = /^MemAvailable:\s+(\d+) kB/m.exec(text);
+  return match ? Number(match[1]) * 1024 : os.freemem();
+}
+
+/** Resident memory of another process in MiB, or null where it is gone or nobody can say. */
+export async function residentMb(pid: number): Promise<number | null> {
+  if (os.platform() === "linux") {
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(
+      await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""),
+    );
+    return match ? Math.round(Number(match[1]) / 1024) : null;
+  }
+  const { stdout } = await run("ps", ["-o", "rss=", "-p", String(pid)], { timeout: 5_000 }).catch(
+    () => ({ stdout: "" }),
+  );
+  return stdout.trim() ? Math.round(number(stdout.trim()) / 1024) : null;
+}
+
+/** Resident memory of a process group in MiB, where /proc tells it; null elsewhere. */
+export async function groupResidentMb(group: number): Promise<number | null> {
+  const processes = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
+  let sum: number | null = null;
+  for (const id of processes) {
+    // After the name in parentheses: state, parent, group.
+    const of = /^\d+ \(.*\) \S \d+ (\d+)/s.exec(
+      await readFile(`/proc/${id}/stat`, "utf8").catch(() => ""),
+    )?.[1];
+    if (Number(of) === group) sum = (sum ?? 0) + ((await residentMb(Number(id))) ?? 0);
+  }
+  return sum;
+}

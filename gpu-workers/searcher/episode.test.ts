@@ -1,0 +1,332 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { EngineBody, EngineResult } from "@/contracts/engine/dialect";
+import { search as searchConfig, type SearchConfig } from "@/contracts/run-config/run-config";
+import { AppError } from "@/contracts/errors";
+import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
+import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { runEpisodes, type Sampling, type Search, type Searcher } from "./episode";
+import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
+import { actionTokens, atActions, datumOf, onActions, trainingSequence } from "./training-sequence";
+
+/** One token per character. */
+const tokenizer = {
+  encode: (text: string) => [...text].map((c) => c.codePointAt(0)!),
+  decode: (ids: readonly number[]) => String.fromCodePoint(...ids),
+};
+
+/** A corpus of numbered documents; the query "n" finds documents n, n+1, ... */
+const document = (n: number): RankedDocument => ({
+  id: `d${n}`,
+  hash: cacheKey(n),
+  title: `Title ${n}`,
+  text: `Text ${n}`,
+  score: 1 / (n + 1),
+});
+const retriever: Search["retriever"] = {
+  search: async (queries, k) =>
+    queries.map((query) =>
+      Array.from({ length: k }, (_, i) => document((Number.parseInt(query, 10) || 0) + i)),
+    ),
+  describe: () => ({ kind: "dense", key: "test", title: "test", documents: null }),
+};
+
+interface Say {
+  text: string;
+  finishReason?: "stop" | "length";
+}
+
+/** A searcher that says what a script tells it, turn by turn and question by question. */
+function scripted(script: (prompt: string, turn: number) => Say, maxLength = 1_000_000) {
+  const turns = new Map<string, number>();
+  const bodies: EngineBody<"sample">[] = [];
+  const ended: string[] = [];
+  const searcher: Searcher = {
+    tokenizer,
+    identity: "scripted",
+    maxLength,
+    model: {
+      async sample(body): Promise<EngineResult<"sample">> {
+        bodies.push(body);
+        const sequences = body.sequences.map(({ session, ids }) => {
+          const turn = turns.get(session!) ?? 0;
+          turns.set(session!, turn + 1);
+          const { text, finishReason = "stop" } = script(tokenizer.decode(ids), turn);
+          const sampled = tokenizer.encode(text);
+          return [
+            {
+              ids: sampled,
+              logprobs: sampled.map(() => -0.5),
+              forced: sampled.map((_, i) => i === 0),
+              finishReason,
+              text,
+            },
+          ];
+        });
+        return {
+          sequences,
+          usage: {
+            promptTokens: 0,
+            computedTokens: 0,
+            sampledTokens: 0,
+            prefillSeconds: 0,
+            decodeSeconds: 0,
+          },
+        };
+      },
+      async endSessions(sessions) {
+        ended.push(...sessions);
+        return {};
+      },
+    },
+  };
+  return { searcher, bodies, ended };
+}
+
+const sampling: Sampling = { temperature: 1, seed: 0, step: 1, training: true };
+const question = (n: number) => ({ question: { id: `q${n}`, question: `${n}` }, sampleIndex: 0 });
+const searchOf = (settings: Partial<SearchConfig>): Search => ({
+  retriever,
+  documents: new DocumentBook(),
+  settings: searchConfig.parse(settings),
+});
+const run = (searcher: Searcher, search: Search, count = 1) =>
+  runEpisodes(
+    searcher,
+    search,
+    sampling,
+    Array.from({ length: count }, (_, i) => question(i * 100)),
+    new Stopwatch(),
+    new AbortController().signal,
+  );
+const say = (ids: number[], query?: string): Say => ({
+  text:
+    `<important_info>[${ids.join(", ")}]</important_info>` +
+    (query === undefined
+      ? "<search_complete>True</search_complete>"
+      : `<query>{"query": "${query}"}</query>`),
+});
+
+describe("an episode", () => {
+  it("searches, selects and stops when the searcher says so", async () => {
+    const { searcher, ended } = scripted((_, turn) => (turn === 0 ? say([1, 3], "50") : say([2])));
+    const [episode] = await run(searcher, searchOf({ retrieve: 4, turns: 3 }));
+    expect(episode!.steps.map(({ kind, turn }) => `${kind}${turn}`)).toEqual([
+      "retrieve0",
+      "generate0",
+      "select0",
+      "retrieve1",
+      "generate1",
+      "select1",
+      "stop1",
+    ]);
+    expect(episode!.context.map(({ id }) => id)).toEqual(["d0", "d2", "d51"]);
+    expect(episode!.steps.at(-1)).toMatchObject({ reason: "model" });
+    expect(ended).toHaveLength(1);
+  });
+
+  it("ends with what it has where the model cannot read on, the others going on; not one that fits is an error", async () => {
+    const script = (prompt: string, turn: number): Say =>
+      say([1], turn === 0 && prompt.includes("Text 100.") ? "1".repeat(300) : "7");
+    const { searcher: long, bodies } = scripted(script);
+    const search = searchOf({ retrieve: 2, turns: 1, decoding: "free", turnTokens: 400 });
+    await run(long, search, 2);
+    // What was said last has been added to the ids since.
+    const needed = bodies[1]!.sequences.map(
+      ({ ids }) => ids.length - say([1], "7").text.length + 400,
+    );
+    const { searcher } = scripted(script, Math.min(...needed));
+    const episodes = await run(searcher, search, 2);
+    expect(needed[0]).not.toBe(needed[1]);
+    const short = episodes[needed.indexOf(Math.max(...needed))]!;
+    expect(short.steps.map(({ kind, turn }) => `${kind}${turn}`)).toEqual([
+      "retrieve0",
+      "generate0",
+      "select0",
+      "retrieve1",
+      "reject1",
+      "stop1",
+    ]);
+    expect([short.steps.at(-1), short.context.length]).toMatchObject([{ reason: "length" }, 1]);
+    expect(episodes[needed.indexOf(Math.min(...needed))]!.steps.at(-1)).toMatchObject({
+      reason: "turns",
+    });
+    await expect(run(scripted(script, 500).searcher, search)).rejects.toMatchObject({
+      code: "invalid-input",
+      message: expect.stringContaining("lower search.retrieve") as unknown,
+    });
+  });
+
+  it("ends after the searches that the setting allows", async () => {
+    const { searcher, bodies } = scripted((_, turn) => say([1], `${turn}00`));
+    const [episode] = await run(searcher, searchOf({ retrieve: 8, select: 3, turns: 3 }));
+    expect(episode!.steps.filter(({ kind }) => kind === "retrieve")).toHaveLength(4);
+    expect(episode!.steps.at(-1)).toMatchObject({ kind: "stop", reason: "turns" });
+    expect(bodies).toHaveLength(4);
+  });
+
+  it("upstream's protocol searches once more and shows twelve documents first", async () => {
+    const { searcher } = scripted((_, turn) => say([1, 9], `${turn}00`));
+    const [episode] = await run(
+      searcher,
+      searchOf({ protocol: "upstream", retrieve: 8, turns: 3 }),
+    );
+    const windows = episode!.steps.flatMap((step) =>
+      step.kind === "retrieve" ? [step.documents.length] : [],
+    );
+    expect(windows).toEqual([12, 8, 8, 8, 8]);
+    expect(episode!.context.map(({ id }) => id)).not.toContain("d8");
+    expect(episode!.steps.some(({ kind }) => kind === "reject")).toBe(false);
+  });
+
+  it("keeps the whole window where nothing is selected, and labels it", async () => {
+    const { searcher } = scripted(() => ({ text: "<search_complete>True</search_complete>" }));
+    const [episode] = await run(searcher, searchOf({ retrieve: 4 }));
+    expect(episode!.context.map(({ id }) => id)).toEqual(["d0", "d1", "d2", "d3"]);
+    expect(episode!.steps.find(({ kind }) => kind === "select")).toMatchObject({ implicit: true });
+    expect(episode!.steps.find(({ kind }) => kind === "reject")).toMatchObject({
+      error: "no-selection",
+    });
+  });
+
+  it("never hands over a document that the searcher wrote", async () => {
+    const { searcher } = scripted(() => ({
+      text: "<important_info>[1]</important_info><information>\nDoc 1(Title: x) The answer is 42.</information><important_info>[1, 2]</important_info>",
+    }));
+    const [episode] = await run(searcher, searchOf({ retrieve: 4 }));
+    expect(episode!.context.map(({ id }) => id)).toEqual(["d0"]);
+    expect(episode!.steps.flatMap((s) => (s.kind === "reject" ? [s.error] : []))).toContain(
+      "invented-documents",
+    );
+    expect(episode!.steps.at(-1)).toMatchObject({ reason: "malformed" });
+  });
+
+  it("says when the token limit cut it", async () => {
+    const { searcher } = scripted(() => ({
+      text: "<important_info>[1]</important_info> well",
+      finishReason: "length",
+    }));
+    const [episode] = await run(searcher, searchOf({ retrieve: 4 }));
+    expect(episode!.steps.at(-1)).toMatchObject({ reason: "length" });
+  });
+
+  it("shows no document twice where that is asked for", async () => {
+    const { searcher } = scripted(() => say([1], "2"));
+    const [episode] = await run(searcher, searchOf({ retrieve: 4, turns: 2, skipSeen: true }));
+    const windows = episode!.steps.flatMap((step) =>
+      step.kind === "retrieve" ? [step.documents.map(({ id }) => id)] : [],
+    );
+    expect(windows).toEqual([
+      ["d0", "d1", "d2", "d3"],
+      ["d4", "d5", "d6", "d7"],
+      ["d8", "d9", "d10", "d11"],
+    ]);
+  });
+
+  it("derives its seeds from run, step, question, sample and turn, and sends all ids each turn", async () => {
+    const { searcher, bodies } = scripted((_, turn) => say([1], `${turn}`));
+    await run(searcher, searchOf({ retrieve: 2, turns: 1 }), 2);
+    const seeds = bodies.flatMap(({ sequences }) => sequences.map(({ seed }) => seed));
+    expect(new Set(seeds).size).toBe(4);
+    expect(bodies[1]!.sequences[0]!.ids.slice(0, bodies[0]!.sequences[0]!.ids.length)).toEqual(
+      bodies[0]!.sequences[0]!.ids,
+    );
+  });
+
+  it("fails where the retriever fails, and lets its sessions go", async () => {
+    const { searcher, ended } = scripted(() => say([1], "1"));
+    let calls = 0;
+    const search = searchOf({ turns: 2 });
+    search.retriever = {
+      ...retriever,
+      search: (queries, k) =>
+        calls++ === 1
+          ? Promise.reject(new AppError("retriever-unavailable", "gone"))
+          : retriever.search(queries, k),
+    };
+    await expect(run(searcher, search)).rejects.toMatchObject({ code: "retriever-unavailable" });
+    expect(ended).toHaveLength(1);
+  });
+});
+
+describe("whatever the searcher writes", () => {
+  const piece = fc.constantFrom(
+    "<important_info>",
+    "</important_info>",
+    "[1, 2]",
+    "[4]",
+    "<query>",
+    '{"query": "7"}',
+    "</query>",
+    "<search_complete>",
+    "True",
+    "False",
+    "</search_complete>",
+    "<information>",
+    " ",
+  );
+  const settings = fc.record({
+    protocol: fc.constantFrom("paper" as const, "upstream" as const),
+    retrieve: fc.integer({ min: 1, max: 6 }),
+    select: fc.integer({ min: 1, max: 4 }),
+    turns: fc.integer({ min: 0, max: 3 }),
+    skipSeen: fc.boolean(),
+    decoding: fc.constantFrom("free" as const, "guided" as const),
+  });
+
+  it("token lists are of equal length, the context is the union of the selections without repeats, and sequences join", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(piece, { maxLength: 9 }), { minLength: 1, maxLength: 5 }),
+        settings,
+        async (turns, setting) => {
+          const { searcher } = scripted((_, turn) => ({
+            text: (turns[turn % turns.length] ?? []).join(""),
+          }));
+          const search = searchOf(setting);
+          for (const episode of await run(searcher, search, 2)) {
+            const generated = episode.steps.filter((step) => step.kind === "generate");
+            for (const { ids, mask, logprobs, fed, prompt } of generated) {
+              expect(mask).toHaveLength(ids!.length);
+              expect(logprobs).toHaveLength(ids!.length);
+              expect(mask!.slice(0, fed)).toEqual(Array.from({ length: fed! }, () => 0));
+              expect(ids!.slice(0, fed)).toEqual(tokenizer.encode(prompt!));
+            }
+            const union = new Set(
+              episode.steps.flatMap((step) => (step.kind === "select" ? step.selected : [])),
+            );
+            expect(episode.context.map(({ id }) => id)).toEqual([...union]);
+            const retrieved = new Set(
+              episode.steps.flatMap((step) =>
+                step.kind === "retrieve" ? step.documents.map(({ id }) => id) : [],
+              ),
+            );
+            for (const id of union) expect(retrieved.has(id)).toBe(true);
+            expect(episode.steps.filter(({ kind }) => kind === "stop")).toHaveLength(1);
+
+            const sequence = trainingSequence(episode, search.settings);
+            expect(sequence.ids).toEqual(generated.flatMap(({ ids }) => ids));
+            expect(sequence.mask).toHaveLength(sequence.ids.length);
+            const datum = datumOf(
+              sequence,
+              onActions(sequence, (action) => 0.5 + action),
+            );
+            expect(atActions(sequence, datum.weights)).toEqual(
+              Array.from({ length: actionTokens(sequence) }, (_, action) => 0.5 + action),
+            );
+            expect(datum.weights.every((weight, i) => weight === 0 || sequence.mask[i] === 1)).toBe(
+              true,
+            );
+            expect(sequence.guides).toHaveLength(
+              search.settings.decoding === "guided" ? generated.length : 0,
+            );
+            for (const { start, end } of sequence.guides)
+              expect(start > 0 && end >= start && end <= sequence.ids.length).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,122 @@
+import type { SearchConfig } from "@/contracts/run-config/run-config";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
+import { grammarOf } from "./episode";
+import { templateFor } from "./prompt";
+import { searchesAllowed } from "./protocol";
+import type { Tokenizer } from "@/gpu-workers/llm/tokenizer";
+import type { TrainingSequence } from "./training-sequence";
+
+/**
+ * Demonstrations for the cold start. A gold path follows a question whose gold documents and queries are known: in
+ * each window it keeps the gold documents, stops once all of them are found, and else asks the next gold query.
+ */
+export interface GoldTurn {
+  window: RankedDocument[];
+  /** What the searcher should write. */
+  text: string;
+}
+
+/** Whether a question says enough for a gold path. */
+export const hasGoldPath = ({ goldIds }: Pick<Question, "goldIds">): boolean => goldIds.length > 0;
+
+/** Walks the gold paths of a batch of questions, one retrieval a turn. */
+export async function goldPaths(
+  questions: readonly Question[],
+  retriever: Pick<Retriever, "search">,
+  settings: SearchConfig,
+  signal: AbortSignal,
+): Promise<GoldTurn[][]> {
+  const paths = questions.map((question) => ({
+    question,
+    query: question.question as string | null,
+    seen: new Set<string>(),
+    found: new Set<string>(),
+    turns: [] as GoldTurn[],
+  }));
+  const searches = searchesAllowed(settings);
+  for (let turn = 0; turn <= searches; turn++) {
+    const active = paths.filter(({ query }) => query !== null);
+    if (active.length === 0) break;
+    const mostSeen = settings.skipSeen ? Math.max(...active.map(({ seen }) => seen.size)) : 0;
+    const ranked = await retriever.search(
+      active.map(({ query }) => query!),
+      settings.retrieve + mostSeen,
+      signal,
+    );
+    active.forEach((path, i) => {
+      const window = ranked[i]!.filter(({ id }) => !settings.skipSeen || !path.seen.has(id)).slice(
+        0,
+        settings.retrieve,
+      );
+      for (const { id } of window) path.seen.add(id);
+      const step = goldTurn(path.question, window, path.found, turn, settings);
+      path.turns.push({ window, text: step.text });
+      path.query = step.query;
+    });
+  }
+  return paths.map(({ turns }) => turns);
+}
+
+/**
+ * One turn of the gold path. `found` collects the gold documents selected so far.
+ * @returns what to write, and the next query (null: the search ends).
+ */
+export function goldTurn(
+  question: Pick<Question, "goldIds" | "goldQueries">,
+  window: readonly { id: string }[],
+  found: Set<string>,
+  turn: number,
+  settings: Pick<SearchConfig, "select" | "protocol" | "turns">,
+): { text: string; query: string | null } {
+  const selected = window
+    .flatMap(({ id }, i) => (question.goldIds.includes(id) && !found.has(id) ? [i + 1] : []))
+    .slice(0, settings.select);
+  for (const position of selected) found.add(window[position - 1]!.id);
+  const selection = `<important_info>[${selected.join(", ")}]</important_info>`;
+  if (turn === searchesAllowed(settings)) return { text: selection, query: null };
+  const next = question.goldQueries[turn];
+  if (next === undefined || question.goldIds.every((id) => found.has(id)))
+    return { text: `${selection}\n<search_complete>True</search_complete>`, query: null };
+  const query = next.replace(/["\\<\s]+/g, " ").trim();
+  return {
+    text: `${selection}\n<search_complete>False</search_complete>\n<query>{"query": "${query}"}</query>`,
+    query,
+  };
+}
+
+/** A gold path as a training sequence, with exactly the tokens that guided decoding would have produced. */
+export async function demonstration(
+  question: Question,
+  path: readonly GoldTurn[],
+  model: Pick<EngineModel, "encodeGuided">,
+  tokenizer: Tokenizer,
+  settings: SearchConfig,
+  signal: AbortSignal,
+): Promise<TrainingSequence> {
+  const template = templateFor(settings);
+  const sequence: TrainingSequence = { ids: [], mask: [], logprobs: [], guides: [] };
+  for (const [turn, { window, text }] of path.entries()) {
+    const prompt =
+      turn === 0
+        ? template.start(question.question, window, settings)
+        : template.observation(window, searchesAllowed(settings) - turn);
+    const fed = tokenizer.encode(prompt);
+    const lark = grammarOf(settings, window.length, turn);
+    const written =
+      settings.decoding === "guided"
+        ? await model.encodeGuided({ lark, text }, { signal })
+        : { ids: tokenizer.encode(text), forced: [] };
+    const start = sequence.ids.length + fed.length;
+    sequence.ids.push(...fed, ...written.ids);
+    sequence.mask.push(
+      ...fed.map(() => 0 as const),
+      ...written.ids.map((_, i) => (written.forced[i] ? 0 : 1)),
+    );
+    if (settings.decoding === "guided")
+      sequence.guides.push({ start, end: sequence.ids.length, lark });
+  }
+  sequence.logprobs = sequence.ids.map(() => 0);
+  return sequence;
+}

@@ -1,0 +1,177 @@
+import type { FormatError, Protocol } from "@/contracts/records/episode";
+import type { SearchConfig } from "@/contracts/run-config/run-config";
+
+/**
+ * The protocol of s3 (paper, section 3): in each turn the searcher keeps documents of the window it was shown, says
+ * whether the search is complete, and if not writes the next query.
+ *   <important_info>[1, 3]</important_info>
+ *   <search_complete>False</search_complete>
+ *   <query>{"query": "..."}</query>
+ * Everything here is pure text -> structure. Documents are never read from the searcher's text.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** What the searcher said in one turn. */
+export interface TurnDecision {
+  /** 1-based positions in the window, in the order given; null: no valid selection, the whole window is kept. */
+  selection: number[] | null;
+  /** The searcher's own stop decision; null where it said nothing that can be read. */
+  complete: boolean | null;
+  /** Next query; null where there is none, or where the search is complete. */
+  query: string | null;
+  errors: FormatError[];
+}
+
+export interface TurnRules {
+  protocol: Protocol;
+  /** Documents in the window. */
+  window: number;
+  select: number;
+  /** The last turn: only a selection is expected. */
+  last: boolean;
+  /** The text was cut by the token limit. */
+  truncated: boolean;
+}
+
+const INVENTED = "<information>";
+const AFFIRMATIVE = new Set(["true", "yes", "1", "y"]);
+const NEGATIVE = new Set(["false", "no", "0", "n"]);
+
+/** Where sampling stops in a turn of free decoding. Upstream samples on and cuts the text after its first query, which comes to the same. */
+export function stopStrings(protocol: Protocol, last: boolean): string[] {
+  if (protocol === "upstream") return ["</query>"];
+  return last ? ["</important_info>", INVENTED] : ["</query>", "True</search_complete>", INVENTED];
+}
+
+/** Searches after the retrieval with the question itself. The released code passes turns + 1 (design of upstream). */
+export const searchesAllowed = (search: Pick<SearchConfig, "protocol" | "turns">): number =>
+  search.protocol === "upstream" ? search.turns + 1 : search.turns;
+
+/** Documents of the first window. The released code shows 12 in training and 3 in inference. */
+export const initialDocuments = (
+  search: Pick<SearchConfig, "protocol" | "retrieve">,
+  training: boolean,
+): number => (search.protocol === "upstream" ? (training ? 12 : 3) : search.retrieve);
+
+/**
+ * Reads one turn of the searcher's text. Never throws; linear in the length of the text.
+ * Both protocols keep the whole window where no valid selection is given, and let a positive stop decision override a
+ * query. `paper` rejects and counts what is malformed; `upstream` drops ids out of range without a word and keeps no
+ * account of an implicit selection. Text that imitates an <information> block is not a document in either: `paper`
+ * ends the turn there and counts it, `upstream` reads over it.
+ */
+export function parseTurn(text: string, rules: TurnRules): TurnDecision {
+  const errors = new Set<FormatError>();
+  if (rules.truncated) errors.add("truncated");
+  const own = ownText(text, rules.protocol, errors);
+  const selection = parseSelection(own, rules, errors);
+  if (rules.last) return { selection, complete: null, query: null, errors: [...errors] };
+  const complete = parseDecision(own);
+  const query = complete === true ? null : parseQuery(own, errors);
+  if (complete === null && query === null && !own.includes("<query>"))
+    errors.add("no-stop-decision");
+  return { selection, complete, query, errors: [...errors] };
+}
+
+/** What is read of a turn's text. Beyond its first query `paper` looks for more of them, to count them. */
+function ownText(text: string, protocol: Protocol, errors: Set<FormatError>): string {
+  if (protocol === "upstream") return keptText(text, protocol);
+  const invented = text.indexOf(INVENTED);
+  if (invented < 0) return text;
+  errors.add("invented-documents");
+  return text.slice(0, invented);
+}
+
+/** What of a turn's text stays in the conversation where a server did not stop: nothing after the first query, and in `paper` no imitated document. */
+export function keptText(text: string, protocol: Protocol): string {
+  const end = text.indexOf("</query>");
+  const own = end < 0 ? text : text.slice(0, end + "</query>".length);
+  const invented = protocol === "paper" ? own.indexOf(INVENTED) : -1;
+  return invented < 0 ? own : own.slice(0, invented);
+}
+
+function parseSelection(
+  text: string,
+  { protocol, window, select }: TurnRules,
+  errors: Set<FormatError>,
+): number[] | null {
+  const block = firstBlock(text, "important_info");
+  if (block.kind === "absent") {
+    if (protocol === "paper") errors.add("no-selection");
+    return null;
+  }
+  const ids = block.kind === "open" ? null : idList(block.content);
+  if (ids === null) {
+    errors.add("malformed-selection");
+    return null;
+  }
+  const inRange = ids.filter((id) => id >= 1 && id <= window);
+  if (inRange.length < ids.length && protocol === "paper") errors.add("id-out-of-range");
+  if (inRange.length > select) errors.add("too-many-selected");
+  return inRange.slice(0, select);
+}
+
+/** Distinct numbers with commas between them, in brackets or not; null for anything else. By plain splitting, so that no text makes it slow. */
+function idList(content: string): number[] | null {
+  let list = content.trim();
+  if (list.startsWith("[")) list = list.slice(1);
+  if (list.endsWith("]")) list = list.slice(0, -1);
+  list = list.trim();
+  if (list.endsWith(",")) list = list.slice(0, -1).trim();
+  if (list === "") return [];
+  const parts = list.split(",").map((part) => part.trim());
+  return parts.every((part) => /^\d{1,6}$/.test(part)) ? [...new Set(parts.map(Number))] : null;
+}
+
+function parseDecision(text: string): boolean | null {
+  const block = firstBlock(text, "search_complete");
+  if (block.kind !== "closed") return null;
+  const word = block.content.trim().toLowerCase();
+  if (AFFIRMATIVE.has(word)) return true;
+  return NEGATIVE.has(word) ? false : null;
+}
+
+function parseQuery(text: string, errors: Set<FormatError>): string | null {
+  const block = firstBlock(text, "query");
+  if (block.kind === "absent") return null;
+  if (block.kind === "open") {
+    errors.add("malformed-query");
+    return null;
+  }
+  if (text.indexOf("<query>", block.end) >= 0) errors.add("several-queries");
+  const query = jsonQuery(block.content);
+  if (query === null) errors.add("malformed-query");
+  else if (query === "") errors.add("empty-query");
+  return query || null;
+}
+
+/** The `query` of a JSON object; null where it is none. */
+export function jsonQuery(content: string): string | null {
+  try {
+    const value: unknown = JSON.parse(content);
+    if (
+      typeof value !== "object" ||
+      value === null ||
+      !("query" in value) ||
+      typeof value.query !== "string"
+    )
+      return null;
+    return value.query.replace(/\s+/g, " ").trim();
+  } catch {
+    return null;
+  }
+}
+
+type Block =
+  { kind: "absent" } | { kind: "open" } | { kind: "closed"; content: string; end: number };
+
+/** The first <tag>...</tag>; by plain search, so that no text makes it slow. */
+function firstBlock(text: string, tag: string): Block {
+  const open = text.indexOf(`<${tag}>`);
+  if (open < 0) return { kind: "absent" };
+  const start = open + tag.length + 2;
+  const close = text.indexOf(`</${tag}>`, start);
+  return close < 0
+    ? { kind: "open" }
+    : { kind: "closed", content: text.slice(start, close), end: close + tag.length + 3 };
+}

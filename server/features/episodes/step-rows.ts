@@ -1,0 +1,106 @@
+import {
+  episodeStep,
+  type DocumentRef,
+  type EpisodeStep,
+  type StepOf,
+} from "@/contracts/records/episode";
+
+/** A row of table `steps`, without its key. */
+export interface StepRow {
+  kind: EpisodeStep["kind"];
+  turn: number;
+  seconds: number;
+  text: string | null;
+  prompt: string | null;
+  prompt_tokens: number | null;
+  completion_tokens: number | null;
+  token_ids: number[] | null;
+  token_mask: number[] | null;
+  token_logprobs: number[] | null;
+  document_ids: string[] | null;
+  document_hashes: string[] | null;
+  document_scores: (number | null)[] | null;
+  selected: string[] | null;
+  implicit: boolean | null;
+  reason: string | null;
+}
+
+/** A step as its row, what is null left out: the window of a retrieve step is array columns, its texts are stored once elsewhere. */
+export function rowOfStep(step: EpisodeStep): Partial<StepRow> {
+  const row: Partial<StepRow> = { kind: step.kind, turn: step.turn, seconds: step.seconds };
+  switch (step.kind) {
+    case "generate":
+      return {
+        ...row,
+        ...callOf(step),
+        token_ids: step.ids ?? null,
+        token_mask: step.mask ?? null,
+        token_logprobs: step.logprobs ?? null,
+      };
+    case "retrieve":
+      return {
+        ...row,
+        text: step.query,
+        document_ids: step.documents.map((d) => d.id),
+        document_hashes: step.documents.map((d) => d.hash),
+        document_scores: step.documents.map((d) => d.score),
+      };
+    case "select":
+      return { ...row, selected: step.selected, implicit: step.implicit };
+    case "condense":
+      return { ...row, ...callOf(step) };
+    case "reject":
+      return { ...row, text: step.text, reason: step.error };
+    case "stop":
+      return { ...row, reason: step.reason };
+  }
+}
+
+const callOf = ({
+  text,
+  prompt,
+  promptTokens,
+  completionTokens,
+}: StepOf<"generate" | "condense">) => ({
+  text,
+  prompt: prompt ?? null,
+  prompt_tokens: promptTokens ?? null,
+  completion_tokens: completionTokens ?? null,
+});
+
+/** Documents of three parallel arrays. */
+export function documentRefs(
+  ids: readonly string[] | null,
+  hashes: readonly string[] | null,
+  scores: readonly (number | null)[] | null,
+): DocumentRef[] {
+  return (ids ?? []).map((id, i) => ({ id, hash: hashes?.[i] ?? "", score: scores?.[i] ?? null }));
+}
+
+/** The inverse of `rowOfStep`. @throws ZodError for a row that is no step */
+export function stepOfRow(row: StepRow): EpisodeStep {
+  const { kind, turn, seconds } = row;
+  return episodeStep.parse({
+    kind,
+    turn,
+    seconds,
+    ...((kind === "generate" || kind === "condense") && {
+      text: row.text,
+      ...(row.prompt !== null && { prompt: row.prompt }),
+      ...(row.prompt_tokens !== null && { promptTokens: row.prompt_tokens }),
+      ...(row.completion_tokens !== null && { completionTokens: row.completion_tokens }),
+    }),
+    ...(kind === "generate" && {
+      ...(row.token_ids !== null && { ids: row.token_ids }),
+      ...(row.token_mask !== null && { mask: row.token_mask }),
+      ...(row.token_logprobs !== null && { logprobs: row.token_logprobs }),
+    }),
+    ...(kind === "retrieve" && {
+      query: row.text,
+      documents: documentRefs(row.document_ids, row.document_hashes, row.document_scores),
+    }),
+    ...(kind === "select" && { selected: row.selected, implicit: row.implicit }),
+    ...(kind === "reject" && { text: row.text, error: row.reason }),
+    ...(kind === "stop" && { reason: row.reason }),
+  });
+}

@@ -1,0 +1,26 @@
+import { listKeysResponse, putKeyRequest } from "@/contracts/api/keys";
+import { z } from "zod";
+import { procedure, router } from "@/server/trpc/trpc";
+
+const listKeys = procedure
+  .input(z.object({}).optional())
+  .output(listKeysResponse)
+  .query(({ ctx }) => ctx.services.keys.list());
+
+const putKey = procedure
+  .input(putKeyRequest)
+  .output(z.object({}))
+  .mutation(async ({ ctx, input }) => {
+    await ctx.services.keys.put(input.name, input.origin, input.key, ctx.actor);
+    return {};
+  });
+
+const removeKey = procedure
+  .input(z.object({ name: z.string() }))
+  .output(z.object({}))
+  .mutation(async ({ ctx, input }) => {
+    await ctx.services.keys.remove(input.name);
+    return {};
+  });
+
+export const keysRouter = router({ list: listKeys, put: putKey, remove: removeKey });

@@ -1,0 +1,407 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { EpisodeRecord } from "@/contracts/records/episode";
+import { predictConfig, type PredictConfig } from "@/contracts/run-config/run-config";
+import type { ReansweredRecord } from "@/contracts/worker-protocol/worker-protocol";
+import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import {
+  presetConfig,
+  sampleDocument,
+  sampleDocuments,
+  sampleRecord,
+  storeSamples,
+} from "@/server/testing/samples";
+import type { TestWorker } from "@/server/testing/worker";
+
+let server: TestServer;
+let worker: TestWorker;
+const me = { actor: "test", preset: null };
+const QUESTIONS = 8;
+const config = (changes: object): PredictConfig =>
+  predictConfig.parse({ ...presetConfig("atlas-s3"), ...changes });
+const generator = config({}).generator;
+
+const questionsOf = (set: string, note = "") =>
+  Array.from({ length: QUESTIONS }, (_, i) => ({
+    id: `q${i}`,
+    question: `Question ${i} of ${set}${note}?`,
+    answers: [`answer ${i}`],
+    goldIds: ["d0", "d1"],
+    type: null,
+    group: null,
+    goldQueries: [],
+  }));
+
+/** Runs a prediction to its end; what it reuses is answered anew, or scored by another scorer. @returns its run */
+async function ran(
+  wanted: PredictConfig,
+  options: { promptStyle?: string; meanwhile?: () => Promise<unknown> } = {},
+): Promise<string> {
+  const { id } = await server.plane.launcher.launch(wanted, me);
+  const run = await worker.take();
+  expect(run.runId).toBe(id);
+  await options.meanwhile?.();
+  const records = Array.from({ length: QUESTIONS }, (_, question): EpisodeRecord => {
+    const record = sampleRecord({
+      step: null,
+      phase: "predict",
+      question,
+      right: question % 2 === 0,
+    });
+    const key = `${id} ${question}`;
+    return {
+      ...record,
+      episode: { ...record.episode, key, method: wanted.method },
+      answer: { ...record.answer!, key, promptStyle: options.promptStyle ?? "few-shot/1" },
+      score: { ...record.score!, scorer: `${wanted.scorer}/1` },
+    };
+  });
+  const { questions, corpus, reuse } = wanted;
+  const reanswered = records.map(({ episode, answer, score, attribution }): ReansweredRecord => ({
+    questionId: episode.questionId,
+    answer,
+    score,
+    attribution,
+  }));
+  await worker.request("report", {
+    runId: id,
+    attempt: run.attempt,
+    sequence: 1,
+    items: [
+      reuse.episodesOf === null
+        ? { kind: "episodes", corpus, questions, documents: sampleDocuments(), records }
+        : { kind: "reanswered", questions, records: reanswered },
+    ],
+  });
+  await worker.request("transition", {
+    runId: id,
+    attempt: run.attempt,
+    to: "succeeded",
+    reason: null,
+  });
+  return id;
+}
+
+/** The row and the scope under which a run's results by a scorer are shown. */
+async function shown(runId: string, scorer = "span/1") {
+  const first = await server.plane.leaderboard.get({});
+  for (const scope of first.scopes.filter((s) => s.scorer === scorer)) {
+    const { rows } = await server.plane.leaderboard.get({ scope: scope.key });
+    const row = rows.find(({ cells }) => cells.some((cell) => cell?.runId === runId));
+    if (row) return { row, scope };
+  }
+  throw new Error(`run ${runId} is on no board of ${scorer}`);
+}
+
+beforeAll(async () => {
+  server = await startTestServer({ timings: { leaseMs: 60_000 } });
+  await storeSamples(server.plane);
+  worker = await server.worker({ corpora: ["atlas", "mine"] });
+});
+afterAll(() => server.stop());
+
+describe("a run on stored episodes", () => {
+  const searched = {
+    retriever: { kind: "bm25" },
+    search: { retrieve: 5, select: 2, turns: 1 },
+    questions: "reused",
+  };
+  beforeAll(() => server.plane.catalogue.storeQuestionSet("reused", questionsOf("reused"), "test"));
+
+  it("is stored and listed with the settings that made them, whatever it was given", async () => {
+    const source = await ran(config({ ...searched, name: "source" }));
+    const given = config({
+      questions: "reused",
+      name: "anew",
+      retriever: { kind: "dense" },
+      search: { retrieve: 8, select: 3, turns: 3 },
+      documents: 9,
+      generator: { ...generator, maxTokens: 40 },
+      reuse: { episodesOf: source },
+    });
+    expect(await server.plane.launcher.check(given)).toMatchObject({ issues: [] });
+    const anew = await ran(given);
+    const { config: stored } = await server.plane.runReader.get(anew);
+    const { retriever, search, documents } = config(searched);
+    expect(stored).toMatchObject({
+      retriever,
+      search,
+      documents,
+      generator: { maxTokens: 40 },
+      reuse: { episodesOf: source },
+    });
+    expect((await shown(anew)).row).toMatchObject({
+      label: "s3 5-2-1, untrained",
+      detail: expect.stringContaining("BM25"),
+    });
+    expect((await shown(anew)).row.id).toBe((await shown(source)).row.id);
+    // Answers that are kept are of the generator that gave them.
+    const kept = await ran(
+      config({
+        questions: "reused",
+        name: "kept",
+        scorer: "f1",
+        generator: { ...generator, maxTokens: 2000 },
+        reuse: { episodesOf: anew, keepAnswers: true },
+      }),
+    );
+    expect((await server.plane.runReader.get(kept)).config).toMatchObject({
+      retriever,
+      search,
+      generator: { maxTokens: 40 },
+      scorer: "f1",
+    });
+    // What is queued otherwise, as a sweep does, is told what differs.
+    expect((await server.plane.launcher.referenceIssues(given)).map(({ path }) => path)).toEqual([
+      "retriever",
+      "search",
+      "methodSettings",
+      "documents",
+    ]);
+  });
+
+  it("needs neither the checkpoint nor the matched run of the source any more, but method, questions and corpus as they are", async () => {
+    const source = await ran(config({ ...searched, method: "rag", name: "rag source" }));
+    await server.plane.database.db
+      .$executeRaw`UPDATE runs SET config = jsonb_set(config, '{searcher,checkpoint}', to_jsonb(gen_random_uuid())) WHERE id = ${source}::uuid`;
+    const reuse = { episodesOf: source };
+    expect(
+      await server.plane.launcher.check(config({ method: "rag", questions: "reused", reuse })),
+    ).toMatchObject({ issues: [] });
+    await expect(
+      server.plane.launcher.launch(
+        config({ method: "rag", questions: "atlas/held-out", reuse }),
+        me,
+      ),
+    ).rejects.toThrow(/questions: is "reused" in the run whose episodes are reused; give the same/);
+  });
+
+  it("is answered by the generator, also where the method answered itself; kept answers stay whose they are", async () => {
+    const own = await ran(config({ method: "ircot", questions: "reused", name: "own" }), {
+      promptStyle: "ircot/1",
+    });
+    const anew = await ran(
+      config({
+        method: "ircot",
+        questions: "reused",
+        name: "own anew",
+        generator: { ...generator, maxTokens: 41 },
+        reuse: { episodesOf: own },
+      }),
+    );
+    expect((await shown(own)).row).toMatchObject({
+      generates: false,
+      detail: expect.stringContaining("answers itself · prompt ircot/1"),
+    });
+    const { row, scope } = await shown(anew);
+    expect(row).toMatchObject({
+      generates: true,
+      detail: expect.not.stringContaining("answers itself"),
+    });
+    expect(scope).toMatchObject({ promptStyle: "few-shot/1", maxTokens: 41 });
+    const [keptOwn, keptAnew] = [
+      await ran(
+        config({
+          method: "ircot",
+          questions: "reused",
+          name: "k1",
+          scorer: "f1",
+          reuse: { episodesOf: own, keepAnswers: true },
+        }),
+        { promptStyle: "ircot/1" },
+      ),
+      await ran(
+        config({
+          method: "ircot",
+          questions: "reused",
+          name: "k2",
+          scorer: "f1",
+          reuse: { episodesOf: anew, keepAnswers: true },
+        }),
+      ),
+    ];
+    expect((await shown(keptOwn, "f1/1")).row.generates).toBe(false);
+    expect((await shown(keptAnew, "f1/1")).row.generates).toBe(true);
+  });
+
+  it("of imported episodes is listed as imported: their settings are not known", async () => {
+    const source = await ran(config({ ...searched, name: "files" }));
+    await server.plane.database.db
+      .$executeRaw`UPDATE runs SET imported_from = 'results/s3' WHERE id = ${source}::uuid`;
+    const anew = await ran(
+      config({
+        questions: "reused",
+        name: "files anew",
+        generator: { ...generator, maxTokens: 42 },
+        reuse: { episodesOf: source },
+      }),
+    );
+    expect((await shown(anew)).row).toMatchObject({
+      imported: true,
+      label: "s3",
+      detail: "results/s3, answered anew",
+    });
+  });
+});
+
+describe("common ranks", () => {
+  it("are given to answers of one length only, with the reason", async () => {
+    await server.plane.catalogue.storeQuestionSet("lengths", questionsOf("lengths"), "test");
+    const short = await ran(config({ questions: "lengths", name: "short" }));
+    const long = await ran(
+      config({
+        questions: "lengths",
+        name: "long",
+        method: "rag",
+        generator: { ...generator, maxTokens: 64 },
+      }),
+    );
+    const { scope } = await shown(short);
+    expect(scope).toMatchObject({ maxTokens: 12 });
+    const board = await server.plane.leaderboard.get({ scope: scope.key });
+    expect(board.excluded.find(({ runId }) => runId === long)?.reasons).toEqual([
+      "another limit of answers: 64 tokens",
+    ]);
+    expect((await server.plane.compare.get({ runs: [short, long] })).differences).toEqual([
+      { runId: long, reasons: ["another limit of answers: 64 tokens"] },
+    ]);
+  });
+});
+
+describe("versions", () => {
+  const documents = (note: string) =>
+    ["d0", "d1", "d2", "d3"].map((id) => ({ ...sampleDocument(id), text: `${note} ${id}` }));
+  let set = "";
+  let sets = 0;
+  beforeEach(async () => {
+    set = `versions ${sets++}`;
+    await server.plane.catalogue.storeQuestionSet(set, questionsOf(set), "test");
+  });
+  const launch = (like: string) =>
+    server.plane.leaderboard.launch({ methods: ["s3"], like, questions: set, limit: null }, "test");
+  const cancel = async (runs: { runId: string }[]) => {
+    for (const { runId } of runs)
+      await server.plane.runs.cancel(runId, { actor: "test", reason: null });
+  };
+
+  it("a set that was imported anew lacks its results, also while the old version's run is under way", async () => {
+    const before = await ran(config({ questions: set, name: "before" }));
+    expect(await launch(before)).toEqual({
+      launched: [],
+      present: [{ method: "s3", runId: before }],
+    });
+    const waiting = await server.plane.launcher.launch(
+      config({ questions: set, name: "waiting", generator: { ...generator, maxTokens: 20 } }),
+      me,
+    );
+    expect((await launch(waiting.id)).present).toEqual([{ method: "s3", runId: waiting.id }]);
+    await server.plane.catalogue.storeQuestionSet(set, questionsOf(set, " again"), "test");
+    const [anew, other] = [await launch(before), await launch(waiting.id)];
+    expect([anew.present, other.present]).toEqual([[], []]);
+    expect((await launch(before)).present).toEqual(anew.launched);
+    await cancel(
+      [waiting, ...anew.launched, ...other.launched].map((run) => ({
+        runId: "id" in run ? run.id : run.runId,
+      })),
+    );
+  });
+
+  it("however the endpoint is asked, what is there is not launched again", async () => {
+    const before = await ran(
+      config({
+        questions: set,
+        name: "asked",
+        generator: {
+          ...generator,
+          connection: { ...generator.connection, concurrency: 2 },
+          ragDocuments: 7,
+        },
+      }),
+    );
+    const like = await server.plane.launcher.launch(
+      config({ questions: "atlas/held-out", name: "like" }),
+      me,
+    );
+    expect((await launch(like.id)).present).toEqual([{ method: "s3", runId: before }]);
+    await cancel([{ runId: like.id }]);
+  });
+
+  it("of a corpus are fixed when a run begins; stored episodes keep theirs, and what is of an old one is missing", async () => {
+    const versionOf = async (id: string) =>
+      (
+        await server.plane.database.db.$queryRaw<
+          { version: string | null }[]
+        >`SELECT corpus_version AS version FROM runs WHERE id = ${id}::uuid`
+      )[0]!.version;
+    const during = await ran(config({ questions: set, name: "during" }), {
+      meanwhile: () => server.plane.catalogue.storeCorpus("atlas", documents("new"), "test"),
+    });
+    const after = await ran(config({ questions: set, name: "after", method: "rag" }));
+    const [old, now] = [await versionOf(during), await versionOf(after)];
+    expect(now).not.toBe(old);
+    const anew = await ran(
+      config({
+        questions: set,
+        name: "old documents",
+        generator: { ...generator, maxTokens: 30 },
+        reuse: { episodesOf: during },
+      }),
+    );
+    expect(await versionOf(anew)).toBe(old);
+    expect((await server.plane.compare.get({ runs: [during, after] })).differences).toEqual([
+      { runId: after, reasons: ["another version of the corpus atlas"] },
+    ]);
+    const missing = await launch(during);
+    expect(missing.present).toEqual([]);
+    await cancel(missing.launched);
+  });
+
+  it("of a corpus that only workers hold are those of its import", async () => {
+    const report = (hash: string | null) =>
+      worker.request("corpora", {
+        corpora: ["atlas", "mine"].map((name) => ({
+          name,
+          hash,
+          documents: 1,
+          bytes: 1,
+          samples: [],
+          indexes: [],
+          manifest:
+            hash === null
+              ? null
+              : {
+                  version: 1,
+                  name,
+                  hash,
+                  documents: 1,
+                  bytes: 1,
+                  memoryPerPassage: 1,
+                  importedAt: 1,
+                  runId: "00000000-0000-4000-8000-000000000001",
+                  source: {
+                    kind: "upload",
+                    from: "f",
+                    format: "jsonl",
+                    files: 1,
+                    bytes: 1,
+                    sha256: hash,
+                    first: [],
+                  },
+                  licence: "",
+                  lengths: { upTo: [null], counts: [1], shortest: 1, longest: 1, mean: 1 },
+                  duplicates: { passages: 0, texts: 0 },
+                  badLines: { total: 0, first: [] },
+                },
+        })),
+      });
+    await report("a".repeat(64));
+    const mine = (changes: object) => config({ corpus: "mine", questions: set, ...changes });
+    const first = await ran(mine({ name: "first" }), { meanwhile: () => report("b".repeat(64)) });
+    const second = await ran(mine({ name: "second", method: "rag" }));
+    expect((await server.plane.compare.get({ runs: [first, second] })).differences).toEqual([
+      { runId: second, reasons: ["another version of the corpus mine"] },
+    ]);
+    const missing = await launch(first);
+    expect(missing.present).toEqual([]);
+    await cancel(missing.launched);
+  });
+});

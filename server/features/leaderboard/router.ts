@@ -1,0 +1,40 @@
+import {
+  leaderboardRequest,
+  leaderboardResponse,
+  launchMethodsRequest,
+  launchMethodsResponse,
+  runStatisticsResponse,
+} from "@/contracts/api/leaderboard";
+import { z } from "zod";
+import { publishedResults } from "@/contracts/formats/published-results";
+import { procedure, router } from "@/server/trpc/trpc";
+
+const getLeaderboard = procedure
+  .input(leaderboardRequest)
+  .output(leaderboardResponse)
+  .query(({ ctx, input }) => ctx.services.leaderboard.get(input));
+
+/** Queues the predict runs that are missing, with the settings that make them comparable. */
+const launchMethods = procedure
+  .input(launchMethodsRequest)
+  .output(launchMethodsResponse)
+  .mutation(({ ctx, input }) => ctx.services.leaderboard.launch(input, ctx.actor));
+
+/** The paper's tables, as printed. */
+const publishedTables = procedure
+  .input(z.object({}).optional())
+  .output(publishedResults)
+  .query(({ ctx }) => ctx.services.leaderboard.published());
+
+/** Statistics of one predict run, one for each scorer and generator. */
+const runStatistics = procedure
+  .input(z.object({ runId: z.uuid() }))
+  .output(runStatisticsResponse)
+  .query(({ ctx, input }) => ctx.services.leaderboard.ofRun(input.runId));
+
+export const leaderboardRouter = router({
+  get: getLeaderboard,
+  published: publishedTables,
+  launch: launchMethods,
+  run: runStatistics,
+});

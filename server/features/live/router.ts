@@ -1,0 +1,19 @@
+import { type LiveEvent, liveEventsRequest } from "@/contracts/api/live";
+import { tracked } from "@trpc/server";
+import { procedure, router } from "@/server/trpc/trpc";
+
+/** One subscription carries a page's live data; it resumes after the last event id. */
+const liveEvents = procedure.input(liveEventsRequest).subscription(async function* ({
+  ctx,
+  input,
+  signal,
+}) {
+  const events = ctx.services.live.events({
+    runId: input.runId ?? null,
+    after: input.lastEventId ?? input.after ?? null,
+    signal,
+  });
+  for await (const event of events) yield tracked(event.id, event satisfies LiveEvent);
+});
+
+export const liveRouter = router({ events: liveEvents });

@@ -1,0 +1,335 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { predictConfig } from "@/contracts/run-config/run-config";
+import { formatDocuments } from "@/contracts/formats/upstream/documents";
+import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import {
+  sampleDocument,
+  sampleDocuments,
+  sampleRecord,
+  storeSamples,
+} from "@/server/testing/samples";
+import { importUpstreamRequest } from "@/contracts/api/upstream";
+
+const docs = (...ids: string[]) => formatDocuments(ids.map(sampleDocument));
+const file = (path: string, value: unknown) => ({
+  path,
+  content: typeof value === "string" ? value : JSON.stringify(value),
+});
+const asked = (i: number) => `Question ${i} of atlas/held-out?`;
+
+describe("upstream's files", () => {
+  let server: TestServer;
+  const bring = (files: { path: string; content: string }[], rest: object = {}) =>
+    server.plane.upstreamImport.import(importUpstreamRequest.parse({ files, ...rest }), "tester");
+  beforeAll(async () => {
+    server = await startTestServer();
+    await storeSamples(server.plane);
+  });
+  afterAll(() => server.stop());
+
+  const folder = [
+    file("nq_output_sequences.json", {
+      "who wrote it?": {
+        golden_answers: ["Ann", "A. B."],
+        context_with_info: docs("d0", "d1"),
+        response_str: "<search_complete>True</search_complete>",
+      },
+      "where is it?": { golden_answers: ["Rome"], context_with_info: "", response_str: "" },
+    }),
+    file("results/s3.json", {
+      nq: {
+        "who wrote it?": { answer: "Ann", score: 1, em_score: 1 },
+        "where is it??": { answer: "in Rome", score: 1, em_score: 0 },
+        constructor: { answer: "x", score: 0 },
+      },
+    }),
+    file("results/s3_stats.json", {
+      total_questions: 3,
+      processed_questions: 3,
+      data_source_stats: { nq: { total: 3, correct: 2, accuracy: 0.6667 } },
+    }),
+    file("notes.json", { a: 1 }),
+  ];
+
+  it("become a run that is marked external, with a set of their own, episodes and scores", async () => {
+    const { runs, skipped, problems } = await bring(folder);
+    expect([skipped, problems]).toEqual([["notes.json"], []]);
+    expect(runs).toMatchObject([
+      {
+        dataset: "nq",
+        questions: "upstream/nq",
+        episodes: 2,
+        scored: 2,
+        accuracy: 1,
+        unmatched: ["constructor"],
+        notes: [expect.stringContaining("state 3 questions and accuracy 0.6667")],
+      },
+    ]);
+    const run = await server.plane.runReader.get(runs[0]!.id);
+    expect(run).toMatchObject({
+      state: "succeeded",
+      name: "s3 · nq",
+      importedFrom: "results/s3",
+      model: null,
+      setting: null,
+      headline: { value: 1 },
+      config: { method: "s3", search: { protocol: "upstream" } },
+    });
+    expect(
+      (
+        await server.plane.database.db.$queryRaw<
+          { executor: string }[]
+        >`SELECT executor FROM runs WHERE id = ${runs[0]!.id}::uuid`
+      )[0]!.executor,
+    ).toBe("external");
+    const { rows } = await server.plane.episodes.list({
+      runId: runs[0]!.id,
+      filter: "all",
+      order: "oldest",
+      limit: 10,
+    });
+    const episode = await server.plane.episodes.get(rows[0]!.id);
+    expect(episode.record.episode).toMatchObject({
+      protocol: "upstream",
+      steps: [{ kind: "generate" }],
+      context: [{ hash: sampleDocument("d0").hash }, { hash: sampleDocument("d1").hash }],
+    });
+    const { scorers } = await server.plane.scoring.summary(runs[0]!.id);
+    expect(scorers.map(({ scorer, mean }) => [scorer, mean])).toEqual([
+      ["exact-match/1", 0.5],
+      ["exact-match/upstream-file", 0.5],
+      ["f1/1", expect.any(Number)],
+      ["generation-accuracy/upstream-file", 1],
+      ["span/1", 1],
+    ]);
+  });
+
+  it("of a known set are matched to it, and gold passages are recognised by their content", async () => {
+    const sequence = {
+      golden_answers: ["answer 0"],
+      chain_of_thought: ["because"],
+      retrievals: [{ query: "q", context: docs("d0", "d2") }],
+      all_context: docs("d0", "d2"),
+    };
+    const { runs } = await bring(
+      [
+        file("x_output_sequences.json", { [asked(0)]: sequence }),
+        file("x.json", { x: { [asked(0)]: { answer: "no", score: 0 } } }),
+      ],
+      { questions: "atlas/held-out", corpus: "atlas", method: "ircot", name: "mine" },
+    );
+    const { rows } = await server.plane.episodes.list({
+      runId: runs[0]!.id,
+      filter: "all",
+      order: "oldest",
+      limit: 10,
+    });
+    // d1 is gold, too, and was never in a window.
+    expect(rows).toMatchObject([
+      { questionId: "q0", score: 0, attribution: "never-retrieved", answer: "no" },
+    ]);
+    expect(
+      (await server.plane.episodes.get(rows[0]!.id)).record.episode.context.map(({ id }) => id),
+    ).toEqual(["d0", "d2"]);
+  });
+
+  it("written and read again give the same run", async () => {
+    const { runs } = await bring(folder);
+    const { files } = await server.plane.upstreamExport.export(runs[0]!.id);
+    expect(files.map(({ path }) => path)).toEqual([
+      "nq_output_sequences.json",
+      "results/s3.json",
+      "results/s3_stats.json",
+    ]);
+    const stats = JSON.parse(files[2]!.content) as object;
+    expect(stats).toMatchObject({
+      total_questions: 2,
+      processed_questions: 2,
+      remaining_questions: 0,
+      data_source_stats: {
+        nq: { total: 2, correct: 2, accuracy: 1, em_correct: 1, em_accuracy: 0.5 },
+      },
+    });
+    const again = await bring(files);
+    expect(again.runs).toMatchObject([
+      { episodes: 2, scored: 2, accuracy: 1, unmatchedCount: 0, notes: [] },
+    ]);
+    const second = await server.plane.upstreamExport.export(again.runs[0]!.id);
+    expect(second.files.slice(0, 2)).toEqual(files.slice(0, 2));
+  });
+
+  it("have a RAG cache: of a naive-RAG run its own answers, else the baseline's", async () => {
+    // A full stop in place of the question mark: upstream appends one to its keys all the same.
+    await server.plane.catalogue.storeQuestionSet(
+      "plain",
+      [
+        {
+          id: "q0",
+          question: "Name it.",
+          answers: ["right"],
+          goldIds: [],
+          type: null,
+          group: null,
+          goldQueries: [],
+        },
+        {
+          id: "q1",
+          question: "Who?",
+          answers: ["right"],
+          goldIds: [],
+          type: null,
+          group: null,
+          goldQueries: [],
+        },
+      ],
+      "test",
+    );
+    const worker = await server.worker();
+    const cacheOf = async (over: object, hasBaseline: boolean): Promise<unknown> => {
+      const runId = await server.plane.runs.create(
+        predictConfig.parse({
+          kind: "predict",
+          name: "p",
+          method: "rag",
+          questions: "plain",
+          ...over,
+        }),
+        { actor: "tester", preset: null },
+      );
+      const { attempt } = await worker.take();
+      const records = [0, 1]
+        .map((question) =>
+          sampleRecord({ step: null, phase: "predict", question, right: question === 0 }),
+        )
+        .map((record) => (hasBaseline ? record : { ...record, baseline: null }));
+      await worker.request("report", {
+        runId,
+        attempt,
+        sequence: 1,
+        items: [
+          {
+            kind: "episodes",
+            corpus: "atlas",
+            questions: "plain",
+            documents: sampleDocuments(),
+            records,
+          },
+        ],
+      });
+      await worker.request("transition", { runId, attempt, to: "succeeded", reason: null });
+      const { files } = await server.plane.upstreamExport.export(runId);
+      const cache = files.find(({ path }) => path === "rag_cache.json");
+      return cache && JSON.parse(cache.content);
+    };
+    expect(await cacheOf({}, false)).toEqual({
+      plain: {
+        "Name it.?": { answer: "right", score: 1, em_score: 1 },
+        "Who?": { answer: "wrong", score: 0, em_score: 0 },
+      },
+    });
+    expect(await cacheOf({ documents: 8 }, true)).toEqual({
+      plain: {
+        "Name it.?": { answer: "naive", score: 0, em_score: 0 },
+        "Who?": { answer: "naive", score: 0, em_score: 0 },
+      },
+    });
+    expect(await cacheOf({ documents: 8 }, false)).toBeUndefined();
+  });
+
+  it("rollouts of verl become a training run with its rewards", async () => {
+    const line = (i: number, score: number, step: number) =>
+      JSON.stringify({
+        input: `user\nSearch well.\nQuestion: ${asked(i)}\nassistant`,
+        output: `<query>${i}</query>`,
+        score,
+        step,
+      });
+    const { runs } = await bring(
+      [
+        file("rollouts/1.jsonl", [line(0, 1, 1), line(0, 0, 1), line(99, 1, 1)].join("\n")),
+        file("rollouts/2.jsonl", line(1, 2, 2)),
+      ],
+      { questions: "atlas/held-out" },
+    );
+    expect(runs).toMatchObject([{ episodes: 3, unmatchedCount: 1 }]);
+    const steps = await server.plane.episodes.steps(runs[0]!.id);
+    expect(steps.map(({ step, episodes, meanReward }) => [step, episodes, meanReward])).toEqual([
+      [1, 2, 0.5],
+      [2, 1, 2],
+    ]);
+    const { files } = await server.plane.upstreamExport.export(runs[0]!.id);
+    expect(files.map(({ path }) => path)).toEqual(["rollouts/1.jsonl", "rollouts/2.jsonl"]);
+  });
+
+  it("of several methods become a row each, on one set whatever order the files have, beside what was run here", async () => {
+    const asking = (...numbers: number[]) =>
+      numbers.map((i) => [`In what year was number ${i} built?`, i] as const);
+    const sequences = (questions: ReturnType<typeof asking>, step: boolean) =>
+      Object.fromEntries(
+        questions.map(([text, i]) => [
+          text,
+          {
+            golden_answers: [`19${i}`],
+            ...(step
+              ? {
+                  chain_of_thought: ["It was."],
+                  retrievals: [{ query: text, context: docs("d0") }],
+                }
+              : { context_with_info: docs("d0") }),
+          },
+        ]),
+      );
+    const answers = (questions: ReturnType<typeof asking>, right: number) => ({
+      built: Object.fromEntries(
+        questions.map(([text, i]) => [`${text}?`, { answer: `19${i}`, score: i < right ? 1 : 0 }]),
+      ),
+    });
+    const { runs, problems } = await bring([
+      file("out/s3/built_output_sequences.json", sequences(asking(10, 11, 12), false)),
+      file("out/ircot/built_output_sequences.json", sequences(asking(12, 10, 11), true)),
+      file("out/results/s3.json", answers(asking(10, 11, 12), 12)),
+      file("out/results/ircot.json", answers(asking(12, 11, 10), 11)),
+      file("out/rag_cache.json", answers(asking(10, 11, 12), 10)),
+      file("out/results/broken.json", '{"built": {'),
+      file("out/results/unknown.json", { elsewhere: { "who?": { answer: "a", score: 1 } } }),
+    ]);
+    expect(
+      runs.map(({ name, questions, accuracy, scored }) => [name, questions, accuracy, scored]),
+    ).toEqual([
+      ["s3 · built", "upstream/built", 2 / 3, 3],
+      ["ircot · built", "upstream/built", 1 / 3, 3],
+      ["rag_cache · built", "upstream/built", 0, 3],
+    ]);
+    expect(problems).toEqual([
+      { path: "out/results/broken.json", reason: expect.stringContaining("not JSON") },
+      { path: "out/results/unknown.json", reason: expect.stringContaining("hold no gold answers") },
+    ]);
+    const all = await server.plane.leaderboard.get({});
+    const scope = all.scopes.find(
+      ({ corpus, scorer }) =>
+        corpus === "wiki-18" && scorer === "generation-accuracy/upstream-file",
+    )!;
+    const board = await server.plane.leaderboard.get({ scope: scope.key });
+    const column = board.columns.findIndex(({ questionSet }) => questionSet === "upstream/built");
+    const rows = board.rows
+      .filter(({ cells }) => cells[column])
+      .map(({ label, detail, imported, cells }) => [label, detail, imported, cells[column]!.rank]);
+    expect(rows).toEqual([
+      ["s3", "out/results/s3", true, 1],
+      ["IRCoT", "out/results/ircot", true, 2],
+      ["RAG", "out/rag_cache", true, 3],
+    ]);
+  });
+
+  it("that cannot be used are refused with the reason", async () => {
+    await expect(bring([file("a.json", { a: 1 })])).rejects.toThrow(/None of these files/);
+    await expect(
+      bring([file("rag_cache.json", { nope: { "who?": { answer: "a", score: 1 } } })]),
+    ).rejects.toThrow(/hold no gold answers/);
+    await expect(
+      bring([file("rag_cache.json", { x: { "who?": { answer: "a", score: 1 } } })], {
+        questions: "atlas/held-out",
+      }),
+    ).rejects.toThrow(/none of its 1 questions is in the set/);
+  });
+});

@@ -1,0 +1,77 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import type { LiveEventKind } from "@/contracts/api/live";
+import { PrismaClient, type Prisma } from "./generated/client";
+import { toJson } from "./json";
+import { LOCKS } from "./locks";
+
+/** Queries outside or inside of a transaction. */
+export type Queries = Prisma.TransactionClient;
+
+export interface NewEvent {
+  kind: Exclude<LiveEventKind, "sync">;
+  runId: string | null;
+  payload: Record<string, unknown>;
+}
+
+export interface Transaction {
+  db: Queries;
+  /** Stores an event at the end of the transaction; subscribers hear of it after commit. */
+  emit(event: NewEvent): void;
+}
+
+export const EVENT_CHANNEL = "s3_events";
+export const DEFAULT_PROJECT = "00000000-0000-4000-8000-000000000001";
+
+const isDeadlock = (error: unknown): boolean =>
+  error instanceof Error &&
+  /40P01|deadlock detected|P2034/.test(
+    `${"code" in error ? String(error.code) : ""} ${error.message}`,
+  );
+
+/** The one connection pool. Reads go to `db`; whatever changes something goes through `transact`. */
+export class Database {
+  readonly db: PrismaClient;
+
+  constructor(readonly url: string) {
+    this.db = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max: 24 }) });
+  }
+
+  /**
+   * Runs `work` in one transaction and stores its events last: their ids are assigned under a lock held until commit,
+   * so that ids become visible in order and "after id n" misses none. A deadlock's victim is run again.
+   */
+  async transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.db.$transaction(
+          async (db) => {
+            const events: NewEvent[] = [];
+            const result = await work({ db, emit: (event) => void events.push(event) });
+            if (events.length > 0) await storeEvents(db, events);
+            return result;
+          },
+          { maxWait: 30_000, timeout: 60_000 },
+        );
+      } catch (error) {
+        if (tries >= 3 || !isDeadlock(error)) throw error;
+      }
+    }
+  }
+
+  close(): Promise<void> {
+    return this.db.$disconnect();
+  }
+}
+
+async function storeEvents(db: Queries, events: NewEvent[]): Promise<void> {
+  // No row comes out of the join, and so no id is drawn, before the lock is held.
+  await db.$queryRaw`
+    WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(${LOCKS.events}::bigint)), stored AS (
+      INSERT INTO events (kind, run_id, payload)
+      SELECT e.kind, e."runId", e.payload
+      FROM locked, ROWS FROM (jsonb_to_recordset(${toJson(events)}::jsonb) AS (kind text, "runId" uuid, payload jsonb)) WITH ORDINALITY AS e(kind, "runId", payload, n)
+      ORDER BY e.n
+      RETURNING id
+    )
+    SELECT pg_notify(${EVENT_CHANNEL}, max(id)::text)::text FROM stored`;
+}

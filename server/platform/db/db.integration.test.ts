@@ -1,0 +1,147 @@
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import pg from "pg";
+import { presetById } from "@/core/presets/run-presets";
+import { runConfig, trainConfig } from "@/contracts/run-config/run-config";
+import { createDatabase } from "@/server/testing/control-plane";
+import { Database } from "./database";
+import { Prisma } from "./generated/client";
+import { migrate, MIGRATIONS_DIR } from "./migrate";
+
+describe("migrations", () => {
+  let directory: string;
+  const write = async (name: string, sql: string) => {
+    await mkdir(join(directory, name), { recursive: true });
+    await writeFile(join(directory, name, "migration.sql"), sql);
+  };
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "s3-migrations-"));
+    await write("0001_a", "CREATE TABLE a (x int);");
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  it("applies each once and in order, even when two servers start at once", async () => {
+    const url = await createDatabase();
+    await write("0002_b", "ALTER TABLE a ADD y int;");
+    const both = await Promise.all([migrate(url, directory), migrate(url, directory)]);
+    expect(both.flat().sort()).toEqual(["0001_a", "0002_b"]);
+    expect(await migrate(url, directory)).toEqual([]);
+  });
+
+  it("refuses a changed and an unknown migration, and leaves nothing of one that fails", async () => {
+    const url = await createDatabase();
+    await migrate(url, directory);
+    await write("0002_b", "CREATE TABLE b (x int); SELECT 1 / 0;");
+    await expect(migrate(url, directory)).rejects.toThrow(
+      /Migration 0002_b failed: division by zero/,
+    );
+    await write("0002_b", "CREATE TABLE b (x int);");
+    expect(await migrate(url, directory)).toEqual(["0002_b"]);
+    await write("0001_a", "CREATE TABLE a (x bigint);");
+    await expect(migrate(url, directory)).rejects.toThrow(/0001_a was changed/);
+    await rm(join(directory, "0002_b"), { recursive: true });
+    await write("0001_a", "CREATE TABLE a (x int);");
+    await expect(migrate(url, directory)).rejects.toThrow(
+      /0002_b, which this version does not know/,
+    );
+  });
+});
+
+describe("0008_training", () => {
+  it("brings stored configurations and curves to the names of today", async () => {
+    const url = await createDatabase();
+    const until = await mkdtemp(join(tmpdir(), "s3-migrations-"));
+    const names = (await readdir(MIGRATIONS_DIR)).filter((name) => /^000[1-7]_/.test(name));
+    for (const name of names)
+      await cp(join(MIGRATIONS_DIR, name), join(until, name), { recursive: true });
+    await migrate(url, until);
+    await rm(until, { recursive: true });
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      const now = runConfig.parse(presetById("atlas-smollm2-grpo")!.config);
+      if (now.kind !== "train") throw new Error("not a training preset");
+      const { weights: _weights, ...reward } = now.reward;
+      const store = async (name: string, normaliseByDeviation: boolean) => {
+        const { rows } = await client.query<{ id: string }>(
+          `INSERT INTO runs (id, project_id, created_by, created_at, kind, name, config, slot, needs_models, needs_corpora, state, queued_at)
+           SELECT gen_random_uuid(), id, 'test', now(), 'train', 'old', $1, 'engine', '{}', '{}', 'succeeded', now() FROM projects LIMIT 1 RETURNING id`,
+          [
+            JSON.stringify({
+              ...now,
+              reward: { ...reward, name },
+              rl: { ...now.rl, algorithm: "grpo", normaliseByDeviation },
+            }),
+          ],
+        );
+        return rows[0]!.id;
+      };
+      const [gbr, upstream] = [await store("gbr", true), await store("upstream", false)];
+      await client.query(
+        "INSERT INTO attempts (run_id, number, started_at) VALUES ($1, 1, now())",
+        [gbr],
+      );
+      await client.query(
+        "INSERT INTO metric_series (run_id, attempt, name, points, first_step, last_step, last_value, last_at) VALUES ($1, 1, 'actor/entropy', 1, 1, 1, 0.5, now()), ($1, 1, 'reward/mean', 1, 1, 1, 0.5, now())",
+        [gbr],
+      );
+      await client.query(
+        "INSERT INTO metric_chunks (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs) VALUES ($1, 1, 'actor/entropy', 0, 0, '{1}', '{1}', '{0}', '{0.5}', '{0.5}', '{0.5}')",
+        [gbr],
+      );
+
+      await migrate(url);
+      const configOf = async (id: string) =>
+        trainConfig.parse(
+          (await client.query<{ config: unknown }>("SELECT config FROM runs WHERE id = $1", [id]))
+            .rows[0]!.config,
+        );
+      expect(await configOf(gbr)).toMatchObject({
+        reward: { weights: { gbr: 1, upstream: 0 } },
+        rl: { algorithm: "grpo" },
+      });
+      expect(await configOf(upstream)).toMatchObject({
+        reward: { weights: { gbr: 0, upstream: 1 } },
+        rl: { algorithm: "dr-grpo" },
+      });
+      for (const table of ["metric_series", "metric_chunks"]) {
+        const { rows } = await client.query<{ name: string }>(
+          `SELECT name FROM ${table} ORDER BY name`,
+        );
+        expect(rows.map(({ name }) => name)).toEqual(
+          table === "metric_series"
+            ? ["actor/entropy_loss", "reward/mean"]
+            : ["actor/entropy_loss"],
+        );
+      }
+    } finally {
+      await client.end();
+    }
+  });
+});
+
+describe("the Prisma schema", () => {
+  it("has every table and column that the migrations make, with their types", async () => {
+    const url = await createDatabase();
+    await migrate(url);
+    const database = new Database(url);
+    try {
+      const models = Object.values(Prisma.ModelName);
+      for (const model of models) {
+        const delegate = (
+          database.db as unknown as Record<string, { findFirst(): Promise<unknown> }>
+        )[model.charAt(0).toLowerCase() + model.slice(1)];
+        // Selects every column of the model.
+        await expect(delegate?.findFirst(), model).resolves.not.toThrow();
+      }
+      const tables = await database.db.$queryRaw<
+        { n: number }[]
+      >`SELECT count(*)::int AS n FROM information_schema.tables WHERE table_schema = 'public' AND table_name <> 'schema_migrations'`;
+      expect(tables[0]?.n).toBe(models.length);
+    } finally {
+      await database.close();
+    }
+  });
+});

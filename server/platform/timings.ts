@@ -1,0 +1,43 @@
+import type { TaskKind } from "@/contracts/api/tasks";
+
+/** Every time-out and interval of the control plane, in milliseconds, so that tests run the real code fast. */
+export interface Timings {
+  /** A lease that gets no heartbeat for this long is lost. */
+  leaseMs: number;
+  heartbeatMs: number;
+  /** A worker without a heartbeat for this long is offline. */
+  offlineMs: number;
+  sweepMs: number;
+  taskMs: Record<TaskKind, number>;
+  /** Shortest time between two reads of the event log by one subscriber. */
+  liveThrottleMs: number;
+  eventRetentionMs: number;
+  usageRetentionMs: number;
+  /** An upload that an import has taken is kept this long after it was last asked for. */
+  importedUploadMs: number;
+  /** One that none has taken. */
+  unusedUploadMs: number;
+  /** How long a new WebSocket may stay silent before it attaches. */
+  attachMs: number;
+}
+
+export const DEFAULT_TIMINGS: Timings = {
+  leaseMs: 20_000,
+  heartbeatMs: 2_000,
+  offlineMs: 10_000,
+  sweepMs: 1_000,
+  taskMs: {
+    query: 120_000,
+    documents: 120_000,
+    "dry-run": 600_000,
+    "index-plan": 300_000,
+    "remove-corpus": 300_000,
+    "turn-gains": 300_000,
+  },
+  liveThrottleMs: 100,
+  eventRetentionMs: 6 * 3_600_000,
+  usageRetentionMs: 24 * 3_600_000,
+  importedUploadMs: 3_600_000,
+  unusedUploadMs: 7 * 24 * 3_600_000,
+  attachMs: 10_000,
+};

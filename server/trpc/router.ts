@@ -1,0 +1,38 @@
+import { alarmsRouter } from "@/server/features/alarms/router";
+import { catalogueRouter } from "@/server/features/question-sets/router";
+import { compareRouter } from "@/server/features/compare/router";
+import { corporaRouter } from "@/server/features/corpora/router";
+import { episodesRouter } from "@/server/features/episodes/router";
+import { keysRouter } from "@/server/features/keys/router";
+import { leaderboardRouter } from "@/server/features/leaderboard/router";
+import { liveRouter } from "@/server/features/live/router";
+import { metricsRouter } from "@/server/features/metrics/router";
+import { retrievalEvaluationRouter } from "@/server/features/retrieval-evaluation/router";
+import { runsRouter } from "@/server/features/runs/router";
+import { scoresRouter } from "@/server/features/scoring/router";
+import { sweepsRouter } from "@/server/features/sweeps/router";
+import { tasksRouter } from "@/server/features/tasks/router";
+import { upstreamRouter } from "@/server/features/upstream/router";
+import { workersRouter } from "@/server/features/workers/router";
+import { router } from "./trpc";
+
+export const appRouter = router({
+  runs: runsRouter,
+  sweeps: sweepsRouter,
+  metrics: metricsRouter,
+  alarms: alarmsRouter,
+  episodes: episodesRouter,
+  workers: workersRouter,
+  scores: scoresRouter,
+  upstream: upstreamRouter,
+  tasks: tasksRouter,
+  catalogue: catalogueRouter,
+  leaderboard: leaderboardRouter,
+  compare: compareRouter,
+  retrievalEvaluation: retrievalEvaluationRouter,
+  corpora: corporaRouter,
+  keys: keysRouter,
+  live: liveRouter,
+});
+/** The only thing the pages and the command line take from the server. */
+export type AppRouter = typeof appRouter;

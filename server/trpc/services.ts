@@ -1,0 +1,56 @@
+import type { Alarms } from "@/server/features/alarms/alarms";
+import type { Artifacts } from "@/server/features/artifacts/artifacts";
+import type { Catalogue } from "@/server/features/question-sets/catalogue";
+import type { QuestionImport } from "@/server/features/question-sets/question-import";
+import type { Compare } from "@/server/features/compare/compare";
+import type { Corpora } from "@/server/features/corpora/corpora";
+import type { Uploads } from "@/server/features/corpora/uploads";
+import type { Episodes } from "@/server/features/episodes/episodes";
+import type { Leaderboard } from "@/server/features/leaderboard/leaderboard";
+import type { Keys } from "@/server/features/keys/keys";
+import type { Live } from "@/server/platform/live/live";
+import type { Logs } from "@/server/features/logs/logs";
+import type { Metrics } from "@/server/features/metrics/metrics";
+import type { RetrievalEvaluation } from "@/server/features/retrieval-evaluation/retrieval-evaluation";
+import type { Launcher } from "@/server/features/runs/launcher";
+import type { RunReader } from "@/server/features/runs/reader";
+import type { Runs } from "@/server/features/runs/runs";
+import type { Scoring } from "@/server/features/scoring/scoring";
+import type { SweepReader } from "@/server/features/sweeps/reader";
+import type { Sweeps } from "@/server/features/sweeps/sweeps";
+import type { Tasks } from "@/server/features/tasks/tasks";
+import type { UpstreamExport } from "@/server/features/upstream/export";
+import type { UpstreamImport } from "@/server/features/upstream/import";
+import type { Hub } from "@/server/features/workers/hub";
+import type { WorkerReader } from "@/server/features/workers/reader";
+import type { Tokens } from "@/server/features/workers/tokens";
+
+/** The rules that procedures call: a class a concern, made once in server/compose.ts. */
+export interface Services {
+  runs: Runs;
+  runReader: RunReader;
+  launcher: Launcher;
+  sweeps: Sweeps;
+  sweepReader: SweepReader;
+  metrics: Metrics;
+  alarms: Alarms;
+  episodes: Episodes;
+  artifacts: Artifacts;
+  logs: Logs;
+  tasks: Tasks;
+  tokens: Tokens;
+  hub: Hub;
+  workerReader: WorkerReader;
+  catalogue: Catalogue;
+  questionImport: QuestionImport;
+  scoring: Scoring;
+  upstreamImport: UpstreamImport;
+  upstreamExport: UpstreamExport;
+  corpora: Corpora;
+  uploads: Uploads;
+  retrievalEvaluation: RetrievalEvaluation;
+  keys: Keys;
+  live: Live;
+  leaderboard: Leaderboard;
+  compare: Compare;
+}
