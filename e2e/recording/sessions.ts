@@ -1,8 +1,8 @@
-import { presetById } from "@/contracts/presets";
-import type { RunConfigInput } from "@/contracts/run-config";
-import type { RunState } from "@/contracts/run-state";
-import type { Client } from "@/scripts/s3/client";
-import { watch } from "@/scripts/s3/watch";
+import { presetById } from "@/core/presets/run-presets";
+import type { RunConfigInput } from "@/contracts/run-config/run-config";
+import type { RunState } from "@/contracts/records/run-state";
+import type { Client } from "@/cli/client";
+import { watch } from "@/cli/watch";
 
 /** What is done with a fresh product, through its API, so that its state can be recorded. */
 export type Session = (client: Client) => Promise<void>;
@@ -104,8 +104,11 @@ const QUESTIONS = 48;
 export const playAtlas: Session = async (client) => {
   const player = new Player(client);
   await importLighthouses(client);
-  await player.run("atlas-retrieval", {});
+  // Rankings are most of a recording's bytes.
+  const ranked = { k: 50, limit: 96 };
+  await player.run("atlas-retrieval", ranked);
   await player.run("atlas-retrieval", {
+    ...ranked,
     name: "Atlas held-out, BM25",
     retriever: { kind: "bm25" },
   });

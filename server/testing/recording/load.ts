@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import pg from "pg";
-import { migrate, MIGRATIONS_DIR } from "@/server/db/migrate";
+import { migrate, MIGRATIONS_DIR } from "@/server/platform/db/migrate";
 import {
   quoteName,
   recordingManifestSchema,

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import type { DocumentRef, EpisodeStep } from "@/contracts/episode";
-import { appRouter } from "@/server/api/router";
-import type { EpisodeDetail } from "@/server/api/episodes/get";
-import type { Services } from "@/server/services";
+import type { DocumentRef, EpisodeStep } from "@/contracts/records/episode";
+import { appRouter } from "@/server/trpc/router";
+import type { EpisodeDetail } from "@/contracts/api/episodes";
+import type { Services } from "@/server/trpc/services";
 
 type Caller = ReturnType<typeof appRouter.createCaller>;
 
