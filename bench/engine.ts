@@ -132,7 +132,7 @@ async function measure(setting: Setting): Promise<Measured> {
       seed: 0,
     });
     const ours: Step[] = [];
-    const theirs: z.infer<typeof peerStep>[] = [];
+    const theirs: z.infer<typeof peerStepSchema>[] = [];
     for (let step = 0; step < STEPS; step++) {
       const mine = await ownStep(
         model,
@@ -273,8 +273,8 @@ async function makePrompts(
   });
 }
 
-const peerReady = z.object({ ready: z.literal(true), trl: z.string() });
-const peerStep = z.object({
+const peerReadySchema = z.object({ ready: z.literal(true), trl: z.string() });
+const peerStepSchema = z.object({
   seconds: z.number(),
   prefill: z.number(),
   decode: z.number(),
@@ -350,10 +350,10 @@ class Peer {
     return new Peer(child, next);
   }
 
-  async step(): Promise<z.infer<typeof peerStep>> {
-    this.version = peerReady.parse(await this.next()).trl;
+  async step(): Promise<z.infer<typeof peerStepSchema>> {
+    this.version = peerReadySchema.parse(await this.next()).trl;
     this.child.stdin?.write("\n");
-    return peerStep.parse(await this.next());
+    return peerStepSchema.parse(await this.next());
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
 import { presetById } from "@/core/presets/run-presets";
-import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
 import { clusterBootstrap, type Interval, type Observation } from "@/core/statistics/bootstrap";
 import { LocalServices } from "@/gpu-workers/testing/memory-context";
 import { Examiner, mean, round, Study, type Result, type SeedResults } from "./learning/study";
@@ -81,7 +81,7 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
 }
 
 const configOf = (algorithm: AlgorithmName): TrainConfig =>
-  trainConfig.parse({ ...presetById(PRESETS[algorithm])!.config, seed: 0 });
+  trainConfigSchema.parse({ ...presetById(PRESETS[algorithm])!.config, seed: 0 });
 
 /** One algorithm's accuracies and paired gains with intervals clustered by country, and which bars are met. Pure. */
 function summarise(

@@ -10,7 +10,11 @@ import { AppError } from "@/contracts/errors";
 import { toMarkdown } from "@/core/comparability/results-table";
 import { ROOT } from "@/lib/paths";
 import { presetById } from "@/core/presets/run-presets";
-import { runConfig, type RunConfig, type RunConfigInput } from "@/contracts/run-config/run-config";
+import {
+  runConfigSchema,
+  type RunConfig,
+  type RunConfigInput,
+} from "@/contracts/run-config/run-config";
 import { connect, describeFailure, type Client } from "@/cli/client";
 import { uploadFile } from "@/cli/commands/corpus";
 import { watch } from "@/cli/watch";
@@ -143,7 +147,7 @@ async function bring(client: Client, server: string, corpus: string): Promise<vo
     const { id } = await uploadFile(client, server, join(folder, "passages.jsonl"));
     await done(
       client,
-      runConfig.parse({
+      runConfigSchema.parse({
         kind: "index",
         name: `Import ${corpus}`,
         corpus,
@@ -158,10 +162,10 @@ async function bring(client: Client, server: string, corpus: string): Promise<vo
 /** The configuration of a part; throws where it needs another part's result that is not there. */
 async function configOf(client: Client, set: Set, part: string): Promise<RunConfig> {
   if (part === "training")
-    return runConfig.parse({ ...presetById("atlas-smollm2-grpo")!.config, seed: SEED });
+    return runConfigSchema.parse({ ...presetById("atlas-smollm2-grpo")!.config, seed: SEED });
   const method = part === "s3-trained" ? "s3" : part === "rag-matched" ? "rag" : part;
   const preset = presetById(`atlas-${method}`)!.config as Predict;
-  return runConfig.parse({
+  return runConfigSchema.parse({
     ...preset,
     ...set.base,
     name: `Results: ${set.questions}, ${part}`,

@@ -3,7 +3,12 @@ import { Command, Option } from "commander";
 import { ALARMS, evidenceText } from "@/contracts/records/alarms";
 import { AppError } from "@/contracts/errors";
 import { PRESETS, presetById } from "@/core/presets/run-presets";
-import { runKind, runState, type RunKind, type RunState } from "@/contracts/records/run-state";
+import {
+  runKindSchema,
+  runStateSchema,
+  type RunKind,
+  type RunState,
+} from "@/contracts/records/run-state";
 import { connect, describeFailure, findRun, type Client } from "./client";
 import { evaluationCommands } from "./commands/evaluation";
 import { corpusCommand } from "./commands/corpus";
@@ -53,13 +58,13 @@ async function readConfig(file: string): Promise<{ kind: RunKind }> {
       `${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  const kind = runKind.safeParse(
+  const kind = runKindSchema.safeParse(
     typeof config === "object" && config !== null && "kind" in config ? config.kind : undefined,
   );
   if (!kind.success)
     throw new AppError(
       "invalid-input",
-      `${file}: kind: must be one of ${runKind.options.join(", ")}`,
+      `${file}: kind: must be one of ${runKindSchema.options.join(", ")}`,
     );
   return { ...(config as object), kind: kind.data };
 }
@@ -72,9 +77,9 @@ function kindAlone(assignments: readonly string[]): { kind: RunKind } {
       "invalid-input",
       "Give --preset, --config, or the kind of run with --set kind=evaluate.",
     );
-  const kind = runKind.safeParse(given.slice("kind=".length));
+  const kind = runKindSchema.safeParse(given.slice("kind=".length));
   if (!kind.success)
-    throw new AppError("invalid-input", `kind: must be one of ${runKind.options.join(", ")}`);
+    throw new AppError("invalid-input", `kind: must be one of ${runKindSchema.options.join(", ")}`);
   return { kind: kind.data };
 }
 
@@ -152,7 +157,7 @@ program
   .command("list")
   .description("list runs, newest first")
   .addOption(
-    new Option("--state <state...>", "only runs in these states").choices(runState.options),
+    new Option("--state <state...>", "only runs in these states").choices(runStateSchema.options),
   )
   .option("--limit <n>", "how many", (value) => Number.parseInt(value, 10), 20)
   .option("--json", "print JSON")

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { presetById } from "@/core/presets/run-presets";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { settingPaths } from "@/core/run/setting-paths";
 import { applySettings } from "./settings";
 
@@ -15,7 +15,7 @@ describe("applySettings", () => {
       "retriever.variant=int8",
       "search.skipSeen=true",
     ]);
-    expect(runConfig.parse(config)).toMatchObject({
+    expect(runConfigSchema.parse(config)).toMatchObject({
       name: "Trial one",
       rl: { steps: 2, groupSize: 4 },
       retriever: { variant: "int8" },
@@ -26,7 +26,9 @@ describe("applySettings", () => {
 
   it("starts another kind of a group with that kind's defaults", () => {
     const config = applySettings(train, ["retriever.k1=1.2", "retriever.kind=bm25"]);
-    expect(runConfig.parse(config)).toMatchObject({ retriever: { kind: "bm25", k1: 1.2, b: 0.4 } });
+    expect(runConfigSchema.parse(config)).toMatchObject({
+      retriever: { kind: "bm25", k1: 1.2, b: 0.4 },
+    });
     expect(applySettings(train, ["retriever.kind=dense"])).toEqual(train);
   });
 

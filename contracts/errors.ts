@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Codes are stable, messages are for people: what is wrong and how to mend it. */
-export const errorCode = z.enum([
+export const errorCodeSchema = z.enum([
   "invalid-input",
   "not-found",
   "conflict",
@@ -18,7 +18,7 @@ export const errorCode = z.enum([
   "alarm",
   "internal",
 ]);
-export type ErrorCode = z.infer<typeof errorCode>;
+export type ErrorCode = z.infer<typeof errorCodeSchema>;
 
 /** The one error type that crosses folders. Anything else that is thrown is a defect ("internal"). */
 export class AppError extends Error {
@@ -32,8 +32,8 @@ export class AppError extends Error {
   }
 }
 
-export const wireError = z.object({ code: errorCode, message: z.string() });
-export type WireError = z.infer<typeof wireError>;
+export const wireErrorSchema = z.object({ code: errorCodeSchema, message: z.string() });
+export type WireError = z.infer<typeof wireErrorSchema>;
 
 export function toWireError(error: unknown): WireError {
   if (error instanceof AppError) return { code: error.code, message: error.message };

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { retriever } from "@/contracts/run-config/retriever";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { AppError } from "@/contracts/errors";
-import { queryResult } from "@/contracts/worker-protocol/worker-protocol";
+import { queryResultSchema } from "@/contracts/worker-protocol/worker-protocol";
 import type { AgentOptions } from "@/gpu-workers/agent/agent";
 import { defaultStarters } from "@/gpu-workers/agent/default-services";
 import { AgentLog } from "@/gpu-workers/agent/log";
@@ -468,7 +468,7 @@ describe("a task", () => {
             {
               kind: "query",
               corpus: "atlas",
-              retriever: retriever.parse({ kind: "dense", encoder, variant: "int8" }),
+              retriever: retrieverSchema.parse({ kind: "dense", encoder, variant: "int8" }),
               query: "What is the capital of Peru?",
               k: 3,
             },
@@ -484,7 +484,7 @@ describe("a task", () => {
         const found = await ask("minilm");
         expect(found.error).toBeNull();
         expect(
-          queryResult.parse(found.result).documents.some(({ text }) => text.includes("Lima")),
+          queryResultSchema.parse(found.result).documents.some(({ text }) => text.includes("Lima")),
         ).toBe(true);
         const failed = await ask("no-such-encoder");
         expect(failed.state).toBe("failed");

@@ -6,9 +6,9 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import {
-  documentsResult,
-  indexPlanResult,
-  removeCorpusResult,
+  documentsResultSchema,
+  indexPlanResultSchema,
+  removeCorpusResultSchema,
 } from "@/contracts/worker-protocol/worker-protocol";
 import { importFirst } from "@/gpu-workers/jobs/index/import-corpus";
 import { removeCorpus } from "@/gpu-workers/jobs/index/remove-corpus";
@@ -18,7 +18,7 @@ import { documentsOf, query } from "@/gpu-workers/agent/tasks";
 import { Agents } from "@/gpu-workers/agent/testing/harness";
 import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
 import { planIndexes } from "@/gpu-workers/jobs/index/plan-task";
-import { createTaskRequest, taskDetail, type TaskDetail } from "@/contracts/api/tasks";
+import { createTaskRequestSchema, taskDetailSchema, type TaskDetail } from "@/contracts/api/tasks";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { eventually } from "./support/real-worker";
 
@@ -118,7 +118,7 @@ const launch = async (corpus: string, source: object): Promise<string> =>
 
 /** A task of the page, to its end. */
 async function task(input: unknown): Promise<TaskDetail> {
-  const { taskId } = await server.plane.tasks.create(createTaskRequest.parse(input), "test");
+  const { taskId } = await server.plane.tasks.create(createTaskRequestSchema.parse(input), "test");
   await eventually(
     "the task ends",
     async () => (await server.plane.tasks.get(taskId)).state !== "running",
@@ -152,7 +152,9 @@ describe("the plan of an index", { timeout: 240_000 }, () => {
     );
     await ended(await launch("lakes", { kind: "path", path }));
     const plan = async (input: object) =>
-      indexPlanResult.parse((await task({ kind: "index-plan", corpus: "lakes", ...input })).result);
+      indexPlanResultSchema.parse(
+        (await task({ kind: "index-plan", corpus: "lakes", ...input })).result,
+      );
     const hybrid = await plan({ retriever: { kind: "hybrid" } });
     expect(hybrid).toMatchObject({
       passages: 300,
@@ -236,7 +238,7 @@ describe("a corpus that is deleted", () => {
 
     // Another corpus of the same content keeps the index.
     expect(
-      removeCorpusResult.parse(
+      removeCorpusResultSchema.parse(
         (await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
       ),
     ).toMatchObject({ indexes: 0 });
@@ -249,7 +251,7 @@ describe("a corpus that is deleted", () => {
     expect((await search("lark")).result).toMatchObject({ documents: [{ id: "lark" }] });
     expect((await search("finch")).result).toMatchObject({ documents: [] });
     await indexesOf("birds");
-    const removed = removeCorpusResult.parse(
+    const removed = removeCorpusResultSchema.parse(
       (await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
     );
     expect(removed.indexes).toBe(1);
@@ -338,8 +340,9 @@ describe("a corpus, from the page to the worker", () => {
       LIMIT_MS,
     );
     expect(
-      documentsResult.parse(taskDetail.parse(await server.plane.tasks.get(taskId)).result)
-        .documents,
+      documentsResultSchema.parse(
+        taskDetailSchema.parse(await server.plane.tasks.get(taskId)).result,
+      ).documents,
     ).toEqual([{ id: "b", title: "Beta", text: "second" }]);
 
     // An index that appears in the worker's folder appears on the page.

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ATLAS_DIR } from "@/lib/paths";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
@@ -59,7 +59,7 @@ describe.skipIf(!existsSync(join(ATLAS_DIR, "train.jsonl")))(
 
     const launch = (key: string | null, url = endpoint.url): Promise<string> =>
       server.plane.runs.create(
-        predictConfig.parse({
+        predictConfigSchema.parse({
           kind: "predict",
           name: "keyed",
           method: "direct",

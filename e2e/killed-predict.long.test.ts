@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ATLAS_DIR } from "@/lib/paths";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { canTrain, eventually, RealWorker } from "./support/real-worker";
@@ -79,7 +79,7 @@ describe.skipIf(!canTrain)(
     const launch = (model: string): Promise<string> => {
       const endpoint = `http://127.0.0.1:${(generator.address() as AddressInfo).port}/v1`;
       return server.plane.runs.create(
-        predictConfig.parse({
+        predictConfigSchema.parse({
           kind: "predict",
           name: "killed",
           method: "rag",

@@ -14,7 +14,7 @@ import { createHttpServer, type Pages } from "./http/server";
 import { ensureLocalWorkerToken } from "./features/workers/local-worker-token";
 import { DEFAULT_TIMINGS } from "./platform/timings";
 
-const environment = z.object({
+const environmentSchema = z.object({
   DATABASE_URL: z
     .string({
       error:
@@ -33,7 +33,7 @@ const environment = z.object({
 });
 
 async function main(): Promise<void> {
-  const env = parseOrThrow(environment, process.env, "The environment");
+  const env = parseOrThrow(environmentSchema, process.env, "The environment");
   // Nothing that is logged holds a token, an address with a password or a request's headers.
   const log = pino({
     level: env.LOG_LEVEL,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import {
   MAX_QUERY,
-  retriever as retrieverSchema,
+  retrieverSchema as retrieverSchema,
   type RetrieverConfig,
 } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
@@ -32,7 +32,7 @@ export const DEFAULT_STATE: PlaygroundState = {
   episode: null,
 };
 
-const compactList = z.array(retrieverSchema).min(1).max(MOST_COLUMNS);
+const compactListSchema = z.array(retrieverSchema).min(1).max(MOST_COLUMNS);
 
 /** Parameters of an address; null where the default holds. */
 export function toParams(state: PlaygroundState): Record<string, string | null> {
@@ -66,7 +66,7 @@ export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
   let { retrievers } = DEFAULT_STATE;
   const raw = params.get("r");
   if (raw !== null) {
-    const parsed = compactList.safeParse(parseJson(raw));
+    const parsed = compactListSchema.safeParse(parseJson(raw));
     if (parsed.success) retrievers = parsed.data;
     else
       problems.push(

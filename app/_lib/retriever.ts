@@ -1,5 +1,5 @@
 import {
-  retriever as retrieverSchema,
+  retrieverSchema as retrieverSchema,
   type RetrieverConfig,
 } from "@/contracts/run-config/retriever";
 

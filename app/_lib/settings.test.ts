@@ -1,7 +1,7 @@
-import { runKind } from "@/contracts/records/run-state";
-import { retriever } from "@/contracts/run-config/retriever";
+import { runKindSchema } from "@/contracts/records/run-state";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { describe, expect, it } from "vitest";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { PRESETS } from "@/core/presets/run-presets";
 import { valueAt } from "@/core/run/setting-paths";
 import {
@@ -22,7 +22,7 @@ describe("settingGroups", () => {
         ? Object.entries(value).flatMap(([k, v]) => leaves(v, path ? `${path}.${k}` : k))
         : [path];
     for (const [kind, served] of [
-      ...runKind.options.map((kind) => [kind, "retriever"] as const),
+      ...runKindSchema.options.map((kind) => [kind, "retriever"] as const),
       ["serve", "model"] as const,
     ]) {
       const groups = settingGroups(kind, served);
@@ -42,7 +42,7 @@ describe("settingGroups", () => {
 
   it("describes every setting: title and meaning", () => {
     for (const [kind, served] of [
-      ...runKind.options.map((kind) => [kind, "retriever"] as const),
+      ...runKindSchema.options.map((kind) => [kind, "retriever"] as const),
       ["serve", "model"] as const,
     ])
       for (const setting of settingGroups(kind, served).flatMap((g) => [
@@ -75,7 +75,7 @@ describe("settingGroups", () => {
   it("offers the settings of each variant", () => {
     const variant = settingGroups("train").find((g) => g.id === "retriever")?.variant;
     expect(variant?.options.map((o) => o.value)).toEqual(
-      retriever.unwrap().options.map((o) => o.shape.kind.value),
+      retrieverSchema.unwrap().options.map((o) => o.shape.kind.value),
     );
     for (const option of variant!.options) {
       const required = option.settings
@@ -84,8 +84,8 @@ describe("settingGroups", () => {
       const given = Object.fromEntries(
         required.map((key) => [key, key === "url" ? "http://127.0.0.1:9200" : "passages"]),
       );
-      expect(retriever.parse({ ...variantDefaults(option), ...given })).toEqual(
-        retriever.parse({ kind: option.value, ...given }),
+      expect(retrieverSchema.parse({ ...variantDefaults(option), ...given })).toEqual(
+        retrieverSchema.parse({ kind: option.value, ...given }),
       );
     }
   });
@@ -97,7 +97,7 @@ describe("configurations", () => {
     expect(changedSettings(config)).toEqual([]);
     expect(
       changedSettings(
-        runConfig.parse({
+        runConfigSchema.parse({
           kind: "train",
           name: "x",
           rl: { steps: 2 },
@@ -108,17 +108,17 @@ describe("configurations", () => {
   });
 
   it("keeps the experiment when the kind changes, there and back", () => {
-    const train = runConfig.parse(PRESETS[0]!.config);
+    const train = runConfigSchema.parse(PRESETS[0]!.config);
     const predict = convertKind(train, "predict");
-    expect(runConfig.safeParse(predict).success).toBe(true);
+    expect(runConfigSchema.safeParse(predict).success).toBe(true);
     expect(valueAt(predict, "questions")).toBe("atlas/held-out");
     expect(valueAt(convertKind(predict, "train"), "search")).toEqual(valueAt(train, "search"));
   });
 
   it("predicts with a checkpoint", () => {
     const id = "6f1cdd4e-4a3c-4f0c-8f43-7a3d0a3f6a11";
-    const config = runConfig.parse(
-      predictWith(runConfig.parse(PRESETS[0]!.config), { id, step: 10 }),
+    const config = runConfigSchema.parse(
+      predictWith(runConfigSchema.parse(PRESETS[0]!.config), { id, step: 10 }),
     );
     expect(config).toMatchObject({ kind: "predict", method: "s3", searcher: { checkpoint: id } });
   });
@@ -130,7 +130,9 @@ describe("parseConfigText", () => {
     return parsed.ok ? [] : parsed.problems;
   };
   it("accepts what it would write", () =>
-    expect(parseConfigText(JSON.stringify(runConfig.parse(PRESETS[0]!.config))).ok).toBe(true));
+    expect(parseConfigText(JSON.stringify(runConfigSchema.parse(PRESETS[0]!.config))).ok).toBe(
+      true,
+    ));
   it("names the line of broken JSON", () => {
     expect(problems('{\n  "kind": "train",\n  "name" "x"\n}')[0]).toMatchObject({ path: "line 3" });
     expect(problems("")[0]?.path).toBe("empty");

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import {
-  runConfig,
+  runConfigSchema,
   type RunConfig,
   type ServeConfig,
   type SettingMeta,
@@ -135,7 +135,7 @@ const literalOf = (schema: Schema | undefined): string => String(schema?.def.val
 export type Served = ServeConfig["what"];
 
 function shapeOfKind(kind: RunKind, served: Served): Record<string, Schema> {
-  const objects = runConfig.options
+  const objects = runConfigSchema.options
     .map(schemaOf)
     .flatMap((option) => option.def.options ?? [option]);
   const shapes = objects
@@ -196,7 +196,11 @@ export function settingGroups(kind: RunKind, served: Served = "retriever"): Sett
 
 /** A configuration with every default; its name is empty and must be given. */
 export function defaultConfig(kind: RunKind, served: Served = "retriever"): RunConfig {
-  const config = runConfig.parse({ kind, name: "-", ...(kind === "serve" && { what: served }) });
+  const config = runConfigSchema.parse({
+    kind,
+    name: "-",
+    ...(kind === "serve" && { what: served }),
+  });
   return { ...config, name: "" };
 }
 
@@ -335,7 +339,7 @@ export function parseConfigText(text: string): ParsedConfig {
       ],
     };
   }
-  const result = runConfig.safeParse(json);
+  const result = runConfigSchema.safeParse(json);
   if (result.success) return { ok: true, config: result.data };
   return {
     ok: false,

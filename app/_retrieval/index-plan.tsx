@@ -6,7 +6,10 @@ import { useTask } from "@/app/_lib/use-task";
 import { Badge } from "@/app/_ui/badge";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
-import { indexPlanResult, type IndexPlanResult } from "@/contracts/worker-protocol/worker-protocol";
+import {
+  indexPlanResultSchema,
+  type IndexPlanResult,
+} from "@/contracts/worker-protocol/worker-protocol";
 import { planWarnings, type PlanQuestion } from "./plan-question";
 
 /** How long one may pause in typing before a worker is asked. */
@@ -43,7 +46,7 @@ function AskedPlan({ question }: { question: PlanQuestion }) {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- asked once: another question is another component
   }, []);
   const failure = error ?? task?.error ?? null;
-  const result = task?.state === "succeeded" ? indexPlanResult.safeParse(task.result) : null;
+  const result = task?.state === "succeeded" ? indexPlanResultSchema.safeParse(task.result) : null;
   return (
     <div aria-live="polite" className="mt-1">
       {failure ? (

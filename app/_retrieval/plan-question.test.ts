@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { indexConfig } from "@/contracts/run-config/run-config";
+import { indexConfigSchema } from "@/contracts/run-config/run-config";
 import { planQuestion, planWarnings } from "./plan-question";
 
 const questionOf = (settings: Record<string, unknown>) =>
-  planQuestion(indexConfig.parse({ kind: "index", name: "x", corpus: "mine", ...settings }));
+  planQuestion(indexConfigSchema.parse({ kind: "index", name: "x", corpus: "mine", ...settings }));
 const GIB = 1024 ** 3;
 
 describe("the plan of an index run", () => {

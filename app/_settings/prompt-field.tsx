@@ -1,6 +1,6 @@
 "use client";
 import { useWatch } from "react-hook-form";
-import { methodName, protocol } from "@/contracts/records/episode";
+import { methodNameSchema, protocolSchema } from "@/contracts/records/episode";
 import { builtInPromptOf, type PromptSetting } from "@/contracts/run-config/prompts/prompts";
 import { Button } from "@/app/_ui/button";
 import { Textarea } from "@/app/_ui/field";
@@ -21,8 +21,8 @@ export function PromptField({ setting, value, onChange, ...rest }: PromptFieldPr
     name: ["method", "search.protocol", "generator.promptStyle"],
   }) as [unknown, unknown, unknown];
   const prompt = builtInPromptOf(setting, {
-    method: methodName.safeParse(method).data ?? null,
-    protocol: protocol.safeParse(chosen).data ?? "paper",
+    method: methodNameSchema.safeParse(method).data ?? null,
+    protocol: protocolSchema.safeParse(chosen).data ?? "paper",
     promptStyle: String(style),
   });
   const edited = typeof value === "string" ? value : null;

@@ -1,4 +1,4 @@
-import { runState, type RunState } from "@/contracts/records/run-state";
+import { runStateSchema, type RunState } from "@/contracts/records/run-state";
 import { Badge } from "./badge";
 import { RUN_TONE } from "./run-state";
 
@@ -6,7 +6,7 @@ import { RUN_TONE } from "./run-state";
 export function StateCounts({ counts }: { counts: Partial<Record<RunState, number>> }) {
   return (
     <span className="inline-flex flex-wrap gap-1">
-      {runState.options.map((state) =>
+      {runStateSchema.options.map((state) =>
         counts[state] ? (
           <Badge key={state} tone={RUN_TONE[state].tone} data-state-count={state}>
             {counts[state]} {state}

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { modelDir } from "@/lib/paths";
 
 /** Text of token ids, for the token view. Stateless: reads the installed model's vocabulary, which never changes. */
-const request = z.object({
+const requestSchema = z.object({
   model: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/i, "not the name of an installed model"),
   ids: z.array(z.int().nonnegative()).max(20_000),
 });
@@ -22,7 +22,7 @@ async function load(model: string): Promise<Tokenizer> {
 }
 
 export async function POST(incoming: Request): Promise<Response> {
-  const parsed = request.safeParse(await incoming.json().catch(() => null));
+  const parsed = requestSchema.safeParse(await incoming.json().catch(() => null));
   if (!parsed.success) return new Response("expected {model, ids}", { status: 400 });
   const { model, ids } = parsed.data;
   try {

@@ -198,8 +198,8 @@ function recallAt(
   k: number,
 ): number {
   const shares = rows.map((own, q) => {
-    const found = new Set(own.slice(0, k).map((row) => ids[row]));
-    return (gold[q] ?? []).filter((id) => found.has(id)).length / (gold[q]?.length ?? 1);
+    const foundSchema = new Set(own.slice(0, k).map((row) => ids[row]));
+    return (gold[q] ?? []).filter((id) => foundSchema.has(id)).length / (gold[q]?.length ?? 1);
   });
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
@@ -328,10 +328,14 @@ export function* grown(texts: readonly string[], size: number): Generator<string
   }
 }
 
-const built = z.object({ seconds: z.number(), cpuSeconds: z.number(), peakBytes: z.number() });
-const opened = z.object({ bytes: z.number(), residentBytes: z.number() });
+const builtSchema = z.object({
+  seconds: z.number(),
+  cpuSeconds: z.number(),
+  peakBytes: z.number(),
+});
+const openedSchema = z.object({ bytes: z.number(), residentBytes: z.number() });
 const found = z.object({ rows: z.array(z.array(z.int())), scores: z.array(z.array(z.number())) });
-const timed = z.object({ ms: z.number(), cpuMs: z.number() });
+const timedSchema = z.object({ ms: z.number(), cpuMs: z.number() });
 
 /** One system in a process of its own. */
 export class Side {
@@ -367,11 +371,11 @@ export class Side {
   }
 
   async build(passages: string, count: number, folder: string, analysed: boolean) {
-    return built.parse(await this.call({ op: "build", passages, count, folder, analysed }));
+    return builtSchema.parse(await this.call({ op: "build", passages, count, folder, analysed }));
   }
 
   async open(folder: string, analysed: boolean) {
-    return opened.parse(await this.call({ op: "open", folder, analysed }));
+    return openedSchema.parse(await this.call({ op: "open", folder, analysed }));
   }
 
   async search(queries: readonly string[], k: number) {
@@ -379,7 +383,7 @@ export class Side {
   }
 
   async query(text: string, k: number) {
-    return timed.parse(await this.call({ op: "query", text, k }));
+    return timedSchema.parse(await this.call({ op: "query", text, k }));
   }
 
   close(): void {

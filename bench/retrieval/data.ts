@@ -13,7 +13,7 @@ export interface QuestionSet {
 }
 
 const NAMES = ["2wiki", "hotpotqa", "pubmedqa"];
-const question = z
+const questionSchema = z
   .object({
     question: z.string(),
     support: z.array(z.string()).optional(),
@@ -44,6 +44,8 @@ async function read(name: string, passageFile: string, questionFile: string): Pr
   const lines = async (file: string): Promise<string[]> =>
     (await readFile(file, "utf8")).trim().split("\n");
   const passages = (await lines(passageFile)).map((line, i) => parseCorpusLine(line, i + 1));
-  const questions = (await lines(questionFile)).map((line) => question.parse(JSON.parse(line)));
+  const questions = (await lines(questionFile)).map((line) =>
+    questionSchema.parse(JSON.parse(line)),
+  );
   return { name, passages, questions };
 }

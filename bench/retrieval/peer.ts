@@ -17,7 +17,7 @@ export function rankedRows({
   return rows.map((own, q) => own.map((row, i) => ({ row, score: scores[q]?.[i] ?? 0 })));
 }
 
-const peerAbout = z.object({ versions: z.record(z.string(), z.string()), threads: z.int() });
+const peerAboutSchema = z.object({ versions: z.record(z.string(), z.string()), threads: z.int() });
 
 /** sentence-transformers and faiss-cpu in a process of their own (bench/peers/retrieval.py). Seconds are measured there. */
 export class Peer {
@@ -25,7 +25,7 @@ export class Peer {
     private readonly child: ChildProcessWithoutNullStreams,
     private readonly lines: AsyncIterator<string>,
     private readonly said: () => string,
-    readonly about: z.infer<typeof peerAbout>,
+    readonly about: z.infer<typeof peerAboutSchema>,
   ) {}
 
   static async start(): Promise<Peer> {
@@ -39,7 +39,7 @@ export class Peer {
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const first = await lines.next();
     if (first.done) throw new Error(`the peer did not start:\n${errors}`);
-    return new Peer(child, lines, () => errors, peerAbout.parse(JSON.parse(first.value)));
+    return new Peer(child, lines, () => errors, peerAboutSchema.parse(JSON.parse(first.value)));
   }
 
   /** Seconds of encoding; the vectors, row-major in float32, are written to `out`. */

@@ -4,10 +4,10 @@ import { Agent, request } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { retriever as retrieverConfig } from "@/contracts/run-config/retriever";
+import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
 import { formatContents } from "@/contracts/formats/corpus-lines";
 import { ROOT } from "@/lib/paths";
-import { retrieveResponseWithScores } from "@/contracts/formats/retrieve";
+import { retrieveResponseWithScoresSchema } from "@/contracts/formats/retrieve";
 import { percentile } from "@/gpu-workers/runtime/latency";
 import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/service";
@@ -210,7 +210,7 @@ async function agreement(
 ): Promise<number> {
   const agent = new Agent({ keepAlive: true });
   const first = async (url: string, query: string): Promise<string | undefined> =>
-    retrieveResponseWithScores.parse(JSON.parse(await post(agent, url, query))).result[0]?.[0]
+    retrieveResponseWithScoresSchema.parse(JSON.parse(await post(agent, url, query))).result[0]?.[0]
       ?.document.id;
   let same = 0;
   for (const query of queries)

@@ -195,14 +195,14 @@ async function install(target: string, build: (folder: string) => Promise<void>)
   }
 }
 
-const adapterConfig = z.object({
+const adapterConfigSchema = z.object({
   peft_type: z.literal("LORA"),
   r: z.int().positive(),
   lora_alpha: z.number().positive(),
 });
 type ModelFolder =
   | { kind: "hf"; path: string }
-  | { kind: "peft"; path: string; adapter: z.infer<typeof adapterConfig> };
+  | { kind: "peft"; path: string; adapter: z.infer<typeof adapterConfigSchema> };
 
 /** The folder itself, or the last global_step_N below it (verl_checkpoints/<experiment>[/actor]/global_step_N). */
 export async function modelFolder(folder: string): Promise<ModelFolder> {
@@ -213,7 +213,7 @@ export async function modelFolder(folder: string): Promise<ModelFolder> {
       kind: "peft",
       path: folder,
       adapter: parseOrThrow(
-        adapterConfig,
+        adapterConfigSchema,
         JSON.parse(await readFile(join(folder, "adapter_config.json"), "utf8")) as unknown,
         "adapter_config.json",
       ),

@@ -14,12 +14,12 @@ import {
   CORPUS_PRESETS,
   type CorpusPresetName,
 } from "@/contracts/run-config/corpus-presets";
-import { AppError, wireError } from "@/contracts/errors";
-import { removeCorpusResult } from "@/contracts/worker-protocol/worker-protocol";
+import { AppError, wireErrorSchema } from "@/contracts/errors";
+import { removeCorpusResultSchema } from "@/contracts/worker-protocol/worker-protocol";
 import type { Client } from "@/cli/client";
 import { table } from "@/cli/format";
 
-const uploaded = z.object({
+const uploadedSchema = z.object({
   id: z.uuid(),
   bytes: z.number(),
   sha256: z.string(),
@@ -59,8 +59,8 @@ export async function uploadFile(
   const { status, text } = await answer;
   await sending;
   const body: unknown = parsed(text);
-  if (status === 201) return uploaded.parse(body);
-  const refusal = wireError.safeParse(body);
+  if (status === 201) return uploadedSchema.parse(body);
+  const refusal = wireErrorSchema.safeParse(body);
   throw refusal.success
     ? new AppError(refusal.data.code, refusal.data.message)
     : new AppError("internal", `The server answered HTTP ${status}: ${text.slice(0, 200)}`);
@@ -159,7 +159,7 @@ async function removeFrom(
   for (;;) {
     const task = await client.tasks.get.query({ id: taskId });
     if (task.state === "succeeded")
-      return { worker: worker.name, ...removeCorpusResult.parse(task.result) };
+      return { worker: worker.name, ...removeCorpusResultSchema.parse(task.result) };
     if (task.state !== "running")
       throw new AppError(
         task.error?.code ?? "internal",

@@ -1,11 +1,15 @@
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { Option, type Command } from "commander";
-import { needsJudge, scorer as scorerName, type ScorerName } from "@/contracts/run-config/scoring";
-import { methodName, type MethodName } from "@/contracts/records/episode";
+import {
+  needsJudge,
+  scorerSchema as scorerName,
+  type ScorerName,
+} from "@/contracts/run-config/scoring";
+import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { runConfig } from "@/contracts/run-config/run-config";
-import { questionFormat } from "@/contracts/formats/question-file";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { questionFormatSchema } from "@/contracts/formats/question-file";
 import { findRun, type Client } from "@/cli/client";
 import { table } from "@/cli/format";
 import { addFetch } from "./question-fetch";
@@ -35,7 +39,9 @@ export function evaluationCommands(program: Command, tools: CommandTools): void 
     .description(
       "answer a question set with a method, and score the answers (upstream's inference and evaluation in one)",
     )
-    .addOption(new Option("--method <name>", "method").choices(methodName.options).default("s3"))
+    .addOption(
+      new Option("--method <name>", "method").choices(methodNameSchema.options).default("s3"),
+    )
     .option("--questions <set>", "question set", "atlas/held-out")
     .option("--corpus <name>", "corpus", "atlas")
     .option("--limit <n>", "only the first n questions", (value) => Number.parseInt(value, 10))
@@ -159,7 +165,10 @@ export function evaluationCommands(program: Command, tools: CommandTools): void 
         },
       ) => {
         const source = {
-          ...(await questionSource(file, parseOrThrow(questionFormat, options.format, "--format"))),
+          ...(await questionSource(
+            file,
+            parseOrThrow(questionFormatSchema, options.format, "--format"),
+          )),
           mapping: Object.fromEntries(options.column.map(assignment)),
           goldCorpus: options.goldCorpus ?? null,
         };
@@ -227,7 +236,7 @@ export function evaluationCommands(program: Command, tools: CommandTools): void 
     )
     .addOption(
       new Option("--method <name>", "method that the results are of")
-        .choices(methodName.options)
+        .choices(methodNameSchema.options)
         .default(undefined, "as the files' names say, else s3"),
     )
     .option("--corpus <name>", "corpus that was searched", "wiki-18")
@@ -310,7 +319,7 @@ async function judged(
     ...(options.judge !== undefined && { model: options.judge }),
     ...(options.judgeEndpoint !== undefined && { endpoint: options.judgeEndpoint }),
   };
-  const again = runConfig.parse({
+  const again = runConfigSchema.parse({
     ...config,
     name: `${config.name}, ${options.scorer}`.slice(0, 120),
     scorer: options.scorer,

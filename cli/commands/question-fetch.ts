@@ -28,7 +28,9 @@ export interface FetchQuestionsOptions {
 
 /** Written once every file is here and checked. */
 const COMPLETE = "complete.json";
-const complete = z.array(z.object({ path: z.string().min(1), bytes: z.number().nonnegative() }));
+const completeSchema = z.array(
+  z.object({ path: z.string().min(1), bytes: z.number().nonnegative() }),
+);
 
 /**
  * Downloads the files of a preset, each checked against the hub's sha256. Where all are here already nothing is asked of
@@ -42,7 +44,7 @@ export async function fetchQuestionFiles(
   { folder, ...options }: FetchQuestionsOptions,
 ): Promise<string[]> {
   const record = join(folder, COMPLETE);
-  const known = complete.safeParse(
+  const known = completeSchema.safeParse(
     await readFile(record, "utf8")
       .then((text) => JSON.parse(text) as unknown)
       .catch(() => null),

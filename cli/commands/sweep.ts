@@ -4,7 +4,7 @@ import { Option, type Command } from "commander";
 import { AppError } from "@/contracts/errors";
 import type { RunKind } from "@/contracts/records/run-state";
 import { countRuns, expandOrThrow, valueText, variedText } from "@/core/sweep/expand-sweep";
-import { sweepSpec } from "@/contracts/run-config/sweep";
+import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS, sweepPresetById } from "@/core/presets/sweep-presets";
 import { figure, sweepCsv, sweepMarkdown } from "@/core/sweep/sweep-table";
 import { readAxis, readRow, readSeeds } from "@/core/sweep/sweep-text";
@@ -186,7 +186,7 @@ export function sweepCommands(program: Command, tools: SweepTools): void {
 async function specOf(
   tools: SweepTools,
   options: LaunchOptions,
-): Promise<ReturnType<typeof sweepSpec.parse>> {
+): Promise<ReturnType<typeof sweepSpecSchema.parse>> {
   const seeds = options.seeds === undefined ? DEFAULT_SEEDS : readSeeds(options.seeds);
   if (options.presetSweep !== undefined) {
     const preset = sweepPresetById(options.presetSweep);
@@ -203,7 +203,7 @@ async function specOf(
         "A ready sweep has its own runs: give only --set, --seeds and --name beside --preset-sweep.",
       );
     const { spec } = preset;
-    return sweepSpec.parse({
+    return sweepSpecSchema.parse({
       ...spec,
       name: options.name ?? spec.name,
       base: applySettings(spec.base as { kind: RunKind }, options.set),
@@ -225,7 +225,7 @@ async function specOf(
       : { mode: "grid", ...common, axes: options.grid.map(readAxis) };
   // Says what is wrong by run and path before the schema would by its own.
   expandOrThrow(spec);
-  return sweepSpec.parse(spec);
+  return sweepSpecSchema.parse(spec);
 }
 
 /** Follows a sweep to its end and prints its table; the exit code says whether every run has succeeded. */

@@ -1,22 +1,22 @@
 import { z } from "zod";
-import { alarmEvidence, alarmName } from "@/contracts/records/alarms";
+import { alarmEvidenceSchema, alarmNameSchema } from "@/contracts/records/alarms";
 
-const change = z.object({ step: z.int(), at: z.date() });
+const changeSchema = z.object({ step: z.int(), at: z.date() });
 
-export const alarmRow = z.object({
-  name: alarmName,
+export const alarmRowSchema = z.object({
+  name: alarmNameSchema,
   /** First step that belongs to it. */
   since: z.int(),
   /** After which step it was noticed, and when that was stored. */
-  raised: change,
+  raised: changeSchema,
   /** Null: it stands. */
-  cleared: change.nullable(),
-  evidence: z.array(alarmEvidence),
+  cleared: changeSchema.nullable(),
+  evidence: z.array(alarmEvidenceSchema),
 });
 
-export type AlarmRow = z.infer<typeof alarmRow>;
+export type AlarmRow = z.infer<typeof alarmRowSchema>;
 
-export const listAlarmsRequest = z.object({ runId: z.uuid() });
+export const listAlarmsRequestSchema = z.object({ runId: z.uuid() });
 
 /** The one raised last comes first. */
-export const listAlarmsResponse = z.array(alarmRow);
+export const listAlarmsResponseSchema = z.array(alarmRowSchema);

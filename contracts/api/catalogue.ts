@@ -1,16 +1,16 @@
 import { z } from "zod";
-import { questionLine } from "@/contracts/formats/corpus-lines";
-import { columnMapping, FIELDS } from "@/contracts/formats/question-file";
-import { questionFormat } from "@/contracts/formats/question-file";
-import { runConfig } from "@/contracts/run-config/run-config";
-import { checkRunResponse } from "@/contracts/api/runs";
-import { question } from "@/contracts/worker-protocol/worker-protocol";
+import { questionLineSchema } from "@/contracts/formats/corpus-lines";
+import { columnMappingSchema, FIELDS } from "@/contracts/formats/question-file";
+import { questionFormatSchema } from "@/contracts/formats/question-file";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { checkRunResponseSchema } from "@/contracts/api/runs";
+import { questionSchema } from "@/contracts/worker-protocol/worker-protocol";
 
-export const listCorporaResponse = z.array(
+export const listCorporaResponseSchema = z.array(
   z.object({ name: z.string(), documents: z.int(), contentHash: z.string(), createdAt: z.date() }),
 );
 
-export const importQuestionsRequest = z.object({
+export const importQuestionsRequestSchema = z.object({
   name: z
     .string()
     .trim()
@@ -23,12 +23,12 @@ export const importQuestionsRequest = z.object({
   jsonl: z.string().max(200_000_000),
 });
 
-export const importQuestionsResponse = z.object({ name: z.string(), questions: z.int() });
+export const importQuestionsResponseSchema = z.object({ name: z.string(), questions: z.int() });
 
 /** A request is held in memory as a whole; a larger file is imported by the command line's path in parts. */
 export const MAX_QUESTION_FILE = 200_000_000;
 
-export const previewQuestionsRequest = z.object({
+export const previewQuestionsRequestSchema = z.object({
   fileName: z.string().min(1).max(255),
   content: z
     .string()
@@ -39,17 +39,17 @@ export const previewQuestionsRequest = z.object({
     ),
   /** base64 for a binary file (parquet). */
   encoding: z.enum(["utf8", "base64"]).default("utf8"),
-  format: questionFormat.default("auto"),
+  format: questionFormatSchema.default("auto"),
   /** Columns by field where the guess by their names is wrong; null: the file does not have the field. */
-  mapping: columnMapping.default({}),
+  mapping: columnMappingSchema.default({}),
   /** Corpus in which titles of gold passages are looked up, for sets that name no ids. */
   goldCorpus: z.string().min(1).nullable().default(null),
 });
 
-const problem = z.object({ where: z.string(), message: z.string() });
+const problemSchema = z.object({ where: z.string(), message: z.string() });
 
-export const previewQuestionsResponse = z.object({
-  format: questionFormat.exclude(["auto"]),
+export const previewQuestionsResponseSchema = z.object({
+  format: questionFormatSchema.exclude(["auto"]),
   columns: z.array(z.string()),
   mapping: z.record(z.enum(FIELDS), z.string().nullable()),
   rows: z.int(),
@@ -66,23 +66,23 @@ export const previewQuestionsResponse = z.object({
   ),
   /** The first questions as they would be stored. */
   sample: z.array(
-    z.object({ part: z.string(), question: questionLine, goldTitles: z.array(z.string()) }),
+    z.object({ part: z.string(), question: questionLineSchema, goldTitles: z.array(z.string()) }),
   ),
   /** Rows that cannot be used ("line 17"), the first 200 of `problemCount`. */
-  problems: z.array(problem),
+  problems: z.array(problemSchema),
   problemCount: z.int(),
   warnings: z.array(z.string()),
 });
 
-export const importQuestionFileRequest = previewQuestionsRequest.extend({
-  name: importQuestionsRequest.shape.name,
+export const importQuestionFileRequestSchema = previewQuestionsRequestSchema.extend({
+  name: importQuestionsRequestSchema.shape.name,
   /** Parts to import, as the preview names them; null: all. Several become NAME/PART. */
   parts: z.array(z.string()).nullable().default(null),
   /** Leave out rows that cannot be used; off: one such row and nothing is imported. */
   skipProblems: z.boolean().default(false),
 });
 
-export const importQuestionFileResponse = z.object({
+export const importQuestionFileResponseSchema = z.object({
   sets: z.array(
     z.object({
       name: z.string(),
@@ -99,22 +99,22 @@ export const importQuestionFileResponse = z.object({
   warnings: z.array(z.string()),
 });
 
-export const listPresetsResponse = z.array(
+export const listPresetsResponseSchema = z.array(
   z.object({
     id: z.string(),
     title: z.string(),
     description: z.string(),
     /** With every default filled in. */
-    config: runConfig,
-    requirements: checkRunResponse.shape.requirements,
+    config: runConfigSchema,
+    requirements: checkRunResponseSchema.shape.requirements,
     /** Every requirement is met by a worker that is online. */
     ready: z.boolean(),
   }),
 );
 
-export const questionSetVersionsRequest = z.object({ name: z.string().min(1) });
+export const questionSetVersionsRequestSchema = z.object({ name: z.string().min(1) });
 
-export const questionSetVersionsResponse = z.array(
+export const questionSetVersionsResponseSchema = z.array(
   z.object({
     /** First twelve digits of the content's sha256. */
     version: z.string(),
@@ -127,7 +127,7 @@ export const questionSetVersionsResponse = z.array(
   }),
 );
 
-export const listQuestionSetsResponse = z.array(
+export const listQuestionSetsResponseSchema = z.array(
   z.object({
     name: z.string(),
     questions: z.int(),
@@ -138,15 +138,15 @@ export const listQuestionSetsResponse = z.array(
   }),
 );
 
-export const listQuestionsRequest = z.object({
+export const listQuestionsRequestSchema = z.object({
   set: z.string().min(1),
   text: z.string().max(200).optional(),
   cursor: z.string().regex(/^\d+$/).nullish(),
   limit: z.int().min(1).max(500).default(50),
 });
 
-export const listQuestionsResponse = z.object({
-  rows: z.array(question),
+export const listQuestionsResponseSchema = z.object({
+  rows: z.array(questionSchema),
   nextCursor: z.string().nullable(),
   total: z.int(),
 });

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import { attribution } from "@/contracts/records/episode";
-import { pairedComparison } from "@/contracts/api/leaderboard";
+import { attributionSchema } from "@/contracts/records/episode";
+import { pairedComparisonSchema } from "@/contracts/api/leaderboard";
 
-export const checkpointsRequest = z.object({
+export const checkpointsRequestSchema = z.object({
   /** A training run. */
   runId: z.uuid(),
   questionId: z.string().max(500),
 });
 
 /** The held-out episodes of one question, by the step after which they were searched. */
-export const checkpointsResponse = z.array(
+export const checkpointsResponseSchema = z.array(
   z.object({
     episodeId: z.uuid(),
     step: z.int(),
@@ -18,23 +18,23 @@ export const checkpointsResponse = z.array(
     baselineScore: z.number().nullable(),
     searches: z.int(),
     documents: z.int(),
-    attribution: attribution.nullable(),
+    attribution: attributionSchema.nullable(),
   }),
 );
 
-export const comparedRuns = z
+export const comparedRunsSchema = z
   .array(z.uuid())
   .min(2, "choose at least two runs")
   .max(6, "six runs at most")
   .refine((ids) => new Set(ids).size === ids.length, "the same run is there twice");
 
-export const compareRequest = z.object({
-  runs: comparedRuns,
+export const compareRequestSchema = z.object({
+  runs: comparedRunsSchema,
   /** Absent: the scorer that all of them have, the runs' own before others. */
   scorer: z.string().max(200).nullish(),
 });
 
-export const compareResponse = z.object({
+export const compareResponseSchema = z.object({
   runs: z.array(
     z.object({
       id: z.uuid(),
@@ -65,7 +65,7 @@ export const compareResponse = z.object({
   patterns: z.array(z.object({ mask: z.int(), questions: z.int() })),
   /** Every pair, first minus second; p-values also corrected over all pairs. */
   pairs: z.array(
-    pairedComparison.extend({
+    pairedComparisonSchema.extend({
       first: z.int(),
       second: z.int(),
       bootstrapHolm: z.number(),
@@ -74,8 +74,8 @@ export const compareResponse = z.object({
   ),
 });
 
-export const compareQuestionsRequest = z.object({
-  runs: comparedRuns,
+export const compareQuestionsRequestSchema = z.object({
+  runs: comparedRunsSchema,
   scorer: z.string().max(200),
   /** Runs (by position) that must be right, and wrong; the others may be either. */
   right: z.array(z.int().min(0).max(5)).default([]),
@@ -86,7 +86,7 @@ export const compareQuestionsRequest = z.object({
   limit: z.int().min(1).max(200).default(50),
 });
 
-export const compareQuestionsResponse = z.object({
+export const compareQuestionsResponseSchema = z.object({
   rows: z.array(
     z.object({
       id: z.string(),
@@ -100,7 +100,7 @@ export const compareQuestionsResponse = z.object({
           score: z.number(),
           searches: z.int(),
           documents: z.int(),
-          attribution: attribution.nullable(),
+          attribution: attributionSchema.nullable(),
         }),
       ),
     }),

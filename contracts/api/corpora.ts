@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { corpusReport } from "@/contracts/worker-protocol/corpus-report";
+import { corpusReportSchema } from "@/contracts/worker-protocol/corpus-report";
 
-export const findUploadRequest = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+export const findUploadRequestSchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 
-export const uploadRow = z.object({
+export const uploadRowSchema = z.object({
   id: z.uuid(),
   fileName: z.string(),
   bytes: z.number(),
@@ -11,7 +11,7 @@ export const uploadRow = z.object({
 });
 
 /** A corpus in the list. Where several workers hold one of its name, what the one says that can be asked now. */
-export const corpusRow = z.object({
+export const corpusRowSchema = z.object({
   name: z.string(),
   /** Null where nobody has counted yet. */
   documents: z.int().nullable(),
@@ -28,12 +28,12 @@ export const corpusRow = z.object({
   sameEverywhere: z.boolean(),
 });
 
-export const corpusDetail = corpusRow.omit({ indexes: true }).extend({
-  samples: corpusReport.shape.samples,
-  manifest: corpusReport.shape.manifest,
-  indexes: corpusReport.shape.indexes,
+export const corpusDetailSchema = corpusRowSchema.omit({ indexes: true }).extend({
+  samples: corpusReportSchema.shape.samples,
+  manifest: corpusReportSchema.shape.manifest,
+  indexes: corpusReportSchema.shape.indexes,
 });
 
-export const getCorpusRequest = z.object({ name: z.string().min(1) });
+export const getCorpusRequestSchema = z.object({ name: z.string().min(1) });
 
-export const listWorkerCorporaResponse = z.array(corpusRow);
+export const listWorkerCorporaResponseSchema = z.array(corpusRowSchema);

@@ -1,29 +1,29 @@
 import { z } from "zod";
 import {
-  documentText,
-  episodeRecord,
-  attribution,
-  episodePhase,
-  formatError,
+  documentTextSchema,
+  episodeRecordSchema,
+  attributionSchema,
+  episodePhaseSchema,
+  formatErrorSchema,
 } from "@/contracts/records/episode";
-import { question, turnGainsResult } from "@/contracts/worker-protocol/worker-protocol";
-import { taskDetail } from "@/contracts/api/tasks";
+import { questionSchema, turnGainsResultSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { taskDetailSchema } from "@/contracts/api/tasks";
 
-export const getEpisodeRequest = z.object({ id: z.uuid() });
+export const getEpisodeRequestSchema = z.object({ id: z.uuid() });
 
-export const episodeDetail = z.object({
+export const episodeDetailSchema = z.object({
   id: z.uuid(),
   runId: z.uuid(),
   attempt: z.int(),
   /** Name of the question set. */
   questionSet: z.string(),
   corpus: z.string(),
-  record: episodeRecord,
-  question,
+  record: episodeRecordSchema,
+  question: questionSchema,
   /** Text of every document that the record names, by content hash. */
-  documents: z.record(z.string(), documentText),
+  documents: z.record(z.string(), documentTextSchema),
   /** Gold documents with their text, as far as the corpus is stored here. */
-  gold: z.array(z.object({ id: z.string(), document: documentText.nullable() })),
+  gold: z.array(z.object({ id: z.string(), document: documentTextSchema.nullable() })),
   /** Samples of the same question in the same step, this one included. */
   siblings: z.array(
     z.object({
@@ -37,9 +37,9 @@ export const episodeDetail = z.object({
   nextId: z.uuid().nullable(),
 });
 
-export type EpisodeDetail = z.infer<typeof episodeDetail>;
+export type EpisodeDetail = z.infer<typeof episodeDetailSchema>;
 
-export const episodeFilter = z.enum([
+export const episodeFilterSchema = z.enum([
   "all",
   "correct",
   "wrong",
@@ -53,12 +53,12 @@ export const episodeFilter = z.enum([
   "scorer-doubtful",
 ]);
 
-export const listEpisodesRequest = z.object({
+export const listEpisodesRequestSchema = z.object({
   runId: z.uuid(),
-  phase: episodePhase.optional(),
+  phase: episodePhaseSchema.optional(),
   step: z.int().nonnegative().optional(),
   questionId: z.string().optional(),
-  filter: episodeFilter.default("all"),
+  filter: episodeFilterSchema.default("all"),
   /** Part of the question or of the answer. */
   text: z.string().max(200).optional(),
   order: z.enum(["newest", "oldest"]).default("newest"),
@@ -66,9 +66,9 @@ export const listEpisodesRequest = z.object({
   limit: z.int().min(1).max(200).default(50),
 });
 
-export const episodeRow = z.object({
+export const episodeRowSchema = z.object({
   id: z.uuid(),
-  phase: episodePhase,
+  phase: episodePhaseSchema,
   step: z.int().nullable(),
   questionId: z.string(),
   question: z.string(),
@@ -83,23 +83,23 @@ export const episodeRow = z.object({
   searches: z.int(),
   /** Documents handed to the generator. */
   documents: z.int(),
-  attribution: attribution.nullable(),
-  formatErrors: z.array(formatError),
+  attribution: attributionSchema.nullable(),
+  formatErrors: z.array(formatErrorSchema),
 });
 
-export type EpisodeRow = z.infer<typeof episodeRow>;
+export type EpisodeRow = z.infer<typeof episodeRowSchema>;
 
-export const listEpisodesResponse = z.object({
-  rows: z.array(episodeRow),
+export const listEpisodesResponseSchema = z.object({
+  rows: z.array(episodeRowSchema),
   nextCursor: z.string().nullable(),
   total: z.int(),
 });
 
-export const episodeStepsRequest = z.object({ runId: z.uuid() });
+export const episodeStepsRequestSchema = z.object({ runId: z.uuid() });
 
-export const episodeStepsResponse = z.array(
+export const episodeStepsResponseSchema = z.array(
   z.object({
-    phase: episodePhase,
+    phase: episodePhaseSchema,
     step: z.int().nullable(),
     episodes: z.int(),
     meanReward: z.number().nullable(),
@@ -108,9 +108,12 @@ export const episodeStepsResponse = z.array(
   }),
 );
 
-export const turnGainsRequest = z.object({ episodeId: z.uuid() });
+export const turnGainsRequestSchema = z.object({ episodeId: z.uuid() });
 
 /** The last computation asked for (tasks.create with kind "turn-gains"); null where nobody asked yet. */
-export const turnGainsResponse = z
-  .object({ task: taskDetail.omit({ result: true }), result: turnGainsResult.nullable() })
+export const turnGainsResponseSchema = z
+  .object({
+    task: taskDetailSchema.omit({ result: true }),
+    result: turnGainsResultSchema.nullable(),
+  })
   .nullable();

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Names only: what a key is leaves the server towards a worker alone. */
-export const listKeysResponse = z.array(
+export const listKeysResponseSchema = z.array(
   z.object({
     name: z.string(),
     origin: z.string(),
@@ -11,7 +11,7 @@ export const listKeysResponse = z.array(
   }),
 );
 
-export const putKeyRequest = z.object({
+export const putKeyRequestSchema = z.object({
   name: z.string().trim().min(1, "give the key a name").max(120),
   /** The server it is for; only scheme, host and port count. */
   origin: z.url({

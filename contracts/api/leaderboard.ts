@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { runState } from "@/contracts/records/run-state";
-import { progress } from "@/contracts/worker-protocol/worker-protocol";
-import { methodName } from "@/contracts/records/episode";
+import { runStateSchema } from "@/contracts/records/run-state";
+import { progressSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { methodNameSchema } from "@/contracts/records/episode";
 
-export const leaderboardRequest = z.object({
+export const leaderboardRequestSchema = z.object({
   /** Key of a scope that an earlier answer listed; absent or unknown: the one with the most results. */
   scope: z.string().max(1000).nullish(),
   /** Row that the others are tested against; absent: naive RAG where there is one. */
@@ -11,7 +11,7 @@ export const leaderboardRequest = z.object({
 });
 
 /** First minus second on the same questions. */
-export const pairedComparison = z.object({
+export const pairedComparisonSchema = z.object({
   difference: z.number(),
   low: z.number(),
   high: z.number(),
@@ -31,7 +31,7 @@ export const pairedComparison = z.object({
 });
 
 /** Where answers were lost, as counts: `correct` to `noGold` add up to the scored answers. */
-export const attributionShares = z.object({
+export const attributionSharesSchema = z.object({
   correct: z.int(),
   /** Wrong, while two judging scorers differ. */
   scorerDoubtful: z.int(),
@@ -44,11 +44,11 @@ export const attributionShares = z.object({
   withGoldCorrect: z.int(),
 });
 
-export const leaderboardCell = z.object({
+export const leaderboardCellSchema = z.object({
   runId: z.uuid(),
   /** Runs of this row and column; the newest complete one is shown. */
   runs: z.int(),
-  state: runState,
+  state: runStateSchema,
   mean: z.number(),
   low: z.number(),
   high: z.number(),
@@ -64,17 +64,17 @@ export const leaderboardCell = z.object({
   seconds: z.number(),
   tokens: z.number().nullable(),
   costUsd: z.number().nullable(),
-  attribution: attributionShares,
+  attribution: attributionSharesSchema,
   /** Against the reference row; p-values also corrected by Holm over all comparisons that are shown. */
-  comparison: pairedComparison
+  comparison: pairedComparisonSchema
     .extend({ bootstrapHolm: z.number(), mcNemarHolm: z.number().nullable() })
     .nullable(),
 });
 
-export type LeaderboardCell = z.infer<typeof leaderboardCell>;
+export type LeaderboardCell = z.infer<typeof leaderboardCellSchema>;
 
 /** What the same generator answers from the gold documents alone, over the questions that name some. */
-export const ceiling = z.object({
+export const ceilingSchema = z.object({
   runId: z.uuid(),
   mean: z.number(),
   low: z.number(),
@@ -83,9 +83,9 @@ export const ceiling = z.object({
   expected: z.int(),
 });
 
-export type Ceiling = z.infer<typeof ceiling>;
+export type Ceiling = z.infer<typeof ceilingSchema>;
 
-export const leaderboardResponse = z.object({
+export const leaderboardResponseSchema = z.object({
   scopes: z.array(
     z.object({
       key: z.string(),
@@ -106,7 +106,7 @@ export const leaderboardResponse = z.object({
       version: z.string(),
       limit: z.int().nullable(),
       questions: z.int(),
-      ceiling: ceiling.nullable(),
+      ceiling: ceilingSchema.nullable(),
     }),
   ),
   rows: z.array(
@@ -121,7 +121,7 @@ export const leaderboardResponse = z.object({
       imported: z.boolean(),
       trainingSamples: z.int().nullable(),
       /** One for each column. */
-      cells: z.array(leaderboardCell.nullable()),
+      cells: z.array(leaderboardCellSchema.nullable()),
       /** Mean over the columns that every row has complete. */
       average: z.number().nullable(),
     }),
@@ -145,29 +145,29 @@ export const leaderboardResponse = z.object({
       name: z.string(),
       method: z.string(),
       questions: z.string(),
-      state: runState,
-      progress: progress.nullable(),
+      state: runStateSchema,
+      progress: progressSchema.nullable(),
     }),
   ),
 });
 
-export type LeaderboardResponse = z.infer<typeof leaderboardResponse>;
+export type LeaderboardResponse = z.infer<typeof leaderboardResponseSchema>;
 
-export const launchMethodsRequest = z.object({
-  methods: z.array(methodName).min(1).max(methodName.options.length),
+export const launchMethodsRequestSchema = z.object({
+  methods: z.array(methodNameSchema).min(1).max(methodNameSchema.options.length),
   /** Run whose corpus, generator, retriever and scorer are taken; absent: a preset's. */
   like: z.uuid().nullish(),
   questions: z.string().min(1).max(200),
   limit: z.int().min(1).nullable().default(null),
 });
 
-export const launchMethodsResponse = z.object({
-  launched: z.array(z.object({ method: methodName, runId: z.uuid() })),
+export const launchMethodsResponseSchema = z.object({
+  launched: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
   /** Methods that have their result, or a run on its way to it, already. */
-  present: z.array(z.object({ method: methodName, runId: z.uuid() })),
+  present: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
 });
 
-export const runStatisticsResponse = z.array(
+export const runStatisticsResponseSchema = z.array(
   z.object({
     questionSet: z.string(),
     generator: z.string(),
@@ -179,8 +179,8 @@ export const runStatisticsResponse = z.array(
     low: z.number(),
     high: z.number(),
     clusters: z.int().nullable(),
-    attribution: attributionShares,
+    attribution: attributionSharesSchema,
     /** Of a run on the gold documents with the same questions, corpus, generator and scorer; null where there is none. */
-    ceiling: ceiling.nullable(),
+    ceiling: ceilingSchema.nullable(),
   }),
 );

@@ -4,7 +4,7 @@ import { z } from "zod";
  * `sync` comes first on a new subscription, and where the wanted past is no longer kept: what lies before its id is
  * not told, so read again. The others say that something of that kind was stored; the page then queries.
  */
-export const liveEventKind = z.enum([
+export const liveEventKindSchema = z.enum([
   "sync",
   "run",
   "metrics",
@@ -16,12 +16,12 @@ export const liveEventKind = z.enum([
   "worker",
 ]);
 
-export type LiveEventKind = z.infer<typeof liveEventKind>;
+export type LiveEventKind = z.infer<typeof liveEventKindSchema>;
 
-export const liveEvent = z.object({
+export const liveEventSchema = z.object({
   /** Decimal, growing; pass the last one seen as `after` to go on without a gap. */
   id: z.string(),
-  kind: liveEventKind,
+  kind: liveEventKindSchema,
   runId: z.uuid().nullable(),
   /**
    * Small, by kind. run: {state, attempt}; metrics: {names, step}; alarms: {names}; episodes: {phase, step, count}; logs: {count};
@@ -30,9 +30,9 @@ export const liveEvent = z.object({
   payload: z.record(z.string(), z.unknown()),
 });
 
-export type LiveEvent = z.infer<typeof liveEvent>;
+export type LiveEvent = z.infer<typeof liveEventSchema>;
 
-export const liveEventsRequest = z.object({
+export const liveEventsRequestSchema = z.object({
   /** Only events of this run; without it, all. */
   runId: z.uuid().nullish(),
   after: z.string().regex(/^\d+$/).nullish(),

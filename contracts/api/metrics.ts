@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-export const metricNamesRequest = z.object({ runId: z.uuid() });
+export const metricNamesRequestSchema = z.object({ runId: z.uuid() });
 
-export const metricNamesResponse = z.array(
+export const metricNamesResponseSchema = z.array(
   z.object({
     name: z.string(),
     description: z.string().nullable(),
@@ -13,7 +13,7 @@ export const metricNamesResponse = z.array(
 );
 
 /** One point, or a bucket of neighbouring points: their mean with its extremes. */
-export const metricPointRow = z.object({
+export const metricPointRowSchema = z.object({
   /** Last step of the bucket. */
   step: z.int(),
   at: z.date(),
@@ -24,12 +24,12 @@ export const metricPointRow = z.object({
   count: z.int(),
 });
 
-export type MetricPointRow = z.infer<typeof metricPointRow>;
+export type MetricPointRow = z.infer<typeof metricPointRowSchema>;
 
-export const metricSeriesRequest = z.object({
+export const metricSeriesRequestSchema = z.object({
   runId: z.uuid(),
   names: z.array(z.string().min(1).max(120)).min(1).max(100),
   maxPoints: z.int().min(2).max(2000).default(500),
 });
 
-export const metricSeriesResponse = z.record(z.string(), z.array(metricPointRow));
+export const metricSeriesResponseSchema = z.record(z.string(), z.array(metricPointRowSchema));

@@ -1,22 +1,22 @@
 import { z } from "zod";
-import { retriever } from "@/contracts/run-config/retriever";
-import { runState } from "@/contracts/records/run-state";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
+import { runStateSchema } from "@/contracts/records/run-state";
 
 export const MOST_RUNS = 6;
 
 /** The runs of one comparison; the first is the one that the others are compared with. */
-export const comparedRuns = z
+export const comparedRunsSchema = z
   .array(z.uuid())
   .min(1)
   .max(MOST_RUNS, `at most ${MOST_RUNS} runs side by side`)
   .refine((ids) => new Set(ids).size === ids.length, "a run cannot be compared with itself");
 
-export const compareRetrieversRequest = z.object({ runIds: comparedRuns });
+export const compareRetrieversRequestSchema = z.object({ runIds: comparedRunsSchema });
 
 /** A mean with the ends of its 95% bootstrap interval; null where no question defines the metric. */
-const interval = z.object({ mean: z.number(), low: z.number(), high: z.number() }).nullable();
+const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() }).nullable();
 
-export const compareRetrieversResponse = z.object({
+export const compareRetrieversResponseSchema = z.object({
   questionSet: z.string(),
   corpus: z.string(),
   /** Documents for each question that every run has ranked. */
@@ -25,8 +25,8 @@ export const compareRetrieversResponse = z.object({
     z.object({
       id: z.uuid(),
       name: z.string(),
-      state: runState,
-      retriever,
+      state: runStateSchema,
+      retriever: retrieverSchema,
       depth: z.int(),
       /** Questions that it has ranked so far. */
       ranked: z.int(),
@@ -44,43 +44,43 @@ export const compareRetrieversResponse = z.object({
   }),
   metrics: z.array(z.object({ key: z.string(), meaning: z.string() })),
   /** By run, then by metric. */
-  overall: z.array(z.array(interval)),
+  overall: z.array(z.array(intervalSchema)),
   /** The run minus the first run, paired by question; by run after the first, then by metric. */
-  differences: z.array(z.array(interval)),
+  differences: z.array(z.array(intervalSchema)),
   /** Parts of the questions: by their type, and by how many gold documents they name. */
   slices: z.array(
     z.object({
       by: z.enum(["type", "hops"]),
       value: z.string(),
       questions: z.int(),
-      overall: z.array(z.array(interval)),
+      overall: z.array(z.array(intervalSchema)),
     }),
   ),
   /** Recall and full support over k, by run. */
   curves: z.array(z.array(z.object({ k: z.int(), recall: z.number(), fullSupport: z.number() }))),
 });
 
-export type RetrieverComparison = z.infer<typeof compareRetrieversResponse>;
+export type RetrieverComparison = z.infer<typeof compareRetrieversResponseSchema>;
 
-export const listEvaluationsResponse = z.array(
+export const listEvaluationsResponseSchema = z.array(
   z.object({
     id: z.uuid(),
     name: z.string(),
-    state: runState,
+    state: runStateSchema,
     createdAt: z.date(),
     corpus: z.string(),
     questionSet: z.string(),
     depth: z.int(),
-    retriever,
+    retriever: retrieverSchema,
     /** recall@10 so far. */
     headline: z.number().nullable(),
   }),
 );
 
-export type EvaluationRow = z.infer<typeof listEvaluationsResponse>[number];
+export type EvaluationRow = z.infer<typeof listEvaluationsResponseSchema>[number];
 
-export const rankedQuestionsRequest = z.object({
-  runIds: comparedRuns,
+export const rankedQuestionsRequestSchema = z.object({
+  runIds: comparedRunsSchema,
   /** A question counts as found where all its gold documents are among the first `k`. */
   k: z.int().min(1).max(1000).default(10),
   /** Only questions that this run found. */
@@ -95,7 +95,7 @@ export const rankedQuestionsRequest = z.object({
   limit: z.int().min(1).max(200).default(50),
 });
 
-export const rankedQuestionsResponse = z.object({
+export const rankedQuestionsResponseSchema = z.object({
   rows: z.array(
     z.object({
       questionId: z.string(),
@@ -111,4 +111,4 @@ export const rankedQuestionsResponse = z.object({
   total: z.int(),
 });
 
-export type RankedQuestions = z.infer<typeof rankedQuestionsResponse>;
+export type RankedQuestions = z.infer<typeof rankedQuestionsResponseSchema>;

@@ -1,18 +1,25 @@
 import { z } from "zod";
-import { runState, runKind } from "@/contracts/records/run-state";
-import { runConfig } from "@/contracts/run-config/run-config";
-import { episodeRow } from "@/contracts/api/episodes";
-import { metricPointRow } from "@/contracts/api/metrics";
-import { alarmName } from "@/contracts/records/alarms";
-import { progress, preflightItem, logLine } from "@/contracts/worker-protocol/worker-protocol";
+import { runStateSchema, runKindSchema } from "@/contracts/records/run-state";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { episodeRowSchema } from "@/contracts/api/episodes";
+import { metricPointRowSchema } from "@/contracts/api/metrics";
+import { alarmNameSchema } from "@/contracts/records/alarms";
+import {
+  progressSchema,
+  preflightItemSchema,
+  logLineSchema,
+} from "@/contracts/worker-protocol/worker-protocol";
 
-export const cancelRunRequest = z.object({ id: z.uuid(), reason: z.string().max(1000).nullish() });
+export const cancelRunRequestSchema = z.object({
+  id: z.uuid(),
+  reason: z.string().max(1000).nullish(),
+});
 
-export const cancelRunResponse = z.object({ state: runState });
+export const cancelRunResponseSchema = z.object({ state: runStateSchema });
 
-export const checkRunRequest = z.object({ config: z.unknown() });
+export const checkRunRequestSchema = z.object({ config: z.unknown() });
 
-const estimate = z.object({
+const estimateSchema = z.object({
   totalBytes: z.number(),
   /** Of the three phases of a step the largest counts, on a CPU all. */
   parts: z.array(
@@ -20,7 +27,7 @@ const estimate = z.object({
   ),
 });
 
-export const checkRunResponse = z.object({
+export const checkRunResponseSchema = z.object({
   /** No issue and every requirement met: it would start now. */
   ok: z.boolean(),
   /** What is wrong with the configuration, by path ("rl.groupSize"). Launch refuses while there is one. */
@@ -31,7 +38,7 @@ export const checkRunResponse = z.object({
   memory: z
     .array(
       z.object({
-        ...estimate.shape,
+        ...estimateSchema.shape,
         /** Name of an attached worker that could take it; null where there is none and one GPU of 80 GB is assumed. */
         worker: z.string().nullable(),
         device: z.enum(["cpu", "cuda", "mps"]),
@@ -44,9 +51,9 @@ export const checkRunResponse = z.object({
     .nullable(),
 });
 
-export const runCheckpointsRequest = z.object({ id: z.uuid() });
+export const runCheckpointsRequestSchema = z.object({ id: z.uuid() });
 
-export const runCheckpointsResponse = z.array(
+export const runCheckpointsResponseSchema = z.array(
   z.object({
     id: z.uuid(),
     step: z.int(),
@@ -58,53 +65,53 @@ export const runCheckpointsResponse = z.array(
   }),
 );
 
-export const exportRunRequest = z.object({
+export const exportRunRequestSchema = z.object({
   id: z.uuid(),
   cursor: z.string().nullish(),
   limit: z.int().min(1).max(1000).default(500),
 });
 
-export const exportRunResponse = z.object({
+export const exportRunResponseSchema = z.object({
   run: z.object({
     id: z.uuid(),
     name: z.string(),
-    state: runState,
+    state: runStateSchema,
     createdAt: z.date(),
     startedAt: z.date().nullable(),
     endedAt: z.date().nullable(),
     error: z.string().nullable(),
   }),
-  config: runConfig,
+  config: runConfigSchema,
   /** At most 2,000 points a metric; on the first page only. */
-  metrics: z.record(z.string(), z.array(metricPointRow)),
-  episodes: z.array(episodeRow),
+  metrics: z.record(z.string(), z.array(metricPointRowSchema)),
+  episodes: z.array(episodeRowSchema),
   nextCursor: z.string().nullable(),
 });
 
-export const runSort = z.enum(["newest", "oldest", "name", "reward", "duration"]);
+export const runSortSchema = z.enum(["newest", "oldest", "name", "reward", "duration"]);
 
-export const listRunsRequest = z.object({
-  states: z.array(runState).optional(),
-  kinds: z.array(runKind).optional(),
+export const listRunsRequestSchema = z.object({
+  states: z.array(runStateSchema).optional(),
+  kinds: z.array(runKindSchema).optional(),
   /** Part of the name, or the beginning of the id. */
   text: z.string().max(200).optional(),
   /** One row for each sweep: its first run that the filter lets through stands for all of them. */
   foldSweeps: z.boolean().default(false),
-  sort: runSort.default("newest"),
+  sort: runSortSchema.default("newest"),
   cursor: z.string().nullish(),
   limit: z.int().min(1).max(200).default(50),
 });
 
-export const runRow = z.object({
+export const runRowSchema = z.object({
   id: z.uuid(),
   name: z.string(),
-  kind: runKind,
-  state: runState,
+  kind: runKindSchema,
+  state: runStateSchema,
   createdAt: z.date(),
   startedAt: z.date().nullable(),
   endedAt: z.date().nullable(),
   attempt: z.int(),
-  progress: progress.nullable(),
+  progress: progressSchema.nullable(),
   /** Metric that the row shows: reward/mean of a train run, predict/accuracy of a predict run. */
   headline: z.object({
     metric: z.string(),
@@ -122,33 +129,33 @@ export const runRow = z.object({
   error: z.string().nullable(),
   /** Sweep that it belongs to, with the states of all its runs. */
   sweep: z
-    .object({ id: z.uuid(), name: z.string(), counts: z.partialRecord(runState, z.int()) })
+    .object({ id: z.uuid(), name: z.string(), counts: z.partialRecord(runStateSchema, z.int()) })
     .nullable(),
   /** Another program's files that the run was made of; null: it was executed or observed here. */
   importedFrom: z.string().nullable(),
   /** Alarms that stand. */
-  alarms: z.array(alarmName),
+  alarms: z.array(alarmNameSchema),
 });
 
-export type RunRow = z.infer<typeof runRow>;
+export type RunRow = z.infer<typeof runRowSchema>;
 
-export const listRunsResponse = z.object({
-  rows: z.array(runRow),
+export const listRunsResponseSchema = z.object({
+  rows: z.array(runRowSchema),
   nextCursor: z.string().nullable(),
   /** Runs per state over everything, regardless of the filter. */
-  counts: z.partialRecord(runState, z.int()),
+  counts: z.partialRecord(runStateSchema, z.int()),
 });
 
-export const runAction = z.enum(["cancel", "resume", "duplicate"]);
+export const runActionSchema = z.enum(["cancel", "resume", "duplicate"]);
 
-export const attemptOutcome = z.enum(["succeeded", "failed", "cancelled", "lost"]);
+export const attemptOutcomeSchema = z.enum(["succeeded", "failed", "cancelled", "lost"]);
 
-export const getRunRequest = z.object({ id: z.uuid() });
+export const getRunRequestSchema = z.object({ id: z.uuid() });
 
-export const runDetail = runRow.extend({
-  config: runConfig,
+export const runDetailSchema = runRowSchema.extend({
+  config: runConfigSchema,
   createdBy: z.string(),
-  preflight: z.array(preflightItem),
+  preflight: z.array(preflightItemSchema),
   attempts: z.array(
     z.object({
       number: z.int(),
@@ -157,73 +164,76 @@ export const runDetail = runRow.extend({
       endedAt: z.date().nullable(),
       /** Step of the checkpoint it went on from; null: from the beginning. */
       fromStep: z.int().nullable(),
-      outcome: attemptOutcome.nullable(),
+      outcome: attemptOutcomeSchema.nullable(),
       reason: z.string().nullable(),
     }),
   ),
   /** Why a queued run is not taken yet, e.g. "no attached worker has the model …"; null otherwise. */
   waitingFor: z.string().nullable(),
-  actions: z.array(runAction),
+  actions: z.array(runActionSchema),
 });
 
-export type RunDetail = z.infer<typeof runDetail>;
+export type RunDetail = z.infer<typeof runDetailSchema>;
 
-export const runHistoryRequest = z.object({ id: z.uuid() });
+export const runHistoryRequestSchema = z.object({ id: z.uuid() });
 
-export const runHistoryResponse = z.array(
+export const runHistoryResponseSchema = z.array(
   z.object({
     sequence: z.int(),
     at: z.date(),
     /** Null: the run was created. */
-    from: runState.nullable(),
-    to: runState,
+    from: runStateSchema.nullable(),
+    to: runStateSchema,
     attempt: z.int(),
     actor: z.string(),
     reason: z.string().nullable(),
   }),
 );
 
-export const launchRunRequest = z.object({
+export const launchRunRequestSchema = z.object({
   /** Parsed with contracts/run-config.ts; an error names every setting that is wrong. */
   config: z.unknown(),
   /** Preset it came from, for the list. */
   preset: z.string().max(100).nullish(),
 });
 
-export const launchRunResponse = z.object({ id: z.uuid() });
+export const launchRunResponseSchema = z.object({ id: z.uuid() });
 
-export const logLevel = logLine.shape.level;
+export const logLevelSchema = logLineSchema.shape.level;
 
-export const storedLogLine = z.object({
+export const storedLogLineSchema = z.object({
   id: z.string(),
   at: z.date(),
-  level: logLevel,
+  level: logLevelSchema,
   source: z.string(),
   message: z.string(),
   attempt: z.int().nullable(),
 });
 
-export const runLogsRequest = z.object({
+export const runLogsRequestSchema = z.object({
   id: z.uuid(),
   /** Lines after this one; without it the last `limit` lines. */
   after: z.string().regex(/^\d+$/).nullish(),
   /** This level and the graver ones. */
-  level: logLevel.default("debug"),
+  level: logLevelSchema.default("debug"),
   limit: z.int().min(1).max(2000).default(500),
 });
 
 /** Oldest first. */
-export const runLogsResponse = z.object({ lines: z.array(storedLogLine) });
+export const runLogsResponseSchema = z.object({ lines: z.array(storedLogLineSchema) });
 
-export const runOfCheckpointRequest = z.object({ checkpointId: z.uuid() });
+export const runOfCheckpointRequestSchema = z.object({ checkpointId: z.uuid() });
 
-export const runOfCheckpointResponse = z.object({ runId: z.uuid() });
+export const runOfCheckpointResponseSchema = z.object({ runId: z.uuid() });
 
-export const resumeRunRequest = z.object({ id: z.uuid(), reason: z.string().max(1000).nullish() });
+export const resumeRunRequestSchema = z.object({
+  id: z.uuid(),
+  reason: z.string().max(1000).nullish(),
+});
 
-export const resumeRunResponse = z.object({ state: runState });
+export const resumeRunResponseSchema = z.object({ state: runStateSchema });
 
-export const servedModelsResponse = z.array(
+export const servedModelsResponseSchema = z.array(
   z.object({
     id: z.uuid(),
     name: z.string(),

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-export const scoreRunRequest = z.object({ runId: z.uuid() });
+export const scoreRunRequestSchema = z.object({ runId: z.uuid() });
 
-export const scoreSummaryResponse = z.object({
+export const scoreSummaryResponseSchema = z.object({
   /** Questions that the run is to answer. */
   questions: z.int(),
   answered: z.int(),
@@ -14,7 +14,7 @@ export const scoreSummaryResponse = z.object({
   scorers: z.array(z.object({ scorer: z.string(), scored: z.int(), mean: z.number() })),
 });
 
-const agreement = z.object({
+const agreementSchema = z.object({
   bothYes: z.int(),
   firstOnly: z.int(),
   secondOnly: z.int(),
@@ -25,23 +25,23 @@ const agreement = z.object({
   kappa: z.number().nullable(),
 });
 
-export const scoreAgreementResponse = z.array(
+export const scoreAgreementResponseSchema = z.array(
   z.object({
     judge: z.string(),
-    judgeAndSpan: agreement,
-    judgeAndPeople: agreement,
-    spanAndPeople: agreement,
+    judgeAndSpan: agreementSchema,
+    judgeAndPeople: agreementSchema,
+    spanAndPeople: agreementSchema,
   }),
 );
 
-export const disagreementsRequest = z.object({
+export const disagreementsRequestSchema = z.object({
   runId: z.uuid(),
   /** Only those that nobody has labelled. */ unlabelled: z.boolean().default(false),
   cursor: z.string().regex(/^\d+$/).nullish(),
   limit: z.int().min(1).max(500).default(100),
 });
 
-export const disagreementsResponse = z.object({
+export const disagreementsResponseSchema = z.object({
   rows: z.array(
     z.object({
       episodeId: z.uuid(),
@@ -61,7 +61,7 @@ export const disagreementsResponse = z.object({
   nextCursor: z.string().nullable(),
 });
 
-export const scoreFailuresResponse = z.array(
+export const scoreFailuresResponseSchema = z.array(
   z.object({
     questionId: z.string(),
     question: z.string(),
@@ -74,7 +74,7 @@ export const scoreFailuresResponse = z.array(
 );
 
 /** Runs whose answers a judge has scored, newest first; at most 200. */
-export const judgedRunsResponse = z.array(
+export const judgedRunsResponseSchema = z.array(
   z.object({
     runId: z.uuid(),
     name: z.string(),
@@ -84,11 +84,11 @@ export const judgedRunsResponse = z.array(
   }),
 );
 
-export const labelScoreRequest = z.object({
+export const labelScoreRequestSchema = z.object({
   answerId: z.string().regex(/^\d+$/),
   setId: z.uuid(),
   questionId: z.string().min(1),
   /** null takes the label back. */ correct: z.boolean().nullable(),
 });
 
-export const rescoreResponse = z.object({ added: z.int() });
+export const rescoreResponseSchema = z.object({ added: z.int() });

@@ -1,57 +1,57 @@
 import { z } from "zod";
-import { runKind, runState } from "@/contracts/records/run-state";
-import { settingValue, sweepSpec } from "@/contracts/run-config/sweep";
-import { progress } from "@/contracts/worker-protocol/worker-protocol";
+import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
+import { settingValueSchema, sweepSpecSchema } from "@/contracts/run-config/sweep";
+import { progressSchema } from "@/contracts/worker-protocol/worker-protocol";
 
-export const cancelSweepRequest = z.object({
+export const cancelSweepRequestSchema = z.object({
   id: z.uuid(),
   reason: z.string().max(1000).nullish(),
 });
 
-export const cancelSweepResponse = z.object({
+export const cancelSweepResponseSchema = z.object({
   cancelled: z.int(),
   /** Held by a worker: cancelling until it has let go. */
   cancelling: z.int(),
 });
 
-export const listSweepsRequest = z.object({
+export const listSweepsRequestSchema = z.object({
   cursor: z.string().nullish(),
   limit: z.int().min(1).max(200).default(50),
 });
 
-export const sweepRow = z.object({
+export const sweepRowSchema = z.object({
   id: z.uuid(),
   name: z.string(),
   createdAt: z.date(),
   preset: z.string().nullable(),
-  kind: runKind,
+  kind: runKindSchema,
   /** Settings that vary. */
   paths: z.array(z.string()),
   seeds: z.array(z.int()),
   runs: z.int(),
   /** Runs per state. */
-  counts: z.partialRecord(runState, z.int()),
+  counts: z.partialRecord(runStateSchema, z.int()),
 });
 
-export type SweepRow = z.infer<typeof sweepRow>;
+export type SweepRow = z.infer<typeof sweepRowSchema>;
 
-export const listSweepsResponse = z.object({
-  rows: z.array(sweepRow),
+export const listSweepsResponseSchema = z.object({
+  rows: z.array(sweepRowSchema),
   nextCursor: z.string().nullable(),
 });
 
-export const metricNames = z.array(z.string().min(1).max(120)).max(6);
+export const metricNamesSchema = z.array(z.string().min(1).max(120)).max(6);
 
-export const getSweepRequest = z.object({
+export const getSweepRequestSchema = z.object({
   id: z.uuid(),
   /** Metrics of the table; none: those that stand for this kind of run. */
-  metrics: metricNames.default([]),
+  metrics: metricNamesSchema.default([]),
 });
 
-const varied = z.record(z.string(), settingValue);
+const variedSchema = z.record(z.string(), settingValueSchema);
 
 /** Mean over the runs of a setting, with its 95% t interval; deviation and interval are null for one run. */
-export const groupMean = z.object({
+export const groupMeanSchema = z.object({
   n: z.int(),
   mean: z.number(),
   deviation: z.number().nullable(),
@@ -59,16 +59,16 @@ export const groupMean = z.object({
   high: z.number().nullable(),
 });
 
-export type GroupMean = z.infer<typeof groupMean>;
+export type GroupMean = z.infer<typeof groupMeanSchema>;
 
-export const sweepRunRow = z.object({
+export const sweepRunRowSchema = z.object({
   id: z.uuid(),
   name: z.string(),
   row: z.int(),
   seed: z.int().nullable(),
-  state: runState,
-  varied,
-  progress: progress.nullable(),
+  state: runStateSchema,
+  varied: variedSchema,
+  progress: progressSchema.nullable(),
   startedAt: z.date().nullable(),
   endedAt: z.date().nullable(),
   error: z.string().nullable(),
@@ -80,31 +80,31 @@ export const sweepRunRow = z.object({
   ),
 });
 
-export const getSweepResponse = sweepRow.extend({
+export const getSweepResponseSchema = sweepRowSchema.extend({
   createdBy: z.string(),
-  spec: sweepSpec,
+  spec: sweepSpecSchema,
   metrics: z.array(z.string()),
   /** Every metric that one of the runs has reported. */
   available: z.array(z.string()),
   /** By combination, then in the order of the seeds. */
-  members: z.array(sweepRunRow),
+  members: z.array(sweepRunRowSchema),
   /** Runs that are equal apart from their seeds, together. Means are over those that have succeeded, and null where none has. */
   groups: z.array(
     z.object({
       row: z.int(),
-      varied,
+      varied: variedSchema,
       runs: z.int(),
       succeeded: z.int(),
       /** Mean seconds of those that have succeeded. */
       seconds: z.number().nullable(),
-      results: z.array(z.object({ last: groupMean, best: groupMean }).nullable()),
+      results: z.array(z.object({ last: groupMeanSchema, best: groupMeanSchema }).nullable()),
     }),
   ),
 });
 
-export type SweepDetail = z.infer<typeof getSweepResponse>;
+export type SweepDetail = z.infer<typeof getSweepResponseSchema>;
 
-export const launchSweepRequest = z.object({
+export const launchSweepRequestSchema = z.object({
   /** Parsed with contracts/sweep.ts; an error names every problem by run and path. */
   spec: z.unknown(),
   /** Preset it came from, for the lists. */
@@ -113,29 +113,32 @@ export const launchSweepRequest = z.object({
   key: z.string().trim().min(1).max(200),
 });
 
-export const launchSweepResponse = z.object({
+export const launchSweepResponseSchema = z.object({
   id: z.uuid(),
   runs: z.int(),
   /** False where it had been launched under this key before. */
   isNew: z.boolean(),
 });
 
-export const removeSweepRequest = z.object({ id: z.uuid() });
+export const removeSweepRequestSchema = z.object({ id: z.uuid() });
 
-export const removeSweepResponse = z.object({ runs: z.int() });
+export const removeSweepResponseSchema = z.object({ runs: z.int() });
 
-export const retrySweepRequest = z.object({ id: z.uuid(), cancelled: z.boolean().default(false) });
+export const retrySweepRequestSchema = z.object({
+  id: z.uuid(),
+  cancelled: z.boolean().default(false),
+});
 
-export const retrySweepResponse = z.object({ queued: z.int() });
+export const retrySweepResponseSchema = z.object({ queued: z.int() });
 
-export const sweepSeriesRequest = z.object({
+export const sweepSeriesRequestSchema = z.object({
   id: z.uuid(),
   metric: z.string().min(1).max(120),
   /** Over all curves together. */
   maxPoints: z.int().min(2).max(2000).default(2000),
 });
 
-export const sweepSeriesResponse = z.object({
+export const sweepSeriesResponseSchema = z.object({
   metric: z.string(),
   /** One curve for each combination of which a run has reported the metric. */
   curves: z.array(
@@ -157,4 +160,4 @@ export const sweepSeriesResponse = z.object({
   ),
 });
 
-export type SweepSeries = z.infer<typeof sweepSeriesResponse>;
+export type SweepSeries = z.infer<typeof sweepSeriesResponseSchema>;

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { wireError } from "@/contracts/errors";
+import { wireErrorSchema } from "@/contracts/errors";
 import { MAX_QUERY } from "@/contracts/run-config/retriever";
 import { retriever } from "@/contracts/run-config/run-config";
 
-export const taskState = z.enum(["running", "succeeded", "failed", "cancelled"]);
+export const taskStateSchema = z.enum(["running", "succeeded", "failed", "cancelled"]);
 
-export type TaskState = z.infer<typeof taskState>;
+export type TaskState = z.infer<typeof taskStateSchema>;
 
-export const taskKind = z.enum([
+export const taskKindSchema = z.enum([
   "query",
   "documents",
   "dry-run",
@@ -16,32 +16,32 @@ export const taskKind = z.enum([
   "turn-gains",
 ]);
 
-export type TaskKind = z.infer<typeof taskKind>;
+export type TaskKind = z.infer<typeof taskKindSchema>;
 
-export const getTaskRequest = z.object({ id: z.uuid() });
+export const getTaskRequestSchema = z.object({ id: z.uuid() });
 
-export const taskDetail = z.object({
+export const taskDetailSchema = z.object({
   id: z.uuid(),
-  kind: taskKind,
-  state: taskState,
+  kind: taskKindSchema,
+  state: taskStateSchema,
   worker: z.object({ id: z.uuid(), name: z.string() }),
   detail: z.string(),
   /** 0..1 */
   fraction: z.number(),
   createdAt: z.date(),
   endedAt: z.date().nullable(),
-  error: wireError.nullable(),
+  error: wireErrorSchema.nullable(),
   /** What contracts/worker-protocol.ts names for the kind (queryResult, dryRunResult, ...); checked against it. */
   result: z.unknown(),
 });
 
-export type TaskDetail = z.infer<typeof taskDetail>;
+export type TaskDetail = z.infer<typeof taskDetailSchema>;
 
-export const cancelTaskRequest = z.object({ id: z.uuid() });
+export const cancelTaskRequestSchema = z.object({ id: z.uuid() });
 
-export const cancelTaskResponse = z.object({ state: taskState });
+export const cancelTaskResponseSchema = z.object({ state: taskStateSchema });
 
-export const createTaskRequest = z.discriminatedUnion("kind", [
+export const createTaskRequestSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("query"),
     corpus: z.string().min(1),
@@ -72,4 +72,4 @@ export const createTaskRequest = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("turn-gains"), episodeId: z.uuid() }),
 ]);
 
-export const createTaskResponse = z.object({ taskId: z.uuid() });
+export const createTaskResponseSchema = z.object({ taskId: z.uuid() });

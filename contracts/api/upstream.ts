@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { methodName } from "@/contracts/records/episode";
+import { methodNameSchema } from "@/contracts/records/episode";
 
-export const exportUpstreamRequest = z.object({ runId: z.uuid() });
+export const exportUpstreamRequestSchema = z.object({ runId: z.uuid() });
 
-export const exportUpstreamResponse = z.object({
+export const exportUpstreamResponseSchema = z.object({
   files: z.array(z.object({ path: z.string(), content: z.string() })),
 });
 
-export const importUpstreamRequest = z.object({
+export const importUpstreamRequestSchema = z.object({
   /** Files of a folder, with their paths in it. The request as a whole may have 256 MiB. */
   files: z
     .array(z.object({ path: z.string().min(1).max(1000), content: z.string() }))
@@ -18,13 +18,13 @@ export const importUpstreamRequest = z.object({
   /** Set whose questions the files are about; null: one is made of the questions and gold answers in the files. */
   questions: z.string().min(1).nullable().default(null),
   /** Method that the results are of (rag_cache.json is always rag's); null: the one that the files' names say, else s3. */
-  method: methodName.nullable().default(null),
+  method: methodNameSchema.nullable().default(null),
   corpus: z.string().min(1).default("wiki-18"),
   /** Generator that gave the answers. */
   generator: z.string().min(1).default("Qwen2.5-14B-Instruct-GPTQ-Int4"),
 });
 
-export const importUpstreamResponse = z.object({
+export const importUpstreamResponseSchema = z.object({
   runs: z.array(
     z.object({
       id: z.uuid(),

@@ -1,21 +1,21 @@
 import { z } from "zod";
-import { runKind, runState } from "@/contracts/records/run-state";
+import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import {
-  attachRequest,
-  hardware,
-  progress,
-  serviceReport,
-  slots,
+  attachRequestSchema,
+  hardwareSchema,
+  progressSchema,
+  serviceReportSchema,
+  slotsSchema,
 } from "@/contracts/worker-protocol/worker-protocol";
-import { storedLogLine, logLevel } from "@/contracts/api/runs";
+import { storedLogLineSchema, logLevelSchema } from "@/contracts/api/runs";
 
-export const createTokenRequest = z.object({
+export const createTokenRequestSchema = z.object({
   name: z.string().trim().min(1, "give the token a name").max(120),
   /** Address under which the worker reaches this server; the page gives its own origin. */
   serverUrl: z.url({ protocol: /^https?$/ }),
 });
 
-export const createTokenResponse = z.object({
+export const createTokenResponseSchema = z.object({
   id: z.uuid(),
   /** Shown this once; only its hash is stored. */
   token: z.string(),
@@ -23,17 +23,17 @@ export const createTokenResponse = z.object({
   command: z.string(),
 });
 
-export const workerRow = z.object({
+export const workerRowSchema = z.object({
   id: z.uuid(),
   name: z.string(),
   state: z.enum(["online", "offline"]),
   lastSeenAt: z.date(),
   attachedAt: z.date(),
-  hardware,
-  slots,
-  freeSlots: slots,
-  capabilities: attachRequest.shape.capabilities,
-  services: z.array(serviceReport),
+  hardware: hardwareSchema,
+  slots: slotsSchema,
+  freeSlots: slotsSchema,
+  capabilities: attachRequestSchema.shape.capabilities,
+  services: z.array(serviceReportSchema),
   /** The last hour, at most 120 points, oldest first. Shares 0..1. */
   usage: z.array(
     z.object({
@@ -47,31 +47,31 @@ export const workerRow = z.object({
     z.object({
       id: z.uuid(),
       name: z.string(),
-      kind: runKind,
-      state: runState,
+      kind: runKindSchema,
+      state: runStateSchema,
       attempt: z.int(),
-      progress: progress.nullable(),
+      progress: progressSchema.nullable(),
     }),
   ),
   tasks: z.array(
     z.object({ id: z.uuid(), kind: z.string(), detail: z.string(), fraction: z.number() }),
   ),
   /** The last 20 lines that belong to no run. */
-  logs: z.array(storedLogLine),
+  logs: z.array(storedLogLineSchema),
 });
 
-export type WorkerRow = z.infer<typeof workerRow>;
+export type WorkerRow = z.infer<typeof workerRowSchema>;
 
-export const workerLogsRequest = z.object({
+export const workerLogsRequestSchema = z.object({
   workerId: z.uuid(),
   after: z.string().regex(/^\d+$/).nullish(),
-  level: logLevel.default("debug"),
+  level: logLevelSchema.default("debug"),
   limit: z.int().min(1).max(2000).default(500),
 });
 
-export const revokeTokenRequest = z.object({ id: z.uuid() });
+export const revokeTokenRequestSchema = z.object({ id: z.uuid() });
 
-export const listTokensResponse = z.array(
+export const listTokensResponseSchema = z.array(
   z.object({
     id: z.uuid(),
     name: z.string(),

@@ -25,7 +25,7 @@ export const LORA_TARGETS = [
   "down_proj",
 ] as const;
 
-export const engineErrorCode = z.enum([
+export const engineErrorCodeSchema = z.enum([
   "invalid-input",
   "unauthorized",
   "not-found",
@@ -38,15 +38,15 @@ export const engineErrorCode = z.enum([
   "cancelled",
   "internal",
 ]);
-export type EngineErrorCode = z.infer<typeof engineErrorCode>;
-export const engineErrorBody = z.object({ code: engineErrorCode, message: z.string() });
+export type EngineErrorCode = z.infer<typeof engineErrorCodeSchema>;
+export const engineErrorBodySchema = z.object({ code: engineErrorCodeSchema, message: z.string() });
 
-const empty = z.object({});
-const tokenIds = z.array(z.int().nonnegative());
-const perToken = z.array(z.number());
+const emptySchema = z.object({});
+const tokenIdsSchema = z.array(z.int().nonnegative());
+const perTokenSchema = z.array(z.number());
 
 /** A low-rank adapter (Hu et al. 2021) on the named linear maps of layers `firstLayer` and above. */
-export const loraConfig = z.object({
+export const loraConfigSchema = z.object({
   rank: z.int().positive(),
   alpha: z.number().positive(),
   /** Layers below it have no adapter: no gradient enters them and their activations are reused between calls. */
@@ -59,15 +59,15 @@ export const loraConfig = z.object({
 
 /** Training of the weights themselves: layers `firstLayer` and above and the final norm; from layer 0 also the embedding and,
  * tied to it or not, the output matrix. Kept in float32, computed with in the device's dtype. */
-export const fullConfig = z.object({ firstLayer: z.int().nonnegative().default(0) });
+export const fullConfigSchema = z.object({ firstLayer: z.int().nonnegative().default(0) });
 
-export const createModelBody = z
+export const createModelBodySchema = z
   .object({
     /** Folder with config.json, *.safetensors and tokenizer.json (Llama and Qwen2 architectures), or one of upstream's that holds such folders. */
     base: z.string().min(1),
     /** Neither `lora` nor `full`: only the frozen base is served. */
-    lora: loraConfig.nullable(),
-    full: fullConfig.nullable().default(null),
+    lora: loraConfigSchema.nullable(),
+    full: fullConfigSchema.nullable().default(null),
     /** value: a critic. A linear map (float32, with bias, zero at first) from the final hidden state to one number replaces the vocabulary. */
     head: z.enum(["language", "value"]).default("language"),
     /** A model on the same base with the same firstLayer: both keep the activations of the frozen layers once. */
@@ -85,30 +85,30 @@ export const createModelBody = z
     path: ["head"],
     error: "a value model is trained: give lora or full",
   });
-export const createModelResult = z.object({
+export const createModelResultSchema = z.object({
   layers: z.int(),
   vocabulary: z.int(),
   maxLength: z.int(),
   parameters: z.int(),
   trainable: z.int(),
-  eosIds: tokenIds,
+  eosIds: tokenIdsSchema,
   seconds: z.number(),
 });
 
 /** A llguidance grammar in Lark syntax. */
-export const guide = z.object({ lark: z.string().min(1) });
+export const guideSchema = z.object({ lark: z.string().min(1) });
 
-export const sampleSequence = z.object({
+export const sampleSequenceSchema = z.object({
   /** Keeps the activations of this conversation until end_sessions; any id that is unique to the conversation. */
   session: z.string().optional(),
   /** All token ids so far, prompt and earlier turns included. */
-  ids: tokenIds.min(1),
-  guide: guide.optional(),
+  ids: tokenIdsSchema.min(1),
+  guide: guideSchema.optional(),
   /** Bound on the returned tokens, forced ones included. */
   maxTokens: z.int().positive(),
   stop: z.array(z.string().min(1)).optional(),
   /** Ids that end the sequence. The model's own end-of-sequence ids always do. */
-  stopIds: tokenIds.optional(),
+  stopIds: tokenIdsSchema.optional(),
   /** 0 is greedy. */
   temperature: z.number().nonnegative().default(1),
   seed: z.int().nonnegative().default(0),
@@ -116,16 +116,16 @@ export const sampleSequence = z.object({
   n: z.int().positive().default(1),
 });
 /** Language models only. */
-export const sampleBody = z.object({
+export const sampleBodySchema = z.object({
   /** false: the frozen base, without what was trained. */
   adapter: z.boolean(),
-  sequences: z.array(sampleSequence).min(1),
+  sequences: z.array(sampleSequenceSchema).min(1),
 });
-export const sampled = z.object({
+export const sampledSchema = z.object({
   /** New tokens, the one that ended the sequence included. Keep them: text is never tokenised again. */
-  ids: tokenIds,
+  ids: tokenIdsSchema,
   /** Log-probability at the sampling temperature (greedy: at 1) over the tokens that the guide allows; 0 where forced. */
-  logprobs: perToken,
+  logprobs: perTokenSchema,
   /** True where the guide left no choice: weight 0 in training. */
   forced: z.array(z.boolean()),
   /** stop: stop string or id; guide: the grammar is complete; length: maxTokens. */
@@ -133,9 +133,9 @@ export const sampled = z.object({
   /** Text of `ids` with a stop string but without an end-of-sequence token. */
   text: z.string(),
 });
-export const sampleResult = z.object({
+export const sampleResultSchema = z.object({
   /** One list per sequence, in it n samples. */
-  sequences: z.array(z.array(sampled)),
+  sequences: z.array(z.array(sampledSchema)),
   /** Tokens computed, taken from the cache, and sampled; seconds of prefill and decode. */
   usage: z.object({
     promptTokens: z.int(),
@@ -146,57 +146,57 @@ export const sampleResult = z.object({
   }),
 });
 
-export const endSessionsBody = z.object({ sessions: z.array(z.string()) });
+export const endSessionsBodySchema = z.object({ sessions: z.array(z.string()) });
 
 /** A span of `ids` [start, end) that was produced under a guide. */
-export const guidedSpan = z.object({
+export const guidedSpanSchema = z.object({
   start: z.int().positive(),
   end: z.int().positive(),
   lark: z.string().min(1),
 });
 
-export const datum = z.object({
-  ids: tokenIds.min(2),
+export const datumSchema = z.object({
+  ids: tokenIdsSchema.min(2),
   /** 0 for prompt, retrieved text and forced tokens. weights[0] is always 0. */
-  weights: perToken,
-  advantages: perToken.optional(),
+  weights: perTokenSchema,
+  advantages: perTokenSchema.optional(),
   /** Under the sampling policy; needed by importance_sampling and ppo. */
-  logprobs: perToken.optional(),
+  logprobs: perTokenSchema.optional(),
   /** Under the reference; needed where klCoef > 0. */
-  referenceLogprobs: perToken.optional(),
+  referenceLogprobs: perTokenSchema.optional(),
   /** Of the state from which the token was chosen; needed by the value loss. */
-  returns: perToken.optional(),
+  returns: perTokenSchema.optional(),
   /** What the value model said when the tokens were sampled; needed where valueClip is not null. */
-  values: perToken.optional(),
-  guides: z.array(guidedSpan).optional(),
+  values: perTokenSchema.optional(),
+  guides: z.array(guidedSpanSchema).optional(),
 });
 
 /** Bound on the tokens of a micro-batch; null: the engine's own. It halves where memory does not suffice. */
-const tokenBudget = z.int().positive().nullable().default(null);
+const tokenBudgetSchema = z.int().positive().nullable().default(null);
 /** How an operation fitted into memory: the bound it ended with, and how often it was begun again for want of memory. */
 const fitting = { tokenBudget: z.int(), retriedOutOfMemory: z.int() };
 
-export const forwardBody = z.object({
+export const forwardBodySchema = z.object({
   /** false: the frozen base, without what was trained. A value model takes only true, and neither reference nor entropy. */
   adapter: z.boolean(),
-  data: z.array(datum).min(1),
+  data: z.array(datumSchema).min(1),
   /** Also under this snapshot ("base": without adapter). */
   reference: z.string().optional(),
   entropy: z.boolean().default(false),
   temperature: z.number().positive().default(1),
-  tokenBudget,
+  tokenBudget: tokenBudgetSchema,
 });
-export const forwardResult = z.object({
+export const forwardResultSchema = z.object({
   /** Per datum, per token; 0 where the weight is 0. Empty from a value model. */
-  logprobs: z.array(perToken),
+  logprobs: z.array(perTokenSchema),
   /** Only from a value model: value of the state from which the token is chosen, which its predecessors make up. */
-  values: z.array(perToken),
-  referenceLogprobs: z.array(perToken).optional(),
-  entropies: z.array(perToken).optional(),
+  values: z.array(perTokenSchema),
+  referenceLogprobs: z.array(perTokenSchema).optional(),
+  entropies: z.array(perTokenSchema).optional(),
   ...fitting,
 });
 
-export const lossConfig = z.object({
+export const lossConfigSchema = z.object({
   /** PPO (Schulman et al. 2017): the ratio is clipped to [1 - clipLow, 1 + clipHigh]. */
   clipLow: z.number().nonnegative().default(0.2),
   clipHigh: z.number().nonnegative().default(0.2),
@@ -209,15 +209,15 @@ export const lossConfig = z.object({
   /** Value loss: w / 2 max((v - R)^2, (clip(v, v_old - valueClip, v_old + valueClip) - R)^2); null: w / 2 (v - R)^2. */
   valueClip: z.number().nonnegative().nullable().default(null),
 });
-export const forwardBackwardBody = z.object({
+export const forwardBackwardBodySchema = z.object({
   /** `value` on value models, the others on language models. */
   loss: z.enum(["cross_entropy", "importance_sampling", "ppo", "value"]),
-  config: lossConfig.prefault({}),
-  data: z.array(datum).min(1),
-  tokenBudget,
+  config: lossConfigSchema.prefault({}),
+  data: z.array(datumSchema).min(1),
+  tokenBudget: tokenBudgetSchema,
 });
 /** Sums over the tokens whose weight is not 0; the losses are weighted, the rest is not. */
-export const forwardBackwardResult = z.object({
+export const forwardBackwardResultSchema = z.object({
   loss: z.number(),
   /** Of a language model: the loss without the KL and the entropy. */
   policyLoss: z.number(),
@@ -228,9 +228,9 @@ export const forwardBackwardResult = z.object({
   clipped: z.int(),
   ratio: z.object({ sum: z.number(), min: z.number(), max: z.number() }),
   /** Per datum, per token; 0 where the weight is 0. Empty from a value model. */
-  logprobs: z.array(perToken),
+  logprobs: z.array(perTokenSchema),
   /** The same of a value model. */
-  values: z.array(perToken),
+  values: z.array(perTokenSchema),
   /** Tokens whose clipped value gave the greater loss. */
   valueClipped: z.int(),
   /** Tokens that passed through the trained layers, after sharing. */
@@ -239,7 +239,7 @@ export const forwardBackwardResult = z.object({
   ...fitting,
 });
 
-export const optimStepBody = z.object({
+export const optimStepBodySchema = z.object({
   learningRate: z.number().nonnegative().max(1e3),
   betas: z.tuple([z.number(), z.number()]).default([0.9, 0.95]),
   eps: z.number().positive().default(1e-8),
@@ -251,24 +251,27 @@ export const optimStepBody = z.object({
    * false: all are forgotten, so that what follows depends, to the last bit, on weights and calls alone. */
   keepActivations: z.boolean().default(false),
 });
-export const optimStepResult = z.object({ gradNorm: z.number(), step: z.int() });
+export const optimStepResultSchema = z.object({ gradNorm: z.number(), step: z.int() });
 
-export const snapshotBody = z.object({ name: z.string().min(1) });
-export const pathBody = z.object({ path: z.string().min(1) });
-export const stateResult = z.object({ step: z.int(), hash: z.string(), bytes: z.int() });
-export const exportBody = z.object({
+export const snapshotBodySchema = z.object({ name: z.string().min(1) });
+export const pathBodySchema = z.object({ path: z.string().min(1) });
+export const stateResultSchema = z.object({ step: z.int(), hash: z.string(), bytes: z.int() });
+export const exportBodySchema = z.object({
   path: z.string().min(1),
   /** true: the adapter added into the base's weights, as a Hugging Face folder. */
   merged: z.boolean().default(false),
 });
-export const exportResult = z.object({ hash: z.string(), files: z.array(z.string()) });
-export const weightsHashResult = z.object({ hash: z.string(), step: z.int() });
+export const exportResultSchema = z.object({ hash: z.string(), files: z.array(z.string()) });
+export const weightsHashResultSchema = z.object({ hash: z.string(), step: z.int() });
 
 /** Tokens that guided decoding would produce for exactly this text. */
-export const encodeGuidedBody = z.object({ lark: z.string().min(1), text: z.string() });
-export const encodeGuidedResult = z.object({ ids: tokenIds, forced: z.array(z.boolean()) });
+export const encodeGuidedBodySchema = z.object({ lark: z.string().min(1), text: z.string() });
+export const encodeGuidedResultSchema = z.object({
+  ids: tokenIdsSchema,
+  forced: z.array(z.boolean()),
+});
 
-export const memoryResult = z.object({
+export const memoryResultSchema = z.object({
   residentBytes: z.int(),
   peakResidentBytes: z.int(),
   cacheBytes: z.int(),
@@ -280,30 +283,34 @@ export const memoryResult = z.object({
 
 /** Every kind with the schema of its body and of its result. */
 export const engineOperations = {
-  create_model: { body: createModelBody, result: createModelResult, mutates: false },
+  create_model: { body: createModelBodySchema, result: createModelResultSchema, mutates: false },
   /** Frees what was trained and its cached activations. The base stays loaded. */
-  delete_model: { body: empty, result: empty, mutates: false },
-  sample: { body: sampleBody, result: sampleResult, mutates: false },
-  end_sessions: { body: endSessionsBody, result: empty, mutates: false },
-  forward: { body: forwardBody, result: forwardResult, mutates: false },
-  forward_backward: { body: forwardBackwardBody, result: forwardBackwardResult, mutates: true },
-  optim_step: { body: optimStepBody, result: optimStepResult, mutates: true },
-  snapshot: { body: snapshotBody, result: empty, mutates: true },
-  save_state: { body: pathBody, result: stateResult, mutates: false },
-  load_state: { body: pathBody, result: stateResult, mutates: true },
+  delete_model: { body: emptySchema, result: emptySchema, mutates: false },
+  sample: { body: sampleBodySchema, result: sampleResultSchema, mutates: false },
+  end_sessions: { body: endSessionsBodySchema, result: emptySchema, mutates: false },
+  forward: { body: forwardBodySchema, result: forwardResultSchema, mutates: false },
+  forward_backward: {
+    body: forwardBackwardBodySchema,
+    result: forwardBackwardResultSchema,
+    mutates: true,
+  },
+  optim_step: { body: optimStepBodySchema, result: optimStepResultSchema, mutates: true },
+  snapshot: { body: snapshotBodySchema, result: emptySchema, mutates: true },
+  save_state: { body: pathBodySchema, result: stateResultSchema, mutates: false },
+  load_state: { body: pathBodySchema, result: stateResultSchema, mutates: true },
   /** Takes the trained weights from a PEFT folder (lora) or a Hugging Face folder (full); clears gradient and optimiser. */
-  import_weights: { body: pathBody, result: weightsHashResult, mutates: true },
-  export: { body: exportBody, result: exportResult, mutates: false },
-  weights_hash: { body: empty, result: weightsHashResult, mutates: false },
-  encode_guided: { body: encodeGuidedBody, result: encodeGuidedResult, mutates: false },
-  memory: { body: empty, result: memoryResult, mutates: false },
+  import_weights: { body: pathBodySchema, result: weightsHashResultSchema, mutates: true },
+  export: { body: exportBodySchema, result: exportResultSchema, mutates: false },
+  weights_hash: { body: emptySchema, result: weightsHashResultSchema, mutates: false },
+  encode_guided: { body: encodeGuidedBodySchema, result: encodeGuidedResultSchema, mutates: false },
+  memory: { body: emptySchema, result: memoryResultSchema, mutates: false },
 } as const;
 export type EngineKind = keyof typeof engineOperations;
 /** What a caller writes (defaults may be left out) and what it gets. */
 export type EngineBody<K extends EngineKind> = z.input<(typeof engineOperations)[K]["body"]>;
 export type EngineResult<K extends EngineKind> = z.output<(typeof engineOperations)[K]["result"]>;
 
-export const operationRequest = z.object({
+export const operationRequestSchema = z.object({
   id: z.string().min(1).max(200),
   model: z.string().min(1).max(200),
   /** Only on mutating kinds. */
@@ -311,15 +318,15 @@ export const operationRequest = z.object({
   kind: z.enum(Object.keys(engineOperations) as [EngineKind, ...EngineKind[]]),
   body: z.unknown(),
 });
-export const operation = z.object({
+export const operationSchema = z.object({
   id: z.string(),
   kind: z.string(),
   state: z.enum(["running", "done", "failed", "cancelled"]),
   result: z.unknown().optional(),
-  error: engineErrorBody.optional(),
+  error: engineErrorBodySchema.optional(),
 });
 
-export const capabilities = z.object({
+export const capabilitiesSchema = z.object({
   device: z.enum(["cpu", "cuda", "mps"]),
   deviceName: z.string(),
   dtype: z.enum(["float32", "bfloat16", "float16"]),
@@ -347,11 +354,11 @@ export const capabilities = z.object({
   fingerprint: z.string(),
 });
 
-export type FullConfig = z.infer<typeof fullConfig>;
-export type LoraConfig = z.infer<typeof loraConfig>;
-export type SampleSequence = z.input<typeof sampleSequence>;
-export type Sampled = z.infer<typeof sampled>;
-export type Datum = z.input<typeof datum>;
-export type LossConfig = z.input<typeof lossConfig>;
-export type Capabilities = z.infer<typeof capabilities>;
-export type Operation = z.infer<typeof operation>;
+export type FullConfig = z.infer<typeof fullConfigSchema>;
+export type LoraConfig = z.infer<typeof loraConfigSchema>;
+export type SampleSequence = z.input<typeof sampleSequenceSchema>;
+export type Sampled = z.infer<typeof sampledSchema>;
+export type Datum = z.input<typeof datumSchema>;
+export type LossConfig = z.input<typeof lossConfigSchema>;
+export type Capabilities = z.infer<typeof capabilitiesSchema>;
+export type Operation = z.infer<typeof operationSchema>;

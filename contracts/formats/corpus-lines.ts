@@ -13,7 +13,7 @@ export interface CorpusRecord {
   text: string;
 }
 
-const id = z
+const idSchema = z
   .union([z.string(), z.int().transform(String)])
   .pipe(z.string().min(1, "must not be empty").max(512));
 
@@ -21,9 +21,9 @@ const id = z
  * `{id, title, text}`, MedRAG's `{id, title, content, contents}`, or upstream's `{id, contents}` with contents =
  * "\"Title\"\ntext". Other keys are ignored.
  */
-const corpusLine = z
+const corpusLineSchema = z
   .object({
-    id,
+    id: idSchema,
     title: z.string().nullish(),
     text: z.string().optional(),
     content: z.string().optional(),
@@ -42,15 +42,20 @@ const corpusLine = z
     return { id, title: title ?? parts.title, text: parts.text };
   });
 
-const letter = z.string().regex(/^[A-Z]$/, "a capital letter");
+const letterSchema = z.string().regex(/^[A-Z]$/, "a capital letter");
 
 /** Options of a multiple choice, and the letter of the right one. */
-export const multipleChoice = z
+export const multipleChoiceSchema = z
   .object({
     choices: z
-      .array(z.object({ letter, text: z.string().trim().min(1, "an option must not be empty") }))
+      .array(
+        z.object({
+          letter: letterSchema,
+          text: z.string().trim().min(1, "an option must not be empty"),
+        }),
+      )
       .min(2, "needs at least two options"),
-    answer: letter,
+    answer: letterSchema,
   })
   .refine(
     ({ choices }) => new Set(choices.map((choice) => choice.letter)).size === choices.length,
@@ -60,11 +65,11 @@ export const multipleChoice = z
     path: ["answer"],
     message: "is not one of the options",
   });
-export type MultipleChoice = z.infer<typeof multipleChoice>;
+export type MultipleChoice = z.infer<typeof multipleChoiceSchema>;
 
 /** A question of a set. Absent fields get the value that means "not known". */
-export const questionLine = z.object({
-  id,
+export const questionLineSchema = z.object({
+  id: idSchema,
   question: z.string().trim().min(1, "must not be empty"),
   answers: z
     .array(z.string().trim().min(1, "an answer must not be empty"))
@@ -76,9 +81,9 @@ export const questionLine = z.object({
   /** Queries of the gold path after the question's own retrieval. */
   goldQueries: z.array(z.string().trim().min(1)).default([]),
   /** Absent where the question is not a multiple choice. */
-  options: multipleChoice.optional(),
+  options: multipleChoiceSchema.optional(),
 });
-export type QuestionRecord = z.output<typeof questionLine>;
+export type QuestionRecord = z.output<typeof questionLineSchema>;
 
 /** A line that cannot be used: which one, and why. `invalid-input` like every error of a person's input. */
 export class LineError extends AppError {
@@ -111,12 +116,12 @@ export function formatContents({ title, text }: { title: string; text: string })
 
 /** One line of a corpus file. Throws `LineError`: "line 17 is not JSON: ...". */
 export function parseCorpusLine(line: string, lineNumber: number): CorpusRecord {
-  return parseLine(corpusLine, line, lineNumber, "a document");
+  return parseLine(corpusLineSchema, line, lineNumber, "a document");
 }
 
 /** One line of a question file. Throws `LineError`. */
 export function parseQuestionLine(line: string, lineNumber: number): QuestionRecord {
-  return parseLine(questionLine, line, lineNumber, "a question");
+  return parseLine(questionLineSchema, line, lineNumber, "a question");
 }
 
 /**

@@ -2,17 +2,17 @@ import { z } from "zod";
 
 /** Results as the s3 paper prints them, in percent: facts to stand beside results of one's own, never to be ranked with them. */
 
-const metric = z.enum(["gen_acc", "judge_acc", "em"]);
-export type PublishedMetric = z.infer<typeof metric>;
+const metricSchema = z.enum(["gen_acc", "judge_acc", "em"]);
+export type PublishedMetric = z.infer<typeof metricSchema>;
 export const PUBLISHED_METRICS: Record<PublishedMetric, string> = {
   gen_acc: "generation accuracy: a gold answer stands in the text, or the judge accepts it",
   judge_acc: "the judge accepts the answer",
   em: "exact match after SQuAD's normalisation",
 };
 
-const figures = z.partialRecord(metric, z.number());
+const figuresSchema = z.partialRecord(metricSchema, z.number());
 
-export const publishedRow = z.object({
+export const publishedRowSchema = z.object({
   table: z.string(),
   method: z.string(),
   searcher: z.string().nullable(),
@@ -20,13 +20,13 @@ export const publishedRow = z.object({
   generator: z.string(),
   corpus: z.string(),
   /** By question set. */
-  scores: z.record(z.string(), figures),
+  scores: z.record(z.string(), figuresSchema),
   /** As printed; see `averageDifferences`. */
-  average: figures,
+  average: figuresSchema,
 });
-export type PublishedRow = z.infer<typeof publishedRow>;
+export type PublishedRow = z.infer<typeof publishedRowSchema>;
 
-export const publishedResults = z.object({
+export const publishedResultsSchema = z.object({
   source: z.object({
     title: z.string(),
     authors: z.string(),
@@ -35,12 +35,12 @@ export const publishedResults = z.object({
   }),
   /** Number of questions of each set. */
   questions: z.record(z.string(), z.int()),
-  rows: z.array(publishedRow),
+  rows: z.array(publishedRowSchema),
   /** Retrieve-select-turns settings; the last column is the printed average. */
   settings: z.object({
     table: z.string(),
     generator: z.string(),
-    metric,
+    metric: metricSchema,
     columns: z.array(z.string()),
     rows: z.record(z.string(), z.array(z.number())),
   }),
@@ -70,7 +70,7 @@ export const publishedResults = z.object({
   /** What does not fit together in the tables and cannot be found by recomputing averages. */
   notes: z.array(z.string()),
 });
-export type PublishedResults = z.infer<typeof publishedResults>;
+export type PublishedResults = z.infer<typeof publishedResultsSchema>;
 
 /** Mean of a row's cells of one metric, rounded to the one digit that the paper prints. */
 export function recomputedAverage(row: PublishedRow, of: PublishedMetric): number | null {
@@ -98,7 +98,7 @@ export interface AverageDifference {
  */
 export function averageDifferences(results: PublishedResults): AverageDifference[] {
   const rows = results.rows.flatMap((row) =>
-    metric.options.flatMap((of) => {
+    metricSchema.options.flatMap((of) => {
       const recomputed = recomputedAverage(row, of);
       const printed = row.average[of];
       return recomputed === null || printed === undefined

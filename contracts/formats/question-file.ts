@@ -1,8 +1,16 @@
 import { z } from "zod";
 
 /** Kinds of question files that are read; `auto`: told by the name and the content. */
-export const questionFormat = z.enum(["auto", "jsonl", "json", "csv", "tsv", "parquet", "mirage"]);
-export type QuestionFormat = z.infer<typeof questionFormat>;
+export const questionFormatSchema = z.enum([
+  "auto",
+  "jsonl",
+  "json",
+  "csv",
+  "tsv",
+  "parquet",
+  "mirage",
+]);
+export type QuestionFormat = z.infer<typeof questionFormatSchema>;
 
 /** What a question is made of. A mapping names a column for each; dots lead into it ("metadata.supporting_facts"). */
 export const FIELDS = [
@@ -19,5 +27,8 @@ export const FIELDS = [
   "split",
 ] as const;
 export type Field = (typeof FIELDS)[number];
-export const columnMapping = z.partialRecord(z.enum(FIELDS), z.string().min(1).max(300).nullable());
-export type ColumnMapping = z.infer<typeof columnMapping>;
+export const columnMappingSchema = z.partialRecord(
+  z.enum(FIELDS),
+  z.string().min(1).max(300).nullable(),
+);
+export type ColumnMapping = z.infer<typeof columnMappingSchema>;

@@ -35,19 +35,19 @@ export const retrieveRequestWithin = (limits: RetrieveLimits) =>
       .transform((k) => k ?? Math.min(3, limits.topk)),
     return_scores: z.boolean().default(false),
   });
-export const retrieveRequest = retrieveRequestWithin(RETRIEVE_LIMITS);
-export type RetrieveRequest = z.output<typeof retrieveRequest>;
+export const retrieveRequestSchema = retrieveRequestWithin(RETRIEVE_LIMITS);
+export type RetrieveRequest = z.output<typeof retrieveRequestSchema>;
 
-const wireId = z.union([z.string(), z.int().transform(String)]);
+const wireIdSchema = z.union([z.string(), z.int().transform(String)]);
 
 /** A document on the wire: title and text in one field, as upstream's corpora hold them. Other fields are ignored. */
-export const wireDocument = z.object({ id: wireId, contents: z.string() });
-export type WireDocument = z.output<typeof wireDocument>;
+export const wireDocumentSchema = z.object({ id: wireIdSchema, contents: z.string() });
+export type WireDocument = z.output<typeof wireDocumentSchema>;
 
 /** As other servers of the dialect give it: some corpora have title and text beside, or in place of, `contents`. */
-const anyDocument = z
+const anyDocumentSchema = z
   .object({
-    id: wireId,
+    id: wireIdSchema,
     contents: z.string().optional(),
     title: z.string().optional(),
     text: z.string().optional(),
@@ -57,21 +57,26 @@ const anyDocument = z
     "needs `contents`, or `title` and `text`",
   );
 
-export const scoredWireDocument = z.object({ document: wireDocument, score: z.number() });
-
-export const retrieveResponseWithScores = z.object({
-  result: z.array(z.array(scoredWireDocument)),
+export const scoredWireDocumentSchema = z.object({
+  document: wireDocumentSchema,
+  score: z.number(),
 });
-export const retrieveResponse = z.object({ result: z.array(z.array(wireDocument)) });
+
+export const retrieveResponseWithScoresSchema = z.object({
+  result: z.array(z.array(scoredWireDocumentSchema)),
+});
+export const retrieveResponseSchema = z.object({ result: z.array(z.array(wireDocumentSchema)) });
 
 /** What a client takes from any server of the dialect, with or without scores. */
-export const retrieveResponseOfAny = z.object({
+export const retrieveResponseOfAnySchema = z.object({
   result: z.array(
-    z.array(z.union([z.object({ document: anyDocument, score: z.number() }), anyDocument])),
+    z.array(
+      z.union([z.object({ document: anyDocumentSchema, score: z.number() }), anyDocumentSchema]),
+    ),
   ),
 });
 
-export const retrieveError = z.object({
+export const retrieveErrorSchema = z.object({
   error: z.object({ code: z.string(), message: z.string() }),
 });
 
@@ -82,7 +87,7 @@ export const retrieveError = z.object({
 export const RETRIEVER_KEY_HEADER = "x-retriever-key";
 
 /** GET /healthz; status 200 where it is ready, else 503. */
-export const retrieveHealth = z.object({
+export const retrieveHealthSchema = z.object({
   status: z.enum(["starting", "ready", "stopping"]),
   /** What ranks, for people; what it is doing while it starts. */
   retriever: z.string(),
@@ -91,10 +96,10 @@ export const retrieveHealth = z.object({
   key: z.string().nullable(),
   limits: z.object({ queries: z.int(), queryCharacters: z.int(), topk: z.int() }),
 });
-export type RetrieveHealth = z.output<typeof retrieveHealth>;
+export type RetrieveHealth = z.output<typeof retrieveHealthSchema>;
 
 /** GET /metrics. Times in milliseconds, over the latest requests; null before the first. */
-export const retrieveMetrics = z.object({
+export const retrieveMetricsSchema = z.object({
   uptimeSeconds: z.number(),
   requests: z.int(),
   queries: z.int(),
@@ -112,7 +117,7 @@ export const retrieveMetrics = z.object({
   /** Resident memory of the process that serves, which is the whole worker's. */
   memoryMb: z.number(),
 });
-export type RetrieveMetrics = z.output<typeof retrieveMetrics>;
+export type RetrieveMetrics = z.output<typeof retrieveMetricsSchema>;
 
 export function toWireDocument({
   id,
@@ -126,7 +131,12 @@ export function toWireDocument({
   return { id, contents: formatContents({ title, text }) };
 }
 
-export function fromWireDocument({ id, contents, title, text }: z.output<typeof anyDocument>): {
+export function fromWireDocument({
+  id,
+  contents,
+  title,
+  text,
+}: z.output<typeof anyDocumentSchema>): {
   id: string;
   title: string;
   text: string;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The known collapses of search by reinforcement learning. Their rules are in gpu-workers/s3/alarms/rules.ts. */
-export const alarmName = z.enum([
+export const alarmNameSchema = z.enum([
   "reward-hacking",
   "entropy-collapse",
   "length-explosion",
@@ -13,7 +13,7 @@ export const alarmName = z.enum([
   "gradient-explosion",
   "generator-errors",
 ]);
-export type AlarmName = z.infer<typeof alarmName>;
+export type AlarmName = z.infer<typeof alarmNameSchema>;
 
 /** What people read of an alarm: what it is called, what it means, and which settings mend it. */
 export const ALARMS: Readonly<
@@ -91,38 +91,38 @@ export const ALARMS: Readonly<
 };
 
 /** Values of one metric over some steps, in one number. */
-export const measured = z.object({
+export const measuredSchema = z.object({
   value: z.number(),
   fromStep: z.int().nonnegative(),
   toStep: z.int().nonnegative(),
 });
-export type Measured = z.infer<typeof measured>;
+export type Measured = z.infer<typeof measuredSchema>;
 
 /** What an alarm saw of one metric. */
-export const alarmEvidence = z.object({
+export const alarmEvidenceSchema = z.object({
   metric: z.string().min(1).max(120),
-  now: measured,
+  now: measuredSchema,
   /** What it is held against; null: the limit is a fixed one. */
-  before: measured.nullable(),
+  before: measuredSchema.nullable(),
   /** The limit that `now` has passed; null where this metric only stands beside. */
   limit: z.object({ side: z.enum(["at-least", "at-most"]), value: z.number() }).nullable(),
 });
-export type AlarmEvidence = z.infer<typeof alarmEvidence>;
+export type AlarmEvidence = z.infer<typeof alarmEvidenceSchema>;
 
 /** An alarm is raised after a step, and cleared after a later one. One alarm changes at most once a step. */
-export const alarmChange = z.discriminatedUnion("to", [
+export const alarmChangeSchema = z.discriminatedUnion("to", [
   z.object({
     to: z.literal("raised"),
-    name: alarmName,
+    name: alarmNameSchema,
     /** Step after which it was noticed. */
     step: z.int().nonnegative(),
     /** First step that belongs to it. */
     since: z.int().nonnegative(),
-    evidence: z.array(alarmEvidence).min(1),
+    evidence: z.array(alarmEvidenceSchema).min(1),
   }),
-  z.object({ to: z.literal("cleared"), name: alarmName, step: z.int().nonnegative() }),
+  z.object({ to: z.literal("cleared"), name: alarmNameSchema, step: z.int().nonnegative() }),
 ]);
-export type AlarmChange = z.infer<typeof alarmChange>;
+export type AlarmChange = z.infer<typeof alarmChangeSchema>;
 export type RaisedAlarm = Extract<AlarmChange, { to: "raised" }>;
 
 const number = (value: number): string => String(Number(value.toPrecision(3)));

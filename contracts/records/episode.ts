@@ -6,26 +6,26 @@ import { z } from "zod";
  */
 
 /** A document where it appears in a ranking. Its text is stored once, under `hash` (sha256 of title and text). */
-export const documentRef = z.object({
+export const documentRefSchema = z.object({
   /** Id of the document in its corpus. */
   id: z.string(),
   hash: z.string(),
   /** Retriever score; null where a document is handed over without ranking. */
   score: z.number().nullable(),
 });
-export type DocumentRef = z.infer<typeof documentRef>;
+export type DocumentRef = z.infer<typeof documentRefSchema>;
 
 /** A document with its text, sent beside the episodes that refer to it. */
-export const documentText = z.object({
+export const documentTextSchema = z.object({
   id: z.string(),
   hash: z.string(),
   title: z.string(),
   text: z.string(),
 });
-export type DocumentText = z.infer<typeof documentText>;
+export type DocumentText = z.infer<typeof documentTextSchema>;
 
 /** What can be wrong with the searcher's own text. Counted, shown, never repaired silently. */
-export const formatError = z.enum([
+export const formatErrorSchema = z.enum([
   "no-selection", // no <important_info>: implicit select-all
   "malformed-selection", // <important_info> that is not a list of numbers
   "id-out-of-range", // an id that is not in the current window
@@ -39,7 +39,7 @@ export const formatError = z.enum([
   "invalid-action", // Search-R1: neither a search nor an answer where one of them is due
   "no-answer", // a method that answers itself gave nothing that can be read as an answer
 ]);
-export type FormatError = z.infer<typeof formatError>;
+export type FormatError = z.infer<typeof formatErrorSchema>;
 
 const tokens = {
   /** Token ids as fed (prompt, observation), then as sampled; never re-tokenised. Absent where the engine gives none. */
@@ -59,14 +59,14 @@ const callTokens = {
 };
 
 /** What an episode or an answer took of models. */
-export const modelUsage = z.object({
+export const modelUsageSchema = z.object({
   calls: z.int().nonnegative(),
   promptTokens: z.int().nonnegative(),
   completionTokens: z.int().nonnegative(),
   /** By the prices set for the endpoint; null where none is set. The worker's own engine costs 0. */
   costUsd: z.number().nonnegative().nullable(),
 });
-export type ModelUsage = z.infer<typeof modelUsage>;
+export type ModelUsage = z.infer<typeof modelUsageSchema>;
 
 const stepBase = {
   /** Turn the step belongs to; turn 0 is the retrieval with the question itself. */
@@ -76,7 +76,7 @@ const stepBase = {
 };
 
 /** One thing a method did. Structures from the moment they happen: documents are never parsed out of model text. */
-export const episodeStep = z.discriminatedUnion("kind", [
+export const episodeStepSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("generate"),
     ...stepBase,
@@ -89,7 +89,7 @@ export const episodeStep = z.discriminatedUnion("kind", [
     kind: z.literal("retrieve"),
     ...stepBase,
     query: z.string(),
-    documents: z.array(documentRef),
+    documents: z.array(documentRefSchema),
   }),
   z.object({
     kind: z.literal("select"),
@@ -107,7 +107,7 @@ export const episodeStep = z.discriminatedUnion("kind", [
     text: z.string(),
     ...callTokens,
   }),
-  z.object({ kind: z.literal("reject"), ...stepBase, error: formatError, text: z.string() }),
+  z.object({ kind: z.literal("reject"), ...stepBase, error: formatErrorSchema, text: z.string() }),
   z.object({
     kind: z.literal("stop"),
     ...stepBase,
@@ -115,10 +115,10 @@ export const episodeStep = z.discriminatedUnion("kind", [
     reason: z.enum(["model", "turns", "malformed", "length"]),
   }),
 ]);
-export type EpisodeStep = z.infer<typeof episodeStep>;
+export type EpisodeStep = z.infer<typeof episodeStepSchema>;
 export type StepOf<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
 
-export const methodName = z.enum([
+export const methodNameSchema = z.enum([
   "s3",
   "rag",
   "direct",
@@ -131,30 +131,30 @@ export const methodName = z.enum([
   "sft",
   "gold",
 ]);
-export type MethodName = z.infer<typeof methodName>;
+export type MethodName = z.infer<typeof methodNameSchema>;
 
 /** What an episode is of: a method that answers, or `retrieval`, a ranking alone that measures a retriever. */
-export const episodeMethod = z.enum([...methodName.options, "retrieval"]);
+export const episodeMethodSchema = z.enum([...methodNameSchema.options, "retrieval"]);
 
-export const protocol = z.enum(["paper", "upstream"]);
-export type Protocol = z.infer<typeof protocol>;
+export const protocolSchema = z.enum(["paper", "upstream"]);
+export type Protocol = z.infer<typeof protocolSchema>;
 
-export const episode = z.object({
+export const episodeSchema = z.object({
   /** Everything that can change the episode, hashed (cache key, see gpu-workers/s3/keys.ts). */
   key: z.string(),
-  method: episodeMethod,
-  protocol,
+  method: episodeMethodSchema,
+  protocol: protocolSchema,
   questionId: z.string(),
   /** Which of the samples drawn for the question in one step. */
   sampleIndex: z.int().nonnegative(),
-  steps: z.array(episodeStep),
+  steps: z.array(episodeStepSchema),
   /** Documents handed to the generator: the union of the selections in order. */
-  context: z.array(documentRef),
+  context: z.array(documentRefSchema),
   /** What the method itself answered ("" where nothing could be read); absent where the frozen generator answers. */
   ownAnswer: z.object({ model: z.string(), prompt: z.string(), text: z.string() }).optional(),
-  usage: modelUsage.optional(),
+  usage: modelUsageSchema.optional(),
 });
-export type Episode = z.infer<typeof episode>;
+export type Episode = z.infer<typeof episodeSchema>;
 
 /** Every document that an episode names: what it handed over and what its searches showed it. With repetitions. */
 export const documentsOf = ({
@@ -165,26 +165,26 @@ export const documentsOf = ({
   ...steps.flatMap((step) => (step.kind === "retrieve" ? step.documents : [])),
 ];
 
-export const answer = z.object({
+export const answerSchema = z.object({
   /** Everything that can change the answer, hashed: question, context hashes, generator, prompt style and version. */
   key: z.string(),
   generator: z.string(),
   promptStyle: z.string(),
   text: z.string(),
   seconds: z.number().nonnegative(),
-  usage: modelUsage.optional(),
+  usage: modelUsageSchema.optional(),
 });
-export type Answer = z.infer<typeof answer>;
+export type Answer = z.infer<typeof answerSchema>;
 
-export const score = z.object({
+export const scoreSchema = z.object({
   /** The scorer with its version, e.g. "span/1"; a judge's with its model: "judge/1 qwen2.5-14b-instruct". */
   scorer: z.string(),
   value: z.number().min(0).max(1),
 });
-export type Score = z.infer<typeof score>;
+export type Score = z.infer<typeof scoreSchema>;
 
 /** The reward with its arithmetic: value = sum of weight x value over the terms. */
-export const reward = z.object({
+export const rewardSchema = z.object({
   name: z.string(),
   /** `term`: which term of the reward's weights a part belongs to. */
   terms: z.array(
@@ -197,44 +197,44 @@ export const reward = z.object({
   ),
   value: z.number(),
 });
-export type Reward = z.infer<typeof reward>;
+export type Reward = z.infer<typeof rewardSchema>;
 
-export const attribution = z.enum([
+export const attributionSchema = z.enum([
   "correct",
   "never-retrieved",
   "not-selected",
   "generator-failed",
   "no-gold",
 ]);
-export type Attribution = z.infer<typeof attribution>;
+export type Attribution = z.infer<typeof attributionSchema>;
 
-export const episodePhase = z.enum(["train", "held-out", "predict"]);
-export type EpisodePhase = z.infer<typeof episodePhase>;
+export const episodePhaseSchema = z.enum(["train", "held-out", "predict"]);
+export type EpisodePhase = z.infer<typeof episodePhaseSchema>;
 
 /** An episode as a worker reports it: with its answer, score, and the naive-RAG answer it is compared with. */
-export const episodeRecord = z.object({
-  phase: episodePhase,
+export const episodeRecordSchema = z.object({
+  phase: episodePhaseSchema,
   /** Training step; 0 is before the first step, null outside training. */
   step: z.int().nonnegative().nullable(),
-  episode,
-  answer: answer.nullable(),
-  score: score.nullable(),
+  episode: episodeSchema,
+  answer: answerSchema.nullable(),
+  score: scoreSchema.nullable(),
   /** What other scorers say of the same answer. */
-  otherScores: z.array(score).optional(),
+  otherScores: z.array(scoreSchema).optional(),
   /** Naive RAG on the same question with the same generator. */
   baseline: z
     .object({
-      context: z.array(documentRef),
-      answer,
-      score,
+      context: z.array(documentRefSchema),
+      answer: answerSchema,
+      score: scoreSchema,
       /** What a judge says of it, where the score is not the verdict itself. */ otherScores: z
-        .array(score)
+        .array(scoreSchema)
         .optional(),
     })
     .nullable(),
-  reward: reward.nullable(),
+  reward: rewardSchema.nullable(),
   advantage: z.number().nullable(),
-  attribution: attribution.nullable(),
-  formatErrors: z.array(formatError),
+  attribution: attributionSchema.nullable(),
+  formatErrors: z.array(formatErrorSchema),
 });
-export type EpisodeRecord = z.infer<typeof episodeRecord>;
+export type EpisodeRecord = z.infer<typeof episodeRecordSchema>;

@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-export const runKind = z.enum(["train", "predict", "index", "serve", "evaluate"]);
-export type RunKind = z.infer<typeof runKind>;
+export const runKindSchema = z.enum(["train", "predict", "index", "serve", "evaluate"]);
+export type RunKind = z.infer<typeof runKindSchema>;
 
-export const runState = z.enum([
+export const runStateSchema = z.enum([
   "queued",
   "leased",
   "preparing",
@@ -13,4 +13,4 @@ export const runState = z.enum([
   "failed",
   "cancelled",
 ]);
-export type RunState = z.infer<typeof runState>;
+export type RunState = z.infer<typeof runStateSchema>;

@@ -4,7 +4,7 @@ import { about } from "./setting";
 
 /** Where a corpus comes from, and how its files are read. */
 
-export const corpusName = z
+export const corpusNameSchema = z
   .string()
   .trim()
   .regex(/^[\w.-]{1,120}$/, "letters, digits, dots, dashes and underscores only")
@@ -76,7 +76,7 @@ const origin = {
     .meta(about("Licence", "Shown beside the corpus.")),
 };
 
-export const corpusSource = z
+export const corpusSourceSchema = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("installed") }),
     z.strictObject({
@@ -144,4 +144,4 @@ export const corpusSource = z
     title: "Source",
     description: "Where the corpus comes from; `installed`: it is on the worker already.",
   });
-export type CorpusSource = z.infer<typeof corpusSource>;
+export type CorpusSource = z.infer<typeof corpusSourceSchema>;

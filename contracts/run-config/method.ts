@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { MethodName } from "@/contracts/records/episode";
-import { promptText } from "./prompt";
+import { promptTextSchema } from "./prompt";
 import { about } from "./setting";
 
 /** What each method needs and gives. */
@@ -31,7 +31,7 @@ export const METHODS: Record<MethodName, MethodTraits> = {
 
 const orProtocol = "empty: as the protocol has it (docs/method.md)";
 
-export const methodSettings = z
+export const methodSettingsSchema = z
   .strictObject({
     answeredBy: z
       .enum(["method", "generator"])
@@ -86,14 +86,14 @@ export const methodSettings = z
           `Longest text of one call of the method's own model; ${orProtocol}.`,
         ),
       ),
-    promptTemplate: promptText.meta(
+    promptTemplate: promptTextSchema.meta(
       about(
         "Prompt",
         "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.",
         { advanced: true },
       ),
     ),
-    condensingPrompt: promptText.meta(
+    condensingPrompt: promptTextSchema.meta(
       about(
         "Condensing prompt",
         "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.",
@@ -103,7 +103,7 @@ export const methodSettings = z
   })
   .prefault({})
   .meta({ title: "Method", description: "Settings of the methods that s3 is compared with." });
-export type MethodSettings = z.infer<typeof methodSettings>;
+export type MethodSettings = z.infer<typeof methodSettingsSchema>;
 
 /** Who takes part in a predict run. */
 export interface Roles {

@@ -3,7 +3,7 @@ import { about } from "./setting";
 
 /** Where a model runs: in the worker's own engine, or at an OpenAI-compatible server (vLLM, SGLang, llama.cpp, a hosted one). */
 
-export const endpoint = z
+export const endpointSchema = z
   .url({ protocol: /^https?$/ })
   .nullable()
   .default(null)
@@ -16,9 +16,9 @@ export const endpoint = z
   );
 
 const most = (n: number) => z.int().min(1).max(n).nullable().default(null);
-const price = z.number().min(0).max(100_000).nullable().default(null);
+const priceSchema = z.number().min(0).max(100_000).nullable().default(null);
 
-export const connection = z
+export const connectionSchema = z
   .strictObject({
     key: z
       .string()
@@ -76,14 +76,14 @@ export const connection = z
           { advanced: true },
         ),
       ),
-    promptPrice: price.meta(
+    promptPrice: priceSchema.meta(
       about(
         "Price of prompts",
         "US dollars for a million prompt tokens; empty: costs are not counted.",
         { advanced: true },
       ),
     ),
-    completionPrice: price.meta(
+    completionPrice: priceSchema.meta(
       about("Price of completions", "US dollars for a million completion tokens.", {
         advanced: true,
       }),
@@ -91,10 +91,10 @@ export const connection = z
   })
   .prefault({})
   .meta({ title: "Connection", description: "How the endpoint is asked." });
-export type ConnectionConfig = z.infer<typeof connection>;
+export type ConnectionConfig = z.infer<typeof connectionSchema>;
 
 /** How a prompt reaches a model. */
-export const modelApi = z
+export const modelApiSchema = z
   .enum(["chat", "chatml", "plain"])
   .default("chat")
   .meta(
@@ -104,10 +104,10 @@ export const modelApi = z
       { advanced: true },
     ),
   );
-export type ModelApi = z.infer<typeof modelApi>;
+export type ModelApi = z.infer<typeof modelApiSchema>;
 
 /** What keeps a model up in a serve run. */
-export const modelServer = z
+export const modelServerSchema = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("engine") }),
     z.strictObject({
@@ -144,4 +144,4 @@ export const modelServer = z
     description:
       "`engine`: the worker's own; `vllm`: a vLLM that is installed on the worker, on its GPUs.",
   });
-export type VllmConfig = Extract<z.infer<typeof modelServer>, { kind: "vllm" }>;
+export type VllmConfig = Extract<z.infer<typeof modelServerSchema>, { kind: "vllm" }>;

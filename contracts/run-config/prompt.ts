@@ -2,7 +2,7 @@ import { z } from "zod";
 import { promptProblems, type PromptText } from "./prompts/template";
 
 /** A person's text of a prompt; null: the built-in one. */
-export const promptText = z.string().max(50_000).nullable().default(null);
+export const promptTextSchema = z.string().max(50_000).nullable().default(null);
 
 /** Refuses a setting that holds a prompt's text where that is wrong, or where there is no such prompt (`builtIn` null). */
 export function checkPrompt(

@@ -114,7 +114,7 @@ const rerank = {
     ),
 };
 
-const credential = z
+const credentialSchema = z
   .string()
   .regex(
     /^[A-Z_][A-Z0-9_]*$/,
@@ -130,7 +130,7 @@ const credential = z
     ),
   );
 
-export const retriever = z
+export const retrieverSchema = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("dense"), ...dense, ...rerank }),
     z.strictObject({ kind: z.literal("bm25"), ...bm25, ...rerank }),
@@ -200,7 +200,7 @@ export const retriever = z
         .min(1)
         .default("text")
         .meta(about("Text field", "Field of the passage.")),
-      credential,
+      credential: credentialSchema,
     }),
     z.strictObject({
       kind: z.literal("qdrant"),
@@ -220,12 +220,12 @@ export const retriever = z
         ),
       encoder: dense.encoder,
       variant: dense.variant,
-      credential,
+      credential: credentialSchema,
     }),
   ])
   .prefault({ kind: "dense" })
   .meta({ title: "Retriever", description: "How documents are found." });
-export type RetrieverConfig = z.infer<typeof retriever>;
+export type RetrieverConfig = z.infer<typeof retrieverSchema>;
 export type RetrieverConfigOf<K extends RetrieverConfig["kind"]> = Extract<
   RetrieverConfig,
   { kind: K }

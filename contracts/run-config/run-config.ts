@@ -1,20 +1,26 @@
 import { z } from "zod";
-import { alarms } from "./alarms";
-import { methodSettings } from "./method";
-import { checkPrompt, promptText } from "./prompt";
-import { connection, endpoint, modelApi, modelServer } from "./model";
-import { corpusName, corpusSource } from "./corpus-source";
-import { retriever } from "./retriever";
+import { alarmsSchema } from "./alarms";
+import { methodSettingsSchema } from "./method";
+import { checkPrompt, promptTextSchema } from "./prompt";
+import { connectionSchema, endpointSchema, modelApiSchema, modelServerSchema } from "./model";
+import { corpusNameSchema, corpusSourceSchema } from "./corpus-source";
+import { retrieverSchema } from "./retriever";
 import { samplerFields, samplerProblems } from "./sampler";
-import { failures, judge, reuse, scorer } from "./scoring";
+import { failuresSchema, judgeSchema, reuseSchema, scorerSchema } from "./scoring";
 import { about } from "./setting";
-import { checkpointing, coldStart, evaluation, reward, rl } from "./training";
-import { methodName, protocol } from "@/contracts/records/episode";
+import {
+  checkpointingSchema,
+  coldStartSchema,
+  evaluationSchema,
+  rewardSchema,
+  rlSchema,
+} from "./training";
+import { methodNameSchema, protocolSchema } from "@/contracts/records/episode";
 import { chatPrompt } from "./prompts/generating";
 import { condensingPrompt, methodPrompt } from "./prompts/prompts";
 import { RETRIEVE_LIMITS } from "@/contracts/formats/retrieve";
 
-export { retriever, type RetrieverConfig } from "./retriever";
+export { retrieverSchema as retriever, type RetrieverConfig } from "./retriever";
 export type { SettingMeta } from "./setting";
 
 /**
@@ -22,20 +28,20 @@ export type { SettingMeta } from "./setting";
  * paper has one; the form and the documentation are drawn from it, so a setting exists in this file alone.
  */
 
-const name = z
+const nameSchema = z
   .string()
   .trim()
   .min(1, "give the run a name")
   .max(120)
   .meta(about("Name", "How the run is listed."));
-const seed = z
+const seedSchema = z
   .int()
   .min(0)
   .max(2 ** 31 - 1)
   .default(0)
   .meta(about("Seed", "Same seed, same machine: same episodes and weights."));
 
-export const data = z
+export const dataSchema = z
   .strictObject({
     corpus: z
       .string()
@@ -60,9 +66,9 @@ export const data = z
   .prefault({})
   .meta({ title: "Data", description: "What is searched and asked." });
 
-export const search = z
+export const searchSchema = z
   .strictObject({
-    protocol: protocol
+    protocol: protocolSchema
       .default("paper")
       .meta(
         about(
@@ -141,9 +147,9 @@ export const search = z
   })
   .prefault({})
   .meta({ title: "Search", description: "The retrieve-select-turns setting, e.g. 8-3-3." });
-export type SearchConfig = z.infer<typeof search>;
+export type SearchConfig = z.infer<typeof searchSchema>;
 
-export const generator = z
+export const generatorSchema = z
   .strictObject({
     model: z
       .string()
@@ -154,8 +160,8 @@ export const generator = z
           paper: "Qwen2.5-14B-Instruct-GPTQ-Int4",
         }),
       ),
-    endpoint,
-    connection,
+    endpoint: endpointSchema,
+    connection: connectionSchema,
     promptStyle: z
       .enum(["few-shot", "chat"])
       .default("chat")
@@ -166,7 +172,7 @@ export const generator = z
           { paper: "chat" },
         ),
       ),
-    promptTemplate: promptText.meta(
+    promptTemplate: promptTextSchema.meta(
       about(
         "Prompt",
         "Text of the prompt of style `chat` with its {placeholders}; empty: the built-in version. The version is part of every answer's key.",
@@ -203,11 +209,11 @@ export const generator = z
     title: "Generator",
     description: "The frozen model that answers, and the naive-RAG baseline it gives.",
   });
-export type GeneratorConfig = z.infer<typeof generator>;
+export type GeneratorConfig = z.infer<typeof generatorSchema>;
 
-export { scorer, type JudgeConfig, type ScorerName } from "./scoring";
+export { scorerSchema as scorer, type JudgeConfig, type ScorerName } from "./scoring";
 export {
-  rl,
+  rlSchema as rl,
   type AlgorithmName,
   type RewardConfig,
   type RewardTerm,
@@ -263,7 +269,7 @@ const searcherFields = {
     .prefault({}),
 };
 
-export const searcher = z
+export const searcherSchema = z
   .strictObject({
     ...searcherFields,
     ...samplerFields,
@@ -289,44 +295,49 @@ export const searcher = z
   .meta({ title: "Searcher", description: "The model that learns to search." });
 
 /** The model that a method asks; s3's and a checkpoint's is the trained searcher. */
-export const methodModel = z
-  .strictObject({ ...searcherFields, endpoint, api: modelApi, connection })
+export const methodModelSchema = z
+  .strictObject({
+    ...searcherFields,
+    endpoint: endpointSchema,
+    api: modelApiSchema,
+    connection: connectionSchema,
+  })
   .prefault({})
   .meta({
     title: "Method's model",
     description: "The searcher of s3, or the model that a baseline itself asks.",
   });
 
-export const trainConfig = z
+export const trainConfigSchema = z
   .strictObject({
     kind: z.literal("train"),
-    name,
-    seed,
-    data,
-    retriever,
-    search,
-    searcher,
-    generator,
-    reward,
-    judge,
-    coldStart,
-    rl,
-    evaluation,
-    checkpointing,
-    alarms,
+    name: nameSchema,
+    seed: seedSchema,
+    data: dataSchema,
+    retriever: retrieverSchema,
+    search: searchSchema,
+    searcher: searcherSchema,
+    generator: generatorSchema,
+    reward: rewardSchema,
+    judge: judgeSchema,
+    coldStart: coldStartSchema,
+    rl: rlSchema,
+    evaluation: evaluationSchema,
+    checkpointing: checkpointingSchema,
+    alarms: alarmsSchema,
   })
   .superRefine((config, context) => {
     for (const [path, message] of samplerProblems(config))
       context.addIssue({ code: "custom", path: path.split("."), message });
   });
-export type TrainConfig = z.infer<typeof trainConfig>;
+export type TrainConfig = z.infer<typeof trainConfigSchema>;
 
-export const predictConfig = z
+export const predictConfigSchema = z
   .strictObject({
     kind: z.literal("predict"),
-    name,
-    seed,
-    method: methodName
+    name: nameSchema,
+    seed: seedSchema,
+    method: methodNameSchema
       .default("s3")
       .meta(
         about(
@@ -334,7 +345,7 @@ export const predictConfig = z
           "`s3`: the search loop; `rag`: the top documents of the question itself; `direct`, `cot`, `r1`, `sft`: the model alone; `ircot`, `deepretrieval`, `search-r1`, `search-o1`: other ways to search; `gold`: the gold documents alone, the generator's ceiling (docs/method.md).",
         ),
       ),
-    methodSettings,
+    methodSettings: methodSettingsSchema,
     corpus: z
       .string()
       .min(1)
@@ -351,14 +362,14 @@ export const predictConfig = z
       .nullable()
       .default(null)
       .meta(about("Limit", "Only the first n questions; empty: all.")),
-    retriever,
-    search,
-    searcher: methodModel,
-    generator,
-    scorer,
-    judge,
-    reuse,
-    failures,
+    retriever: retrieverSchema,
+    search: searchSchema,
+    searcher: methodModelSchema,
+    generator: generatorSchema,
+    scorer: scorerSchema,
+    judge: judgeSchema,
+    reuse: reuseSchema,
+    failures: failuresSchema,
     documents: z
       .int()
       .min(1)
@@ -390,10 +401,10 @@ export const predictConfig = z
       methodSettings.condensingPrompt,
     );
   });
-export type PredictConfig = z.infer<typeof predictConfig>;
+export type PredictConfig = z.infer<typeof predictConfigSchema>;
 
 /** Pins a run to one worker. */
-const worker = z
+const workerSchema = z
   .string()
   .trim()
   .min(1)
@@ -407,23 +418,23 @@ const worker = z
     ),
   );
 
-export const indexConfig = z.strictObject({
+export const indexConfigSchema = z.strictObject({
   kind: z.literal("index"),
-  name,
-  worker,
-  corpus: corpusName.meta(
+  name: nameSchema,
+  worker: workerSchema,
+  corpus: corpusNameSchema.meta(
     about("Corpus", "Corpus to index; with a source: the name under which it is imported."),
   ),
-  source: corpusSource,
+  source: corpusSourceSchema,
   buildIndex: z
     .boolean()
     .default(true)
     .meta(about("Build the index", "Off: the corpus is imported only.")),
-  retriever,
+  retriever: retrieverSchema,
 });
-export type IndexConfig = z.infer<typeof indexConfig>;
+export type IndexConfig = z.infer<typeof indexConfigSchema>;
 
-const serveLimits = z
+const serveLimitsSchema = z
   .strictObject({
     queries: z
       .int()
@@ -502,25 +513,25 @@ const listening = {
 /** Whether an address reaches no other machine. */
 export const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
 
-const serveRetrieverConfig = z.strictObject({
+const serveRetrieverConfigSchema = z.strictObject({
   kind: z.literal("serve"),
   // Stored before models could be served, a configuration does not name it.
   what: z.literal("retriever").optional().default("retriever"),
-  name,
-  worker,
-  corpus: corpusName.meta(about("Corpus", "Corpus that is searched.")),
-  retriever,
+  name: nameSchema,
+  worker: workerSchema,
+  corpus: corpusNameSchema.meta(about("Corpus", "Corpus that is searched.")),
+  retriever: retrieverSchema,
   ...listening,
-  limits: serveLimits,
+  limits: serveLimitsSchema,
 });
-export type ServeRetrieverConfig = z.infer<typeof serveRetrieverConfig>;
+export type ServeRetrieverConfig = z.infer<typeof serveRetrieverConfigSchema>;
 
-const serveModelConfig = z
+const serveModelConfigSchema = z
   .strictObject({
     kind: z.literal("serve"),
     what: z.literal("model"),
-    name,
-    worker,
+    name: nameSchema,
+    worker: workerSchema,
     model: z
       .string()
       .trim()
@@ -543,7 +554,7 @@ const serveModelConfig = z
           "A training run's checkpoint of this model, served by the engine with its adapter; empty: the model as it is.",
         ),
       ),
-    server: modelServer,
+    server: modelServerSchema,
     ...listening,
     key: z
       .string()
@@ -597,7 +608,7 @@ const serveModelConfig = z
     if (checkpoint !== null && server.kind !== "engine")
       wrong("checkpoint", "is served by the engine only; export the model for vLLM");
   });
-export type ServeModelConfig = z.infer<typeof serveModelConfig>;
+export type ServeModelConfig = z.infer<typeof serveModelConfigSchema>;
 
 /** The name that clients give: a checkpoint's is its own, as answers are kept by it. */
 export const servedName = ({
@@ -606,13 +617,16 @@ export const servedName = ({
 }: Pick<ServeModelConfig, "model" | "checkpoint">): string =>
   checkpoint === null ? model : `${model}@${checkpoint.slice(0, 8)}`;
 
-export const serveConfig = z.discriminatedUnion("what", [serveRetrieverConfig, serveModelConfig]);
-export type ServeConfig = z.infer<typeof serveConfig>;
+export const serveConfigSchema = z.discriminatedUnion("what", [
+  serveRetrieverConfigSchema,
+  serveModelConfigSchema,
+]);
+export type ServeConfig = z.infer<typeof serveConfigSchema>;
 
-export const evaluateConfig = z.strictObject({
+export const evaluateConfigSchema = z.strictObject({
   kind: z.literal("evaluate"),
-  name,
-  corpus: corpusName.meta(about("Corpus", "Documents that are searched.")),
+  name: nameSchema,
+  corpus: corpusNameSchema.meta(about("Corpus", "Documents that are searched.")),
   questions: z
     .string()
     .min(1)
@@ -632,17 +646,17 @@ export const evaluateConfig = z.strictObject({
     .max(1000)
     .default(100)
     .meta(about("Depth", "Documents retrieved for each question: recall is known up to here.")),
-  retriever,
+  retriever: retrieverSchema,
 });
-export type EvaluateConfig = z.infer<typeof evaluateConfig>;
+export type EvaluateConfig = z.infer<typeof evaluateConfigSchema>;
 
 /** Strict everywhere: an unknown key is an error that names it, never a setting that is silently ignored. */
-export const runConfig = z.discriminatedUnion("kind", [
-  trainConfig,
-  predictConfig,
-  indexConfig,
-  serveConfig,
-  evaluateConfig,
+export const runConfigSchema = z.discriminatedUnion("kind", [
+  trainConfigSchema,
+  predictConfigSchema,
+  indexConfigSchema,
+  serveConfigSchema,
+  evaluateConfigSchema,
 ]);
-export type RunConfig = z.infer<typeof runConfig>;
-export type RunConfigInput = z.input<typeof runConfig>;
+export type RunConfig = z.infer<typeof runConfigSchema>;
+export type RunConfigInput = z.input<typeof runConfigSchema>;

@@ -1,17 +1,17 @@
 import { z } from "zod";
 import { judgePrompt } from "./prompts/generating";
-import { connection, endpoint } from "./model";
-import { checkPrompt, promptText } from "./prompt";
+import { connectionSchema, endpointSchema } from "./model";
+import { checkPrompt, promptTextSchema } from "./prompt";
 import { about } from "./setting";
 
 /** How answers are scored. */
 
 /** Scorers that need no model (contracts/answer-scoring.ts). */
-export const ruleScorer = z.enum(["span", "exact-match", "f1", "option-letter"]);
-export type RuleScorer = z.infer<typeof ruleScorer>;
+export const ruleScorerSchema = z.enum(["span", "exact-match", "f1", "option-letter"]);
+export type RuleScorer = z.infer<typeof ruleScorerSchema>;
 
-export const scorer = z
-  .enum([...ruleScorer.options, "judge", "generation-accuracy"])
+export const scorerSchema = z
+  .enum([...ruleScorerSchema.options, "judge", "generation-accuracy"])
   .default("span")
   .meta(
     about(
@@ -20,14 +20,14 @@ export const scorer = z
       { paper: "generation-accuracy (MIRAGE: judge)" },
     ),
   );
-export type ScorerName = z.infer<typeof scorer>;
+export type ScorerName = z.infer<typeof scorerSchema>;
 
 /** Whether a scorer asks a model. */
 export const needsJudge = (name: ScorerName): boolean =>
   name === "judge" || name === "generation-accuracy";
 export const isRule = (name: ScorerName): name is RuleScorer => !needsJudge(name);
 
-export const judge = z
+export const judgeSchema = z
   .strictObject({
     model: z
       .string()
@@ -40,9 +40,9 @@ export const judge = z
           { paper: "the generator" },
         ),
       ),
-    endpoint,
-    connection,
-    promptTemplate: promptText.meta(
+    endpoint: endpointSchema,
+    connection: connectionSchema,
+    promptTemplate: promptTextSchema.meta(
       about(
         "Prompt",
         "Text of the judge's prompt with its {placeholders}; empty: the built-in version. Another text is another scorer.",
@@ -59,9 +59,9 @@ export const judge = z
     description:
       "The model that says whether an answer is right; asked only by the scorers that need it.",
   });
-export type JudgeConfig = z.infer<typeof judge>;
+export type JudgeConfig = z.infer<typeof judgeSchema>;
 
-export const failures = z
+export const failuresSchema = z
   .strictObject({
     stopAfter: z
       .int()
@@ -93,7 +93,7 @@ export const failures = z
       "What happens when single questions cannot be answered. They are never scored as wrong.",
   });
 
-export const reuse = z
+export const reuseSchema = z
   .strictObject({
     episodesOf: z
       .uuid()

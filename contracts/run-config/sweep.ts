@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { runKind } from "@/contracts/records/run-state";
+import { runKindSchema } from "@/contracts/records/run-state";
 
 /**
  * A sweep: one configuration, varied over settings and seeds, launched as one group of runs. Every run is a whole
@@ -10,16 +10,16 @@ import { runKind } from "@/contracts/records/run-state";
 export const SWEEP_LIMIT = 200;
 export const NAME_LENGTH = 120;
 
-const path = z.string().trim().min(1).max(200);
+const pathSchema = z.string().trim().min(1).max(200);
 /** A value as JSON, as the configuration holds it. */
-export const settingValue = z.json();
-export type SettingValue = z.infer<typeof settingValue>;
+export const settingValueSchema = z.json();
+export type SettingValue = z.infer<typeof settingValueSchema>;
 
 const common = {
   name: z.string().trim().min(1, "give the sweep a name").max(NAME_LENGTH),
   /** Configuration of a run, without a name; the varied settings replace its own. */
   base: z.looseObject({
-    kind: runKind.exclude(["serve"], "a service does not end, so there is nothing to sweep"),
+    kind: runKindSchema.exclude(["serve"], "a service does not end, so there is nothing to sweep"),
   }),
   /** Every setting is run under each; empty: under the configuration's own. */
   seeds: z
@@ -35,15 +35,15 @@ const common = {
 };
 
 /** Grid: every combination of the values. List: each row is one setting of its own. */
-export const sweepSpec = z.discriminatedUnion("mode", [
+export const sweepSpecSchema = z.discriminatedUnion("mode", [
   z.strictObject({
     mode: z.literal("grid"),
     ...common,
     axes: z
       .array(
         z.strictObject({
-          path,
-          values: z.array(settingValue).min(1, "give at least one value").max(SWEEP_LIMIT),
+          path: pathSchema,
+          values: z.array(settingValueSchema).min(1, "give at least one value").max(SWEEP_LIMIT),
         }),
       )
       .max(20),
@@ -51,8 +51,11 @@ export const sweepSpec = z.discriminatedUnion("mode", [
   z.strictObject({
     mode: z.literal("list"),
     ...common,
-    rows: z.array(z.record(path, settingValue)).min(1, "give at least one row").max(SWEEP_LIMIT),
+    rows: z
+      .array(z.record(pathSchema, settingValueSchema))
+      .min(1, "give at least one row")
+      .max(SWEEP_LIMIT),
   }),
 ]);
-export type SweepSpec = z.infer<typeof sweepSpec>;
-export type SweepSpecInput = z.input<typeof sweepSpec>;
+export type SweepSpec = z.infer<typeof sweepSpecSchema>;
+export type SweepSpecInput = z.input<typeof sweepSpecSchema>;

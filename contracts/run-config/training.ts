@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { scorer } from "./scoring";
+import { scorerSchema } from "./scoring";
 import { about } from "./setting";
 
 /** How a searcher is trained: reward, cold start, reinforcement learning, evaluation and checkpoints. */
 
 const weight = (fallback = 0) => z.number().min(-100).max(100).default(fallback);
 
-const rewardWeights = z
+const rewardWeightsSchema = z
   .strictObject({
     gbr: weight(1).meta(
       about(
@@ -38,11 +38,11 @@ const rewardWeights = z
   })
   .prefault({})
   .meta({ title: "Weights", description: "Terms of the reward; 0: not used." });
-export type RewardWeights = z.infer<typeof rewardWeights>;
+export type RewardWeights = z.infer<typeof rewardWeightsSchema>;
 export type RewardTerm = keyof RewardWeights;
 
-export const reward = z
-  .strictObject({ weights: rewardWeights, scorer })
+export const rewardSchema = z
+  .strictObject({ weights: rewardWeightsSchema, scorer: scorerSchema })
   .superRefine(({ weights }, context) => {
     if (Object.values(weights).every((w) => w === 0))
       context.addIssue({
@@ -56,9 +56,9 @@ export const reward = z
     title: "Reward",
     description: "What the searcher is rewarded for: a weighted sum of terms, each logged apart.",
   });
-export type RewardConfig = z.infer<typeof reward>;
+export type RewardConfig = z.infer<typeof rewardSchema>;
 
-export const coldStart = z
+export const coldStartSchema = z
   .strictObject({
     demonstrations: z
       .int()
@@ -91,7 +91,7 @@ export const coldStart = z
     description: "Supervised steps on gold paths, so that a small model knows the form.",
   });
 
-export const algorithmName = z.enum([
+export const algorithmNameSchema = z.enum([
   "ppo",
   "grpo",
   "dr-grpo",
@@ -100,14 +100,14 @@ export const algorithmName = z.enum([
   "dapo",
   "rejection-sampling",
 ]);
-export type AlgorithmName = z.infer<typeof algorithmName>;
+export type AlgorithmName = z.infer<typeof algorithmNameSchema>;
 
 /** Algorithms whose baseline is not the group's, so that one sample per question is enough. */
 const UNGROUPED: readonly AlgorithmName[] = ["ppo", "reinforce++"];
 /** Whether a question's samples are measured against each other. */
 export const isGrouped = (algorithm: AlgorithmName): boolean => !UNGROUPED.includes(algorithm);
 
-const critic = z
+const criticSchema = z
   .strictObject({
     kind: z
       .enum(["adapter", "model"])
@@ -165,11 +165,11 @@ const critic = z
   })
   .prefault({})
   .meta({ title: "Critic", description: "What estimates the value of a state (PPO)." });
-export type CriticConfig = z.infer<typeof critic>;
+export type CriticConfig = z.infer<typeof criticSchema>;
 
-export const rl = z
+export const rlSchema = z
   .strictObject({
-    algorithm: algorithmName
+    algorithm: algorithmNameSchema
       .default("grpo")
       .meta(
         about(
@@ -430,7 +430,7 @@ export const rl = z
           { advanced: true },
         ),
       ),
-    critic,
+    critic: criticSchema,
   })
   .superRefine((settings, context) => {
     for (const [path, message] of rlProblems(settings))
@@ -441,7 +441,7 @@ export const rl = z
     title: "Reinforcement learning",
     description: "How the searcher learns from its rewards.",
   });
-export type RlConfig = z.infer<typeof rl>;
+export type RlConfig = z.infer<typeof rlSchema>;
 
 /** Combinations that cannot work, by the setting to change and how. */
 function rlProblems(rl: Omit<RlConfig, never>): [path: string, message: string][] {
@@ -517,7 +517,7 @@ function rlProblems(rl: Omit<RlConfig, never>): [path: string, message: string][
   return problems.flatMap(([applies, path, message]) => (applies ? [[path, message]] : []));
 }
 
-export const evaluation = z
+export const evaluationSchema = z
   .strictObject({
     every: z
       .int()
@@ -544,7 +544,7 @@ export const evaluation = z
     description: "Greedy episodes on held-out questions, beside naive RAG.",
   });
 
-export const checkpointing = z
+export const checkpointingSchema = z
   .strictObject({
     every: z
       .int()

@@ -3,7 +3,7 @@ import { z } from "zod";
 /** What is known of a corpus without reading it: written by its import, reported by the worker, shown on its page. */
 
 /** Lengths in words (runs of characters that are not white space): bucket i counts passages of at most `upTo[i]`. */
-export const lengthHistogram = z.strictObject({
+export const lengthHistogramSchema = z.strictObject({
   /** Upper bounds, the last of which is open: null. */
   upTo: z.array(z.int().positive().nullable()),
   counts: z.array(z.int().nonnegative()),
@@ -11,28 +11,28 @@ export const lengthHistogram = z.strictObject({
   longest: z.int().nonnegative(),
   mean: z.number().nonnegative(),
 });
-export type LengthHistogram = z.infer<typeof lengthHistogram>;
+export type LengthHistogram = z.infer<typeof lengthHistogramSchema>;
 
-export const badLine = z.strictObject({
+export const badLineSchema = z.strictObject({
   /** File within the source. */
   file: z.string(),
   /** Line of the file, row of a parquet file; counted from 1. */
   line: z.int().positive(),
   reason: z.string(),
 });
-export type BadLine = z.infer<typeof badLine>;
+export type BadLine = z.infer<typeof badLineSchema>;
 
 /** How many bad lines are kept with their reason; all are counted. */
 export const BAD_LINES_KEPT = 200;
 
-export const sourceFile = z.strictObject({
+export const sourceFileSchema = z.strictObject({
   name: z.string(),
   bytes: z.int().nonnegative(),
   sha256: z.string().length(64),
 });
 
 /** Written beside the documents of an imported corpus as manifest.json. */
-export const corpusManifest = z.strictObject({
+export const corpusManifestSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
   /** Sha256 over the documents in order (gpu-workers/retrieval/corpus.ts): what an index is bound to. */
@@ -55,10 +55,10 @@ export const corpusManifest = z.strictObject({
     bytes: z.int().nonnegative(),
     /** Of the one file; of several, over their names and hashes in order. */
     sha256: z.string().length(64),
-    first: z.array(sourceFile).max(20),
+    first: z.array(sourceFileSchema).max(20),
   }),
   licence: z.string(),
-  lengths: lengthHistogram,
+  lengths: lengthHistogramSchema,
   duplicates: z.strictObject({
     /** Left out: repeated an earlier passage entirely. */
     passages: z.int().nonnegative(),
@@ -67,13 +67,13 @@ export const corpusManifest = z.strictObject({
   }),
   badLines: z.strictObject({
     total: z.int().nonnegative(),
-    first: z.array(badLine).max(BAD_LINES_KEPT),
+    first: z.array(badLineSchema).max(BAD_LINES_KEPT),
   }),
 });
-export type CorpusManifest = z.infer<typeof corpusManifest>;
+export type CorpusManifest = z.infer<typeof corpusManifestSchema>;
 
 /** An index on a worker's disk, as its manifest tells. */
-export const indexReport = z.strictObject({
+export const indexReportSchema = z.strictObject({
   /** Name of its folder. */
   key: z.string(),
   corpusHash: z.string(),
@@ -82,10 +82,10 @@ export const indexReport = z.strictObject({
   bytes: z.number().nonnegative(),
   builtAt: z.number(),
 });
-export type IndexReport = z.infer<typeof indexReport>;
+export type IndexReport = z.infer<typeof indexReportSchema>;
 
 /** A corpus on a worker. */
-export const corpusReport = z.strictObject({
+export const corpusReportSchema = z.strictObject({
   name: z.string(),
   /** Null until it was read once: a file that was put into the data folder by hand. */
   hash: z.string().nullable(),
@@ -93,7 +93,7 @@ export const corpusReport = z.strictObject({
   bytes: z.number().nonnegative(),
   samples: z.array(z.strictObject({ id: z.string(), title: z.string(), text: z.string() })).max(5),
   /** Null where it was not imported but put there, as Atlas is by the set-up. */
-  manifest: corpusManifest.nullable(),
-  indexes: z.array(indexReport),
+  manifest: corpusManifestSchema.nullable(),
+  indexes: z.array(indexReportSchema),
 });
-export type CorpusReport = z.infer<typeof corpusReport>;
+export type CorpusReport = z.infer<typeof corpusReportSchema>;

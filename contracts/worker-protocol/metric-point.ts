@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-export const metricPoint = z.object({
+export const metricPointSchema = z.object({
   name: z.string().min(1).max(120),
   /** Training step; cold-start/loss counts its own batches from 0. */
   step: z.int().nonnegative(),
@@ -8,4 +8,4 @@ export const metricPoint = z.object({
   /** Milliseconds since the epoch. */
   at: z.number(),
 });
-export type MetricPoint = z.infer<typeof metricPoint>;
+export type MetricPoint = z.infer<typeof metricPointSchema>;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { LORA_TARGETS } from "@/contracts/engine/dialect";
 
 /** What decides how much memory a decoder-only transformer takes (Llama and Qwen2 architectures). */
-export const modelShape = z.object({
+export const modelShapeSchema = z.object({
   hidden: z.int().positive(),
   layers: z.int().positive(),
   heads: z.int().positive(),
@@ -15,7 +15,7 @@ export const modelShape = z.object({
   /** Longest sequence. */
   maxLength: z.int().positive(),
 });
-export type ModelShape = z.infer<typeof modelShape>;
+export type ModelShape = z.infer<typeof modelShapeSchema>;
 
 const qwen = { headDim: 128, maxLength: 32_768, tied: true } as const;
 
@@ -76,7 +76,7 @@ export const MODEL_SHAPES: Readonly<Record<string, ModelShape>> = {
   },
 };
 
-const config = z.object({
+const configSchema = z.object({
   model_type: z.enum(["llama", "qwen2"]),
   hidden_size: z.int().positive(),
   num_hidden_layers: z.int().positive(),
@@ -91,7 +91,7 @@ const config = z.object({
 
 /** The shape that a config.json states; null of an architecture that the engine does not compute. */
 export function shapeOf(json: unknown): ModelShape | null {
-  const read = config.safeParse(json);
+  const read = configSchema.safeParse(json);
   if (!read.success) return null;
   const c = read.data;
   const heads = c.num_attention_heads;

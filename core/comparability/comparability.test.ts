@@ -9,7 +9,7 @@ import {
   scopeKey,
   type ResultFacts,
 } from "./comparability";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 
 const facts: ResultFacts = {
   questionSet: "atlas/held-out",
@@ -69,7 +69,7 @@ describe("comparability", () => {
 
   it("stored episodes that are answered anew are the generator's answers; kept ones are whose they were", () => {
     const of = (changes: object): boolean =>
-      answersItself(predictConfig.parse({ kind: "predict", name: "p", ...changes }));
+      answersItself(predictConfigSchema.parse({ kind: "predict", name: "p", ...changes }));
     const episodesOf = "00000000-0000-4000-8000-000000000001";
     expect([
       of({ method: "cot" }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PRESETS } from "@/core/presets/run-presets";
 import {
-  runConfig,
+  runConfigSchema,
   type RunConfigInput,
   type TrainConfig,
 } from "@/contracts/run-config/run-config";
@@ -15,7 +15,7 @@ import {
 
 const GB = 1e9;
 const trainPreset = (id: string): TrainConfig => {
-  const config = runConfig.parse(
+  const config = runConfigSchema.parse(
     PRESETS.find((preset) => preset.id === id)!.config satisfies RunConfigInput,
   );
   if (config.kind !== "train") throw new Error(`${id} trains nothing`);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { RunKind } from "@/contracts/records/run-state";
 
 /** Settings by their dotted paths, e.g. "rl.steps": which there are, and how one is set. Pure. */
@@ -33,7 +33,7 @@ function settingsOf(kind: RunKind): SettingPath[] {
   const objects = (node: JsonSchema): JsonSchema[] =>
     node.properties ? [node] : [...(node.anyOf ?? []), ...(node.oneOf ?? [])].flatMap(objects);
   const schemas = objects(
-    z.toJSONSchema(runConfig, { io: "input", unrepresentable: "any" }) as JsonSchema,
+    z.toJSONSchema(runConfigSchema, { io: "input", unrepresentable: "any" }) as JsonSchema,
   ).filter((object) => object.properties?.kind?.const === kind);
   if (schemas.length === 0)
     throw new AppError("internal", `There is no configuration of kind ${kind}.`);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { presetById } from "@/core/presets/run-presets";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { valueAt } from "@/core/run/setting-paths";
 import {
   countRuns,
@@ -12,7 +12,7 @@ import {
   shortPaths,
   variedText,
 } from "./expand-sweep";
-import { SWEEP_LIMIT, sweepSpec, type SettingValue } from "@/contracts/run-config/sweep";
+import { SWEEP_LIMIT, sweepSpecSchema, type SettingValue } from "@/contracts/run-config/sweep";
 import { readAxis, readRow, readSeeds, readValues } from "./sweep-text";
 
 const base = presetById("atlas-smollm2-grpo")!.config;
@@ -62,7 +62,7 @@ describe("expandSweep", () => {
     fc.assert(
       fc.property(axes, seeds, (chosen, given) => {
         const input = grid(Object.fromEntries(chosen), { seeds: given });
-        const count = countRuns(sweepSpec.parse(input));
+        const count = countRuns(sweepSpecSchema.parse(input));
         const expansion = expandSweep(input);
         if (count > SWEEP_LIMIT)
           return void expect(expansion).toMatchObject({ ok: false, problems: [{ path: "axes" }] });
@@ -72,7 +72,7 @@ describe("expandSweep", () => {
         expect(new Set(runs.map((run) => JSON.stringify([run.varied, run.seed]))).size).toBe(count);
         expect(new Set(runs.map((run) => run.name)).size).toBe(count);
         for (const run of runs) {
-          expect(runConfig.parse(run.config)).toEqual(run.config);
+          expect(runConfigSchema.parse(run.config)).toEqual(run.config);
           expect(run.config.name).toBe(run.name);
           expect(run.name.length).toBeLessThanOrEqual(120);
           const back = structuredClone(run.config) as Record<string, unknown>;
@@ -81,7 +81,7 @@ describe("expandSweep", () => {
             expect(run.varied[path]).toEqual(valueAt(run.config, path));
           }
           // Whatever was not varied is the base's.
-          const plain = runConfig.parse({
+          const plain = runConfigSchema.parse({
             ...base,
             name: run.name,
             ...(run.seed !== null && { seed: run.seed }),

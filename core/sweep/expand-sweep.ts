@@ -1,11 +1,11 @@
 import { type z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import {
   NAME_LENGTH,
   SWEEP_LIMIT,
-  settingValue,
-  sweepSpec,
+  settingValueSchema,
+  sweepSpecSchema,
   type SettingValue,
   type SweepSpec,
 } from "@/contracts/run-config/sweep";
@@ -40,7 +40,7 @@ export type Expansion =
  * Nothing is left out silently: whatever is wrong is said of every row that has it.
  */
 export function expandSweep(input: unknown): Expansion {
-  const parsed = sweepSpec.safeParse(input);
+  const parsed = sweepSpecSchema.safeParse(input);
   if (!parsed.success)
     return {
       ok: false,
@@ -76,7 +76,7 @@ export function expandSweep(input: unknown): Expansion {
       { ...spec.base, name: "-" } as { kind: RunConfig["kind"] },
       Object.entries(changes).map(([at, value]) => ({ path: at, value })),
     );
-    const result = runConfig.safeParse(
+    const result = runConfigSchema.safeParse(
       seeds[0] === undefined ? assigned : { ...assigned, seed: seeds[0] },
     );
     if (!result.success) {
@@ -281,7 +281,7 @@ const messageOf = (issue: z.core.$ZodIssue, seeded: boolean): string =>
 function variedOf(config: RunConfig, paths: readonly string[]): Varied {
   return Object.fromEntries(
     paths.flatMap((at) => {
-      const value = settingValue.safeParse(valueAt(config, at));
+      const value = settingValueSchema.safeParse(valueAt(config, at));
       return value.success && value.data !== undefined ? [[at, value.data]] : [];
     }),
   );

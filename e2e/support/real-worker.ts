@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths";
 import { presetById } from "@/core/presets/run-presets";
-import { runConfig, type RunConfigInput } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 
 /** Whether the set-up has installed what a real run needs (and /proc tells who is whose child). */
 export const canTrain =
@@ -16,9 +16,9 @@ export const canTrain =
   ].every((path) => existsSync(path));
 
 /** The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of searcher and critic. */
-export function twoSteps(): ReturnType<typeof runConfig.parse> {
+export function twoSteps(): ReturnType<typeof runConfigSchema.parse> {
   const preset = presetById("atlas-smollm2-grpo")?.config as RunConfigInput & { kind: "train" };
-  return runConfig.parse({
+  return runConfigSchema.parse({
     ...preset,
     name: "two steps",
     seed: 7,

@@ -6,9 +6,9 @@ import https from "node:https";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { AppError, wireError } from "@/contracts/errors";
+import { AppError, wireErrorSchema } from "@/contracts/errors";
 import {
-  artifactFile,
+  artifactFileSchema,
   type ArtifactManifest,
   type AttemptRef,
 } from "@/contracts/worker-protocol/worker-protocol";
@@ -34,7 +34,7 @@ export async function describeFolder(directory: string): Promise<ArtifactFile[]>
   const entries = await readdir(directory, { withFileTypes: true });
   const files: ArtifactFile[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (!entry.isFile() || !artifactFile.shape.name.safeParse(entry.name).success)
+    if (!entry.isFile() || !artifactFileSchema.shape.name.safeParse(entry.name).success)
       throw new AppError(
         "invalid-input",
         `A checkpoint is a flat folder of files with plain names; "${entry.name}" is not one.`,
@@ -247,7 +247,7 @@ const succeeded = (response: http.IncomingMessage): boolean =>
 /** The server's own reason where it gave one; a 5xx without one may pass and is an ordinary error. */
 function refusal(response: http.IncomingMessage, text: string): Error {
   const status = response.statusCode ?? 0;
-  const parsed = wireError.safeParse(jsonOrNull(text));
+  const parsed = wireErrorSchema.safeParse(jsonOrNull(text));
   if (parsed.success && parsed.data.code !== "internal")
     return new AppError(parsed.data.code, parsed.data.message);
   if (status === 507) return new AppError("storage-full", "The server's disk is full.");

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import WebSocket, { type RawData } from "ws";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import {
-  serverFrame,
+  serverFrameSchema,
   workerMethods,
   type ServerFrame,
   type WorkerMethod,
@@ -243,7 +243,7 @@ export class Connection {
     this.lastHeard = performance.now();
     let frame: ServerFrame;
     try {
-      frame = parseOrThrow(serverFrame, JSON.parse(data.toString()), "Frame of the server");
+      frame = parseOrThrow(serverFrameSchema, JSON.parse(data.toString()), "Frame of the server");
     } catch (error) {
       this.options.log(
         "warn",

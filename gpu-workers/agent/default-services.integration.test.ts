@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { retriever } from "@/contracts/run-config/retriever";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { AppError } from "@/contracts/errors";
 import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths";
 import { defaultStarters } from "./default-services";
@@ -92,7 +92,7 @@ describe.skipIf(!installed)(
 
     it("open a retriever over the corpus that finds what it is asked for", async () => {
       const held = new HeldServices(registry);
-      const config = retriever.parse({ kind: "dense", encoder: "minilm", variant: "int8" });
+      const config = retrieverSchema.parse({ kind: "dense", encoder: "minilm", variant: "int8" });
       const { value } = await held.retriever("atlas", config, signal);
       const [documents] = await value.search(["What is the capital of Peru?"], 3);
       expect(documents).toHaveLength(3);

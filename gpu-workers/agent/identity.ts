@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 
-const identityFile = z.object({ workerId: z.uuid() });
+const identityFileSchema = z.object({ workerId: z.uuid() });
 
 /** A name becomes part of a file name. */
-export const workerName = z
+export const workerNameSchema = z
   .string()
   .regex(
     /^[\w.-]{1,120}$/,
@@ -21,8 +21,11 @@ export async function loadWorkerId(dataDir: string, name: string): Promise<strin
   const path = join(dataDir, `worker-${name}.json`);
   const text = await readFile(path, "utf8").catch(() => null);
   if (text !== null)
-    return parseOrThrow(identityFile, jsonOf(text), `${path} (delete it to make this a new worker)`)
-      .workerId;
+    return parseOrThrow(
+      identityFileSchema,
+      jsonOf(text),
+      `${path} (delete it to make this a new worker)`,
+    ).workerId;
   const workerId = randomUUID();
   await mkdir(dataDir, { recursive: true });
   await writeFile(`${path}.new`, `${JSON.stringify({ workerId })}\n`);

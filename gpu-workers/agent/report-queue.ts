@@ -1,5 +1,5 @@
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
-import { reportItem, type ReportItem } from "@/contracts/worker-protocol/worker-protocol";
+import { reportItemSchema, type ReportItem } from "@/contracts/worker-protocol/worker-protocol";
 
 export interface ReportQueueOptions {
   /** Delivers one numbered batch; resolves once the server has stored it (or had it already). */
@@ -67,7 +67,7 @@ export class ReportQueue {
   /** As `push`, for callers that cannot wait. */
   add(item: ReportItem): void {
     if (this.failure) throw this.failure;
-    const checked = parseOrThrow(reportItem, item, "Report");
+    const checked = parseOrThrow(reportItemSchema, item, "Report");
     const bytes = JSON.stringify(checked).length;
     this.entries.push({ item: checked, bytes, queuedAt: performance.now() });
     this.bytes += bytes;

@@ -17,7 +17,7 @@ import { corpusPath, installedCorpora } from "@/gpu-workers/corpora/installed-co
 import { defaultStarters } from "./default-services";
 import { Machine } from "@/gpu-workers/runtime/machine";
 import { findCapabilities } from "./capabilities";
-import { loadWorkerId, lockIdentity, workerName } from "./identity";
+import { loadWorkerId, lockIdentity, workerNameSchema } from "./identity";
 import { AgentLog } from "./log";
 import { documentsOf, query } from "./tasks";
 
@@ -56,7 +56,7 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   const log = new AgentLog(options.name, logger);
   let unlock: () => Promise<void> = () => Promise.resolve();
   try {
-    const name = parseOrThrow(workerName, options.name, "--name");
+    const name = parseOrThrow(workerNameSchema, options.name, "--name");
     unlock = await lockIdentity(DATA_DIR, name);
     const agent = await makeAgent(options, name, log);
     const stop = (): void => void agent.stop();

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { retriever } from "@/contracts/run-config/retriever";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { AppError } from "@/contracts/errors";
-import { queryResult } from "@/contracts/worker-protocol/worker-protocol";
+import { queryResultSchema } from "@/contracts/worker-protocol/worker-protocol";
 import { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { ServiceStarters } from "./services";
@@ -11,7 +11,7 @@ import { Agents, forever, noServices, until } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
 
 const train = { kind: "train", name: "a run" };
-const dense = retriever.parse({ kind: "dense", encoder: "minilm", variant: "int8" });
+const dense = retrieverSchema.parse({ kind: "dense", encoder: "minilm", variant: "int8" });
 
 let server: ProtocolServer;
 const agents = new Agents();
@@ -171,7 +171,7 @@ describe("tasks", () => {
     await until("it is attached", () => server.attaches.length === 1);
     const ids = [ask("atlas"), ask("atlas")];
     await until("both are answered", () => ids.every((id) => server.results.has(id)));
-    const result = queryResult.parse(server.results.get(ids[0] as string)?.result);
+    const result = queryResultSchema.parse(server.results.get(ids[0] as string)?.result);
     expect(result.documents).toEqual([
       { id: "atlas-3", title: "capital of Peru", text: "text", score: 1 },
     ]);
@@ -239,11 +239,11 @@ describe("tasks", () => {
 describe("retrieverKey", () => {
   it("tells retrievers apart by corpus, encoder, weights and address", () => {
     const remote = (port: number) =>
-      retriever.parse({ kind: "remote", url: `http://127.0.0.1:${port}/retrieve` });
+      retrieverSchema.parse({ kind: "remote", url: `http://127.0.0.1:${port}/retrieve` });
     const keys = [
       retrieverKey("atlas", dense),
       retrieverKey("wiki", dense),
-      retrieverKey("atlas", retriever.parse({ ...dense, variant: "fp32" })),
+      retrieverKey("atlas", retrieverSchema.parse({ ...dense, variant: "fp32" })),
       retrieverKey("atlas", remote(3000)),
       retrieverKey("atlas", remote(3001)),
     ];
@@ -251,7 +251,10 @@ describe("retrieverKey", () => {
     expect(keys[0]).toMatch(/^retriever:atlas:dense-[0-9a-f]{8}$/);
     expect(retrieverKey("wiki", remote(3000))).toBe(keys[3]);
     expect(
-      retrieverKey("atlas", retriever.parse({ variant: "int8", encoder: "minilm", kind: "dense" })),
+      retrieverKey(
+        "atlas",
+        retrieverSchema.parse({ variant: "int8", encoder: "minilm", kind: "dense" }),
+      ),
     ).toBe(keys[0]);
   });
 });

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { retriever as retrieverConfig } from "@/contracts/run-config/run-config";
 import {
-  documentsResult,
-  dryRunResult,
-  indexPlanResult,
-  queryResult,
-  removeCorpusResult,
-  turnGainsResult,
+  documentsResultSchema,
+  dryRunResultSchema,
+  indexPlanResultSchema,
+  queryResultSchema,
+  removeCorpusResultSchema,
+  turnGainsResultSchema,
   type QueryResult,
   type TaskRequest,
 } from "@/contracts/worker-protocol/worker-protocol";
@@ -20,12 +20,12 @@ import { findAnswers, readQuestions, saveAnswers } from "./paging";
 import { HeldServices, type ServiceRegistry } from "./services";
 
 const RESULTS = {
-  query: queryResult,
-  documents: documentsResult,
-  "dry-run": dryRunResult,
-  "index-plan": indexPlanResult,
-  "remove-corpus": removeCorpusResult,
-  "turn-gains": turnGainsResult,
+  query: queryResultSchema,
+  documents: documentsResultSchema,
+  "dry-run": dryRunResultSchema,
+  "index-plan": indexPlanResultSchema,
+  "remove-corpus": removeCorpusResultSchema,
+  "turn-gains": turnGainsResultSchema,
 } as const;
 
 /** "encoding documents: 640 of 1159" as a share, for the bar; 0 where nothing is counted. */

@@ -13,7 +13,7 @@ const SAMPLES = 5;
 const SAMPLE_CHARACTERS = 600;
 
 /** What any index writes into its folder about itself; everything else in it is the index's own. */
-const indexManifest = z.looseObject({
+const indexManifestSchema = z.looseObject({
   corpusHash: z.string(),
   description: z.string().optional(),
   kind: z.string().optional(),
@@ -126,7 +126,7 @@ export class CorpusReporter {
       const path = join(root, key, "manifest.json");
       try {
         const [text, entry] = await Promise.all([readFile(path, "utf8"), stat(path)]);
-        const manifest = indexManifest.parse(JSON.parse(text));
+        const manifest = indexManifestSchema.parse(JSON.parse(text));
         found.push({
           key,
           corpusHash: manifest.corpusHash,

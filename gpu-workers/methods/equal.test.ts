@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Episode } from "@/contracts/records/episode";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import { ownAnswerKey } from "@/gpu-workers/searcher/assess";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
@@ -107,7 +107,7 @@ describe("equal episodes", () => {
 
 describe("keys suffice", () => {
   const suffices = (over: object, documents: number | null = 5): boolean =>
-    keysSuffice(predictConfig.parse({ kind: "predict", name: "p", ...over }), {
+    keysSuffice(predictConfigSchema.parse({ kind: "predict", name: "p", ...over }), {
       describe: () => ({ kind: "dense", key: "k", title: "", documents }),
     });
   const endpoint = { searcher: { endpoint: "http://127.0.0.1:1/v1" } };
@@ -119,7 +119,7 @@ describe("keys suffice", () => {
       true,
       true,
     ]);
-    expect(keysSuffice(predictConfig.parse({ kind: "predict", name: "p" }), null)).toBe(true);
+    expect(keysSuffice(predictConfigSchema.parse({ kind: "predict", name: "p" }), null)).toBe(true);
   });
   it("not where a name may come to mean something else, unless a person says so", () => {
     for (const over of [endpoint, qdrant])

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chosenOption, scoreByRules } from "@/core/scoring/rule-scoring";
 import { METHODS, rolesOf } from "@/contracts/run-config/method";
 import { parseCorpusLine, type CorpusRecord } from "@/contracts/formats/corpus-lines";
-import { methodName, type EpisodeStep, type MethodName } from "@/contracts/records/episode";
+import { methodNameSchema, type EpisodeStep, type MethodName } from "@/contracts/records/episode";
 import { ROOT } from "@/lib/paths";
 import { presetById } from "@/core/presets/run-presets";
 import {
-  runConfig,
+  runConfigSchema,
   type PredictConfig,
   type RunConfigInput,
 } from "@/contracts/run-config/run-config";
@@ -44,7 +44,7 @@ const configOf = (
   method: MethodName,
   changes: Partial<RunConfigInput & { kind: "predict" }>,
 ): PredictConfig => {
-  const config = runConfig.parse({ ...presetById(`atlas-${method}`)!.config, ...changes });
+  const config = runConfigSchema.parse({ ...presetById(`atlas-${method}`)!.config, ...changes });
   if (config.kind !== "predict") throw new Error("not a predict run");
   return config;
 };
@@ -95,7 +95,7 @@ async function ran(config: PredictConfig, questions?: readonly Question[]) {
 }
 
 describe("every method on the embedded default", () => {
-  it.each(methodName.options)(
+  it.each(methodNameSchema.options)(
     "%s answers two questions of Atlas",
     async (method) => {
       const records = await ran(configOf(method, { limit: 2 }));
@@ -108,7 +108,9 @@ describe("every method on the embedded default", () => {
 describe.skipIf(!existsSync(DATA))(
   "every method on slices of the real sets (skipped where ../shared/data is not there)",
   () => {
-    it.each(SETS.flatMap((set) => methodName.options.map((method) => [method, set] as const)))(
+    it.each(
+      SETS.flatMap((set) => methodNameSchema.options.map((method) => [method, set] as const)),
+    )(
       "%s on %s",
       async (method, set) => {
         const { questions, passages } = slices.get(set)!;

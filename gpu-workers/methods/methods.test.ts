@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Episode, MethodName, Protocol } from "@/contracts/records/episode";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
@@ -71,7 +71,7 @@ async function play(
 ): Promise<Played> {
   await endpoint?.close();
   endpoint = await ScriptedEndpoint.start(replies);
-  const config = predictConfig.parse({
+  const config = predictConfigSchema.parse({
     kind: "predict",
     name: "test",
     seed: 7,
@@ -591,7 +591,7 @@ describe("prompts", () => {
       "condensingPrompt",
     ],
   ])("%s refuses %j", (method, text, message, setting = "promptTemplate") => {
-    const parsed = predictConfig.safeParse({
+    const parsed = predictConfigSchema.safeParse({
       kind: "predict",
       name: "x",
       seed: 0,

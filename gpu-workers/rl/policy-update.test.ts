@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EngineResult } from "@/contracts/engine/dialect";
-import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
 import { algorithmOf } from "./algorithms";
 import {
@@ -76,7 +76,7 @@ class RecordingModel {
 }
 
 const config = (rl: object): TrainConfig =>
-  trainConfig.parse({
+  trainConfigSchema.parse({
     kind: "train",
     name: "t",
     search: { decoding: "free" },

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { reward } from "@/contracts/run-config/training";
+import { rewardSchema } from "@/contracts/run-config/training";
 import { rewardOf } from "./reward";
 
 describe("reward", () => {
@@ -19,7 +19,7 @@ describe("reward", () => {
       actionTokens: 40,
       searches: 1,
     };
-    const none = reward.parse({ weights: { gbr: 1 } }).weights;
+    const none = rewardSchema.parse({ weights: { gbr: 1 } }).weights;
     expect(rewardOf(none, facts).value).toBe(gbr);
     expect(rewardOf({ ...none, gbr: 0, upstream: 1 }, facts).value).toBe(upstream);
   });

@@ -1,16 +1,16 @@
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { answer } from "@/contracts/records/episode";
+import { answerSchema } from "@/contracts/records/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
-import { UNWATCHED, watchState } from "./alarms/watch";
+import { UNWATCHED, watchStateSchema } from "./alarms/watch";
 
 /**
  * What a checkpoint holds beside the engine's state (weights, optimiser, snapshots): enough that a resumed run does
  * exactly what an undisturbed one would have done. Random numbers need no state, their seeds are derived.
  */
-export const trainerState = z.strictObject({
+export const trainerStateSchema = z.strictObject({
   /** 1: from before there were critics. */
   version: z.union([z.literal(1), z.literal(2)]),
   /** Training steps done; 0: the cold start is done. */
@@ -26,11 +26,11 @@ export const trainerState = z.strictObject({
   /** Steps in a row up to here that were skipped. */
   skipped: z.int().nonnegative().default(0),
   /** The generator's answers so far. */
-  answers: z.array(answer),
+  answers: z.array(answerSchema),
   /** What the alarms have seen; a checkpoint from before there were alarms has none. */
-  alarms: watchState.default(UNWATCHED),
+  alarms: watchStateSchema.default(UNWATCHED),
 });
-export type TrainerState = z.infer<typeof trainerState>;
+export type TrainerState = z.infer<typeof trainerStateSchema>;
 
 export const TRAINER_FILE = "trainer.json";
 
@@ -57,7 +57,7 @@ export async function readTrainerState(directory: string): Promise<TrainerState>
       { cause },
     );
   });
-  return parseOrThrow(trainerState, JSON.parse(text) as unknown, TRAINER_FILE);
+  return parseOrThrow(trainerStateSchema, JSON.parse(text) as unknown, TRAINER_FILE);
 }
 
 /** A checkpoint is a flat folder: the critic's files stand in it under this prefix. */

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { corpusSource } from "@/contracts/run-config/corpus-source";
+import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { download, type DownloadOptions } from "./download";
 import { fetchSource } from "@/gpu-workers/corpora/import/fetch-source";
 import { importCorpus } from "@/gpu-workers/corpora/import/import";
@@ -144,7 +144,7 @@ describe("sources", () => {
   it("of an address are downloaded, checked and imported", async () => {
     const body = Buffer.from('{"id":"a","text":"from afar"}\n');
     handle = ranged(body);
-    const source = corpusSource.parse({
+    const source = corpusSourceSchema.parse({
       kind: "url",
       url: `${url}/sets/far.jsonl?download=true`,
       sha256: createHash("sha256").update(body).digest("hex"),
@@ -194,7 +194,11 @@ describe("sources", () => {
     };
     process.env.HF_ENDPOINT = url;
     try {
-      const source = corpusSource.parse({ kind: "preset", preset: "wiki-18", withIndex: true });
+      const source = corpusSourceSchema.parse({
+        kind: "preset",
+        preset: "wiki-18",
+        withIndex: true,
+      });
       if (source.kind !== "preset") throw new Error("not a preset");
       const fetched = await fetchSource(source, { ...common, folder });
       expect(fetched.files.map(({ name }) => name)).toEqual(["wiki-18.jsonl.gz"]);

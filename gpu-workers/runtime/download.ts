@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError, wireError } from "@/contracts/errors";
+import { AppError, wireErrorSchema } from "@/contracts/errors";
 import { sha256Of } from "@/lib/file-hash";
 
 export interface DownloadOptions {
@@ -154,7 +154,7 @@ async function transfer(
 async function refusal(response: Response, url: string, byHand: string): Promise<Error> {
   const text = (await response.text().catch(() => "")).slice(0, 500);
   const { status } = response;
-  const own = wireError.safeParse(jsonOrNull(text));
+  const own = wireErrorSchema.safeParse(jsonOrNull(text));
   if (own.success && own.data.code !== "internal")
     return new AppError(own.data.code, own.data.message);
   if (status === 404 || status === 410)

@@ -1,5 +1,5 @@
 import { type MessagePort, type Transferable, Worker, workerData } from "node:worker_threads";
-import { AppError, toWireError, wireError } from "@/contracts/errors";
+import { AppError, toWireError, wireErrorSchema } from "@/contracts/errors";
 import { z } from "zod";
 
 /**
@@ -12,7 +12,11 @@ export type Operations = Record<string, { request: unknown; response: unknown }>
 
 type RequestFrame = { id: number; operation: string; request: unknown };
 
-const responseFrame = z.object({ id: z.int(), response: z.unknown(), error: wireError.optional() });
+const responseFrameSchema = z.object({
+  id: z.int(),
+  response: z.unknown(),
+  error: wireErrorSchema.optional(),
+});
 
 type Pending = { resolve: (value: unknown) => void; reject: (error: Error) => void };
 
@@ -94,7 +98,7 @@ export class ThreadClient<O extends Operations> {
   }
 
   private receive(frame: unknown): void {
-    const { id, response, error } = responseFrame.parse(frame);
+    const { id, response, error } = responseFrameSchema.parse(frame);
     const call = this.pending.get(id);
     if (!call) return;
     this.pending.delete(id);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EngineBody, EngineResult } from "@/contracts/engine/dialect";
-import { search as searchConfig, type SearchConfig } from "@/contracts/run-config/run-config";
+import { searchSchema as searchConfig, type SearchConfig } from "@/contracts/run-config/run-config";
 import { AppError } from "@/contracts/errors";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";

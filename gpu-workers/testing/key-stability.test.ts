@@ -2,11 +2,11 @@ import { documentHash } from "@/core/episode/document-hash";
 import { PRESETS } from "@/core/presets/run-presets";
 import {
   retriever as retrieverSettings,
-  predictConfig,
-  runConfig,
+  predictConfigSchema,
+  runConfigSchema,
 } from "@/contracts/run-config/run-config";
 import type { SearchConfig } from "@/contracts/run-config/run-config";
-import { runKind } from "@/contracts/records/run-state";
+import { runKindSchema } from "@/contracts/records/run-state";
 import { settingPaths } from "@/core/run/setting-paths";
 import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
 import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open";
@@ -49,7 +49,7 @@ const ENDPOINT = { model: "m", endpoint: "http://model.test:8000/v1/" };
 const RUN = "00000000-0000-4000-8000-000000000001";
 
 const openOf = async (changes: object, own: OwnModel | null, question = QUESTION) => {
-  const config = predictConfig.parse({ ...EMPTY_RUN, searcher: ENDPOINT, ...changes });
+  const config = predictConfigSchema.parse({ ...EMPTY_RUN, searcher: ENDPOINT, ...changes });
   const context = { signal: SIGNAL, fetchCheckpoint: () => Promise.reject(new Error("none")) };
   return openMethod(config, {
     context: { answeredQuestions: async () => new Map([["q1", 5]]) },
@@ -238,12 +238,14 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
   },
 
   "configurations of presets": () =>
-    Object.fromEntries(PRESETS.map(({ id, config }) => [id, bothHashes(runConfig.parse(config))])),
+    Object.fromEntries(
+      PRESETS.map(({ id, config }) => [id, bothHashes(runConfigSchema.parse(config))]),
+    ),
 
   "default configurations": () =>
     Object.fromEntries(
       Object.entries(LEAST_CONFIGS).map(([name, config]) => {
-        const parsed = runConfig.parse(config);
+        const parsed = runConfigSchema.parse(config);
         return [name, { ...bothHashes(parsed), config: JSON.stringify(parsed) }];
       }),
     ),
@@ -259,11 +261,11 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
   "default settings of sources": () =>
     Object.fromEntries(
       Object.entries(LEAST_SOURCES).map(([name, source]) => {
-        const parsed = runConfig.parse({ kind: "index", name: "n", corpus: "c", source });
+        const parsed = runConfigSchema.parse({ kind: "index", name: "n", corpus: "c", source });
         return [name, { ...bothHashes(parsed), config: JSON.stringify(parsed) }];
       }),
     ),
 
   "paths of settings": () =>
-    Object.fromEntries(runKind.options.map((kind) => [kind, settingPaths(kind)])),
+    Object.fromEntries(runKindSchema.options.map((kind) => [kind, settingPaths(kind)])),
 });

@@ -6,7 +6,7 @@ import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { ATLAS_DIR, DATA_DIR } from "@/lib/paths";
 import {
-  runConfig,
+  runConfigSchema,
   type RetrieverConfig,
   type RunConfig,
   type RunConfigInput,
@@ -132,7 +132,7 @@ export class MemoryContext implements RunContext {
   isRunning = false;
 
   constructor(private readonly options: MemoryContextOptions) {
-    this.config = runConfig.parse(options.config);
+    this.config = runConfigSchema.parse(options.config);
     this.resume = options.resume ?? null;
     this.workDir = options.workDir;
     this.signal = options.signal ?? new AbortController().signal;

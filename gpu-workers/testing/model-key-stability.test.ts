@@ -7,7 +7,7 @@ import { chatPrompt, judgePrompt } from "@/contracts/run-config/prompts/generati
 import { condensingPrompt, methodPrompt } from "@/contracts/run-config/prompts/prompts";
 import type { PromptText } from "@/contracts/run-config/prompts/template";
 import { editedVersion, promptVersion } from "@/contracts/run-config/prompts/version";
-import { predictConfig, trainConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema, trainConfigSchema } from "@/contracts/run-config/run-config";
 import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
 import { endpointBackend } from "@/gpu-workers/llm/generator/endpoint-backend";
 import { engineBackend } from "@/gpu-workers/llm/generator/engine-backend";
@@ -115,11 +115,15 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const directory = await install();
     const policy = { model: ENGINE_MODEL, tokenizer: null, name: "m", fingerprint: "base:engine" };
     const vllm = { at: async () => ENGINE_MODEL };
-    const config = trainConfig.parse({ kind: "train", name: "t", searcher: { model: "tiny" } });
+    const config = trainConfigSchema.parse({
+      kind: "train",
+      name: "t",
+      searcher: { model: "tiny" },
+    });
     const fetchCheckpoint = async () => ({ config, directory }) as never;
     const identity = async (method: string, checkpoint: string | null = null) => {
       const searcher = { model: "tiny", checkpoint };
-      const run = predictConfig.parse({ ...EMPTY_RUN, method, searcher });
+      const run = predictConfigSchema.parse({ ...EMPTY_RUN, method, searcher });
       const own = await openOwnModel(run, { signal: SIGNAL, fetchCheckpoint }, ENGINE);
       return own?.kind === "text" ? own.model.identity : own?.searcher.identity;
     };
@@ -151,7 +155,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       answerKey((store) =>
         openGenerator(
           ENGINE,
-          predictConfig.parse({ ...EMPTY_RUN, generator }).generator,
+          predictConfigSchema.parse({ ...EMPTY_RUN, generator }).generator,
           store,
           SIGNAL,
         ),
@@ -208,7 +212,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       const [scored] = await scorer.score(items, SIGNAL);
       scores[name] = [scored!.main, ...scored!.others];
     }
-    const installed = { ...predictConfig.parse(EMPTY_RUN).judge, model: "tiny" };
+    const installed = { ...predictConfigSchema.parse(EMPTY_RUN).judge, model: "tiny" };
     const inEngine = async (promptTemplate: string | null) =>
       (await openJudge({ ...installed, promptTemplate }, ENGINE, {}, SIGNAL)).id;
     return {
@@ -245,7 +249,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const documents = [documentOf("d1"), { ...documentOf("d2"), title: "" }];
     const request = { question: "Who\nwrote it?", documents };
     const item = { question: "Q?", golds: ["a", "b"], answer: "x".repeat(5000) };
-    const search = predictConfig.parse(EMPTY_RUN).search;
+    const search = predictConfigSchema.parse(EMPTY_RUN).search;
     const templates = (["guided", "free"] as const).map((decoding) => templateFor({ decoding }));
     const shape = { window: 3, select: 2, queryTokens: 14 };
     return {

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, vi } from "vitest";
-import { corpusSource } from "@/contracts/run-config/corpus-source";
-import { retriever as retrieverSettings, runConfig } from "@/contracts/run-config/run-config";
+import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
+import { retriever as retrieverSettings, runConfigSchema } from "@/contracts/run-config/run-config";
 import { inTurn, sha256, testRecorded } from "@/lib/testing/recorded";
 import { retrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services";
 import { noServices } from "@/gpu-workers/agent/testing/harness";
@@ -144,7 +144,7 @@ async function qdrantKey(vectors: object): Promise<string> {
 }
 
 async function imported(name: string, path: string) {
-  const source = corpusSource.parse({ kind: "path", path });
+  const source = corpusSourceSchema.parse({ kind: "path", path });
   const manifest = await importCorpus({
     dataDir: join(folder, "data"),
     name,
@@ -298,7 +298,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const starters = { engine: start, retriever: start, sampler: start, vllm: start };
     const registry = new ServiceRegistry({ ...noServices, ...starters }, 1000);
     const served = { kind: "serve", what: "model", name: "s", server: { kind: "vllm" } };
-    const vllm = (runConfig.parse(served) as { server: object }).server as never;
+    const vllm = (runConfigSchema.parse(served) as { server: object }).server as never;
     const options = { signal: SIGNAL, onLost: () => undefined };
     await registry.acquireEngine(options);
     await registry.acquireRetriever("atlas", settingsOf("dense"), options);

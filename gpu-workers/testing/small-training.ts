@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ATLAS_DIR, modelDir } from "@/lib/paths";
 import { presetById } from "@/core/presets/run-presets";
-import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
 
 /** Whether the set-up has installed the default models and corpus. */
 export const canTrainHere =
@@ -13,7 +13,7 @@ if (!canTrainHere)
   console.warn("skipped: the default model or Atlas is not installed (run the setup)");
 
 /** The default preset, made small. Without the filter some groups vary from the start. */
-export const small: TrainConfig = trainConfig.parse({
+export const small: TrainConfig = trainConfigSchema.parse({
   ...presetById("atlas-smollm2-grpo")!.config,
   searcher: { model: "smollm2-135m-instruct", adapter: { rank: 4, alpha: 8, firstLayer: 27 } },
   coldStart: { demonstrations: 4, batchSize: 2, learningRate: 1e-3 },

@@ -15,8 +15,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   "storage-full": 507,
 };
 
-const path = z.object({ artifactId: z.uuid(), file: z.string().min(1) });
-const query = z.object({ runId: z.uuid(), attempt: z.coerce.number().int().positive() });
+const pathSchema = z.object({ artifactId: z.uuid(), file: z.string().min(1) });
+const querySchema = z.object({ runId: z.uuid(), attempt: z.coerce.number().int().positive() });
 
 const WORKER_PREFIX = "/worker/artifacts/";
 const PAGE_PREFIX = "/artifacts/";
@@ -46,10 +46,10 @@ export async function serveArtifact(
         "not-found",
         `The path is ${worker ? WORKER_PREFIX : PAGE_PREFIX}{artifactId}/{file}.`,
       );
-    const name = parseOrThrow(path, { artifactId, file }, "The path of an artifact's file");
+    const name = parseOrThrow(pathSchema, { artifactId, file }, "The path of an artifact's file");
     if (request.method === "PUT" && tokenId !== null) {
       const ref = parseOrThrow(
-        query,
+        querySchema,
         Object.fromEntries(url.searchParams),
         "The query of an upload",
       );

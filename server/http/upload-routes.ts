@@ -15,7 +15,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 };
 const WORKER_PREFIX = "/worker/uploads/";
 
-const query = z.object({ name: z.string().trim().min(1).max(255) });
+const querySchema = z.object({ name: z.string().trim().min(1).max(255) });
 
 export const isUploadPath = (pathname: string): boolean =>
   pathname === "/uploads" || pathname.startsWith(WORKER_PREFIX);
@@ -35,7 +35,7 @@ export async function serveUpload(
       if (request.method !== "POST")
         throw new AppError("unsupported", "A file is uploaded by POST.");
       const { name } = parseOrThrow(
-        query,
+        querySchema,
         Object.fromEntries(url.searchParams),
         "The query of an upload",
       );

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { alarmName } from "@/contracts/records/alarms";
+import { alarmNameSchema } from "@/contracts/records/alarms";
 import { ruleId, scoreByRules } from "@/core/scoring/rule-scoring";
 import {
   answersItself,
@@ -11,18 +11,27 @@ import {
   type ResultFacts,
 } from "@/core/comparability/comparability";
 import { METHODS } from "@/contracts/run-config/method";
-import { ruleScorer, scorer } from "@/contracts/run-config/scoring";
+import { ruleScorerSchema, scorerSchema } from "@/contracts/run-config/scoring";
 import { CORPUS_PRESET_NAMES } from "@/contracts/run-config/corpus-presets";
 import { documentHash } from "@/core/episode/document-hash";
-import { attribution, episodeMethod, episodePhase, formatError } from "@/contracts/records/episode";
-import { errorCode } from "@/contracts/errors";
+import {
+  attributionSchema,
+  episodeMethodSchema,
+  episodePhaseSchema,
+  formatErrorSchema,
+} from "@/contracts/records/episode";
+import { errorCodeSchema } from "@/contracts/errors";
 import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metrics";
 import { PRESETS } from "@/core/presets/run-presets";
-import { predictConfig, trainConfig, type PredictConfig } from "@/contracts/run-config/run-config";
-import { runKind, runState } from "@/contracts/records/run-state";
+import {
+  predictConfigSchema,
+  trainConfigSchema,
+  type PredictConfig,
+} from "@/contracts/run-config/run-config";
+import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import { clusterBootstrap } from "@/core/statistics/bootstrap";
 import { expandOrThrow } from "@/core/sweep/expand-sweep";
-import { sweepSpec } from "@/contracts/run-config/sweep";
+import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
 import { hashOf, sha256, testRecorded, type Values } from "@/lib/testing/recorded";
 import { questionKey } from "@/contracts/formats/upstream/files";
@@ -45,7 +54,7 @@ import { Tokens } from "@/server/features/workers/tokens";
 /** Keys and hashes that the server stores or compares, and the names that its tables hold. No database is asked. */
 
 const predict = (changes: object = {}): PredictConfig =>
-  predictConfig.parse({ kind: "predict", name: "n", ...changes });
+  predictConfigSchema.parse({ kind: "predict", name: "n", ...changes });
 
 /** A database that keeps what it is given, and answers what the statement asks for. */
 class ListeningDatabase {
@@ -106,7 +115,11 @@ const CHECKPOINT: Checkpoint = {
   step: 20,
   runId: RUN,
   runName: "a run",
-  config: trainConfig.parse({ kind: "train", name: "a run", coldStart: { demonstrations: 9 } }),
+  config: trainConfigSchema.parse({
+    kind: "train",
+    name: "a run",
+    coldStart: { demonstrations: 9 },
+  }),
 };
 
 /** Configurations whose rows of the leaderboard are parted. */
@@ -203,7 +216,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     const question = { answers: ["The Virus"], options };
     const answers = ["It is the virus.", "A", "a VIRUS", "(B)", "", "Ünïcode virus-like"];
     return {
-      names: Object.fromEntries(ruleScorer.options.map((rule) => [rule, ruleId(rule)])),
+      names: Object.fromEntries(ruleScorerSchema.options.map((rule) => [rule, ruleId(rule)])),
       ...Object.fromEntries(answers.map((text) => [`"${text}"`, scoreByRules(text, question)])),
     };
   },
@@ -220,7 +233,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
   "rows of the leaderboard by presets": () =>
     Object.fromEntries(
       PRESETS.flatMap(({ id, config }) => {
-        const parsed = predictConfig.safeParse(config).data;
+        const parsed = predictConfigSchema.safeParse(config).data;
         return parsed ? [[id, hashOf(entryOf(parsed, null, ownPromptOf(parsed)).id)]] : [];
       }),
     ),
@@ -327,7 +340,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
         const { paths, runs } = expandOrThrow(spec);
         const described = runs.map(({ name, row, seed, varied }) => ({ name, row, seed, varied }));
         const configs = runs.map(({ config }) => hashOf(config));
-        return [id, { spec: hashOf(sweepSpec.parse(spec)), paths, runs: described, configs }];
+        return [id, { spec: hashOf(sweepSpecSchema.parse(spec)), paths, runs: described, configs }];
       }),
     ),
 
@@ -366,15 +379,15 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
   },
 
   "names that are stored": () => ({
-    methods: episodeMethod.options,
-    scorers: scorer.unwrap().options,
-    phases: episodePhase.options,
-    formatErrors: formatError.options,
-    attributions: attribution.options,
-    errorCodes: errorCode.options,
-    alarms: alarmName.options,
-    runKinds: runKind.options,
-    runStates: runState.options,
+    methods: episodeMethodSchema.options,
+    scorers: scorerSchema.unwrap().options,
+    phases: episodePhaseSchema.options,
+    formatErrors: formatErrorSchema.options,
+    attributions: attributionSchema.options,
+    errorCodes: errorCodeSchema.options,
+    alarms: alarmNameSchema.options,
+    runKinds: runKindSchema.options,
+    runStates: runStateSchema.options,
     presets: PRESETS.map(({ id }) => id),
     corpusPresets: CORPUS_PRESET_NAMES,
     metrics: Object.keys(METRICS),

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import type { DocumentText, EpisodeRecord } from "@/contracts/records/episode";
 import { presetById } from "@/core/presets/run-presets";
-import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { ControlPlane } from "@/server/compose";
 
 /** The configuration of a preset. */
 export function presetConfig(id = "atlas-smollm2-grpo"): RunConfig {
   const preset = presetById(id);
   if (!preset) throw new Error(`there is no preset ${id}`);
-  return runConfig.parse(preset.config);
+  return runConfigSchema.parse(preset.config);
 }
 
 export const sampleDocument = (id: string): DocumentText => ({

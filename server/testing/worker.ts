@@ -2,7 +2,7 @@ import WebSocket from "ws";
 import { AppError } from "@/contracts/errors";
 import {
   PROTOCOL_VERSION,
-  serverFrame,
+  serverFrameSchema,
   type AttemptRef,
   type ServerFrame,
   type WorkerMethod,
@@ -39,7 +39,7 @@ export class TestWorker {
     private readonly socket: WebSocket,
   ) {
     socket.on("message", (data) => {
-      const frame = serverFrame.parse(JSON.parse(String(data)));
+      const frame = serverFrameSchema.parse(JSON.parse(String(data)));
       if (frame.type !== "response") return void this.notices.push(frame);
       const entry = this.pending.get(frame.id);
       this.pending.delete(frame.id);

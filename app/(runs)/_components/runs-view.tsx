@@ -11,7 +11,7 @@ import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import { runKind } from "@/contracts/records/run-state";
+import { runKindSchema } from "@/contracts/records/run-state";
 import { RunCards } from "./run-cards";
 import { RunsTable, isSort, type RunSort } from "./runs-table";
 
@@ -22,7 +22,7 @@ export function RunsView() {
   const [params, setParams] = useQueryParams();
   const rawFilter = params.get("state");
   const filter: StateFilter = isStateFilter(rawFilter) ? rawFilter : "all";
-  const kind = runKind.safeParse(params.get("kind")).data ?? null;
+  const kind = runKindSchema.safeParse(params.get("kind")).data ?? null;
   const folded = params.get("sweeps") === "folded";
   const rawSort = params.get("sort");
   const sort: RunSort = isSort(rawSort) ? rawSort : "newest";
@@ -114,7 +114,7 @@ export function RunsView() {
               onChange={(e) => setParams({ kind: e.target.value || null })}
             >
               <option value="">Every kind</option>
-              {runKind.options.map((k) => (
+              {runKindSchema.options.map((k) => (
                 <option key={k} value={k}>
                   {k}
                 </option>

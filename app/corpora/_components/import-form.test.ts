@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { indexConfig } from "@/contracts/run-config/run-config";
+import { indexConfigSchema } from "@/contracts/run-config/run-config";
 import { nameFrom, publishedRetriever, sourceOf, type ImportForm } from "./import-form";
 
 const form: ImportForm = {
@@ -34,7 +34,7 @@ describe("the import dialog", () => {
         { upload: "00000000-0000-4000-8000-000000000000", fileName: "a.jsonl" },
       );
       expect(
-        indexConfig.parse({ kind: "index", name: "x", corpus: "mine", source }).source.kind,
+        indexConfigSchema.parse({ kind: "index", name: "x", corpus: "mine", source }).source.kind,
       ).toBe(kind);
     }
   });

@@ -4,7 +4,7 @@ import {
   type CorpusPreset,
   type CorpusPresetName,
 } from "@/contracts/run-config/corpus-presets";
-import { indexConfig } from "@/contracts/run-config/run-config";
+import { indexConfigSchema } from "@/contracts/run-config/run-config";
 
 export type SourceKind = "upload" | "path" | "url" | "preset";
 
@@ -70,7 +70,7 @@ export function planOf(form: ImportForm): PlanQuestion | string {
     form.kind === "preset"
       ? ({ kind: "preset", preset: form.preset, withIndex: form.withIndex } as const)
       : ({ kind: "path", path: "-" } as const);
-  const { source: parsed, retriever } = indexConfig.parse({
+  const { source: parsed, retriever } = indexConfigSchema.parse({
     kind: "index",
     name: "-",
     source,

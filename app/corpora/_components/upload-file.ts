@@ -1,14 +1,14 @@
 import { z } from "zod";
-import { wireError } from "@/contracts/errors";
+import { wireErrorSchema } from "@/contracts/errors";
 
-const uploaded = z.object({
+const uploadedSchema = z.object({
   id: z.uuid(),
   fileName: z.string(),
   bytes: z.number(),
   sha256: z.string(),
   reused: z.boolean(),
 });
-export type Uploaded = z.infer<typeof uploaded>;
+export type Uploaded = z.infer<typeof uploadedSchema>;
 
 /**
  * Sends a file to the server as it is. XMLHttpRequest, because `fetch` does not tell how far a body has gone.
@@ -27,9 +27,9 @@ export function uploadFile(
       onProgress(event.total > 0 ? event.loaded / event.total : 0);
     request.onload = () => {
       const body: unknown = parsed(request.responseText);
-      const result = uploaded.safeParse(body);
+      const result = uploadedSchema.safeParse(body);
       if (request.status === 201 && result.success) return resolve(result.data);
-      const refusal = wireError.safeParse(body);
+      const refusal = wireErrorSchema.safeParse(body);
       reject(
         new Error(
           refusal.success ? refusal.data.message : `The server answered HTTP ${request.status}.`,

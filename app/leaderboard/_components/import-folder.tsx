@@ -10,7 +10,7 @@ import { Input, Select } from "@/app/_ui/field";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
 import { METHODS } from "@/contracts/run-config/method";
-import { methodName, type MethodName } from "@/contracts/records/episode";
+import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 import type { AppRouter } from "@/server/trpc/router";
 import type { PathFile } from "./dropped-files";
 import { ImportParts, type PartState } from "./import-parts";
@@ -146,7 +146,7 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
                 onChange={(event) => set({ method: event.target.value })}
               >
                 <option value="">as shown above, else s3</option>
-                {methodName.options
+                {methodNameSchema.options
                   .filter((name) => name !== "gold")
                   .map((name) => (
                     <option key={name} value={name}>

@@ -11,7 +11,7 @@ import { Input, Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
 import { METHODS } from "@/contracts/run-config/method";
-import { methodName, type MethodName } from "@/contracts/records/episode";
+import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 
 const ABOUT: Record<MethodName, string> = {
   s3: "search loop",
@@ -103,7 +103,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
       </div>
       <fieldset className="mt-3 grid gap-1.5 px-4 sm:grid-cols-2 lg:grid-cols-4 xl:grid-cols-5">
         <legend className="sr-only">Methods</legend>
-        {methodName.options.map((m) => (
+        {methodNameSchema.options.map((m) => (
           <label
             key={m}
             className="flex cursor-pointer items-start gap-2 rounded-md border px-2.5 py-1.5 hover:bg-muted has-checked:border-primary has-checked:bg-primary-soft/40"

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { ROOT } from "@/lib/paths";
-import { publishedResults } from "@/contracts/formats/published-results";
+import { publishedResultsSchema } from "@/contracts/formats/published-results";
 import { paperGenerators, paperSet, paperTables, publishedRowsFor } from "./published";
 import type { Column } from "./text";
 
-const results = publishedResults.parse(
+const results = publishedResultsSchema.parse(
   JSON.parse(
     readFileSync(join(ROOT, "server", "features", "leaderboard", "published.json"), "utf8"),
   ),

@@ -6,10 +6,10 @@ import { z } from "zod";
 const KEY = "s3.playground.history";
 const MOST = 30;
 
-const entries = z.array(
+const entriesSchema = z.array(
   z.object({ query: z.string(), href: z.string().startsWith("/playground"), at: z.number() }),
 );
-export type HistoryEntry = z.infer<typeof entries>[number];
+export type HistoryEntry = z.infer<typeof entriesSchema>[number];
 
 const EMPTY: HistoryEntry[] = [];
 let text: string | null = null;
@@ -26,7 +26,7 @@ function read(): HistoryEntry[] {
   if (stored === text) return parsed;
   text = stored;
   try {
-    parsed = entries.parse(JSON.parse(stored ?? "[]"));
+    parsed = entriesSchema.parse(JSON.parse(stored ?? "[]"));
   } catch {
     parsed = EMPTY;
   }

@@ -8,7 +8,7 @@ import {
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
 import { compactRetriever, RETRIEVER_PRESETS, retrieverTitle } from "@/app/_lib/retriever";
-import { MAX_QUERY, retriever as retrieverSchema } from "@/contracts/run-config/retriever";
+import { MAX_QUERY, retrieverSchema as retrieverSchema } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { highlightParts, lightStem, queryStems } from "./highlight";
 import { withEntry } from "./history";

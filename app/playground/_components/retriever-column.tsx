@@ -11,7 +11,7 @@ import { Card } from "@/app/_ui/card";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
-import { queryResult, type QueryResult } from "@/contracts/worker-protocol/worker-protocol";
+import { queryResultSchema, type QueryResult } from "@/contracts/worker-protocol/worker-protocol";
 import { LETTER } from "./columns";
 import { DocumentCard } from "./document-card";
 import type { TextPart } from "./highlight";
@@ -68,7 +68,7 @@ export function RetrieverColumn({
   }, [key, request, start]);
 
   const parsed = useMemo(
-    () => (task?.state === "succeeded" ? queryResult.safeParse(task.result) : null),
+    () => (task?.state === "succeeded" ? queryResultSchema.safeParse(task.result) : null),
     [task],
   );
   const result = !running && parsed?.success ? parsed.data : null;

@@ -9,13 +9,13 @@ import type { Draft } from "@/app/_settings/draft";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import {
-  retriever as retrieverSchema,
+  retrieverSchema as retrieverSchema,
   type RetrieverConfig,
 } from "@/contracts/run-config/retriever";
 
-const schema = z.object({ retriever: retrieverSchema });
+const schemaSchema = z.object({ retriever: retrieverSchema });
 /** The schema parses anything; here its input is typed as what the form holds. */
-const draftSchema = schema as unknown as z.ZodType<z.output<typeof schema>, Draft>;
+const draftSchema = schemaSchema as unknown as z.ZodType<z.output<typeof schemaSchema>, Draft>;
 /** The same settings as on the New run page, from the same descriptions. */
 const GROUP = settingGroups("evaluate").find((group) => group.id === "retriever");
 
@@ -27,7 +27,7 @@ interface RetrieverDialogProps {
 }
 
 export function RetrieverDialog({ title, start, onClose, onApply }: RetrieverDialogProps) {
-  const form = useForm<Draft, unknown, z.output<typeof schema>>({
+  const form = useForm<Draft, unknown, z.output<typeof schemaSchema>>({
     resolver: zodResolver(draftSchema),
     mode: "onChange",
     defaultValues: { retriever: structuredClone(start) },

@@ -3,37 +3,40 @@ import { AppError, describeIssues } from "@/contracts/errors";
 
 /** Upstream's result files (s3 at ba08d58): their shapes, how to tell them apart, and how to read them. Pure. */
 
-const text = z.string();
+const textSchema = z.string();
 /** One text, or a list of the steps' texts. */
-const texts = z.union([text.transform((one) => [one]), z.array(text)]);
-const goldens = z.union([
-  text.transform((one) => [one]),
-  z.array(z.union([text, z.number().transform(String)])),
+const textsSchema = z.union([textSchema.transform((one) => [one]), z.array(textSchema)]);
+const goldensSchema = z.union([
+  textSchema.transform((one) => [one]),
+  z.array(z.union([textSchema, z.number().transform(String)])),
 ]);
 
 /** {dataset}_output_sequences.json of s3: what the searcher wrote, and the documents that it handed over. */
-const s3Sequence = z.looseObject({
-  golden_answers: goldens,
-  context_with_info: text,
-  response_str: text.optional(),
+const s3SequenceSchema = z.looseObject({
+  golden_answers: goldensSchema,
+  context_with_info: textSchema,
+  response_str: textSchema.optional(),
 });
 /** The same of IRCoT and Search-o1: retrieval by retrieval. */
-const stepSequence = z.looseObject({
-  golden_answers: goldens,
-  chain_of_thought: texts.optional(),
-  retrievals: z.array(z.looseObject({ query: text, context: texts })),
-  all_context: texts.optional(),
+const stepSequenceSchema = z.looseObject({
+  golden_answers: goldensSchema,
+  chain_of_thought: textsSchema.optional(),
+  retrievals: z.array(z.looseObject({ query: textSchema, context: textsSchema })),
+  all_context: textsSchema.optional(),
 });
-export const outputSequences = z.record(z.string(), z.union([stepSequence, s3Sequence]));
-export type OutputSequences = z.infer<typeof outputSequences>;
-export type StepSequence = z.infer<typeof stepSequence>;
-export type S3Sequence = z.infer<typeof s3Sequence>;
+export const outputSequencesSchema = z.record(
+  z.string(),
+  z.union([stepSequenceSchema, s3SequenceSchema]),
+);
+export type OutputSequences = z.infer<typeof outputSequencesSchema>;
+export type StepSequence = z.infer<typeof stepSequenceSchema>;
+export type S3Sequence = z.infer<typeof s3SequenceSchema>;
 export const isStepSequence = (sequence: StepSequence | S3Sequence): sequence is StepSequence =>
   "retrievals" in sequence;
 
-const share = z.union([z.number().min(0).max(1), z.boolean().transform(Number)]);
+const shareSchema = z.union([z.number().min(0).max(1), z.boolean().transform(Number)]);
 /** rag_cache.json and results/*.json: answers with generation accuracy and exact match, by data set and question. */
-export const resultsFile = z.record(
+export const resultsFileSchema = z.record(
   z.string(),
   z.record(
     z.string(),
@@ -42,16 +45,16 @@ export const resultsFile = z.record(
         .string()
         .nullable()
         .transform((answer) => answer ?? ""),
-      score: share,
-      em_score: share.optional(),
+      score: shareSchema,
+      em_score: shareSchema.optional(),
     }),
   ),
 );
-export type ResultsFile = z.infer<typeof resultsFile>;
+export type ResultsFile = z.infer<typeof resultsFileSchema>;
 
 /** *_stats.json */
-export const statsFile = z.looseObject({
-  timestamp: z.union([text, z.number()]).optional(),
+export const statsFileSchema = z.looseObject({
+  timestamp: z.union([textSchema, z.number()]).optional(),
   total_questions: z.int().nonnegative(),
   processed_questions: z.int().nonnegative(),
   data_source_stats: z.record(
@@ -66,22 +69,22 @@ export const statsFile = z.looseObject({
   ),
   remaining_questions: z.union([z.int(), z.array(z.unknown())]).optional(),
 });
-export type StatsFile = z.infer<typeof statsFile>;
+export type StatsFile = z.infer<typeof statsFileSchema>;
 
 /** A line of verl's rollout JSONL (trainer.rollout_data_dir): prompt and response as text, the reward, the step. */
-const gts = z.union([
-  text,
-  z.array(text),
-  z.looseObject({ target: goldens.optional(), question: text.optional() }),
+const gtsSchema = z.union([
+  textSchema,
+  z.array(textSchema),
+  z.looseObject({ target: goldensSchema.optional(), question: textSchema.optional() }),
 ]);
-export const rolloutLine = z.looseObject({
-  input: text,
-  output: text,
+export const rolloutLineSchema = z.looseObject({
+  input: textSchema,
+  output: textSchema,
   score: z.number(),
   step: z.int().nonnegative().optional(),
-  gts: gts.nullish(),
+  gts: gtsSchema.nullish(),
 });
-export type RolloutLine = z.infer<typeof rolloutLine>;
+export type RolloutLine = z.infer<typeof rolloutLineSchema>;
 
 export type UpstreamFile =
   | { kind: "sequences"; dataset: string; sequences: OutputSequences }
@@ -107,18 +110,18 @@ export function parseUpstreamFile(path: string, content: string): UpstreamFile |
     return {
       kind: "sequences",
       dataset: sequences[1]!,
-      sequences: shaped(outputSequences, value, name),
+      sequences: shaped(outputSequencesSchema, value, name),
     };
   if (name.endsWith("_stats.json"))
     return {
       kind: "stats",
       name: name.replace(/_stats\.json$/, ""),
-      stats: shaped(statsFile, value, name),
+      stats: shaped(statsFileSchema, value, name),
     };
-  const results = resultsFile.safeParse(value);
+  const results = resultsFileSchema.safeParse(value);
   const isCache = name.includes("rag_cache");
   if (!results.success) {
-    if (isCache || path.includes("results/")) shaped(resultsFile, value, name);
+    if (isCache || path.includes("results/")) shaped(resultsFileSchema, value, name);
     return null;
   }
   return {
@@ -135,7 +138,7 @@ function parseRollouts(name: string, content: string): UpstreamFile | null {
   const step = /^(\d+)\.jsonl$/.exec(name);
   const parsed: RolloutLine[] = [];
   for (const { line, number } of lines) {
-    const result = rolloutLine.safeParse(json(`${name}, line ${number}`, line));
+    const result = rolloutLineSchema.safeParse(json(`${name}, line ${number}`, line));
     if (!result.success) {
       if (parsed.length === 0 && !step) return null;
       throw new AppError(

@@ -3,10 +3,10 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
-import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import {
   PROTOCOL_VERSION,
-  workerFrame,
+  workerFrameSchema,
   workerMethods,
   type ArtifactManifest,
   type AttemptRef,
@@ -98,7 +98,7 @@ export class ProtocolServer {
   queue(config: unknown, checkpoint: ArtifactManifest | null = null): TestRun {
     const run: TestRun = {
       runId: randomUUID(),
-      config: parseOrThrow(runConfig, config, "Config"),
+      config: parseOrThrow(runConfigSchema, config, "Config"),
       attempt: 0,
       state: "queued",
       transitions: [],
@@ -135,7 +135,7 @@ export class ProtocolServer {
     socket.on("close", () => this.sockets.delete(socket));
     socket.on("message", (data) => {
       const { id, method, params } = parseOrThrow(
-        workerFrame,
+        workerFrameSchema,
         JSON.parse((data as Buffer).toString()),
         "Frame",
       );

@@ -8,7 +8,7 @@ import { RowTable } from "./row-table";
  * (float64, one more than rows), the hashes of the ids and the slots of their table (uint32), all little-endian, as every
  * platform that we run on has them.
  */
-const header = z.strictObject({
+const headerSchema = z.strictObject({
   version: z.literal(1),
   /** The documents' file that this is of: another size or time, and this is old. */
   bytes: z.int().nonnegative(),
@@ -16,7 +16,7 @@ const header = z.strictObject({
   hash: z.string().length(64),
   documents: z.int().nonnegative(),
 });
-export type RowHeader = z.infer<typeof header>;
+export type RowHeader = z.infer<typeof headerSchema>;
 
 export interface Rows {
   /** Sha256 over the documents (`CorpusDigest`). */
@@ -108,7 +108,7 @@ async function headerOf(
   const buffer = Buffer.alloc(HEADER_BYTES);
   await file.read(buffer, 0, HEADER_BYTES, 0);
   try {
-    const head = header.parse(JSON.parse(buffer.toString("utf8")));
+    const head = headerSchema.parse(JSON.parse(buffer.toString("utf8")));
     return head.bytes === bytes && head.mtimeMs === mtimeMs ? head : null;
   } catch {
     return null;

@@ -13,7 +13,7 @@ export interface HubFile {
   sha256: string | null;
 }
 
-const tree = z.array(
+const treeSchema = z.array(
   z.object({
     type: z.string(),
     path: z.string(),
@@ -44,7 +44,11 @@ export async function hubFiles(
     url !== null;
   ) {
     const response: Response = await asked(url, dataset, byHand, signal, pausesMs);
-    for (const entry of parseOrThrow(tree, await response.json(), `The hub's list of ${dataset}`)) {
+    for (const entry of parseOrThrow(
+      treeSchema,
+      await response.json(),
+      `The hub's list of ${dataset}`,
+    )) {
       if (entry.type !== "file" || !files.test(entry.path)) continue;
       const sha256 = entry.lfs && /^[0-9a-f]{64}$/.test(entry.lfs.oid) ? entry.lfs.oid : null;
       found.push({

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { corpusSource } from "@/contracts/run-config/corpus-source";
+import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import type { CorpusManifest } from "@/contracts/worker-protocol/corpus-report";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import { importCorpus, readManifest } from "./import";
@@ -89,7 +89,7 @@ describe.skipIf(sets.length === 0)(
   () => {
     it.each(sets)("%s is imported whole, and opens without being read again", async (name) => {
       const path = join(DATA, name, "passages.jsonl");
-      const source = corpusSource.parse({ kind: "path", path });
+      const source = corpusSourceSchema.parse({ kind: "path", path });
       if (source.kind === "installed") throw new Error("not a source");
       const manifest = await importCorpus({
         dataDir: folder,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { formatContents } from "@/contracts/formats/corpus-lines";
-import { corpusSource } from "@/contracts/run-config/corpus-source";
+import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import type { CorpusManifest } from "@/contracts/worker-protocol/corpus-report";
 import { AppError } from "@/contracts/errors";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
@@ -29,7 +29,7 @@ function options(
   overrides: Partial<ImportOptions> & { settings?: object } = {},
 ): ImportOptions {
   const { settings, ...rest } = overrides;
-  const source = corpusSource.parse({ kind: "path", path, ...settings });
+  const source = corpusSourceSchema.parse({ kind: "path", path, ...settings });
   if (source.kind === "installed") throw new Error("not a source");
   return {
     dataDir: join(folder, "data"),

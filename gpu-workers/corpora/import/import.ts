@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  corpusManifest,
+  corpusManifestSchema,
   BAD_LINES_KEPT,
   type CorpusManifest,
 } from "@/contracts/worker-protocol/corpus-report";
@@ -118,7 +118,7 @@ async function importInto(
       finished.rows,
     );
     const { table, starts, hash } = finished.rows;
-    const manifest: CorpusManifest = corpusManifest.parse({
+    const manifest: CorpusManifest = corpusManifestSchema.parse({
       version: 1,
       name,
       hash,
@@ -289,7 +289,7 @@ async function finishedBefore(
 /** The manifest of an imported corpus; null where there is none that is understood. */
 export async function readManifest(folder: string): Promise<CorpusManifest | null> {
   try {
-    return corpusManifest.parse(JSON.parse(await readFile(join(folder, MANIFEST), "utf8")));
+    return corpusManifestSchema.parse(JSON.parse(await readFile(join(folder, MANIFEST), "utf8")));
   } catch {
     return null;
   }

@@ -1,10 +1,10 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { badLine, BAD_LINES_KEPT } from "@/contracts/worker-protocol/corpus-report";
+import { badLineSchema, BAD_LINES_KEPT } from "@/contracts/worker-protocol/corpus-report";
 
 /** How far an import is: everything that does not follow from the documents written so far. */
-const journal = z.strictObject({
+const journalSchema = z.strictObject({
   version: z.literal(1),
   /** What is imported and how; another source begins anew. */
   source: z.string(),
@@ -25,17 +25,17 @@ const journal = z.strictObject({
   repeated: z.int().nonnegative(),
   badLines: z.strictObject({
     total: z.int().nonnegative(),
-    first: z.array(badLine).max(BAD_LINES_KEPT),
+    first: z.array(badLineSchema).max(BAD_LINES_KEPT),
   }),
 });
-export type Journal = z.infer<typeof journal>;
+export type Journal = z.infer<typeof journalSchema>;
 
 const FILE = "journal.json";
 
 /** The journal of an import that was interrupted; null where there is none that is understood. */
 export async function readJournal(folder: string): Promise<Journal | null> {
   try {
-    return journal.parse(JSON.parse(await readFile(join(folder, FILE), "utf8")));
+    return journalSchema.parse(JSON.parse(await readFile(join(folder, FILE), "utf8")));
   } catch {
     return null;
   }

@@ -5,7 +5,7 @@ import { AppError, parseOrThrow } from "@/contracts/errors";
 import { type IndexPlan, planBm25 } from "@/core/memory/index-plan";
 import { retriever as retrieverConfig } from "@/contracts/run-config/run-config";
 import type {
-  indexEstimate,
+  indexEstimateSchema,
   IndexPlanResult,
   TaskRequest,
 } from "@/contracts/worker-protocol/worker-protocol";
@@ -21,7 +21,7 @@ import { hasIndex, indexKey } from "@/gpu-workers/retrieval/indexes/index-store"
 import { passageText } from "@/gpu-workers/runtime/progress";
 import { identityOf, planHere } from "@/gpu-workers/retrieval/backends/dense";
 
-type Estimate = z.infer<typeof indexEstimate>;
+type Estimate = z.infer<typeof indexEstimateSchema>;
 
 /** Passages on which BM25's pace and size are measured. */
 const BM25_SAMPLE = 2000;

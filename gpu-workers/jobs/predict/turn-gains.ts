@@ -4,7 +4,7 @@ import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/records/episode";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type {
-  turnGainsResult,
+  turnGainsResultSchema,
   Question,
   TaskRequest,
 } from "@/contracts/worker-protocol/worker-protocol";
@@ -15,7 +15,7 @@ import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge } from "@/gpu-workers/llm/scoring/judge";
 import { openGenerator } from "@/gpu-workers/llm/models";
 
-type TurnGains = z.infer<typeof turnGainsResult>;
+type TurnGains = z.infer<typeof turnGainsResultSchema>;
 
 /**
  * What each turn gained: the run's generator answers from the union of selections up to each turn, and, as the ceiling,

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { modelServer, type VllmConfig } from "@/contracts/run-config/model";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { modelServerSchema, type VllmConfig } from "@/contracts/run-config/model";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
 import { Agents, noServices, until } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
@@ -18,7 +18,7 @@ import { serveRun } from "./serve-run";
  * vLLM's process handling against a program that stands in for it (testing/vllm-stand-in.mjs): what it is started with,
  * when it counts as ready, what happens when it dies, is restarted and stopped. A real vLLM is not run here.
  */
-const config = modelServer.parse({
+const config = modelServerSchema.parse({
   kind: "vllm",
   tensorParallelSize: 2,
   gpuMemoryUtilization: 0.5,
@@ -283,11 +283,11 @@ describe("the service before a model server", () => {
 
 describe("the configuration", () => {
   const issues = (input: object) =>
-    runConfig
+    runConfigSchema
       .safeParse({ kind: "serve", name: "s", what: "model", ...input })
       .error?.issues.map(({ path }) => path.join("."));
   it("of a retriever reads as it was stored before models could be served", () => {
-    expect(runConfig.parse({ kind: "serve", name: "s", corpus: "atlas" })).toMatchObject({
+    expect(runConfigSchema.parse({ kind: "serve", name: "s", corpus: "atlas" })).toMatchObject({
       what: "retriever",
       corpus: "atlas",
     });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
-import { retrieveResponse } from "@/contracts/formats/retrieve";
+import { retrieveResponseSchema } from "@/contracts/formats/retrieve";
 import { until } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer, TOKEN } from "@/gpu-workers/agent/testing/protocol-server";
 
@@ -143,7 +143,9 @@ it(
 
 /** The whole corpus, although 500 documents were asked for, each once, the one about the word first. */
 function isRight(body: unknown, word: string): boolean {
-  const parsed = z.object({ result: retrieveResponse.shape.result.length(1) }).safeParse(body);
+  const parsed = z
+    .object({ result: retrieveResponseSchema.shape.result.length(1) })
+    .safeParse(body);
   const [ranked] = parsed.data?.result ?? [];
   return (
     ranked?.length === WORDS.length &&

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DATA_DIR, ATLAS_DIR } from "@/lib/paths";
-import { retriever as retrieverConfig } from "@/contracts/run-config/retriever";
-import { trainConfig } from "@/contracts/run-config/run-config";
+import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
+import { trainConfigSchema } from "@/contracts/run-config/run-config";
 import { executors } from "@/gpu-workers/jobs/executors";
 import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
@@ -38,7 +38,7 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
   });
 
   it("that is gone for a minute in a step waits for it, says so once, and ends with the weights of an undisturbed run", async () => {
-    const config = trainConfig.parse({
+    const config = trainConfigSchema.parse({
       ...small,
       coldStart: { ...small.coldStart, demonstrations: 0 },
       retriever: { kind: "remote", url: service.url },

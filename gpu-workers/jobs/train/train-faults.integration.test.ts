@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { executors } from "@/gpu-workers/jobs/executors";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
@@ -12,7 +12,7 @@ import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 
 /** PPO with a critic on the real engine, and what may go wrong under it. */
 const ppo = (over: { rl?: object; reward?: object; generator?: object }): TrainConfig =>
-  trainConfig.parse({
+  trainConfigSchema.parse({
     ...small,
     coldStart: { ...small.coldStart, demonstrations: 0 },
     reward: { ...small.reward, ...over.reward },

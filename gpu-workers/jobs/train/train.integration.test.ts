@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { modelDir } from "@/lib/paths";
 import type { RunConfigInput, TrainConfig } from "@/contracts/run-config/run-config";
-import { trainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema } from "@/contracts/run-config/run-config";
 import { executors } from "@/gpu-workers/jobs/executors";
 import {
   LocalServices,
@@ -98,7 +98,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
 
   describe("PPO with a critic", () => {
     /** Everything that carries state from step to step: critic, mini-batches, epochs, an adaptive KL in the reward, warm-up. */
-    const ppo: TrainConfig = trainConfig.parse({
+    const ppo: TrainConfig = trainConfigSchema.parse({
       ...small,
       coldStart: { ...small.coldStart, demonstrations: 0 },
       // The cost of length makes sure that every step has something to learn.

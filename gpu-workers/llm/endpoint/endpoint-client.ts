@@ -57,27 +57,31 @@ export interface Completion {
   alternatives?: TokenAlternative[];
 }
 
-const tokenAlternative = z.object({ token: z.string(), logprob: z.number() });
-export type TokenAlternative = z.infer<typeof tokenAlternative>;
-const logprobs = z
+const tokenAlternativeSchema = z.object({ token: z.string(), logprob: z.number() });
+export type TokenAlternative = z.infer<typeof tokenAlternativeSchema>;
+const logprobsSchema = z
   .object({
-    content: z.array(z.object({ top_logprobs: z.array(tokenAlternative).default([]) })).nullish(),
+    content: z
+      .array(z.object({ top_logprobs: z.array(tokenAlternativeSchema).default([]) }))
+      .nullish(),
   })
   .nullish();
-const usageBody = z
+const usageBodySchema = z
   .object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() })
   .partial()
   .nullish();
 const ended = { finish_reason: z.string().nullish(), stop_reason: z.unknown().optional() };
-const completionBody = z.object({
+const completionBodySchema = z.object({
   choices: z.array(z.object({ text: z.string(), ...ended })).min(1),
-  usage: usageBody,
+  usage: usageBodySchema,
 });
-const chatBody = z.object({
+const chatBodySchema = z.object({
   choices: z
-    .array(z.object({ message: z.object({ content: z.string() }), logprobs, ...ended }))
+    .array(
+      z.object({ message: z.object({ content: z.string() }), logprobs: logprobsSchema, ...ended }),
+    )
     .min(1),
-  usage: usageBody,
+  usage: usageBodySchema,
 });
 
 interface Sampling {
@@ -110,7 +114,7 @@ export class EndpointClient {
   /** POST /completions. */
   async complete(body: Sampling & { prompt: string }, signal: AbortSignal): Promise<Completion> {
     return this.ask("/completions", body, body.prompt.length, signal, (reply) => {
-      const parsed = completionBody.safeParse(reply);
+      const parsed = completionBodySchema.safeParse(reply);
       return parsed.success ? { ...parsed.data.choices[0]!, usage: parsed.data.usage } : null;
     });
   }
@@ -122,7 +126,7 @@ export class EndpointClient {
   ): Promise<Completion> {
     const length = body.messages.reduce((sum, { content }) => sum + content.length, 0);
     return this.ask("/chat/completions", body, length, signal, (reply) => {
-      const parsed = chatBody.safeParse(reply);
+      const parsed = chatBodySchema.safeParse(reply);
       return parsed.success
         ? {
             ...parsed.data.choices[0]!,
@@ -237,7 +241,7 @@ export class EndpointClient {
     };
   }
 
-  private usageOf(told: z.output<typeof usageBody>): ModelUsage {
+  private usageOf(told: z.output<typeof usageBodySchema>): ModelUsage {
     const { promptPrice, completionPrice } = this.options;
     const promptTokens = told?.prompt_tokens ?? 0;
     const completionTokens = told?.completion_tokens ?? 0;
@@ -270,7 +274,7 @@ interface Choice {
   finish_reason?: string | null;
   stop_reason?: unknown;
   alternatives?: TokenAlternative[];
-  usage: z.output<typeof usageBody>;
+  usage: z.output<typeof usageBodySchema>;
 }
 type Outcome =
   | { kind: "answered"; completion: Completion }

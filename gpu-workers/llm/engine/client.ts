@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import {
-  capabilities,
-  engineErrorBody,
+  capabilitiesSchema,
+  engineErrorBodySchema,
   engineOperations,
-  operation,
+  operationSchema,
   type Capabilities,
   type EngineBody,
   type EngineErrorCode,
@@ -92,7 +92,7 @@ export class EngineClient {
 
   async capabilities(options: CallOptions = {}): Promise<Capabilities> {
     return parseOrThrow(
-      capabilities,
+      capabilitiesSchema,
       await this.retried("GET", "/capabilities", undefined, options.signal),
       "Engine capabilities",
     );
@@ -177,7 +177,7 @@ export class EngineClient {
 
   private async poll(method: "GET" | "POST", path: string, body: unknown): Promise<Operation> {
     return parseOrThrow(
-      operation,
+      operationSchema,
       await this.retried(method, `${path}?wait=${this.waitSeconds}`, body, undefined),
       "Engine operation",
     );
@@ -237,7 +237,7 @@ export class EngineClient {
       );
     }
     if (response.ok) return json;
-    const refused = engineErrorBody.safeParse((json as { error?: unknown } | null)?.error);
+    const refused = engineErrorBodySchema.safeParse((json as { error?: unknown } | null)?.error);
     if (refused.success) throw new EngineError(refused.data.code, refused.data.message, true);
     throw new AppError(
       "engine-unavailable",

@@ -7,7 +7,7 @@ import { AppError } from "@/contracts/errors";
 import { PYTHON, ROOT } from "@/lib/paths";
 import { EngineClient, type EngineEndpoint } from "./client";
 
-const ready = z.object({ port: z.int().positive(), pid: z.int().positive() });
+const readySchema = z.object({ port: z.int().positive(), pid: z.int().positive() });
 
 export interface EngineOptions {
   /** Default: what the machine has. */
@@ -116,7 +116,7 @@ export class EngineProcess {
         } catch {
           return;
         }
-        const parsed = ready.safeParse(message);
+        const parsed = readySchema.safeParse(message);
         if (!parsed.success) return;
         clearTimeout(limit);
         accept(parsed.data.port);

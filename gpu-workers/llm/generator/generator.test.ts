@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Answer } from "@/contracts/records/episode";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { endpointBackend, type EndpointOptions } from "./endpoint-backend";
 import { Generator, type AnswerStore, type GeneratorBackend } from "./generator";
 import { chatStyle, chatText, fewShotStyle, type GenerationRequest } from "./prompt";
@@ -78,7 +78,7 @@ describe("prompts", () => {
   ])("%j is refused", (settings, path, message) => {
     for (const kind of ["predict", "train"])
       expect(
-        runConfig
+        runConfigSchema
           .safeParse({ kind, name: "x", seed: 0, ...settings })
           .error?.issues.map((issue) => [issue.path.join("."), issue.message]),
       ).toEqual([[path, expect.stringContaining(message)]]);

@@ -90,7 +90,7 @@ export function chatText(messages: readonly { role: string; content: string }[])
   );
 }
 
-const exampleLine = z.object({
+const exampleLineSchema = z.object({
   question: z.string(),
   answers: z.array(z.string()).min(1),
   goldTexts: z.array(z.string()).min(1),
@@ -111,7 +111,7 @@ export async function promptStyle(
   });
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const examples = lines.map((line, i) =>
-    parseOrThrow(exampleLine, JSON.parse(line), `Worked example ${i + 1}`),
+    parseOrThrow(exampleLineSchema, JSON.parse(line), `Worked example ${i + 1}`),
   );
   return fewShotStyle(
     examples.map(({ question, answers, goldTexts }) => ({

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { judge as judgeSchema } from "@/contracts/run-config/scoring";
+import { judgeSchema as judgeSchema } from "@/contracts/run-config/scoring";
 import { AnswerScorer } from "./answer-scorer";
 import { endpointJudge, judgeTemplate, openJudge, verdictOf, verdictOfLogprobs } from "./judge";
 import { JudgeUsage } from "./judge-usage";

@@ -49,7 +49,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   "generator-unavailable": 503,
   cancelled: 503,
 };
-const usage = z.object({
+const usageSchema = z.object({
   prompt_tokens: z.int().nonnegative(),
   completion_tokens: z.int().nonnegative(),
 });
@@ -236,7 +236,7 @@ export class ModelService {
 
   private count(text: string): void {
     const told = /"usage":\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})/.exec(text)?.[1];
-    const parsed = told === undefined ? null : usage.safeParse(JSON.parse(told));
+    const parsed = told === undefined ? null : usageSchema.safeParse(JSON.parse(told));
     if (!parsed?.success) return;
     this.counts.promptTokens += parsed.data.prompt_tokens;
     this.counts.completionTokens += parsed.data.completion_tokens;

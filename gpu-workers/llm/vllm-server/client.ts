@@ -24,14 +24,14 @@ export interface CompletionRequest {
 /** The name under which the server knows the frozen base. */
 export const BASE = "base";
 
-const choice = z.object({
+const choiceSchema = z.object({
   finish_reason: z.string().nullable(),
   token_ids: z.array(z.int().nonnegative()).nullish(),
   prompt_token_ids: z.array(z.int().nonnegative()).nullish(),
   logprobs: z.object({ token_logprobs: z.array(z.number().nullable()) }).nullish(),
 });
-const completion = z.object({ choices: z.array(choice) });
-const failure = z.object({ error: z.object({ message: z.string() }) });
+const completionSchema = z.object({ choices: z.array(choiceSchema) });
+const failureSchema = z.object({ error: z.object({ message: z.string() }) });
 
 /** One continuation: its tokens, each with its log-probability at the sampling temperature. */
 export interface Continuation {
@@ -92,7 +92,7 @@ export class VllmClient {
       },
       signal,
     );
-    const parsed = completion.safeParse(jsonOrNull(text));
+    const parsed = completionSchema.safeParse(jsonOrNull(text));
     if (!parsed.success) throw wrong(`it does not answer as documented: ${text.slice(0, 300)}`);
     const { choices } = parsed.data;
     if (choices.length !== request.n)
@@ -133,7 +133,7 @@ export class VllmClient {
       });
       const text = await response.text();
       if (response.ok) return { ok: true, text };
-      const told = failure.safeParse(jsonOrNull(text));
+      const told = failureSchema.safeParse(jsonOrNull(text));
       return {
         ok: false,
         passes: response.status === 429 || response.status === 503,
@@ -160,7 +160,7 @@ const wrong = (reason: string): AppError =>
   new AppError("sampler-unavailable", `vLLM's answer cannot be trained on: ${reason}.`);
 
 function continuationOf(
-  { finish_reason, token_ids, prompt_token_ids, logprobs }: z.output<typeof choice>,
+  { finish_reason, token_ids, prompt_token_ids, logprobs }: z.output<typeof choiceSchema>,
   request: CompletionRequest,
 ): Continuation {
   if (!token_ids)

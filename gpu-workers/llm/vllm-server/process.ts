@@ -24,7 +24,7 @@ const GUARD = fileURLToPath(new URL("./guard.mjs", import.meta.url));
 /** The last lines that it wrote, for the message of its death. */
 const TAIL_LINES = 40;
 /** The guard's word of the group that it has started. */
-const started = z.object({ group: z.int().positive() });
+const startedSchema = z.object({ group: z.int().positive() });
 
 /** vLLM's OpenAI-compatible server as a process of the worker: started, watched, stopped. It ends when this process dies. */
 export class VllmProcess {
@@ -76,7 +76,7 @@ export class VllmProcess {
       otherwise,
       tail,
     );
-    child.on("message", (message) => (server.groupId = started.parse(message).group));
+    child.on("message", (message) => (server.groupId = startedSchema.parse(message).group));
     for (const stream of [child.stdout!, child.stderr!]) {
       createInterface({ input: stream }).on("line", (raw) => {
         const line = raw.replaceAll(secret, "[key]");

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { trainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema } from "@/contracts/run-config/run-config";
 import { ROOT } from "@/lib/paths";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmClient } from "./client";
@@ -266,17 +266,17 @@ describe("sampling by vLLM", () => {
       search: { decoding: "guided" },
       rl: { oldLogprobs: "trainer" },
     };
-    expect(trainConfig.safeParse(config).error?.issues.map(({ path }) => path.join("."))).toEqual([
-      "search.decoding",
-    ]);
     expect(
-      trainConfig
+      trainConfigSchema.safeParse(config).error?.issues.map(({ path }) => path.join(".")),
+    ).toEqual(["search.decoding"]);
+    expect(
+      trainConfigSchema
         .safeParse({ ...config, search: {}, searcher: { sampler: "vllm", tuning: "full" }, rl: {} })
         .error?.issues.map(({ path }) => path.join(".")),
     ).toEqual(["searcher.sampler", "rl.oldLogprobs"]);
-    expect(trainConfig.safeParse({ ...config, search: {} }).success).toBe(true);
+    expect(trainConfigSchema.safeParse({ ...config, search: {} }).success).toBe(true);
     expect(
-      trainConfig.safeParse({
+      trainConfigSchema.safeParse({
         ...config,
         search: {},
         rl: { oldLogprobs: "sampler", overlap: true },

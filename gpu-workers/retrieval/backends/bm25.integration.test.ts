@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { retriever as retrieverConfig } from "@/contracts/run-config/retriever";
+import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
 import { ATLAS_DIR, ROOT } from "@/lib/paths";
 import { readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
 import { openAnyRetriever } from "./open";

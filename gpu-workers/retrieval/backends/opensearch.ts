@@ -28,33 +28,37 @@ const REQUEST_QUERIES = 64;
 /** Ids asked for in one _mget. */
 const REQUEST_IDS = 500;
 
-const countResponse = z.object({ count: z.int(), _shards: z.object({ failed: z.int() }) });
-const fieldsResponse = z.object({
+const countResponseSchema = z.object({ count: z.int(), _shards: z.object({ failed: z.int() }) });
+const fieldsResponseSchema = z.object({
   fields: z.record(z.string(), z.record(z.string(), z.object({ searchable: z.boolean() }))),
 });
-const settingsResponse = z.record(
+const settingsResponseSchema = z.record(
   z.string(),
   z.object({ settings: z.object({ index: z.object({ uuid: z.string().optional() }) }) }),
 );
-const source = z.record(z.string(), z.unknown());
-const searchResponse = z.object({
+const sourceSchema = z.record(z.string(), z.unknown());
+const searchResponseSchema = z.object({
   timed_out: z.boolean(),
   _shards: z.object({ failed: z.int() }),
   hits: z.object({
-    hits: z.array(z.object({ _id: z.string(), _score: z.number(), _source: source.optional() })),
+    hits: z.array(
+      z.object({ _id: z.string(), _score: z.number(), _source: sourceSchema.optional() }),
+    ),
   }),
 });
-const failedResponse = z.object({
+const failedResponseSchema = z.object({
   status: z.int(),
   error: z.union([z.string(), z.record(z.string(), z.unknown())]),
 });
-const msearchResponse = z.object({ responses: z.array(z.union([failedResponse, searchResponse])) });
-const mgetResponse = z.object({
+const msearchResponseSchema = z.object({
+  responses: z.array(z.union([failedResponseSchema, searchResponseSchema])),
+});
+const mgetResponseSchema = z.object({
   docs: z.array(
     z.object({
       _id: z.string(),
       found: z.boolean().optional(),
-      _source: source.optional(),
+      _source: sourceSchema.optional(),
       error: z.unknown().optional(),
     }),
   ),
@@ -184,7 +188,7 @@ export class OpenSearchRetriever implements Retriever {
     const connection = new OpenSearchConnection(config, options.times, options.environment);
     try {
       const { index, titleField, textField } = config;
-      const { count } = await connection.ask(countResponse, signal, (client) =>
+      const { count } = await connection.ask(countResponseSchema, signal, (client) =>
         client.count({ index }),
       );
       if (count === 0)
@@ -192,7 +196,7 @@ export class OpenSearchRetriever implements Retriever {
           "invalid-input",
           `${connection.name} holds no documents; fill it with: npm run s3 -- corpus push`,
         );
-      const { fields } = await connection.ask(fieldsResponse, signal, (client) =>
+      const { fields } = await connection.ask(fieldsResponseSchema, signal, (client) =>
         client.fieldCaps({ index, fields: ["*"] }),
       );
       const searchable = Object.entries(fields).flatMap(([name, types]) =>
@@ -211,7 +215,7 @@ export class OpenSearchRetriever implements Retriever {
           "invalid-input",
           `${connection.name} has no searchable field ${JSON.stringify(titleField)}; set Title field to one of: ${searchable.slice(0, 30).join(", ")}`,
         );
-      const settings = await connection.ask(settingsResponse, signal, (client) =>
+      const settings = await connection.ask(settingsResponseSchema, signal, (client) =>
         client.indices.getSettings({ index }),
       );
       const uuids = Object.values(settings)
@@ -243,7 +247,7 @@ export class OpenSearchRetriever implements Retriever {
     for (let start = 0; start < ids.length; start += REQUEST_IDS) {
       const part = ids.slice(start, start + REQUEST_IDS);
       const { index } = this.connection.config;
-      const { docs } = await this.connection.ask(mgetResponse, undefined, (client) =>
+      const { docs } = await this.connection.ask(mgetResponseSchema, undefined, (client) =>
         client.mget({ index, _source: this.sourceFields, body: { ids: part } }),
       );
       const byId = new Map(docs.filter(({ found }) => found).map((doc) => [doc._id, doc._source]));
@@ -311,7 +315,7 @@ export class OpenSearchRetriever implements Retriever {
       .loose()
       .transform((raw) => {
         const { responses } = parseOrThrow(
-          msearchResponse,
+          msearchResponseSchema,
           raw,
           `the answer of ${this.connection.name}`,
         );

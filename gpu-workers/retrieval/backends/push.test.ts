@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { retriever, type RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import { retrieverSchema, type RetrieverConfigOf } from "@/contracts/run-config/retriever";
 import { pushCorpus, type PushOptions } from "./push";
 import { pointIdOf } from "./qdrant";
 import {
@@ -126,7 +126,7 @@ describe.each(["opensearch", "qdrant"] as const)("pushing a corpus to %s", (kind
     server = await ScriptedServer.start((request) =>
       kind === "opensearch" ? store.openSearch(request) : store.qdrant(request),
     );
-    const config = retriever.parse(
+    const config = retrieverSchema.parse(
       kind === "opensearch"
         ? { kind, url: server.url, index: "wiki" }
         : { kind, url: server.url, collection: "wiki" },

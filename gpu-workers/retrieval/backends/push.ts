@@ -81,8 +81,8 @@ export async function pushCorpus(
   }
 }
 
-const anything = z.unknown();
-const bulkResponse = z.object({
+const anythingSchema = z.unknown();
+const bulkResponseSchema = z.object({
   errors: z.boolean(),
   items: z.array(
     z.record(
@@ -114,7 +114,7 @@ class OpenSearchTarget implements Target {
     );
     if (there) return;
     const text = { type: "text" as const, analyzer: "english" };
-    await this.connection.ask(anything, this.signal, (client) =>
+    await this.connection.ask(anythingSchema, this.signal, (client) =>
       client.indices.create({
         index,
         body: { mappings: { properties: { [titleField]: text, [textField]: text } } },
@@ -139,7 +139,7 @@ class OpenSearchTarget implements Target {
       { index: { _id: id } },
       { [titleField]: title, [textField]: text },
     ]);
-    const taken = bulkResponse.transform(({ items }) => {
+    const taken = bulkResponseSchema.transform(({ items }) => {
       for (const item of items.flatMap((one) => Object.values(one))) {
         if (!item.error) continue;
         const reason = `${item.error.type}: ${item.error.reason ?? ""}`;
@@ -156,7 +156,9 @@ class OpenSearchTarget implements Target {
 
   async finish(): Promise<number> {
     const { index } = this.config;
-    await this.connection.ask(anything, this.signal, (client) => client.indices.refresh({ index }));
+    await this.connection.ask(anythingSchema, this.signal, (client) =>
+      client.indices.refresh({ index }),
+    );
     return (
       await this.connection.ask(z.object({ count: z.int() }), this.signal, (client) =>
         client.count({ index }),
@@ -204,7 +206,7 @@ class QdrantTarget implements Target {
     );
     if (!exists) {
       // Encoders' vectors are compared by their inner product.
-      await this.connection.ask(anything, this.signal, (api, init) =>
+      await this.connection.ask(anythingSchema, this.signal, (api, init) =>
         api.createCollection(
           { ...this.name, vectors: { size: this.encoder.dim, distance: "Dot" } },
           init,
@@ -248,7 +250,7 @@ class QdrantTarget implements Target {
       vector: Array.from(vectors.subarray(row * dim, (row + 1) * dim)),
       payload: { id, title, text },
     }));
-    await this.connection.ask(anything, this.signal, (api, init) =>
+    await this.connection.ask(anythingSchema, this.signal, (api, init) =>
       api.upsertPoints({ ...this.name, wait: true, points }, init),
     );
   }

@@ -34,25 +34,27 @@ const REQUEST_QUERIES = 64;
 /** Ids asked for in one request. */
 const REQUEST_IDS = 500;
 
-const vectorParams = z.object({
+const vectorParamsSchema = z.object({
   size: z.int(),
   distance: z.enum(["Cosine", "Dot", "Euclid", "Manhattan"]),
 });
-const collectionInfo = z.object({
+const collectionInfoSchema = z.object({
   status: z.enum(["green", "yellow", "grey", "red"]),
   points_count: z.int().nullish(),
   config: z.object({
     params: z.object({
-      vectors: z.union([vectorParams, z.record(z.string(), vectorParams)]).optional(),
+      vectors: z.union([vectorParamsSchema, z.record(z.string(), vectorParamsSchema)]).optional(),
     }),
   }),
 });
-const pointId = z.union([z.string(), z.number()]).transform(String);
-const payload = z.record(z.string(), z.unknown()).nullish();
-const rankings = z.array(
-  z.object({ points: z.array(z.object({ id: pointId, score: z.number(), payload })) }),
+const pointIdSchema = z.union([z.string(), z.number()]).transform(String);
+const payloadSchema = z.record(z.string(), z.unknown()).nullish();
+const rankingsSchema = z.array(
+  z.object({
+    points: z.array(z.object({ id: pointIdSchema, score: z.number(), payload: payloadSchema })),
+  }),
 );
-const points = z.array(z.object({ id: pointId, payload }));
+const pointsSchema = z.array(z.object({ id: pointIdSchema, payload: payloadSchema }));
 
 /** The client's calls by the names of Qdrant's API, each with a signal; their answers are parsed here. */
 type Api = ReturnType<QdrantClient["api"]>;
@@ -107,7 +109,7 @@ export class QdrantConnection {
         { cause: error },
         error.retry_after * 1000,
       );
-    const answered = apiError.safeParse(error);
+    const answered = apiErrorSchema.safeParse(error);
     if (!answered.success) return new PassingFailure(reasonOf(error), { cause: error });
     const { status, data } = answered.data;
     const stated = z.object({ status: z.object({ error: z.string() }) }).safeParse(data);
@@ -131,7 +133,7 @@ export class QdrantConnection {
 }
 
 /** The client throws these for every status but 200 and 201. */
-const apiError = z.object({ status: z.int(), data: z.unknown() });
+const apiErrorSchema = z.object({ status: z.int(), data: z.unknown() });
 
 /** Vectors of a Qdrant collection; queries are encoded here, by the encoder whose vectors it holds. */
 export class QdrantRetriever implements Retriever {
@@ -154,7 +156,7 @@ export class QdrantRetriever implements Retriever {
   ): Promise<QdrantRetriever> {
     const connection = new QdrantConnection(config, options.times, options.environment);
     const { collection } = config;
-    const info = await connection.ask(collectionInfo, options.signal, (api, init) =>
+    const info = await connection.ask(collectionInfoSchema, options.signal, (api, init) =>
       api.getCollection({ collection_name: collection }, init),
     );
     if (info.status === "red")
@@ -203,7 +205,7 @@ export class QdrantRetriever implements Retriever {
         with_payload: true,
         ...(using === null ? {} : { using }),
       }));
-      const part = await this.connection.ask(rankings, signal, (api, init) =>
+      const part = await this.connection.ask(rankingsSchema, signal, (api, init) =>
         api.queryBatchPoints(
           { collection_name: this.connection.config.collection, searches },
           init,
@@ -233,7 +235,7 @@ export class QdrantRetriever implements Retriever {
     for (let start = 0; start < ids.length; start += REQUEST_IDS) {
       const part = ids.slice(start, start + REQUEST_IDS);
       const candidates = [...new Set(part.flatMap(pointIdsOf))];
-      const retrieved = await this.connection.ask(points, undefined, (api, init) =>
+      const retrieved = await this.connection.ask(pointsSchema, undefined, (api, init) =>
         api.getPoints(
           {
             collection_name: this.connection.config.collection,
@@ -319,20 +321,22 @@ interface VectorOfCollection {
 }
 
 function vectorOf(
-  vectors: z.output<typeof collectionInfo>["config"]["params"]["vectors"],
+  vectors: z.output<typeof collectionInfoSchema>["config"]["params"]["vectors"],
   name: string,
 ): VectorOfCollection {
   const describe = (
     own: string | null,
-    { size, distance }: z.output<typeof vectorParams>,
+    { size, distance }: z.output<typeof vectorParamsSchema>,
   ): VectorOfCollection => ({
     name: own,
     size,
     isDistance: distance === "Euclid" || distance === "Manhattan",
   });
-  const single = vectorParams.safeParse(vectors);
+  const single = vectorParamsSchema.safeParse(vectors);
   if (single.success) return describe(null, single.data);
-  const named = Object.entries((vectors ?? {}) as Record<string, z.output<typeof vectorParams>>);
+  const named = Object.entries(
+    (vectors ?? {}) as Record<string, z.output<typeof vectorParamsSchema>>,
+  );
   const [only] = named;
   if (only && named.length === 1) return describe(...only);
   throw new AppError(

@@ -6,9 +6,9 @@ import {
   RETRIEVE_LIMITS,
   RETRIEVER_KEY_HEADER,
   fromWireDocument,
-  retrieveError,
-  retrieveHealth,
-  retrieveResponseOfAny,
+  retrieveErrorSchema,
+  retrieveHealthSchema,
+  retrieveResponseOfAnySchema,
   type RetrieveHealth,
 } from "@/contracts/formats/retrieve";
 import type {
@@ -148,7 +148,7 @@ export class RemoteRetriever implements Retriever {
       throw new PassingFailure(`the answer is not JSON: ${text.slice(0, 80)}`, { cause });
     }
     const { result } = parseOrThrow(
-      retrieveResponseOfAny,
+      retrieveResponseOfAnySchema,
       body,
       `the answer of the retriever ${this.endpoint.href}`,
     );
@@ -183,7 +183,7 @@ async function readHealth(
   address.pathname = address.pathname.replace(/\/retrieve$/, "/healthz");
   return withRetries(`the retriever ${endpoint.href}`, times, signal, async (limit) => {
     const { status, headers, text } = await ask(address, limit, {});
-    const body = retrieveHealth.safeParse(parsed(text));
+    const body = retrieveHealthSchema.safeParse(parsed(text));
     if (status === 200) return body.success ? body.data : null;
     if (body.success)
       throw new PassingFailure(
@@ -232,6 +232,6 @@ function parsed(text: string): unknown {
 }
 
 function errorText(text: string): string {
-  const error = retrieveError.safeParse(parsed(text));
+  const error = retrieveErrorSchema.safeParse(parsed(text));
   return error.success ? error.data.error.message : text.slice(0, 200);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ENCODER_PRESETS } from "./encoder-presets";
-import { encoderSettings, findEncoder, readEncoderSettings } from "./encoder-settings";
+import { encoderSettingsSchema, findEncoder, readEncoderSettings } from "./encoder-settings";
 
 let folder: string;
 beforeEach(async () => {
@@ -139,7 +139,7 @@ describe("the settings of an encoder", () => {
       queryPrefix: "query: ",
     });
     for (const [name, { facts }] of Object.entries(ENCODER_PRESETS))
-      expect(encoderSettings.safeParse(facts).success, name).toBe(true);
+      expect(encoderSettingsSchema.safeParse(facts).success, name).toBe(true);
   });
 
   it("never promise more tokens than the network has positions", async () => {

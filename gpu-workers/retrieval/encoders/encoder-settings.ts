@@ -13,7 +13,7 @@ import { weightFiles } from "./weights";
  * sentence-transformers), completed by what is known of its name. All of it changes vectors, so all of it is part of
  * the fingerprint.
  */
-export const encoderSettings = z.strictObject({
+export const encoderSettingsSchema = z.strictObject({
   pooling: z.enum(["mean", "cls", "last"]),
   /** Scale vectors to length 1, so that the inner product is the cosine. */
   normalise: z.boolean(),
@@ -22,7 +22,7 @@ export const encoderSettings = z.strictObject({
   queryPrefix: z.string(),
   passagePrefix: z.string(),
 });
-export type EncoderSettings = z.infer<typeof encoderSettings>;
+export type EncoderSettings = z.infer<typeof encoderSettingsSchema>;
 
 /** One network with its tokenizer; an encoder has one for both kinds of text, or one for each. */
 export interface TowerFiles {
@@ -123,18 +123,18 @@ function notInstalled(name: string, path: string): AppError {
   );
 }
 
-const loose = z.looseObject({});
-const modules = z.array(z.looseObject({ type: z.string(), path: z.string() }));
-const poolingConfig = z.looseObject({
+const looseSchema = z.looseObject({});
+const modulesSchema = z.array(z.looseObject({ type: z.string(), path: z.string() }));
+const poolingConfigSchema = z.looseObject({
   pooling_mode: z.union([z.string(), z.array(z.string())]).nullish(),
 });
-const transformersConfig = z.looseObject({
+const transformersConfigSchema = z.looseObject({
   prompts: z.record(z.string(), z.string()).default({}),
   similarity_fn_name: z.string().nullish(),
 });
-const sentenceConfig = z.looseObject({ max_seq_length: z.int().positive().nullish() });
-const tokenizerConfig = z.looseObject({ model_max_length: z.number().positive().nullish() });
-const modelConfig = z.looseObject({ max_position_embeddings: z.int().positive().nullish() });
+const sentenceConfigSchema = z.looseObject({ max_seq_length: z.int().positive().nullish() });
+const tokenizerConfigSchema = z.looseObject({ model_max_length: z.number().positive().nullish() });
+const modelConfigSchema = z.looseObject({ max_position_embeddings: z.int().positive().nullish() });
 
 /** The settings of a model folder. @throws AppError as `findEncoder`. */
 export async function readEncoderSettings(
@@ -145,17 +145,17 @@ export async function readEncoderSettings(
     readJson(join(directory, file), schema);
   const own: Partial<EncoderSettings> = {};
   const [list, prompts, sentence, tokenizer, model] = await Promise.all([
-    read("modules.json", modules),
-    read("config_sentence_transformers.json", transformersConfig),
-    read("sentence_bert_config.json", sentenceConfig),
-    read("tokenizer_config.json", tokenizerConfig),
-    read("config.json", modelConfig),
+    read("modules.json", modulesSchema),
+    read("config_sentence_transformers.json", transformersConfigSchema),
+    read("sentence_bert_config.json", sentenceConfigSchema),
+    read("tokenizer_config.json", tokenizerConfigSchema),
+    read("config.json", modelConfigSchema),
   ]);
   for (const { type, path } of list ?? []) {
     const kind = type.split(".").at(-1);
     if (kind === "Normalize") own.normalise = true;
     else if (kind === "Pooling") {
-      const config = await read(join(path, "config.json"), poolingConfig);
+      const config = await read(join(path, "config.json"), poolingConfigSchema);
       if (config) own.pooling = poolingOf(name, config);
     } else if (kind !== "Transformer")
       throw new AppError(
@@ -197,7 +197,7 @@ export async function readEncoderSettings(
           passagePrefix: base.passagePrefix || known.passagePrefix,
         }
       : {}),
-    ...(await read("encoder.json", loose)),
+    ...(await read("encoder.json", looseSchema)),
   };
   if (!("pooling" in settings) || !("maxTokens" in settings)) {
     throw new AppError(
@@ -206,7 +206,7 @@ export async function readEncoderSettings(
     );
   }
   return parseOrThrow(
-    encoderSettings,
+    encoderSettingsSchema,
     settings,
     `the configuration of encoder ${name} in ${directory}`,
   );
@@ -222,7 +222,7 @@ const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = {
 /** `pooling_mode` names one mode or several; in files of older versions each has a flag of its own, e.g. `pooling_mode_mean_tokens`. */
 function poolingOf(
   name: string,
-  config: z.infer<typeof poolingConfig>,
+  config: z.infer<typeof poolingConfigSchema>,
 ): EncoderSettings["pooling"] {
   const flagged = Object.keys(config).filter(
     (key) => key.startsWith("pooling_mode_") && config[key] === true,

@@ -34,14 +34,14 @@ export const RERANKERS: Readonly<Record<string, string>> = {
 };
 
 /** The keys that are read of config.json and tokenizer_config.json. */
-const modelConfig = z.object({
+const modelConfigSchema = z.object({
   model_type: z.string().default(""),
   max_position_embeddings: z.int().positive().default(512),
   pad_token_id: z.int().nullish(),
   sentence_transformers: z.object({ activation_fn: z.string().optional() }).optional(),
   sbert_ce_default_activation_function: z.string().optional(),
 });
-const tokenizerConfig = z.object({ model_max_length: z.number().positive().nullish() });
+const tokenizerConfigSchema = z.object({ model_max_length: z.number().positive().nullish() });
 
 /** Models whose positions start behind that of the padding token. */
 const OFFSET_POSITIONS = new Set(["roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"]);
@@ -75,14 +75,14 @@ export async function findReranker(
     );
   }
   const config = parseOrThrow(
-    modelConfig,
+    modelConfigSchema,
     await json(join(directory, "config.json")),
     join(directory, "config.json"),
   );
   const hasConfig = (await existing([tokenizerConfigPath])).length > 0;
   const own =
     (hasConfig
-      ? parseOrThrow(tokenizerConfig, await json(tokenizerConfigPath), tokenizerConfigPath)
+      ? parseOrThrow(tokenizerConfigSchema, await json(tokenizerConfigPath), tokenizerConfigPath)
           .model_max_length
       : null) ?? Infinity;
   const positions =

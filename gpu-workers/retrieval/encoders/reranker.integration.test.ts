@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { retriever as retrieverConfig } from "@/contracts/run-config/retriever";
+import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
 import { ATLAS_DIR, PYTHON, modelDir } from "@/lib/paths";
 import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
 import { Reranker } from "./reranker";

@@ -7,9 +7,9 @@ import {
   type RetrieveHealth,
   type RetrieveLimits,
   type RetrieveMetrics,
-  type retrieveError,
-  type retrieveResponse,
-  type retrieveResponseWithScores,
+  type retrieveErrorSchema,
+  type retrieveResponseSchema,
+  type retrieveResponseWithScoresSchema,
   retrieveRequestWithin,
   toWireDocument,
 } from "@/contracts/formats/retrieve";
@@ -200,9 +200,9 @@ export class RetrieveService {
           result: results.map((ranked) =>
             ranked.map((hit) => ({ document: toWireDocument(hit), score: hit.score })),
           ),
-        } satisfies z.output<typeof retrieveResponseWithScores>)
+        } satisfies z.output<typeof retrieveResponseWithScoresSchema>)
       : ({ result: results.map((ranked) => ranked.map(toWireDocument)) } satisfies z.output<
-          typeof retrieveResponse
+          typeof retrieveResponseSchema
         >);
     send(response, 200, JSON.stringify(body));
     this.latency.record(performance.now() - began);
@@ -273,7 +273,7 @@ export class RetrieveService {
     send(
       response,
       status,
-      JSON.stringify({ error: wire } satisfies z.output<typeof retrieveError>),
+      JSON.stringify({ error: wire } satisfies z.output<typeof retrieveErrorSchema>),
     );
   }
 }

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   ALARMS,
-  alarmName,
+  alarmNameSchema,
   evidenceText,
   type AlarmChange,
   type AlarmName,
@@ -13,7 +13,7 @@ import {
 } from "@/contracts/records/alarms";
 import { AppError } from "@/contracts/errors";
 import { presetById } from "@/core/presets/run-presets";
-import { trainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema } from "@/contracts/run-config/run-config";
 import type { ReportItem } from "@/contracts/worker-protocol/worker-protocol";
 import {
   readTrainerState,
@@ -23,7 +23,7 @@ import {
 } from "@/gpu-workers/rl/trainer-state";
 import { Alarms } from "./alarms";
 import { RULES, type Circumstances } from "./rules";
-import { observe, UNWATCHED, watchState, type WatchState } from "./watch";
+import { observe, UNWATCHED, watchStateSchema, type WatchState } from "./watch";
 
 type Values = Record<string, number>;
 /** What a step and the evaluation after it measured, in the order of the reports. */
@@ -267,7 +267,7 @@ const COLLAPSES: Record<
 };
 
 describe("collapses", () => {
-  it.each(alarmName.options)(
+  it.each(alarmNameSchema.options)(
     "%s is raised, alone, with what it saw, and cleared where it passes",
     (name) => {
       const { run = GRPO, spoil, metric } = COLLAPSES[name];
@@ -337,7 +337,7 @@ describe("collapses", () => {
 
 describe("properties of any history", () => {
   it("has a rule for each alarm", () =>
-    expect(RULES.map(({ name }) => name).sort()).toEqual([...alarmName.options].sort()));
+    expect(RULES.map(({ name }) => name).sort()).toEqual([...alarmNameSchema.options].sort()));
 
   const metrics = [...new Set(RULES.flatMap(({ on, beside = [] }) => [...on, ...beside]))];
   const value = fc.oneof(
@@ -360,7 +360,7 @@ describe("properties of any history", () => {
     fc.assert(
       fc.property(wild, fc.constantFrom(GRPO, PPO), (run, circumstances) => {
         const { changes, state } = watch(run, circumstances);
-        for (const name of alarmName.options) {
+        for (const name of alarmNameSchema.options) {
           const mine = changes.filter((change) => change.name === name);
           expect(mine.map(({ to }) => to)).toEqual(
             mine.map((_, i) => (i % 2 === 0 ? "raised" : "cleared")),
@@ -383,7 +383,7 @@ describe("properties of any history", () => {
       fc.property(wild, fc.nat(60), (run, at) => {
         const whole = watch(run);
         const first = watch(run.slice(0, at));
-        const stored = watchState.parse(JSON.parse(JSON.stringify(first.state)));
+        const stored = watchStateSchema.parse(JSON.parse(JSON.stringify(first.state)));
         const second = watch(run.slice(at), GRPO, stored);
         expect([...first.changes, ...second.changes]).toEqual(whole.changes);
         expect(second.state).toEqual(whole.state);
@@ -424,7 +424,7 @@ describe("properties of any history", () => {
 });
 
 describe("what a run does with its alarms", () => {
-  const preset = trainConfig.parse(presetById("atlas-smollm2-grpo")!.config);
+  const preset = trainConfigSchema.parse(presetById("atlas-smollm2-grpo")!.config);
   const config = {
     ...preset,
     alarms: { stopOn: { ...preset.alarms.stopOn, "no-variance": true } },

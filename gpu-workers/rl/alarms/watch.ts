@@ -1,17 +1,17 @@
 import { z } from "zod";
-import { alarmName, type AlarmChange } from "@/contracts/records/alarms";
+import { alarmNameSchema, type AlarmChange } from "@/contracts/records/alarms";
 import { withPoint, type History } from "./history";
 import { RULES, type Circumstances } from "./rules";
 
-const point = z.strictObject({ step: z.int().nonnegative(), value: z.number() });
+const pointSchema = z.strictObject({ step: z.int().nonnegative(), value: z.number() });
 
 /** What the alarms of a run know: kept in its checkpoints, so that a resumed run raises what an undisturbed one would. */
-export const watchState = z.strictObject({
-  history: z.record(z.string(), z.array(point)),
+export const watchStateSchema = z.strictObject({
+  history: z.record(z.string(), z.array(pointSchema)),
   /** Alarms that are raised, with the good readings in a row since. */
-  standing: z.partialRecord(alarmName, z.strictObject({ calm: z.int().nonnegative() })),
+  standing: z.partialRecord(alarmNameSchema, z.strictObject({ calm: z.int().nonnegative() })),
 });
-export type WatchState = z.infer<typeof watchState>;
+export type WatchState = z.infer<typeof watchStateSchema>;
 
 export const UNWATCHED: WatchState = { history: {}, standing: {} };
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rl, type AlgorithmName } from "@/contracts/run-config/training";
+import { rlSchema, type AlgorithmName } from "@/contracts/run-config/training";
 import { algorithmOf } from ".";
 import { netReward, type Trajectory } from "./algorithm";
 import { discounted, gae, tokenRewards, whiten } from "./gae";
@@ -16,7 +16,8 @@ const near = (actual: readonly number[], expected: readonly number[], digits = 9
 };
 const finite = (min: number, max: number) => fc.double({ min, max, noNaN: true });
 const rewards = fc.array(finite(-1, 2), { minLength: 2, maxLength: 16 });
-const settings = (algorithm: AlgorithmName, more: object = {}) => rl.parse({ algorithm, ...more });
+const settings = (algorithm: AlgorithmName, more: object = {}) =>
+  rlSchema.parse({ algorithm, ...more });
 
 /** The reference's episodes in its groups. */
 const trajectories = reference.scores.map((reward, i): Trajectory => ({
@@ -226,7 +227,7 @@ describe("settings that cannot work are refused with how to mend them", () => {
       /fewer than/,
     ],
   ])("%j", (change, path, message) => {
-    const issues = rl.safeParse(change).error!.issues;
+    const issues = rlSchema.safeParse(change).error!.issues;
     expect(issues.map((i) => i.path.join("."))).toEqual([path]);
     expect(issues[0]!.message).toMatch(message);
   });

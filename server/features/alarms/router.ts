@@ -1,10 +1,10 @@
-import { listAlarmsRequest, listAlarmsResponse } from "@/contracts/api/alarms";
+import { listAlarmsRequestSchema, listAlarmsResponseSchema } from "@/contracts/api/alarms";
 import { procedure, router } from "@/server/trpc/trpc";
 
 /** The surviving lineage only: what a stale attempt saw after the step that was resumed from is not shown. */
 const listAlarms = procedure
-  .input(listAlarmsRequest)
-  .output(listAlarmsResponse)
+  .input(listAlarmsRequestSchema)
+  .output(listAlarmsResponseSchema)
   .query(({ ctx, input }) => ctx.services.alarms.list(input.runId));
 
 export const alarmsRouter = router({ list: listAlarms });

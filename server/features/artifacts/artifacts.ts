@@ -3,15 +3,15 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import {
-  artifactFile,
-  artifactManifest,
+  artifactFileSchema,
+  artifactManifestSchema,
   type ArtifactManifest,
   type AttemptRef,
   type WorkerResponse,
 } from "@/contracts/worker-protocol/worker-protocol";
-import type { runCheckpointsResponse } from "@/contracts/api/runs";
+import type { runCheckpointsResponseSchema } from "@/contracts/api/runs";
 import { DEFAULT_PROJECT, type Database, type Transaction } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { lockRun } from "@/server/features/runs/machine";
@@ -46,7 +46,7 @@ export class Artifacts {
     file: string,
     bytes: Readable,
   ): Promise<void> {
-    if (!artifactFile.shape.name.safeParse(file).success || file.endsWith(".part"))
+    if (!artifactFileSchema.shape.name.safeParse(file).success || file.endsWith(".part"))
       throw new AppError("invalid-input", `"${file}" is no file name of an artifact.`);
     const rows = await this.database.db.$queryRaw<{ committed: boolean }[]>`
       SELECT EXISTS (SELECT 1 FROM artifacts a WHERE a.id = ${artifactId}::uuid) AS committed FROM leases l JOIN workers w ON w.id = l.worker_id
@@ -104,8 +104,8 @@ export class Artifacts {
       );
     const { id, kind, step, files, metadata } = row;
     return {
-      manifest: artifactManifest.parse({ id, kind, step, files, metadata }),
-      config: runConfig.parse(row.config),
+      manifest: artifactManifestSchema.parse({ id, kind, step, files, metadata }),
+      config: runConfigSchema.parse(row.config),
     };
   }
 
@@ -131,7 +131,7 @@ export class Artifacts {
     return this.store.read(`${folderOf(row, row.id)}/${file}`);
   }
 
-  checkpoints(runId: string): Promise<z.infer<typeof runCheckpointsResponse>> {
+  checkpoints(runId: string): Promise<z.infer<typeof runCheckpointsResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT id, step, attempt, bytes::float8 AS bytes, created_at AS "createdAt", files, metadata FROM artifacts
       WHERE run_id = ${runId}::uuid AND kind = 'checkpoint' AND deleted_at IS NULL ORDER BY step DESC, created_at DESC`;

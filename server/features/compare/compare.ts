@@ -1,15 +1,15 @@
 import type { z } from "zod";
 import { completenessOf, differences } from "@/core/comparability/comparability";
 import { AppError } from "@/contracts/errors";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { holm } from "@/core/statistics/comparison";
 import type {
-  checkpointsRequest,
-  checkpointsResponse,
-  compareRequest,
-  compareResponse,
-  compareQuestionsRequest,
-  compareQuestionsResponse,
+  checkpointsRequestSchema,
+  checkpointsResponseSchema,
+  compareRequestSchema,
+  compareResponseSchema,
+  compareQuestionsRequestSchema,
+  compareQuestionsResponseSchema,
 } from "@/contracts/api/compare";
 import type { Database } from "@/server/platform/db/database";
 import { Prisma } from "@/server/platform/db/generated/client";
@@ -45,7 +45,9 @@ export class Compare {
   ) {}
 
   /** @throws AppError "invalid-input" where the runs answered different questions or share no scorer */
-  async get(request: z.output<typeof compareRequest>): Promise<z.infer<typeof compareResponse>> {
+  async get(
+    request: z.output<typeof compareRequestSchema>,
+  ): Promise<z.infer<typeof compareResponseSchema>> {
     await this.statistics.refresh();
     const stored = await this.stored(request.runs);
     const [first] = stored[0]!;
@@ -66,7 +68,7 @@ export class Compare {
         `"${other.name}" answered ${other.questionSet}${other.questionSet === first!.questionSet ? " in another version" : ""}, not ${first!.questionSet}: there is no question to compare.`,
       );
 
-    const configs = chosen.map((s) => predictConfig.parse(s.config));
+    const configs = chosen.map((s) => predictConfigSchema.parse(s.config));
     const facts = chosen.map((s, i) => factsOf(configs[i]!, s));
     const expected = chosen.map((s, i) => Math.min(configs[i]!.limit ?? s.questions, s.questions));
     const entries = await entriesOf(
@@ -151,8 +153,8 @@ export class Compare {
   }
 
   async questions(
-    request: z.output<typeof compareQuestionsRequest>,
-  ): Promise<z.infer<typeof compareQuestionsResponse>> {
+    request: z.output<typeof compareQuestionsRequestSchema>,
+  ): Promise<z.infer<typeof compareQuestionsResponseSchema>> {
     const { runs, right, wrong } = request;
     const outside = [...right, ...wrong].find((i) => i >= runs.length);
     if (outside !== undefined)
@@ -191,7 +193,7 @@ export class Compare {
     const after = Number(request.cursor ?? -1);
     const [rows, totals] = await Promise.all([
       db.$queryRaw<
-        (z.infer<typeof compareQuestionsResponse>["rows"][number] & { ordinal: number })[]
+        (z.infer<typeof compareQuestionsResponseSchema>["rows"][number] & { ordinal: number })[]
       >`
         SELECT * FROM (SELECT q.ordinal, q.id, q.question, q.answers, jsonb_build_array(${results}) AS results ${from}) found WHERE ordinal > ${after} ORDER BY ordinal LIMIT ${request.limit + 1}`,
       db.$queryRaw<{ n: number }[]>`SELECT count(*)::int AS n ${from}`,
@@ -208,7 +210,9 @@ export class Compare {
   async checkpoints({
     runId,
     questionId,
-  }: z.output<typeof checkpointsRequest>): Promise<z.infer<typeof checkpointsResponse>> {
+  }: z.output<typeof checkpointsRequestSchema>): Promise<
+    z.infer<typeof checkpointsResponseSchema>
+  > {
     const { rows } = await this.episodes.list({
       runId,
       questionId,

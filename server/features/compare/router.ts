@@ -1,26 +1,26 @@
 import {
-  checkpointsRequest,
-  checkpointsResponse,
-  compareRequest,
-  compareResponse,
-  compareQuestionsRequest,
-  compareQuestionsResponse,
+  checkpointsRequestSchema,
+  checkpointsResponseSchema,
+  compareRequestSchema,
+  compareResponseSchema,
+  compareQuestionsRequestSchema,
+  compareQuestionsResponseSchema,
 } from "@/contracts/api/compare";
 import { procedure, router } from "@/server/trpc/trpc";
 
 const compareCheckpoints = procedure
-  .input(checkpointsRequest)
-  .output(checkpointsResponse)
+  .input(checkpointsRequestSchema)
+  .output(checkpointsResponseSchema)
   .query(({ ctx, input }) => ctx.services.compare.checkpoints(input));
 
 const compareRuns = procedure
-  .input(compareRequest)
-  .output(compareResponse)
+  .input(compareRequestSchema)
+  .output(compareResponseSchema)
   .query(({ ctx, input }) => ctx.services.compare.get(input));
 
 const compareQuestions = procedure
-  .input(compareQuestionsRequest)
-  .output(compareQuestionsResponse)
+  .input(compareQuestionsRequestSchema)
+  .output(compareQuestionsResponseSchema)
   .query(({ ctx, input }) => ctx.services.compare.questions(input));
 
 export const compareRouter = router({

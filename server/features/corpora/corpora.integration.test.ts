@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CorpusReport } from "@/contracts/worker-protocol/corpus-report";
-import { indexConfig } from "@/contracts/run-config/run-config";
+import { indexConfigSchema } from "@/contracts/run-config/run-config";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import type { TestWorker } from "@/server/testing/worker";
 
@@ -212,7 +212,7 @@ describe("corpora of workers", () => {
     );
     expect((await worker.take()).runId).toBe(importing);
     const queued = await runs.create(
-      indexConfig.parse({ kind: "index", name: "index", corpus: "mine" }),
+      indexConfigSchema.parse({ kind: "index", name: "index", corpus: "mine" }),
       { actor: "test", preset: null },
     );
     expect((await worker.lease()).run).toBeNull();

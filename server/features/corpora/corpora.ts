@@ -1,13 +1,13 @@
 import type { z } from "zod";
-import { corpusReport, type CorpusReport } from "@/contracts/worker-protocol/corpus-report";
+import { corpusReportSchema, type CorpusReport } from "@/contracts/worker-protocol/corpus-report";
 import { AppError } from "@/contracts/errors";
 import { TERMINAL } from "@/core/run/transitions";
-import type { corpusDetail, corpusRow } from "@/contracts/api/corpora";
+import type { corpusDetailSchema, corpusRowSchema } from "@/contracts/api/corpora";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 
-type Row = z.infer<typeof corpusRow>;
-type Detail = z.infer<typeof corpusDetail>;
+type Row = z.infer<typeof corpusRowSchema>;
+type Detail = z.infer<typeof corpusDetailSchema>;
 
 interface Held {
   name: string;
@@ -60,7 +60,7 @@ export class Corpora {
         "not-found",
         `No worker holds a corpus "${name}". Import it on the Corpora page, or attach the worker that has it.`,
       );
-    const { samples, manifest, indexes } = corpusReport.parse(first.report);
+    const { samples, manifest, indexes } = corpusReportSchema.parse(first.report);
     return { ...this.row(name, held), samples, manifest, indexes };
   }
 
@@ -78,7 +78,7 @@ export class Corpora {
 
   private row(name: string, held: readonly Held[]): Row {
     const sorted = newestFirst(held);
-    const reports = sorted.map(({ report }) => corpusReport.parse(report));
+    const reports = sorted.map(({ report }) => corpusReportSchema.parse(report));
     const [first] = reports;
     const hashes = new Set(reports.flatMap(({ hash }) => (hash === null ? [] : [hash])));
     return {

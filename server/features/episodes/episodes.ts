@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import {
-  episodeRecord,
+  episodeRecordSchema,
   type Attribution,
   type DocumentText,
   type EpisodePhase,
@@ -11,9 +11,9 @@ import type { RunKind } from "@/contracts/records/run-state";
 import type {
   EpisodeDetail,
   EpisodeRow,
-  listEpisodesRequest,
-  listEpisodesResponse,
-  episodeStepsResponse,
+  listEpisodesRequestSchema,
+  listEpisodesResponseSchema,
+  episodeStepsResponseSchema,
 } from "@/contracts/api/episodes";
 import type { Database } from "@/server/platform/db/database";
 import { Prisma } from "@/server/platform/db/generated/client";
@@ -21,7 +21,7 @@ import { JUDGING_SCORERS } from "@/server/features/leaderboard/statistics";
 import { cutsOf, type LineageAttempt } from "@/server/features/runs/lineage";
 import { documentRefs, stepOfRow, type StepRow } from "./step-rows";
 
-type ListRequest = z.output<typeof listEpisodesRequest>;
+type ListRequest = z.output<typeof listEpisodesRequestSchema>;
 const { sql } = Prisma;
 
 const NO_CUT = 2_147_483_647;
@@ -56,7 +56,7 @@ const JOINS = sql`JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_
 export class Episodes {
   constructor(private readonly database: Database) {}
 
-  async list(request: ListRequest): Promise<z.infer<typeof listEpisodesResponse>> {
+  async list(request: ListRequest): Promise<z.infer<typeof listEpisodesResponseSchema>> {
     const { db } = this.database;
     const surviving = await this.surviving(request.runId);
     const conditions = [sql`e.run_id = ${request.runId}::uuid`];
@@ -92,9 +92,9 @@ export class Episodes {
     };
   }
 
-  async steps(runId: string): Promise<z.infer<typeof episodeStepsResponse>> {
+  async steps(runId: string): Promise<z.infer<typeof episodeStepsResponseSchema>> {
     const surviving = await this.surviving(runId);
-    return this.database.db.$queryRaw<z.infer<typeof episodeStepsResponse>>`
+    return this.database.db.$queryRaw<z.infer<typeof episodeStepsResponseSchema>>`
       SELECT e.phase, e.step, count(*)::int AS episodes, avg(e.reward) AS "meanReward", avg(s.value) AS accuracy, avg(b.value) AS "baselineAccuracy"
       FROM episodes e ${surviving} LEFT JOIN scores s ON s.id = e.score_id LEFT JOIN scores b ON b.id = e.baseline_score_id
       WHERE e.run_id = ${runId}::uuid GROUP BY e.phase, e.step ORDER BY e.step NULLS FIRST, e.phase`;
@@ -122,7 +122,7 @@ export class Episodes {
         StepRow[]
       >`SELECT * FROM steps WHERE episode_id = ${row.stepsOf}::uuid ORDER BY index`
     ).map(stepOfRow);
-    const record = episodeRecord.parse({
+    const record = episodeRecordSchema.parse({
       phase: row.phase,
       step: row.step,
       episode: {

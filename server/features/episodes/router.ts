@@ -1,34 +1,34 @@
 import {
-  getEpisodeRequest,
-  episodeDetail,
-  listEpisodesRequest,
-  listEpisodesResponse,
-  episodeStepsRequest,
-  episodeStepsResponse,
-  turnGainsRequest,
-  turnGainsResponse,
+  getEpisodeRequestSchema,
+  episodeDetailSchema,
+  listEpisodesRequestSchema,
+  listEpisodesResponseSchema,
+  episodeStepsRequestSchema,
+  episodeStepsResponseSchema,
+  turnGainsRequestSchema,
+  turnGainsResponseSchema,
 } from "@/contracts/api/episodes";
 import { procedure, router } from "@/server/trpc/trpc";
 
 const getEpisode = procedure
-  .input(getEpisodeRequest)
-  .output(episodeDetail)
+  .input(getEpisodeRequestSchema)
+  .output(episodeDetailSchema)
   .query(({ ctx, input }) => ctx.services.episodes.get(input.id));
 
 const listEpisodes = procedure
-  .input(listEpisodesRequest)
-  .output(listEpisodesResponse)
+  .input(listEpisodesRequestSchema)
+  .output(listEpisodesResponseSchema)
   .query(({ ctx, input }) => ctx.services.episodes.list(input));
 
 /** Which steps and phases have episodes, in order. */
 const episodeSteps = procedure
-  .input(episodeStepsRequest)
-  .output(episodeStepsResponse)
+  .input(episodeStepsRequestSchema)
+  .output(episodeStepsResponseSchema)
   .query(({ ctx, input }) => ctx.services.episodes.steps(input.runId));
 
 const turnGains = procedure
-  .input(turnGainsRequest)
-  .output(turnGainsResponse)
+  .input(turnGainsRequestSchema)
+  .output(turnGainsResponseSchema)
   .query(({ ctx, input }) => ctx.services.tasks.turnGains(input.episodeId));
 
 export const episodesRouter = router({

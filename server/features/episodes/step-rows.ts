@@ -1,5 +1,5 @@
 import {
-  episodeStep,
+  episodeStepSchema,
   type DocumentRef,
   type EpisodeStep,
   type StepOf,
@@ -80,7 +80,7 @@ export function documentRefs(
 /** The inverse of `rowOfStep`. @throws ZodError for a row that is no step */
 export function stepOfRow(row: StepRow): EpisodeStep {
   const { kind, turn, seconds } = row;
-  return episodeStep.parse({
+  return episodeStepSchema.parse({
     kind,
     turn,
     seconds,

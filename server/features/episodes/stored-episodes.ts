@@ -1,6 +1,6 @@
 import {
   documentsOf,
-  episode as episodeSchema,
+  episodeSchema as episodeSchema,
   type Answer,
   type DocumentText,
   type ModelUsage,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { migrate } from "@/server/platform/db/migrate";
 import { Database } from "@/server/platform/db/database";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { createDatabase, startTestServer } from "@/server/testing/control-plane";
 import { storeSamples } from "@/server/testing/samples";
 import { Keys } from "./keys";
@@ -82,7 +82,7 @@ describe("stored keys", () => {
       const worker = await server.worker();
       const endpoint = "https://api.example.com/v1";
       await server.plane.keys.put("hosted", endpoint, "sk-secret", "test");
-      const config = runConfig.parse({
+      const config = runConfigSchema.parse({
         kind: "predict",
         name: "k",
         seed: 0,

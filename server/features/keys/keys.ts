@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
-import type { listKeysResponse } from "@/contracts/api/keys";
+import type { listKeysResponseSchema } from "@/contracts/api/keys";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { loadSecret, seal, unseal } from "./seal";
 
@@ -27,7 +27,7 @@ export class Keys {
       ON CONFLICT (project_id, name) DO UPDATE SET origin = excluded.origin, sealed = excluded.sealed, updated_at = now()`;
   }
 
-  list(): Promise<z.infer<typeof listKeysResponse>> {
+  list(): Promise<z.infer<typeof listKeysResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT name, origin, created_by AS "createdBy", updated_at AS "updatedAt", last_used_at AS "lastUsedAt" FROM endpoint_keys WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY name`;
   }

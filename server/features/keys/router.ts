@@ -1,14 +1,14 @@
-import { listKeysResponse, putKeyRequest } from "@/contracts/api/keys";
+import { listKeysResponseSchema, putKeyRequestSchema } from "@/contracts/api/keys";
 import { z } from "zod";
 import { procedure, router } from "@/server/trpc/trpc";
 
 const listKeys = procedure
   .input(z.object({}).optional())
-  .output(listKeysResponse)
+  .output(listKeysResponseSchema)
   .query(({ ctx }) => ctx.services.keys.list());
 
 const putKey = procedure
-  .input(putKeyRequest)
+  .input(putKeyRequestSchema)
   .output(z.object({}))
   .mutation(async ({ ctx, input }) => {
     await ctx.services.keys.put(input.name, input.origin, input.key, ctx.actor);

@@ -1,11 +1,11 @@
 import type { z } from "zod";
 import { pairedBootstrap } from "@/core/statistics/bootstrap";
 import { mcNemar } from "@/core/statistics/comparison";
-import type { pairedComparison } from "@/contracts/api/leaderboard";
+import type { pairedComparisonSchema } from "@/contracts/api/leaderboard";
 import { sumByGroup, type Outcomes } from "./outcomes";
 import type { Statistics } from "./statistics";
 
-export type PairedComparison = z.infer<typeof pairedComparison>;
+export type PairedComparison = z.infer<typeof pairedComparisonSchema>;
 
 /** What is needed of a result to compare it with another on the same questions. */
 export interface Comparable {

@@ -3,11 +3,11 @@ import {
   condensingPrompt as condensingPromptOf,
   methodPrompt,
 } from "@/contracts/run-config/prompts/prompts";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { entryOf, ownPromptOf } from "./entry";
 
 const config = (changes: object = {}) =>
-  predictConfig.parse({ kind: "predict", name: "p", ...changes });
+  predictConfigSchema.parse({ kind: "predict", name: "p", ...changes });
 const idOf = (changes: object, ownPrompt: string | null = null): string =>
   entryOf(config(changes), null, ownPrompt).id;
 const endpoint = "http://127.0.0.1:8000/v1";

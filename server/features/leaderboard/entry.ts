@@ -4,7 +4,11 @@ import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import { condensingPrompt, methodPrompt } from "@/contracts/run-config/prompts/prompts";
 import type { PromptText } from "@/contracts/run-config/prompts/template";
 import { editedVersion, promptVersion } from "@/contracts/run-config/prompts/version";
-import { runConfig, type PredictConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import {
+  runConfigSchema,
+  type PredictConfig,
+  type TrainConfig,
+} from "@/contracts/run-config/run-config";
 import type { Queries } from "@/server/platform/db/database";
 
 /** The checkpoint that a run searched with, and the training run it came from. */
@@ -175,7 +179,7 @@ async function checkpointsOf(
     SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${ids}::uuid[])`;
   return new Map(
     rows.flatMap((row) => {
-      const config = runConfig.safeParse(row.config);
+      const config = runConfigSchema.safeParse(row.config);
       return config.success && config.data.kind === "train"
         ? [[row.id, { ...row, config: config.data }] as const]
         : [];

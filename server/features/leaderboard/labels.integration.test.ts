@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { predictConfig, type PredictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
 import type { ReansweredRecord } from "@/contracts/worker-protocol/worker-protocol";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import {
@@ -17,7 +17,7 @@ let worker: TestWorker;
 const me = { actor: "test", preset: null };
 const QUESTIONS = 8;
 const config = (changes: object): PredictConfig =>
-  predictConfig.parse({ ...presetConfig("atlas-s3"), ...changes });
+  predictConfigSchema.parse({ ...presetConfig("atlas-s3"), ...changes });
 const generator = config({}).generator;
 
 const questionsOf = (set: string, note = "") =>

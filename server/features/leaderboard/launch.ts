@@ -4,8 +4,15 @@ import { METHODS } from "@/contracts/run-config/method";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import { presetById } from "@/core/presets/run-presets";
-import { predictConfig, runConfig, type PredictConfig } from "@/contracts/run-config/run-config";
-import type { launchMethodsRequest, launchMethodsResponse } from "@/contracts/api/leaderboard";
+import {
+  predictConfigSchema,
+  runConfigSchema,
+  type PredictConfig,
+} from "@/contracts/run-config/run-config";
+import type {
+  launchMethodsRequestSchema,
+  launchMethodsResponseSchema,
+} from "@/contracts/api/leaderboard";
 import { currentCorpus, currentSet } from "@/server/features/question-sets/versions";
 import type { Database } from "@/server/platform/db/database";
 import type { Launcher } from "@/server/features/runs/launcher";
@@ -68,12 +75,12 @@ function cellKey({
 /** Queues a predict run for each method that has neither a complete result nor a run on its way to one. */
 export async function launchMissing(
   { database, launcher, results }: Parts,
-  { methods, like, questions, limit }: z.output<typeof launchMethodsRequest>,
+  { methods, like, questions, limit }: z.output<typeof launchMethodsRequestSchema>,
   actor: string,
-): Promise<z.infer<typeof launchMethodsResponse>> {
+): Promise<z.infer<typeof launchMethodsResponseSchema>> {
   const base = like ? await configOf(database, like) : presetConfig();
   const wanted = methods.map((method) =>
-    predictConfig.parse({
+    predictConfigSchema.parse({
       ...base,
       method,
       questions,
@@ -102,7 +109,7 @@ export async function launchMissing(
     runId: known.runId,
     cell: cellKey(known),
   }));
-  const launched: z.infer<typeof launchMethodsResponse>["launched"] = [];
+  const launched: z.infer<typeof launchMethodsResponseSchema>["launched"] = [];
   const present: typeof launched = [];
   for (const config of wanted) {
     const cell = cellKey({ row: rowOf(config), config, versions: current });
@@ -141,7 +148,7 @@ async function underWay({ db }: Database): Promise<Present[]> {
     WHERE r.kind = 'predict' AND r.state IN ('queued', 'leased', 'preparing', 'running') ORDER BY r.created_at`;
   const found: Present[] = [];
   for (const { runId, config: stored, attempt, ...versions } of running) {
-    const { success, data: config } = predictConfig.safeParse(stored);
+    const { success, data: config } = predictConfigSchema.safeParse(stored);
     if (!success) continue;
     // Its first attempt will find the corpus of then.
     const corpusVersion =
@@ -158,14 +165,14 @@ async function configOf(database: Database, runId: string): Promise<PredictConfi
     { config: unknown }[]
   >`SELECT config FROM runs WHERE id = ${runId}::uuid`;
   if (!row) throw new AppError("not-found", `There is no run ${runId}.`);
-  const config = runConfig.parse(row.config);
+  const config = runConfigSchema.parse(row.config);
   if (config.kind !== "predict")
     throw new AppError("invalid-input", "Only a predict run's settings can be taken over.");
   return config;
 }
 
 function presetConfig(): PredictConfig {
-  const config = runConfig.parse(presetById(BASE_PRESET)?.config);
+  const config = runConfigSchema.parse(presetById(BASE_PRESET)?.config);
   if (config.kind !== "predict")
     throw new AppError("internal", `The preset ${BASE_PRESET} is not a predict run.`);
   return config;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { predictConfig, type PredictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
 import { clusterBootstrap } from "@/core/statistics/bootstrap";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import {
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const config = (changes: Partial<PredictConfig>): PredictConfig =>
-  predictConfig.parse({ ...presetConfig("atlas-s3"), ...changes });
+  predictConfigSchema.parse({ ...presetConfig("atlas-s3"), ...changes });
 
 /** Runs a prediction whose answers are right where `right` says so. @returns its run */
 async function answered(

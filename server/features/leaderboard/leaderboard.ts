@@ -9,18 +9,18 @@ import {
   type ResultFacts,
   type ScopeFacts,
 } from "@/core/comparability/comparability";
-import { runConfig, type PredictConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
 import type { RunState } from "@/contracts/records/run-state";
 import { holm } from "@/core/statistics/comparison";
 import type { PublishedResults } from "@/contracts/formats/published-results";
 import type {
   Ceiling,
   LeaderboardCell,
-  leaderboardRequest,
+  leaderboardRequestSchema,
   LeaderboardResponse,
-  launchMethodsRequest,
-  launchMethodsResponse,
-  runStatisticsResponse,
+  launchMethodsRequestSchema,
+  launchMethodsResponseSchema,
+  runStatisticsResponseSchema,
 } from "@/contracts/api/leaderboard";
 import type { Database } from "@/server/platform/db/database";
 import type { Launcher } from "@/server/features/runs/launcher";
@@ -85,7 +85,7 @@ export class Leaderboard {
     private readonly launcher: Launcher,
   ) {}
 
-  async get(request: z.output<typeof leaderboardRequest>): Promise<LeaderboardResponse> {
+  async get(request: z.output<typeof leaderboardRequestSchema>): Promise<LeaderboardResponse> {
     await this.statistics.refresh();
     const [results, active] = await Promise.all([this.results(), this.active()]);
     const scopes = scopesOf(results.filter((r) => !isCeiling(r)));
@@ -147,9 +147,9 @@ export class Leaderboard {
   }
 
   launch(
-    request: z.output<typeof launchMethodsRequest>,
+    request: z.output<typeof launchMethodsRequestSchema>,
     actor: string,
-  ): Promise<z.infer<typeof launchMethodsResponse>> {
+  ): Promise<z.infer<typeof launchMethodsResponseSchema>> {
     return launchMissing(
       { database: this.database, launcher: this.launcher, results: () => this.complete() },
       request,
@@ -158,7 +158,7 @@ export class Leaderboard {
   }
 
   /** Statistics of a run by scorer, each with the ceiling of the questions that it answers. */
-  async ofRun(runId: string): Promise<z.infer<typeof runStatisticsResponse>> {
+  async ofRun(runId: string): Promise<z.infer<typeof runStatisticsResponseSchema>> {
     await this.statistics.refresh();
     const results = await this.results();
     return results
@@ -254,7 +254,7 @@ export class Leaderboard {
   private configOf(runId: string, stored: unknown): PredictConfig | null {
     const known = this.configs.get(runId);
     if (known !== undefined) return known;
-    const result = runConfig.safeParse(stored);
+    const result = runConfigSchema.safeParse(stored);
     const config = result.success && result.data.kind === "predict" ? result.data : null;
     this.configs.set(runId, config);
     return config;

@@ -1,13 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "@/lib/paths";
-import { publishedResults, type PublishedResults } from "@/contracts/formats/published-results";
+import {
+  publishedResultsSchema,
+  type PublishedResults,
+} from "@/contracts/formats/published-results";
 
 let read: PublishedResults | null = null;
 
 /** The paper's tables (server/leaderboard/published.json), read once. */
 export function publishedTables(): PublishedResults {
-  read ??= publishedResults.parse(
+  read ??= publishedResultsSchema.parse(
     JSON.parse(
       readFileSync(join(ROOT, "server", "features", "leaderboard", "published.json"), "utf8"),
     ),

@@ -1,35 +1,35 @@
 import {
-  leaderboardRequest,
-  leaderboardResponse,
-  launchMethodsRequest,
-  launchMethodsResponse,
-  runStatisticsResponse,
+  leaderboardRequestSchema,
+  leaderboardResponseSchema,
+  launchMethodsRequestSchema,
+  launchMethodsResponseSchema,
+  runStatisticsResponseSchema,
 } from "@/contracts/api/leaderboard";
 import { z } from "zod";
-import { publishedResults } from "@/contracts/formats/published-results";
+import { publishedResultsSchema } from "@/contracts/formats/published-results";
 import { procedure, router } from "@/server/trpc/trpc";
 
 const getLeaderboard = procedure
-  .input(leaderboardRequest)
-  .output(leaderboardResponse)
+  .input(leaderboardRequestSchema)
+  .output(leaderboardResponseSchema)
   .query(({ ctx, input }) => ctx.services.leaderboard.get(input));
 
 /** Queues the predict runs that are missing, with the settings that make them comparable. */
 const launchMethods = procedure
-  .input(launchMethodsRequest)
-  .output(launchMethodsResponse)
+  .input(launchMethodsRequestSchema)
+  .output(launchMethodsResponseSchema)
   .mutation(({ ctx, input }) => ctx.services.leaderboard.launch(input, ctx.actor));
 
 /** The paper's tables, as printed. */
 const publishedTables = procedure
   .input(z.object({}).optional())
-  .output(publishedResults)
+  .output(publishedResultsSchema)
   .query(({ ctx }) => ctx.services.leaderboard.published());
 
 /** Statistics of one predict run, one for each scorer and generator. */
 const runStatistics = procedure
   .input(z.object({ runId: z.uuid() }))
-  .output(runStatisticsResponse)
+  .output(runStatisticsResponseSchema)
   .query(({ ctx, input }) => ctx.services.leaderboard.ofRun(input.runId));
 
 export const leaderboardRouter = router({

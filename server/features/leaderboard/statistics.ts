@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { bootstrapMeans, intervalOf } from "@/core/statistics/bootstrap";
-import type { attributionShares } from "@/contracts/api/leaderboard";
+import type { attributionSharesSchema } from "@/contracts/api/leaderboard";
 import type { Database } from "@/server/platform/db/database";
 import type { Prisma } from "@/server/platform/db/generated/client";
 import {
@@ -18,7 +18,7 @@ const SLOW_MS = 200;
 /** How many times as long as it took it is then left alone. */
 const PAUSE = 20;
 
-export type AttributionCounts = z.infer<typeof attributionShares>;
+export type AttributionCounts = z.infer<typeof attributionSharesSchema>;
 
 /**
  * Which scorers judge correctness itself. Where two of them disagree about an answer, whatever calls it wrong is doubtful;

@@ -1,9 +1,9 @@
-import { type LiveEvent, liveEventsRequest } from "@/contracts/api/live";
+import { type LiveEvent, liveEventsRequestSchema } from "@/contracts/api/live";
 import { tracked } from "@trpc/server";
 import { procedure, router } from "@/server/trpc/trpc";
 
 /** One subscription carries a page's live data; it resumes after the last event id. */
-const liveEvents = procedure.input(liveEventsRequest).subscription(async function* ({
+const liveEvents = procedure.input(liveEventsRequestSchema).subscription(async function* ({
   ctx,
   input,
   signal,

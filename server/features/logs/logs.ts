@@ -1,6 +1,6 @@
 import type { LogLine } from "@/contracts/worker-protocol/worker-protocol";
 import type { z } from "zod";
-import type { runLogsResponse } from "@/contracts/api/runs";
+import type { runLogsResponseSchema } from "@/contracts/api/runs";
 import type { Database, Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 
@@ -44,7 +44,7 @@ export class Logs {
       FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS l(at timestamptz, level smallint, source text, message text)`;
   }
 
-  async ofRun(runId: string, page: Page): Promise<z.infer<typeof runLogsResponse>> {
+  async ofRun(runId: string, page: Page): Promise<z.infer<typeof runLogsResponseSchema>> {
     const level = LEVELS.indexOf(page.level);
     const rows = page.after
       ? await this.database.db.$queryRaw<
@@ -58,7 +58,7 @@ export class Logs {
     return { lines: rows.map(toLine) };
   }
 
-  async ofWorker(workerId: string, page: Page): Promise<z.infer<typeof runLogsResponse>> {
+  async ofWorker(workerId: string, page: Page): Promise<z.infer<typeof runLogsResponseSchema>> {
     const level = LEVELS.indexOf(page.level);
     const rows = page.after
       ? await this.database.db.$queryRaw<

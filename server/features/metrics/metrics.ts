@@ -3,7 +3,7 @@ import { metricDescription } from "@/core/metrics/metrics";
 import { type MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import type { RunKind } from "@/contracts/records/run-state";
 import type { AttemptRef } from "@/contracts/worker-protocol/worker-protocol";
-import type { metricNamesResponse, MetricPointRow } from "@/contracts/api/metrics";
+import type { metricNamesResponseSchema, MetricPointRow } from "@/contracts/api/metrics";
 import type { Database, Queries } from "@/server/platform/db/database";
 import { cutsOf, hasOwnAxis, type LineageAttempt } from "@/server/features/runs/lineage";
 import { appendBuckets, readBuckets } from "./chunks";
@@ -76,7 +76,7 @@ export class Metrics {
     await appendBuckets(db, ref, 0, items);
   }
 
-  async names(runId: string): Promise<z.infer<typeof metricNamesResponse>> {
+  async names(runId: string): Promise<z.infer<typeof metricNamesResponseSchema>> {
     const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? {
       kind: "train",
       attempts: [],

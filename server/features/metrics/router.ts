@@ -1,20 +1,20 @@
 import {
-  metricNamesRequest,
-  metricNamesResponse,
-  metricSeriesRequest,
-  metricSeriesResponse,
+  metricNamesRequestSchema,
+  metricNamesResponseSchema,
+  metricSeriesRequestSchema,
+  metricSeriesResponseSchema,
 } from "@/contracts/api/metrics";
 import { procedure, router } from "@/server/trpc/trpc";
 
 const metricNames = procedure
-  .input(metricNamesRequest)
-  .output(metricNamesResponse)
+  .input(metricNamesRequestSchema)
+  .output(metricNamesResponseSchema)
   .query(({ ctx, input }) => ctx.services.metrics.names(input.runId));
 
 /** The surviving lineage only: a resumed run gives one curve. Every extreme survives the downsampling. */
 const metricSeries = procedure
-  .input(metricSeriesRequest)
-  .output(metricSeriesResponse)
+  .input(metricSeriesRequestSchema)
+  .output(metricSeriesResponseSchema)
   .query(({ ctx, input }) =>
     ctx.services.metrics.series(input.runId, input.names, input.maxPoints),
   );

@@ -11,11 +11,11 @@ import type {
   WorkerResponse,
 } from "@/contracts/worker-protocol/worker-protocol";
 import type {
-  listCorporaResponse,
-  listQuestionSetsResponse,
-  questionSetVersionsResponse,
-  listQuestionsRequest,
-  listQuestionsResponse,
+  listCorporaResponseSchema,
+  listQuestionSetsResponseSchema,
+  questionSetVersionsResponseSchema,
+  listQuestionsRequestSchema,
+  listQuestionsResponseSchema,
 } from "@/contracts/api/catalogue";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
@@ -50,20 +50,20 @@ const toQuestion = ({ ordinal: _ordinal, options, ...question }: QuestionRow): Q
 export class Catalogue {
   constructor(private readonly database: Database) {}
 
-  corpora(): Promise<z.infer<typeof listCorporaResponse>> {
+  corpora(): Promise<z.infer<typeof listCorporaResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT DISTINCT ON (name) name, documents, content_hash AS "contentHash", created_at AS "createdAt" FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY name, created_at DESC`;
   }
 
-  questionSets(): Promise<z.infer<typeof listQuestionSetsResponse>> {
+  questionSets(): Promise<z.infer<typeof listQuestionSetsResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT DISTINCT ON (name) name, questions, with_gold AS "withGold", created_at AS "createdAt", created_by AS "createdBy"
       FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY name, created_at DESC`;
   }
 
   async questions(
-    request: z.output<typeof listQuestionsRequest> & { runId?: string | null },
-  ): Promise<z.infer<typeof listQuestionsResponse>> {
+    request: z.output<typeof listQuestionsRequestSchema> & { runId?: string | null },
+  ): Promise<z.infer<typeof listQuestionsResponseSchema>> {
     const { db } = this.database;
     const setId = request.runId
       ? await setOfRun(db, request.runId, request.set)
@@ -114,7 +114,7 @@ export class Catalogue {
   }
 
   /** Every version of a set, the newest first. */
-  versions(name: string): Promise<z.infer<typeof questionSetVersionsResponse>> {
+  versions(name: string): Promise<z.infer<typeof questionSetVersionsResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT left(s.content_hash, ${VERSION_DIGITS}::int) AS version, s.questions, s.with_gold AS "withGold", s.created_at AS "createdAt", s.created_by AS "createdBy",
         (SELECT count(*)::int FROM run_question_sets r WHERE r.set_id = s.id) AS runs

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { importQuestionFileRequest, previewQuestionsRequest } from "@/contracts/api/catalogue";
+import {
+  importQuestionFileRequestSchema,
+  previewQuestionsRequestSchema,
+} from "@/contracts/api/catalogue";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { storeSamples } from "@/server/testing/samples";
 
@@ -19,7 +22,7 @@ describe("gold passages that a question file names by title", () => {
   let server: TestServer;
   const bring = (over: object) =>
     server.plane.questionImport.import(
-      importQuestionFileRequest.parse({ ...source, name: "mine", ...over }),
+      importQuestionFileRequestSchema.parse({ ...source, name: "mine", ...over }),
       "tester",
     );
   const goldIds = async (set: string) =>
@@ -32,7 +35,7 @@ describe("gold passages that a question file names by title", () => {
 
   it("count in the preview as the import will keep them, and it says what becomes of the titles", async () => {
     const { parts, warnings, sample } = await server.plane.questionImport.preview(
-      previewQuestionsRequest.parse(source),
+      previewQuestionsRequestSchema.parse(source),
     );
     expect(parts).toEqual([
       { name: "", questions: 5, withGold: 1, unresolvedGold: 0, withOptions: 0 },
@@ -44,11 +47,11 @@ describe("gold passages that a question file names by title", () => {
     ]);
     expect(sample[1]!.goldTitles).toEqual(["Title d1", "Title d2"]);
     const without = await server.plane.questionImport.preview(
-      previewQuestionsRequest.parse({ ...source, mapping: { goldTitles: null } }),
+      previewQuestionsRequestSchema.parse({ ...source, mapping: { goldTitles: null } }),
     );
     expect(without.warnings).toEqual([]);
     const known = await server.plane.questionImport.preview(
-      previewQuestionsRequest.parse({ ...source, goldCorpus: "atlas" }),
+      previewQuestionsRequestSchema.parse({ ...source, goldCorpus: "atlas" }),
     );
     expect([known.parts, known.warnings]).toEqual([
       [{ name: "", questions: 5, withGold: 3, unresolvedGold: 1, withOptions: 0 }],

@@ -2,10 +2,10 @@ import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import type { QuestionRecord } from "@/contracts/formats/corpus-lines";
 import type {
-  importQuestionFileRequest,
-  importQuestionFileResponse,
-  previewQuestionsRequest,
-  previewQuestionsResponse,
+  importQuestionFileRequestSchema,
+  importQuestionFileResponseSchema,
+  previewQuestionsRequestSchema,
+  previewQuestionsResponseSchema,
 } from "@/contracts/api/catalogue";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import type { Catalogue } from "./catalogue";
@@ -14,7 +14,7 @@ import { readQuestionFile, type FileProblem, type QuestionFile } from "./formats
 
 const SHOWN_ROWS = 10;
 const SHOWN_PROBLEMS = 200;
-type FileRequest = z.output<typeof previewQuestionsRequest>;
+type FileRequest = z.output<typeof previewQuestionsRequestSchema>;
 
 /** Question files of every format that is known: looked at first, then stored all or nothing. */
 export class QuestionImport {
@@ -24,7 +24,7 @@ export class QuestionImport {
   ) {}
 
   /** What a file holds under a mapping, without storing anything. */
-  async preview(request: FileRequest): Promise<z.infer<typeof previewQuestionsResponse>> {
+  async preview(request: FileRequest): Promise<z.infer<typeof previewQuestionsResponseSchema>> {
     const { goldCorpus } = request;
     const file = await this.read(request);
     const parts = [];
@@ -66,9 +66,9 @@ export class QuestionImport {
 
   /** Stores the chosen parts, each as a version of a set. @throws AppError "invalid-input" with every bad row where there is one */
   async import(
-    request: z.output<typeof importQuestionFileRequest>,
+    request: z.output<typeof importQuestionFileRequestSchema>,
     actor: string,
-  ): Promise<z.infer<typeof importQuestionFileResponse>> {
+  ): Promise<z.infer<typeof importQuestionFileResponseSchema>> {
     const { name, parts: chosen, skipProblems, goldCorpus } = request;
     const file = await this.read(request);
     if (file.problems.length > 0 && !skipProblems)

@@ -1,51 +1,51 @@
 import {
-  listCorporaResponse,
-  importQuestionsRequest,
-  importQuestionsResponse,
-  previewQuestionsRequest,
-  previewQuestionsResponse,
-  importQuestionFileRequest,
-  importQuestionFileResponse,
-  listPresetsResponse,
-  questionSetVersionsRequest,
-  questionSetVersionsResponse,
-  listQuestionSetsResponse,
-  listQuestionsRequest,
-  listQuestionsResponse,
+  listCorporaResponseSchema,
+  importQuestionsRequestSchema,
+  importQuestionsResponseSchema,
+  previewQuestionsRequestSchema,
+  previewQuestionsResponseSchema,
+  importQuestionFileRequestSchema,
+  importQuestionFileResponseSchema,
+  listPresetsResponseSchema,
+  questionSetVersionsRequestSchema,
+  questionSetVersionsResponseSchema,
+  listQuestionSetsResponseSchema,
+  listQuestionsRequestSchema,
+  listQuestionsResponseSchema,
 } from "@/contracts/api/catalogue";
 import { z } from "zod";
 import { PRESETS } from "@/core/presets/run-presets";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { procedure, router } from "@/server/trpc/trpc";
 
 const listCorpora = procedure
   .input(z.object({}).optional())
-  .output(listCorporaResponse)
+  .output(listCorporaResponseSchema)
   .query(({ ctx }) => ctx.services.catalogue.corpora());
 
 /** Stores all or nothing; an error numbers every bad line. */
 const importQuestions = procedure
-  .input(importQuestionsRequest)
-  .output(importQuestionsResponse)
+  .input(importQuestionsRequestSchema)
+  .output(importQuestionsResponseSchema)
   .mutation(({ ctx, input }) =>
     ctx.services.catalogue.importQuestions(input.name, input.jsonl, ctx.actor),
   );
 
 /** Reads a question file without storing it: its columns, the first questions, every problem. */
 const previewQuestions = procedure
-  .input(previewQuestionsRequest)
-  .output(previewQuestionsResponse)
+  .input(previewQuestionsRequestSchema)
+  .output(previewQuestionsResponseSchema)
   .mutation(({ ctx, input }) => ctx.services.questionImport.preview(input));
 
 /** Stores a question file of any known format. */
 const importQuestionFile = procedure
-  .input(importQuestionFileRequest)
-  .output(importQuestionFileResponse)
+  .input(importQuestionFileRequestSchema)
+  .output(importQuestionFileResponseSchema)
   .mutation(({ ctx, input }) => ctx.services.questionImport.import(input, ctx.actor));
 
 const listPresets = procedure
   .input(z.object({}).optional())
-  .output(listPresetsResponse)
+  .output(listPresetsResponseSchema)
   .query(({ ctx }) =>
     Promise.all(
       PRESETS.map(async ({ id, title, description, config }) => {
@@ -54,7 +54,7 @@ const listPresets = procedure
           id,
           title,
           description,
-          config: runConfig.parse(config),
+          config: runConfigSchema.parse(config),
           requirements: checked.requirements,
           ready: checked.ok,
         };
@@ -64,18 +64,18 @@ const listPresets = procedure
 
 /** All versions of a set, the newest first: the one that new runs use. */
 const questionSetVersions = procedure
-  .input(questionSetVersionsRequest)
-  .output(questionSetVersionsResponse)
+  .input(questionSetVersionsRequestSchema)
+  .output(questionSetVersionsResponseSchema)
   .query(({ ctx, input }) => ctx.services.catalogue.versions(input.name));
 
 const listQuestionSets = procedure
   .input(z.object({}).optional())
-  .output(listQuestionSetsResponse)
+  .output(listQuestionSetsResponseSchema)
   .query(({ ctx }) => ctx.services.catalogue.questionSets());
 
 const listQuestions = procedure
-  .input(listQuestionsRequest)
-  .output(listQuestionsResponse)
+  .input(listQuestionsRequestSchema)
+  .output(listQuestionsResponseSchema)
   .query(({ ctx, input }) => ctx.services.catalogue.questions(input));
 
 export const catalogueRouter = router({

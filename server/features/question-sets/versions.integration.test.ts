@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { expect, it } from "vitest";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { migrate, MIGRATIONS_DIR } from "@/server/platform/db/migrate";
 import { createDatabase } from "@/server/testing/control-plane";
 
@@ -21,7 +21,10 @@ it("0021_corpus_versions: runs from before get the corpus version of then, and r
       const { rows } = await client.query<{ id: string }>(
         `INSERT INTO runs (id, project_id, created_by, created_at, kind, name, config, slot, needs_models, needs_corpora, state, queued_at, started_at)
          SELECT gen_random_uuid(), id, 'test', now(), 'predict', 'p', $1, 'engine', '{}', '{}', 'succeeded', now(), '2026-01-01Z'::timestamptz + $2 * interval '1 minute' FROM projects LIMIT 1 RETURNING id`,
-        [JSON.stringify(predictConfig.parse({ kind: "predict", name: "p", ...changes })), minute],
+        [
+          JSON.stringify(predictConfigSchema.parse({ kind: "predict", name: "p", ...changes })),
+          minute,
+        ],
       );
       return rows[0]!.id;
     };
@@ -74,7 +77,7 @@ it("0021_corpus_versions: runs from before get the corpus version of then, and r
         "SELECT config, corpus_version AS version FROM runs WHERE id = $1",
         [id],
       );
-      return { ...rows[0]!, config: predictConfig.parse(rows[0]!.config) };
+      return { ...rows[0]!, config: predictConfigSchema.parse(rows[0]!.config) };
     };
     expect(await of(source)).toMatchObject({
       version: "v1",

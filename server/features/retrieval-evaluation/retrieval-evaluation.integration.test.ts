@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { metricsWithin, meanOf, rankGold, type RankedGold } from "@/core/metrics/ranking-metrics";
-import { runConfig, type RunConfigInput } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { seededRandom } from "@/core/statistics/bootstrap";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
@@ -75,7 +75,10 @@ describe("retrieval evaluation", () => {
       ...change,
     };
     return (
-      await server.plane.launcher.launch(runConfig.parse(config), { actor: "tester", preset: null })
+      await server.plane.launcher.launch(runConfigSchema.parse(config), {
+        actor: "tester",
+        preset: null,
+      })
     ).id;
   };
   /** Runs an evaluate run to its end with rankings of the given skill. */

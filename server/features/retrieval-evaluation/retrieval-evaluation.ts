@@ -1,12 +1,12 @@
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { runConfig, type EvaluateConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type EvaluateConfig } from "@/contracts/run-config/run-config";
 import type { RunState } from "@/contracts/records/run-state";
 import type {
   RetrieverComparison,
   EvaluationRow,
   RankedQuestions,
-  rankedQuestionsRequest,
+  rankedQuestionsRequestSchema,
 } from "@/contracts/api/retrieval-evaluation";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { whyNotComparable, type Candidate } from "./comparable";
@@ -44,7 +44,7 @@ export class RetrievalEvaluation {
     >`
       SELECT id, name, state, created_at AS "createdAt", config, headline FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND kind = 'evaluate' ORDER BY created_at DESC LIMIT ${LISTED}`;
     return rows.flatMap(({ config, ...row }) => {
-      const parsed = runConfig.parse(config);
+      const parsed = runConfigSchema.parse(config);
       return parsed.kind === "evaluate"
         ? [
             {
@@ -113,7 +113,7 @@ export class RetrievalEvaluation {
     text,
     cursor,
     limit,
-  }: z.output<typeof rankedQuestionsRequest>): Promise<RankedQuestions> {
+  }: z.output<typeof rankedQuestionsRequestSchema>): Promise<RankedQuestions> {
     const runs = await this.comparable(runIds);
     const shared = sharedQuestions(await Promise.all(runs.map((run) => this.outcomesOf(run))));
     const indexOf = (id: string | undefined): number | null => {
@@ -177,7 +177,7 @@ export class RetrievalEvaluation {
     const runs = runIds.map((id): Run => {
       const row = rows.find((r) => r.id === id);
       if (!row) throw new AppError("not-found", `There is no run ${id}.`);
-      const config = runConfig.parse(row.config);
+      const config = runConfigSchema.parse(row.config);
       if (config.kind !== "evaluate")
         throw new AppError(
           "invalid-input",

@@ -4,7 +4,7 @@ import { answersItself } from "@/core/comparability/comparability";
 import { METHODS } from "@/contracts/run-config/method";
 import { AppError, describeIssues } from "@/contracts/errors";
 import {
-  runConfig,
+  runConfigSchema,
   type PredictConfig,
   type RunConfig,
   type ServeModelConfig,
@@ -19,12 +19,12 @@ import {
 } from "@/core/memory/training-memory";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import type { Hardware } from "@/contracts/worker-protocol/worker-protocol";
-import type { checkRunResponse } from "@/contracts/api/runs";
+import type { checkRunResponseSchema } from "@/contracts/api/runs";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { modelOf, needsOf, type Needs } from "./needs";
 import type { Runs } from "./runs";
 
-type Check = z.infer<typeof checkRunResponse>;
+type Check = z.infer<typeof checkRunResponseSchema>;
 type Issue = Check["issues"][number];
 type Requirement = Check["requirements"][number];
 
@@ -57,7 +57,7 @@ export class Launcher {
     input: unknown,
     options: { actor: string; preset: string | null },
   ): Promise<{ id: string }> {
-    const parsed = runConfig.safeParse(input);
+    const parsed = runConfigSchema.safeParse(input);
     if (!parsed.success)
       throw new AppError(
         "invalid-input",
@@ -70,7 +70,7 @@ export class Launcher {
 
   /** Says everything that keeps a configuration from starting now. */
   async check(input: unknown): Promise<Check> {
-    const parsed = runConfig.safeParse(input);
+    const parsed = runConfigSchema.safeParse(input);
     if (!parsed.success)
       return {
         ok: false,
@@ -366,7 +366,7 @@ export class Launcher {
     const rows = await this.database.db.$queryRaw<
       { config: unknown }[]
     >`SELECT config FROM runs WHERE id = ${runId}::uuid`;
-    return rows[0] && runConfig.parse(rows[0].config);
+    return rows[0] && runConfigSchema.parse(rows[0].config);
   }
 
   private async matchIssues(runId: string, questions: string): Promise<Issue[]> {
@@ -388,7 +388,7 @@ export class Launcher {
       SELECT r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ${artifactId}::uuid AND a.kind = 'checkpoint' AND a.deleted_at IS NULL`;
     if (!rows[0])
       return [{ path, message: `there is no checkpoint ${artifactId}, or it is no longer kept` }];
-    const source = runConfig.parse(rows[0].config);
+    const source = runConfigSchema.parse(rows[0].config);
     const trained = modelOf(source);
     const wanted = config.kind === "serve" ? config.model : config.searcher.model;
     if (trained !== wanted)

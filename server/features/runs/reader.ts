@@ -1,17 +1,17 @@
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { runConfig, servedName } from "@/contracts/run-config/run-config";
+import { runConfigSchema, servedName } from "@/contracts/run-config/run-config";
 import { type RunKind, type RunState } from "@/contracts/records/run-state";
 import { TERMINAL } from "@/core/run/transitions";
 import type { PreflightItem, Progress } from "@/contracts/worker-protocol/worker-protocol";
 import type {
-  exportRunRequest,
-  exportRunResponse,
+  exportRunRequestSchema,
+  exportRunResponseSchema,
   RunDetail,
-  servedModelsResponse,
-  runHistoryResponse,
-  listRunsRequest,
-  listRunsResponse,
+  servedModelsResponseSchema,
+  runHistoryResponseSchema,
+  listRunsRequestSchema,
+  listRunsResponseSchema,
   RunRow,
 } from "@/contracts/api/runs";
 import type { Alarms } from "@/server/features/alarms/alarms";
@@ -53,7 +53,7 @@ interface StoredRun {
 
 /** Sort keys as text, so that a cursor can hold any of them; ties are broken by id. */
 const SORTS: Record<
-  z.infer<typeof listRunsRequest>["sort"],
+  z.infer<typeof listRunsRequestSchema>["sort"],
   { key: Prisma.Sql; type: Prisma.Sql; descending: boolean }
 > = {
   newest: { key: sql`r.created_at`, type: sql`timestamptz`, descending: true },
@@ -83,7 +83,9 @@ export class RunReader {
     private readonly sweeps: SweepReader,
   ) {}
 
-  async list(request: z.output<typeof listRunsRequest>): Promise<z.infer<typeof listRunsResponse>> {
+  async list(
+    request: z.output<typeof listRunsRequestSchema>,
+  ): Promise<z.infer<typeof listRunsResponseSchema>> {
     const { db } = this.database;
     const conditions = filterOf(request, sql`r`);
     if (request.foldSweeps) {
@@ -118,7 +120,7 @@ export class RunReader {
 
   async get(id: string): Promise<RunDetail> {
     const run = await this.find(id);
-    const config = runConfig.parse(run.config);
+    const config = runConfigSchema.parse(run.config);
     const [row] = await this.toRows([run]);
     if (!row) throw new AppError("internal", `Run ${id} cannot be shown.`);
     const attempts = await this.database.db.$queryRaw<
@@ -143,7 +145,7 @@ export class RunReader {
     };
   }
 
-  history(id: string): Promise<z.infer<typeof runHistoryResponse>> {
+  history(id: string): Promise<z.infer<typeof runHistoryResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT sequence, at, from_state AS "from", to_state AS "to", attempt, actor, reason FROM run_transitions WHERE run_id = ${id}::uuid ORDER BY sequence`;
   }
@@ -153,7 +155,7 @@ export class RunReader {
     id,
     cursor,
     limit,
-  }: z.output<typeof exportRunRequest>): Promise<z.infer<typeof exportRunResponse>> {
+  }: z.output<typeof exportRunRequestSchema>): Promise<z.infer<typeof exportRunResponseSchema>> {
     const run = await this.find(id);
     const names = cursor ? [] : (await this.metrics.names(id)).map((metric) => metric.name);
     const episodes = await this.episodes.list({
@@ -166,7 +168,7 @@ export class RunReader {
     const { name, state, createdAt, startedAt, endedAt, error } = run;
     return {
       run: { id, name, state, createdAt, startedAt, endedAt, error },
-      config: runConfig.parse(run.config),
+      config: runConfigSchema.parse(run.config),
       metrics: await this.metrics.series(id, names, EXPORTED_POINTS),
       episodes: episodes.rows,
       nextCursor: episodes.nextCursor,
@@ -180,13 +182,13 @@ export class RunReader {
   }
 
   /** Models that running serve runs keep up, newest first. */
-  async servedModels(): Promise<z.infer<typeof servedModelsResponse>> {
+  async servedModels(): Promise<z.infer<typeof servedModelsResponseSchema>> {
     const runs = await this.select(
       sql`WHERE r.kind = 'serve' AND r.state = 'running' ORDER BY r.created_at DESC`,
       sql`r.created_at`,
     );
     return runs.flatMap(({ id, name, config, progress, workerName }) => {
-      const parsed = runConfig.parse(config);
+      const parsed = runConfigSchema.parse(config);
       if (parsed.kind !== "serve" || parsed.what !== "model" || progress?.phase !== "serving")
         return [];
       return [
@@ -219,7 +221,7 @@ export class RunReader {
       this.sweeps.counts(sweeps),
     ]);
     return runs.map((run) => {
-      const config = runConfig.parse(run.config);
+      const config = runConfigSchema.parse(run.config);
       const metric = headlineMetric(run.kind);
       const points = series.get(run.id)?.[metric] ?? [];
       return {
@@ -260,7 +262,11 @@ export class RunReader {
 
 /** What a run must be to be listed, as conditions on the alias that it has in the query. */
 function filterOf(
-  { states, kinds, text }: Pick<z.output<typeof listRunsRequest>, "states" | "kinds" | "text">,
+  {
+    states,
+    kinds,
+    text,
+  }: Pick<z.output<typeof listRunsRequestSchema>, "states" | "kinds" | "text">,
   run: Prisma.Sql,
 ): Prisma.Sql[] {
   const conditions = [sql`${run}.project_id = ${DEFAULT_PROJECT}::uuid`];

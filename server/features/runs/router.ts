@@ -1,100 +1,100 @@
 import {
-  cancelRunRequest,
-  cancelRunResponse,
-  checkRunRequest,
-  checkRunResponse,
-  runCheckpointsRequest,
-  runCheckpointsResponse,
-  exportRunRequest,
-  exportRunResponse,
-  listRunsRequest,
-  listRunsResponse,
-  getRunRequest,
-  runDetail,
-  runHistoryRequest,
-  runHistoryResponse,
-  launchRunRequest,
-  launchRunResponse,
-  runLogsRequest,
-  runLogsResponse,
-  runOfCheckpointRequest,
-  runOfCheckpointResponse,
-  resumeRunRequest,
-  resumeRunResponse,
-  servedModelsResponse,
+  cancelRunRequestSchema,
+  cancelRunResponseSchema,
+  checkRunRequestSchema,
+  checkRunResponseSchema,
+  runCheckpointsRequestSchema,
+  runCheckpointsResponseSchema,
+  exportRunRequestSchema,
+  exportRunResponseSchema,
+  listRunsRequestSchema,
+  listRunsResponseSchema,
+  getRunRequestSchema,
+  runDetailSchema,
+  runHistoryRequestSchema,
+  runHistoryResponseSchema,
+  launchRunRequestSchema,
+  launchRunResponseSchema,
+  runLogsRequestSchema,
+  runLogsResponseSchema,
+  runOfCheckpointRequestSchema,
+  runOfCheckpointResponseSchema,
+  resumeRunRequestSchema,
+  resumeRunResponseSchema,
+  servedModelsResponseSchema,
 } from "@/contracts/api/runs";
 import { procedure, router } from "@/server/trpc/trpc";
 
 /** Queued: cancelled at once. Held by a worker: cancelling until the worker has let go. */
 const cancelRun = procedure
-  .input(cancelRunRequest)
-  .output(cancelRunResponse)
+  .input(cancelRunRequestSchema)
+  .output(cancelRunResponseSchema)
   .mutation(({ ctx, input }) =>
     ctx.services.runs.cancel(input.id, { actor: ctx.actor, reason: input.reason ?? null }),
   );
 
 const checkRun = procedure
-  .input(checkRunRequest)
-  .output(checkRunResponse)
+  .input(checkRunRequestSchema)
+  .output(checkRunResponseSchema)
   .query(({ ctx, input }) => ctx.services.launcher.check(input.config));
 
 /** Committed checkpoints that are still kept, newest first. */
 const runCheckpoints = procedure
-  .input(runCheckpointsRequest)
-  .output(runCheckpointsResponse)
+  .input(runCheckpointsRequestSchema)
+  .output(runCheckpointsResponseSchema)
   .query(({ ctx, input }) => ctx.services.artifacts.checkpoints(input.id));
 
 const exportRun = procedure
-  .input(exportRunRequest)
-  .output(exportRunResponse)
+  .input(exportRunRequestSchema)
+  .output(exportRunResponseSchema)
   .query(({ ctx, input }) => ctx.services.runReader.export(input));
 
 const listRuns = procedure
-  .input(listRunsRequest)
-  .output(listRunsResponse)
+  .input(listRunsRequestSchema)
+  .output(listRunsResponseSchema)
   .query(({ ctx, input }) => ctx.services.runReader.list(input));
 
 const getRun = procedure
-  .input(getRunRequest)
-  .output(runDetail)
+  .input(getRunRequestSchema)
+  .output(runDetailSchema)
   .query(({ ctx, input }) => ctx.services.runReader.get(input.id));
 
 const runHistory = procedure
-  .input(runHistoryRequest)
-  .output(runHistoryResponse)
+  .input(runHistoryRequestSchema)
+  .output(runHistoryResponseSchema)
   .query(({ ctx, input }) => ctx.services.runReader.history(input.id));
 
 const launchRun = procedure
-  .input(launchRunRequest)
-  .output(launchRunResponse)
+  .input(launchRunRequestSchema)
+  .output(launchRunResponseSchema)
   .mutation(({ ctx, input }) =>
     ctx.services.launcher.launch(input.config, { actor: ctx.actor, preset: input.preset ?? null }),
   );
 
 const runLogs = procedure
-  .input(runLogsRequest)
-  .output(runLogsResponse)
+  .input(runLogsRequestSchema)
+  .output(runLogsResponseSchema)
   .query(({ ctx, input }) => ctx.services.logs.ofRun(input.id, input));
 
 /** The run that a kept checkpoint is of. */
 const runOfCheckpoint = procedure
-  .input(runOfCheckpointRequest)
-  .output(runOfCheckpointResponse)
+  .input(runOfCheckpointRequestSchema)
+  .output(runOfCheckpointResponseSchema)
   .query(async ({ ctx, input }) => ({
     runId: await ctx.services.artifacts.runOf(input.checkpointId),
   }));
 
 /** Queues a cancelled or failed run again; it goes on from its last committed checkpoint. */
 const resumeRun = procedure
-  .input(resumeRunRequest)
-  .output(resumeRunResponse)
+  .input(resumeRunRequestSchema)
+  .output(resumeRunResponseSchema)
   .mutation(({ ctx, input }) =>
     ctx.services.runs.resume(input.id, { actor: ctx.actor, reason: input.reason ?? null }),
   );
 
 /** Models that running serve runs keep up, newest first. */
 const servedModels = procedure
-  .output(servedModelsResponse)
+  .output(servedModelsResponseSchema)
   .query(({ ctx }) => ctx.services.runReader.servedModels());
 
 export const runsRouter = router({

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
-import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { type RunState } from "@/contracts/records/run-state";
 import { HELD } from "@/core/run/transitions";
 import type { Varied } from "@/core/sweep/expand-sweep";
@@ -100,7 +100,7 @@ export class Runs {
         runId: run.id,
         attempt: run.attempt,
         kind: run.kind,
-        config: runConfig.parse(config),
+        config: runConfigSchema.parse(config),
         resume,
       };
     });

@@ -1,48 +1,48 @@
 import {
-  scoreRunRequest,
-  scoreSummaryResponse,
-  scoreAgreementResponse,
-  disagreementsRequest,
-  disagreementsResponse,
-  scoreFailuresResponse,
-  judgedRunsResponse,
-  labelScoreRequest,
-  rescoreResponse,
+  scoreRunRequestSchema,
+  scoreSummaryResponseSchema,
+  scoreAgreementResponseSchema,
+  disagreementsRequestSchema,
+  disagreementsResponseSchema,
+  scoreFailuresResponseSchema,
+  judgedRunsResponseSchema,
+  labelScoreRequestSchema,
+  rescoreResponseSchema,
 } from "@/contracts/api/scores";
 import { z } from "zod";
 import { procedure, router } from "@/server/trpc/trpc";
 
 const scoreSummary = procedure
-  .input(scoreRunRequest)
-  .output(scoreSummaryResponse)
+  .input(scoreRunRequestSchema)
+  .output(scoreSummaryResponseSchema)
   .query(({ ctx, input }) => ctx.services.scoring.summary(input.runId));
 
 /** Agreement of each judge with the span rule, and of both with the people who labelled. */
 const scoreAgreement = procedure
-  .input(scoreRunRequest)
-  .output(scoreAgreementResponse)
+  .input(scoreRunRequestSchema)
+  .output(scoreAgreementResponseSchema)
   .query(({ ctx, input }) => ctx.services.scoring.agreement(input.runId));
 
 /** Answers on which judge and span rule differ, in the order of the episodes. */
 const disagreements = procedure
-  .input(disagreementsRequest)
-  .output(disagreementsResponse)
+  .input(disagreementsRequestSchema)
+  .output(disagreementsResponseSchema)
   .query(({ ctx, input }) => ctx.services.scoring.disagreements(input));
 
 /** The first 1,000 questions that a run could not answer, with the last reason; resuming the run tries those alone. */
 const scoreFailures = procedure
-  .input(scoreRunRequest)
-  .output(scoreFailuresResponse)
+  .input(scoreRunRequestSchema)
+  .output(scoreFailuresResponseSchema)
   .query(({ ctx, input }) => ctx.services.scoring.failures(input.runId));
 
 const judgedRuns = procedure
   .input(z.object({}).optional())
-  .output(judgedRunsResponse)
+  .output(judgedRunsResponseSchema)
   .query(({ ctx }) => ctx.services.scoring.judgedRuns());
 
 /** A person says whether an answer is right. */
 const labelScore = procedure
-  .input(labelScoreRequest)
+  .input(labelScoreRequestSchema)
   .output(z.object({}))
   .mutation(async ({ ctx, input }) => {
     await ctx.services.scoring.label(input, ctx.actor);
@@ -51,8 +51,8 @@ const labelScore = procedure
 
 /** Scores a run's stored answers by every rule (span, exact match, F1, option letter). A judge needs a run: reuse.keepAnswers. */
 const rescore = procedure
-  .input(scoreRunRequest)
-  .output(rescoreResponse)
+  .input(scoreRunRequestSchema)
+  .output(rescoreResponseSchema)
   .mutation(({ ctx, input }) => ctx.services.scoring.rescore(input.runId));
 
 export const scoresRouter = router({

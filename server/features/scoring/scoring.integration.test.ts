@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import type { ReansweredRecord } from "@/contracts/worker-protocol/worker-protocol";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import { sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/worker";
 
 const config = (over: object = {}) =>
-  predictConfig.parse({ kind: "predict", name: "p", questions: "atlas/held-out", ...over });
+  predictConfigSchema.parse({ kind: "predict", name: "p", questions: "atlas/held-out", ...over });
 const me = { actor: "tester", preset: null };
 
 /** The sample episode with an answer and verdicts of its own. */

@@ -8,15 +8,15 @@ import {
 import { scoreByRules } from "@/core/scoring/rule-scoring";
 import type { MultipleChoice } from "@/contracts/formats/corpus-lines";
 import { AppError } from "@/contracts/errors";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type {
-  scoreAgreementResponse,
-  disagreementsRequest,
-  disagreementsResponse,
-  scoreFailuresResponse,
-  judgedRunsResponse,
-  labelScoreRequest,
-  scoreSummaryResponse,
+  scoreAgreementResponseSchema,
+  disagreementsRequestSchema,
+  disagreementsResponseSchema,
+  scoreFailuresResponseSchema,
+  judgedRunsResponseSchema,
+  labelScoreRequestSchema,
+  scoreSummaryResponseSchema,
 } from "@/contracts/api/scores";
 import type { Database } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
@@ -29,7 +29,7 @@ export class Scoring {
   constructor(private readonly database: Database) {}
 
   /** Every scorer over the answered questions, and how many are missing: accuracy never counts those. */
-  async summary(runId: string): Promise<z.infer<typeof scoreSummaryResponse>> {
+  async summary(runId: string): Promise<z.infer<typeof scoreSummaryResponseSchema>> {
     const { db } = this.database;
     const [counts] = await db.$queryRaw<
       { config: unknown; questions: number; answered: number; failed: number }[]
@@ -42,7 +42,7 @@ export class Scoring {
         (SELECT count(*)::int FROM question_failures f WHERE f.run_id = r.id AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict' AND e.set_id = f.set_id AND e.question_id = f.question_id)) AS failed
       FROM runs r WHERE r.id = ${runId}::uuid`;
     if (!counts) throw new AppError("not-found", `There is no run ${runId}.`);
-    const config = runConfig.parse(counts.config);
+    const config = runConfigSchema.parse(counts.config);
     if (config.kind !== "predict")
       throw new AppError("unsupported", "Only predict runs are scored.");
     const { questions } = counts;
@@ -60,7 +60,7 @@ export class Scoring {
   }
 
   /** Questions that the run could not answer and has not answered since. */
-  failures(runId: string): Promise<z.infer<typeof scoreFailuresResponse>> {
+  failures(runId: string): Promise<z.infer<typeof scoreFailuresResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT f.question_id AS "questionId", q.question, f.code, f.reason, f.tries, f.attempt, f.at FROM question_failures f JOIN questions q ON q.set_id = f.set_id AND q.id = f.question_id
       WHERE f.run_id = ${runId}::uuid AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.phase = 'predict' AND e.set_id = f.set_id AND e.question_id = f.question_id)
@@ -104,7 +104,7 @@ export class Scoring {
   }
 
   /** How far judge and span rule agree, and each with the people who labelled; for every judge that scored the run. */
-  async agreement(runId: string): Promise<z.infer<typeof scoreAgreementResponse>> {
+  async agreement(runId: string): Promise<z.infer<typeof scoreAgreementResponseSchema>> {
     const rows = await this.database.db.$queryRaw<
       { judge: string; judged: number; span: number; label: boolean | null }[]
     >`
@@ -134,7 +134,7 @@ export class Scoring {
   }
 
   /** Runs that a judge has scored, of which people can label what it and the span rule disagree on. */
-  judgedRuns(): Promise<z.infer<typeof judgedRunsResponse>> {
+  judgedRuns(): Promise<z.infer<typeof judgedRunsResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT r.id AS "runId", r.name, qs.name AS "questionSet", rs.scorer AS judge, rs.scored AS judged
       FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' ORDER BY r.created_at DESC, rs.scorer LIMIT 200`;
@@ -146,11 +146,16 @@ export class Scoring {
     unlabelled,
     cursor,
     limit,
-  }: z.output<typeof disagreementsRequest>): Promise<z.infer<typeof disagreementsResponse>> {
+  }: z.output<typeof disagreementsRequestSchema>): Promise<
+    z.infer<typeof disagreementsResponseSchema>
+  > {
     const { db } = this.database;
     const after = BigInt(cursor ?? "-1");
     const rows = await db.$queryRaw<
-      (z.infer<typeof disagreementsResponse>["rows"][number] & { ordinal: bigint; place: number })[]
+      (z.infer<typeof disagreementsResponseSchema>["rows"][number] & {
+        ordinal: bigint;
+        place: number;
+      })[]
     >`
       SELECT * FROM (SELECT dense_rank() OVER (ORDER BY e.ordinal)::int AS place, e.ordinal, e.id AS "episodeId", e.answer_id::text AS "answerId", e.set_id AS "setId", e.question_id AS "questionId", q.question, q.answers AS golds, a.text AS answer, j.scorer AS judge, j.value = 1 AS judged, s.value = 1 AS span, l.correct AS label
       FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
@@ -168,7 +173,7 @@ export class Scoring {
 
   /** A person says whether an answer is right; null takes it back. */
   async label(
-    { answerId, setId, questionId, correct }: z.output<typeof labelScoreRequest>,
+    { answerId, setId, questionId, correct }: z.output<typeof labelScoreRequestSchema>,
     actor: string,
   ): Promise<void> {
     await this.database.transact(async ({ db }) => {

@@ -3,16 +3,16 @@ import { AppError } from "@/contracts/errors";
 import type { RunKind, RunState } from "@/contracts/records/run-state";
 import { meanInterval } from "@/core/statistics/student";
 import { lowerIsBetter, type Varied } from "@/core/sweep/expand-sweep";
-import { sweepSpec, type SweepSpec } from "@/contracts/run-config/sweep";
+import { sweepSpecSchema, type SweepSpec } from "@/contracts/run-config/sweep";
 import type { Progress } from "@/contracts/worker-protocol/worker-protocol";
 import type { MetricPointRow } from "@/contracts/api/metrics";
 import type {
-  getSweepRequest,
+  getSweepRequestSchema,
   SweepDetail,
-  listSweepsRequest,
-  listSweepsResponse,
+  listSweepsRequestSchema,
+  listSweepsResponseSchema,
   SweepRow,
-  sweepSeriesRequest,
+  sweepSeriesRequestSchema,
   SweepSeries,
 } from "@/contracts/api/sweeps";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
@@ -60,7 +60,7 @@ export class SweepReader {
   async list({
     cursor,
     limit,
-  }: z.output<typeof listSweepsRequest>): Promise<z.infer<typeof listSweepsResponse>> {
+  }: z.output<typeof listSweepsRequestSchema>): Promise<z.infer<typeof listSweepsResponseSchema>> {
     const after = cursor ? readCursor(cursor) : null;
     const stored = await this.select(
       sql`${after ? sql`AND (created_at, id) < (${after.at}::timestamptz, ${after.id}::uuid)` : Prisma.empty} ORDER BY created_at DESC, id DESC LIMIT ${limit + 1}`,
@@ -70,7 +70,7 @@ export class SweepReader {
     const last = kept[kept.length - 1];
     return {
       rows: kept.map((sweep) =>
-        rowOf(sweep, sweepSpec.parse(sweep.spec), counts.get(sweep.id) ?? {}),
+        rowOf(sweep, sweepSpecSchema.parse(sweep.spec), counts.get(sweep.id) ?? {}),
       ),
       nextCursor:
         stored.length > kept.length && last
@@ -79,9 +79,9 @@ export class SweepReader {
     };
   }
 
-  async get({ id, metrics: asked }: z.output<typeof getSweepRequest>): Promise<SweepDetail> {
+  async get({ id, metrics: asked }: z.output<typeof getSweepRequestSchema>): Promise<SweepDetail> {
     const sweep = await this.find(id);
-    const spec = sweepSpec.parse(sweep.spec);
+    const spec = sweepSpecSchema.parse(sweep.spec);
     const metrics = asked.length > 0 ? [...new Set(asked)] : standing(spec.base.kind);
     const members = await this.members(id);
     const ids = members.map((member) => member.id);
@@ -111,7 +111,7 @@ export class SweepReader {
     id,
     metric,
     maxPoints,
-  }: z.output<typeof sweepSeriesRequest>): Promise<SweepSeries> {
+  }: z.output<typeof sweepSeriesRequestSchema>): Promise<SweepSeries> {
     await this.find(id);
     const members = await this.members(id);
     const series = await this.metrics.seriesOf(

@@ -1,25 +1,25 @@
 import {
-  cancelSweepRequest,
-  cancelSweepResponse,
-  listSweepsRequest,
-  listSweepsResponse,
-  getSweepRequest,
-  getSweepResponse,
-  launchSweepRequest,
-  launchSweepResponse,
-  removeSweepRequest,
-  removeSweepResponse,
-  retrySweepRequest,
-  retrySweepResponse,
-  sweepSeriesRequest,
-  sweepSeriesResponse,
+  cancelSweepRequestSchema,
+  cancelSweepResponseSchema,
+  listSweepsRequestSchema,
+  listSweepsResponseSchema,
+  getSweepRequestSchema,
+  getSweepResponseSchema,
+  launchSweepRequestSchema,
+  launchSweepResponseSchema,
+  removeSweepRequestSchema,
+  removeSweepResponseSchema,
+  retrySweepRequestSchema,
+  retrySweepResponseSchema,
+  sweepSeriesRequestSchema,
+  sweepSeriesResponseSchema,
 } from "@/contracts/api/sweeps";
 import { procedure, router } from "@/server/trpc/trpc";
 
 /** Every run that has not ended. */
 const cancelSweep = procedure
-  .input(cancelSweepRequest)
-  .output(cancelSweepResponse)
+  .input(cancelSweepRequestSchema)
+  .output(cancelSweepResponseSchema)
   .mutation(({ ctx, input }) =>
     ctx.services.sweeps.cancel(input.id, {
       actor: ctx.actor,
@@ -29,19 +29,19 @@ const cancelSweep = procedure
 
 /** Newest first. */
 const listSweeps = procedure
-  .input(listSweepsRequest)
-  .output(listSweepsResponse)
+  .input(listSweepsRequestSchema)
+  .output(listSweepsResponseSchema)
   .query(({ ctx, input }) => ctx.services.sweepReader.list(input));
 
 const getSweep = procedure
-  .input(getSweepRequest)
-  .output(getSweepResponse)
+  .input(getSweepRequestSchema)
+  .output(getSweepResponseSchema)
   .query(({ ctx, input }) => ctx.services.sweepReader.get(input));
 
 /** All runs are queued, or none. */
 const launchSweep = procedure
-  .input(launchSweepRequest)
-  .output(launchSweepResponse)
+  .input(launchSweepRequestSchema)
+  .output(launchSweepResponseSchema)
   .mutation(({ ctx, input }) =>
     ctx.services.sweeps.launch(input.spec, {
       actor: ctx.actor,
@@ -52,14 +52,14 @@ const launchSweep = procedure
 
 /** Forgets the group; its runs stay. Refused while runs have not ended. */
 const removeSweep = procedure
-  .input(removeSweepRequest)
-  .output(removeSweepResponse)
+  .input(removeSweepRequestSchema)
+  .output(removeSweepResponseSchema)
   .mutation(({ ctx, input }) => ctx.services.sweeps.remove(input.id));
 
 /** Queues the failed runs again, and the cancelled ones if asked; each goes on from its last checkpoint. */
 const retrySweep = procedure
-  .input(retrySweepRequest)
-  .output(retrySweepResponse)
+  .input(retrySweepRequestSchema)
+  .output(retrySweepResponseSchema)
   .mutation(({ ctx, input }) =>
     ctx.services.sweeps.retry(
       input.id,
@@ -69,8 +69,8 @@ const retrySweep = procedure
   );
 
 const sweepSeries = procedure
-  .input(sweepSeriesRequest)
-  .output(sweepSeriesResponse)
+  .input(sweepSeriesRequestSchema)
+  .output(sweepSeriesResponseSchema)
   .query(({ ctx, input }) => ctx.services.sweepReader.series(input));
 
 export const sweepsRouter = router({

@@ -9,7 +9,7 @@ import {
   type SweepProblem,
   type SweepRun,
 } from "@/core/sweep/expand-sweep";
-import { sweepSpec } from "@/contracts/run-config/sweep";
+import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import {
   DEFAULT_PROJECT,
   type Database,
@@ -46,7 +46,7 @@ export class Sweeps {
     { actor, preset, key }: Launch,
   ): Promise<{ id: string; runs: number; isNew: boolean }> {
     const { paths, runs } = expandOrThrow(input);
-    const parsed = sweepSpec.parse(input);
+    const parsed = sweepSpecSchema.parse(input);
     const spec = toJson(parsed);
     const before = await this.launched(this.database.db, key, spec);
     if (before) return { id: before, runs: runs.length, isNew: false };

@@ -2,20 +2,20 @@ import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import { searchesLocally } from "@/contracts/run-config/retriever";
 import { AppError, parseOrThrow, toWireError, type WireError } from "@/contracts/errors";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import {
-  documentsResult,
-  dryRunResult,
-  indexPlanResult,
-  queryResult,
-  removeCorpusResult,
-  taskRequest,
-  turnGainsResult,
+  documentsResultSchema,
+  dryRunResultSchema,
+  indexPlanResultSchema,
+  queryResultSchema,
+  removeCorpusResultSchema,
+  taskRequestSchema,
+  turnGainsResultSchema,
   type TaskRequest,
   type WorkerRequest,
 } from "@/contracts/worker-protocol/worker-protocol";
-import type { createTaskRequest, TaskDetail, TaskState } from "@/contracts/api/tasks";
-import type { turnGainsResponse } from "@/contracts/api/episodes";
+import type { createTaskRequestSchema, TaskDetail, TaskState } from "@/contracts/api/tasks";
+import type { turnGainsResponseSchema } from "@/contracts/api/episodes";
 import type { Corpora } from "@/server/features/corpora/corpora";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
@@ -27,12 +27,12 @@ import type { Hub } from "@/server/features/workers/hub";
 import { turnContexts } from "./turn-contexts";
 
 const RESULT = {
-  query: queryResult,
-  documents: documentsResult,
-  "dry-run": dryRunResult,
-  "index-plan": indexPlanResult,
-  "remove-corpus": removeCorpusResult,
-  "turn-gains": turnGainsResult,
+  query: queryResultSchema,
+  documents: documentsResultSchema,
+  "dry-run": dryRunResultSchema,
+  "index-plan": indexPlanResultSchema,
+  "remove-corpus": removeCorpusResultSchema,
+  "turn-gains": turnGainsResultSchema,
 } as const;
 
 interface TaskRow extends Omit<TaskDetail, "worker"> {
@@ -53,7 +53,7 @@ export class Tasks {
 
   /** @throws AppError with the reason where no worker that is online can do it */
   async create(
-    input: z.output<typeof createTaskRequest>,
+    input: z.output<typeof createTaskRequestSchema>,
     actor: string,
   ): Promise<{ taskId: string }> {
     const taskId = randomUUID();
@@ -100,13 +100,16 @@ export class Tasks {
   }
 
   /** The last computation of an episode's turn gains. */
-  async turnGains(episodeId: string): Promise<z.infer<typeof turnGainsResponse>> {
+  async turnGains(episodeId: string): Promise<z.infer<typeof turnGainsResponseSchema>> {
     const [row] = await this.database.db.$queryRaw<
       { id: string }[]
     >`SELECT id FROM tasks WHERE episode_id = ${episodeId}::uuid AND kind = 'turn-gains' ORDER BY created_at DESC LIMIT 1`;
     if (!row) return null;
     const { result, ...task } = await this.get(row.id);
-    return { task, result: task.state === "succeeded" ? turnGainsResult.parse(result) : null };
+    return {
+      task,
+      result: task.state === "succeeded" ? turnGainsResultSchema.parse(result) : null,
+    };
   }
 
   async progress(
@@ -189,7 +192,7 @@ export class Tasks {
 
   private async requestOf(
     taskId: string,
-    input: z.output<typeof createTaskRequest>,
+    input: z.output<typeof createTaskRequestSchema>,
   ): Promise<{ request: TaskRequest; needs: Needs; episodeId: string | null }> {
     switch (input.kind) {
       case "query": {
@@ -215,7 +218,7 @@ export class Tasks {
         };
       }
       case "dry-run": {
-        const config = parseOrThrow(runConfig, input.config, "The configuration");
+        const config = parseOrThrow(runConfigSchema, input.config, "The configuration");
         if (config.kind !== "train")
           throw new AppError(
             "unsupported",
@@ -250,11 +253,11 @@ export class Tasks {
         const [run] = await this.database.db.$queryRaw<
           { config: unknown }[]
         >`SELECT config FROM runs WHERE id = ${episode.runId}::uuid`;
-        const config = runConfig.parse(run?.config);
+        const config = runConfigSchema.parse(run?.config);
         if (config.kind !== "train" && config.kind !== "predict")
           throw new AppError("unsupported", "Only episodes of train and predict runs have turns.");
         const request = parseOrThrow(
-          taskRequest,
+          taskRequestSchema,
           {
             taskId,
             kind: "turn-gains",

@@ -2,10 +2,10 @@ import type { z } from "zod";
 import { exactMatch } from "@/core/scoring/rule-scoring";
 import { AppError } from "@/contracts/errors";
 import type { Episode } from "@/contracts/records/episode";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { s3SequenceOf, stepSequenceOf } from "@/core/upstream/episodes";
 import type { OutputSequences, ResultsFile, StatsFile } from "@/contracts/formats/upstream/files";
-import type { exportUpstreamResponse } from "@/contracts/api/upstream";
+import type { exportUpstreamResponseSchema } from "@/contracts/api/upstream";
 import type { Database } from "@/server/platform/db/database";
 import { storedEpisodes } from "@/server/features/episodes/stored-episodes";
 
@@ -27,13 +27,13 @@ interface Row {
 export class UpstreamExport {
   constructor(private readonly database: Database) {}
 
-  async export(runId: string): Promise<z.infer<typeof exportUpstreamResponse>> {
+  async export(runId: string): Promise<z.infer<typeof exportUpstreamResponseSchema>> {
     const { db } = this.database;
     const [run] = await db.$queryRaw<
       { config: unknown }[]
     >`SELECT config FROM runs WHERE id = ${runId}::uuid`;
     if (!run) throw new AppError("not-found", `There is no run ${runId}.`);
-    const config = runConfig.parse(run.config);
+    const config = runConfigSchema.parse(run.config);
     if (config.kind === "train") return { files: await this.rollouts(runId) };
     if (config.kind !== "predict")
       throw new AppError("unsupported", `A ${config.kind} run has no files of upstream's.`);

@@ -9,7 +9,7 @@ import {
   type Score,
 } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import { predictConfig, type RunConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { attributeFailure } from "@/core/episode/turns";
 import { stepsOfSequence } from "@/core/upstream/episodes";
 import {
@@ -25,7 +25,10 @@ import {
   type UpstreamTable,
 } from "@/core/upstream/tables";
 import type { AttemptRef, Question } from "@/contracts/worker-protocol/worker-protocol";
-import type { importUpstreamRequest, importUpstreamResponse } from "@/contracts/api/upstream";
+import type {
+  importUpstreamRequestSchema,
+  importUpstreamResponseSchema,
+} from "@/contracts/api/upstream";
 import type { Catalogue } from "@/server/features/question-sets/catalogue";
 import type { Database } from "@/server/platform/db/database";
 import { storeEpisodes } from "@/server/features/episodes/store";
@@ -33,8 +36,8 @@ import type { ExternalRuns } from "@/server/features/runs/external";
 import { QuestionBook, questionsOf } from "./question-book";
 import { rolloutRecords, rolloutConfig, goldenOfRollouts } from "./rollouts";
 
-type Request = z.output<typeof importUpstreamRequest>;
-type Response = z.infer<typeof importUpstreamResponse>;
+type Request = z.output<typeof importUpstreamRequestSchema>;
+type Response = z.infer<typeof importUpstreamResponseSchema>;
 type Sequences = OutputSequences[string];
 type Result = ResultsFile[string][string];
 
@@ -112,7 +115,7 @@ export class UpstreamImport {
     );
     const { set, book } = await this.questions(table.dataset, golden, request, actor);
     const method = table.method === "rag" ? "rag" : (request.method ?? table.method ?? "s3");
-    const config = predictConfig.parse({
+    const config = predictConfigSchema.parse({
       kind: "predict",
       name: `${request.name ?? baseOf(table.label)} · ${table.dataset}`.slice(0, 120),
       method,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { trainConfig, type TrainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
 import type { RolloutLine, UpstreamFile } from "@/contracts/formats/upstream/files";
 import type { QuestionBook } from "./question-book";
 
@@ -27,7 +27,7 @@ export const rolloutConfig = (
   request: { name: string | null; corpus: string; generator: string },
   set: string,
 ): TrainConfig =>
-  trainConfig.parse({
+  trainConfigSchema.parse({
     kind: "train",
     name: (request.name ?? "rollouts").slice(0, 120),
     data: { corpus: request.corpus, trainQuestions: set, heldOutQuestions: set },

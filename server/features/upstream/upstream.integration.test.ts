@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { predictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { formatDocuments } from "@/contracts/formats/upstream/documents";
 import { startTestServer, type TestServer } from "@/server/testing/control-plane";
 import {
@@ -8,7 +8,7 @@ import {
   sampleRecord,
   storeSamples,
 } from "@/server/testing/samples";
-import { importUpstreamRequest } from "@/contracts/api/upstream";
+import { importUpstreamRequestSchema } from "@/contracts/api/upstream";
 
 const docs = (...ids: string[]) => formatDocuments(ids.map(sampleDocument));
 const file = (path: string, value: unknown) => ({
@@ -20,7 +20,10 @@ const asked = (i: number) => `Question ${i} of atlas/held-out?`;
 describe("upstream's files", () => {
   let server: TestServer;
   const bring = (files: { path: string; content: string }[], rest: object = {}) =>
-    server.plane.upstreamImport.import(importUpstreamRequest.parse({ files, ...rest }), "tester");
+    server.plane.upstreamImport.import(
+      importUpstreamRequestSchema.parse({ files, ...rest }),
+      "tester",
+    );
   beforeAll(async () => {
     server = await startTestServer();
     await storeSamples(server.plane);
@@ -187,7 +190,7 @@ describe("upstream's files", () => {
     const worker = await server.worker();
     const cacheOf = async (over: object, hasBaseline: boolean): Promise<unknown> => {
       const runId = await server.plane.runs.create(
-        predictConfig.parse({
+        predictConfigSchema.parse({
           kind: "predict",
           name: "p",
           method: "rag",

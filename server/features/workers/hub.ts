@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import {
-  workerFrame,
+  workerFrameSchema,
   workerMethods,
   type AttemptRef,
   type ServerFrame,
@@ -148,7 +148,7 @@ export class Hub {
       const text = Array.isArray(data)
         ? Buffer.concat(data).toString()
         : Buffer.from(data as ArrayBuffer).toString();
-      const frame = parseOrThrow(workerFrame, parseJson(text), "Frame of the worker");
+      const frame = parseOrThrow(workerFrameSchema, parseJson(text), "Frame of the worker");
       id = frame.id;
       if (!(frame.method in workerMethods))
         throw new AppError(

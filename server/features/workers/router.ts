@@ -1,18 +1,18 @@
 import {
-  createTokenRequest,
-  createTokenResponse,
-  workerRow,
-  workerLogsRequest,
-  revokeTokenRequest,
-  listTokensResponse,
+  createTokenRequestSchema,
+  createTokenResponseSchema,
+  workerRowSchema,
+  workerLogsRequestSchema,
+  revokeTokenRequestSchema,
+  listTokensResponseSchema,
 } from "@/contracts/api/workers";
 import { z } from "zod";
-import { runLogsResponse } from "@/contracts/api/runs";
+import { runLogsResponseSchema } from "@/contracts/api/runs";
 import { procedure, router } from "@/server/trpc/trpc";
 
 const createToken = procedure
-  .input(createTokenRequest)
-  .output(createTokenResponse)
+  .input(createTokenRequestSchema)
+  .output(createTokenResponseSchema)
   .mutation(async ({ ctx, input }) => {
     const { id, token } = await ctx.services.tokens.create(input.name, ctx.actor);
     return {
@@ -24,18 +24,18 @@ const createToken = procedure
 
 const listWorkers = procedure
   .input(z.object({}).optional())
-  .output(z.array(workerRow))
+  .output(z.array(workerRowSchema))
   .query(({ ctx }) => ctx.services.workerReader.list());
 
 /** Lines of the agent and its services that belong to no run, oldest first. */
 const workerLogs = procedure
-  .input(workerLogsRequest)
-  .output(runLogsResponse)
+  .input(workerLogsRequestSchema)
+  .output(runLogsResponseSchema)
   .query(({ ctx, input }) => ctx.services.logs.ofWorker(input.workerId, input));
 
 /** Workers that attached with it are cut off at once. */
 const revokeToken = procedure
-  .input(revokeTokenRequest)
+  .input(revokeTokenRequestSchema)
   .output(z.object({}))
   .mutation(async ({ ctx, input }) => {
     await ctx.services.tokens.revoke(input.id);
@@ -45,7 +45,7 @@ const revokeToken = procedure
 
 const listTokens = procedure
   .input(z.object({}).optional())
-  .output(listTokensResponse)
+  .output(listTokensResponseSchema)
   .query(({ ctx }) => ctx.services.tokens.list());
 
 export const workersRouter = router({

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import type { listTokensResponse } from "@/contracts/api/workers";
+import type { listTokensResponseSchema } from "@/contracts/api/workers";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
@@ -31,7 +31,7 @@ export class Tokens {
     return id;
   }
 
-  list(): Promise<z.infer<typeof listTokensResponse>> {
+  list(): Promise<z.infer<typeof listTokensResponseSchema>> {
     return this.database.db.$queryRaw`
       SELECT id, name, created_at AS "createdAt", created_by AS "createdBy", last_used_at AS "lastUsedAt", revoked_at AS "revokedAt" FROM worker_tokens ORDER BY created_at DESC`;
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import pg from "pg";
 import { presetById } from "@/core/presets/run-presets";
-import { runConfig, trainConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, trainConfigSchema } from "@/contracts/run-config/run-config";
 import { createDatabase } from "@/server/testing/control-plane";
 import { Database } from "./database";
 import { Prisma } from "./generated/client";
@@ -61,7 +61,7 @@ describe("0008_training", () => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     try {
-      const now = runConfig.parse(presetById("atlas-smollm2-grpo")!.config);
+      const now = runConfigSchema.parse(presetById("atlas-smollm2-grpo")!.config);
       if (now.kind !== "train") throw new Error("not a training preset");
       const { weights: _weights, ...reward } = now.reward;
       const store = async (name: string, normaliseByDeviation: boolean) => {
@@ -94,7 +94,7 @@ describe("0008_training", () => {
 
       await migrate(url);
       const configOf = async (id: string) =>
-        trainConfig.parse(
+        trainConfigSchema.parse(
           (await client.query<{ config: unknown }>("SELECT config FROM runs WHERE id = $1", [id]))
             .rows[0]!.config,
         );

@@ -10,7 +10,7 @@ import { Dialog } from "@/app/_ui/dialog";
 import { Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import { removeCorpusResult } from "@/contracts/worker-protocol/worker-protocol";
+import { removeCorpusResultSchema } from "@/contracts/worker-protocol/worker-protocol";
 
 /** Deletes an imported corpus from a worker, once a person has confirmed it. */
 export function RemoveCorpus({ corpus }: { corpus: CorpusDetail }) {
@@ -55,7 +55,7 @@ function Confirm({
   const failure = error ?? task?.error ?? null;
   useEffect(() => {
     if (task?.state !== "succeeded") return;
-    const freed = removeCorpusResult.safeParse(task.result);
+    const freed = removeCorpusResultSchema.safeParse(task.result);
     notify(
       "good",
       `${corpus.name} is deleted${freed.success ? `: ${formatBytes(freed.data.freedBytes)} freed` : ""}`,

@@ -6,7 +6,7 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Input } from "@/app/_ui/field";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { documentsResult } from "@/contracts/worker-protocol/worker-protocol";
+import { documentsResultSchema } from "@/contracts/worker-protocol/worker-protocol";
 
 type Sample = CorpusDetail["samples"][number];
 
@@ -25,7 +25,7 @@ export function Samples({
   const { task, start, clear, running, error } = useTask();
   const found =
     task?.state === "succeeded"
-      ? documentsResult.safeParse(task.result).data?.documents
+      ? documentsResultSchema.safeParse(task.result).data?.documents
       : undefined;
   const failure = error ?? task?.error ?? null;
   const find = (): void => {

@@ -7,7 +7,7 @@ import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import { episodePhase } from "@/contracts/records/episode";
+import { episodePhaseSchema } from "@/contracts/records/episode";
 import { TERMINAL } from "@/core/run/transitions";
 import { EpisodesTable } from "./episodes-table";
 
@@ -32,7 +32,7 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
   const [params, setParams] = useQueryParams();
   const rawFilter = params.get("filter");
   const filter: Filter = isFilter(rawFilter) ? rawFilter : "all";
-  const phase = episodePhase.safeParse(params.get("phase")).data;
+  const phase = episodePhaseSchema.safeParse(params.get("phase")).data;
   const rawStep = params.get("step");
   const step = rawStep !== null && /^\d+$/.test(rawStep) ? Number(rawStep) : undefined;
   const { text, setText, searched } = useSearchText();

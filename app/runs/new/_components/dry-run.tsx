@@ -13,13 +13,13 @@ import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { dryRunResult, type DryRunResult } from "@/contracts/worker-protocol/worker-protocol";
+import { dryRunResultSchema, type DryRunResult } from "@/contracts/worker-protocol/worker-protocol";
 
 /** Eight questions with the exact configuration, before hours are spent on it. */
 export function DryRun({ config }: { config: RunConfig | null }) {
   const { task, start, cancel, running, error } = useTask();
   const failure = error ?? task?.error ?? null;
-  const result = task?.state === "succeeded" ? dryRunResult.safeParse(task.result) : null;
+  const result = task?.state === "succeeded" ? dryRunResultSchema.safeParse(task.result) : null;
   return (
     <div className="mt-4 border-t pt-4">
       <div className="flex items-center justify-between gap-2">

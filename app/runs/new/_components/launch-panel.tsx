@@ -12,7 +12,7 @@ import { planQuestion } from "@/app/_retrieval/plan-question";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
-import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { DryRun } from "./dry-run";
 import { MemoryPanel } from "./memory-panel";
 import type { Draft } from "@/app/_settings/draft";
@@ -146,7 +146,7 @@ export function LaunchPanel({
 }
 
 function problemsOf(draft: Draft): { path: string; message: string }[] {
-  const result = runConfig.safeParse(draft);
+  const result = runConfigSchema.safeParse(draft);
   return result.success
     ? []
     : result.error.issues.map((i) => ({ path: i.path.join("."), message: i.message }));

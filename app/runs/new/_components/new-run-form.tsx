@@ -15,9 +15,9 @@ import type { PresetRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import type { Draft } from "@/app/_settings/draft";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
-import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
-import { runKind, type RunKind } from "@/contracts/records/run-state";
-import { sweepSpec } from "@/contracts/run-config/sweep";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
+import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { JsonPanel } from "./json-panel";
 import { LaunchPanel } from "./launch-panel";
 import { PresetCards } from "./preset-cards";
@@ -37,7 +37,7 @@ const KIND_LABEL: Record<RunKind, string> = {
 const draftOf = (config: RunConfig): Draft => structuredClone(config);
 
 /** The schema parses anything; here its input is typed as what the form holds. */
-const draftSchema = runConfig as unknown as z.ZodType<RunConfig, Draft>;
+const draftSchema = runConfigSchema as unknown as z.ZodType<RunConfig, Draft>;
 
 interface NewRunFormProps {
   /** None where the form is about a corpus: no preset is of its kind. */
@@ -63,10 +63,10 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const draft = useDeferredValue(useWatch({ control: form.control }));
   // At once, not deferred: fields of another kind that are still there would write their settings back into the form.
   const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
-  const kind = runKind.catch("train").parse(kindNow);
+  const kind = runKindSchema.catch("train").parse(kindNow);
   const served = servedBy({ what });
   const groups = useMemo(() => settingGroups(kind, served), [kind, served]);
-  const parsed = useMemo(() => runConfig.safeParse(draft), [draft]);
+  const parsed = useMemo(() => runConfigSchema.safeParse(draft), [draft]);
   const read = useMemo(() => (asSweep ? readSweep(sweep, draft) : null), [asSweep, sweep, draft]);
   const changed = useMemo(() => (parsed.success ? changedSettings(parsed.data) : []), [parsed]);
 
@@ -80,7 +80,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
     void form.trigger();
   };
   const changeKind = (next: RunKind) => {
-    const current = runConfig.safeParse({
+    const current = runConfigSchema.safeParse({
       ...form.getValues(),
       name: form.getValues("name") || "-",
     });
@@ -112,7 +112,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
             <Segmented
               label="Kind of run"
               value={kind}
-              options={runKind.options}
+              options={runKindSchema.options}
               text={(k) => KIND_LABEL[k]}
               onChange={changeKind}
             />
@@ -153,12 +153,12 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
                 groups={groups}
                 onChange={setSweep}
                 onPreset={({ id, spec }) => {
-                  const ready = sweepSpec.parse(spec);
+                  const ready = sweepSpecSchema.parse(spec);
                   setSweep(draftOfSpec(ready));
                   setSweepPreset(id);
                   setPreset(null);
                   setSource(null);
-                  load(runConfig.parse({ ...ready.base, name: ready.name }));
+                  load(runConfigSchema.parse({ ...ready.base, name: ready.name }));
                 }}
               />
             </div>

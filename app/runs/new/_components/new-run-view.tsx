@@ -4,8 +4,8 @@ import { useSearchParams } from "next/navigation";
 import { branchFrom, predictWith } from "@/app/_lib/settings";
 import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { runConfig, type RunConfig } from "@/contracts/run-config/run-config";
-import { runKind } from "@/contracts/records/run-state";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { runKindSchema } from "@/contracts/records/run-state";
 import { NewRunForm } from "./new-run-form";
 
 interface Start {
@@ -44,10 +44,10 @@ function startOf(
     };
   }
   const corpus = params.get("corpus");
-  const kind = runKind.safeParse(params.get("kind")).data;
+  const kind = runKindSchema.safeParse(params.get("kind")).data;
   if (corpus && (kind === "index" || kind === "serve"))
     return {
-      config: runConfig.parse({
+      config: runConfigSchema.parse({
         kind,
         name: `${kind === "index" ? "Index" : "Serve"} ${corpus}`.slice(0, 120),
         corpus,

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { settingGroups } from "@/app/_lib/settings";
 import { PRESETS } from "@/core/presets/run-presets";
-import { runConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { settingPaths } from "@/core/run/setting-paths";
 import { expandOrThrow } from "@/core/sweep/expand-sweep";
-import { sweepSpec } from "@/contracts/run-config/sweep";
+import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
 import { draftOfSpec, EMPTY_SWEEP, readSweep, variable } from "./sweep-draft";
 
-const base = { ...runConfig.parse(PRESETS[0]!.config), name: "Mine" };
+const base = { ...runConfigSchema.parse(PRESETS[0]!.config), name: "Mine" };
 
 describe("readSweep", () => {
   it("takes the form's configuration as the base and its name as the sweep's", () => {
@@ -59,7 +59,7 @@ describe("readSweep", () => {
 
   it("shows a ready sweep so that it reads back as the same runs", () => {
     for (const { spec, id } of SWEEP_PRESETS) {
-      const parsed = sweepSpec.parse(spec);
+      const parsed = sweepSpecSchema.parse(spec);
       const read = readSweep(draftOfSpec(parsed), { ...parsed.base, name: parsed.name });
       expect(read.ok && read.runs, id).toEqual(expandOrThrow(spec).runs);
     }

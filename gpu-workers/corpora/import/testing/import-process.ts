@@ -1,9 +1,9 @@
-import { corpusSource } from "@/contracts/run-config/corpus-source";
+import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { importCorpus } from "@/gpu-workers/corpora/import/import";
 
 /** An import in a process of its own, to be killed: DATA_DIR NAME RUN_ID PATH. Says "going on" with every report. */
 const [dataDir = "", name = "", runId = "", path = ""] = process.argv.slice(2);
-const source = corpusSource.parse({ kind: "path", path });
+const source = corpusSourceSchema.parse({ kind: "path", path });
 if (source.kind === "installed") throw new Error("not a source");
 await importCorpus({
   dataDir,

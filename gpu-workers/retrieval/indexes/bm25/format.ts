@@ -31,7 +31,7 @@ export const WIDE = 0x8000_0000;
 export const LENGTH_LIMIT = 0xff_ffff;
 export const COUNT_LIMIT = 0xff;
 
-const fileSizes = z.strictObject({
+const fileSizesSchema = z.strictObject({
   terms: z.int(),
   dictionary: z.int(),
   lengths: z.int(),
@@ -39,7 +39,7 @@ const fileSizes = z.strictObject({
 });
 
 /** Written beside an index, so that it never meets another corpus or analysis. */
-export const bm25Manifest = z.strictObject({
+export const bm25ManifestSchema = z.strictObject({
   version: z.literal(1),
   kind: z.literal("bm25"),
   analysis: z.string(),
@@ -53,9 +53,9 @@ export const bm25Manifest = z.strictObject({
   /** Terms in all documents together. */
   length: z.int().nonnegative(),
   /** Sizes of the files. */
-  bytes: fileSizes,
+  bytes: fileSizesSchema,
 });
-export type Bm25Manifest = z.infer<typeof bm25Manifest>;
+export type Bm25Manifest = z.infer<typeof bm25ManifestSchema>;
 export type Bm25Counts = Pick<
   Bm25Manifest,
   "documents" | "terms" | "postings" | "length" | "bytes"

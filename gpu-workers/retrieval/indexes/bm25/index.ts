@@ -6,7 +6,7 @@ import { discardIndex, ensureIndex } from "@/gpu-workers/retrieval/indexes/index
 import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 import { ANALYSIS } from "./analyser";
 import { BLOCK_LIMITS, type BlockLimits } from "./block";
-import { type Bm25Manifest, MANIFEST, STAMP_BYTES, bm25Manifest } from "./format";
+import { type Bm25Manifest, MANIFEST, STAMP_BYTES, bm25ManifestSchema } from "./format";
 import type { ParsedQuery } from "./query";
 import type { Bm25Constants } from "./search";
 import type { Bm25Operations } from "./thread";
@@ -248,7 +248,7 @@ async function readManifest(directory: string): Promise<Bm25Manifest> {
       { cause },
     );
   }
-  return parseOrThrow(bm25Manifest, value, `the index manifest in ${directory}`);
+  return parseOrThrow(bm25ManifestSchema, value, `the index manifest in ${directory}`);
 }
 
 function startThread(): ThreadClient<Bm25Operations> {

@@ -6,7 +6,7 @@ import type { IndexOperations } from "./index-thread";
 import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 
 /** Written beside an index, so that it never meets another corpus or encoder. */
-export const indexManifest = z.strictObject({
+export const indexManifestSchema = z.strictObject({
   version: z.literal(2),
   /** FAISS factory string. */
   factory: z.string(),
@@ -20,7 +20,7 @@ export const indexManifest = z.strictObject({
   file: z.string(),
   bytes: z.int().nonnegative(),
 });
-export type IndexManifest = z.infer<typeof indexManifest>;
+export type IndexManifest = z.infer<typeof indexManifestSchema>;
 
 /** What an index must be of; the rest of the manifest follows from it. */
 export type IndexIdentity = Pick<
@@ -152,7 +152,7 @@ export async function readManifest(directory: string): Promise<IndexManifest> {
   } catch (cause) {
     throw damaged(directory, "its manifest is not JSON", cause);
   }
-  return parseOrThrow(indexManifest, value, `the index manifest in ${directory}`);
+  return parseOrThrow(indexManifestSchema, value, `the index manifest in ${directory}`);
 }
 
 function damaged(directory: string, reason: string, cause?: unknown): AppError {

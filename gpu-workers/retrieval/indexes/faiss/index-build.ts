@@ -16,7 +16,7 @@ const JOURNAL = "journal.json";
 /** Bytes of a flat file of FAISS before its vectors. */
 const HEADER_BYTES = 45;
 
-const journal = z.strictObject({
+const journalSchema = z.strictObject({
   rows: z.int().nonnegative(),
   count: z.int().nonnegative(),
   dim: z.int().positive(),
@@ -193,13 +193,16 @@ const position = (row: number, dim: number): number => HEADER_BYTES + row * dim 
 /** Rows of an interrupted build that are on the disk. */
 async function finishedRows(directory: string, count: number, dim: number): Promise<number> {
   const text = await readFile(join(directory, JOURNAL), "utf8").catch(() => "null");
-  const parsed = journal.safeParse(safeJson(text));
+  const parsed = journalSchema.safeParse(safeJson(text));
   return parsed.success && parsed.data.count === count && parsed.data.dim === dim
     ? parsed.data.rows
     : 0;
 }
 
-async function writeJournal(directory: string, value: z.infer<typeof journal>): Promise<void> {
+async function writeJournal(
+  directory: string,
+  value: z.infer<typeof journalSchema>,
+): Promise<void> {
   const path = join(directory, JOURNAL);
   await writeFile(`${path}.partial`, JSON.stringify(value), { flush: true });
   await rename(`${path}.partial`, path);

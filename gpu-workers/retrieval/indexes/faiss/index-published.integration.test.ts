@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { runConfig, type IndexConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type IndexConfig } from "@/contracts/run-config/run-config";
 import { adoptPublished, expectPublished } from "./index-published";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/dense";
 
@@ -12,7 +12,7 @@ const logged: string[] = [];
 const log = (level: string, message: string): void => void logged.push(`${level}: ${message}`);
 
 function config(overrides: Record<string, unknown> = {}): IndexConfig {
-  const parsed = runConfig.parse({
+  const parsed = runConfigSchema.parse({
     kind: "index",
     name: "Import",
     corpus: "wiki",

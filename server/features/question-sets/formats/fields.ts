@@ -1,8 +1,8 @@
 import { FIELDS, type ColumnMapping, type Field } from "@/contracts/formats/question-file";
 import {
-  multipleChoice,
+  multipleChoiceSchema,
   parseContents,
-  questionLine,
+  questionLineSchema,
   type MultipleChoice,
   type QuestionRecord,
 } from "@/contracts/formats/corpus-lines";
@@ -109,7 +109,7 @@ export function mapRow(row: Row, mapping: ColumnMapping, fallbackId: string): Ma
     throw new RowProblem("no column is mapped to the answers");
   const options = optionsOf(get("options"), get("answerLetter"), get("answers"));
   const right = options?.choices.find(({ letter }) => letter === options.answer);
-  const parsed = questionLine.safeParse({
+  const parsed = questionLineSchema.safeParse({
     id: textOf(get("id")) ?? fallbackId,
     question: withoutOptions(textOf(get("question")) ?? ""),
     // The answer of a multiple choice is often its letter; the text is what can be found in an answer.
@@ -215,7 +215,7 @@ function optionsOf(value: unknown, letter: unknown, answers: unknown): MultipleC
     choices.find(({ text }) => text.toLowerCase() === said.toLowerCase()) ??
     (/^\d+$/.test(said) ? choices[Number(said)] : undefined);
   if (!answer) throw new RowProblem(`its answer ${JSON.stringify(said)} is none of its options`);
-  const parsed = multipleChoice.safeParse({ choices, answer: answer.letter });
+  const parsed = multipleChoiceSchema.safeParse({ choices, answer: answer.letter });
   if (!parsed.success) throw new RowProblem(describeIssues(parsed.error).replaceAll("\n", "; "));
   return parsed.data;
 }

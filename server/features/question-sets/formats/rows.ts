@@ -1,7 +1,7 @@
 import { parse as parseCsv } from "csv-parse/sync";
 import { parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
-import { questionFormat, type QuestionFormat } from "@/contracts/formats/question-file";
+import { questionFormatSchema, type QuestionFormat } from "@/contracts/formats/question-file";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
 
@@ -36,7 +36,7 @@ export function formatOf(fileName: string, content: Uint8Array): KnownFormat {
   if (head.startsWith("{")) return "jsonl";
   throw new AppError(
     "invalid-input",
-    `${fileName}: it cannot be told what kind of file this is. Give its format: ${questionFormat.options.slice(1).join(", ")}.`,
+    `${fileName}: it cannot be told what kind of file this is. Give its format: ${questionFormatSchema.options.slice(1).join(", ")}.`,
   );
 }
 

@@ -104,7 +104,7 @@ function GenerateBody({ step, model }: { step: StepOf<"generate">; model: string
   );
 }
 
-const decoded = z.object({ texts: z.array(z.string()) });
+const decodedSchema = z.object({ texts: z.array(z.string()) });
 
 /** Text of each token; ids are sent to the server, because the vocabulary is larger than the page. */
 function useTokenTexts(model: string | null, ids: readonly number[]) {
@@ -120,7 +120,7 @@ function useTokenTexts(model: string | null, ids: readonly number[]) {
         body: JSON.stringify({ model, ids }),
       });
       if (!response.ok) throw new Error(await response.text());
-      return decoded.parse(await response.json()).texts;
+      return decodedSchema.parse(await response.json()).texts;
     },
   });
 }
