@@ -1,3 +1,4 @@
+import jsxA11y from "eslint-plugin-jsx-a11y";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
@@ -12,18 +13,21 @@ export default tseslint.config(
       ".data*/",
       ".venv/",
       "server/platform/db/generated/",
+      "scripts/check/fixtures/",
       "test-results/",
       "playwright-report/",
       "next-env.d.ts",
       "bench/.work/",
     ],
   },
-  tseslint.configs.recommended,
+  tseslint.configs.recommendedTypeChecked,
   {
-    linterOptions: { reportUnusedDisableDirectives: "warn" },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
-      "max-lines": ["warn", { max: LINES_OF_A_FILE, skipBlankLines: false, skipComments: false }],
-      "no-console": "off",
+      "max-lines": ["error", { max: LINES_OF_A_FILE, skipBlankLines: true, skipComments: true }],
       eqeqeq: ["error", "always", { null: "ignore" }],
       "@typescript-eslint/consistent-type-imports": [
         "error",
@@ -33,11 +37,19 @@ export default tseslint.config(
         "error",
         { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrors: "none" },
       ],
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/no-misused-promises": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
     },
   },
   {
     files: ["app/**/*.{ts,tsx}"],
-    plugins: { "react-hooks": reactHooks },
-    rules: { "react-hooks/rules-of-hooks": "error", "react-hooks/exhaustive-deps": "error" },
+    ...jsxA11y.flatConfigs.recommended,
+    plugins: { ...jsxA11y.flatConfigs.recommended.plugins, "react-hooks": reactHooks },
+    rules: {
+      ...jsxA11y.flatConfigs.recommended.rules,
+      "react-hooks/rules-of-hooks": "error",
+      "react-hooks/exhaustive-deps": "error",
+    },
   },
 );
