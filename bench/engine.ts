@@ -13,7 +13,7 @@ import {
 import { ATLAS_DIR, modelDir, ROOT } from "@/lib/paths";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
-import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/tokenizer";
+import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
 import { peerPython } from "./peers/venv";
 

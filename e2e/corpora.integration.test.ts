@@ -130,10 +130,10 @@ async function task(input: unknown): Promise<TaskDetail> {
 async function indexesOf(corpus: string) {
   await eventually(
     "an index is reported",
-    async () => (await server.plane.corpora.get(corpus)).indexes.length > 0,
+    async () => (await server.plane.workerCorpora.get(corpus)).indexes.length > 0,
     LIMIT_MS,
   );
-  return (await server.plane.corpora.get(corpus)).indexes;
+  return (await server.plane.workerCorpora.get(corpus)).indexes;
 }
 const workerId = async (): Promise<string> => (await server.plane.workerReader.list())[0]?.id ?? "";
 
@@ -243,7 +243,7 @@ describe("a corpus that is deleted", () => {
       ),
     ).toMatchObject({ indexes: 0 });
     expect(existsSync(join(folder, "corpora", "birds"))).toBe(false);
-    await expect(server.plane.corpora.get("birds")).rejects.toMatchObject({ code: "not-found" });
+    await expect(server.plane.workerCorpora.get("birds")).rejects.toMatchObject({ code: "not-found" });
     expect(await indexesOf("twins")).toHaveLength(1);
 
     await writeFile(path, lines(["lark", "thrush"]));
@@ -285,7 +285,7 @@ describe("a corpus that is deleted", () => {
     );
     await eventually(
       "it is found",
-      async () => (await server.plane.corpora.list()).some(({ name }) => name === "own"),
+      async () => (await server.plane.workerCorpora.list()).some(({ name }) => name === "own"),
       LIMIT_MS,
     );
     expect(await remove("own")).toMatchObject({
@@ -319,7 +319,7 @@ describe("a corpus, from the page to the worker", () => {
     });
     expect(await ended(runId)).toMatchObject({ state: "succeeded", error: null });
     // Known before the run was over: the next run may use it at once.
-    expect(await server.plane.corpora.get("mine")).toMatchObject({
+    expect(await server.plane.workerCorpora.get("mine")).toMatchObject({
       documents: 2,
       licence: "CC0",
       samples: [{ id: "a" }, { id: "b" }],
@@ -346,7 +346,7 @@ describe("a corpus, from the page to the worker", () => {
     ).toEqual([{ id: "b", title: "Beta", text: "second" }]);
 
     // An index that appears in the worker's folder appears on the page.
-    const { hash } = await server.plane.corpora.get("mine");
+    const { hash } = await server.plane.workerCorpora.get("mine");
     await mkdir(join(folder, "indexes", "k1"), { recursive: true });
     await writeFile(
       join(folder, "indexes", "k1", "manifest.json"),
@@ -360,10 +360,10 @@ describe("a corpus, from the page to the worker", () => {
     );
     await eventually(
       "the index is reported",
-      async () => (await server.plane.corpora.get("mine")).indexes.length > 0,
+      async () => (await server.plane.workerCorpora.get("mine")).indexes.length > 0,
       LIMIT_MS,
     );
-    expect((await server.plane.corpora.get("mine")).indexes).toMatchObject([
+    expect((await server.plane.workerCorpora.get("mine")).indexes).toMatchObject([
       { key: "k1", description: "minilm fp32, flat-ip", bytes: 12 },
     ]);
   });
@@ -400,7 +400,7 @@ describe("a corpus, from the page to the worker", () => {
     await eventually(
       "it is reported",
       async () =>
-        (await server.plane.corpora.list()).some(
+        (await server.plane.workerCorpora.list()).some(
           (corpus) => corpus.name === "byhand" && corpus.documents === 1,
         ),
       LIMIT_MS,

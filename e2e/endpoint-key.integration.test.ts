@@ -39,7 +39,7 @@ describe.skipIf(!existsSync(join(ATLAS_DIR, "train.jsonl")))(
       server = await startTestServer({
         timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 },
       });
-      await importAtlas(server.plane.catalogue, ATLAS_DIR, pino({ level: "silent" }));
+      await importAtlas(server.plane.questionSets, ATLAS_DIR, pino({ level: "silent" }));
       folder = await mkdtemp(join(tmpdir(), "s3-key-"));
       const { token } = await server.plane.tokens.create("keyed", "test");
       worker = new RealWorker({
@@ -103,7 +103,7 @@ describe.skipIf(!existsSync(join(ATLAS_DIR, "train.jsonl")))(
         await server.plane.runs.resume(id, { actor: "test", reason: null });
         expect(await ended(id)).toMatchObject({ state: "succeeded", error: null });
         // Two more answers than questions: those to the two attempts' preflights. Nothing is asked, or paid for, twice.
-        expect([await server.plane.scoring.summary(id), answered]).toMatchObject([
+        expect([await server.plane.scoring.readSummary(id), answered]).toMatchObject([
           { answered: QUESTIONS, missing: 0 },
           QUESTIONS + 2,
         ]);

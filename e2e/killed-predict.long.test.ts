@@ -57,7 +57,7 @@ describe.skipIf(!canTrain)(
         maxAttempts: KILLS + 5,
         timings: { leaseMs: 4_000, heartbeatMs: 500, attachMs: 10_000 },
       });
-      await importAtlas(server.plane.catalogue, ATLAS_DIR, pino({ level: "silent" }));
+      await importAtlas(server.plane.questionSets, ATLAS_DIR, pino({ level: "silent" }));
       folder = await mkdtemp(join(tmpdir(), "s3-killed-"));
       const { token } = await server.plane.tokens.create("killed", "test");
       worker = new RealWorker({
@@ -138,7 +138,7 @@ describe.skipIf(!canTrain)(
         KILLS,
       );
       // The kills were spread over the run: they neither came before its first answer nor waited for its last one.
-      const { answered, questions } = await server.plane.scoring.summary(disturbed);
+      const { answered, questions } = await server.plane.scoring.readSummary(disturbed);
       expect(answered).toBeGreaterThan(0);
       expect(answered).toBeLessThan(questions);
       await succeeded(disturbed);
@@ -150,7 +150,7 @@ describe.skipIf(!canTrain)(
         await Promise.all([undisturbed, disturbed].map((id) => server.plane.runReader.get(id)))
       ).map(({ headline }) => headline.value);
       expect(accuracies[1]).toBeCloseTo(accuracies[0]!, 12);
-      expect((await server.plane.scoring.summary(disturbed)).missing).toBe(0);
+      expect((await server.plane.scoring.readSummary(disturbed)).missing).toBe(0);
     }, 1_800_000);
   },
 );

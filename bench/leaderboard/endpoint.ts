@@ -36,7 +36,7 @@ export async function endpointSpeed(
   const folder = await mkdtemp(join(tmpdir(), "s3-bench-worker-"));
   const children: { stop(): Promise<void> | void }[] = [];
   try {
-    await importAtlas(plane.catalogue, ATLAS_DIR, pino({ level: "silent" }));
+    await importAtlas(plane.questionSets, ATLAS_DIR, pino({ level: "silent" }));
     const endpoint = await startEndpoint();
     children.push({ stop: () => void endpoint.child.kill() });
     const { token } = await plane.tokens.create("bench", "bench");

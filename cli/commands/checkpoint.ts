@@ -12,7 +12,7 @@ import { LORA_TARGETS } from "@/contracts/engine/dialect";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
-import { installedModel } from "@/gpu-workers/llm/models";
+import { installedModel } from "@/gpu-workers/llm/generator/open-generator";
 import { openPolicy } from "@/gpu-workers/rl/policy";
 import { findRun, type Client } from "@/cli/client";
 

@@ -70,7 +70,7 @@ describe("prediction and evaluation from the command line", () => {
     expect(
       (await s3("questions", "import", file, "--name", "mine", ...columns, "--skip-problems")).out,
     ).toMatch(/mine +[0-9a-f]{12} +1 +0 +new/);
-    expect((await server.plane.catalogue.questions({ set: "mine", limit: 10 })).rows).toMatchObject(
+    expect((await server.plane.questionSets.listQuestions({ set: "mine", limit: 10 })).rows).toMatchObject(
       [{ id: "1", question: "Wer?", answers: ["A", "B"] }],
     );
   }, 400_000);

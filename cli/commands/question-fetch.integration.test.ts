@@ -206,7 +206,7 @@ describe("s3 questions fetch", () => {
       ["up/mirage_wiki_test", 2, true, null],
       ["up/train_e5_s3", 4, true, null],
     ]);
-    const { rows } = await server.plane.catalogue.questions({ set: "up/train_e5_s3", limit: 10 });
+    const { rows } = await server.plane.questionSets.listQuestions({ set: "up/train_e5_s3", limit: 10 });
     expect(rows).toMatchObject([
       { id: "nq-0", question: "nq 0?", answers: ["nq answer"], type: "nq" },
       { id: "nq-1", type: "nq" },

@@ -24,7 +24,7 @@ export class TrainingGround {
     const server = await startTestServer({
       timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 },
     });
-    await importAtlas(server.plane.catalogue, ATLAS_DIR, pino({ level: "silent" }));
+    await importAtlas(server.plane.questionSets, ATLAS_DIR, pino({ level: "silent" }));
     return new TrainingGround(server, folder);
   }
 

@@ -4,7 +4,7 @@ import os from "node:os";
 import { join } from "node:path";
 import { shapeOf, type ModelShape } from "@/contracts/worker-protocol/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
-import { vllmVersion } from "@/gpu-workers/llm/vllm-server/installed";
+import { vllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
 
 type AttachCapabilities = WorkerRequest<"attach">["capabilities"];
 

@@ -1,4 +1,4 @@
-import { oneLine } from "@/gpu-workers/llm/foreign-text";
+import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import type { Plan, Recipe } from "./recipe";
 
 const plan: Plan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 128, stop: [] };

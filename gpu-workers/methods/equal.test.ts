@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Episode } from "@/contracts/records/episode";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { ownAnswerKey } from "@/gpu-workers/searcher/assess";
+import { ownAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { EqualEpisodes, keysSuffice } from "./equal";
 import type { AskingMethod } from "@/gpu-workers/searcher/method";

@@ -4,7 +4,7 @@ import type { PredictConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
-import { ownAnswerKey } from "@/gpu-workers/searcher/assess";
+import { ownAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import type { AskingMethod, Method } from "@/gpu-workers/searcher/method";
 

@@ -1,4 +1,4 @@
-import { oneLine, tame } from "@/gpu-workers/llm/foreign-text";
+import { oneLine, tame } from "@/gpu-workers/llm/prompts/escape-text";
 import { answerIs, listed, ownPart, tagged } from "./reading";
 import type { Recipe } from "./recipe";
 

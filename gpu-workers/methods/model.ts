@@ -4,8 +4,8 @@ import type { ModelUsage } from "@/contracts/records/episode";
 import type { Message } from "@/contracts/run-config/prompts/template";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import { chatText } from "@/gpu-workers/llm/generator/prompt";
-import type { Tokenizer } from "@/gpu-workers/llm/tokenizer";
+import { chatText } from "@/gpu-workers/llm/generator/prompt-style";
+import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { AppError } from "@/contracts/errors";
 import type { ModelApi } from "@/contracts/run-config/model";
 

@@ -14,11 +14,11 @@ import {
   fingerprintOf,
   installedModel,
   type KeyRing,
-} from "@/gpu-workers/llm/models";
+} from "@/gpu-workers/llm/generator/open-generator";
 import { openPolicy, searcherOf } from "@/gpu-workers/rl/policy";
 import type { Searcher } from "@/gpu-workers/searcher/episode";
 import { fullTemplate } from "@/gpu-workers/searcher/prompt";
-import { loadTokenizer } from "@/gpu-workers/llm/tokenizer";
+import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { cot } from "./cot";
 import { deepRetrieval } from "./deepretrieval";
 import { direct, sft } from "./direct";
@@ -33,7 +33,7 @@ import { s3Method } from "./s3";
 import { s3Text } from "./s3-text";
 import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
-import { openTemplate } from "@/gpu-workers/llm/prompt-template";
+import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 
 const RECIPES = {
   direct,

@@ -1,4 +1,4 @@
-import { oneLine } from "@/gpu-workers/llm/foreign-text";
+import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 

@@ -1,5 +1,5 @@
 import type { Message } from "@/contracts/run-config/prompts/template";
-import { oneLine } from "@/gpu-workers/llm/foreign-text";
+import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
 
 /**
  * Reading what a model wrote: text -> structure, pure, by plain search, so that no text makes it slow. Documents are

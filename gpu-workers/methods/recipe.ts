@@ -7,7 +7,7 @@ import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { cacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
 import type { AskingMethod } from "@/gpu-workers/searcher/method";
 import type { MethodModel } from "./model";
-import type { PromptTemplate } from "@/gpu-workers/llm/prompt-template";
+import type { PromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 import { Trace } from "./trace";
 
 /** What a protocol prescribes where a run's settings leave it open. */

@@ -1,4 +1,4 @@
-import { oneLine, tame } from "@/gpu-workers/llm/foreign-text";
+import { oneLine, tame } from "@/gpu-workers/llm/prompts/escape-text";
 import { boxed, continuedBy, listed, ownPart } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 

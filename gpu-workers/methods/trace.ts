@@ -12,7 +12,7 @@ import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import type { MethodModel, ModelReply, ModelRequest } from "./model";
 import type { Plan } from "./recipe";
-import type { PromptTemplate } from "@/gpu-workers/llm/prompt-template";
+import type { PromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 
 /** Longest part of a rejected text that is kept; the step `generate` holds all of it. */
 const REJECTED = 1000;

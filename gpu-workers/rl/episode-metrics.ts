@@ -3,7 +3,7 @@ import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metrics";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { repeatedQueries } from "@/gpu-workers/searcher/queries";
+import { repeatedQueries } from "@/gpu-workers/searcher/episode-statistics";
 import { mean as meanOf, meanMaxMin } from "./statistics";
 
 /** A metric without its place in time; a value that has no meaning for these episodes is left out. */

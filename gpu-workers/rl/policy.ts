@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { EngineBody } from "@/contracts/engine/dialect";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
-import { fingerprintOf, installedModel } from "@/gpu-workers/llm/models";
-import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/tokenizer";
+import { fingerprintOf, installedModel } from "@/gpu-workers/llm/generator/open-generator";
+import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
 import type { Searcher } from "@/gpu-workers/searcher/episode";
 

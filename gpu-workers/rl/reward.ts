@@ -2,7 +2,7 @@ import { exactMatch, type Scorable } from "@/core/scoring/rule-scoring";
 import type { RewardTerm, RewardWeights } from "@/contracts/run-config/training";
 import type { Episode, Reward } from "@/contracts/records/episode";
 import { tokensOf } from "./episode-metrics";
-import { queriesOf } from "@/gpu-workers/searcher/queries";
+import { queriesOf } from "@/gpu-workers/searcher/episode-statistics";
 
 /** What an episode is rewarded for. */
 export interface RewardFacts {

@@ -2,7 +2,7 @@ import type { Episode, Reward } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Algorithm } from "./algorithms/algorithm";
-import type { Assessor, Baseline, Outcome } from "@/gpu-workers/searcher/assess";
+import type { Assessor, Baseline, Outcome } from "@/gpu-workers/searcher/episode-grader";
 import { runEpisodes, type Search, type Searcher } from "@/gpu-workers/searcher/episode";
 import { drawQuestions, type QuestionPool } from "./question-pool";
 import { rewardFacts, rewardOf } from "./reward";

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { answerSchema } from "@/contracts/records/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
-import { UNWATCHED, watchStateSchema } from "./alarms/watch";
+import { UNWATCHED, watchStateSchema } from "./alarms/alarm-state";
 
 /**
  * What a checkpoint holds beside the engine's state (weights, optimiser, snapshots): enough that a resumed run does

@@ -13,7 +13,7 @@ import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { turnGrammar } from "./guide";
+import { turnGrammar } from "./turn-grammar";
 import { cacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
 import { templateFor, type PromptTemplate } from "./prompt";
 import {
@@ -25,7 +25,7 @@ import {
   type TurnDecision,
 } from "./protocol";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
-import type { Tokenizer } from "@/gpu-workers/llm/tokenizer";
+import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 /** The searcher: a model of the engine, with its tokenizer and an identity that changes with its weights. */
 export interface Searcher {

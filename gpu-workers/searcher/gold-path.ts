@@ -5,7 +5,7 @@ import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retrieve
 import { grammarOf } from "./episode";
 import { templateFor } from "./prompt";
 import { searchesAllowed } from "./protocol";
-import type { Tokenizer } from "@/gpu-workers/llm/tokenizer";
+import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { TrainingSequence } from "./training-sequence";
 
 /**

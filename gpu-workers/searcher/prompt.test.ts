@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { searchSchema } from "@/contracts/run-config/run-config";
-import { oneLine } from "@/gpu-workers/llm/foreign-text";
+import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { templateFor } from "./prompt";
 
 const documents = [

@@ -1,8 +1,8 @@
 import { s3Prompt } from "@/contracts/run-config/prompts/searching";
 import type { SearchConfig } from "@/contracts/run-config/run-config";
-import { oneLine } from "@/gpu-workers/llm/foreign-text";
-import { chatText } from "@/gpu-workers/llm/generator/prompt";
-import { openTemplate } from "@/gpu-workers/llm/prompt-template";
+import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { chatText } from "@/gpu-workers/llm/generator/prompt-style";
+import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 
 /**
  * What the searcher reads. Two templates: `compact` for small models under guided decoding, where every token is paid

@@ -13,7 +13,7 @@ import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/o
 import { hash32 } from "@/gpu-workers/corpora/file/row-table";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { episodeKey, runEpisodes, type Sampling } from "@/gpu-workers/searcher/episode";
-import { heldOutSample } from "@/gpu-workers/rl/evaluation";
+import { heldOutSample } from "@/gpu-workers/rl/held-out-evaluation";
 import { cacheKey, canonicalJson, deriveSeed, shuffledBy } from "@/gpu-workers/runtime/keys";
 import { fullTemplate } from "@/gpu-workers/searcher/prompt";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";

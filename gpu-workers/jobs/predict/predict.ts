@@ -17,10 +17,10 @@ import type { Executor, RunContext, ServiceHandle } from "@/gpu-workers/jobs/run
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
 import { JudgeUsage } from "@/gpu-workers/llm/scoring/judge-usage";
-import { Assessor, Baseline, recordOf, type Outcome } from "@/gpu-workers/searcher/assess";
+import { Assessor, Baseline, recordOf, type Outcome } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { metricPoints } from "@/gpu-workers/rl/episode-metrics";
-import { openGenerator, probeGenerator, probeMethodModel } from "@/gpu-workers/llm/models";
+import { openGenerator, probeGenerator, probeMethodModel } from "@/gpu-workers/llm/generator/open-generator";
 import { answerBatch, batchesOf, FailureRow, inLanes } from "./predict-batch";
 import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";

@@ -13,7 +13,7 @@ import type { TaskContext } from "@/gpu-workers/jobs/task-context";
 import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge } from "@/gpu-workers/llm/scoring/judge";
-import { openGenerator } from "@/gpu-workers/llm/models";
+import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 
 type TurnGains = z.infer<typeof turnGainsResultSchema>;
 

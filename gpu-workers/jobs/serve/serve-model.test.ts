@@ -8,9 +8,9 @@ import type { ServiceStarters } from "@/gpu-workers/agent/services";
 import { Agents, noServices, until } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import { requireVllm } from "@/gpu-workers/llm/vllm-server/installed";
+import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
 import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
-import { toServe } from "@/gpu-workers/llm/vllm-server/purpose";
+import { toServe } from "@/gpu-workers/llm/vllm-server/launch-options";
 import { ModelService } from "@/gpu-workers/llm/serving/model-service";
 import { serveRun } from "./serve-run";
 

@@ -3,7 +3,7 @@ import { AppError } from "@/contracts/errors";
 import { isLoopback, servedName, type ServeModelConfig } from "@/contracts/run-config/run-config";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
-import { installedModel } from "@/gpu-workers/llm/models";
+import { installedModel } from "@/gpu-workers/llm/generator/open-generator";
 import { openPolicy } from "@/gpu-workers/rl/policy";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
 import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";

@@ -3,7 +3,7 @@ import type { FormatError } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
-import { REFERENCE, tryGradient } from "@/gpu-workers/rl/policy-update";
+import { REFERENCE, tryGradient } from "@/gpu-workers/rl/policy-update/update-policy";
 import { algorithmOf } from "@/gpu-workers/rl/algorithms";
 import { rewardsOf, rollOut, type Group } from "@/gpu-workers/rl/rollout";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";

@@ -18,7 +18,7 @@ import { dryRun } from "./dry-run";
 import { STEP_PHASES } from "@/gpu-workers/runtime/stopwatch";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 import { turnGains } from "@/gpu-workers/jobs/predict/turn-gains";
-import { loadTokenizer } from "@/gpu-workers/llm/tokenizer";
+import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
   const services = new LocalServices();

@@ -3,9 +3,9 @@ import { isGrouped } from "@/contracts/run-config/training";
 import { AppError } from "@/contracts/errors";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { heldOutMetrics, trainingMetrics } from "@/gpu-workers/rl/episode-metrics";
-import { updatePolicy } from "@/gpu-workers/rl/policy-update";
+import { updatePolicy } from "@/gpu-workers/rl/policy-update/update-policy";
 import { rollOutStep, type Rollouts } from "@/gpu-workers/rl/rollout";
-import { timingMetrics } from "@/gpu-workers/rl/step-metrics";
+import { timingMetrics } from "@/gpu-workers/rl/timing-metrics";
 import { openTraining, type Training } from "./training";
 
 /**

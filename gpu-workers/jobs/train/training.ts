@@ -7,7 +7,7 @@ import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
-import { Tries } from "@/gpu-workers/llm/endpoint/tries";
+import { Tries } from "@/gpu-workers/llm/endpoint/retry-stats";
 import { ragMethod } from "@/gpu-workers/methods/rag";
 import { s3Method } from "@/gpu-workers/methods/s3";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
@@ -19,15 +19,15 @@ import { adaptedKlCoefficient } from "@/gpu-workers/rl/algorithms/kl";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
-import { Assessor, Baseline, recordOf } from "@/gpu-workers/searcher/assess";
+import { Assessor, Baseline, recordOf } from "@/gpu-workers/searcher/episode-grader";
 import { coldStartBatch } from "@/gpu-workers/rl/cold-start";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import type { Search, Searcher } from "@/gpu-workers/searcher/episode";
 import { metricPoints, type MetricValues } from "@/gpu-workers/rl/episode-metrics";
-import { evaluate, heldOutSample } from "@/gpu-workers/rl/evaluation";
+import { evaluate, heldOutSample } from "@/gpu-workers/rl/held-out-evaluation";
 import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
 import { memoryWarning } from "./memory-warning";
-import { openGenerator, probeGenerator } from "@/gpu-workers/llm/models";
+import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { openCritic, openPolicy, searcherOf, type Policy } from "@/gpu-workers/rl/policy";
 import { patient } from "@/gpu-workers/retrieval/backends/patience";
 import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
@@ -36,7 +36,7 @@ import {
   skippedInARow,
   type Update,
   type UpdateParts,
-} from "@/gpu-workers/rl/policy-update";
+} from "@/gpu-workers/rl/policy-update/update-policy";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import type { Group } from "@/gpu-workers/rl/rollout";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
 import { EndpointClient, type EndpointOptions } from "./endpoint-client";
 import { RateLimit } from "./rate-limit";
-import { Tries } from "./tries";
+import { Tries } from "./retry-stats";
 
 const fast: Partial<EndpointOptions> = {
   timeoutMs: 150,

@@ -3,7 +3,7 @@ import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import { environmentKey } from "./environment-key";
 import { cancelled, pauseFor } from "@/gpu-workers/runtime/pause";
-import { post, type Reply } from "./post";
+import { post, type Reply } from "./post-json";
 import { rateLimitOf, type RateLimit } from "./rate-limit";
 
 /** Injected, so that tests run the real code fast. */

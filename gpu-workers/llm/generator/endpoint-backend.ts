@@ -1,6 +1,6 @@
 import { EndpointClient, type EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { GeneratorBackend } from "./generator";
-import type { PromptStyle } from "./prompt";
+import type { PromptStyle } from "./prompt-style";
 
 export type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
 

@@ -1,6 +1,6 @@
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
-import type { Tokenizer } from "@/gpu-workers/llm/tokenizer";
-import { chatText, type GenerationRequest, type PromptStyle } from "./prompt";
+import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
+import { chatText, type GenerationRequest, type PromptStyle } from "./prompt-style";
 import type { GeneratorBackend } from "./generator";
 
 /** Requests in one engine call: they share the worked examples' activations. */

@@ -5,7 +5,7 @@ import type { Answer } from "@/contracts/records/episode";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { endpointBackend, type EndpointOptions } from "./endpoint-backend";
 import { Generator, type AnswerStore, type GeneratorBackend } from "./generator";
-import { chatStyle, chatText, fewShotStyle, type GenerationRequest } from "./prompt";
+import { chatStyle, chatText, fewShotStyle, type GenerationRequest } from "./prompt-style";
 
 const fast: Partial<EndpointOptions> = {
   timeoutMs: 200,

@@ -1,6 +1,6 @@
 import type { Answer, ModelUsage } from "@/contracts/records/episode";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
-import type { GenerationRequest, PromptStyle } from "./prompt";
+import type { GenerationRequest, PromptStyle } from "./prompt-style";
 
 /** Where completions come from. Throws AppError; never makes up an answer. */
 export interface GeneratorBackend {

@@ -10,11 +10,11 @@ import {
   type Completion,
   type EndpointOptions,
 } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import { oneLine } from "@/gpu-workers/llm/foreign-text";
-import { chatText } from "@/gpu-workers/llm/generator/prompt";
-import { openTemplate } from "@/gpu-workers/llm/prompt-template";
-import { endpointOptions, installedModel, PROBE, type KeyRing } from "@/gpu-workers/llm/models";
-import { loadTokenizer } from "@/gpu-workers/llm/tokenizer";
+import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { chatText } from "@/gpu-workers/llm/generator/prompt-style";
+import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { endpointOptions, installedModel, PROBE, type KeyRing } from "@/gpu-workers/llm/generator/open-generator";
+import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 /** One answer to be judged. */
 export interface Judgement {

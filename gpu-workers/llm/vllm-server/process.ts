@@ -6,8 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { vllmProgram } from "./installed";
-import type { VllmPurpose } from "./purpose";
+import { vllmProgram } from "./installation";
+import type { VllmPurpose } from "./launch-options";
 
 export interface VllmOptions {
   signal: AbortSignal;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { CallOptions, EngineModel } from "@/gpu-workers/llm/engine/client";
-import type { Tokenizer } from "@/gpu-workers/llm/tokenizer";
+import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { BASE, type VllmClient } from "./client";
 
 /** What the search loop asks of a model. */

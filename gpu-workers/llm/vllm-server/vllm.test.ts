@@ -7,7 +7,7 @@ import { ROOT } from "@/lib/paths";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmClient } from "./client";
 import { VllmProcess } from "./process";
-import { toSample } from "./purpose";
+import { toSample } from "./launch-options";
 import { VllmSampler } from "./sampler";
 import { ScriptedVllm, type Script } from "./testing/scripted-vllm";
 

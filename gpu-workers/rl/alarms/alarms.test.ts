@@ -23,7 +23,7 @@ import {
 } from "@/gpu-workers/rl/trainer-state";
 import { Alarms } from "./alarms";
 import { RULES, type Circumstances } from "./rules";
-import { observe, UNWATCHED, watchStateSchema, type WatchState } from "./watch";
+import { observe, UNWATCHED, watchStateSchema, type WatchState } from "./alarm-state";
 
 type Values = Record<string, number>;
 /** What a step and the evaluation after it measured, in the order of the reports. */

@@ -3,7 +3,7 @@ import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import type { MetricValues } from "@/gpu-workers/rl/episode-metrics";
-import { observe, UNWATCHED, type WatchState } from "./watch";
+import { observe, UNWATCHED, type WatchState } from "./alarm-state";
 
 /** Watches one run's metrics, reports the alarms that they raise and clear, and says when the run is to stop. */
 export class Alarms {

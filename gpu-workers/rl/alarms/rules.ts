@@ -2,7 +2,7 @@ import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/records/ala
 import { isGrouped } from "@/contracts/run-config/training";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { MetricName } from "@/core/metrics/metrics";
-import { between, latest, measure, WINDOW, windows, type History, type Point } from "./history";
+import { between, latest, measure, WINDOW, windows, type History, type Point } from "./metric-history";
 
 /**
  * What a rule says of the history so far. `bad` raises its alarm; `good` in a row clears it; `between` leaves it as it

@@ -2,7 +2,7 @@ import type { AlgorithmName, RlConfig } from "@/contracts/run-config/training";
 import type { Algorithm } from "./algorithm";
 import { dapo, drGrpo, grpo } from "./grpo";
 import { ppo } from "./ppo";
-import { reinforcePlusPlus } from "./reinforce";
+import { reinforcePlusPlus } from "./reinforce-plus-plus";
 import { rejectionSampling } from "./rejection-sampling";
 import { rloo } from "./rloo";
 

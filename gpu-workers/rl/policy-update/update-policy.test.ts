@@ -3,15 +3,15 @@ import { describe, expect, it } from "vitest";
 import type { EngineResult } from "@/contracts/engine/dialect";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
-import { algorithmOf } from "./algorithms";
+import { algorithmOf } from "@/gpu-workers/rl/algorithms";
 import {
   skippedInARow,
   slices,
   tokenWeights,
   updatePolicy,
   type UpdateParts,
-} from "./policy-update";
-import type { Group } from "./rollout";
+} from "./update-policy";
+import type { Group } from "@/gpu-workers/rl/rollout";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 
 type Body<K extends "forward" | "forwardBackward" | "optimStep"> = Parameters<

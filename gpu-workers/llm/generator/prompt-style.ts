@@ -6,8 +6,8 @@ import { ATLAS_DIR } from "@/lib/paths";
 import { chatPrompt } from "@/contracts/run-config/prompts/generating";
 import type { Message } from "@/contracts/run-config/prompts/template";
 import type { GeneratorConfig } from "@/contracts/run-config/run-config";
-import { oneLine } from "@/gpu-workers/llm/foreign-text";
-import { openTemplate } from "@/gpu-workers/llm/prompt-template";
+import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 
 /** What the frozen generator is asked: a question and the documents handed over, in order. */
 export interface GenerationRequest {

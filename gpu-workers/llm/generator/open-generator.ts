@@ -4,14 +4,14 @@ import { AppError } from "@/contracts/errors";
 import type { ConnectionConfig } from "@/contracts/run-config/model";
 import { modelDir } from "@/lib/paths";
 import type { GeneratorConfig, PredictConfig } from "@/contracts/run-config/run-config";
-import type { EngineClient } from "./engine/client";
-import { endpointBackend, type EndpointOptions } from "./generator/endpoint-backend";
-import { EndpointClient } from "./endpoint/endpoint-client";
-import { engineBackend } from "./generator/engine-backend";
-import { Generator, type AnswerStore } from "./generator/generator";
-import { promptStyle } from "./generator/prompt";
-import { modelHash } from "./model-hash";
-import { loadTokenizer } from "./tokenizer";
+import type { EngineClient } from "@/gpu-workers/llm/engine/client";
+import { endpointBackend, type EndpointOptions } from "./endpoint-backend";
+import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import { engineBackend } from "./engine-backend";
+import { Generator, type AnswerStore } from "./generator";
+import { promptStyle } from "./prompt-style";
+import { modelHash } from "@/gpu-workers/llm/model-files/model-hash";
+import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 export function installedModel(name: string): string {
   const directory = modelDir(name);

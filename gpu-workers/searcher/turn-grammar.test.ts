@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { turnGrammar } from "./guide";
+import { turnGrammar } from "./turn-grammar";
 
 /** All texts of a grammar whose alternatives are strings and rules without recursion; `query` is left as a name. */
 function texts(grammar: string): string[] {

@@ -1,7 +1,7 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Method } from "@/gpu-workers/searcher/method";
-import { recordOf, type Assessor, type Baseline } from "@/gpu-workers/searcher/assess";
+import { recordOf, type Assessor, type Baseline } from "@/gpu-workers/searcher/episode-grader";
 import { shuffledBy } from "@/gpu-workers/runtime/keys";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 

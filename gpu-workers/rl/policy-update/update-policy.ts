@@ -2,12 +2,12 @@ import type { Datum, EngineResult } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import { EngineError, type EngineModel } from "@/gpu-workers/llm/engine/client";
-import type { Algorithm, Credit } from "./algorithms/algorithm";
-import { KL_ESTIMATORS } from "./algorithms/kl";
+import type { Algorithm, Credit } from "@/gpu-workers/rl/algorithms/algorithm";
+import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
 import { longestEpisode } from "@/gpu-workers/searcher/episode";
-import type { MetricValues } from "./episode-metrics";
-import type { Group } from "./rollout";
-import { explainedVariance, maxOf, mean, meanMaxMin } from "./statistics";
+import type { MetricValues } from "@/gpu-workers/rl/episode-metrics";
+import type { Group } from "@/gpu-workers/rl/rollout";
+import { explainedVariance, maxOf, mean, meanMaxMin } from "@/gpu-workers/rl/statistics";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import {
   actionTokens,

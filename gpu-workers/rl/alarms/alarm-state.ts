@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { alarmNameSchema, type AlarmChange } from "@/contracts/records/alarms";
-import { withPoint, type History } from "./history";
+import { withPoint, type History } from "./metric-history";
 import { RULES, type Circumstances } from "./rules";
 
 const pointSchema = z.strictObject({ step: z.int().nonnegative(), value: z.number() });
