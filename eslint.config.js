@@ -1,6 +1,8 @@
+import boundaries from "eslint-plugin-boundaries";
 import jsxA11y from "eslint-plugin-jsx-a11y";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
+import { boundaryRule, boundarySettings } from "./scripts/check/boundaries.mjs";
 
 const LINES_OF_A_FILE = 400;
 
@@ -41,6 +43,15 @@ export default tseslint.config(
       "@typescript-eslint/no-misused-promises": "error",
       "@typescript-eslint/switch-exhaustiveness-check": "error",
     },
+  },
+  {
+    files: ["**/*.{ts,tsx}"],
+    plugins: { boundaries },
+    settings: {
+      ...boundarySettings,
+      "import/resolver": { typescript: { alwaysTryTypes: true, project: "tsconfig.json" } },
+    },
+    rules: { "boundaries/dependencies": boundaryRule },
   },
   {
     files: ["app/**/*.{ts,tsx}"],

@@ -1,0 +1,114 @@
+/**
+ * Which folder may import which; docs/architecture.md draws the same. Read by ESLint
+ * (eslint-plugin-boundaries, layers) and by the test that proves that a wrong import is refused.
+ */
+
+/** From left to right: a folder of gpu-workers imports only folders to its right. */
+const WORKER_FOLDERS = [
+  "agent",
+  "jobs",
+  "methods",
+  "rl",
+  "searcher",
+  "llm",
+  "retrieval",
+  "corpora",
+  "runtime",
+];
+
+/** The same inside gpu-workers/retrieval. */
+const RETRIEVAL_FOLDERS = ["service", "backends", "indexes", "encoders", "corpus"];
+
+/** What a top-level folder may import besides itself. */
+const TOP_FOLDERS = {
+  contracts: [],
+  lib: [],
+  core: ["contracts"],
+  server: ["contracts", "core", "lib"],
+  "gpu-workers": ["contracts", "core", "lib"],
+  cli: ["contracts", "core", "lib"],
+  app: ["contracts", "core"],
+};
+
+const element = (type, pattern) => ({ type, pattern, partialMatch: false });
+const worker = (folder) => `worker:${folder}`;
+const retrieval = (folder) => `retrieval:${folder}`;
+
+const elements = [
+  ...RETRIEVAL_FOLDERS.map((folder) =>
+    element(retrieval(folder), `gpu-workers/retrieval/${folder}`),
+  ),
+  ...WORKER_FOLDERS.map((folder) => element(worker(folder), `gpu-workers/${folder}`)),
+  element("gpu-workers", "gpu-workers"),
+  element("router", "server/trpc"),
+  ...Object.keys(TOP_FOLDERS)
+    .filter((folder) => folder !== "gpu-workers")
+    .map((folder) => element(folder, folder)),
+  ...["scripts", "bench", "e2e", "prisma"].map((folder) => element(folder, folder)),
+];
+
+/** Every type of element that stands under a top-level folder. */
+function typesUnder(folder) {
+  if (folder === "gpu-workers")
+    return ["gpu-workers", ...WORKER_FOLDERS.map(worker), ...RETRIEVAL_FOLDERS.map(retrieval)];
+  return folder === "server" ? ["server", "router"] : [folder];
+}
+
+const allow = (from, to, extra = {}) => ({
+  from: { element: { types: { anyOf: from } } },
+  allow: { to: { element: { types: { anyOf: to } } }, ...extra },
+});
+
+function workerPolicies() {
+  const policies = WORKER_FOLDERS.map((folder, i) => {
+    const right = WORKER_FOLDERS.slice(i).map(worker);
+    return allow(
+      folder === "retrieval"
+        ? [worker(folder), ...RETRIEVAL_FOLDERS.map(retrieval)]
+        : [worker(folder)],
+      i < WORKER_FOLDERS.indexOf("retrieval")
+        ? [...right, ...RETRIEVAL_FOLDERS.map(retrieval)]
+        : right,
+    );
+  });
+  const within = RETRIEVAL_FOLDERS.map((folder, i) =>
+    allow([retrieval(folder)], RETRIEVAL_FOLDERS.slice(i).map(retrieval)),
+  );
+  return [...policies, ...within];
+}
+
+const policies = [
+  ...Object.entries(TOP_FOLDERS).map(([folder, targets]) =>
+    allow(typesUnder(folder), [
+      ...targets.flatMap(typesUnder),
+      ...(folder === "gpu-workers" ? [] : typesUnder(folder)),
+    ]),
+  ),
+  ...workerPolicies(),
+  allow(["scripts", "bench", "e2e", "prisma"], ["*"]),
+  // The router's type gives pages and command line their API.
+  allow(["app", "cli"], ["router"], { dependency: { kind: "type" } }),
+  // Tests may use what they need to drive the real thing.
+  {
+    from: { file: { categories: { anyOf: ["test"] } } },
+    allow: { to: { element: { types: { anyOf: ["*"] } } } },
+  },
+];
+
+export const boundarySettings = {
+  "boundaries/elements": elements,
+  "boundaries/files": [
+    { category: "test", pattern: ["**/*.{test,spec}.{ts,tsx}", "**/testing/**"] },
+  ],
+  "boundaries/ignore": ["*.{js,mjs,ts}"],
+};
+
+export const boundaryRule = [
+  "error",
+  {
+    default: "disallow",
+    message:
+      "{{from.element.type}} must not import {{to.element.type}} (scripts/check/boundaries.mjs). What two sides share belongs in contracts (schemas), core (rules) or lib (utilities).",
+    policies,
+  },
+];

@@ -1,0 +1,99 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { Linter } from "eslint";
+import boundaries from "eslint-plugin-boundaries";
+import tseslint from "typescript-eslint";
+import { describe, expect, it } from "vitest";
+import { ROOT } from "@/lib/paths";
+import { boundaryRule, boundarySettings } from "./boundaries.mjs";
+
+/** What dependency-cruiser says of some files, by the rules of this repository. */
+function findArrows(...paths: string[]): { status: number | null; output: string } {
+  const program = join(ROOT, "node_modules", "dependency-cruiser", "bin", "dependency-cruise.mjs");
+  const result = spawnSync(
+    process.execPath,
+    [program, "--config", ".dependency-cruiser.json", ...paths],
+    { cwd: ROOT, encoding: "utf8" },
+  );
+  return { status: result.status, output: `${result.stdout}${result.stderr}` };
+}
+
+describe("circles", () => {
+  it("are refused where two files import only types of each other", () => {
+    const { status, output } = findArrows("scripts/check/fixtures/circle");
+    expect(status).not.toBe(0);
+    expect(output).toContain("no-circle");
+    expect(output).toContain("scripts/check/fixtures/circle/second.ts");
+  });
+
+  it("are not seen where there are none", () => {
+    expect(findArrows("contracts/errors.ts").status).toBe(0);
+  });
+});
+
+describe("layers", () => {
+  const linter = new Linter({ cwd: ROOT });
+  const lint = (file: string, code: string): string[] =>
+    linter
+      .verify(
+        code,
+        [
+          {
+            files: ["**/*.ts", "**/*.tsx"],
+            languageOptions: { parser: tseslint.parser as Linter.Parser },
+            plugins: {
+              boundaries: boundaries as unknown as NonNullable<Linter.Config["plugins"]>[string],
+            },
+            settings: {
+              ...boundarySettings,
+              "import/resolver": {
+                typescript: { alwaysTryTypes: true, project: join(ROOT, "tsconfig.json") },
+              },
+            },
+            rules: { "boundaries/dependencies": boundaryRule as Linter.RuleEntry },
+          },
+        ],
+        { filename: join(ROOT, file) },
+      )
+      .map(({ message }) => message);
+
+  it.each([
+    ["app/page.tsx", `import { compose } from "@/server/compose";`],
+    ["app/page.tsx", `import { appRouter } from "@/server/trpc/router";`],
+    ["app/page.tsx", `import { ROOT } from "@/lib/paths";`],
+    ["cli/main.ts", `import { runWorker } from "@/gpu-workers/agent/run-worker";`],
+    ["server/main.ts", `import { Agent } from "@/gpu-workers/agent/agent";`],
+    ["server/main.ts", `import type { Agent } from "../gpu-workers/agent/agent";`],
+    ["gpu-workers/agent/agent.ts", `import { compose } from "@/server/compose";`],
+    ["core/run/settings.ts", `import { ROOT } from "@/lib/paths";`],
+    ["contracts/errors.ts", `import { METRICS } from "@/core/metrics/metrics";`],
+    ["lib/paths.ts", `import { AppError } from "@/contracts/errors";`],
+    ["gpu-workers/llm/x.ts", `import { runEpisodes } from "@/gpu-workers/searcher/episode";`],
+    ["gpu-workers/searcher/x.ts", `export * from "@/gpu-workers/rl/reward";`],
+    ["gpu-workers/retrieval/corpus/x.ts", `import("@/gpu-workers/retrieval/service/service");`],
+    ["gpu-workers/runtime/x.ts", `import type { X } from "@/gpu-workers/corpora/report";`],
+  ])("refuse in %s: %s", (file, code) => {
+    expect(lint(file, code)).toHaveLength(1);
+  });
+
+  it.each([
+    ["app/page.tsx", `import type { AppRouter } from "@/server/trpc/router";`],
+    ["app/page.tsx", `import { AppError } from "@/contracts/errors";`],
+    ["app/page.tsx", `import { METRICS } from "@/core/metrics/metrics";`],
+    ["server/main.ts", `import { ROOT } from "@/lib/paths";`],
+    ["server/main.ts", `import { createHttpServer } from "./http/server";`],
+    ["gpu-workers/agent/agent.ts", `import { loadTokenizer } from "@/gpu-workers/llm/tokenizer";`],
+    [
+      "gpu-workers/searcher/x.ts",
+      `import type { Retriever } from "@/gpu-workers/retrieval/retriever";`,
+    ],
+    [
+      "gpu-workers/retrieval/service/x.ts",
+      `import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";`,
+    ],
+    ["gpu-workers/agent/agent.test.ts", `import { compose } from "@/server/compose";`],
+    ["bench/main.ts", `import { compose } from "@/server/compose";`],
+  ])("allow in %s: %s", (file, code) => {
+    expect(lint(file, code)).toEqual([]);
+  });
+});

@@ -1,0 +1,98 @@
+/** What `npm run check` runs and `npm test` counts; the longest stand first. */
+import { PYTHON, inRoot } from "../lib/paths.mjs";
+
+/** @param {string[]} path of a program's entry under node_modules */
+const nodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
+const prettier = nodeProgram("prettier", "bin", "prettier.cjs");
+const eslint = nodeProgram("eslint", "bin", "eslint.js");
+const ruff = [PYTHON, "-m", "ruff"];
+const CACHE = "node_modules/.cache";
+
+/** Folders whose imports are checked for circles. */
+const CODE = [
+  "app",
+  "bench",
+  "cli",
+  "contracts",
+  "core",
+  "e2e",
+  "gpu-workers",
+  "lib",
+  "scripts",
+  "server",
+];
+
+/**
+ * @typedef {object} Check
+ * @property {string} name
+ * @property {string[]} command program and arguments; exit code 0 means that all is well
+ * @property {string} remedy
+ */
+
+/** @type {Check[]} */
+export const CHECKS = [
+  {
+    name: "lint",
+    command: [...eslint, ".", "--cache", "--cache-location", `${CACHE}/eslint/`],
+    remedy: "`npm run check -- --fix` mends what can be mended without a decision.",
+  },
+  {
+    name: "types",
+    command: [...nodeProgram("typescript", "bin", "tsc"), "--noEmit"],
+    remedy: "Each line names a file, a line and a column.",
+  },
+  {
+    name: "format",
+    command: [
+      ...prettier,
+      "--check",
+      ".",
+      "--log-level",
+      "warn",
+      "--cache",
+      "--cache-location",
+      `${CACHE}/prettier`,
+    ],
+    remedy: "`npm run check -- --fix` formats.",
+  },
+  {
+    name: "python-types",
+    command: [...nodeProgram("pyright", "index.js"), "--pythonpath", PYTHON],
+    remedy: "Settings of pyright are in pyproject.toml.",
+  },
+  {
+    name: "arrows",
+    command: [
+      ...nodeProgram("dependency-cruiser", "bin", "dependency-cruise.mjs"),
+      "--config",
+      ".dependency-cruiser.json",
+      "--exclude",
+      "^(scripts/check/fixtures|server/platform/db/generated)",
+      ...CODE,
+    ],
+    remedy: "docs/architecture.md draws which folder may import which.",
+  },
+  {
+    name: "dead-code",
+    command: nodeProgram("knip", "bin", "knip.js"),
+    remedy: "Delete what nothing uses; an export that only its own file uses needs no `export`.",
+  },
+  {
+    name: "python-lint",
+    command: [...ruff, "check", "."],
+    remedy: "`npm run check -- --fix` mends what can be mended without a decision.",
+  },
+  {
+    name: "python-format",
+    command: [...ruff, "format", "--check", "."],
+    remedy: "`npm run check -- --fix` formats.",
+  },
+];
+
+/** What `--fix` runs first. */
+export const FIXES = [
+  [...eslint, ".", "--fix", "--cache", "--cache-location", `${CACHE}/eslint/`],
+  [...ruff, "check", "--fix", "."],
+  [...ruff, "format", "."],
+  [...prettier, "--write", ".", "--log-level", "warn"],
+];
