@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { exportTable } from "@/app/leaderboard/_components/export-table";
+import { buildExportTable } from "@/app/leaderboard/_components/export-table";
 import { COSTS } from "@/app/leaderboard/_components/text";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { ATTRIBUTION_PARTS } from "@/app/_charts/attribution";
@@ -244,7 +244,7 @@ async function write(client: Client, sets: readonly Set[]): Promise<void> {
     if (!scope) continue;
     const board = await client.leaderboard.get.query({ scope: scope.key });
     tables.push(
-      `### ${set.questions}\n\n${toMarkdown(exportTable(board, null))}\n${detailsOf(board)}`,
+      `### ${set.questions}\n\n${toMarkdown(buildExportTable(board, null))}\n${detailsOf(board)}`,
     );
   }
   if (tables.length === 0) throw new AppError("not-found", "The leaderboard has no results yet.");

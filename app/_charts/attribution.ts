@@ -54,5 +54,5 @@ export const ATTRIBUTION_PARTS = [
   meaning: string;
 }[];
 
-export const attributionTotal = (shares: Shares): number =>
+export const sumAttribution = (shares: Shares): number =>
   ATTRIBUTION_PARTS.reduce((sum, { key }) => sum + shares[key], 0);

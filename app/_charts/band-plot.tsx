@@ -4,9 +4,9 @@ import { Area, CartesianGrid, ComposedChart, Line, XAxis, YAxis } from "recharts
 import { formatInteger } from "@/app/_lib/format";
 import { AXIS } from "./line-plot";
 import { PLOT, PlotFrame, PLOT_HEIGHT, type LegendEntry } from "./plot-frame";
-import { stepTicks, valueAxis, type Scale } from "./prepare";
-import { bandColumn, prepareBands, type BandData, type BandInput } from "./prepare-bands";
-import { tickText, type Unit } from "./units";
+import { computeStepTicks, computeValueAxis, type Scale } from "./prepare";
+import { getBandColumn, prepareBands, type BandData, type BandInput } from "./prepare-bands";
+import { formatTick, type Unit } from "./units";
 
 export interface BandSeries extends BandInput {
   label: string;
@@ -71,7 +71,7 @@ interface DrawingProps {
 }
 
 const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: DrawingProps) {
-  const axis = valueAxis(data.values, scale);
+  const axis = computeValueAxis(data.values, scale);
   const style = new Map(series.map((s) => [s.key, s]));
   const drawn = data.segments.flatMap((segment) => {
     const s = style.get(segment.series);
@@ -90,7 +90,7 @@ const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: D
         dataKey="step"
         type="number"
         domain={[from, to]}
-        ticks={stepTicks(from, to)}
+        ticks={computeStepTicks(from, to)}
         height={PLOT.bottom}
         tickFormatter={formatInteger}
         {...AXIS}
@@ -99,15 +99,15 @@ const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: D
         domain={axis.domain}
         ticks={axis.ticks}
         width={PLOT.left}
-        tickFormatter={(v: number) => tickText(unit, v, axis.stride)}
+        tickFormatter={(v: number) => formatTick(unit, v, axis.stride)}
         interval={0}
         {...AXIS}
       />
       {drawn.map(({ column, hasBand, s }) =>
         hasBand ? (
           <Area
-            key={bandColumn(column)}
-            dataKey={bandColumn(column)}
+            key={getBandColumn(column)}
+            dataKey={getBandColumn(column)}
             stroke="none"
             fill={s.colour}
             fillOpacity={0.16}
@@ -125,7 +125,7 @@ const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: D
           stroke={s.colour}
           strokeWidth={1.75}
           strokeDasharray={s.dashed ? "4 3" : undefined}
-          dot={data.lonely.has(column) ? { r: 2.5, fill: s.colour, strokeWidth: 0 } : false}
+          dot={data.isolated.has(column) ? { r: 2.5, fill: s.colour, strokeWidth: 0 } : false}
           activeDot={false}
           connectNulls
           isAnimationActive={false}

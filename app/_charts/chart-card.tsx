@@ -5,7 +5,7 @@ import { cn } from "@/app/_lib/cn";
 import type { ChartDefinition } from "./definitions";
 import { HoverProvider } from "./hover";
 import { LinePlot } from "./line-plot";
-import { chartAnchor, type ChartMark } from "./marks";
+import { getChartAnchor, type ChartMark } from "./marks";
 import { PLOT_HEIGHT, StepLabel } from "./plot-frame";
 import type { Point } from "./prepare";
 import { StackPlot } from "./stack-plot";
@@ -43,7 +43,7 @@ export const ChartCard = memo(function ChartCard({
   const empty = series.every((s) => s.points.length === 0);
   const card = (
     <article
-      id={chartAnchor(chart.id)}
+      id={getChartAnchor(chart.id)}
       className={cn(
         "flex min-w-0 scroll-mt-4 flex-col rounded-lg border bg-card px-3 pt-2.5 pb-1",
         chart.wide && "md:col-span-2",

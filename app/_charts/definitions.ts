@@ -45,8 +45,8 @@ export interface ChartGroup {
   charts: ChartDefinition[];
 }
 
-const byPpo = ({ rl }: TrainConfig): boolean => rl.algorithm === "ppo";
-const rewardTerms = ({ reward: { weights } }: TrainConfig): number =>
+const isPpo = ({ rl }: TrainConfig): boolean => rl.algorithm === "ppo";
+const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>
   Object.values(weights).filter((weight) => weight !== 0).length;
 const TURN_COLOURS = [
   "var(--series-1)",
@@ -109,7 +109,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "lines",
         scale: "free",
         unit: "number",
-        shown: (config) => rewardTerms(config) > 1,
+        shown: (config) => countRewardTerms(config) > 1,
         series: [
           { metric: "reward/gbr", label: "GBR", colour: "var(--series-3)" },
           { metric: "reward/upstream", label: "Utility + generation", colour: "var(--series-4)" },
@@ -395,7 +395,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "lines",
         scale: "free",
         unit: "number",
-        shown: byPpo,
+        shown: isPpo,
         series: [
           { metric: "critic/values/mean", label: "Value, mean", colour: COLOUR.s3 },
           { metric: "critic/returns/mean", label: "Return, mean", colour: COLOUR.reward },
@@ -409,7 +409,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "lines",
         scale: "free",
         unit: "number",
-        shown: byPpo,
+        shown: isPpo,
         series: [{ metric: "critic/vf_explained_var", label: "Explained", colour: COLOUR.s3 }],
       },
       {
@@ -420,7 +420,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "lines",
         scale: "positive",
         unit: "number",
-        shown: byPpo,
+        shown: isPpo,
         series: [
           { metric: "critic/vf_loss", label: "Loss", colour: COLOUR.s3 },
           { metric: "critic/vf_clipfrac", label: "Clipped tokens", colour: "var(--series-2)" },
@@ -433,7 +433,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         kind: "lines",
         scale: "positive",
         unit: "number",
-        shown: byPpo,
+        shown: isPpo,
         series: [{ metric: "critic/grad_norm", label: "Norm", colour: COLOUR.s3 }],
       },
     ],
@@ -522,13 +522,13 @@ export const PREDICT_CHARTS: readonly ChartGroup[] = [
 ];
 
 /** The charts that have something to show for a training run. */
-export const trainCharts = (config: TrainConfig): ChartGroup[] =>
+export const selectTrainCharts = (config: TrainConfig): ChartGroup[] =>
   TRAIN_CHARTS.map((group) => ({
     ...group,
     charts: group.charts.filter(({ shown }) => shown?.(config) ?? true),
   })).filter(({ charts }) => charts.length > 0);
 
 /** Every metric that the charts draw: what the page asks the server for. */
-export const metricsOf = (groups: readonly ChartGroup[]): MetricName[] => [
+export const listMetrics = (groups: readonly ChartGroup[]): MetricName[] => [
   ...new Set(groups.flatMap((g) => g.charts.flatMap((c) => c.series.map((s) => s.metric)))),
 ];

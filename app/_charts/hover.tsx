@@ -8,7 +8,7 @@ interface HoverStore {
   subscribe(listener: () => void): () => void;
 }
 
-function makeStore(): HoverStore {
+function createHoverStore(): HoverStore {
   let step: number | null = null;
   const listeners = new Set<() => void>();
   return {
@@ -28,14 +28,14 @@ function makeStore(): HoverStore {
 const HoverContext = createContext<HoverStore | null>(null);
 
 export function HoverProvider({ children }: { children: ReactNode }) {
-  const store = useMemo(makeStore, []);
+  const store = useMemo(createHoverStore, []);
   return <HoverContext value={store}>{children}</HoverContext>;
 }
 
-const none = makeStore();
+const detachedStore = createHoverStore();
 const getNull = (): null => null;
 
-export const useHoverStore = (): HoverStore => useContext(HoverContext) ?? none;
+export const useHoverStore = (): HoverStore => useContext(HoverContext) ?? detachedStore;
 
 export function useHoveredStep(): number | null {
   const store = useHoverStore();

@@ -14,14 +14,14 @@ import type { ChartMark } from "./marks";
 import { PLOT, PLOT_HEIGHT, PlotFrame, type LegendEntry } from "./plot-frame";
 import {
   prepareLines,
-  stepTicks,
-  valueAxis,
+  computeStepTicks,
+  computeValueAxis,
   type LineData,
   type Row,
   type Scale,
   type SeriesInput,
 } from "./prepare";
-import { tickText, type Unit } from "./units";
+import { formatTick, type Unit } from "./units";
 
 export interface LineSeries extends SeriesInput {
   colour: string;
@@ -121,7 +121,7 @@ const Drawing = memo(function Drawing({
       .map((s) => row[s.column])
       .filter((v): v is number => v !== null && v !== undefined),
   );
-  const axis = valueAxis(values, scale);
+  const axis = computeValueAxis(values, scale);
   const style = new Map(series.map((s) => [s.key, s]));
   return (
     <LineChart
@@ -136,7 +136,7 @@ const Drawing = memo(function Drawing({
         dataKey="step"
         type="number"
         domain={[from, to]}
-        ticks={stepTicks(from, to)}
+        ticks={computeStepTicks(from, to)}
         height={PLOT.bottom}
         tickFormatter={formatInteger}
         {...AXIS}
@@ -145,7 +145,7 @@ const Drawing = memo(function Drawing({
         domain={axis.domain}
         ticks={axis.ticks}
         width={PLOT.left}
-        tickFormatter={(v: number) => tickText(unit, v, axis.stride)}
+        tickFormatter={(v: number) => formatTick(unit, v, axis.stride)}
         interval={0}
         {...AXIS}
       />
@@ -172,7 +172,7 @@ const Drawing = memo(function Drawing({
         const s = style.get(key);
         if (!s) return null;
         const dot =
-          s.dots || data.lonely.has(column) ? { r: 2.5, fill: s.colour, strokeWidth: 0 } : false;
+          s.dots || data.isolated.has(column) ? { r: 2.5, fill: s.colour, strokeWidth: 0 } : false;
         return (
           <Line
             key={column}

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { AlarmRow } from "@/app/_lib/trpc";
 import type { AlarmName } from "@/contracts/records/alarms";
 import { TRAIN_CHARTS } from "./definitions";
-import { chartOf, marksOf } from "./marks";
+import { findChart, findMarks } from "./marks";
 
 const alarm = (name: AlarmRow["name"], metric: string, cleared: number | null): AlarmRow => {
   const at = new Date(0);
@@ -17,7 +17,7 @@ const alarm = (name: AlarmRow["name"], metric: string, cleared: number | null): 
 
 describe("marks of alarms on charts", () => {
   it("stand on the charts that draw what the alarm saw, until it was cleared", () => {
-    const marks = marksOf(TRAIN_CHARTS, [
+    const marks = findMarks(TRAIN_CHARTS, [
       alarm("no-variance", "groups/without_variance", null),
       alarm("reward-hacking", "reward/mean", 9),
     ]);
@@ -28,13 +28,13 @@ describe("marks of alarms on charts", () => {
       ],
       ["variance", [{ name: "no-variance", title: "Groups without variance", from: 3, to: null }]],
     ]);
-    expect(marksOf(TRAIN_CHARTS, [alarm("no-variance", "nothing/drawn", null)]).size).toBe(0);
+    expect(findMarks(TRAIN_CHARTS, [alarm("no-variance", "nothing/drawn", null)]).size).toBe(0);
   });
 
   it("an alarm's metric leads to the chart that draws it", () => {
-    expect(chartOf(TRAIN_CHARTS, "actor/entropy_loss")).toBe("entropy");
-    expect(chartOf(TRAIN_CHARTS, "generator/retries")).toBe("retries");
-    expect(chartOf(TRAIN_CHARTS, "nothing/drawn")).toBeNull();
+    expect(findChart(TRAIN_CHARTS, "actor/entropy_loss")).toBe("entropy");
+    expect(findChart(TRAIN_CHARTS, "generator/retries")).toBe("retries");
+    expect(findChart(TRAIN_CHARTS, "nothing/drawn")).toBeNull();
   });
 
   it("every alarm has a chart that shows what it watches", () => {
@@ -51,6 +51,6 @@ describe("marks of alarms on charts", () => {
       "generator-errors": "generator/retries",
     };
     for (const [name, metric] of Object.entries(watched))
-      expect(chartOf(TRAIN_CHARTS, metric), name).not.toBeNull();
+      expect(findChart(TRAIN_CHARTS, metric), name).not.toBeNull();
   });
 });

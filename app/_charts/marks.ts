@@ -12,7 +12,7 @@ export interface ChartMark {
 }
 
 /** Marks of every chart by its id: on each that draws a metric which an alarm was raised for. Charts without one are absent. */
-export function marksOf(
+export function findMarks(
   groups: readonly ChartGroup[],
   alarms: readonly AlarmRow[],
 ): ReadonlyMap<string, ChartMark[]> {
@@ -35,10 +35,10 @@ export function marksOf(
 }
 
 /** The first chart that draws a metric; null where none does. */
-export const chartOf = (groups: readonly ChartGroup[], metric: string): string | null =>
+export const findChart = (groups: readonly ChartGroup[], metric: string): string | null =>
   groups
     .flatMap((group) => group.charts)
     .find(({ series }) => series.some((s) => s.metric === metric))?.id ?? null;
 
 /** Where a chart stands on the page. */
-export const chartAnchor = (id: string): string => `chart-${id}`;
+export const getChartAnchor = (id: string): string => `chart-${id}`;

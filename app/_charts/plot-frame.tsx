@@ -3,7 +3,7 @@ import { useMemo, type KeyboardEvent, type PointerEvent, type ReactNode } from "
 import { cn } from "@/app/_lib/cn";
 import { formatInteger } from "@/app/_lib/format";
 import { useHoveredStep, useHoverStore } from "./hover";
-import { valueText, type Unit } from "./units";
+import { formatValue, type Unit } from "./units";
 
 /** Fixed margins of every plot: the crosshair is laid over it without asking the chart. */
 export const PLOT = { left: 44, right: 10, top: 8, bottom: 22 } as const;
@@ -28,7 +28,7 @@ interface PlotFrameProps {
   children: ReactNode;
 }
 
-const nearest = (steps: readonly number[], target: number): number | null => {
+const findNearest = (steps: readonly number[], target: number): number | null => {
   let low = 0;
   let high = steps.length - 1;
   if (high < 0) return null;
@@ -49,11 +49,11 @@ const nearest = (steps: readonly number[], target: number): number | null => {
 export function PlotFrame({ label, steps, domain, legend, unit, children }: PlotFrameProps) {
   const store = useHoverStore();
   const [from, to] = domain;
-  const atPointer = (event: PointerEvent<HTMLDivElement>) => {
+  const onPointer = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
     const share = (event.clientX - box.left - PLOT.left) / (box.width - PLOT.left - PLOT.right);
     if (share < -0.02 || share > 1.02) store.set(null);
-    else store.set(nearest(steps, from + share * (to - from)));
+    else store.set(findNearest(steps, from + share * (to - from)));
   };
   const onKey = (event: KeyboardEvent) => {
     const move = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -62,11 +62,15 @@ export function PlotFrame({ label, steps, domain, legend, unit, children }: Plot
     event.preventDefault();
     const current = store.get();
     const index =
-      current === null ? (move > 0 ? -1 : steps.length) : steps.indexOf(nearest(steps, current)!);
+      current === null
+        ? move > 0
+          ? -1
+          : steps.length
+        : steps.indexOf(findNearest(steps, current)!);
     store.set(steps[Math.min(steps.length - 1, Math.max(0, index + move))]!);
   };
   const summary = useMemo(
-    () => legend.map((l) => `${l.label} ${valueText(unit, l.latest)}`).join(", "),
+    () => legend.map((l) => `${l.label} ${formatValue(unit, l.latest)}`).join(", "),
     [legend, unit],
   );
   return (
@@ -79,8 +83,8 @@ export function PlotFrame({ label, steps, domain, legend, unit, children }: Plot
         tabIndex={0}
         className="relative mt-1 touch-pan-y rounded"
         style={{ height: PLOT_HEIGHT }}
-        onPointerMove={atPointer}
-        onPointerDown={atPointer}
+        onPointerMove={onPointer}
+        onPointerDown={onPointer}
         onPointerLeave={() => store.set(null)}
         onBlur={() => store.set(null)}
         onKeyDown={onKey}
@@ -135,7 +139,7 @@ function Legend({ legend, unit }: Pick<PlotFrameProps, "legend" | "unit">) {
                 value === null && "text-muted-foreground",
               )}
             >
-              {valueText(unit, value)}
+              {formatValue(unit, value)}
             </span>
           </span>
         );

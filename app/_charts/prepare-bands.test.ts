@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bandColumn, prepareBands } from "./prepare-bands";
+import { getBandColumn, prepareBands } from "./prepare-bands";
 
 const point = (step: number, mean: number, n: number, stretch = 0) => ({
   step,
@@ -19,7 +19,7 @@ describe("prepareBands", () => {
       { column: "0#0", series: "0", hasBand: true },
       { column: "0#1", series: "0", hasBand: false },
     ]);
-    expect(data.lonely).toEqual(new Set(["0#1"]));
+    expect(data.isolated).toEqual(new Set(["0#1"]));
     expect(data.rows).toEqual([
       { step: 1, "0#0": 0.5, "0#0 band": [0.4, 0.6], "0#1": null, "0#1 band": null },
       { step: 2, "0#0": 0.6, "0#0 band": [0.5, 0.7], "0#1": null, "0#1 band": null },
@@ -34,7 +34,7 @@ describe("prepareBands", () => {
     ]);
     expect(data.segments.map((s) => s.column)).toEqual(["a#0", "a#1", "b#0"]);
     expect(data.rows.map((row) => row.step)).toEqual([1, 2, 3, 5, 9, 10]);
-    expect(data.rows[3]).toMatchObject({ "a#0": null, "b#0": 1, [bandColumn("b#0")]: null });
+    expect(data.rows[3]).toMatchObject({ "a#0": null, "b#0": 1, [getBandColumn("b#0")]: null });
     expect(prepareBands([{ key: "a", points: [] }])).toEqual({
       rows: [],
       segments: [],

@@ -1,4 +1,4 @@
-import { cadence } from "./prepare";
+import { computeCadence } from "./prepare";
 
 /** A curve with its band: pure preparation, as in prepare.ts. */
 
@@ -25,12 +25,12 @@ export interface BandData {
   /** A curve is drawn as one line for each stretch of the same runs without a gap. */
   segments: { column: string; series: string; hasBand: boolean }[];
   /** Segments of one point: a line would not show them. */
-  lonely: Set<string>;
+  isolated: Set<string>;
   /** All ends and means: what the value axis must hold. */
   values: number[];
 }
 
-export const bandColumn = (column: string): string => `${column} band`;
+export const getBandColumn = (column: string): string => `${column} band`;
 
 /** Cuts each curve where other runs stand behind it, or two neighbours lie more than twice its cadence apart. */
 export function prepareBands(inputs: readonly BandInput[]): BandData {
@@ -39,7 +39,7 @@ export function prepareBands(inputs: readonly BandInput[]): BandData {
   const lonely = new Set<string>();
   const values: number[] = [];
   for (const { key, points } of inputs) {
-    const limit = 2 * cadence(points.map(({ step, mean }) => ({ step, value: mean })));
+    const limit = 2 * computeCadence(points.map(({ step, mean }) => ({ step, value: mean })));
     const parts: BandPoint[][] = [];
     for (const [i, point] of points.entries()) {
       const previous = points[i - 1];
@@ -54,7 +54,7 @@ export function prepareBands(inputs: readonly BandInput[]): BandData {
       for (const { step, mean, low, high } of part) {
         const row = rows.get(step) ?? { step };
         row[column] = mean;
-        row[bandColumn(column)] = low === null || high === null ? null : [low, high];
+        row[getBandColumn(column)] = low === null || high === null ? null : [low, high];
         rows.set(step, row);
         values.push(mean, ...(low === null || high === null ? [] : [low, high]));
       }
@@ -64,7 +64,7 @@ export function prepareBands(inputs: readonly BandInput[]): BandData {
   for (const row of ordered)
     for (const { column } of segments) {
       row[column] ??= null;
-      row[bandColumn(column)] ??= null;
+      row[getBandColumn(column)] ??= null;
     }
-  return { rows: ordered, segments, lonely, values };
+  return { rows: ordered, segments, isolated: lonely, values };
 }

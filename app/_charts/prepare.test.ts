@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import {
-  areaPath,
-  cadence,
+  buildAreaPaths,
+  computeCadence,
   prepareLines,
   prepareStack,
-  sparkPath,
-  stepTicks,
-  stretches,
-  tickDigits,
-  valueAxis,
+  buildSparkPath,
+  computeStepTicks,
+  splitStretches,
+  countTickDigits,
+  computeValueAxis,
 } from "./prepare";
 
 const points = (...pairs: [number, number][]) => pairs.map(([step, value]) => ({ step, value }));
@@ -33,7 +33,7 @@ describe("prepareLines", () => {
       { key: "r", label: "R", points: points([1, 1], [2, 2], [3, 3], [4, 4], [9, 9]) },
     ]);
     expect(data.segments.map((s) => s.column)).toEqual(["r#0", "r#1"]);
-    expect([...data.lonely]).toEqual(["r#1"]);
+    expect([...data.isolated]).toEqual(["r#1"]);
   });
 
   it("keeps the later of two points at one step and names series without points", () => {
@@ -50,9 +50,9 @@ describe("prepareLines", () => {
 describe("stretches", () => {
   it("takes the cadence from the series itself", () => {
     const every5 = points([0, 1], [5, 1], [10, 1], [15, 1]);
-    expect(cadence(every5)).toBe(5);
-    expect(stretches(every5)).toHaveLength(1);
-    expect(stretches(points([0, 1], [5, 1], [10, 1], [30, 1], [35, 1]))).toHaveLength(2);
+    expect(computeCadence(every5)).toBe(5);
+    expect(splitStretches(every5)).toHaveLength(1);
+    expect(splitStretches(points([0, 1], [5, 1], [10, 1], [30, 1], [35, 1]))).toHaveLength(2);
   });
 });
 
@@ -77,12 +77,12 @@ describe("prepareStack", () => {
 
 describe("axes", () => {
   it("keeps shares on 0..1, unless a value lies outside", () => {
-    expect(valueAxis([0.4, 0.5], "share").domain).toEqual([0, 1]);
-    expect(valueAxis([-0.2, 0.5], "share").domain).toEqual([-0.5, 1]);
+    expect(computeValueAxis([0.4, 0.5], "share").domain).toEqual([0, 1]);
+    expect(computeValueAxis([-0.2, 0.5], "share").domain).toEqual([-0.5, 1]);
   });
   it("gives round ends that hold every value, and a few ticks", () => {
-    expect(valueAxis([0.3, 2.1], "positive").ticks).toEqual([0, 1, 2, 3]);
-    expect(valueAxis([0], "positive").domain).toEqual([0, 1]);
+    expect(computeValueAxis([0.3, 2.1], "positive").ticks).toEqual([0, 1, 2, 3]);
+    expect(computeValueAxis([0], "positive").domain).toEqual([0, 1]);
     for (const values of [
       [3, 3],
       [0.3701, 0.3709],
@@ -90,7 +90,7 @@ describe("axes", () => {
       [12_400, 90_000],
       [-7, -3],
     ]) {
-      const { domain, ticks } = valueAxis(values, "free");
+      const { domain, ticks } = computeValueAxis(values, "free");
       expect(domain[0]).toBeLessThanOrEqual(Math.min(...values));
       expect(domain[1]).toBeGreaterThanOrEqual(Math.max(...values));
       expect(ticks.length).toBeGreaterThanOrEqual(3);
@@ -98,24 +98,24 @@ describe("axes", () => {
     }
   });
   it("knows how many digits its ticks need", () => {
-    expect([20, 1, 0.5, 0.25, 0.0002].map(tickDigits)).toEqual([0, 0, 1, 2, 4]);
+    expect([20, 1, 0.5, 0.25, 0.0002].map(countTickDigits)).toEqual([0, 0, 1, 2, 4]);
   });
   it("gives whole-numbered ticks, never more than asked for and one", () => {
-    expect(stepTicks(0, 20)).toEqual([0, 5, 10, 15, 20]);
-    expect(stepTicks(0, 2)).toEqual([0, 1, 2]);
-    expect(stepTicks(0, 0)).toEqual([0]);
+    expect(computeStepTicks(0, 20)).toEqual([0, 5, 10, 15, 20]);
+    expect(computeStepTicks(0, 2)).toEqual([0, 1, 2]);
+    expect(computeStepTicks(0, 0)).toEqual([0]);
     for (const to of [3, 7, 19, 101, 999, 100_000])
-      expect(stepTicks(0, to).length).toBeLessThanOrEqual(7);
+      expect(computeStepTicks(0, to).length).toBeLessThanOrEqual(7);
   });
   it("draws a sparkline from two points on", () => {
-    expect(sparkPath([1], 10, 10)).toBeNull();
-    expect(sparkPath([0, 1], 10, 10)).toBe("M0.0,10.0L10.0,0.0");
+    expect(buildSparkPath([1], 10, 10)).toBeNull();
+    expect(buildSparkPath([0, 1], 10, 10)).toBe("M0.0,10.0L10.0,0.0");
   });
   it("fills shares and leaves a gap where nothing was measured", () => {
-    expect(areaPath([0, 0.5, null, 1], 30, 10)).toEqual([
+    expect(buildAreaPaths([0, 0.5, null, 1], 30, 10)).toEqual([
       "M0.0,10L0.0,10.0L10.0,5.0L10.0,10Z",
       "M30.0,10L30.0,0.0L30.0,10Z",
     ]);
-    expect(areaPath([], 30, 10)).toEqual([]);
+    expect(buildAreaPaths([], 30, 10)).toEqual([]);
   });
 });

@@ -32,14 +32,14 @@ export interface LineData {
   /** A series is drawn as one line per stretch without a gap. */
   segments: Segment[];
   /** Steps that hold the only point of their stretch: a line would not show them. */
-  lonely: Set<string>;
+  isolated: Set<string>;
   /** Series that were asked for and have no point. */
   empty: string[];
   latest: Record<string, number>;
 }
 
 /** The usual distance between neighbouring points: their median; 1 where there are too few to say. */
-export function cadence(points: readonly Point[]): number {
+export function computeCadence(points: readonly Point[]): number {
   const distances = points.slice(1).map((p, i) => p.step - points[i]!.step);
   if (distances.length === 0) return 1;
   distances.sort((a, b) => a - b);
@@ -47,15 +47,15 @@ export function cadence(points: readonly Point[]): number {
 }
 
 /** Sorts by step and keeps the last of two points at the same step (a resumed attempt reports it again). */
-export function sortedPoints(points: readonly Point[]): Point[] {
+export function sortPoints(points: readonly Point[]): Point[] {
   const byStep = new Map<number, Point>();
   for (const point of points) if (Number.isFinite(point.value)) byStep.set(point.step, point);
   return [...byStep.values()].sort((a, b) => a.step - b.step);
 }
 
 /** Cuts a series where two neighbours lie more than twice its cadence apart: nothing was measured between them. */
-export function stretches(points: readonly Point[]): Point[][] {
-  const limit = 2 * cadence(points);
+export function splitStretches(points: readonly Point[]): Point[][] {
+  const limit = 2 * computeCadence(points);
   const parts: Point[][] = [];
   for (const [i, point] of points.entries()) {
     const previous = points[i - 1];
@@ -72,13 +72,13 @@ export function prepareLines(inputs: readonly SeriesInput[]): LineData {
   const latest: Record<string, number> = {};
   const empty: string[] = [];
   for (const input of inputs) {
-    const points = sortedPoints(input.points);
+    const points = sortPoints(input.points);
     if (points.length === 0) {
       empty.push(input.key);
       continue;
     }
     latest[input.key] = points[points.length - 1]!.value;
-    for (const [i, stretch] of stretches(points).entries()) {
+    for (const [i, stretch] of splitStretches(points).entries()) {
       const column = `${input.key}#${i}`;
       segments.push({ column, series: input.key });
       if (stretch.length === 1) lonely.add(column);
@@ -91,7 +91,7 @@ export function prepareLines(inputs: readonly SeriesInput[]): LineData {
   }
   const ordered = [...rows.values()].sort((a, b) => a.step - b.step);
   for (const row of ordered) for (const { column } of segments) row[column] ??= null;
-  return { rows: ordered, segments, lonely, empty, latest };
+  return { rows: ordered, segments, isolated: lonely, empty, latest };
 }
 
 export interface StackData {
@@ -109,7 +109,7 @@ export function prepareStack(inputs: readonly SeriesInput[], missing: "zero" | "
   const present = inputs
     .map((i) => ({
       key: i.key,
-      points: new Map(sortedPoints(i.points).map((p) => [p.step, p.value])),
+      points: new Map(sortPoints(i.points).map((p) => [p.step, p.value])),
     }))
     .filter((i) => i.points.size > 0);
   const keys = present.map((p) => p.key);
@@ -142,7 +142,7 @@ function roundStride(distance: number): number {
 }
 
 /** A value axis with round ends and ticks. Shares keep 0..1, so that charts of shares can be compared by eye. */
-export function valueAxis(values: readonly number[], scale: Scale): ValueAxis {
+export function computeValueAxis(values: readonly number[], scale: Scale): ValueAxis {
   let low = Infinity;
   let high = -Infinity;
   for (const value of values) {
@@ -171,14 +171,14 @@ export function valueAxis(values: readonly number[], scale: Scale): ValueAxis {
 }
 
 /** Digits after the point that ticks of this distance need. */
-export function tickDigits(stride: number): number {
+export function countTickDigits(stride: number): number {
   for (let digits = 0; digits < 6; digits++)
     if (Math.abs(Math.round(stride * 10 ** digits) - stride * 10 ** digits) < 1e-6) return digits;
   return 6;
 }
 
 /** Whole-numbered ticks of a step axis, at most `most` of them, at 1, 2 or 5 times a power of ten. */
-export function stepTicks(from: number, to: number, most = 6): number[] {
+export function computeStepTicks(from: number, to: number, most = 6): number[] {
   if (to <= from) return [from];
   const raw = (to - from) / most;
   const power = 10 ** Math.floor(Math.log10(Math.max(raw, 1)));
@@ -189,7 +189,11 @@ export function stepTicks(from: number, to: number, most = 6): number[] {
 }
 
 /** Path of a sparkline in a box, oldest at the left; null where there are fewer than two points. */
-export function sparkPath(values: readonly number[], width: number, height: number): string | null {
+export function buildSparkPath(
+  values: readonly number[],
+  width: number,
+  height: number,
+): string | null {
   if (values.length < 2) return null;
   const low = Math.min(...values);
   const span = Math.max(...values) - low || 1;
@@ -202,7 +206,7 @@ export function sparkPath(values: readonly number[], width: number, height: numb
 }
 
 /** Filled paths of shares 0..1 in a box, one per stretch without a gap; a single point becomes a thin bar. */
-export function areaPath(
+export function buildAreaPaths(
   shares: readonly (number | null)[],
   width: number,
   height: number,

@@ -1,4 +1,4 @@
-import { sparkPath } from "./prepare";
+import { buildSparkPath } from "./prepare";
 
 /** The course of one number, without axes; a dash where there are fewer than two points. */
 export function Sparkline({
@@ -12,7 +12,7 @@ export function Sparkline({
   width?: number;
   height?: number;
 }) {
-  const path = sparkPath(values, width - 4, height - 4);
+  const path = buildSparkPath(values, width - 4, height - 4);
   return (
     <svg
       width={width}

@@ -6,13 +6,13 @@ import { AXIS } from "./line-plot";
 import { PLOT, PLOT_HEIGHT, PlotFrame, type LegendEntry } from "./plot-frame";
 import {
   prepareStack,
-  stepTicks,
-  valueAxis,
+  computeStepTicks,
+  computeValueAxis,
   type Row,
   type SeriesInput,
   type StackData,
 } from "./prepare";
-import { tickText, type Unit } from "./units";
+import { formatTick, type Unit } from "./units";
 
 export interface StackSeries extends SeriesInput {
   colour: string;
@@ -80,7 +80,7 @@ interface DrawingProps {
 
 const Drawing = memo(function Drawing({ data, series, share, unit, from, to }: DrawingProps) {
   const single = data.rows.length === 1;
-  const axis = valueAxis(
+  const axis = computeValueAxis(
     data.rows.map((row) => series.reduce((sum, s) => sum + (row[s.key] ?? 0), 0)),
     share ? "share" : "positive",
   );
@@ -97,7 +97,7 @@ const Drawing = memo(function Drawing({ data, series, share, unit, from, to }: D
         dataKey="step"
         type="number"
         domain={[from, to]}
-        ticks={stepTicks(from, to)}
+        ticks={computeStepTicks(from, to)}
         height={PLOT.bottom}
         tickFormatter={formatInteger}
         {...AXIS}
@@ -106,7 +106,7 @@ const Drawing = memo(function Drawing({ data, series, share, unit, from, to }: D
         domain={axis.domain}
         ticks={axis.ticks}
         width={PLOT.left}
-        tickFormatter={(v: number) => tickText(unit, v, axis.stride)}
+        tickFormatter={(v: number) => formatTick(unit, v, axis.stride)}
         interval={0}
         {...AXIS}
       />

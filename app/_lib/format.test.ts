@@ -7,7 +7,7 @@ import {
   formatSeconds,
   formatShare,
   formatSigned,
-  plural,
+  formatCount,
 } from "./format";
 
 describe("format", () => {
@@ -49,8 +49,8 @@ describe("format", () => {
     expect(formatShare(1)).toBe("100%");
     expect(formatMegabytes(1536)).toBe("1.5 GiB");
     expect(formatBytes(1536)).toBe("1.5 KiB");
-    expect(plural(1, "episode")).toBe("1 episode");
-    expect(plural(1200, "episode")).toBe("1,200 episodes");
+    expect(formatCount(1, "episode")).toBe("1 episode");
+    expect(formatCount(1200, "episode")).toBe("1,200 episodes");
   });
 
   it("says how long ago", () => {

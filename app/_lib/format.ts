@@ -76,10 +76,10 @@ export const formatDateTime = (at: Date | number): string =>
   });
 
 /** The first block of a UUID: enough to tell runs apart by eye. */
-export const shortId = (id: string): string => id.slice(0, 8);
+export const formatShortId = (id: string): string => id.slice(0, 8);
 
 /** "never-retrieved" -> "never retrieved". */
-export const words = (key: string): string => key.replaceAll(/[-_]/g, " ");
+export const formatWords = (key: string): string => key.replaceAll(/[-_]/g, " ");
 
-export const plural = (count: number, one: string, many = `${one}s`): string =>
+export const formatCount = (count: number, one: string, many = `${one}s`): string =>
   `${formatInteger(count)} ${count === 1 ? one : many}`;

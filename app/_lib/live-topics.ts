@@ -79,7 +79,7 @@ const EVERYTHING = [
 ];
 
 /** What to read again after an event. */
-export function queriesToRefresh(event: LiveEvent): QueryTopic[] {
+export function listQueriesToRefresh(event: LiveEvent): QueryTopic[] {
   if (event.kind === "sync") return [{ procedures: EVERYTHING, runId: null }];
   const { ofRun, everywhere } = TOPICS[event.kind];
   const topics: QueryTopic[] = [];

@@ -12,7 +12,7 @@ import {
   type ReactNode,
 } from "react";
 import { useTRPC } from "./trpc";
-import { queriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
+import { listQueriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
 
 export type Connection = "connecting" | "live" | "reconnecting";
 
@@ -60,7 +60,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
 
   const onEvent = useCallback(
     (event: LiveEvent) => {
-      for (const topic of queriesToRefresh(event))
+      for (const topic of listQueriesToRefresh(event))
         pending.current.set(`${topic.procedures.join()} ${topic.runId ?? ""}`, topic);
       if (pending.current.size === 0 || timer.current !== null) return;
       timer.current = setTimeout(() => {

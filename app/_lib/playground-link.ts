@@ -8,7 +8,7 @@ import type { RunConfig } from "@/contracts/run-config/run-config";
 import { formatInteger } from "./format";
 import { compactRetriever, RETRIEVER_PRESETS } from "./retriever";
 
-export const MOST_COLUMNS = 4;
+export const MAX_COLUMNS = 4;
 export const DEPTHS = [3, 5, 10, 20, 50] as const;
 
 /** What the playground shows. Its address holds all of it, so that it can be sent to someone. */
@@ -32,10 +32,10 @@ export const DEFAULT_STATE: PlaygroundState = {
   episode: null,
 };
 
-const compactListSchema = z.array(retrieverSchema).min(1).max(MOST_COLUMNS);
+const compactListSchema = z.array(retrieverSchema).min(1).max(MAX_COLUMNS);
 
 /** Parameters of an address; null where the default holds. */
-export function toParams(state: PlaygroundState): Record<string, string | null> {
+export function writePlaygroundParams(state: PlaygroundState): Record<string, string | null> {
   const retrievers = JSON.stringify(state.retrievers.map(compactRetriever));
   return {
     corpus: state.corpus === DEFAULT_STATE.corpus ? null : state.corpus,
@@ -58,7 +58,7 @@ export interface ParsedState {
 }
 
 /** Reads an address. What cannot be used is said, and its default taken; a query that is too long is cut. */
-export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
+export function readPlaygroundParams(params: Pick<URLSearchParams, "get">): ParsedState {
   const problems: string[] = [];
   const k = Number(params.get("k") ?? DEFAULT_STATE.k);
   const depth = Number.isInteger(k) && k >= 1 && k <= 50 ? k : DEFAULT_STATE.k;
@@ -73,9 +73,9 @@ export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
         `the retrievers (r) could not be read: ${parsed.error.issues.map((i) => [i.path.join("."), i.message].filter(Boolean).join(": ")).join("; ")}`,
       );
   }
-  const id = (name: string): string | null => z.uuid().safeParse(params.get(name)).data ?? null;
+  const readId = (name: string): string | null => z.uuid().safeParse(params.get(name)).data ?? null;
   const query = params.get("q") ?? "";
-  const said = [
+  const sentences = [
     ...(problems.length > 0
       ? [`Of this address, ${problems.join("; ")}. The default stands in its place.`]
       : []),
@@ -91,10 +91,10 @@ export function fromParams(params: Pick<URLSearchParams, "get">): ParsedState {
       query: query.slice(0, MAX_QUERY),
       k: depth,
       retrievers,
-      worker: id("worker"),
-      episode: id("episode"),
+      worker: readId("worker"),
+      episode: readId("episode"),
     },
-    problem: said.length > 0 ? said.join(" ") : null,
+    problem: sentences.length > 0 ? sentences.join(" ") : null,
   };
 }
 
@@ -107,22 +107,22 @@ function parseJson(text: string): unknown {
 }
 
 /** Link to the playground, e.g. with the query of a turn and the retriever of its run. */
-export function playgroundHref(change: Partial<PlaygroundState>): string {
+export function buildPlaygroundHref(change: Partial<PlaygroundState>): string {
   const params = new URLSearchParams();
-  for (const [key, value] of Object.entries(toParams({ ...DEFAULT_STATE, ...change })))
+  for (const [key, value] of Object.entries(writePlaygroundParams({ ...DEFAULT_STATE, ...change })))
     if (value !== null) params.set(key, value);
   const query = params.toString();
   return query ? `/playground?${query}` : "/playground";
 }
 
 /** The query of an episode's turn with the corpus and retriever of its run, and as many documents as the turn saw. */
-export function turnHref(
+export function buildTurnHref(
   turn: { query: string | null; documents: readonly unknown[] },
   config: RunConfig,
   episode: { id: string; corpus: string },
 ): string {
   const k = Math.min(50, Math.max(DEFAULT_STATE.k, turn.documents.length));
-  return playgroundHref({
+  return buildPlaygroundHref({
     corpus: episode.corpus,
     query: turn.query ?? "",
     k,

@@ -16,7 +16,7 @@ const isFinal = (error: unknown): boolean => {
   return typeof data?.httpStatus === "number" && data.httpStatus < 500;
 };
 
-function makeClients() {
+function createClients() {
   const queryClient = new QueryClient({
     defaultOptions: {
       queries: {
@@ -45,7 +45,7 @@ function makeClients() {
 }
 
 export function Providers({ children }: { children: ReactNode }) {
-  const [{ queryClient, trpcClient }] = useState(makeClients);
+  const [{ queryClient, trpcClient }] = useState(createClients);
   return (
     <ThemeProvider attribute="class" defaultTheme="system" enableSystem disableTransitionOnChange>
       <QueryClientProvider client={queryClient}>

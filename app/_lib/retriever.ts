@@ -12,13 +12,13 @@ export const RETRIEVER_PRESETS: readonly { label: string; config: RetrieverConfi
 ];
 
 /** A retriever in a few words: what tells it from another one. */
-export function retrieverTitle(config: RetrieverConfig): string {
+export function formatRetriever(config: RetrieverConfig): string {
   switch (config.kind) {
     case "dense":
       return [
         `${config.encoder} ${config.variant}`,
         config.index === "auto" ? null : config.index,
-        reranked(config.reranker),
+        formatReranker(config.reranker),
       ]
         .filter(Boolean)
         .join(", ");
@@ -26,7 +26,7 @@ export function retrieverTitle(config: RetrieverConfig): string {
       return [
         `BM25 k1 ${config.k1}, b ${config.b}`,
         config.operators ? "operators" : null,
-        reranked(config.reranker),
+        formatReranker(config.reranker),
       ]
         .filter(Boolean)
         .join(", ");
@@ -34,12 +34,12 @@ export function retrieverTitle(config: RetrieverConfig): string {
       return [
         `hybrid ${config.fusion}`,
         `${config.encoder} ${config.variant} + BM25`,
-        reranked(config.reranker),
+        formatReranker(config.reranker),
       ]
         .filter(Boolean)
         .join(", ");
     case "remote":
-      return hostOf(config.url);
+      return parseHost(config.url);
     case "opensearch":
       return `OpenSearch ${config.index}`;
     case "qdrant":
@@ -47,10 +47,10 @@ export function retrieverTitle(config: RetrieverConfig): string {
   }
 }
 
-const reranked = (reranker: string | null): string | null =>
+const formatReranker = (reranker: string | null): string | null =>
   reranker === null ? null : `reranked by ${reranker}`;
 
-function hostOf(url: string): string {
+function parseHost(url: string): string {
   try {
     return new URL(url).host;
   } catch {

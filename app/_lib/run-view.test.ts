@@ -1,27 +1,27 @@
 import { describe, expect, it } from "vitest";
-import { countFor, progressShare, progressText, runSeconds } from "./run-view";
+import { countRuns, computeProgressShare, formatProgress, computeRunSeconds } from "./run-view";
 
 describe("run view", () => {
   it("counts every state under All and only its own under a filter", () => {
     const counts = { running: 2, queued: 1, failed: 4, succeeded: 8 };
-    expect(countFor("all", counts)).toBe(15);
-    expect(countFor("active", counts)).toBe(3);
-    expect(countFor("cancelled", counts)).toBe(0);
+    expect(countRuns("all", counts)).toBe(15);
+    expect(countRuns("active", counts)).toBe(3);
+    expect(countRuns("cancelled", counts)).toBe(0);
   });
   it("lets a running run tick and stops with its end", () => {
     const startedAt = new Date(1_000_000);
-    expect(runSeconds({ startedAt, endedAt: null }, 1_004_000)).toBe(4);
-    expect(runSeconds({ startedAt, endedAt: new Date(1_002_000) }, 1_999_000)).toBe(2);
-    expect(runSeconds({ startedAt: null, endedAt: null }, 5)).toBeNull();
+    expect(computeRunSeconds({ startedAt, endedAt: null }, 1_004_000)).toBe(4);
+    expect(computeRunSeconds({ startedAt, endedAt: new Date(1_002_000) }, 1_999_000)).toBe(2);
+    expect(computeRunSeconds({ startedAt: null, endedAt: null }, 5)).toBeNull();
   });
   it("has no share where nothing is counted", () => {
-    expect(progressShare({ phase: "preparing", done: 0, total: 0, detail: "" })).toBeNull();
-    expect(progressText({ phase: "cold-start", done: 3, total: 12, detail: "" })).toBe(
+    expect(computeProgressShare({ phase: "preparing", done: 0, total: 0, detail: "" })).toBeNull();
+    expect(formatProgress({ phase: "cold-start", done: 3, total: 12, detail: "" })).toBe(
       "cold start 3 / 12",
     );
-    expect(progressText({ phase: "importing", done: 1536, total: 3 * 1024 ** 3, detail: "" })).toBe(
-      "importing 1.5 KiB / 3 GiB",
-    );
-    expect(progressText({ phase: "preparing", done: 0, total: 0, detail: "" })).toBe("preparing");
+    expect(
+      formatProgress({ phase: "importing", done: 1536, total: 3 * 1024 ** 3, detail: "" }),
+    ).toBe("importing 1.5 KiB / 3 GiB");
+    expect(formatProgress({ phase: "preparing", done: 0, total: 0, detail: "" })).toBe("preparing");
   });
 });

@@ -1,7 +1,7 @@
 import { type RunState } from "@/contracts/records/run-state";
 import { HELD, TERMINAL } from "@/core/run/transitions";
 import type { Progress } from "@/contracts/worker-protocol/worker-protocol";
-import { formatBytes, formatInteger, words } from "./format";
+import { formatBytes, formatInteger, formatWords } from "./format";
 
 /** States as people filter by them. */
 export const STATE_FILTERS = {
@@ -17,7 +17,7 @@ export const isStateFilter = (value: string | null): value is StateFilter =>
   value !== null && value in STATE_FILTERS;
 
 /** How many runs a filter would show. */
-export function countFor(filter: StateFilter, counts: Partial<Record<RunState, number>>): number {
+export function countRuns(filter: StateFilter, counts: Partial<Record<RunState, number>>): number {
   const states: readonly RunState[] = STATE_FILTERS[filter].states ?? [
     ...HELD,
     ...TERMINAL,
@@ -27,7 +27,7 @@ export function countFor(filter: StateFilter, counts: Partial<Record<RunState, n
 }
 
 /** Seconds that a run took, or takes so far; null before it starts. */
-export function runSeconds(
+export function computeRunSeconds(
   run: { startedAt: Date | null; endedAt: Date | null },
   now: number,
 ): number | null {
@@ -36,15 +36,15 @@ export function runSeconds(
   return Math.max(0, (end - run.startedAt.getTime()) / 1000);
 }
 
-export function progressShare(progress: Progress | null): number | null {
+export function computeProgressShare(progress: Progress | null): number | null {
   return progress && progress.total > 0 ? progress.done / progress.total : null;
 }
 
 /** "training 12 / 20", "importing 1.5 GiB / 14 GiB". */
-export function progressText(progress: Progress | null): string {
+export function formatProgress(progress: Progress | null): string {
   if (!progress) return "";
   // An import counts the bytes of its source.
   const format = progress.phase === "importing" ? formatBytes : formatInteger;
   const count = progress.total > 0 ? ` ${format(progress.done)} / ${format(progress.total)}` : "";
-  return `${words(progress.phase)}${count}`;
+  return `${formatWords(progress.phase)}${count}`;
 }

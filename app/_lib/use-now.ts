@@ -21,10 +21,10 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-const read = (): number => {
+const readClock = (): number => {
   if (now === 0 || timer === null) now = Date.now();
   return now;
 };
 
 /** Milliseconds since the epoch, at most a second old; 0 while the server draws. */
-export const useNow = (): number => useSyncExternalStore(subscribe, read, () => 0);
+export const useNow = (): number => useSyncExternalStore(subscribe, readClock, () => 0);

@@ -2,12 +2,12 @@
 import { useState } from "react";
 import { TriangleAlert } from "lucide-react";
 import { cn } from "@/app/_lib/cn";
-import { plural } from "@/app/_lib/format";
-import { retrieverTitle } from "@/app/_lib/retriever";
+import { formatCount } from "@/app/_lib/format";
+import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import { metricLabel } from "./metric-label";
+import { formatMetricLabel } from "./metric-label";
 import { DifferenceTable, MetricTable, SliceTable } from "./metric-table";
 import { QuestionTable } from "./question-table";
 import { RecallPlots } from "./recall-plot";
@@ -35,7 +35,7 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
       {runs.length > 1 ? (
         <section aria-label="Differences">
           <Heading
-            title={`Difference to ${retrieverTitle(runs[0]!.retriever)}`}
+            title={`Difference to ${formatRetriever(runs[0]!.retriever)}`}
             note="in points, paired by question; coloured where the 95% interval leaves out 0"
           />
           <DifferenceTable comparison={comparison} />
@@ -54,7 +54,7 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
             >
               {metrics.map((m) => (
                 <option key={m.key} value={m.key}>
-                  {metricLabel(m.key)}
+                  {formatMetricLabel(m.key)}
                 </option>
               ))}
             </Select>
@@ -100,13 +100,13 @@ function Notes({ comparison }: { comparison: RetrieverComparison }) {
   const most = Math.max(...runs.map((run) => run.ranked));
   const notes = [
     counts.withoutGold > 0
-      ? `${plural(counts.withoutGold, "question")} of ${counts.questions} ${counts.withoutGold === 1 ? "names" : "name"} no gold documents: counted here, not scored.`
+      ? `${formatCount(counts.withoutGold, "question")} of ${counts.questions} ${counts.withoutGold === 1 ? "names" : "name"} no gold documents: counted here, not scored.`
       : null,
     unknown
-      ? `${plural(unknown.documents, "gold document")} of ${plural(unknown.questions, "question")} ${unknown.documents === 1 ? "is" : "are"} not in the corpus and count as not found: no retriever can reach 100% here.`
+      ? `${formatCount(unknown.documents, "gold document")} of ${formatCount(unknown.questions, "question")} ${unknown.documents === 1 ? "is" : "are"} not in the corpus and count as not found: no retriever can reach 100% here.`
       : null,
     runs.length > 1 && counts.scored < most
-      ? `Only the ${plural(counts.scored, "question")} that every run has ranked are compared; one run has ranked ${most}.`
+      ? `Only the ${formatCount(counts.scored, "question")} that every run has ranked are compared; one run has ranked ${most}.`
       : null,
     runs.some((run) => run.depth !== depth)
       ? `The runs reach different depths: all figures are within the first ${depth} documents.`

@@ -1,7 +1,13 @@
 "use client";
 import { TriangleAlert } from "lucide-react";
 import { useEffect, useRef } from "react";
-import { formatBytes, formatInteger, formatNumber, formatSeconds, plural } from "@/app/_lib/format";
+import {
+  formatBytes,
+  formatInteger,
+  formatNumber,
+  formatSeconds,
+  formatCount,
+} from "@/app/_lib/format";
 import { useTask } from "@/app/_lib/use-task";
 import { Badge } from "@/app/_ui/badge";
 import { Progress } from "@/app/_ui/progress";
@@ -10,35 +16,35 @@ import {
   indexPlanResultSchema,
   type IndexPlanResult,
 } from "@/contracts/worker-protocol/worker-protocol";
-import { planWarnings, type PlanQuestion } from "./plan-question";
+import { listPlanWarnings, type PlanRequest } from "./plan-question";
 
 /** How long one may pause in typing before a worker is asked. */
-const ASK_DELAY_MS = 600;
+const REQUEST_DELAY_MS = 600;
 
 /** What the indexes of a run will cost, before it is launched: asked of a worker, which measures its pace on a sample. */
-export function IndexPlan({ question }: { question: PlanQuestion | string }) {
+export function IndexPlan({ question }: { question: PlanRequest | string }) {
   return (
     <section aria-label="Plan" data-testid="index-plan">
       <h3 className="font-medium">Plan</h3>
       {typeof question === "string" ? (
         <p className="mt-1 text-xs text-muted-foreground">{question}</p>
       ) : (
-        <AskedPlan key={JSON.stringify(question)} question={question} />
+        <RequestedPlan key={JSON.stringify(question)} question={question} />
       )}
     </section>
   );
 }
 
 /** Mounted anew for each question. */
-function AskedPlan({ question }: { question: PlanQuestion }) {
+function RequestedPlan({ question }: { question: PlanRequest }) {
   const { task, start, cancel, running, error } = useTask();
-  const ask = (): void => start({ kind: "index-plan", ...question });
+  const requestPlan = (): void => start({ kind: "index-plan", ...question });
   const stop = useRef<() => void>(() => undefined);
   useEffect(() => {
     stop.current = running ? cancel : () => undefined;
   });
   useEffect(() => {
-    const wait = setTimeout(ask, ASK_DELAY_MS);
+    const wait = setTimeout(requestPlan, REQUEST_DELAY_MS);
     return () => {
       clearTimeout(wait);
       stop.current(); // a plan that nobody reads any more is not measured
@@ -50,7 +56,12 @@ function AskedPlan({ question }: { question: PlanQuestion }) {
   return (
     <div aria-live="polite" className="mt-1">
       {failure ? (
-        <ErrorState className="mt-2" title="There is no plan" error={failure} onRetry={ask} />
+        <ErrorState
+          className="mt-2"
+          title="There is no plan"
+          error={failure}
+          onRetry={requestPlan}
+        />
       ) : result?.success ? (
         <Plan plan={result.data} worker={task?.worker.name ?? ""} />
       ) : result ? (
@@ -72,7 +83,7 @@ function AskedPlan({ question }: { question: PlanQuestion }) {
 }
 
 function Plan({ plan, worker }: { plan: IndexPlanResult; worker: string }) {
-  const warnings = planWarnings(plan);
+  const warnings = listPlanWarnings(plan);
   return (
     <div className="text-xs">
       {plan.indexes.map((index) => (
@@ -116,7 +127,10 @@ function IndexCost({
         ],
         ...(index.trainingVectors > 0
           ? ([
-              ["Learns from", `${plural(index.trainingVectors, "vector")}, on top of that time`],
+              [
+                "Learns from",
+                `${formatCount(index.trainingVectors, "vector")}, on top of that time`,
+              ],
             ] satisfies [string, string][])
           : []),
         [

@@ -4,9 +4,9 @@ import type { RetrieverComparison } from "@/app/_lib/trpc";
 
 export type Interval = RetrieverComparison["overall"][number][number];
 
-const points = (value: number): string => (value * 100).toFixed(1);
-const signed = (value: number): string =>
-  `${value < 0 ? "−" : value > 0 ? "+" : ""}${points(Math.abs(value))}`;
+const formatPoints = (value: number): string => (value * 100).toFixed(1);
+const formatSignedPoints = (value: number): string =>
+  `${value < 0 ? "−" : value > 0 ? "+" : ""}${formatPoints(Math.abs(value))}`;
 
 /** A mean over its 95% interval, in percent. */
 export function IntervalCell({ interval, best = false }: { interval: Interval; best?: boolean }) {
@@ -17,10 +17,10 @@ export function IntervalCell({ interval, best = false }: { interval: Interval; b
       title={`95% interval from ${formatShare(interval.low)} to ${formatShare(interval.high)}`}
     >
       <span className={cn("block font-mono", best && "font-semibold")}>
-        {points(interval.mean)}
+        {formatPoints(interval.mean)}
       </span>
       <span className="block font-mono text-2xs text-muted-foreground">
-        {points(interval.low)}–{points(interval.high)}
+        {formatPoints(interval.low)}–{formatPoints(interval.high)}
       </span>
     </span>
   );
@@ -38,9 +38,9 @@ export function DifferenceCell({ interval }: { interval: Interval }) {
         tone ? "The interval leaves out 0" : "The interval holds 0: the difference may be chance"
       }
     >
-      <span className={cn("block font-mono", tone)}>{signed(mean)}</span>
+      <span className={cn("block font-mono", tone)}>{formatSignedPoints(mean)}</span>
       <span className="block font-mono text-2xs text-muted-foreground">
-        {signed(low)} to {signed(high)}
+        {formatSignedPoints(low)} to {formatSignedPoints(high)}
       </span>
     </span>
   );

@@ -1,5 +1,5 @@
 /** "full-support@10" as a heading; the rest is written as it is. */
-export function metricLabel(key: string): string {
+export function formatMetricLabel(key: string): string {
   if (key === "mrr") return "MRR";
   const [name = key, k] = key.split("@");
   const label =
@@ -10,4 +10,4 @@ export function metricLabel(key: string): string {
 }
 
 /** The colour of the i-th run, on every table and plot of a comparison. */
-export const runColour = (index: number): string => `var(--series-${(index % 6) + 1})`;
+export const getRunColour = (index: number): string => `var(--series-${(index % 6) + 1})`;

@@ -1,9 +1,9 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { retrieverTitle } from "@/app/_lib/retriever";
+import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { DifferenceCell, IntervalCell } from "./interval";
-import { metricLabel, runColour } from "./metric-label";
+import { formatMetricLabel, getRunColour } from "./metric-label";
 
 interface RetrieverTableProps {
   label: string;
@@ -31,7 +31,7 @@ function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
                 title={m.meaning}
                 className="px-3 text-right font-medium whitespace-nowrap"
               >
-                {metricLabel(m.key)}
+                {formatMetricLabel(m.key)}
               </th>
             ))}
           </tr>
@@ -71,13 +71,13 @@ export function RunName({
   index: number;
   link?: boolean;
 }) {
-  const title = retrieverTitle(run.retriever);
+  const title = formatRetriever(run.retriever);
   return (
     <span className="flex items-start gap-2">
       <span
         aria-hidden
         className="mt-1 size-2.5 shrink-0 rounded-xs"
-        style={{ background: runColour(index) }}
+        style={{ background: getRunColour(index) }}
       />
       <span className="min-w-0">
         <span className="block truncate font-medium" title={title}>
@@ -164,14 +164,14 @@ export function SliceTable({
               <th key={run.id} scope="col" className="max-w-40 px-3 text-right font-medium">
                 <span
                   className="inline-flex max-w-full items-center justify-end gap-1.5"
-                  title={retrieverTitle(run.retriever)}
+                  title={formatRetriever(run.retriever)}
                 >
                   <span
                     aria-hidden
                     className="size-2 shrink-0 rounded-xs"
-                    style={{ background: runColour(i) }}
+                    style={{ background: getRunColour(i) }}
                   />
-                  <span className="truncate">{retrieverTitle(run.retriever)}</span>
+                  <span className="truncate">{formatRetriever(run.retriever)}</span>
                 </span>
               </th>
             ))}

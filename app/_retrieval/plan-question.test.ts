@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { indexConfigSchema } from "@/contracts/run-config/run-config";
-import { planQuestion, planWarnings } from "./plan-question";
+import { buildPlanRequest, listPlanWarnings } from "./plan-question";
 
 const questionOf = (settings: Record<string, unknown>) =>
-  planQuestion(indexConfigSchema.parse({ kind: "index", name: "x", corpus: "mine", ...settings }));
+  buildPlanRequest(
+    indexConfigSchema.parse({ kind: "index", name: "x", corpus: "mine", ...settings }),
+  );
 const GIB = 1024 ** 3;
 
 describe("the plan of an index run", () => {
@@ -50,12 +52,12 @@ describe("the plan of an index run", () => {
       seconds: 1,
     };
     const worker = { memoryBytes: 8 * GIB, freeDiskBytes: 20 * GIB };
-    expect(planWarnings({ ...worker, indexes: [index] })).toEqual([
+    expect(listPlanWarnings({ ...worker, indexes: [index] })).toEqual([
       "Building takes 60.0 GiB of disk; 20.0 GiB are free.",
     ]);
-    expect(planWarnings({ ...worker, indexes: [{ ...index, isThere: true }] })).toEqual([]);
+    expect(listPlanWarnings({ ...worker, indexes: [{ ...index, isThere: true }] })).toEqual([]);
     expect(
-      planWarnings({
+      listPlanWarnings({
         ...worker,
         indexes: [{ ...index, diskBytes: 0, buildBytes: 9 * GIB, searchBytes: 8.5 * GIB }],
       }),

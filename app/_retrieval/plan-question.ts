@@ -5,7 +5,7 @@ import type { IndexConfig } from "@/contracts/run-config/run-config";
 import type { IndexPlanResult } from "@/contracts/worker-protocol/worker-protocol";
 
 /** What a worker is asked for a plan. */
-export interface PlanQuestion {
+export interface PlanRequest {
   corpus: string;
   /** Of a corpus that no worker holds yet. */
   passages: number | null;
@@ -14,14 +14,14 @@ export interface PlanQuestion {
 }
 
 /** The question for the plan of an index run, or in words why there is none. */
-export function planQuestion({
+export function buildPlanRequest({
   corpus,
   source,
   retriever,
   buildIndex,
   worker,
 }: Pick<IndexConfig, "corpus" | "source" | "retriever" | "buildIndex" | "worker">):
-  PlanQuestion | string {
+  PlanRequest | string {
   if (!buildIndex) return "The corpus is imported only; no index is built.";
   if (!searchesLocally(retriever))
     return "This retriever asks another server: the worker builds no index.";
@@ -40,7 +40,7 @@ export function planQuestion({
 }
 
 /** What does not fit on the worker, one sentence each. */
-export function planWarnings({
+export function listPlanWarnings({
   memoryBytes,
   freeDiskBytes,
   indexes,

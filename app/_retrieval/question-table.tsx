@@ -2,25 +2,25 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Check, Search, X } from "lucide-react";
 import Link from "next/link";
-import { formatInteger, NONE, plural } from "@/app/_lib/format";
-import { playgroundHref } from "@/app/_lib/playground-link";
-import { retrieverTitle } from "@/app/_lib/retriever";
+import { formatInteger, NONE, formatCount } from "@/app/_lib/format";
+import { buildPlaygroundHref } from "@/app/_lib/playground-link";
+import { formatRetriever } from "@/app/_lib/retriever";
 import { useTRPC, type RetrieverComparison } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import { runColour } from "./metric-label";
+import { getRunColour } from "./metric-label";
 
 const CUTOFFS = [1, 3, 5, 10, 20, 50, 100] as const;
 
 type Runs = RetrieverComparison["runs"];
 /** "found:0,missed:1" in the address: indices, so that a link holds when it is shortened by hand. */
-const READ = /^(?:found:(\d))?,?(?:missed:(\d))?$/;
+const FILTER_PATTERN = /^(?:found:(\d))?,?(?:missed:(\d))?$/;
 
-function filtersOf(runs: Runs): { value: string; label: string }[] {
+function listFilters(runs: Runs): { value: string; label: string }[] {
   const name = (i: number): string =>
-    runs.length === 1 ? "" : ` by ${retrieverTitle(runs[i]!.retriever)}`;
+    runs.length === 1 ? "" : ` by ${formatRetriever(runs[i]!.retriever)}`;
   return [
     { value: "", label: "All questions" },
     ...runs.map((_, i) => ({ value: `missed:${i}`, label: `Not found${name(i)}` })),
@@ -32,7 +32,7 @@ function filtersOf(runs: Runs): { value: string; label: string }[] {
           : [
               {
                 value: `found:${i},missed:${j}`,
-                label: `${retrieverTitle(a.retriever)} found it, ${retrieverTitle(b.retriever)} did not`,
+                label: `${formatRetriever(a.retriever)} found it, ${formatRetriever(b.retriever)} did not`,
               },
             ],
       ),
@@ -49,7 +49,7 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
   const cutoffs = [...new Set([...CUTOFFS.filter((k) => k <= depth), depth])];
   const k = cutoffs.includes(rawK) ? rawK : Math.min(10, depth);
   const filter = params.get("show") ?? "";
-  const [, found, missed] = READ.exec(filter) ?? [];
+  const [, found, missed] = FILTER_PATTERN.exec(filter) ?? [];
   const type = params.get("type") ?? "";
   const { text, setText, searched } = useSearchText();
   const query = useInfiniteQuery(
@@ -79,7 +79,7 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
           value={filter}
           onChange={(e) => setParams({ show: e.target.value || null })}
         >
-          {filtersOf(runs).map((option) => (
+          {listFilters(runs).map((option) => (
             <option key={option.value} value={option.value}>
               {option.label}
             </option>
@@ -126,7 +126,7 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
           />
         </label>
         <span className="text-xs text-muted-foreground" aria-live="polite">
-          {query.data ? plural(total, "question") : ""}
+          {query.data ? formatCount(total, "question") : ""}
         </span>
       </div>
       <div className="mt-3">
@@ -176,15 +176,15 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
                       <th key={run.id} scope="col" className="w-36 px-3 font-medium">
                         <span
                           className="flex items-center gap-1.5"
-                          title={retrieverTitle(run.retriever)}
+                          title={formatRetriever(run.retriever)}
                         >
                           <span
                             aria-hidden
                             className="size-2 shrink-0 rounded-xs"
-                            style={{ background: runColour(i) }}
+                            style={{ background: getRunColour(i) }}
                           />
                           <span className="truncate">
-                            {runs.length === 1 ? "Ranks of gold" : retrieverTitle(run.retriever)}
+                            {runs.length === 1 ? "Ranks of gold" : formatRetriever(run.retriever)}
                           </span>
                         </span>
                       </th>
@@ -204,7 +204,7 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
                       <td className="px-3 py-1.5">
                         <span className="line-clamp-2">{row.question}</span>
                         <span className="text-2xs text-muted-foreground">
-                          {[row.type, plural(row.hops, "gold document")]
+                          {[row.type, formatCount(row.hops, "gold document")]
                             .filter(Boolean)
                             .join(" · ")}
                         </span>
@@ -230,7 +230,7 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
                               <X className="size-3.5 shrink-0 text-bad" aria-label="not found" />
                             )}
                             <span className="font-mono text-xs">
-                              {ranksText(ranked.ranks, row.hops)}
+                              {formatRanks(ranked.ranks, row.hops)}
                             </span>
                           </Link>
                         </td>
@@ -238,7 +238,7 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
                       <td className="px-3 py-1.5 text-right align-top">
                         <Link
                           className="text-xs font-medium whitespace-nowrap text-primary hover:underline"
-                          href={playgroundHref({
+                          href={buildPlaygroundHref({
                             corpus,
                             query: row.question,
                             retrievers: runs.slice(0, 4).map((run) => run.retriever),
@@ -270,7 +270,7 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
 }
 
 /** "1, 14, –": the ranks, and a dash for each gold document that was not found. */
-const ranksText = (ranks: readonly number[], gold: number): string =>
+const formatRanks = (ranks: readonly number[], gold: number): string =>
   [
     ...ranks.map(String),
     ...Array.from({ length: Math.max(0, gold - ranks.length) }, () => NONE),

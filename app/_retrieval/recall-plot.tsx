@@ -3,9 +3,9 @@ import { useMemo } from "react";
 import { HoverProvider } from "@/app/_charts/hover";
 import { LinePlot } from "@/app/_charts/line-plot";
 import { StepLabel } from "@/app/_charts/plot-frame";
-import { retrieverTitle } from "@/app/_lib/retriever";
+import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
-import { runColour } from "./metric-label";
+import { getRunColour } from "./metric-label";
 
 const PLOTS = [
   {
@@ -58,8 +58,8 @@ function Plot({
     () =>
       comparison.runs.map((run, i) => ({
         key: run.id,
-        label: retrieverTitle(run.retriever),
-        colour: runColour(i),
+        label: formatRetriever(run.retriever),
+        colour: getRunColour(i),
         dots: comparison.depth === 1,
         points: (comparison.curves[i] ?? []).map((point) => ({
           step: point.k,

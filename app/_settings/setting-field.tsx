@@ -13,7 +13,7 @@ import type { Draft } from "./draft";
 import { PromptField } from "./prompt-field";
 
 /** A text of many lines, which wants the whole width. */
-const promptOf = (path: string): PromptSetting | null =>
+const findPromptSetting = (path: string): PromptSetting | null =>
   PROMPT_SETTINGS.find((setting) => setting === path) ?? null;
 
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
@@ -24,7 +24,10 @@ export function SettingField({ setting }: { setting: Setting }) {
   const id = `setting-${setting.path}`;
   const error = fieldState.error?.message ? plainMessage(fieldState.error.message) : null;
   return (
-    <div data-setting={setting.path} className={cn(promptOf(setting.path) && "col-span-full")}>
+    <div
+      data-setting={setting.path}
+      className={cn(findPromptSetting(setting.path) && "col-span-full")}
+    >
       <div className="flex h-5 items-center gap-1.5">
         <label htmlFor={id} className="truncate font-medium">
           {setting.meta.title}
@@ -146,7 +149,7 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
         />
       );
     case "text": {
-      const prompt = promptOf(setting.path);
+      const prompt = findPromptSetting(setting.path);
       if (prompt)
         return <PromptField {...shared} setting={prompt} value={value} onChange={onChange} />;
       return (

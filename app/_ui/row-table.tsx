@@ -12,7 +12,7 @@ export interface RowColumn<R> {
 }
 
 /** How a column's head sorts the rows; the server does it, over all of them. */
-export interface HeadSort {
+export interface ColumnSort {
   direction: "ascending" | "descending" | null;
   onSort: () => void;
 }
@@ -20,10 +20,10 @@ export interface HeadSort {
 interface Props<R> {
   columns: readonly RowColumn<R>[];
   rows: readonly R[];
-  keyOf: (row: R) => string;
+  getKey: (row: R) => string;
   /** Attributes of a row, e.g. data-run. */
   rowProps?: (row: R) => HTMLAttributes<HTMLTableRowElement> & Record<`data-${string}`, string>;
-  sortOf?: (id: string) => HeadSort | null;
+  getSort?: (id: string) => ColumnSort | null;
   /** Below this it scrolls sideways. */
   minWidth: string;
   rowHeight: string;
@@ -34,9 +34,9 @@ interface Props<R> {
 export function RowTable<R>({
   columns,
   rows,
-  keyOf,
+  getKey: keyOf,
   rowProps,
-  sortOf,
+  getSort: sortOf,
   minWidth,
   rowHeight,
   className,
@@ -78,7 +78,7 @@ function Head({
 }: {
   header: ReactNode;
   width: string;
-  sort: HeadSort | null;
+  sort: ColumnSort | null;
 }) {
   const Arrow = sort?.direction === "ascending" ? ArrowUp : ArrowDown;
   return (

@@ -12,7 +12,7 @@ const requestSchema = z.object({
 
 const loaded = new Map<string, Promise<Tokenizer>>();
 
-async function load(model: string): Promise<Tokenizer> {
+async function loadTokenizer(model: string): Promise<Tokenizer> {
   const read = async (file: string): Promise<object> =>
     JSON.parse(await readFile(join(modelDir(model), file), "utf8")) as object;
   return new Tokenizer(
@@ -27,7 +27,7 @@ export async function POST(incoming: Request): Promise<Response> {
   const { model, ids } = parsed.data;
   try {
     let tokenizer = loaded.get(model);
-    if (!tokenizer) loaded.set(model, (tokenizer = load(model)));
+    if (!tokenizer) loaded.set(model, (tokenizer = loadTokenizer(model)));
     const ready = await tokenizer;
     return Response.json({
       texts: ids.map((id) =>

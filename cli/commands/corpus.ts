@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { z } from "zod";
-import { nameFrom, publishedRetriever } from "@/app/corpora/_components/import-form";
+import { suggestCorpusName, getPublishedRetriever } from "@/app/corpora/_components/import-form";
 import {
   CORPUS_PRESET_NAMES,
   CORPUS_PRESETS,
@@ -204,9 +204,13 @@ export function corpusCommand(
       const preset = isPreset(from) ? from : "wiki-18";
       const kind =
         isPreset(from) && !options.onWorker ? "preset" : /^https?:\/\//.test(from) ? "url" : "path";
-      const name = options.name ?? nameFrom({ kind, path: from, url: from, preset }, "");
+      const name = options.name ?? suggestCorpusName({ kind, path: from, url: from, preset }, "");
       const source = await sourceFor(client, server, from, options, say);
-      const retriever = publishedRetriever({ kind, preset, withIndex: options.withIndex ?? false });
+      const retriever = getPublishedRetriever({
+        kind,
+        preset,
+        withIndex: options.withIndex ?? false,
+      });
       const config = {
         kind: "index",
         name: `Import ${name}`.slice(0, 120),

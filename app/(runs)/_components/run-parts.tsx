@@ -3,8 +3,15 @@ import { Copy, CornerUpRight, EllipsisVertical, Play, Square, TriangleAlert } fr
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { Sparkline } from "@/app/_charts/sparkline";
-import { formatNumber, formatSeconds, formatShare, NONE, plural, shortId } from "@/app/_lib/format";
-import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
+import {
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  NONE,
+  formatCount,
+  formatShortId,
+} from "@/app/_lib/format";
+import { computeProgressShare, formatProgress, computeRunSeconds } from "@/app/_lib/run-view";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
@@ -31,7 +38,7 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
         href={sweep && folded ? `/sweeps/${sweep.id}` : `/runs/${run.id}`}
         className="font-medium after:absolute after:inset-0"
       >
-        {sweep && folded ? `${sweep.name}, ${plural(runs, "run")}` : run.name}
+        {sweep && folded ? `${sweep.name}, ${formatCount(runs, "run")}` : run.name}
       </Link>
       {run.importedFrom === null ? null : (
         <span className="ml-1.5">
@@ -52,7 +59,7 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
         ) : null}
         {sweep && folded ? null : (
           <>
-            <span className="font-mono">{shortId(run.id)}</span> {"· "}
+            <span className="font-mono">{formatShortId(run.id)}</span> {"· "}
           </>
         )}
         {describeRun(run)}
@@ -87,19 +94,19 @@ export function RunProgress({ run }: { run: RunRow }) {
   return (
     <div>
       <Progress
-        value={run.state === "succeeded" ? 1 : progressShare(run.progress)}
+        value={run.state === "succeeded" ? 1 : computeProgressShare(run.progress)}
         label={`Progress of ${run.name}`}
         tone={tone}
       />
       <p className="mt-1 truncate text-2xs text-muted-foreground">
-        {run.state === "succeeded" ? "finished" : progressText(run.progress)}
+        {run.state === "succeeded" ? "finished" : formatProgress(run.progress)}
       </p>
     </div>
   );
 }
 
 export function RunDuration({ run }: { run: RunRow }) {
-  return <>{formatSeconds(runSeconds(run, useNow()))}</>;
+  return <>{formatSeconds(computeRunSeconds(run, useNow()))}</>;
 }
 
 export function RunHeadline({ run }: { run: RunRow }) {
@@ -132,7 +139,7 @@ export function RunAlarms({ run: { alarms } }: { run: RunRow }) {
       title={alarms.map((name) => ALARMS[name].title).join(", ")}
       data-run-alarms={alarms.length}
     >
-      <TriangleAlert className="size-3" aria-hidden /> {plural(alarms.length, "alarm")}
+      <TriangleAlert className="size-3" aria-hidden /> {formatCount(alarms.length, "alarm")}
     </Badge>
   );
 }

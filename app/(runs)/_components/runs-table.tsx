@@ -2,13 +2,13 @@
 import { formatAgo, formatDateTime, NONE } from "@/app/_lib/format";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
-import { RowTable, type HeadSort, type RowColumn } from "@/app/_ui/row-table";
+import { RowTable, type ColumnSort, type RowColumn } from "@/app/_ui/row-table";
 import { StateCounts } from "@/app/_ui/state-counts";
 import { RunDuration, RunHeadline, RunMenu, RunName, RunProgress, RunStates } from "./run-parts";
 
 const SORTS = ["newest", "oldest", "name", "reward", "duration"] as const;
 export type RunSort = (typeof SORTS)[number];
-export const isSort = (value: string | null): value is RunSort => SORTS.some((s) => s === value);
+export const isRunSort = (value: string | null): value is RunSort => SORTS.some((s) => s === value);
 
 function Created({ at }: { at: Date }) {
   const now = useNow();
@@ -20,7 +20,7 @@ function Created({ at }: { at: Date }) {
 }
 
 /** A folded sweep has its runs' states, and nothing that is one run's. */
-const columnsOf = (folded: boolean): RowColumn<RunRow>[] => {
+const buildColumns = (folded: boolean): RowColumn<RunRow>[] => {
   const isSweep = (run: RunRow): boolean => folded && run.sweep !== null;
   return [
     {
@@ -82,10 +82,10 @@ const columnsOf = (folded: boolean): RowColumn<RunRow>[] => {
     },
   ];
 };
-const COLUMNS = { plain: columnsOf(false), folded: columnsOf(true) };
+const COLUMNS = { plain: buildColumns(false), folded: buildColumns(true) };
 
 /** Columns that the server can sort by: what the first click asks for, and the second. */
-const SORT_OF: Record<string, readonly [RunSort, RunSort]> = {
+const COLUMN_SORTS: Record<string, readonly [RunSort, RunSort]> = {
   name: ["name", "name"],
   result: ["reward", "reward"],
   duration: ["duration", "duration"],
@@ -104,8 +104,8 @@ export function RunsTable({
   sort: RunSort;
   onSort: (sort: RunSort) => void;
 }) {
-  const sortOf = (id: string): HeadSort | null => {
-    const sorts = SORT_OF[id];
+  const getColumnSort = (id: string): ColumnSort | null => {
+    const sorts = COLUMN_SORTS[id];
     if (!sorts) return null;
     const direction = !sorts.includes(sort)
       ? null
@@ -118,9 +118,9 @@ export function RunsTable({
     <RowTable
       columns={folded ? COLUMNS.folded : COLUMNS.plain}
       rows={rows}
-      keyOf={(run) => run.id}
+      getKey={(run) => run.id}
       rowProps={(run) => ({ "data-run": run.id })}
-      sortOf={sortOf}
+      getSort={getColumnSort}
       minWidth="min-w-[900px]"
       rowHeight="h-14"
     />

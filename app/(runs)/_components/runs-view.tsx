@@ -4,8 +4,8 @@ import { Grid3x3, Plus, Search } from "lucide-react";
 import Link from "next/link";
 import { useDeferredValue, useEffect, useState } from "react";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, plural } from "@/app/_lib/format";
-import { countFor, isStateFilter, STATE_FILTERS, type StateFilter } from "@/app/_lib/run-view";
+import { formatInteger, formatCount } from "@/app/_lib/format";
+import { countRuns, isStateFilter, STATE_FILTERS, type StateFilter } from "@/app/_lib/run-view";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
@@ -13,7 +13,7 @@ import { Input, Select } from "@/app/_ui/field";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
 import { runKindSchema } from "@/contracts/records/run-state";
 import { RunCards } from "./run-cards";
-import { RunsTable, isSort, type RunSort } from "./runs-table";
+import { RunsTable, isRunSort, type RunSort } from "./runs-table";
 
 const FILTERS = Object.keys(STATE_FILTERS) as StateFilter[];
 
@@ -25,7 +25,7 @@ export function RunsView() {
   const kind = runKindSchema.safeParse(params.get("kind")).data ?? null;
   const folded = params.get("sweeps") === "folded";
   const rawSort = params.get("sort");
-  const sort: RunSort = isSort(rawSort) ? rawSort : "newest";
+  const sort: RunSort = isRunSort(rawSort) ? rawSort : "newest";
   const [text, setText] = useState(params.get("q") ?? "");
   const deferredText = useDeferredValue(text.trim());
   useEffect(() => {
@@ -52,7 +52,7 @@ export function RunsView() {
   );
   const rows = query.data?.pages.flatMap((p) => p.rows) ?? [];
   const counts = query.data?.pages[0]?.counts ?? {};
-  const total = countFor("all", counts);
+  const total = countRuns("all", counts);
   const filtered = folded || filter !== "all" || kind !== null || (params.get("q") ?? "") !== "";
 
   return (
@@ -102,7 +102,7 @@ export function RunsView() {
                 >
                   {STATE_FILTERS[f].label}{" "}
                   <span className="ml-0.5 font-normal text-muted-foreground">
-                    {query.data ? formatInteger(countFor(f, counts)) : ""}
+                    {query.data ? formatInteger(countRuns(f, counts)) : ""}
                   </span>
                 </button>
               ))}
@@ -182,7 +182,7 @@ export function RunsView() {
                   </Button>
                 }
               >
-                {plural(total, "run")} in all.
+                {formatCount(total, "run")} in all.
               </EmptyState>
             ) : (
               <>
@@ -204,8 +204,8 @@ export function RunsView() {
                   {query.hasNextPage
                     ? `The first ${formatInteger(rows.length)} of more`
                     : filtered
-                      ? `${plural(rows.length, folded ? "row" : "run")} of ${plural(total, "run")}`
-                      : plural(rows.length, "run")}
+                      ? `${formatCount(rows.length, folded ? "row" : "run")} of ${formatCount(total, "run")}`
+                      : formatCount(rows.length, "run")}
                   {query.hasNextPage ? (
                     <Button
                       size="sm"

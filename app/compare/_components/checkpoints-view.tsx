@@ -2,7 +2,7 @@
 import { skipToken, useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, plural, words } from "@/app/_lib/format";
+import { formatInteger, formatCount, formatWords } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -125,9 +125,9 @@ export function CheckpointsView({ runId }: { runId: string }) {
                     <span className="mt-0.5 block truncate font-medium">
                       {p.answer || "(empty)"}
                     </span>
-                    <span className="block text-2xs text-muted-foreground">{`${plural(p.searches, "search", "searches")}, ${plural(p.documents, "document")}`}</span>
+                    <span className="block text-2xs text-muted-foreground">{`${formatCount(p.searches, "search", "searches")}, ${formatCount(p.documents, "document")}`}</span>
                     <span className="block truncate text-2xs text-muted-foreground">
-                      {p.attribution ? words(p.attribution) : ""}
+                      {p.attribution ? formatWords(p.attribution) : ""}
                     </span>
                   </button>
                 </li>

@@ -18,7 +18,7 @@ import { Quadrants } from "./quadrants";
 import { QuestionsList } from "./questions-list";
 import { UpsetPlot } from "./upset-plot";
 
-const idsOf = (text: string | null): string[] =>
+const parseRunIds = (text: string | null): string[] =>
   (text ?? "").split(",").filter((id) => /^[0-9a-f-]{36}$/.test(id));
 
 /** Two to six predictions question by question, or one question across the checkpoints of a training run. */
@@ -26,12 +26,12 @@ export function CompareView() {
   const [params] = useQueryParams();
   const trained = params.get("train");
   if (trained !== null) return <CheckpointsView runId={trained} />;
-  const runs = idsOf(params.get("runs"));
-  return runs.length >= 2 ? <Comparison runs={runs} /> : <Choose chosen={runs} />;
+  const runs = parseRunIds(params.get("runs"));
+  return runs.length >= 2 ? <Comparison runs={runs} /> : <RunChooser chosen={runs} />;
 }
 
 /** Runs to choose from, where the address names fewer than two. */
-function Choose({ chosen }: { chosen: readonly string[] }) {
+function RunChooser({ chosen }: { chosen: readonly string[] }) {
   const trpc = useTRPC();
   const [, setParams] = useQueryParams();
   const [picked, setPicked] = useState(chosen);
@@ -163,7 +163,7 @@ function Comparison({ runs }: { runs: string[] }) {
           )}
         </div>
       </header>
-      <Runs
+      <ComparedRuns
         compared={compared}
         onRemove={(id) => setParams({ runs: runs.filter((r) => r !== id).join(","), who: null })}
       />
@@ -177,7 +177,13 @@ function Comparison({ runs }: { runs: string[] }) {
   );
 }
 
-function Runs({ compared, onRemove }: { compared: Compared; onRemove: (id: string) => void }) {
+function ComparedRuns({
+  compared,
+  onRemove,
+}: {
+  compared: Compared;
+  onRemove: (id: string) => void;
+}) {
   return (
     <ul className="mt-3 grid gap-2 sm:grid-cols-2 xl:grid-cols-3">
       {compared.runs.map((run, i) => {

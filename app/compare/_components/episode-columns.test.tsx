@@ -3,7 +3,7 @@ import { createTRPCClient } from "@trpc/client";
 import { createTRPCOptionsProxy } from "@trpc/tanstack-react-query";
 import { renderToStaticMarkup } from "react-dom/server";
 import { expect, it } from "vitest";
-import { turnHref } from "@/app/_lib/playground-link";
+import { buildTurnHref } from "@/app/_lib/playground-link";
 import { TRPCProvider, type EpisodeDetail, type RunDetail } from "@/app/_lib/trpc";
 import { retrieverSchema as retrieverSchema } from "@/contracts/run-config/retriever";
 import type { EpisodeStep } from "@/contracts/records/episode";
@@ -65,7 +65,7 @@ it("every turn opens its query in the playground, with the corpus and retriever 
   );
   expect(links).toEqual(
     queries.flatMap((query) =>
-      ids.map((id) => turnHref({ query, documents: [null] }, config, { id, corpus: "wiki" })),
+      ids.map((id) => buildTurnHref({ query, documents: [null] }, config, { id, corpus: "wiki" })),
     ),
   );
 });

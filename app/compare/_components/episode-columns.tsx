@@ -1,19 +1,19 @@
 "use client";
 import { useQueries } from "@tanstack/react-query";
 import Link from "next/link";
-import { turnHref } from "@/app/_lib/playground-link";
+import { buildTurnHref } from "@/app/_lib/playground-link";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
-import { plural } from "@/app/_lib/format";
+import { formatCount } from "@/app/_lib/format";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import {
   explainAttribution,
-  goldFates,
-  ledgerOf,
+  traceGold,
+  buildLedger,
 } from "@/app/runs/[runId]/episodes/[episodeId]/_components/ledger";
 import { TurnCard } from "@/app/runs/[runId]/episodes/[episodeId]/_components/turn-card";
 
-interface Shown {
+interface ShownEpisode {
   id: string;
   runId: string;
   title: string;
@@ -21,7 +21,7 @@ interface Shown {
 }
 
 /** Episodes of one question side by side: a row a turn, so that the same turn stands beside itself. */
-export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
+export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   const trpc = useTRPC();
   const queries = useQueries({
     queries: episodes.map(({ id }) =>
@@ -47,7 +47,7 @@ export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
   if (details.some((detail) => detail === undefined)) return <Skeleton className="m-3 h-72" />;
   const shown = details.map((detail) => ({
     detail: detail!,
-    ledger: ledgerOf(detail!.record.episode.steps, detail!.question.goldIds, detail!.documents),
+    ledger: buildLedger(detail!.record.episode.steps, detail!.question.goldIds, detail!.documents),
   }));
   const turns = Math.max(...shown.map(({ ledger }) => ledger.turns.length));
   const columns = { gridTemplateColumns: `repeat(${episodes.length}, minmax(17rem, 1fr))` };
@@ -61,13 +61,13 @@ export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
     >
       <div className="grid min-w-max items-start gap-3 md:min-w-0" style={columns}>
         {shown.map(({ detail, ledger }, i) => (
-          <Head
+          <ColumnHead
             key={episodes[i]!.id}
             shown={episodes[i]!}
             detail={detail}
             why={explainAttribution(
               detail.record.attribution,
-              goldFates(ledger, detail.question.goldIds, detail.record.episode.context),
+              traceGold(ledger, detail.question.goldIds, detail.record.episode.context),
               (id) => detail.gold.find((g) => g.id === id)?.document?.title ?? id,
             )}
           />
@@ -83,7 +83,7 @@ export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
                     turn={own}
                     gold={ledger.gold}
                     gain={null}
-                    playground={config ? turnHref(own, config, detail) : null}
+                    playground={config ? buildTurnHref(own, config, detail) : null}
                   />
                 ) : (
                   <li className="rounded-lg border border-dashed px-3 py-4 text-center text-xs text-muted-foreground">
@@ -99,7 +99,15 @@ export function EpisodeColumns({ episodes }: { episodes: Shown[] }) {
   );
 }
 
-function Head({ shown, detail, why }: { shown: Shown; detail: EpisodeDetail; why: string | null }) {
+function ColumnHead({
+  shown,
+  detail,
+  why,
+}: {
+  shown: ShownEpisode;
+  detail: EpisodeDetail;
+  why: string | null;
+}) {
   const { record } = detail;
   return (
     <div className="min-w-0 rounded-lg border bg-card px-3 py-2">
@@ -114,7 +122,7 @@ function Head({ shown, detail, why }: { shown: Shown; detail: EpisodeDetail; why
       </p>
       <p className="mt-1 text-xs text-muted-foreground">{why}</p>
       <p className="mt-1 text-2xs text-muted-foreground">
-        {plural(record.episode.context.length, "document")} handed over ·{" "}
+        {formatCount(record.episode.context.length, "document")} handed over ·{" "}
         <Link
           href={`/runs/${shown.runId}/episodes/${shown.id}`}
           className="text-primary hover:underline"

@@ -1,8 +1,8 @@
 import { cn } from "@/app/_lib/cn";
-import { NONE, plural } from "@/app/_lib/format";
+import { NONE, formatCount } from "@/app/_lib/format";
 import type { Compared } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { isSignificant, pointsText, pText } from "@/app/leaderboard/_components/text";
+import { isSignificant, formatPoints, formatPValue } from "@/app/leaderboard/_components/text";
 import { LETTERS } from "./patterns";
 
 /** Every pair tested on the questions that all of the runs share. */
@@ -12,7 +12,7 @@ export function PairsTable({ compared }: { compared: Compared }) {
     <Card className="mt-4">
       <CardHeader
         title="Paired tests"
-        description={`On the questions that both of a pair answered; p-values corrected by Holm over the ${plural(compared.pairs.length, "pair")}.`}
+        description={`On the questions that both of a pair answered; p-values corrected by Holm over the ${formatCount(compared.pairs.length, "pair")}.`}
       />
       <div
         className="relative mt-2 overflow-x-auto"
@@ -53,16 +53,16 @@ export function PairsTable({ compared }: { compared: Compared }) {
                   scope="row"
                   className="px-4 py-1.5 font-sans font-medium whitespace-nowrap"
                 >{`${LETTERS[p.first]} − ${LETTERS[p.second]}`}</th>
-                <td className="px-3 py-1.5 text-right">{pointsText(p.difference)}</td>
-                <td className="px-3 py-1.5 text-right whitespace-nowrap text-muted-foreground">{`${pointsText(p.low)} to ${pointsText(p.high)}`}</td>
+                <td className="px-3 py-1.5 text-right">{formatPoints(p.difference)}</td>
+                <td className="px-3 py-1.5 text-right whitespace-nowrap text-muted-foreground">{`${formatPoints(p.low)} to ${formatPoints(p.high)}`}</td>
                 <td className="px-3 py-1.5 text-right whitespace-nowrap">
-                  {pText(p.bootstrapHolm)}
+                  {formatPValue(p.bootstrapHolm)}
                 </td>
                 <td className="px-3 py-1.5 text-right whitespace-nowrap">
                   {p.mcNemar ? `${p.mcNemar.onlyFirst} : ${p.mcNemar.onlySecond}` : NONE}
                 </td>
                 <td className="px-3 py-1.5 text-right whitespace-nowrap">
-                  {p.mcNemarHolm === null ? NONE : pText(p.mcNemarHolm)}
+                  {p.mcNemarHolm === null ? NONE : formatPValue(p.mcNemarHolm)}
                 </td>
                 <td
                   className={cn(

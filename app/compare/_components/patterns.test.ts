@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { filterOfMask, filterText, quadrantsOf, readFilter, writeFilter } from "./patterns";
+import { parseMask, formatFilter, countQuadrants, readFilter, writeFilter } from "./patterns";
 
 describe("patterns of who is right", () => {
   it("go through the address and back", () => {
     const filter = readFilter("10x", 3);
     expect(filter).toEqual({ right: [0], wrong: [1] });
     expect(writeFilter(filter, 3)).toBe("10x");
-    expect(filterText(filter)).toBe("A right, B wrong");
+    expect(formatFilter(filter)).toBe("A right, B wrong");
     for (const bad of [null, "10", "10a", "1011"])
       expect(readFilter(bad, 3)).toEqual({ right: [], wrong: [] });
     expect(writeFilter({ right: [], wrong: [] }, 2)).toBeNull();
-    expect(writeFilter(filterOfMask(0b101, 3), 3)).toBe("101");
+    expect(writeFilter(parseMask(0b101, 3), 3)).toBe("101");
   });
 
   it("add up to quadrants of any two runs", () => {
@@ -20,13 +20,13 @@ describe("patterns of who is right", () => {
       { mask: 0b110, questions: 2 },
       { mask: 0b111, questions: 4 },
     ];
-    expect(quadrantsOf(patterns, 0, 1)).toEqual({
+    expect(countQuadrants(patterns, 0, 1)).toEqual({
       both: 4,
       onlyFirst: 7,
       onlySecond: 2,
       neither: 5,
     });
-    expect(quadrantsOf(patterns, 1, 2)).toEqual({
+    expect(countQuadrants(patterns, 1, 2)).toEqual({
       both: 6,
       onlyFirst: 0,
       onlySecond: 0,

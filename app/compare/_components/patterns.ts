@@ -32,13 +32,13 @@ export const writeFilter = ({ right, wrong }: PatternFilter, runs: number): stri
         right.includes(i) ? "1" : wrong.includes(i) ? "0" : "x",
       ).join("");
 
-export const filterOfMask = (mask: number, runs: number): PatternFilter => ({
+export const parseMask = (mask: number, runs: number): PatternFilter => ({
   right: Array.from({ length: runs }, (_, i) => i).filter((i) => mask & (1 << i)),
   wrong: Array.from({ length: runs }, (_, i) => i).filter((i) => !(mask & (1 << i))),
 });
 
 /** "A right, B wrong". */
-export function filterText({ right, wrong }: PatternFilter): string {
+export function formatFilter({ right, wrong }: PatternFilter): string {
   return [...right.map((i) => [i, "right"] as const), ...wrong.map((i) => [i, "wrong"] as const)]
     .sort(([a], [b]) => a - b)
     .map(([i, what]) => `${LETTERS[i]} ${what}`)
@@ -46,7 +46,7 @@ export function filterText({ right, wrong }: PatternFilter): string {
 }
 
 /** Questions for which runs `first` and `second` are right or wrong, whatever the others are. */
-export function quadrantsOf(
+export function countQuadrants(
   patterns: Compared["patterns"],
   first: number,
   second: number,

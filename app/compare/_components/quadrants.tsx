@@ -4,7 +4,7 @@ import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { Compared } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import { LETTERS, quadrantsOf, writeFilter } from "./patterns";
+import { LETTERS, countQuadrants, writeFilter } from "./patterns";
 
 /** Who is right where, of two of the runs; a field leads to its questions. */
 export function Quadrants({
@@ -17,7 +17,7 @@ export function Quadrants({
   const [pair, setPair] = useState<[number, number]>([0, 1]);
   const n = compared.runs.length;
   const [a, b] = pair[1] < n ? pair : [0, 1];
-  const counts = quadrantsOf(compared.patterns, a, b);
+  const counts = countQuadrants(compared.patterns, a, b);
   const [first, second] = [LETTERS[a], LETTERS[b]];
   const fields = [
     {

@@ -2,7 +2,7 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { ChevronDown, ChevronRight, Search } from "lucide-react";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, plural, words } from "@/app/_lib/format";
+import { formatInteger, formatCount, formatWords } from "@/app/_lib/format";
 import { useTRPC, type Compared, type ComparedQuestion } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
@@ -11,7 +11,7 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
 import { EpisodeColumns } from "./episode-columns";
 import {
-  filterText,
+  formatFilter,
   LETTERS,
   readFilter,
   RUN_COLOURS,
@@ -39,7 +39,7 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
     <section className="mt-4" aria-label="Questions">
       <div className="flex flex-wrap items-center gap-2">
         <h2 className="font-medium">Questions</h2>
-        <WhoFilter
+        <CorrectnessFilter
           filter={filter}
           runs={runs.length}
           onChange={(next) => setParams({ who: writeFilter(next, runs.length) })}
@@ -64,7 +64,7 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
           data-total={query.data ? total : undefined}
         >
           {query.data
-            ? `${filtered ? `${filterText(filter) || "found"}: ` : ""}${plural(total, "question")}`
+            ? `${filtered ? `${formatFilter(filter) || "found"}: ` : ""}${formatCount(total, "question")}`
             : ""}
         </span>
       </div>
@@ -94,7 +94,7 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
         ) : (
           <ul className="overflow-hidden rounded-lg border bg-card">
             {rows.map((row) => (
-              <Question
+              <QuestionItem
                 key={row.id}
                 row={row}
                 open={open === row.id}
@@ -118,10 +118,10 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
   );
 }
 
-const NEXT = { any: "right", right: "wrong", wrong: "any" } as const;
+const NEXT_STATE = { any: "right", right: "wrong", wrong: "any" } as const;
 
 /** For each run: right, wrong or either; a press goes on to the next. */
-function WhoFilter({
+function CorrectnessFilter({
   filter,
   runs,
   onChange,
@@ -146,7 +146,7 @@ function WhoFilter({
           right: filter.right.filter((r) => r !== i),
           wrong: filter.wrong.filter((r) => r !== i),
         };
-        const next = NEXT[state];
+        const next = NEXT_STATE[state];
         return (
           <button
             key={i}
@@ -169,7 +169,7 @@ function WhoFilter({
   );
 }
 
-function Question({
+function QuestionItem({
   row,
   open,
   onToggle,
@@ -215,7 +215,7 @@ function Question({
                 result.attribution !== "correct" &&
                 result.score < 1 ? (
                   <span className="text-2xs text-muted-foreground">
-                    {words(result.attribution)}
+                    {formatWords(result.attribution)}
                   </span>
                 ) : null}
               </span>

@@ -2,10 +2,10 @@ import { cn } from "@/app/_lib/cn";
 import { formatInteger } from "@/app/_lib/format";
 import type { Compared } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { filterOfMask, filterText, LETTERS, RUN_COLOURS, writeFilter } from "./patterns";
+import { parseMask, formatFilter, LETTERS, RUN_COLOURS, writeFilter } from "./patterns";
 
-const BAR = 120;
-const SHOWN = 24;
+const BAR_HEIGHT = 120;
+const SHOWN_PATTERNS = 24;
 
 /** An UpSet plot (Lex et al. 2014): for each set of runs that are right together, and no other is, how many questions. */
 export function UpsetPlot({
@@ -18,13 +18,13 @@ export function UpsetPlot({
   onSelect: (filter: string | null) => void;
 }) {
   const n = compared.runs.length;
-  const shown = compared.patterns.slice(0, SHOWN);
+  const shown = compared.patterns.slice(0, SHOWN_PATTERNS);
   const largest = Math.max(1, ...shown.map((p) => p.questions));
   return (
     <Card className="pb-3">
       <CardHeader
         title="Right together"
-        description={`A column counts the questions that exactly the marked runs answer.${compared.patterns.length > SHOWN ? ` The ${SHOWN} largest of ${compared.patterns.length}.` : ""}`}
+        description={`A column counts the questions that exactly the marked runs answer.${compared.patterns.length > SHOWN_PATTERNS ? ` The ${SHOWN_PATTERNS} largest of ${compared.patterns.length}.` : ""}`}
       />
       <div
         className="relative mt-3 overflow-x-auto px-4 pb-1"
@@ -45,7 +45,7 @@ export function UpsetPlot({
             ))}
           </div>
           {shown.map(({ mask, questions }) => {
-            const filter = filterOfMask(mask, n);
+            const filter = parseMask(mask, n);
             const address = writeFilter(filter, n);
             const members = filter.right;
             return (
@@ -54,7 +54,7 @@ export function UpsetPlot({
                 type="button"
                 data-pattern={mask}
                 aria-pressed={selected === address}
-                aria-label={`${filterText(filter)}: ${formatInteger(questions)} questions`}
+                aria-label={`${formatFilter(filter)}: ${formatInteger(questions)} questions`}
                 onClick={() => onSelect(selected === address ? null : address)}
                 className={cn(
                   "flex w-9 shrink-0 flex-col items-center rounded hover:bg-muted",
@@ -64,7 +64,7 @@ export function UpsetPlot({
                 <span className="font-mono text-2xs">{formatInteger(questions)}</span>
                 <span
                   className="w-4 rounded-t-xs bg-(--series-1)"
-                  style={{ height: Math.max(1, (questions / largest) * BAR) }}
+                  style={{ height: Math.max(1, (questions / largest) * BAR_HEIGHT) }}
                 />
                 <span className="relative flex w-full flex-col items-center border-t">
                   {members.length > 1 ? (

@@ -4,7 +4,7 @@ import { Upload } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
 import { RunProgress } from "@/app/(runs)/_components/run-parts";
-import { formatAgo, formatBytes, formatInteger, NONE, plural } from "@/app/_lib/format";
+import { formatAgo, formatBytes, formatInteger, NONE, formatCount } from "@/app/_lib/format";
 import { useTRPC, type CorpusRow, type RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
@@ -29,7 +29,7 @@ export function CorporaView() {
         <h1 className="text-lg font-semibold">Corpora</h1>
         {button}
       </header>
-      <Imports />
+      <ImportList />
       <div className="mt-4">
         {query.isPending ? (
           <Skeleton className="h-60" />
@@ -54,7 +54,7 @@ export function CorporaView() {
 }
 
 /** Imports and index builds that are under way or went wrong lately. */
-function Imports() {
+function ImportList() {
   const trpc = useTRPC();
   const now = useNow();
   const query = useQuery(trpc.runs.list.queryOptions({ kinds: ["index"], limit: 20 }));
@@ -141,7 +141,7 @@ function CorporaTable({ rows }: { rows: CorpusRow[] }) {
                 {row.documents === null ? NONE : formatInteger(row.documents)}
                 {row.badLines > 0 ? (
                   <Badge tone="warn" className="ml-2 font-sans">
-                    {plural(row.badLines, "bad line")}
+                    {formatCount(row.badLines, "bad line")}
                   </Badge>
                 ) : null}
               </td>

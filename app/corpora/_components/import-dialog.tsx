@@ -20,10 +20,10 @@ import {
 } from "@/contracts/run-config/corpus-presets";
 import { uploadFile } from "./upload-file";
 import {
-  nameFrom,
-  planOf,
-  publishedRetriever,
-  sourceOf,
+  suggestCorpusName,
+  buildImportPlanRequest,
+  getPublishedRetriever,
+  buildSource,
   type ImportForm,
   type SourceKind,
 } from "./import-form";
@@ -91,7 +91,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
       const next = { ...before, ...changes };
       return named || "name" in changes
         ? next
-        : { ...next, name: nameFrom(next, from?.name ?? "") };
+        : { ...next, name: suggestCorpusName(next, from?.name ?? "") };
     });
 
   const start = useMutation({
@@ -103,8 +103,8 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         setSent(0);
         upload = (await uploadFile(file, setSent, stop.current.signal)).id;
       }
-      const source = sourceOf(form, { upload, fileName: file?.name ?? "" });
-      const retriever = publishedRetriever(form);
+      const source = buildSource(form, { upload, fileName: file?.name ?? "" });
+      const retriever = getPublishedRetriever(form);
       return launch.mutateAsync({
         config: {
           kind: "index",
@@ -148,7 +148,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
           ))}
         </TabsList>
         <TabsContent value="upload">
-          <Labelled
+          <LabelledField
             id="import-file"
             label="File"
             hint="It goes to the server, and from there to the worker. For folders and very large files, a path is better."
@@ -163,10 +163,10 @@ function ImportFields({ onDone }: { onDone: () => void }) {
                 set({}, chosen);
               }}
             />
-          </Labelled>
+          </LabelledField>
         </TabsContent>
         <TabsContent value="path">
-          <Labelled
+          <LabelledField
             id="import-path"
             label="File or folder on the worker"
             hint="Of a folder all files of one format are read, in the order of their names."
@@ -177,10 +177,10 @@ function ImportFields({ onDone }: { onDone: () => void }) {
               value={form.path}
               onChange={(event) => set({ path: event.target.value.trim() })}
             />
-          </Labelled>
+          </LabelledField>
         </TabsContent>
         <TabsContent value="url">
-          <Labelled
+          <LabelledField
             id="import-url"
             label="Address"
             hint="The worker fetches it, and goes on where it was interrupted."
@@ -193,18 +193,18 @@ function ImportFields({ onDone }: { onDone: () => void }) {
               value={form.url}
               onChange={(event) => set({ url: event.target.value.trim() })}
             />
-          </Labelled>
-          <Labelled id="import-sha256" label="Sha256, if you know it">
+          </LabelledField>
+          <LabelledField id="import-sha256" label="Sha256, if you know it">
             <Input
               id="import-sha256"
               className="mt-1 font-mono text-xs"
               value={form.sha256}
               onChange={(event) => set({ sha256: event.target.value.trim().toLowerCase() })}
             />
-          </Labelled>
+          </LabelledField>
         </TabsContent>
         <TabsContent value="preset">
-          <Labelled
+          <LabelledField
             id="import-preset"
             label="Corpus"
             hint={`${preset.description} About ${preset.downloadGiB} GiB to download from the Hugging Face hub. Where the worker cannot reach it: ${preset.byHand}`}
@@ -223,9 +223,9 @@ function ImportFields({ onDone }: { onDone: () => void }) {
                 </option>
               ))}
             </Select>
-          </Labelled>
+          </LabelledField>
           {preset.index ? (
-            <Toggle
+            <LabelledSwitch
               id="import-index"
               label="Also fetch and use the published E5 index (62 GB; needs the encoder e5-base-v2)"
               checked={form.withIndex}
@@ -235,7 +235,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         </TabsContent>
       </Tabs>
 
-      <Labelled
+      <LabelledField
         id="import-name"
         label="Name"
         hint="Letters, digits, dots, dashes and underscores; runs name the corpus by it."
@@ -249,14 +249,14 @@ function ImportFields({ onDone }: { onDone: () => void }) {
             set({ name: event.target.value.trim() });
           }}
         />
-      </Labelled>
+      </LabelledField>
       {form.kind === "preset" ? null : (
         <details className="mt-3">
           <summary className="cursor-pointer text-xs text-muted-foreground">
             How it is read, licence
           </summary>
           <div className="grid gap-x-4 sm:grid-cols-2">
-            <Labelled id="import-format" label="Format">
+            <LabelledField id="import-format" label="Format">
               <Select
                 id="import-format"
                 className="mt-1"
@@ -269,8 +269,8 @@ function ImportFields({ onDone }: { onDone: () => void }) {
                   </option>
                 ))}
               </Select>
-            </Labelled>
-            <Labelled id="import-licence" label="Licence">
+            </LabelledField>
+            <LabelledField id="import-licence" label="Licence">
               <Input
                 id="import-licence"
                 className="mt-1"
@@ -278,8 +278,8 @@ function ImportFields({ onDone }: { onDone: () => void }) {
                 value={form.licence}
                 onChange={(event) => set({ licence: event.target.value })}
               />
-            </Labelled>
-            <Labelled id="import-chunk" label="Passage tokens (text only)">
+            </LabelledField>
+            <LabelledField id="import-chunk" label="Passage tokens (text only)">
               <Input
                 id="import-chunk"
                 type="number"
@@ -289,8 +289,8 @@ function ImportFields({ onDone }: { onDone: () => void }) {
                 value={form.chunkTokens}
                 onChange={(event) => set({ chunkTokens: Number(event.target.value) })}
               />
-            </Labelled>
-            <Labelled id="import-overlap" label="Overlap (text only)">
+            </LabelledField>
+            <LabelledField id="import-overlap" label="Overlap (text only)">
               <Input
                 id="import-overlap"
                 type="number"
@@ -300,12 +300,12 @@ function ImportFields({ onDone }: { onDone: () => void }) {
                 value={form.chunkOverlap}
                 onChange={(event) => set({ chunkOverlap: Number(event.target.value) })}
               />
-            </Labelled>
+            </LabelledField>
           </div>
         </details>
       )}
       {online.length > 1 ? (
-        <Labelled id="import-worker" label="Worker">
+        <LabelledField id="import-worker" label="Worker">
           <Select
             id="import-worker"
             className="mt-1"
@@ -319,9 +319,9 @@ function ImportFields({ onDone }: { onDone: () => void }) {
               </option>
             ))}
           </Select>
-        </Labelled>
+        </LabelledField>
       ) : null}
-      <Toggle
+      <LabelledSwitch
         id="import-build"
         label="Build the default index afterwards"
         checked={form.buildIndex}
@@ -329,7 +329,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
       />
       {form.buildIndex ? (
         <div className="mt-3">
-          <IndexPlan question={planOf(form)} />
+          <IndexPlan question={buildImportPlanRequest(form)} />
         </div>
       ) : null}
       {start.isError ? (
@@ -355,7 +355,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
   );
 }
 
-function Labelled({
+function LabelledField({
   id,
   label,
   hint,
@@ -377,7 +377,7 @@ function Labelled({
   );
 }
 
-function Toggle({
+function LabelledSwitch({
   id,
   label,
   checked,

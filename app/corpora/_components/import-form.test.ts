@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { indexConfigSchema } from "@/contracts/run-config/run-config";
-import { nameFrom, publishedRetriever, sourceOf, type ImportForm } from "./import-form";
+import {
+  suggestCorpusName,
+  getPublishedRetriever,
+  buildSource,
+  type ImportForm,
+} from "./import-form";
 
 const form: ImportForm = {
   kind: "url",
@@ -20,16 +25,18 @@ const form: ImportForm = {
 
 describe("the import dialog", () => {
   it("suggests a name that a corpus may have", () => {
-    expect(nameFrom(form, "")).toBe("wiki-18");
-    expect(nameFrom({ ...form, kind: "path" }, "")).toBe("chunk");
-    expect(nameFrom({ ...form, kind: "preset" }, "")).toBe("wiki-18");
-    expect(nameFrom({ ...form, kind: "upload" }, "..My Notes (2).v2.MD.gz")).toBe("My-Notes-2-.v2");
-    expect(nameFrom({ ...form, kind: "upload" }, "")).toBe("");
+    expect(suggestCorpusName(form, "")).toBe("wiki-18");
+    expect(suggestCorpusName({ ...form, kind: "path" }, "")).toBe("chunk");
+    expect(suggestCorpusName({ ...form, kind: "preset" }, "")).toBe("wiki-18");
+    expect(suggestCorpusName({ ...form, kind: "upload" }, "..My Notes (2).v2.MD.gz")).toBe(
+      "My-Notes-2-.v2",
+    );
+    expect(suggestCorpusName({ ...form, kind: "upload" }, "")).toBe("");
   });
 
   it("makes sources that the configuration takes", () => {
     for (const kind of ["upload", "path", "url", "preset"] as const) {
-      const source = sourceOf(
+      const source = buildSource(
         { ...form, kind },
         { upload: "00000000-0000-4000-8000-000000000000", fileName: "a.jsonl" },
       );
@@ -42,14 +49,18 @@ describe("the import dialog", () => {
 
 describe("the retriever of an import", () => {
   it("is that of the published index, where one is fetched", () => {
-    expect(publishedRetriever({ kind: "preset", preset: "wiki-18", withIndex: true })).toEqual({
+    expect(getPublishedRetriever({ kind: "preset", preset: "wiki-18", withIndex: true })).toEqual({
       kind: "dense",
       encoder: "e5-base-v2",
     });
-    expect(publishedRetriever({ kind: "preset", preset: "wiki-18", withIndex: false })).toBeNull();
     expect(
-      publishedRetriever({ kind: "preset", preset: "medcorp-textbooks", withIndex: true }),
+      getPublishedRetriever({ kind: "preset", preset: "wiki-18", withIndex: false }),
     ).toBeNull();
-    expect(publishedRetriever({ kind: "upload", preset: "wiki-18", withIndex: true })).toBeNull();
+    expect(
+      getPublishedRetriever({ kind: "preset", preset: "medcorp-textbooks", withIndex: true }),
+    ).toBeNull();
+    expect(
+      getPublishedRetriever({ kind: "upload", preset: "wiki-18", withIndex: true }),
+    ).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-import { planQuestion, type PlanQuestion } from "@/app/_retrieval/plan-question";
+import { buildPlanRequest, type PlanRequest } from "@/app/_retrieval/plan-question";
 import {
   CORPUS_PRESETS,
   type CorpusPreset,
@@ -27,7 +27,7 @@ export interface ImportForm {
 }
 
 /** A name for a corpus by where it comes from: "My Notes.v2.jsonl.gz" -> "My-Notes.v2". Empty where nothing is known yet. */
-export function nameFrom(
+export function suggestCorpusName(
   form: Pick<ImportForm, "kind" | "path" | "url" | "preset">,
   fileName: string,
 ): string {
@@ -55,7 +55,7 @@ export function nameFrom(
  * The retriever of the run where a published index comes with the corpus: the one whose index it is, because any other
  * would encode every passage anew. Null: the default.
  */
-export function publishedRetriever({
+export function getPublishedRetriever({
   kind,
   preset,
   withIndex,
@@ -65,7 +65,7 @@ export function publishedRetriever({
 }
 
 /** The question for the plan of what the dialog would start: of a file nobody knows yet how many passages it has. */
-export function planOf(form: ImportForm): PlanQuestion | string {
+export function buildImportPlanRequest(form: ImportForm): PlanRequest | string {
   const source =
     form.kind === "preset"
       ? ({ kind: "preset", preset: form.preset, withIndex: form.withIndex } as const)
@@ -74,9 +74,9 @@ export function planOf(form: ImportForm): PlanQuestion | string {
     kind: "index",
     name: "-",
     source,
-    ...(publishedRetriever(form) && { retriever: publishedRetriever(form) }),
+    ...(getPublishedRetriever(form) && { retriever: getPublishedRetriever(form) }),
   });
-  return planQuestion({
+  return buildPlanRequest({
     corpus: form.preset,
     source: parsed,
     retriever,
@@ -86,7 +86,7 @@ export function planOf(form: ImportForm): PlanQuestion | string {
 }
 
 /** The source as a configuration has it; the server checks it. */
-export function sourceOf(
+export function buildSource(
   form: ImportForm,
   file: { upload: string; fileName: string },
 ): Record<string, unknown> {

@@ -26,7 +26,7 @@ export function uploadFile(
     request.upload.onprogress = (event) =>
       onProgress(event.total > 0 ? event.loaded / event.total : 0);
     request.onload = () => {
-      const body: unknown = parsed(request.responseText);
+      const body: unknown = parseJson(request.responseText);
       const result = uploadedSchema.safeParse(body);
       if (request.status === 201 && result.success) return resolve(result.data);
       const refusal = wireErrorSchema.safeParse(body);
@@ -48,7 +48,7 @@ export function uploadFile(
   });
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

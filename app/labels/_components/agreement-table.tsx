@@ -5,7 +5,7 @@ import type { AppRouter } from "@/server/trpc/router";
 type Row = inferRouterOutputs<AppRouter>["scores"]["agreement"][number];
 type Rated = Row["judgeAndSpan"];
 
-const count = ({ bothYes, firstOnly, secondOnly, bothNo }: Rated): number =>
+const countRated = ({ bothYes, firstOnly, secondOnly, bothNo }: Rated): number =>
   bothYes + firstOnly + secondOnly + bothNo;
 
 /** Agreement and Cohen's kappa: judge with span, and each with the people who labelled. */
@@ -32,7 +32,7 @@ export function AgreementTable({ rows }: { rows: Row[] }) {
             ).map(([name, rated]) => (
               <tr key={`${judge} ${name}`} className="border-t">
                 <td className="px-3 py-2">{name}</td>
-                <td className="tabular-nums px-3 py-2 text-right">{count(rated)}</td>
+                <td className="tabular-nums px-3 py-2 text-right">{countRated(rated)}</td>
                 <td className="tabular-nums px-3 py-2 text-right">
                   {rated.observed === null ? "–" : `${(100 * rated.observed).toFixed(1)}%`}
                 </td>

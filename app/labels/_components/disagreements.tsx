@@ -14,7 +14,7 @@ import { useNotify } from "@/app/_ui/toast";
 import type { AppRouter } from "@/server/trpc/router";
 
 type Row = inferRouterOutputs<AppRouter>["scores"]["disagreements"]["rows"][number];
-const keyOf = (row: Row): string => `${row.answerId} ${row.questionId} ${row.judge}`;
+const getRowKey = (row: Row): string => `${row.answerId} ${row.questionId} ${row.judge}`;
 
 /** One disagreement at a time: y says right, n wrong, u takes it back, j and k go on and back. */
 export function Disagreements({ runId }: { runId: string }) {
@@ -22,7 +22,7 @@ export function Disagreements({ runId }: { runId: string }) {
   const queryClient = useQueryClient();
   const notify = useNotify();
   const [at, setAt] = useState(0);
-  const [said, setSaid] = useState<ReadonlyMap<string, boolean | null>>(new Map());
+  const [givenLabels, setGivenLabels] = useState<ReadonlyMap<string, boolean | null>>(new Map());
   const query = useInfiniteQuery(
     trpc.scores.disagreements.infiniteQueryOptions(
       { runId, limit: 100 },
@@ -31,14 +31,14 @@ export function Disagreements({ runId }: { runId: string }) {
   );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const row = rows[Math.min(at, rows.length - 1)];
-  const labelOf = (one: Row): boolean | null =>
-    said.get(keyOf(one)) ?? (said.has(keyOf(one)) ? null : one.label);
+  const getLabel = (one: Row): boolean | null =>
+    givenLabels.get(getRowKey(one)) ?? (givenLabels.has(getRowKey(one)) ? null : one.label);
   const save = useMutation(
     trpc.scores.label.mutationOptions({
       onSuccess: () => void queryClient.invalidateQueries(trpc.scores.agreement.pathFilter()),
       onError: (error) => {
         notify("bad", `The label was not saved: ${error.message}`);
-        setSaid(new Map());
+        setGivenLabels(new Map());
         void query.refetch();
       },
     }),
@@ -48,9 +48,9 @@ export function Disagreements({ runId }: { runId: string }) {
     if (at >= rows.length - 10 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [at, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
 
-  const label = (correct: boolean | null): void => {
+  const saveLabel = (correct: boolean | null): void => {
     if (!row) return;
-    setSaid((before) => new Map(before).set(keyOf(row), correct));
+    setGivenLabels((before) => new Map(before).set(getRowKey(row), correct));
     save.mutate({ answerId: row.answerId, setId: row.setId, questionId: row.questionId, correct });
     if (correct !== null) setAt((i) => Math.min(i + 1, rows.length - 1));
   };
@@ -65,9 +65,9 @@ export function Disagreements({ runId }: { runId: string }) {
       )
         return;
       const actions: Record<string, () => void> = {
-        y: () => label(true),
-        n: () => label(false),
-        u: () => label(null),
+        y: () => saveLabel(true),
+        n: () => saveLabel(false),
+        u: () => saveLabel(null),
         j: () => setAt((i) => Math.min(i + 1, rows.length - 1)),
         k: () => setAt((i) => Math.max(i - 1, 0)),
       };
@@ -95,13 +95,13 @@ export function Disagreements({ runId }: { runId: string }) {
         Judge and span agree on every answer of this run.
       </EmptyState>
     );
-  const label_ = labelOf(row);
+  const currentLabel = getLabel(row);
   return (
     <Card className="p-4" aria-label="Disagreement" data-question={row.questionId}>
       <div className="flex items-center justify-between gap-3 text-xs text-muted-foreground">
         <span className="tabular-nums">
           {Math.min(at, rows.length - 1) + 1} of {rows.length}
-          {query.hasNextPage ? "+" : ""} · {rows.filter((one) => labelOf(one) !== null).length}{" "}
+          {query.hasNextPage ? "+" : ""} · {rows.filter((one) => getLabel(one) !== null).length}{" "}
           labelled
         </span>
         <Link
@@ -128,20 +128,20 @@ export function Disagreements({ runId }: { runId: string }) {
       </dl>
       <div className="mt-4 flex flex-wrap items-center gap-2">
         <Button
-          variant={label_ === true ? "primary" : "outline"}
-          aria-pressed={label_ === true}
-          onClick={() => label(label_ === true ? null : true)}
+          variant={currentLabel === true ? "primary" : "outline"}
+          aria-pressed={currentLabel === true}
+          onClick={() => saveLabel(currentLabel === true ? null : true)}
         >
           <Check /> Right (y)
         </Button>
         <Button
-          variant={label_ === false ? "primary" : "outline"}
-          aria-pressed={label_ === false}
-          onClick={() => label(label_ === false ? null : false)}
+          variant={currentLabel === false ? "primary" : "outline"}
+          aria-pressed={currentLabel === false}
+          onClick={() => saveLabel(currentLabel === false ? null : false)}
         >
           <X /> Wrong (n)
         </Button>
-        <span className={cn("text-xs text-muted-foreground", label_ === null && "invisible")}>
+        <span className={cn("text-xs text-muted-foreground", currentLabel === null && "invisible")}>
           labelled; again (u) takes it back
         </span>
         <span className="ml-auto flex gap-1">

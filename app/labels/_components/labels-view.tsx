@@ -1,7 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
-import { plural, shortId } from "@/app/_lib/format";
+import { formatCount, formatShortId } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
@@ -21,12 +21,12 @@ export function LabelsView() {
         Answers that the judge and the span rule score differently. What you say of them measures
         both.
       </p>
-      <div className="mt-4">{run ? <RunLabels runId={run} /> : <ChooseRun />}</div>
+      <div className="mt-4">{run ? <RunLabels runId={run} /> : <JudgedRuns />}</div>
     </>
   );
 }
 
-function ChooseRun() {
+function JudgedRuns() {
   const trpc = useTRPC();
   const runs = useQuery(trpc.scores.judged.queryOptions());
   if (runs.isPending) return <Skeleton className="h-48" />;
@@ -65,8 +65,8 @@ function ChooseRun() {
             >
               <span className="block truncate font-medium">{run.name}</span>
               <span className="block text-2xs break-words text-muted-foreground">
-                {run.questionSet} · {plural(run.judged, "answer")} scored by {run.judge} ·{" "}
-                <span className="font-mono">{shortId(run.runId)}</span>
+                {run.questionSet} · {formatCount(run.judged, "answer")} scored by {run.judge} ·{" "}
+                <span className="font-mono">{formatShortId(run.runId)}</span>
               </span>
             </Link>
           </li>

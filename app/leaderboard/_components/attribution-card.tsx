@@ -1,5 +1,5 @@
 import Link from "next/link";
-import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
+import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_charts/attribution";
 import { Ceiling } from "@/app/_charts/ceiling";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
@@ -47,7 +47,7 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
       ) : null}
       <ul className="mt-3 space-y-3 px-4">
         {rows.map(({ row, cell }) => {
-          const total = attributionTotal(cell.attribution);
+          const total = sumAttribution(cell.attribution);
           const { withGold, withGoldCorrect } = cell.attribution;
           return (
             <li key={row.id} data-attribution={cell.runId}>

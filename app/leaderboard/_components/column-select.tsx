@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
-import { columnTitle } from "./text";
+import { formatColumnTitle } from "./text";
 
 /** The column that a card shows, and its choice; a board that has lost columns falls back to its last. */
 export function useColumn({ columns }: Leaderboard): [number, (column: number) => void] {
@@ -27,7 +27,7 @@ export function ColumnSelect({
     >
       {columns.map((c, i) => (
         <option key={c.id} value={i}>
-          {columnTitle(c, columns)}
+          {formatColumnTitle(c, columns)}
         </option>
       ))}
     </Select>

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { comparableRuns } from "./comparable-runs";
+import { findComparableRuns } from "./comparable-runs";
 
 const columns = ["nq", "hotpotqa/dev", "2wiki"].map((questionSet) => ({
   id: questionSet,
@@ -25,26 +25,29 @@ const board = {
 } as unknown as Leaderboard;
 
 it("compares runs of one column that all picked rows share, one where they are complete before others", () => {
-  expect(comparableRuns(board, ["s3", "rag"])).toEqual({
+  expect(findComparableRuns(board, ["s3", "rag"])).toEqual({
     runs: ["s3 1", "rag 1"],
     column: "hotpotqa/dev",
   });
-  expect(comparableRuns(board, ["s3", "direct"])).toEqual({
+  expect(findComparableRuns(board, ["s3", "direct"])).toEqual({
     runs: ["s3 0", "direct 0"],
     column: "nq",
   });
-  expect(comparableRuns(board, ["s3", "cot"]), "none complete").toEqual({
+  expect(findComparableRuns(board, ["s3", "cot"]), "none complete").toEqual({
     runs: ["s3 1", "cot 1"],
     column: "hotpotqa/dev",
   });
 });
 
 it("says why rows cannot be compared", () => {
-  expect(comparableRuns(board, ["rag", "direct"])).toEqual({
+  expect(findComparableRuns(board, ["rag", "direct"])).toEqual({
     runs: null,
     reason: expect.stringContaining("No question set has results of all 2 methods"),
   });
-  expect(comparableRuns(board, ["s3"])).toEqual({ runs: null, reason: "Tick two to six methods" });
+  expect(findComparableRuns(board, ["s3"])).toEqual({
+    runs: null,
+    reason: "Tick two to six methods",
+  });
   // A row that was picked in another scope is not there.
-  expect(comparableRuns(board, ["s3", "gone"])).toMatchObject({ runs: null });
+  expect(findComparableRuns(board, ["s3", "gone"])).toMatchObject({ runs: null });
 });

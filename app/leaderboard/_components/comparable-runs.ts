@@ -1,10 +1,10 @@
-import { plural } from "@/app/_lib/format";
+import { formatCount } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { columnTitle } from "./text";
+import { formatColumnTitle } from "./text";
 
 /** Methods that are compared question by question at once. */
-const FEWEST = 2;
-const MOST = 6;
+const MIN_METHODS = 2;
+const MAX_METHODS = 6;
 
 export type ComparableRuns = { runs: string[]; column: string } | { runs: null; reason: string };
 
@@ -12,12 +12,12 @@ export type ComparableRuns = { runs: string[]; column: string } | { runs: null; 
  * The runs of the picked rows in a column that all of them share: the first where every one is complete, else the first.
  * Runs of different columns answered different questions.
  */
-export function comparableRuns(
+export function findComparableRuns(
   { rows, columns }: Pick<Leaderboard, "rows" | "columns">,
   picked: readonly string[],
 ): ComparableRuns {
   const chosen = rows.filter((row) => picked.includes(row.id));
-  if (chosen.length < FEWEST || chosen.length > MOST)
+  if (chosen.length < MIN_METHODS || chosen.length > MAX_METHODS)
     return { runs: null, reason: "Tick two to six methods" };
   const shared = columns.flatMap((column, i) => {
     const cells = chosen.flatMap((row) => row.cells[i] ?? []);
@@ -27,10 +27,10 @@ export function comparableRuns(
   if (!found)
     return {
       runs: null,
-      reason: `No question set has results of all ${plural(chosen.length, "method")} that are ticked: launch what is missing, or tick others`,
+      reason: `No question set has results of all ${formatCount(chosen.length, "method")} that are ticked: launch what is missing, or tick others`,
     };
   return {
     runs: found.cells.map((cell) => cell.runId),
-    column: columnTitle(found.column, columns),
+    column: formatColumnTitle(found.column, columns),
   };
 }

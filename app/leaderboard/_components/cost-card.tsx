@@ -4,8 +4,8 @@ import type { Leaderboard } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { ColumnSelect, useColumn } from "./column-select";
-import { axisTicks, costPoints, type CostPoint } from "./cost-points";
-import { costOf, COSTS, intervalText, isCostKey, shareText, type CostKey } from "./text";
+import { computeAxisTicks, computeCostPoints, type CostPoint } from "./cost-points";
+import { computeMeanCost, COSTS, formatInterval, isCostKey, shareText, type CostKey } from "./text";
 
 const HEIGHT = 260;
 const MARGIN = { left: 40, right: 14, top: 10, bottom: 34 };
@@ -22,10 +22,10 @@ export function CostCard({
 }) {
   const [column, setColumn] = useColumn(board);
   const available = (Object.keys(COSTS) as CostKey[]).filter((k) =>
-    board.rows.some((row) => costOf(row, k) !== null),
+    board.rows.some((row) => computeMeanCost(row, k) !== null),
   );
   const key: CostKey = isCostKey(axis) && available.includes(axis) ? axis : "searches";
-  const points = costPoints(board, column, key);
+  const points = computeCostPoints(board, column, key);
   return (
     <Card className="pb-3" data-cost-points={points.length}>
       <CardHeader
@@ -61,8 +61,8 @@ export function CostCard({
 }
 
 function Plot({ points, name }: { points: CostPoint[]; name: string }) {
-  const xs = axisTicks(Math.max(...points.map((p) => p.cost)));
-  const ys = axisTicks(Math.min(1, Math.max(...points.map((p) => p.high))));
+  const xs = computeAxisTicks(Math.max(...points.map((p) => p.cost)));
+  const ys = computeAxisTicks(Math.min(1, Math.max(...points.map((p) => p.high))));
   const [maxX, maxY] = [xs[xs.length - 1]!, ys[ys.length - 1]!];
   const x = (cost: number) => (cost / maxX) * 100;
   const y = (accuracy: number) => 100 - (accuracy / maxY) * 100;
@@ -142,7 +142,7 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
               key={p.id}
               className="absolute"
               style={{ left: `${x(p.cost)}%`, top: `${y(p.accuracy)}%` }}
-              title={`${p.label}: ${shareText(p.accuracy)} (${intervalText(p.low, p.high)}), ${formatNumber(p.cost)} ${name.toLowerCase()}`}
+              title={`${p.label}: ${shareText(p.accuracy)} (${formatInterval(p.low, p.high)}), ${formatNumber(p.cost)} ${name.toLowerCase()}`}
             >
               <span
                 className={cn(

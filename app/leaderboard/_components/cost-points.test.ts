@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { axisTicks, costPoints } from "./cost-points";
+import { computeAxisTicks, computeCostPoints } from "./cost-points";
 
 const cell = (mean: number, searches: number, rank: number | null = 1) => ({
   mean,
@@ -16,7 +16,7 @@ const board = (cells: unknown[]) =>
   }) as unknown as Leaderboard;
 
 it("points stand by cost, those on the front marked, incomplete results left out", () => {
-  const points = costPoints(
+  const points = computeCostPoints(
     board([cell(0.6, 2), cell(0.4, 0), cell(0.5, 3), cell(0.9, 1, null), null]),
     0,
     "searches",
@@ -26,11 +26,11 @@ it("points stand by cost, those on the front marked, incomplete results left out
     ["m0", true],
     ["m2", false],
   ]);
-  expect(costPoints(board([cell(0.6, 2)]), 0, "costUsd")).toEqual([]);
+  expect(computeCostPoints(board([cell(0.6, 2)]), 0, "costUsd")).toEqual([]);
 });
 
 it("ticks are round and reach beyond the largest value", () => {
-  expect(axisTicks(1)).toEqual([0, 0.25, 0.5, 0.75, 1]);
-  expect(axisTicks(37)).toEqual([0, 10, 20, 30, 40]);
-  expect(axisTicks(0)).toEqual([0, 0.25, 0.5, 0.75, 1]);
+  expect(computeAxisTicks(1)).toEqual([0, 0.25, 0.5, 0.75, 1]);
+  expect(computeAxisTicks(37)).toEqual([0, 10, 20, 30, 40]);
+  expect(computeAxisTicks(0)).toEqual([0, 0.25, 0.5, 0.75, 1]);
 });

@@ -13,7 +13,7 @@ export interface CostPoint {
 }
 
 /** Complete results of a column by what they cost; those that no other beats in both are on the front. */
-export function costPoints(board: Leaderboard, column: number, key: CostKey): CostPoint[] {
+export function computeCostPoints(board: Leaderboard, column: number, key: CostKey): CostPoint[] {
   const points = board.rows.flatMap((row) => {
     const cell = row.cells[column];
     const cost = cell?.[key];
@@ -43,7 +43,7 @@ export function costPoints(board: Leaderboard, column: number, key: CostKey): Co
 }
 
 /** Round numbers from 0 to beyond the largest value. */
-export function axisTicks(largest: number): number[] {
+export function computeAxisTicks(largest: number): number[] {
   const rough = (largest > 0 ? largest : 1) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const stride = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= rough)!;

@@ -6,22 +6,22 @@ export interface PathFile {
 }
 
 /** Files of a drop; a folder's with all that is below it. Must be called while the event is handled: it is empty afterwards. */
-export function filesOfDrop(transfer: DataTransfer): Promise<PathFile[]> {
+export function readDroppedFiles(transfer: DataTransfer): Promise<PathFile[]> {
   const entries = [...transfer.items].flatMap((item) =>
     item.kind === "file" ? [{ entry: item.webkitGetAsEntry(), file: item.getAsFile() }] : [],
   );
   return Promise.all(
     entries.map(({ entry, file }) =>
-      entry ? filesBelow(entry) : file ? [{ path: file.name, file }] : [],
+      entry ? listFilesBelow(entry) : file ? [{ path: file.name, file }] : [],
     ),
-  ).then((files) => sorted(files.flat()));
+  ).then((files) => sortFiles(files.flat()));
 }
 
 /** Files that a person picked, singly or as a folder. */
-export const filesPicked = (files: FileList): PathFile[] =>
-  sorted([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
+export const readPickedFiles = (files: FileList): PathFile[] =>
+  sortFiles([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
 
-async function filesBelow(entry: FileSystemEntry): Promise<PathFile[]> {
+async function listFilesBelow(entry: FileSystemEntry): Promise<PathFile[]> {
   if (isFile(entry))
     return [
       {
@@ -37,9 +37,10 @@ async function filesBelow(entry: FileSystemEntry): Promise<PathFile[]> {
       reader.readEntries(resolve, reject),
     );
     if (entries.length === 0) return files;
-    for (const below of entries) files.push(...(await filesBelow(below)));
+    for (const below of entries) files.push(...(await listFilesBelow(below)));
   }
 }
 
 const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile;
-const sorted = (files: PathFile[]): PathFile[] => files.sort((a, b) => (a.path < b.path ? -1 : 1));
+const sortFiles = (files: PathFile[]): PathFile[] =>
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -6,7 +6,7 @@ import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
 import { toCsv, toLatex, toMarkdown } from "@/core/comparability/results-table";
-import { exportTable } from "./export-table";
+import { buildExportTable } from "./export-table";
 import type { PaperChoice } from "./published";
 
 const FORMATS = [
@@ -35,7 +35,7 @@ export function ExportMenu({
           <MenuItem
             key={id}
             onSelect={() =>
-              saveFile(`leaderboard.${id}`, type, write(exportTable(board, published)))
+              saveFile(`leaderboard.${id}`, type, write(buildExportTable(board, published)))
             }
           >
             <Download /> {label}
@@ -43,7 +43,7 @@ export function ExportMenu({
         ))}
         <MenuItem
           onSelect={() =>
-            void navigator.clipboard.writeText(toMarkdown(exportTable(board, published))).then(
+            void navigator.clipboard.writeText(toMarkdown(buildExportTable(board, published))).then(
               () => notify("good", "Copied as Markdown"),
               (error: Error) => notify("bad", `Not copied: ${error.message}`),
             )

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { scopeKey } from "@/core/comparability/comparability";
-import { exportTable } from "./export-table";
+import { buildExportTable } from "./export-table";
 
 it("a board's figures go with the number of questions, the costs and the training samples", () => {
   const facts = {
@@ -50,7 +50,7 @@ it("a board's figures go with the number of questions, the costs and the trainin
       },
     ],
   } as unknown as Leaderboard;
-  const table = exportTable(board, null);
+  const table = buildExportTable(board, null);
   expect(table.caption).toBe("Corpus atlas, generator qwen (chat/1), scorer span/1");
   expect(table.rows).toMatchObject([
     {

@@ -1,11 +1,11 @@
-import { shortId } from "@/app/_lib/format";
+import { formatShortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import type { ExportTable } from "@/core/comparability/results-table";
-import { publishedRowsFor, type PaperChoice } from "./published";
-import { cautiousP, columnTitle, limitText } from "./text";
+import { selectPublishedRows, type PaperChoice } from "./published";
+import { getLargerP, formatColumnTitle, formatTokenLimit } from "./text";
 
 /** What the page shows, as a table of the formats' own. */
-export function exportTable(board: Leaderboard, published: PaperChoice | null): ExportTable {
+export function buildExportTable(board: Leaderboard, published: PaperChoice | null): ExportTable {
   const scope = board.scopes.find((s) => s.key === board.scope);
   const twice = new Set(
     board.rows.map((row) => row.label).filter((label, i, all) => all.indexOf(label) !== i),
@@ -18,12 +18,12 @@ export function exportTable(board: Leaderboard, published: PaperChoice | null): 
   const hasCeiling = board.columns.some(({ ceiling }) => ceiling !== null);
   return {
     caption: scope
-      ? `Corpus ${scope.corpus}, generator ${scope.generator} (${scope.promptStyle}${limitText(scope.key, board.scopes)}), scorer ${scope.scorer}`
+      ? `Corpus ${scope.corpus}, generator ${scope.generator} (${scope.promptStyle}${formatTokenLimit(scope.key, board.scopes)}), scorer ${scope.scorer}`
       : "",
-    columns: board.columns.map((column) => columnTitle(column, board.columns)),
+    columns: board.columns.map((column) => formatColumnTitle(column, board.columns)),
     rows: [
       ...board.rows.map((row) => ({
-        label: `${twice.has(row.label) ? `${row.label} (${row.detail || shortId(row.cells.find((cell) => cell)?.runId ?? "")})` : row.label}${row.imported ? ", imported" : ""}`,
+        label: `${twice.has(row.label) ? `${row.label} (${row.detail || formatShortId(row.cells.find((cell) => cell)?.runId ?? "")})` : row.label}${row.imported ? ", imported" : ""}`,
         published: false,
         trainingSamples: row.trainingSamples,
         cells: row.cells.map((cell) => {
@@ -32,7 +32,7 @@ export function exportTable(board: Leaderboard, published: PaperChoice | null): 
             cell;
           return {
             ...percent(cell),
-            p: comparison ? cautiousP(comparison) : null,
+            p: comparison ? getLargerP(comparison) : null,
             note: reason,
             questions: scored,
             costs: { searches, documents, tokens, seconds, costUsd },
@@ -59,7 +59,7 @@ export function exportTable(board: Leaderboard, published: PaperChoice | null): 
           ]
         : []),
       ...(published
-        ? publishedRowsFor(published, board.columns).map((row) => ({
+        ? selectPublishedRows(published, board.columns).map((row) => ({
             label: `${row.method} (${row.detail})`,
             published: true,
             trainingSamples: row.trainingSamples,

@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { inferRouterOutputs } from "@trpc/server";
 import { Upload } from "lucide-react";
 import { useEffect, useState } from "react";
-import { formatBytes, plural } from "@/app/_lib/format";
+import { formatBytes, formatCount } from "@/app/_lib/format";
 import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
@@ -42,7 +42,7 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
   const sets = useQuery(trpc.catalogue.questionSets.queryOptions());
   useEffect(() => {
     let current = true;
-    readAll(files, (progress) => current && setRead(progress)).then(
+    readFolder(files, (progress) => current && setRead(progress)).then(
       (result) => current && setFolder(result),
       (error: unknown) =>
         current && setFailure(error instanceof Error ? error : new Error(String(error))),
@@ -56,7 +56,9 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
     return (
       <div className="mt-4" role="status">
         <p className="mb-1.5 text-xs text-muted-foreground">
-          {read ? `Reading ${read.done} of ${plural(read.total, "file")}` : "Looking for files"}
+          {read
+            ? `Reading ${read.done} of ${formatCount(read.total, "file")}`
+            : "Looking for files"}
         </p>
         <Progress
           value={read && read.total > 0 ? read.done / read.total : null}
@@ -107,13 +109,13 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
       }}
     >
       <p className="text-xs text-muted-foreground">
-        {plural(folder.contents.size, "file")}, {formatBytes(folder.bytes)}:{" "}
-        {plural(folder.parts.length, "part")} recognised
+        {formatCount(folder.contents.size, "file")}, {formatBytes(folder.bytes)}:{" "}
+        {formatCount(folder.parts.length, "part")} recognised
         {folder.skipped.length > 0
-          ? `, ${plural(folder.skipped.length, "file")} not upstream's`
+          ? `, ${formatCount(folder.skipped.length, "file")} not upstream's`
           : ""}
         {folder.problems.length > 0
-          ? `, ${plural(folder.problems.length, "file")} not readable`
+          ? `, ${formatCount(folder.problems.length, "file")} not readable`
           : ""}
         .
       </p>
@@ -176,7 +178,7 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
             {running || done > 0 || failed > 0 ? (
               <div className="min-w-40 flex-1" role="status">
                 <p className="mb-1 text-xs text-muted-foreground">
-                  {done} of {plural(folder.parts.length, "part")} imported
+                  {done} of {formatCount(folder.parts.length, "part")} imported
                   {failed > 0 ? `, ${failed} not` : ""}
                 </p>
                 <Progress
@@ -192,8 +194,8 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
                 {running
                   ? "Importing"
                   : failed > 0
-                    ? `Try ${plural(open.length, "part")} again`
-                    : `Import ${plural(open.length, "part")}`}
+                    ? `Try ${formatCount(open.length, "part")} again`
+                    : `Import ${formatCount(open.length, "part")}`}
               </Button>
             ) : null}
           </div>
@@ -204,7 +206,7 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
 }
 
 /** Reads one file after the other; only those that can be upstream's are held in memory. */
-async function readAll(
+async function readFolder(
   files: Promise<PathFile[]>,
   tell: (progress: { done: number; total: number }) => void,
 ): Promise<Folder> {

@@ -1,5 +1,5 @@
 import Link from "next/link";
-import { formatInteger, formatShare, plural } from "@/app/_lib/format";
+import { formatInteger, formatShare, formatCount } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { METHODS } from "@/contracts/run-config/method";
 import type { MethodName } from "@/contracts/records/episode";
@@ -41,7 +41,7 @@ export function ImportParts({
                 {states[i]?.kind === "sending" ? <Badge>importing</Badge> : null}
               </p>
               <p className="text-muted-foreground">
-                {part.holds.join(" · ")} · {plural(part.files.length, "file")}
+                {part.holds.join(" · ")} · {formatCount(part.files.length, "file")}
               </p>
               <Outcome state={states[i]} />
             </li>
@@ -56,7 +56,7 @@ export function ImportParts({
       {skipped.length > 0 ? (
         <details>
           <summary className="cursor-pointer text-muted-foreground">
-            {plural(skipped.length, "file")} left alone: not upstream&apos;s
+            {formatCount(skipped.length, "file")} left alone: not upstream&apos;s
           </summary>
           <ul
             className="mt-1 max-h-32 overflow-y-auto pl-4 text-muted-foreground"
@@ -102,7 +102,7 @@ function Outcome({ state }: { state: PartState | undefined }) {
             <Link href={`/runs/${run.id}`} className="font-medium text-primary hover:underline">
               {run.name}
             </Link>
-            : {plural(run.episodes, "episode")}
+            : {formatCount(run.episodes, "episode")}
             {run.accuracy === null
               ? ""
               : `, ${formatShare(run.accuracy)} of ${formatInteger(run.scored)}`}
@@ -111,7 +111,7 @@ function Outcome({ state }: { state: PartState | undefined }) {
           {run.unmatchedCount > 0 ? (
             <details className="text-warn">
               <summary className="cursor-pointer">
-                {plural(run.unmatchedCount, "question")} not in the set, left out
+                {formatCount(run.unmatchedCount, "question")} not in the set, left out
               </summary>
               <ul className="mt-1 max-h-32 overflow-y-auto pl-4">
                 {run.unmatched.map((question) => (

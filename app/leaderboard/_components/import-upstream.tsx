@@ -3,7 +3,7 @@ import { FolderUp } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
-import { filesOfDrop, filesPicked, type PathFile } from "./dropped-files";
+import { readDroppedFiles, readPickedFiles, type PathFile } from "./dropped-files";
 import { ImportFolder } from "./import-folder";
 
 /** The way in for upstream's result files: a button, and the whole page as a place to drop them. */
@@ -11,7 +11,7 @@ export function ImportUpstream() {
   const [open, setOpen] = useState(false);
   const [files, setFiles] = useState<{ id: number; files: Promise<PathFile[]> } | null>(null);
   const [over, setOver] = useState(false);
-  const take = (taken: Promise<PathFile[]>): void => {
+  const openFiles = (taken: Promise<PathFile[]>): void => {
     setFiles((last) => ({ id: (last?.id ?? 0) + 1, files: taken }));
     setOpen(true);
   };
@@ -30,7 +30,7 @@ export function ImportUpstream() {
       setOver(false);
       if (!holdsFiles(event) || !event.dataTransfer) return;
       event.preventDefault();
-      take(filesOfDrop(event.dataTransfer));
+      openFiles(readDroppedFiles(event.dataTransfer));
     };
     window.addEventListener("dragover", onDragOver);
     window.addEventListener("dragleave", onDragLeave);
@@ -66,8 +66,8 @@ export function ImportUpstream() {
         <div className="rounded-lg border border-dashed px-4 py-5 text-center">
           <p className="text-muted-foreground">Drop a folder or files anywhere on this page, or</p>
           <div className="mt-2 flex flex-wrap justify-center gap-2">
-            <Picker label="Choose a folder" folder onPick={take} />
-            <Picker label="Choose files" onPick={take} />
+            <FilePicker label="Choose a folder" folder onPick={openFiles} />
+            <FilePicker label="Choose files" onPick={openFiles} />
           </div>
         </div>
         {files ? <ImportFolder key={files.id} files={files.files} /> : null}
@@ -76,7 +76,7 @@ export function ImportUpstream() {
   );
 }
 
-function Picker({
+function FilePicker({
   label,
   folder = false,
   onPick,
@@ -97,7 +97,7 @@ function Picker({
           {...(folder ? { webkitdirectory: "" } : { accept: ".json,.jsonl" })}
           onChange={(event) => {
             if (event.target.files && event.target.files.length > 0)
-              onPick(Promise.resolve(filesPicked(event.target.files)));
+              onPick(Promise.resolve(readPickedFiles(event.target.files)));
             event.target.value = "";
           }}
         />

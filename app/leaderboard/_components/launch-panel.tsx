@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
-import { plural } from "@/app/_lib/format";
+import { formatCount } from "@/app/_lib/format";
 import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -55,7 +55,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
           "good",
           launched.length === 0
             ? "Nothing is missing: every method has its result or a run"
-            : `${plural(launched.length, "run")} launched${present.length > 0 ? `, ${present.length} there already` : ""}`,
+            : `${formatCount(launched.length, "run")} launched${present.length > 0 ? `, ${present.length} there already` : ""}`,
         );
         void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());
       },
@@ -134,7 +134,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
             launch.mutate({ methods: [...methods], like, questions: chosen, limit: limited })
           }
         >
-          <Rocket /> Launch {plural(methods.length, "method")}
+          <Rocket /> Launch {formatCount(methods.length, "method")}
         </Button>
         {answering.length > 0 ? (
           <span className="text-xs text-muted-foreground">

@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { GitCompareArrows } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
-import { formatInteger, plural, shortId } from "@/app/_lib/format";
+import { formatInteger, formatCount, formatShortId } from "@/app/_lib/format";
 import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Badge } from "@/app/_ui/badge";
@@ -13,16 +13,16 @@ import { Select } from "@/app/_ui/field";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { AttributionCard } from "./attribution-card";
-import { comparableRuns } from "./comparable-runs";
+import { findComparableRuns } from "./comparable-runs";
 import { CostCard } from "./cost-card";
 import { ExportMenu } from "./export-menu";
 import { ImportUpstream } from "./import-upstream";
 import { LaunchPanel } from "./launch-panel";
 import { MethodsTable } from "./methods-table";
-import { paperGenerators } from "./published";
+import { listPaperGenerators } from "./published";
 import { PublishedTables } from "./published-tables";
 import { SignificanceTable } from "./significance-table";
-import { limitText, shareText } from "./text";
+import { formatTokenLimit, shareText } from "./text";
 
 export function LeaderboardView() {
   const trpc = useTRPC();
@@ -36,7 +36,7 @@ export function LeaderboardView() {
   const published = useQuery(trpc.leaderboard.published.queryOptions());
   const [picked, setPicked] = useState<readonly string[]>([]);
   const board = query.data;
-  const generators = published.data ? paperGenerators(published.data) : [];
+  const generators = published.data ? listPaperGenerators(published.data) : [];
   const generator = generators.find((g) => g === params.get("paper"));
   const paper =
     published.data && generator !== undefined ? { results: published.data, generator } : null;
@@ -57,7 +57,7 @@ export function LeaderboardView() {
       </div>
     );
   const empty = board.rows.length === 0;
-  const compared = comparableRuns(board, picked);
+  const compared = findComparableRuns(board, picked);
   return (
     <>
       <header className="flex flex-wrap items-center justify-between gap-3">
@@ -88,7 +88,7 @@ export function LeaderboardView() {
           {empty ? null : <ExportMenu board={board} published={paper} />}
         </div>
       </header>
-      <Active active={board.active} />
+      <ActiveRuns active={board.active} />
       {empty ? (
         <>
           <p className="mt-3 max-w-2xl text-muted-foreground">
@@ -139,7 +139,7 @@ export function LeaderboardView() {
             />
             <AttributionCard board={board} />
           </div>
-          <Excluded excluded={board.excluded} />
+          <ExcludedResults excluded={board.excluded} />
           <LaunchPanel board={board} />
         </div>
       )}
@@ -168,7 +168,7 @@ function ScopeBar({
         >
           {board.scopes.map((s) => (
             <option key={s.key} value={s.key}>
-              {`${s.corpus}${board.scopes.some((o) => o.corpus === s.corpus && o.corpusVersion !== s.corpusVersion) ? ` @${s.corpusVersion?.slice(0, 6) ?? "?"}` : ""} · ${s.generator}, ${s.promptStyle}${limitText(s.key, board.scopes)} · ${s.scorer} (${plural(s.results, "result")})`}
+              {`${s.corpus}${board.scopes.some((o) => o.corpus === s.corpus && o.corpusVersion !== s.corpusVersion) ? ` @${s.corpusVersion?.slice(0, 6) ?? "?"}` : ""} · ${s.generator}, ${s.promptStyle}${formatTokenLimit(s.key, board.scopes)} · ${s.scorer} (${formatCount(s.results, "result")})`}
             </option>
           ))}
         </Select>
@@ -192,7 +192,7 @@ function ScopeBar({
 }
 
 /** What is still to come; the page follows by itself. */
-function Active({ active }: { active: Leaderboard["active"] }) {
+function ActiveRuns({ active }: { active: Leaderboard["active"] }) {
   if (active.length === 0) return null;
   return (
     <Card className="mt-3 px-4 py-2.5" data-active={active.length}>
@@ -219,7 +219,7 @@ function Active({ active }: { active: Leaderboard["active"] }) {
 }
 
 /** Results that get no common rank with those above, each with why. */
-function Excluded({ excluded }: { excluded: Leaderboard["excluded"] }) {
+function ExcludedResults({ excluded }: { excluded: Leaderboard["excluded"] }) {
   if (excluded.length === 0) return null;
   return (
     <Card className="pb-3" data-excluded={excluded.length}>
@@ -237,7 +237,7 @@ function Excluded({ excluded }: { excluded: Leaderboard["excluded"] }) {
               {result.label}
             </Link>
             <span className="font-mono text-2xs text-muted-foreground">
-              {shortId(result.runId)}
+              {formatShortId(result.runId)}
             </span>
             <span className="text-xs text-muted-foreground">{result.questionSet}</span>
             <span className="font-mono text-xs">{shareText(result.mean)}</span>

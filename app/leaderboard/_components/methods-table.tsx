@@ -1,17 +1,17 @@
 import Link from "next/link";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, NONE, plural } from "@/app/_lib/format";
+import { formatInteger, NONE, formatCount } from "@/app/_lib/format";
 import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
-import { publishedRowsFor, type PaperChoice } from "./published";
+import { selectPublishedRows, type PaperChoice } from "./published";
 import {
-  columnTitle,
-  costOf,
+  formatColumnTitle,
+  computeMeanCost,
   COSTS,
-  intervalText,
+  formatInterval,
   isSignificant,
-  pointsText,
+  formatPoints,
   shareText,
   type CostKey,
   type LeaderboardRow,
@@ -36,7 +36,7 @@ interface Props {
 /** Methods by question sets. Every cell leads to its episodes; what has no rank says why. */
 export function MethodsTable({ board, published, picked, onPick }: Props) {
   const { columns, rows, averaged } = board;
-  const costs = SHOWN_COSTS.filter((key) => rows.some((row) => costOf(row, key) !== null));
+  const costs = SHOWN_COSTS.filter((key) => rows.some((row) => computeMeanCost(row, key) !== null));
   const head = "h-9 px-3 text-right font-medium whitespace-nowrap";
   return (
     <div
@@ -56,7 +56,7 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
             </th>
             {columns.map((column) => (
               <th key={column.id} scope="col" className={head}>
-                {columnTitle(column, columns)}{" "}
+                {formatColumnTitle(column, columns)}{" "}
                 <span className="font-normal">({formatInteger(column.questions)})</span>
               </th>
             ))}
@@ -66,7 +66,7 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
                 className={head}
                 title={
                   averaged.length > 0
-                    ? `Mean over the ${plural(averaged.length, "set")} that every method has completely`
+                    ? `Mean over the ${formatCount(averaged.length, "set")} that every method has completely`
                     : "No set is complete for every method"
                 }
               >
@@ -117,7 +117,7 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
               {row.cells.map((cell, i) => (
                 <td key={columns[i]?.id} className="px-3 py-2 text-right align-top">
                   {cell ? (
-                    <Cell cell={cell} />
+                    <MethodCell cell={cell} />
                   ) : (
                     <span className="text-muted-foreground">{NONE}</span>
                   )}
@@ -159,7 +159,7 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
                     >
                       {shareText(ceiling.mean)}
                       <span className="block text-2xs whitespace-nowrap">
-                        {intervalText(ceiling.low, ceiling.high)}
+                        {formatInterval(ceiling.low, ceiling.high)}
                       </span>
                       <span className="block text-2xs whitespace-nowrap">
                         of {formatInteger(ceiling.scored)}
@@ -177,7 +177,7 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
             </tr>
           ) : null}
           {published
-            ? publishedRowsFor(published, columns).map((row) => (
+            ? selectPublishedRows(published, columns).map((row) => (
                 <tr key={row.name} className="border-b bg-muted/50 last:border-0" data-published>
                   <th scope="row" className="sticky left-0 z-10 bg-muted px-3 py-2 font-normal">
                     <span className="font-medium">{row.method}</span>{" "}
@@ -206,7 +206,7 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
                 </tr>
               ))
             : null}
-          {published && publishedRowsFor(published, columns).length === 0 ? (
+          {published && selectPublishedRows(published, columns).length === 0 ? (
             <tr>
               <td
                 colSpan={columns.length + costs.length + 3}
@@ -223,11 +223,11 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
 }
 
 function Cost({ row, of }: { row: LeaderboardRow; of: CostKey }) {
-  const value = costOf(row, of);
+  const value = computeMeanCost(row, of);
   return value === null ? NONE : COSTS[of].text(value);
 }
 
-function Cell({ cell }: { cell: LeaderboardCell }) {
+function MethodCell({ cell }: { cell: LeaderboardCell }) {
   const { comparison } = cell;
   return (
     <Link
@@ -253,7 +253,7 @@ function Cell({ cell }: { cell: LeaderboardCell }) {
         </span>
       </span>
       <span className="block font-mono text-2xs whitespace-nowrap text-muted-foreground">
-        {intervalText(cell.low, cell.high)}
+        {formatInterval(cell.low, cell.high)}
       </span>
       {cell.reason ? (
         <Badge tone="warn" className="whitespace-normal">
@@ -262,7 +262,7 @@ function Cell({ cell }: { cell: LeaderboardCell }) {
       ) : null}
       {comparison ? (
         <Tooltip
-          content={`Against the reference on ${plural(comparison.pairs, "question")}: ${pointsText(comparison.difference)} points, 95% ${pointsText(comparison.low)} to ${pointsText(comparison.high)}`}
+          content={`Against the reference on ${formatCount(comparison.pairs, "question")}: ${formatPoints(comparison.difference)} points, 95% ${formatPoints(comparison.low)} to ${formatPoints(comparison.high)}`}
         >
           <span
             className={cn(
@@ -275,7 +275,7 @@ function Cell({ cell }: { cell: LeaderboardCell }) {
             )}
             data-significant={isSignificant(comparison)}
           >
-            {pointsText(comparison.difference)} {isSignificant(comparison) ? "*" : "n.s."}
+            {formatPoints(comparison.difference)} {isSignificant(comparison) ? "*" : "n.s."}
           </span>
         </Tooltip>
       ) : null}

@@ -4,7 +4,7 @@ import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { averageDifferences, type PublishedResults } from "@/contracts/formats/published-results";
-import { paperTables } from "./published";
+import { buildPaperTables } from "./published";
 
 /** The paper's tables as printed, with what does not fit together in them. */
 export function PublishedTables({ results }: { results: PublishedResults }) {
@@ -31,7 +31,7 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
           <option value="accuracy">Accuracy (general: span or judge; medical: judge)</option>
           <option value="em">Exact match</option>
         </Select>
-        {paperTables(results, metric).map((table) => (
+        {buildPaperTables(results, metric).map((table) => (
           <Card
             key={`${table.title} ${table.generator} ${table.corpus}`}
             className="overflow-hidden"
@@ -101,17 +101,17 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
           </Card>
         ))}
         <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
-          <Small
+          <SmallTable
             title={`${results.settings.table}: retrieve-select-turns, ${results.settings.generator}`}
             columns={results.settings.columns}
             rows={Object.entries(results.settings.rows)}
           />
-          <Small
+          <SmallTable
             title={`${results.rewardFunctions.table}: averages of s3 trained with each reward`}
             columns={results.rewardFunctions.columns}
             rows={Object.entries(results.rewardFunctions.rows)}
           />
-          <Small
+          <SmallTable
             title={`${results.trainingCost.table}: training on ${results.trainingCost.hardware}`}
             columns={["min a step", "steps", "minutes"]}
             rows={results.trainingCost.rows.map((row) => [
@@ -138,7 +138,7 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
   );
 }
 
-function Small({
+function SmallTable({
   title,
   columns,
   rows,

@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { ROOT } from "@/lib/paths";
 import { publishedResultsSchema } from "@/contracts/formats/published-results";
-import { paperGenerators, paperSet, paperTables, publishedRowsFor } from "./published";
+import {
+  listPaperGenerators,
+  findPaperSet,
+  buildPaperTables,
+  selectPublishedRows,
+} from "./published";
 import type { Column } from "./text";
 
 const results = publishedResultsSchema.parse(
@@ -23,7 +28,7 @@ const column = (questionSet: string, limit: number | null = null): Column => ({
 it("finds the paper's set by any part of the name", () => {
   expect(
     ["hotpotqa/dev", "2wiki", "NQ/test", "atlas/held-out", "nq-hotpotqa/test"].map((name) =>
-      paperSet(name, results),
+      findPaperSet(name, results),
     ),
   ).toEqual(["hotpotqa", "2wikimultihopqa", "nq", null, null]);
   // As upstream's files and MIRAGE's are imported.
@@ -36,13 +41,13 @@ it("finds the paper's set by any part of the name", () => {
       "upstream/bioasq-y_n",
       "bioasq-y/n",
       "mine/bioasq-y/n",
-    ].map((name) => paperSet(name, results)),
+    ].map((name) => findPaperSet(name, results)),
   ).toEqual(["nq", "2wikimultihopqa", "medqa", "medqa", "bioasq", "bioasq", "bioasq"]);
-  expect(paperSet("constructor/toString", results)).toBeNull();
+  expect(findPaperSet("constructor/toString", results)).toBeNull();
 });
 
 it("shows the rows of one generator for the sets that the paper has, and for no slice of them", () => {
-  const rows = publishedRowsFor({ results, generator: "Claude-3-Haiku" }, [
+  const rows = selectPublishedRows({ results, generator: "Claude-3-Haiku" }, [
     column("hotpotqa/dev"),
     column("atlas/held-out"),
     column("nq", 100),
@@ -52,10 +57,10 @@ it("shows the rows of one generator for the sets that the paper has, and for no 
     trainingSamples: 2400,
   });
   expect(rows.every((row) => row.detail.includes("Claude-3-Haiku"))).toBe(true);
-  expect(publishedRowsFor({ results, generator: "Claude-3-Haiku" }, [column("nq", 100)])).toEqual(
-    [],
-  );
-  expect(paperGenerators(results)).toEqual([
+  expect(
+    selectPublishedRows({ results, generator: "Claude-3-Haiku" }, [column("nq", 100)]),
+  ).toEqual([]);
+  expect(listPaperGenerators(results)).toEqual([
     "self",
     "Qwen2.5-7B-Instruct",
     "Qwen2.5-14B-Instruct",
@@ -65,8 +70,10 @@ it("shows the rows of one generator for the sets that the paper has, and for no 
 
 it("holds every printed row in its table, with what its cells give where that differs", () => {
   for (const metric of ["accuracy", "em"] as const)
-    expect(paperTables(results, metric).reduce((n, table) => n + table.rows.length, 0)).toBe(52);
-  const differing = paperTables(results, "accuracy").flatMap((table) =>
+    expect(buildPaperTables(results, metric).reduce((n, table) => n + table.rows.length, 0)).toBe(
+      52,
+    );
+  const differing = buildPaperTables(results, "accuracy").flatMap((table) =>
     table.rows.flatMap(({ row, average, difference }) =>
       difference === null ? [] : [[row.method, average, Number(difference.toFixed(1))]],
     ),

@@ -17,7 +17,7 @@ const ALIASES: Record<string, string> = {
 };
 
 /** The paper's name of a question set, by any part of its name ("hotpotqa/dev", "upstream/nq"); null where the paper has no such set. */
-export function paperSet(questionSet: string, results: PublishedResults): string | null {
+export function findPaperSet(questionSet: string, results: PublishedResults): string | null {
   const names = questionSet
     .toLowerCase()
     .replace("bioasq-y/n", "bioasq-y_n")
@@ -32,7 +32,7 @@ export interface PaperChoice {
   generator: string;
 }
 
-export const paperGenerators = (results: PublishedResults): string[] => [
+export const listPaperGenerators = (results: PublishedResults): string[] => [
   ...new Set(results.rows.map((row) => row.generator)),
 ];
 
@@ -46,21 +46,21 @@ export interface ShownPublished {
 }
 
 /** The metric that a row's accuracy is printed in. */
-export const accuracyOf = (row: PublishedRow): PublishedMetric =>
+export const getAccuracyMetric = (row: PublishedRow): PublishedMetric =>
   row.average.gen_acc === undefined ? "judge_acc" : "gen_acc";
 
 /** The paper's rows that have figures for any of the columns. A first-n slice is not the paper's set. */
-export function publishedRowsFor(
+export function selectPublishedRows(
   { results, generator }: PaperChoice,
   columns: readonly Column[],
 ): ShownPublished[] {
   const sets = columns.map((column) =>
-    column.limit === null ? paperSet(column.questionSet, results) : null,
+    column.limit === null ? findPaperSet(column.questionSet, results) : null,
   );
   return results.rows.flatMap((row) => {
     if (row.generator !== generator) return [];
     const cells = sets.map((set) =>
-      set === null ? null : (row.scores[set]?.[accuracyOf(row)] ?? null),
+      set === null ? null : (row.scores[set]?.[getAccuracyMetric(row)] ?? null),
     );
     if (cells.every((cell) => cell === null)) return [];
     return [
@@ -91,11 +91,11 @@ export interface PaperTable {
 }
 
 /** Tables 1 and 2 as printed, one for each generator and corpus, in one metric. */
-export function paperTables(results: PublishedResults, of: "accuracy" | "em"): PaperTable[] {
+export function buildPaperTables(results: PublishedResults, of: "accuracy" | "em"): PaperTable[] {
   const wrong = averageDifferences(results);
   const tables = new Map<string, PaperTable>();
   for (const row of results.rows) {
-    const metric = of === "em" ? "em" : accuracyOf(row);
+    const metric = of === "em" ? "em" : getAccuracyMetric(row);
     const sets = Object.keys(row.scores);
     const key = `${row.table} ${row.generator} ${row.corpus}`;
     const table = tables.get(key) ?? {

@@ -1,8 +1,8 @@
 import { cn } from "@/app/_lib/cn";
-import { NONE, plural } from "@/app/_lib/format";
+import { NONE, formatCount } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { columnTitle, isSignificant, pointsText, pText } from "./text";
+import { formatColumnTitle, isSignificant, formatPoints, formatPValue } from "./text";
 
 /** Each complete method against the reference on the same questions. */
 export function SignificanceTable({ board }: { board: Leaderboard }) {
@@ -26,7 +26,7 @@ export function SignificanceTable({ board }: { board: Leaderboard }) {
     <Card data-tests={tests.length}>
       <CardHeader
         title={`Against ${reference.label}`}
-        description={`Paired on the same questions; p-values corrected by Holm over the ${plural(tests.length, "comparison")} shown. Different: both tests below 0.05.`}
+        description={`Paired on the same questions; p-values corrected by Holm over the ${formatCount(tests.length, "comparison")} shown. Different: both tests below 0.05.`}
       />
       <div
         className="relative mt-2 overflow-x-auto"
@@ -77,19 +77,19 @@ export function SignificanceTable({ board }: { board: Leaderboard }) {
                 </th>
                 {board.columns.length > 1 ? (
                   <td className="px-3 py-1.5 font-sans whitespace-nowrap text-muted-foreground">
-                    {columnTitle(column, board.columns)}
+                    {formatColumnTitle(column, board.columns)}
                   </td>
                 ) : null}
-                <td className="px-3 py-1.5 text-right">{pointsText(c.difference)}</td>
-                <td className="px-3 py-1.5 text-right whitespace-nowrap text-muted-foreground">{`${pointsText(c.low)} to ${pointsText(c.high)}`}</td>
+                <td className="px-3 py-1.5 text-right">{formatPoints(c.difference)}</td>
+                <td className="px-3 py-1.5 text-right whitespace-nowrap text-muted-foreground">{`${formatPoints(c.low)} to ${formatPoints(c.high)}`}</td>
                 <td className="px-3 py-1.5 text-right whitespace-nowrap">
-                  {pText(c.bootstrapHolm)}
+                  {formatPValue(c.bootstrapHolm)}
                 </td>
                 <td className="px-3 py-1.5 text-right whitespace-nowrap">
                   {c.mcNemar ? `${c.mcNemar.onlyFirst} : ${c.mcNemar.onlySecond}` : NONE}
                 </td>
                 <td className="px-3 py-1.5 text-right whitespace-nowrap">
-                  {c.mcNemarHolm === null ? NONE : pText(c.mcNemarHolm)}
+                  {c.mcNemarHolm === null ? NONE : formatPValue(c.mcNemarHolm)}
                 </td>
                 <td
                   className={cn(

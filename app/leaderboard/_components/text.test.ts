@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { scopeKey } from "@/core/comparability/comparability";
-import { costOf, limitText, type LeaderboardRow } from "./text";
+import { computeMeanCost, formatTokenLimit, type LeaderboardRow } from "./text";
 
 it("a row's cost is the mean over its complete cells", () => {
   const row = {
@@ -12,8 +12,8 @@ it("a row's cost is the mean over its complete cells", () => {
       { rank: null, searches: 100, costUsd: 5 },
     ],
   } as unknown as LeaderboardRow;
-  expect(costOf(row, "searches")).toBe(3);
-  expect(costOf(row, "costUsd"), "no complete cell has it").toBeNull();
+  expect(computeMeanCost(row, "searches")).toBe(3);
+  expect(computeMeanCost(row, "costUsd"), "no complete cell has it").toBeNull();
 });
 
 it("the limit of answers is named where it is all that parts two scopes", () => {
@@ -29,7 +29,7 @@ it("the limit of answers is named where it is all that parts two scopes", () => 
       }),
     }) as Leaderboard["scopes"][number];
   const [short, long, other] = [scope(12), scope(64), scope(1, "f1/1")];
-  expect(limitText(short.key, [short, long, other])).toBe(", at most 12 tokens");
-  expect(limitText(other.key, [short, long, other])).toBe("");
-  expect(limitText(short.key, [short, other])).toBe("");
+  expect(formatTokenLimit(short.key, [short, long, other])).toBe(", at most 12 tokens");
+  expect(formatTokenLimit(other.key, [short, long, other])).toBe("");
+  expect(formatTokenLimit(short.key, [short, other])).toBe("");
 });

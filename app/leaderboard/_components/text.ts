@@ -7,7 +7,7 @@ export type LeaderboardRow = Leaderboard["rows"][number];
 export type Comparison = NonNullable<LeaderboardCell["comparison"]>;
 
 /** "atlas/held-out", "atlas/held-out, first 72"; the version where another one is shown as well. */
-export function columnTitle(column: Column, columns: readonly Column[]): string {
+export function formatColumnTitle(column: Column, columns: readonly Column[]): string {
   const versions = new Set(
     columns
       .filter((other) => other.questionSet === column.questionSet)
@@ -17,7 +17,7 @@ export function columnTitle(column: Column, columns: readonly Column[]): string 
 }
 
 /** ", at most 64 tokens" where another scope differs from this one by that alone; else nothing. */
-export function limitText(key: string, scopes: Leaderboard["scopes"]): string {
+export function formatTokenLimit(key: string, scopes: Leaderboard["scopes"]): string {
   const { maxTokens, ...rest } = scopeFactsOf(key);
   const alike = scopes
     .map((scope) => scopeFactsOf(scope.key))
@@ -29,20 +29,20 @@ export function limitText(key: string, scopes: Leaderboard["scopes"]): string {
 }
 
 /** "0.013", "< 0.001". */
-export const pText = (p: number): string => (p < 0.001 ? "< 0.001" : p.toFixed(3));
+export const formatPValue = (p: number): string => (p < 0.001 ? "< 0.001" : p.toFixed(3));
 
 /** Both tests must say so: McNemar's takes questions as independent, the bootstrap draws whole groups. */
 export const isSignificant = (c: Comparison): boolean =>
   c.bootstrapHolm < 0.05 && (c.mcNemarHolm === null || c.mcNemarHolm < 0.05);
 
 /** The more cautious of the corrected p-values. */
-export const cautiousP = (c: Comparison): number => Math.max(c.bootstrapHolm, c.mcNemarHolm ?? 0);
+export const getLargerP = (c: Comparison): number => Math.max(c.bootstrapHolm, c.mcNemarHolm ?? 0);
 
 /** A difference in percentage points with its sign. */
-export const pointsText = (difference: number): string =>
+export const formatPoints = (difference: number): string =>
   `${difference < 0 ? "−" : "+"}${Math.abs(difference * 100).toFixed(1)}`;
 
-export const intervalText = (low: number, high: number): string =>
+export const formatInterval = (low: number, high: number): string =>
   `${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)}`;
 
 export type CostKey = "searches" | "documents" | "tokens" | "seconds" | "costUsd";
@@ -57,7 +57,7 @@ export const isCostKey = (value: string | null): value is CostKey =>
   value !== null && value in COSTS;
 
 /** Mean of a cost over the row's complete cells; null where none has it. */
-export function costOf(row: LeaderboardRow, key: CostKey): number | null {
+export function computeMeanCost(row: LeaderboardRow, key: CostKey): number | null {
   const values = row.cells.flatMap((cell) =>
     cell && cell.rank !== null && cell[key] !== null ? [cell[key]] : [],
   );

@@ -7,8 +7,8 @@ import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState } from "@/app/_ui/states";
-import { highlightParts, queryStems } from "./highlight";
-import { overlapOf } from "./overlap";
+import { splitHighlights, extractStems } from "./highlight";
+import { findOverlaps } from "./overlap";
 import { NoQuery } from "./playground-view";
 import { RetrieverColumn } from "./retriever-column";
 
@@ -20,7 +20,7 @@ const WIDTH = [
   "md:grid-cols-2 xl:grid-cols-4",
 ] as const;
 /** Letters that name the columns in each other's marks. */
-export const LETTER = ["A", "B", "C", "D"] as const;
+export const LETTERS = ["A", "B", "C", "D"] as const;
 
 export function Columns({
   state,
@@ -41,20 +41,20 @@ export function Columns({
   const [hovered, setHovered] = useState<string | null>(null);
   const report = useCallback(
     (place: number, ids: string[] | null) =>
-      setFound((all) => (sameIds(all[place] ?? null, ids) ? all : { ...all, [place]: ids })),
+      setFound((all) => (areSameIds(all[place] ?? null, ids) ? all : { ...all, [place]: ids })),
     [],
   );
   const { retrievers, corpus, query } = state;
   const elsewhere = useMemo(
-    () => overlapOf(retrievers.map((_, i) => found[i] ?? null)),
+    () => findOverlaps(retrievers.map((_, i) => found[i] ?? null)),
     [retrievers, found],
   );
   const gold = useMemo(
     () => new Set(episode.data?.corpus === corpus ? episode.data.question.goldIds : []),
     [episode.data, corpus],
   );
-  const stems = useMemo(() => queryStems(query), [query]);
-  const highlight = useCallback((text: string) => highlightParts(text, stems), [stems]);
+  const stems = useMemo(() => extractStems(query), [query]);
+  const highlight = useCallback((text: string) => splitHighlights(text, stems), [stems]);
 
   if (workers.data && !workers.data.some((w) => w.state === "online"))
     return (
@@ -112,5 +112,5 @@ export function Columns({
   );
 }
 
-const sameIds = (a: readonly string[] | null, b: readonly string[] | null): boolean =>
+const areSameIds = (a: readonly string[] | null, b: readonly string[] | null): boolean =>
   a === b || (a !== null && b !== null && a.length === b.length && a.every((id, i) => id === b[i]));

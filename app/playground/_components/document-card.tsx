@@ -4,14 +4,14 @@ import { cn } from "@/app/_lib/cn";
 import { formatNumber } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import type { QueryResult } from "@/contracts/worker-protocol/worker-protocol";
-import { LETTER } from "./columns";
+import { LETTERS } from "./columns";
 import type { TextPart } from "./highlight";
-import type { Elsewhere } from "./overlap";
+import type { OtherRank } from "./overlap";
 
 interface DocumentCardProps {
   document: QueryResult["documents"][number];
   rank: number;
-  elsewhere: readonly Elsewhere[];
+  elsewhere: readonly OtherRank[];
   /** Another column has an answer, so that "only here" says something. */
   compared: boolean;
   gold: boolean;
@@ -77,10 +77,10 @@ export const DocumentCard = memo(function DocumentCard({
             <Badge
               key={column}
               tone={other === rank ? "neutral" : "outline"}
-              title={`Rank ${other} in column ${LETTER[column]}`}
+              title={`Rank ${other} in column ${LETTERS[column]}`}
             >
               <span className="font-semibold" style={{ color: `var(--series-${column + 1})` }}>
-                {LETTER[column]}
+                {LETTERS[column]}
               </span>
               #{other}
               {other === rank ? null : (

@@ -45,7 +45,7 @@ const ENDINGS = [
 ];
 const SHORTEST_STEM = 3;
 
-function singular(word: string): string {
+function stripPlural(word: string): string {
   if (word.endsWith("ies") && word.length > 4) return `${word.slice(0, -3)}y`;
   if (/(?:s|x|z|ch|sh)es$/.test(word)) return word.slice(0, -2);
   if (word.endsWith("s") && !/(?:ss|us|is)$/.test(word) && word.length > 3)
@@ -54,8 +54,8 @@ function singular(word: string): string {
 }
 
 /** A word without its inflection: coarser than Porter's stem, so that "religion" and "religious" meet. */
-export function lightStem(word: string): string {
-  const base = singular(word.toLowerCase());
+export function stemWord(word: string): string {
+  const base = stripPlural(word.toLowerCase());
   const ending = ENDINGS.find((e) => base.endsWith(e) && base.length - e.length >= SHORTEST_STEM);
   const stem = ending === undefined ? base : base.slice(0, -ending.length);
   // running -> runn -> run
@@ -65,10 +65,10 @@ export function lightStem(word: string): string {
 const WORD = /[\p{L}\p{N}]+/gu;
 
 /** Stems of the words that matter in a query; of a query of stop words alone, all of them. */
-export function queryStems(query: string): Set<string> {
+export function extractStems(query: string): Set<string> {
   const words = query.toLowerCase().match(WORD) ?? [];
   const content = words.filter((word) => !STOP_WORDS.has(word));
-  return new Set((content.length > 0 ? content : words).map(lightStem));
+  return new Set((content.length > 0 ? content : words).map(stemWord));
 }
 
 export interface TextPart {
@@ -77,11 +77,11 @@ export interface TextPart {
 }
 
 /** A text cut where words of the query begin and end; together the parts are the text. */
-export function highlightParts(text: string, stems: ReadonlySet<string>): TextPart[] {
+export function splitHighlights(text: string, stems: ReadonlySet<string>): TextPart[] {
   const parts: TextPart[] = [];
   let end = 0;
   for (const match of text.matchAll(WORD)) {
-    if (!stems.has(lightStem(match[0]))) continue;
+    if (!stems.has(stemWord(match[0]))) continue;
     if (match.index > end) parts.push({ text: text.slice(end, match.index), matched: false });
     end = match.index + match[0].length;
     parts.push({ text: match[0], matched: true });

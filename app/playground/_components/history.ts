@@ -4,7 +4,7 @@ import { z } from "zod";
 
 /** Queries that this browser asked, the newest first. Kept in the browser alone. */
 const KEY = "s3.playground.history";
-const MOST = 30;
+const MAX_ENTRIES = 30;
 
 const entriesSchema = z.array(
   z.object({ query: z.string(), href: z.string().startsWith("/playground"), at: z.number() }),
@@ -16,7 +16,7 @@ let text: string | null = null;
 let parsed: HistoryEntry[] = EMPTY;
 const listeners = new Set<() => void>();
 
-function read(): HistoryEntry[] {
+function readHistory(): HistoryEntry[] {
   let stored: string | null = null;
   try {
     stored = window.localStorage.getItem(KEY);
@@ -33,7 +33,7 @@ function read(): HistoryEntry[] {
   return parsed;
 }
 
-function write(next: HistoryEntry[]): void {
+function writeHistory(next: HistoryEntry[]): void {
   try {
     window.localStorage.setItem(KEY, JSON.stringify(next));
   } catch {
@@ -52,16 +52,19 @@ function subscribe(listener: () => void): () => void {
 }
 
 /** The new list: the entry first, an earlier one with the same address gone. */
-export const withEntry = (list: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] =>
-  [entry, ...list.filter(({ href }) => href !== entry.href)].slice(0, MOST);
+export const addEntry = (list: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] =>
+  [entry, ...list.filter(({ href }) => href !== entry.href)].slice(0, MAX_ENTRIES);
 
 export function useQueryHistory(): {
   entries: HistoryEntry[];
   add: (entry: HistoryEntry) => void;
   clear: () => void;
 } {
-  const list = useSyncExternalStore(subscribe, read, () => EMPTY);
-  const add = useCallback((entry: HistoryEntry) => write(withEntry(read(), entry)), []);
-  const clear = useCallback(() => write([]), []);
+  const list = useSyncExternalStore(subscribe, readHistory, () => EMPTY);
+  const add = useCallback(
+    (entry: HistoryEntry) => writeHistory(addEntry(readHistory(), entry)),
+    [],
+  );
+  const clear = useCallback(() => writeHistory([]), []);
   return { entries: list, add, clear };
 }

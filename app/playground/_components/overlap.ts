@@ -1,5 +1,5 @@
 /** Where a document stands in the other columns. */
-export interface Elsewhere {
+export interface OtherRank {
   /** Column, counted from 0. */
   column: number;
   /** Counted from 1. */
@@ -10,7 +10,7 @@ export interface Elsewhere {
  * For each column and each of its documents: its ranks in the other columns that have an answer. A document without any
  * is only here. Columns that have none yet (null) are not compared with: their silence says nothing.
  */
-export function overlapOf(columns: readonly (readonly string[] | null)[]): Elsewhere[][][] {
+export function findOverlaps(columns: readonly (readonly string[] | null)[]): OtherRank[][][] {
   const ranks = columns.map((ids) =>
     ids === null ? null : new Map([...ids.entries()].reverse().map(([i, id]) => [id, i + 1])),
   );
@@ -25,7 +25,7 @@ export function overlapOf(columns: readonly (readonly string[] | null)[]): Elsew
 }
 
 /** How many documents two columns share among their first k. */
-export function sharedCount(a: readonly string[], b: readonly string[]): number {
+export function countShared(a: readonly string[], b: readonly string[]): number {
   const other = new Set(b);
   return new Set(a.filter((id) => other.has(id))).size;
 }

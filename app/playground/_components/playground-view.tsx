@@ -6,10 +6,10 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { formatAgo } from "@/app/_lib/format";
 import {
   DEPTHS,
-  fromParams,
-  MOST_COLUMNS,
-  playgroundHref,
-  toParams,
+  readPlaygroundParams,
+  MAX_COLUMNS,
+  buildPlaygroundHref,
+  writePlaygroundParams,
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
 import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
@@ -32,12 +32,12 @@ const isTyping = (target: EventTarget | null): boolean =>
 /** One query against up to four retrievers. The address is the state: whatever is changed is asked at once. */
 export function PlaygroundView() {
   const [params, setParams] = useQueryParams();
-  const { state, problem } = useMemo(() => fromParams(params), [params]);
+  const { state, problem } = useMemo(() => readPlaygroundParams(params), [params]);
   // Counts searches, so that the same query can be asked again.
   const [asked, setAsked] = useState(0);
   const history = useQueryHistory();
   const change = useCallback(
-    (next: Partial<PlaygroundState>) => setParams(toParams({ ...state, ...next })),
+    (next: Partial<PlaygroundState>) => setParams(writePlaygroundParams({ ...state, ...next })),
     [setParams, state],
   );
 
@@ -48,7 +48,7 @@ export function PlaygroundView() {
     if (next.query !== "")
       history.add({
         query: next.query.slice(0, MAX_QUERY),
-        href: playgroundHref(next),
+        href: buildPlaygroundHref(next),
         at: Date.now(),
       });
   };
@@ -83,7 +83,7 @@ export function PlaygroundView() {
         </label>
         <WorkerSelect state={state} onChange={(worker) => change({ worker })} />
         <AddRetriever
-          disabled={state.retrievers.length >= MOST_COLUMNS}
+          disabled={state.retrievers.length >= MAX_COLUMNS}
           onAdd={(config) => change({ retrievers: [...state.retrievers, config] })}
         />
         <div className="ml-auto flex items-center gap-1">
@@ -252,7 +252,7 @@ function AddRetriever({
       <MenuTrigger asChild>
         <Button
           disabled={disabled}
-          title={disabled ? `At most ${MOST_COLUMNS} side by side` : undefined}
+          title={disabled ? `At most ${MAX_COLUMNS} side by side` : undefined}
         >
           <Plus /> Add a retriever
         </Button>
@@ -312,7 +312,7 @@ function PermalinkButton({ state }: { state: PlaygroundState }) {
     <CopyButton
       size="sm"
       variant="ghost"
-      text={`${origin}${playgroundHref(state)}`}
+      text={`${origin}${buildPlaygroundHref(state)}`}
       label="Copy link"
     />
   );

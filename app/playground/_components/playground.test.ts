@@ -2,21 +2,21 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   DEFAULT_STATE,
-  fromParams,
-  playgroundHref,
-  turnHref,
+  readPlaygroundParams,
+  buildPlaygroundHref,
+  buildTurnHref,
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
-import { compactRetriever, RETRIEVER_PRESETS, retrieverTitle } from "@/app/_lib/retriever";
+import { compactRetriever, RETRIEVER_PRESETS, formatRetriever } from "@/app/_lib/retriever";
 import { MAX_QUERY, retrieverSchema as retrieverSchema } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { highlightParts, lightStem, queryStems } from "./highlight";
-import { withEntry } from "./history";
-import { overlapOf, sharedCount } from "./overlap";
+import { splitHighlights, stemWord, extractStems } from "./highlight";
+import { addEntry } from "./history";
+import { findOverlaps, countShared } from "./overlap";
 
 describe("highlighting", () => {
   const marked = (text: string, query: string) =>
-    highlightParts(text, queryStems(query)).flatMap((p) => (p.matched ? [p.text] : []));
+    splitHighlights(text, extractStems(query)).flatMap((p) => (p.matched ? [p.text] : []));
 
   it("finds words of the query however they are inflected", () => {
     expect(
@@ -39,14 +39,14 @@ describe("highlighting", () => {
 
   it("keeps words apart that only begin alike", () => {
     expect(marked("Perugia is no Peru", "Peru")).toEqual(["Peru"]);
-    expect(lightStem("national")).toBe(lightStem("nation"));
+    expect(stemWord("national")).toBe(stemWord("nation"));
   });
 
   it("loses nothing of the text", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (text, query) => {
         expect(
-          highlightParts(text, queryStems(query))
+          splitHighlights(text, extractStems(query))
             .map((p) => p.text)
             .join(""),
         ).toBe(text);
@@ -57,25 +57,26 @@ describe("highlighting", () => {
 
 describe("overlap", () => {
   it("says where a document stands in the other columns, and ignores those without an answer", () => {
-    expect(overlapOf([["a", "b"], ["b", "c"], null])).toEqual([
+    expect(findOverlaps([["a", "b"], ["b", "c"], null])).toEqual([
       [[], [{ column: 1, rank: 1 }]],
       [[{ column: 0, rank: 2 }], []],
       [],
     ]);
-    expect(sharedCount(["a", "b"], ["b", "c"])).toBe(1);
+    expect(countShared(["a", "b"], ["b", "c"])).toBe(1);
   });
 
   it("takes the first rank of a document that is repeated", () => {
-    expect(overlapOf([["a"], ["x", "a", "a"]])[0]).toEqual([[{ column: 1, rank: 2 }]]);
+    expect(findOverlaps([["a"], ["x", "a", "a"]])[0]).toEqual([[{ column: 1, rank: 2 }]]);
   });
 });
 
 describe("the address", () => {
-  const read = (href: string) => fromParams(new URLSearchParams(href.split("?")[1] ?? ""));
+  const read = (href: string) =>
+    readPlaygroundParams(new URLSearchParams(href.split("?")[1] ?? ""));
   const id = "2f1d4f6a-8c2b-4a55-9d07-0d2f0f3f5b11";
 
   it("is empty for the defaults and holds every change", () => {
-    expect(playgroundHref({})).toBe("/playground");
+    expect(buildPlaygroundHref({})).toBe("/playground");
     const state: PlaygroundState = {
       corpus: "wiki",
       query: "a & b?",
@@ -87,8 +88,8 @@ describe("the address", () => {
       worker: id,
       episode: id,
     };
-    expect(read(playgroundHref(state))).toEqual({ state, problem: null });
-    expect(playgroundHref(state)).not.toContain("efSearch");
+    expect(read(buildPlaygroundHref(state))).toEqual({ state, problem: null });
+    expect(buildPlaygroundHref(state)).not.toContain("efSearch");
   });
 
   it("round-trips any query and any preset", () => {
@@ -98,7 +99,7 @@ describe("the address", () => {
         fc.subarray([...RETRIEVER_PRESETS], { minLength: 1, maxLength: 4 }),
         (query, presets) => {
           const retrievers = presets.map((p) => p.config);
-          expect(read(playgroundHref({ query, retrievers }))).toEqual({
+          expect(read(buildPlaygroundHref({ query, retrievers }))).toEqual({
             state: { ...DEFAULT_STATE, query, retrievers },
             problem: null,
           });
@@ -118,12 +119,12 @@ describe("the address", () => {
 
   it("says that a query was cut, and cuts it", () => {
     const query = "x".repeat(MAX_QUERY);
-    expect(read(playgroundHref({ query }))).toEqual({
+    expect(read(buildPlaygroundHref({ query }))).toEqual({
       state: { ...DEFAULT_STATE, query },
       problem: null,
     });
     for (const more of ["y", "y".repeat(100_000)]) {
-      const href = playgroundHref({ query: query + more });
+      const href = buildPlaygroundHref({ query: query + more });
       expect(href.length).toBeLessThan(2100);
       const { state, problem } = read(href);
       expect(state.query).toBe(query);
@@ -145,20 +146,22 @@ describe("the address", () => {
       retrievers: [retriever],
       episode: id,
     };
-    expect(read(turnHref(turn(3), config, { id, corpus: "wiki" }))).toEqual({
+    expect(read(buildTurnHref(turn(3), config, { id, corpus: "wiki" }))).toEqual({
       state: expected,
       problem: null,
     });
-    expect(read(turnHref(turn(20), config, { id, corpus: "wiki" })).state.k).toBe(20);
-    expect(read(turnHref(turn(80), config, { id, corpus: "wiki" })).state.k).toBe(50);
+    expect(read(buildTurnHref(turn(20), config, { id, corpus: "wiki" })).state.k).toBe(20);
+    expect(read(buildTurnHref(turn(80), config, { id, corpus: "wiki" })).state.k).toBe(50);
     expect(
-      read(turnHref(turn(3), { kind: "index" } as unknown as RunConfig, { id, corpus: "wiki" })),
+      read(
+        buildTurnHref(turn(3), { kind: "index" } as unknown as RunConfig, { id, corpus: "wiki" }),
+      ),
     ).toEqual({ state: { ...expected, retrievers: DEFAULT_STATE.retrievers }, problem: null });
   });
 });
 
 it("retrievers are told apart by their titles and shortened to what differs", () => {
-  expect(new Set(RETRIEVER_PRESETS.map((p) => retrieverTitle(p.config))).size).toBe(
+  expect(new Set(RETRIEVER_PRESETS.map((p) => formatRetriever(p.config))).size).toBe(
     RETRIEVER_PRESETS.length,
   );
   for (const { config } of RETRIEVER_PRESETS)
@@ -171,12 +174,12 @@ it("retrievers are told apart by their titles and shortened to what differs", ()
 
 it("the history keeps the newest of the same search first", () => {
   const entry = (query: string, at: number) => ({ query, href: `/playground?q=${query}`, at });
-  expect(withEntry([entry("b", 2), entry("a", 1)], entry("a", 3))).toEqual([
+  expect(addEntry([entry("b", 2), entry("a", 1)], entry("a", 3))).toEqual([
     entry("a", 3),
     entry("b", 2),
   ]);
   expect(
-    withEntry(
+    addEntry(
       Array.from({ length: 30 }, (_, i) => entry(`${i}`, i)),
       entry("new", 99),
     ),

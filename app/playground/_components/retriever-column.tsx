@@ -1,9 +1,9 @@
 "use client";
 import { Pencil, RotateCw, Square, X } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { formatInteger, formatSeconds, plural } from "@/app/_lib/format";
+import { formatInteger, formatSeconds, formatCount } from "@/app/_lib/format";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
-import { retrieverTitle } from "@/app/_lib/retriever";
+import { formatRetriever } from "@/app/_lib/retriever";
 import { useTask } from "@/app/_lib/use-task";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -12,10 +12,10 @@ import { Progress } from "@/app/_ui/progress";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import { queryResultSchema, type QueryResult } from "@/contracts/worker-protocol/worker-protocol";
-import { LETTER } from "./columns";
+import { LETTERS } from "./columns";
 import { DocumentCard } from "./document-card";
 import type { TextPart } from "./highlight";
-import type { Elsewhere } from "./overlap";
+import type { OtherRank } from "./overlap";
 import { RetrieverDialog } from "./retriever-dialog";
 
 interface RetrieverColumnProps {
@@ -27,7 +27,7 @@ interface RetrieverColumnProps {
   gold: ReadonlySet<string>;
   /** Another column has an answer to be compared with. */
   compared: boolean;
-  elsewhere: readonly (readonly Elsewhere[])[];
+  elsewhere: readonly (readonly OtherRank[])[];
   highlight: (text: string) => TextPart[];
   hovered: string | null;
   onHover: (id: string | null) => void;
@@ -86,11 +86,11 @@ export function RetrieverColumn({
   const stopped = !running && task?.state === "cancelled";
   const found =
     gold.size > 0 && result ? result.documents.filter((d) => gold.has(d.id)).length : null;
-  const title = retrieverTitle(retriever);
+  const title = formatRetriever(retriever);
   return (
     <Card
       className="min-w-0 snap-start overflow-hidden"
-      aria-label={`${LETTER[place]}: ${title}`}
+      aria-label={`${LETTERS[place]}: ${title}`}
       data-column={place}
       data-column-state={running ? "running" : failure ? "failed" : result ? "done" : "idle"}
     >
@@ -101,7 +101,7 @@ export function RetrieverColumn({
             style={{ background: `var(--series-${place + 1})` }}
             aria-hidden
           >
-            {LETTER[place]}
+            {LETTERS[place]}
           </span>
           <button
             type="button"
@@ -128,7 +128,7 @@ export function RetrieverColumn({
           <Button
             variant="ghost"
             size="icon-sm"
-            aria-label={`Change retriever ${LETTER[place]}`}
+            aria-label={`Change retriever ${LETTERS[place]}`}
             onClick={() => setEditing(true)}
           >
             <Pencil />
@@ -137,7 +137,7 @@ export function RetrieverColumn({
             <Button
               variant="ghost"
               size="icon-sm"
-              aria-label={`Remove retriever ${LETTER[place]}`}
+              aria-label={`Remove retriever ${LETTERS[place]}`}
               onClick={onRemove}
             >
               <X />
@@ -201,7 +201,7 @@ export function RetrieverColumn({
       ) : null}
       {editing ? (
         <RetrieverDialog
-          title={`Retriever ${LETTER[place]}`}
+          title={`Retriever ${LETTERS[place]}`}
           start={retriever}
           onClose={() => setEditing(false)}
           onApply={(config) => {
@@ -239,7 +239,9 @@ function Times({
           total <span className="font-mono text-foreground">{formatSeconds(total)}</span>
         </span>
       )}
-      {retriever.documents === null ? null : <span>{plural(retriever.documents, "document")}</span>}
+      {retriever.documents === null ? null : (
+        <span>{formatCount(retriever.documents, "document")}</span>
+      )}
       {worker ? <span className="truncate">on {worker}</span> : null}
     </>
   );

@@ -13,9 +13,9 @@ import {
   type RetrieverConfig,
 } from "@/contracts/run-config/retriever";
 
-const schemaSchema = z.object({ retriever: retrieverSchema });
+const formSchema = z.object({ retriever: retrieverSchema });
 /** The schema parses anything; here its input is typed as what the form holds. */
-const draftSchema = schemaSchema as unknown as z.ZodType<z.output<typeof schemaSchema>, Draft>;
+const draftSchema = formSchema as unknown as z.ZodType<z.output<typeof formSchema>, Draft>;
 /** The same settings as on the New run page, from the same descriptions. */
 const GROUP = settingGroups("evaluate").find((group) => group.id === "retriever");
 
@@ -27,7 +27,7 @@ interface RetrieverDialogProps {
 }
 
 export function RetrieverDialog({ title, start, onClose, onApply }: RetrieverDialogProps) {
-  const form = useForm<Draft, unknown, z.output<typeof schemaSchema>>({
+  const form = useForm<Draft, unknown, z.output<typeof formSchema>>({
     resolver: zodResolver(draftSchema),
     mode: "onChange",
     defaultValues: { retriever: structuredClone(start) },

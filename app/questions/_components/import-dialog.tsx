@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import { useState } from "react";
-import { formatBytes, plural } from "@/app/_lib/format";
+import { formatBytes, formatCount } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
@@ -10,7 +10,7 @@ import { Input } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
 import {
-  EVERYTHING,
+  IMPORT_EVERYTHING,
   ImportPreview,
   type ImportChoice,
   type QuestionSource,
@@ -20,7 +20,7 @@ const EXAMPLE =
   '{"id": "q1", "question": "What is the capital of Peru?", "answers": ["Lima"], "goldIds": ["peru-capital"], "type": "one-hop"}';
 
 /** "My questions.jsonl" -> "my-questions": a name that the server takes. */
-const nameOf = (fileName: string): string =>
+const suggestSetName = (fileName: string): string =>
   fileName
     .replace(/\.\w+$/, "")
     .toLowerCase()
@@ -29,16 +29,16 @@ const nameOf = (fileName: string): string =>
     .slice(0, 120);
 
 /** The request's form of a file: text, or base64 where it is binary. */
-async function sourceOf(file: File): Promise<QuestionSource> {
+async function readSource(file: File): Promise<QuestionSource> {
   const binary = file.name.toLowerCase().endsWith(".parquet");
   const bytes = new Uint8Array(await file.arrayBuffer());
   const content = binary
-    ? await base64Of(file)
+    ? await encodeBase64(file)
     : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   return { fileName: file.name, content, encoding: binary ? "base64" : "utf8" };
 }
 
-const base64Of = (file: File): Promise<string> =>
+const encodeBase64 = (file: File): Promise<string> =>
   new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ""));
@@ -61,7 +61,7 @@ export function ImportDialog({
   const notify = useNotify();
   const [file, setFile] = useState<File | null>(null);
   const [source, setSource] = useState<QuestionSource | null>(null);
-  const [choice, setChoice] = useState<ImportChoice>(EVERYTHING);
+  const [choice, setChoice] = useState<ImportChoice>(IMPORT_EVERYTHING);
   const [name, setName] = useState("");
   const [unreadable, setUnreadable] = useState<Error | null>(null);
   const upload = useMutation(
@@ -72,13 +72,13 @@ export function ImportDialog({
         const count = sets.reduce((sum, set) => sum + set.questions, 0);
         notify(
           "good",
-          `Imported ${plural(count, "question")} as ${sets.map((set) => set.name).join(", ")}${sets.every((set) => set.isNew) ? "" : " (some were there already)"}`,
+          `Imported ${formatCount(count, "question")} as ${sets.map((set) => set.name).join(", ")}${sets.every((set) => set.isNew) ? "" : " (some were there already)"}`,
         );
         const unresolved = sets.reduce((sum, set) => sum + set.unresolvedGold, 0);
         if (unresolved > 0)
           notify(
             "bad",
-            `${plural(unresolved, "question")} got no gold passages: a title of theirs stands over no passage of ${choice.goldCorpus}, or over several.`,
+            `${formatCount(unresolved, "question")} got no gold passages: a title of theirs stands over no passage of ${choice.goldCorpus}, or over several.`,
           );
         void queryClient.invalidateQueries(trpc.catalogue.pathFilter());
         setFile(null);
@@ -91,13 +91,13 @@ export function ImportDialog({
   const choose = async (next: File | null) => {
     setFile(next);
     setSource(null);
-    setChoice(EVERYTHING);
+    setChoice(IMPORT_EVERYTHING);
     upload.reset();
     setUnreadable(null);
     if (!next) return;
-    if (name === "") setName(nameOf(next.name));
+    if (name === "") setName(suggestSetName(next.name));
     try {
-      setSource(await sourceOf(next));
+      setSource(await readSource(next));
     } catch (error) {
       setUnreadable(
         error instanceof TypeError

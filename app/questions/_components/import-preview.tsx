@@ -1,6 +1,6 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { formatInteger, plural } from "@/app/_lib/format";
+import { formatInteger, formatCount } from "@/app/_lib/format";
 import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { Skeleton } from "@/app/_ui/states";
@@ -20,14 +20,14 @@ export interface ImportChoice {
   /** Corpus in which titles of gold passages are looked up; null: they are dropped. */
   goldCorpus: string | null;
 }
-export const EVERYTHING: ImportChoice = {
+export const IMPORT_EVERYTHING: ImportChoice = {
   mapping: {},
   parts: null,
   skipProblems: false,
   goldCorpus: null,
 };
 
-const MAPPED = [
+const MAPPED_FIELDS = [
   "id",
   "question",
   "answers",
@@ -38,7 +38,7 @@ const MAPPED = [
   "group",
   "split",
 ] as const;
-type MappedField = (typeof MAPPED)[number];
+type MappedField = (typeof MAPPED_FIELDS)[number];
 const TITLES: Record<MappedField, string> = {
   id: "Id",
   question: "Question",
@@ -52,13 +52,13 @@ const TITLES: Record<MappedField, string> = {
 };
 
 /** How many questions name evidence that recall can be measured with. */
-function goldText(
+function formatGold(
   parts: readonly { questions: number; withGold: number; unresolvedGold: number }[],
 ): string {
   const sum = (key: "questions" | "withGold" | "unresolvedGold"): number =>
     parts.reduce((total, part) => total + part[key], 0);
   const unresolved = sum("unresolvedGold");
-  return `Gold passages: ${formatInteger(sum("withGold"))} of ${plural(sum("questions"), "question")}.${unresolved > 0 ? ` Of ${plural(unresolved, "question")} a title stands over no passage of the corpus, or over several.` : ""}`;
+  return `Gold passages: ${formatInteger(sum("withGold"))} of ${formatCount(sum("questions"), "question")}.${unresolved > 0 ? ` Of ${formatCount(unresolved, "question")} a title stands over no passage of the corpus, or over several.` : ""}`;
 }
 
 /** What the file holds: its columns and what they mean, the first questions, and every row that cannot be used. */
@@ -112,11 +112,11 @@ export function ImportPreview({
       data-preview={format}
     >
       <p className="text-muted-foreground">
-        {format}, {plural(rows, "row")}
+        {format}, {formatCount(rows, "row")}
         {problemCount > 0 ? `, ${formatInteger(problemCount)} of them cannot be used` : ""}
       </p>
       <div className="grid gap-2 sm:grid-cols-2">
-        {MAPPED.map((field) => (
+        {MAPPED_FIELDS.map((field) => (
           <label key={field} className="block">
             <span className="text-muted-foreground">{TITLES[field]}</span>
             <Select
@@ -156,7 +156,9 @@ export function ImportPreview({
         ) : null}
       </div>
       <p data-gold>
-        {goldText(parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)))}
+        {formatGold(
+          parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)),
+        )}
       </p>
       {parts.length > 1 ? (
         <fieldset>
@@ -173,7 +175,7 @@ export function ImportPreview({
                   onChange({ ...choice, parts: chosen.size === parts.length ? null : [...chosen] });
                 }}
               />
-              {name} · {plural(questions, "question")}
+              {name} · {formatCount(questions, "question")}
             </label>
           ))}
         </fieldset>

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import { useState } from "react";
 import { cn } from "@/app/_lib/cn";
-import { formatAgo, formatInteger, plural } from "@/app/_lib/format";
+import { formatAgo, formatInteger, formatCount } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useQueryParams } from "@/app/_lib/use-params";
@@ -79,7 +79,7 @@ export function QuestionsView() {
                         )}
                       </span>
                       <span className="block truncate text-2xs text-muted-foreground">
-                        {plural(set.questions, "question")} · {set.createdBy} ·{" "}
+                        {formatCount(set.questions, "question")} · {set.createdBy} ·{" "}
                         {formatAgo(set.createdAt, now)}
                       </span>
                     </button>

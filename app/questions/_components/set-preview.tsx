@@ -3,8 +3,8 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { BarChart3, Search } from "lucide-react";
 import Link from "next/link";
 import { useDeferredValue, useState } from "react";
-import { formatInteger, plural } from "@/app/_lib/format";
-import { playgroundHref } from "@/app/_lib/playground-link";
+import { formatInteger, formatCount } from "@/app/_lib/format";
+import { buildPlaygroundHref } from "@/app/_lib/playground-link";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -30,7 +30,7 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
       <div className="flex flex-wrap items-center gap-2 border-b px-4 py-2.5">
         <h2 className="min-w-0 truncate font-semibold">{set}</h2>
         <span className="text-xs text-muted-foreground" aria-live="polite">
-          {query.data ? plural(total, "question") : ""}
+          {query.data ? formatCount(total, "question") : ""}
         </span>
         <label className="relative ml-auto w-full sm:w-60">
           <Search
@@ -82,7 +82,7 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
                 <div className="flex items-start justify-between gap-3">
                   <p className="min-w-0 font-medium break-words">{row.question}</p>
                   <Link
-                    href={playgroundHref({ query: row.question })}
+                    href={buildPlaygroundHref({ query: row.question })}
                     className="shrink-0 text-xs font-medium text-primary hover:underline"
                   >
                     Playground

@@ -2,15 +2,15 @@
 import { useState } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatAgo, formatShare } from "@/app/_lib/format";
-import { retrieverTitle } from "@/app/_lib/retriever";
+import { formatRetriever } from "@/app/_lib/retriever";
 import type { EvaluationRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Button } from "@/app/_ui/button";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { runColour } from "@/app/_retrieval/metric-label";
+import { getRunColour } from "@/app/_retrieval/metric-label";
 
-const MOST = 6;
-const SHOWN = 6;
+const MAX_RUNS = 6;
+const SHOWN_RUNS = 6;
 
 /** Evaluate runs by question set and corpus. Once one is chosen, only those that can stand beside it can be. */
 export function RunPicker({
@@ -22,7 +22,7 @@ export function RunPicker({
   chosen: readonly string[];
   onChange: (ids: string[]) => void;
 }) {
-  const groups = groupsOf(rows);
+  const groups = groupRuns(rows);
   const first = rows.find((row) => row.id === chosen[0]);
   const active = first ? `${first.questionSet} · ${first.corpus}` : null;
   return (
@@ -56,7 +56,7 @@ function Group({
 }) {
   const now = useNow();
   const [all, setAll] = useState(false);
-  const shown = all ? rows : rows.filter((row, i) => i < SHOWN || chosen.includes(row.id));
+  const shown = all ? rows : rows.filter((row, i) => i < SHOWN_RUNS || chosen.includes(row.id));
   const toggle = (id: string) =>
     onChange(chosen.includes(id) ? chosen.filter((c) => c !== id) : [...chosen, id]);
   return (
@@ -70,7 +70,7 @@ function Group({
       <ul>
         {shown.map((row) => {
           const index = chosen.indexOf(row.id);
-          const full = index < 0 && chosen.length >= MOST;
+          const full = index < 0 && chosen.length >= MAX_RUNS;
           return (
             <li key={row.id}>
               <label
@@ -87,11 +87,11 @@ function Group({
                 <span
                   aria-hidden
                   className="size-2.5 shrink-0 rounded-xs"
-                  style={{ background: index >= 0 ? runColour(index) : "var(--muted)" }}
+                  style={{ background: index >= 0 ? getRunColour(index) : "var(--muted)" }}
                 />
                 <span className="min-w-0 flex-1">
                   <span className="block truncate font-medium">
-                    {retrieverTitle(row.retriever)}
+                    {formatRetriever(row.retriever)}
                   </span>
                   <span className="block truncate text-2xs text-muted-foreground">
                     {row.name} · first {row.depth} documents · {formatAgo(row.createdAt, now)}
@@ -115,7 +115,7 @@ function Group({
   );
 }
 
-function groupsOf(rows: readonly EvaluationRow[]): Map<string, EvaluationRow[]> {
+function groupRuns(rows: readonly EvaluationRow[]): Map<string, EvaluationRow[]> {
   const groups = new Map<string, EvaluationRow[]>();
   for (const row of rows) {
     const key = `${row.questionSet} · ${row.corpus}`;

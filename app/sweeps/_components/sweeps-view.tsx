@@ -2,7 +2,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import Link from "next/link";
-import { formatAgo, formatDateTime, plural } from "@/app/_lib/format";
+import { formatAgo, formatDateTime, formatCount } from "@/app/_lib/format";
 import { useTRPC, type SweepRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Button } from "@/app/_ui/button";
@@ -94,8 +94,8 @@ function SweepItem({ row }: { row: SweepRow }) {
         </time>
       </div>
       <p className="mt-0.5 text-xs break-words text-muted-foreground">
-        {row.kind} · {plural(row.runs, "run")}
-        {row.seeds.length > 1 ? ` · ${plural(row.seeds.length, "seed")}` : ""}
+        {row.kind} · {formatCount(row.runs, "run")}
+        {row.seeds.length > 1 ? ` · ${formatCount(row.seeds.length, "seed")}` : ""}
         {row.paths.length > 0 ? (
           <>
             {" · varies "}

@@ -24,12 +24,12 @@ export function AttachDialog({
       title="Attach a worker"
       description="Another machine runs its own agent and connects outward to this server. It needs a clone of the repository and a way to this address."
     >
-      <Attach onDone={() => onOpenChange(false)} />
+      <AttachForm onDone={() => onOpenChange(false)} />
     </Dialog>
   );
 }
 
-function Attach({ onDone }: { onDone: () => void }) {
+function AttachForm({ onDone }: { onDone: () => void }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const [name, setName] = useState("gpu-box");

@@ -17,7 +17,7 @@ export function Keys() {
   const notify = useNotify();
   const keys = useQuery(trpc.keys.list.queryOptions());
   const [adding, setAdding] = useState(false);
-  const [asked, setAsked] = useState<string | null>(null);
+  const [deleting, setDeleting] = useState<string | null>(null);
   const remove = useMutation(
     trpc.keys.remove.mutationOptions({
       onSuccess: () => {
@@ -25,7 +25,7 @@ export function Keys() {
         void queryClient.invalidateQueries(trpc.keys.pathFilter());
       },
       onError: (error) => notify("bad", error.message),
-      onSettled: () => setAsked(null),
+      onSettled: () => setDeleting(null),
     }),
   );
   return (
@@ -65,7 +65,7 @@ export function Keys() {
                 size="sm"
                 variant="danger"
                 className="ml-auto"
-                onClick={() => setAsked(key.name)}
+                onClick={() => setDeleting(key.name)}
               >
                 Delete
               </Button>
@@ -79,20 +79,20 @@ export function Keys() {
         title="Add an API key"
         description="Stored encrypted on this server, and given only to a worker that runs a run which names it, for this server address. A key of the same name is replaced."
       >
-        <AddKey onDone={() => setAdding(false)} />
+        <KeyForm onDone={() => setAdding(false)} />
       </Dialog>
       <Dialog
-        open={asked !== null}
-        onOpenChange={(open) => !open && setAsked(null)}
-        title={`Delete “${asked ?? ""}”?`}
+        open={deleting !== null}
+        onOpenChange={(open) => !open && setDeleting(null)}
+        title={`Delete “${deleting ?? ""}”?`}
         description="Runs that name it stop at the next request that their worker makes after a restart, with the reason; what they stored stays."
       >
         <div className="flex justify-end gap-2">
-          <Button onClick={() => setAsked(null)}>Keep it</Button>
+          <Button onClick={() => setDeleting(null)}>Keep it</Button>
           <Button
             variant="danger"
             disabled={remove.isPending}
-            onClick={() => asked !== null && remove.mutate({ name: asked })}
+            onClick={() => deleting !== null && remove.mutate({ name: deleting })}
           >
             Delete
           </Button>
@@ -102,7 +102,7 @@ export function Keys() {
   );
 }
 
-function AddKey({ onDone }: { onDone: () => void }) {
+function KeyForm({ onDone }: { onDone: () => void }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();

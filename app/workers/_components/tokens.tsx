@@ -14,7 +14,7 @@ export function Tokens() {
   const queryClient = useQueryClient();
   const notify = useNotify();
   const tokens = useQuery(trpc.workers.tokens.queryOptions());
-  const [asked, setAsked] = useState<{ id: string; name: string } | null>(null);
+  const [revoking, setRevoking] = useState<{ id: string; name: string } | null>(null);
   const revoke = useMutation(
     trpc.workers.revokeToken.mutationOptions({
       onSuccess: () => {
@@ -22,7 +22,7 @@ export function Tokens() {
         void queryClient.invalidateQueries(trpc.workers.pathFilter());
       },
       onError: (error) => notify("bad", error.message),
-      onSettled: () => setAsked(null),
+      onSettled: () => setRevoking(null),
     }),
   );
   if (!tokens.data || tokens.data.length === 0) return null;
@@ -48,7 +48,7 @@ export function Tokens() {
                 size="sm"
                 variant="danger"
                 className="ml-auto"
-                onClick={() => setAsked({ id: t.id, name: t.name })}
+                onClick={() => setRevoking({ id: t.id, name: t.name })}
               >
                 Revoke
               </Button>
@@ -57,17 +57,17 @@ export function Tokens() {
         ))}
       </ul>
       <Dialog
-        open={asked !== null}
-        onOpenChange={(open) => !open && setAsked(null)}
-        title={`Revoke “${asked?.name ?? ""}”?`}
+        open={revoking !== null}
+        onOpenChange={(open) => !open && setRevoking(null)}
+        title={`Revoke “${revoking?.name ?? ""}”?`}
         description="Workers that attached with it are cut off at once; their runs go back to the queue and resume from their last checkpoints."
       >
         <div className="flex justify-end gap-2">
-          <Button onClick={() => setAsked(null)}>Keep it</Button>
+          <Button onClick={() => setRevoking(null)}>Keep it</Button>
           <Button
             variant="danger"
             disabled={revoke.isPending}
-            onClick={() => asked && revoke.mutate({ id: asked.id })}
+            onClick={() => revoking && revoke.mutate({ id: revoking.id })}
           >
             Revoke
           </Button>

@@ -1,8 +1,8 @@
-import { areaPath } from "@/app/_charts/prepare";
+import { buildAreaPaths } from "@/app/_charts/prepare";
 import { formatMegabytes, formatShare } from "@/app/_lib/format";
 import type { WorkerRow } from "@/app/_lib/trpc";
 
-interface Course {
+interface UsageSeries {
   label: string;
   latest: string;
   /** 0..1 over the last hour, oldest first; null where no heartbeat came. */
@@ -10,10 +10,10 @@ interface Course {
 }
 
 /** Use of the machine over the last hour: each on its own scale of 0 to all of it. */
-export function UseCharts({ worker }: { worker: WorkerRow }) {
+export function UsageCharts({ worker }: { worker: WorkerRow }) {
   const { usage, hardware } = worker;
   const last = usage.at(-1);
-  const courses: Course[] = [
+  const series: UsageSeries[] = [
     { label: "CPU", latest: formatShare(last?.cpu), shares: usage.map((u) => u.cpu) },
     {
       label: "Memory",
@@ -22,7 +22,7 @@ export function UseCharts({ worker }: { worker: WorkerRow }) {
         : "–",
       shares: usage.map((u) => u.memoryMb / hardware.memoryMb),
     },
-    ...hardware.gpus.flatMap((gpu, i): Course[] => [
+    ...hardware.gpus.flatMap((gpu, i): UsageSeries[] => [
       {
         label: `GPU ${i}`,
         latest: formatShare(last?.gpus[i]?.utilisation),
@@ -43,7 +43,7 @@ export function UseCharts({ worker }: { worker: WorkerRow }) {
       aria-label="Use over the last hour"
       role="group"
     >
-      {courses.map((c) => (
+      {series.map((c) => (
         <div key={c.label} className="min-w-0">
           <p className="flex items-baseline justify-between gap-2 text-xs">
             <span className="truncate text-muted-foreground">{c.label}</span>
@@ -56,7 +56,7 @@ export function UseCharts({ worker }: { worker: WorkerRow }) {
             role="img"
             aria-label={`${c.label}, the last hour, now ${c.latest}`}
           >
-            {areaPath(c.shares, 200, 48).map((d, i) => (
+            {buildAreaPaths(c.shares, 200, 48).map((d, i) => (
               <path
                 key={i}
                 d={d}

@@ -5,7 +5,7 @@ import Link from "next/link";
 import { useState } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatAgo, formatDateTime, formatMegabytes, NONE } from "@/app/_lib/format";
-import { progressShare, progressText } from "@/app/_lib/run-view";
+import { computeProgressShare, formatProgress } from "@/app/_lib/run-view";
 import { useTRPC, type WorkerRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge, type BadgeTone } from "@/app/_ui/badge";
@@ -13,7 +13,7 @@ import { Card } from "@/app/_ui/card";
 import { LogView } from "@/app/_ui/log-view";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { UseCharts } from "./use-charts";
+import { UsageCharts } from "./use-charts";
 
 const SERVICE_TONE: Record<WorkerRow["services"][number]["state"], BadgeTone> = {
   starting: "primary",
@@ -69,7 +69,7 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
             </div>
           ))}
         </dl>
-        <UseCharts worker={worker} />
+        <UsageCharts worker={worker} />
         <section aria-label="At work">
           <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">At work</h3>
           {worker.runs.length + worker.tasks.length === 0 ? (
@@ -91,11 +91,11 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
                 </p>
                 <Progress
                   className="mt-1"
-                  value={progressShare(run.progress)}
+                  value={computeProgressShare(run.progress)}
                   label={`Progress of ${run.name}`}
                 />
                 <p className="mt-0.5 text-2xs text-muted-foreground">
-                  {progressText(run.progress)}
+                  {formatProgress(run.progress)}
                 </p>
               </li>
             ))}

@@ -9,7 +9,7 @@ import {
   formatInteger,
   formatNumber,
   NONE,
-  plural,
+  formatCount,
 } from "@/app/_lib/format";
 import { useTRPC, type CorpusDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
@@ -17,7 +17,7 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { Lengths } from "./lengths";
-import { RemoveCorpus } from "./remove-corpus";
+import { RemoveCorpusButton } from "./remove-corpus";
 import { Samples } from "./samples";
 
 export function CorpusView({ name }: { name: string }) {
@@ -64,7 +64,7 @@ function Corpus({ corpus }: { corpus: CorpusDetail }) {
       <header className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
         <h1 className="min-w-0 text-lg font-semibold break-all">{corpus.name}</h1>
         <div className="flex flex-wrap gap-2">
-          <RemoveCorpus corpus={corpus} />
+          <RemoveCorpusButton corpus={corpus} />
           <Button asChild>
             <Link href={`/runs/new?kind=serve&corpus=${encodeURIComponent(corpus.name)}`}>
               <RadioTower /> Serve
@@ -165,7 +165,7 @@ function Facts({ corpus }: { corpus: CorpusDetail }) {
           ],
           [
             "Source",
-            `${manifest.source.format}, ${plural(manifest.source.files, "file")}, ${formatBytes(manifest.source.bytes)}`,
+            `${manifest.source.format}, ${formatCount(manifest.source.files, "file")}, ${formatBytes(manifest.source.bytes)}`,
           ],
           [
             "Source sha256",
@@ -232,10 +232,10 @@ function BadLines({ manifest }: { manifest: NonNullable<CorpusDetail["manifest"]
   return (
     <div className="px-4 pt-2 pb-3 text-xs">
       <p>
-        {plural(badLines.total, "bad line")}, {plural(duplicates.passages, "passage")} that repeated
-        another.{" "}
+        {formatCount(badLines.total, "bad line")}, {formatCount(duplicates.passages, "passage")}{" "}
+        that repeated another.{" "}
         {duplicates.texts > 0
-          ? `${plural(duplicates.texts, "passage")} with the text of another are kept under ids of their own.`
+          ? `${formatCount(duplicates.texts, "passage")} with the text of another are kept under ids of their own.`
           : ""}
       </p>
       {badLines.first.length > 0 ? (

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { lengthBars } from "./length-bars";
+import { buildLengthBars } from "./length-bars";
 
 describe("length bars", () => {
   it("keep the empty ranges between and leave out those around", () => {
     expect(
-      lengthBars({
+      buildLengthBars({
         upTo: [10, 20, 35, 50, null],
         counts: [0, 4, 0, 2, 0],
         shortest: 12,
@@ -17,10 +17,10 @@ describe("length bars", () => {
       { label: "36–50", count: 2, share: 0.5 },
     ]);
     expect(
-      lengthBars({ upTo: [10, null], counts: [0, 3], shortest: 11, longest: 90, mean: 40 }),
+      buildLengthBars({ upTo: [10, null], counts: [0, 3], shortest: 11, longest: 90, mean: 40 }),
     ).toEqual([{ label: "over 10", count: 3, share: 1 }]);
     expect(
-      lengthBars({ upTo: [10, null], counts: [0, 0], shortest: 0, longest: 0, mean: 0 }),
+      buildLengthBars({ upTo: [10, null], counts: [0, 0], shortest: 0, longest: 0, mean: 0 }),
     ).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ export interface LengthBar {
 }
 
 /** Bars of a histogram, without the empty ranges before the first and after the last. */
-export function lengthBars({ upTo, counts }: LengthHistogram): LengthBar[] {
+export function buildLengthBars({ upTo, counts }: LengthHistogram): LengthBar[] {
   const highest = Math.max(1, ...counts);
   const bars = counts.map((count, i): LengthBar => {
     const above = i === 0 ? 0 : (upTo[i - 1] ?? 0) + 1;

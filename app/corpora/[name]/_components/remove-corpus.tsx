@@ -2,7 +2,7 @@
 import { Trash2 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
-import { formatBytes, formatInteger, plural } from "@/app/_lib/format";
+import { formatBytes, formatInteger, formatCount } from "@/app/_lib/format";
 import type { CorpusDetail } from "@/app/_lib/trpc";
 import { useTask } from "@/app/_lib/use-task";
 import { Button } from "@/app/_ui/button";
@@ -13,8 +13,8 @@ import { useNotify } from "@/app/_ui/toast";
 import { removeCorpusResultSchema } from "@/contracts/worker-protocol/worker-protocol";
 
 /** Deletes an imported corpus from a worker, once a person has confirmed it. */
-export function RemoveCorpus({ corpus }: { corpus: CorpusDetail }) {
-  const [asked, setAsked] = useState(false);
+export function RemoveCorpusButton({ corpus }: { corpus: CorpusDetail }) {
+  const [confirming, setConfirming] = useState(false);
   const online = corpus.workers.filter((worker) => worker.online);
   const reason =
     corpus.manifest === null
@@ -24,22 +24,26 @@ export function RemoveCorpus({ corpus }: { corpus: CorpusDetail }) {
         : undefined;
   return (
     <>
-      <Button disabled={reason !== undefined} title={reason} onClick={() => setAsked(true)}>
+      <Button disabled={reason !== undefined} title={reason} onClick={() => setConfirming(true)}>
         <Trash2 /> Delete
       </Button>
       <Dialog
-        open={asked}
-        onOpenChange={setAsked}
+        open={confirming}
+        onOpenChange={setConfirming}
         title={`Delete ${corpus.name}?`}
         description="Its passages and indexes are deleted from the worker, for good. Runs that used it keep their episodes, with the passages that these name."
       >
-        <Confirm corpus={corpus} workers={online} onCancel={() => setAsked(false)} />
+        <RemovalConfirmation
+          corpus={corpus}
+          workers={online}
+          onCancel={() => setConfirming(false)}
+        />
       </Dialog>
     </>
   );
 }
 
-function Confirm({
+function RemovalConfirmation({
   corpus,
   workers,
   onCancel,
@@ -66,7 +70,7 @@ function Confirm({
     <>
       <p>
         {corpus.documents === null ? "An unknown number of" : formatInteger(corpus.documents)}{" "}
-        passages, {plural(corpus.indexes.length, "index", "indexes")},{" "}
+        passages, {formatCount(corpus.indexes.length, "index", "indexes")},{" "}
         {formatBytes(corpus.bytes + corpus.indexes.reduce((sum, { bytes }) => sum + bytes, 0))}.
       </p>
       {workers.length > 1 ? (

@@ -21,7 +21,7 @@ export function Samples({
   canSearch: boolean;
 }) {
   const [typed, setTyped] = useState("");
-  const [asked, setAsked] = useState<string | null>(null);
+  const [searchedId, setSearchedId] = useState<string | null>(null);
   const { task, start, clear, running, error } = useTask();
   const found =
     task?.state === "succeeded"
@@ -31,17 +31,17 @@ export function Samples({
   const find = (): void => {
     const id = typed.trim();
     if (id === "") {
-      setAsked(null);
+      setSearchedId(null);
       return clear();
     }
-    setAsked(id);
+    setSearchedId(id);
     start({ kind: "documents", corpus, ids: [id] });
   };
   return (
     <Card className="mt-4">
       <CardHeader
-        title={asked === null ? "Samples" : `Passage ${asked}`}
-        description={asked === null ? "Spread evenly over the corpus" : undefined}
+        title={searchedId === null ? "Samples" : `Passage ${searchedId}`}
+        description={searchedId === null ? "Spread evenly over the corpus" : undefined}
       >
         <form
           className="flex gap-2"
@@ -64,7 +64,7 @@ export function Samples({
         </form>
       </CardHeader>
       <div className="mt-2">
-        {asked === null ? (
+        {searchedId === null ? (
           samples.length > 0 ? (
             samples.map((sample) => <Passage key={sample.id} passage={sample} />)
           ) : (
@@ -78,7 +78,7 @@ export function Samples({
           <Skeleton className="m-4 h-16" />
         ) : found.length === 0 ? (
           <p className="px-4 pb-3 text-xs" role="status">
-            The corpus has no passage with the id “{asked}”. Clear the field to see samples.
+            The corpus has no passage with the id “{searchedId}”. Clear the field to see samples.
           </p>
         ) : (
           found.map((passage) => <Passage key={passage.id} passage={passage} />)

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { ArrowDown, TriangleAlert } from "lucide-react";
 import Link from "next/link";
 import { TRAIN_CHARTS } from "@/app/_charts/definitions";
-import { chartAnchor, chartOf } from "@/app/_charts/marks";
+import { getChartAnchor, findChart } from "@/app/_charts/marks";
 import { formatDateTime, formatNumber } from "@/app/_lib/format";
 import { useTRPC, type AlarmRow } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
@@ -125,11 +125,13 @@ function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: A
                 <td className="py-0.5 pr-3 font-mono">
                   <MetricLink metric={seen.metric} />
                 </td>
-                <td className="py-0.5 pr-3">{seen.before ? <Value of={seen.before} /> : "–"}</td>
-                <td className="py-0.5 pr-3 font-medium">
-                  <Value of={seen.now} />
+                <td className="py-0.5 pr-3">
+                  {seen.before ? <MeasuredValue of={seen.before} /> : "–"}
                 </td>
-                <td className="py-0.5 font-mono whitespace-nowrap">{limitText(seen)}</td>
+                <td className="py-0.5 pr-3 font-medium">
+                  <MeasuredValue of={seen.now} />
+                </td>
+                <td className="py-0.5 font-mono whitespace-nowrap">{formatLimit(seen)}</td>
               </tr>
             ))}
           </tbody>
@@ -144,12 +146,12 @@ function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: A
 
 /** Leads to the chart that draws the metric, where one does. */
 function MetricLink({ metric }: { metric: string }) {
-  const chart = chartOf(TRAIN_CHARTS, metric);
+  const chart = findChart(TRAIN_CHARTS, metric);
   return chart === null ? (
     <>{metric}</>
   ) : (
     <a
-      href={`#${chartAnchor(chart)}`}
+      href={`#${getChartAnchor(chart)}`}
       className="underline decoration-dotted underline-offset-2 hover:text-primary"
     >
       {metric}
@@ -157,7 +159,7 @@ function MetricLink({ metric }: { metric: string }) {
   );
 }
 
-const Value = ({ of }: { of: Measured }) => (
+const MeasuredValue = ({ of }: { of: Measured }) => (
   <>
     <span className="font-mono">{formatNumber(of.value)}</span>{" "}
     <span className="text-2xs font-normal whitespace-nowrap text-muted-foreground">
@@ -166,5 +168,5 @@ const Value = ({ of }: { of: Measured }) => (
   </>
 );
 
-const limitText = ({ limit }: AlarmEvidence): string =>
+const formatLimit = ({ limit }: AlarmEvidence): string =>
   limit === null ? "–" : `${limit.side === "at-least" ? "≥" : "≤"} ${formatNumber(limit.value)}`;

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { breakdownOf } from "./breakdown";
+import { computeBreakdown } from "./breakdown";
 
 it("makes quadrants that add up to all episodes", () => {
-  const { quadrants } = breakdownOf({ all: 100, correct: 60, wrong: 40, gained: 25, lost: 5 });
+  const { quadrants } = computeBreakdown({ all: 100, correct: 60, wrong: 40, gained: 25, lost: 5 });
   expect(quadrants.map((p) => [p.label, p.count])).toEqual([
     ["Both right", 35],
     ["Gained", 25],

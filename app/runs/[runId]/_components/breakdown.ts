@@ -20,7 +20,7 @@ export interface Breakdown {
 }
 
 /** Makes parts that add up: both right and both wrong are what gained and lost leave of right and wrong. */
-export function breakdownOf(counts: Record<Counted, number>): Breakdown {
+export function computeBreakdown(counts: Record<Counted, number>): Breakdown {
   return {
     total: counts.all,
     correct: counts.correct,

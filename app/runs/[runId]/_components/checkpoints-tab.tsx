@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { FlaskConical, GitBranch } from "lucide-react";
 import Link from "next/link";
-import { formatBytes, formatDateTime, formatShare, shortId } from "@/app/_lib/format";
+import { formatBytes, formatDateTime, formatShare, formatShortId } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -13,7 +13,7 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const query = useQuery(trpc.runs.checkpoints.queryOptions({ id: run.id }));
   const series = useSeries(run.id, ["held-out/accuracy"]);
-  const accuracyAt = (step: number) =>
+  const findAccuracy = (step: number) =>
     series.data?.["held-out/accuracy"]?.find((p) => p.step === step)?.value ?? null;
   if (query.isPending) return <Skeleton className="h-40" />;
   if (query.isError)
@@ -63,7 +63,7 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
                 data-checkpoint={c.id}
               >
                 <td className="font-mono">{c.step}</td>
-                <td className="font-mono">{formatShare(accuracyAt(c.step))}</td>
+                <td className="font-mono">{formatShare(findAccuracy(c.step))}</td>
                 <td>{formatDateTime(c.createdAt)}</td>
                 <td
                   className="font-mono"
@@ -74,7 +74,7 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
                 <td className="font-mono">{c.attempt}</td>
                 <td>
                   <span className="flex items-center font-mono text-xs">
-                    {shortId(c.id)}
+                    {formatShortId(c.id)}
                     <CopyButton
                       variant="ghost"
                       size="icon-sm"

@@ -1,7 +1,7 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Search } from "lucide-react";
-import { formatInteger, words } from "@/app/_lib/format";
+import { formatInteger, formatWords } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
@@ -62,14 +62,14 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
           <option value="">Every step</option>
           {(["train", "held-out"] as const).map((p) =>
             steps.data?.some((s) => s.phase === p) ? (
-              <option key={p} value={`${p}:`}>{`Every step, ${words(p)}`}</option>
+              <option key={p} value={`${p}:`}>{`Every step, ${formatWords(p)}`}</option>
             ) : null,
           )}
           {steps.data
             ?.filter((s) => s.step !== null)
             .map((s) => (
               <option key={`${s.phase}:${s.step}`} value={`${s.phase}:${s.step}`}>
-                {`Step ${s.step}, ${words(s.phase)} (${formatInteger(s.episodes)})`}
+                {`Step ${s.step}, ${formatWords(s.phase)} (${formatInteger(s.episodes)})`}
               </option>
             ))}
         </Select>

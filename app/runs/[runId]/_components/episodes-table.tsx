@@ -1,7 +1,7 @@
 "use client";
 import Link from "next/link";
 import { useMemo } from "react";
-import { formatNumber, formatSigned, NONE, words } from "@/app/_lib/format";
+import { formatNumber, formatSigned, NONE, formatWords } from "@/app/_lib/format";
 import type { EpisodeRow } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { RowTable, type RowColumn } from "@/app/_ui/row-table";
@@ -39,7 +39,7 @@ const columns: RowColumn<Row>[] = [
       <span className="whitespace-nowrap">
         <span className="font-mono">{e.step ?? NONE}</span>{" "}
         <span className="text-2xs text-muted-foreground">
-          {e.phase === "train" ? `sample ${e.sampleIndex + 1}` : words(e.phase)}
+          {e.phase === "train" ? `sample ${e.sampleIndex + 1}` : formatWords(e.phase)}
         </span>
       </span>
     ),
@@ -87,12 +87,12 @@ const columns: RowColumn<Row>[] = [
       <span className="flex flex-wrap gap-1">
         {e.attribution ? (
           <Badge tone={e.attribution === "correct" ? "good" : "neutral"}>
-            {words(e.attribution)}
+            {formatWords(e.attribution)}
           </Badge>
         ) : null}
         {[...new Set(e.formatErrors)].map((f) => (
           <Badge key={f} tone="warn">
-            {words(f)}
+            {formatWords(f)}
           </Badge>
         ))}
       </span>
@@ -111,7 +111,7 @@ export function EpisodesTable({ runId, rows }: { runId: string; rows: EpisodeRow
         className="hidden md:block"
         columns={columns}
         rows={data}
-        keyOf={(e) => e.id}
+        getKey={(e) => e.id}
         rowProps={(e) => ({ "data-episode": e.id })}
         minWidth="min-w-[960px]"
         rowHeight="h-12 py-1.5"
@@ -134,7 +134,7 @@ export function EpisodesTable({ runId, rows }: { runId: string; rows: EpisodeRow
               </span>
               <span>reward {formatNumber(e.reward)}</span>
               <span className="text-muted-foreground">
-                {e.step === null ? words(e.phase) : `step ${e.step}, ${words(e.phase)}`}
+                {e.step === null ? formatWords(e.phase) : `step ${e.step}, ${formatWords(e.phase)}`}
               </span>
             </p>
           </li>

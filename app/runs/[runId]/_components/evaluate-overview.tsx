@@ -52,20 +52,20 @@ export function EvaluateOverview({ run }: { run: RunDetail }) {
     );
   const comparison = query.data;
   const ranked = comparison.runs[0]?.ranked ?? 0;
-  const meanOf = (key: string) => valueOf(comparison, key);
+  const getMean = (key: string) => findMean(comparison, key);
   return (
     <>
       <StatStrip>
-        <Stat label="Recall @10" value={formatShare(meanOf("recall@10"))}>
+        <Stat label="Recall @10" value={formatShare(getMean("recall@10"))}>
           gold among the first 10
         </Stat>
-        <Stat label="Full support @10" value={formatShare(meanOf("full-support@10"))}>
+        <Stat label="Full support @10" value={formatShare(getMean("full-support@10"))}>
           all gold among the first 10
         </Stat>
-        <Stat label="MRR" value={formatNumber(meanOf("mrr"))}>
+        <Stat label="MRR" value={formatNumber(getMean("mrr"))}>
           {`within the first ${comparison.depth}`}
         </Stat>
-        <Stat label="nDCG @10" value={formatNumber(meanOf("ndcg@10"))}>
+        <Stat label="nDCG @10" value={formatNumber(getMean("ndcg@10"))}>
           binary gains
         </Stat>
         <Stat label="Questions ranked" value={formatInteger(ranked)}>
@@ -95,7 +95,7 @@ export function EvaluateOverview({ run }: { run: RunDetail }) {
   );
 }
 
-function valueOf({ metrics, overall }: RetrieverComparison, key: string): number | null {
+function findMean({ metrics, overall }: RetrieverComparison, key: string): number | null {
   const index = metrics.findIndex((metric) => metric.key === key);
   return overall[0]?.[index]?.mean ?? null;
 }

@@ -1,7 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { metricsOf, PREDICT_CHARTS } from "@/app/_charts/definitions";
+import { listMetrics, PREDICT_CHARTS } from "@/app/_charts/definitions";
 import { formatInteger, formatShare, formatSigned } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
@@ -13,7 +13,7 @@ import { Stat, StatStrip } from "./stat";
 import { useBreakdown } from "./use-breakdown";
 import { useSeries, type Series } from "./use-series";
 
-const METRICS = metricsOf(PREDICT_CHARTS);
+const METRICS = listMetrics(PREDICT_CHARTS);
 const NO_SERIES: Series = {};
 
 export function PredictOverview({ run }: { run: RunDetail }) {

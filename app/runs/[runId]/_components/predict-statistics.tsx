@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useState } from "react";
 import { Ceiling } from "@/app/_charts/ceiling";
-import { ATTRIBUTION_PARTS, attributionTotal } from "@/app/_charts/attribution";
+import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_charts/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
@@ -33,10 +33,10 @@ export function PredictStatistics({
       />
     );
   if (!query.data) return <Skeleton className="h-52" />;
-  const nameOf = (result: (typeof query.data)[number]): string =>
+  const formatResultName = (result: (typeof query.data)[number]): string =>
     [result.scorer, result.generator, result.promptStyle].join(" · ");
   const shown =
-    query.data.find((result) => nameOf(result) === chosen) ??
+    query.data.find((result) => formatResultName(result) === chosen) ??
     query.data.find((result) => result.scorer.startsWith(scorer)) ??
     query.data[0];
   return (
@@ -46,18 +46,18 @@ export function PredictStatistics({
           Scorer
           <Select
             className="w-auto max-w-full"
-            value={nameOf(shown)}
+            value={formatResultName(shown)}
             onChange={(event) => setChosen(event.target.value)}
           >
             {query.data.map((result) => (
-              <option key={nameOf(result)} value={nameOf(result)}>
+              <option key={formatResultName(result)} value={formatResultName(result)}>
                 {result.scorer}: {formatShare(result.mean)}
               </option>
             ))}
           </Select>
         </label>
       ) : null}
-      {shown ? <Losses runId={runId} result={shown} /> : null}
+      {shown ? <AnswerLosses runId={runId} result={shown} /> : null}
       {method === "gold" ? (
         <p className="text-xs text-muted-foreground">
           This is a ceiling: the generator got the gold documents and nothing else.
@@ -80,7 +80,7 @@ export function PredictStatistics({
   );
 }
 
-function Losses({ runId, result }: { runId: string; result: RunStatistics }) {
+function AnswerLosses({ runId, result }: { runId: string; result: RunStatistics }) {
   const { attribution } = result;
   const parts = ATTRIBUTION_PARTS.filter(
     ({ key }) => key === "correct" || attribution[key] > 0,
@@ -97,7 +97,7 @@ function Losses({ runId, result }: { runId: string; result: RunStatistics }) {
         title="Where answers were lost"
         description={facts.filter((fact) => fact !== null).join(" ")}
         parts={parts}
-        total={attributionTotal(attribution)}
+        total={sumAttribution(attribution)}
         href={(part) => `/runs/${runId}?tab=episodes&filter=${part.filter}`}
       />
     </div>

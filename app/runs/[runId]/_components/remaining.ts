@@ -1,7 +1,10 @@
 import type { Point } from "@/app/_charts/prepare";
 
 /** Seconds for the steps that are left, at the mean pace of the last five; null before the first step. */
-export function remainingSeconds(stepSeconds: readonly Point[], steps: number): number | null {
+export function estimateRemainingSeconds(
+  stepSeconds: readonly Point[],
+  steps: number,
+): number | null {
   const last = stepSeconds.at(-1);
   if (!last) return null;
   const recent = stepSeconds.slice(-5);

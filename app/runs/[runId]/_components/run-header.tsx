@@ -2,8 +2,8 @@
 import { ChevronLeft, Copy, Hourglass, Play, Square } from "lucide-react";
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { formatDateTime, formatSeconds, plural, shortId } from "@/app/_lib/format";
-import { progressShare, progressText, runSeconds } from "@/app/_lib/run-view";
+import { formatDateTime, formatSeconds, formatCount, formatShortId } from "@/app/_lib/format";
+import { computeProgressShare, formatProgress, computeRunSeconds } from "@/app/_lib/run-view";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
@@ -20,7 +20,7 @@ import { UpstreamFiles } from "./upstream-files";
 export function RunHeader({ run }: { run: RunDetail }) {
   const actions = useRunActions();
   const now = useNow();
-  const can = (action: RunDetail["actions"][number]) => run.actions.includes(action);
+  const isAllowed = (action: RunDetail["actions"][number]) => run.actions.includes(action);
   const facts: [string, ReactNode][] = [
     ["Kind", run.kind],
     ...(run.config.kind === "predict" && run.config.method !== "s3"
@@ -79,7 +79,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
     [
       "Duration",
       <span key="d" className="font-mono">
-        {formatSeconds(runSeconds(run, now))}
+        {formatSeconds(computeRunSeconds(run, now))}
       </span>,
     ],
     ...(run.importedFrom === null
@@ -116,7 +116,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
             {run.importedFrom === null ? null : <ImportedBadge from={run.importedFrom} />}
           </span>
           <span className="flex items-center font-mono text-2xs text-muted-foreground">
-            {shortId(run.id)}
+            {formatShortId(run.id)}
             <CopyButton
               variant="ghost"
               size="icon-sm"
@@ -130,17 +130,17 @@ export function RunHeader({ run }: { run: RunDetail }) {
           {(run.kind === "predict" || run.kind === "train") && run.attempt > 0 ? (
             <UpstreamFiles runId={run.id} />
           ) : null}
-          {can("cancel") ? (
+          {isAllowed("cancel") ? (
             <Button variant="danger" disabled={actions.busy} onClick={() => actions.cancel(run.id)}>
               <Square /> Cancel
             </Button>
           ) : null}
-          {can("resume") ? (
+          {isAllowed("resume") ? (
             <Button disabled={actions.busy} onClick={() => actions.resume(run.id)}>
               <Play /> Resume
             </Button>
           ) : null}
-          {can("duplicate") ? (
+          {isAllowed("duplicate") ? (
             <Button onClick={() => actions.duplicate(run.id)}>
               <Copy /> Duplicate
             </Button>
@@ -166,7 +166,7 @@ function Phase({ run }: { run: RunDetail }) {
     return (
       <ErrorState
         className="mt-3"
-        title={run.attempt > 1 ? `Failed after ${plural(run.attempt, "attempt")}` : "Failed"}
+        title={run.attempt > 1 ? `Failed after ${formatCount(run.attempt, "attempt")}` : "Failed"}
         error={{ message: run.error ?? "No reason was recorded." }}
       >
         <p className="mt-2 text-xs text-muted-foreground">
@@ -186,25 +186,25 @@ function Phase({ run }: { run: RunDetail }) {
   return (
     <div className="mt-3 min-h-10">
       <Progress
-        value={run.state === "succeeded" ? 1 : progressShare(run.progress)}
+        value={run.state === "succeeded" ? 1 : computeProgressShare(run.progress)}
         label="Progress of the phase"
         tone={tone}
       />
       <p className="mt-1.5 flex flex-wrap gap-x-3 text-xs text-muted-foreground">
-        <span className="text-foreground">{phaseText(run)}</span>
+        <span className="text-foreground">{describePhase(run)}</span>
         <span>{TERMINAL.has(run.state) ? "" : run.progress?.detail}</span>
       </p>
     </div>
   );
 }
 
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+const capitalise = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-function phaseText(run: RunDetail): string {
-  const progress = progressText(run.progress);
+function describePhase(run: RunDetail): string {
+  const progress = formatProgress(run.progress);
   if (run.state === "succeeded")
     return run.endedAt ? `Finished ${formatDateTime(run.endedAt)}` : "Finished";
   if (run.state === "cancelled")
     return progress ? `Stopped while ${progress}` : "Stopped before it began";
-  return capital(progress || run.state);
+  return capitalise(progress || run.state);
 }

@@ -20,7 +20,7 @@ import { PredictOverview } from "./predict-overview";
 import { RunHeader } from "./run-header";
 import { ServeOverview } from "./serve-overview";
 import { TRAIN_METRICS, TrainOverview } from "./train-overview";
-import { seriesInput } from "./use-series";
+import { buildSeriesInput } from "./use-series";
 
 const TABS = ["overview", "episodes", "logs", "checkpoints", "configuration", "history"] as const;
 type Tab = (typeof TABS)[number];
@@ -32,7 +32,7 @@ export function RunView({ runId }: { runId: string }) {
   const rawTab = params.get("tab");
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   // Asked for together with the run: the charts need not wait for its kind.
-  usePrefetchQuery(trpc.metrics.series.queryOptions(seriesInput(runId, TRAIN_METRICS)));
+  usePrefetchQuery(trpc.metrics.series.queryOptions(buildSeriesInput(runId, TRAIN_METRICS)));
   const run = query.data;
   const title = run?.name;
   useEffect(() => {

@@ -1,9 +1,9 @@
 "use client";
 import { useState } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { metricsOf } from "@/app/_charts/definitions";
+import { listMetrics } from "@/app/_charts/definitions";
 import { SERVE_CHARTS, SERVE_MODEL_CHARTS } from "@/app/_charts/serve-charts";
-import { formatMegabytes, formatNumber, NONE, plural } from "@/app/_lib/format";
+import { formatMegabytes, formatNumber, NONE, formatCount } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -15,8 +15,8 @@ import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
 
 const METRICS = {
-  retriever: metricsOf(SERVE_CHARTS),
-  model: metricsOf(SERVE_MODEL_CHARTS),
+  retriever: listMetrics(SERVE_CHARTS),
+  model: listMetrics(SERVE_MODEL_CHARTS),
 } as const;
 const NO_SERIES: Series = {};
 
@@ -37,7 +37,7 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
   return (
     <>
       {serves && address ? (
-        <Address address={address} config={config} />
+        <ServiceAddress address={address} config={config} />
       ) : (
         <EmptyState title={ended ? "The service is stopped" : "The service is starting"}>
           {ended
@@ -55,10 +55,10 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
               written, since the last report
             </Stat>
           ) : null}
-          <Stat label="Latency, median" value={milliseconds(p50)}>
+          <Stat label="Latency, median" value={formatMilliseconds(p50)}>
             latest 1024 requests
           </Stat>
-          <Stat label="Latency, 99th percentile" value={milliseconds(p99)}>
+          <Stat label="Latency, 99th percentile" value={formatMilliseconds(p99)}>
             latest 1024 requests
           </Stat>
           <Stat
@@ -105,18 +105,18 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
   );
 }
 
-const milliseconds = (value: number | null): string =>
+const formatMilliseconds = (value: number | null): string =>
   value === null ? NONE : `${formatNumber(value)} ms`;
 
-type Uses = Readonly<Record<string, string>>;
+type Snippets = Readonly<Record<string, string>>;
 
-const retrieverUses = (address: string): Uses => ({
+const buildRetrieverSnippets = (address: string): Snippets => ({
   curl: `curl -s ${address} \\\n  -H 'Content-Type: application/json' \\\n  -d '{"queries": ["capital of France"], "topk": 3, "return_scores": true}'`,
   "upstream's trainer": `# at the end of train_s3.sh's command\nretriever.url="${address}" \\\nretriever.topk=8`,
   "a run here": `{ "retriever": { "kind": "remote", "url": "${address}" } }`,
 });
 
-function modelUses(address: string, model: string, key: string | null): Uses {
+function buildModelSnippets(address: string, model: string, key: string | null): Snippets {
   const connection = key === null ? "" : `, "connection": { "key": "${key}" }`;
   return {
     curl: `curl -s ${address}/chat/completions \\\n  -H 'Content-Type: application/json' \\\n${key === null ? "" : `  -H "Authorization: Bearer $KEY" \\\n`}  -d '{"model": "${model}", "messages": [{"role": "user", "content": "Say hello."}]}'`,
@@ -126,13 +126,13 @@ function modelUses(address: string, model: string, key: string | null): Uses {
   };
 }
 
-function Address({ address, config }: { address: string; config: ServeConfig }) {
-  const uses =
+function ServiceAddress({ address, config }: { address: string; config: ServeConfig }) {
+  const snippets =
     config.what === "model"
-      ? modelUses(address, servedName(config), config.key)
-      : retrieverUses(address);
+      ? buildModelSnippets(address, servedName(config), config.key)
+      : buildRetrieverSnippets(address);
   const [use, setUse] = useState("curl");
-  const text = uses[use] ?? "";
+  const text = snippets[use] ?? "";
   const loopback =
     config.advertise === null && /^https?:\/\/(127\.|localhost|\[::1\])/.test(address);
   return (
@@ -154,14 +154,14 @@ function Address({ address, config }: { address: string; config: ServeConfig }) 
         <p className="mt-1 px-4 text-xs text-muted-foreground">
           Model <span className="font-mono text-foreground">{servedName(config)}</span>,{" "}
           {config.server.kind === "vllm"
-            ? `vLLM on ${plural(config.server.tensorParallelSize, "GPU")}`
+            ? `vLLM on ${formatCount(config.server.tensorParallelSize, "GPU")}`
             : "the worker\u2019s engine"}
           {config.key === null ? ", no key" : `, key “${config.key}”`}
         </p>
       ) : null}
       <div className="mt-3 flex flex-wrap items-center gap-1.5 px-4">
         <span className="mr-1 text-xs text-muted-foreground">Use it from</span>
-        {Object.keys(uses).map((name) => (
+        {Object.keys(snippets).map((name) => (
           <Button
             key={name}
             size="sm"

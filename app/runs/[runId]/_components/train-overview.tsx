@@ -2,28 +2,28 @@
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import {
-  metricsOf,
+  listMetrics,
   TRAIN_CHARTS,
-  trainCharts,
+  selectTrainCharts,
   type ChartDefinition,
 } from "@/app/_charts/definitions";
 import { HoverProvider } from "@/app/_charts/hover";
-import { marksOf } from "@/app/_charts/marks";
+import { findMarks } from "@/app/_charts/marks";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { ErrorState } from "@/app/_ui/states";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import { TERMINAL } from "@/core/run/transitions";
 import { AlarmList, useAlarms } from "./alarms";
-import { remainingSeconds } from "./remaining";
+import { estimateRemainingSeconds } from "./remaining";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
 
-export const TRAIN_METRICS = metricsOf(TRAIN_CHARTS).concat("held-out/gbr", "timing_s/step");
+export const TRAIN_METRICS = listMetrics(TRAIN_CHARTS).concat("held-out/gbr", "timing_s/step");
 const NO_SERIES: Series = {};
 
 /** Why a chart is still empty. */
-function waitingText(chart: ChartDefinition, run: RunDetail, config: TrainConfig): string {
+function explainEmptyChart(chart: ChartDefinition, run: RunDetail, config: TrainConfig): string {
   const heldOut = chart.series.every((s) => s.metric.startsWith("held-out/"));
   if (heldOut && config.evaluation.questions === 0) return "This run asks no held-out questions.";
   if (chart.id === "kl" && config.rl.klCoefficient === 0)
@@ -39,9 +39,9 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
-  const groups = useMemo(() => (config ? trainCharts(config) : []), [config]);
+  const groups = useMemo(() => (config ? selectTrainCharts(config) : []), [config]);
   const { alarms } = useAlarms(run.id);
-  const marks = useMemo(() => marksOf(groups, alarms), [groups, alarms]);
+  const marks = useMemo(() => findMarks(groups, alarms), [groups, alarms]);
   if (!config) return null;
   return (
     <>
@@ -67,7 +67,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
                   points={series}
                   marks={marks.get(chart.id)}
                   lastStep={config.rl.steps}
-                  waiting={query.isPending ? "Loading" : waitingText(chart, run, config)}
+                  waiting={query.isPending ? "Loading" : explainEmptyChart(chart, run, config)}
                 />
               ))}
             </div>
@@ -79,7 +79,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
 }
 
 /** The terms of the reward with their weights. */
-const rewardText = (weights: TrainConfig["reward"]["weights"]): string =>
+const formatRewardTerms = (weights: TrainConfig["reward"]["weights"]): string =>
   Object.entries(weights)
     .filter(([, weight]) => weight !== 0)
     .map(([term, weight]) => (weight === 1 ? term : `${weight} ${term}`))
@@ -97,11 +97,11 @@ function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig;
   const stepSeconds = useLatest(series, "timing_s/step");
   const left = TERMINAL.has(run.state)
     ? null
-    : remainingSeconds(series["timing_s/step"] ?? [], config.rl.steps);
+    : estimateRemainingSeconds(series["timing_s/step"] ?? [], config.rl.steps);
   return (
     <StatStrip>
       <Stat label="Reward, training" value={formatNumber(reward)}>
-        {rewardText(config.reward.weights)}
+        {formatRewardTerms(config.reward.weights)}
       </Stat>
       <Stat label="Held-out accuracy" value={formatShare(accuracy)}>
         {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step

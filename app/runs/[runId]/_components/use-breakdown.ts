@@ -2,7 +2,7 @@
 import { useQueries } from "@tanstack/react-query";
 import { useTRPC } from "@/app/_lib/trpc";
 import type { EpisodePhase } from "@/contracts/records/episode";
-import { breakdownOf, COUNTED, type Breakdown } from "./breakdown";
+import { computeBreakdown, COUNTED, type Breakdown } from "./breakdown";
 
 /** Counts of a run's episodes by quadrant. */
 export function useBreakdown(runId: string, phase: EpisodePhase): Breakdown | null {
@@ -17,7 +17,7 @@ export function useBreakdown(runId: string, phase: EpisodePhase): Breakdown | nu
     combine: (results) => {
       const totals = results.map((r) => r.data);
       if (totals.some((t) => t === undefined)) return null;
-      return breakdownOf(
+      return computeBreakdown(
         Object.fromEntries(COUNTED.map((filter, i) => [filter, totals[i] ?? 0])) as Record<
           (typeof COUNTED)[number],
           number

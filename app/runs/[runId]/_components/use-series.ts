@@ -10,7 +10,7 @@ export type Series = Readonly<Record<string, readonly Point[]>>;
 const MAX_POINTS = 500;
 
 /** One key for one set of series, so that what was prefetched is found. */
-export const seriesInput = (runId: string, names: readonly MetricName[]) => ({
+export const buildSeriesInput = (runId: string, names: readonly MetricName[]) => ({
   runId,
   names: [...names],
   maxPoints: MAX_POINTS,
@@ -20,7 +20,7 @@ export const seriesInput = (runId: string, names: readonly MetricName[]) => ({
 export function useSeries(runId: string, names: readonly MetricName[]) {
   const trpc = useTRPC();
   const query = useQuery(
-    trpc.metrics.series.queryOptions(seriesInput(runId, names), {
+    trpc.metrics.series.queryOptions(buildSeriesInput(runId, names), {
       placeholderData: keepPreviousData,
       // Without the dates, unchanged series keep their identity and their charts are not drawn anew.
       select: (series): Series =>

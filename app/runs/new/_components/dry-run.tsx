@@ -6,7 +6,7 @@ import {
   formatNumber,
   formatSeconds,
   formatShare,
-  words,
+  formatWords,
 } from "@/app/_lib/format";
 import { useTask } from "@/app/_lib/use-task";
 import { Button } from "@/app/_ui/button";
@@ -91,7 +91,7 @@ function DryRunReport({ result }: { result: DryRunResult }) {
       "Format errors",
       result.formatErrors.length === 0
         ? "none"
-        : result.formatErrors.map((f) => `${f.count} × ${words(f.error)}`).join(", "),
+        : result.formatErrors.map((f) => `${f.count} × ${formatWords(f.error)}`).join(", "),
     ],
   ];
   return (

@@ -4,11 +4,11 @@ import { Check, CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import { useFormContext } from "react-hook-form";
-import { plural } from "@/app/_lib/format";
+import { formatCount } from "@/app/_lib/format";
 import { plainMessage } from "@/app/_lib/settings";
 import { useTRPC } from "@/app/_lib/trpc";
 import { IndexPlan } from "@/app/_retrieval/index-plan";
-import { planQuestion } from "@/app/_retrieval/plan-question";
+import { buildPlanRequest } from "@/app/_retrieval/plan-question";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
@@ -42,16 +42,16 @@ export function LaunchPanel({
   const trpc = useTRPC();
   const router = useRouter();
   const { getValues } = useFormContext<Draft>();
-  const asked = useDelayed(config);
+  const checkedConfig = useDelayed(config);
   const check = useQuery(
-    trpc.runs.check.queryOptions(asked ? { config: asked } : skipToken, {
+    trpc.runs.check.queryOptions(checkedConfig ? { config: checkedConfig } : skipToken, {
       placeholderData: keepPreviousData,
     }),
   );
   const launch = useMutation(
     trpc.runs.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/runs/${id}`) }),
   );
-  const problems = config ? (check.data?.issues ?? []) : problemsOf(getValues());
+  const problems = config ? (check.data?.issues ?? []) : listProblems(getValues());
   const requirements = config ? (check.data?.requirements ?? []) : [];
   const unmet = requirements.filter((r) => !r.ok);
   const startable = config !== null && problems.length === 0;
@@ -61,7 +61,8 @@ export function LaunchPanel({
       {problems.length > 0 ? (
         <div className="mt-2" role="status">
           <p className="flex items-center gap-1.5 text-bad">
-            <CircleX className="size-4" aria-hidden /> {plural(problems.length, "setting")} to mend
+            <CircleX className="size-4" aria-hidden /> {formatCount(problems.length, "setting")} to
+            mend
           </p>
           <ul className="mt-1 space-y-1 text-xs">
             {problems.map((p) => (
@@ -136,7 +137,9 @@ export function LaunchPanel({
       ) : null}
       {config?.kind === "index" ? (
         <div className="mt-4 border-t pt-4">
-          <IndexPlan question={planQuestion(asked?.kind === "index" ? asked : config)} />
+          <IndexPlan
+            question={buildPlanRequest(checkedConfig?.kind === "index" ? checkedConfig : config)}
+          />
         </div>
       ) : config === null || config.kind === "train" ? (
         <DryRun config={startable ? config : null} />
@@ -145,7 +148,7 @@ export function LaunchPanel({
   );
 }
 
-function problemsOf(draft: Draft): { path: string; message: string }[] {
+function listProblems(draft: Draft): { path: string; message: string }[] {
   const result = runConfigSchema.safeParse(draft);
   return result.success
     ? []

@@ -21,9 +21,9 @@ import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { JsonPanel } from "./json-panel";
 import { LaunchPanel } from "./launch-panel";
 import { PresetCards } from "./preset-cards";
-import { Segmented } from "./segmented";
+import { SegmentedControl } from "./segmented";
 import { SweepCard } from "./sweep-card";
-import { draftOfSpec, EMPTY_SWEEP, readSweep } from "./sweep-draft";
+import { createSweepDraft, EMPTY_SWEEP, readSweep } from "./sweep-draft";
 import { SweepLaunch } from "./sweep-launch";
 
 const KIND_LABEL: Record<RunKind, string> = {
@@ -34,7 +34,7 @@ const KIND_LABEL: Record<RunKind, string> = {
   evaluate: "Evaluate retrieval",
 };
 
-const draftOf = (config: RunConfig): Draft => structuredClone(config);
+const createDraft = (config: RunConfig): Draft => structuredClone(config);
 
 /** The schema parses anything; here its input is typed as what the form holds. */
 const draftSchema = runConfigSchema as unknown as z.ZodType<RunConfig, Draft>;
@@ -58,7 +58,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const form = useForm<Draft, unknown, RunConfig>({
     resolver: zodResolver(draftSchema),
     mode: "onChange",
-    defaultValues: draftOf(start),
+    defaultValues: createDraft(start),
   });
   const draft = useDeferredValue(useWatch({ control: form.control }));
   // At once, not deferred: fields of another kind that are still there would write their settings back into the form.
@@ -76,7 +76,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   }, [form]);
 
   const load = (config: RunConfig) => {
-    form.reset(draftOf(config));
+    form.reset(createDraft(config));
     void form.trigger();
   };
   const changeKind = (next: RunKind) => {
@@ -109,14 +109,14 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
       <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="min-w-0">
           <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-            <Segmented
+            <SegmentedControl
               label="Kind of run"
               value={kind}
               options={runKindSchema.options}
               text={(k) => KIND_LABEL[k]}
               onChange={changeKind}
             />
-            <Segmented
+            <SegmentedControl
               label="Launch as"
               value={asSweep ? "sweep" : "run"}
               options={["run", "sweep"] as const}
@@ -124,7 +124,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
               onChange={(as) => setParams({ as: as === "sweep" ? "sweep" : null })}
             />
             {kind === "serve" ? (
-              <Segmented
+              <SegmentedControl
                 label="What is served"
                 value={served}
                 options={["model", "retriever"] as const}
@@ -132,7 +132,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
                 onChange={changeServed}
               />
             ) : null}
-            <Segmented
+            <SegmentedControl
               label="Edit as"
               value={view}
               options={["form", "json"] as const}
@@ -154,7 +154,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
                 onChange={setSweep}
                 onPreset={({ id, spec }) => {
                   const ready = sweepSpecSchema.parse(spec);
-                  setSweep(draftOfSpec(ready));
+                  setSweep(createSweepDraft(ready));
                   setSweepPreset(id);
                   setPreset(null);
                   setSource(null);

@@ -16,7 +16,7 @@ interface Start {
 }
 
 /** The configuration that the form opens with: a run's (duplicate, or predict with its checkpoint), that of a corpus, a preset's, or the first preset. */
-function startOf(
+function chooseStart(
   params: URLSearchParams,
   presets: readonly PresetRow[],
   from: RunDetail | undefined,
@@ -75,7 +75,7 @@ export function NewRunView() {
   const from = useQuery(trpc.runs.get.queryOptions(fromId ? { id: fromId } : skipToken));
   const error = presets.error ?? from.error;
   const start =
-    presets.data && (!fromId || from.data) ? startOf(params, presets.data, from.data) : null;
+    presets.data && (!fromId || from.data) ? chooseStart(params, presets.data, from.data) : null;
   return (
     <>
       <h1 className="text-lg font-semibold">New run</h1>

@@ -2,7 +2,7 @@ import { cn } from "@/app/_lib/cn";
 import { Button } from "@/app/_ui/button";
 
 /** One of a few, side by side. */
-export function Segmented<T extends string>({
+export function SegmentedControl<T extends string>({
   label,
   value,
   options,

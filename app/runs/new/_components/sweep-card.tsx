@@ -6,8 +6,8 @@ import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { Input, Select, Textarea } from "@/app/_ui/field";
 import { SWEEP_PRESETS, type SweepPreset } from "@/core/presets/sweep-presets";
-import { Segmented } from "./segmented";
-import { variable, type SweepDraft } from "./sweep-draft";
+import { SegmentedControl } from "./segmented";
+import { listVariableSettings, type SweepDraft } from "./sweep-draft";
 
 interface Props {
   draft: SweepDraft;
@@ -18,7 +18,7 @@ interface Props {
 
 /** What a sweep varies: values of settings (every combination), or rows of a list; and the seeds. */
 export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
-  const settings = useMemo(() => variable(groups), [groups]);
+  const settings = useMemo(() => listVariableSettings(groups), [groups]);
   const setAxis = (index: number, change: Partial<SweepDraft["axes"][number]>) =>
     onChange({
       ...draft,
@@ -29,7 +29,7 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
     <Card className="px-4 pt-3 pb-4" aria-label="Sweep">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <h2 className="font-semibold">Sweep</h2>
-        <Segmented
+        <SegmentedControl
           label="Combine"
           value={draft.mode}
           options={["grid", "list"] as const}

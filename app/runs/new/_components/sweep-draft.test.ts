@@ -6,7 +6,7 @@ import { settingPaths } from "@/core/run/setting-paths";
 import { expandOrThrow } from "@/core/sweep/expand-sweep";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
-import { draftOfSpec, EMPTY_SWEEP, readSweep, variable } from "./sweep-draft";
+import { createSweepDraft, EMPTY_SWEEP, readSweep, listVariableSettings } from "./sweep-draft";
 
 const base = { ...runConfigSchema.parse(PRESETS[0]!.config), name: "Mine" };
 
@@ -60,7 +60,7 @@ describe("readSweep", () => {
   it("shows a ready sweep so that it reads back as the same runs", () => {
     for (const { spec, id } of SWEEP_PRESETS) {
       const parsed = sweepSpecSchema.parse(spec);
-      const read = readSweep(draftOfSpec(parsed), { ...parsed.base, name: parsed.name });
+      const read = readSweep(createSweepDraft(parsed), { ...parsed.base, name: parsed.name });
       expect(read.ok && read.runs, id).toEqual(expandOrThrow(spec).runs);
     }
   });
@@ -69,7 +69,7 @@ describe("readSweep", () => {
 describe("variable", () => {
   it("offers settings that the schema has, each once", () => {
     for (const kind of ["train", "predict", "evaluate"] as const) {
-      const paths = variable(settingGroups(kind)).map((setting) => setting.path);
+      const paths = listVariableSettings(settingGroups(kind)).map((setting) => setting.path);
       expect(new Set(paths).size).toBe(paths.length);
       expect(paths.filter((path) => !settingPaths(kind).includes(path))).toEqual([]);
       expect(paths).toContain("retriever.kind");

@@ -43,7 +43,7 @@ export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
             rows: draft.rows
               .split("\n")
               .filter((line) => line.trim() !== "")
-              .map(rowOf),
+              .map(readSweepRow),
           };
     const expansion = expandSweep(spec);
     return expansion.ok
@@ -56,11 +56,11 @@ export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
 }
 
 /** The line "-" is the configuration as it is. */
-const rowOf = (line: string): Record<string, SettingValue> =>
+const readSweepRow = (line: string): Record<string, SettingValue> =>
   line.trim() === "-" ? {} : readRow(line);
 
 /** A ready sweep as the form shows it. */
-export function draftOfSpec(spec: SweepSpec): SweepDraft {
+export function createSweepDraft(spec: SweepSpec): SweepDraft {
   const text = (value: SettingValue): string =>
     typeof value === "string" && !/[,[\]{}"\n]/.test(value) ? value : JSON.stringify(value);
   return {
@@ -85,7 +85,7 @@ export function draftOfSpec(spec: SweepSpec): SweepDraft {
 }
 
 /** Settings that can be varied, with what the form says of them. */
-export function variable(
+export function listVariableSettings(
   groups: readonly SettingGroup[],
 ): { path: string; title: string; group: string; hint: string }[] {
   return groups.flatMap((group) => {

@@ -3,7 +3,7 @@ import { keepPreviousData, skipToken, useMutation, useQuery } from "@tanstack/re
 import { CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useMemo } from "react";
-import { plural } from "@/app/_lib/format";
+import { formatCount } from "@/app/_lib/format";
 import { plainMessage } from "@/app/_lib/settings";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
@@ -11,7 +11,7 @@ import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
 import type { ReadSweep } from "./sweep-draft";
 
-const keyOf = (_spec: string): string => crypto.randomUUID();
+const createKey = (_spec: string): string => crypto.randomUUID();
 
 /** How many runs the sweep makes, each by its name, before it is launched. */
 export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: string | null }) {
@@ -28,7 +28,7 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
   );
   const spec = sweep.ok ? JSON.stringify(sweep.spec) : "";
   // One key for one sweep: a second click, or a launch sent again, makes no second one.
-  const key = useMemo(() => keyOf(spec), [spec]);
+  const key = useMemo(() => createKey(spec), [spec]);
   const unmet = (check.data?.requirements ?? []).filter((requirement) => !requirement.ok);
   const busy = launch.isPending || launch.isSuccess;
   return (
@@ -37,7 +37,7 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
       {sweep.ok ? (
         <>
           <p className="mt-2" data-sweep-runs={sweep.runs.length} aria-live="polite">
-            {plural(sweep.runs.length, "run")}
+            {formatCount(sweep.runs.length, "run")}
           </p>
           <ol
             className="mt-2 max-h-80 list-decimal space-y-1 overflow-y-auto pl-6 text-xs text-muted-foreground"
@@ -84,7 +84,11 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
         onClick={() => sweep.ok && launch.mutate({ spec: sweep.spec, preset, key })}
       >
         <Rocket />{" "}
-        {busy ? "Launching" : sweep.ok ? `Launch ${plural(sweep.runs.length, "run")}` : "Launch"}
+        {busy
+          ? "Launching"
+          : sweep.ok
+            ? `Launch ${formatCount(sweep.runs.length, "run")}`
+            : "Launch"}
       </Button>
       {launch.isError ? (
         <ErrorState className="mt-3" title="Nothing launched" error={launch.error} />

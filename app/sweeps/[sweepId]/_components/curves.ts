@@ -6,10 +6,10 @@ import { lowerIsBetter, variedText } from "@/core/sweep/expand-sweep";
 import type { SweepCurves, SweepDetail } from "@/app/_lib/trpc";
 
 /** More curves than this cannot be told apart by eye. */
-export const MOST_CURVES = 7;
+export const MAX_CURVES = 7;
 
 /** As the run's page draws it. */
-export function lookOf(metric: string): { scale: Scale; unit: Unit } {
+export function findAppearance(metric: string): { scale: Scale; unit: Unit } {
   const chart = [...TRAIN_CHARTS, ...PREDICT_CHARTS, ...SERVE_CHARTS]
     .flatMap((group) => group.charts)
     .find((c) => c.kind === "lines" && c.series.some((s) => s.metric === metric));
@@ -19,25 +19,25 @@ export function lookOf(metric: string): { scale: Scale; unit: Unit } {
 }
 
 /** Curves by their last mean, the best first; those beyond the most that are drawn are counted by the caller. */
-export function shownCurves(curves: SweepCurves, metric: string): SweepCurves {
+export function selectCurves(curves: SweepCurves, metric: string): SweepCurves {
   const sign = lowerIsBetter(metric) ? -1 : 1;
   const value = (curve: SweepCurves[number]): number =>
     sign * (curve.points[curve.points.length - 1]?.mean ?? 0);
   return [...curves]
     .sort((a, b) => value(b) - value(a))
-    .slice(0, MOST_CURVES)
+    .slice(0, MAX_CURVES)
     .sort((a, b) => a.row - b.row);
 }
 
 /** What a row varies, of the settings that differ at all; "run 3" where nothing says. */
-export function rowLabel(sweep: SweepDetail, row: number): string {
-  const varying = varyingPaths(sweep);
+export function formatRowLabel(sweep: SweepDetail, row: number): string {
+  const varying = listVaryingPaths(sweep);
   const text = variedText(sweep.groups.find((group) => group.row === row)?.varied ?? {}, varying);
   return text || (sweep.groups.length === 1 ? "all runs" : `run ${row + 1}`);
 }
 
 /** Settings with more than one value. */
-export const varyingPaths = (sweep: SweepDetail): string[] =>
+export const listVaryingPaths = (sweep: SweepDetail): string[] =>
   sweep.paths.filter(
     (path) => new Set(sweep.groups.map((group) => JSON.stringify(group.varied[path]))).size > 1,
   );

@@ -3,7 +3,7 @@ import type { SweepDetail } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { METRICS } from "@/core/metrics/metrics";
 
-const MOST = 6;
+const MAX_METRICS = 6;
 const descriptions: Readonly<Record<string, string>> = METRICS;
 
 /** The metric that is drawn, and those that are columns beside it. */
@@ -53,7 +53,7 @@ export function MetricChoice({
           </button>
         </span>
       ))}
-      {metrics.length < MOST && options.length > metrics.length ? (
+      {metrics.length < MAX_METRICS && options.length > metrics.length ? (
         <Select
           aria-label="Add a column"
           className="w-auto max-w-full text-xs"

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ClipboardCopy, Download, Play, Square, Trash2 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
-import { plural } from "@/app/_lib/format";
+import { formatCount } from "@/app/_lib/format";
 import { saveFile } from "@/app/_lib/save-file";
 import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
@@ -30,21 +30,21 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
     trpc.sweeps.cancel.mutationOptions({
       onSuccess: ({ cancelled, cancelling }) =>
         done(
-          `${plural(cancelled, "run")} cancelled${cancelling > 0 ? `, ${cancelling} cancelling` : ""}`,
+          `${formatCount(cancelled, "run")} cancelled${cancelling > 0 ? `, ${cancelling} cancelling` : ""}`,
         ),
       onError,
     }),
   );
   const retry = useMutation(
     trpc.sweeps.retry.mutationOptions({
-      onSuccess: ({ queued }) => done(`${plural(queued, "run")} queued again`),
+      onSuccess: ({ queued }) => done(`${formatCount(queued, "run")} queued again`),
       onError,
     }),
   );
   const remove = useMutation(
     trpc.sweeps.remove.mutationOptions({
       onSuccess: ({ runs }) => {
-        done(`Deleted; its ${plural(runs, "run")} stay`);
+        done(`Deleted; its ${formatCount(runs, "run")} stay`);
         router.push("/sweeps");
       },
       onError,
@@ -111,7 +111,7 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
         open={deleting}
         onOpenChange={setDeleting}
         title="Delete this sweep?"
-        description={`Its table goes; its ${plural(sweep.runs, "run")} stay, as runs of their own.`}
+        description={`Its table goes; its ${formatCount(sweep.runs, "run")} stay, as runs of their own.`}
       >
         <div className="flex justify-end gap-2">
           <Button onClick={() => setDeleting(false)}>Keep it</Button>

@@ -9,9 +9,9 @@ import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
 import { TERMINAL } from "@/core/run/transitions";
 import { BAND } from "@/core/sweep/sweep-table";
-import { lookOf, rowLabel, shownCurves } from "./curves";
+import { findAppearance, formatRowLabel, selectCurves } from "./curves";
 
-export const colourOf = (row: number): string => `var(--series-${(row % 7) + 1})`;
+export const getRowColour = (row: number): string => `var(--series-${(row % 7) + 1})`;
 
 /** One metric over the steps: a curve a setting, the mean over its seeds with the band. */
 export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: string }) {
@@ -23,13 +23,13 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
     ),
   );
   const data = query.data?.metric === metric ? query.data : undefined;
-  const curves = useMemo(() => shownCurves(data?.curves ?? [], metric), [data, metric]);
+  const curves = useMemo(() => selectCurves(data?.curves ?? [], metric), [data, metric]);
   const series = useMemo<BandSeries[]>(
     () =>
       curves.map(({ row, points }) => ({
         key: String(row),
-        label: rowLabel(sweep, row),
-        colour: colourOf(row),
+        label: formatRowLabel(sweep, row),
+        colour: getRowColour(row),
         dashed: row >= 7,
         points,
       })),
@@ -74,7 +74,7 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
             {waiting}
           </div>
         ) : (
-          <BandPlot label={metric} series={series} {...lookOf(metric)} />
+          <BandPlot label={metric} series={series} {...findAppearance(metric)} />
         )}
       </Card>
     </HoverProvider>

@@ -4,7 +4,7 @@ import Link from "next/link";
 import type { ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber, formatSeconds, NONE } from "@/app/_lib/format";
-import { progressText, runSeconds } from "@/app/_lib/run-view";
+import { formatProgress, computeRunSeconds } from "@/app/_lib/run-view";
 import type { SweepDetail } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
@@ -12,14 +12,14 @@ import { Card } from "@/app/_ui/card";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { lowerIsBetter, shortPaths, valueText } from "@/core/sweep/expand-sweep";
 import { BAND, bestRow } from "@/core/sweep/sweep-table";
-import { colourOf } from "./sweep-curves";
+import { getRowColour } from "./sweep-curves";
 import {
-  groupValue,
-  nextSort,
+  getGroupValue,
+  getNextSort,
   readSort,
-  runValue,
-  sorted,
-  sortText,
+  getRunValue,
+  sortRows,
+  formatSort,
   type Sort,
 } from "./table-rows";
 
@@ -39,8 +39,8 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
   const byRun = !averaged || view === "runs";
   const sort = readSort(sortParam);
   const onSort = (column: string) => {
-    const next = nextSort(sort, column);
-    setParams({ sort: next && sortText(next) });
+    const next = getNextSort(sort, column);
+    setParams({ sort: next && formatSort(next) });
   };
   const best = bestRow(sweep, 0);
   return (
@@ -80,8 +80,8 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
           <Head sweep={sweep} byRun={byRun} sort={sort} onSort={onSort} />
           <tbody>
             {byRun
-              ? sorted(sweep.members, sort, (run, column) =>
-                  runValue(run, column, sweep.metrics),
+              ? sortRows(sweep.members, sort, (run, column) =>
+                  getRunValue(run, column, sweep.metrics),
                 ).map((run) => (
                   <RunLine
                     key={run.id}
@@ -90,8 +90,8 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
                     best={run.row === best && run.state === "succeeded"}
                   />
                 ))
-              : sorted(sweep.groups, sort, (group, column) =>
-                  groupValue(group, column, sweep.metrics),
+              : sortRows(sweep.groups, sort, (group, column) =>
+                  getGroupValue(group, column, sweep.metrics),
                 ).map((group) => (
                   <GroupLine
                     key={group.row}
@@ -183,20 +183,20 @@ const Cell = ({ children, right = false }: { children: ReactNode; right?: boolea
     {children}
   </td>
 );
-const Sub = ({ children }: { children: ReactNode }) => (
+const CellNote = ({ children }: { children: ReactNode }) => (
   <span className="block text-2xs text-muted-foreground">{children}</span>
 );
 
-function Settings({ of, paths }: { of: Group["varied"]; paths: readonly string[] }) {
+function SettingCells({ of, paths }: { of: Group["varied"]; paths: readonly string[] }) {
   return paths.map((path) => <Cell key={path}>{path in of ? valueText(of[path]!) : NONE}</Cell>);
 }
 
-function Mark({ row }: { row: number }) {
+function RowMark({ row }: { row: number }) {
   return (
     <span
       aria-hidden
       className="mt-1 size-2 shrink-0 rounded-full"
-      style={{ background: colourOf(row) }}
+      style={{ background: getRowColour(row) }}
     />
   );
 }
@@ -207,7 +207,7 @@ function GroupLine({ group, sweep, best }: { group: Group; sweep: SweepDetail; b
     <tr className="border-b last:border-0" data-row={group.row} data-best={best || undefined}>
       <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 align-top font-normal">
         <span className="flex gap-2">
-          <Mark row={group.row} />
+          <RowMark row={group.row} />
           <span className="flex max-w-52 min-w-24 flex-wrap gap-1">
             {runs.map((run) => (
               <Link
@@ -224,7 +224,7 @@ function GroupLine({ group, sweep, best }: { group: Group; sweep: SweepDetail; b
           </span>
         </span>
       </th>
-      <Settings of={group.varied} paths={sweep.paths} />
+      <SettingCells of={group.varied} paths={sweep.paths} />
       {group.results.flatMap((result, i) =>
         (["last", "best"] as const).map((which) => {
           const value = result?.[which];
@@ -236,14 +236,14 @@ function GroupLine({ group, sweep, best }: { group: Group; sweep: SweepDetail; b
                 {value ? formatNumber(value.mean) : NONE}
               </span>
               {value ? (
-                <Sub>
+                <CellNote>
                   {value.low === null || value.high === null
                     ? `n = ${value.n}`
                     : `${formatNumber(value.low)} – ${formatNumber(value.high)}, n = ${value.n}`}
-                </Sub>
+                </CellNote>
               ) : null}
               {value && value.deviation !== null ? (
-                <Sub>s = {formatNumber(value.deviation)}</Sub>
+                <CellNote>s = {formatNumber(value.deviation)}</CellNote>
               ) : null}
             </Cell>
           );
@@ -252,7 +252,7 @@ function GroupLine({ group, sweep, best }: { group: Group; sweep: SweepDetail; b
       <Cell right>
         {formatSeconds(group.seconds)}
         {group.succeeded < group.runs ? (
-          <Sub>{`${group.succeeded} of ${group.runs} succeeded`}</Sub>
+          <CellNote>{`${group.succeeded} of ${group.runs} succeeded`}</CellNote>
         ) : null}
       </Cell>
     </tr>
@@ -268,22 +268,22 @@ function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail; best: 
     >
       <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 align-top font-normal">
         <Link href={`/runs/${run.id}`} className="flex gap-2 hover:underline" title={run.name}>
-          <Mark row={run.row} />
+          <RowMark row={run.row} />
           <span className="min-w-24">
             <RunStateBadge state={run.state} /> {best ? <Badge tone="good">best</Badge> : null}
-            <Sub>
+            <CellNote>
               {run.error ? (
                 <span className="block max-w-52 truncate text-bad">{run.error}</span>
               ) : run.state === "succeeded" ? (
                 "open"
               ) : (
-                progressText(run.progress) || "open"
+                formatProgress(run.progress) || "open"
               )}
-            </Sub>
+            </CellNote>
           </span>
         </Link>
       </th>
-      <Settings of={run.varied} paths={sweep.paths} />
+      <SettingCells of={run.varied} paths={sweep.paths} />
       <Cell right>{run.seed ?? NONE}</Cell>
       {run.results.flatMap((result, i) =>
         (["last", "best"] as const).map((which) => (
@@ -291,7 +291,9 @@ function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail; best: 
             <span className={cn(which === "last" && i === 0 && best && "font-semibold text-good")}>
               {formatNumber(result?.[which])}
             </span>
-            {result ? <Sub>step {which === "last" ? result.lastStep : result.bestStep}</Sub> : null}
+            {result ? (
+              <CellNote>step {which === "last" ? result.lastStep : result.bestStep}</CellNote>
+            ) : null}
           </Cell>
         )),
       )}
@@ -303,5 +305,5 @@ function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail; best: 
 }
 
 function Duration({ run }: { run: Member }) {
-  return formatSeconds(runSeconds(run, useNow()));
+  return formatSeconds(computeRunSeconds(run, useNow()));
 }

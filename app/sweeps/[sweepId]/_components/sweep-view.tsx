@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { ChevronLeft } from "lucide-react";
 import Link from "next/link";
 import { useEffect } from "react";
-import { formatDateTime, plural } from "@/app/_lib/format";
+import { formatDateTime, formatCount } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
@@ -18,10 +18,10 @@ import { SweepTable } from "./sweep-table";
 export function SweepView({ sweepId }: { sweepId: string }) {
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
-  const asked = (params.get("metrics") ?? "").split(",").filter(Boolean).slice(0, 6);
+  const requestedMetrics = (params.get("metrics") ?? "").split(",").filter(Boolean).slice(0, 6);
   const query = useQuery(
     trpc.sweeps.get.queryOptions(
-      { id: sweepId, metrics: asked },
+      { id: sweepId, metrics: requestedMetrics },
       { placeholderData: keepPreviousData },
     ),
   );
@@ -70,7 +70,7 @@ export function SweepView({ sweepId }: { sweepId: string }) {
           <SweepActions sweep={sweep} />
         </div>
         <p className="mt-1.5 text-xs text-muted-foreground">
-          {plural(sweep.runs, "run")} of kind {sweep.kind}
+          {formatCount(sweep.runs, "run")} of kind {sweep.kind}
           {sweep.seeds.length > 0
             ? `, seed${sweep.seeds.length > 1 ? "s" : ""} ${sweep.seeds.join(", ")}`
             : ""}{" "}

@@ -1,38 +1,38 @@
 import { describe, expect, it } from "vitest";
-import { nextSort, readSort, runValue, sorted, sortText } from "./table-rows";
+import { getNextSort, readSort, getRunValue, sortRows, formatSort } from "./table-rows";
 
 describe("the sort of a sweep's table", () => {
   it("falls, rises, and goes back to the sweep's order", () => {
-    const first = nextSort(null, "rl.steps");
-    const second = nextSort(first, "rl.steps");
-    expect([first, second, nextSort(second, "rl.steps")]).toEqual([
+    const first = getNextSort(null, "rl.steps");
+    const second = getNextSort(first, "rl.steps");
+    expect([first, second, getNextSort(second, "rl.steps")]).toEqual([
       { column: "rl.steps", descending: true },
       { column: "rl.steps", descending: false },
       null,
     ]);
-    expect(nextSort(second, "seed")).toEqual({ column: "seed", descending: true });
-    for (const sort of [first!, second!]) expect(readSort(sortText(sort))).toEqual(sort);
+    expect(getNextSort(second, "seed")).toEqual({ column: "seed", descending: true });
+    for (const sort of [first!, second!]) expect(readSort(formatSort(sort))).toEqual(sort);
   });
 
   it("puts what is missing last either way, numbers by size and texts by the alphabet", () => {
     const rows = [3, undefined, 10, 2];
-    expect(sorted(rows, { column: "x", descending: true }, (row) => row)).toEqual([
+    expect(sortRows(rows, { column: "x", descending: true }, (row) => row)).toEqual([
       10,
       3,
       2,
       undefined,
     ]);
-    expect(sorted(rows, { column: "x", descending: false }, (row) => row)).toEqual([
+    expect(sortRows(rows, { column: "x", descending: false }, (row) => row)).toEqual([
       2,
       3,
       10,
       undefined,
     ]);
-    expect(sorted(["ppo", "grpo"], { column: "x", descending: false }, (row) => row)).toEqual([
+    expect(sortRows(["ppo", "grpo"], { column: "x", descending: false }, (row) => row)).toEqual([
       "grpo",
       "ppo",
     ]);
-    expect(sorted(rows, null, (row) => row)).toEqual(rows);
+    expect(sortRows(rows, null, (row) => row)).toEqual(rows);
   });
 
   it("reads a run's columns", () => {
@@ -51,7 +51,7 @@ describe("the sort of a sweep's table", () => {
     };
     expect(
       ["rl.steps", "seed", "state", "seconds", "last a/b", "best a/b", "last c"].map((column) =>
-        runValue(run, column, ["a/b"]),
+        getRunValue(run, column, ["a/b"]),
       ),
     ).toEqual([2, 4, "succeeded", 2, 0.5, 0.75, undefined]);
   });

@@ -10,11 +10,11 @@ export interface Sort {
 
 export const readSort = (text: string | null): Sort | null =>
   text ? { column: text.replace(/^-/, ""), descending: text.startsWith("-") } : null;
-export const sortText = ({ column, descending }: Sort): string =>
+export const formatSort = ({ column, descending }: Sort): string =>
   `${descending ? "-" : ""}${column}`;
 
 /** The next sort after a click: a column first falls, then rises, then the sweep's own order comes back. */
-export function nextSort(now: Sort | null, column: string): Sort | null {
+export function getNextSort(now: Sort | null, column: string): Sort | null {
   if (now?.column !== column) return { column, descending: true };
   return now.descending ? { column, descending: false } : null;
 }
@@ -22,7 +22,7 @@ export function nextSort(now: Sort | null, column: string): Sort | null {
 type Value = SettingValue | undefined;
 
 /** Numbers by size, texts by the alphabet, what is missing last whichever way. */
-export function sorted<T>(
+export function sortRows<T>(
   rows: readonly T[],
   sort: Sort | null,
   valueOf: (row: T, column: string) => Value,
@@ -43,23 +43,23 @@ export function sorted<T>(
 }
 
 /** Value of a group's column: a setting by its path, "last metric", "best metric", "seconds". */
-export function groupValue(
+export function getGroupValue(
   group: SweepDetail["groups"][number],
   column: string,
   metrics: readonly string[],
 ): Value {
-  const result = resultColumn(column, metrics);
+  const result = parseResultColumn(column, metrics);
   if (result) return group.results[result.metric]?.[result.which].mean;
   return column === "seconds" ? (group.seconds ?? undefined) : group.varied[column];
 }
 
 /** The same of a run, with "seed" and "state". */
-export function runValue(
+export function getRunValue(
   run: SweepDetail["members"][number],
   column: string,
   metrics: readonly string[],
 ): Value {
-  const result = resultColumn(column, metrics);
+  const result = parseResultColumn(column, metrics);
   if (result) return run.results[result.metric]?.[result.which];
   if (column === "seed") return run.seed ?? undefined;
   if (column === "state") return run.state;
@@ -70,7 +70,7 @@ export function runValue(
   return run.varied[column];
 }
 
-function resultColumn(
+function parseResultColumn(
   column: string,
   metrics: readonly string[],
 ): { which: "last" | "best"; metric: number } | null {

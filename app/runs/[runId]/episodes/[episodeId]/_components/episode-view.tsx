@@ -5,9 +5,9 @@ import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { useEffect, useMemo } from "react";
 import { cn } from "@/app/_lib/cn";
-import { formatNumber, words } from "@/app/_lib/format";
+import { formatNumber, formatWords } from "@/app/_lib/format";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
-import { turnHref } from "@/app/_lib/playground-link";
+import { buildTurnHref } from "@/app/_lib/playground-link";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -15,7 +15,7 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { ledgerOf } from "./ledger";
+import { buildLedger } from "./ledger";
 import { Outcome } from "./outcome";
 import { RawSteps } from "./raw-steps";
 import { TurnCard } from "./turn-card";
@@ -189,7 +189,9 @@ function StepLink({
 function Facts({ detail }: { detail: EpisodeDetail }) {
   const { record, question } = detail;
   const facts = [
-    record.step === null ? words(record.phase) : `step ${record.step}, ${words(record.phase)}`,
+    record.step === null
+      ? formatWords(record.phase)
+      : `step ${record.step}, ${formatWords(record.phase)}`,
     `method ${record.episode.method}`,
     `protocol ${record.episode.protocol}`,
     question.type ? `type ${question.type}` : null,
@@ -237,7 +239,7 @@ function Siblings({
 function LedgerView({ detail, config }: { detail: EpisodeDetail; config: RunConfig | null }) {
   const { record, question, documents } = detail;
   const ledger = useMemo(
-    () => ledgerOf(record.episode.steps, question.goldIds, documents),
+    () => buildLedger(record.episode.steps, question.goldIds, documents),
     [record, question, documents],
   );
   const gains = useTurnGains(detail);
@@ -250,7 +252,7 @@ function LedgerView({ detail, config }: { detail: EpisodeDetail; config: RunConf
             turn={turn}
             gold={ledger.gold}
             gain={gains.byTurn.get(turn.index) ?? null}
-            playground={config ? turnHref(turn, config, detail) : null}
+            playground={config ? buildTurnHref(turn, config, detail) : null}
           />
         ))}
       </ol>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EpisodeStep } from "@/contracts/records/episode";
-import { explainAttribution, goldFates, ledgerOf, rewardParts } from "./ledger";
+import { explainAttribution, traceGold, buildLedger, listRewardParts } from "./ledger";
 
 const ref = (id: string) => ({ id, hash: `h-${id}`, score: 0.5 });
 const steps: EpisodeStep[] = [
@@ -15,7 +15,7 @@ const steps: EpisodeStep[] = [
 const context = [ref("a"), ref("b")];
 
 describe("ledgerOf", () => {
-  const ledger = ledgerOf(steps, ["a", "c"], {
+  const ledger = buildLedger(steps, ["a", "c"], {
     "h-a": { id: "a", hash: "h-a", title: "A", text: "about a" },
   });
   it("marks new, gold and selected documents in each window", () => {
@@ -47,7 +47,7 @@ describe("ledgerOf", () => {
     expect(ledger.turns[0]?.documents.map((d) => d.text?.title ?? null)).toEqual(["A", null]);
   });
   it("says where each gold document got to", () => {
-    expect(goldFates(ledger, ["a", "c", "z"], context)).toEqual([
+    expect(traceGold(ledger, ["a", "c", "z"], context)).toEqual([
       { id: "a", retrievedIn: 0, handedOver: true },
       { id: "c", retrievedIn: 1, handedOver: false },
       { id: "z", retrievedIn: null, handedOver: false },
@@ -73,7 +73,7 @@ describe("explainAttribution", () => {
 
 it("writes the reward as a sum with its signs", () => {
   expect(
-    rewardParts([
+    listRewardParts([
       { label: "accuracy", weight: 2, value: 1 },
       { label: "naive RAG", weight: -1, value: 0 },
     ]).map((p) => `${p.sign}${p.weight}×${p.value}`),

@@ -41,7 +41,7 @@ export interface Ledger {
 }
 
 /** The turns of an episode with what is new, gold and selected, and how much of the evidence each turn brought. */
-export function ledgerOf(
+export function buildLedger(
   steps: readonly EpisodeStep[],
   goldIds: readonly string[],
   documents: Readonly<Record<string, DocumentText>>,
@@ -79,14 +79,14 @@ export function ledgerOf(
   return { turns, gold: gold.size };
 }
 
-export type GoldFate = { id: string; retrievedIn: number | null; handedOver: boolean };
+export type GoldOutcome = { id: string; retrievedIn: number | null; handedOver: boolean };
 
 /** For each gold document: the first turn whose window held it, and whether the generator got it. */
-export function goldFates(
+export function traceGold(
   ledger: Ledger,
   goldIds: readonly string[],
   context: readonly DocumentRef[],
-): GoldFate[] {
+): GoldOutcome[] {
   const handed = new Set(context.map((d) => d.id));
   return goldIds.map((id) => ({
     id,
@@ -98,10 +98,11 @@ export function goldFates(
 /** Where the answer was lost, in words; names the documents that were missing. */
 export function explainAttribution(
   attribution: Attribution | null,
-  fates: readonly GoldFate[],
+  fates: readonly GoldOutcome[],
   titleOf: (id: string) => string,
 ): string | null {
-  const names = (wanted: readonly GoldFate[]) => wanted.map((f) => `“${titleOf(f.id)}”`).join(", ");
+  const names = (wanted: readonly GoldOutcome[]) =>
+    wanted.map((f) => `“${titleOf(f.id)}”`).join(", ");
   switch (attribution) {
     case null:
       return null;
@@ -130,7 +131,7 @@ export const STOP_REASON: Record<StepOf<"stop">["reason"], string> = {
 };
 
 /** The reward as a sum: "1 × 1 accuracy − 1 × 0 naive RAG = 1". */
-export function rewardParts(
+export function listRewardParts(
   terms: readonly { label: string; weight: number; value: number }[],
 ): { sign: "+" | "−" | ""; weight: number; value: number; label: string }[] {
   return terms.map((t, i) => ({

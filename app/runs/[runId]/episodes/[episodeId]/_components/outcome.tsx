@@ -2,7 +2,7 @@ import { METHODS } from "@/contracts/run-config/method";
 import { Calculator } from "lucide-react";
 import type { ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
-import { formatNumber, formatSigned, NONE, plural, words } from "@/app/_lib/format";
+import { formatNumber, formatSigned, NONE, formatCount, formatWords } from "@/app/_lib/format";
 import type { EpisodeDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -10,7 +10,7 @@ import { Card } from "@/app/_ui/card";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState } from "@/app/_ui/states";
 import type { DocumentRef } from "@/contracts/records/episode";
-import { explainAttribution, goldFates, rewardParts, type Ledger } from "./ledger";
+import { explainAttribution, traceGold, listRewardParts, type Ledger } from "./ledger";
 import { RankingOutcome } from "./ranking-outcome";
 import type { TurnGains } from "./turn-gains";
 
@@ -27,13 +27,13 @@ export function Outcome({
   const { record, question, documents } = detail;
   if (record.episode.method === "retrieval") return <RankingOutcome detail={detail} />;
   const goldTitle = new Map(detail.gold.map((g) => [g.id, g.document?.title ?? g.id]));
-  const titleOf = (id: string) => goldTitle.get(id) ?? id;
-  const fates = goldFates(ledger, question.goldIds, record.episode.context);
-  const why = explainAttribution(record.attribution, fates, titleOf);
+  const getTitle = (id: string) => goldTitle.get(id) ?? id;
+  const goldOutcomes = traceGold(ledger, question.goldIds, record.episode.context);
+  const explanation = explainAttribution(record.attribution, goldOutcomes, getTitle);
   const errors = [...new Set(record.formatErrors)];
   return (
     <Card className="divide-y lg:sticky lg:top-5" aria-label="Outcome">
-      <Part title="Answer">
+      <OutcomePart title="Answer">
         <AnswerRow
           label={METHODS[record.episode.method].title}
           text={record.answer?.text ?? null}
@@ -50,7 +50,7 @@ export function Outcome({
           <span className="text-xs text-muted-foreground">gold</span>
           <span className="min-w-0 break-words">{question.answers.join(" | ")}</span>
         </div>
-        {why ? (
+        {explanation ? (
           <p
             className={cn(
               "mt-2 rounded-md px-2.5 py-1.5 text-xs",
@@ -59,26 +59,26 @@ export function Outcome({
                 : "bg-warn-soft text-warn",
             )}
           >
-            {why}
+            {explanation}
           </p>
         ) : null}
         {errors.length > 0 ? (
           <p className="mt-2 flex flex-wrap gap-1">
             {errors.map((e) => (
               <Badge key={e} tone="warn">
-                {record.formatErrors.filter((f) => f === e).length} × {words(e)}
+                {record.formatErrors.filter((f) => f === e).length} × {formatWords(e)}
               </Badge>
             ))}
           </p>
         ) : null}
-      </Part>
+      </OutcomePart>
       {record.reward ? (
-        <Part title="Reward">
+        <OutcomePart title="Reward">
           <div
             className="grid grid-cols-[auto_1fr_auto] gap-x-3 gap-y-0.5 font-mono text-xs"
             data-testid="reward"
           >
-            {rewardParts(record.reward.terms).map((t) => (
+            {listRewardParts(record.reward.terms).map((t) => (
               <div key={t.label} className="contents">
                 <span className="whitespace-pre">
                   {(t.sign || " ").padEnd(2)}
@@ -107,14 +107,14 @@ export function Outcome({
             </span>
             {record.advantage === 0 ? ": the group had no variance, so it gives no gradient" : ""}
           </p>
-        </Part>
+        </OutcomePart>
       ) : null}
-      {fates.length > 0 ? (
-        <Part title={`Gold documents (${fates.length})`}>
+      {goldOutcomes.length > 0 ? (
+        <OutcomePart title={`Gold documents (${goldOutcomes.length})`}>
           <ul className="space-y-1">
-            {fates.map((f) => (
+            {goldOutcomes.map((f) => (
               <li key={f.id} className="flex items-baseline justify-between gap-2">
-                <span className="min-w-0 break-words">{titleOf(f.id)}</span>
+                <span className="min-w-0 break-words">{getTitle(f.id)}</span>
                 <span className={cn("shrink-0 text-xs", f.handedOver ? "text-good" : "text-warn")}>
                   {f.handedOver
                     ? f.retrievedIn === null
@@ -127,28 +127,30 @@ export function Outcome({
               </li>
             ))}
           </ul>
-        </Part>
+        </OutcomePart>
       ) : null}
-      <Part
-        title={`Handed to the generator (${plural(record.episode.context.length, "document")})`}
+      <OutcomePart
+        title={`Handed to the generator (${formatCount(record.episode.context.length, "document")})`}
       >
         <ContextList
           context={record.episode.context}
           documents={documents}
           goldIds={question.goldIds}
         />
-      </Part>
+      </OutcomePart>
       {record.baseline ? (
-        <Part title={`Naive RAG's context (${plural(record.baseline.context.length, "document")})`}>
+        <OutcomePart
+          title={`Naive RAG's context (${formatCount(record.baseline.context.length, "document")})`}
+        >
           <ContextList
             context={record.baseline.context}
             documents={documents}
             goldIds={question.goldIds}
           />
-        </Part>
+        </OutcomePart>
       ) : null}
       {ledger.turns.some(({ query }) => query !== null) ? (
-        <Part title="Gain of each turn">
+        <OutcomePart title="Gain of each turn">
           {gains.done ? (
             <p className="text-xs text-muted-foreground">
               Shown under each turn.{" "}
@@ -174,7 +176,7 @@ export function Outcome({
           {gains.error && !gains.running ? (
             <ErrorState className="mt-2" title="Not computed" error={gains.error} />
           ) : null}
-        </Part>
+        </OutcomePart>
       ) : null}
     </Card>
   );
@@ -186,7 +188,7 @@ const ScoreMarkInline = ({ score }: { score: number }) => (
   </span>
 );
 
-function Part({ title, children }: { title: string; children: ReactNode }) {
+function OutcomePart({ title, children }: { title: string; children: ReactNode }) {
   return (
     <section className="px-4 py-3">
       <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">{title}</h2>

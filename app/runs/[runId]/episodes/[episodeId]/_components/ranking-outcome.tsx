@@ -1,8 +1,8 @@
 import type { EpisodeDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
-import { formatNumber, plural } from "@/app/_lib/format";
+import { formatNumber, formatCount } from "@/app/_lib/format";
 import { metricsWithin, rankGold } from "@/core/metrics/ranking-metrics";
-import { metricLabel } from "@/app/_retrieval/metric-label";
+import { formatMetricLabel } from "@/app/_retrieval/metric-label";
 
 /** What came of a ranking: where the gold documents stand, and the metrics of this one question. */
 export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
@@ -40,14 +40,14 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
           {metricsWithin(result.depth).map((metric) => (
             <div key={metric.key} className="contents">
               <dt className="text-muted-foreground" title={metric.meaning}>
-                {metricLabel(metric.key)}
+                {formatMetricLabel(metric.key)}
               </dt>
               <dd className="text-right font-mono">{formatNumber(metric.of(result))}</dd>
             </div>
           ))}
         </dl>
         <p className="mt-2 text-xs text-muted-foreground">
-          {plural(ranking.length, "document")} ranked with the question itself; nothing was
+          {formatCount(ranking.length, "document")} ranked with the question itself; nothing was
           answered.
         </p>
       </section>

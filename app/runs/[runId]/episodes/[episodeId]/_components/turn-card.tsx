@@ -2,7 +2,7 @@ import { CircleStop, OctagonAlert, Search } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
 import { cn } from "@/app/_lib/cn";
-import { formatSeconds, NONE, plural, words } from "@/app/_lib/format";
+import { formatSeconds, NONE, formatCount, formatWords } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { ScoreMark } from "@/app/_ui/score-mark";
@@ -101,7 +101,7 @@ export function TurnCard({
               <p key={i} className="flex gap-2">
                 <OctagonAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden />
                 <span className="min-w-0">
-                  <span className="font-medium">{words(r.error)}</span>
+                  <span className="font-medium">{formatWords(r.error)}</span>
                   {r.text ? (
                     <span className="ml-1.5 font-mono text-2xs break-words text-muted-foreground">
                       {r.text}
@@ -180,7 +180,7 @@ function DocumentRow({ document, implicit }: { document: LedgerDocument; implici
             className="mt-0.5 text-2xs font-medium text-primary hover:underline"
             onClick={() => setOpen(!open)}
           >
-            {open ? "Less" : `All ${plural(text?.length ?? 0, "character")}`}
+            {open ? "Less" : `All ${formatCount(text?.length ?? 0, "character")}`}
           </button>
         ) : null}
       </div>
