@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { Queries } from "./database";
+import { jsonColumn, queryRow, queryRows, sql } from "./query";
+
+const rowSchema = z.object({ id: z.string(), config: jsonColumn<{ seed: number }>() });
+/** A connection whose every statement returns these rows. */
+const returning = (rows: unknown[]) =>
+  ({ $queryRaw: () => Promise.resolve(rows) }) as unknown as Queries;
+
+describe("queryRows", () => {
+  it("returns the rows as they came, with whatever their JSON holds", async () => {
+    const rows = [{ id: "a", config: { seed: 1, later: true } }];
+    expect(await queryRows(returning(rows), rowSchema, sql`SELECT 1`)).toEqual(rows);
+  });
+
+  it("names the row and the column that do not match", async () => {
+    const rows = [
+      { id: "a", config: {} },
+      { id: null, config: {} },
+    ];
+    await expect(queryRows(returning(rows), rowSchema, sql`SELECT 1`)).rejects.toThrow(/1\.id/);
+    const first = { check: "first" } as const;
+    expect(await queryRows(returning(rows), rowSchema, sql`SELECT 1`, first)).toHaveLength(2);
+    await expect(
+      queryRows(returning([{ name: "a" }]), rowSchema, sql`SELECT 1`, first),
+    ).rejects.toThrow(/0\.id/);
+  });
+});
+
+describe("queryRow", () => {
+  it("gives the first row, or null", async () => {
+    expect(await queryRow(returning([{ id: "a", config: {} }]), rowSchema, sql`SELECT 1`)).toEqual({
+      id: "a",
+      config: {},
+    });
+    expect(await queryRow(returning([]), rowSchema, sql`SELECT 1`)).toBeNull();
+  });
+});

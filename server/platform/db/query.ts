@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { AppError, describeIssues } from "@/contracts/errors";
+import type { Queries } from "./database";
+import { Prisma } from "./generated/client";
+
+/** Tagged template of a statement: every `${value}` becomes a parameter, a nested `sql` becomes text. */
+export const { sql, join, empty } = Prisma;
+export type Sql = Prisma.Sql;
+
+/** A jsonb column. Its content was checked before it was written and is only typed here. */
+export const jsonColumn = <T>(): z.ZodType<T> => z.custom<T>(() => true);
+
+interface QueryOptions {
+  /**
+   * `every` (default) checks each row. `first` checks only the first one, for statements that return many rows or long
+   * arrays on a hot path: a wrong column name or type is still found, a null in a later row is not.
+   */
+  check?: "every" | "first";
+}
+
+/**
+ * Runs a statement and checks its rows against a schema: the one place where rows of hand-written SQL get their type.
+ * The rows are returned as the database gave them, so a schema must not transform values.
+ *
+ * @throws AppError "internal" where a row does not match, which means that statement and schema disagree
+ */
+export async function queryRows<Row>(
+  db: Queries,
+  rowSchema: z.ZodType<Row>,
+  statement: Sql,
+  { check = "every" }: QueryOptions = {},
+): Promise<Row[]> {
+  const rows = await db.$queryRaw<Row[]>(statement);
+  const result = z.array(rowSchema).safeParse(check === "first" ? rows.slice(0, 1) : rows);
+  if (!result.success)
+    throw new AppError(
+      "internal",
+      `The database returned rows of another form than expected:\n${describeIssues(result.error)}`,
+      { cause: result.error },
+    );
+  return rows;
+}
+
+/** As `queryRows`, for a statement that returns at most one row; null where it returns none. */
+export async function queryRow<Row>(
+  db: Queries,
+  rowSchema: z.ZodType<Row>,
+  statement: Sql,
+): Promise<Row | null> {
+  const [row] = await queryRows(db, rowSchema, statement);
+  return row ?? null;
+}
