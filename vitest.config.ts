@@ -1,46 +1,63 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
-const alias = { "@": fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "") };
-const exclude = ["**/node_modules/**", ".next/**", ".data/**", ".setup/**", ".venv/**"];
+const resolve = {
+  alias: { "@": fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "") },
+};
+const exclude = [...configDefaults.exclude, ".next/**", ".data*/**", ".setup/**", ".venv/**"];
+const MINUTE_MS = 60_000;
+
+/** Integration tests that need a database but neither a model nor an index. */
+const DB = [
+  "server/**/*.integration.test.ts",
+  "cli/cli.integration.test.ts",
+  "e2e/recording/*.integration.test.ts",
+];
+/** Integration tests of corpora, encoders and indexes: ONNX Runtime and FAISS, no model that writes. */
+const RETRIEVAL = [
+  "gpu-workers/retrieval/**/*.integration.test.ts",
+  "gpu-workers/corpora/**/*.integration.test.ts",
+];
+
+/**
+ * The tests by what they need. `unit` and `db` run several files at once; `retrieval` and `engine` compute with all
+ * cores, so their files run one after the other.
+ */
+function project(
+  name: string,
+  include: string[],
+  test: TestProjectInlineConfiguration["test"],
+): TestProjectInlineConfiguration {
+  return { resolve, test: { name, include, exclude, ...test } };
+}
+
+const onServices = {
+  globalSetup: ["server/testing/global-setup.ts"],
+  testTimeout: 2 * MINUTE_MS,
+  hookTimeout: 2 * MINUTE_MS,
+};
 
 export default defineConfig({
-  resolve: { alias },
+  resolve,
   test: {
     projects: [
-      {
-        resolve: { alias },
-        test: {
-          name: "unit",
-          include: ["**/*.test.{ts,tsx}"],
-          exclude: [...exclude, "**/*.integration.test.ts", "**/*.long.test.ts"],
-          testTimeout: 30_000,
-        },
-      },
-      {
-        resolve: { alias },
-        test: {
-          name: "integration",
-          include: ["**/*.integration.test.ts"],
-          exclude,
-          globalSetup: ["server/testing/global-setup.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-        },
-      },
-      {
-        resolve: { alias },
-        test: {
-          name: "long",
-          include: ["**/*.long.test.ts"],
-          exclude,
-          globalSetup: ["server/testing/global-setup.ts"],
-          testTimeout: 1_800_000,
-          hookTimeout: 300_000,
-          fileParallelism: false,
-        },
-      },
+      project("unit", ["**/*.test.{ts,tsx}"], {
+        exclude: [...exclude, "**/*.integration.test.ts", "**/*.long.test.ts"],
+        testTimeout: 30_000,
+      }),
+      project("db", DB, { ...onServices, maxWorkers: 2 }),
+      project("retrieval", RETRIEVAL, { ...onServices, fileParallelism: false }),
+      project("engine", ["**/*.integration.test.ts"], {
+        ...onServices,
+        exclude: [...exclude, ...DB, ...RETRIEVAL],
+        fileParallelism: false,
+      }),
+      project("long", ["**/*.long.test.ts"], {
+        globalSetup: onServices.globalSetup,
+        testTimeout: 30 * MINUTE_MS,
+        hookTimeout: 5 * MINUTE_MS,
+        fileParallelism: false,
+      }),
     ],
   },
 });

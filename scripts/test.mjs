@@ -1,5 +1,8 @@
 /**
- * Runs every check in order and adds them up. Its last line is "N passed, N failed".
+ * Runs every test and adds them up. Its last line is "N passed, N failed".
+ *
+ * Two stages run at a time: what waits for processes and browsers beside what computes. What a stage prints comes out
+ * in one piece when it has ended.
  *
  * usage: node scripts/test.mjs [--long] [--only stage,stage]
  */
@@ -7,18 +10,35 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { CHECKS } from "./check/steps.mjs";
 import { PYTHON, ROOT, SETUP_DIR, inRoot } from "./lib/paths.mjs";
 import { lastLine, outcome, readJunit, readPlaywright, readVitest } from "./lib/stages.mjs";
 import { duration } from "./setup/progress.mjs";
 
 const REPORTS = join(SETUP_DIR, "reports");
 const MINUTE_MS = 60_000;
+/** Lines of a stage that passed are of no use: this many are shown. */
+const LINES_OF_A_PASS = 8;
 
-const bin = (...path) => [process.execPath, inRoot("node_modules", ...path)];
-const vitest = (project) => ({
+/**
+ * A stage without a report is one test by its exit code.
+ * @typedef {object} Stage
+ * @property {string} name
+ * @property {string[]} command
+ * @property {number} limitMs
+ * @property {Record<string, string>} [env]
+ * @property {string} [report]
+ * @property {(text: string) => import("./lib/stages.mjs").Outcome} [read]
+ */
+
+/** @param {string[]} path */
+const nodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
+
+/** @returns {Stage} */
+const vitest = (/** @type {string} */ project, /** @type {number} */ minutes) => ({
   name: project,
   command: [
-    ...bin("vitest", "vitest.mjs"),
+    ...nodeProgram("vitest", "vitest.mjs"),
     "run",
     "--project",
     project,
@@ -28,130 +48,171 @@ const vitest = (project) => ({
   ],
   report: join(REPORTS, `${project}.json`),
   read: readVitest,
+  limitMs: minutes * MINUTE_MS,
 });
 
-/** A stage without a report is one test by its exit code. */
-const STAGES = [
-  {
-    name: "typecheck",
-    command: [...bin("typescript", "bin", "tsc"), "--noEmit"],
-    limitMs: 10 * MINUTE_MS,
-  },
-  { name: "lint", command: [...bin("eslint", "bin", "eslint.js"), "."], limitMs: 10 * MINUTE_MS },
-  { ...vitest("unit"), limitMs: 15 * MINUTE_MS },
-  { ...vitest("integration"), limitMs: 45 * MINUTE_MS },
-  {
-    name: "python",
-    command: [
-      PYTHON,
-      "-m",
-      "pytest",
-      join("gpu-workers", "engine"),
-      "-q",
-      `--junitxml=${join(REPORTS, "python.xml")}`,
-    ],
-    report: join(REPORTS, "python.xml"),
-    read: readJunit,
-    limitMs: 30 * MINUTE_MS,
-  },
-  {
-    name: "e2e",
-    command: [
-      ...bin("@playwright", "test", "cli.js"),
-      "test",
-      "--config",
-      join("e2e", "playwright.config.ts"),
-      "--reporter=list,json",
-    ],
-    env: { PLAYWRIGHT_JSON_OUTPUT_NAME: join(REPORTS, "e2e.json"), PLAYWRIGHT_HTML_OPEN: "never" },
-    report: join(REPORTS, "e2e.json"),
-    read: readPlaywright,
-    limitMs: 60 * MINUTE_MS,
-  },
-];
-const LONG_STAGES = [{ ...vitest("long"), limitMs: 6 * 60 * MINUTE_MS }];
+/** @type {Stage} */
+const python = {
+  name: "python",
+  command: [
+    PYTHON,
+    "-m",
+    "pytest",
+    join("gpu-workers", "engine"),
+    "-q",
+    `--junitxml=${join(REPORTS, "python.xml")}`,
+  ],
+  report: join(REPORTS, "python.xml"),
+  read: readJunit,
+  limitMs: 30 * MINUTE_MS,
+};
 
-let current = null;
-const killCurrent = (name) => {
+/** @type {Stage} */
+const browser = {
+  name: "browser",
+  command: [
+    ...nodeProgram("@playwright", "test", "cli.js"),
+    "test",
+    "--config",
+    join("e2e", "playwright.config.ts"),
+    "--reporter=list,json",
+  ],
+  env: {
+    PLAYWRIGHT_JSON_OUTPUT_NAME: join(REPORTS, "browser.json"),
+    PLAYWRIGHT_HTML_OPEN: "never",
+  },
+  report: join(REPORTS, "browser.json"),
+  read: readPlaywright,
+  limitMs: 60 * MINUTE_MS,
+};
+
+/** @type {Stage[]} */
+const checks = CHECKS.map(({ name, command }) => ({ name, command, limitMs: 10 * MINUTE_MS }));
+
+/** Each lane runs its stages one after the other. */
+const LANES = [
+  [browser, vitest("engine", 45)],
+  [...checks, vitest("unit", 15), vitest("db", 20), vitest("retrieval", 20), python],
+];
+const LONG_LANES = [[vitest("long", 6 * 60)]];
+
+/** @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set();
+
+/** A stage's process has a group of its own, so that all that it started can be ended. */
+function killGroup(
+  /** @type {import("node:child_process").ChildProcess} */ child,
+  /** @type {NodeJS.Signals} */ signal,
+) {
   try {
-    if (current?.pid) process.kill(-current.pid, name);
+    if (child.pid) process.kill(-child.pid, signal);
   } catch {
     // It has ended.
   }
-};
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+}
+for (const name of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
   process.on(name, () => {
-    killCurrent("SIGTERM");
-    setTimeout(() => (killCurrent("SIGKILL"), process.exit(130)), 3_000);
+    for (const child of running) killGroup(child, "SIGTERM");
+    setTimeout(() => {
+      for (const child of running) killGroup(child, "SIGKILL");
+      process.exit(130);
+    }, 3_000);
   });
 }
 
-/** Runs one program with its output on ours; resolves with how it ended. */
-function runStage({ command: [program, ...args], env, limitMs }) {
+/**
+ * Runs one program to its end.
+ * @param {Stage} stage
+ * @returns {Promise<{ problem: string | null, output: string }>} problem: how it ended otherwise than well
+ */
+function runStage({ command: [program = "", ...args], env, limitMs }) {
   return new Promise((resolve) => {
-    // No terminal input: nothing may wait for a person. A group of its own, so that all of it can be ended.
-    current = spawn(program, args, {
+    // No terminal input: nothing may wait for a person.
+    const child = spawn(program, args, {
       cwd: ROOT,
       env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? "1" : "0", ...env },
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
-    let problem = null;
+    running.add(child);
+    let output = "";
+    const collect = (/** @type {Buffer} */ chunk) => (output += chunk.toString());
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    /** @type {string | null} */
+    let overtime = null;
     const timer = setTimeout(() => {
-      problem = `took longer than ${limitMs / MINUTE_MS} minutes`;
-      killCurrent("SIGKILL");
+      overtime = `took longer than ${limitMs / MINUTE_MS} minutes`;
+      killGroup(child, "SIGKILL");
     }, limitMs);
-    const finish = (how) => {
+    const finish = (/** @type {string | null} */ problem) => {
       clearTimeout(timer);
-      killCurrent("SIGKILL"); // what it has left behind
-      resolve(problem ?? how);
+      killGroup(child, "SIGKILL"); // what it has left behind
+      running.delete(child);
+      const end = () => resolve({ problem: overtime ?? problem, output });
+      child.once("close", end);
+      // A process that left the group may hold the output open.
+      setTimeout(end, 2_000).unref();
     };
-    current.once("error", (error) => finish(`could not be started: ${error.message}`));
-    current.once("exit", (code, signal) =>
+    child.once("error", (error) => finish(`could not be started: ${error.message}`));
+    child.once("exit", (code, signal) =>
       finish(code === 0 ? null : signal ? `was ended by ${signal}` : `ended with code ${code}`),
     );
   });
 }
 
-/** What a stage has shown; without a readable report, or with a bad end and no failure in it, it has failed. */
+/**
+ * What a stage has shown; without a readable report, or with a bad end and no failure in it, it has failed.
+ * @param {Stage} stage
+ * @param {string | null} problem
+ */
 function judge(stage, problem) {
-  if (!stage.read)
-    return problem === null ? outcome(1) : outcome(0, 1, 0, [`${stage.name} ${problem}`]);
-  let result;
+  const failure = `${stage.name} ${problem ?? "ended well"}`;
+  if (!stage.read || !stage.report)
+    return problem === null ? outcome(1) : outcome(0, 1, 0, [failure]);
   try {
     if (!existsSync(stage.report)) throw new Error("it left no report");
-    result = stage.read(readFileSync(stage.report, "utf8"));
+    const result = stage.read(readFileSync(stage.report, "utf8"));
+    return problem !== null && result.failed === 0
+      ? { ...result, failed: 1, failures: [failure] }
+      : result;
   } catch (error) {
-    return outcome(0, 1, 0, [`${stage.name} ${problem ?? "ended well"}, but ${error.message}`]);
+    const reason = error instanceof Error ? error.message : String(error);
+    return outcome(0, 1, 0, [`${failure}, but ${reason}`]);
   }
-  if (problem !== null && result.failed === 0)
-    return { ...result, failed: 1, failures: [`${stage.name} ${problem}`] };
-  return result;
 }
 
 const { values } = parseArgs({ options: { long: { type: "boolean" }, only: { type: "string" } } });
 const only = values.only?.split(",");
-const stages = (values.long ? LONG_STAGES : STAGES).filter(
-  (stage) => !only || only.includes(stage.name),
-);
 mkdirSync(REPORTS, { recursive: true });
+const started = Date.now();
 
+/** @type {{ stage: Stage, result: import("./lib/stages.mjs").Outcome, ms: number }[]} */
 const results = [];
-for (const stage of stages) {
-  console.log(`\n── ${stage.name} ──`);
-  if (stage.report) rmSync(stage.report, { force: true });
-  const started = Date.now();
-  const result = judge(stage, await runStage(stage));
-  results.push({ stage, result, ms: Date.now() - started });
-}
+await Promise.all(
+  (values.long ? LONG_LANES : LANES).map(async (lane) => {
+    for (const stage of lane) {
+      if (only && !only.includes(stage.name)) continue;
+      console.log(`… ${stage.name}`);
+      if (stage.report) rmSync(stage.report, { force: true });
+      const begun = Date.now();
+      const { problem, output } = await runStage(stage);
+      const result = judge(stage, problem);
+      results.push({ stage, result, ms: Date.now() - begun });
+      const lines = output.trimEnd().split("\n");
+      const shown = result.failed > 0 ? lines : lines.slice(-LINES_OF_A_PASS);
+      console.log(`\n── ${stage.name} ──\n${shown.join("\n")}`);
+    }
+  }),
+);
 
 console.log("\n── summary ──");
 for (const { stage, result, ms } of results) {
-  console.log(
-    `${result.failed === 0 ? "✓" : "✗"} ${stage.name.padEnd(12)} ${lastLine([result]).padEnd(36)} ${duration(ms)}`,
-  );
+  const mark = result.failed === 0 ? "✓" : "✗";
+  console.log(`${mark} ${stage.name.padEnd(14)} ${lastLine([result]).padEnd(36)} ${duration(ms)}`);
   for (const failure of result.failures) console.log(`    ${failure}`);
 }
+console.log(`in ${duration(Date.now() - started)}`);
 const outcomes = results.map(({ result }) => result);
 console.log(`\n${lastLine(outcomes)}`);
-process.exitCode = outcomes.some(({ failed }) => failed > 0) ? 1 : 0;
+process.exitCode = outcomes.length === 0 || outcomes.some(({ failed }) => failed > 0) ? 1 : 0;
