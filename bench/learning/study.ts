@@ -12,11 +12,11 @@ import type { Method } from "@/gpu-workers/searcher/method";
 import { ragMethod } from "@/gpu-workers/methods/rag";
 import { s3Method } from "@/gpu-workers/methods/s3";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
-import { Assessor } from "@/gpu-workers/searcher/episode-grader";
+import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { heldOutSample } from "@/gpu-workers/rl/held-out-evaluation";
+import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
-import { openPolicy, searcherOf } from "@/gpu-workers/rl/policy";
+import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
 import { train } from "@/gpu-workers/jobs/train/train";
 import { readTrainerState, TRAINER_FILE } from "@/gpu-workers/rl/trainer-state";
 import {
@@ -93,7 +93,7 @@ export class Examiner {
       services,
       config,
       folder,
-      heldOutSample(heldOut, heldOut.length),
+      pickHeldOutQuestions(heldOut, heldOut.length),
       generator,
     );
   }
@@ -131,7 +131,7 @@ export class Examiner {
       const policy = await openPolicy(this.held.value, this.config.searcher, seed, signal);
       if (checkpoint !== null) await policy.model.loadState(checkpoint, { signal });
       return s3Method(
-        await searcherOf(policy, signal),
+        await getSearcher(policy, signal),
         { retriever, documents, settings: this.config.search },
         seed,
       );
@@ -161,7 +161,7 @@ export class Examiner {
     const left = this.questions.filter(({ id }) => !done.has(id));
     if (left.length === 0) return results;
     const documents = new DocumentBook();
-    const assessor = new Assessor(
+    const assessor = new EpisodeGrader(
       this.generator,
       documents,
       new AnswerScorer(this.config.reward.scorer, null),
@@ -170,7 +170,7 @@ export class Examiner {
     for (let start = 0; start < left.length; start += BATCH) {
       const batch = left.slice(start, start + BATCH);
       const episodes = await method.run(batch, signal);
-      const outcomes = await assessor.assess(episodes, batch, signal);
+      const outcomes = await assessor.grade(episodes, batch, signal);
       const fresh = batch.map((question, i): Result => ({
         id: question.id,
         group: question.group ?? question.id,

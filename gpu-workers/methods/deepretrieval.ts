@@ -1,5 +1,5 @@
 import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { jsonQuery } from "@/gpu-workers/searcher/protocol";
+import { parseQueryJson } from "@/gpu-workers/searcher/protocol";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
@@ -23,7 +23,7 @@ export const deepRetrieval: Recipe = {
   async run(trace, question, { retrieve }) {
     const { text } = await trace.generate(trace.prompt({ question: oneLine(question.searched) }));
     const content = tagged(text, "answer", "first");
-    const query = content === null ? null : jsonQuery(content);
+    const query = content === null ? null : parseQueryJson(content);
     if (query === null) trace.reject("malformed-query", text);
     else if (query === "") trace.reject("empty-query", text);
     await trace.retrieve(query || question.searched, retrieve, query ? "model" : "question");

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import type { Episode } from "@/contracts/records/episode";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { ownAnswerKey } from "@/gpu-workers/searcher/episode-grader";
+import { computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { EqualEpisodes, keysSuffice } from "./equal";
-import type { AskingMethod } from "@/gpu-workers/searcher/method";
+import type { ModelMethod } from "@/gpu-workers/searcher/method";
 
 const questions: Question[] = ["a", "b", "c", "d"].map((id) => ({
   id,
@@ -32,13 +32,13 @@ const documentOf = (id: string) => ({
   text: `text for ${id}`,
 });
 
-function played(stored: Record<string, string>, answersAs: AskingMethod["answersAs"] = null) {
+function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswerLabel"] = null) {
   const asked: string[] = [];
   const book = new DocumentBook();
-  const method: AskingMethod = {
+  const method: ModelMethod = {
     name: "cot",
-    answersAs,
-    keyOf: ({ id }) => `key of ${id}`,
+    ownAnswerLabel: answersAs,
+    computeEpisodeKey: ({ id }) => `key of ${id}`,
     run: async (some) =>
       some.map(
         ({ id }) => (
@@ -96,7 +96,7 @@ describe("equal episodes", () => {
   it("of a method that answers itself come with its own answer, or not at all", async () => {
     const answersAs = { model: "m", prompt: "cot/1" };
     const { equal, asked } = played(
-      { a: ownAnswerKey("key of a", answersAs), b: "a generator's" },
+      { a: computeOwnAnswerKey("key of a", answersAs), b: "a generator's" },
       answersAs,
     );
     const [a, b] = await equal.run(questions.slice(0, 2), signal);

@@ -4,9 +4,9 @@ import type { PredictConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
-import { ownAnswerKey } from "@/gpu-workers/searcher/episode-grader";
+import { computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import type { AskingMethod, Method } from "@/gpu-workers/searcher/method";
+import type { ModelMethod, Method } from "@/gpu-workers/searcher/method";
 
 /**
  * Whether equal keys mean equal episodes: the weights are known and so are the documents, or a person vouches for both.
@@ -36,7 +36,7 @@ export class EqualEpisodes implements Method {
   private readonly ids = new Set<string>();
 
   constructor(
-    private readonly method: AskingMethod,
+    private readonly method: ModelMethod,
     private readonly context: Pick<AttemptContext, "findEpisodes">,
     private readonly documents: DocumentBook,
   ) {}
@@ -60,15 +60,15 @@ export class EqualEpisodes implements Method {
 
   /** By question id. */
   private async find(questions: readonly Question[]): Promise<Map<string, Episode>> {
-    const { answersAs } = this.method;
-    const idOf = new Map(questions.map((question) => [this.method.keyOf(question), question.id]));
+    const { ownAnswerLabel: answersAs } = this.method;
+    const idOf = new Map(questions.map((question) => [this.method.computeEpisodeKey(question), question.id]));
     const { episodes, documents } = await this.context.findEpisodes([...idOf.keys()]);
     for (const text of documents) this.documents.add({ ...text, score: 0 });
     return new Map(
       episodes.flatMap(({ episode, answer }): [string, Episode][] => {
         const id = idOf.get(episode.key)!;
         if (!answersAs) return [[id, episode]];
-        return answer?.key === ownAnswerKey(episode.key, answersAs)
+        return answer?.key === computeOwnAnswerKey(episode.key, answersAs)
           ? [[id, { ...episode, ownAnswer: { ...answersAs, text: answer.text } }]]
           : [];
       }),

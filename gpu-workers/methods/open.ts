@@ -15,16 +15,16 @@ import {
   installedModel,
   type KeyRing,
 } from "@/gpu-workers/llm/generator/open-generator";
-import { openPolicy, searcherOf } from "@/gpu-workers/rl/policy";
+import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
 import type { Searcher } from "@/gpu-workers/searcher/episode";
-import { fullTemplate } from "@/gpu-workers/searcher/prompt";
+import { createFullPrompt } from "@/gpu-workers/searcher/prompt";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { cot } from "./cot";
 import { deepRetrieval } from "./deepretrieval";
 import { direct, sft } from "./direct";
 import { goldMethod } from "./gold";
 import { ircot } from "./ircot";
-import type { AskingMethod, Method } from "@/gpu-workers/searcher/method";
+import type { ModelMethod, Method } from "@/gpu-workers/searcher/method";
 import { endpointModel, engineModel, type MethodModel } from "./model";
 import { r1 } from "./r1";
 import { ragMethod } from "./rag";
@@ -121,7 +121,7 @@ async function openSearcher(
 ): Promise<Searcher> {
   const { signal } = context;
   if (searcher.checkpoint === null)
-    return searcherOf(await openPolicy(engine, searcher, seed, signal), signal);
+    return getSearcher(await openPolicy(engine, searcher, seed, signal), signal);
   const checkpoint = await context.fetchCheckpoint(searcher.checkpoint);
   if (checkpoint.config.kind !== "train")
     throw new AppError(
@@ -135,7 +135,7 @@ async function openSearcher(
     signal,
   );
   await policy.model.loadState(checkpoint.directory, { signal });
-  return searcherOf(policy, signal);
+  return getSearcher(policy, signal);
 }
 
 export interface MethodParts {
@@ -152,7 +152,7 @@ export interface MethodParts {
 export async function openMethod(
   config: PredictConfig,
   { context, retriever, own, questions, documents }: MethodParts,
-): Promise<Method | AskingMethod> {
+): Promise<Method | ModelMethod> {
   const { method, search, methodSettings, seed } = config;
   const edited = methodSettings.promptTemplate;
   if (METHODS[method].retrieves && retriever === null)
@@ -173,7 +173,7 @@ export async function openMethod(
         retriever: retriever!,
         documents,
         settings: search,
-        ...(edited === null ? {} : { template: fullTemplate(edited) }),
+        ...(edited === null ? {} : { template: createFullPrompt(edited) }),
       },
       seed,
     );

@@ -5,7 +5,7 @@ import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { cacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
-import type { AskingMethod } from "@/gpu-workers/searcher/method";
+import type { ModelMethod } from "@/gpu-workers/searcher/method";
 import type { MethodModel } from "./model";
 import type { PromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 import { Trace } from "./trace";
@@ -62,7 +62,7 @@ export interface Ingredients {
 }
 
 /** A recipe with everything it needs: a method. Questions are worked on side by side. */
-export function cook(recipe: Recipe, ingredients: Ingredients): AskingMethod {
+export function cook(recipe: Recipe, ingredients: Ingredients): ModelMethod {
   const { model, retriever, documents, template, condensing, protocol, settings, seed } =
     ingredients;
   const prescribed = recipe.plans[protocol];
@@ -132,8 +132,8 @@ export function cook(recipe: Recipe, ingredients: Ingredients): AskingMethod {
   const finished = new Map<string, Episode>();
   return {
     name: recipe.name,
-    answersAs,
-    keyOf,
+    ownAnswerLabel: answersAs,
+    computeEpisodeKey: keyOf,
     async run(questions, signal) {
       const settled = await Promise.allSettled(
         questions.map((question) => finished.get(question.id) ?? one(question, signal)),

@@ -1,12 +1,12 @@
 import type { SearchConfig } from "@/contracts/run-config/run-config";
-import { observation, startValues } from "@/gpu-workers/searcher/prompt";
+import { observation, buildStartValues } from "@/gpu-workers/searcher/prompt";
 import {
-  initialDocuments,
-  keptText,
+  countInitialDocuments,
+  cutTurnText,
   parseTurn,
   PROTOCOL_VERSION,
-  searchesAllowed,
-  stopStrings,
+  countSearchesAllowed,
+  listStopStrings,
 } from "@/gpu-workers/searcher/protocol";
 import { continuedBy } from "./reading";
 import type { Plan, Recipe } from "./recipe";
@@ -16,10 +16,10 @@ import type { Plan, Recipe } from "./recipe";
  * continued throughout (s3/episode.ts is the same loop on token ids, for training and the worker's own engine).
  */
 export function s3Text(settings: SearchConfig): Recipe {
-  const searches = searchesAllowed(settings);
+  const searches = countSearchesAllowed(settings);
   // A server leaves stop strings out, so an imitated <information> block would go uncounted if it were one of them.
   const stops = (last: boolean): string[] =>
-    stopStrings(settings.protocol, last).filter((stop) => stop !== "<information>");
+    listStopStrings(settings.protocol, last).filter((stop) => stop !== "<information>");
   const plan: Plan = {
     retrieve: settings.retrieve,
     searches,
@@ -38,7 +38,7 @@ export function s3Text(settings: SearchConfig): Recipe {
       let written = "";
       for (let turn = 0; turn <= searches; turn++) {
         const last = turn === searches;
-        const size = turn === 0 ? initialDocuments(settings, false) : settings.retrieve;
+        const size = turn === 0 ? countInitialDocuments(settings, false) : settings.retrieve;
         const window = await trace.retrieve(
           query,
           size,
@@ -46,7 +46,7 @@ export function s3Text(settings: SearchConfig): Recipe {
           settings.skipSeen ? seen : undefined,
         );
         for (const { id } of window) seen.add(id);
-        if (prompt === null) prompt = trace.prompt(startValues(question, window, settings));
+        if (prompt === null) prompt = trace.prompt(buildStartValues(question, window, settings));
         else written += observation(window, searches - turn);
         const { text, finish } = await trace.generate(continuedBy(prompt, written), {
           stop: stops(last),
@@ -64,7 +64,7 @@ export function s3Text(settings: SearchConfig): Recipe {
         });
         for (const error of decision.errors) trace.reject(error, text);
         trace.select(decision.selection?.map((id) => window[id - 1]!.id) ?? null);
-        written += keptText(text, settings.protocol);
+        written += cutTurnText(text, settings.protocol);
         if (last) return trace.stop("turns");
         if (decision.complete === true) return trace.stop("model");
         if (decision.query === null)

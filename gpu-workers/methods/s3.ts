@@ -1,16 +1,16 @@
 import {
-  episodeKey,
+  computeEpisodeKey,
   runEpisodes,
-  type Sampling,
-  type Search,
+  type SamplingParameters,
+  type SearchEnvironment,
   type Searcher,
 } from "@/gpu-workers/searcher/episode";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
-import type { AskingMethod } from "@/gpu-workers/searcher/method";
+import type { ModelMethod } from "@/gpu-workers/searcher/method";
 
 /** The search loop with one searcher, one episode per question. Upstream validates at temperature 0.6, the paper greedily. */
-export function s3Method(searcher: Searcher, search: Search, seed: number): AskingMethod {
-  const sampling: Sampling = {
+export function s3Method(searcher: Searcher, search: SearchEnvironment, seed: number): ModelMethod {
+  const sampling: SamplingParameters = {
     temperature: inferenceTemperature(search.settings.protocol),
     seed,
     step: 0,
@@ -18,8 +18,8 @@ export function s3Method(searcher: Searcher, search: Search, seed: number): Aski
   };
   return {
     name: "s3",
-    answersAs: null,
-    keyOf: (question) => episodeKey(searcher, search, sampling, { question, sampleIndex: 0 }),
+    ownAnswerLabel: null,
+    computeEpisodeKey: (question) => computeEpisodeKey(searcher, search, sampling, { question, sampleIndex: 0 }),
     run: (questions, signal) =>
       runEpisodes(
         searcher,
@@ -33,5 +33,5 @@ export function s3Method(searcher: Searcher, search: Search, seed: number): Aski
 }
 
 /** Sampling temperature outside training. */
-export const inferenceTemperature = (protocol: Search["settings"]["protocol"]): number =>
+export const inferenceTemperature = (protocol: SearchEnvironment["settings"]["protocol"]): number =>
   protocol === "upstream" ? 0.6 : 0;

@@ -1,32 +1,32 @@
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import { demonstration, goldPaths } from "@/gpu-workers/searcher/gold-path";
+import { buildDemonstration, walkGoldPaths } from "@/gpu-workers/searcher/gold-path";
 import type { Policy } from "./policy";
-import { actionTokens, datumOf, onActions } from "@/gpu-workers/searcher/training-sequence";
+import { countActionTokens, buildDatum, fillActionTokens } from "@/gpu-workers/searcher/training-sequence";
 
 /**
  * One supervised step on gold paths: cross-entropy, averaged over the tokens that a searcher would have chosen.
  * @returns the loss before the step.
  */
-export async function coldStartBatch(
+export async function runColdStartStep(
   policy: Policy,
   retriever: Retriever,
   questions: readonly Question[],
   config: Pick<TrainConfig, "search" | "coldStart" | "rl">,
   signal: AbortSignal,
 ): Promise<number> {
-  const paths = await goldPaths(questions, retriever, config.search, signal);
+  const paths = await walkGoldPaths(questions, retriever, config.search, signal);
   const sequences = await Promise.all(
     questions.map((question, i) =>
-      demonstration(question, paths[i]!, policy.model, policy.tokenizer, config.search, signal),
+      buildDemonstration(question, paths[i]!, policy.model, policy.tokenizer, config.search, signal),
     ),
   );
-  const tokens = sequences.reduce((sum, sequence) => sum + actionTokens(sequence), 0);
+  const tokens = sequences.reduce((sum, sequence) => sum + countActionTokens(sequence), 0);
   const data = sequences.map((sequence) =>
-    datumOf(
+    buildDatum(
       sequence,
-      onActions(sequence, () => 1 / tokens),
+      fillActionTokens(sequence, () => 1 / tokens),
     ),
   );
   const { loss } = await policy.model.forwardBackward({ loss: "cross_entropy", data }, { signal });

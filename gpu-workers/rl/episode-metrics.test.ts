@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { heldOutMetrics, metricPoints, trainingMetrics } from "./episode-metrics";
+import { computeHeldOutMetrics, buildMetricPoints, computeTrainingMetrics } from "./episode-metrics";
 
 const ref = (id: string) => ({ id, hash: id, score: null });
 const question: Question = {
@@ -57,7 +57,7 @@ const questions = new Map([["q", question]]);
 
 describe("metrics", () => {
   it("of training count retrieval, selection, form and reward", () => {
-    expect(trainingMetrics([record(1, 0), record(0, 0)], questions)).toEqual({
+    expect(computeTrainingMetrics([record(1, 0), record(0, 0)], questions)).toEqual({
       "reward/mean": 0.5,
       "reward/generation_accuracy": 0.5,
       "search/gold_retrieved": 0.5,
@@ -101,7 +101,7 @@ describe("metrics", () => {
       ...record(s3, 0),
       episode: { ...record(s3, 0).episode, questionId: "r" },
     });
-    const values = heldOutMetrics(
+    const values = computeHeldOutMetrics(
       [record(1, 0), record(1, 0), other(1), other(0)],
       typed,
       "mixed/test",
@@ -114,7 +114,7 @@ describe("metrics", () => {
   });
 
   it("of held-out questions have quadrants that sum to 1", () => {
-    const values = heldOutMetrics(
+    const values = computeHeldOutMetrics(
       [record(1, 0), record(0, 1), record(1, 1), record(0, 0)],
       questions,
       "atlas/held-out",
@@ -132,9 +132,9 @@ describe("metrics", () => {
   });
 
   it("leave out what has no meaning", () => {
-    const values = trainingMetrics([record(1, 0)], new Map([["q", { ...question, goldIds: [] }]]));
+    const values = computeTrainingMetrics([record(1, 0)], new Map([["q", { ...question, goldIds: [] }]]));
     expect(values).not.toHaveProperty("search/gold_retrieved");
-    expect(metricPoints({ "actor/kl_loss": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([
+    expect(buildMetricPoints({ "actor/kl_loss": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([
       { name: "reward/mean", step: 3, value: 1, at: 5 },
     ]);
   });

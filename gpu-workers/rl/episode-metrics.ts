@@ -3,14 +3,14 @@ import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metrics";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { repeatedQueries } from "@/gpu-workers/searcher/episode-statistics";
-import { mean as meanOf, meanMaxMin } from "./statistics";
+import { countRepeatedQueries } from "@/gpu-workers/searcher/episode-statistics";
+import { mean as meanOf, summariseMeanMaxMin } from "./statistics";
 
 /** A metric without its place in time; a value that has no meaning for these episodes is left out. */
 export type MetricValues = Partial<Record<MetricName, number>>;
 
 /** Stamps values for a report. Values that are not finite are a defect upstream of here and are not sent. */
-export function metricPoints(values: MetricValues, step: number, at = Date.now()): MetricPoint[] {
+export function buildMetricPoints(values: MetricValues, step: number, at = Date.now()): MetricPoint[] {
   return Object.entries(values).flatMap(([name, value]) =>
     value !== undefined && Number.isFinite(value) ? [{ name, step, value, at }] : [],
   );
@@ -20,7 +20,7 @@ export function metricPoints(values: MetricValues, step: number, at = Date.now()
 const mean = (values: readonly number[]): number => meanOf(values) ?? NaN;
 
 /** How an episode searched, in numbers. */
-function searchOf(episode: Episode, goldIds: readonly string[]) {
+function measureSearch(episode: Episode, goldIds: readonly string[]) {
   const windows = episode.steps.flatMap((step) =>
     step.kind === "retrieve" ? [step.documents.map(({ id }) => id)] : [],
   );
@@ -40,7 +40,7 @@ function searchOf(episode: Episode, goldIds: readonly string[]) {
   const selected = new Set(episode.context.map(({ id }) => id));
   const selections = episode.steps.filter((step) => step.kind === "select");
   return {
-    ...repeatedQueries(episode),
+    ...countRepeatedQueries(episode),
     goldByTurn,
     later,
     fresh,
@@ -60,9 +60,9 @@ function searchOf(episode: Episode, goldIds: readonly string[]) {
   };
 }
 
-function searchMeans(records: readonly EpisodeRecord[], questions: ReadonlyMap<string, Question>) {
+function averageSearch(records: readonly EpisodeRecord[], questions: ReadonlyMap<string, Question>) {
   const searches = records.map(({ episode }) =>
-    searchOf(episode, questions.get(episode.questionId)?.goldIds ?? []),
+    measureSearch(episode, questions.get(episode.questionId)?.goldIds ?? []),
   );
   const known = (values: (number | null)[]): number | undefined => {
     const numbers = values.filter((v) => v !== null);
@@ -84,12 +84,12 @@ function searchMeans(records: readonly EpisodeRecord[], questions: ReadonlyMap<s
     redundant:
       sum((s) => s.queries) === 0 ? undefined : sum((s) => s.repeated) / sum((s) => s.queries),
     copied: sum((s) => s.queries) === 0 ? undefined : sum((s) => s.copied) / sum((s) => s.queries),
-    goldByTurn: recallByTurn(searches.map((s) => s.goldByTurn)),
+    goldByTurn: averageRecallByTurn(searches.map((s) => s.goldByTurn)),
   };
 }
 
 /** Mean gold recall up to each turn; an episode that has ended keeps what it had. */
-function recallByTurn(episodes: readonly (readonly number[])[]): number[] {
+function averageRecallByTurn(episodes: readonly (readonly number[])[]): number[] {
   const known = episodes.filter((turns) => turns.length > 0);
   const turns = Math.max(0, ...known.map((list) => list.length));
   return Array.from({ length: turns }, (_, turn) =>
@@ -97,13 +97,13 @@ function recallByTurn(episodes: readonly (readonly number[])[]): number[] {
   );
 }
 
-const byTurn = (
+const nameByTurn = (
   family: "search/gold_recall/turn_" | "held-out/gold_recall/turn_",
   recalls: readonly number[],
 ): MetricValues => Object.fromEntries(recalls.map((recall, turn) => [`${family}${turn}`, recall]));
 
 /** What each term in use adds to the mean reward. */
-function rewardTerms(records: readonly EpisodeRecord[]): MetricValues {
+function averageRewardTerms(records: readonly EpisodeRecord[]): MetricValues {
   const sums = new Map<string, number>();
   for (const { reward } of records)
     for (const { term, weight, value } of reward?.terms ?? [])
@@ -125,7 +125,7 @@ const REWARD_METRICS: Record<RewardTerm, MetricName> = {
 };
 
 /** Format errors of each kind that occurred, per episode. */
-function formatErrorsByKind(records: readonly EpisodeRecord[]): MetricValues {
+function averageFormatErrors(records: readonly EpisodeRecord[]): MetricValues {
   const kinds = new Set(records.flatMap(({ formatErrors }) => formatErrors));
   return Object.fromEntries(
     [...kinds].map((kind) => [
@@ -139,23 +139,23 @@ function formatErrorsByKind(records: readonly EpisodeRecord[]): MetricValues {
 }
 
 /** Tokens of each episode: before the first action, written by the searcher, and all. */
-function lengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
-  const lengths = records.map(({ episode }) => tokensOf(episode));
+function computeLengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
+  const lengths = records.map(({ episode }) => countTokens(episode));
   const actions = lengths.reduce((sum, { actions }) => sum + actions, 0);
   const afterPrompt = lengths.reduce((sum, { all, prompt }) => sum + all - prompt, 0);
   return {
-    ...meanMaxMin(
+    ...summariseMeanMaxMin(
       "response_length",
       lengths.map((l) => l.actions),
     ),
     "response_length/clip_ratio":
       records.filter(({ formatErrors }) => formatErrors.includes("truncated")).length /
       records.length,
-    ...meanMaxMin(
+    ...summariseMeanMaxMin(
       "prompt_length",
       lengths.map((l) => l.prompt),
     ),
-    ...meanMaxMin(
+    ...summariseMeanMaxMin(
       "global_seqlen",
       lengths.map((l) => l.all),
     ),
@@ -165,7 +165,7 @@ function lengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
 }
 
 /** Tokens of an episode: fed before the first action, chosen by the policy, and all. */
-export function tokensOf({ steps }: Pick<Episode, "steps">): {
+export function countTokens({ steps }: Pick<Episode, "steps">): {
   prompt: number;
   actions: number;
   all: number;
@@ -179,18 +179,18 @@ export function tokensOf({ steps }: Pick<Episode, "steps">): {
 }
 
 /** Metrics of a training step's episodes (every episode that was rolled out, kept for the gradient or not). */
-export function trainingMetrics(
+export function computeTrainingMetrics(
   records: readonly EpisodeRecord[],
   questions: ReadonlyMap<string, Question>,
 ): MetricValues {
-  const means = searchMeans(records, questions);
+  const means = averageSearch(records, questions);
   const outcome = (s3: number, rag: number): number =>
     mean(
       records.map(({ score, baseline }) =>
         score?.value === s3 && baseline?.score.value === rag ? 1 : 0,
       ),
     );
-  return defined({
+  return dropUndefined({
     "reward/mean": mean(records.map(({ reward }) => reward?.value ?? 0)),
     "reward/generation_accuracy": mean(records.map(({ score }) => score?.value ?? 0)),
     "search/gold_retrieved": means.goldRetrieved,
@@ -202,10 +202,10 @@ export function trainingMetrics(
     "search/implicit_selections": means.implicit,
     "search/redundant_queries": means.redundant,
     "search/copied_question": means.copied,
-    ...byTurn("search/gold_recall/turn_", means.goldByTurn),
-    ...formatErrorsByKind(records),
-    ...lengthMetrics(records),
-    ...rewardTerms(records),
+    ...nameByTurn("search/gold_recall/turn_", means.goldByTurn),
+    ...averageFormatErrors(records),
+    ...computeLengthMetrics(records),
+    ...averageRewardTerms(records),
     "reward/utility_1_gen_1": outcome(1, 0),
     "reward/utility_0_gen_1": outcome(1, 1),
     "reward/utility_0_gen_0": outcome(0, 0),
@@ -214,22 +214,22 @@ export function trainingMetrics(
 }
 
 /** Metrics of a held-out evaluation, with the quadrants of GBR: what was gained over naive RAG and what was lost. */
-export function heldOutMetrics(
+export function computeHeldOutMetrics(
   records: readonly EpisodeRecord[],
   questions: ReadonlyMap<string, Question>,
   set: string,
 ): MetricValues {
-  const means = searchMeans(records, questions);
+  const means = averageSearch(records, questions);
   const pairs = records.map(({ score, baseline }) => ({
     s3: score?.value ?? 0,
     rag: baseline?.score.value ?? 0,
   }));
   const share = (s3: number, rag: number): number =>
     mean(pairs.map((pair) => (pair.s3 === s3 && pair.rag === rag ? 1 : 0)));
-  return defined({
+  return dropUndefined({
     "held-out/accuracy": mean(pairs.map(({ s3 }) => s3)),
     [`val/test_score/${set}`]: mean(pairs.map(({ s3 }) => s3)),
-    ...scoreByType(records, questions),
+    ...averageScoreByType(records, questions),
     "held-out/rag_accuracy": mean(pairs.map(({ rag }) => rag)),
     "held-out/gbr": mean(pairs.map(({ s3, rag }) => s3 - rag)),
     "held-out/gained": share(1, 0),
@@ -242,12 +242,12 @@ export function heldOutMetrics(
     "held-out/searches": means.searches,
     "held-out/redundant_queries": means.redundant,
     "held-out/format_errors": means.formatErrors,
-    ...byTurn("held-out/gold_recall/turn_", means.goldByTurn),
+    ...nameByTurn("held-out/gold_recall/turn_", means.goldByTurn),
   });
 }
 
 /** Where a set joins several kinds of questions, the score of each: upstream's sets hold the data set as the type. */
-function scoreByType(
+function averageScoreByType(
   records: readonly EpisodeRecord[],
   questions: ReadonlyMap<string, Question>,
 ): MetricValues {
@@ -265,7 +265,7 @@ function scoreByType(
   );
 }
 
-const defined = (values: Partial<Record<MetricName, number | undefined>>): MetricValues =>
+const dropUndefined = (values: Partial<Record<MetricName, number | undefined>>): MetricValues =>
   Object.fromEntries(
     Object.entries(values).filter(([, value]) => value !== undefined),
   ) as MetricValues;

@@ -35,7 +35,7 @@ export async function openPolicy(
       `searcher-${randomUUID()}`,
       {
         base: directory,
-        ...tuned(searcher),
+        ...selectTrainedWeights(searcher),
         checkpointing: searcher.activationCheckpointing,
         seed,
       },
@@ -48,7 +48,7 @@ export async function openPolicy(
 }
 
 /** What of a model is trained. */
-const tuned = ({
+const selectTrainedWeights = ({
   tuning,
   adapter,
 }: SearcherModel): Pick<EngineBody<"create_model">, "lora" | "full"> =>
@@ -80,7 +80,7 @@ export async function openCritic(
 }
 
 /** The searcher with its present weights. */
-export async function searcherOf(
+export async function getSearcher(
   { model, tokenizer, name, fingerprint, vllm }: Policy,
   signal: AbortSignal,
 ): Promise<Searcher> {

@@ -25,7 +25,7 @@ export class QuestionPool {
 
   /** The next `count` questions, without moving the cursor. */
   peek(count: number): Question[] {
-    return Array.from({ length: count }, (_, i) => this.at(this.cursor + i));
+    return Array.from({ length: count }, (_, i) => this.getQuestionAt(this.cursor + i));
   }
 
   /** Takes the next `count` questions. */
@@ -35,7 +35,7 @@ export class QuestionPool {
     return questions;
   }
 
-  private at(position: number): Question {
+  private getQuestionAt(position: number): Question {
     const epoch = Math.floor(position / this.questions.length);
     if (epoch !== this.epoch) {
       this.order = shuffledBy(this.questions, "pool", this.seed, epoch);

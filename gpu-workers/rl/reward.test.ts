@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rewardSchema } from "@/contracts/run-config/training";
-import { rewardOf } from "./reward";
+import { computeReward } from "./reward";
 
 describe("reward", () => {
   it.each([
@@ -20,8 +20,8 @@ describe("reward", () => {
       searches: 1,
     };
     const none = rewardSchema.parse({ weights: { gbr: 1 } }).weights;
-    expect(rewardOf(none, facts).value).toBe(gbr);
-    expect(rewardOf({ ...none, gbr: 0, upstream: 1 }, facts).value).toBe(upstream);
+    expect(computeReward(none, facts).value).toBe(gbr);
+    expect(computeReward({ ...none, gbr: 0, upstream: 1 }, facts).value).toBe(upstream);
   });
 
   it("is what its terms sum to, each under its name", () => {
@@ -48,7 +48,7 @@ describe("reward", () => {
     });
     fc.assert(
       fc.property(weights, facts, (w, f) => {
-        const { terms, value } = rewardOf(w, f);
+        const { terms, value } = computeReward(w, f);
         expect(value).toBeCloseTo(
           terms.reduce((sum, t) => sum + t.weight * t.value, 0),
           12,

@@ -1,8 +1,8 @@
 import { exactMatch, type Scorable } from "@/core/scoring/rule-scoring";
 import type { RewardTerm, RewardWeights } from "@/contracts/run-config/training";
 import type { Episode, Reward } from "@/contracts/records/episode";
-import { tokensOf } from "./episode-metrics";
-import { queriesOf } from "@/gpu-workers/searcher/episode-statistics";
+import { countTokens } from "./episode-metrics";
+import { listQueries } from "@/gpu-workers/searcher/episode-statistics";
 
 /** What an episode is rewarded for. */
 export interface RewardFacts {
@@ -18,7 +18,7 @@ export interface RewardFacts {
   searches: number;
 }
 
-export function rewardFacts(
+export function collectRewardFacts(
   episode: Pick<Episode, "steps" | "context">,
   question: Scorable & { goldIds: readonly string[] },
   answer: string,
@@ -36,15 +36,15 @@ export function rewardFacts(
         ? null
         : goldIds.filter((id) => handedOver.has(id)).length / goldIds.length,
     formatErrors: episode.steps.filter(({ kind }) => kind === "reject").length,
-    actionTokens: tokensOf(episode).actions,
-    searches: queriesOf(episode).length,
+    actionTokens: countTokens(episode).actions,
+    searches: listQueries(episode).length,
   };
 }
 
-type Part = Reward["terms"][number];
+type RewardPart = Reward["terms"][number];
 
 /** Each term as the sum of weighted parts. */
-const TERMS: Record<RewardTerm, (facts: RewardFacts) => Omit<Part, "term">[]> = {
+const REWARD_TERMS: Record<RewardTerm, (facts: RewardFacts) => Omit<RewardPart, "term">[]> = {
   // Gain Beyond RAG (s3, equation 1): Acc(G(q, D_s3)) - Acc(G(q, D_RAG)), with the same frozen generator.
   gbr: ({ accuracy, ragAccuracy }) => [
     { label: "accuracy with the searcher's documents", weight: 1, value: accuracy },
@@ -72,20 +72,20 @@ const TERMS: Record<RewardTerm, (facts: RewardFacts) => Omit<Part, "term">[]> = 
 };
 
 /** "gbr", or "gbr + 0.1 format": the terms in use with their weights. */
-function rewardNameOf(used: readonly (readonly [RewardTerm, number])[]): string {
+function formatRewardName(used: readonly (readonly [RewardTerm, number])[]): string {
   return used.map(([term, weight]) => (weight === 1 ? term : `${weight} ${term}`)).join(" + ");
 }
 
 /** The weighted sum of the terms in use, with its arithmetic: value = sum of weight x value over the parts. */
-export function rewardOf(weights: RewardWeights, facts: RewardFacts): Reward {
+export function computeReward(weights: RewardWeights, facts: RewardFacts): Reward {
   const used = (Object.entries(weights) as [RewardTerm, number][]).filter(
     ([, weight]) => weight !== 0,
   );
   const terms = used.flatMap(([term, weight]) =>
-    TERMS[term](facts).map((part) => ({ ...part, weight: weight * part.weight, term })),
+    REWARD_TERMS[term](facts).map((part) => ({ ...part, weight: weight * part.weight, term })),
   );
   return {
-    name: rewardNameOf(used),
+    name: formatRewardName(used),
     terms,
     value: terms.reduce((sum, part) => sum + part.weight * part.value, 0),
   };

@@ -2,10 +2,10 @@ import type { Episode, Reward } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Algorithm } from "./algorithms/algorithm";
-import type { Assessor, Baseline, Outcome } from "@/gpu-workers/searcher/episode-grader";
-import { runEpisodes, type Search, type Searcher } from "@/gpu-workers/searcher/episode";
+import type { EpisodeGrader, RagBaseline, Outcome } from "@/gpu-workers/searcher/episode-grader";
+import { runEpisodes, type SearchEnvironment, type Searcher } from "@/gpu-workers/searcher/episode";
 import { drawQuestions, type QuestionPool } from "./question-pool";
-import { rewardFacts, rewardOf } from "./reward";
+import { collectRewardFacts, computeReward } from "./reward";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 
 /** The groups of one step. */
@@ -23,27 +23,27 @@ export interface Group {
   samples: { episode: Episode; outcome: Outcome; reward: Reward }[];
 }
 
-export interface RolloutParts {
+export interface RolloutDependencies {
   config: Pick<TrainConfig, "rl" | "reward" | "seed">;
-  search: Search;
-  assessor: Assessor;
-  baseline: Baseline;
+  search: SearchEnvironment;
+  grader: EpisodeGrader;
+  baseline: RagBaseline;
   algorithm: Algorithm;
-  clock: Stopwatch<StepPhase>;
+  stopwatch: Stopwatch<StepPhase>;
   signal: AbortSignal;
 }
 
-export const rewardsOf = ({ samples }: Group): number[] =>
+export const listRewards = ({ samples }: Group): number[] =>
   samples.map(({ reward }) => reward.value);
 
 /** Rolls out a group of episodes for each question and rewards them. */
 export async function rollOut(
-  parts: RolloutParts,
+  parts: RolloutDependencies,
   searcher: Searcher,
   questions: readonly Question[],
   step: number,
 ): Promise<Group[]> {
-  const { config, search, assessor, baseline, clock, signal } = parts;
+  const { config, search, grader: assessor, baseline, stopwatch: clock, signal } = parts;
   const { groupSize, temperature } = config.rl;
   const requests = questions.flatMap((question) =>
     Array.from({ length: groupSize }, (_, sampleIndex) => ({ question, sampleIndex })),
@@ -57,22 +57,22 @@ export async function rollOut(
     signal,
   );
   const asked = requests.map(({ question }) => question);
-  const outcomes = await clock.time("generator", () => assessor.assess(episodes, asked, signal));
-  const baselines = await baseline.of(questions, clock, signal);
+  const outcomes = await clock.time("generator", () => assessor.grade(episodes, asked, signal));
+  const baselines = await baseline.getOutcomes(questions, clock, signal);
   return questions.map((question, q) => ({
     question,
     baseline: baselines[q]!,
     samples: Array.from({ length: groupSize }, (_, s) => {
       const i = q * groupSize + s;
       const [episode, outcome] = [episodes[i]!, outcomes[i]!];
-      const facts = rewardFacts(
+      const facts = collectRewardFacts(
         episode,
         question,
         outcome.answer.text,
         outcome.score.value,
         baselines[q]!.score.value,
       );
-      return { episode, outcome, reward: rewardOf(config.reward.weights, facts) };
+      return { episode, outcome, reward: computeReward(config.reward.weights, facts) };
     }),
   }));
 }
@@ -82,7 +82,7 @@ export async function rollOut(
  * earned the same) are replaced by fresh questions, at most rl.resample times.
  */
 export async function rollOutStep(
-  parts: RolloutParts,
+  parts: RolloutDependencies,
   searcher: Searcher,
   pool: QuestionPool,
   step: number,
@@ -90,7 +90,7 @@ export async function rollOutStep(
   const { rl } = parts.config;
   const unanswered = async (candidates: Question[]): Promise<boolean[]> =>
     rl.filterAnswered
-      ? (await parts.baseline.of(candidates, parts.clock, parts.signal)).map(
+      ? (await parts.baseline.getOutcomes(candidates, parts.stopwatch, parts.signal)).map(
           ({ score }) => score.value === 0,
         )
       : candidates.map(() => true);
@@ -100,7 +100,7 @@ export async function rollOutStep(
   for (let round = 0; round <= rl.resample && kept.length < rl.questionsPerStep; round++) {
     const questions = await drawQuestions(pool, rl.questionsPerStep - kept.length, unanswered);
     for (const group of await rollOut(parts, searcher, questions, step))
-      (parts.algorithm.informative(rewardsOf(group)) ? kept : dropped).push(group);
+      (parts.algorithm.isInformative(listRewards(group)) ? kept : dropped).push(group);
   }
   return { kept, dropped, resampled: kept.length + dropped.length - rl.questionsPerStep };
 }

@@ -5,25 +5,25 @@ import type { MetricValues } from "./episode-metrics";
 export const mean = (values: readonly number[]): number | undefined =>
   values.length === 0 ? undefined : values.reduce((sum, v) => sum + v, 0) / values.length;
 
-export const maxOf = (values: readonly number[]): number =>
+export const maximum = (values: readonly number[]): number =>
   values.reduce((a, b) => Math.max(a, b), -Infinity);
-export const minOf = (values: readonly number[]): number =>
+export const minimum = (values: readonly number[]): number =>
   values.reduce((a, b) => Math.min(a, b), Infinity);
 
-type Family = MetricName extends infer N ? (N extends `${infer F}/max` ? F : never) : never;
+type MetricFamily = MetricName extends infer N ? (N extends `${infer F}/max` ? F : never) : never;
 
 /** Mean, largest and smallest under one family's name; nothing for no values. */
-export function meanMaxMin(family: Family, values: readonly number[]): MetricValues {
+export function summariseMeanMaxMin(family: MetricFamily, values: readonly number[]): MetricValues {
   if (values.length === 0) return {};
   return {
     [`${family}/mean`]: mean(values)!,
-    [`${family}/max`]: maxOf(values),
-    [`${family}/min`]: minOf(values),
+    [`${family}/max`]: maximum(values),
+    [`${family}/min`]: minimum(values),
   };
 }
 
 /** 1 - Var(returns - values) / Var(returns): 1 for a perfect critic, 0 for one that knows the mean; null where returns do not vary. */
-export function explainedVariance(
+export function computeExplainedVariance(
   values: readonly number[],
   returns: readonly number[],
 ): number | null {

@@ -1,9 +1,9 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { tokensOf, type MetricValues } from "./episode-metrics";
+import { countTokens, type MetricValues } from "./episode-metrics";
 import { STEP_PHASES, type Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 
 /** Seconds per phase, `other` being what no phase claims, so that they sum to the step; and milliseconds per token. */
-export function timingMetrics(
+export function computeTimingMetrics(
   clock: Pick<Stopwatch<StepPhase>, "of" | "total">,
   records: readonly EpisodeRecord[],
 ): MetricValues {
@@ -12,7 +12,7 @@ export function timingMetrics(
     STEP_PHASES.map((phase) => [phase, clock.of(phase)]),
   ) as Record<StepPhase, number>;
   const claimed = Object.values(seconds).reduce((sum, s) => sum + s, 0);
-  const lengths = records.map(({ episode }) => tokensOf(episode));
+  const lengths = records.map(({ episode }) => countTokens(episode));
   const actions = lengths.reduce((sum, l) => sum + l.actions, 0);
   const all = lengths.reduce((sum, l) => sum + l.all, 0);
   const perToken = (["ref", "values", "update_critic", "update_actor"] as const).filter(

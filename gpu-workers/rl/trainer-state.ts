@@ -4,7 +4,7 @@ import { z } from "zod";
 import { answerSchema } from "@/contracts/records/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
-import { UNWATCHED, watchStateSchema } from "./alarms/alarm-state";
+import { INITIAL_ALARM_STATE, alarmStateSchema } from "./alarms/alarm-state";
 
 /**
  * What a checkpoint holds beside the engine's state (weights, optimiser, snapshots): enough that a resumed run does
@@ -28,7 +28,7 @@ export const trainerStateSchema = z.strictObject({
   /** The generator's answers so far. */
   answers: z.array(answerSchema),
   /** What the alarms have seen; a checkpoint from before there were alarms has none. */
-  alarms: watchStateSchema.default(UNWATCHED),
+  alarms: alarmStateSchema.default(INITIAL_ALARM_STATE),
 });
 export type TrainerState = z.infer<typeof trainerStateSchema>;
 
@@ -61,7 +61,7 @@ export async function readTrainerState(directory: string): Promise<TrainerState>
 }
 
 /** A checkpoint is a flat folder: the critic's files stand in it under this prefix. */
-const CRITIC = "critic.";
+const CRITIC_PREFIX = "critic.";
 
 /** Writes the engine's state of policy and critic (weights, optimiser, snapshots) into one folder. */
 export async function saveModels(
@@ -75,7 +75,7 @@ export async function saveModels(
   const own = `${directory}.critic`;
   const { hash: criticHash } = await critic.saveState(own, { signal });
   for (const file of await readdir(own))
-    await rename(join(own, file), join(directory, CRITIC + file));
+    await rename(join(own, file), join(directory, CRITIC_PREFIX + file));
   await rm(own, { recursive: true });
   return { weightsHash, criticHash };
 }
@@ -108,15 +108,15 @@ export async function loadModels(
   await rm(own, { recursive: true, force: true });
   await mkdir(own, { recursive: true });
   for (const file of await readdir(directory))
-    if (file.startsWith(CRITIC))
-      await cp(join(directory, file), join(own, file.slice(CRITIC.length)));
+    if (file.startsWith(CRITIC_PREFIX))
+      await cp(join(directory, file), join(own, file.slice(CRITIC_PREFIX.length)));
   const loaded = await critic.loadState(own, { signal });
   await rm(own, { recursive: true });
   if (loaded.hash !== state.criticHash) throw damaged();
 }
 
 /** The policy of a checkpoint without its optimiser: weights are exported and imported, which begins the optimiser anew. */
-export async function takeWeights(
+export async function loadWeightsOnly(
   directory: string,
   policy: EngineModel,
   signal: AbortSignal,

@@ -28,7 +28,7 @@ export interface Outcome {
 }
 
 /** Answers and scores episodes. A generator that fails throws; it never scores 0. */
-export class Assessor {
+export class EpisodeGrader {
   constructor(
     /** Null where answers are only scored. */
     private readonly generator: Generator | null,
@@ -36,7 +36,7 @@ export class Assessor {
     private readonly scorer: AnswerScorer,
   ) {}
 
-  async assess(
+  async grade(
     episodes: readonly Episode[],
     questions: readonly Question[],
     signal: AbortSignal,
@@ -56,16 +56,16 @@ export class Assessor {
     const generated = (
       asked.length > 0 ? await this.generator!.answer(asked, signal) : []
     ).values();
-    return this.score(
+    return this.scoreAnswers(
       episodes,
-      episodes.map((episode) => ownAnswerOf(episode) ?? generated.next().value!),
+      episodes.map((episode) => buildOwnAnswer(episode) ?? generated.next().value!),
       questions,
       signal,
     );
   }
 
   /** Scores answers that are there already. */
-  async score(
+  async scoreAnswers(
     episodes: readonly Episode[],
     answers: readonly Answer[],
     questions: readonly Question[],
@@ -85,11 +85,11 @@ export class Assessor {
 }
 
 /** The answer that a method gave by itself; null where the frozen generator answers. */
-function ownAnswerOf({ key, ownAnswer }: Episode): Answer | null {
+function buildOwnAnswer({ key, ownAnswer }: Episode): Answer | null {
   if (!ownAnswer) return null;
   const { model, prompt, text } = ownAnswer;
   return {
-    key: ownAnswerKey(key, { model, prompt }),
+    key: computeOwnAnswerKey(key, { model, prompt }),
     generator: model,
     promptStyle: prompt,
     text,
@@ -98,22 +98,22 @@ function ownAnswerOf({ key, ownAnswer }: Episode): Answer | null {
 }
 
 /** Cache key of the answer that a method gave by itself in the episode of that key. */
-export const ownAnswerKey = (
+export const computeOwnAnswerKey = (
   episode: string,
   { model, prompt }: { model: string; prompt: string },
 ): string => cacheKey({ record: "own-answer", episode, model, prompt });
 
 /** Naive RAG's outcome per question: the baseline of GBR, made once. */
-export class Baseline {
+export class RagBaseline {
   private readonly outcomes = new Map<string, Outcome>();
 
   constructor(
     private readonly rag: Method,
-    private readonly assessor: Assessor,
+    private readonly grader: EpisodeGrader,
   ) {}
 
   /** Outcomes in the order of the questions; those not known yet are retrieved and answered as one batch. */
-  async of(
+  async getOutcomes(
     questions: readonly Question[],
     clock: Stopwatch<StepPhase>,
     signal: AbortSignal,
@@ -122,7 +122,7 @@ export class Baseline {
     if (missing.length > 0) {
       await clock.time("pool", async () => {
         const episodes = await this.rag.run(missing, signal);
-        const outcomes = await this.assessor.assess(episodes, missing, signal);
+        const outcomes = await this.grader.grade(episodes, missing, signal);
         missing.forEach(({ id }, i) => this.outcomes.set(id, outcomes[i]!));
       });
     }
@@ -131,14 +131,14 @@ export class Baseline {
 }
 
 /** A judge's verdicts on a baseline's answer, which other runs then find; rules are free to ask again. */
-function verdictsOf(phase: EpisodePhase, { otherScores = [] }: Outcome): { otherScores?: Score[] } {
+function selectJudgeScores(phase: EpisodePhase, { otherScores = [] }: Outcome): { otherScores?: Score[] } {
   const verdicts =
     phase === "predict" ? otherScores.filter(({ scorer }) => scorer.startsWith("judge/")) : [];
   return verdicts.length > 0 ? { otherScores: verdicts } : {};
 }
 
 /** Puts together what is reported of one episode. */
-export function recordOf(parts: {
+export function buildEpisodeRecord(parts: {
   phase: EpisodePhase;
   step: number | null;
   question: Question;
@@ -160,7 +160,7 @@ export function recordOf(parts: {
       context: baseline.context,
       answer: baseline.answer,
       score: baseline.score,
-      ...verdictsOf(phase, baseline),
+      ...selectJudgeScores(phase, baseline),
     },
     reward,
     advantage,

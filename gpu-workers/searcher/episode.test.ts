@@ -5,10 +5,10 @@ import { searchSchema as searchConfig, type SearchConfig } from "@/contracts/run
 import { AppError } from "@/contracts/errors";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { runEpisodes, type Sampling, type Search, type Searcher } from "./episode";
+import { runEpisodes, type SamplingParameters, type SearchEnvironment, type Searcher } from "./episode";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
-import { actionTokens, atActions, datumOf, onActions, trainingSequence } from "./training-sequence";
+import { countActionTokens, pickActionTokens, buildDatum, fillActionTokens, buildTrainingSequence } from "./training-sequence";
 
 /** One token per character. */
 const tokenizer = {
@@ -24,7 +24,7 @@ const document = (n: number): RankedDocument => ({
   text: `Text ${n}`,
   score: 1 / (n + 1),
 });
-const retriever: Search["retriever"] = {
+const retriever: SearchEnvironment["retriever"] = {
   search: async (queries, k) =>
     queries.map((query) =>
       Array.from({ length: k }, (_, i) => document((Number.parseInt(query, 10) || 0) + i)),
@@ -84,14 +84,14 @@ function scripted(script: (prompt: string, turn: number) => Say, maxLength = 1_0
   return { searcher, bodies, ended };
 }
 
-const sampling: Sampling = { temperature: 1, seed: 0, step: 1, training: true };
+const sampling: SamplingParameters = { temperature: 1, seed: 0, step: 1, training: true };
 const question = (n: number) => ({ question: { id: `q${n}`, question: `${n}` }, sampleIndex: 0 });
-const searchOf = (settings: Partial<SearchConfig>): Search => ({
+const searchOf = (settings: Partial<SearchConfig>): SearchEnvironment => ({
   retriever,
   documents: new DocumentBook(),
   settings: searchConfig.parse(settings),
 });
-const run = (searcher: Searcher, search: Search, count = 1) =>
+const run = (searcher: Searcher, search: SearchEnvironment, count = 1) =>
   runEpisodes(
     searcher,
     search,
@@ -305,15 +305,15 @@ describe("whatever the searcher writes", () => {
             for (const id of union) expect(retrieved.has(id)).toBe(true);
             expect(episode.steps.filter(({ kind }) => kind === "stop")).toHaveLength(1);
 
-            const sequence = trainingSequence(episode, search.settings);
+            const sequence = buildTrainingSequence(episode, search.settings);
             expect(sequence.ids).toEqual(generated.flatMap(({ ids }) => ids));
             expect(sequence.mask).toHaveLength(sequence.ids.length);
-            const datum = datumOf(
+            const datum = buildDatum(
               sequence,
-              onActions(sequence, (action) => 0.5 + action),
+              fillActionTokens(sequence, (action) => 0.5 + action),
             );
-            expect(atActions(sequence, datum.weights)).toEqual(
-              Array.from({ length: actionTokens(sequence) }, (_, action) => 0.5 + action),
+            expect(pickActionTokens(sequence, datum.weights)).toEqual(
+              Array.from({ length: countActionTokens(sequence) }, (_, action) => 0.5 + action),
             );
             expect(datum.weights.every((weight, i) => weight === 0 || sequence.mask[i] === 1)).toBe(
               true,

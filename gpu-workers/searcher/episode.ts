@@ -13,15 +13,15 @@ import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { turnGrammar } from "./turn-grammar";
+import { renderTurnGrammar } from "./turn-grammar";
 import { cacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
-import { templateFor, type PromptTemplate } from "./prompt";
+import { selectPrompt, type SearcherPrompt } from "./prompt";
 import {
-  initialDocuments,
+  countInitialDocuments,
   parseTurn,
   PROTOCOL_VERSION,
-  searchesAllowed,
-  stopStrings,
+  countSearchesAllowed,
+  listStopStrings,
   type TurnDecision,
 } from "./protocol";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
@@ -37,15 +37,15 @@ export interface Searcher {
   maxLength: number;
 }
 
-export interface Search {
+export interface SearchEnvironment {
   retriever: Pick<Retriever, "search" | "describe">;
   documents: DocumentBook;
   settings: SearchConfig;
   /** A person's prompt in place of the built-in one. */
-  template?: PromptTemplate;
+  template?: SearcherPrompt;
 }
 
-export interface Sampling {
+export interface SamplingParameters {
   /** 0 is greedy. */
   temperature: number;
   /** Seed of the run; every turn's seed derives from it, the step, the question, the sample and the turn. */
@@ -61,7 +61,7 @@ export interface EpisodeRequest {
   sampleIndex: number;
 }
 
-interface Running extends EpisodeRequest {
+interface RunningEpisode extends EpisodeRequest {
   session: string;
   query: string;
   /** Everything the model has read and written, as ids. */
@@ -80,14 +80,14 @@ interface Running extends EpisodeRequest {
  */
 export async function runEpisodes(
   searcher: Searcher,
-  search: Search,
-  sampling: Sampling,
+  search: SearchEnvironment,
+  sampling: SamplingParameters,
   requests: readonly EpisodeRequest[],
   clock: Stopwatch<StepPhase>,
   signal: AbortSignal,
 ): Promise<Episode[]> {
-  const running = requests.map(begin);
-  const searches = searchesAllowed(search.settings);
+  const running = requests.map(startEpisode);
+  const searches = countSearchesAllowed(search.settings);
   try {
     for (let turn = 0; turn <= searches; turn++) {
       const active = running.filter((episode) => !episode.stopped);
@@ -96,22 +96,22 @@ export async function runEpisodes(
         retrieveWindows(search, sampling, active, turn, signal),
       );
       const opened = active.map((episode, i) =>
-        openTurn(searcher, search, episode, windows[i]!, turn),
+        buildTurnPrompt(searcher, search, episode, windows[i]!, turn),
       );
       const fitting = opened.filter((opening) => fits(opening, searcher, search.settings, turn));
       if (fitting.length === 0) break;
       const samples = await clock.time("gen", () =>
         sampleTurn(searcher, search, sampling, fitting, turn, signal),
       );
-      fitting.forEach((opening, i) => endTurn(opening, samples[i]!, turn, search.settings));
+      fitting.forEach((opening, i) => applyTurn(opening, samples[i]!, turn, search.settings));
     }
   } finally {
     await searcher.model.endSessions(running.map(({ session }) => session)).catch(() => undefined);
   }
-  return running.map((episode) => finish(episode, searcher, search, sampling));
+  return running.map((episode) => buildEpisode(episode, searcher, search, sampling));
 }
 
-const begin = (request: EpisodeRequest): Running => ({
+const startEpisode = (request: EpisodeRequest): RunningEpisode => ({
   ...request,
   session: randomUUID(),
   query: request.question.question,
@@ -123,21 +123,21 @@ const begin = (request: EpisodeRequest): Running => ({
 });
 
 async function retrieveWindows(
-  { retriever, documents, settings }: Search,
-  { training }: Sampling,
-  active: readonly Running[],
+  { retriever, documents, settings }: SearchEnvironment,
+  { training }: SamplingParameters,
+  active: readonly RunningEpisode[],
   turn: number,
   signal: AbortSignal,
 ): Promise<DocumentRef[][]> {
   const start = performance.now();
-  const size = turn === 0 ? initialDocuments(settings, training) : settings.retrieve;
+  const size = turn === 0 ? countInitialDocuments(settings, training) : settings.retrieve;
   const mostSeen = settings.skipSeen ? Math.max(...active.map(({ seen }) => seen.size)) : 0;
   const found = await retriever.search(
     active.map(({ query }) => query),
     size + mostSeen,
     signal,
   );
-  const seconds = secondsSince(start) / active.length;
+  const seconds = measureSecondsSince(start) / active.length;
   return active.map((episode, i) => {
     const fresh = settings.skipSeen
       ? found[i]!.filter(({ id }) => !episode.seen.has(id))
@@ -156,24 +156,24 @@ async function retrieveWindows(
 }
 
 /** A turn before the searcher has its say: what it is shown. */
-interface Opening {
-  episode: Running;
+interface PromptedTurn {
+  episode: RunningEpisode;
   window: DocumentRef[];
   fed: { text: string; ids: number[] };
 }
 
-function openTurn(
+function buildTurnPrompt(
   { tokenizer }: Searcher,
-  { documents, settings, template = templateFor(settings) }: Search,
-  episode: Running,
+  { documents, settings, template = selectPrompt(settings) }: SearchEnvironment,
+  episode: RunningEpisode,
   window: DocumentRef[],
   turn: number,
-): Opening {
+): PromptedTurn {
   const texts = window.map((ref) => documents.textOf(ref));
   const text =
     turn === 0
-      ? template.start(episode.question.question, texts, settings)
-      : template.observation(texts, searchesAllowed(settings) - turn);
+      ? template.renderStart(episode.question.question, texts, settings)
+      : template.renderObservation(texts, countSearchesAllowed(settings) - turn);
   return { episode, window, fed: { text, ids: tokenizer.encode(text) } };
 }
 
@@ -182,12 +182,12 @@ function openTurn(
  * what it has, and says so; throws where not even the first prompt fits, as no episode would.
  */
 function fits(
-  { episode, fed }: Opening,
+  { episode, fed }: PromptedTurn,
   { maxLength }: Searcher,
   settings: SearchConfig,
   turn: number,
 ): boolean {
-  const needed = episode.ids.length + fed.ids.length + longestTurn(settings);
+  const needed = episode.ids.length + fed.ids.length + computeMaxTurnTokens(settings);
   if (needed <= maxLength) return true;
   if (turn === 0)
     throw new AppError(
@@ -215,9 +215,9 @@ interface SampledTurn {
 
 async function sampleTurn(
   searcher: Searcher,
-  { settings }: Search,
-  sampling: Sampling,
-  opened: readonly Opening[],
+  { settings }: SearchEnvironment,
+  sampling: SamplingParameters,
+  opened: readonly PromptedTurn[],
   turn: number,
   signal: AbortSignal,
 ): Promise<SampledTurn[]> {
@@ -235,67 +235,67 @@ async function sampleTurn(
         episode.sampleIndex,
         turn,
       ),
-      ...decodingOf(settings, window.length, turn),
+      ...selectDecoding(settings, window.length, turn),
     };
   });
   const result = await searcher.model.sample({ adapter: true, sequences }, { signal });
-  const seconds = secondsSince(start) / opened.length;
+  const seconds = measureSecondsSince(start) / opened.length;
   return result.sequences.map(([sampled]) => ({ sampled: sampled!, seconds }));
 }
 
 /** Guide or stop strings of one turn. */
-function decodingOf(
+function selectDecoding(
   settings: SearchConfig,
   window: number,
   turn: number,
 ): Pick<SampleSequence, "guide" | "stop" | "maxTokens"> {
-  const last = turn === searchesAllowed(settings);
+  const last = turn === countSearchesAllowed(settings);
   if (settings.decoding === "free")
-    return { stop: stopStrings(settings.protocol, last), maxTokens: longestTurn(settings) };
-  return { guide: { lark: grammarOf(settings, window, turn) }, maxTokens: longestTurn(settings) };
+    return { stop: listStopStrings(settings.protocol, last), maxTokens: computeMaxTurnTokens(settings) };
+  return { guide: { lark: buildTurnGrammar(settings, window, turn) }, maxTokens: computeMaxTurnTokens(settings) };
 }
 
 /** Bound on the tokens of a turn. Guided, the form takes some 60 and an id a few; the grammar ends the turn, so the bound is only a safeguard. */
-const longestTurn = ({ decoding, select, queryTokens, turnTokens }: SearchConfig): number =>
+const computeMaxTurnTokens = ({ decoding, select, queryTokens, turnTokens }: SearchConfig): number =>
   decoding === "free" ? turnTokens : 128 + 8 * select + queryTokens;
 
 /** Bound on the tokens that the searcher writes in an episode. */
-export const longestEpisode = (settings: SearchConfig): number =>
-  (searchesAllowed(settings) + 1) * longestTurn(settings);
+export const computeMaxEpisodeTokens = (settings: SearchConfig): number =>
+  (countSearchesAllowed(settings) + 1) * computeMaxTurnTokens(settings);
 
 /** Grammar of a turn over a window of this many documents. */
-export const grammarOf = (settings: SearchConfig, window: number, turn: number): string =>
-  turnGrammar({
+export const buildTurnGrammar = (settings: SearchConfig, window: number, turn: number): string =>
+  renderTurnGrammar({
     window,
     select: settings.select,
     queryTokens: settings.queryTokens,
-    last: turn === searchesAllowed(settings),
+    last: turn === countSearchesAllowed(settings),
   });
 
-function endTurn(
-  { episode, window, fed }: Opening,
+function applyTurn(
+  { episode, window, fed }: PromptedTurn,
   { sampled, seconds }: SampledTurn,
   turn: number,
   settings: SearchConfig,
 ): void {
-  const last = turn === searchesAllowed(settings);
+  const last = turn === countSearchesAllowed(settings);
   const truncated = sampled.finishReason === "length";
   const decision = parseTurn(sampled.text, {
     protocol: settings.protocol,
-    window: selectable(settings, window),
+    window: countSelectable(settings, window),
     select: settings.select,
     last,
     truncated,
   });
   episode.ids.push(...sampled.ids);
   episode.steps.push(
-    generateStep(fed, sampled, turn, seconds),
-    ...turnSteps(decision, sampled.text, window, turn),
+    buildGenerateStep(fed, sampled, turn, seconds),
+    ...buildTurnSteps(decision, sampled.text, window, turn),
   );
-  for (const ref of selectedOf(decision, window))
+  for (const ref of listSelected(decision, window))
     if (!episode.context.has(ref.id)) episode.context.set(ref.id, ref);
 
-  const reason = stopReason(decision, last, truncated);
+  const reason = decideStopReason(decision, last, truncated);
   if (reason !== null) {
     episode.stopped = true;
     episode.steps.push({ kind: "stop", turn, seconds: 0, reason });
@@ -303,13 +303,13 @@ function endTurn(
 }
 
 /** Upstream drops ids above the usual window size, also where the first window is larger. */
-const selectable = (
+const countSelectable = (
   { protocol, retrieve }: SearchConfig,
   window: readonly DocumentRef[],
 ): number => (protocol === "upstream" ? Math.min(window.length, retrieve) : window.length);
 
-const generateStep = (
-  fed: Opening["fed"],
+const buildGenerateStep = (
+  fed: PromptedTurn["fed"],
   sampled: Sampled,
   turn: number,
   seconds: number,
@@ -326,7 +326,7 @@ const generateStep = (
 });
 
 /** What was rejected and what was selected in a turn, as steps. */
-export function turnSteps(
+export function buildTurnSteps(
   decision: TurnDecision,
   text: string,
   window: readonly DocumentRef[],
@@ -339,17 +339,17 @@ export function turnSteps(
     error,
     text: text.slice(0, 1000),
   }));
-  const selected = selectedOf(decision, window).map(({ id }) => id);
+  const selected = listSelected(decision, window).map(({ id }) => id);
   return [
     ...rejected,
     { kind: "select", turn, seconds: 0, selected, implicit: decision.selection === null },
   ];
 }
 
-const selectedOf = ({ selection }: TurnDecision, window: readonly DocumentRef[]): DocumentRef[] =>
+const listSelected = ({ selection }: TurnDecision, window: readonly DocumentRef[]): DocumentRef[] =>
   selection === null ? [...window] : selection.map((id) => window[id - 1]!);
 
-function stopReason(
+function decideStopReason(
   decision: TurnDecision,
   last: boolean,
   truncated: boolean,
@@ -361,13 +361,13 @@ function stopReason(
 }
 
 /** Cache key of an episode, known before it is made. */
-export function episodeKey(
+export function computeEpisodeKey(
   searcher: Pick<Searcher, "identity">,
-  search: Search,
-  sampling: Sampling,
+  search: SearchEnvironment,
+  sampling: SamplingParameters,
   { question, sampleIndex }: EpisodeRequest,
 ): string {
-  const template = search.template ?? templateFor(search.settings);
+  const template = search.template ?? selectPrompt(search.settings);
   return cacheKey({
     record: "episode",
     method: "s3",
@@ -382,9 +382,9 @@ export function episodeKey(
   });
 }
 
-function finish(running: Running, searcher: Searcher, search: Search, sampling: Sampling): Episode {
+function buildEpisode(running: RunningEpisode, searcher: Searcher, search: SearchEnvironment, sampling: SamplingParameters): Episode {
   const { question, sampleIndex, steps, context } = running;
-  const key = episodeKey(searcher, search, sampling, running);
+  const key = computeEpisodeKey(searcher, search, sampling, running);
   return {
     key,
     method: "s3",
@@ -393,12 +393,12 @@ function finish(running: Running, searcher: Searcher, search: Search, sampling: 
     sampleIndex,
     steps,
     context: [...context.values()],
-    usage: usageOf(steps),
+    usage: sumUsage(steps),
   };
 }
 
 /** Each turn's prompt is all that was read and written before it, as a server of the model would count it. */
-function usageOf(steps: readonly EpisodeStep[]): ModelUsage {
+function sumUsage(steps: readonly EpisodeStep[]): ModelUsage {
   const usage = { calls: 0, promptTokens: 0, completionTokens: 0, costUsd: 0 };
   let length = 0;
   for (const step of steps) {
@@ -412,4 +412,4 @@ function usageOf(steps: readonly EpisodeStep[]): ModelUsage {
   return usage;
 }
 
-const secondsSince = (start: number): number => (performance.now() - start) / 1000;
+const measureSecondsSince = (start: number): number => (performance.now() - start) / 1000;

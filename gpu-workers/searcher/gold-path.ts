@@ -2,9 +2,9 @@ import type { SearchConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
-import { grammarOf } from "./episode";
-import { templateFor } from "./prompt";
-import { searchesAllowed } from "./protocol";
+import { buildTurnGrammar } from "./episode";
+import { selectPrompt } from "./prompt";
+import { countSearchesAllowed } from "./protocol";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { TrainingSequence } from "./training-sequence";
 
@@ -22,7 +22,7 @@ export interface GoldTurn {
 export const hasGoldPath = ({ goldIds }: Pick<Question, "goldIds">): boolean => goldIds.length > 0;
 
 /** Walks the gold paths of a batch of questions, one retrieval a turn. */
-export async function goldPaths(
+export async function walkGoldPaths(
   questions: readonly Question[],
   retriever: Pick<Retriever, "search">,
   settings: SearchConfig,
@@ -35,7 +35,7 @@ export async function goldPaths(
     found: new Set<string>(),
     turns: [] as GoldTurn[],
   }));
-  const searches = searchesAllowed(settings);
+  const searches = countSearchesAllowed(settings);
   for (let turn = 0; turn <= searches; turn++) {
     const active = paths.filter(({ query }) => query !== null);
     if (active.length === 0) break;
@@ -51,7 +51,7 @@ export async function goldPaths(
         settings.retrieve,
       );
       for (const { id } of window) path.seen.add(id);
-      const step = goldTurn(path.question, window, path.found, turn, settings);
+      const step = planGoldTurn(path.question, window, path.found, turn, settings);
       path.turns.push({ window, text: step.text });
       path.query = step.query;
     });
@@ -63,7 +63,7 @@ export async function goldPaths(
  * One turn of the gold path. `found` collects the gold documents selected so far.
  * @returns what to write, and the next query (null: the search ends).
  */
-export function goldTurn(
+export function planGoldTurn(
   question: Pick<Question, "goldIds" | "goldQueries">,
   window: readonly { id: string }[],
   found: Set<string>,
@@ -75,7 +75,7 @@ export function goldTurn(
     .slice(0, settings.select);
   for (const position of selected) found.add(window[position - 1]!.id);
   const selection = `<important_info>[${selected.join(", ")}]</important_info>`;
-  if (turn === searchesAllowed(settings)) return { text: selection, query: null };
+  if (turn === countSearchesAllowed(settings)) return { text: selection, query: null };
   const next = question.goldQueries[turn];
   if (next === undefined || question.goldIds.every((id) => found.has(id)))
     return { text: `${selection}\n<search_complete>True</search_complete>`, query: null };
@@ -87,7 +87,7 @@ export function goldTurn(
 }
 
 /** A gold path as a training sequence, with exactly the tokens that guided decoding would have produced. */
-export async function demonstration(
+export async function buildDemonstration(
   question: Question,
   path: readonly GoldTurn[],
   model: Pick<EngineModel, "encodeGuided">,
@@ -95,15 +95,15 @@ export async function demonstration(
   settings: SearchConfig,
   signal: AbortSignal,
 ): Promise<TrainingSequence> {
-  const template = templateFor(settings);
+  const template = selectPrompt(settings);
   const sequence: TrainingSequence = { ids: [], mask: [], logprobs: [], guides: [] };
   for (const [turn, { window, text }] of path.entries()) {
     const prompt =
       turn === 0
-        ? template.start(question.question, window, settings)
-        : template.observation(window, searchesAllowed(settings) - turn);
+        ? template.renderStart(question.question, window, settings)
+        : template.renderObservation(window, countSearchesAllowed(settings) - turn);
     const fed = tokenizer.encode(prompt);
-    const lark = grammarOf(settings, window.length, turn);
+    const lark = buildTurnGrammar(settings, window.length, turn);
     const written =
       settings.decoding === "guided"
         ? await model.encodeGuided({ lark, text }, { signal })

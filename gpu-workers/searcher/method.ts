@@ -12,8 +12,8 @@ export interface Method {
 }
 
 /** A method that asks a model of its own: its episodes take long, and their keys are known before they are made. */
-export interface AskingMethod extends Method {
-  keyOf(question: Question): string;
+export interface ModelMethod extends Method {
+  computeEpisodeKey(question: Question): string;
   /** How the answers that the method gives itself are labelled; null where the generator answers. */
-  readonly answersAs: { model: string; prompt: string } | null;
+  readonly ownAnswerLabel: { model: string; prompt: string } | null;
 }

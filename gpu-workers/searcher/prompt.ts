@@ -9,14 +9,14 @@ import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
  * for on a CPU and the grammar knows the form; `full` for instruction-tuned models that write freely. In both, one
  * assistant turn is continued throughout: the environment appends an <information> block after each query.
  */
-export interface PromptTemplate {
+export interface SearcherPrompt {
   id: "compact" | "full";
   /** The hash of an edited text. */
   version: number | string;
   /** Instructions, question and first window, up to where the searcher begins to write. */
-  start(question: string, documents: readonly PromptDocument[], search: SearchConfig): string;
+  renderStart(question: string, documents: readonly PromptDocument[], search: SearchConfig): string;
   /** What is appended after a query: the next window. */
-  observation(documents: readonly PromptDocument[], searchesLeft: number): string;
+  renderObservation(documents: readonly PromptDocument[], searchesLeft: number): string;
 }
 
 export interface PromptDocument {
@@ -24,41 +24,41 @@ export interface PromptDocument {
   text: string;
 }
 
-export const templateFor = (search: Pick<SearchConfig, "decoding">): PromptTemplate =>
-  search.decoding === "guided" ? compact : full;
+export const selectPrompt = (search: Pick<SearchConfig, "decoding">): SearcherPrompt =>
+  search.decoding === "guided" ? compactPrompt : fullPrompt;
 
-const compact: PromptTemplate = {
+const compactPrompt: SearcherPrompt = {
   id: "compact",
   version: 1,
-  start: (question, documents) =>
+  renderStart: (question, documents) =>
     "Find the documents that answer the question. Keep the useful ones, then search for what is missing.\n\n" +
-    `Question: ${oneLine(question)}\n${information(documents, untitledLine)}\n`,
-  observation: (documents) => `\n${information(documents, untitledLine)}\n`,
+    `Question: ${oneLine(question)}\n${renderWindow(documents, formatDocument)}\n`,
+  renderObservation: (documents) => `\n${renderWindow(documents, formatDocument)}\n`,
 };
 
-const full: PromptTemplate = fullTemplate(null);
+const fullPrompt: SearcherPrompt = createFullPrompt(null);
 
 /** The prompt of free decoding: the built-in text, or a person's in its place. */
-export function fullTemplate(edited: string | null): PromptTemplate {
+export function createFullPrompt(edited: string | null): SearcherPrompt {
   const template = openTemplate(s3Prompt, edited, "methodSettings.promptTemplate");
   const { version } = template;
   return {
     id: "full",
     version: /^\d+$/.test(version) ? Number(version) : version,
-    start: (question, documents, search) =>
-      chatText(template.fill(startValues(question, documents, search))),
-    observation,
+    renderStart: (question, documents, search) =>
+      chatText(template.fill(buildStartValues(question, documents, search))),
+    renderObservation: observation,
   };
 }
 
 /** What fills the prompt of free decoding. */
-export const startValues = (
+export const buildStartValues = (
   question: string,
   documents: readonly PromptDocument[],
   { retrieve, select, turns }: SearchConfig,
 ): Record<string, string> => ({
   question: oneLine(question),
-  information: information(documents, titledLine),
+  information: renderWindow(documents, formatTitledDocument),
   retrieve: String(retrieve),
   select: String(select),
   turns: `${turns} ${turns === 1 ? "time" : "times"}`,
@@ -66,11 +66,11 @@ export const startValues = (
 
 /** What is appended after a query in free decoding. */
 export function observation(documents: readonly PromptDocument[], searchesLeft: number): string {
-  return `\n\n${information(documents, titledLine)}\n${searchesLeft === 0 ? "No searches are left: only choose documents.\n" : ""}`;
+  return `\n\n${renderWindow(documents, formatTitledDocument)}\n${searchesLeft === 0 ? "No searches are left: only choose documents.\n" : ""}`;
 }
 
 /** The window as the searcher sees it; documents are numbered from 1. */
-const information = (
+const renderWindow = (
   documents: readonly PromptDocument[],
   line: (document: PromptDocument, number: number) => string,
 ): string =>
@@ -80,7 +80,7 @@ const information = (
     "</information>",
   ].join("\n");
 
-const untitledLine = ({ text }: PromptDocument, number: number): string =>
+const formatDocument = ({ text }: PromptDocument, number: number): string =>
   `Doc ${number}: ${oneLine(text)}`;
-const titledLine = ({ title, text }: PromptDocument, number: number): string =>
+const formatTitledDocument = ({ title, text }: PromptDocument, number: number): string =>
   `Doc ${number}(Title: ${oneLine(title)}) ${oneLine(text)}`;

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  initialDocuments,
-  keptText,
+  countInitialDocuments,
+  cutTurnText,
   parseTurn,
-  searchesAllowed,
-  stopStrings,
+  countSearchesAllowed,
+  listStopStrings,
   type TurnRules,
 } from "./protocol";
 
@@ -220,8 +220,8 @@ describe("a malformed turn", () => {
 it("what stays in the conversation ends with the first query, and in `paper` before imitated documents", () => {
   const [query, fake] = ['a <query>{"query": "b"}</query>', "<information>Doc 1: c</information>"];
   for (const protocol of ["paper", "upstream"] as const)
-    expect(keptText(query + fake, protocol)).toBe(query);
-  expect([keptText(fake + query, "paper"), keptText(fake + query, "upstream")]).toEqual([
+    expect(cutTurnText(query + fake, protocol)).toBe(query);
+  expect([cutTurnText(fake + query, "paper"), cutTurnText(fake + query, "upstream")]).toEqual([
     "",
     fake + query,
   ]);
@@ -251,13 +251,13 @@ describe("the upstream protocol", () => {
     ).toMatchObject({ selection: [1], query: "a", errors: [] });
   });
   it("searches once more, shows other numbers of first documents, stops at a query alone", () => {
-    expect(searchesAllowed({ protocol: "upstream", turns: 3 })).toBe(4);
-    expect(searchesAllowed({ protocol: "paper", turns: 3 })).toBe(3);
-    expect(initialDocuments({ protocol: "upstream", retrieve: 8 }, true)).toBe(12);
-    expect(initialDocuments({ protocol: "upstream", retrieve: 8 }, false)).toBe(3);
-    expect(initialDocuments({ protocol: "paper", retrieve: 8 }, true)).toBe(8);
-    for (const last of [false, true]) expect(stopStrings("upstream", last)).toEqual(["</query>"]);
-    expect(stopStrings("paper", false)).toContain("</query>");
-    expect(stopStrings("paper", true)).toContain("<information>");
+    expect(countSearchesAllowed({ protocol: "upstream", turns: 3 })).toBe(4);
+    expect(countSearchesAllowed({ protocol: "paper", turns: 3 })).toBe(3);
+    expect(countInitialDocuments({ protocol: "upstream", retrieve: 8 }, true)).toBe(12);
+    expect(countInitialDocuments({ protocol: "upstream", retrieve: 8 }, false)).toBe(3);
+    expect(countInitialDocuments({ protocol: "paper", retrieve: 8 }, true)).toBe(8);
+    for (const last of [false, true]) expect(listStopStrings("upstream", last)).toEqual(["</query>"]);
+    expect(listStopStrings("paper", false)).toContain("</query>");
+    expect(listStopStrings("paper", true)).toContain("<information>");
   });
 });

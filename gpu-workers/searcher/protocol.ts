@@ -33,22 +33,22 @@ export interface TurnRules {
   truncated: boolean;
 }
 
-const INVENTED = "<information>";
+const IMITATED_BLOCK = "<information>";
 const AFFIRMATIVE = new Set(["true", "yes", "1", "y"]);
 const NEGATIVE = new Set(["false", "no", "0", "n"]);
 
 /** Where sampling stops in a turn of free decoding. Upstream samples on and cuts the text after its first query, which comes to the same. */
-export function stopStrings(protocol: Protocol, last: boolean): string[] {
+export function listStopStrings(protocol: Protocol, last: boolean): string[] {
   if (protocol === "upstream") return ["</query>"];
-  return last ? ["</important_info>", INVENTED] : ["</query>", "True</search_complete>", INVENTED];
+  return last ? ["</important_info>", IMITATED_BLOCK] : ["</query>", "True</search_complete>", IMITATED_BLOCK];
 }
 
 /** Searches after the retrieval with the question itself. The released code passes turns + 1 (design of upstream). */
-export const searchesAllowed = (search: Pick<SearchConfig, "protocol" | "turns">): number =>
+export const countSearchesAllowed = (search: Pick<SearchConfig, "protocol" | "turns">): number =>
   search.protocol === "upstream" ? search.turns + 1 : search.turns;
 
 /** Documents of the first window. The released code shows 12 in training and 3 in inference. */
-export const initialDocuments = (
+export const countInitialDocuments = (
   search: Pick<SearchConfig, "protocol" | "retrieve">,
   training: boolean,
 ): number => (search.protocol === "upstream" ? (training ? 12 : 3) : search.retrieve);
@@ -63,7 +63,7 @@ export const initialDocuments = (
 export function parseTurn(text: string, rules: TurnRules): TurnDecision {
   const errors = new Set<FormatError>();
   if (rules.truncated) errors.add("truncated");
-  const own = ownText(text, rules.protocol, errors);
+  const own = selectReadableText(text, rules.protocol, errors);
   const selection = parseSelection(own, rules, errors);
   if (rules.last) return { selection, complete: null, query: null, errors: [...errors] };
   const complete = parseDecision(own);
@@ -74,19 +74,19 @@ export function parseTurn(text: string, rules: TurnRules): TurnDecision {
 }
 
 /** What is read of a turn's text. Beyond its first query `paper` looks for more of them, to count them. */
-function ownText(text: string, protocol: Protocol, errors: Set<FormatError>): string {
-  if (protocol === "upstream") return keptText(text, protocol);
-  const invented = text.indexOf(INVENTED);
+function selectReadableText(text: string, protocol: Protocol, errors: Set<FormatError>): string {
+  if (protocol === "upstream") return cutTurnText(text, protocol);
+  const invented = text.indexOf(IMITATED_BLOCK);
   if (invented < 0) return text;
   errors.add("invented-documents");
   return text.slice(0, invented);
 }
 
 /** What of a turn's text stays in the conversation where a server did not stop: nothing after the first query, and in `paper` no imitated document. */
-export function keptText(text: string, protocol: Protocol): string {
+export function cutTurnText(text: string, protocol: Protocol): string {
   const end = text.indexOf("</query>");
   const own = end < 0 ? text : text.slice(0, end + "</query>".length);
-  const invented = protocol === "paper" ? own.indexOf(INVENTED) : -1;
+  const invented = protocol === "paper" ? own.indexOf(IMITATED_BLOCK) : -1;
   return invented < 0 ? own : own.slice(0, invented);
 }
 
@@ -95,12 +95,12 @@ function parseSelection(
   { protocol, window, select }: TurnRules,
   errors: Set<FormatError>,
 ): number[] | null {
-  const block = firstBlock(text, "important_info");
+  const block = findFirstBlock(text, "important_info");
   if (block.kind === "absent") {
     if (protocol === "paper") errors.add("no-selection");
     return null;
   }
-  const ids = block.kind === "open" ? null : idList(block.content);
+  const ids = block.kind === "open" ? null : parseIdList(block.content);
   if (ids === null) {
     errors.add("malformed-selection");
     return null;
@@ -112,7 +112,7 @@ function parseSelection(
 }
 
 /** Distinct numbers with commas between them, in brackets or not; null for anything else. By plain splitting, so that no text makes it slow. */
-function idList(content: string): number[] | null {
+function parseIdList(content: string): number[] | null {
   let list = content.trim();
   if (list.startsWith("[")) list = list.slice(1);
   if (list.endsWith("]")) list = list.slice(0, -1);
@@ -124,7 +124,7 @@ function idList(content: string): number[] | null {
 }
 
 function parseDecision(text: string): boolean | null {
-  const block = firstBlock(text, "search_complete");
+  const block = findFirstBlock(text, "search_complete");
   if (block.kind !== "closed") return null;
   const word = block.content.trim().toLowerCase();
   if (AFFIRMATIVE.has(word)) return true;
@@ -132,21 +132,21 @@ function parseDecision(text: string): boolean | null {
 }
 
 function parseQuery(text: string, errors: Set<FormatError>): string | null {
-  const block = firstBlock(text, "query");
+  const block = findFirstBlock(text, "query");
   if (block.kind === "absent") return null;
   if (block.kind === "open") {
     errors.add("malformed-query");
     return null;
   }
   if (text.indexOf("<query>", block.end) >= 0) errors.add("several-queries");
-  const query = jsonQuery(block.content);
+  const query = parseQueryJson(block.content);
   if (query === null) errors.add("malformed-query");
   else if (query === "") errors.add("empty-query");
   return query || null;
 }
 
 /** The `query` of a JSON object; null where it is none. */
-export function jsonQuery(content: string): string | null {
+export function parseQueryJson(content: string): string | null {
   try {
     const value: unknown = JSON.parse(content);
     if (
@@ -166,7 +166,7 @@ type Block =
   { kind: "absent" } | { kind: "open" } | { kind: "closed"; content: string; end: number };
 
 /** The first <tag>...</tag>; by plain search, so that no text makes it slow. */
-function firstBlock(text: string, tag: string): Block {
+function findFirstBlock(text: string, tag: string): Block {
   const open = text.indexOf(`<${tag}>`);
   if (open < 0) return { kind: "absent" };
   const start = open + tag.length + 2;

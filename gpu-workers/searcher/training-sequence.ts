@@ -2,7 +2,7 @@ import type { Datum } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { Episode } from "@/contracts/records/episode";
 import type { SearchConfig } from "@/contracts/run-config/run-config";
-import { grammarOf } from "./episode";
+import { buildTurnGrammar } from "./episode";
 
 /** An episode as the searcher saw it: one sequence of tokens, and which of them it chose. */
 export interface TrainingSequence {
@@ -16,7 +16,7 @@ export interface TrainingSequence {
 }
 
 /** Joins the turns of an episode. Ids are those that were fed and sampled; nothing is tokenised again. */
-export function trainingSequence(
+export function buildTrainingSequence(
   episode: Pick<Episode, "steps">,
   settings: SearchConfig,
 ): TrainingSequence {
@@ -36,24 +36,24 @@ export function trainingSequence(
       sequence.guides.push({
         start,
         end: sequence.ids.length,
-        lark: grammarOf(settings, window, step.turn),
+        lark: buildTurnGrammar(settings, window, step.turn),
       });
   }
   return sequence;
 }
 
 /** Tokens that the policy chose. */
-export const actionTokens = ({ mask }: Pick<TrainingSequence, "mask">): number =>
+export const countActionTokens = ({ mask }: Pick<TrainingSequence, "mask">): number =>
   mask.reduce<number>((sum, m) => sum + m, 0);
 
 /** The entries of a list per token that belong to action tokens. */
-export const atActions = (
+export const pickActionTokens = (
   { mask }: Pick<TrainingSequence, "mask">,
   list: readonly number[],
 ): number[] => list.filter((_, i) => mask[i] === 1);
 
 /** A list per token: `value` of each action token by its number among them, 0 elsewhere. */
-export function onActions(
+export function fillActionTokens(
   { mask }: Pick<TrainingSequence, "mask">,
   value: (action: number) => number,
 ): number[] {
@@ -62,7 +62,7 @@ export function onActions(
 }
 
 /** A sequence as the engine trains on it, with the weight of each token. */
-export const datumOf = ({ ids, guides }: TrainingSequence, weights: number[]): Datum => ({
+export const buildDatum = ({ ids, guides }: TrainingSequence, weights: number[]): Datum => ({
   ids,
   weights,
   guides,

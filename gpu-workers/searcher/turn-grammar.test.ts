@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { turnGrammar } from "./turn-grammar";
+import { renderTurnGrammar } from "./turn-grammar";
 
 /** All texts of a grammar whose alternatives are strings and rules without recursion; `query` is left as a name. */
 function texts(grammar: string): string[] {
@@ -37,7 +37,7 @@ function texts(grammar: string): string[] {
 
 describe("the grammar of a turn", () => {
   it("allows every ascending selection up to the limit, once", () => {
-    const selections = texts(turnGrammar({ window: 4, select: 2, queryTokens: 8, last: true }));
+    const selections = texts(renderTurnGrammar({ window: 4, select: 2, queryTokens: 8, last: true }));
     expect([...selections].sort()).toEqual(
       ["[]", "[1]", "[2]", "[3]", "[4]", "[1, 2]", "[1, 3]", "[1, 4]", "[2, 3]", "[2, 4]", "[3, 4]"]
         .map((ids) => `<important_info>${ids}</important_info>`)
@@ -47,7 +47,7 @@ describe("the grammar of a turn", () => {
 
   it("ends with a stop decision or a query, except in the last turn", () => {
     expect(
-      new Set(texts(turnGrammar({ window: 1, select: 3, queryTokens: 8, last: false }))),
+      new Set(texts(renderTurnGrammar({ window: 1, select: 3, queryTokens: 8, last: false }))),
     ).toEqual(
       new Set(
         ["[]", "[1]"].flatMap((ids) => [
@@ -59,20 +59,20 @@ describe("the grammar of a turn", () => {
   });
 
   it("bounds the query in tokens", () => {
-    expect(turnGrammar({ window: 8, select: 3, queryTokens: 14, last: false })).toContain(
+    expect(renderTurnGrammar({ window: 8, select: 3, queryTokens: 14, last: false })).toContain(
       "query[max_tokens=14]:",
     );
   });
 
   it("knows an empty window", () => {
-    expect(texts(turnGrammar({ window: 0, select: 3, queryTokens: 8, last: true }))).toEqual([
+    expect(texts(renderTurnGrammar({ window: 0, select: 3, queryTokens: 8, last: true }))).toEqual([
       "<important_info>[]</important_info>",
     ]);
   });
 
   it("grows with window x select, not with the number of subsets", () => {
     expect(
-      turnGrammar({ window: 50, select: 20, queryTokens: 8, last: false }).length,
+      renderTurnGrammar({ window: 50, select: 20, queryTokens: 8, last: false }).length,
     ).toBeLessThan(1_000_000);
   });
 });

@@ -18,11 +18,11 @@ export interface TurnShape {
  * Grammar of one turn: distinct ids in ascending order (so that a set of documents has one spelling), then the stop
  * decision, then, where the search goes on, a query without line break, quote, backslash or tag.
  */
-export function turnGrammar({ window, select, queryTokens, last }: TurnShape): string {
+export function renderTurnGrammar({ window, select, queryTokens, last }: TurnShape): string {
   const rules = [
     'start: "<important_info>[" ids "]</important_info>"' +
       (last ? "" : ' "\\n<search_complete>" decision'),
-    ...idRules(window, select),
+    ...buildIdRules(window, select),
   ];
   if (!last) {
     rules.push(
@@ -37,16 +37,16 @@ export function turnGrammar({ window, select, queryTokens, last }: TurnShape): s
  * Ascending distinct ids: rule after_I_C is what may follow id I when C more ids are allowed; of the alternatives the
  * first is nothing. window x select rules, however many subsets there are.
  */
-function idRules(window: number, select: number): string[] {
+function buildIdRules(window: number, select: number): string[] {
   const most = Math.min(window, select);
   const first = Array.from({ length: window }, (_, i) =>
-    alternative(`${i + 1}`, i + 1, most - 1, window),
+    formatAlternative(`${i + 1}`, i + 1, most - 1, window),
   );
   const rules = [`ids: ${["", ...(most > 0 ? first : [])].join(" | ")}`];
   for (let id = 1; id < window; id++) {
     for (let left = 1; left < most; left++) {
       const next = Array.from({ length: window - id }, (_, i) =>
-        alternative(`, ${id + 1 + i}`, id + 1 + i, left - 1, window),
+        formatAlternative(`, ${id + 1 + i}`, id + 1 + i, left - 1, window),
       );
       rules.push(`after_${id}_${left}: ${["", ...next].join(" | ")}`);
     }
@@ -54,5 +54,5 @@ function idRules(window: number, select: number): string[] {
   return rules;
 }
 
-const alternative = (text: string, id: number, left: number, window: number): string =>
+const formatAlternative = (text: string, id: number, left: number, window: number): string =>
   left > 0 && id < window ? `"${text}" after_${id}_${left}` : `"${text}"`;

@@ -12,10 +12,10 @@ import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
 import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open";
 import { hash32 } from "@/gpu-workers/corpora/file/row-table";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { episodeKey, runEpisodes, type Sampling } from "@/gpu-workers/searcher/episode";
-import { heldOutSample } from "@/gpu-workers/rl/held-out-evaluation";
+import { computeEpisodeKey, runEpisodes, type SamplingParameters } from "@/gpu-workers/searcher/episode";
+import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import { cacheKey, canonicalJson, deriveSeed, shuffledBy } from "@/gpu-workers/runtime/keys";
-import { fullTemplate } from "@/gpu-workers/searcher/prompt";
+import { createFullPrompt } from "@/gpu-workers/searcher/prompt";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import {
@@ -42,8 +42,8 @@ const SEARCH: SearchConfig = {
   queryTokens: 64,
   turnTokens: 500,
 };
-const GREEDY: Sampling = { temperature: 0, seed: 7, step: 0, training: false };
-const ROLLOUT: Sampling = { temperature: 0.6, seed: 7, step: 3, training: true };
+const GREEDY: SamplingParameters = { temperature: 0, seed: 7, step: 0, training: false };
+const ROLLOUT: SamplingParameters = { temperature: 0.6, seed: 7, step: 3, training: true };
 const DECODINGS = ["guided", "free"] as const;
 const ENDPOINT = { model: "m", endpoint: "http://model.test:8000/v1/" };
 const RUN = "00000000-0000-4000-8000-000000000001";
@@ -63,7 +63,7 @@ const openOf = async (changes: object, own: OwnModel | null, question = QUESTION
 /** Key of a question's episode by a method with this configuration; one that asks a model says it beforehand. */
 async function keyOf(changes: object, own: OwnModel | null = null, question = QUESTION) {
   const method = await openOf(changes, own, question);
-  if ("keyOf" in method) return [method.keyOf(question), method.answersAs];
+  if ("computeEpisodeKey" in method) return [method.computeEpisodeKey(question), method.ownAnswerLabel];
   const [episode] = await method.run([question], SIGNAL);
   return episode!.key;
 }
@@ -108,7 +108,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       "deriveSeed of an episode": deriveSeed(7, 3, "q1", 2, 1),
       "deriveSeed of a method": deriveSeed(0, "q1", 0),
       shuffledBy: shuffledBy(QUESTIONS, "salt", 7).map(({ id }) => id),
-      heldOutSample: heldOutSample(QUESTIONS, 4).map(({ id }) => id),
+      heldOutSample: pickHeldOutQuestions(QUESTIONS, 4).map(({ id }) => id),
       "two epochs of the pool": new QuestionPool(QUESTIONS, 7).take(14).map(({ id }) => id),
       documentHash: documentHash({ title: "Alpha", text: "The first document." }),
       "documentHash without title": documentHash({ title: "", text: "é\n" }),
@@ -123,11 +123,11 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       settings: Partial<SearchConfig>,
       { sampling = GREEDY, sampleIndex = 0, prompt = null as string | null } = {},
     ) => {
-      const template = prompt === null ? {} : { template: fullTemplate(prompt) };
+      const template = prompt === null ? {} : { template: createFullPrompt(prompt) };
       const parts = { retriever: RETRIEVER, documents: new DocumentBook(), ...template };
       const search = { ...parts, settings: { ...SEARCH, ...settings } };
       const request = { question: QUESTION, sampleIndex };
-      keys[label] = episodeKey({ identity: "searcher" }, search, sampling, request);
+      keys[label] = computeEpisodeKey({ identity: "searcher" }, search, sampling, request);
     };
     for (const protocol of PROTOCOLS) {
       for (const decoding of DECODINGS) {

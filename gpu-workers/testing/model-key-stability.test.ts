@@ -15,14 +15,14 @@ import { Generator, type GeneratorBackend } from "@/gpu-workers/llm/generator/ge
 import { chatStyle, fewShotStyle, type PromptStyle } from "@/gpu-workers/llm/generator/prompt-style";
 import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 import { openOwnModel } from "@/gpu-workers/methods/open";
-import { Assessor, ownAnswerKey } from "@/gpu-workers/searcher/episode-grader";
+import { EpisodeGrader, computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { turnGrammar } from "@/gpu-workers/searcher/turn-grammar";
+import { renderTurnGrammar } from "@/gpu-workers/searcher/turn-grammar";
 import { modelHash } from "@/gpu-workers/llm/model-files/model-hash";
 import { fingerprintOf, openGenerator } from "@/gpu-workers/llm/generator/open-generator";
-import { searcherOf } from "@/gpu-workers/rl/policy";
-import { fullTemplate, templateFor } from "@/gpu-workers/searcher/prompt";
-import { stopStrings } from "@/gpu-workers/searcher/protocol";
+import { getSearcher } from "@/gpu-workers/rl/policy";
+import { createFullPrompt, selectPrompt } from "@/gpu-workers/searcher/prompt";
+import { listStopStrings } from "@/gpu-workers/searcher/protocol";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { endpointJudge, judgeTemplate, openJudge } from "@/gpu-workers/llm/scoring/judge";
@@ -131,8 +131,8 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     return {
       modelHash: await modelHash(directory),
       fingerprintOf: await fingerprintOf(ENGINE, directory, SIGNAL),
-      searcher: (await searcherOf(policy as never, SIGNAL)).identity,
-      "searcher in vLLM": (await searcherOf({ ...policy, vllm } as never, SIGNAL)).identity,
+      searcher: (await getSearcher(policy as never, SIGNAL)).identity,
+      "searcher in vLLM": (await getSearcher({ ...policy, vllm } as never, SIGNAL)).identity,
       "s3, untrained": await identity("s3"),
       "s3, a checkpoint": await identity("s3", id),
       "another method, untrained": await identity("cot"),
@@ -190,10 +190,10 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       context: [],
       ownAnswer: { model: "m", prompt: "cot/1", text: "Shakespeare" },
     };
-    const assessor = new Assessor(null, new DocumentBook(), new AnswerScorer("span", null));
-    const [outcome] = await assessor.assess([episode], [QUESTION], SIGNAL);
+    const assessor = new EpisodeGrader(null, new DocumentBook(), new AnswerScorer("span", null));
+    const [outcome] = await assessor.grade([episode], [QUESTION], SIGNAL);
     return {
-      ownAnswerKey: ownAnswerKey("episode-key", { model: "m", prompt: "cot/1" }),
+      ownAnswerKey: computeOwnAnswerKey("episode-key", { model: "m", prompt: "cot/1" }),
       answer: outcome!.answer,
       scores: [outcome!.score, ...(outcome!.otherScores ?? [])],
     };
@@ -250,7 +250,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const request = { question: "Who\nwrote it?", documents };
     const item = { question: "Q?", golds: ["a", "b"], answer: "x".repeat(5000) };
     const search = predictConfigSchema.parse(EMPTY_RUN).search;
-    const templates = (["guided", "free"] as const).map((decoding) => templateFor({ decoding }));
+    const templates = (["guided", "free"] as const).map((decoding) => selectPrompt({ decoding }));
     const shape = { window: 3, select: 2, queryTokens: 14 };
     return {
       ircot: PROTOCOLS.map((protocol) => filled(methodPrompt("ircot", protocol)!)),
@@ -268,12 +268,12 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       "search loop": templates.map((template) => [
         template.id,
         template.version,
-        hashOf(template.start("Q?", documents, search)),
-        hashOf([template.observation(documents, 1), template.observation(documents, 0)]),
+        hashOf(template.renderStart("Q?", documents, search)),
+        hashOf([template.renderObservation(documents, 1), template.renderObservation(documents, 0)]),
       ]),
-      "search loop, edited": [fullTemplate(S3_PROMPT).id, fullTemplate(S3_PROMPT).version],
-      grammar: [false, true].map((last) => hashOf(turnGrammar({ ...shape, last }))),
-      stops: PROTOCOLS.map((protocol) => [false, true].map((last) => stopStrings(protocol, last))),
+      "search loop, edited": [createFullPrompt(S3_PROMPT).id, createFullPrompt(S3_PROMPT).version],
+      grammar: [false, true].map((last) => hashOf(renderTurnGrammar({ ...shape, last }))),
+      stops: PROTOCOLS.map((protocol) => [false, true].map((last) => listStopStrings(protocol, last))),
     };
   },
 

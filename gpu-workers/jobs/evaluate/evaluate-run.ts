@@ -11,7 +11,7 @@ import type { EvaluateConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { metricPoints, type MetricValues } from "@/gpu-workers/rl/episode-metrics";
+import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/episode-metrics";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
 import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
 import { unknownDocuments } from "@/gpu-workers/retrieval/corpus/gold-check";
@@ -104,7 +104,7 @@ async function reportUnknown(
   }
   await context.report({
     kind: "metrics",
-    points: metricPoints(
+    points: buildMetricPoints(
       { "retrieval/unknown_gold": unknown.size, "retrieval/unknown_gold_questions": concerned },
       0,
     ),
@@ -192,7 +192,7 @@ async function rankAll(
     ) as MetricValues;
     await context.report({
       kind: "metrics",
-      points: metricPoints(
+      points: buildMetricPoints(
         { ...values, "retrieval/queries_per_second": batch.length / seconds },
         results.length,
       ),

@@ -17,9 +17,9 @@ import type { Executor, RunContext, ServiceHandle } from "@/gpu-workers/jobs/run
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
 import { JudgeUsage } from "@/gpu-workers/llm/scoring/judge-usage";
-import { Assessor, Baseline, recordOf, type Outcome } from "@/gpu-workers/searcher/episode-grader";
+import { EpisodeGrader, RagBaseline, buildEpisodeRecord, type Outcome } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { metricPoints } from "@/gpu-workers/rl/episode-metrics";
+import { buildMetricPoints } from "@/gpu-workers/rl/episode-metrics";
 import { openGenerator, probeGenerator, probeMethodModel } from "@/gpu-workers/llm/generator/open-generator";
 import { answerBatch, batchesOf, FailureRow, inLanes } from "./predict-batch";
 import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
@@ -112,7 +112,7 @@ export const predict: Executor = async (context) => {
         "progress/answered": done,
         ...judgeUsage.metrics(),
       };
-      if (done > 0) await context.report({ kind: "metrics", points: metricPoints(values, done) });
+      if (done > 0) await context.report({ kind: "metrics", points: buildMetricPoints(values, done) });
       row.count(batch, failures);
     };
 
@@ -271,7 +271,7 @@ async function open(
       }),
     (label, answers) => context.findVerdicts(config.questions, label, answers),
   );
-  const assessor = new Assessor(openedGenerator?.generator ?? null, documents, scorer);
+  const assessor = new EpisodeGrader(openedGenerator?.generator ?? null, documents, scorer);
 
   const connections = [
     ...(searches && roles.asksModel ? [config.searcher.connection] : []),
@@ -294,13 +294,13 @@ async function open(
         const reused = await source.of(batch);
         const episodes = reused.map(({ episode }) => episode);
         const outcomes = keepAnswers
-          ? await assessor.score(
+          ? await assessor.scoreAnswers(
               episodes,
               reused.map(({ answer, episode }) => required(answer, episode.questionId)),
               batch,
               signal,
             )
-          : await assessor.assess(episodes, batch, signal);
+          : await assessor.grade(episodes, batch, signal);
         return recordsOf(batch, episodes, outcomes, null);
       },
     };
@@ -312,7 +312,7 @@ async function open(
   const baseline =
     isNaiveRag || config.method === "gold" || openedRetriever === null || !generates
       ? null
-      : new Baseline(
+      : new RagBaseline(
           ragMethod(openedRetriever, documents, () => ragDocuments),
           assessor,
         );
@@ -325,7 +325,7 @@ async function open(
     documents,
   });
   const method =
-    "keyOf" in opened && keysSuffice(config, openedRetriever)
+    "computeEpisodeKey" in opened && keysSuffice(config, openedRetriever)
       ? new EqualEpisodes(opened, context, documents)
       : opened;
   return {
@@ -334,12 +334,12 @@ async function open(
     ...(method instanceof EqualEpisodes && { taken: () => method.taken }),
     answer: async (batch, signal) => {
       const episodes = await method.run(batch, signal);
-      const outcomes = await assessor.assess(episodes, batch, signal);
+      const outcomes = await assessor.grade(episodes, batch, signal);
       return recordsOf(
         batch,
         episodes,
         outcomes,
-        (await baseline?.of(batch, new Stopwatch(), signal)) ?? null,
+        (await baseline?.getOutcomes(batch, new Stopwatch(), signal)) ?? null,
       );
     },
   };
@@ -378,7 +378,7 @@ const recordsOf = (
   baselines: readonly Outcome[] | null,
 ): EpisodeRecord[] =>
   questions.map((question, i) =>
-    recordOf({
+    buildEpisodeRecord({
       phase: "predict",
       step: null,
       question,

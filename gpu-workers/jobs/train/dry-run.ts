@@ -3,9 +3,9 @@ import type { FormatError } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
-import { REFERENCE, tryGradient } from "@/gpu-workers/rl/policy-update/update-policy";
-import { algorithmOf } from "@/gpu-workers/rl/algorithms";
-import { rewardsOf, rollOut, type Group } from "@/gpu-workers/rl/rollout";
+import { REFERENCE, computeTrialGradient } from "@/gpu-workers/rl/policy-update/update-policy";
+import { createAlgorithm } from "@/gpu-workers/rl/algorithms";
+import { listRewards, rollOut, type Group } from "@/gpu-workers/rl/rollout";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import { openTraining, type Training, type TrainingContext } from "./training";
 
@@ -32,19 +32,19 @@ export async function dryRun(
     evaluation: { ...config.evaluation, questions: 0 },
   });
   try {
-    const { clock } = training;
+    const { stopwatch } = training;
     const questions = training.pool.peek(Math.min(QUESTIONS, training.pool.size));
     context.progress("rolling out eight questions", 0.3);
     const groups = await rollOut(training, await training.searcher(), questions, 1);
     context.progress("taking a gradient", 0.7);
     await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
-    await tryGradient(
+    await computeTrialGradient(
       training.updateParts(async () => undefined),
       groups,
     );
     context.progress("trying the cold start", 0.9);
     const coldStartSeconds = await timeColdStart(training);
-    return summarise(config, groups, clock, {
+    return summarise(config, groups, stopwatch, {
       coldStartSeconds,
       seconds: (performance.now() - startedAt) / 1000,
       peakMemoryMb: await training.enginePeakMb(),
@@ -82,8 +82,8 @@ export function summarise(
   );
   const counts = new Map<FormatError, number>();
   for (const error of rejected.flat()) counts.set(error, (counts.get(error) ?? 0) + 1);
-  const { informative } = algorithmOf(config.rl);
-  const groupsWithoutVariance = groups.filter((group) => !informative(rewardsOf(group))).length;
+  const { isInformative: informative } = createAlgorithm(config.rl);
+  const groupsWithoutVariance = groups.filter((group) => !informative(listRewards(group))).length;
   const ragAccuracy = mean(groups.map(({ baseline }) => baseline.score.value));
 
   const seconds = (phases: readonly StepPhase[]): number =>

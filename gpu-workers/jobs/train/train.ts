@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { isGrouped } from "@/contracts/run-config/training";
 import { AppError } from "@/contracts/errors";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
-import { heldOutMetrics, trainingMetrics } from "@/gpu-workers/rl/episode-metrics";
+import { computeHeldOutMetrics, computeTrainingMetrics } from "@/gpu-workers/rl/episode-metrics";
 import { updatePolicy } from "@/gpu-workers/rl/policy-update/update-policy";
 import { rollOutStep, type Rollouts } from "@/gpu-workers/rl/rollout";
-import { timingMetrics } from "@/gpu-workers/rl/timing-metrics";
+import { computeTimingMetrics } from "@/gpu-workers/rl/timing-metrics";
 import { openTraining, type Training } from "./training";
 
 /**
@@ -38,15 +38,15 @@ export const train: Executor = async (context) => {
       // Before an evaluation, a checkpoint or a stop nothing is under way, so that a resumed run does the same.
       const overlap =
         rl.overlap &&
-        !alarms.stopping &&
+        !alarms.shouldStop &&
         !due(evaluation.every, step) &&
         !due(checkpointing.every, step);
       ahead = await trainStep(training, step, ahead, overlap);
       if (due(evaluation.every, step)) await evaluateHeldOut(training, step);
       // After the last step there is nothing left to stop.
-      const stop = alarms.stopping && ahead === null && step < rl.steps;
+      const stop = alarms.shouldStop && ahead === null && step < rl.steps;
       if (stop || due(checkpointing.every, step)) await saveCheckpoint(training, step);
-      if (stop) throw alarms.stoppedAfter(step);
+      if (stop) throw alarms.buildStopError(step);
     }
   } finally {
     training.close();
@@ -86,8 +86,8 @@ async function trainStep(
   ahead: Rollouts | null,
   overlap: boolean,
 ): Promise<Rollouts | null> {
-  const { context, config, clock, pool } = training;
-  clock.restart();
+  const { context, config, stopwatch, pool } = training;
+  stopwatch.restart();
   await context.progress({
     phase: "training",
     done: step - 1,
@@ -115,7 +115,7 @@ async function trainStep(
     step,
   );
   await training.reportEpisodes(records, config.data.trainQuestions);
-  const metrics = trainingMetrics(records, training.trainQuestions);
+  const metrics = computeTrainingMetrics(records, training.trainQuestions);
   const upcoming = await next;
   const retries = training.tries.take();
   await training.report(
@@ -129,14 +129,14 @@ async function trainStep(
       }),
       "groups/resampled": resampled,
       "memory/engine_peak_mb": await training.enginePeakMb(),
-      ...timingMetrics(clock, records),
+      ...computeTimingMetrics(stopwatch, records),
     },
     step,
   );
   if (update) training.updated(update, records.length, step);
   context.log(
     "info",
-    `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups teach, ${clock.total().toFixed(1)} s`,
+    `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups teach, ${stopwatch.total().toFixed(1)} s`,
   );
   await context.progress({
     phase: "training",
@@ -167,7 +167,7 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
       detail: `held-out questions after step ${step}`,
     });
   });
-  const metrics = heldOutMetrics(
+  const metrics = computeHeldOutMetrics(
     records,
     new Map(heldOut.map((q) => [q.id, q])),
     config.data.heldOutQuestions,

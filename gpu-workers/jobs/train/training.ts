@@ -12,30 +12,30 @@ import { ragMethod } from "@/gpu-workers/methods/rag";
 import { s3Method } from "@/gpu-workers/methods/s3";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
-import { Alarms } from "@/gpu-workers/rl/alarms/alarms";
-import { algorithmOf } from "@/gpu-workers/rl/algorithms";
+import { AlarmMonitor } from "@/gpu-workers/rl/alarms/alarms";
+import { createAlgorithm } from "@/gpu-workers/rl/algorithms";
 import type { Algorithm } from "@/gpu-workers/rl/algorithms/algorithm";
-import { adaptedKlCoefficient } from "@/gpu-workers/rl/algorithms/kl";
+import { adaptKlCoefficient } from "@/gpu-workers/rl/algorithms/kl";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
-import { Assessor, Baseline, recordOf } from "@/gpu-workers/searcher/episode-grader";
-import { coldStartBatch } from "@/gpu-workers/rl/cold-start";
+import { EpisodeGrader, RagBaseline, buildEpisodeRecord } from "@/gpu-workers/searcher/episode-grader";
+import { runColdStartStep } from "@/gpu-workers/rl/cold-start";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import type { Search, Searcher } from "@/gpu-workers/searcher/episode";
-import { metricPoints, type MetricValues } from "@/gpu-workers/rl/episode-metrics";
-import { evaluate, heldOutSample } from "@/gpu-workers/rl/held-out-evaluation";
+import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode";
+import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/episode-metrics";
+import { evaluateHeldOut, pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
 import { memoryWarning } from "./memory-warning";
 import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
-import { openCritic, openPolicy, searcherOf, type Policy } from "@/gpu-workers/rl/policy";
+import { openCritic, openPolicy, getSearcher, type Policy } from "@/gpu-workers/rl/policy";
 import { patient } from "@/gpu-workers/retrieval/backends/patience";
 import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
 import {
   REFERENCE,
-  skippedInARow,
-  type Update,
-  type UpdateParts,
+  countSkippedInARow,
+  type PolicyUpdate,
+  type UpdateDependencies,
 } from "@/gpu-workers/rl/policy-update/update-policy";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import type { Group } from "@/gpu-workers/rl/rollout";
@@ -44,7 +44,7 @@ import {
   loadModels,
   readTrainerState,
   saveModels,
-  takeWeights,
+  loadWeightsOnly,
   writeTrainerState,
   type TrainerState,
 } from "@/gpu-workers/rl/trainer-state";
@@ -83,12 +83,12 @@ export class Training {
   readonly signal: AbortSignal;
   readonly algorithm: Algorithm;
   readonly pool: QuestionPool;
-  readonly search: Search;
-  readonly assessor: Assessor;
-  readonly baseline: Baseline;
-  readonly alarms: Alarms;
+  readonly search: SearchEnvironment;
+  readonly grader: EpisodeGrader;
+  readonly baseline: RagBaseline;
+  readonly alarms: AlarmMonitor;
   readonly trainQuestions: ReadonlyMap<string, Question>;
-  readonly clock = new Stopwatch<StepPhase>();
+  readonly stopwatch = new Stopwatch<StepPhase>();
   private readonly retriever: Retriever;
   private klCoefficient: number;
   /** Steps in a row up to now that were skipped. */
@@ -111,56 +111,56 @@ export class Training {
     private readonly handles: readonly ServiceHandle<unknown>[],
   ) {
     this.signal = context.signal;
-    this.algorithm = algorithmOf(config.rl);
+    this.algorithm = createAlgorithm(config.rl);
     this.klCoefficient = config.rl.klCoefficient;
     this.pool = new QuestionPool(train, config.seed);
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
     const documents = new DocumentBook();
     this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
     this.search = { retriever: this.retriever, documents, settings: config.search };
-    this.assessor = new Assessor(
+    this.grader = new EpisodeGrader(
       generator,
       documents,
       new AnswerScorer(config.reward.scorer, () =>
         openJudge(config.judge, engine, context, this.signal, { onTry: tries.count }),
       ),
     );
-    this.alarms = new Alarms(context, config, heldOut.length);
-    this.baseline = new Baseline(
+    this.alarms = new AlarmMonitor(context, config, heldOut.length);
+    this.baseline = new RagBaseline(
       ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
-      this.assessor,
+      this.grader,
     );
   }
 
   /** The searcher with its present weights. */
   searcher(): Promise<Searcher> {
-    return searcherOf(this.policy, this.signal);
+    return getSearcher(this.policy, this.signal);
   }
 
   /** What an update needs; `settled` resolves when nobody samples any more. */
-  updateParts(settled: UpdateParts["settled"]): UpdateParts {
-    const { policy, critic, algorithm, config, klCoefficient, clock, signal } = this;
+  updateParts(settled: UpdateDependencies["untilSamplingEnds"]): UpdateDependencies {
+    const { policy, critic, algorithm, config, klCoefficient, stopwatch, signal } = this;
     return {
       policy: policy.model,
       critic,
       algorithm,
       config,
       klCoefficient,
-      clock,
+      stopwatch,
       signal,
-      settled,
+      untilSamplingEnds: settled,
     };
   }
 
   /** Adapts the KL's weight to what was measured; says what was skipped or begun again. Throws where too many steps in a row taught nothing. */
   updated(
-    update: Pick<Update, "kl" | "skipped" | "learned" | "outOfMemory">,
+    update: Pick<PolicyUpdate, "kl" | "skipped" | "learned" | "outOfMemory">,
     episodes: number,
     step: number,
   ): void {
     const { kl, skipped, outOfMemory } = update;
     if (kl !== null)
-      this.klCoefficient = adaptedKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
+      this.klCoefficient = adaptKlCoefficient(this.klCoefficient, kl, episodes, this.config.rl);
     if (skipped.length > 0)
       this.context.log(
         "warn",
@@ -171,12 +171,12 @@ export class Training {
         "warn",
         `step ${step}: memory did not suffice ${outOfMemory.retries} times; the engine went on with micro-batches of ${outOfMemory.tokenBudget} tokens. Nothing is lost but time; searcher.activationCheckpointing or a shorter context avoids it.`,
       );
-    this.skipped = skippedInARow(this.skipped, update);
+    this.skipped = countSkippedInARow(this.skipped, update);
   }
 
   /** One optimiser step on the gold paths of these questions; the loss before it. */
   learnGoldPaths(questions: readonly Question[]): Promise<number> {
-    return coldStartBatch(this.policy, this.retriever, questions, this.config, this.signal);
+    return runColdStartStep(this.policy, this.retriever, questions, this.config, this.signal);
   }
 
   /** Greedy episodes (upstream: at its own temperature) on the held-out questions. */
@@ -185,8 +185,8 @@ export class Training {
     onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
   ): Promise<EpisodeRecord[]> {
     const method = s3Method(await this.searcher(), this.search, this.config.seed);
-    return evaluate(
-      { method, assessor: this.assessor, baseline: this.baseline, signal: this.signal },
+    return evaluateHeldOut(
+      { method, grader: this.grader, baseline: this.baseline, signal: this.signal },
       this.heldOut,
       step,
       onBatch,
@@ -200,7 +200,7 @@ export class Training {
   ): EpisodeRecord[] {
     return groups.flatMap(({ question, baseline, samples }, g) =>
       samples.map((sample, s) =>
-        recordOf({
+        buildEpisodeRecord({
           phase: "train",
           step,
           question,
@@ -213,7 +213,7 @@ export class Training {
   }
 
   async report(values: MetricValues, step: number): Promise<void> {
-    await this.context.report({ kind: "metrics", points: metricPoints(values, step) });
+    await this.context.report({ kind: "metrics", points: buildMetricPoints(values, step) });
     await this.alarms.observe(values, step);
   }
 
@@ -333,7 +333,7 @@ export async function openTraining(
         return {
           client,
           policy,
-          critic: algorithmOf(config.rl).critic
+          critic: createAlgorithm(config.rl).usesCritic
             ? await openCritic(client, policy, config, signal)
             : null,
         };
@@ -416,7 +416,7 @@ export async function openTraining(
                 config.searcher.checkpoint!,
               );
               if (config.searcher.checkpointState === "weights") {
-                await takeWeights(directory, policy.model, signal);
+                await loadWeightsOnly(directory, policy.model, signal);
                 return { step, state: null };
               }
               const state = await readTrainerState(directory);
@@ -481,5 +481,5 @@ async function loadQuestions(
       `The reward's gold recall needs gold documents for every question of ${config.data.trainQuestions}. Set reward.weights.goldRecall to 0, or choose a set that has them.`,
     );
   }
-  return { train, heldOut: heldOutSample(heldOut, config.evaluation.questions) };
+  return { train, heldOut: pickHeldOutQuestions(heldOut, config.evaluation.questions) };
 }

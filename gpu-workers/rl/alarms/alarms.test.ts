@@ -21,31 +21,31 @@ import {
   writeTrainerState,
   type TrainerState,
 } from "@/gpu-workers/rl/trainer-state";
-import { Alarms } from "./alarms";
-import { RULES, type Circumstances } from "./rules";
-import { observe, UNWATCHED, watchStateSchema, type WatchState } from "./alarm-state";
+import { AlarmMonitor } from "./alarms";
+import { RULES, type RunSettings } from "./rules";
+import { updateAlarms, INITIAL_ALARM_STATE, alarmStateSchema, type AlarmState } from "./alarm-state";
 
 type Values = Record<string, number>;
 /** What a step and the evaluation after it measured, in the order of the reports. */
 type Observation = { step: number; values: Values };
 
-const GRPO: Circumstances = {
+const GRPO: RunSettings = {
   algorithm: "grpo",
   groupSize: 4,
   gradientClip: 1,
   heldOutQuestions: 72,
 };
-const PPO: Circumstances = { ...GRPO, algorithm: "ppo" };
+const PPO: RunSettings = { ...GRPO, algorithm: "ppo" };
 
 function watch(
   observations: readonly Observation[],
   run = GRPO,
-  from: WatchState = UNWATCHED,
-): { changes: AlarmChange[]; state: WatchState } {
+  from: AlarmState = INITIAL_ALARM_STATE,
+): { changes: AlarmChange[]; state: AlarmState } {
   let state = from;
   const changes: AlarmChange[] = [];
   for (const { step, values } of observations) {
-    const next = observe(state, values, step, run);
+    const next = updateAlarms(state, values, step, run);
     state = next.state;
     changes.push(...next.changes);
   }
@@ -211,7 +211,7 @@ describe("healthy runs", () => {
 /** Every collapse as it comes over a run of forty steps, from step 21 on. */
 const COLLAPSES: Record<
   AlarmName,
-  { run?: Circumstances; spoil: (values: Values, steps: number) => Values; metric: string }
+  { run?: RunSettings; spoil: (values: Values, steps: number) => Values; metric: string }
 > = {
   "reward-hacking": {
     metric: "held-out/gbr",
@@ -339,7 +339,7 @@ describe("properties of any history", () => {
   it("has a rule for each alarm", () =>
     expect(RULES.map(({ name }) => name).sort()).toEqual([...alarmNameSchema.options].sort()));
 
-  const metrics = [...new Set(RULES.flatMap(({ on, beside = [] }) => [...on, ...beside]))];
+  const metrics = [...new Set(RULES.flatMap(({ metrics: on, alsoReads: beside = [] }) => [...on, ...beside]))];
   const value = fc.oneof(
     fc.double({ min: -2, max: 2, noNaN: true }).map((v) => v + 0),
     fc.constantFrom(0, 1, 1e9, -1e9, NaN, Infinity),
@@ -383,7 +383,7 @@ describe("properties of any history", () => {
       fc.property(wild, fc.nat(60), (run, at) => {
         const whole = watch(run);
         const first = watch(run.slice(0, at));
-        const stored = watchStateSchema.parse(JSON.parse(JSON.stringify(first.state)));
+        const stored = alarmStateSchema.parse(JSON.parse(JSON.stringify(first.state)));
         const second = watch(run.slice(at), GRPO, stored);
         expect([...first.changes, ...second.changes]).toEqual(whole.changes);
         expect(second.state).toEqual(whole.state);
@@ -435,14 +435,14 @@ describe("what a run does with its alarms", () => {
     return {
       items,
       lines,
-      alarms: new Alarms(
+      alarms: new AlarmMonitor(
         { report: async (item) => void items.push(item), log: (_, line) => void lines.push(line) },
         of,
         72,
       ),
     };
   };
-  const collapse = async (alarms: Alarms, from: number, to: number): Promise<void> => {
+  const collapse = async (alarms: AlarmMonitor, from: number, to: number): Promise<void> => {
     for (let step = from; step <= to; step++)
       await alarms.observe({ "groups/without_variance": 1 }, step);
   };
@@ -450,14 +450,14 @@ describe("what a run does with its alarms", () => {
   it("reports each change once, and stops with the evidence and the remedy where it is told to", async () => {
     const { alarms, items, lines } = open();
     await collapse(alarms, 1, 4);
-    expect([items, alarms.stopping]).toEqual([[], false]);
+    expect([items, alarms.shouldStop]).toEqual([[], false]);
     await collapse(alarms, 5, 6);
     expect(items).toMatchObject([
       { kind: "alarms", changes: [{ to: "raised", name: "no-variance", step: 5, since: 1 }] },
     ]);
     expect(lines).toHaveLength(1);
-    expect(alarms.stopping).toBe(true);
-    const why = alarms.stoppedAfter(7);
+    expect(alarms.shouldStop).toBe(true);
+    const why = alarms.buildStopError(7);
     expect(why.code).toBe("alarm");
     for (const part of [
       ALARMS["no-variance"].title,
@@ -490,24 +490,24 @@ describe("what a run does with its alarms", () => {
       join(folder, TRAINER_FILE),
       JSON.stringify({ version: 1, step: 6, cursor: 6, weightsHash: "w", answers: [] }),
     );
-    expect((await readTrainerState(folder)).alarms).toEqual(UNWATCHED);
+    expect((await readTrainerState(folder)).alarms).toEqual(INITIAL_ALARM_STATE);
     await rm(folder, { recursive: true });
   });
 
   it("goes on where it is not told to stop, and after it was resumed", async () => {
     const { alarms, items } = open(preset);
     await collapse(alarms, 1, 9);
-    expect([items.length, alarms.stopping]).toEqual([1, false]);
-    expect(() => alarms.stoppedAfter(9)).toThrow(AppError);
+    expect([items.length, alarms.shouldStop]).toEqual([1, false]);
+    expect(() => alarms.buildStopError(9)).toThrow(AppError);
 
     const resumed = open();
     resumed.alarms.restore(alarms.state);
     await collapse(resumed.alarms, 10, 20);
-    expect([resumed.items, resumed.alarms.stopping]).toEqual([[], false]);
+    expect([resumed.items, resumed.alarms.shouldStop]).toEqual([[], false]);
     for (let step = 21; step <= 30; step++)
       await resumed.alarms.observe({ "groups/without_variance": 0.3 }, step);
     expect(resumed.items).toMatchObject([{ changes: [{ to: "cleared", name: "no-variance" }] }]);
     await collapse(resumed.alarms, 31, 40);
-    expect(resumed.alarms.stoppedAfter(40).message).toContain("Stopped on an alarm after step 33");
+    expect(resumed.alarms.buildStopError(40).message).toContain("Stopped on an alarm after step 33");
   });
 });

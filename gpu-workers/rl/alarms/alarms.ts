@@ -3,11 +3,11 @@ import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import type { MetricValues } from "@/gpu-workers/rl/episode-metrics";
-import { observe, UNWATCHED, type WatchState } from "./alarm-state";
+import { updateAlarms, INITIAL_ALARM_STATE, type AlarmState } from "./alarm-state";
 
 /** Watches one run's metrics, reports the alarms that they raise and clear, and says when the run is to stop. */
-export class Alarms {
-  private watched: WatchState = UNWATCHED;
+export class AlarmMonitor {
+  private watched: AlarmState = INITIAL_ALARM_STATE;
   private cause: RaisedAlarm | null = null;
 
   constructor(
@@ -17,7 +17,7 @@ export class Alarms {
   ) {}
 
   /** For a checkpoint. */
-  get state(): WatchState {
+  get state(): AlarmState {
     return this.watched;
   }
 
@@ -25,7 +25,7 @@ export class Alarms {
    * Takes up what an earlier attempt saw. An alarm that stands by then does not stop the run again: who resumes it
    * unchanged has decided to go on.
    */
-  restore(state: WatchState): void {
+  restore(state: AlarmState): void {
     this.watched = state;
   }
 
@@ -33,7 +33,7 @@ export class Alarms {
   async observe(values: MetricValues, step: number): Promise<void> {
     const { rl, alarms } = this.config;
     const { algorithm, groupSize, gradientClip } = rl;
-    const { state, changes } = observe(this.watched, values, step, {
+    const { state, changes } = updateAlarms(this.watched, values, step, {
       algorithm,
       groupSize,
       gradientClip,
@@ -47,27 +47,27 @@ export class Alarms {
       if (change.to === "cleared")
         this.context.log("info", `Alarm cleared after step ${step}: ${title}.`);
       else {
-        this.context.log("warn", `Alarm after step ${step}: ${title}. ${seen(change)}`);
+        this.context.log("warn", `Alarm after step ${step}: ${title}. ${formatEvidence(change)}`);
         if (alarms.stopOn[change.name]) this.cause ??= change;
       }
     }
   }
 
   /** Whether an alarm was raised that the run is told to stop on. */
-  get stopping(): boolean {
+  get shouldStop(): boolean {
     return this.cause !== null;
   }
 
   /** Why the run ends, once it has saved the checkpoint after `step`. */
-  stoppedAfter(step: number): AppError {
+  buildStopError(step: number): AppError {
     if (this.cause === null)
       throw new AppError("internal", "No alarm was raised that the run is told to stop on.");
     const { title, remedy } = ALARMS[this.cause.name];
     return new AppError(
       "alarm",
-      `Stopped on an alarm after step ${this.cause.step}: ${title}. ${seen(this.cause)}\nWhat mends it: ${remedy}\nThe checkpoint after step ${step} was saved first. Resumed unchanged, the run goes on from there, and this alarm does not stop it again unless it is raised anew.`,
+      `Stopped on an alarm after step ${this.cause.step}: ${title}. ${formatEvidence(this.cause)}\nWhat mends it: ${remedy}\nThe checkpoint after step ${step} was saved first. Resumed unchanged, the run goes on from there, and this alarm does not stop it again unless it is raised anew.`,
     );
   }
 }
 
-const seen = ({ evidence }: RaisedAlarm): string => `${evidence.map(evidenceText).join(". ")}.`;
+const formatEvidence = ({ evidence }: RaisedAlarm): string => `${evidence.map(evidenceText).join(". ")}.`;

@@ -1,56 +1,56 @@
 import type { Measured } from "@/contracts/records/alarms";
 
 /** Values of step metrics by name, each in the order of its steps. */
-export type History = Readonly<Record<string, readonly Point[]>>;
+export type MetricHistory = Readonly<Record<string, readonly Point[]>>;
 export interface Point {
   step: number;
   value: number;
 }
 
 /** Points kept of a series: its beginning, which later values are held against, and its end. */
-const OPENING = 32;
-const RECENT = 256;
+const FIRST_POINTS = 32;
+const LAST_POINTS = 256;
 
 /** Adds a point; of a long series the middle is forgotten, so that a checkpoint stays small. */
-export function withPoint(points: readonly Point[], point: Point): Point[] {
+export function appendPoint(points: readonly Point[], point: Point): Point[] {
   const all = [...points, point];
-  if (all.length > OPENING + RECENT) all.splice(OPENING, 1);
+  if (all.length > FIRST_POINTS + LAST_POINTS) all.splice(FIRST_POINTS, 1);
   return all;
 }
 
 /** Steps whose median speaks for them: two of five may be outliers. */
 export const WINDOW = 5;
 
-export function median(values: readonly number[]): number {
+export function computeMedian(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** The median of some neighbouring points, with the steps that it is of; null where there are none. */
-export function measure(points: readonly Point[]): Measured | null {
+export function summarisePoints(points: readonly Point[]): Measured | null {
   const [first, last] = [points[0], points[points.length - 1]];
   return first && last
-    ? { value: median(points.map(({ value }) => value)), fromStep: first.step, toStep: last.step }
+    ? { value: computeMedian(points.map(({ value }) => value)), fromStep: first.step, toStep: last.step }
     : null;
 }
 
 /** The last `size` points; null where there are fewer. */
-export const latest = (points: readonly Point[], size = WINDOW): readonly Point[] | null =>
+export const takeLatest = (points: readonly Point[], size = WINDOW): readonly Point[] | null =>
   points.length < size ? null : points.slice(-size);
 
 /** Every window of `size` neighbouring points, the oldest first. */
-export const windows = (points: readonly Point[], size = WINDOW): Measured[] =>
+export const listWindows = (points: readonly Point[], size = WINDOW): Measured[] =>
   Array.from({ length: Math.max(0, points.length - size + 1) }, (_, i) =>
-    measure(points.slice(i, i + size))!,
+    summarisePoints(points.slice(i, i + size))!,
   );
 
 /** The median over the points between two steps, ends included; null where there are fewer than three. */
-export function between(
+export function summariseBetween(
   points: readonly Point[],
   fromStep: number,
   toStep: number,
 ): Measured | null {
   const inside = points.filter(({ step }) => step >= fromStep && step <= toStep);
-  return inside.length < 3 ? null : measure(inside);
+  return inside.length < 3 ? null : summarisePoints(inside);
 }

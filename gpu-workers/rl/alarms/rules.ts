@@ -2,13 +2,13 @@ import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/records/ala
 import { isGrouped } from "@/contracts/run-config/training";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { MetricName } from "@/core/metrics/metrics";
-import { between, latest, measure, WINDOW, windows, type History, type Point } from "./metric-history";
+import { summariseBetween, takeLatest, summarisePoints, WINDOW, listWindows, type MetricHistory, type Point } from "./metric-history";
 
 /**
  * What a rule says of the history so far. `bad` raises its alarm; `good` in a row clears it; `between` leaves it as it
  * is: the space between the two limits keeps an alarm from flapping.
  */
-export interface Reading {
+export interface RuleResult {
   verdict: "bad" | "between" | "good";
   /** First step that belongs to what is seen. */
   since: number;
@@ -16,56 +16,56 @@ export interface Reading {
 }
 
 /** What of a run's configuration a rule must know. */
-export interface Circumstances {
+export interface RunSettings {
   algorithm: TrainConfig["rl"]["algorithm"];
   groupSize: number;
   gradientClip: number;
   heldOutQuestions: number;
 }
 
-export interface Rule {
+export interface AlarmRule {
   name: AlarmName;
   /** It is read again with every point of these. */
-  on: readonly MetricName[];
+  metrics: readonly MetricName[];
   /** Also in the history, but no reason to read. */
-  beside?: readonly MetricName[];
+  alsoReads?: readonly MetricName[];
   /** Good readings in a row that clear the alarm. */
-  calm: number;
+  clearAfter: number;
   /** Null while too little is known. */
-  read(history: History, run: Circumstances): Reading | null;
+  evaluate(history: MetricHistory, run: RunSettings): RuleResult | null;
 }
 
-const CALM_STEPS = 3;
-const of = (history: History, metric: MetricName): readonly Point[] => history[metric] ?? [];
+const STEPS_TO_CLEAR = 3;
+const getPoints = (history: MetricHistory, metric: MetricName): readonly Point[] => history[metric] ?? [];
 
 type Limit = NonNullable<AlarmEvidence["limit"]>;
-const passes = ({ side, value }: Limit, other: number): boolean =>
+const exceedsLimit = ({ side, value }: Limit, other: number): boolean =>
   side === "at-least" ? other >= value : other <= value;
-const verdictOf = (now: number, bad: Limit, clear: number): Reading["verdict"] =>
-  passes(bad, now) ? "bad" : passes({ ...bad, value: clear }, now) ? "between" : "good";
+const judgeValue = (now: number, bad: Limit, clear: number): RuleResult["verdict"] =>
+  exceedsLimit(bad, now) ? "bad" : exceedsLimit({ ...bad, value: clear }, now) ? "between" : "good";
 
 /**
  * The median of a metric's last points against a limit: bad where it has passed `limit`, good where it has not passed
  * `clear`. `since` is the first of these points that has passed the limit.
  */
-function level(
+function compareWithLimit(
   metric: MetricName,
   points: readonly Point[],
   limit: Limit,
   clear: number,
   before: Measured | null = null,
-): Reading {
-  const now = measure(points)!;
-  const since = points.find(({ value }) => passes(limit, value))?.step ?? now.fromStep;
+): RuleResult {
+  const now = summarisePoints(points)!;
+  const since = points.find(({ value }) => exceedsLimit(limit, value))?.step ?? now.fromStep;
   return {
-    verdict: verdictOf(now.value, limit, clear),
+    verdict: judgeValue(now.value, limit, clear),
     since,
     evidence: [{ metric, now, before, limit }],
   };
 }
 
 /** The gravest of several readings, with the evidence of all that are as grave. */
-function gravest(readings: readonly (Reading | null)[]): Reading | null {
+function selectWorst(readings: readonly (RuleResult | null)[]): RuleResult | null {
   const known = readings.filter((reading) => reading !== null);
   const verdict = (["bad", "between", "good"] as const).find((v) =>
     known.some((reading) => reading.verdict === v),
@@ -85,39 +85,39 @@ function gravest(readings: readonly (Reading | null)[]): Reading | null {
  * two, of which neither may be near. Near is two standard errors of a difference (at least 0.05): naive RAG's part is the
  * same each time, so the error is that of two accuracies over the held-out questions, taken as independent.
  */
-const rewardHacking: Rule = {
+const rewardHacking: AlarmRule = {
   name: "reward-hacking",
-  on: ["held-out/gbr"],
-  beside: ["reward/mean", "held-out/accuracy"],
-  calm: 2,
-  read(history, { heldOutQuestions }) {
-    const evaluations = of(history, "held-out/gbr");
-    const last = latest(evaluations, 2);
+  metrics: ["held-out/gbr"],
+  alsoReads: ["reward/mean", "held-out/accuracy"],
+  clearAfter: 2,
+  evaluate(history, { heldOutQuestions }) {
+    const evaluations = getPoints(history, "held-out/gbr");
+    const last = takeLatest(evaluations, 2);
     const earlier = evaluations.slice(0, -2);
     if (!last || earlier.length < 2 || heldOutQuestions === 0) return null;
-    const best = windows(earlier, 2).reduce((a, b) => (b.value >= a.value ? b : a));
+    const best = listWindows(earlier, 2).reduce((a, b) => (b.value >= a.value ? b : a));
     const now = {
       value: Math.max(...last.map(({ value }) => value)),
       fromStep: last[0]!.step,
       toStep: last[1]!.step,
     };
-    const accuracies = of(history, "held-out/accuracy");
+    const accuracies = getPoints(history, "held-out/accuracy");
     const variance =
       accuracies.length === 0
         ? 0.25
         : Math.max(...accuracies.slice(-2).map(({ value }) => value * (1 - value)));
     const margin = Math.max(0.05, 2 * Math.sqrt((2 * variance) / heldOutQuestions));
 
-    const rewards = of(history, "reward/mean");
+    const rewards = getPoints(history, "reward/mean");
     // Around the best evaluations: the steps up to the second of them, or the first ones where it came before any.
     const upToBest = rewards.filter(({ step }) => step <= best.toStep);
-    const then = measure(upToBest.length >= 3 ? upToBest.slice(-WINDOW) : rewards.slice(0, WINDOW));
-    const recent = latest(rewards);
+    const then = summarisePoints(upToBest.length >= 3 ? upToBest.slice(-WINDOW) : rewards.slice(0, WINDOW));
+    const recent = takeLatest(rewards);
     if (!then || !recent || recent[0]!.step <= then.fromStep) return null;
-    const reward = measure(recent)!;
+    const reward = summarisePoints(recent)!;
     const rises = reward.value >= then.value + 0.02;
     const limit = { side: "at-most", value: best.value - margin } as const;
-    const fall = verdictOf(now.value, limit, best.value - margin / 2);
+    const fall = judgeValue(now.value, limit, best.value - margin / 2);
     return {
       verdict: fall === "bad" && !rises ? "between" : fall,
       since: now.fromStep,
@@ -138,17 +138,17 @@ const rewardHacking: Rule = {
  * Entropy per action token. A healthy run loses some of it slowly, to a half or a third. Bad is a fifth of the first
  * three steps' and at most 0.05 nats; below 0.005 nats every token is all but certain, whatever it began with.
  */
-const entropyCollapse: Rule = {
+const entropyCollapse: AlarmRule = {
   name: "entropy-collapse",
-  on: ["actor/entropy_loss"],
-  calm: CALM_STEPS,
-  read(history) {
-    const points = of(history, "actor/entropy_loss");
-    const recent = latest(points);
+  metrics: ["actor/entropy_loss"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate(history) {
+    const points = getPoints(history, "actor/entropy_loss");
+    const recent = takeLatest(points);
     if (!recent) return null;
-    const opening = measure(points.slice(0, 3))!;
+    const opening = summarisePoints(points.slice(0, 3))!;
     const limit = Math.max(0.005, Math.min(0.05, opening.value / 5));
-    return level(
+    return compareWithLimit(
       "actor/entropy_loss",
       recent,
       { side: "at-most", value: limit },
@@ -159,33 +159,33 @@ const entropyCollapse: Rule = {
 };
 
 /** Fewer tokens more than this are no explosion, whatever their ratio. */
-const LEAST_GROWTH = 16;
+const MIN_GROWTH_TOKENS = 16;
 
 /**
  * Texts twice as long as in earlier windows, while the reward is no higher than in the best of these (longer episodes that
  * earn more are how a searcher learns to search twice); or half of the episodes cut by a token limit, a quarter more than
  * at first.
  */
-const lengthExplosion: Rule = {
+const lengthExplosion: AlarmRule = {
   name: "length-explosion",
-  on: ["response_length/mean"],
-  beside: ["reward/mean", "response_length/clip_ratio"],
-  calm: CALM_STEPS,
-  read: (history) => gravest([grown(history), cut(history)]),
+  metrics: ["response_length/mean"],
+  alsoReads: ["reward/mean", "response_length/clip_ratio"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate: (history) => selectWorst([checkLengthGrowth(history), checkTruncation(history)]),
 };
 
-function grown(history: History): Reading | null {
-  const lengths = of(history, "response_length/mean");
-  const recent = latest(lengths);
+function checkLengthGrowth(history: MetricHistory): RuleResult | null {
+  const lengths = getPoints(history, "response_length/mean");
+  const recent = takeLatest(lengths);
   if (!recent || lengths.length < 2 * WINDOW) return null;
-  const now = measure(recent)!;
-  const earlier = windows(lengths.slice(0, -WINDOW));
+  const now = summarisePoints(recent)!;
+  const earlier = listWindows(lengths.slice(0, -WINDOW));
   const shorter = (ratio: number): Measured[] =>
-    earlier.filter(({ value }) => now.value >= ratio * value && now.value - value >= LEAST_GROWTH);
-  const rewards = of(history, "reward/mean");
-  const reward = between(rewards, now.fromStep, now.toStep);
+    earlier.filter(({ value }) => now.value >= ratio * value && now.value - value >= MIN_GROWTH_TOKENS);
+  const rewards = getPoints(history, "reward/mean");
+  const reward = summariseBetween(rewards, now.fromStep, now.toStep);
   const candidates = shorter(2).flatMap((length) => {
-    const earned = between(rewards, length.fromStep, length.toStep);
+    const earned = summariseBetween(rewards, length.fromStep, length.toStep);
     return earned ? [{ length, earned }] : [];
   });
   if (!reward || candidates.length === 0)
@@ -218,13 +218,13 @@ function grown(history: History): Reading | null {
   };
 }
 
-function cut(history: History): Reading | null {
-  const shares = of(history, "response_length/clip_ratio");
-  const recent = latest(shares);
+function checkTruncation(history: MetricHistory): RuleResult | null {
+  const shares = getPoints(history, "response_length/clip_ratio");
+  const recent = takeLatest(shares);
   if (!recent) return null;
-  const opening = measure(shares.slice(0, WINDOW))!;
+  const opening = summarisePoints(shares.slice(0, WINDOW))!;
   const limit = Math.max(0.5, opening.value + 0.25);
-  return level(
+  return compareWithLimit(
     "response_length/clip_ratio",
     recent,
     { side: "at-least", value: limit },
@@ -234,27 +234,27 @@ function cut(history: History): Reading | null {
 }
 
 /** Half of the queries are the question itself; cleared below three in ten. */
-const questionCopied: Rule = {
+const questionCopied: AlarmRule = {
   name: "question-copied",
-  on: ["search/copied_question"],
-  calm: CALM_STEPS,
-  read(history) {
-    const recent = latest(of(history, "search/copied_question"));
-    return recent && level("search/copied_question", recent, { side: "at-least", value: 0.5 }, 0.3);
+  metrics: ["search/copied_question"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate(history) {
+    const recent = takeLatest(getPoints(history, "search/copied_question"));
+    return recent && compareWithLimit("search/copied_question", recent, { side: "at-least", value: 0.5 }, 0.3);
   },
 };
 
 /** Format errors per episode: twice the best earlier window's and 0.3 more. A model that is still learning the form falls. */
-const formatDrift: Rule = {
+const formatDrift: AlarmRule = {
   name: "format-drift",
-  on: ["search/format_errors"],
-  calm: CALM_STEPS,
-  read(history) {
-    const points = of(history, "search/format_errors");
-    const recent = latest(points);
+  metrics: ["search/format_errors"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate(history) {
+    const points = getPoints(history, "search/format_errors");
+    const recent = takeLatest(points);
     if (!recent || points.length < 2 * WINDOW) return null;
-    const best = windows(points.slice(0, -WINDOW)).reduce((a, b) => (b.value <= a.value ? b : a));
-    return level(
+    const best = listWindows(points.slice(0, -WINDOW)).reduce((a, b) => (b.value <= a.value ? b : a));
+    return compareWithLimit(
       "search/format_errors",
       recent,
       { side: "at-least", value: 2 * best.value + 0.3 },
@@ -265,15 +265,15 @@ const formatDrift: Rule = {
 };
 
 /** Nine groups in ten without variance; only where the group is the baseline. Half of them is usual on a filtered pool. */
-const noVariance: Rule = {
+const noVariance: AlarmRule = {
   name: "no-variance",
-  on: ["groups/without_variance"],
-  calm: CALM_STEPS,
-  read(history, { algorithm, groupSize }) {
+  metrics: ["groups/without_variance"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate(history, { algorithm, groupSize }) {
     if (groupSize < 2 || !isGrouped(algorithm)) return null;
-    const recent = latest(of(history, "groups/without_variance"));
+    const recent = takeLatest(getPoints(history, "groups/without_variance"));
     return (
-      recent && level("groups/without_variance", recent, { side: "at-least", value: 0.9 }, 0.75)
+      recent && compareWithLimit("groups/without_variance", recent, { side: "at-least", value: 0.9 }, 0.75)
     );
   },
 };
@@ -282,80 +282,80 @@ const noVariance: Rule = {
  * KL to the reference per action token, wherever it is taken from: a nat, at which the reference finds the tokens almost
  * three times less likely; or 0.3 nats and five times the five steps before. Trained policies usually stay below 0.1.
  */
-const klRunaway: Rule = {
+const klRunaway: AlarmRule = {
   name: "kl-runaway",
-  on: ["critic/kl", "actor/kl_loss"],
-  calm: CALM_STEPS,
-  read: (history) =>
-    gravest(
+  metrics: ["critic/kl", "actor/kl_loss"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate: (history) =>
+    selectWorst(
       (["critic/kl", "actor/kl_loss"] as const).map((metric) =>
-        runaway(metric, of(history, metric)),
+        checkKl(metric, getPoints(history, metric)),
       ),
     ),
 };
 
-function runaway(metric: MetricName, points: readonly Point[]): Reading | null {
-  const recent = latest(points);
+function checkKl(metric: MetricName, points: readonly Point[]): RuleResult | null {
+  const recent = takeLatest(points);
   if (!recent) return null;
-  const before = measure(points.slice(-2 * WINDOW, -WINDOW));
+  const before = summarisePoints(points.slice(-2 * WINDOW, -WINDOW));
   const limit =
     before && points.length >= 2 * WINDOW ? Math.min(1, Math.max(0.3, 5 * before.value)) : 1;
-  return level(metric, recent, { side: "at-least", value: limit }, limit / 2, before);
+  return compareWithLimit(metric, recent, { side: "at-least", value: limit }, limit / 2, before);
 }
 
 /** Values of ten steps, the first five of a fresh critic left out, explain less than nothing by half of the returns' variance. */
-const valueUseless: Rule = {
+const valueUseless: AlarmRule = {
   name: "value-useless",
-  on: ["critic/vf_explained_var"],
-  calm: CALM_STEPS,
-  read(history) {
-    const recent = latest(of(history, "critic/vf_explained_var").slice(WINDOW), 2 * WINDOW);
+  metrics: ["critic/vf_explained_var"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate(history) {
+    const recent = takeLatest(getPoints(history, "critic/vf_explained_var").slice(WINDOW), 2 * WINDOW);
     return (
-      recent && level("critic/vf_explained_var", recent, { side: "at-most", value: -0.5 }, -0.1)
+      recent && compareWithLimit("critic/vf_explained_var", recent, { side: "at-most", value: -0.5 }, -0.1)
     );
   },
 };
 
 /** Norms ten times the usual of this run and ten times the clip, in most of five steps; or updates skipped as not finite in most of them. */
-const gradientExplosion: Rule = {
+const gradientExplosion: AlarmRule = {
   name: "gradient-explosion",
-  on: ["actor/grad_norm", "critic/grad_norm", "actor/skipped_updates"],
-  calm: CALM_STEPS,
-  read(history, { gradientClip }) {
-    const skipped = latest(of(history, "actor/skipped_updates"));
-    return gravest([
+  metrics: ["actor/grad_norm", "critic/grad_norm", "actor/skipped_updates"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate(history, { gradientClip }) {
+    const skipped = takeLatest(getPoints(history, "actor/skipped_updates"));
+    return selectWorst([
       ...(["actor/grad_norm", "critic/grad_norm"] as const).map((metric) =>
-        exploded(metric, of(history, metric), gradientClip),
+        checkGradientNorm(metric, getPoints(history, metric), gradientClip),
       ),
-      skipped && level("actor/skipped_updates", skipped, { side: "at-least", value: 1 }, 0.5),
+      skipped && compareWithLimit("actor/skipped_updates", skipped, { side: "at-least", value: 1 }, 0.5),
     ]);
   },
 };
 
-function exploded(
+function checkGradientNorm(
   metric: MetricName,
   points: readonly Point[],
   gradientClip: number,
-): Reading | null {
-  const recent = latest(points);
-  const usual = measure(points.slice(0, -WINDOW));
+): RuleResult | null {
+  const recent = takeLatest(points);
+  const usual = summarisePoints(points.slice(0, -WINDOW));
   if (!recent || !usual || points.length < 2 * WINDOW) return null;
   const limit = 10 * Math.max(usual.value, gradientClip);
-  return level(metric, recent, { side: "at-least", value: limit }, limit / 3, usual);
+  return compareWithLimit(metric, recent, { side: "at-least", value: limit }, limit / 3, usual);
 }
 
 /** A fifth of the tries at the generator and judge failed; cleared below a tenth. */
-const generatorErrors: Rule = {
+const generatorErrors: AlarmRule = {
   name: "generator-errors",
-  on: ["generator/retries"],
-  calm: CALM_STEPS,
-  read(history) {
-    const recent = latest(of(history, "generator/retries"));
-    return recent && level("generator/retries", recent, { side: "at-least", value: 0.2 }, 0.1);
+  metrics: ["generator/retries"],
+  clearAfter: STEPS_TO_CLEAR,
+  evaluate(history) {
+    const recent = takeLatest(getPoints(history, "generator/retries"));
+    return recent && compareWithLimit("generator/retries", recent, { side: "at-least", value: 0.2 }, 0.1);
   },
 };
 
-export const RULES: readonly Rule[] = [
+export const RULES: readonly AlarmRule[] = [
   rewardHacking,
   entropyCollapse,
   lengthExplosion,

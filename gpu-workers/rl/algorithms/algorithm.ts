@@ -23,12 +23,12 @@ export interface Algorithm {
   /** cross_entropy: learns the episodes with an advantage above 0, and no others. */
   readonly loss: "ppo" | "cross_entropy";
   /** Range of the importance ratio: [1 - low, 1 + high]. */
-  readonly clip: { low: number; high: number };
-  readonly critic: boolean;
+  readonly clipRange: { low: number; high: number };
+  readonly usesCritic: boolean;
   /** Whether the rewards of a question's samples can teach anything; a group that cannot is drawn anew. */
-  informative(rewards: readonly number[]): boolean;
+  isInformative(rewards: readonly number[]): boolean;
   /** Credits for the groups of one step, in their order. */
-  credit(groups: readonly (readonly Trajectory[])[]): Credit[][];
+  assignCredit(groups: readonly (readonly Trajectory[])[]): Credit[][];
 }
 
 /** Rewards closer than this count as equal. */
@@ -38,19 +38,19 @@ export const hasVariance = (rewards: readonly number[]): boolean =>
   rewards.some((r) => Math.abs(r - rewards[0]!) > EPSILON);
 
 /** Reward of an episode with its KL penalty. */
-export const netReward = ({ reward, penalties }: Trajectory): number =>
+export const computeNetReward = ({ reward, penalties }: Trajectory): number =>
   reward - penalties.reduce((sum, p) => sum + p, 0);
 
 /** Credits each action token of an episode with the episode's advantage. */
-export const spread = ({ penalties }: Trajectory, advantage: number): Credit => ({
+export const creditEveryToken = ({ penalties }: Trajectory, advantage: number): Credit => ({
   advantages: penalties.map(() => advantage),
 });
 
 /** An algorithm whose advantages come from the rewards of a question's samples alone. */
-export const byGroup =
-  (advantagesOf: (rewards: number[]) => number[]): Algorithm["credit"] =>
+export const creditByGroup =
+  (advantagesOf: (rewards: number[]) => number[]): Algorithm["assignCredit"] =>
   (groups) =>
     groups.map((group) => {
-      const advantages = advantagesOf(group.map(netReward));
-      return group.map((trajectory, i) => spread(trajectory, advantages[i]!));
+      const advantages = advantagesOf(group.map(computeNetReward));
+      return group.map((trajectory, i) => creditEveryToken(trajectory, advantages[i]!));
     });

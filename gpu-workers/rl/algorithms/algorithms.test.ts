@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rlSchema, type AlgorithmName } from "@/contracts/run-config/training";
-import { algorithmOf } from ".";
-import { netReward, type Trajectory } from "./algorithm";
-import { discounted, gae, tokenRewards, whiten } from "./gae";
-import { groupAdvantages } from "./grpo";
-import { adaptedKlCoefficient, KL_ESTIMATORS } from "./kl";
+import { createAlgorithm } from ".";
+import { computeNetReward, type Trajectory } from "./algorithm";
+import { computeDiscountedReturns, computeGae, buildTokenRewards, whiten } from "./gae";
+import { computeGroupAdvantages } from "./grpo";
+import { adaptKlCoefficient, KL_ESTIMATORS } from "./kl";
 import reference from "./reference.json";
-import { best } from "./rejection-sampling";
-import { leaveOneOut } from "./rloo";
+import { weightBestSamples } from "./rejection-sampling";
+import { computeLeaveOneOutAdvantages } from "./rloo";
 
 const near = (actual: readonly number[], expected: readonly number[], digits = 9): void => {
   expect(actual).toHaveLength(expected.length);
@@ -34,11 +34,11 @@ describe("against torch on padded tensors (reference.py)", () => {
   it.each(reference.cases)(
     "PPO and REINFORCE++ with gamma $gamma, lambda $lambda",
     ({ gamma, lambda, ...expected }) => {
-      const plain = algorithmOf(settings("ppo", { gamma, lambda, whiten: false }))
-        .credit(groups)
+      const plain = createAlgorithm(settings("ppo", { gamma, lambda, whiten: false }))
+        .assignCredit(groups)
         .flat();
-      const whitened = algorithmOf(settings("ppo", { gamma, lambda })).credit(groups).flat();
-      const reinforce = algorithmOf(settings("reinforce++", { gamma })).credit(groups).flat();
+      const whitened = createAlgorithm(settings("ppo", { gamma, lambda })).assignCredit(groups).flat();
+      const reinforce = createAlgorithm(settings("reinforce++", { gamma })).assignCredit(groups).flat();
       trajectories.forEach((_, i) => {
         near(plain[i]!.advantages, expected.advantages[i]!);
         near(plain[i]!.returns!, expected.returns[i]!);
@@ -56,7 +56,7 @@ describe("against torch on padded tensors (reference.py)", () => {
     ["dr-grpo", reference.drGrpo],
     ["rloo", reference.rloo],
   ] as const)("%s", (name, expected) => {
-    const credits = algorithmOf(settings(name)).credit(groups).flat();
+    const credits = createAlgorithm(settings(name)).assignCredit(groups).flat();
     credits.forEach(({ advantages }, i) =>
       near(
         advantages,
@@ -77,31 +77,31 @@ describe("against torch on padded tensors (reference.py)", () => {
 describe("worked by hand", () => {
   it("GAE: two tokens, reward 1 at the end, values 0.5 and 0.6, gamma 0.9, lambda 0.5", () => {
     // delta_1 = 1 - 0.6 = 0.4; delta_0 = 0.9 * 0.6 - 0.5 = 0.04; A_0 = 0.04 + 0.45 * 0.4 = 0.22
-    const { advantages, returns } = gae([0, 1], [0.5, 0.6], 0.9, 0.5);
+    const { advantages, returns } = computeGae([0, 1], [0.5, 0.6], 0.9, 0.5);
     near(advantages, [0.22, 0.4]);
     near(returns, [0.72, 1]);
   });
 
   it("token rewards: penalties everywhere, the outcome at the last token", () => {
-    expect(tokenRewards(2, [0.5, 0.25, 1])).toEqual([-0.5, -0.25, 1]);
-    expect(discounted([1, 2, 4], 0.5)).toEqual([3, 4, 4]);
-    expect(tokenRewards(1, [])).toEqual([]);
+    expect(buildTokenRewards(2, [0.5, 0.25, 1])).toEqual([-0.5, -0.25, 1]);
+    expect(computeDiscountedReturns([1, 2, 4], 0.5)).toEqual([3, 4, 4]);
+    expect(buildTokenRewards(1, [])).toEqual([]);
   });
 
   it("groups", () => {
-    near(groupAdvantages([1, 0], true), [Math.SQRT1_2, -Math.SQRT1_2], 5);
-    expect(groupAdvantages([1, 0, 0, 0], false)).toEqual([0.75, -0.25, -0.25, -0.25]);
-    near(leaveOneOut([1, 0, 0.5]), [0.75, -0.75, 0]);
-    expect(best([0, 1, 1, 0.5])).toEqual([0, 1, 1, 0]);
-    expect(best([0, -1])).toEqual([0, 0]);
+    near(computeGroupAdvantages([1, 0], true), [Math.SQRT1_2, -Math.SQRT1_2], 5);
+    expect(computeGroupAdvantages([1, 0, 0, 0], false)).toEqual([0.75, -0.25, -0.25, -0.25]);
+    near(computeLeaveOneOutAdvantages([1, 0, 0.5]), [0.75, -0.75, 0]);
+    expect(weightBestSamples([0, 1, 1, 0.5])).toEqual([0, 1, 1, 0]);
+    expect(weightBestSamples([0, -1])).toEqual([0, 0]);
   });
 
   it("the KL's weight grows by at most a fifth a horizon, and not at all without a target", () => {
     const to = (klTarget: number | null) => ({ klTarget, klHorizon: 100 });
-    expect(adaptedKlCoefficient(0.1, 9, 50, to(null))).toBe(0.1);
-    expect(adaptedKlCoefficient(0.1, 9, 50, to(1))).toBeCloseTo(0.1 * 1.1, 12);
-    expect(adaptedKlCoefficient(0.1, 0, 50, to(1))).toBeCloseTo(0.1 * 0.9, 12);
-    expect(adaptedKlCoefficient(0.1, 1.1, 50, to(1))).toBeCloseTo(0.1 * 1.05, 12);
+    expect(adaptKlCoefficient(0.1, 9, 50, to(null))).toBe(0.1);
+    expect(adaptKlCoefficient(0.1, 9, 50, to(1))).toBeCloseTo(0.1 * 1.1, 12);
+    expect(adaptKlCoefficient(0.1, 0, 50, to(1))).toBeCloseTo(0.1 * 0.9, 12);
+    expect(adaptKlCoefficient(0.1, 1.1, 50, to(1))).toBeCloseTo(0.1 * 1.05, 12);
   });
 });
 
@@ -111,9 +111,9 @@ describe("properties", () => {
       fc.property(
         rewards,
         fc.constantFrom(
-          (r: number[]) => groupAdvantages(r, true),
-          (r: number[]) => groupAdvantages(r, false),
-          leaveOneOut,
+          (r: number[]) => computeGroupAdvantages(r, true),
+          (r: number[]) => computeGroupAdvantages(r, false),
+          computeLeaveOneOutAdvantages,
         ),
         (group, advantagesOf) => {
           const advantages = advantagesOf(group);
@@ -132,13 +132,13 @@ describe("properties", () => {
 
   it("a group teaches group algorithms only where its rewards differ, PPO and REINFORCE++ always", () => {
     for (const name of ["grpo", "dr-grpo", "rloo", "dapo"] as const) {
-      expect(algorithmOf(settings(name)).informative([1, 1])).toBe(false);
-      expect(algorithmOf(settings(name)).informative([1, 0])).toBe(true);
+      expect(createAlgorithm(settings(name)).isInformative([1, 1])).toBe(false);
+      expect(createAlgorithm(settings(name)).isInformative([1, 0])).toBe(true);
     }
     for (const name of ["ppo", "reinforce++"] as const)
-      expect(algorithmOf(settings(name)).informative([0, 0])).toBe(true);
-    expect(algorithmOf(settings("rejection-sampling")).informative([0, 0])).toBe(false);
-    expect(algorithmOf(settings("rejection-sampling")).informative([1, 1])).toBe(true);
+      expect(createAlgorithm(settings(name)).isInformative([0, 0])).toBe(true);
+    expect(createAlgorithm(settings("rejection-sampling")).isInformative([0, 0])).toBe(false);
+    expect(createAlgorithm(settings("rejection-sampling")).isInformative([1, 1])).toBe(true);
   });
 
   it("GAE with lambda 1 is the return minus the value, with lambda 0 the one-step error", () => {
@@ -153,9 +153,9 @@ describe("properties", () => {
       );
     fc.assert(
       fc.property(lists, ([r, v, gamma]) => {
-        near(gae(r, v, gamma, 1).returns, discounted(r, gamma), 9);
+        near(computeGae(r, v, gamma, 1).returns, computeDiscountedReturns(r, gamma), 9);
         near(
-          gae(r, v, gamma, 0).advantages,
+          computeGae(r, v, gamma, 0).advantages,
           r.map((x, t) => x + gamma * (v[t + 1] ?? 0) - v[t]!),
           9,
         );
@@ -180,8 +180,8 @@ describe("properties", () => {
   });
 
   it("a KL in the reward lowers what an episode nets, for group algorithms as a whole", () => {
-    expect(netReward({ reward: 1, penalties: [0.25, 0.25], values: [] })).toBe(0.5);
-    const credits = algorithmOf(settings("rloo")).credit([
+    expect(computeNetReward({ reward: 1, penalties: [0.25, 0.25], values: [] })).toBe(0.5);
+    const credits = createAlgorithm(settings("rloo")).assignCredit([
       [
         { reward: 1, penalties: [0.5], values: [] },
         { reward: 1, penalties: [0, 0], values: [] },
@@ -203,9 +203,9 @@ describe("properties", () => {
 
 describe("clip-higher", () => {
   it("is the setting's, else DAPO's 0.28 or the clip itself", () => {
-    expect(algorithmOf(settings("dapo")).clip).toEqual({ low: 0.2, high: 0.28 });
-    expect(algorithmOf(settings("dapo", { clipHigh: 0.4 })).clip.high).toBe(0.4);
-    expect(algorithmOf(settings("grpo", { clip: 0.1 })).clip).toEqual({ low: 0.1, high: 0.1 });
+    expect(createAlgorithm(settings("dapo")).clipRange).toEqual({ low: 0.2, high: 0.28 });
+    expect(createAlgorithm(settings("dapo", { clipHigh: 0.4 })).clipRange.high).toBe(0.4);
+    expect(createAlgorithm(settings("grpo", { clip: 0.1 })).clipRange).toEqual({ low: 0.1, high: 0.1 });
   });
 });
 

@@ -3,7 +3,7 @@
  * one the episode is over, so the value is 0.
  *   delta_t = r_t + gamma V_{t+1} - V_t,   A_t = delta_t + gamma lambda A_{t+1},   R_t = A_t + V_t
  */
-export function gae(
+export function computeGae(
   rewards: readonly number[],
   values: readonly number[],
   gamma: number,
@@ -20,11 +20,11 @@ export function gae(
 }
 
 /** Reward of each action token: what the KL takes, and at the last one what the episode earned. */
-export const tokenRewards = (reward: number, penalties: readonly number[]): number[] =>
+export const buildTokenRewards = (reward: number, penalties: readonly number[]): number[] =>
   penalties.map((penalty, t) => (t === penalties.length - 1 ? reward : 0) - penalty);
 
 /** Discounted sums of what is still to come. */
-export function discounted(rewards: readonly number[], gamma: number): number[] {
+export function computeDiscountedReturns(rewards: readonly number[], gamma: number): number[] {
   const returns = new Array<number>(rewards.length).fill(0);
   let next = 0;
   for (let t = rewards.length - 1; t >= 0; t--) returns[t] = next = rewards[t]! + gamma * next;

@@ -1,11 +1,11 @@
 import type { RlConfig } from "@/contracts/run-config/training";
-import { byGroup, EPSILON, hasVariance, type Algorithm } from "./algorithm";
+import { creditByGroup, EPSILON, hasVariance, type Algorithm } from "./algorithm";
 
 /**
  * Advantages of GRPO (Shao et al. 2024, section 4.1.2): reward minus the group's mean, divided by its sample standard
  * deviation; without the division, Dr. GRPO (Liu et al. 2025). They sum to 0 in every group; equal rewards give 0.
  */
-export function groupAdvantages(
+export function computeGroupAdvantages(
   rewards: readonly number[],
   normaliseByDeviation: boolean,
 ): number[] {
@@ -19,23 +19,23 @@ export function groupAdvantages(
 
 const grouped = (
   name: Algorithm["name"],
-  clip: Algorithm["clip"],
+  clip: Algorithm["clipRange"],
   normaliseByDeviation: boolean,
 ): Algorithm => ({
   name,
   loss: "ppo",
-  clip,
-  critic: false,
-  informative: hasVariance,
-  credit: byGroup((rewards) => groupAdvantages(rewards, normaliseByDeviation)),
+  clipRange: clip,
+  usesCritic: false,
+  isInformative: hasVariance,
+  assignCredit: creditByGroup((rewards) => computeGroupAdvantages(rewards, normaliseByDeviation)),
 });
 
-export const grpo = (rl: RlConfig): Algorithm =>
+export const createGrpo = (rl: RlConfig): Algorithm =>
   grouped("grpo", { low: rl.clip, high: rl.clipHigh ?? rl.clip }, true);
 
-export const drGrpo = (rl: RlConfig): Algorithm =>
+export const createDrGrpo = (rl: RlConfig): Algorithm =>
   grouped("dr-grpo", { low: rl.clip, high: rl.clipHigh ?? rl.clip }, false);
 
 /** DAPO (Yu et al. 2025): GRPO with a higher upper clip; groups without variance are drawn anew (rl.resample). */
-export const dapo = (rl: RlConfig): Algorithm =>
+export const createDapo = (rl: RlConfig): Algorithm =>
   grouped("dapo", { low: rl.clip, high: rl.clipHigh ?? 0.28 }, true);

@@ -1,19 +1,19 @@
 import type { AlgorithmName, RlConfig } from "@/contracts/run-config/training";
 import type { Algorithm } from "./algorithm";
-import { dapo, drGrpo, grpo } from "./grpo";
-import { ppo } from "./ppo";
-import { reinforcePlusPlus } from "./reinforce-plus-plus";
-import { rejectionSampling } from "./rejection-sampling";
-import { rloo } from "./rloo";
+import { createDapo, createDrGrpo, createGrpo } from "./grpo";
+import { createPpo } from "./ppo";
+import { createReinforcePlusPlus } from "./reinforce-plus-plus";
+import { createRejectionSampling } from "./rejection-sampling";
+import { createRloo } from "./rloo";
 
 export const ALGORITHMS: Record<AlgorithmName, (rl: RlConfig) => Algorithm> = {
-  ppo,
-  grpo,
-  "dr-grpo": drGrpo,
-  rloo,
-  "reinforce++": reinforcePlusPlus,
-  dapo,
-  "rejection-sampling": rejectionSampling,
+  ppo: createPpo,
+  grpo: createGrpo,
+  "dr-grpo": createDrGrpo,
+  rloo: createRloo,
+  "reinforce++": createReinforcePlusPlus,
+  dapo: createDapo,
+  "rejection-sampling": createRejectionSampling,
 };
 
-export const algorithmOf = (rl: RlConfig): Algorithm => ALGORITHMS[rl.algorithm](rl);
+export const createAlgorithm = (rl: RlConfig): Algorithm => ALGORITHMS[rl.algorithm](rl);

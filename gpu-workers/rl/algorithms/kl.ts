@@ -17,7 +17,7 @@ export const KL_ESTIMATORS: Record<
  * The coefficient's next value (Ziegler et al. 2019, section 2.2): it grows where the measured KL is above the target and
  * shrinks where it is below, by at most a fifth in `horizon` episodes.
  */
-export function adaptedKlCoefficient(
+export function adaptKlCoefficient(
   coefficient: number,
   measured: number,
   episodes: number,

@@ -1,23 +1,23 @@
 import type { RlConfig } from "@/contracts/run-config/training";
 import type { Algorithm } from "./algorithm";
-import { gae, tokenRewards, whiten } from "./gae";
+import { computeGae, buildTokenRewards, whiten } from "./gae";
 
 /**
  * PPO (Schulman et al. 2017) as s3 trains (paper, appendix A.2): what the episode earned stands at its last action token,
  * a critic's values and GAE give each action token its advantage, whitened over the step.
  */
-export function ppo(rl: RlConfig): Algorithm {
+export function createPpo(rl: RlConfig): Algorithm {
   return {
     name: "ppo",
     loss: "ppo",
-    clip: { low: rl.clip, high: rl.clipHigh ?? rl.clip },
-    critic: true,
+    clipRange: { low: rl.clip, high: rl.clipHigh ?? rl.clip },
+    usesCritic: true,
     // The baseline is the critic's, so equal rewards teach as well.
-    informative: () => true,
-    credit: (groups) => {
+    isInformative: () => true,
+    assignCredit: (groups) => {
       const estimates = groups.map((group) =>
         group.map(({ reward, penalties, values }) =>
-          gae(tokenRewards(reward, penalties), values, rl.gamma, rl.lambda),
+          computeGae(buildTokenRewards(reward, penalties), values, rl.gamma, rl.lambda),
         ),
       );
       if (!rl.whiten) return estimates;

@@ -1,17 +1,17 @@
-import { byGroup, EPSILON, type Algorithm } from "./algorithm";
+import { creditByGroup, EPSILON, type Algorithm } from "./algorithm";
 
 /** 1 for the best of a question's samples where their reward is positive (equally good ones all count), else 0. */
-export function best(rewards: readonly number[]): number[] {
+export function weightBestSamples(rewards: readonly number[]): number[] {
   const most = Math.max(...rewards);
   return rewards.map((r) => (most > EPSILON && r > most - EPSILON ? 1 : 0));
 }
 
 /** Rejection-sampling fine-tuning (as in RAFT: Dong et al. 2023): cross-entropy on each question's best episodes. */
-export const rejectionSampling = (): Algorithm => ({
+export const createRejectionSampling = (): Algorithm => ({
   name: "rejection-sampling",
   loss: "cross_entropy",
-  clip: { low: 0, high: 0 },
-  critic: false,
-  informative: (rewards) => rewards.some((r) => r > EPSILON),
-  credit: byGroup(best),
+  clipRange: { low: 0, high: 0 },
+  usesCritic: false,
+  isInformative: (rewards) => rewards.some((r) => r > EPSILON),
+  assignCredit: creditByGroup(weightBestSamples),
 });

@@ -3,19 +3,19 @@ import { describe, expect, it } from "vitest";
 import type { EngineResult } from "@/contracts/engine/dialect";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
-import { algorithmOf } from "@/gpu-workers/rl/algorithms";
+import { createAlgorithm } from "@/gpu-workers/rl/algorithms";
 import {
-  skippedInARow,
-  slices,
-  tokenWeights,
+  countSkippedInARow,
+  splitIntoMiniBatches,
+  computeTokenWeights,
   updatePolicy,
-  type UpdateParts,
+  type UpdateDependencies,
 } from "./update-policy";
 import type { Group } from "@/gpu-workers/rl/rollout";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 
 type Body<K extends "forward" | "forwardBackward" | "optimStep"> = Parameters<
-  UpdateParts["policy"][K]
+  UpdateDependencies["policy"][K]
 >[0];
 
 /** Records what it is asked. Log-probabilities are -1 of the policy, -1.5 of the reference; values are 0.25. */
@@ -126,15 +126,15 @@ const MASK = [0, 0, 1, 0, 1, 0, 1];
 
 const parts = (
   run: TrainConfig,
-  more: Partial<UpdateParts> = {},
-): UpdateParts & { policy: RecordingModel } => ({
+  more: Partial<UpdateDependencies> = {},
+): UpdateDependencies & { policy: RecordingModel } => ({
   critic: run.rl.algorithm === "ppo" ? new RecordingModel() : null,
-  algorithm: algorithmOf(run.rl),
+  algorithm: createAlgorithm(run.rl),
   config: run,
   klCoefficient: run.rl.klCoefficient,
-  clock: new Stopwatch(),
+  stopwatch: new Stopwatch(),
   signal: new AbortController().signal,
-  settled: async () => undefined,
+  untilSamplingEnds: async () => undefined,
   ...more,
   policy: (more.policy as RecordingModel | undefined) ?? new RecordingModel(),
 });
@@ -331,13 +331,13 @@ describe("an update", () => {
       { skipped: ["The loss is NaN."], learned: true },
     ];
     expect([
-      skippedInARow(0, good),
-      skippedInARow(0, bad),
-      skippedInARow(1, bad),
-      skippedInARow(2, good),
-      skippedInARow(2, partly),
+      countSkippedInARow(0, good),
+      countSkippedInARow(0, bad),
+      countSkippedInARow(1, bad),
+      countSkippedInARow(2, good),
+      countSkippedInARow(2, partly),
     ]).toEqual([0, 1, 2, 0, 0]);
-    expect(() => skippedInARow(2, bad)).toThrow(
+    expect(() => countSkippedInARow(2, bad)).toThrow(
       /3 steps in a row: The loss is NaN\..*learningRate/,
     );
   });
@@ -353,7 +353,7 @@ describe("an update", () => {
   it("the policy's weights change only when nobody samples any more; the critic does not wait", async () => {
     let settle: () => void = () => undefined;
     const settled = new Promise<void>((resolve) => (settle = resolve));
-    const made = parts(config({ algorithm: "ppo" }), { settled: () => settled });
+    const made = parts(config({ algorithm: "ppo" }), { untilSamplingEnds: () => settled });
     const update = updatePolicy(made, groups, 1);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect([(made.critic as RecordingModel).calls.at(-1), made.policy.calls]).toEqual([
@@ -374,14 +374,14 @@ describe("normalisation", () => {
         lengths,
         fc.constantFrom("token" as const, "sequence" as const),
         (tokens, normalisation) => {
-          const weights = tokenWeights(tokens, config({ normalisation }));
+          const weights = computeTokenWeights(tokens, config({ normalisation }));
           expect(weights.reduce((sum, w, i) => sum + w * tokens[i]!, 0)).toBeCloseTo(1, 9);
           if (normalisation === "token") expect(new Set(weights).size).toBe(1);
         },
       ),
     );
     // Three searches after the first retrieval: four turns of at most 500 tokens.
-    expect(tokenWeights([10, 90], config({ normalisation: "constant" }))).toEqual([
+    expect(computeTokenWeights([10, 90], config({ normalisation: "constant" }))).toEqual([
       1 / 4000,
       1 / 4000,
     ]);
@@ -392,10 +392,10 @@ describe("normalisation", () => {
       fc.property(
         fc.array(fc.nat(), { maxLength: 20 }),
         fc.integer({ min: 1, max: 25 }),
-        (items, size) => void expect(slices(items, size).flat()).toEqual(items),
+        (items, size) => void expect(splitIntoMiniBatches(items, size).flat()).toEqual(items),
       ),
     );
-    expect(slices([], 0)).toEqual([]);
+    expect(splitIntoMiniBatches([], 0)).toEqual([]);
   });
 });
 

@@ -4,17 +4,17 @@ import type { TrainConfig } from "@/contracts/run-config/run-config";
 import { EngineError, type EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Algorithm, Credit } from "@/gpu-workers/rl/algorithms/algorithm";
 import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
-import { longestEpisode } from "@/gpu-workers/searcher/episode";
+import { computeMaxEpisodeTokens } from "@/gpu-workers/searcher/episode";
 import type { MetricValues } from "@/gpu-workers/rl/episode-metrics";
 import type { Group } from "@/gpu-workers/rl/rollout";
-import { explainedVariance, maxOf, mean, meanMaxMin } from "@/gpu-workers/rl/statistics";
+import { computeExplainedVariance, maximum, mean, summariseMeanMaxMin } from "@/gpu-workers/rl/statistics";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import {
-  actionTokens,
-  atActions,
-  datumOf,
-  onActions,
-  trainingSequence,
+  countActionTokens,
+  pickActionTokens,
+  buildDatum,
+  fillActionTokens,
+  buildTrainingSequence,
   type TrainingSequence,
 } from "@/gpu-workers/searcher/training-sequence";
 
@@ -23,7 +23,7 @@ export const REFERENCE = "reference";
 
 type Model = Pick<EngineModel, "forward" | "forwardBackward" | "optimStep">;
 
-export interface UpdateParts {
+export interface UpdateDependencies {
   policy: Model;
   /** Null where the algorithm has none. */
   critic: Model | null;
@@ -31,13 +31,13 @@ export interface UpdateParts {
   config: Pick<TrainConfig, "search" | "rl">;
   /** Weight of the KL at this step. */
   klCoefficient: number;
-  clock: Stopwatch<StepPhase>;
+  stopwatch: Stopwatch<StepPhase>;
   signal: AbortSignal;
   /** Resolves when nobody samples from the policy any more, so that its weights may change. */
-  settled: () => Promise<void>;
+  untilSamplingEnds: () => Promise<void>;
 }
 
-export interface Update {
+export interface PolicyUpdate {
   metrics: MetricValues;
   /** Mean advantage of each sample's action tokens, by group. */
   advantages: number[][];
@@ -57,7 +57,7 @@ interface OutOfMemory {
 }
 
 /** What an update notes on its way. */
-interface Notes {
+interface UpdateNotes {
   skipped: string[];
   outOfMemory: OutOfMemory | null;
 }
@@ -80,40 +80,40 @@ interface Experience {
  * mini-batches (Schulman et al. 2017, algorithm 1).
  */
 export async function updatePolicy(
-  parts: UpdateParts,
+  parts: UpdateDependencies,
   groups: readonly Group[],
   step: number,
-): Promise<Update> {
-  const { algorithm, config, critic, clock } = parts;
+): Promise<PolicyUpdate> {
+  const { algorithm, config, critic, stopwatch: clock } = parts;
   const { rl } = config;
-  const notes: Notes = { skipped: [], outOfMemory: null };
-  const experiences = await gather(parts, groups, notes);
-  const grouped = regroup(experiences, groups);
-  const credits = algorithm.credit(grouped).flat();
+  const notes: UpdateNotes = { skipped: [], outOfMemory: null };
+  const experiences = await buildExperiences(parts, groups, notes);
+  const grouped = splitByGroup(experiences, groups);
+  const credits = algorithm.assignCredit(grouped).flat();
   const learned = experiences.map((experience, i) => ({ experience, credit: credits[i]! }));
-  const warmth = rl.lrWarmupSteps === 0 ? 1 : Math.min(1, step / rl.lrWarmupSteps);
-  let learnedFrom: readonly Result[] = [];
+  const warmupFactor = rl.lrWarmupSteps === 0 ? 1 : Math.min(1, step / rl.lrWarmupSteps);
+  let learnedFrom: readonly MiniBatchResult[] = [];
   const metrics: MetricValues = {
-    ...creditMetrics(experiences, credits),
-    ...klMetrics(experiences, parts),
-    ...mismatchOf(experiences, rl),
+    ...computeCreditMetrics(experiences, credits),
+    ...computeKlMetrics(experiences, parts),
+    ...computeSamplerMismatch(experiences, rl),
   };
 
   if (critic !== null) {
     const results = await clock.time("update_critic", () =>
-      learn(
+      runOptimizerEpochs(
         parts,
         critic,
         learned,
-        valueStep(rl.critic.valueClip),
-        rl.critic.learningRate * warmth,
+        valueLoss(rl.critic.valueClip),
+        rl.critic.learningRate * warmupFactor,
         async () => undefined,
         notes,
       ),
     );
     learnedFrom = results;
-    Object.assign(metrics, criticMetrics(results), {
-      "critic/lr": rl.critic.learningRate * warmth,
+    Object.assign(metrics, computeCriticMetrics(results), {
+      "critic/lr": rl.critic.learningRate * warmupFactor,
     });
   }
   const chosen =
@@ -122,19 +122,19 @@ export async function updatePolicy(
       : learned;
   if (critic === null || step > rl.critic.warmupSteps) {
     const results = await clock.time("update_actor", () =>
-      learn(
+      runOptimizerEpochs(
         parts,
         parts.policy,
         chosen,
-        policyStep(parts),
-        rl.learningRate * warmth,
-        parts.settled,
+        policyLoss(parts),
+        rl.learningRate * warmupFactor,
+        parts.untilSamplingEnds,
         notes,
       ),
     );
     learnedFrom = results;
-    Object.assign(metrics, actorMetrics(results, chosen, rl), {
-      "actor/lr": rl.learningRate * warmth,
+    Object.assign(metrics, computeActorMetrics(results, chosen, rl), {
+      "actor/lr": rl.learningRate * warmupFactor,
     });
   }
   const { skipped, outOfMemory } = notes;
@@ -143,8 +143,8 @@ export async function updatePolicy(
   const means = credits.map(({ advantages }) => mean(advantages) ?? 0);
   return {
     metrics,
-    advantages: regroup(means, groups),
-    kl: klOf(experiences, rl),
+    advantages: splitByGroup(means, groups),
+    kl: averageKl(experiences, rl),
     skipped,
     learned: learnedFrom.length > 0,
     outOfMemory,
@@ -152,18 +152,18 @@ export async function updatePolicy(
 }
 
 /** Steps in a row in which nothing could be learned until the run stops. */
-const MOST_SKIPPED = 3;
+const MAX_SKIPPED_IN_A_ROW = 3;
 
 /**
  * @param before steps in a row that taught nothing before this one
  * @returns steps in a row with this one; throws with the reason where they are too many
  */
-export function skippedInARow(
+export function countSkippedInARow(
   before: number,
-  { skipped: reasons, learned }: Pick<Update, "skipped" | "learned">,
+  { skipped: reasons, learned }: Pick<PolicyUpdate, "skipped" | "learned">,
 ): number {
   const row = reasons.length === 0 || learned ? 0 : before + 1;
-  if (row >= MOST_SKIPPED)
+  if (row >= MAX_SKIPPED_IN_A_ROW)
     throw new AppError(
       "internal",
       `No finite loss and gradient in ${row} steps in a row: ${reasons[0]} Resume from the last checkpoint, or branch from it with a lower rl.learningRate.`,
@@ -172,39 +172,39 @@ export function skippedInARow(
 }
 
 /** The gradient of one step's groups without a step: what a dry run tries. */
-export async function tryGradient(parts: UpdateParts, groups: readonly Group[]): Promise<void> {
-  const experiences = await gather(parts, groups, { skipped: [], outOfMemory: null });
-  const credits = parts.algorithm.credit(regroup(experiences, groups)).flat();
+export async function computeTrialGradient(parts: UpdateDependencies, groups: readonly Group[]): Promise<void> {
+  const experiences = await buildExperiences(parts, groups, { skipped: [], outOfMemory: null });
+  const credits = parts.algorithm.assignCredit(splitByGroup(experiences, groups)).flat();
   const learned = experiences.map((experience, i) => ({ experience, credit: credits[i]! }));
-  const { critic, policy, signal, clock } = parts;
+  const { critic, policy, signal, stopwatch: clock } = parts;
   if (critic !== null)
     await clock.time("update_critic", () =>
-      critic.forwardBackward(valueStep(parts.config.rl.critic.valueClip)(learned), { signal }),
+      critic.forwardBackward(valueLoss(parts.config.rl.critic.valueClip)(learned), { signal }),
     );
   await clock.time("update_actor", () =>
-    policy.forwardBackward(policyStep(parts)(learned), { signal }),
+    policy.forwardBackward(policyLoss(parts)(learned), { signal }),
   );
 }
 
 /** Splits a flat list as the groups' samples lie. */
-function regroup<T>(items: readonly T[], groups: readonly Group[]): T[][] {
+function splitByGroup<T>(items: readonly T[], groups: readonly Group[]): T[][] {
   let start = 0;
   return groups.map(({ samples }) => items.slice(start, (start += samples.length)));
 }
 
 /** What is computed before the update: log-probabilities under the old policy and the reference, and values. */
-async function gather(
-  { policy, critic, config, klCoefficient, clock, signal }: UpdateParts,
+async function buildExperiences(
+  { policy, critic, config, klCoefficient, stopwatch: clock, signal }: UpdateDependencies,
   groups: readonly Group[],
-  notes: Notes,
+  notes: UpdateNotes,
 ): Promise<Experience[]> {
   const { rl } = config;
   const samples = groups.flatMap((group) => group.samples);
-  const sequences = samples.map(({ episode }) => trainingSequence(episode, config.search));
+  const sequences = samples.map(({ episode }) => buildTrainingSequence(episode, config.search));
   const data = sequences.map((sequence) =>
-    datumOf(
+    buildDatum(
       sequence,
-      onActions(sequence, () => 1),
+      fillActionTokens(sequence, () => 1),
     ),
   );
   const measured = klCoefficient > 0;
@@ -226,12 +226,12 @@ async function gather(
     critic === null
       ? null
       : await clock.time("values", () => critic.forward({ adapter: true, data }, { signal }));
-  for (const result of [forward, valued]) if (result !== null) noteMemory(notes, result);
+  for (const result of [forward, valued]) if (result !== null) noteOutOfMemory(notes, result);
   return sequences.map((sequence, i) => {
     const at = (list: readonly number[] | undefined): number[] | null =>
-      list === undefined ? null : atActions(sequence, list);
+      list === undefined ? null : pickActionTokens(sequence, list);
     const trainerLogprobs = at(forward?.logprobs[i]);
-    const sampled = atActions(sequence, sequence.logprobs);
+    const sampled = pickActionTokens(sequence, sequence.logprobs);
     const referenceLogprobs = at(forward?.referenceLogprobs?.[i]);
     const estimate = KL_ESTIMATORS[rl.klEstimator];
     const penalise = referenceLogprobs !== null && trainerLogprobs !== null && rl.klIn === "reward";
@@ -250,8 +250,8 @@ async function gather(
 }
 
 /** The engine begins a micro-batch again with half the tokens where memory does not suffice; it goes on, and it is said. */
-function noteMemory(
-  notes: Notes,
+function noteOutOfMemory(
+  notes: UpdateNotes,
   {
     retriedOutOfMemory,
     tokenBudget,
@@ -265,31 +265,31 @@ function noteMemory(
   };
 }
 
-interface Learned {
+interface CreditedExperience {
   experience: Experience;
   credit: Credit;
 }
-type Step = (batch: readonly Learned[]) => Parameters<Model["forwardBackward"]>[0];
-type Result = EngineResult<"forward_backward"> & { gradNorm: number; batch: readonly Learned[] };
+type BuildLossRequest = (batch: readonly CreditedExperience[]) => Parameters<Model["forwardBackward"]>[0];
+type MiniBatchResult = EngineResult<"forward_backward"> & { gradNorm: number; batch: readonly CreditedExperience[] };
 
 /** Epochs of optimiser steps on mini-batches, in the order of the episodes. Each is one operation, so that it counts whole or not at all. */
-async function learn(
-  { config, signal }: UpdateParts,
+async function runOptimizerEpochs(
+  { config, signal }: UpdateDependencies,
   model: Model,
-  learned: readonly Learned[],
-  step: Step,
+  learned: readonly CreditedExperience[],
+  step: BuildLossRequest,
   learningRate: number,
   settled: () => Promise<void>,
-  notes: Notes,
-): Promise<Result[]> {
+  notes: UpdateNotes,
+): Promise<MiniBatchResult[]> {
   const { epochs, miniBatch, gradientClip } = config.rl;
-  const batches = slices(learned, miniBatch === 0 ? learned.length : miniBatch);
+  const batches = splitIntoMiniBatches(learned, miniBatch === 0 ? learned.length : miniBatch);
   const all = Array.from({ length: epochs }, () => batches).flat();
-  const results: Result[] = [];
+  const results: MiniBatchResult[] = [];
   for (const [i, batch] of all.entries()) {
     try {
       const result = await model.forwardBackward(step(batch), { signal });
-      noteMemory(notes, result);
+      noteOutOfMemory(notes, result);
       await settled();
       const { gradNorm } = await model.optimStep(
         { learningRate, gradClip: gradientClip, keepActivations: i < all.length - 1 },
@@ -305,7 +305,7 @@ async function learn(
 }
 
 /** Splits in order into lists of `size`; the last may be shorter. */
-export function slices<T>(items: readonly T[], size: number): T[][] {
+export function splitIntoMiniBatches<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: size === 0 ? 0 : Math.ceil(items.length / size) }, (_, i) =>
     items.slice(i * size, (i + 1) * size),
   );
@@ -315,7 +315,7 @@ export function slices<T>(items: readonly T[], size: number): T[][] {
  * What each action token weighs, so that the engine's sum over a mini-batch is the mean that is wanted: over its tokens;
  * within each episode and then over episodes; or over episodes, by the longest possible one (Liu et al. 2025).
  */
-export function tokenWeights(
+export function computeTokenWeights(
   tokens: readonly number[],
   { rl, search }: Pick<TrainConfig, "rl" | "search">,
 ): number[] {
@@ -326,34 +326,34 @@ export function tokenWeights(
   const by = {
     token: () => 1 / total,
     sequence: (n: number) => 1 / (tokens.length * Math.max(1, n)),
-    constant: () => 1 / (tokens.length * longestEpisode(search)),
+    constant: () => 1 / (tokens.length * computeMaxEpisodeTokens(search)),
   }[rl.normalisation];
   return tokens.map(by);
 }
 
-const policyStep =
-  ({ algorithm, config, klCoefficient }: UpdateParts): Step =>
+const policyLoss =
+  ({ algorithm, config, klCoefficient }: UpdateDependencies): BuildLossRequest =>
   (batch) => {
     const { rl } = config;
     const inLoss = rl.klIn === "loss" && klCoefficient > 0;
-    const weights = tokenWeights(
-      batch.map(({ experience }) => actionTokens(experience.sequence)),
+    const weights = computeTokenWeights(
+      batch.map(({ experience }) => countActionTokens(experience.sequence)),
       config,
     );
     const data = batch.map(({ experience, credit }, i): Datum => {
       const { sequence, oldLogprobs, referenceLogprobs } = experience;
-      const trust = trustOf(experience, rl.truncateRatio);
-      const weighed = datumOf(
+      const trust = truncatedImportanceWeights(experience, rl.truncateRatio);
+      const weighed = buildDatum(
         sequence,
-        onActions(sequence, (t) => weights[i]! * trust[t]!),
+        fillActionTokens(sequence, (t) => weights[i]! * trust[t]!),
       );
       if (algorithm.loss === "cross_entropy") return weighed;
       return {
         ...weighed,
-        advantages: onActions(sequence, (t) => credit.advantages[t]!),
-        logprobs: onActions(sequence, (t) => oldLogprobs[t]!),
+        advantages: fillActionTokens(sequence, (t) => credit.advantages[t]!),
+        logprobs: fillActionTokens(sequence, (t) => oldLogprobs[t]!),
         ...(inLoss
-          ? { referenceLogprobs: onActions(sequence, (t) => referenceLogprobs![t]!) }
+          ? { referenceLogprobs: fillActionTokens(sequence, (t) => referenceLogprobs![t]!) }
           : {}),
       };
     });
@@ -361,8 +361,8 @@ const policyStep =
     if (algorithm.loss === "cross_entropy")
       return { loss: "cross_entropy", config: { temperature: rl.temperature }, data };
     const config_ = {
-      clipLow: algorithm.clip.low,
-      clipHigh: algorithm.clip.high,
+      clipLow: algorithm.clipRange.low,
+      clipHigh: algorithm.clipRange.high,
       klCoef: inLoss ? klCoefficient : 0,
       klEstimator: rl.klEstimator,
       entropyCoef: rl.entropyCoefficient,
@@ -372,35 +372,35 @@ const policyStep =
   };
 
 /** The critic's loss is always averaged over tokens. */
-const valueStep =
-  (valueClip: number | null): Step =>
+const valueLoss =
+  (valueClip: number | null): BuildLossRequest =>
   (batch) => {
     const weight =
       1 /
       Math.max(
         1,
-        batch.reduce((sum, { experience }) => sum + actionTokens(experience.sequence), 0),
+        batch.reduce((sum, { experience }) => sum + countActionTokens(experience.sequence), 0),
       );
     const data = batch.map(({ experience: { sequence, values }, credit }): Datum => ({
-      ...datumOf(
+      ...buildDatum(
         sequence,
-        onActions(sequence, () => weight),
+        fillActionTokens(sequence, () => weight),
       ),
-      returns: onActions(sequence, (t) => credit.returns![t]!),
-      values: onActions(sequence, (t) => values[t]!),
+      returns: fillActionTokens(sequence, (t) => credit.returns![t]!),
+      values: fillActionTokens(sequence, (t) => values[t]!),
     }));
     return { loss: "value", config: { valueClip }, data };
   };
 
 /** Truncated importance weights: how much likelier the trainer finds each token than the sampler did, at most `cap` (null: 1). */
-function trustOf({ sequence, trainerLogprobs }: Experience, cap: number | null): number[] {
-  const sampled = atActions(sequence, sequence.logprobs);
+function truncatedImportanceWeights({ sequence, trainerLogprobs }: Experience, cap: number | null): number[] {
+  const sampled = pickActionTokens(sequence, sequence.logprobs);
   return sampled.map((logprob, t) =>
     cap === null ? 1 : Math.min(cap, Math.exp(trainerLogprobs![t]! - logprob)),
   );
 }
 
-function klOf(experiences: readonly Experience[], rl: TrainConfig["rl"]): number | null {
+function averageKl(experiences: readonly Experience[], rl: TrainConfig["rl"]): number | null {
   const estimate = KL_ESTIMATORS[rl.klEstimator];
   const tokens = experiences.flatMap(({ trainerLogprobs, referenceLogprobs }) =>
     referenceLogprobs === null
@@ -410,39 +410,39 @@ function klOf(experiences: readonly Experience[], rl: TrainConfig["rl"]): number
   return mean(tokens) ?? null;
 }
 
-function klMetrics(
+function computeKlMetrics(
   experiences: readonly Experience[],
-  { config: { rl }, klCoefficient }: UpdateParts,
+  { config: { rl }, klCoefficient }: UpdateDependencies,
 ): MetricValues {
-  const kl = klOf(experiences, rl);
+  const kl = averageKl(experiences, rl);
   if (kl === null) return {};
   return rl.klIn === "reward"
     ? { "critic/kl": kl, "critic/kl_coeff": klCoefficient }
     : { "actor/kl_loss": kl, "actor/kl_coef": klCoefficient };
 }
 
-function creditMetrics(
+function computeCreditMetrics(
   experiences: readonly Experience[],
   credits: readonly Credit[],
 ): MetricValues {
   const values = experiences.flatMap((experience) => experience.values);
   const returns = credits.flatMap((credit) => credit.returns ?? []);
   return {
-    ...meanMaxMin(
+    ...summariseMeanMaxMin(
       "critic/score",
       experiences.map(({ reward }) => reward),
     ),
-    ...meanMaxMin(
+    ...summariseMeanMaxMin(
       "critic/rewards",
       experiences.map(({ reward, penalties }) => reward - penalties.reduce((sum, p) => sum + p, 0)),
     ),
-    ...meanMaxMin(
+    ...summariseMeanMaxMin(
       "critic/advantages",
       credits.flatMap(({ advantages }) => advantages),
     ),
-    ...meanMaxMin("critic/returns", returns),
-    ...meanMaxMin("critic/values", values),
-    ...explained(explainedVariance(values, returns)),
+    ...summariseMeanMaxMin("critic/returns", returns),
+    ...summariseMeanMaxMin("critic/values", values),
+    ...explained(computeExplainedVariance(values, returns)),
   };
 }
 
@@ -450,70 +450,70 @@ const explained = (share: number | null): MetricValues =>
   share === null ? {} : { "critic/vf_explained_var": share };
 
 /** Sampler against trainer, where the trainer's own log-probabilities were computed; else `actorMetrics` has them. Overlapped episodes are of other weights. */
-function mismatchOf(experiences: readonly Experience[], rl: TrainConfig["rl"]): MetricValues {
+function computeSamplerMismatch(experiences: readonly Experience[], rl: TrainConfig["rl"]): MetricValues {
   if (rl.overlap) return {};
   const differences = experiences.flatMap(({ sequence, trainerLogprobs }) =>
     trainerLogprobs === null
       ? []
-      : atActions(sequence, sequence.logprobs).map((sampled, t) => sampled - trainerLogprobs[t]!),
+      : pickActionTokens(sequence, sequence.logprobs).map((sampled, t) => sampled - trainerLogprobs[t]!),
   );
   const cap = rl.truncateRatio;
   return {
-    ...mismatchMetrics(differences),
+    ...computeMismatchMetrics(differences),
     ...(cap === null || differences.length === 0
       ? {}
       : { "mismatch/truncated": mean(differences.map((d) => (Math.exp(-d) > cap ? 1 : 0)))! }),
   };
 }
 
-function mismatchMetrics(differences: readonly number[]): MetricValues {
+function computeMismatchMetrics(differences: readonly number[]): MetricValues {
   if (differences.length === 0) return {};
   const distances = differences.map(Math.abs);
   return {
     "mismatch/logprob_mean": mean(distances)!,
-    "mismatch/logprob_max": maxOf(distances),
+    "mismatch/logprob_max": maximum(distances),
     "mismatch/kl": mean(differences)!,
   };
 }
 
-function criticMetrics(results: readonly Result[]): MetricValues {
+function computeCriticMetrics(results: readonly MiniBatchResult[]): MetricValues {
   if (results.length === 0) return {};
   return {
     "critic/vf_loss": mean(results.map(({ loss }) => loss))!,
-    "critic/vf_clipfrac": share(results, ({ valueClipped }) => valueClipped),
+    "critic/vf_clipfrac": computeTokenShare(results, ({ valueClipped }) => valueClipped),
     "critic/grad_norm": mean(results.map(({ gradNorm }) => gradNorm))!,
   };
 }
 
 /** A count of tokens in all results as a share of their tokens. */
-const share = (results: readonly Result[], of: (result: Result) => number): number => {
+const computeTokenShare = (results: readonly MiniBatchResult[], of: (result: MiniBatchResult) => number): number => {
   const tokens = results.reduce((sum, result) => sum + result.tokens, 0);
   return results.reduce((sum, result) => sum + of(result), 0) / Math.max(1, tokens);
 };
 
-function actorMetrics(
-  results: readonly Result[],
-  chosen: readonly Learned[],
+function computeActorMetrics(
+  results: readonly MiniBatchResult[],
+  chosen: readonly CreditedExperience[],
   rl: TrainConfig["rl"],
 ): MetricValues {
   if (results.length === 0) return {};
   // Of the first optimiser step the weights are still those of the old policy.
   const first = results[0]!;
   const known = chosen.some(({ experience }) => experience.trainerLogprobs !== null);
-  const mismatch = known || rl.overlap ? [] : differencesOf(first);
+  const mismatch = known || rl.overlap ? [] : listLogprobDifferences(first);
   return {
     "actor/pg_loss": mean(results.map(({ policyLoss }) => policyLoss))!,
-    "actor/entropy_loss": share(results, ({ entropy }) => entropy),
-    "actor/pg_clipfrac": share(results, ({ clipped }) => clipped),
-    "actor/ppo_kl": mean(results.flatMap(differencesOf)) ?? 0,
+    "actor/entropy_loss": computeTokenShare(results, ({ entropy }) => entropy),
+    "actor/pg_clipfrac": computeTokenShare(results, ({ clipped }) => clipped),
+    "actor/ppo_kl": mean(results.flatMap(listLogprobDifferences)) ?? 0,
     "actor/grad_norm": mean(results.map(({ gradNorm }) => gradNorm))!,
-    "actor/ratio_max": maxOf(results.map(({ ratio }) => ratio.max)),
-    ...mismatchMetrics(mismatch),
+    "actor/ratio_max": maximum(results.map(({ ratio }) => ratio.max)),
+    ...computeMismatchMetrics(mismatch),
   };
 }
 
 /** Old log-probability minus the present one of each action token. */
-const differencesOf = ({ batch, logprobs }: Result): number[] =>
+const listLogprobDifferences = ({ batch, logprobs }: MiniBatchResult): number[] =>
   batch.flatMap(({ experience: { sequence, oldLogprobs } }, i) =>
-    atActions(sequence, logprobs[i]!).map((logprob, t) => oldLogprobs[t]! - logprob),
+    pickActionTokens(sequence, logprobs[i]!).map((logprob, t) => oldLogprobs[t]! - logprob),
   );
