@@ -1,6 +1,5 @@
 """Where and in which number format the engine computes, decided by what the machine does well."""
 
-import hashlib
 import os
 import platform
 from dataclasses import dataclass
@@ -90,15 +89,3 @@ def choose_device(
         ]
     torch.backends.cuda.matmul.allow_tf32 = False
     return Device(kind, name, chosen, threads, bf16)
-
-
-def fingerprint(device: Device) -> str:
-    """Hash of everything that decides the bits of a result apart from the call: code, torch, dtype, device, threads."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode())
-        digest.update(source.read_bytes())
-    digest.update(
-        f"{torch.__version__} {device.dtype_name} {device.kind} {device.name} {device.threads}".encode()
-    )
-    return digest.hexdigest()[:32]

@@ -8,9 +8,10 @@ from typing import Callable, get_args
 import torch
 
 from . import gradient, huggingface, sampling, schema, state
-from .device import Device, fingerprint
+from .device import Device
 from .engine_model import Base, Model
 from .errors import EngineError
+from .fingerprint import compute_fingerprint
 from .guide import encode_guided
 from .llama import ARCHITECTURES
 from .memory import (
@@ -160,7 +161,7 @@ class Engine:
             "tuning": ["lora", "full"],
             "heads": ["language", "value"],
             "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
-            "fingerprint": fingerprint(self.device),
+            "fingerprint": compute_fingerprint(self.device),
         }
 
 
