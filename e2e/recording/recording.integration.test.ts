@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MIGRATIONS_DIR } from "@/server/platform/db/migrate";
-import { createDatabase } from "@/server/testing/control-plane";
+import { createEmptyDatabase } from "@/server/testing/control-plane";
 import { RECORDING_VERSION, type RecordingManifest } from "@/server/testing/recording/format";
 import { loadRecording, readManifest, readRecording } from "@/server/testing/recording/load";
 import { saveRecording } from "@/server/testing/recording/save";
@@ -19,7 +19,7 @@ let manifest: RecordingManifest;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "s3-recording-"));
-  databaseUrl = await createDatabase();
+  databaseUrl = await createEmptyDatabase();
   manifest = await loadRecording(FILE, databaseUrl, join(folder, "artifacts"));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -8,14 +8,13 @@ import { inject } from "vitest";
 import { FileStore } from "@/server/platform/artifacts/file-store";
 import type { ArtifactStore } from "@/server/platform/artifacts/store";
 import { compose, type ControlPlane } from "@/server/compose";
-import { migrate } from "@/server/platform/db/migrate";
 import { createHttpServer } from "@/server/http/server";
 import type { Timings } from "@/server/platform/timings";
 import { TestWorker } from "./worker";
-import "./global-setup";
+import { TEMPLATE_DATABASE } from "./global-setup";
 
 /** The real rules with short waits. */
-export const FAST: Timings = {
+export const FAST_TIMINGS: Timings = {
   leaseMs: 1_500,
   heartbeatMs: 100,
   offlineMs: 2_000,
@@ -52,13 +51,19 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** Makes an empty database on the test run's PostgreSQL. @returns its address */
-export async function createDatabase(): Promise<string> {
+/** Creates an empty database on the PostgreSQL of this test run. @returns its address */
+export const createEmptyDatabase = (): Promise<string> => createDatabase("");
+
+/** Creates a database with every migration applied: a copy of the template. @returns its address */
+export const createMigratedDatabase = (): Promise<string> =>
+  createDatabase(`TEMPLATE ${TEMPLATE_DATABASE}`);
+
+async function createDatabase(options: string): Promise<string> {
   const base = inject("postgresUrl");
   const name = `t_${randomUUID().replaceAll("-", "")}`;
   const client = new pg.Client({ connectionString: base });
   await client.connect();
-  await client.query(`CREATE DATABASE ${name}`);
+  await client.query(`CREATE DATABASE ${name} ${options}`);
   await client.end();
   return Object.assign(new URL(base), { pathname: `/${name}` }).toString();
 }
@@ -72,15 +77,14 @@ export async function startTestServer(
     store?: (directory: string) => ArtifactStore;
   } = {},
 ): Promise<TestServer> {
-  const databaseUrl = await createDatabase();
-  await migrate(databaseUrl);
+  const databaseUrl = await createMigratedDatabase();
   const artifactsDir = await mkdtemp(join(tmpdir(), "s3-artifacts-"));
   const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
   const store = options.store?.(artifactsDir) ?? new FileStore(artifactsDir);
   const plane = compose({
     databaseUrl,
     store,
-    timings: { ...FAST, ...options.timings },
+    timings: { ...FAST_TIMINGS, ...options.timings },
     maxAttempts: options.maxAttempts,
     uploadLimitBytes: options.uploadLimitBytes,
     log,

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { FileStore } from "@/server/platform/artifacts/file-store";
 import { compose } from "@/server/compose";
 import { migrate } from "@/server/platform/db/migrate";
-import { createDatabase, FAST } from "./control-plane";
+import { createEmptyDatabase, FAST_TIMINGS } from "./control-plane";
 import { loadRecording } from "./recording/load";
 import { readProduct } from "./recording/read";
 
@@ -23,13 +23,13 @@ test.each(recordings)(
   "%s is migrated, and the API reads from it what it read when it was recorded",
   async (name) => {
     const artifactsDir = await mkdtemp(join(tmpdir(), "s3-artifacts-"));
-    const databaseUrl = await createDatabase();
+    const databaseUrl = await createEmptyDatabase();
     await loadRecording(join(FOLDER, name), databaseUrl, artifactsDir);
     expect(await migrate(databaseUrl), "loading has applied every migration").toEqual([]);
     const plane = compose({
       databaseUrl,
       store: new FileStore(artifactsDir),
-      timings: FAST,
+      timings: FAST_TIMINGS,
       log: pino({ level: "silent" }),
       dataDir: artifactsDir,
     });

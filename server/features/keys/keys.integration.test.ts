@@ -2,10 +2,9 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { migrate } from "@/server/platform/db/migrate";
 import { Database } from "@/server/platform/db/database";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { createDatabase, startTestServer } from "@/server/testing/control-plane";
+import { createMigratedDatabase, startTestServer } from "@/server/testing/control-plane";
 import { storeSamples } from "@/server/testing/samples";
 import { Keys } from "./keys";
 import { loadSecret, seal, SECRET_FILE, unseal } from "./seal";
@@ -13,9 +12,7 @@ import { loadSecret, seal, SECRET_FILE, unseal } from "./seal";
 let database: Database;
 let dataDir: string;
 beforeAll(async () => {
-  const url = await createDatabase();
-  await migrate(url);
-  database = new Database(url);
+  database = new Database(await createMigratedDatabase());
   dataDir = await mkdtemp(join(tmpdir(), "s3-keys-"));
 });
 afterAll(async () => {

@@ -5,10 +5,10 @@ import pg from "pg";
 import { expect, it } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { migrate, MIGRATIONS_DIR } from "@/server/platform/db/migrate";
-import { createDatabase } from "@/server/testing/control-plane";
+import { createEmptyDatabase } from "@/server/testing/control-plane";
 
 it("0021_corpus_versions: runs from before get the corpus version of then, and runs on stored episodes what their source says", async () => {
-  const url = await createDatabase();
+  const url = await createEmptyDatabase();
   const until = await mkdtemp(join(tmpdir(), "s3-migrations-"));
   for (const name of (await readdir(MIGRATIONS_DIR)).filter((each) => each < "0021"))
     await cp(join(MIGRATIONS_DIR, name), join(until, name), { recursive: true });

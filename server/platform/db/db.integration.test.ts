@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import pg from "pg";
 import { presetById } from "@/core/presets/run-presets";
 import { runConfigSchema, trainConfigSchema } from "@/contracts/run-config/run-config";
-import { createDatabase } from "@/server/testing/control-plane";
+import { createEmptyDatabase, createMigratedDatabase } from "@/server/testing/control-plane";
 import { Database } from "./database";
 import { Prisma } from "./generated/client";
 import { migrate, MIGRATIONS_DIR } from "./migrate";
@@ -23,7 +23,7 @@ describe("migrations", () => {
   afterEach(() => rm(directory, { recursive: true }));
 
   it("applies each once and in order, even when two servers start at once", async () => {
-    const url = await createDatabase();
+    const url = await createEmptyDatabase();
     await write("0002_b", "ALTER TABLE a ADD y int;");
     const both = await Promise.all([migrate(url, directory), migrate(url, directory)]);
     expect(both.flat().sort()).toEqual(["0001_a", "0002_b"]);
@@ -31,7 +31,7 @@ describe("migrations", () => {
   });
 
   it("refuses a changed and an unknown migration, and leaves nothing of one that fails", async () => {
-    const url = await createDatabase();
+    const url = await createEmptyDatabase();
     await migrate(url, directory);
     await write("0002_b", "CREATE TABLE b (x int); SELECT 1 / 0;");
     await expect(migrate(url, directory)).rejects.toThrow(
@@ -51,7 +51,7 @@ describe("migrations", () => {
 
 describe("0008_training", () => {
   it("brings stored configurations and curves to the names of today", async () => {
-    const url = await createDatabase();
+    const url = await createEmptyDatabase();
     const until = await mkdtemp(join(tmpdir(), "s3-migrations-"));
     const names = (await readdir(MIGRATIONS_DIR)).filter((name) => /^000[1-7]_/.test(name));
     for (const name of names)
@@ -124,9 +124,7 @@ describe("0008_training", () => {
 
 describe("the Prisma schema", () => {
   it("has every table and column that the migrations make, with their types", async () => {
-    const url = await createDatabase();
-    await migrate(url);
-    const database = new Database(url);
+    const database = new Database(await createMigratedDatabase());
     try {
       const models = Object.values(Prisma.ModelName);
       for (const model of models) {
