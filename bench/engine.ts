@@ -118,7 +118,7 @@ async function measure(setting: Setting): Promise<Measured> {
   const prompts = await makePrompts(tokenizer, questions * STEPS, context);
   const ids = prompts.map((prompt) => tokenizer.encode(prompt));
   const engine = await EngineProcess.start();
-  const capabilities = await engine.client.capabilities();
+  const capabilities = await engine.client.getCapabilities();
   const peer = await Peer.start(
     prompts,
     samples,
@@ -149,7 +149,7 @@ async function measure(setting: Setting): Promise<Measured> {
       theirs.push(trl);
     }
     const promptTokens = mean(ids.map((prompt) => prompt.length));
-    const { peakResidentBytes } = await engine.client.memory();
+    const { peakResidentBytes } = await engine.client.getMemory();
     return {
       setting,
       capabilities,

@@ -12,7 +12,7 @@ import { LORA_TARGETS } from "@/contracts/engine/dialect";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
-import { installedModel } from "@/gpu-workers/llm/generator/open-generator";
+import { findInstalledModel } from "@/gpu-workers/llm/generator/open-generator";
 import { openPolicy } from "@/gpu-workers/rl/policy";
 import { findRun, type Client } from "@/cli/client";
 
@@ -110,7 +110,7 @@ export function addCheckpoint(
           const lora = { rank: r, alpha: lora_alpha, ...(await adaptedBy(source.path)) };
           const model = await engine.client.createModel(
             `import-${randomUUID()}`,
-            { base: installedModel(base), lora, seed: 0 },
+            { base: findInstalledModel(base), lora, seed: 0 },
             { signal },
           );
           await model.importWeights(source.path, { signal });

@@ -4,7 +4,7 @@ import os from "node:os";
 import { join } from "node:path";
 import { shapeOf, type ModelShape } from "@/contracts/worker-protocol/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
-import { vllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
+import { readVllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
 
 type AttachCapabilities = WorkerRequest<"attach">["capabilities"];
 
@@ -43,7 +43,7 @@ export async function findCapabilities(
         )
       ).filter((entry): entry is [string, ModelShape] => entry[1] !== null),
     ),
-    vllm: await vllmVersion(),
+    vllm: await readVllmVersion(),
   };
 }
 

@@ -44,7 +44,7 @@ describe.skipIf(!installed)(
         held.engine(signal),
       ]);
       expect(details).toContain("starting the engine process");
-      expect((await first.value.capabilities()).device).toBe("cpu");
+      expect((await first.value.getCapabilities()).device).toBe("cpu");
       expect(await engineReport()).toMatchObject({ state: "ready", references: 2 });
       expect((await engineReport())?.memoryMb).toBeGreaterThan(50);
 
@@ -63,7 +63,7 @@ describe.skipIf(!installed)(
       expect(await engineReport()).toMatchObject({ state: "failed", references: 0 });
 
       const again = await held.engine(signal);
-      expect((await again.value.capabilities()).device).toBe("cpu");
+      expect((await again.value.getCapabilities()).device).toBe("cpu");
       held.releaseAll();
       await until("the engine is released", async () => (await engineReport())?.references === 0);
       expect(await engineReport()).toMatchObject({ state: "ready" });
@@ -76,7 +76,7 @@ describe.skipIf(!installed)(
       await first.value.createModel("ends", body);
       const model = await second.value.createModel("stays", body);
       ending.releaseAll();
-      const present = async () => (await second.value.capabilities()).models.map(({ id }) => id);
+      const present = async () => (await second.value.getCapabilities()).models.map(({ id }) => id);
       await until("the model is gone", async () => !(await present()).includes("ends"));
       expect(await present()).toEqual(["stays"]);
       expect(

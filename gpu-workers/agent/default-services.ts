@@ -6,7 +6,7 @@ import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
 import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
 import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
-import { toSample, toServe, type VllmPurpose } from "@/gpu-workers/llm/vllm-server/launch-options";
+import { buildSamplerLaunch, buildServeLaunch, type VllmLaunch } from "@/gpu-workers/llm/vllm-server/launch-options";
 import { corpusPath } from "@/gpu-workers/corpora/installed-corpora";
 import { groupResidentMb, Machine, residentMb } from "@/gpu-workers/runtime/machine";
 import type { AgentLog } from "./log";
@@ -25,7 +25,7 @@ export function defaultStarters(
       const ended = new Promise<string>((resolve) => (died = resolve));
       const process = await EngineProcess.start({
         ...engineOptions,
-        onDeath: (error) => died(error.message),
+        onUnexpectedExit: (error) => died(error.message),
         onLog: (line) => log.say("info", line, "engine"),
       });
       const { pid } = process;
@@ -51,7 +51,7 @@ export function defaultStarters(
     async sampler({ model, rank, memoryShare }, signal, onDetail) {
       onDetail(`starting vLLM with ${model}`);
       const { process, ...started } = await startVllm(
-        toSample({ model: modelDir(model), rank, memoryShare }),
+        buildSamplerLaunch({ model: modelDir(model), rank, memoryShare }),
         log,
         signal,
         onDetail,
@@ -64,7 +64,7 @@ export function defaultStarters(
       const version = await requireVllm(config, (await new Machine().gpus()).length);
       onDetail(`starting vLLM ${version}`);
       const { process, ...started } = await startVllm(
-        toServe(model, config),
+        buildServeLaunch(model, config),
         log,
         signal,
         onDetail,
@@ -76,7 +76,7 @@ export function defaultStarters(
 }
 
 async function startVllm(
-  purpose: VllmPurpose,
+  purpose: VllmLaunch,
   log: AgentLog,
   signal: AbortSignal,
   onDetail: (detail: string) => void,
@@ -90,7 +90,7 @@ async function startVllm(
   const ended = new Promise<string>((resolve) => (died = resolve));
   const process = await VllmProcess.start(purpose, {
     signal,
-    onDeath: ({ message }) => died(message),
+    onUnexpectedExit: ({ message }) => died(message),
     onLog: (line) => {
       log.say("info", line, "vllm");
       onDetail(line.slice(0, 200));

@@ -155,7 +155,7 @@ export class ServiceRegistry {
 
 /** The engine for one holder: the models that it creates leave the engine with it. */
 function ownModels(shared: ServiceHandle<EngineClient>): ServiceHandle<EngineClient> {
-  const client = shared.value.session();
+  const client = shared.value.createSession();
   return {
     value: client,
     release: () => void client.deleteModels().finally(() => shared.release()),

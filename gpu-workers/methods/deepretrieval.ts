@@ -1,4 +1,4 @@
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { parseQueryJson } from "@/gpu-workers/searcher/protocol";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
@@ -21,7 +21,7 @@ export const deepRetrieval: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve }) {
-    const { text } = await trace.generate(trace.prompt({ question: oneLine(question.searched) }));
+    const { text } = await trace.generate(trace.prompt({ question: escapeToOneLine(question.searched) }));
     const content = tagged(text, "answer", "first");
     const query = content === null ? null : parseQueryJson(content);
     if (query === null) trace.reject("malformed-query", text);

@@ -1,4 +1,4 @@
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import type { Plan, Recipe } from "./recipe";
 
 const plan: Plan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 128, stop: [] };
@@ -9,7 +9,7 @@ export const direct: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: plan },
   async run(trace, question) {
-    const { text } = await trace.generate(trace.prompt({ question: oneLine(question.asked) }));
+    const { text } = await trace.generate(trace.prompt({ question: escapeToOneLine(question.asked) }));
     trace.answer(text, text);
     trace.stop("model");
   },

@@ -1,4 +1,4 @@
-import { oneLine, tame } from "@/gpu-workers/llm/prompts/escape-text";
+import { escapeToOneLine, escapeSpecialTokens } from "@/gpu-workers/llm/prompts/escape-text";
 import { answerIs, listed, ownPart, tagged } from "./reading";
 import type { Recipe } from "./recipe";
 
@@ -30,7 +30,7 @@ export const ircot: Recipe = {
     for (let search = 0; ; search++) {
       const { text } = await trace.generate(
         trace.prompt({
-          question: oneLine(question.asked),
+          question: escapeToOneLine(question.asked),
           documents: listed([...found.values()]),
           thoughts: thoughts.join(" ") || "(none yet)",
         }),
@@ -54,7 +54,7 @@ export const ircot: Recipe = {
         trace.stop("turns");
         break;
       }
-      const query = oneLine(
+      const query = escapeToOneLine(
         protocol === "paper" ? thought : own.replace(/<search_complete>[\s\S]*$/, ""),
       );
       if (query === "") {
@@ -62,7 +62,7 @@ export const ircot: Recipe = {
         trace.stop("malformed");
         break;
       }
-      thoughts.push(tame(thought));
+      thoughts.push(escapeSpecialTokens(thought));
       await keep(query, "model");
     }
     trace.answer(answer, thoughts.join(" "));

@@ -4,7 +4,7 @@ import type { ModelUsage } from "@/contracts/records/episode";
 import type { Message } from "@/contracts/run-config/prompts/template";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import { chatText } from "@/gpu-workers/llm/generator/prompt-style";
+import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { AppError } from "@/contracts/errors";
 import type { ModelApi } from "@/contracts/run-config/model";
@@ -69,7 +69,7 @@ export function endpointModel(client: EndpointClient, model: string, api: ModelA
           : await client.complete(
               {
                 ...sampling,
-                prompt: api === "chatml" ? chatText(messages) : plainPrompt(messages),
+                prompt: api === "chatml" ? renderChat(messages) : plainPrompt(messages),
               },
               signal,
             );
@@ -143,7 +143,7 @@ export function engineModel(
           `The worker's own engine does not sample with top_p ${topP}, as this protocol does. Use protocol paper, set methodSettings.temperature to 0, or give searcher.endpoint a server that does.`,
         );
       }
-      const ids = tokenizer.encode(chatText(messages));
+      const ids = tokenizer.encode(renderChat(messages));
       const { sampled, seconds } = await new Promise<{ sampled: Sampled; seconds: number }>(
         (resolve, reject) => {
           waiting.push({

@@ -10,10 +10,10 @@ import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import {
-  endpointOptions,
-  fingerprintOf,
-  installedModel,
-  type KeyRing,
+  buildEndpointOptions,
+  computeModelFingerprint,
+  findInstalledModel,
+  type EndpointKeys,
 } from "@/gpu-workers/llm/generator/open-generator";
 import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
 import type { Searcher } from "@/gpu-workers/searcher/episode";
@@ -33,7 +33,7 @@ import { s3Method } from "./s3";
 import { s3Text } from "./s3-text";
 import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
-import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 
 const RECIPES = {
   direct,
@@ -50,7 +50,7 @@ const RECIPES = {
 export type OwnModel =
   { kind: "searcher"; searcher: Searcher } | { kind: "text"; model: MethodModel };
 
-type ModelContext = Pick<AttemptContext, "fetchCheckpoint" | "signal"> & Partial<KeyRing>;
+type ModelContext = Pick<AttemptContext, "fetchCheckpoint" | "signal"> & Partial<EndpointKeys>;
 
 /**
  * Opens the model of a method that asks one; null for the others.
@@ -76,14 +76,14 @@ export async function openOwnModel(
       );
     const client = new EndpointClient(
       searcher.endpoint,
-      await endpointOptions(searcher.endpoint, searcher.connection, context),
+      await buildEndpointOptions(searcher.endpoint, searcher.connection, context),
     );
     return { kind: "text", model: endpointModel(client, searcher.model, searcher.api) };
   }
   if (engine === null) throw new AppError("internal", `Method ${method} needs the engine.`);
   const { signal } = context;
   if (method !== "s3" && searcher.checkpoint === null) {
-    const directory = installedModel(searcher.model);
+    const directory = findInstalledModel(searcher.model);
     const [model, tokenizer, fingerprint] = await Promise.all([
       engine.createModel(
         `method-${randomUUID()}`,
@@ -91,7 +91,7 @@ export async function openOwnModel(
         { signal },
       ),
       loadTokenizer(directory),
-      fingerprintOf(engine, directory, signal),
+      computeModelFingerprint(engine, directory, signal),
     ]);
     return {
       kind: "text",
@@ -183,14 +183,14 @@ export async function openMethod(
     model: own.model,
     retriever,
     documents,
-    template: openTemplate(
+    template: createPromptTemplate(
       methodPrompt(method, search.protocol)!,
       edited,
       "methodSettings.promptTemplate",
     ),
     condensing:
       condensing &&
-      openTemplate(condensing, methodSettings.condensingPrompt, "methodSettings.condensingPrompt"),
+      createPromptTemplate(condensing, methodSettings.condensingPrompt, "methodSettings.condensingPrompt"),
     furtherPrompts: method === "s3" ? [JSON.stringify(search)] : [],
     protocol: search.protocol,
     settings:

@@ -1,4 +1,4 @@
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { tagged } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
@@ -16,7 +16,7 @@ export const r1: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: { ...plan, stop: [] } },
   async run(trace, question) {
-    const { text } = await trace.generate(trace.prompt({ question: oneLine(question.asked) }));
+    const { text } = await trace.generate(trace.prompt({ question: escapeToOneLine(question.asked) }));
     trace.answer(tagged(text, "answer", "last"), text);
     trace.stop("model");
   },

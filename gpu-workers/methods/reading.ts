@@ -1,5 +1,5 @@
 import type { Message } from "@/contracts/run-config/prompts/template";
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 
 /**
  * Reading what a model wrote: text -> structure, pure, by plain search, so that no text makes it slow. Documents are
@@ -62,7 +62,7 @@ export function answerIs(text: string): string | null {
 /** Documents as prompts show them, numbered from 1. */
 export const listed = (documents: readonly { title: string; text: string }[]): string =>
   documents
-    .map(({ title, text }, i) => `Doc ${i + 1}(Title: ${oneLine(title)}) ${oneLine(text)}`)
+    .map(({ title, text }, i) => `Doc ${i + 1}(Title: ${escapeToOneLine(title)}) ${escapeToOneLine(text)}`)
     .join("\n");
 
 /** The conversation in which the assistant has written this much of its turn. */

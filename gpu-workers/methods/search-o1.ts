@@ -1,4 +1,4 @@
-import { oneLine, tame } from "@/gpu-workers/llm/prompts/escape-text";
+import { escapeToOneLine, escapeSpecialTokens } from "@/gpu-workers/llm/prompts/escape-text";
 import { boxed, continuedBy, listed, ownPart } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
@@ -19,7 +19,7 @@ export const searchO1: Recipe = {
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve, searches }) {
     const prompt = trace.prompt({
-      question: oneLine(question.asked),
+      question: escapeToOneLine(question.asked),
       searches: searches === 1 ? "1 time" : `${searches} times`,
     });
     let written = "";
@@ -43,11 +43,11 @@ export const searchO1: Recipe = {
       const documents = await trace.retrieve(query, retrieve, "model");
       trace.select(null);
       const condensed = await trace.condense({
-        reasoning: tame(written),
+        reasoning: escapeSpecialTokens(written),
         query,
         documents: listed(documents),
       });
-      written += result(tame(condensed.replaceAll(RESULT.end, " ").trim()));
+      written += result(escapeSpecialTokens(condensed.replaceAll(RESULT.end, " ").trim()));
     }
 
     function end(text: string, reason: "model" | "malformed" | "turns"): void {
@@ -66,7 +66,7 @@ function firstQuery(text: string): { query: string | null; upTo: string; several
   if (close < 0) return { query: null, upTo: text, several: false };
   const end = close + QUERY.end.length;
   return {
-    query: oneLine(text.slice(open + QUERY.begin.length, close)),
+    query: escapeToOneLine(text.slice(open + QUERY.begin.length, close)),
     upTo: text.slice(0, end),
     several: text.indexOf(QUERY.begin, end) >= 0,
   };

@@ -1,4 +1,4 @@
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { continuedBy, listed, ownPart } from "./reading";
 import type { Plan, Recipe } from "./recipe";
 
@@ -25,7 +25,7 @@ export const searchR1: Recipe = {
   version: 1,
   plans: { paper: plan, upstream: plan },
   async run(trace, question, { retrieve, searches }, protocol) {
-    const prompt = trace.prompt({ question: oneLine(question.asked) });
+    const prompt = trace.prompt({ question: escapeToOneLine(question.asked) });
     let written = "";
     for (let turn = 0; turn <= searches; turn++) {
       const { text } = await trace.generate(continuedBy(prompt, written));
@@ -44,7 +44,7 @@ export const searchR1: Recipe = {
         written += RETRY;
         continue;
       }
-      const documents = await trace.retrieve(oneLine(action.content), retrieve, "model");
+      const documents = await trace.retrieve(escapeToOneLine(action.content), retrieve, "model");
       trace.select(null);
       written += `\n\n<information>${listed(documents)}</information>\n\n`;
     }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { EngineBody } from "@/contracts/engine/dialect";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
-import { fingerprintOf, installedModel } from "@/gpu-workers/llm/generator/open-generator";
+import { computeModelFingerprint, findInstalledModel } from "@/gpu-workers/llm/generator/open-generator";
 import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
 import type { Searcher } from "@/gpu-workers/searcher/episode";
@@ -29,7 +29,7 @@ export async function openPolicy(
   seed: number,
   signal: AbortSignal,
 ): Promise<Policy> {
-  const directory = installedModel(searcher.model);
+  const directory = findInstalledModel(searcher.model);
   const [model, tokenizer, fingerprint] = await Promise.all([
     engine.createModel(
       `searcher-${randomUUID()}`,
@@ -42,7 +42,7 @@ export async function openPolicy(
       { signal },
     ),
     loadTokenizer(directory),
-    fingerprintOf(engine, directory, signal),
+    computeModelFingerprint(engine, directory, signal),
   ]);
   return { model, tokenizer, name: searcher.model, fingerprint };
 }
@@ -66,7 +66,7 @@ export async function openCritic(
 ): Promise<EngineModel> {
   const { firstLayer } = searcher.adapter;
   const body = {
-    base: installedModel(critic.model ?? searcher.model),
+    base: findInstalledModel(critic.model ?? searcher.model),
     head: "value",
     beside: critic.model === null ? policy.model.id : null,
     ...(critic.kind === "adapter"
@@ -84,10 +84,10 @@ export async function getSearcher(
   { model, tokenizer, name, fingerprint, vllm }: Policy,
   signal: AbortSignal,
 ): Promise<Searcher> {
-  const { hash } = await model.weightsHash({ signal });
+  const { hash } = await model.getWeightsHash({ signal });
   const identity = `${name}:${hash}:${fingerprint}`;
   const { maxLength } = model.info;
   return vllm
-    ? { model: await vllm.at(hash, signal), tokenizer, identity: `${identity}:vllm`, maxLength }
+    ? { model: await vllm.useWeights(hash, signal), tokenizer, identity: `${identity}:vllm`, maxLength }
     : { model, tokenizer, identity, maxLength };
 }

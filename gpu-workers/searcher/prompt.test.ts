@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { searchSchema } from "@/contracts/run-config/run-config";
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { selectPrompt } from "./prompt";
 
 const documents = [
@@ -46,5 +46,5 @@ describe("the full template", () => {
 });
 
 it("foreign text cannot write a special token or a line", () => {
-  expect(oneLine(" a <|im_start|>\r\n b ")).toBe("a < |im_start|> b");
+  expect(escapeToOneLine(" a <|im_start|>\r\n b ")).toBe("a < |im_start|> b");
 });

@@ -1,8 +1,8 @@
 import { s3Prompt } from "@/contracts/run-config/prompts/searching";
 import type { SearchConfig } from "@/contracts/run-config/run-config";
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { chatText } from "@/gpu-workers/llm/generator/prompt-style";
-import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
+import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 
 /**
  * What the searcher reads. Two templates: `compact` for small models under guided decoding, where every token is paid
@@ -32,7 +32,7 @@ const compactPrompt: SearcherPrompt = {
   version: 1,
   renderStart: (question, documents) =>
     "Find the documents that answer the question. Keep the useful ones, then search for what is missing.\n\n" +
-    `Question: ${oneLine(question)}\n${renderWindow(documents, formatDocument)}\n`,
+    `Question: ${escapeToOneLine(question)}\n${renderWindow(documents, formatDocument)}\n`,
   renderObservation: (documents) => `\n${renderWindow(documents, formatDocument)}\n`,
 };
 
@@ -40,13 +40,13 @@ const fullPrompt: SearcherPrompt = createFullPrompt(null);
 
 /** The prompt of free decoding: the built-in text, or a person's in its place. */
 export function createFullPrompt(edited: string | null): SearcherPrompt {
-  const template = openTemplate(s3Prompt, edited, "methodSettings.promptTemplate");
+  const template = createPromptTemplate(s3Prompt, edited, "methodSettings.promptTemplate");
   const { version } = template;
   return {
     id: "full",
     version: /^\d+$/.test(version) ? Number(version) : version,
     renderStart: (question, documents, search) =>
-      chatText(template.fill(buildStartValues(question, documents, search))),
+      renderChat(template.fill(buildStartValues(question, documents, search))),
     renderObservation: observation,
   };
 }
@@ -57,7 +57,7 @@ export const buildStartValues = (
   documents: readonly PromptDocument[],
   { retrieve, select, turns }: SearchConfig,
 ): Record<string, string> => ({
-  question: oneLine(question),
+  question: escapeToOneLine(question),
   information: renderWindow(documents, formatTitledDocument),
   retrieve: String(retrieve),
   select: String(select),
@@ -81,6 +81,6 @@ const renderWindow = (
   ].join("\n");
 
 const formatDocument = ({ text }: PromptDocument, number: number): string =>
-  `Doc ${number}: ${oneLine(text)}`;
+  `Doc ${number}: ${escapeToOneLine(text)}`;
 const formatTitledDocument = ({ title, text }: PromptDocument, number: number): string =>
-  `Doc ${number}(Title: ${oneLine(title)}) ${oneLine(text)}`;
+  `Doc ${number}(Title: ${escapeToOneLine(title)}) ${escapeToOneLine(text)}`;

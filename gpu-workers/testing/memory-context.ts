@@ -42,7 +42,7 @@ export class LocalServices implements Services {
 
   async engine(): Promise<ServiceHandle<EngineProcess["client"]>> {
     this.process ??= EngineProcess.start();
-    const client = (await this.process).client.session();
+    const client = (await this.process).client.createSession();
     return { value: client, release: () => void client.deleteModels() };
   }
 

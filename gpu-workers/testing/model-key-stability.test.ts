@@ -9,23 +9,23 @@ import type { PromptText } from "@/contracts/run-config/prompts/template";
 import { editedVersion, promptVersion } from "@/contracts/run-config/prompts/version";
 import { predictConfigSchema, trainConfigSchema } from "@/contracts/run-config/run-config";
 import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
-import { endpointBackend } from "@/gpu-workers/llm/generator/endpoint-backend";
-import { engineBackend } from "@/gpu-workers/llm/generator/engine-backend";
+import { createEndpointBackend } from "@/gpu-workers/llm/generator/endpoint-backend";
+import { createEngineBackend } from "@/gpu-workers/llm/generator/engine-backend";
 import { Generator, type GeneratorBackend } from "@/gpu-workers/llm/generator/generator";
-import { chatStyle, fewShotStyle, type PromptStyle } from "@/gpu-workers/llm/generator/prompt-style";
-import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { createChatStyle, createFewShotStyle, type PromptStyle } from "@/gpu-workers/llm/generator/prompt-style";
+import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 import { openOwnModel } from "@/gpu-workers/methods/open";
 import { EpisodeGrader, computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
 import { renderTurnGrammar } from "@/gpu-workers/searcher/turn-grammar";
-import { modelHash } from "@/gpu-workers/llm/model-files/model-hash";
-import { fingerprintOf, openGenerator } from "@/gpu-workers/llm/generator/open-generator";
+import { hashModelFolder } from "@/gpu-workers/llm/model-files/model-hash";
+import { computeModelFingerprint, openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { getSearcher } from "@/gpu-workers/rl/policy";
 import { createFullPrompt, selectPrompt } from "@/gpu-workers/searcher/prompt";
 import { listStopStrings } from "@/gpu-workers/searcher/protocol";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
-import { endpointJudge, judgeTemplate, openJudge } from "@/gpu-workers/llm/scoring/judge";
+import { createEndpointJudge, createJudgePrompt, openJudge } from "@/gpu-workers/llm/scoring/judge";
 import {
   CHOICE,
   documentOf,
@@ -100,7 +100,7 @@ const FILLING = {
 function describePrompt(prompt: PromptText): Values {
   const edited = `${prompt.text}\nBe brief.`;
   const open = (text: string | null) =>
-    openTemplate(prompt, text, "methodSettings.promptTemplate").label;
+    createPromptTemplate(prompt, text, "methodSettings.promptTemplate").label;
   return {
     id: prompt.id,
     text: hashOf(prompt.text),
@@ -129,8 +129,8 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     };
     const id = "00000000-0000-4000-8000-000000000001";
     return {
-      modelHash: await modelHash(directory),
-      fingerprintOf: await fingerprintOf(ENGINE, directory, SIGNAL),
+      modelHash: await hashModelFolder(directory),
+      fingerprintOf: await computeModelFingerprint(ENGINE, directory, SIGNAL),
       searcher: (await getSearcher(policy as never, SIGNAL)).identity,
       "searcher in vLLM": (await getSearcher({ ...policy, vllm } as never, SIGNAL)).identity,
       "s3, untrained": await identity("s3"),
@@ -145,12 +145,12 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const { question, answer, texts } = EXAMPLE;
     const line = JSON.stringify({ question, answers: [answer], goldTexts: texts });
     await writeFiles(SETUP_DIR, { "atlas/examples.jsonl": `${line}\n` });
-    const [few, chat, edited] = [fewShotStyle([EXAMPLE]), chatStyle(), chatStyle(CHAT_PROMPT)];
+    const [few, chat, edited] = [createFewShotStyle([EXAMPLE]), createChatStyle(), createChatStyle(CHAT_PROMPT)];
     const tokenizer = { encode: () => [1], decode: () => "" };
     const inEngine = (style: PromptStyle) =>
-      keyBy(style, engineBackend(ENGINE_MODEL as never, tokenizer, style, 64, "fingerprint"));
+      keyBy(style, createEngineBackend(ENGINE_MODEL as never, tokenizer, style, 64, "fingerprint"));
     const atEndpoint = (style: PromptStyle, tokens = 64) =>
-      keyBy(style, endpointBackend(ADDRESS, "g", style, tokens), tokens);
+      keyBy(style, createEndpointBackend(ADDRESS, "g", style, tokens), tokens);
     const configured = (generator: object) =>
       answerKey((store) =>
         openGenerator(
@@ -201,7 +201,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
 
   "judges and scorers": async () => {
     await install();
-    const judge = endpointJudge("http://judge.test/v1", "j");
+    const judge = createEndpointJudge("http://judge.test/v1", "j");
     const asked: unknown[] = [];
     const find = async (...call: unknown[]) => (asked.push(call), []);
     const scores: Values = {};
@@ -217,7 +217,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       (await openJudge({ ...installed, promptTemplate }, ENGINE, {}, SIGNAL)).id;
     return {
       "at an endpoint": judge.id,
-      "at an endpoint, edited": endpointJudge("http://judge.test/v1", "j", {}, JUDGE_PROMPT).id,
+      "at an endpoint, edited": createEndpointJudge("http://judge.test/v1", "j", {}, JUDGE_PROMPT).id,
       "in the engine": await inEngine(null),
       "in the engine, edited": await inEngine(JUDGE_PROMPT),
       "stored verdicts are looked for by": asked,
@@ -245,7 +245,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
   // Under one version a model must be asked the same words.
   "prompts as they are sent": () => {
     const filled = (prompt: PromptText) =>
-      hashOf(openTemplate(prompt, null, "methodSettings.promptTemplate").fill(FILLING));
+      hashOf(createPromptTemplate(prompt, null, "methodSettings.promptTemplate").fill(FILLING));
     const documents = [documentOf("d1"), { ...documentOf("d2"), title: "" }];
     const request = { question: "Who\nwrote it?", documents };
     const item = { question: "Q?", golds: ["a", "b"], answer: "x".repeat(5000) };
@@ -257,14 +257,14 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       "search-o1": [methodPrompt("search-o1", "paper")!, condensingPrompt("search-o1")!].map(
         filled,
       ),
-      chat: [chatStyle().label, hashOf(chatStyle().messages(request))],
+      chat: [createChatStyle().label, hashOf(createChatStyle().renderMessages(request))],
       "chat, edited": [
-        chatStyle(CHAT_PROMPT).label,
-        hashOf(chatStyle(CHAT_PROMPT).messages(request)),
+        createChatStyle(CHAT_PROMPT).label,
+        hashOf(createChatStyle(CHAT_PROMPT).renderMessages(request)),
       ],
-      "few-shot": [fewShotStyle([EXAMPLE]).label, hashOf(fewShotStyle([EXAMPLE]).prompt(request))],
-      judge: [judgeTemplate().version, hashOf(judgeTemplate().messages(item))],
-      "judge, edited": judgeTemplate(JUDGE_PROMPT).version,
+      "few-shot": [createFewShotStyle([EXAMPLE]).label, hashOf(createFewShotStyle([EXAMPLE]).renderPrompt(request))],
+      judge: [createJudgePrompt().version, hashOf(createJudgePrompt().messages(item))],
+      "judge, edited": createJudgePrompt(JUDGE_PROMPT).version,
       "search loop": templates.map((template) => [
         template.id,
         template.version,

@@ -110,7 +110,7 @@ export const predict: Executor = async (context) => {
       const values = {
         ...(tally.scored > 0 && { "predict/accuracy": tally.sum / tally.scored }),
         "progress/answered": done,
-        ...judgeUsage.metrics(),
+        ...judgeUsage.toMetrics(),
       };
       if (done > 0) await context.report({ kind: "metrics", points: buildMetricPoints(values, done) });
       row.count(batch, failures);

@@ -10,7 +10,7 @@ import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
 import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
-import { toServe } from "@/gpu-workers/llm/vllm-server/launch-options";
+import { buildServeLaunch } from "@/gpu-workers/llm/vllm-server/launch-options";
 import { ModelService } from "@/gpu-workers/llm/serving/model-service";
 import { serveRun } from "./serve-run";
 
@@ -57,7 +57,7 @@ const alive = (pid: number): boolean => {
 
 describe("vLLM", () => {
   it("is asked for by its documented arguments, its key only in the environment", () => {
-    expect(toServe("Qwen/Qwen2.5-14B", config).args).toEqual([
+    expect(buildServeLaunch("Qwen/Qwen2.5-14B", config).args).toEqual([
       "serve",
       "Qwen/Qwen2.5-14B",
       "--served-model-name",
@@ -69,7 +69,7 @@ describe("vLLM", () => {
       "--max-model-len",
       "4096",
     ]);
-    expect(toServe("m", { ...config, maxModelLen: null }).args).not.toContain("--max-model-len");
+    expect(buildServeLaunch("m", { ...config, maxModelLen: null }).args).not.toContain("--max-model-len");
   });
 
   it("that is missing, too old or short of GPUs is refused with what to do", async () => {
@@ -83,7 +83,7 @@ describe("vLLM", () => {
 
   it("counts as up when it answers, hides its key from the log, and stops politely with all it started", async () => {
     const log: string[] = [];
-    const vllm = await VllmProcess.start(toServe("m", config), {
+    const vllm = await VllmProcess.start(buildServeLaunch("m", config), {
       signal: never,
       onLog: (line) => log.push(line),
     });
@@ -109,7 +109,7 @@ describe("vLLM", () => {
 
   it("that ends while it starts is an error with its last lines", async () => {
     await writeFile(join(folder, "refuse"), "");
-    await expect(VllmProcess.start(toServe("m", config), { signal: never })).rejects.toMatchObject({
+    await expect(VllmProcess.start(buildServeLaunch("m", config), { signal: never })).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringMatching(/ended with code 1[\s\S]*CUDA out of memory/) as unknown,
     });
@@ -123,9 +123,9 @@ describe("a serve run of a model in vLLM", () => {
       await requireVllm(settings, 2);
       let died: (reason: string) => void = () => undefined;
       const ended = new Promise<string>((done) => (died = done));
-      const vllm = await VllmProcess.start(toServe(model, settings), {
+      const vllm = await VllmProcess.start(buildServeLaunch(model, settings), {
         signal,
-        onDeath: ({ message }) => died(message),
+        onUnexpectedExit: ({ message }) => died(message),
         onLog: onDetail,
       });
       return {
@@ -216,7 +216,7 @@ describe("the service before a model server", () => {
     for (const service of services.splice(0)) await service.stop(100);
   });
   async function serving(options: object = {}): Promise<ModelService> {
-    const vllm = await VllmProcess.start(toServe("inner", config), { signal: never });
+    const vllm = await VllmProcess.start(buildServeLaunch("inner", config), { signal: never });
     processes.push(vllm);
     const service = await ModelService.listen({
       host: "127.0.0.1",
@@ -224,11 +224,11 @@ describe("the service before a model server", () => {
       model: "outer",
       apiKey: null,
       concurrency: 4,
-      waiting: 4,
+      maxWaiting: 4,
       ...options,
     });
     services.push(service);
-    service.serve({ url: vllm.url, secret: vllm.secret, model: "inner" });
+    service.setBackend({ url: vllm.url, secret: vllm.secret, model: "inner" });
     return service;
   }
   const post = (service: ModelService, body: object, headers: Record<string, string> = {}) =>
@@ -248,7 +248,7 @@ describe("the service before a model server", () => {
       model: "outer",
       choices: [{ text: "echo x" }],
     });
-    expect(service.metrics()).toMatchObject({
+    expect(service.getMetrics()).toMatchObject({
       promptTokens: 7,
       completionTokens: 3,
       latencyCount: 1,
@@ -261,7 +261,7 @@ describe("the service before a model server", () => {
     expect(text).toContain('"model":"outer"');
     expect(text).not.toContain("inner");
     expect(text.trimEnd()).toMatch(/data: \[DONE\]$/);
-    expect(service.metrics()).toMatchObject({ completionTokens: 3 });
+    expect(service.getMetrics()).toMatchObject({ completionTokens: 3 });
   });
 
   it("answers 503 with the time to come back before its model is up", async () => {
@@ -271,10 +271,10 @@ describe("the service before a model server", () => {
       model: "outer",
       apiKey: null,
       concurrency: 1,
-      waiting: 0,
+      maxWaiting: 0,
     });
     services.push(service);
-    service.describeStart("loading");
+    service.setStartDetail("loading");
     const reply = await post(service, { model: "outer", prompt: "x" });
     expect([reply.status, reply.headers.get("retry-after")]).toEqual([503, "2"]);
     expect(await reply.text()).toContain("loading");

@@ -3,7 +3,7 @@ import { AppError } from "@/contracts/errors";
 import { isLoopback, servedName, type ServeModelConfig } from "@/contracts/run-config/run-config";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
-import { installedModel } from "@/gpu-workers/llm/generator/open-generator";
+import { findInstalledModel } from "@/gpu-workers/llm/generator/open-generator";
 import { openPolicy } from "@/gpu-workers/rl/policy";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
 import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";
@@ -34,7 +34,7 @@ export async function serveModel(
   const service = await listenPatiently(
     context,
     () =>
-      ModelService.listen({ host, port, model: servedName(config), apiKey, concurrency, waiting }),
+      ModelService.listen({ host, port, model: servedName(config), apiKey, concurrency, maxWaiting: waiting }),
     times.portMs,
   );
   let handle: ServiceHandle<ModelBackend> | null = null;
@@ -43,16 +43,16 @@ export async function serveModel(
       config.server.kind === "engine"
         ? await openInEngine(context, config, service)
         : await openInVllm(context, config, service);
-    service.serve(handle.value);
+    service.setBackend(handle.value);
     await context.running();
     const { value: backend } = handle;
     const client = new EndpointClient(`${service.url}/v1`, {
       apiKey: apiKey ?? undefined,
-      budgetMs: 10_000,
+      retryBudgetMs: 10_000,
     });
     const served: Served<ModelMetrics> = {
       address: `${reachedAt(config, service.url).replace(/\/v1$/, "")}/v1`,
-      figures: () => service.metrics(),
+      figures: () => service.getMetrics(),
       rates: ({ promptTokens, completionTokens }) => ({
         "serve/prompt_tokens_per_second": promptTokens,
         "serve/completion_tokens_per_second": completionTokens,
@@ -76,7 +76,7 @@ async function openInEngine(
   const preflight = new Preflight(context, ["model", "engine"]);
   const directory = await preflight.check(
     "model",
-    async () => installedModel(config.model),
+    async () => findInstalledModel(config.model),
     () => `${config.model} is installed`,
   );
   const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
@@ -96,7 +96,7 @@ async function openInEngine(
       const backend: ModelBackend = {
         ...engine.endpoint,
         model: model.id,
-        memoryMb: async () => (await engine.memory({ signal })).residentBytes / 2 ** 20,
+        memoryMb: async () => (await engine.getMemory({ signal })).residentBytes / 2 ** 20,
       };
       await probe(backend, signal);
       return { value: backend, release: () => handle.release() };
@@ -161,7 +161,7 @@ async function openInVllm(
 const telling =
   (service: ModelService, say: (detail: string) => void) =>
   (detail: string): void => {
-    service.describeStart(detail);
+    service.setStartDetail(detail);
     say(detail);
   };
 
@@ -173,4 +173,4 @@ const askOneToken = (
 ): Promise<unknown> =>
   client.complete({ model, prompt: "Ready?", max_tokens: 1, temperature: 0 }, signal);
 const probe = ({ url, secret, model }: ModelBackend, signal: AbortSignal): Promise<unknown> =>
-  askOneToken(new EndpointClient(`${url}/v1`, { apiKey: secret, budgetMs: 10_000 }), model, signal);
+  askOneToken(new EndpointClient(`${url}/v1`, { apiKey: secret, retryBudgetMs: 10_000 }), model, signal);

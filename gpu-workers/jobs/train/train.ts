@@ -117,7 +117,7 @@ async function trainStep(
   await training.reportEpisodes(records, config.data.trainQuestions);
   const metrics = computeTrainingMetrics(records, training.trainQuestions);
   const upcoming = await next;
-  const retries = training.tries.take();
+  const retries = training.retryStats.takeFailedShare();
   await training.report(
     {
       ...metrics,

@@ -7,7 +7,7 @@ import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
-import { Tries } from "@/gpu-workers/llm/endpoint/retry-stats";
+import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
 import { ragMethod } from "@/gpu-workers/methods/rag";
 import { s3Method } from "@/gpu-workers/methods/s3";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
@@ -105,7 +105,7 @@ export class Training {
     retriever: Retriever,
     private readonly generator: Generator,
     /** At the endpoints of generator and judge; a step reports those since the step before. */
-    readonly tries: Tries,
+    readonly retryStats: RetryStats,
     train: readonly Question[],
     readonly heldOut: readonly Question[],
     private readonly handles: readonly ServiceHandle<unknown>[],
@@ -122,7 +122,7 @@ export class Training {
       generator,
       documents,
       new AnswerScorer(config.reward.scorer, () =>
-        openJudge(config.judge, engine, context, this.signal, { onTry: tries.count }),
+        openJudge(config.judge, engine, context, this.signal, { onAttempt: retryStats.record }),
       ),
     );
     this.alarms = new AlarmMonitor(context, config, heldOut.length);
@@ -232,7 +232,7 @@ export class Training {
 
   /** Of its GPU, or on a CPU resident. */
   async enginePeakMb(): Promise<number> {
-    const { peakDeviceBytes, peakResidentBytes } = await this.engine.memory({
+    const { peakDeviceBytes, peakResidentBytes } = await this.engine.getMemory({
       signal: this.signal,
     });
     return (peakDeviceBytes || peakResidentBytes) / 2 ** 20;
@@ -249,7 +249,7 @@ export class Training {
       ...hashes,
       klCoefficient: this.klCoefficient,
       skipped: this.skipped,
-      answers: this.generator.remembered(),
+      answers: this.generator.listAnswers(),
       alarms: this.alarms.state,
     });
     return { hash: hashes.weightsHash };
@@ -278,7 +278,7 @@ export class Training {
     this.referenced = true;
     this.pool.cursor = state.cursor;
     this.klCoefficient = state.klCoefficient ?? this.klCoefficient;
-    this.generator.remember(state.answers);
+    this.generator.addAnswers(state.answers);
   }
 
   close(): void {
@@ -299,7 +299,7 @@ export async function openTraining(
     handles.push(handle);
     return handle.value;
   };
-  const tries = new Tries();
+  const tries = new RetryStats();
   const judges = needsJudge(config.reward.scorer);
   const preflight = new Preflight(context, [
     "retriever",
@@ -326,7 +326,7 @@ export async function openTraining(
       "engine",
       async (say) => {
         const client = keep(await services.engine(signal, say));
-        const warning = memoryWarning(config, await client.capabilities({ signal }));
+        const warning = memoryWarning(config, await client.getCapabilities({ signal }));
         if (warning !== null) context.log("warn", warning);
         say(`loading ${config.searcher.model}`);
         const policy = await openPolicy(client, config.searcher, config.seed, signal);
@@ -381,7 +381,7 @@ export async function openTraining(
         return {
           detail,
           generator: await openGenerator(client, config.generator, context, signal, {
-            endpoint: { onTry: tries.count },
+            endpoint: { onAttempt: tries.record },
           }),
         };
       },

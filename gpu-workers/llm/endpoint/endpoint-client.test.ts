@@ -2,11 +2,11 @@ import { afterEach, describe, expect, it } from "vitest";
 import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
 import { EndpointClient, type EndpointOptions } from "./endpoint-client";
 import { RateLimit } from "./rate-limit";
-import { Tries } from "./retry-stats";
+import { RetryStats } from "./retry-stats";
 
 const fast: Partial<EndpointOptions> = {
   timeoutMs: 150,
-  budgetMs: 2000,
+  retryBudgetMs: 2000,
   firstPauseMs: 5,
   longestPauseMs: 10,
   apiKey: "sk-secret",
@@ -46,18 +46,18 @@ describe("faults of an endpoint", () => {
     "%s for ever is an error with the reason, never an empty answer",
     async (_, fault) => {
       await expect(
-        (await client([fault], { budgetMs: 30, timeoutMs: 40 })).complete(BODY, never),
+        (await client([fault], { retryBudgetMs: 30, timeoutMs: 40 })).complete(BODY, never),
       ).rejects.toMatchObject({ code: "generator-unavailable" });
     },
   );
   it("every try is counted, answered or failed", async () => {
-    const tries = new Tries();
-    const asked = await client([{ status: 503 }, "cut", "hello", "hello"], { onTry: tries.count });
-    expect(tries.take()).toBeUndefined();
+    const tries = new RetryStats();
+    const asked = await client([{ status: 503 }, "cut", "hello", "hello"], { onAttempt: tries.record });
+    expect(tries.takeFailedShare()).toBeUndefined();
     await asked.complete(BODY, never);
     await asked.complete(BODY, never);
-    expect(tries.take()).toBe(0.5);
-    expect(tries.take()).toBeUndefined();
+    expect(tries.takeFailedShare()).toBe(0.5);
+    expect(tries.takeFailedShare()).toBeUndefined();
   });
   it("waits as long as it is told to", async () => {
     const start = performance.now();
@@ -86,7 +86,7 @@ describe("faults of an endpoint", () => {
     await expect(
       (
         await client([{ status: 307, headers: { location: "http://127.0.0.1:9/" } }], {
-          budgetMs: 20,
+          retryBudgetMs: 20,
         })
       ).complete(BODY, never),
     ).rejects.toMatchObject({ code: "generator-unavailable" });
@@ -148,9 +148,9 @@ describe("limits", () => {
       const entered: number[] = [];
       await Promise.all(
         Array.from({ length: 6 }, async () => {
-          const permit = await limit.enter(10, bounds, never);
+          const permit = await limit.acquire(10, bounds, never);
           entered.push(performance.now());
-          permit.leave(10);
+          permit.release(10);
         }),
       );
       // Two in a window: the third comes at least a window after the first, and so on.
@@ -161,13 +161,13 @@ describe("limits", () => {
   it("lets a request that is larger than the budget go alone, and a cancelled one leave the queue", async () => {
     const limit = new RateLimit(40);
     const bounds = { concurrency: 1, requestsPerMinute: null, tokensPerMinute: 5 };
-    const first = await limit.enter(100, bounds, never);
+    const first = await limit.acquire(100, bounds, never);
     const abort = new AbortController();
-    const waiting = limit.enter(1, bounds, abort.signal);
+    const waiting = limit.acquire(1, bounds, abort.signal);
     abort.abort();
     await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
-    first.leave(100);
-    (await limit.enter(1, bounds, never)).leave(1);
+    first.release(100);
+    (await limit.acquire(1, bounds, never)).release(1);
   });
   it("two clients of one server and key keep to them together; another key has its own", async () => {
     const slow = await client(
@@ -200,9 +200,9 @@ describe("limits", () => {
   it("requests of one client count in the minute of the other", async () => {
     const limit = new RateLimit(80);
     const open = { concurrency: 100, requestsPerMinute: null, tokensPerMinute: null };
-    for (let i = 0; i < 3; i++) (await limit.enter(1, open, never)).leave(1);
+    for (let i = 0; i < 3; i++) (await limit.acquire(1, open, never)).release(1);
     const start = performance.now();
-    await limit.enter(1, { ...open, requestsPerMinute: 2 }, never);
+    await limit.acquire(1, { ...open, requestsPerMinute: 2 }, never);
     expect(performance.now() - start).toBeGreaterThan(60);
   });
 });

@@ -1,17 +1,17 @@
 import { z } from "zod";
 import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import { environmentKey } from "./environment-key";
+import { findEnvironmentKey } from "./environment-key";
 import { cancelled, pauseFor } from "@/gpu-workers/runtime/pause";
-import { post, type Reply } from "./post-json";
-import { rateLimitOf, type RateLimit } from "./rate-limit";
+import { postJson, type HttpReply } from "./post-json";
+import { getSharedRateLimit, type RateLimit } from "./rate-limit";
 
 /** Injected, so that tests run the real code fast. */
 export interface EndpointOptions {
   /** Longest wait for one answer. */
   timeoutMs: number;
   /** How long one request is retried before the endpoint counts as unavailable. */
-  budgetMs: number;
+  retryBudgetMs: number;
   /** Pause before the first retry; doubles up to `longestPauseMs`, and is drawn from its upper half. */
   firstPauseMs: number;
   longestPauseMs: number;
@@ -25,14 +25,14 @@ export interface EndpointOptions {
   /** Where none is given: that of the worker's environment, if it is for this endpoint. */
   apiKey: string | undefined;
   /** Told of every try that came to an end, with whether it was answered. */
-  onTry: (answered: boolean) => void;
+  onAttempt: (answered: boolean) => void;
   /** Told of what every answered request took. */
   onUsage: (usage: ModelUsage) => void;
 }
 
 const DEFAULTS: Omit<EndpointOptions, "apiKey"> = {
   timeoutMs: 120_000,
-  budgetMs: 300_000,
+  retryBudgetMs: 300_000,
   firstPauseMs: 500,
   longestPauseMs: 30_000,
   concurrency: 32,
@@ -40,7 +40,7 @@ const DEFAULTS: Omit<EndpointOptions, "apiKey"> = {
   tokensPerMinute: null,
   promptPrice: null,
   completionPrice: null,
-  onTry: () => undefined,
+  onAttempt: () => undefined,
   onUsage: () => undefined,
 };
 
@@ -70,21 +70,21 @@ const usageBodySchema = z
   .object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() })
   .partial()
   .nullish();
-const ended = { finish_reason: z.string().nullish(), stop_reason: z.unknown().optional() };
+const finishFields = { finish_reason: z.string().nullish(), stop_reason: z.unknown().optional() };
 const completionBodySchema = z.object({
-  choices: z.array(z.object({ text: z.string(), ...ended })).min(1),
+  choices: z.array(z.object({ text: z.string(), ...finishFields })).min(1),
   usage: usageBodySchema,
 });
 const chatBodySchema = z.object({
   choices: z
     .array(
-      z.object({ message: z.object({ content: z.string() }), logprobs: logprobsSchema, ...ended }),
+      z.object({ message: z.object({ content: z.string() }), logprobs: logprobsSchema, ...finishFields }),
     )
     .min(1),
   usage: usageBodySchema,
 });
 
-interface Sampling {
+interface CompletionBody {
   model: string;
   max_tokens: number;
   [setting: string]: unknown;
@@ -106,14 +106,14 @@ export class EndpointClient {
     this.options = {
       ...DEFAULTS,
       ...overrides,
-      apiKey: "apiKey" in overrides ? overrides.apiKey : environmentKey(endpoint),
+      apiKey: "apiKey" in overrides ? overrides.apiKey : findEnvironmentKey(endpoint),
     };
-    this.limit = rateLimitOf(endpoint, this.options.apiKey);
+    this.limit = getSharedRateLimit(endpoint, this.options.apiKey);
   }
 
   /** POST /completions. */
-  async complete(body: Sampling & { prompt: string }, signal: AbortSignal): Promise<Completion> {
-    return this.ask("/completions", body, body.prompt.length, signal, (reply) => {
+  async complete(body: CompletionBody & { prompt: string }, signal: AbortSignal): Promise<Completion> {
+    return this.request("/completions", body, body.prompt.length, signal, (reply) => {
       const parsed = completionBodySchema.safeParse(reply);
       return parsed.success ? { ...parsed.data.choices[0]!, usage: parsed.data.usage } : null;
     });
@@ -121,11 +121,11 @@ export class EndpointClient {
 
   /** POST /chat/completions. */
   async chat(
-    body: Sampling & { messages: readonly { role: string; content: string }[] },
+    body: CompletionBody & { messages: readonly { role: string; content: string }[] },
     signal: AbortSignal,
   ): Promise<Completion> {
     const length = body.messages.reduce((sum, { content }) => sum + content.length, 0);
-    return this.ask("/chat/completions", body, length, signal, (reply) => {
+    return this.request("/chat/completions", body, length, signal, (reply) => {
       const parsed = chatBodySchema.safeParse(reply);
       return parsed.success
         ? {
@@ -138,36 +138,36 @@ export class EndpointClient {
     });
   }
 
-  private async ask(
+  private async request(
     path: string,
-    body: Sampling,
+    body: CompletionBody,
     characters: number,
     signal: AbortSignal,
-    read: (reply: unknown) => Choice | null,
+    read: (reply: unknown) => CompletionChoice | null,
   ): Promise<Completion> {
     const url = new URL(this.base + path);
-    const deadline = performance.now() + this.options.budgetMs;
+    const deadline = performance.now() + this.options.retryBudgetMs;
     let pause = this.options.firstPauseMs;
     for (let attempt = 1; ; attempt++) {
       // About four characters a token: enough to keep a rate limit, which the real numbers then correct.
-      const permit = await this.limit.enter(
+      const permit = await this.limit.acquire(
         Math.ceil(characters / 4) + body.max_tokens,
         this.options,
         signal,
       );
-      let outcome: Outcome;
+      let outcome: AttemptResult;
       try {
-        outcome = await this.tryOnce(url, body, signal, read);
-        permit.leave(
+        outcome = await this.attempt(url, body, signal, read);
+        permit.release(
           outcome.kind === "answered"
             ? outcome.completion.usage.promptTokens + outcome.completion.usage.completionTokens
             : 0,
         );
       } catch (error) {
-        permit.leave(0);
+        permit.release(0);
         throw error;
       }
-      this.options.onTry(outcome.kind === "answered");
+      this.options.onAttempt(outcome.kind === "answered");
       if (outcome.kind === "answered") {
         this.options.onUsage(outcome.completion.usage);
         return outcome.completion;
@@ -181,7 +181,7 @@ export class EndpointClient {
       if (performance.now() + wait > deadline) {
         throw new AppError(
           "generator-unavailable",
-          `The model server at ${url.href} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.budgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`,
+          `The model server at ${url.href} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.retryBudgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`,
         );
       }
       await pauseFor(wait, signal);
@@ -189,23 +189,23 @@ export class EndpointClient {
     }
   }
 
-  private async tryOnce(
+  private async attempt(
     url: URL,
-    body: Sampling,
+    body: CompletionBody,
     signal: AbortSignal,
-    read: (reply: unknown) => Choice | null,
-  ): Promise<Outcome> {
+    read: (reply: unknown) => CompletionChoice | null,
+  ): Promise<AttemptResult> {
     const { timeoutMs, apiKey } = this.options;
     const start = performance.now();
-    const passing = (reason: string, retryAfterMs = 0): Outcome => ({
+    const passing = (reason: string, retryAfterMs = 0): AttemptResult => ({
       kind: "unavailable",
-      reason: this.withoutKey(reason),
+      reason: this.redactKey(reason),
       retryAfterMs,
     });
     if (signal.aborted) throw cancelled();
-    let reply: Reply;
+    let reply: HttpReply;
     try {
-      reply = await post(url, JSON.stringify(body), {
+      reply = await postJson(url, JSON.stringify(body), {
         headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
         timeoutMs,
         signal,
@@ -218,7 +218,7 @@ export class EndpointClient {
     if (status < 200 || status > 299) {
       const reason = `status ${status}: ${text.slice(0, 300)}`;
       if (status !== 408 && status !== 429 && status < 500)
-        return { kind: "refused", reason: this.withoutKey(this.hint(status) + reason) };
+        return { kind: "refused", reason: this.redactKey(this.explainStatus(status) + reason) };
       return passing(reason, retryAfterMs(headers["retry-after"]));
     }
     const choice = read(parsedOrNull(text));
@@ -234,14 +234,14 @@ export class EndpointClient {
         text: choice.text,
         finish: finish === "length" ? "length" : "stop",
         stoppedAt: typeof choice.stop_reason === "string" ? choice.stop_reason : null,
-        usage: this.usageOf(choice.usage),
+        usage: this.readUsage(choice.usage),
         seconds: (performance.now() - start) / 1000,
         ...(choice.alternatives && { alternatives: choice.alternatives }),
       },
     };
   }
 
-  private usageOf(told: z.output<typeof usageBodySchema>): ModelUsage {
+  private readUsage(told: z.output<typeof usageBodySchema>): ModelUsage {
     const { promptPrice, completionPrice } = this.options;
     const promptTokens = told?.prompt_tokens ?? 0;
     const completionTokens = told?.completion_tokens ?? 0;
@@ -256,27 +256,27 @@ export class EndpointClient {
     };
   }
 
-  private hint(status: number): string {
+  private explainStatus(status: number): string {
     return status === 401 || status === 403
       ? "the API key is missing, wrong or revoked (setting connection.key); "
       : "";
   }
 
   /** Servers quote the key that they refuse. */
-  private withoutKey(text: string): string {
+  private redactKey(text: string): string {
     const { apiKey } = this.options;
     return apiKey ? text.replaceAll(apiKey, "[key]") : text;
   }
 }
 
-interface Choice {
+interface CompletionChoice {
   text: string;
   finish_reason?: string | null;
   stop_reason?: unknown;
   alternatives?: TokenAlternative[];
   usage: z.output<typeof usageBodySchema>;
 }
-type Outcome =
+type AttemptResult =
   | { kind: "answered"; completion: Completion }
   | { kind: "refused"; reason: string }
   | { kind: "unavailable"; reason: string; retryAfterMs: number };

@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import { EndpointClient } from "./endpoint-client";
-import { environmentKey } from "./environment-key";
+import { findEnvironmentKey } from "./environment-key";
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -32,7 +32,7 @@ it.each([
 ])("the environment's key for %s, bound to %s, is %s", (endpoint, bound, expected, reason) => {
   const reasons: string[] = [];
   expect(
-    environmentKey(
+    findEnvironmentKey(
       endpoint,
       { NODE_ENV: "test", S3_GENERATOR_API_KEY: "sk", S3_GENERATOR_API_KEY_ORIGIN: bound },
       (text) => reasons.push(text),
@@ -40,7 +40,7 @@ it.each([
   ).toBe(expected);
   expect(reasons).toEqual(reason === null ? [] : [expect.stringContaining(reason)]);
   expect(
-    environmentKey(endpoint, { NODE_ENV: "test", S3_GENERATOR_API_KEY_ORIGIN: bound }, (text) =>
+    findEnvironmentKey(endpoint, { NODE_ENV: "test", S3_GENERATOR_API_KEY_ORIGIN: bound }, (text) =>
       reasons.push(text),
     ),
   ).toBeUndefined();

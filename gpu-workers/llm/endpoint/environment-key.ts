@@ -8,22 +8,22 @@ function warnOnce(reason: string): void {
 }
 
 /** Of an address of the web; all others would share the origin "null". */
-const originOf = (address: string): string | null =>
+const parseOrigin = (address: string): string | null =>
   /^https?:/i.test(address) && URL.canParse(address) ? new URL(address).origin : null;
 
 /**
  * The API key of the worker's environment, for runs that name no stored key. It goes to the one origin that it is bound
  * to: whoever launches a run chooses the run's endpoint, and would be sent the key otherwise.
  */
-export function environmentKey(
+export function findEnvironmentKey(
   endpoint: string,
   environment: NodeJS.ProcessEnv = process.env,
   warn: (reason: string) => void = warnOnce,
 ): string | undefined {
   const { S3_GENERATOR_API_KEY: key, S3_GENERATOR_API_KEY_ORIGIN: bound } = environment;
   if (!key) return undefined;
-  const origin = bound ? originOf(bound) : null;
-  if (origin !== null && origin === originOf(endpoint)) return key;
+  const origin = bound ? parseOrigin(bound) : null;
+  if (origin !== null && origin === parseOrigin(endpoint)) return key;
   if (!bound)
     warn(
       "set S3_GENERATOR_API_KEY_ORIGIN to the origin of the server that it is for, e.g. https://api.example.com.",
@@ -34,7 +34,7 @@ export function environmentKey(
     );
   else
     warn(
-      `it is for ${origin} (S3_GENERATOR_API_KEY_ORIGIN), not for ${originOf(endpoint)}. Where that server wants a key, store one on the Workers page and name it in the run (connection.key).`,
+      `it is for ${origin} (S3_GENERATOR_API_KEY_ORIGIN), not for ${parseOrigin(endpoint)}. Where that server wants a key, store one on the Workers page and name it in the run (connection.key).`,
     );
   return undefined;
 }

@@ -10,7 +10,7 @@ const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 /** Leaves out a byte order mark. */
 const UTF8 = new TextDecoder();
 
-export interface Reply {
+export interface HttpReply {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   text: string;
@@ -23,11 +23,11 @@ export interface Reply {
  * @param timeoutMs longest wait for the whole reply
  * @throws Error where no whole reply came, with the reason: a broken connection, the time-out, or the aborted signal
  */
-export function post(
+export function postJson(
   url: URL,
   body: string,
   options: { headers: Record<string, string>; timeoutMs: number; signal: AbortSignal },
-): Promise<Reply> {
+): Promise<HttpReply> {
   const { headers, timeoutMs, signal } = options;
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | null = null;
@@ -47,7 +47,7 @@ export function post(
       timeoutMs,
     );
     const forget = onAbort(signal, () => giveUp(new Error("aborted")));
-    const reply: Reply = { status: 0, headers: {}, text: "" };
+    const reply: HttpReply = { status: 0, headers: {}, text: "" };
     const chunks: Buffer[] = [];
     const request = {
       origin: url.origin,

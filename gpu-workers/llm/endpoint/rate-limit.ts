@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { onAbort } from "@/gpu-workers/runtime/on-abort";
 import { cancelled } from "@/gpu-workers/runtime/pause";
 
-export interface Limits {
+export interface RateLimits {
   concurrency: number;
   requestsPerMinute: number | null;
   tokensPerMinute: number | null;
@@ -11,20 +11,20 @@ export interface Limits {
 /** Given back when a request has ended. */
 export interface Permit {
   /** @param tokens what the request really took; 0 where it failed */
-  leave(tokens: number): void;
+  release(tokens: number): void;
 }
 
-interface Started {
+interface StartedRequest {
   at: number;
   tokens: number;
   /** Within the window still. */
   counts: boolean;
 }
 
-interface Waiting {
+interface WaitingRequest {
   tokens: number;
-  limits: Limits;
-  enter(): void;
+  limits: RateLimits;
+  admit(): void;
 }
 
 /**
@@ -34,88 +34,88 @@ interface Waiting {
  */
 export class RateLimit {
   private active = 0;
-  private readonly queue: Waiting[] = [];
-  private readonly started: Started[] = [];
+  private readonly queue: WaitingRequest[] = [];
+  private readonly started: StartedRequest[] = [];
   /** Tokens of `started`, in all. */
   private spent = 0;
   /** Requests that wait or are under way, by the limits that they came with. */
-  private readonly holders = new Map<Limits, number>();
+  private readonly holders = new Map<RateLimits, number>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly windowMs = 60_000) {}
 
   /** Waits until a request of about this many tokens may be sent. Throws `cancelled` once the signal is aborted. */
-  enter(tokens: number, limits: Limits, signal: AbortSignal): Promise<Permit> {
+  acquire(tokens: number, limits: RateLimits, signal: AbortSignal): Promise<Permit> {
     if (signal.aborted) return Promise.reject(cancelled());
-    this.hold(limits, 1);
+    this.countHolder(limits, 1);
     return new Promise<Permit>((resolve, reject) => {
-      const waiting: Waiting = {
+      const waiting: WaitingRequest = {
         tokens,
         limits,
-        enter: () => {
+        admit: () => {
           forget();
-          resolve(this.begin(tokens, limits));
+          resolve(this.admit(tokens, limits));
         },
       };
       const forget = onAbort(signal, () => {
         this.queue.splice(this.queue.indexOf(waiting), 1);
-        this.hold(limits, -1);
+        this.countHolder(limits, -1);
         reject(cancelled());
-        this.advance();
+        this.admitWaiting();
       });
       this.queue.push(waiting);
-      this.advance();
+      this.admitWaiting();
     });
   }
 
-  private begin(tokens: number, limits: Limits): Permit {
-    const entry: Started = { at: performance.now(), tokens, counts: true };
+  private admit(tokens: number, limits: RateLimits): Permit {
+    const entry: StartedRequest = { at: performance.now(), tokens, counts: true };
     this.active += 1;
     this.started.push(entry);
     this.spent += tokens;
     let left = false;
     return {
-      leave: (taken) => {
+      release: (taken) => {
         if (left) return;
         left = true;
         if (entry.counts) this.spent += taken - entry.tokens;
         entry.tokens = taken;
         this.active -= 1;
-        this.hold(limits, -1);
-        this.advance();
+        this.countHolder(limits, -1);
+        this.admitWaiting();
       },
     };
   }
 
-  private hold(limits: Limits, change: 1 | -1): void {
+  private countHolder(limits: RateLimits, change: 1 | -1): void {
     const count = (this.holders.get(limits) ?? 0) + change;
     if (count === 0) this.holders.delete(limits);
     else this.holders.set(limits, count);
   }
 
   /** Lets in whoever may go, in order; whoever waits for the minute's budget holds back those behind. */
-  private advance(): void {
+  private admitWaiting(): void {
     clearTimeout(this.timer);
     for (let next = this.queue[0]; next; next = this.queue[0]) {
-      if (this.active >= this.least("concurrency")) return;
-      const wait = this.waitFor(next.tokens);
+      if (this.active >= this.findStrictest("concurrency")) return;
+      const wait = this.computeWaitMs(next.tokens);
       if (wait > 0) {
-        this.timer = setTimeout(() => this.advance(), wait);
+        this.timer = setTimeout(() => this.admitWaiting(), wait);
         return;
       }
       this.queue.shift();
-      next.enter();
+      next.admit();
     }
   }
 
-  private least(limit: keyof Limits): number {
+  private findStrictest(limit: keyof RateLimits): number {
     let least = Infinity;
     for (const limits of this.holders.keys()) least = Math.min(least, limits[limit] ?? Infinity);
     return least;
   }
 
   /** Milliseconds until the minute's budget has room; 0: now. */
-  private waitFor(tokens: number): number {
+  private computeWaitMs(tokens: number): number {
     const now = performance.now();
     for (
       let first = this.started[0];
@@ -129,20 +129,20 @@ export class RateLimit {
     const [first] = this.started;
     if (!first) return 0;
     const full =
-      this.started.length >= this.least("requestsPerMinute") ||
-      this.spent + tokens > this.least("tokensPerMinute");
+      this.started.length >= this.findStrictest("requestsPerMinute") ||
+      this.spent + tokens > this.findStrictest("tokensPerMinute");
     return full ? Math.max(1, Math.ceil(first.at + this.windowMs - now)) : 0;
   }
 }
 
-const shared = new Map<string, RateLimit>();
+const sharedLimits = new Map<string, RateLimit>();
 
 /** The limit that every client of one account in this process shares: one server's origin, asked with one key. */
-export function rateLimitOf(endpoint: string, apiKey: string | undefined): RateLimit {
+export function getSharedRateLimit(endpoint: string, apiKey: string | undefined): RateLimit {
   const account = createHash("sha256")
     .update(JSON.stringify([new URL(endpoint).origin, apiKey ?? null]))
     .digest("hex");
-  let limit = shared.get(account);
-  if (!limit) shared.set(account, (limit = new RateLimit()));
+  let limit = sharedLimits.get(account);
+  if (!limit) sharedLimits.set(account, (limit = new RateLimit()));
   return limit;
 }

@@ -70,7 +70,7 @@ export class EngineClient {
   }
 
   /** The same engine for one holder, so that `deleteModels` there takes out what this holder created. */
-  session(): EngineClient {
+  createSession(): EngineClient {
     return new EngineClient(this.endpoint, this.options);
   }
 
@@ -81,7 +81,7 @@ export class EngineClient {
     await Promise.allSettled(models.map((model) => model.delete()));
   }
 
-  async healthy(): Promise<boolean> {
+  async isHealthy(): Promise<boolean> {
     try {
       await this.request("GET", "/healthz");
       return true;
@@ -90,10 +90,10 @@ export class EngineClient {
     }
   }
 
-  async capabilities(options: CallOptions = {}): Promise<Capabilities> {
+  async getCapabilities(options: CallOptions = {}): Promise<Capabilities> {
     return parseOrThrow(
       capabilitiesSchema,
-      await this.retried("GET", "/capabilities", undefined, options.signal),
+      await this.requestWithRetry("GET", "/capabilities", undefined, options.signal),
       "Engine capabilities",
     );
   }
@@ -104,21 +104,21 @@ export class EngineClient {
     body: EngineBody<"create_model">,
     options: CallOptions = {},
   ): Promise<EngineModel> {
-    const created = await this.operate(id, "create_model", body, undefined, options);
+    const created = await this.runOperation(id, "create_model", body, undefined, options);
     const model = new EngineModel(this, id, created);
     this.models.add(model);
     return model;
   }
 
-  async memory(options: CallOptions = {}): Promise<EngineResult<"memory">> {
-    return this.operate("", "memory", {}, undefined, options);
+  async getMemory(options: CallOptions = {}): Promise<EngineResult<"memory">> {
+    return this.runOperation("", "memory", {}, undefined, options);
   }
 
   /**
    * Runs one operation to its end. Throws EngineError for a failure, `cancelled` where the signal was aborted,
    * `engine-unavailable` where the process does not answer.
    */
-  async operate<K extends EngineKind>(
+  async runOperation<K extends EngineKind>(
     model: string,
     kind: K,
     body: EngineBody<K>,
@@ -166,7 +166,7 @@ export class EngineClient {
   private async cancel(path: string): Promise<void> {
     for (let attempt = 0; attempt < 40; attempt++) {
       try {
-        await this.retried("POST", `${path}/cancel`, {}, undefined);
+        await this.requestWithRetry("POST", `${path}/cancel`, {}, undefined);
         return;
       } catch (error) {
         if (!(error instanceof EngineError && error.engineCode === "not-found")) return;
@@ -178,12 +178,12 @@ export class EngineClient {
   private async poll(method: "GET" | "POST", path: string, body: unknown): Promise<Operation> {
     return parseOrThrow(
       operationSchema,
-      await this.retried(method, `${path}?wait=${this.waitSeconds}`, body, undefined),
+      await this.requestWithRetry(method, `${path}?wait=${this.waitSeconds}`, body, undefined),
       "Engine operation",
     );
   }
 
-  private async retried(
+  private async requestWithRetry(
     method: "GET" | "POST",
     path: string,
     body: unknown,
@@ -256,15 +256,15 @@ export class EngineModel {
     readonly info: EngineResult<"create_model">,
   ) {}
 
-  private read<K extends EngineKind>(
+  private runReadOnly<K extends EngineKind>(
     kind: K,
     body: EngineBody<K>,
     options?: CallOptions,
   ): Promise<EngineResult<K>> {
-    return this.client.operate(this.id, kind, body, undefined, options);
+    return this.client.runOperation(this.id, kind, body, undefined, options);
   }
 
-  private async write<K extends EngineKind>(
+  private async runMutating<K extends EngineKind>(
     kind: K,
     body: EngineBody<K>,
     options?: CallOptions,
@@ -273,7 +273,7 @@ export class EngineModel {
       throw new AppError("cancelled", `${kind} was cancelled before it started.`);
     const sequence = this.next++;
     try {
-      return await this.client.operate(this.id, kind, body, sequence, options);
+      return await this.client.runOperation(this.id, kind, body, sequence, options);
     } catch (error) {
       if (error instanceof EngineError && error.refused && this.next === sequence + 1)
         this.next = sequence;
@@ -283,64 +283,64 @@ export class EngineModel {
 
   /** Frees what was trained; the model can then be created again. */
   delete(options?: CallOptions): Promise<EngineResult<"delete_model">> {
-    return this.read("delete_model", {}, options);
+    return this.runReadOnly("delete_model", {}, options);
   }
   /** Samples from all sequences as one batch. */
   sample(body: EngineBody<"sample">, options?: CallOptions): Promise<EngineResult<"sample">> {
-    return this.read("sample", body, options);
+    return this.runReadOnly("sample", body, options);
   }
   /** Lets go of the activations kept for these sessions. */
   endSessions(sessions: string[], options?: CallOptions): Promise<EngineResult<"end_sessions">> {
-    return this.read("end_sessions", { sessions }, options);
+    return this.runReadOnly("end_sessions", { sessions }, options);
   }
   /** Log-probabilities, or a value model's values, without gradient. */
   forward(body: EngineBody<"forward">, options?: CallOptions): Promise<EngineResult<"forward">> {
-    return this.read("forward", body, options);
+    return this.runReadOnly("forward", body, options);
   }
   /** Adds the gradient of a loss to the accumulated one. A cancelled or failed call adds nothing. */
   forwardBackward(
     body: EngineBody<"forward_backward">,
     options?: CallOptions,
   ): Promise<EngineResult<"forward_backward">> {
-    return this.write("forward_backward", body, options);
+    return this.runMutating("forward_backward", body, options);
   }
   /** One AdamW step with the accumulated gradient, which it clears. */
   optimStep(
     body: EngineBody<"optim_step">,
     options?: CallOptions,
   ): Promise<EngineResult<"optim_step">> {
-    return this.write("optim_step", body, options);
+    return this.runMutating("optim_step", body, options);
   }
   /** Keeps a copy of the trained weights under a name, as the reference of a KL penalty. */
   snapshot(name: string, options?: CallOptions): Promise<EngineResult<"snapshot">> {
-    return this.write("snapshot", { name }, options);
+    return this.runMutating("snapshot", { name }, options);
   }
   /** Writes trained weights, optimiser, step and snapshots to a folder, which appears whole or not at all. */
   saveState(path: string, options?: CallOptions): Promise<EngineResult<"save_state">> {
-    return this.read("save_state", { path }, options);
+    return this.runReadOnly("save_state", { path }, options);
   }
   loadState(path: string, options?: CallOptions): Promise<EngineResult<"load_state">> {
-    return this.write("load_state", { path }, options);
+    return this.runMutating("load_state", { path }, options);
   }
   /** Takes the trained weights from a folder that PEFT (adapter) or transformers (full weights) wrote. */
   importWeights(path: string, options?: CallOptions): Promise<EngineResult<"import_weights">> {
-    return this.write("import_weights", { path }, options);
+    return this.runMutating("import_weights", { path }, options);
   }
   /** Writes a folder that PEFT (adapter) or transformers (full weights, or the adapter merged into the base) loads. */
   export(
     path: string,
     { merged = false, ...options }: CallOptions & { merged?: boolean } = {},
   ): Promise<EngineResult<"export">> {
-    return this.read("export", { path, merged }, options);
+    return this.runReadOnly("export", { path, merged }, options);
   }
-  weightsHash(options?: CallOptions): Promise<EngineResult<"weights_hash">> {
-    return this.read("weights_hash", {}, options);
+  getWeightsHash(options?: CallOptions): Promise<EngineResult<"weights_hash">> {
+    return this.runReadOnly("weights_hash", {}, options);
   }
   /** Token ids and forced marks that guided decoding gives for this text. */
   encodeGuided(
     body: EngineBody<"encode_guided">,
     options?: CallOptions,
   ): Promise<EngineResult<"encode_guided">> {
-    return this.read("encode_guided", body, options);
+    return this.runReadOnly("encode_guided", body, options);
   }
 }

@@ -29,12 +29,12 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
   });
   afterAll(async () => {
     await engine.stop();
-    expect(engine.alive).toBe(false);
+    expect(engine.isRunning).toBe(false);
     await rm(folder, { recursive: true });
   });
 
   it("tells what it is", async () => {
-    const capabilities = await engine.client.capabilities();
+    const capabilities = await engine.client.getCapabilities();
     expect(capabilities.models).toEqual([
       { id: "m", base: "smollm2-135m-instruct", head: "language", step: 0 },
     ]);
@@ -82,10 +82,10 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
     await model.saveState(join(folder, "state"));
     const second = await step();
     expect(second).toBeLessThan(first);
-    const { hash } = await model.weightsHash();
+    const { hash } = await model.getWeightsHash();
     expect((await model.loadState(join(folder, "state"))).step).toBe(1);
     expect(await step()).toBe(second);
-    expect((await model.weightsHash()).hash).toBe(hash);
+    expect((await model.getWeightsHash()).hash).toBe(hash);
     expect((await model.export(join(folder, "peft"))).files).toEqual([
       "adapter_config.json",
       "adapter_model.safetensors",
@@ -130,7 +130,7 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
     await full.forwardBackward({ loss: "cross_entropy", data: [demonstration] });
     await full.optimStep({ learningRate: 1e-4, weightDecay: 0.1 });
     await full.export(join(folder, "full"));
-    const { hash } = await full.weightsHash();
+    const { hash } = await full.getWeightsHash();
     expect((await full.importWeights(join(folder, "full"))).hash).toBe(hash);
     await full.delete();
   });
@@ -145,14 +145,14 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
       model.sample({ adapter: true, sequences: [{ ids: [99999], maxTokens: 1 }] }),
     ).rejects.toThrow(/outside the vocabulary/);
     await expect(model.optimStep({ learningRate: 1e-3 })).rejects.toThrow(/no gradient/);
-    const gap = engine.client.operate("m", "optim_step", { learningRate: 1 }, 999);
+    const gap = engine.client.runOperation("m", "optim_step", { learningRate: 1 }, 999);
     await expect(gap).rejects.toThrow(/leaves a gap/);
     await model.snapshot("start");
   });
 
   it("refuses a wrong secret", async () => {
     const stranger = new EngineClient({ url: engine.endpoint.url, secret: "guess" });
-    await expect(stranger.capabilities()).rejects.toMatchObject({
+    await expect(stranger.getCapabilities()).rejects.toMatchObject({
       engineCode: "unauthorized",
     } satisfies Partial<EngineError>);
   });
@@ -174,7 +174,7 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
     early.abort();
     await expect(other).rejects.toMatchObject({ code: "cancelled" } satisfies Partial<AppError>);
     expect(Date.now() - started).toBeLessThan(10_000);
-    await model.weightsHash();
+    await model.getWeightsHash();
   });
 
   it("gives the memory of a deleted model's cache back", async () => {
@@ -185,9 +185,9 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
       temperature: 0,
     }));
     await second.sample({ adapter: false, sequences });
-    const held = await engine.client.memory();
+    const held = await engine.client.getMemory();
     await second.delete();
-    const after = await engine.client.memory();
+    const after = await engine.client.getMemory();
     const freed = held.cacheBytes - after.cacheBytes;
     expect(freed).toBeGreaterThan(100 * 2 ** 20);
     expect(held.residentBytes - after.residentBytes).toBeGreaterThan(freed / 2);
@@ -236,10 +236,10 @@ describe.skipIf(!existsSync(base))("an engine that dies", () => {
   it("is reported", async () => {
     let report: (error: AppError) => void = () => undefined;
     const reported = new Promise<AppError>((resolve) => (report = resolve));
-    const engine = await EngineProcess.start({ onDeath: report });
+    const engine = await EngineProcess.start({ onUnexpectedExit: report });
     process.kill(engine.pid ?? 0, "SIGKILL");
     expect((await reported).message).toContain("SIGKILL");
     const client = new EngineClient(engine.endpoint, { attempts: 2, retryMilliseconds: 10 });
-    await expect(client.capabilities()).rejects.toMatchObject({ code: "engine-unavailable" });
+    await expect(client.getCapabilities()).rejects.toMatchObject({ code: "engine-unavailable" });
   });
 });

@@ -64,7 +64,7 @@ async function measure({
     });
     await model.forwardBackward({ loss: "ppo", data });
     await model.optimStep({ learningRate: 1e-4 });
-    return (await engine.client.memory()).peakResidentBytes;
+    return (await engine.client.getMemory()).peakResidentBytes;
   } finally {
     await engine.stop();
   }

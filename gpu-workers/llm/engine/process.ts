@@ -20,7 +20,7 @@ export interface EngineOptions {
   /** Bound of each activation cache. */
   cacheBytes?: number;
   /** Called once when the process ends without having been stopped; the message holds the end of its error output. */
-  onDeath?: (error: AppError) => void;
+  onUnexpectedExit?: (error: AppError) => void;
   /** Every line that the process writes to its error output. */
   onLog?: (line: string) => void;
   startMilliseconds?: number;
@@ -86,14 +86,14 @@ export class EngineProcess {
       if (tail.length > TAIL_LINES) tail.shift();
       options.onLog?.(line);
     });
-    const died = (what: string): AppError =>
+    const buildExitError = (what: string): AppError =>
       new AppError("engine-unavailable", [`The engine process ${what}.`, ...tail].join("\n"));
     const running: { engine?: EngineProcess } = {};
     const ended = new Promise<void>((done) => child.once("close", () => done()));
     const port = await new Promise<number>((accept, reject) => {
       const limit = setTimeout(() => {
         child.kill("SIGKILL");
-        reject(died("did not become ready in time"));
+        reject(buildExitError("did not become ready in time"));
       }, options.startMilliseconds ?? 120_000);
       child.once("error", (error) =>
         reject(
@@ -105,9 +105,9 @@ export class EngineProcess {
       );
       child.once("close", (code, signal) => {
         clearTimeout(limit);
-        const error = died(signal ? `was ended by ${signal}` : `ended with code ${code}`);
+        const error = buildExitError(signal ? `was ended by ${signal}` : `ended with code ${code}`);
         reject(error);
-        if (running.engine && !running.engine.stopping) options.onDeath?.(error);
+        if (running.engine && !running.engine.stopping) options.onUnexpectedExit?.(error);
       });
       createInterface({ input: child.stdout }).on("line", (line) => {
         let message: unknown;
@@ -131,14 +131,14 @@ export class EngineProcess {
     return this.child.pid;
   }
 
-  get alive(): boolean {
+  get isRunning(): boolean {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
   /** Ends the process: politely, and after three seconds without mercy. */
   async stop(): Promise<void> {
     this.stopping = true;
-    if (!this.alive) return;
+    if (!this.isRunning) return;
     this.child.kill("SIGTERM");
     const limit = setTimeout(() => this.child.kill("SIGKILL"), 3_000);
     await this.ended;

@@ -5,7 +5,7 @@ import type { PromptStyle } from "./prompt-style";
 export type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
 
 /** The frozen generator at an OpenAI-compatible server, greedy. */
-export function endpointBackend(
+export function createEndpointBackend(
   endpoint: string,
   model: string,
   style: PromptStyle,
@@ -21,12 +21,12 @@ export function endpointBackend(
   };
   return {
     identity: { endpoint: client.base },
-    batch: Infinity, // The client bounds what is under way.
+    batchSize: Infinity, // The client bounds what is under way.
     complete: (requests, signal) =>
       requests.map((request) =>
         style.id === "few-shot"
-          ? client.complete({ ...sampling, prompt: style.prompt(request) }, signal)
-          : client.chat({ ...sampling, messages: style.messages(request) }, signal),
+          ? client.complete({ ...sampling, prompt: style.renderPrompt(request) }, signal)
+          : client.chat({ ...sampling, messages: style.renderMessages(request) }, signal),
       ),
   };
 }

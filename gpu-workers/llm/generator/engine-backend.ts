@@ -1,28 +1,28 @@
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
-import { chatText, type GenerationRequest, type PromptStyle } from "./prompt-style";
+import { renderChat, type GenerationRequest, type PromptStyle } from "./prompt-style";
 import type { GeneratorBackend } from "./generator";
 
 /** Requests in one engine call: they share the worked examples' activations. */
 const BATCH = 32;
 
 /** The worker's own engine: the frozen base without any adapter, greedy. */
-export function engineBackend(
+export function createEngineBackend(
   model: Pick<EngineModel, "sample">,
   tokenizer: Tokenizer,
   style: PromptStyle,
   maxTokens: number,
   fingerprint: string,
 ): GeneratorBackend {
-  const promptOf = (request: GenerationRequest): string =>
-    style.id === "few-shot" ? style.prompt(request) : chatText(style.messages(request));
+  const renderPrompt = (request: GenerationRequest): string =>
+    style.id === "few-shot" ? style.renderPrompt(request) : renderChat(style.renderMessages(request));
   return {
     identity: { engine: fingerprint },
-    batch: BATCH,
+    batchSize: BATCH,
     complete(requests, signal) {
       const start = performance.now();
       const sequences = requests.map((request) => ({
-        ids: tokenizer.encode(promptOf(request)),
+        ids: tokenizer.encode(renderPrompt(request)),
         maxTokens,
         stop: style.stop,
         temperature: 0,

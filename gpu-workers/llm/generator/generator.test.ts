@@ -3,13 +3,13 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Answer } from "@/contracts/records/episode";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { endpointBackend, type EndpointOptions } from "./endpoint-backend";
+import { createEndpointBackend, type EndpointOptions } from "./endpoint-backend";
 import { Generator, type AnswerStore, type GeneratorBackend } from "./generator";
-import { chatStyle, chatText, fewShotStyle, type GenerationRequest } from "./prompt-style";
+import { createChatStyle, renderChat, createFewShotStyle, type GenerationRequest } from "./prompt-style";
 
 const fast: Partial<EndpointOptions> = {
   timeoutMs: 200,
-  budgetMs: 600,
+  retryBudgetMs: 600,
   firstPauseMs: 20,
   longestPauseMs: 50,
   apiKey: "secret",
@@ -19,8 +19,8 @@ const request = (question: string): GenerationRequest => ({
   documents: [{ title: "T", text: "Quito is the\ncapital.", hash: "h1" }],
 });
 const signal = new AbortController().signal;
-const asked = chatStyle();
-const fewShot = fewShotStyle([
+const asked = createChatStyle();
+const fewShot = createFewShotStyle([
   { question: "Of Peru?", answer: "Lima", texts: ["Lima is the capital."] },
 ]);
 const nowhere: AnswerStore = {
@@ -30,22 +30,22 @@ const nowhere: AnswerStore = {
 
 describe("prompts", () => {
   it("few-shot: worked examples, then the question, left open", () => {
-    expect(fewShot.prompt(request("Of Ecuador?"))).toBe(
+    expect(fewShot.renderPrompt(request("Of Ecuador?"))).toBe(
       "Lima is the capital.\nQuestion: Of Peru?\nAnswer: Lima\n\nQuito is the capital.\nQuestion: Of Ecuador?\nAnswer:",
     );
   });
   it("chat: contexts from the system, question from the user, special tokens of others broken", () => {
-    const text = chatText(
-      asked.messages({ question: "a <|im_end|> b", documents: request("").documents }),
+    const text = renderChat(
+      asked.renderMessages({ question: "a <|im_end|> b", documents: request("").documents }),
     );
     expect(text).toContain("Context 1 (T): Quito is the capital.");
     expect(text).toContain("<|im_start|>user\na < |im_end|> b<|im_end|>\n<|im_start|>assistant\n");
   });
   it("chat: a person's text in place of the built-in one, named by its hash", () => {
-    const own = chatStyle(
+    const own = createChatStyle(
       "--- system ---\nAnswer in Spanish.\n--- user ---\n{documents}\n\nQ: {question}",
     );
-    expect(own.messages(request("{documents}?"))).toEqual([
+    expect(own.renderMessages(request("{documents}?"))).toEqual([
       { role: "system", content: "Answer in Spanish." },
       { role: "user", content: "Context 1 (T): Quito is the capital.\n\nQ: {documents}?" },
     ]);
@@ -91,7 +91,7 @@ describe("the generator", () => {
     return {
       asked,
       identity: { endpoint: "x" },
-      batch: 2,
+      batchSize: 2,
       complete: (requests) =>
         requests.map(
           async ({ question }) => (
@@ -127,7 +127,7 @@ describe("the generator", () => {
     });
     expect((await second.answer([request("a")], signal))[0]).toEqual(saved[0]);
     const third = new Generator("m", fewShot, 8, inner, nowhere);
-    third.remember(second.remembered());
+    third.addAnswers(second.listAnswers());
     await third.answer([request("a")], signal);
     expect(inner.asked).toEqual([]);
   });
@@ -140,10 +140,10 @@ describe("the generator", () => {
       key(new Generator("m2", fewShot, 8, backend(), nowhere), request("a")),
       key(new Generator("m", asked, 8, backend(), nowhere), request("a")),
       key(
-        new Generator("m", chatStyle("{question} {documents}"), 8, backend(), nowhere),
+        new Generator("m", createChatStyle("{question} {documents}"), 8, backend(), nowhere),
         request("a"),
       ),
-      key(new Generator("m", fewShotStyle([]), 8, backend(), nowhere), request("a")),
+      key(new Generator("m", createFewShotStyle([]), 8, backend(), nowhere), request("a")),
       key(new Generator("m", fewShot, 9, backend(), nowhere), request("a")),
       key(new Generator("m", fewShot, 8, backend(), nowhere), request("b")),
       key(new Generator("m", fewShot, 8, backend(), nowhere), { question: "a", documents: [] }),
@@ -197,11 +197,11 @@ describe("an endpoint", () => {
     });
     expect(
       await textsOf(
-        endpointBackend(`${url}/`, "m", asked, 8, fast).complete([request("a")], signal),
+        createEndpointBackend(`${url}/`, "m", asked, 8, fast).complete([request("a")], signal),
       ),
     ).toEqual(["Quito"]);
     expect(
-      await textsOf(endpointBackend(url, "m", fewShot, 8, fast).complete([request("a")], signal)),
+      await textsOf(createEndpointBackend(url, "m", fewShot, 8, fast).complete([request("a")], signal)),
     ).toEqual([" Quito"]);
     expect(seen).toEqual([
       ["/v1/chat/completions", "Bearer secret", 0],
@@ -214,26 +214,26 @@ describe("an endpoint", () => {
       call < 3 ? { status, body: { error: "busy" } } : chat("Quito"),
     );
     expect(
-      await textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      await textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
     ).toEqual(["Quito"]);
   });
 
   it("is waited for when it hangs", async () => {
     const url = await serve((call) => (call === 1 ? "hang" : chat("Quito")));
     expect(
-      await textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      await textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
     ).toEqual(["Quito"]);
   });
 
   it("that stays down is an error with the reason, never an answer", async () => {
-    const down = endpointBackend("http://127.0.0.1:9/v1", "m", asked, 8, fast);
+    const down = createEndpointBackend("http://127.0.0.1:9/v1", "m", asked, 8, fast);
     await expect(textsOf(down.complete([request("a")], signal))).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringContaining("not available") as unknown,
     });
     const url = await serve(() => ({ status: 503, body: { error: "loading" } }));
     await expect(
-      textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
     ).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringContaining("loading") as unknown,
@@ -244,7 +244,7 @@ describe("an endpoint", () => {
     let calls = 0;
     const url = await serve(() => (calls++, { status: 404, body: { error: "no such model" } }));
     await expect(
-      textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
     ).rejects.toMatchObject({ message: expect.stringContaining("no such model") as unknown });
     expect(calls).toBe(1);
   });
@@ -252,7 +252,7 @@ describe("an endpoint", () => {
   it("that answers something else is an error", async () => {
     const url = await serve(() => ({ status: 200, body: { choices: [] } }));
     await expect(
-      textsOf(endpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
     ).rejects.toMatchObject({ code: "generator-unavailable" });
   });
 
@@ -261,9 +261,9 @@ describe("an endpoint", () => {
     setTimeout(() => abort.abort(), 50);
     await expect(
       textsOf(
-        endpointBackend("http://127.0.0.1:9/v1", "m", asked, 8, {
+        createEndpointBackend("http://127.0.0.1:9/v1", "m", asked, 8, {
           ...fast,
-          budgetMs: 10_000,
+          retryBudgetMs: 10_000,
         }).complete([request("a")], abort.signal),
       ),
     ).rejects.toMatchObject({ code: "cancelled" });

@@ -7,7 +7,7 @@ export interface GeneratorBackend {
   /** What beside model, style and token limit can change an answer. */
   readonly identity: Record<string, string>;
   /** Requests per call of `complete`. */
-  readonly batch: number;
+  readonly batchSize: number;
   /** A completion per request, in order; each may fail by itself. */
   complete(
     requests: readonly GenerationRequest[],
@@ -40,7 +40,7 @@ export class Generator {
 
   /** Answers in the order of the requests. Throws AppError "generator-unavailable" or "engine-unavailable". */
   async answer(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<Answer[]> {
-    const keys = requests.map((request) => this.keyOf(request));
+    const keys = requests.map((request) => this.computeAnswerKey(request));
     const unknown = new Map(
       requests
         .map((request, i) => [keys[i]!, request] as const)
@@ -53,22 +53,22 @@ export class Generator {
       }
     }
     const missing = [...unknown];
-    for (let start = 0; start < missing.length; start += this.backend.batch)
-      await this.ask(missing.slice(start, start + this.backend.batch), signal);
+    for (let start = 0; start < missing.length; start += this.backend.batchSize)
+      await this.generate(missing.slice(start, start + this.backend.batchSize), signal);
     return keys.map((key) => this.memo.get(key)!);
   }
 
   /** Everything answered so far, for a checkpoint. */
-  remembered(): Answer[] {
+  listAnswers(): Answer[] {
     return [...this.memo.values()];
   }
 
   /** Takes up what an earlier attempt remembered. */
-  remember(answers: readonly Answer[]): void {
+  addAnswers(answers: readonly Answer[]): void {
     for (const answer of answers) this.memo.set(answer.key, answer);
   }
 
-  private keyOf({ question, documents }: GenerationRequest): string {
+  private computeAnswerKey({ question, documents }: GenerationRequest): string {
     return cacheKey({
       record: "answer",
       question,
@@ -82,7 +82,7 @@ export class Generator {
   }
 
   /** Keeps every answer that came, then throws the first failure: an answer may have been paid for. */
-  private async ask(
+  private async generate(
     batch: readonly (readonly [string, GenerationRequest])[],
     signal: AbortSignal,
   ): Promise<void> {
@@ -96,7 +96,7 @@ export class Generator {
           key: batch[i]![0],
           generator: this.model,
           promptStyle: this.promptStyle.label,
-          text: this.clean(text),
+          text: this.cutAtStop(text),
           seconds,
           ...(usage && { usage }),
         },
@@ -108,7 +108,7 @@ export class Generator {
     for (const result of settled) if (result.status === "rejected") throw result.reason;
   }
 
-  private clean(text: string): string {
+  private cutAtStop(text: string): string {
     const end = Math.min(
       ...this.promptStyle.stop.map((stop) => text.indexOf(stop)).filter((at) => at >= 0),
       text.length,

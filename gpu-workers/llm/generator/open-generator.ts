@@ -5,15 +5,15 @@ import type { ConnectionConfig } from "@/contracts/run-config/model";
 import { modelDir } from "@/lib/paths";
 import type { GeneratorConfig, PredictConfig } from "@/contracts/run-config/run-config";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
-import { endpointBackend, type EndpointOptions } from "./endpoint-backend";
+import { createEndpointBackend, type EndpointOptions } from "./endpoint-backend";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import { engineBackend } from "./engine-backend";
+import { createEngineBackend } from "./engine-backend";
 import { Generator, type AnswerStore } from "./generator";
-import { promptStyle } from "./prompt-style";
-import { modelHash } from "@/gpu-workers/llm/model-files/model-hash";
+import { loadPromptStyle } from "./prompt-style";
+import { hashModelFolder } from "@/gpu-workers/llm/model-files/model-hash";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
-export function installedModel(name: string): string {
+export function findInstalledModel(name: string): string {
   const directory = modelDir(name);
   if (!existsSync(directory))
     throw new AppError(
@@ -24,29 +24,29 @@ export function installedModel(name: string): string {
 }
 
 /** What beside adapters decides what a model of the engine writes: the content of its folder, and how the engine computes. */
-export async function fingerprintOf(
+export async function computeModelFingerprint(
   engine: EngineClient,
   directory: string,
   signal: AbortSignal,
 ): Promise<string> {
   const [{ fingerprint }, base] = await Promise.all([
-    engine.capabilities({ signal }),
-    modelHash(directory),
+    engine.getCapabilities({ signal }),
+    hashModelFolder(directory),
   ]);
   return `${base}:${fingerprint}`;
 }
 
 /** Stored API keys, by name, for the run that names them. */
-export interface KeyRing {
+export interface EndpointKeys {
   /** @throws AppError "not-found" for an unknown name, "unauthorized" where the key is of another origin */
   endpointKey(name: string, endpoint: string): Promise<string>;
 }
 
 /** How an endpoint is asked, with the key that its connection names. */
-export async function endpointOptions(
+export async function buildEndpointOptions(
   endpoint: string,
   connection: ConnectionConfig,
-  keys: Partial<KeyRing>,
+  keys: Partial<EndpointKeys>,
 ): Promise<Partial<EndpointOptions>> {
   const {
     key,
@@ -86,28 +86,28 @@ interface GeneratorOptions {
 export async function openGenerator(
   engine: EngineClient | null,
   config: GeneratorConfig,
-  store: AnswerStore & Partial<KeyRing>,
+  store: AnswerStore & Partial<EndpointKeys>,
   signal: AbortSignal,
   { endpoint, keep }: GeneratorOptions = {},
 ): Promise<Generator> {
-  const style = await promptStyle(config);
+  const style = await loadPromptStyle(config);
   if (config.endpoint !== null) {
     const options = {
-      ...(await endpointOptions(config.endpoint, config.connection, store)),
+      ...(await buildEndpointOptions(config.endpoint, config.connection, store)),
       ...endpoint,
     };
     return new Generator(
       config.model,
       style,
       config.maxTokens,
-      endpointBackend(config.endpoint, config.model, style, config.maxTokens, options),
+      createEndpointBackend(config.endpoint, config.model, style, config.maxTokens, options),
       store,
       keep,
     );
   }
   if (engine === null)
     throw new AppError("internal", "A generator without an endpoint needs the engine.");
-  const directory = installedModel(config.model);
+  const directory = findInstalledModel(config.model);
   const [model, tokenizer, fingerprint] = await Promise.all([
     engine.createModel(
       `generator-${randomUUID()}`,
@@ -115,34 +115,34 @@ export async function openGenerator(
       { signal },
     ),
     loadTokenizer(directory),
-    fingerprintOf(engine, directory, signal),
+    computeModelFingerprint(engine, directory, signal),
   ]);
   return new Generator(
     config.model,
     style,
     config.maxTokens,
-    engineBackend(model, tokenizer, style, config.maxTokens, fingerprint),
+    createEngineBackend(model, tokenizer, style, config.maxTokens, fingerprint),
     store,
     keep,
   );
 }
 
 /** Little patience: a run that cannot start is to say so soon. */
-export const PROBE: Partial<EndpointOptions> = { budgetMs: 20_000, timeoutMs: 20_000 };
+export const PROBE_OPTIONS: Partial<EndpointOptions> = { retryBudgetMs: 20_000, timeoutMs: 20_000 };
 
 /** Asks the generator something small, with little patience: is it there? */
 export async function probeGenerator(
   engine: EngineClient | null,
   config: GeneratorConfig,
   signal: AbortSignal,
-  keys: Partial<KeyRing> = {},
+  keys: Partial<EndpointKeys> = {},
 ): Promise<string> {
-  const nowhere: AnswerStore & Partial<KeyRing> = {
+  const nowhere: AnswerStore & Partial<EndpointKeys> = {
     ...(keys.endpointKey && { endpointKey: (name, endpoint) => keys.endpointKey!(name, endpoint) }),
     findAnswers: async () => new Map(),
     saveAnswers: async () => undefined,
   };
-  const generator = await openGenerator(engine, config, nowhere, signal, { endpoint: PROBE });
+  const generator = await openGenerator(engine, config, nowhere, signal, { endpoint: PROBE_OPTIONS });
   const text = "The Eiffel Tower stands in Paris.";
   const [answer] = await generator.answer(
     [
@@ -160,12 +160,12 @@ export async function probeGenerator(
 export async function probeMethodModel(
   { endpoint, connection, model, api }: PredictConfig["searcher"],
   signal: AbortSignal,
-  keys: Partial<KeyRing>,
+  keys: Partial<EndpointKeys>,
 ): Promise<string> {
   if (endpoint === null) throw new AppError("internal", "The method's model is in the engine.");
   const client = new EndpointClient(endpoint, {
-    ...(await endpointOptions(endpoint, connection, keys)),
-    ...PROBE,
+    ...(await buildEndpointOptions(endpoint, connection, keys)),
+    ...PROBE_OPTIONS,
   });
   const sampling = { model, max_tokens: 1, temperature: 0 };
   const { seconds } = await (api === "chat"

@@ -6,8 +6,8 @@ import { ATLAS_DIR } from "@/lib/paths";
 import { chatPrompt } from "@/contracts/run-config/prompts/generating";
 import type { Message } from "@/contracts/run-config/prompts/template";
 import type { GeneratorConfig } from "@/contracts/run-config/run-config";
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
 
 /** What the frozen generator is asked: a question and the documents handed over, in order. */
 export interface GenerationRequest {
@@ -26,35 +26,35 @@ export interface WorkedExample {
  * How a request becomes text. Part of the generator's configuration: the same model answers 89% or 35% of Atlas
  * depending on it, so the label is part of every answer's key.
  */
-export type PromptStyle = CompletionStyle | ChatStyle;
-interface CompletionStyle {
+export type PromptStyle = FewShotStyle | ChatStyle;
+interface FewShotStyle {
   id: "few-shot";
   /** Style and version: "few-shot/1", "chat/1", or "chat/edited-" with the text's hash. */
   label: string;
   /** The worked examples are part of the key, too. */
   examples: readonly WorkedExample[];
-  prompt(request: GenerationRequest): string;
+  renderPrompt(request: GenerationRequest): string;
   stop: string[];
 }
 interface ChatStyle {
   id: "chat";
   label: string;
-  messages(request: GenerationRequest): Message[];
+  renderMessages(request: GenerationRequest): Message[];
   stop: string[];
 }
 
 /** Three worked examples, then the question: for small base-like models, which complete better than they obey. */
-export function fewShotStyle(examples: readonly WorkedExample[]): CompletionStyle {
+export function createFewShotStyle(examples: readonly WorkedExample[]): FewShotStyle {
   const shot = (texts: readonly string[], question: string, answer: string): string =>
-    [...texts.map(oneLine), `Question: ${oneLine(question)}`, `Answer:${answer}`].join("\n");
+    [...texts.map(escapeToOneLine), `Question: ${escapeToOneLine(question)}`, `Answer:${answer}`].join("\n");
   const prefix = examples
-    .map(({ texts, question, answer }) => shot(texts, question, ` ${oneLine(answer)}`) + "\n\n")
+    .map(({ texts, question, answer }) => shot(texts, question, ` ${escapeToOneLine(answer)}`) + "\n\n")
     .join("");
   return {
     id: "few-shot",
     label: "few-shot/1",
     examples,
-    prompt: ({ question, documents }) =>
+    renderPrompt: ({ question, documents }) =>
       prefix +
       shot(
         documents.map(({ text }) => text),
@@ -66,21 +66,21 @@ export function fewShotStyle(examples: readonly WorkedExample[]): CompletionStyl
 }
 
 /** The built-in chat prompt, or a person's (contracts/prompts/generating.ts). */
-export function chatStyle(edited: string | null = null): ChatStyle {
-  const template = openTemplate(chatPrompt, edited, "generator.promptTemplate");
+export function createChatStyle(edited: string | null = null): ChatStyle {
+  const template = createPromptTemplate(chatPrompt, edited, "generator.promptTemplate");
   const context = ({ title, text }: { title: string; text: string }, i: number): string =>
-    `Context ${i + 1}${title === "" ? "" : ` (${oneLine(title)})`}: ${oneLine(text)}`;
+    `Context ${i + 1}${title === "" ? "" : ` (${escapeToOneLine(title)})`}: ${escapeToOneLine(text)}`;
   return {
     id: "chat",
     label: template.label,
-    messages: ({ question, documents }) =>
-      template.fill({ documents: documents.map(context).join("\n"), question: oneLine(question) }),
+    renderMessages: ({ question, documents }) =>
+      template.fill({ documents: documents.map(context).join("\n"), question: escapeToOneLine(question) }),
     stop: [],
   };
 }
 
 /** A chat as one text, in the template of Qwen2.5 and SmolLM2; its last turn, the assistant's, is left open. */
-export function chatText(messages: readonly { role: string; content: string }[]): string {
+export function renderChat(messages: readonly { role: string; content: string }[]): string {
   const last = messages[messages.length - 1];
   const begun = last?.role === "assistant" ? last.content : "";
   const told = last?.role === "assistant" ? messages.slice(0, -1) : messages;
@@ -97,10 +97,10 @@ const exampleLineSchema = z.object({
 });
 
 /** The style of a configuration; reads the worked examples that setup installed. */
-export async function promptStyle(
+export async function loadPromptStyle(
   config: Pick<GeneratorConfig, "promptStyle" | "promptTemplate">,
 ): Promise<PromptStyle> {
-  if (config.promptStyle === "chat") return chatStyle(config.promptTemplate);
+  if (config.promptStyle === "chat") return createChatStyle(config.promptTemplate);
   const path = join(ATLAS_DIR, "examples.jsonl");
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new AppError(
@@ -113,7 +113,7 @@ export async function promptStyle(
   const examples = lines.map((line, i) =>
     parseOrThrow(exampleLineSchema, JSON.parse(line), `Worked example ${i + 1}`),
   );
-  return fewShotStyle(
+  return createFewShotStyle(
     examples.map(({ question, answers, goldTexts }) => ({
       question,
       answer: answers[0]!,

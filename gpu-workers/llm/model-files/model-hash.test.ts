@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { modelHash } from "./model-hash";
+import { hashModelFolder } from "./model-hash";
 
 let folder: string;
 beforeAll(async () => {
@@ -14,7 +14,7 @@ it("changes with weights, configuration and tokenizer, and with nothing else", a
   const hashes = new Set<string>();
   const with_ = async (name: string, content: string): Promise<string> => {
     await writeFile(join(folder, name), content);
-    const hash = await modelHash(folder);
+    const hash = await hashModelFolder(folder);
     hashes.add(hash);
     return hash;
   };

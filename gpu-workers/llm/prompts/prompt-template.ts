@@ -24,7 +24,7 @@ export interface PromptTemplate {
  * @param setting that holds it
  * @throws AppError "invalid-input" that lists every problem of an edited text
  */
-export function openTemplate(
+export function createPromptTemplate(
   prompt: PromptText,
   edited: string | null,
   setting: PromptSetting,

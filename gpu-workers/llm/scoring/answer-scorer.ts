@@ -40,19 +40,19 @@ export class AnswerScorer {
     const { name } = this;
     if (isRule(name))
       return items.map(({ question, answer }) =>
-        split(scoreByRule(name, answer.text, question), scoreByRules(answer.text, question)),
+        separateMain(scoreByRule(name, answer.text, question), scoreByRules(answer.text, question)),
       );
     if (this.openJudge === null) throw new AppError("internal", `Scorer ${name} needs a judge.`);
     this.judge ??= this.openJudge();
     const judge = await this.judge;
-    const verdicts = await this.verdicts(judge, items, signal);
+    const collectVerdicts = await this.verdicts(judge, items, signal);
     return items.map(({ question, answer }, i) => {
-      const judged: Score = { scorer: `judge/${judge.id}`, value: verdicts[i]! };
+      const judged: Score = { scorer: `judge/${judge.id}`, value: collectVerdicts[i]! };
       const either: Score = {
         scorer: `generation-accuracy/${judge.id}`,
-        value: Math.max(verdicts[i]!, spanAccuracy(answer.text, question.answers)),
+        value: Math.max(collectVerdicts[i]!, spanAccuracy(answer.text, question.answers)),
       };
-      return split(name === "judge" ? judged : either, [
+      return separateMain(name === "judge" ? judged : either, [
         ...scoreByRules(answer.text, question),
         judged,
         either,
@@ -87,7 +87,7 @@ export class AnswerScorer {
         : await judge.judge(
             open.map(({ question, answer }) => ({
               question: askedText(question),
-              golds: goldsOf(question),
+              golds: listGolds(question),
               answer: answer.text,
             })),
             signal,
@@ -97,13 +97,13 @@ export class AnswerScorer {
   }
 }
 
-const split = (main: Score, all: readonly Score[]): ScoredAnswer => ({
+const separateMain = (main: Score, all: readonly Score[]): ScoredAnswer => ({
   main,
   others: all.filter(({ scorer }) => scorer !== main.scorer),
 });
 
 /** Of a multiple choice the right option counts by its letter and by its text. */
-function goldsOf({ answers, options }: Question): string[] {
+function listGolds({ answers, options }: Question): string[] {
   const right = options?.choices.find(({ letter }) => letter === options.answer);
   return right
     ? [`${right.letter}. ${right.text}`, ...answers.filter((text) => text !== right.text)]

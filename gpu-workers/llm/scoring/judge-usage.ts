@@ -20,7 +20,7 @@ export class JudgeUsage {
   };
 
   /** None where nothing was asked; without a cost where the price of any request is not known. */
-  metrics(): Partial<Record<MetricName, number>> {
+  toMetrics(): Partial<Record<MetricName, number>> {
     const { calls, promptTokens, completionTokens, costUsd } = this.total;
     if (calls === 0) return {};
     return {

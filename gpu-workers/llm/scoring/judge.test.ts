@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { judgeSchema as judgeSchema } from "@/contracts/run-config/scoring";
 import { AnswerScorer } from "./answer-scorer";
-import { endpointJudge, judgeTemplate, openJudge, verdictOf, verdictOfLogprobs } from "./judge";
+import { createEndpointJudge, createJudgePrompt, openJudge, parseVerdict, decideByLogprobs } from "./judge";
 import { JudgeUsage } from "./judge-usage";
 
 const quick = {
@@ -50,36 +50,36 @@ describe("a verdict", () => {
     ["Nobody knows", null],
     ["The answer is yes", null],
     ["", null],
-  ])("%j is %s", (reply, verdict) => expect(verdictOf(reply)).toBe(verdict));
+  ])("%j is %s", (reply, verdict) => expect(parseVerdict(reply)).toBe(verdict));
 
   it("is the greater mass of the first token's alternatives", () => {
     expect(
-      verdictOfLogprobs([
+      decideByLogprobs([
         { token: "Yes", logprob: -1.5 },
         { token: " yes", logprob: -1.5 },
         { token: "No", logprob: -1 },
       ]),
     ).toBe(true);
-    expect(verdictOfLogprobs([{ token: "Maybe", logprob: -0.1 }])).toBeNull();
+    expect(decideByLogprobs([{ token: "Maybe", logprob: -0.1 }])).toBeNull();
   });
 });
 
 describe("the judge at an endpoint", () => {
   it("asks with the question, every gold answer and the answer", async () => {
     const { url, requests } = await playing(["yes"]);
-    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
+    expect(await createEndpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
     expect(requests[0]).toMatchObject({
       model: "m",
       temperature: 0,
       max_tokens: 10,
-      messages: judgeTemplate().messages(item),
+      messages: createJudgePrompt().messages(item),
     });
     expect(requests[0]!.messages[1]!.content).toContain("Correct answers: Lima");
   });
 
   it("asks with a person's prompt, and is another scorer by it", async () => {
     const { url, requests } = await playing(["yes"]);
-    const judge = endpointJudge(url, "m", quick, "{question} | {golds} | {answer} | yes or no?");
+    const judge = createEndpointJudge(url, "m", quick, "{question} | {golds} | {answer} | yes or no?");
     await judge.judge(
       [{ question: "Of Peru?", golds: ["Lima", "City of Lima"], answer: "" }],
       signal,
@@ -87,7 +87,7 @@ describe("the judge at an endpoint", () => {
     expect(requests[0]!.messages).toEqual([
       { role: "user", content: "Of Peru? | Lima | City of Lima | (empty) | yes or no?" },
     ]);
-    expect([judge.id, endpointJudge(url, "m").id]).toEqual([
+    expect([judge.id, createEndpointJudge(url, "m").id]).toEqual([
       expect.stringMatching(/^edited-[0-9a-f]{16} m$/),
       "1 m",
     ]);
@@ -95,7 +95,7 @@ describe("the judge at an endpoint", () => {
 
   it("retries what is broken, and asks again after a garbled reply", async () => {
     const { url, requests } = await playing([429, 500, "Well, it depends", "no"]);
-    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([false]);
+    expect(await createEndpointJudge(url, "m", quick).judge([item], signal)).toEqual([false]);
     expect(requests).toHaveLength(4);
     expect(requests[3]!.messages[2]!.content).toBe("Well, it depends");
   });
@@ -116,13 +116,13 @@ describe("the judge at an endpoint", () => {
         },
       },
     ]);
-    expect(await endpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
+    expect(await createEndpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
   });
 
   it("is an error, never a verdict, where it stays garbled, broken or refused", async () => {
     const garbled = await playing(["perhaps"]);
     await expect(
-      endpointJudge(garbled.url, "m", quick).judge([item], signal),
+      createEndpointJudge(garbled.url, "m", quick).judge([item], signal),
     ).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringContaining("neither yes nor no"),
@@ -130,7 +130,7 @@ describe("the judge at an endpoint", () => {
     server?.close();
     const refused = await playing([401]);
     await expect(
-      endpointJudge(refused.url, "m", quick).judge([item], signal),
+      createEndpointJudge(refused.url, "m", quick).judge([item], signal),
     ).rejects.toMatchObject({ message: expect.stringContaining("status 401") });
     expect(refused.requests).toHaveLength(1);
   });
@@ -146,9 +146,9 @@ describe("what a judge took", () => {
       apiKey: undefined,
       onUsage: usage.add,
     });
-    expect(usage.metrics()).toEqual({});
+    expect(usage.toMetrics()).toEqual({});
     expect(await judge.judge([item], signal)).toEqual([false]);
-    return usage.metrics();
+    return usage.toMetrics();
   };
   it("is every answered request, a garbled one, too, at the prices of its connection", async () => {
     expect(await judging({ promptPrice: 2, completionPrice: 10 })).toEqual({
@@ -167,7 +167,7 @@ describe("what a judge took", () => {
     const usage = new JudgeUsage();
     for (const costUsd of [1, null, 1])
       usage.add({ calls: 1, promptTokens: 1, completionTokens: 1, costUsd });
-    expect(usage.metrics()).toEqual({
+    expect(usage.toMetrics()).toEqual({
       "judge/calls": 3,
       "judge/prompt_tokens": 3,
       "judge/completion_tokens": 3,

@@ -10,14 +10,14 @@ import {
   type Completion,
   type EndpointOptions,
 } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import { oneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { chatText } from "@/gpu-workers/llm/generator/prompt-style";
-import { openTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
-import { endpointOptions, installedModel, PROBE, type KeyRing } from "@/gpu-workers/llm/generator/open-generator";
+import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
+import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { buildEndpointOptions, findInstalledModel, PROBE_OPTIONS, type EndpointKeys } from "@/gpu-workers/llm/generator/open-generator";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 /** One answer to be judged. */
-export interface Judgement {
+export interface JudgedAnswer {
   question: string;
   golds: readonly string[];
   answer: string;
@@ -28,57 +28,57 @@ export interface Judge {
   /** Model and prompt version: what can change a verdict. */
   readonly id: string;
   /** In the order of the requests. Throws AppError where a verdict cannot be had; never makes one up. */
-  judge(items: readonly Judgement[], signal: AbortSignal): Promise<boolean[]>;
+  judge(items: readonly JudgedAnswer[], signal: AbortSignal): Promise<boolean[]>;
 }
 
 /** An answer of megabytes is judged by its beginning and its end. */
-const MOST = 4_000;
-const bounded = (text: string): string =>
-  text.length <= MOST ? text : `${text.slice(0, MOST / 2)} … ${text.slice(-MOST / 2)}`;
+const MAX_ANSWER_CHARACTERS = 4_000;
+const truncateMiddle = (text: string): string =>
+  text.length <= MAX_ANSWER_CHARACTERS ? text : `${text.slice(0, MAX_ANSWER_CHARACTERS / 2)} … ${text.slice(-MAX_ANSWER_CHARACTERS / 2)}`;
 
 /** The built-in prompt, or a person's (contracts/prompts/generating.ts). Another wording is another scorer: its version is part of every judged score's name. */
-export function judgeTemplate(edited: string | null = null): {
+export function createJudgePrompt(edited: string | null = null): {
   version: string;
-  messages(item: Judgement): Message[];
+  messages(item: JudgedAnswer): Message[];
 } {
-  const template = openTemplate(judgePrompt, edited, "judge.promptTemplate");
+  const template = createPromptTemplate(judgePrompt, edited, "judge.promptTemplate");
   return {
     version: template.version,
     messages: ({ question, golds, answer }) =>
       template.fill({
-        question: oneLine(question),
-        golds: golds.map(oneLine).join(" | "),
-        answer: oneLine(bounded(answer)) || "(empty)",
+        question: escapeToOneLine(question),
+        golds: golds.map(escapeToOneLine).join(" | "),
+        answer: escapeToOneLine(truncateMiddle(answer)) || "(empty)",
       }),
   };
 }
 
 /** Reads a reply that begins with yes or no; null for anything else. */
-export function verdictOf(reply: string): boolean | null {
+export function parseVerdict(reply: string): boolean | null {
   const word = /^[\s"'*(`]*(yes|no)(?![a-z])/i.exec(reply)?.[1];
   return word === undefined ? null : word.toLowerCase() === "yes";
 }
 
 /** Yes or no by the mass of the first token's alternatives; null where neither is among them. */
-export function verdictOfLogprobs(
+export function decideByLogprobs(
   alternatives: readonly { token: string; logprob: number }[],
 ): boolean | null {
   const mass = (verdict: boolean): number =>
     alternatives
-      .filter(({ token }) => verdictOf(token) === verdict)
+      .filter(({ token }) => parseVerdict(token) === verdict)
       .reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
   const [yes, no] = [mass(true), mass(false)];
   return yes === no ? null : yes > no;
 }
 
 /** The worker's own engine: greedy under a grammar that allows yes and no only, so a verdict cannot be garbled. */
-async function engineJudge(
+async function createEngineJudge(
   engine: EngineClient,
   { model: name, promptTemplate }: JudgeConfig,
   signal: AbortSignal,
   onUsage?: (usage: ModelUsage) => void,
 ): Promise<Judge> {
-  const directory = installedModel(name);
+  const directory = findInstalledModel(name);
   const [model, tokenizer] = await Promise.all([
     engine.createModel(
       `judge-${randomUUID()}`,
@@ -87,7 +87,7 @@ async function engineJudge(
     ),
     loadTokenizer(directory),
   ]);
-  const template = judgeTemplate(promptTemplate);
+  const template = createJudgePrompt(promptTemplate);
   const BATCH = 32;
   return {
     id: `${template.version} ${name}`,
@@ -95,7 +95,7 @@ async function engineJudge(
       const verdicts: boolean[] = [];
       for (let start = 0; start < items.length; start += BATCH) {
         const sequences = items.slice(start, start + BATCH).map((item) => ({
-          ids: tokenizer.encode(chatText(template.messages(item))),
+          ids: tokenizer.encode(renderChat(template.messages(item))),
           guide: { lark: 'start: "yes" | "no"\n' },
           maxTokens: 4,
           temperature: 0,
@@ -113,7 +113,7 @@ async function engineJudge(
           }),
         );
         for (const [sample] of sampled)
-          verdicts.push(required(verdictOf(sample?.text ?? ""), sample?.text ?? "", name));
+          verdicts.push(requireVerdict(parseVerdict(sample?.text ?? ""), sample?.text ?? "", name));
       }
       return verdicts;
     },
@@ -124,19 +124,19 @@ async function engineJudge(
  * An OpenAI-compatible server: one token with its alternatives decides (upstream: ten tokens of text); where the server
  * gives none, the text must begin with yes or no. A garbled reply is asked once more, then it is an error.
  */
-export function endpointJudge(
+export function createEndpointJudge(
   endpoint: string,
   model: string,
   options: Partial<EndpointOptions> = {},
   promptTemplate: string | null = null,
 ): Judge {
-  const template = judgeTemplate(promptTemplate);
+  const template = createJudgePrompt(promptTemplate);
   const client = new EndpointClient(endpoint, options);
   const sampling = { model, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 };
-  const judgeOne = async (item: Judgement, signal: AbortSignal): Promise<boolean> => {
+  const judgeOne = async (item: JudgedAnswer, signal: AbortSignal): Promise<boolean> => {
     const messages = template.messages(item);
     const first = await client.chat({ ...sampling, messages }, signal);
-    const verdict = decided(first);
+    const verdict = readVerdict(first);
     if (verdict !== null) return verdict;
     const again = [
       ...messages,
@@ -144,7 +144,7 @@ export function endpointJudge(
       { role: "user" as const, content: "Reply with the single word yes or the single word no." },
     ];
     const second = await client.chat({ ...sampling, messages: again }, signal);
-    return required(decided(second), second.text, model);
+    return requireVerdict(readVerdict(second), second.text, model);
   };
   return {
     id: `${template.version} ${model}`,
@@ -152,10 +152,10 @@ export function endpointJudge(
   };
 }
 
-const decided = ({ text, alternatives }: Completion): boolean | null =>
-  verdictOf(text) ?? verdictOfLogprobs(alternatives ?? []);
+const readVerdict = ({ text, alternatives }: Completion): boolean | null =>
+  parseVerdict(text) ?? decideByLogprobs(alternatives ?? []);
 
-function required(verdict: boolean | null, reply: string, model: string): boolean {
+function requireVerdict(verdict: boolean | null, reply: string, model: string): boolean {
   if (verdict === null)
     throw new AppError(
       "generator-unavailable",
@@ -168,30 +168,30 @@ function required(verdict: boolean | null, reply: string, model: string): boolea
 export async function openJudge(
   config: JudgeConfig,
   engine: EngineClient | null,
-  keys: Partial<KeyRing>,
+  keys: Partial<EndpointKeys>,
   signal: AbortSignal,
   overrides: Partial<EndpointOptions> = {},
 ): Promise<Judge> {
   if (config.endpoint !== null)
-    return endpointJudge(
+    return createEndpointJudge(
       config.endpoint,
       config.model,
-      { ...(await endpointOptions(config.endpoint, config.connection, keys)), ...overrides },
+      { ...(await buildEndpointOptions(config.endpoint, config.connection, keys)), ...overrides },
       config.promptTemplate,
     );
   if (engine === null)
     throw new AppError("internal", "A judge without an endpoint needs the engine.");
-  return engineJudge(engine, config, signal, overrides.onUsage);
+  return createEngineJudge(engine, config, signal, overrides.onUsage);
 }
 
 /** Has the judge judge something small, with little patience: is it there, and does it say yes or no? */
 export async function probeJudge(
   config: JudgeConfig,
   engine: EngineClient | null,
-  keys: Partial<KeyRing>,
+  keys: Partial<EndpointKeys>,
   signal: AbortSignal,
 ): Promise<string> {
-  const judge = await openJudge(config, engine, keys, signal, PROBE);
+  const judge = await openJudge(config, engine, keys, signal, PROBE_OPTIONS);
   const start = performance.now();
   await judge.judge(
     [{ question: "In which city does the Eiffel Tower stand?", golds: ["Paris"], answer: "Paris" }],

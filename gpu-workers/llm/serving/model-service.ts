@@ -28,7 +28,7 @@ export interface ModelServiceOptions {
   /** Requests that the backend works on together. */
   concurrency: number;
   /** Requests that may wait beyond those. */
-  waiting: number;
+  maxWaiting: number;
 }
 
 export interface ModelMetrics extends ServiceFigures {
@@ -72,7 +72,7 @@ export class ModelService {
   };
   private readonly queue: (() => void)[] = [];
   private active = 0;
-  private starting = "starting";
+  private startDetail = "starting";
   private stopping = false;
 
   private constructor(
@@ -91,16 +91,16 @@ export class ModelService {
   }
 
   /** What is being done before the backend is up, for /healthz. */
-  describeStart(detail: string): void {
-    this.starting = detail;
+  setStartDetail(detail: string): void {
+    this.startDetail = detail;
   }
 
   /** Ready from now on. */
-  serve(backend: ModelBackend): void {
+  setBackend(backend: ModelBackend): void {
     this.backend = backend;
   }
 
-  metrics(): ModelMetrics {
+  getMetrics(): ModelMetrics {
     return {
       ...this.counts,
       waiting: this.queue.length,
@@ -121,7 +121,7 @@ export class ModelService {
     try {
       if (request.method === "GET" && path === "/healthz") return this.sendHealth(response);
       if (request.method === "GET" && path === "/metrics")
-        return sendJson(response, 200, this.metrics());
+        return sendJson(response, 200, this.getMetrics());
       this.authorize(request);
       if (request.method === "GET" && path === "/v1/models")
         return sendJson(response, 200, {
@@ -155,12 +155,12 @@ export class ModelService {
   }
 
   private sendHealth(response: ServerResponse): void {
-    const ready = this.backend !== null && !this.stopping;
-    if (!ready) response.setHeader("Retry-After", "2");
-    sendJson(response, ready ? 200 : 503, {
-      status: this.stopping ? "stopping" : ready ? "ready" : "starting",
+    const requireBackend = this.backend !== null && !this.stopping;
+    if (!requireBackend) response.setHeader("Retry-After", "2");
+    sendJson(response, requireBackend ? 200 : 503, {
+      status: this.stopping ? "stopping" : requireBackend ? "ready" : "starting",
       model: this.options.model,
-      detail: ready ? "" : this.starting,
+      detail: requireBackend ? "" : this.startDetail,
     });
   }
 
@@ -181,7 +181,7 @@ export class ModelService {
       throw new AppError("not-found", `model "${body.model}" is not served here; this is ${model}`);
     const gone = new AbortController();
     response.once("close", () => gone.abort());
-    await this.enter();
+    await this.acquireSlot();
     try {
       if (gone.signal.aborted) return;
       const backend = this.ready();
@@ -195,16 +195,16 @@ export class ModelService {
           cause,
         });
       });
-      await this.pass(reply, backend, response);
+      await this.forwardReply(reply, backend, response);
       if (reply.ok) this.latency.record(performance.now() - began);
       else this.counts.errors += 1;
     } finally {
-      this.leave();
+      this.releaseSlot();
     }
   }
 
   /** The backend's reply, under the name that clients know; a stream is passed on as it comes. */
-  private async pass(
+  private async forwardReply(
     reply: Response,
     backend: ModelBackend,
     response: ServerResponse,
@@ -214,7 +214,7 @@ export class ModelService {
       text.replaceAll(JSON.stringify(backend.model), () => JSON.stringify(this.options.model));
     if (!type.startsWith("text/event-stream")) {
       const text = await reply.text();
-      this.count(text);
+      this.countUsage(text);
       response.writeHead(reply.status, { "content-type": type }).end(renamed(text));
       return;
     }
@@ -230,11 +230,11 @@ export class ModelService {
       response.write(renamed((line + chunk).slice(0, end)));
       line = (line + chunk).slice(end);
     }
-    this.count(tail);
+    this.countUsage(tail);
     response.end(renamed(line));
   }
 
-  private count(text: string): void {
+  private countUsage(text: string): void {
     const told = /"usage":\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})/.exec(text)?.[1];
     const parsed = told === undefined ? null : usageSchema.safeParse(JSON.parse(told));
     if (!parsed?.success) return;
@@ -245,18 +245,18 @@ export class ModelService {
   private ready(): ModelBackend {
     if (this.stopping) throw new AppError("generator-unavailable", "the service is stopping");
     if (this.backend === null)
-      throw new AppError("generator-unavailable", `the service is starting: ${this.starting}`);
+      throw new AppError("generator-unavailable", `the service is starting: ${this.startDetail}`);
     return this.backend;
   }
 
   /** A place at the backend, first come, first served. */
-  private async enter(): Promise<void> {
+  private async acquireSlot(): Promise<void> {
     this.ready();
     if (this.active < this.options.concurrency) {
       this.active += 1;
       return;
     }
-    if (this.queue.length >= this.options.waiting)
+    if (this.queue.length >= this.options.maxWaiting)
       throw new AppError(
         "generator-unavailable",
         `${this.queue.length} requests wait already; try again later`,
@@ -265,7 +265,7 @@ export class ModelService {
     if (this.stopping) this.active += 1; // let go by `stop`, without a place that another gave up
   }
 
-  private leave(): void {
+  private releaseSlot(): void {
     const next = this.queue.shift();
     if (next) next();
     else this.active -= 1;

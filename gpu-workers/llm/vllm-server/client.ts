@@ -22,7 +22,7 @@ export interface CompletionRequest {
 }
 
 /** The name under which the server knows the frozen base. */
-export const BASE = "base";
+export const BASE_MODEL_NAME = "base";
 
 const choiceSchema = z.object({
   finish_reason: z.string().nullable(),
@@ -34,7 +34,7 @@ const completionSchema = z.object({ choices: z.array(choiceSchema) });
 const failureSchema = z.object({ error: z.object({ message: z.string() }) });
 
 /** One continuation: its tokens, each with its log-probability at the sampling temperature. */
-export interface Continuation {
+export interface TokenCompletion {
   ids: number[];
   logprobs: number[];
   finish: "stop" | "length";
@@ -74,7 +74,7 @@ export class VllmClient {
   }
 
   /** POST /v1/completions; `n` continuations of one prompt. */
-  async complete(request: CompletionRequest, signal: AbortSignal): Promise<Continuation[]> {
+  async complete(request: CompletionRequest, signal: AbortSignal): Promise<TokenCompletion[]> {
     const text = await this.post(
       "/v1/completions",
       {
@@ -93,18 +93,18 @@ export class VllmClient {
       signal,
     );
     const parsed = completionSchema.safeParse(jsonOrNull(text));
-    if (!parsed.success) throw wrong(`it does not answer as documented: ${text.slice(0, 300)}`);
+    if (!parsed.success) throw unusableAnswer(`it does not answer as documented: ${text.slice(0, 300)}`);
     const { choices } = parsed.data;
     if (choices.length !== request.n)
-      throw wrong(`it gave ${choices.length} continuations where ${request.n} were asked for`);
-    return choices.map((one) => continuationOf(one, request));
+      throw unusableAnswer(`it gave ${choices.length} continuations where ${request.n} were asked for`);
+    return choices.map((one) => parseCompletion(one, request));
   }
 
   /** @returns the body of a good answer */
   private async post(path: string, body: unknown, signal: AbortSignal): Promise<string> {
     let pause = this.options.firstPauseMs;
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.tryOnce(path, body, signal);
+      const outcome = await this.attempt(path, body, signal);
       if (outcome.ok) return outcome.text;
       if (!outcome.passes || attempt >= this.options.attempts)
         throw new AppError(
@@ -116,7 +116,7 @@ export class VllmClient {
     }
   }
 
-  private async tryOnce(
+  private async attempt(
     path: string,
     body: unknown,
     signal: AbortSignal,
@@ -156,36 +156,36 @@ export class VllmClient {
   }
 }
 
-const wrong = (reason: string): AppError =>
+const unusableAnswer = (reason: string): AppError =>
   new AppError("sampler-unavailable", `vLLM's answer cannot be trained on: ${reason}.`);
 
-function continuationOf(
+function parseCompletion(
   { finish_reason, token_ids, prompt_token_ids, logprobs }: z.output<typeof choiceSchema>,
   request: CompletionRequest,
-): Continuation {
+): TokenCompletion {
   if (!token_ids)
-    throw wrong("it holds no token ids (return_token_ids); vLLM 0.10.2 or newer is needed");
+    throw unusableAnswer("it holds no token ids (return_token_ids); vLLM 0.10.2 or newer is needed");
   if (
     prompt_token_ids &&
     (prompt_token_ids.length !== request.prompt.length ||
       prompt_token_ids.some((id, i) => id !== request.prompt[i]))
   )
-    throw wrong("it read another prompt than it was given");
+    throw unusableAnswer("it read another prompt than it was given");
   if (token_ids.length === 0 || token_ids.length > request.max_tokens)
-    throw wrong(
+    throw unusableAnswer(
       `it has ${token_ids.length} tokens where 1 to ${request.max_tokens} were asked for`,
     );
   const values = logprobs?.token_logprobs ?? [];
   if (values.length !== token_ids.length)
-    throw wrong(`it has ${values.length} log-probabilities for ${token_ids.length} tokens`);
+    throw unusableAnswer(`it has ${values.length} log-probabilities for ${token_ids.length} tokens`);
   // vLLM writes -9999 for minus infinity.
   const impossible = values.find(
     (value) => value === null || !Number.isFinite(value) || value > 1e-3 || value <= -9999,
   );
   if (impossible !== undefined)
-    throw wrong(`a sampled token has the log-probability ${impossible}`);
+    throw unusableAnswer(`a sampled token has the log-probability ${impossible}`);
   if (finish_reason !== "stop" && finish_reason !== "length")
-    throw wrong(`a continuation ended by "${finish_reason ?? "nothing"}"`);
+    throw unusableAnswer(`a continuation ended by "${finish_reason ?? "nothing"}"`);
   return { ids: token_ids, logprobs: values as number[], finish: finish_reason };
 }
 

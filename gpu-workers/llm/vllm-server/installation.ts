@@ -6,15 +6,15 @@ import { AppError } from "@/contracts/errors";
 const run = promisify(execFile);
 
 /** Before it, `vllm serve` has not all that is asked of it here (`continue_final_message`). */
-const OLDEST: readonly [number, number] = [0, 7];
+const MIN_VERSION: readonly [number, number] = [0, 7];
 
 /** Where vLLM is found: S3_VLLM, or `vllm` on the worker's path. */
-export const vllmProgram = (): string => process.env.S3_VLLM ?? "vllm";
+export const getVllmProgram = (): string => process.env.S3_VLLM ?? "vllm";
 
 /** Version of the vLLM that is installed here, or null where there is none. It imports torch first: seconds. */
-export async function vllmVersion(): Promise<string | null> {
+export async function readVllmVersion(): Promise<string | null> {
   try {
-    const { stdout } = await run(vllmProgram(), ["--version"], { timeout: 120_000 });
+    const { stdout } = await run(getVllmProgram(), ["--version"], { timeout: 120_000 });
     return /\d+\.\d+[\w.+-]*/.exec(stdout)?.[0] ?? null;
   } catch {
     return null;
@@ -23,17 +23,17 @@ export async function vllmVersion(): Promise<string | null> {
 
 /** @throws AppError "unsupported" with what to do, where vLLM or the GPUs it is to have are not there */
 export async function requireVllm(config: VllmConfig, gpus: number): Promise<string> {
-  const version = await vllmVersion();
+  const version = await readVllmVersion();
   if (version === null)
     throw new AppError(
       "unsupported",
-      `vLLM is not installed on this worker (looked for ${vllmProgram()}). Install it in an environment of its own and name its program in S3_VLLM, or choose the server \`engine\`.`,
+      `vLLM is not installed on this worker (looked for ${getVllmProgram()}). Install it in an environment of its own and name its program in S3_VLLM, or choose the server \`engine\`.`,
     );
   const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
-  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))
+  if (major < MIN_VERSION[0] || (major === MIN_VERSION[0] && minor < MIN_VERSION[1]))
     throw new AppError(
       "unsupported",
-      `vLLM ${version} is too old: ${OLDEST.join(".")} or later is needed.`,
+      `vLLM ${version} is too old: ${MIN_VERSION.join(".")} or later is needed.`,
     );
   if (gpus < config.tensorParallelSize)
     throw new AppError(

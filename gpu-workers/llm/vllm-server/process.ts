@@ -6,13 +6,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { vllmProgram } from "./installation";
-import type { VllmPurpose } from "./launch-options";
+import { getVllmProgram } from "./installation";
+import type { VllmLaunch } from "./launch-options";
 
 export interface VllmOptions {
   signal: AbortSignal;
   /** Called once when it ends without having been stopped; the message holds the end of its output. */
-  onDeath?: (error: AppError) => void;
+  onUnexpectedExit?: (error: AppError) => void;
   onLog?: (line: string) => void;
   /** Program and first arguments in place of the worker's vLLM. */
   command?: readonly string[];
@@ -34,15 +34,15 @@ export class VllmProcess {
     private readonly child: ChildProcess,
     readonly url: string,
     readonly secret: string,
-    private readonly code: VllmPurpose["code"],
+    private readonly code: VllmLaunch["errorCode"],
     private readonly otherwise: string,
     private readonly tail: string[],
   ) {
     this.ended = new Promise((done) => {
-      child.once("error", (error) => done(this.trouble(`could not be started: ${error.message}`)));
+      child.once("error", (error) => done(this.buildError(`could not be started: ${error.message}`)));
       child.once("close", (code, signal) =>
         done(
-          this.trouble(signal ? `was ended by ${signal}` : `ended with code ${code}`, code === 127),
+          this.buildError(signal ? `was ended by ${signal}` : `ended with code ${code}`, code === 127),
         ),
       );
     });
@@ -54,8 +54,8 @@ export class VllmProcess {
 
   /** Starts the server and waits until it is healthy. Throws the purpose's error, with the server's last output, where it is not. */
   static async start(
-    { code, args, env, otherwise }: VllmPurpose,
-    { signal, onDeath, onLog, command = [vllmProgram()], startMs = 3_600_000 }: VllmOptions,
+    { errorCode: code, args, env, alternative: otherwise }: VllmLaunch,
+    { signal, onUnexpectedExit: onDeath, onLog, command = [getVllmProgram()], startMs = 3_600_000 }: VllmOptions,
   ): Promise<VllmProcess> {
     const port = await freePort();
     const secret = randomBytes(32).toString("hex");
@@ -86,7 +86,7 @@ export class VllmProcess {
       });
     }
     try {
-      await server.untilHealthy(signal, startMs);
+      await server.waitUntilHealthy(signal, startMs);
     } catch (error) {
       await server.stop();
       throw error;
@@ -102,7 +102,7 @@ export class VllmProcess {
     return this.groupId;
   }
 
-  private async untilHealthy(signal: AbortSignal, startMs: number): Promise<void> {
+  private async waitUntilHealthy(signal: AbortSignal, startMs: number): Promise<void> {
     const deadline = Date.now() + startMs;
     for (;;) {
       const healthy = fetch(`${this.url}/health`, {
@@ -115,12 +115,12 @@ export class VllmProcess {
       if (state === true) return;
       signal.throwIfAborted();
       if (state !== false) throw state;
-      if (Date.now() > deadline) throw this.trouble("did not become ready in time");
+      if (Date.now() > deadline) throw this.buildError("did not become ready in time");
       await sleep(250);
     }
   }
 
-  private trouble(what: string, notFound = false): AppError {
+  private buildError(what: string, notFound = false): AppError {
     const hint = notFound
       ? ` It is not installed on this worker: install it in a Python environment of its own and name its program in S3_VLLM, or ${this.otherwise}.`
       : "";

@@ -4,15 +4,15 @@ import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { CallOptions, EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
-import { BASE, type VllmClient } from "./client";
+import { BASE_MODEL_NAME, type VllmClient } from "./client";
 
 /** What the search loop asks of a model. */
 export type Sampler = Pick<EngineModel, "sample" | "endSessions">;
 
 /** Requests under way at once: vLLM queues what it cannot batch, a socket for each of thousands helps nobody. */
-const AT_ONCE = 256;
+const MAX_CONCURRENT_REQUESTS = 256;
 
-interface Loaded {
+interface LoadedAdapter {
   hash: string;
   name: string;
   folder: string;
@@ -27,7 +27,7 @@ interface Loaded {
  * is unloaded once nothing samples from it any more.
  */
 export class VllmSampler {
-  private loaded: Loaded | null = null;
+  private loaded: LoadedAdapter | null = null;
   private versions = 0;
 
   constructor(
@@ -39,7 +39,7 @@ export class VllmSampler {
   ) {}
 
   /** The sampler with the weights of this hash, which are the engine's present ones. */
-  async at(hash: string, signal: AbortSignal): Promise<Sampler> {
+  async useWeights(hash: string, signal: AbortSignal): Promise<Sampler> {
     if (this.loaded?.hash === hash) return this.loaded.sampler;
     const name = `${this.model.id}-${++this.versions}`;
     const folder = join(this.directory, name);
@@ -76,7 +76,7 @@ export class VllmSampler {
     if (last) await this.unload(last, AbortSignal.timeout(30_000)).catch(() => undefined);
   }
 
-  private async unload({ name, folder, running }: Loaded, signal: AbortSignal): Promise<void> {
+  private async unload({ name, folder, running }: LoadedAdapter, signal: AbortSignal): Promise<void> {
     await Promise.allSettled(running);
     await this.client.unloadAdapter(name, signal);
     await rm(folder, { recursive: true, force: true });
@@ -108,9 +108,9 @@ export class VllmSampler {
     let next = 0;
     const work = async (): Promise<void> => {
       for (let i = next++; i < sequences.length; i = next++)
-        results[i] = await this.continue(adapter ? name : BASE, sequences[i]!, both);
+        results[i] = await this.completeSequence(adapter ? name : BASE_MODEL_NAME, sequences[i]!, both);
     };
-    const workers = Array.from({ length: Math.min(AT_ONCE, sequences.length) }, work);
+    const workers = Array.from({ length: Math.min(MAX_CONCURRENT_REQUESTS, sequences.length) }, work);
     try {
       await Promise.all(workers);
     } catch (error) {
@@ -133,7 +133,7 @@ export class VllmSampler {
     };
   }
 
-  private async continue(
+  private async completeSequence(
     model: string,
     { ids, n = 1, maxTokens, temperature = 1, seed = 0, stop = [], stopIds = [] }: SampleSequence,
     signal: AbortSignal,

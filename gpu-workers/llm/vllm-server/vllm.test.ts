@@ -7,7 +7,7 @@ import { ROOT } from "@/lib/paths";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmClient } from "./client";
 import { VllmProcess } from "./process";
-import { toSample } from "./launch-options";
+import { buildSamplerLaunch } from "./launch-options";
 import { VllmSampler } from "./sampler";
 import { ScriptedVllm, type Script } from "./testing/scripted-vllm";
 
@@ -68,7 +68,7 @@ describe("sampling by vLLM", () => {
       { token_ids: [prompt[0]! + 10, EOS], token_logprobs: [-0.25, -1] },
     ]);
     const { sequences, usage } = await (
-      await vllm.at("first", signal)
+      await vllm.useWeights("first", signal)
     ).sample({
       adapter: true,
       sequences: [sequence([4, 5]), sequence([6], { seed: 9, stopIds: [3] })],
@@ -108,7 +108,7 @@ describe("sampling by vLLM", () => {
 
   it("asks the frozen base by its own name", async () => {
     const { vllm, server } = await sampler(() => [{ token_ids: [EOS] }]);
-    await (await vllm.at("first", signal)).sample({ adapter: false, sequences: [sequence([1])] });
+    await (await vllm.useWeights("first", signal)).sample({ adapter: false, sequences: [sequence([1])] });
     expect(server.requests.at(-1)?.body.model).toBe("base");
   });
 
@@ -119,7 +119,7 @@ describe("sampling by vLLM", () => {
     const said = async (): Promise<number> =>
       (
         await (
-          await vllm.at(state.hash, signal)
+          await vllm.useWeights(state.hash, signal)
         ).sample({ adapter: true, sequences: [sequence([1])] })
       ).sequences[0]![0]!.ids[0]!;
     expect([await said(), await said()]).toEqual([1, 1]);
@@ -138,7 +138,7 @@ describe("sampling by vLLM", () => {
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const { vllm, server, state } = await sampler(() => [{ token_ids: [EOS] }]);
-    const old = await vllm.at("first", signal);
+    const old = await vllm.useWeights("first", signal);
     const complete = VllmClient.prototype.complete;
     VllmClient.prototype.complete = async function (...args) {
       await held;
@@ -147,7 +147,7 @@ describe("sampling by vLLM", () => {
     try {
       const late = old.sample({ adapter: true, sequences: [sequence([1])] });
       state.hash = "second";
-      const next = vllm.at("second", signal);
+      const next = vllm.useWeights("second", signal);
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect([...server.adapters.keys()]).toEqual(["searcher-1", "searcher-2"]);
       release();
@@ -162,18 +162,18 @@ describe("sampling by vLLM", () => {
   it("fails where the adapter is not loaded, says why, and tries again under another name", async () => {
     const { vllm, server } = await sampler(() => [{ token_ids: [EOS] }]);
     server.refuseLoad = "LoRA rank 64 is greater than max_lora_rank 16";
-    await expect(vllm.at("first", signal)).rejects.toMatchObject({
+    await expect(vllm.useWeights("first", signal)).rejects.toMatchObject({
       code: "sampler-unavailable",
       message: expect.stringContaining("LoRA rank 64 is greater") as string,
     });
     expect(await readdir(directory)).toEqual([]);
-    await vllm.at("first", signal);
+    await vllm.useWeights("first", signal);
     expect([...server.adapters.keys()]).toEqual(["searcher-2"]);
   });
 
   it("refuses weights that changed while they were written", async () => {
     const { vllm } = await sampler(() => [], { hash: "another" });
-    await expect(vllm.at("first", signal)).rejects.toThrow("changed while they were written");
+    await expect(vllm.useWeights("first", signal)).rejects.toThrow("changed while they were written");
   });
 
   it.each<[string, ReturnType<Script>, string]>([
@@ -221,7 +221,7 @@ describe("sampling by vLLM", () => {
   ])("takes no answer with %s", async (_, reply, reason) => {
     const { vllm } = await sampler(() => reply);
     await expect(
-      (await vllm.at("first", signal)).sample({ adapter: true, sequences: [sequence([1])] }),
+      (await vllm.useWeights("first", signal)).sample({ adapter: true, sequences: [sequence([1])] }),
     ).rejects.toMatchObject({
       code: "sampler-unavailable",
       message: expect.stringContaining(reason) as string,
@@ -234,18 +234,18 @@ describe("sampling by vLLM", () => {
     );
     server.busy = 1;
     const { sequences } = await (
-      await vllm.at("first", signal)
+      await vllm.useWeights("first", signal)
     ).sample({ adapter: true, sequences: [sequence([1])] });
     expect(sequences[0]![0]!.ids).toEqual([EOS]);
     server.busy = 100;
     await expect(
-      (await vllm.at("first", signal)).sample({ adapter: true, sequences: [sequence([1])] }),
+      (await vllm.useWeights("first", signal)).sample({ adapter: true, sequences: [sequence([1])] }),
     ).rejects.toThrow("asked 4 times");
   });
 
   it("stops when it is cancelled", async () => {
     const { vllm } = await sampler(() => [{ token_ids: [EOS] }]);
-    const loaded = await vllm.at("first", signal);
+    const loaded = await vllm.useWeights("first", signal);
     await expect(
       loaded.sample({ adapter: true, sequences: [sequence([1])] }, { signal: AbortSignal.abort() }),
     ).rejects.toMatchObject({ code: "cancelled" });
@@ -254,7 +254,7 @@ describe("sampling by vLLM", () => {
   it("refuses guided decoding, in the sampler and in the configuration", async () => {
     const { vllm } = await sampler(() => []);
     await expect(
-      (await vllm.at("first", signal)).sample({
+      (await vllm.useWeights("first", signal)).sample({
         adapter: true,
         sequences: [sequence([1], { guide: { lark: 'start: "a"' } })],
       }),
@@ -294,15 +294,15 @@ describe("the server's process", () => {
   ];
   const setting = { model: "a-model", rank: 24, memoryShare: 0.4 };
   const start = (more: Partial<typeof setting> = {}, options: object = {}): Promise<VllmProcess> =>
-    VllmProcess.start(toSample({ ...setting, ...more }), { signal, command, ...options });
+    VllmProcess.start(buildSamplerLaunch({ ...setting, ...more }), { signal, command, ...options });
 
   it("is told the rank that vLLM has kernels for, and refuses one beyond them", () => {
-    const flags = toSample(setting).args;
+    const flags = buildSamplerLaunch(setting).args;
     expect(flags.slice(0, 3)).toEqual(["serve", "a-model", "--enable-lora"]);
     expect(flags.join(" ")).toContain(
       "--max-lora-rank 32 --max-loras 2 --gpu-memory-utilization 0.4 --logprobs-mode processed_logprobs --generation-config vllm",
     );
-    expect(() => toSample({ ...setting, rank: 600 })).toThrow("at most rank 512");
+    expect(() => buildSamplerLaunch({ ...setting, rank: 600 })).toThrow("at most rank 512");
   });
 
   it("starts, answers, tells of its death, and can be started anew", async () => {
