@@ -1,0 +1,204 @@
+import { describe, expect, it } from "vitest";
+import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
+import { PRESETS } from "@/core/presets/run-presets";
+import { requirementsFor, type RunRequirements } from "./requirements";
+
+const parse = (input: RunConfigInput) => runConfigSchema.parse(input);
+const getRequirements = (input: RunConfigInput): RunRequirements => requirementsFor(parse(input));
+
+const none = {
+  slot: "light",
+  worker: null,
+  models: [],
+  corpora: [],
+  retriever: false,
+  engine: false,
+  sampler: false,
+  searcher: null,
+  generator: null,
+  judge: null,
+  questions: [],
+  checkpoint: null,
+  preflight: [],
+} as const;
+
+const smollm2 = "smollm2-135m-instruct";
+const atlasTraining = {
+  ...none,
+  slot: "engine",
+  models: [smollm2],
+  corpora: ["atlas"],
+  retriever: true,
+  engine: true,
+  searcher: "engine",
+  generator: "engine",
+  questions: ["atlas/train", "atlas/held-out"],
+  preflight: ["retriever", "engine", "generator", "questions"],
+};
+/** Retrieval and the generator: RAG, and the gold documents. */
+const generatorAlone = {
+  ...none,
+  slot: "engine",
+  models: [smollm2],
+  corpora: ["atlas"],
+  retriever: true,
+  engine: true,
+  generator: "engine",
+  questions: ["atlas/held-out"],
+  preflight: ["retriever", "engine", "generator", "questions"],
+};
+const searchThenGenerator = { ...generatorAlone, searcher: "engine" };
+const modelAlone = {
+  ...none,
+  slot: "engine",
+  models: [smollm2],
+  engine: true,
+  searcher: "engine",
+  questions: ["atlas/held-out"],
+  preflight: ["engine", "questions"],
+};
+const searchAndAnswer = {
+  ...modelAlone,
+  corpora: ["atlas"],
+  retriever: true,
+  preflight: ["retriever", "engine", "questions"],
+};
+/** The generator and the judge have an endpoint, the retriever an address. */
+const wikipediaTraining = {
+  ...none,
+  slot: "engine",
+  retriever: true,
+  engine: true,
+  searcher: "engine",
+  generator: "endpoint",
+  judge: "endpoint",
+  questions: ["nq-hotpotqa/train", "nq-hotpotqa/test"],
+  preflight: ["retriever", "engine", "generator", "judge", "questions"],
+};
+const loraTraining = (model: string) => ({
+  ...wikipediaTraining,
+  models: [model],
+  sampler: true,
+  preflight: ["retriever", "engine", "sampler", "generator", "judge", "questions"],
+});
+
+const EXPECTED: Record<string, object> = {
+  "atlas-smollm2": atlasTraining,
+  "atlas-smollm2-grpo": atlasTraining,
+  "atlas-s3": searchThenGenerator,
+  "atlas-rag": generatorAlone,
+  "atlas-direct": modelAlone,
+  "atlas-cot": modelAlone,
+  "atlas-ircot": searchAndAnswer,
+  "atlas-deepretrieval": searchThenGenerator,
+  "atlas-search-r1": searchAndAnswer,
+  "atlas-search-o1": searchAndAnswer,
+  "atlas-r1": modelAlone,
+  "atlas-sft": modelAlone,
+  "atlas-gold": generatorAlone,
+  "atlas-retrieval": {
+    ...none,
+    corpora: ["atlas"],
+    retriever: true,
+    questions: ["atlas/held-out"],
+    preflight: ["retriever", "questions"],
+  },
+  "paper-qwen2.5-0.5b": loraTraining("qwen2.5-0.5b-instruct"),
+  "paper-qwen2.5-1.5b": loraTraining("qwen2.5-1.5b-instruct"),
+  "paper-qwen2.5-3b": loraTraining("qwen2.5-3b-instruct"),
+  "paper-qwen2.5-7b": loraTraining("qwen2.5-7b-instruct"),
+  "serve-smollm2": { ...none, models: [smollm2], engine: true, preflight: ["model", "engine"] },
+  "serve-paper-generator": { ...none, vllmGpus: 1, preflight: ["vllm"] },
+  "paper-full": { ...wikipediaTraining, models: ["qwen2.5-7b-instruct"] },
+};
+
+describe("requirements of a run", () => {
+  it("are known for every preset", () => {
+    const found = PRESETS.map(({ id, config }) => [id, getRequirements(config)] as const);
+    expect(Object.fromEntries(found)).toEqual(EXPECTED);
+  });
+
+  const id = "0198c0de-0000-7000-8000-000000000001";
+  const predict = { kind: "predict", name: "p", retriever: { kind: "bm25" } } as const;
+
+  it("of stored episodes are the generator and no search", () => {
+    const reuse = { episodesOf: id };
+    expect(
+      getRequirements({ ...predict, method: "ircot", searcher: { model: "a" }, reuse }),
+    ).toEqual({
+      ...none,
+      slot: "engine",
+      models: [smollm2],
+      engine: true,
+      generator: "engine",
+      questions: ["atlas/held-out"],
+      preflight: ["engine", "generator", "questions"],
+    });
+  });
+
+  it("of stored answers are the judge alone, or nothing but the questions", () => {
+    const reuse = { episodesOf: id, keepAnswers: true };
+    const judged = getRequirements({
+      ...predict,
+      reuse,
+      scorer: "judge",
+      judge: { endpoint: "http://127.0.0.1:8000/v1" },
+      searcher: { checkpoint: id },
+    });
+    expect(judged).toMatchObject({
+      judge: "endpoint",
+      engine: false,
+      models: [],
+      checkpoint: null,
+    });
+    expect(judged.preflight).toEqual(["judge", "questions"]);
+    expect(getRequirements({ ...predict, reuse }).preflight).toEqual(["questions"]);
+  });
+
+  it("of a method at an endpoint are no engine, but a searcher that is probed", () => {
+    const found = getRequirements({
+      ...predict,
+      method: "search-r1",
+      retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
+      searcher: { endpoint: "http://127.0.0.1:8000/v1" },
+    });
+    expect(found).toMatchObject({ engine: false, searcher: "endpoint", models: [], corpora: [] });
+    expect(found.preflight).toEqual(["retriever", "searcher", "questions"]);
+  });
+
+  it("of training name the judge's and the critic's models, and the checkpoint", () => {
+    const found = getRequirements({
+      kind: "train",
+      name: "t",
+      searcher: { model: "a", checkpoint: id },
+      generator: { model: "b" },
+      judge: { model: "c" },
+      reward: { scorer: "judge" },
+      rl: { algorithm: "ppo", critic: { kind: "model", model: "d" } },
+      evaluation: { questions: 0 },
+    });
+    expect([...found.models].sort()).toEqual(["a", "b", "c", "d"]);
+    expect(found.questions).toEqual(["atlas/train"]);
+    expect(found.checkpoint).toBe(id);
+    expect(found.preflight.at(-1)).toBe("checkpoint");
+  });
+
+  it("of an index run are the corpus, unless it imports it", () => {
+    expect(getRequirements({ kind: "index", name: "i", corpus: "wiki", worker: "box" })).toEqual({
+      ...none,
+      corpora: ["wiki"],
+      worker: "box",
+    });
+    const source = { kind: "path", path: "/data/wiki.jsonl" } as const;
+    expect(getRequirements({ kind: "index", name: "i", corpus: "wiki", source })).toEqual(none);
+  });
+
+  it("of a served retriever are its corpus", () => {
+    expect(getRequirements({ kind: "serve", name: "s", corpus: "atlas" })).toEqual({
+      ...none,
+      corpora: ["atlas"],
+      retriever: true,
+      preflight: ["retriever"],
+    });
+  });
+});

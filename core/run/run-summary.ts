@@ -1,0 +1,26 @@
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import { getMethodComponents } from "./methods";
+
+/** What a list says of a run. */
+
+/** The retrieve-select-turns setting as people write it, e.g. "8-3-3"; null where a run does not search in turns. */
+export function formatSearchSetting(config: RunConfig): string | null {
+  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3"))
+    return `${config.search.retrieve}-${config.search.select}-${config.search.turns}`;
+  return null;
+}
+
+/** The model that a run trains, evaluates or serves; null where it has none. */
+export function getRunModel(config: RunConfig): string | null {
+  if (config.kind === "train") return config.searcher.model;
+  if (config.kind === "serve") return config.what === "model" ? config.model : null;
+  if (config.kind === "predict")
+    return getMethodComponents(config).asksModel ? config.searcher.model : config.generator.model;
+  return null;
+}
+
+/** The corpus that a run searches or imports; null where it has none. */
+export function getRunCorpus(config: RunConfig): string | null {
+  if (config.kind === "train") return config.data.corpus;
+  return config.kind === "serve" && config.what === "model" ? null : config.corpus;
+}
