@@ -1,14 +1,9 @@
 import { type RunState } from "@/contracts/records/run-state";
+import { listMetricsWithRole } from "@/core/metrics/metrics";
 import { TERMINAL } from "@/core/run/transitions";
 import type { Client } from "./client";
 
-const SHOWN = [
-  "cold-start/loss",
-  "reward/mean",
-  "held-out/accuracy",
-  "held-out/rag_accuracy",
-  "predict/accuracy",
-];
+const SHOWN: readonly string[] = listMetricsWithRole("progress");
 
 export type WatchLine =
   | { kind: "state"; state: RunState; attempt: number; error: string | null }

@@ -1,4 +1,4 @@
-import { rolesOf } from "@/contracts/run-config/method";
+import { getMethodComponents } from "@/core/run/methods";
 import type { PredictConfig } from "@/contracts/run-config/run-config";
 
 /**
@@ -64,7 +64,7 @@ export function answersItself({
 }: Pick<PredictConfig, "method" | "methodSettings" | "reuse">): boolean {
   const answeredAnew =
     reuse.episodesOf !== null && (!reuse.keepAnswers || methodSettings.answeredBy === "generator");
-  return !answeredAnew && !rolesOf({ method, methodSettings }).generates;
+  return !answeredAnew && !getMethodComponents({ method, methodSettings }).generates;
 }
 
 /** Whether a result belongs to a scope. One that answers itself shares the model that answers, not how the generator is asked. */

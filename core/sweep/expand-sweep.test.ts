@@ -7,11 +7,11 @@ import {
   countRuns,
   expandOrThrow,
   expandSweep,
-  lowerIsBetter,
   problemText,
   shortPaths,
   variedText,
 } from "./expand-sweep";
+import { isLowerBetter } from "@/core/metrics/metrics";
 import { SWEEP_LIMIT, sweepSpecSchema, type SettingValue } from "@/contracts/run-config/sweep";
 import { readAxis, readRow, readSeeds, readValues } from "./sweep-text";
 
@@ -238,7 +238,7 @@ describe("what varies, in words", () => {
       "held-out/lost",
       "memory/engine_peak_mb",
     ])
-      expect(lowerIsBetter(name), name).toBe(true);
+      expect(isLowerBetter(name), name).toBe(true);
     for (const name of [
       "held-out/accuracy",
       "reward/mean",
@@ -247,7 +247,7 @@ describe("what varies, in words", () => {
       "predict/accuracy",
       "retrieval/recall@10",
     ])
-      expect(lowerIsBetter(name), name).toBe(false);
+      expect(isLowerBetter(name), name).toBe(false);
   });
 });
 

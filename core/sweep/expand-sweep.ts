@@ -307,9 +307,3 @@ function namesOf(
     names.every((name) => name.length <= NAME_LENGTH) && new Set(names).size === names.length;
   return fitting ? names : names.map((name, i) => `${name.slice(0, NAME_LENGTH - 6)} #${i + 1}`);
 }
-
-/** Whether the best value of a metric is its least: losses, errors, times and memory. */
-export const lowerIsBetter = (metric: string): boolean =>
-  /loss|error|timing|latency|memory|lost|wrong|variance|clip|grad_norm|(^|[/_])kl($|[/_])|refused|redundant|implicit|waiting|mismatch/.test(
-    metric,
-  );

@@ -1,6 +1,7 @@
 import { csvField, markdownText } from "@/core/comparability/results-table";
 import type { RunState } from "@/contracts/records/run-state";
-import { lowerIsBetter, shortPaths, valueText, type Varied } from "./expand-sweep";
+import { getBetterDirection, isLowerBetter } from "@/core/metrics/metrics";
+import { shortPaths, valueText, type Varied } from "./expand-sweep";
 
 /** A sweep's table as Markdown or CSV, and which of its rows is the best. Pure. */
 
@@ -46,7 +47,9 @@ export function bestRow(
   { groups, metrics }: Pick<SweepTable, "groups" | "metrics">,
   metric: number,
 ): number | null {
-  const sign = lowerIsBetter(metrics[metric] ?? "") ? -1 : 1;
+  const better = getBetterDirection(metrics[metric] ?? "");
+  if (better === null) return null;
+  const sign = better === "lower" ? -1 : 1;
   const ranked = groups.flatMap((group) =>
     group.results[metric]
       ? [{ row: group.row, value: sign * group.results[metric].last.mean }]
@@ -73,7 +76,7 @@ const meanText = ({ mean, low, high }: Mean): string =>
 export function sweepMarkdown(sweep: SweepTable): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const bests = sweep.metrics.map((_, metric) => bestRow(sweep, metric));
-  const better = sweep.metrics.map((metric) => (lowerIsBetter(metric) ? "least" : "greatest"));
+  const better = sweep.metrics.map((metric) => (isLowerBetter(metric) ? "least" : "greatest"));
   return [
     markdownText(sweep.name),
     "",

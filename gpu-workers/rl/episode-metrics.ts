@@ -1,6 +1,6 @@
 import type { RewardTerm } from "@/contracts/run-config/training";
 import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
-import type { MetricName } from "@/core/metrics/metrics";
+import type { MetricName } from "@/core/metrics/metric-table";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import { countRepeatedQueries } from "@/gpu-workers/searcher/episode-statistics";

@@ -1,4 +1,4 @@
-import type { MetricName } from "@/core/metrics/metrics";
+import type { MetricName } from "@/core/metrics/metric-table";
 import type { MetricValues } from "./episode-metrics";
 
 /** Undefined for no values. */

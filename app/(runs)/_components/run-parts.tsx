@@ -22,6 +22,7 @@ import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { StateCounts } from "@/app/_ui/state-counts";
 import { ALARMS } from "@/contracts/records/alarms";
+import { findMetric, getMetricLabel } from "@/core/metrics/metrics";
 import { canTransition, TERMINAL } from "@/core/run/transitions";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
@@ -111,16 +112,11 @@ export function RunDuration({ run }: { run: RunRow }) {
 
 export function RunHeadline({ run }: { run: RunRow }) {
   const { metric, value, sparkline } = run.headline;
-  const name =
-    metric === "predict/accuracy"
-      ? "accuracy"
-      : metric === "retrieval/recall@10"
-        ? "recall@10"
-        : "reward";
+  const name = getMetricLabel(metric);
   return (
     <div className="flex items-center gap-3" title={metric}>
       <span className="w-12 text-right font-mono">
-        {name === "reward" ? formatNumber(value) : formatShare(value)}
+        {findMetric(metric)?.unit === "share" ? formatShare(value) : formatNumber(value)}
       </span>
       <Sparkline
         values={sparkline.map((p) => p.value)}

@@ -1,5 +1,5 @@
 import type { ModelUsage } from "@/contracts/records/episode";
-import type { MetricName } from "@/core/metrics/metrics";
+import type { MetricName } from "@/core/metrics/metric-table";
 
 /** What a judge took, request by request. Its verdicts are kept as scores, which hold no usage. */
 export class JudgeUsage {

@@ -1,7 +1,7 @@
 import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/records/alarms";
 import { isGrouped } from "@/contracts/run-config/training";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
-import type { MetricName } from "@/core/metrics/metrics";
+import type { MetricName } from "@/core/metrics/metric-table";
 import { summariseBetween, takeLatest, summarisePoints, WINDOW, listWindows, type MetricHistory, type Point } from "./metric-history";
 
 /**

@@ -1,8 +1,10 @@
-import { PREDICT_CHARTS, TRAIN_CHARTS } from "@/app/_charts/definitions";
+import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
 import type { Scale } from "@/app/_charts/prepare";
 import { SERVE_CHARTS } from "@/app/_charts/serve-charts";
+import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import type { Unit } from "@/app/_charts/units";
-import { lowerIsBetter, variedText } from "@/core/sweep/expand-sweep";
+import { isLowerBetter } from "@/core/metrics/metrics";
+import { variedText } from "@/core/sweep/expand-sweep";
 import type { SweepCurves, SweepDetail } from "@/app/_lib/trpc";
 
 /** More curves than this cannot be told apart by eye. */
@@ -20,7 +22,7 @@ export function findAppearance(metric: string): { scale: Scale; unit: Unit } {
 
 /** Curves by their last mean, the best first; those beyond the most that are drawn are counted by the caller. */
 export function selectCurves(curves: SweepCurves, metric: string): SweepCurves {
-  const sign = lowerIsBetter(metric) ? -1 : 1;
+  const sign = isLowerBetter(metric) ? -1 : 1;
   const value = (curve: SweepCurves[number]): number =>
     sign * (curve.points[curve.points.length - 1]?.mean ?? 0);
   return [...curves]

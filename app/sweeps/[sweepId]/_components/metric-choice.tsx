@@ -1,10 +1,9 @@
 import { X } from "lucide-react";
 import type { SweepDetail } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
-import { METRICS } from "@/core/metrics/metrics";
+import { findMetric } from "@/core/metrics/metrics";
 
 const MAX_METRICS = 6;
-const descriptions: Readonly<Record<string, string>> = METRICS;
 
 /** The metric that is drawn, and those that are columns beside it. */
 export function MetricChoice({
@@ -30,7 +29,7 @@ export function MetricChoice({
           }
         >
           {options.map((metric) => (
-            <option key={metric} value={metric} title={descriptions[metric]}>
+            <option key={metric} value={metric} title={findMetric(metric)?.description}>
               {metric}
             </option>
           ))}
@@ -40,7 +39,7 @@ export function MetricChoice({
         <span
           key={metric}
           className="inline-flex items-center gap-1 rounded bg-muted py-0.5 pr-1 pl-2 font-mono text-2xs"
-          title={descriptions[metric]}
+          title={findMetric(metric)?.description}
         >
           {metric}
           <button

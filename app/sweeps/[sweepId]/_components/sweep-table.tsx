@@ -8,9 +8,11 @@ import { formatProgress, computeRunSeconds } from "@/app/_lib/run-view";
 import type { SweepDetail } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card } from "@/app/_ui/card";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { lowerIsBetter, shortPaths, valueText } from "@/core/sweep/expand-sweep";
+import { isLowerBetter } from "@/core/metrics/metrics";
+import { shortPaths, valueText } from "@/core/sweep/expand-sweep";
 import { BAND, bestRow } from "@/core/sweep/sweep-table";
 import { getRowColour } from "./sweep-curves";
 import {
@@ -70,11 +72,7 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
           </div>
         ) : null}
       </header>
-      <div
-        className="relative overflow-x-auto border-t"
-        tabIndex={0}
-        role="region"
-        aria-label="Settings by results"
+      <ScrollRegion label="Settings by results" className="border-t"
       >
         <table className="w-full text-left">
           <Head sweep={sweep} byRun={byRun} sort={sort} onSort={onSort} />
@@ -102,7 +100,7 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
                 ))}
           </tbody>
         </table>
-      </div>
+      </ScrollRegion>
     </Card>
   );
 }
@@ -131,7 +129,7 @@ function Head({
       [`last ${metric}`, metric, `${metric}, last value`, true],
       [
         `best ${metric}`,
-        lowerIsBetter(metric) ? "least" : "greatest",
+        isLowerBetter(metric) ? "least" : "greatest",
         `${metric}, best value`,
         true,
       ],

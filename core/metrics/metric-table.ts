@@ -1,0 +1,469 @@
+/**
+ * Every metric that a run reports: what it means, its unit, which direction is better, and the roles by which lists,
+ * charts, the command line and sweeps choose it.
+ *
+ * Families that upstream (verl) logs keep upstream's names, so that curves can be compared with those of earlier runs;
+ * metrics of search are named search/ and held-out/. Lengths and timings count the searcher's own tokens and sampling
+ * alone.
+ */
+
+/** What a value counts. Shares are 0..1. */
+export type MetricUnit =
+  | "number"
+  | "share"
+  | "count"
+  | "tokens"
+  | "seconds"
+  | "milliseconds"
+  | "perSecond"
+  | "mebibytes"
+  | "usDollars";
+
+/** A part of all questions, by who answers them: the searcher alone, naive RAG alone, both, neither. */
+export const QUADRANTS = ["bothRight", "gained", "lost", "bothWrong"] as const;
+export type Quadrant = (typeof QUADRANTS)[number];
+
+export type MetricRole =
+  /** The one number of a run in a list. */
+  | "headline"
+  /** What runs of a sweep are compared by first. */
+  | "outcome"
+  /** What the outcome is compared with: naive RAG. */
+  | "reference"
+  /** Printed while a run is followed on the command line. */
+  | "progress"
+  /** Shows early that training or a service goes wrong. */
+  | "health"
+  /** Time, memory, tokens, searches or money. */
+  | "cost"
+  | Quadrant;
+
+export interface MetricDefinition {
+  description: string;
+  unit: MetricUnit;
+  /** Null where neither direction is better, e.g. of a learning rate. */
+  better: "higher" | "lower" | null;
+  roles: readonly MetricRole[];
+  /** Short name in lists; absent: the last part of the metric's name. */
+  label?: string;
+}
+
+const define =
+  (unit: MetricUnit) =>
+  (
+    description: string,
+    better: MetricDefinition["better"] = null,
+    ...roles: MetricRole[]
+  ): MetricDefinition => ({ description, unit, better, roles });
+const number = define("number");
+const share = define("share");
+const count = define("count");
+const tokens = define("tokens");
+const seconds = define("seconds");
+const milliseconds = define("milliseconds");
+const perSecond = define("perSecond");
+const mebibytes = define("mebibytes");
+const usDollars = define("usDollars");
+
+export const METRICS = {
+  "cold-start/loss": number(
+    "Cross-entropy per action token on gold-path demonstrations",
+    "lower",
+    "progress",
+  ),
+  "reward/mean": {
+    ...number("Mean reward of the step's episodes", "higher", "headline", "progress"),
+    label: "reward",
+  },
+  "reward/generation_accuracy": share(
+    "Share of the step's episodes whose answer is right",
+    "higher",
+  ),
+  "reward/utility_1_gen_1": share(
+    "Share of episodes whose answer is right where naive RAG's is wrong",
+    "higher",
+    "gained",
+  ),
+  "reward/utility_0_gen_1": share(
+    "Share of episodes whose answer is right as naive RAG's is",
+    "higher",
+    "bothRight",
+  ),
+  "reward/utility_0_gen_0": share(
+    "Share of episodes whose answer is wrong as naive RAG's is",
+    "lower",
+    "bothWrong",
+  ),
+  "reward/utility_-1_gen_0": share(
+    "Share of episodes whose answer is wrong where naive RAG's is right",
+    "lower",
+    "lost",
+  ),
+  "reward/gbr": number("What Gain Beyond RAG adds to the mean reward", "higher"),
+  "reward/upstream": number("What utility + generation adds to the mean reward", "higher"),
+  "reward/accuracy": number("What accuracy adds to the mean reward", "higher"),
+  "reward/exact_match": number("What exact match adds to the mean reward", "higher"),
+  "reward/gold_recall": number("What gold recall adds to the mean reward", "higher"),
+  "reward/format": number("What keeping the format adds to the mean reward", "higher"),
+  "reward/length": number(
+    "What the cost of length takes from the mean reward (negative)",
+    "higher",
+  ),
+  "reward/search": number(
+    "What the cost of searching takes from the mean reward (negative)",
+    "higher",
+  ),
+  "held-out/accuracy": share(
+    "Generation accuracy on held-out questions, greedy",
+    "higher",
+    "outcome",
+    "progress",
+  ),
+  "held-out/rag_accuracy": share(
+    "Generation accuracy of naive RAG on the same held-out questions",
+    "higher",
+    "progress",
+    "reference",
+  ),
+  "held-out/gbr": number("Gain Beyond RAG on held-out questions", "higher"),
+  "held-out/gained": share(
+    "Share of held-out questions that s3 answers and naive RAG does not",
+    "higher",
+    "gained",
+  ),
+  "held-out/lost": share(
+    "Share of held-out questions that naive RAG answers and s3 does not",
+    "lower",
+    "lost",
+  ),
+  "held-out/both_right": share(
+    "Share of held-out questions that both answer",
+    "higher",
+    "bothRight",
+  ),
+  "held-out/both_wrong": share(
+    "Share of held-out questions that neither answers",
+    "lower",
+    "bothWrong",
+  ),
+  "held-out/gold_retrieved": share("Share of gold documents in any window, held-out", "higher"),
+  "held-out/gold_selected": share(
+    "Share of gold documents handed to the generator, held-out",
+    "higher",
+  ),
+  "held-out/documents": number(
+    "Documents handed to the generator per held-out question",
+    null,
+    "cost",
+  ),
+  "held-out/searches": number(
+    "Searches per held-out episode, the question's own retrieval not counted",
+    null,
+    "cost",
+  ),
+  "held-out/redundant_queries": share(
+    "Share of queries that repeat an earlier one or the question, held-out",
+    "lower",
+  ),
+  "held-out/format_errors": number("Format errors per held-out episode", "lower", "health"),
+  "search/gold_retrieved": share("Share of gold documents in any window", "higher"),
+  "search/gold_selected": share("Share of gold documents handed to the generator", "higher"),
+  "search/searches": number(
+    "Searches per episode, the question's own retrieval not counted",
+    null,
+    "cost",
+  ),
+  "search/documents": number("Documents handed to the generator per episode", null, "cost"),
+  "search/new_documents": share(
+    "Share of documents in later windows that no earlier window held",
+    "higher",
+  ),
+  "search/redundant_queries": share(
+    "Share of queries that repeat an earlier one or the question (normalised words)",
+    "lower",
+    "health",
+  ),
+  "search/copied_question": share(
+    "Share of queries that are the question itself (normalised words)",
+    "lower",
+    "health",
+  ),
+  "search/format_errors": number("Format errors per episode", "lower", "health"),
+  "search/implicit_selections": share(
+    "Share of turns without a selection of their own",
+    "lower",
+    "health",
+  ),
+  "groups/without_variance": share(
+    "Share of groups that cannot teach: all their samples got the same reward",
+    "lower",
+    "health",
+  ),
+  "groups/resampled": count("Groups drawn again because they could not teach", "lower"),
+  "critic/score/mean": number("Outcome reward of an episode, mean", "higher"),
+  "critic/score/max": number("Outcome reward of an episode, largest", "higher"),
+  "critic/score/min": number("Outcome reward of an episode, smallest", "higher"),
+  "critic/rewards/mean": number("Reward of an episode with its KL penalty, mean", "higher"),
+  "critic/rewards/max": number("Reward of an episode with its KL penalty, largest", "higher"),
+  "critic/rewards/min": number("Reward of an episode with its KL penalty, smallest", "higher"),
+  "critic/advantages/mean": number("Advantage of an action token, mean"),
+  "critic/advantages/max": number("Advantage of an action token, largest"),
+  "critic/advantages/min": number("Advantage of an action token, smallest"),
+  "critic/returns/mean": number("Return of an action token, mean"),
+  "critic/returns/max": number("Return of an action token, largest"),
+  "critic/returns/min": number("Return of an action token, smallest"),
+  "critic/values/mean": number("Value that the critic gives a state, before the update, mean"),
+  "critic/values/max": number("Value that the critic gives a state, before the update, largest"),
+  "critic/values/min": number("Value that the critic gives a state, before the update, smallest"),
+  "critic/vf_loss": number("Value loss per action token: half the squared error", "lower"),
+  "critic/vf_clipfrac": share(
+    "Share of action tokens whose value loss was clipped",
+    "lower",
+    "health",
+  ),
+  "critic/vf_explained_var": share(
+    "Share of the returns' variance that the critic explains, before the update",
+    "higher",
+    "health",
+  ),
+  "critic/grad_norm": number("Gradient norm of the critic before clipping", "lower", "health"),
+  "critic/lr": number("Learning rate of the critic"),
+  "critic/kl": number(
+    "KL to the reference policy per action token, where it is taken from the reward",
+    "lower",
+    "health",
+  ),
+  "critic/kl_coeff": number("Weight of the KL in the reward"),
+  "actor/pg_loss": number("Policy loss per action token, without KL and entropy", "lower"),
+  "actor/kl_loss": number(
+    "KL to the reference policy per action token, where it is a term of the loss",
+    "lower",
+    "health",
+  ),
+  "actor/kl_coef": number("Weight of the KL in the loss"),
+  "actor/ppo_kl": number(
+    "KL from the old policy per action token (k1 estimate)",
+    "lower",
+    "health",
+  ),
+  "actor/entropy_loss": number("Entropy of the policy per action token", null, "health"),
+  "actor/grad_norm": number("Gradient norm before clipping", "lower", "health"),
+  "actor/lr": number("Learning rate of the searcher"),
+  "actor/pg_clipfrac": share("Share of action tokens whose ratio was clipped", "lower", "health"),
+  "actor/ratio_max": number("Largest importance ratio", null, "health"),
+  "actor/off_policy_steps": count(
+    "Updates between the weights that the episodes were sampled with and those updated",
+  ),
+  "actor/skipped_updates": count(
+    "Optimiser steps skipped because a loss or gradient was not finite",
+    "lower",
+    "health",
+  ),
+  "mismatch/logprob_mean": number(
+    "Mean distance of sampler's and trainer's log-probability of an action token",
+    "lower",
+    "health",
+  ),
+  "mismatch/logprob_max": number(
+    "Largest distance of sampler's and trainer's log-probability of an action token",
+    "lower",
+    "health",
+  ),
+  "mismatch/kl": number(
+    "KL of the sampler from the trainer per action token (k1 estimate)",
+    "lower",
+    "health",
+  ),
+  "mismatch/truncated": share(
+    "Share of action tokens whose importance weight was truncated",
+    "lower",
+    "health",
+  ),
+  "response_length/mean": tokens("Action tokens per episode, mean", null, "cost"),
+  "response_length/max": tokens("Action tokens per episode, largest"),
+  "response_length/min": tokens("Action tokens per episode, smallest"),
+  "response_length/clip_ratio": share("Share of episodes cut by a token limit", "lower", "health"),
+  "prompt_length/mean": tokens("Tokens fed before the first action, mean"),
+  "prompt_length/max": tokens("Tokens fed before the first action, largest"),
+  "prompt_length/min": tokens("Tokens fed before the first action, smallest"),
+  "global_seqlen/mean": tokens("Tokens of an episode, fed ones included, mean"),
+  "global_seqlen/max": tokens("Tokens of an episode, fed ones included, largest"),
+  "global_seqlen/min": tokens("Tokens of an episode, fed ones included, smallest"),
+  "state_tokens/total": tokens("Action tokens of the step's episodes, which carry the loss"),
+  "state_tokens/coverage": share(
+    "Share of action tokens among all tokens after the prompt",
+    "higher",
+  ),
+  "timing_s/step": seconds("Seconds a step took", "lower", "cost"),
+  "timing_s/pool": seconds("Seconds for naive-RAG answers of candidate questions", "lower", "cost"),
+  "timing_s/gen": seconds(
+    "Seconds for sampling the episodes (generation by the searcher)",
+    "lower",
+    "cost",
+  ),
+  "timing_s/retrieve": seconds("Seconds for retrieval", "lower", "cost"),
+  "timing_s/generator": seconds("Seconds for the frozen generator's answers", "lower", "cost"),
+  "timing_s/ref": seconds(
+    "Seconds for log-probabilities under the reference and the old policy",
+    "lower",
+    "cost",
+  ),
+  "timing_s/values": seconds("Seconds for the critic's values", "lower", "cost"),
+  "timing_s/update_critic": seconds(
+    "Seconds for the critic's gradient and optimiser steps",
+    "lower",
+    "cost",
+  ),
+  "timing_s/update_actor": seconds(
+    "Seconds for the searcher's gradient and optimiser steps",
+    "lower",
+    "cost",
+  ),
+  "timing_s/testing": seconds("Seconds for held-out evaluation", "lower", "cost"),
+  "timing_s/save_checkpoint": seconds(
+    "Seconds for saving and uploading a checkpoint",
+    "lower",
+    "cost",
+  ),
+  "timing_s/other": seconds("Seconds of the step that belong to no phase", "lower", "cost"),
+  "timing_per_token_ms/gen": milliseconds(
+    "Milliseconds of sampling per action token",
+    "lower",
+    "cost",
+  ),
+  "timing_per_token_ms/ref": milliseconds(
+    "Milliseconds for log-probabilities per token",
+    "lower",
+    "cost",
+  ),
+  "timing_per_token_ms/values": milliseconds("Milliseconds for values per token", "lower", "cost"),
+  "timing_per_token_ms/update_critic": milliseconds(
+    "Milliseconds of the critic's update per token",
+    "lower",
+    "cost",
+  ),
+  "timing_per_token_ms/update_actor": milliseconds(
+    "Milliseconds of the searcher's update per token",
+    "lower",
+    "cost",
+  ),
+  "memory/out_of_memory_retries": count(
+    "Micro-batches that ran out of memory and were repeated with half the tokens",
+    "lower",
+    "health",
+  ),
+  "memory/engine_peak_mb": mebibytes(
+    "Peak memory of the engine: on its GPU, or on a CPU resident",
+    "lower",
+    "cost",
+  ),
+  "generator/retries": share(
+    "Share of tries at the endpoints of generator and judge that failed and were repeated",
+    "lower",
+    "health",
+  ),
+  "progress/answered": count("Questions answered by a predict run", "higher"),
+  "predict/accuracy": share("Running accuracy of a predict run", "higher", "headline", "progress"),
+  "judge/calls": count(
+    "Requests that the judge of a predict run has answered, in this attempt",
+    "lower",
+    "cost",
+  ),
+  "judge/prompt_tokens": tokens(
+    "Prompt tokens that the judge of a predict run has read, in this attempt",
+    "lower",
+    "cost",
+  ),
+  "judge/completion_tokens": tokens(
+    "Tokens that the judge of a predict run has written, in this attempt",
+    "lower",
+    "cost",
+  ),
+  "judge/cost_usd": usDollars(
+    "What the judge of a predict run has cost in US dollars by the prices set for its endpoint, in this attempt",
+    "lower",
+    "cost",
+  ),
+  "retrieval/recall@1": share("Share of gold documents among the first 1", "higher"),
+  "retrieval/recall@3": share("Share of gold documents among the first 3", "higher"),
+  "retrieval/recall@10": share("Share of gold documents among the first 10", "higher", "headline"),
+  "retrieval/recall@100": share("Share of gold documents among the first 100", "higher"),
+  "retrieval/full-support@3": share(
+    "Share of questions with all gold documents among the first 3",
+    "higher",
+  ),
+  "retrieval/full-support@10": share(
+    "Share of questions with all gold documents among the first 10",
+    "higher",
+  ),
+  "retrieval/full-support@100": share(
+    "Share of questions with all gold documents among the first 100",
+    "higher",
+  ),
+  "retrieval/mrr": share("Mean reciprocal rank of the first gold document", "higher"),
+  "retrieval/ndcg@10": share(
+    "Normalised discounted cumulated gain of the first 10, binary gains",
+    "higher",
+  ),
+  "retrieval/precision@10": share("Share of gold documents among the first 10, of 10", "higher"),
+  "retrieval/queries_per_second": perSecond("Queries searched per second, in batches", "higher"),
+  "retrieval/unknown_gold": count("Gold documents that the corpus does not hold", "lower"),
+  "retrieval/unknown_gold_questions": count(
+    "Questions that name a gold document that the corpus does not hold",
+    "lower",
+  ),
+  "serve/requests_per_second": perSecond("Requests to the service a second", "higher"),
+  "serve/queries_per_second": perSecond("Queries searched a second", "higher"),
+  "serve/prompt_tokens_per_second": perSecond(
+    "Prompt tokens that a served model read a second",
+    "higher",
+  ),
+  "serve/completion_tokens_per_second": perSecond(
+    "Tokens that a served model wrote a second",
+    "higher",
+  ),
+  "serve/latency_ms_p50": milliseconds(
+    "Milliseconds from a request to its answer, median of the latest 1024",
+    "lower",
+    "cost",
+  ),
+  "serve/latency_ms_p99": milliseconds(
+    "Milliseconds from a request to its answer, 99th percentile of the latest 1024",
+    "lower",
+    "cost",
+  ),
+  "serve/waiting": count(
+    "Queries that wait for the next batch, or requests that wait for the model",
+    "lower",
+  ),
+  "serve/refused": count("Requests answered with 503 since the last report", "lower", "health"),
+  "serve/errors": count(
+    "Requests that were wrong or failed since the last report",
+    "lower",
+    "health",
+  ),
+  "serve/memory_mb": mebibytes(
+    "Resident memory of the process that serves: the worker's, or the model server's",
+    "lower",
+    "cost",
+  ),
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Prefixes of metrics whose last part is known at run time only: a question set, a turn, a kind of format error. */
+export const METRIC_FAMILIES = {
+  "val/test_score/": share(
+    "Generation accuracy on this set of held-out questions, greedy",
+    "higher",
+  ),
+  "search/gold_recall/turn_": share(
+    "Share of gold documents in the windows up to this turn",
+    "higher",
+  ),
+  "held-out/gold_recall/turn_": share(
+    "Share of gold documents in the windows up to this turn, held-out",
+    "higher",
+  ),
+  "search/format_errors/": number("Format errors of this kind per episode", "lower", "health"),
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof METRICS | `${keyof typeof METRIC_FAMILIES}${string}`;

@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { METRIC_FAMILIES, METRICS } from "./metric-table";
+import {
+  findMetric,
+  getBetterDirection,
+  getHeadlineMetric,
+  getMetricLabel,
+  isLowerBetter,
+  listMetricsWithRole,
+  listQuadrantMetrics,
+  listSweepMetrics,
+} from "./metrics";
+import { RANKING_METRICS } from "./ranking-metrics";
+
+describe("metrics", () => {
+  it("are chosen by their roles", () => {
+    expect(getHeadlineMetric("train")).toBe("reward/mean");
+    expect(getHeadlineMetric("predict")).toBe("predict/accuracy");
+    expect(getHeadlineMetric("evaluate")).toBe("retrieval/recall@10");
+    expect(getHeadlineMetric("serve")).toBe("reward/mean");
+    expect(getHeadlineMetric("index")).toBe("reward/mean");
+    expect(listSweepMetrics("train")).toEqual(["held-out/accuracy", "reward/mean"]);
+    expect(listSweepMetrics("predict")).toEqual(["predict/accuracy"]);
+    expect(listSweepMetrics("evaluate")).toEqual(["retrieval/recall@10"]);
+    expect(listSweepMetrics("index")).toEqual([]);
+    expect(listMetricsWithRole("progress")).toEqual([
+      "cold-start/loss",
+      "reward/mean",
+      "held-out/accuracy",
+      "held-out/rag_accuracy",
+      "predict/accuracy",
+    ]);
+    expect(listMetricsWithRole("reference")).toEqual(["held-out/rag_accuracy"]);
+  });
+
+  it("have every quadrant once, in training and held out", () => {
+    expect(listQuadrantMetrics("held-out/")).toEqual([
+      { quadrant: "bothRight", metric: "held-out/both_right" },
+      { quadrant: "gained", metric: "held-out/gained" },
+      { quadrant: "lost", metric: "held-out/lost" },
+      { quadrant: "bothWrong", metric: "held-out/both_wrong" },
+    ]);
+    expect(listQuadrantMetrics("reward/").map(({ metric }) => metric)).toEqual([
+      "reward/utility_0_gen_1",
+      "reward/utility_1_gen_1",
+      "reward/utility_-1_gen_0",
+      "reward/utility_0_gen_0",
+    ]);
+  });
+
+  it("are found by their name, families by their prefix", () => {
+    expect(findMetric("search/format_errors")?.description).toBe("Format errors per episode");
+    expect(findMetric("search/format_errors/truncated")).toBe(
+      METRIC_FAMILIES["search/format_errors/"],
+    );
+    expect(findMetric("somebody/else")).toBeNull();
+    expect(getMetricLabel("reward/mean")).toBe("reward");
+    expect(getMetricLabel("retrieval/recall@10")).toBe("recall@10");
+  });
+
+  it("name every metric of a ranking", () => {
+    for (const { key } of RANKING_METRICS)
+      expect(Object.keys(METRICS), key).toContain(`retrieval/${key}`);
+  });
+
+  it("say which direction is better, of a name that is not ours by its words", () => {
+    expect(getBetterDirection("judge/cost_usd")).toBe("lower");
+    expect(getBetterDirection("actor/lr")).toBeNull();
+    expect(getBetterDirection("val/test_score/nq")).toBe("higher");
+    expect(getBetterDirection("other/val_loss")).toBe("lower");
+    expect(getBetterDirection("other/score")).toBe("higher");
+    // Whatever is named like a loss, an error or a time must not be declared the other way round.
+    for (const [name, { better }] of Object.entries(METRICS))
+      if (/loss|error|timing|latency|_mb$|refused/.test(name))
+        expect(better, name).not.toBe("higher");
+    expect(isLowerBetter("timing_s/step")).toBe(true);
+  });
+});
