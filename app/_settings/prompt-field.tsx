@@ -1,7 +1,8 @@
 "use client";
 import { useWatch } from "react-hook-form";
 import { methodNameSchema, protocolSchema } from "@/contracts/records/episode";
-import { builtInPromptOf, type PromptSetting } from "@/contracts/run-config/prompts/prompts";
+import type { PromptSetting } from "@/contracts/run-config/prompt";
+import { findBuiltInPrompt } from "@/core/prompts/built-in-prompts";
 import { Button } from "@/app/_ui/button";
 import { Textarea } from "@/app/_ui/field";
 
@@ -20,7 +21,7 @@ export function PromptField({ setting, value, onChange, ...rest }: PromptFieldPr
   const [method, chosen, style] = useWatch({
     name: ["method", "search.protocol", "generator.promptStyle"],
   }) as [unknown, unknown, unknown];
-  const prompt = builtInPromptOf(setting, {
+  const prompt = findBuiltInPrompt(setting, {
     method: methodNameSchema.safeParse(method).data ?? null,
     protocol: protocolSchema.safeParse(chosen).data ?? "paper",
     promptStyle: String(style),

@@ -1,16 +1,16 @@
 "use client";
-import { useQuery } from "@tanstack/react-query";
 import { RotateCcw } from "lucide-react";
-import { useState } from "react";
-import { useController, useFormContext, useWatch } from "react-hook-form";
+import { useController, useFormContext } from "react-hook-form";
 import { cn } from "@/app/_lib/cn";
 import { isChanged, plainMessage, valueText, type Setting } from "@/app/_lib/settings";
-import { useTRPC } from "@/app/_lib/trpc";
-import { Input, Select } from "@/app/_ui/field";
+import { Select } from "@/app/_ui/field";
 import { Switch } from "@/app/_ui/switch";
-import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompts/prompts";
+import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompt";
+import { Description } from "./description";
 import type { Draft } from "./draft";
 import { PromptField } from "./prompt-field";
+import { ServedModels } from "./served-models";
+import { NumberInput, TextInput } from "./setting-inputs";
 
 /** A text of many lines, which wants the whole width. */
 const findPromptSetting = (path: string): PromptSetting | null =>
@@ -84,19 +84,6 @@ export function SettingField({ setting }: { setting: Setting }) {
   );
 }
 
-/** A description with its `code` parts set as code. */
-export function Description({ text }: { text: string }) {
-  return text.split("`").map((part, i) =>
-    i % 2 === 1 ? (
-      <code key={i} className="rounded bg-muted px-1 font-mono text-2xs">
-        {part}
-      </code>
-    ) : (
-      part
-    ),
-  );
-}
-
 interface ControlProps {
   setting: Setting;
   id: string;
@@ -163,123 +150,4 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
       );
     }
   }
-}
-
-/** Models that serve runs keep up: choosing one gives endpoint, model and key together. */
-function ServedModels({ path }: { path: string }) {
-  const trpc = useTRPC();
-  const { control, setValue } = useFormContext<Draft>();
-  const chosen: unknown = useWatch({ control, name: path });
-  const served = useQuery(
-    trpc.runs.servedModels.queryOptions(undefined, { refetchInterval: 5_000 }),
-  );
-  if (!served.data?.length) return null;
-  const group = path.slice(0, -"endpoint".length);
-  return (
-    <Select
-      className="mt-1"
-      aria-label={`Running model service for ${path}`}
-      value={served.data.find(({ address }) => address === chosen)?.id ?? ""}
-      onChange={(e) => {
-        const one = served.data.find(({ id }) => id === e.target.value);
-        const set = (at: string, value: string | null): void =>
-          setValue(at, value as Draft[string], { shouldValidate: true, shouldDirty: true });
-        set(path, one?.address ?? null);
-        if (!one) return;
-        set(`${group}model`, one.model);
-        set(`${group}connection.key`, one.key);
-      }}
-    >
-      <option value="">A running model service</option>
-      {served.data.map(({ id, name, model, worker }) => (
-        <option key={id} value={id}>
-          {model}: {name}, on {worker}
-        </option>
-      ))}
-    </Select>
-  );
-}
-
-type NumberInputProps = Omit<ControlProps, "setting" | "invalid"> & {
-  nullable: boolean;
-  integer: boolean;
-  className: string;
-};
-
-/** Keeps what was typed as text, so that "1e-" on the way to "1e-5" is not rewritten. */
-function NumberInput({ nullable, integer, value, onChange, className, ...rest }: NumberInputProps) {
-  const [typed, setTyped] = useState<{ text: string; value: unknown } | null>(null);
-  const shown =
-    typed && Object.is(typed.value, value)
-      ? typed.text
-      : value === null || value === undefined
-        ? ""
-        : String(value);
-  return (
-    <Input
-      {...rest}
-      inputMode={integer ? "numeric" : "decimal"}
-      autoComplete="off"
-      placeholder={nullable ? "none" : undefined}
-      className={cn(className, "font-mono")}
-      value={shown}
-      onChange={(e) => {
-        const text = e.target.value.trim();
-        const next = text === "" ? (nullable ? null : Number.NaN) : Number(text);
-        setTyped({ text: e.target.value, value: next });
-        onChange(next);
-      }}
-    />
-  );
-}
-
-type TextInputProps = Omit<ControlProps, "setting" | "invalid"> & {
-  path: string;
-  nullable: boolean;
-  className: string;
-};
-
-function TextInput({ path, nullable, value, onChange, className, ...rest }: TextInputProps) {
-  const suggestions = useSuggestions(path);
-  return (
-    <>
-      <Input
-        {...rest}
-        autoComplete="off"
-        spellCheck={false}
-        list={suggestions.length > 0 ? `${rest.id}-list` : undefined}
-        placeholder={nullable ? "none" : undefined}
-        className={cn(className, path !== "name" && "font-mono text-xs")}
-        value={typeof value === "string" ? value : ""}
-        onChange={(e) => onChange(nullable && e.target.value === "" ? null : e.target.value)}
-      />
-      {suggestions.length > 0 ? (
-        <datalist id={`${rest.id}-list`}>
-          {suggestions.map((s) => (
-            <option key={s} value={s} />
-          ))}
-        </datalist>
-      ) : null}
-    </>
-  );
-}
-
-/** Names that exist on this installation, for the settings that name something. */
-function useSuggestions(path: string): string[] {
-  const trpc = useTRPC();
-  const last = path.split(".").at(-1) ?? "";
-  const corpora = useQuery(
-    trpc.catalogue.corpora.queryOptions(undefined, { enabled: last === "corpus" }),
-  );
-  const sets = useQuery(
-    trpc.catalogue.questionSets.queryOptions(undefined, { enabled: /questions$/i.test(last) }),
-  );
-  const workers = useQuery(
-    trpc.workers.list.queryOptions(undefined, { enabled: last === "model" || last === "worker" }),
-  );
-  if (last === "corpus") return corpora.data?.map((c) => c.name) ?? [];
-  if (last === "model")
-    return [...new Set(workers.data?.flatMap((w) => w.capabilities.models) ?? [])];
-  if (last === "worker") return workers.data?.map((w) => w.name) ?? [];
-  return /questions$/i.test(last) ? (sets.data?.map((s) => s.name) ?? []) : [];
 }

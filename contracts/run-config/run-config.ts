@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { alarmsSchema } from "./alarms";
 import { methodSettingsSchema } from "./method";
-import { checkPrompt, promptTextSchema } from "./prompt";
+import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
 import { connectionSchema, endpointSchema, modelApiSchema, modelServerSchema } from "./model";
 import { corpusNameSchema, corpusSourceSchema } from "./corpus-source";
 import { retrieverSchema } from "./retriever";
@@ -16,8 +16,6 @@ import {
   rlSchema,
 } from "./training";
 import { methodNameSchema, protocolSchema } from "@/contracts/records/episode";
-import { chatPrompt } from "./prompts/generating";
-import { condensingPrompt, methodPrompt } from "./prompts/prompts";
 import { RETRIEVE_LIMITS } from "@/contracts/formats/retrieve";
 
 export { retrieverSchema as retriever, type RetrieverConfig } from "./retriever";
@@ -200,7 +198,7 @@ export const generatorSchema = z
     checkPrompt(
       context,
       ["promptTemplate"],
-      promptStyle === "chat" ? chatPrompt : null,
+      findPromptId("generator.promptTemplate", { promptStyle }),
       promptTemplate,
     ),
   )
@@ -391,13 +389,13 @@ export const predictConfigSchema = z
     checkPrompt(
       context,
       ["methodSettings", "promptTemplate"],
-      methodPrompt(method, protocol),
+      findPromptId("methodSettings.promptTemplate", { method, protocol }),
       methodSettings.promptTemplate,
     );
     checkPrompt(
       context,
       ["methodSettings", "condensingPrompt"],
-      condensingPrompt(method),
+      findPromptId("methodSettings.condensingPrompt", { method }),
       methodSettings.condensingPrompt,
     );
   });

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { judgePrompt } from "./prompts/generating";
 import { connectionSchema, endpointSchema } from "./model";
-import { checkPrompt, promptTextSchema } from "./prompt";
+import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
 import { about } from "./setting";
 
 /** How answers are scored. */
@@ -51,7 +50,12 @@ export const judgeSchema = z
     ),
   })
   .superRefine(({ promptTemplate }, context) =>
-    checkPrompt(context, ["promptTemplate"], judgePrompt, promptTemplate),
+    checkPrompt(
+      context,
+      ["promptTemplate"],
+      findPromptId("judge.promptTemplate", {}),
+      promptTemplate,
+    ),
   )
   .prefault({})
   .meta({

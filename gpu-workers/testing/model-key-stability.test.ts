@@ -2,24 +2,25 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, vi } from "vitest";
 import type { Episode } from "@/contracts/records/episode";
-import { SETUP_DIR } from "@/lib/paths";
-import { chatPrompt, judgePrompt } from "@/contracts/run-config/prompts/generating";
-import { condensingPrompt, methodPrompt } from "@/contracts/run-config/prompts/prompts";
-import type { PromptText } from "@/contracts/run-config/prompts/template";
-import { editedVersion, promptVersion } from "@/contracts/run-config/prompts/version";
+import { SETUP_DIR } from "@/lib/paths.mjs";
+import { chatPrompt, judgePrompt } from "@/core/prompts/generating";
+import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
+import type { PromptText } from "@/core/prompts/prompt-text";
+import { formatEditedVersion, formatPromptVersion } from "@/core/prompts/prompt-version";
 import { predictConfigSchema, trainConfigSchema } from "@/contracts/run-config/run-config";
 import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
 import { createEndpointBackend } from "@/gpu-workers/llm/generator/endpoint-backend";
 import { createEngineBackend } from "@/gpu-workers/llm/generator/engine-backend";
 import { Generator, type GeneratorBackend } from "@/gpu-workers/llm/generator/generator";
 import { createChatStyle, createFewShotStyle, type PromptStyle } from "@/gpu-workers/llm/generator/prompt-style";
-import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { createPromptTemplate } from "@/core/prompts/prompt-template";
 import { openOwnModel } from "@/gpu-workers/methods/open";
 import { EpisodeGrader, computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { renderTurnGrammar } from "@/gpu-workers/searcher/turn-grammar";
 import { hashModelFolder } from "@/gpu-workers/llm/model-files/model-hash";
-import { computeModelFingerprint, openGenerator } from "@/gpu-workers/llm/generator/open-generator";
+import { computeModelFingerprint } from "@/gpu-workers/llm/model-files/installed-model";
+import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { getSearcher } from "@/gpu-workers/rl/policy";
 import { createFullPrompt, selectPrompt } from "@/gpu-workers/searcher/prompt";
 import { listStopStrings } from "@/gpu-workers/searcher/protocol";
@@ -105,7 +106,7 @@ function describePrompt(prompt: PromptText): Values {
     id: prompt.id,
     text: hashOf(prompt.text),
     placeholders: [prompt.required, prompt.optional ?? []],
-    versions: [null, prompt.text, edited].map((text) => promptVersion(prompt, text)),
+    versions: [null, prompt.text, edited].map((text) => formatPromptVersion(prompt, text)),
     labels: [null, prompt.text, edited].map(open),
   };
 }
@@ -114,7 +115,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
   "identities of models": async () => {
     const directory = await install();
     const policy = { model: ENGINE_MODEL, tokenizer: null, name: "m", fingerprint: "base:engine" };
-    const vllm = { at: async () => ENGINE_MODEL };
+    const vllm = { useWeights: async () => ENGINE_MODEL };
     const config = trainConfigSchema.parse({
       kind: "train",
       name: "t",
@@ -190,7 +191,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       context: [],
       ownAnswer: { model: "m", prompt: "cot/1", text: "Shakespeare" },
     };
-    const assessor = new EpisodeGrader(null, new DocumentBook(), new AnswerScorer("span", null));
+    const assessor = new EpisodeGrader(null, new DocumentStore(), new AnswerScorer("span", null));
     const [outcome] = await assessor.grade([episode], [QUESTION], SIGNAL);
     return {
       ownAnswerKey: computeOwnAnswerKey("episode-key", { model: "m", prompt: "cot/1" }),
@@ -229,16 +230,16 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const described: Values = {};
     for (const protocol of PROTOCOLS) {
       for (const method of ["s3", "direct", "sft", "cot", "r1", "ircot"] as const)
-        described[`${method}, ${protocol}`] = describePrompt(methodPrompt(method, protocol)!);
+        described[`${method}, ${protocol}`] = describePrompt(findMethodPrompt(method, protocol)!);
       for (const method of ["deepretrieval", "search-r1", "search-o1"] as const)
-        described[`${method}, ${protocol}`] = describePrompt(methodPrompt(method, protocol)!);
+        described[`${method}, ${protocol}`] = describePrompt(findMethodPrompt(method, protocol)!);
     }
     return {
       ...described,
-      condensing: describePrompt(condensingPrompt("search-o1")!),
+      condensing: describePrompt(findCondensingPrompt("search-o1")!),
       chat: describePrompt(chatPrompt),
       judge: describePrompt(judgePrompt),
-      editedVersion: editedVersion(S3_PROMPT),
+      editedVersion: formatEditedVersion(S3_PROMPT),
     };
   },
 
@@ -253,8 +254,8 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const templates = (["guided", "free"] as const).map((decoding) => selectPrompt({ decoding }));
     const shape = { window: 3, select: 2, queryTokens: 14 };
     return {
-      ircot: PROTOCOLS.map((protocol) => filled(methodPrompt("ircot", protocol)!)),
-      "search-o1": [methodPrompt("search-o1", "paper")!, condensingPrompt("search-o1")!].map(
+      ircot: PROTOCOLS.map((protocol) => filled(findMethodPrompt("ircot", protocol)!)),
+      "search-o1": [findMethodPrompt("search-o1", "paper")!, findCondensingPrompt("search-o1")!].map(
         filled,
       ),
       chat: [createChatStyle().label, hashOf(createChatStyle().renderMessages(request))],

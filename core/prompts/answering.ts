@@ -1,42 +1,38 @@
-import type { PromptText } from "./template";
+import { definePrompt } from "./prompt-text";
 
 /** The model answers from what it knows. */
-export const directPrompt: PromptText = {
-  id: "direct",
-  version: 1,
-  required: ["question"],
-  text: `--- system ---
+export const directPrompt = definePrompt(
+  "direct",
+  1,
+  `--- system ---
 Answer the user's question directly, in as few words as possible and without explanation.
 --- user ---
 {question}`,
-};
+);
 
-/** Chain of thought (Wei et al. 2022): the answer between tags, so that it can be told from the reasoning. */
-export const cotPrompt: PromptText = {
-  id: "cot",
-  version: 1,
-  required: ["question"],
-  text: `--- system ---
+/** Chain of thought (Wei et al. 2022): the answer between tags, so that it can be separated from the reasoning. */
+export const cotPrompt = definePrompt(
+  "cot",
+  1,
+  `--- system ---
 Reason step by step about the user's question. Then give the final answer, in as few words as possible, between <answer> and </answer>.
 --- user ---
 {question}`,
-};
+);
 
 /** A model trained by reinforcement learning without search (DeepSeek-R1 style): thinks, then answers between tags. */
-export const r1Prompt: PromptText = {
-  id: "r1",
-  version: 1,
-  required: ["question"],
-  text: `--- user ---
+export const r1Prompt = definePrompt(
+  "r1",
+  1,
+  `--- user ---
 Think about the question between <think> and </think> first. Then write the answer, and nothing else, between <answer> and </answer>, for example <answer> Lima </answer>.
 Question: {question}`,
-};
+);
 
 /** A model fine-tuned on questions and answers: whatever it writes is the answer. */
-export const sftPrompt: PromptText = {
-  id: "sft",
-  version: 1,
-  required: ["question"],
-  text: `--- user ---
+export const sftPrompt = definePrompt(
+  "sft",
+  1,
+  `--- user ---
 {question}`,
-};
+);

@@ -1,26 +1,28 @@
 import { AppError } from "@/contracts/errors";
-import type { PromptSetting } from "@/contracts/run-config/prompts/prompts";
 import {
+  listPromptProblems,
+  parsePromptSections,
   PLACEHOLDER,
-  promptProblems,
-  sectionsOf,
   type Message,
-  type PromptText,
-} from "@/contracts/run-config/prompts/template";
-import { promptVersion } from "@/contracts/run-config/prompts/version";
+  type PromptSetting,
+} from "@/contracts/run-config/prompt";
+import type { PromptText } from "./prompt-text";
+import { formatPromptVersion } from "./prompt-version";
 
-/** A prompt ready to be filled: the built-in one, or a person's. */
+/** A prompt ready to be filled: the built-in one, or an edited one. */
 export interface PromptTemplate {
   /** Stored with episodes and part of their keys: "ircot/1", or "ircot/edited-" with the text's hash. */
   label: string;
-  /** Of the label, what follows the prompt's name. */
+  /** The part of the label after the prompt's id. */
   version: string;
   /** Messages with every placeholder filled. A value is never read as a template. */
   fill(values: Readonly<Record<string, string>>): Message[];
 }
 
 /**
- * @param edited a person's text; null: the built-in one
+ * Reads the text of a prompt once, so that it can be filled for every question.
+ *
+ * @param edited text of the setting; null: the built-in one
  * @param setting that holds it
  * @throws AppError "invalid-input" that lists every problem of an edited text
  */
@@ -30,11 +32,11 @@ export function createPromptTemplate(
   setting: PromptSetting,
 ): PromptTemplate {
   const text = edited ?? prompt.text;
-  const problems = promptProblems(prompt, text);
+  const problems = listPromptProblems(prompt, text);
   if (problems.length > 0)
     throw new AppError("invalid-input", `${setting}: ${problems.join("; ")}.`);
-  const sections = sectionsOf(text);
-  const version = promptVersion(prompt, edited);
+  const sections = parsePromptSections(text);
+  const version = formatPromptVersion(prompt, edited);
   return {
     label: `${prompt.id}/${version}`,
     version,
