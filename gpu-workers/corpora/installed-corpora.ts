@@ -15,7 +15,7 @@ export interface CorpusFolders {
 }
 
 /** The file of a corpus. @throws AppError `not-found` that says where it is looked for. */
-export function corpusPath(name: string, { atlasDir, dataDir }: CorpusFolders): string {
+export function getCorpusPath(name: string, { atlasDir, dataDir }: CorpusFolders): string {
   if (!NAME.test(name))
     throw new AppError(
       "invalid-input",
@@ -37,7 +37,10 @@ export function corpusPath(name: string, { atlasDir, dataDir }: CorpusFolders): 
 }
 
 /** Names of all corpora on this worker. */
-export async function installedCorpora({ atlasDir, dataDir }: CorpusFolders): Promise<string[]> {
+export async function listInstalledCorpora({
+  atlasDir,
+  dataDir,
+}: CorpusFolders): Promise<string[]> {
   const root = join(dataDir, "corpora");
   const entries = await readdir(root).catch(() => []);
   const names = new Set<string>();

@@ -16,6 +16,14 @@ export interface RetrieverDescription {
   documents: number | null;
 }
 
+/** How far the opening of a retriever is, for a progress bar. */
+export interface RetrieverProgress {
+  phase: "reading" | "waiting" | "encoding" | "training" | "adding" | "saving" | "loading";
+  done: number;
+  total: number;
+  detail: string;
+}
+
 /** Whatever ranks the documents of a corpus for a query. Failures are errors, never documents. */
 export interface Retriever {
   /**
@@ -24,7 +32,7 @@ export interface Retriever {
    */
   search(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]>;
   /** Documents by id, in the order of the ids. Throws `not-found` for an unknown id, `unsupported` where it cannot. */
-  documents(ids: readonly string[]): Promise<DocumentText[]>;
+  getDocuments(ids: readonly string[]): Promise<DocumentText[]>;
   describe(): RetrieverDescription;
   close(): Promise<void>;
 }

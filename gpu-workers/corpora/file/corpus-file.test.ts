@@ -58,9 +58,9 @@ describe("a corpus file", () => {
   it("gives documents by row and by id", async () => {
     const corpus = await CorpusFile.open(await file(`${lines[0]}\n\n${lines[1]}\r\n${lines[2]}`));
     expect(corpus.size).toBe(3);
-    expect(corpus.row("c")).toBe(2);
-    expect(corpus.row("z")).toBeUndefined();
-    expect(await corpus.read([2, 1, 1])).toEqual([
+    expect(corpus.findRow("c")).toBe(2);
+    expect(corpus.findRow("z")).toBeUndefined();
+    expect(await corpus.readRows([2, 1, 1])).toEqual([
       { id: "c", title: "", text: "third", hash: documentHash({ title: "", text: "third" }) },
       {
         id: "b",
@@ -97,7 +97,7 @@ describe("a corpus file", () => {
   it("may be empty", async () => {
     const corpus = await CorpusFile.open(await file(""));
     expect(corpus.size).toBe(0);
-    expect(await corpus.read([])).toEqual([]);
+    expect(await corpus.readRows([])).toEqual([]);
     await corpus.close();
   });
 
@@ -118,8 +118,8 @@ describe("a corpus file", () => {
     const path = await file(lines.join("\n"));
     const corpus = await CorpusFile.open(path);
     await writeFile(path, lines.slice(1).join("\n"));
-    await expect(corpus.read([0])).rejects.toThrow("was changed while it was in use");
-    await expect(corpus.read([2])).rejects.toThrow("was changed while it was in use");
+    await expect(corpus.readRows([0])).rejects.toThrow("was changed while it was in use");
+    await expect(corpus.readRows([2])).rejects.toThrow("was changed while it was in use");
     await corpus.close();
   });
 });

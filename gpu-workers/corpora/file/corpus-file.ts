@@ -102,21 +102,21 @@ export class CorpusFile {
   }
 
   /** Row of a document, undefined where the corpus has none of that id. Reads a line or two of the file. */
-  row(id: string): number | undefined {
-    for (const row of this.rows.table.candidates(hash32(id))) {
-      const { start, length } = this.place(row);
+  findRow(id: string): number | undefined {
+    for (const row of this.rows.table.findCandidates(hash32(id))) {
+      const { start, length } = this.getRange(row);
       const bytes = Buffer.allocUnsafe(length);
-      const read = readSync(this.file.fd, bytes, 0, length, start);
-      if (this.parse(bytes.subarray(0, read), row).id === id) return row;
+      const bytesRead = readSync(this.file.fd, bytes, 0, length, start);
+      if (this.parseBytes(bytes.subarray(0, bytesRead), row).id === id) return row;
     }
     return undefined;
   }
 
   /** Documents by id, in the order of the ids. Throws `not-found` for an id that the corpus has not. */
-  async documents(ids: readonly string[]): Promise<DocumentText[]> {
-    return this.read(
+  async getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.readRows(
       ids.map((id) => {
-        const row = this.row(id);
+        const row = this.findRow(id);
         if (row === undefined)
           throw new AppError("not-found", `the corpus has no document ${JSON.stringify(id)}`);
         return row;
@@ -125,22 +125,22 @@ export class CorpusFile {
   }
 
   /** Documents of the given rows, in their order. Throws `conflict` where the file has changed since it was opened. */
-  async read(rows: readonly number[]): Promise<DocumentText[]> {
+  async readRows(rows: readonly number[]): Promise<DocumentText[]> {
     return Promise.all(
       rows.map(async (row) => {
-        const { start, length } = this.place(row);
+        const { start, length } = this.getRange(row);
         const bytes = Buffer.allocUnsafe(length);
         const { bytesRead } = await this.file.read(bytes, 0, length, start);
-        const record = this.parse(bytes.subarray(0, bytesRead), row);
+        const record = this.parseBytes(bytes.subarray(0, bytesRead), row);
         return { ...record, hash: documentHash(record) };
       }),
     );
   }
 
   /** All documents in order from row `from` on, read in one go and in constant memory. */
-  async *scan(from = 0): AsyncGenerator<{ row: number; record: CorpusRecord }> {
+  async *scanRows(from = 0): AsyncGenerator<{ row: number; record: CorpusRecord }> {
     if (from >= this.size) return;
-    const { start: offset } = this.place(from);
+    const { start: offset } = this.getRange(from);
     // The last row ends where the file did when it was opened.
     const end = (this.rows.starts[this.size] ?? 1) - 1;
     const bytes = createReadStream(this.path, {
@@ -150,19 +150,19 @@ export class CorpusFile {
     });
     let row = from;
     for await (const line of scanLines(bytes)) {
-      if ("problem" in line || row >= this.size) throw this.changed();
+      if ("problem" in line || row >= this.size) throw this.fileChangedError();
       if (line.text.trim() === "") continue;
-      yield { row, record: this.checked(line.text, row) };
+      yield { row, record: this.parseText(line.text, row) };
       row += 1;
     }
-    if (row !== this.size) throw this.changed();
+    if (row !== this.size) throw this.fileChangedError();
   }
 
   async close(): Promise<void> {
     await this.file.close();
   }
 
-  private place(row: number): { start: number; length: number } {
+  private getRange(row: number): { start: number; length: number } {
     const start = this.rows.starts[row];
     const end = this.rows.starts[row + 1];
     if (start === undefined || end === undefined)
@@ -170,29 +170,29 @@ export class CorpusFile {
     return { start, length: end - start };
   }
 
-  private parse(bytes: Buffer, row: number): CorpusRecord {
+  private parseBytes(bytes: Buffer, row: number): CorpusRecord {
     let text: string;
     try {
       // The line break and blank lines may follow the row's own line; they are white space to JSON.
       text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch (cause) {
-      throw this.changed(cause);
+      throw this.fileChangedError(cause);
     }
-    return this.checked(text, row);
+    return this.parseText(text, row);
   }
 
-  private checked(text: string, row: number): CorpusRecord {
+  private parseText(text: string, row: number): CorpusRecord {
     let record: CorpusRecord;
     try {
       record = parseCorpusLine(text, row + 1);
     } catch (cause) {
-      throw this.changed(cause);
+      throw this.fileChangedError(cause);
     }
-    if (hash32(record.id) !== this.rows.table.hashOf(row)) throw this.changed();
+    if (hash32(record.id) !== this.rows.table.getHash(row)) throw this.fileChangedError();
     return record;
   }
 
-  private changed(cause?: unknown): AppError {
+  private fileChangedError(cause?: unknown): AppError {
     return new AppError(
       "conflict",
       `the corpus file ${this.path} was changed while it was in use; start again to index it as it is now`,
@@ -208,16 +208,16 @@ async function scanRows(
   onProgress?: (done: number, total: number) => void,
 ): Promise<Rows> {
   const digest = new CorpusDigest();
-  const table = RowTable.empty();
+  const table = RowTable.createEmpty();
   const starts = new Offsets();
   let end = 0;
   for await (const { record, line, offset, length } of readCorpus(path)) {
     const hash = hash32(record.id);
-    for (const earlier of table.candidates(hash)) {
-      if ((await recordAt(path, starts.at(earlier))).id === record.id)
+    for (const earlier of table.findCandidates(hash)) {
+      if ((await readRecordAt(path, starts.get(earlier))).id === record.id)
         throw new LineError(
           line,
-          `repeats the id ${JSON.stringify(record.id)} of line ${await lineOfRow(path, earlier)}`,
+          `repeats the id ${JSON.stringify(record.id)} of line ${await findLineOfRow(path, earlier)}`,
         );
     }
     digest.add(record);
@@ -230,19 +230,19 @@ async function scanRows(
     }
   }
   starts.add(end);
-  table.parts();
-  return { hash: digest.digest(), starts: starts.taken(), table };
+  table.toArrays();
+  return { hash: digest.digest(), starts: starts.toArray(), table };
 }
 
 /** The document whose line starts at an offset. */
-async function recordAt(path: string, offset: number): Promise<CorpusRecord> {
+async function readRecordAt(path: string, offset: number): Promise<CorpusRecord> {
   for await (const line of scanLines(createReadStream(path, { start: offset }))) {
     if (!("problem" in line)) return parseCorpusLine(line.text, line.number);
   }
   throw new AppError("conflict", `the corpus file ${path} was changed while it was read`);
 }
 
-async function lineOfRow(path: string, row: number): Promise<number> {
+async function findLineOfRow(path: string, row: number): Promise<number> {
   let seen = 0;
   for await (const { line } of readCorpus(path)) if (seen++ === row) return line;
   throw new AppError("conflict", `the corpus file ${path} was changed while it was read`);

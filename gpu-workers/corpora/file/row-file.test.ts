@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CorpusFile } from "./corpus-file";
-import { loadRows, readRowHeader, rowFileOf, saveRows } from "./row-file";
+import { loadRows, readRowHeader, getRowFilePath, saveRows } from "./row-file";
 import { hash32, Offsets, RowTable, SeenTexts } from "./row-table";
 
 let folder: string;
@@ -19,20 +19,20 @@ describe("a table of rows", () => {
       fc.property(
         fc.array(fc.oneof(fc.nat(50), fc.nat(0xffff_ffff)), { maxLength: 4000, minLength: 1 }),
         (hashes) => {
-          const table = RowTable.empty();
+          const table = RowTable.createEmpty();
           for (const hash of hashes) table.add(hash);
           const check = (of: RowTable): void => {
             for (const hash of new Set(hashes))
-              expect([...of.candidates(hash)].sort((a, b) => a - b)).toEqual(
+              expect([...of.findCandidates(hash)].sort((a, b) => a - b)).toEqual(
                 hashes.flatMap((other, row) => (other === hash ? [row] : [])),
               );
           };
           check(table);
-          const { hashes: kept, slots } = table.parts();
+          const { hashes: kept, slots } = table.toArrays();
           check(table);
-          check(RowTable.of(kept, slots));
+          check(RowTable.fromArrays(kept, slots));
           expect(
-            [...table.candidates(hashes[0] === 7 ? 8 : 7)].every(
+            [...table.findCandidates(hashes[0] === 7 ? 8 : 7)].every(
               (row) => hashes[row] === (hashes[0] === 7 ? 8 : 7),
             ),
           ).toBe(true);
@@ -43,14 +43,14 @@ describe("a table of rows", () => {
   });
 
   it("takes under 18 bytes a passage, offsets included", () => {
-    const table = RowTable.empty();
+    const table = RowTable.createEmpty();
     const starts = new Offsets();
     for (let i = 0; i < 100_000; i++) {
       table.add(hash32(`passage ${i}`));
       starts.add(i * 700);
     }
-    table.parts();
-    expect((table.byteLength + starts.taken().byteLength) / table.size).toBeLessThan(18);
+    table.toArrays();
+    expect((table.byteLength + starts.toArray().byteLength) / table.size).toBeLessThan(18);
   });
 });
 
@@ -72,7 +72,7 @@ describe("saved rows", () => {
     await writeFile(path, lines.join("\n"));
     const scanned = await CorpusFile.open(path);
     const { size: bytes, mtimeMs } = await stat(path);
-    const table = RowTable.empty();
+    const table = RowTable.createEmpty();
     const starts = new Offsets();
     let offset = 0;
     for (const [i, line] of lines.entries()) {
@@ -81,7 +81,11 @@ describe("saved rows", () => {
       offset += Buffer.byteLength(line) + 1;
     }
     starts.add(bytes);
-    await saveRows(path, { bytes, mtimeMs }, { hash: scanned.hash, starts: starts.taken(), table });
+    await saveRows(
+      path,
+      { bytes, mtimeMs },
+      { hash: scanned.hash, starts: starts.toArray(), table },
+    );
     expect(await readRowHeader(path, { bytes, mtimeMs })).toMatchObject({
       documents: 300,
       hash: scanned.hash,
@@ -89,10 +93,14 @@ describe("saved rows", () => {
 
     const opened = await CorpusFile.open(path);
     expect([opened.hash, opened.size]).toEqual([scanned.hash, 300]);
-    expect(await opened.read([0, 150, 299])).toEqual(await scanned.read([0, 150, 299]));
-    expect([opened.row("d0"), opened.row("d299"), opened.row("d300")]).toEqual([0, 299, undefined]);
+    expect(await opened.readRows([0, 150, 299])).toEqual(await scanned.readRows([0, 150, 299]));
+    expect([opened.findRow("d0"), opened.findRow("d299"), opened.findRow("d300")]).toEqual([
+      0,
+      299,
+      undefined,
+    ]);
     const texts: string[] = [];
-    for await (const { record } of opened.scan(297)) texts.push(record.id);
+    for await (const { record } of opened.scanRows(297)) texts.push(record.id);
     expect(texts).toEqual(["d297", "d298", "d299"]);
     await opened.close();
 
@@ -101,9 +109,9 @@ describe("saved rows", () => {
     await utimes(path, later, later);
     expect(await loadRows(path, { bytes, mtimeMs: (await stat(path)).mtimeMs })).toBeNull();
     await utimes(path, new Date(mtimeMs), new Date(mtimeMs));
-    await truncate(rowFileOf(path), 3000);
+    await truncate(getRowFilePath(path), 3000);
     expect(await loadRows(path, { bytes, mtimeMs })).toBeNull();
-    await writeFile(rowFileOf(path), "nonsense");
+    await writeFile(getRowFilePath(path), "nonsense");
     const again = await CorpusFile.open(path);
     expect(again.hash).toBe(scanned.hash);
     await again.close();
@@ -119,9 +127,9 @@ describe("saved rows", () => {
       ).join("\n"),
     );
     const first = await CorpusFile.open(path);
-    expect((await readFile(rowFileOf(path))).length).toBeGreaterThan(9000 * 16);
+    expect((await readFile(getRowFilePath(path))).length).toBeGreaterThan(9000 * 16);
     const second = await CorpusFile.open(path);
-    expect([second.hash, second.size, second.row("8999")]).toEqual([first.hash, 9000, 8999]);
+    expect([second.hash, second.size, second.findRow("8999")]).toEqual([first.hash, 9000, 8999]);
     await first.close();
     await second.close();
   });

@@ -33,7 +33,8 @@ const HEADER_BYTES = 512;
 const SLICE_BYTES = 256 * 1024 * 1024;
 
 /** File of the rows of a corpus: "corpus.jsonl" -> "corpus.rows". */
-export const rowFileOf = (documents: string): string => `${documents.replace(/\.jsonl$/, "")}.rows`;
+export const getRowFilePath = (documents: string): string =>
+  `${documents.replace(/\.jsonl$/, "")}.rows`;
 
 /** Saves the rows of the documents' file in this state. */
 export async function saveRows(
@@ -41,8 +42,8 @@ export async function saveRows(
   { bytes, mtimeMs }: FileState,
   { hash, starts, table }: Rows,
 ): Promise<void> {
-  const { hashes, slots } = table.parts();
-  const temporary = `${rowFileOf(documents)}.${randomUUID()}`;
+  const { hashes, slots } = table.toArrays();
+  const temporary = `${getRowFilePath(documents)}.${randomUUID()}`;
   try {
     const file = await open(temporary, "w");
     try {
@@ -53,7 +54,7 @@ export async function saveRows(
     } finally {
       await file.close();
     }
-    await rename(temporary, rowFileOf(documents));
+    await rename(temporary, getRowFilePath(documents));
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -65,10 +66,10 @@ export async function readRowHeader(
   documents: string,
   state: FileState,
 ): Promise<RowHeader | null> {
-  const file = await open(rowFileOf(documents), "r").catch(() => null);
+  const file = await open(getRowFilePath(documents), "r").catch(() => null);
   if (!file) return null;
   try {
-    return await headerOf(file, state);
+    return await readHeader(file, state);
   } finally {
     await file.close();
   }
@@ -76,32 +77,32 @@ export async function readRowHeader(
 
 /** The saved rows of the documents' file in this state; null where there are none of it, or they are damaged. */
 export async function loadRows(documents: string, state: FileState): Promise<Rows | null> {
-  const file = await open(rowFileOf(documents), "r").catch(() => null);
+  const file = await open(getRowFilePath(documents), "r").catch(() => null);
   if (!file) return null;
   try {
-    const head = await headerOf(file, state);
+    const head = await readHeader(file, state);
     if (!head) return null;
     const total =
       HEADER_BYTES +
       8 * (head.documents + 1) +
       4 * head.documents +
-      4 * RowTable.slotsFor(head.documents);
+      4 * RowTable.countSlots(head.documents);
     if ((await file.stat()).size !== total) return null;
     const starts = new Float64Array(head.documents + 1);
     const hashes = new Uint32Array(head.documents);
-    const slots = new Uint32Array(RowTable.slotsFor(head.documents));
+    const slots = new Uint32Array(RowTable.countSlots(head.documents));
     let position = HEADER_BYTES;
     for (const array of [starts, hashes, slots]) {
       await readAll(file, array, position);
       position += array.byteLength;
     }
-    return { hash: head.hash, starts, table: RowTable.of(hashes, slots) };
+    return { hash: head.hash, starts, table: RowTable.fromArrays(hashes, slots) };
   } finally {
     await file.close();
   }
 }
 
-async function headerOf(
+async function readHeader(
   file: FileHandle,
   { bytes, mtimeMs }: FileState,
 ): Promise<RowHeader | null> {

@@ -23,16 +23,16 @@ export class RowTable {
     private rows: number,
   ) {}
 
-  static empty(): RowTable {
+  static createEmpty(): RowTable {
     return new RowTable(new Uint32Array(1024), new Uint32Array(2048), 0);
   }
 
   /** A table that was saved: the arrays of `parts`. */
-  static of(hashes: Uint32Array, slots: Uint32Array): RowTable {
+  static fromArrays(hashes: Uint32Array, slots: Uint32Array): RowTable {
     return new RowTable(hashes, slots, hashes.length);
   }
 
-  static slotsFor(rows: number): number {
+  static countSlots(rows: number): number {
     return Math.ceil(rows * SLOTS_PER_ROW) + 1;
   }
 
@@ -45,15 +45,15 @@ export class RowTable {
   }
 
   /** The arrays, cut to what is used. */
-  parts(): { hashes: Uint32Array; slots: Uint32Array } {
-    const slots = RowTable.slotsFor(this.rows);
+  toArrays(): { hashes: Uint32Array; slots: Uint32Array } {
+    const slots = RowTable.countSlots(this.rows);
     if (this.slots.length !== slots) this.rebuild(slots);
     if (this.hashes.length !== this.rows) this.hashes = this.hashes.slice(0, this.rows);
     return { hashes: this.hashes, slots: this.slots };
   }
 
   /** Hash of a row's id, to tell whether a row is still the one it was. */
-  hashOf(row: number): number | undefined {
+  getHash(row: number): number | undefined {
     return this.hashes[row];
   }
 
@@ -71,7 +71,7 @@ export class RowTable {
   }
 
   /** Rows whose id has this hash. */
-  *candidates(hash: number): Generator<number> {
+  *findCandidates(hash: number): Generator<number> {
     for (let slot = hash % this.slots.length; ; slot = (slot + 1) % this.slots.length) {
       const value = this.slots[slot];
       if (value === undefined || value === 0) return;
@@ -105,7 +105,7 @@ export class Offsets {
     this.values[this.count++] = offset;
   }
 
-  at(index: number): number {
+  get(index: number): number {
     return this.values[index] ?? 0;
   }
 
@@ -113,7 +113,7 @@ export class Offsets {
     return this.count;
   }
 
-  taken(): Float64Array {
+  toArray(): Float64Array {
     return this.values.slice(0, this.count);
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import fc from "fast-check";
-import { csvRecords, type TableRecord } from "./csv-records";
+import { readCsvRecords, type TableRecord } from "./csv-records";
 
 const LIMIT = 1000;
 async function read(content: string, pieceBytes = 1 << 20): Promise<TableRecord[]> {
@@ -9,7 +9,7 @@ async function read(content: string, pieceBytes = 1 << 20): Promise<TableRecord[
     for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
   }
   const records: TableRecord[] = [];
-  for await (const record of csvRecords(pieces(), LIMIT)) records.push(record);
+  for await (const record of readCsvRecords(pieces(), LIMIT)) records.push(record);
   return records;
 }
 const brief = (records: readonly TableRecord[]): string[] =>

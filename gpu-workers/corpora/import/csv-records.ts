@@ -14,12 +14,12 @@ const CARRIAGE_RETURN = 0x0d;
  *
  * @throws what the parser cannot read for any other reason
  */
-export async function* csvRecords(
+export async function* readCsvRecords(
   stream: AsyncIterable<Buffer>,
   maxBytes = MAX_LINE_BYTES,
 ): AsyncGenerator<TableRecord> {
   const limit = `${maxBytes / 1024 / 1024} MiB`;
-  const open = new OpenBytes();
+  const open = new PendingBytes();
   let parser = new CsvParser(maxBytes, true);
   // Within a line that is left out: its end has not come yet.
   let skipping = false;
@@ -28,13 +28,13 @@ export async function* csvRecords(
     const todo: (Buffer | "end")[] = [first];
     for (let next = todo.shift(); next !== undefined; next = todo.shift()) {
       if (next !== "end" && skipping) {
-        const rest = open.afterLine(next);
+        const rest = open.skipLine(next);
         if (rest === null) continue;
         skipping = false;
         next = rest;
       }
       if (next !== "end") open.add(next);
-      const { records, error } = await parser.take(next);
+      const { records, error } = await parser.parse(next);
       for (const { fields, bytes } of records) yield { line: open.takeRecord(bytes), fields };
       if (error === null) continue;
       if (
@@ -65,7 +65,7 @@ export async function* csvRecords(
 }
 
 /** The bytes that belong to no record yet: what is read again where a record turns out to be none. */
-class OpenBytes {
+class PendingBytes {
   private parts: Buffer[] = [];
   /** The line on which they begin. */
   private line = 1;
@@ -107,12 +107,12 @@ class OpenBytes {
     for (; bytes[start] === LINE_FEED || bytes[start] === CARRIAGE_RETURN; start++)
       if (bytes[start] === this.lineBreak) this.line += 1;
     const { line } = this;
-    const rest = this.afterLine(bytes.subarray(start));
+    const rest = this.skipLine(bytes.subarray(start));
     return { line, bytes: bytes.length - start - (rest?.length ?? 0), rest };
   }
 
   /** What follows the line's end in these bytes, which are not added; null where they do not hold it. */
-  afterLine(bytes: Buffer): Buffer | null {
+  skipLine(bytes: Buffer): Buffer | null {
     const end = bytes.indexOf(this.lineBreak);
     if (end < 0) return null;
     this.line += 1;
@@ -146,7 +146,7 @@ class CsvParser {
   }
 
   /** The records that these bytes complete, how many bytes each took, and what is wrong after them. */
-  async take(
+  async parse(
     bytes: Buffer | "end",
   ): Promise<{ records: { fields: string[]; bytes: number }[]; error: Error | null }> {
     const error = await new Promise<Error | null>((resolve) => {

@@ -3,16 +3,12 @@ import { readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { CorpusSource } from "@/contracts/run-config/corpus-source";
-import {
-  CORPUS_PRESETS,
-  type CorpusPreset,
-  type HubFiles,
-} from "@/contracts/run-config/corpus-presets";
+import { CORPUS_PRESETS, type CorpusPreset, type HubFiles } from "@/core/presets/corpus-presets";
 import { AppError } from "@/contracts/errors";
 import { download } from "@/gpu-workers/runtime/download";
-import { hubFiles, type HubFile } from "./hub";
-import { listFiles } from "./input";
-import type { InputFile, ReadingOptions } from "./item";
+import { listHubFiles, type HubFile } from "./hub-files";
+import { listFiles } from "./choose-reader";
+import type { InputFile, ReadingOptions } from "./reader";
 
 /** A source that is imported. */
 export type ImportSource = Exclude<CorpusSource, { kind: "installed" }>;
@@ -46,7 +42,7 @@ export interface FetchOptions {
 const BY_HAND =
   "Bring the file to the worker by other means and import it as a path, or upload it on the page.";
 /** A published index, beside the documents of its corpus. */
-export const INDEX_NAME = "e5_Flat.index";
+export const PUBLISHED_INDEX_FILE = "e5_Flat.index";
 const DEFAULT_READING: ReadingOptions = {
   format: "auto",
   chunkTokens: 128,
@@ -76,7 +72,7 @@ export async function fetchSource(
         index: null,
       };
     case "upload": {
-      const path = join(folder, plainName(source.fileName));
+      const path = join(folder, toPlainName(source.fileName));
       await fetchUpload(source.upload, path, report(`fetching ${source.fileName} from the server`));
       return {
         files: await listFiles(path),
@@ -89,7 +85,7 @@ export async function fetchSource(
     case "url": {
       const path = join(
         folder,
-        plainName(decodeURIComponent(new URL(source.url).pathname.split("/").at(-1) ?? "")) ||
+        toPlainName(decodeURIComponent(new URL(source.url).pathname.split("/").at(-1) ?? "")) ||
           "corpus",
       );
       await download({
@@ -112,7 +108,7 @@ export async function fetchSource(
     case "preset": {
       const preset: CorpusPreset = CORPUS_PRESETS[source.preset];
       const root = join(folder, "corpus");
-      await fetchHub(preset.corpus, root, preset.byHand, options);
+      await fetchHubFiles(preset.corpus, root, preset.byHand, options);
       const index =
         source.withIndex && preset.index
           ? await fetchIndex(preset.index, folder, preset.byHand, options)
@@ -129,17 +125,17 @@ export async function fetchSource(
 }
 
 /** Downloads the files of a dataset into a folder, each under its own path. @returns what they are */
-export async function fetchHub(
+export async function fetchHubFiles(
   wanted: HubFiles,
   root: string,
   byHand: string,
   { signal, onProgress, pausesMs }: Pick<FetchOptions, "signal" | "onProgress" | "pausesMs">,
 ): Promise<HubFile[]> {
-  const files = await hubFiles(wanted, byHand, signal, pausesMs);
+  const files = await listHubFiles(wanted, byHand, signal, pausesMs);
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
   let before = 0;
   for (const file of files) {
-    const path = join(root, ...file.path.split("/").map(plainName));
+    const path = join(root, ...file.path.split("/").map(toPlainName));
     // Its hash was checked when it came.
     if ((await sizeOf(path)) !== file.bytes)
       await download({
@@ -164,9 +160,9 @@ async function fetchIndex(
   byHand: string,
   { signal, onProgress, pausesMs }: FetchOptions,
 ): Promise<string> {
-  const parts = await hubFiles(wanted, byHand, signal, pausesMs);
+  const parts = await listHubFiles(wanted, byHand, signal, pausesMs);
   const total = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const path = join(folder, INDEX_NAME);
+  const path = join(folder, PUBLISHED_INDEX_FILE);
   if ((await sizeOf(path)) === total) return path;
   const growing = `${path}.growing`;
   let before = 0;
@@ -174,7 +170,7 @@ async function fetchIndex(
     // What was appended of a part that was interrupted is cut off again.
     const appended = Number(await readFile(`${growing}.bytes`, "utf8").catch(() => "0"));
     if (appended < before + part.bytes) {
-      const partPath = join(folder, plainName(part.path));
+      const partPath = join(folder, toPlainName(part.path));
       const start = before;
       await download({
         url: part.url,
@@ -198,7 +194,10 @@ async function fetchIndex(
     before += part.bytes;
   }
   if ((await sizeOf(growing)) !== total)
-    throw new AppError("internal", `${INDEX_NAME} has ${await sizeOf(growing)} of ${total} bytes`);
+    throw new AppError(
+      "internal",
+      `${PUBLISHED_INDEX_FILE} has ${await sizeOf(growing)} of ${total} bytes`,
+    );
   await rename(growing, path);
   return path;
 }
@@ -210,7 +209,7 @@ const sizeOf = (path: string): Promise<number> =>
   );
 
 /** A name that stays in its folder. */
-function plainName(name: string): string {
+function toPlainName(name: string): string {
   const plain = name.replace(/[/\\\0]/g, "_");
   return plain === "." || plain === ".." ? "_" : plain.slice(-200);
 }

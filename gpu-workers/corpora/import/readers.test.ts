@@ -4,12 +4,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { parquetWriteFile } from "hyparquet-writer";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { chunksOf } from "./chunks";
-import { readCsv, readTsv } from "./csv";
-import { formatOf } from "./input";
-import { START, type Item, type Place, type Reader, type ReadingOptions } from "./item";
-import { readJsonl } from "./jsonl";
-import { readParquet } from "./parquet";
+import { splitIntoChunks } from "./text-chunks";
+import { readCsv, readTsv } from "./read-table";
+import { detectFormat } from "./choose-reader";
+import { START, type Item, type Place, type Reader, type ReadingOptions } from "./reader";
+import { readJsonl } from "./read-jsonl";
+import { readParquet } from "./read-parquet";
 
 const reading: ReadingOptions = {
   format: "auto",
@@ -65,7 +65,7 @@ describe("formats", () => {
         "n.txt",
         "n.bin",
         "README",
-      ].map(formatOf),
+      ].map(detectFormat),
     ).toEqual(["jsonl", "jsonl", "csv", "tsv", "parquet", "text", "text", null, null]);
   });
 });
@@ -257,7 +257,11 @@ describe("chunks", () => {
         fc.integer({ min: 16, max: 40 }),
         fc.integer({ min: 0, max: 8 }),
         (text, chunkTokens, chunkOverlap) => {
-          const chunks = chunksOf(text, { chunkTokens, chunkOverlap, tokensOf });
+          const chunks = splitIntoChunks(text, {
+            chunkTokens,
+            chunkOverlap,
+            countTokens: tokensOf,
+          });
           const covered = new Set<number>();
           for (const { start, end } of chunks) for (let i = start; i < end; i++) covered.add(i);
           for (let i = 0; i < text.length; i++)
@@ -295,7 +299,7 @@ describe("chunks", () => {
   it("hold the limit where a character has several tokens, and where one word is longer than a chunk", () => {
     const bytes = (word: string): number => [...word].length * 3;
     const text = `${"ᚠᚢᚦ".repeat(20)} ${"ᚨᚱᚲ ".repeat(20)}`;
-    const chunks = chunksOf(text, { chunkTokens: 16, chunkOverlap: 4, tokensOf: bytes });
+    const chunks = splitIntoChunks(text, { chunkTokens: 16, chunkOverlap: 4, countTokens: bytes });
     for (const { start, end } of chunks)
       expect(bytes(text.slice(start, end).replaceAll(" ", ""))).toBeLessThanOrEqual(16);
     expect(
@@ -307,9 +311,11 @@ describe("chunks", () => {
   });
 
   it("of a short text are the text", () => {
-    expect(chunksOf("one two", { chunkTokens: 16, chunkOverlap: 4, tokensOf })).toEqual([
-      { start: 0, end: 7 },
-    ]);
-    expect(chunksOf(" \n ", { chunkTokens: 16, chunkOverlap: 4, tokensOf })).toEqual([]);
+    expect(
+      splitIntoChunks("one two", { chunkTokens: 16, chunkOverlap: 4, countTokens: tokensOf }),
+    ).toEqual([{ start: 0, end: 7 }]);
+    expect(
+      splitIntoChunks(" \n ", { chunkTokens: 16, chunkOverlap: 4, countTokens: tokensOf }),
+    ).toEqual([]);
   });
 });

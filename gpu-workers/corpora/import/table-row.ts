@@ -1,6 +1,6 @@
 import { LineError, parseCorpusLine } from "@/contracts/formats/corpus-lines";
 import { AppError } from "@/contracts/errors";
-import type { Item, ReadingOptions } from "./item";
+import type { Item, ReadingOptions } from "./reader";
 
 /** The columns of a table that make a document, by their names. */
 export interface Columns {
@@ -44,7 +44,7 @@ export function findColumns(
 }
 
 /** Makes a document of a row; `row` counts from 1 and is the id where the table has none. */
-export function rowItem(
+export function toRowItem(
   values: Readonly<Record<string, unknown>>,
   columns: Columns,
   row: number,
@@ -56,11 +56,11 @@ export function rowItem(
   // Upstream's `contents` carries its title within; a column of that name is read as such.
   const body =
     columns.text === "contents" && columns.title === null
-      ? { contents: asText(text) }
-      : { title: asText(title) ?? "", text: asText(text) };
+      ? { contents: toText(text) }
+      : { title: toText(title) ?? "", text: toText(text) };
   try {
     return {
-      record: parseCorpusLine(JSON.stringify({ id: asId(id), ...body }), row),
+      record: parseCorpusLine(JSON.stringify({ id: toId(id), ...body }), row),
       problem: null,
     };
   } catch (error) {
@@ -69,11 +69,11 @@ export function rowItem(
   }
 }
 
-function asText(value: unknown): string | undefined {
+function toText(value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
   return typeof value === "string" ? value : String(value);
 }
 
-function asId(value: unknown): unknown {
+function toId(value: unknown): unknown {
   return typeof value === "bigint" ? String(value) : (value ?? undefined);
 }

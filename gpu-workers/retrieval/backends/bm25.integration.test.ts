@@ -6,16 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
-import { ATLAS_DIR, ROOT } from "@/lib/paths";
+import { ATLAS_DIR, ROOT } from "@/lib/paths.mjs";
 import { readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
-import { openAnyRetriever } from "./open";
+import { openRetriever } from "./open-retriever";
 import { RemoteRetriever } from "./remote";
-import type { RetrieverProgress } from "@/gpu-workers/runtime/progress";
+import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import { RetrieveService } from "@/gpu-workers/retrieval/service/service";
-import { Bm25Index, bm25Key } from "@/gpu-workers/retrieval/indexes/bm25/index";
+import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
+import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import { openBm25Retriever } from "./bm25";
-import { parseWords } from "@/gpu-workers/retrieval/indexes/bm25/query";
+import { parseWords } from "@/gpu-workers/retrieval/indexes/bm25/parse-query";
 
 const atlas = join(ATLAS_DIR, "corpus.jsonl");
 const settings = { k1: 0.9, b: 0.4, operators: false };
@@ -31,7 +31,7 @@ const open = (
   onProgress?: (progress: RetrieverProgress) => void,
   signal?: AbortSignal,
 ): Promise<Retriever> =>
-  openAnyRetriever(retrieverConfig.parse(config), {
+  openRetriever(retrieverConfig.parse(config), {
     corpusPath: () => corpusPath,
     dataDir: folder,
     onProgress,
@@ -68,9 +68,9 @@ describe("the BM25 retriever", () => {
       );
       const [first] = (await retriever.search(["What is the capital of France?"], 3))[0] ?? [];
       expect(first?.text).toContain("France");
-      const [again] = await retriever.documents([first?.id ?? ""]);
+      const [again] = await retriever.getDocuments([first?.id ?? ""]);
       expect(again).toMatchObject({ id: first?.id, text: first?.text });
-      await expect(retriever.documents(["no such id"])).rejects.toMatchObject({
+      await expect(retriever.getDocuments(["no such id"])).rejects.toMatchObject({
         code: "not-found",
       });
       await expect(retriever.search(["q"], 1, AbortSignal.abort())).rejects.toMatchObject({
@@ -191,12 +191,12 @@ describe("the BM25 retriever", () => {
     });
     await expect(cancelled).rejects.toMatchObject({ code: "cancelled" });
     expect(
-      (await readdir(join(root, `${bm25Key("resumed")}.building`, "blocks"))).length,
+      (await readdir(join(root, `${computeBm25Key("resumed")}.building`, "blocks"))).length,
     ).toBeGreaterThan(0);
     const index = await Bm25Index.ensure(source, { root, limits });
     expect(from[0]).toBe(0);
     expect(from[1]).toBeGreaterThanOrEqual(1000);
-    expect(await readdir(root)).toEqual([bm25Key("resumed")]);
+    expect(await readdir(root)).toEqual([computeBm25Key("resumed")]);
     const whole = await Bm25Index.ensure({ ...source, hash: "whole" }, { root });
     const queries = ["word5", "word2999 common3", "common1 common2"].map(parseWords);
     expect(await index.search(queries, 500, settings)).toEqual(

@@ -3,21 +3,23 @@ import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
 import type { DocumentText } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
-import { type RetrieverProgress, passageText } from "@/gpu-workers/runtime/progress";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
+import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
 import {
   type RankedDocument,
   type Retriever,
   type RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
-import { Bm25Index, type RankedRow, bm25Key } from "@/gpu-workers/retrieval/indexes/bm25/index";
+import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
+import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import {
   type Formula,
   type ParsedQuery,
   hasPhrase,
   parseOperators,
   parseWords,
-  satisfies,
-} from "@/gpu-workers/retrieval/indexes/bm25/query";
+  matchesFormula,
+} from "@/gpu-workers/retrieval/indexes/bm25/parse-query";
 
 export type Bm25Settings = Pick<RetrieverConfigOf<"bm25">, "k1" | "b" | "operators">;
 
@@ -44,7 +46,7 @@ export async function openBm25Retriever({
   );
   try {
     const scan = async function* (from: number): AsyncGenerator<string> {
-      for await (const { record } of corpus.scan(from)) yield passageText(record);
+      for await (const { record } of corpus.scanRows(from)) yield formatPassage(record);
     };
     const index = await Bm25Index.ensure(
       { hash: corpus.hash, size: corpus.size, scan },
@@ -92,14 +94,14 @@ class Bm25Retriever implements Retriever {
     );
   }
 
-  documents(ids: readonly string[]): Promise<DocumentText[]> {
-    return this.corpus.documents(ids);
+  getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.corpus.getDocuments(ids);
   }
 
   describe(): RetrieverDescription {
     const { k1, b, operators } = this.settings;
     const key = createHash("sha256")
-      .update(JSON.stringify([bm25Key(this.corpus.hash), k1, b, operators]))
+      .update(JSON.stringify([computeBm25Key(this.corpus.hash), k1, b, operators]))
       .digest("hex")
       .slice(0, 32);
     return {
@@ -127,7 +129,9 @@ class Bm25Retriever implements Retriever {
     let ranking = first;
     for (let reach = k; ; reach *= 4) {
       const documents = await this.read(ranking.slice(seen));
-      found.push(...documents.filter((document) => satisfies(formula, passageText(document))));
+      found.push(
+        ...documents.filter((document) => matchesFormula(formula, formatPassage(document))),
+      );
       seen = ranking.length;
       if (
         found.length >= k ||
@@ -142,7 +146,7 @@ class Bm25Retriever implements Retriever {
   }
 
   private async read(ranking: readonly RankedRow[]): Promise<RankedDocument[]> {
-    const documents = await this.corpus.read(ranking.map(({ row }) => row));
+    const documents = await this.corpus.readRows(ranking.map(({ row }) => row));
     return documents.map((document, i) => ({ ...document, score: ranking[i]?.score ?? 0 }));
   }
 }

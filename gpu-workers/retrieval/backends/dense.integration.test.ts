@@ -5,15 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATLAS_DIR } from "@/lib/paths";
+import { ATLAS_DIR } from "@/lib/paths.mjs";
 import { readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
-import { BUILD_SLICE } from "@/gpu-workers/retrieval/indexes/faiss/index-build";
+import { BUILD_SLICE } from "@/gpu-workers/retrieval/indexes/faiss/build-index";
 import { RemoteRetriever } from "./remote";
-import { openRetriever } from "./dense";
-import { type RetrieverProgress, passageText } from "@/gpu-workers/runtime/progress";
+import { openDenseRetriever } from "./dense";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
+import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
 import { type Retriever } from "@/gpu-workers/retrieval/retriever";
-import { RetrieveService } from "@/gpu-workers/retrieval/service/service";
+import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 
 const corpusPath = join(ATLAS_DIR, "corpus.jsonl");
 let folder: string;
@@ -25,7 +26,7 @@ const open = (
   path = corpusPath,
   onProgress?: (progress: RetrieverProgress) => void,
 ): Promise<Retriever> =>
-  openRetriever(
+  openDenseRetriever(
     { corpusPath: path, encoder: "minilm", variant, indexDir: join(folder, "indexes") },
     onProgress,
   );
@@ -47,7 +48,7 @@ describe("the dense retriever over Atlas", () => {
       (line) => JSON.parse(line) as { id: string; title: string; text: string },
     );
     const encoder = await Encoder.load("minilm", "fp32");
-    const passages = await encoder.encode(records.map(passageText), "passage");
+    const passages = await encoder.encode(records.map(formatPassage), "passage");
     const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl")))
       .slice(0, 40)
       .map((question) => question.question);
@@ -125,8 +126,8 @@ describe("the dense retriever over Atlas", () => {
     const [hit] = (await int8.search(["capital of France"], 1))[0] ?? [];
     expect(hit?.text).toContain("France");
     const { score: _, ...document } = hit ?? { score: 0, id: "" };
-    expect(await int8.documents([document.id, document.id])).toEqual([document, document]);
-    await expect(int8.documents(["no such id"])).rejects.toMatchObject({ code: "not-found" });
+    expect(await int8.getDocuments([document.id, document.id])).toEqual([document, document]);
+    await expect(int8.getDocuments(["no such id"])).rejects.toMatchObject({ code: "not-found" });
   });
 
   it("stops when cancelled", async () => {
@@ -247,7 +248,7 @@ describe("opening a retriever", () => {
     const options = { corpusPath: path, encoder: "minilm", variant: "int8", indexDir: disturbed };
 
     const stop = new AbortController();
-    const opening = openRetriever({ ...options, signal: stop.signal }, ({ phase, done }) => {
+    const opening = openDenseRetriever({ ...options, signal: stop.signal }, ({ phase, done }) => {
       if (phase === "encoding" && done > BUILD_SLICE / 2) stop.abort();
     });
     await expect(opening).rejects.toMatchObject({ code: "cancelled" });
@@ -269,7 +270,7 @@ describe("opening a retriever", () => {
     expect((await readdir(disturbed)).some((name) => name.endsWith(".building"))).toBe(true);
 
     const encoded: number[] = [];
-    const resumed = await openRetriever(
+    const resumed = await openDenseRetriever(
       options,
       ({ phase, done }) => phase === "encoding" && encoded.push(done),
     );
@@ -278,7 +279,7 @@ describe("opening a retriever", () => {
     expect(await readdir(disturbed)).toEqual([key]);
     expect((await resumed.search(["passage number 7"], 300))[0]).toHaveLength(300);
     await resumed.close();
-    await (await openRetriever({ ...options, indexDir: undisturbed })).close();
+    await (await openDenseRetriever({ ...options, indexDir: undisturbed })).close();
     const [a, b] = await Promise.all(
       [disturbed, undisturbed].map((root) => readFile(join(root, key, "vectors.faiss"))),
     );
@@ -294,7 +295,7 @@ describe("opening a retriever", () => {
       nprobe = 4,
       onProgress?: (progress: RetrieverProgress) => void,
     ): Promise<Retriever> =>
-      openRetriever(
+      openDenseRetriever(
         { corpusPath: path, encoder: "minilm", variant: "int8", indexDir, index, nprobe },
         onProgress,
       );
@@ -326,7 +327,7 @@ describe("opening a retriever", () => {
     await writeFile(path, small(20));
     const phases: string[] = [];
     const openKind = (index: string): Promise<Retriever> =>
-      openRetriever(
+      openDenseRetriever(
         {
           corpusPath: path,
           encoder: "minilm",

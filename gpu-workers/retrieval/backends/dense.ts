@@ -4,6 +4,7 @@ import type {
   RankedDocument,
   Retriever,
   RetrieverDescription,
+  RetrieverProgress,
 } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentText } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
@@ -14,30 +15,26 @@ import {
   searchParameters,
   size,
 } from "@/core/memory/index-plan";
-import { DATA_DIR } from "@/lib/paths";
+import { DATA_DIR } from "@/lib/paths.mjs";
 import { memoryLimit } from "@/gpu-workers/runtime/machine";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import {
   DenseIndex,
   INDEX_FILE,
   type IndexIdentity,
-  readManifest,
+  buildIndexIdentity,
+  computeIndexKey,
+  readIndexManifest,
 } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import {
-  buildFlat,
-  buildFromFlat,
+  buildFlatIndex,
+  buildIndexFromFlat,
   checkFactory,
-} from "@/gpu-workers/retrieval/indexes/faiss/index-build";
-import {
-  discardIndex,
-  ensureIndex,
-  hasIndex,
-  indexKey,
-} from "@/gpu-workers/retrieval/indexes/index-store";
-import type { RetrieverProgress } from "@/gpu-workers/runtime/progress";
+} from "@/gpu-workers/retrieval/indexes/faiss/build-index";
+import { discardIndex, ensureIndex, hasIndex } from "@/gpu-workers/retrieval/indexes/index-store";
 
-export interface OpenRetrieverOptions {
+export interface OpenDenseRetrieverOptions {
   /** JSONL corpus (see contracts/corpus.ts). */
   corpusPath: string;
   /** Name of the encoder's model folder, e.g. "minilm", or its path. */
@@ -57,8 +54,8 @@ export interface OpenRetrieverOptions {
  * its kind; where there is none it is built first, with progress, by one process at a time. A damaged index is said so
  * and built again.
  */
-export async function openRetriever(
-  options: OpenRetrieverOptions,
+export async function openDenseRetriever(
+  options: OpenDenseRetrieverOptions,
   onProgress: (progress: RetrieverProgress) => void = () => {},
 ): Promise<Retriever> {
   const {
@@ -75,7 +72,7 @@ export async function openRetriever(
   try {
     encoder = await Encoder.load(options.encoder, options.variant);
     const built = { root: indexDir, corpus, encoder, signal, onProgress };
-    const plan = await chosenPlan(built, options.index ?? "auto");
+    const plan = await choosePlan(built, options.index ?? "auto");
     const parameters = searchParameters(plan.factory, { nprobe, efSearch });
     const index = await openIndex(built, plan, parameters);
     return new DenseRetriever(
@@ -83,7 +80,7 @@ export async function openRetriever(
       encoder,
       index,
       plan.factory,
-      retrieverKey(identityOf(built, plan.factory), parameters),
+      computeRetrieverKey(buildIndexIdentity(built, plan.factory), parameters),
     );
   } catch (error) {
     await encoder?.close();
@@ -92,7 +89,7 @@ export async function openRetriever(
   }
 }
 
-interface Build {
+interface IndexBuild {
   root: string;
   corpus: CorpusFile;
   encoder: Encoder;
@@ -100,27 +97,9 @@ interface Build {
   onProgress: (progress: RetrieverProgress) => void;
 }
 
-export function identityOf(
-  {
-    corpus,
-    encoder,
-  }: {
-    corpus: Pick<CorpusFile, "hash">;
-    encoder: Pick<Encoder, "name" | "variant" | "fingerprint">;
-  },
-  factory: string,
-): IndexIdentity {
-  return {
-    corpusHash: corpus.hash,
-    encoderFingerprint: encoder.fingerprint,
-    encoder: `${encoder.name} ${encoder.variant}`,
-    factory,
-  };
-}
-
 /** Rankings depend on the search parameters too; a flat index has none. */
-function retrieverKey(identity: IndexIdentity, parameters: Record<string, number>): string {
-  const key = indexKey(identity);
+function computeRetrieverKey(identity: IndexIdentity, parameters: Record<string, number>): string {
+  const key = computeIndexKey(identity);
   return Object.keys(parameters).length === 0
     ? key
     : createHash("sha256")
@@ -133,7 +112,7 @@ function retrieverKey(identity: IndexIdentity, parameters: Record<string, number
  * The plan for this machine, and whether its index is there; where `auto` would build another kind but the exact index
  * is there (adopted, say), that one.
  */
-export async function planHere(
+export async function planLocalIndex(
   demand: Pick<IndexDemand, "index" | "count" | "dim">,
   has: (factory: string) => Promise<boolean>,
 ): Promise<{ plan: IndexPlan; isThere: boolean }> {
@@ -149,11 +128,11 @@ export async function planHere(
   };
 }
 
-async function chosenPlan(build: Build, index: string): Promise<IndexPlan> {
+async function choosePlan(build: IndexBuild, index: string): Promise<IndexPlan> {
   const { corpus, encoder, root, onProgress } = build;
-  const { plan, isThere } = await planHere(
+  const { plan, isThere } = await planLocalIndex(
     { index, count: corpus.size, dim: encoder.dim },
-    (factory) => hasIndex(root, indexKey(identityOf(build, factory))),
+    (factory) => hasIndex(root, computeIndexKey(buildIndexIdentity(build, factory))),
   );
   if (!isThere) {
     await checkFactory(plan.factory, corpus.size, encoder.dim);
@@ -168,14 +147,14 @@ async function chosenPlan(build: Build, index: string): Promise<IndexPlan> {
 }
 
 async function openIndex(
-  build: Build,
+  build: IndexBuild,
   plan: IndexPlan,
   parameters: Record<string, number>,
 ): Promise<DenseIndex> {
   const { root, onProgress } = build;
-  const identity = identityOf(build, plan.factory);
+  const identity = buildIndexIdentity(build, plan.factory);
   const open = async (): Promise<DenseIndex> => {
-    const directory = await ensureBuilt(build, plan);
+    const directory = await ensureIndexBuilt(build, plan);
     onProgress({ phase: "loading", done: 0, total: 1, detail: "loading the index" });
     return DenseIndex.load(directory, identity, parameters);
   };
@@ -183,8 +162,8 @@ async function openIndex(
     try {
       return await open();
     } catch (error) {
-      const key = indexKey(identity);
-      const isOurs = await readManifest(join(root, key)).then(
+      const key = computeIndexKey(identity);
+      const isOurs = await readIndexManifest(join(root, key)).then(
         ({ file }) => file === INDEX_FILE,
         () => hasIndex(root, key),
       );
@@ -205,17 +184,20 @@ async function openIndex(
 }
 
 /** The folder of an index; other kinds than flat are made from the flat one, so that no document is encoded twice. */
-async function ensureBuilt(build: Build, plan: IndexPlan): Promise<string> {
+async function ensureIndexBuilt(build: IndexBuild, plan: IndexPlan): Promise<string> {
   const { root, corpus, encoder, signal, onProgress } = build;
-  const identity = identityOf(build, plan.factory);
+  const identity = buildIndexIdentity(build, plan.factory);
   const make = async (directory: string): Promise<void> => {
     if (plan.factory === "Flat")
-      return buildFlat(directory, corpus, encoder, identity, { signal, onProgress });
-    const flat = await ensureBuilt(build, { ...plan, factory: "Flat" });
-    const { file } = await readManifest(flat);
-    await buildFromFlat(directory, resolve(flat, file), identity, plan, { signal, onProgress });
+      return buildFlatIndex(directory, corpus, encoder, identity, { signal, onProgress });
+    const flat = await ensureIndexBuilt(build, { ...plan, factory: "Flat" });
+    const { file } = await readIndexManifest(flat);
+    await buildIndexFromFlat(directory, resolve(flat, file), identity, plan, {
+      signal,
+      onProgress,
+    });
   };
-  return ensureIndex(root, indexKey(identity), make, {
+  return ensureIndex(root, computeIndexKey(identity), make, {
     signal,
     onWaiting: () =>
       onProgress({
@@ -249,14 +231,14 @@ class DenseRetriever implements Retriever {
     requireNotAborted(signal);
     return Promise.all(
       ranked.map(async (hits) => {
-        const documents = await this.corpus.read(hits.map((hit) => hit.row));
+        const documents = await this.corpus.readRows(hits.map((hit) => hit.row));
         return documents.map((document, i) => ({ ...document, score: hits[i]?.score ?? 0 }));
       }),
     );
   }
 
-  documents(ids: readonly string[]): Promise<DocumentText[]> {
-    return this.corpus.documents(ids);
+  getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.corpus.getDocuments(ids);
   }
 
   describe(): RetrieverDescription {

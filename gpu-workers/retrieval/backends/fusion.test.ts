@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Ranked, reciprocalRankFusion, weightedFusion } from "./fusion";
+import { type Ranked, fuseByReciprocalRank, fuseByWeightedScores } from "./fusion";
 import { HybridRetriever } from "./hybrid";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 
@@ -19,7 +19,7 @@ const ids = (hits: Ranked): string[] => hits.map(({ id }) => id);
 
 describe("fusion", () => {
   it("by reciprocal ranks, worked out by hand", () => {
-    const fused = reciprocalRankFusion(
+    const fused = fuseByReciprocalRank(
       [
         [
           { id: "a", score: 9 },
@@ -40,7 +40,7 @@ describe("fusion", () => {
   });
 
   it("by weighted scores, worked out by hand", () => {
-    const fused = weightedFusion(
+    const fused = fuseByWeightedScores(
       [
         [
           { id: "a", score: 0.9 },
@@ -66,8 +66,8 @@ describe("fusion", () => {
         fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 3, maxLength: 3 }),
         (rankings, k, weights) => {
           for (const fused of [
-            reciprocalRankFusion(rankings, k),
-            weightedFusion(rankings, weights),
+            fuseByReciprocalRank(rankings, k),
+            fuseByWeightedScores(rankings, weights),
           ]) {
             expect(ids(fused).sort()).toEqual([...new Set(rankings.flatMap(ids))].sort());
             fused.forEach(({ score }, i) =>
@@ -82,9 +82,9 @@ describe("fusion", () => {
   it("of one ranking, or of one with itself, keeps its order", () => {
     fc.assert(
       fc.property(ranking, fc.integer({ min: 0, max: 100 }), (own, k) => {
-        expect(ids(reciprocalRankFusion([own], k))).toEqual(ids(own));
-        expect(ids(reciprocalRankFusion([own, own], k))).toEqual(ids(own));
-        expect(ids(weightedFusion([own, own], [0.5, 0.5]))).toEqual(ids(own));
+        expect(ids(fuseByReciprocalRank([own], k))).toEqual(ids(own));
+        expect(ids(fuseByReciprocalRank([own, own], k))).toEqual(ids(own));
+        expect(ids(fuseByWeightedScores([own, own], [0.5, 0.5]))).toEqual(ids(own));
       }),
     );
   });
@@ -98,8 +98,8 @@ describe("fusion", () => {
         fc.double({ min: 0, max: 1, noNaN: true }),
         (a, b, k, weight) => {
           for (const fused of [
-            reciprocalRankFusion([a, b], k),
-            weightedFusion([a, b], [weight, 1 - weight]),
+            fuseByReciprocalRank([a, b], k),
+            fuseByWeightedScores([a, b], [weight, 1 - weight]),
           ]) {
             const place = ids(fused);
             for (const x of ids(a)) {
@@ -121,7 +121,9 @@ describe("fusion", () => {
     fc.assert(
       fc.property(ranking, ranking, (a, b) => {
         expect(
-          ids(weightedFusion([a, b], [1, 0])).filter((id) => ids(a).slice(0, -1).includes(id)),
+          ids(fuseByWeightedScores([a, b], [1, 0])).filter((id) =>
+            ids(a).slice(0, -1).includes(id),
+          ),
         ).toEqual(ids(a).slice(0, -1));
       }),
     );
@@ -144,7 +146,7 @@ describe("the hybrid retriever", () => {
             })),
           ),
         )),
-    documents: () => Promise.resolve([]),
+    getDocuments: () => Promise.resolve([]),
     describe: () => ({ kind: "dense", key, title: key, documents: 10 }),
     close: () => Promise.resolve(),
   });

@@ -12,16 +12,19 @@ export type Ranked = readonly Scored[];
  * Reciprocal rank fusion (Cormack, Clarke and Buettcher 2009): a document at rank r (from 1) of a ranking counts
  * 1 / (k + r), and the sum over the rankings is its score.
  */
-export function reciprocalRankFusion(rankings: readonly Ranked[], k: number): Scored[] {
-  return fuse(rankings, (_, ranking) => ranking.map((_, i) => 1 / (k + i + 1)));
+export function fuseByReciprocalRank(rankings: readonly Ranked[], k: number): Scored[] {
+  return fuseRankings(rankings, (_, ranking) => ranking.map((_, i) => 1 / (k + i + 1)));
 }
 
 /**
  * Weighted sum of scores, each ranking's scaled so that its best is 1 and its last 0 (all 1 where they are equal); a
  * document that a ranking does not hold gets 0 from it.
  */
-export function weightedFusion(rankings: readonly Ranked[], weights: readonly number[]): Scored[] {
-  return fuse(rankings, (which, ranking) => {
+export function fuseByWeightedScores(
+  rankings: readonly Ranked[],
+  weights: readonly number[],
+): Scored[] {
+  return fuseRankings(rankings, (which, ranking) => {
     const best = ranking[0]?.score ?? 0;
     const last = ranking.at(-1)?.score ?? 0;
     return ranking.map(
@@ -31,7 +34,7 @@ export function weightedFusion(rankings: readonly Ranked[], weights: readonly nu
 }
 
 /** Adds up what each ranking gives. Equal sums: the document with the better best rank first, then that of the earlier ranking. */
-function fuse(
+function fuseRankings(
   rankings: readonly Ranked[],
   shares: (which: number, ranking: Ranked) => number[],
 ): Scored[] {

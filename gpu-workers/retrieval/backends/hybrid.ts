@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
 import type { DocumentText } from "@/contracts/records/episode";
-import { reciprocalRankFusion, weightedFusion } from "./fusion";
+import { fuseByReciprocalRank, fuseByWeightedScores } from "./fusion";
 import type {
   RankedDocument,
   Retriever,
@@ -31,11 +31,11 @@ export class HybridRetriever implements Retriever {
       this.dense.search(queries, depth, signal),
       this.bm25.search(queries, depth, signal),
     ]);
-    return queries.map((_, i) => this.fused(dense[i] ?? [], bm25[i] ?? []).slice(0, k));
+    return queries.map((_, i) => this.fuse(dense[i] ?? [], bm25[i] ?? []).slice(0, k));
   }
 
-  documents(ids: readonly string[]): Promise<DocumentText[]> {
-    return this.bm25.documents(ids);
+  getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.bm25.getDocuments(ids);
   }
 
   describe(): RetrieverDescription {
@@ -62,7 +62,7 @@ export class HybridRetriever implements Retriever {
     await Promise.all([this.dense.close(), this.bm25.close()]);
   }
 
-  private fused(
+  private fuse(
     dense: readonly RankedDocument[],
     bm25: readonly RankedDocument[],
   ): RankedDocument[] {
@@ -70,8 +70,8 @@ export class HybridRetriever implements Retriever {
     const rankings = [dense, bm25];
     const scored =
       fusion === "rrf"
-        ? reciprocalRankFusion(rankings, rrfK)
-        : weightedFusion(rankings, [denseWeight, 1 - denseWeight]);
+        ? fuseByReciprocalRank(rankings, rrfK)
+        : fuseByWeightedScores(rankings, [denseWeight, 1 - denseWeight]);
     const byId = new Map(rankings.flat().map((document) => [document.id, document]));
     return scored.flatMap(({ id, score }) => {
       const document = byId.get(id);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { OpenSearchRetriever, type OpenSearchConfig } from "./opensearch";
-import type { RetryTimes } from "@/gpu-workers/runtime/retry";
+import type { RequestRetryPolicy } from "./request-retry";
 import {
   ScriptedServer,
   type ScriptedAnswer,
@@ -72,7 +72,7 @@ function answer({ path, body }: SeenRequest): ScriptedAnswer {
   return refused(404, "index_not_found_exception", `no such index [${name}]`);
 }
 
-const times: RetryTimes = { requestMs: 300, backoffMs: 5, attempts: 3 };
+const times: RequestRetryPolicy = { requestMs: 300, backoffMs: 5, attempts: 3 };
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -154,11 +154,11 @@ describe("the OpenSearch retriever", () => {
 
   it("gives documents by id, and says which is not there", async () => {
     const retriever = await open((await start()).url);
-    expect((await retriever.documents(["c", "a"])).map(({ id, text }) => [id, text])).toEqual([
+    expect((await retriever.getDocuments(["c", "a"])).map(({ id, text }) => [id, text])).toEqual([
       ["c", "gamma"],
       ["a", "alpha"],
     ]);
-    await expect(retriever.documents(["a", "zz"])).rejects.toMatchObject({
+    await expect(retriever.getDocuments(["a", "zz"])).rejects.toMatchObject({
       code: "not-found",
       message: expect.stringContaining('"zz"') as string,
     });

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
 import { documentHash } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
+import { parseRetryAfter } from "@/lib/retry";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type {
   RankedDocument,
@@ -11,15 +12,14 @@ import type {
   RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
 import {
-  PassingFailure,
-  RETRY_TIMES,
-  type RetryTimes,
-  apiKey,
-  passes,
-  reasonOf,
-  retryAfter,
-  withRetries,
-} from "@/gpu-workers/runtime/retry";
+  TransientFailure,
+  REQUEST_RETRY,
+  type RequestRetryPolicy,
+  readApiKey,
+  isTransientStatus,
+  describeCause,
+  withRequestRetry,
+} from "./request-retry";
 
 export type OpenSearchConfig = Omit<RetrieverConfigOf<"opensearch">, "kind">;
 
@@ -76,16 +76,16 @@ export class OpenSearchConnection {
 
   constructor(
     readonly config: OpenSearchConfig,
-    private readonly times: RetryTimes = RETRY_TIMES,
+    private readonly times: RequestRetryPolicy = REQUEST_RETRY,
     environment: NodeJS.ProcessEnv = process.env,
   ) {
-    const key = apiKey(config.credential, environment);
+    const key = readApiKey(config.credential, environment);
     // Retries and time-outs are ours: the client's have no backoff.
     this.client = new Client({
       node: config.url,
       maxRetries: 0,
       requestTimeout: times.requestMs * 2,
-      headers: key === undefined ? {} : { authorization: authorization(key) },
+      headers: key === undefined ? {} : { authorization: buildAuthorization(key) },
     });
   }
 
@@ -95,12 +95,12 @@ export class OpenSearchConnection {
   }
 
   /** Sends a request, again while its failure may pass, and parses the answer. Throws what says how to mend it. */
-  ask<T extends z.ZodType>(
+  request<T extends z.ZodType>(
     schema: T,
     signal: AbortSignal | undefined,
     send: (client: Client) => Request,
   ): Promise<z.output<T>> {
-    return withRetries(this.name, this.times, signal, async (limit) => {
+    return withRequestRetry(this.name, this.times, signal, async (limit) => {
       const request = send(this.client);
       // `abort` returns the request itself, and a listener that returns a promise makes its rejection an uncaught exception.
       const abort = (): void => {
@@ -111,7 +111,7 @@ export class OpenSearchConnection {
         const { body } = await request;
         return parseOrThrow(schema, body, `the answer of ${this.name}`);
       } catch (error) {
-        throw this.failureOf(error);
+        throw this.toFailure(error);
       } finally {
         limit.removeEventListener("abort", abort);
       }
@@ -123,25 +123,26 @@ export class OpenSearchConnection {
   }
 
   /** What went wrong, and how to mend it. */
-  failureOf(error: unknown): unknown {
+  toFailure(error: unknown): unknown {
     if (error instanceof AppError) return error;
     if (error instanceof errors.ResponseError)
-      return this.refusal(
+      return this.toRefusal(
         error.statusCode,
         error.body,
         String((error.headers?.["retry-after"] as unknown) ?? ""),
       );
     if (error instanceof errors.DeserializationError)
-      return new PassingFailure("the answer is not JSON", { cause: error });
+      return new TransientFailure("the answer is not JSON", { cause: error });
     if (error instanceof errors.OpenSearchClientError)
-      return new PassingFailure(reasonOf(error), { cause: error });
+      return new TransientFailure(describeCause(error), { cause: error });
     return error;
   }
 
   /** An error status, of a whole answer or of one search within it. */
-  refusal(status: number, body: unknown, retryHeader = ""): AppError {
-    const reason = `status ${status}: ${reasonText(body)}`;
-    if (passes(status)) return new PassingFailure(reason, {}, retryAfter(retryHeader));
+  toRefusal(status: number, body: unknown, retryHeader = ""): AppError {
+    const reason = `status ${status}: ${describeErrorBody(body)}`;
+    if (isTransientStatus(status))
+      return new TransientFailure(reason, {}, parseRetryAfter(retryHeader));
     const { credential, index } = this.config;
     if (status === 401) {
       const advice =
@@ -182,13 +183,17 @@ export class OpenSearchRetriever implements Retriever {
   /** Checks that the index is there, holds documents, and has the fields. Throws with what to do. */
   static async open(
     config: OpenSearchConfig,
-    options: { signal?: AbortSignal; times?: RetryTimes; environment?: NodeJS.ProcessEnv } = {},
+    options: {
+      signal?: AbortSignal;
+      times?: RequestRetryPolicy;
+      environment?: NodeJS.ProcessEnv;
+    } = {},
   ): Promise<OpenSearchRetriever> {
     const { signal } = options;
     const connection = new OpenSearchConnection(config, options.times, options.environment);
     try {
       const { index, titleField, textField } = config;
-      const { count } = await connection.ask(countResponseSchema, signal, (client) =>
+      const { count } = await connection.request(countResponseSchema, signal, (client) =>
         client.count({ index }),
       );
       if (count === 0)
@@ -196,7 +201,7 @@ export class OpenSearchRetriever implements Retriever {
           "invalid-input",
           `${connection.name} holds no documents; fill it with: npm run s3 -- corpus push`,
         );
-      const { fields } = await connection.ask(fieldsResponseSchema, signal, (client) =>
+      const { fields } = await connection.request(fieldsResponseSchema, signal, (client) =>
         client.fieldCaps({ index, fields: ["*"] }),
       );
       const searchable = Object.entries(fields).flatMap(([name, types]) =>
@@ -215,7 +220,7 @@ export class OpenSearchRetriever implements Retriever {
           "invalid-input",
           `${connection.name} has no searchable field ${JSON.stringify(titleField)}; set Title field to one of: ${searchable.slice(0, 30).join(", ")}`,
         );
-      const settings = await connection.ask(settingsResponseSchema, signal, (client) =>
+      const settings = await connection.request(settingsResponseSchema, signal, (client) =>
         client.indices.getSettings({ index }),
       );
       const uuids = Object.values(settings)
@@ -236,18 +241,18 @@ export class OpenSearchRetriever implements Retriever {
     const results: RankedDocument[][] = [];
     for (let start = 0; start < queries.length; start += REQUEST_QUERIES) {
       results.push(
-        ...(await this.searchPart(queries.slice(start, start + REQUEST_QUERIES), k, signal)),
+        ...(await this.searchBatch(queries.slice(start, start + REQUEST_QUERIES), k, signal)),
       );
     }
     return results;
   }
 
-  async documents(ids: readonly string[]): Promise<DocumentText[]> {
+  async getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
     const found: DocumentText[] = [];
     for (let start = 0; start < ids.length; start += REQUEST_IDS) {
       const part = ids.slice(start, start + REQUEST_IDS);
       const { index } = this.connection.config;
-      const { docs } = await this.connection.ask(mgetResponseSchema, undefined, (client) =>
+      const { docs } = await this.connection.request(mgetResponseSchema, undefined, (client) =>
         client.mget({ index, _source: this.sourceFields, body: { ids: part } }),
       );
       const byId = new Map(docs.filter(({ found }) => found).map((doc) => [doc._id, doc._source]));
@@ -257,7 +262,7 @@ export class OpenSearchRetriever implements Retriever {
             "not-found",
             `${this.connection.name} has no document ${JSON.stringify(id)}`,
           );
-        found.push(this.documentOf(id, byId.get(id)));
+        found.push(this.toDocument(id, byId.get(id)));
       }
     }
     return found;
@@ -296,7 +301,7 @@ export class OpenSearchRetriever implements Retriever {
     return this.hasTitle ? [titleField, textField] : [textField];
   }
 
-  private async searchPart(
+  private async searchBatch(
     queries: readonly string[],
     k: number,
     signal?: AbortSignal,
@@ -325,40 +330,40 @@ export class OpenSearchRetriever implements Retriever {
             `${this.connection.name} answered ${responses.length} rankings to ${queries.length} queries`,
           );
         return responses.map((response) => {
-          if ("error" in response) throw this.connection.refusal(response.status, response);
+          if ("error" in response) throw this.connection.toRefusal(response.status, response);
           // A part of the index that does not answer leaves documents out: that is a failure, not a ranking.
           if (response.timed_out)
-            throw new PassingFailure("the search ran out of time on the server");
+            throw new TransientFailure("the search ran out of time on the server");
           if (response._shards.failed > 0)
-            throw new PassingFailure(`${response._shards.failed} shards failed`);
+            throw new TransientFailure(`${response._shards.failed} shards failed`);
           return response.hits.hits;
         });
       });
-    const rankings = await this.connection.ask(answered, signal, (client) =>
+    const rankings = await this.connection.request(answered, signal, (client) =>
       client.msearch({ index, body }),
     );
     return rankings.map((hits) =>
       hits
         .slice(0, k)
-        .map(({ _id, _score, _source }) => ({ ...this.documentOf(_id, _source), score: _score })),
+        .map(({ _id, _score, _source }) => ({ ...this.toDocument(_id, _source), score: _score })),
     );
   }
 
-  private documentOf(id: string, source: Record<string, unknown> | undefined): DocumentText {
+  private toDocument(id: string, source: Record<string, unknown> | undefined): DocumentText {
     const { titleField, textField } = this.connection.config;
-    const text = textAt(source, textField);
+    const text = readTextAt(source, textField);
     if (text === undefined)
       throw new AppError(
         "invalid-input",
         `the document ${JSON.stringify(id)} of ${this.connection.name} has no text in its field ${JSON.stringify(textField)}; set Text field to the one that holds the passage`,
       );
-    const title = textAt(source, titleField) ?? "";
+    const title = readTextAt(source, titleField) ?? "";
     return { id, title, text, hash: documentHash({ title, text }) };
   }
 }
 
 /** Text of a field by its path; several values are joined, as the index has them. */
-function textAt(source: Record<string, unknown> | undefined, path: string): string | undefined {
+function readTextAt(source: Record<string, unknown> | undefined, path: string): string | undefined {
   let value: unknown = source;
   if (source && path in source) value = source[path];
   else
@@ -374,13 +379,13 @@ function textAt(source: Record<string, unknown> | undefined, path: string): stri
 }
 
 /** A whole header value as it is, `user:password` as basic authentication, anything else as an API key. */
-function authorization(key: string): string {
+function buildAuthorization(key: string): string {
   if (/^(ApiKey|Basic|Bearer) /i.test(key)) return key;
   return key.includes(":") ? `Basic ${Buffer.from(key).toString("base64")}` : `ApiKey ${key}`;
 }
 
 /** Both servers say {error: {type, reason, root_cause}} or {error: "text"}. */
-function reasonText(body: unknown): string {
+function describeErrorBody(body: unknown): string {
   const detailed = z
     .object({
       error: z.object({

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { QdrantRetriever, pointIdOf, type QdrantConfig, type QueryEncoder } from "./qdrant";
-import type { RetryTimes } from "@/gpu-workers/runtime/retry";
+import { QdrantRetriever, computePointId, type QdrantConfig, type QueryEncoder } from "./qdrant";
+import type { RequestRetryPolicy } from "./request-retry";
 import {
   ScriptedServer,
   type ScriptedAnswer,
@@ -27,7 +27,12 @@ const info = (vectors: unknown, points = 2, status = "green") =>
   });
 const COSINE = { size: 2, distance: "Cosine" };
 const POINTS = [
-  { id: pointIdOf("a"), version: 1, score: 0.9, payload: { id: "a", title: "A", text: "alpha" } },
+  {
+    id: computePointId("a"),
+    version: 1,
+    score: 0.9,
+    payload: { id: "a", title: "A", text: "alpha" },
+  },
   { id: 7, version: 1, score: 0.4, payload: { title: "B", text: "beta" } },
 ];
 
@@ -57,7 +62,7 @@ const encoder = (dim = 2): QueryEncoder & { closed: boolean } => ({
   },
 });
 
-const times: RetryTimes = { requestMs: 300, backoffMs: 5, attempts: 3 };
+const times: RequestRetryPolicy = { requestMs: 300, backoffMs: 5, attempts: 3 };
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -144,11 +149,11 @@ describe("the Qdrant retriever", () => {
 
   it("gives documents by id, pushed from a corpus or not", async () => {
     const retriever = await open((await start()).url);
-    expect((await retriever.documents(["7", "a"])).map(({ id, text }) => [id, text])).toEqual([
+    expect((await retriever.getDocuments(["7", "a"])).map(({ id, text }) => [id, text])).toEqual([
       ["7", "beta"],
       ["a", "alpha"],
     ]);
-    await expect(retriever.documents(["zz"])).rejects.toMatchObject({ code: "not-found" });
+    await expect(retriever.getDocuments(["zz"])).rejects.toMatchObject({ code: "not-found" });
   });
 
   it.each([

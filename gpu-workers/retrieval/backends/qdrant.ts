@@ -12,14 +12,14 @@ import type {
   RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
 import {
-  PassingFailure,
-  RETRY_TIMES,
-  type RetryTimes,
-  apiKey,
-  passes,
-  reasonOf,
-  withRetries,
-} from "@/gpu-workers/runtime/retry";
+  TransientFailure,
+  REQUEST_RETRY,
+  type RequestRetryPolicy,
+  readApiKey,
+  isTransientStatus,
+  describeCause,
+  withRequestRetry,
+} from "./request-retry";
 
 export type QdrantConfig = Omit<RetrieverConfigOf<"qdrant">, "kind">;
 
@@ -65,10 +65,10 @@ export class QdrantConnection {
 
   constructor(
     readonly config: QdrantConfig,
-    private readonly times: RetryTimes = RETRY_TIMES,
+    private readonly times: RequestRetryPolicy = REQUEST_RETRY,
     environment: NodeJS.ProcessEnv = process.env,
   ) {
-    const key = apiKey(config.credential, environment);
+    const key = readApiKey(config.credential, environment);
     const { pathname, origin } = new URL(config.url);
     // Time-outs are ours: with one of its own the client replaces the signal. Its version check is a hidden request.
     this.api = new QdrantClient({
@@ -86,35 +86,35 @@ export class QdrantConnection {
   }
 
   /** Sends a request, again while its failure may pass, and parses its result. Throws what says how to mend it. */
-  ask<T extends z.ZodType>(
+  request<T extends z.ZodType>(
     schema: T,
     signal: AbortSignal | undefined,
     send: (api: Api, init: RequestInit) => Promise<{ data: { result?: unknown } }>,
   ): Promise<z.output<T>> {
-    return withRetries(this.name, this.times, signal, async (limit) => {
+    return withRequestRetry(this.name, this.times, signal, async (limit) => {
       try {
         const { data } = await send(this.api, { signal: limit });
         return parseOrThrow(schema, data.result, `the answer of ${this.name}`);
       } catch (error) {
-        throw this.failureOf(error);
+        throw this.toFailure(error);
       }
     });
   }
 
-  private failureOf(error: unknown): unknown {
+  private toFailure(error: unknown): unknown {
     if (error instanceof AppError) return error;
     if (error instanceof QdrantClientResourceExhaustedError)
-      return new PassingFailure(
+      return new TransientFailure(
         "status 429: too many requests",
         { cause: error },
         error.retry_after * 1000,
       );
     const answered = apiErrorSchema.safeParse(error);
-    if (!answered.success) return new PassingFailure(reasonOf(error), { cause: error });
+    if (!answered.success) return new TransientFailure(describeCause(error), { cause: error });
     const { status, data } = answered.data;
     const stated = z.object({ status: z.object({ error: z.string() }) }).safeParse(data);
     const reason = `status ${status}: ${stated.success ? stated.data.status.error : (typeof data === "string" ? data : JSON.stringify(data ?? "")).slice(0, 200)}`;
-    if (passes(status)) return new PassingFailure(reason, { cause: error });
+    if (isTransientStatus(status)) return new TransientFailure(reason, { cause: error });
     const { credential, collection, url } = this.config;
     if (status === 401 || status === 403) {
       const advice =
@@ -141,7 +141,7 @@ export class QdrantRetriever implements Retriever {
     private readonly connection: QdrantConnection,
     private readonly encoder: QueryEncoder,
     private readonly count: number,
-    private readonly vector: VectorOfCollection,
+    private readonly vector: CollectionVector,
   ) {}
 
   /** Checks that the collection is there, holds points, and that its vectors are of the encoder's length. */
@@ -149,14 +149,14 @@ export class QdrantRetriever implements Retriever {
     config: QdrantConfig,
     options: {
       signal?: AbortSignal;
-      times?: RetryTimes;
+      times?: RequestRetryPolicy;
       environment?: NodeJS.ProcessEnv;
       loadEncoder?: (name: string, variant: string) => Promise<QueryEncoder>;
     } = {},
   ): Promise<QdrantRetriever> {
     const connection = new QdrantConnection(config, options.times, options.environment);
     const { collection } = config;
-    const info = await connection.ask(collectionInfoSchema, options.signal, (api, init) =>
+    const info = await connection.request(collectionInfoSchema, options.signal, (api, init) =>
       api.getCollection({ collection_name: collection }, init),
     );
     if (info.status === "red")
@@ -170,7 +170,7 @@ export class QdrantRetriever implements Retriever {
         "invalid-input",
         `${connection.name} holds no points; fill it with: npm run s3 -- corpus push`,
       );
-    const vector = vectorOf(info.config.params.vectors, connection.name);
+    const vector = findVector(info.config.params.vectors, connection.name);
     const encoder = await (
       options.loadEncoder ?? ((name: string, variant: string) => Encoder.load(name, variant))
     )(config.encoder, config.variant);
@@ -205,7 +205,7 @@ export class QdrantRetriever implements Retriever {
         with_payload: true,
         ...(using === null ? {} : { using }),
       }));
-      const part = await this.connection.ask(rankingsSchema, signal, (api, init) =>
+      const part = await this.connection.request(rankingsSchema, signal, (api, init) =>
         api.queryBatchPoints(
           { collection_name: this.connection.config.collection, searches },
           init,
@@ -221,7 +221,7 @@ export class QdrantRetriever implements Retriever {
       results.push(
         ...part.map(({ points }) =>
           points.slice(0, k).map(({ id, score, payload }) => ({
-            ...this.documentOf(id, payload),
+            ...this.toDocument(id, payload),
             score: score * sign,
           })),
         ),
@@ -230,12 +230,12 @@ export class QdrantRetriever implements Retriever {
     return results;
   }
 
-  async documents(ids: readonly string[]): Promise<DocumentText[]> {
+  async getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
     const found: DocumentText[] = [];
     for (let start = 0; start < ids.length; start += REQUEST_IDS) {
       const part = ids.slice(start, start + REQUEST_IDS);
-      const candidates = [...new Set(part.flatMap(pointIdsOf))];
-      const retrieved = await this.connection.ask(pointsSchema, undefined, (api, init) =>
+      const candidates = [...new Set(part.flatMap(listPointIds))];
+      const retrieved = await this.connection.request(pointsSchema, undefined, (api, init) =>
         api.getPoints(
           {
             collection_name: this.connection.config.collection,
@@ -247,7 +247,7 @@ export class QdrantRetriever implements Retriever {
       );
       const byId = new Map(
         retrieved
-          .map(({ id, payload }) => this.documentOf(id, payload))
+          .map(({ id, payload }) => this.toDocument(id, payload))
           .map((document) => [document.id, document]),
       );
       for (const id of part) {
@@ -291,7 +291,7 @@ export class QdrantRetriever implements Retriever {
   }
 
   /** The payload's own id where it has one: Qdrant's are numbers and UUIDs only. */
-  private documentOf(
+  private toDocument(
     id: string,
     payload: Record<string, unknown> | null | undefined,
   ): DocumentText {
@@ -312,7 +312,7 @@ export class QdrantRetriever implements Retriever {
   }
 }
 
-interface VectorOfCollection {
+interface CollectionVector {
   /** Null: the collection's one unnamed vector. */
   name: string | null;
   size: number;
@@ -320,14 +320,14 @@ interface VectorOfCollection {
   isDistance: boolean;
 }
 
-function vectorOf(
+function findVector(
   vectors: z.output<typeof collectionInfoSchema>["config"]["params"]["vectors"],
   name: string,
-): VectorOfCollection {
+): CollectionVector {
   const describe = (
     own: string | null,
     { size, distance }: z.output<typeof vectorParamsSchema>,
-  ): VectorOfCollection => ({
+  ): CollectionVector => ({
     name: own,
     size,
     isDistance: distance === "Euclid" || distance === "Manhattan",
@@ -348,16 +348,16 @@ function vectorOf(
 }
 
 /** The point of a document that was pushed from a corpus: a UUID made of its id, so that pushing again replaces it. */
-export function pointIdOf(documentId: string): string {
+export function computePointId(documentId: string): string {
   const hex = createHash("sha256").update(`s3 document ${documentId}`).digest("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** Points that a document may be: the one it was pushed as, or its id itself where that can be a point's. */
-function pointIdsOf(documentId: string): (string | number)[] {
+function listPointIds(documentId: string): (string | number)[] {
   const number = /^\d{1,15}$/.test(documentId) ? [Number(documentId)] : [];
   return [
-    pointIdOf(documentId),
+    computePointId(documentId),
     ...number,
     ...(z.uuid().safeParse(documentId).success ? [documentId] : []),
   ];

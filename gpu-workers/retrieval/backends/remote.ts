@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { documentHash } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
+import { parseRetryAfter } from "@/lib/retry";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import {
   RETRIEVE_LIMITS,
@@ -17,14 +18,13 @@ import type {
   RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
 import {
-  PassingFailure,
-  RETRY_TIMES,
-  type RetryTimes,
-  passes,
-  reasonOf,
-  retryAfter,
-  withRetries,
-} from "@/gpu-workers/runtime/retry";
+  TransientFailure,
+  REQUEST_RETRY,
+  type RequestRetryPolicy,
+  isTransientStatus,
+  describeCause,
+  withRequestRetry,
+} from "./request-retry";
 
 /** Queries sent in one request. */
 const REQUEST_QUERIES = 256;
@@ -41,7 +41,7 @@ export class RemoteRetriever implements Retriever {
     private readonly endpoint: URL,
     /** What the server says of itself; null where it has no /healthz, as upstream's has none. */
     private readonly health: RetrieveHealth | null,
-    private readonly times: RetryTimes,
+    private readonly times: RequestRetryPolicy,
   ) {}
 
   /**
@@ -53,7 +53,7 @@ export class RemoteRetriever implements Retriever {
    */
   static async open(
     url: string,
-    { signal, times = RETRY_TIMES }: { signal?: AbortSignal; times?: RetryTimes } = {},
+    { signal, times = REQUEST_RETRY }: { signal?: AbortSignal; times?: RequestRetryPolicy } = {},
   ): Promise<RemoteRetriever> {
     const endpoint = new URL(url);
     if (!endpoint.pathname.endsWith("/retrieve"))
@@ -75,15 +75,18 @@ export class RemoteRetriever implements Retriever {
     for (let start = 0; start < queries.length; start += size) {
       const part = queries.slice(start, start + size);
       results.push(
-        ...(await withRetries(`the retriever ${this.endpoint.href}`, this.times, signal, (limit) =>
-          this.request(part, topk, limit),
+        ...(await withRequestRetry(
+          `the retriever ${this.endpoint.href}`,
+          this.times,
+          signal,
+          (limit) => this.request(part, topk, limit),
         )),
       );
     }
     return results;
   }
 
-  documents(): Promise<DocumentText[]> {
+  getDocuments(): Promise<DocumentText[]> {
     return Promise.reject(
       new AppError("unsupported", "the /retrieve dialect has no way to ask for documents by id"),
     );
@@ -110,15 +113,15 @@ export class RemoteRetriever implements Retriever {
     topk: number,
     signal: AbortSignal,
   ): Promise<RankedDocument[][]> {
-    const { status, headers, text } = await ask(this.endpoint, signal, {
+    const { status, headers, text } = await fetchText(this.endpoint, signal, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ queries, topk, return_scores: true }),
     });
     if (status !== 200) {
-      const reason = `status ${status}: ${errorText(text)}`;
-      if (passes(status))
-        throw new PassingFailure(reason, {}, retryAfter(headers.get("retry-after")));
+      const reason = `status ${status}: ${describeErrorBody(text)}`;
+      if (isTransientStatus(status))
+        throw new TransientFailure(reason, {}, parseRetryAfter(headers.get("retry-after")));
       const advice =
         status === 404
           ? "; is this the address of a /retrieve server?"
@@ -145,7 +148,7 @@ export class RemoteRetriever implements Retriever {
     try {
       body = JSON.parse(text);
     } catch (cause) {
-      throw new PassingFailure(`the answer is not JSON: ${text.slice(0, 80)}`, { cause });
+      throw new TransientFailure(`the answer is not JSON: ${text.slice(0, 80)}`, { cause });
     }
     const { result } = parseOrThrow(
       retrieveResponseOfAnySchema,
@@ -159,7 +162,7 @@ export class RemoteRetriever implements Retriever {
       );
     }
     return result.map((ranked) =>
-      rank(
+      sortUnique(
         ranked.flatMap((hit, i) => {
           // A server that gives no scores still gives an order: 1 / rank keeps it.
           const { document, score } =
@@ -177,32 +180,32 @@ export class RemoteRetriever implements Retriever {
 async function readHealth(
   endpoint: URL,
   signal: AbortSignal | undefined,
-  times: RetryTimes,
+  times: RequestRetryPolicy,
 ): Promise<RetrieveHealth | null> {
   const address = new URL(endpoint);
   address.pathname = address.pathname.replace(/\/retrieve$/, "/healthz");
-  return withRetries(`the retriever ${endpoint.href}`, times, signal, async (limit) => {
-    const { status, headers, text } = await ask(address, limit, {});
-    const body = retrieveHealthSchema.safeParse(parsed(text));
+  return withRequestRetry(`the retriever ${endpoint.href}`, times, signal, async (limit) => {
+    const { status, headers, text } = await fetchText(address, limit, {});
+    const body = retrieveHealthSchema.safeParse(parseJson(text));
     if (status === 200) return body.success ? body.data : null;
     if (body.success)
-      throw new PassingFailure(
+      throw new TransientFailure(
         `it is ${body.data.status}`,
         {},
-        retryAfter(headers.get("retry-after")),
+        parseRetryAfter(headers.get("retry-after")),
       );
     // A proxy in front of a server that is down answers for it; any other status only says that there is no /healthz.
     if (status === 502 || status === 503 || status === 504 || status === 429)
-      throw new PassingFailure(
-        `status ${status}: ${errorText(text)}`,
+      throw new TransientFailure(
+        `status ${status}: ${describeErrorBody(text)}`,
         {},
-        retryAfter(headers.get("retry-after")),
+        parseRetryAfter(headers.get("retry-after")),
       );
     return null;
   });
 }
 
-async function ask(
+async function fetchText(
   address: URL,
   signal: AbortSignal,
   init: RequestInit,
@@ -211,19 +214,19 @@ async function ask(
     const response = await fetch(address, { ...init, signal });
     return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (cause) {
-    throw new PassingFailure(reasonOf(cause), { cause });
+    throw new TransientFailure(describeCause(cause), { cause });
   }
 }
 
 /** Best score first (the server's order among equals), each document once. */
-function rank(documents: RankedDocument[]): RankedDocument[] {
+function sortUnique(documents: RankedDocument[]): RankedDocument[] {
   const seen = new Set<string>();
   return documents
     .sort((a, b) => b.score - a.score)
     .filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -231,7 +234,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function errorText(text: string): string {
-  const error = retrieveErrorSchema.safeParse(parsed(text));
+function describeErrorBody(text: string): string {
+  const error = retrieveErrorSchema.safeParse(parseJson(text));
   return error.success ? error.data.error.message : text.slice(0, 200);
 }

@@ -20,7 +20,7 @@ type Loaded = { session: InferenceSession; tokenizer: PairTokenizer };
 const files = threadData<RerankerFiles>();
 let loaded: Promise<Loaded> | null = null;
 
-async function load(): Promise<Loaded> {
+async function loadModel(): Promise<Loaded> {
   const [session, tokenizer] = await Promise.all([
     InferenceSession.create(files.modelPath, {
       intraOpNumThreads: 1,
@@ -30,12 +30,12 @@ async function load(): Promise<Loaded> {
     }),
     PairTokenizer.load(files.tokenizerPath, files.tokenizerConfigPath, files.settings.maxTokens),
   ]);
-  await logits(session, tokenizer, [tokenizer.join([], [])]);
+  await computeLogits(session, tokenizer, [tokenizer.joinPair([], [])]);
   return { session, tokenizer };
 }
 
 /** One number for each pair of a batch. */
-async function logits(
+async function computeLogits(
   session: InferenceSession,
   tokenizer: PairTokenizer,
   batch: readonly TokenPair[],
@@ -73,13 +73,15 @@ async function logits(
   );
 }
 
-async function score(
+async function scorePassages(
   query: string,
   passages: readonly string[],
 ): Promise<Float64Array<ArrayBuffer>> {
-  const { session, tokenizer } = await (loaded ??= load());
-  const queryIds = tokenizer.idsOf(query);
-  const pairs = passages.map((passage) => tokenizer.join(queryIds, tokenizer.idsOf(passage)));
+  const { session, tokenizer } = await (loaded ??= loadModel());
+  const queryIds = tokenizer.encodeText(query);
+  const pairs = passages.map((passage) =>
+    tokenizer.joinPair(queryIds, tokenizer.encodeText(passage)),
+  );
   const order = pairs
     .map((_, i) => i)
     .sort((a, b) => (pairs[b]?.ids.length ?? 0) - (pairs[a]?.ids.length ?? 0));
@@ -87,7 +89,7 @@ async function score(
   for (let start = 0; start < order.length;) {
     const longest = pairs[order[start] ?? 0]?.ids.length ?? 1;
     const rows = order.slice(start, start + Math.max(1, Math.floor(BATCH_TOKENS / longest)));
-    const values = await logits(
+    const values = await computeLogits(
       session,
       tokenizer,
       rows.flatMap((row) => pairs[row] ?? []),
@@ -106,11 +108,11 @@ async function score(
 if (parentPort) {
   serveThread<CrossEncoderOperations>(parentPort, {
     load: async () => {
-      await (loaded ??= load());
+      await (loaded ??= loadModel());
       return { response: null };
     },
     score: async ({ query, passages }) => {
-      const scores = await score(query, passages);
+      const scores = await scorePassages(query, passages);
       return { response: scores, transfer: [scores.buffer] };
     },
   });

@@ -3,10 +3,10 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths";
-import { sha256Of } from "@/lib/file-hash";
+import { modelDir } from "@/lib/paths.mjs";
+import { hashFile } from "@/lib/hash";
 import { ENCODER_PRESETS } from "./encoder-presets";
-import { weightFiles } from "./weights";
+import { listWeightFiles } from "./weight-files";
 
 /**
  * What an encoder needs besides its weights: read from its own folder (encoder.json, else the files of
@@ -76,8 +76,8 @@ export async function findEncoder(
   const hash = createHash("sha256");
   for (const tower of hasTowers ? [query, passage] : [passage]) {
     hash
-      .update(await sha256Weights(tower.modelPath))
-      .update(await sha256Of(tower.tokenizerPath))
+      .update(await hashWeights(tower.modelPath))
+      .update(await hashFile(tower.tokenizerPath))
       .update(JSON.stringify(tower.settings));
   }
   return { name: title, variant, query, passage, fingerprint: hash.digest("hex") };
@@ -85,7 +85,7 @@ export async function findEncoder(
 
 async function findTower(name: string, variant: string, directory: string): Promise<TowerFiles> {
   const tokenizerPath = join(directory, "tokenizer.json");
-  if (!(await isFile(tokenizerPath))) throw notInstalled(name, tokenizerPath);
+  if (!(await isFile(tokenizerPath))) throw notInstalledError(name, tokenizerPath);
   const settings = await readEncoderSettings(name, directory);
   const files = VARIANT_FILES[variant] ?? [];
   for (const file of files) {
@@ -109,7 +109,7 @@ async function findTower(name: string, variant: string, directory: string): Prom
   );
 }
 
-function notInstalled(name: string, path: string): AppError {
+function notInstalledError(name: string, path: string): AppError {
   const preset = ENCODER_PRESETS[name];
   const how =
     name === "minilm"
@@ -156,7 +156,7 @@ export async function readEncoderSettings(
     if (kind === "Normalize") own.normalise = true;
     else if (kind === "Pooling") {
       const config = await read(join(path, "config.json"), poolingConfigSchema);
-      if (config) own.pooling = poolingOf(name, config);
+      if (config) own.pooling = readPooling(name, config);
     } else if (kind !== "Transformer")
       throw new AppError(
         "unsupported",
@@ -220,7 +220,7 @@ const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = {
 };
 
 /** `pooling_mode` names one mode or several; in files of older versions each has a flag of its own, e.g. `pooling_mode_mean_tokens`. */
-function poolingOf(
+function readPooling(
   name: string,
   config: z.infer<typeof poolingConfigSchema>,
 ): EncoderSettings["pooling"] {
@@ -258,8 +258,8 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
-async function sha256Weights(modelPath: string): Promise<string> {
+async function hashWeights(modelPath: string): Promise<string> {
   const sums: string[] = [];
-  for (const path of await weightFiles(modelPath)) sums.push(await sha256Of(path));
+  for (const path of await listWeightFiles(modelPath)) sums.push(await hashFile(path));
   return sums.join("");
 }

@@ -35,7 +35,7 @@ function lacksVnni(): boolean {
   }
 }
 
-const batchTokens = ({ encodeAlone }: TowerFiles): number =>
+const chooseBatchTokens = ({ encodeAlone }: TowerFiles): number =>
   encodeAlone ? 1 : hasCuda ? GPU_BATCH_TOKENS : BATCH_TOKENS;
 
 type Tower = {
@@ -50,15 +50,15 @@ const hasCuda =
   existsSync("/dev/nvidiactl") && listSupportedBackends().some(({ name }) => name === "cuda");
 const towers = new Map<TowerFiles, Promise<Tower>>();
 
-function tower(kind: "query" | "passage"): Promise<Tower> {
+function openTower(kind: "query" | "passage"): Promise<Tower> {
   // Structured cloning keeps the two the same object where one network encodes both.
   const own = files[kind];
   let opened = towers.get(own);
-  if (!opened) towers.set(own, (opened = load(own)));
+  if (!opened) towers.set(own, (opened = loadTower(own)));
   return opened;
 }
 
-async function load(own: TowerFiles): Promise<Tower> {
+async function loadTower(own: TowerFiles): Promise<Tower> {
   const [session, tokenizer] = await Promise.all([
     InferenceSession.create(own.modelPath, {
       executionProviders: hasCuda ? ["cuda", "cpu"] : ["cpu"],
@@ -71,12 +71,12 @@ async function load(own: TowerFiles): Promise<Tower> {
     }),
     TextTokenizer.load(own.tokenizerPath, own.tokenizerConfigPath, own.settings.maxTokens),
   ]);
-  const probe = await run(session, tokenizer, [tokenizer.encode("")], own.modelPath);
+  const probe = await runModel(session, tokenizer, [tokenizer.encode("")], own.modelPath);
   return { files: own, session, tokenizer, dim: probe.dims[2] ?? 0 };
 }
 
 /** Last hidden states [batch, sequence, dim] of token ids, padded to the longest. */
-async function run(
+async function runModel(
   session: InferenceSession,
   tokenizer: TextTokenizer,
   batch: readonly (readonly number[])[],
@@ -112,25 +112,27 @@ async function run(
   return { data: hidden.data as Float32Array, dims: hidden.dims };
 }
 
-async function encode(
+async function encodeTexts(
   texts: string[],
   kind: "query" | "passage",
 ): Promise<Float32Array<ArrayBuffer>> {
-  const { files: own, session, tokenizer, dim } = await tower(kind);
+  const { files: own, session, tokenizer, dim } = await openTower(kind);
   const tokens = texts.map((text) => tokenizer.encode(text));
-  const order = tokens.map((_, i) => i).sort((a, b) => lengthOf(tokens, b) - lengthOf(tokens, a));
+  const order = tokens
+    .map((_, i) => i)
+    .sort((a, b) => countTokens(tokens, b) - countTokens(tokens, a));
   const vectors = new Float32Array(texts.length * dim);
   for (let start = 0; start < order.length;) {
     if (isStopping()) throw new AppError("cancelled", "the encoder was closed");
-    const longest = lengthOf(tokens, order[start]);
-    const end = start + Math.max(1, Math.floor(batchTokens(own) / longest));
+    const longest = countTokens(tokens, order[start]);
+    const end = start + Math.max(1, Math.floor(chooseBatchTokens(own) / longest));
     const rows = order.slice(start, end);
     const batch = rows.map((row) => tokens[row] ?? []);
-    const { data, dims } = await run(session, tokenizer, batch, own.modelPath);
+    const { data, dims } = await runModel(session, tokenizer, batch, own.modelPath);
     rows.forEach((row, i) => {
       const length = dims[1] ?? 0;
       const vector = vectors.subarray(row * dim, (row + 1) * dim);
-      pool(
+      poolTokens(
         data.subarray(i * length * dim, (i + 1) * length * dim),
         batch[i]?.length ?? 0,
         vector,
@@ -142,12 +144,12 @@ async function encode(
   return vectors;
 }
 
-function lengthOf(tokens: readonly (readonly number[])[], row: number | undefined): number {
+function countTokens(tokens: readonly (readonly number[])[], row: number | undefined): number {
   return row === undefined ? 0 : (tokens[row]?.length ?? 0);
 }
 
 /** Pools hidden states [>= count, dim] over the first `count` tokens into `vector`, then scales it to length 1. */
-function pool(
+function poolTokens(
   hidden: Float32Array,
   count: number,
   vector: Float32Array,
@@ -174,9 +176,9 @@ function pool(
 
 if (parentPort) {
   serveThread<EncoderOperations>(parentPort, {
-    load: async () => ({ response: { dim: (await tower("query")).dim } }),
+    load: async () => ({ response: { dim: (await openTower("query")).dim } }),
     encode: async ({ texts, kind }) => {
-      const vectors = await encode(texts, kind);
+      const vectors = await encodeTexts(texts, kind);
       return { response: vectors, transfer: [vectors.buffer] };
     },
   });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { modelDir } from "@/lib/paths";
+import { modelDir } from "@/lib/paths.mjs";
 import { Encoder } from "./encoder";
 import type { EncoderOperations } from "./encoder-thread";
 import type { ThreadClient } from "@/gpu-workers/runtime/thread";

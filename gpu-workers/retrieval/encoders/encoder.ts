@@ -2,7 +2,7 @@ import { AppError } from "@/contracts/errors";
 import { type EncoderFiles, findEncoder } from "./encoder-settings";
 import type { EncoderOperations } from "./encoder-thread";
 import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
-import { sessionCount } from "./weights";
+import { countSessions } from "./weight-files";
 
 /** What a text is to the encoder: some put a different prefix before each. */
 export type TextKind = "query" | "passage";
@@ -55,7 +55,7 @@ export class Encoder {
   ): Promise<Encoder> {
     const files = await findEncoder(name, variant, options.directory);
     const count =
-      options.threads ?? (await sessionCount([files.query.modelPath, files.passage.modelPath]));
+      options.threads ?? (await countSessions([files.query.modelPath, files.passage.modelPath]));
     const module = new URL("./encoder-thread.ts", import.meta.url);
     const start = (): ThreadClient<EncoderOperations> =>
       new ThreadClient(module, "encoder thread", files);

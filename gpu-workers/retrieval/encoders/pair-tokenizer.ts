@@ -8,7 +8,7 @@ export interface TokenPair {
   types: number[];
 }
 
-type Special = { id: number; type: number };
+type SpecialToken = { id: number; type: number };
 
 /**
  * Tokenises a query with a passage, as a cross-encoder reads them. The special tokens and their places are taken from
@@ -18,9 +18,9 @@ export class PairTokenizer {
   private constructor(
     private readonly tokenizer: Tokenizer,
     private readonly mend: (text: string) => string,
-    private readonly before: readonly Special[],
-    private readonly between: readonly Special[],
-    private readonly after: readonly Special[],
+    private readonly before: readonly SpecialToken[],
+    private readonly between: readonly SpecialToken[],
+    private readonly after: readonly SpecialToken[],
     private readonly typeOfSecond: number,
     readonly padId: number,
     readonly maxTokens: number,
@@ -40,9 +40,9 @@ export class PairTokenizer {
       return_token_type_ids: true,
     });
     const all = ids.map((id, i) => ({ id, type: types[i] ?? 0 }));
-    const start = placeOf(first ?? [], ids, 0);
+    const start = findPart(first ?? [], ids, 0);
     const firstEnd = start + (first?.length ?? 0);
-    const secondStart = placeOf(second ?? [], ids, firstEnd);
+    const secondStart = findPart(second ?? [], ids, firstEnd);
     if (start < 0 || secondStart < 0)
       throw new AppError(
         "unsupported",
@@ -62,13 +62,13 @@ export class PairTokenizer {
   }
 
   /** Ids of one text alone; a query's are computed once for all passages. */
-  idsOf(text: string): number[] {
+  encodeText(text: string): number[] {
     return this.tokenizer.encode(this.mend(text), { add_special_tokens: false }).ids;
   }
 
   /** Puts two texts together; what is too long is cut from the longer one first, as Python's tokenizers do. */
-  join(first: readonly number[], second: readonly number[]): TokenPair {
-    const [a, b] = lengthsWithin(
+  joinPair(first: readonly number[], second: readonly number[]): TokenPair {
+    const [a, b] = truncateLongestFirst(
       first.length,
       second.length,
       this.maxTokens - this.before.length - this.between.length - this.after.length,
@@ -84,12 +84,12 @@ export class PairTokenizer {
   }
 }
 
-function placeOf(part: readonly number[], ids: readonly number[], from: number): number {
+function findPart(part: readonly number[], ids: readonly number[], from: number): number {
   return ids.findIndex((_, i) => i >= from && part.every((id, k) => ids[i + k] === id));
 }
 
 /** Lengths that two texts are cut to so that both fit: the rule "longest first" of Hugging Face's tokenizers. */
-export function lengthsWithin(first: number, second: number, max: number): [number, number] {
+export function truncateLongestFirst(first: number, second: number, max: number): [number, number] {
   if (first + second <= max) return [first, second];
   const shorter = Math.min(first, second);
   let [small, large] = [shorter, Math.max(shorter, max - shorter)];

@@ -4,8 +4,8 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths";
-import { weightFiles } from "./weights";
+import { modelDir } from "@/lib/paths.mjs";
+import { listWeightFiles } from "./weight-files";
 
 /** How a cross-encoder is read; taken from its own configuration. */
 export interface RerankerSettings {
@@ -55,14 +55,14 @@ export async function findReranker(
   name: string,
   directory = modelDir(name),
 ): Promise<RerankerFiles> {
-  const [modelPath] = await existing([
+  const [modelPath] = await filterExistingFiles([
     join(directory, "model.onnx"),
     join(directory, "onnx", "model.onnx"),
   ]);
   const tokenizerPath = join(directory, "tokenizer.json");
   const tokenizerConfigPath = join(directory, "tokenizer_config.json");
   const needed = [tokenizerPath, join(directory, "config.json")];
-  const present = await existing(needed);
+  const present = await filterExistingFiles(needed);
   const missing = [
     ...(modelPath === undefined ? [join(directory, "model.onnx")] : []),
     ...needed.filter((path) => !present.includes(path)),
@@ -76,14 +76,17 @@ export async function findReranker(
   }
   const config = parseOrThrow(
     modelConfigSchema,
-    await json(join(directory, "config.json")),
+    await readJson(join(directory, "config.json")),
     join(directory, "config.json"),
   );
-  const hasConfig = (await existing([tokenizerConfigPath])).length > 0;
+  const hasConfig = (await filterExistingFiles([tokenizerConfigPath])).length > 0;
   const own =
     (hasConfig
-      ? parseOrThrow(tokenizerConfigSchema, await json(tokenizerConfigPath), tokenizerConfigPath)
-          .model_max_length
+      ? parseOrThrow(
+          tokenizerConfigSchema,
+          await readJson(tokenizerConfigPath),
+          tokenizerConfigPath,
+        ).model_max_length
       : null) ?? Infinity;
   const positions =
     config.max_position_embeddings -
@@ -97,13 +100,13 @@ export async function findReranker(
     activation: /sigmoid/i.test(activation) ? "sigmoid" : "none",
   };
   const hash = createHash("sha256");
-  for (const path of [...(await weightFiles(modelPath)), tokenizerPath])
+  for (const path of [...(await listWeightFiles(modelPath)), tokenizerPath])
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   const fingerprint = hash.update(JSON.stringify(settings)).digest("hex");
   return { name, settings, modelPath, tokenizerPath, tokenizerConfigPath, fingerprint };
 }
 
-async function existing(paths: readonly string[]): Promise<string[]> {
+async function filterExistingFiles(paths: readonly string[]): Promise<string[]> {
   const found = await Promise.all(
     paths.map((path) =>
       stat(path).then(
@@ -115,7 +118,7 @@ async function existing(paths: readonly string[]): Promise<string[]> {
   return paths.filter((_, i) => found[i]);
 }
 
-async function json(path: string): Promise<unknown> {
+async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, "utf8"));
   } catch (cause) {

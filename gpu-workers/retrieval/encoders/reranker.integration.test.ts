@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
-import { ATLAS_DIR, PYTHON, modelDir } from "@/lib/paths";
-import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
+import { ATLAS_DIR, PYTHON, modelDir } from "@/lib/paths.mjs";
+import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { Reranker } from "./reranker";
 
 const pairs: [string, string][] = [
@@ -105,7 +105,7 @@ describe("a reranked retriever", () => {
   it("orders the first documents by the cross-encoder, leaves the rest behind them", async () => {
     const dataDir = join(folder, "data");
     const open = (reranker: string | null) =>
-      openAnyRetriever(retrieverConfig.parse({ kind: "bm25", reranker, rerankDepth: 6 }), {
+      openRetriever(retrieverConfig.parse({ kind: "bm25", reranker, rerankDepth: 6 }), {
         corpusPath: () => join(ATLAS_DIR, "corpus.jsonl"),
         dataDir,
       });
@@ -131,7 +131,7 @@ describe("a reranked retriever", () => {
       expect(score).toBeLessThanOrEqual(after[i - 1]?.score ?? Infinity),
     );
     expect(reranked.describe().key).not.toBe(plain.describe().key);
-    expect(await reranked.documents([after?.[0]?.id ?? ""])).toHaveLength(1);
+    expect(await reranked.getDocuments([after?.[0]?.id ?? ""])).toHaveLength(1);
     await Promise.all([plain.close(), reranked.close(), reranker.close()]);
   });
 });

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
-import { ensureIndex, indexKey } from "./index-store";
+import { ensureIndex } from "./index-store";
+import { computeIndexKey } from "./faiss/dense-index";
 
 const times = { beatMs: 20, staleMs: 200, pollMs: 10 };
 let root: string;
@@ -130,9 +131,15 @@ describe("the index store", () => {
       encoder: "minilm int8",
       factory: "Flat",
     };
-    expect(indexKey(identity)).toBe(indexKey({ ...identity, encoder: "another title" }));
-    expect(indexKey({ ...identity, corpusHash: "d" })).not.toBe(indexKey(identity));
-    expect(indexKey({ ...identity, factory: "IVF4,Flat" })).not.toBe(indexKey(identity));
-    expect(indexKey({ ...identity, encoderFingerprint: "f" })).not.toBe(indexKey(identity));
+    expect(computeIndexKey(identity)).toBe(
+      computeIndexKey({ ...identity, encoder: "another title" }),
+    );
+    expect(computeIndexKey({ ...identity, corpusHash: "d" })).not.toBe(computeIndexKey(identity));
+    expect(computeIndexKey({ ...identity, factory: "IVF4,Flat" })).not.toBe(
+      computeIndexKey(identity),
+    );
+    expect(computeIndexKey({ ...identity, encoderFingerprint: "f" })).not.toBe(
+      computeIndexKey(identity),
+    );
   });
 });

@@ -1,23 +1,14 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
-import type { IndexIdentity } from "./faiss/dense-index";
 
 /**
  * Indexes on disk, one folder each, named by what they are of. A folder appears only when it is complete: it is
  * written under another name and then renamed. A lock keeps two processes from building the same index twice.
  */
-
-/** Name of the index of a corpus by an encoder and a kind: its folder, and part of every cache key. */
-export function indexKey({ corpusHash, encoderFingerprint, factory }: IndexIdentity): string {
-  return createHash("sha256")
-    .update(JSON.stringify([factory, 2, corpusHash, encoderFingerprint]))
-    .digest("hex")
-    .slice(0, 32);
-}
 
 export interface IndexStoreTimes {
   /** How often a builder shows that it lives. */
@@ -27,7 +18,7 @@ export interface IndexStoreTimes {
   /** How often a waiting process looks again. */
   pollMs: number;
 }
-const TIMES: IndexStoreTimes = { beatMs: 2_000, staleMs: 15_000, pollMs: 250 };
+const STORE_TIMES: IndexStoreTimes = { beatMs: 2_000, staleMs: 15_000, pollMs: 250 };
 
 export interface EnsureIndexOptions {
   signal?: AbortSignal;
@@ -52,10 +43,10 @@ export async function ensureIndex(
   for (let waited = false; ; waited = true) {
     if (options.signal?.aborted) throw new AppError("cancelled", "opening the index was cancelled");
     if (await exists(directory)) return directory;
-    const lock = await takeLock(join(root, `${key}.lock`), options.times ?? TIMES);
+    const lock = await takeLock(join(root, `${key}.lock`), options.times ?? STORE_TIMES);
     if (!lock) {
       if (!waited) options.onWaiting?.();
-      await sleep((options.times ?? TIMES).pollMs);
+      await sleep((options.times ?? STORE_TIMES).pollMs);
       continue;
     }
     try {
@@ -85,7 +76,7 @@ async function buildInto(
     await build(temporary);
     await rename(temporary, directory);
   } catch (error) {
-    if (isCode(error, "ENOSPC"))
+    if (hasErrorCode(error, "ENOSPC"))
       throw new AppError(
         "storage-full",
         `the disk is full: the index could not be written to ${root}; make room and start again, it goes on where it was`,
@@ -116,7 +107,7 @@ async function takeLock(path: string, { beatMs, staleMs }: IndexStoreTimes): Pro
     await file.writeFile(owner);
     await file.close();
   } catch (error) {
-    if (!isCode(error, "EEXIST")) throw error;
+    if (!hasErrorCode(error, "EEXIST")) throw error;
     if (await isStale(path, staleMs)) {
       // Of several that find it stale only one can rename it away.
       const aside = `${path}.stale-${randomUUID()}`;
@@ -156,7 +147,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return isCode(error, "EPERM");
+    return hasErrorCode(error, "EPERM");
   }
 }
 
@@ -167,6 +158,6 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-function isCode(error: unknown, code: string): boolean {
+function hasErrorCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }

@@ -26,13 +26,13 @@ export interface CoalescerLimits {
 export const COALESCER_LIMITS: CoalescerLimits = { batch: 256, waiting: 4096, parallel: 2 };
 
 /** What is wrong with the retriever, not with a query: a batch that failed so is not searched again one by one. */
-const OF_THE_RETRIEVER: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const RETRIEVER_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "retriever-unavailable",
   "cancelled",
 ]);
 
 /** Weight of the newest batch in the running mean of seconds per query. */
-const RECENT = 0.2;
+const PACE_SMOOTHING = 0.2;
 
 /**
  * Turns concurrent requests into batches: while one batch is searched, the requests that arrive wait together and
@@ -77,25 +77,25 @@ export class Coalescer {
     return new Promise((resolve, reject) => {
       this.waiting.push({ queries, k, signal, resolve, reject });
       this.waitingCount += queries.length;
-      this.start();
+      this.startBatches();
     });
   }
 
-  private start(): void {
+  private startBatches(): void {
     while (this.running < this.limits.parallel && this.waiting.length > 0) {
-      const batch = this.nextBatch();
+      const batch = this.takeBatch();
       if (batch.length === 0) continue;
       this.running += 1;
       this.batches += 1;
-      void this.run(batch).finally(() => {
+      void this.runBatch(batch).finally(() => {
         this.running -= 1;
-        this.start();
+        this.startBatches();
       });
     }
   }
 
   /** Takes the request that has waited longest and those of its k, in their order, until the batch is full; drops those whose client is gone. */
-  private nextBatch(): Waiting[] {
+  private takeBatch(): Waiting[] {
     const batch: Waiting[] = [];
     const left: Waiting[] = [];
     let size = 0;
@@ -120,13 +120,13 @@ export class Coalescer {
     return batch;
   }
 
-  private async run(batch: readonly Waiting[]): Promise<void> {
+  private async runBatch(batch: readonly Waiting[]): Promise<void> {
     const [first] = batch;
     if (!first) return;
     const began = performance.now();
     const queries = batch.flatMap((request) => request.queries);
     try {
-      const results = await this.search(queries, first.k, abortedTogether(batch));
+      const results = await this.search(queries, first.k, combineSignals(batch));
       let start = 0;
       for (const request of batch) {
         request.resolve(results.slice(start, start + request.queries.length));
@@ -134,9 +134,11 @@ export class Coalescer {
       }
       const pace = (performance.now() - began) / 1000 / queries.length / this.limits.parallel;
       this.secondsPerQuery =
-        this.secondsPerQuery === 0 ? pace : (1 - RECENT) * this.secondsPerQuery + RECENT * pace;
+        this.secondsPerQuery === 0
+          ? pace
+          : (1 - PACE_SMOOTHING) * this.secondsPerQuery + PACE_SMOOTHING * pace;
     } catch (error) {
-      if (batch.length === 1 || (error instanceof AppError && OF_THE_RETRIEVER.has(error.code))) {
+      if (batch.length === 1 || (error instanceof AppError && RETRIEVER_ERRORS.has(error.code))) {
         for (const request of batch) request.reject(error);
         return;
       }
@@ -151,7 +153,7 @@ export class Coalescer {
 }
 
 /** A signal that is aborted once every client of the batch is gone; undefined where one cannot go. */
-function abortedTogether(batch: readonly Waiting[]): AbortSignal | undefined {
+function combineSignals(batch: readonly Waiting[]): AbortSignal | undefined {
   const signals = batch.flatMap(({ signal }) => signal ?? []);
   if (signals.length < batch.length) return undefined;
   const all = new AbortController();

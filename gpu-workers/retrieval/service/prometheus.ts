@@ -1,16 +1,16 @@
 import type { RetrieveMetrics } from "@/contracts/formats/retrieve";
 
-type Kind = "counter" | "gauge" | "summary";
+type MetricType = "counter" | "gauge" | "summary";
 
 /** The metrics of a service in Prometheus' text format (version 0.0.4): seconds and bytes, as its conventions want. */
-export function prometheusText(metrics: RetrieveMetrics, ready: boolean): string {
+export function formatPrometheus(metrics: RetrieveMetrics, ready: boolean): string {
   const { latencyMs } = metrics;
   const quantiles: [string, number][] = [];
   if (latencyMs.p50 !== null) quantiles.push(['{quantile="0.5"}', latencyMs.p50 / 1000]);
   if (latencyMs.p99 !== null) quantiles.push(['{quantile="0.99"}', latencyMs.p99 / 1000]);
   const families: [
     name: string,
-    kind: Kind,
+    kind: MetricType,
     help: string,
     samples: [suffix: string, value: number][],
   ][] = [

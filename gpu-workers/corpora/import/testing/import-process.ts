@@ -1,5 +1,5 @@
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
-import { importCorpus } from "@/gpu-workers/corpora/import/import";
+import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
 
 /** An import in a process of its own, to be killed: DATA_DIR NAME RUN_ID PATH. Says "going on" with every report. */
 const [dataDir = "", name = "", runId = "", path = ""] = process.argv.slice(2);

@@ -16,7 +16,7 @@ const STOP_WORDS: ReadonlySet<string> = new Set(
 );
 
 /** The term of a word as it stands in a text; null for a stop word. */
-export function termOf(word: string): string | null {
+export function normaliseWord(word: string): string | null {
   const bare = /['\u2019\uff07][sS]$/.test(word) ? word.slice(0, -2) : word;
   // Character by character as Java does it, not by the place in the word.
   const lower = bare.replaceAll("\u03a3", "\u03c3").replaceAll("\u0130", "i").toLowerCase();
@@ -25,16 +25,16 @@ export function termOf(word: string): string | null {
 }
 
 /** Words remembered by a `TermMemo` before it starts anew, so that odd corpora cannot fill the memory. */
-const MEMO_WORDS = 200_000;
+const CACHED_WORDS = 200_000;
 
-const memo = new Map<string, string | null>();
+const termByWord = new Map<string, string | null>();
 
-function remembered(word: string): string | null {
-  let term = memo.get(word);
+function normaliseWordCached(word: string): string | null {
+  let term = termByWord.get(word);
   if (term === undefined) {
-    term = termOf(word);
-    if (memo.size >= MEMO_WORDS) memo.clear();
-    memo.set(word, term);
+    term = normaliseWord(word);
+    if (termByWord.size >= CACHED_WORDS) termByWord.clear();
+    termByWord.set(word, term);
   }
   return term;
 }
@@ -47,6 +47,6 @@ export function analyse(text: string): string[] {
 /** Terms of a text by position; null where a stop word stood, so that phrases keep their gaps. */
 export function analysePositions(text: string): (string | null)[] {
   const terms: (string | null)[] = [];
-  forEachWord(text, (start, end) => terms.push(remembered(text.slice(start, end))));
+  forEachWord(text, (start, end) => terms.push(normaliseWordCached(text.slice(start, end))));
   return terms;
 }

@@ -4,12 +4,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATLAS_DIR, ROOT } from "@/lib/paths";
+import { ATLAS_DIR, ROOT } from "@/lib/paths.mjs";
 import { readCorpus, readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
-import { passageText } from "@/gpu-workers/runtime/progress";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { analyse } from "./analyser";
-import { Bm25Index } from "./index";
-import { parseWords } from "./query";
+import { Bm25Index } from "./bm25-index";
+import { parseWords } from "./parse-query";
 
 /** The bench's own Python; `npm run bench retrieval bm25` makes it. */
 const python = join(ROOT, "bench", ".work", "venv-bm25", "bin", "python");
@@ -26,7 +26,7 @@ describe.skipIf(!existsSync(python))(
     it("gives every score of Atlas to 1e-5, and ranks alike wherever the scores differ", async () => {
       const texts: string[] = [];
       for await (const { record } of readCorpus(join(ATLAS_DIR, "corpus.jsonl")))
-        texts.push(passageText(record));
+        texts.push(formatPassage(record));
       const queries = (await readQuestions(join(ATLAS_DIR, "held-out.jsonl")))
         .slice(0, 100)
         .map(({ question }) => question);

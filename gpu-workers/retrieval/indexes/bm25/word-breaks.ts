@@ -62,7 +62,7 @@ function classify(codePoint: number): Class {
   return Class.Other;
 }
 
-function classAt(text: string, at: number): Class {
+function getClassAt(text: string, at: number): Class {
   const unit = text.charCodeAt(at);
   if (unit >= 0xd800 && unit < 0xdc00) return classify(text.codePointAt(at) ?? unit);
   const found = known[unit] ?? Class.Other;
@@ -71,22 +71,23 @@ function classAt(text: string, at: number): Class {
 }
 
 /** Code units of the character at `at`. */
-function widthAt(text: string, at: number): number {
+function getWidthAt(text: string, at: number): number {
   return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
 }
 
 /** First position from `at` on that holds no mark. */
 function skipMarks(text: string, at: number): number {
   let next = at;
-  while (next < text.length && classAt(text, next) === Class.Extend) next += widthAt(text, next);
+  while (next < text.length && getClassAt(text, next) === Class.Extend)
+    next += getWidthAt(text, next);
   return next;
 }
 
 /** Calls `word` with start and end (code units) of each word of the text, in order. */
 export function forEachWord(text: string, word: (start: number, end: number) => void): void {
   for (let at = 0; at < text.length;) {
-    const first = classAt(text, at);
-    const width = widthAt(text, at);
+    const first = getClassAt(text, at);
+    const width = getWidthAt(text, at);
     if (first === Class.Ideograph) {
       const end = skipMarks(text, at + width);
       word(at, end);
@@ -95,9 +96,9 @@ export function forEachWord(text: string, word: (start: number, end: number) => 
       let end = at + width;
       while (
         end < text.length &&
-        (classAt(text, end) === Class.Complex || classAt(text, end) === Class.Extend)
+        (getClassAt(text, end) === Class.Complex || getClassAt(text, end) === Class.Extend)
       )
-        end += widthAt(text, end);
+        end += getWidthAt(text, end);
       word(at, end);
       at = end;
     } else if (
@@ -115,23 +116,23 @@ export function forEachWord(text: string, word: (start: number, end: number) => 
 
 /** Reads one word that starts at `start`; answers where it ends. */
 function scanWord(text: string, start: number, word: (start: number, end: number) => void): number {
-  let last: Class = classAt(text, start);
+  let last: Class = getClassAt(text, start);
   let isWord = last !== Class.Connector;
-  let end = start + widthAt(text, start);
+  let end = start + getWidthAt(text, start);
   while (end < text.length) {
-    const next = classAt(text, end);
+    const next = getClassAt(text, end);
     if (next === Class.Extend) {
-      end += widthAt(text, end);
-    } else if (joins(last, next)) {
-      end += widthAt(text, end);
+      end += getWidthAt(text, end);
+    } else if (isJoined(last, next)) {
+      end += getWidthAt(text, end);
       last = next;
       isWord ||= next !== Class.Connector;
     } else {
-      const joined = joinedBy(last, next);
+      const joined = findClassAfterJoint(last, next);
       if (joined === Class.Other) break;
-      const beyond = skipMarks(text, end + widthAt(text, end));
-      if (beyond >= text.length || classAt(text, beyond) !== joined) break;
-      end = beyond + widthAt(text, beyond);
+      const beyond = skipMarks(text, end + getWidthAt(text, end));
+      if (beyond >= text.length || getClassAt(text, beyond) !== joined) break;
+      end = beyond + getWidthAt(text, beyond);
     }
   }
   if (isWord) {
@@ -142,7 +143,7 @@ function scanWord(text: string, start: number, word: (start: number, end: number
 }
 
 /** Rules WB5, 8 to 10, 13, 13a and 13b: no boundary between these neighbours. */
-function joins(last: Class, next: Class): boolean {
+function isJoined(last: Class, next: Class): boolean {
   switch (next) {
     case Class.Letter:
     case Class.Digit:
@@ -157,7 +158,7 @@ function joins(last: Class, next: Class): boolean {
 }
 
 /** Rules WB6, 7, 11 and 12: the class that must follow `joint` for it to belong to the word; Other: none. */
-function joinedBy(last: Class, joint: Class): Class {
+function findClassAfterJoint(last: Class, joint: Class): Class {
   if (last === Class.Letter && (joint === Class.MidLetter || joint === Class.MidBoth))
     return Class.Letter;
   if (last === Class.Digit && (joint === Class.MidDigit || joint === Class.MidBoth))

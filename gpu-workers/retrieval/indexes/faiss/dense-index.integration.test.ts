@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DenseIndex, INDEX_FILE, startThread, writeManifest } from "./dense-index";
-import { faissAddon } from "./faiss-addon";
-import { flatHeader } from "./index-build";
+import { DenseIndex, INDEX_FILE, startFaissThread, writeIndexManifest } from "./dense-index";
+import { loadFaissAddon } from "./faiss-addon";
+import { buildFlatHeader } from "./build-index";
 
 const DIM = 8;
 const identity = {
@@ -18,11 +18,11 @@ const identity = {
 /** A flat index of FAISS on the disk, with its manifest. */
 async function save(directory: string, vectors: readonly (readonly number[])[]): Promise<void> {
   const bytes = Buffer.concat([
-    flatHeader(DIM, vectors.length),
+    buildFlatHeader(DIM, vectors.length),
     Buffer.from(Float32Array.from(vectors.flat()).buffer),
   ]);
   await writeFile(join(directory, INDEX_FILE), bytes);
-  await writeManifest(directory, {
+  await writeIndexManifest(directory, {
     version: 2,
     ...identity,
     count: vectors.length,
@@ -105,7 +105,7 @@ describe("the flat index", () => {
     beforeEach(() => save(folder, vectors));
 
     it("is what FAISS writes and reads, byte for byte", async () => {
-      const { VectorIndex } = faissAddon();
+      const { VectorIndex } = loadFaissAddon();
       const faiss = new VectorIndex(DIM, "Flat");
       faiss.add(Float32Array.from(vectors.flat()));
       faiss.write(join(folder, "by-faiss"));
@@ -144,7 +144,7 @@ describe("the flat index", () => {
       await expect(DenseIndex.load(folder, identity)).rejects.toThrow("is not a FAISS index");
       await writeFile(
         join(folder, "vectors.faiss"),
-        Buffer.concat([flatHeader(DIM, 60), Buffer.alloc(50 * DIM * 4)]),
+        Buffer.concat([buildFlatHeader(DIM, 60), Buffer.alloc(50 * DIM * 4)]),
       );
       await expect(DenseIndex.load(folder, identity)).rejects.toThrow(
         "is truncated: its header promises 60 vectors of length 8, it has room for 50",
@@ -171,7 +171,7 @@ describe("the flat index", () => {
 
 describe("indexes of other kinds", () => {
   it("tell what they cannot do as errors, and live on", () => {
-    const { FlatFile, VectorIndex } = faissAddon();
+    const { FlatFile, VectorIndex } = loadFaissAddon();
     expect(() => new VectorIndex(DIM, "Nonsense")).toThrow("could not parse index string");
     expect(() => new VectorIndex(join(folder, "none"), false)).toThrow(/could not open/);
     expect(() => new FlatFile(join(folder, "none"), false)).toThrow("No such file or directory");
@@ -186,12 +186,12 @@ describe("indexes of other kinds", () => {
   });
 
   it("are read into memory, or left on the disk where they take more than their share of what this process may use", async () => {
-    const index = new (faissAddon().VectorIndex)(DIM, "HNSW8");
+    const index = new (loadFaissAddon().VectorIndex)(DIM, "HNSW8");
     index.add(Float32Array.from({ length: 200 * DIM }, (_, i) => Math.sin(i)));
     const path = join(folder, "graph");
     index.write(path);
     const { size } = await stat(path);
-    const thread = startThread();
+    const thread = startFaissThread();
     try {
       const mapped = async (memoryBytes?: number): Promise<boolean> =>
         (await thread.call("load", { path, flat: false, parameters: {}, memoryBytes })).mapped;

@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import type { IndexOperations } from "./index-thread";
+import { compareRankedRows, type RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
+import type { IndexOperations } from "./faiss-thread";
 import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 
 /** Written beside an index, so that it never meets another corpus or encoder. */
@@ -28,9 +30,35 @@ export type IndexIdentity = Pick<
   "corpusHash" | "encoderFingerprint" | "encoder" | "factory"
 >;
 
-export interface RankedRow {
-  row: number;
-  score: number;
+/** Identity of the index of a corpus by an encoder and a FAISS factory string. */
+export function buildIndexIdentity(
+  {
+    corpus,
+    encoder,
+  }: {
+    corpus: { hash: string };
+    encoder: { name: string; variant: string; fingerprint: string };
+  },
+  factory: string,
+): IndexIdentity {
+  return {
+    corpusHash: corpus.hash,
+    encoderFingerprint: encoder.fingerprint,
+    encoder: `${encoder.name} ${encoder.variant}`,
+    factory,
+  };
+}
+
+/** Key of a dense index: the name of its folder, and part of every cache key of its rankings. */
+export function computeIndexKey({
+  corpusHash,
+  encoderFingerprint,
+  factory,
+}: IndexIdentity): string {
+  return createHash("sha256")
+    .update(JSON.stringify([factory, 2, corpusHash, encoderFingerprint]))
+    .digest("hex")
+    .slice(0, 32);
 }
 
 const MANIFEST = "manifest.json";
@@ -55,7 +83,7 @@ export class DenseIndex {
     expected: IndexIdentity,
     parameters: Record<string, number> = {},
   ): Promise<DenseIndex> {
-    const manifest = await readManifest(directory);
+    const manifest = await readIndexManifest(directory);
     if (manifest.corpusHash !== expected.corpusHash) {
       throw new AppError(
         "conflict",
@@ -79,15 +107,18 @@ export class DenseIndex {
       () => 0,
     );
     if (bytes !== manifest.bytes)
-      throw damaged(directory, `its vector file has ${bytes} bytes instead of ${manifest.bytes}`);
-    const thread = new LastingThread(startThread, {
+      throw damagedIndexError(
+        directory,
+        `its vector file has ${bytes} bytes instead of ${manifest.bytes}`,
+      );
+    const thread = new LastingThread(startFaissThread, {
       operation: "load",
       request: { path, flat: manifest.factory === "Flat", parameters },
     });
     const { count, dim } = await thread.open();
     if (count !== manifest.count || dim !== manifest.dim) {
       await thread.terminate();
-      throw damaged(
+      throw damagedIndexError(
         directory,
         `it holds ${count} vectors of length ${dim} instead of ${manifest.count} of ${manifest.dim}`,
       );
@@ -116,10 +147,10 @@ export class DenseIndex {
         const row = rows[i] ?? -1;
         if (row < 0) continue;
         const hit = { row, score: scores[i] ?? 0 };
-        inOrder &&= ranked.length === 0 || byRank(ranked[ranked.length - 1]!, hit) < 0;
+        inOrder &&= ranked.length === 0 || compareRankedRows(ranked[ranked.length - 1]!, hit) < 0;
         ranked.push(hit);
       }
-      return inOrder ? ranked : ranked.sort(byRank);
+      return inOrder ? ranked : ranked.sort(compareRankedRows);
     });
   }
 
@@ -128,18 +159,18 @@ export class DenseIndex {
   }
 }
 
-/** The better score first, equal scores by row. */
-const byRank = (a: RankedRow, b: RankedRow): number => b.score - a.score || a.row - b.row;
-
 /** Writes the manifest that makes an index file one: last, and waits until it is on the disk. */
-export async function writeManifest(directory: string, manifest: IndexManifest): Promise<void> {
+export async function writeIndexManifest(
+  directory: string,
+  manifest: IndexManifest,
+): Promise<void> {
   await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, {
     flush: true,
   });
 }
 
 /** @throws AppError `not-found`, or `invalid-input` where it is damaged. */
-export async function readManifest(directory: string): Promise<IndexManifest> {
+export async function readIndexManifest(directory: string): Promise<IndexManifest> {
   let text: string;
   try {
     text = await readFile(join(directory, MANIFEST), "utf8");
@@ -150,12 +181,12 @@ export async function readManifest(directory: string): Promise<IndexManifest> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw damaged(directory, "its manifest is not JSON", cause);
+    throw damagedIndexError(directory, "its manifest is not JSON", cause);
   }
   return parseOrThrow(indexManifestSchema, value, `the index manifest in ${directory}`);
 }
 
-function damaged(directory: string, reason: string, cause?: unknown): AppError {
+function damagedIndexError(directory: string, reason: string, cause?: unknown): AppError {
   return new AppError(
     "invalid-input",
     `the index in ${directory} is damaged: ${reason}; delete the folder to have it built again`,
@@ -163,9 +194,9 @@ function damaged(directory: string, reason: string, cause?: unknown): AppError {
   );
 }
 
-export function startThread(): ThreadClient<IndexOperations> {
+export function startFaissThread(): ThreadClient<IndexOperations> {
   return new ThreadClient<IndexOperations>(
-    new URL("./index-thread.ts", import.meta.url),
+    new URL("./faiss-thread.ts", import.meta.url),
     "index thread",
     null,
   );

@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
-import { SETUP_DIR } from "@/lib/paths";
+import { SETUP_DIR } from "@/lib/paths.mjs";
 
 /** Results of a search, [queries, k]: best first, row -1 where there is none. Of L2 indexes the score is negated. */
-export interface Found {
+export interface SearchResult {
   rows: Float64Array<ArrayBuffer>;
   scores: Float32Array<ArrayBuffer>;
 }
@@ -17,7 +17,7 @@ export interface FlatFile {
   readonly dim: number;
   readonly metric: Metric;
   /** Exact; a query's scores do not depend on what it is searched together with, equal scores are ranked by row. */
-  search(queries: Float32Array, k: number): Found;
+  search(queries: Float32Array, k: number): SearchResult;
   vectors(start: number, count: number): Float32Array<ArrayBuffer>;
 }
 
@@ -30,7 +30,7 @@ export interface VectorIndex {
   /** Throws soon after the first number of `stop`, which another thread may set, is no longer 0. */
   train(vectors: Float32Array, stop: Int32Array): void;
   add(vectors: Float32Array): void;
-  search(queries: Float32Array, k: number): Found;
+  search(queries: Float32Array, k: number): SearchResult;
   /** Writes the file and waits until it is on the disk. */
   write(path: string): void;
   /** FAISS's ParameterSpace: "nprobe", "efSearch", ... Throws for one that the index does not have. */
@@ -50,7 +50,7 @@ const ADDON = join(SETUP_DIR, "faiss", "faiss.node");
 let addon: FaissAddon | null = null;
 
 /** The addon; a missing or broken one gets an error that says how to mend it. */
-export function faissAddon(): FaissAddon {
+export function loadFaissAddon(): FaissAddon {
   try {
     return (addon ??= createRequire(import.meta.url)(ADDON) as FaissAddon);
   } catch (cause) {

@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "@/lib/paths";
-import { faissAddon } from "./faiss-addon";
-import { flatHeader } from "./index-build";
+import { ROOT } from "@/lib/paths.mjs";
+import { loadFaissAddon } from "./faiss-addon";
+import { buildFlatHeader } from "./build-index";
 
 /** faiss-cpu of the bench's own environment: `npm run bench retrieval` installs it. Without it these are skipped. */
 const python = join(ROOT, "bench", ".work", "venv-retrieval", "bin", "python");
@@ -52,7 +52,7 @@ describe.skipIf(!existsSync(python))(
       await writeFile(join(folder, "queries.f32"), queries);
       await writeFile(
         join(folder, "ours.index"),
-        Buffer.concat([flatHeader(DIM, COUNT), Buffer.from(numbers(COUNT, 1).buffer)]),
+        Buffer.concat([buildFlatHeader(DIM, COUNT), Buffer.from(numbers(COUNT, 1).buffer)]),
       );
       execFileSync(python, ["-c", SCRIPT, folder, String(DIM), String(K)]);
       theirs = JSON.parse(await readFile(join(folder, "theirs.json"), "utf8")) as typeof theirs;
@@ -67,10 +67,10 @@ describe.skipIf(!existsSync(python))(
     });
 
     it("flat results are theirs, rounding aside", () => {
-      const { rows, scores } = new (faissAddon().FlatFile)(join(folder, "ours.index"), true).search(
-        queries,
-        K,
-      );
+      const { rows, scores } = new (loadFaissAddon().FlatFile)(
+        join(folder, "ours.index"),
+        true,
+      ).search(queries, K);
       theirs.rows.forEach((own, q) => {
         own.forEach((row, i) => {
           const at = q * K + i;
@@ -84,7 +84,7 @@ describe.skipIf(!existsSync(python))(
     it.each(["IVF16,Flat", "HNSW16", "PQ12x4"])(
       "an index of theirs is read and searched here: %s",
       (factory) => {
-        const { VectorIndex } = faissAddon();
+        const { VectorIndex } = loadFaissAddon();
         for (const mapped of [false, true]) {
           const index = new VectorIndex(join(folder, `${factory}.index`), mapped);
           const { rows } = index.search(queries, K);

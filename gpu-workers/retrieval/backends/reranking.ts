@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import type { DocumentText } from "@/contracts/records/episode";
+import { AppError } from "@/contracts/errors";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
+import type { Reranker } from "@/gpu-workers/retrieval/encoders/reranker";
+import type {
+  RankedDocument,
+  Retriever,
+  RetrieverDescription,
+} from "@/gpu-workers/retrieval/retriever";
+
+/** What is used of a `Reranker`. */
+export type PassageScorer = Pick<Reranker, "name" | "fingerprint" | "score" | "close">;
+
+/**
+ * Orders the first documents of a retriever anew. Documents beyond the depth keep their order and come after the
+ * reranked ones, with the score of the last of these, because the two kinds of score cannot be compared.
+ */
+export class RerankingRetriever implements Retriever {
+  constructor(
+    private readonly retriever: Retriever,
+    private readonly reranker: PassageScorer,
+    private readonly depth: number,
+  ) {}
+
+  async search(
+    queries: readonly string[],
+    k: number,
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    const rankings = await this.retriever.search(queries, Math.max(k, this.depth), signal);
+    const results: RankedDocument[][] = [];
+    for (const [i, ranking] of rankings.entries()) {
+      if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
+      results.push((await this.rerank(queries[i] ?? "", ranking, signal)).slice(0, k));
+    }
+    return results;
+  }
+
+  getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
+    return this.retriever.getDocuments(ids);
+  }
+
+  describe(): RetrieverDescription {
+    const { kind, key, title, documents } = this.retriever.describe();
+    const own = createHash("sha256")
+      .update(JSON.stringify(["reranked", key, this.reranker.fingerprint, this.depth]))
+      .digest("hex")
+      .slice(0, 32);
+    return {
+      kind,
+      key: own,
+      title: `${title}; first ${this.depth} reranked by ${this.reranker.name}`,
+      documents,
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.retriever.close(), this.reranker.close()]);
+  }
+
+  private async rerank(
+    query: string,
+    ranking: readonly RankedDocument[],
+    signal?: AbortSignal,
+  ): Promise<RankedDocument[]> {
+    const head = ranking.slice(0, this.depth);
+    const scores = await this.reranker.score(query, head.map(formatPassage), signal);
+    const ordered = head
+      .map((document, i) => ({ ...document, score: scores[i] ?? 0 }))
+      .sort((a, b) => b.score - a.score); // stable: equal scores keep their order
+    const last = ordered.at(-1)?.score ?? 0;
+    return [
+      ...ordered,
+      ...ranking.slice(this.depth).map((document) => ({ ...document, score: last })),
+    ];
+  }
+}
