@@ -1,0 +1,33 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+
+const READ_CHUNK_BYTES = 1024 * 1024;
+
+/** Sha256 (hex) of a text's UTF-8 bytes, or of bytes. */
+export const hashText = (text: string | Uint8Array): string =>
+  createHash("sha256").update(text).digest("hex");
+
+/** Sha256 (hex) of a value's JSON, its keys in the order in which they stand. */
+export const hashJson = (value: unknown): string => hashText(JSON.stringify(value));
+
+/**
+ * Sha256 (hex) of a file's content, read in constant memory.
+ *
+ * @param onBytes is given the size of each part that was read
+ * @throws the signal's reason once it is aborted
+ */
+export async function hashFile(
+  path: string,
+  signal?: AbortSignal,
+  onBytes: (bytes: number) => void = () => undefined,
+): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, {
+    highWaterMark: READ_CHUNK_BYTES,
+  }) as AsyncIterable<Buffer>) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+    onBytes(chunk.length);
+  }
+  return hash.digest("hex");
+}
