@@ -1,5 +1,5 @@
 import type { SearchConfig } from "@/contracts/run-config/run-config";
-import { observation, buildStartValues } from "@/gpu-workers/searcher/prompt";
+import { buildStartValues, renderObservation } from "@/gpu-workers/searcher/prompt";
 import {
   countInitialDocuments,
   cutTurnText,
@@ -47,7 +47,7 @@ export function s3Text(settings: SearchConfig): Recipe {
         );
         for (const { id } of window) seen.add(id);
         if (prompt === null) prompt = trace.prompt(buildStartValues(question, window, settings));
-        else written += observation(window, searches - turn);
+        else written += renderObservation(window, searches - turn);
         const { text, finish } = await trace.generate(continuedBy(prompt, written), {
           stop: stops(last),
         });

@@ -3,7 +3,11 @@ import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { buildDemonstration, walkGoldPaths } from "@/gpu-workers/searcher/gold-path";
 import type { Policy } from "./policy";
-import { countActionTokens, buildDatum, fillActionTokens } from "@/gpu-workers/searcher/training-sequence";
+import {
+  countActionTokens,
+  buildDatum,
+  fillActionTokens,
+} from "@/gpu-workers/searcher/training-sequence";
 
 /**
  * One supervised step on gold paths: cross-entropy, averaged over the tokens that a searcher would have chosen.
@@ -19,7 +23,14 @@ export async function runColdStartStep(
   const paths = await walkGoldPaths(questions, retriever, config.search, signal);
   const sequences = await Promise.all(
     questions.map((question, i) =>
-      buildDemonstration(question, paths[i]!, policy.model, policy.tokenizer, config.search, signal),
+      buildDemonstration(
+        question,
+        paths[i]!,
+        policy.model,
+        policy.tokenizer,
+        config.search,
+        signal,
+      ),
     ),
   );
   const tokens = sequences.reduce((sum, sequence) => sum + countActionTokens(sequence), 0);

@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { computeHeldOutMetrics, buildMetricPoints, computeTrainingMetrics } from "./episode-metrics";
+import {
+  computeHeldOutMetrics,
+  buildMetricPoints,
+  computeTrainingMetrics,
+} from "./episode-metrics";
 
 const ref = (id: string) => ({ id, hash: id, score: null });
 const question: Question = {
@@ -132,7 +136,10 @@ describe("metrics", () => {
   });
 
   it("leave out what has no meaning", () => {
-    const values = computeTrainingMetrics([record(1, 0)], new Map([["q", { ...question, goldIds: [] }]]));
+    const values = computeTrainingMetrics(
+      [record(1, 0)],
+      new Map([["q", { ...question, goldIds: [] }]]),
+    );
     expect(values).not.toHaveProperty("search/gold_retrieved");
     expect(buildMetricPoints({ "actor/kl_loss": Number.NaN, "reward/mean": 1 }, 3, 5)).toEqual([
       { name: "reward/mean", step: 3, value: 1, at: 5 },

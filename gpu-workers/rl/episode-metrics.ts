@@ -3,14 +3,18 @@ import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metric-table";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { countRepeatedQueries } from "@/gpu-workers/searcher/episode-statistics";
+import { countRepeatedQueries, countTokens } from "@/gpu-workers/searcher/episode-statistics";
 import { mean as meanOf, summariseMeanMaxMin } from "./statistics";
 
 /** A metric without its place in time; a value that has no meaning for these episodes is left out. */
 export type MetricValues = Partial<Record<MetricName, number>>;
 
 /** Stamps values for a report. Values that are not finite are a defect upstream of here and are not sent. */
-export function buildMetricPoints(values: MetricValues, step: number, at = Date.now()): MetricPoint[] {
+export function buildMetricPoints(
+  values: MetricValues,
+  step: number,
+  at = Date.now(),
+): MetricPoint[] {
   return Object.entries(values).flatMap(([name, value]) =>
     value !== undefined && Number.isFinite(value) ? [{ name, step, value, at }] : [],
   );
@@ -60,7 +64,10 @@ function measureSearch(episode: Episode, goldIds: readonly string[]) {
   };
 }
 
-function averageSearch(records: readonly EpisodeRecord[], questions: ReadonlyMap<string, Question>) {
+function averageSearch(
+  records: readonly EpisodeRecord[],
+  questions: ReadonlyMap<string, Question>,
+) {
   const searches = records.map(({ episode }) =>
     measureSearch(episode, questions.get(episode.questionId)?.goldIds ?? []),
   );
@@ -161,20 +168,6 @@ function computeLengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
     ),
     "state_tokens/total": actions,
     ...(afterPrompt > 0 ? { "state_tokens/coverage": actions / afterPrompt } : {}),
-  };
-}
-
-/** Tokens of an episode: fed before the first action, chosen by the policy, and all. */
-export function countTokens({ steps }: Pick<Episode, "steps">): {
-  prompt: number;
-  actions: number;
-  all: number;
-} {
-  const turns = steps.filter((step) => step.kind === "generate");
-  return {
-    prompt: turns[0]?.fed ?? 0,
-    actions: turns.reduce((sum, { mask = [] }) => sum + mask.reduce<number>((s, m) => s + m, 0), 0),
-    all: turns.reduce((sum, { ids = [] }) => sum + ids.length, 0),
   };
 }
 

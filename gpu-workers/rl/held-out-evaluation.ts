@@ -1,7 +1,9 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { Method } from "@/gpu-workers/searcher/method";
-import { buildEpisodeRecord, type EpisodeGrader, type RagBaseline } from "@/gpu-workers/searcher/episode-grader";
+import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
+import type { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
+import type { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
 import { shuffledBy } from "@/gpu-workers/runtime/keys";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 

@@ -2,10 +2,13 @@ import { randomUUID } from "node:crypto";
 import type { EngineBody } from "@/contracts/engine/dialect";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
-import { computeModelFingerprint, findInstalledModel } from "@/gpu-workers/llm/generator/open-generator";
+import {
+  computeModelFingerprint,
+  findInstalledModel,
+} from "@/gpu-workers/llm/model-files/installed-model";
 import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
-import type { Searcher } from "@/gpu-workers/searcher/episode";
+import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 
 /** The searcher's model in the engine: a base shared with others, and an adapter of this run's own. */
 export interface Policy {
@@ -88,6 +91,11 @@ export async function getSearcher(
   const identity = `${name}:${hash}:${fingerprint}`;
   const { maxLength } = model.info;
   return vllm
-    ? { model: await vllm.useWeights(hash, signal), tokenizer, identity: `${identity}:vllm`, maxLength }
+    ? {
+        model: await vllm.useWeights(hash, signal),
+        tokenizer,
+        identity: `${identity}:vllm`,
+        maxLength,
+      }
     : { model, tokenizer, identity, maxLength };
 }

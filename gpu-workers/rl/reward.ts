@@ -1,7 +1,7 @@
 import { exactMatch, type Scorable } from "@/core/scoring/rule-scoring";
 import type { RewardTerm, RewardWeights } from "@/contracts/run-config/training";
 import type { Episode, Reward } from "@/contracts/records/episode";
-import { countTokens } from "./episode-metrics";
+import { countTokens } from "@/gpu-workers/searcher/episode-statistics";
 import { listQueries } from "@/gpu-workers/searcher/episode-statistics";
 
 /** What an episode is rewarded for. */

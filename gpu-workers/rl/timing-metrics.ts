@@ -1,5 +1,6 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { countTokens, type MetricValues } from "./episode-metrics";
+import { countTokens } from "@/gpu-workers/searcher/episode-statistics";
+import type { MetricValues } from "./episode-metrics";
 import { STEP_PHASES, type Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 
 /** Seconds per phase, `other` being what no phase claims, so that they sum to the step; and milliseconds per token. */

@@ -4,11 +4,18 @@ import type { EngineBody, EngineResult } from "@/contracts/engine/dialect";
 import { searchSchema as searchConfig, type SearchConfig } from "@/contracts/run-config/run-config";
 import { AppError } from "@/contracts/errors";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { runEpisodes, type SamplingParameters, type SearchEnvironment, type Searcher } from "./episode";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import { runEpisodes } from "./episode";
+import type { SamplingParameters, SearchEnvironment, Searcher } from "./episode-inputs";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
-import { countActionTokens, pickActionTokens, buildDatum, fillActionTokens, buildTrainingSequence } from "./training-sequence";
+import {
+  countActionTokens,
+  pickActionTokens,
+  buildDatum,
+  fillActionTokens,
+  buildTrainingSequence,
+} from "./training-sequence";
 
 /** One token per character. */
 const tokenizer = {
@@ -88,7 +95,7 @@ const sampling: SamplingParameters = { temperature: 1, seed: 0, step: 1, trainin
 const question = (n: number) => ({ question: { id: `q${n}`, question: `${n}` }, sampleIndex: 0 });
 const searchOf = (settings: Partial<SearchConfig>): SearchEnvironment => ({
   retriever,
-  documents: new DocumentBook(),
+  documents: new DocumentStore(),
   settings: searchConfig.parse(settings),
 });
 const run = (searcher: Searcher, search: SearchEnvironment, count = 1) =>

@@ -33,9 +33,9 @@ describe("a gold path", () => {
   });
 
   it("stops where no gold query is left", () => {
-    expect(planGoldTurn(question, window("x"), new Set(), 1, { ...settings, turns: 3 }).text).toContain(
-      "True",
-    );
+    expect(
+      planGoldTurn(question, window("x"), new Set(), 1, { ...settings, turns: 3 }).text,
+    ).toContain("True");
   });
 
   it("writes turns that the protocol reads without an error, whatever the query holds", () => {

@@ -2,7 +2,7 @@ import type { SearchConfig } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
-import { buildTurnGrammar } from "./episode";
+import { buildTurnGrammar } from "./turn-decoding";
 import { selectPrompt } from "./prompt";
 import { countSearchesAllowed } from "./protocol";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";

@@ -1,17 +1,17 @@
-import { s3Prompt } from "@/contracts/run-config/prompts/searching";
+import { s3Prompt } from "@/core/prompts/searching";
 import type { SearchConfig } from "@/contracts/run-config/run-config";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
-import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { createPromptTemplate } from "@/core/prompts/prompt-template";
 
 /**
- * What the searcher reads. Two templates: `compact` for small models under guided decoding, where every token is paid
- * for on a CPU and the grammar knows the form; `full` for instruction-tuned models that write freely. In both, one
- * assistant turn is continued throughout: the environment appends an <information> block after each query.
+ * What the searcher reads. There are two prompts: `compact` for small models under guided decoding, where the grammar
+ * gives the form and every prompt token costs time on a CPU; `full` for instruction-tuned models that decode freely. In
+ * both the episode is one assistant turn: after each query the environment appends an <information> block to it.
  */
 export interface SearcherPrompt {
   id: "compact" | "full";
-  /** The hash of an edited text. */
+  /** A number for the built-in text, a hash for an edited one. */
   version: number | string;
   /** Instructions, question and first window, up to where the searcher begins to write. */
   renderStart(question: string, documents: readonly PromptDocument[], search: SearchConfig): string;
@@ -19,11 +19,13 @@ export interface SearcherPrompt {
   renderObservation(documents: readonly PromptDocument[], searchesLeft: number): string;
 }
 
+/** A document of a window. */
 export interface PromptDocument {
   title: string;
   text: string;
 }
 
+/** The built-in prompt for the decoding mode. */
 export const selectPrompt = (search: Pick<SearchConfig, "decoding">): SearcherPrompt =>
   search.decoding === "guided" ? compactPrompt : fullPrompt;
 
@@ -38,7 +40,10 @@ const compactPrompt: SearcherPrompt = {
 
 const fullPrompt: SearcherPrompt = createFullPrompt(null);
 
-/** The prompt of free decoding: the built-in text, or a person's in its place. */
+/**
+ * The prompt of free decoding: the built-in text, or an edited one.
+ * @throws AppError "invalid-input" that lists what is wrong with an edited text
+ */
 export function createFullPrompt(edited: string | null): SearcherPrompt {
   const template = createPromptTemplate(s3Prompt, edited, "methodSettings.promptTemplate");
   const { version } = template;
@@ -47,11 +52,11 @@ export function createFullPrompt(edited: string | null): SearcherPrompt {
     version: /^\d+$/.test(version) ? Number(version) : version,
     renderStart: (question, documents, search) =>
       renderChat(template.fill(buildStartValues(question, documents, search))),
-    renderObservation: observation,
+    renderObservation,
   };
 }
 
-/** What fills the prompt of free decoding. */
+/** Values for the placeholders of the full prompt. */
 export const buildStartValues = (
   question: string,
   documents: readonly PromptDocument[],
@@ -65,11 +70,14 @@ export const buildStartValues = (
 });
 
 /** What is appended after a query in free decoding. */
-export function observation(documents: readonly PromptDocument[], searchesLeft: number): string {
+export function renderObservation(
+  documents: readonly PromptDocument[],
+  searchesLeft: number,
+): string {
   return `\n\n${renderWindow(documents, formatTitledDocument)}\n${searchesLeft === 0 ? "No searches are left: only choose documents.\n" : ""}`;
 }
 
-/** The window as the searcher sees it; documents are numbered from 1. */
+/** Renders a window as the searcher sees it, with its documents numbered from 1. */
 const renderWindow = (
   documents: readonly PromptDocument[],
   line: (document: PromptDocument, number: number) => string,

@@ -256,7 +256,8 @@ describe("the upstream protocol", () => {
     expect(countInitialDocuments({ protocol: "upstream", retrieve: 8 }, true)).toBe(12);
     expect(countInitialDocuments({ protocol: "upstream", retrieve: 8 }, false)).toBe(3);
     expect(countInitialDocuments({ protocol: "paper", retrieve: 8 }, true)).toBe(8);
-    for (const last of [false, true]) expect(listStopStrings("upstream", last)).toEqual(["</query>"]);
+    for (const last of [false, true])
+      expect(listStopStrings("upstream", last)).toEqual(["</query>"]);
     expect(listStopStrings("paper", false)).toContain("</query>");
     expect(listStopStrings("paper", true)).toContain("<information>");
   });

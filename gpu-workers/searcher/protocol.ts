@@ -40,7 +40,9 @@ const NEGATIVE = new Set(["false", "no", "0", "n"]);
 /** Where sampling stops in a turn of free decoding. Upstream samples on and cuts the text after its first query, which comes to the same. */
 export function listStopStrings(protocol: Protocol, last: boolean): string[] {
   if (protocol === "upstream") return ["</query>"];
-  return last ? ["</important_info>", IMITATED_BLOCK] : ["</query>", "True</search_complete>", IMITATED_BLOCK];
+  return last
+    ? ["</important_info>", IMITATED_BLOCK]
+    : ["</query>", "True</search_complete>", IMITATED_BLOCK];
 }
 
 /** Searches after the retrieval with the question itself. The released code passes turns + 1 (design of upstream). */

@@ -37,7 +37,9 @@ function texts(grammar: string): string[] {
 
 describe("the grammar of a turn", () => {
   it("allows every ascending selection up to the limit, once", () => {
-    const selections = texts(renderTurnGrammar({ window: 4, select: 2, queryTokens: 8, last: true }));
+    const selections = texts(
+      renderTurnGrammar({ window: 4, select: 2, queryTokens: 8, last: true }),
+    );
     expect([...selections].sort()).toEqual(
       ["[]", "[1]", "[2]", "[3]", "[4]", "[1, 2]", "[1, 3]", "[1, 4]", "[2, 3]", "[2, 4]", "[3, 4]"]
         .map((ids) => `<important_info>${ids}</important_info>`)

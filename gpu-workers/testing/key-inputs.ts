@@ -45,7 +45,7 @@ export const documentOf = (id: string): RankedDocument => ({
 export const RETRIEVER: Retriever = {
   search: async (queries, k) =>
     queries.map((query) => Array.from({ length: k }, (_, i) => documentOf(`${query} ${i + 1}`))),
-  documents: async (ids) => ids.map(documentOf),
+  getDocuments: async (ids) => ids.map(documentOf),
   describe: () => ({ kind: "remote", key: "retriever-key", title: "scripted", documents: null }),
   close: async () => undefined,
 };
@@ -54,7 +54,7 @@ export const RETRIEVER: Retriever = {
 export const ENGINE_MODEL = {
   info: { maxLength: 2048 },
   loadState: async () => ({ hash: "weights-hash", step: 0, bytes: 1 }),
-  weightsHash: async () => ({ hash: "weights-hash", step: 0 }),
+  getWeightsHash: async () => ({ hash: "weights-hash", step: 0 }),
   sample: async ({ sequences }: { sequences: unknown[] }) => ({
     sequences: sequences.map(() => [
       { ids: [1], text: "done", logprobs: [0], forced: [false], finishReason: "stop" },
@@ -63,7 +63,7 @@ export const ENGINE_MODEL = {
   endSessions: async () => undefined,
 };
 export const ENGINE = {
-  capabilities: async () => ({ fingerprint: "engine-fingerprint" }),
+  getCapabilities: async () => ({ fingerprint: "engine-fingerprint" }),
   createModel: async () => ENGINE_MODEL,
 } as never;
 

@@ -2,9 +2,7 @@ import { EndpointClient, type EndpointOptions } from "@/gpu-workers/llm/endpoint
 import type { GeneratorBackend } from "./generator";
 import type { PromptStyle } from "./prompt-style";
 
-export type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
-
-/** The frozen generator at an OpenAI-compatible server, greedy. */
+/** The frozen generator at an OpenAI-compatible server. Decoding is greedy. */
 export function createEndpointBackend(
   endpoint: string,
   model: string,

@@ -3,10 +3,14 @@ import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { renderChat, type GenerationRequest, type PromptStyle } from "./prompt-style";
 import type { GeneratorBackend } from "./generator";
 
-/** Requests in one engine call: they share the worked examples' activations. */
-const BATCH = 32;
+/** Requests in one call of the engine; they share the activations of the worked examples. */
+const BATCH_SIZE = 32;
 
-/** The worker's own engine: the frozen base without any adapter, greedy. */
+/**
+ * The frozen generator in the worker's engine: the base model without an adapter. Decoding is greedy.
+ *
+ * @param fingerprint of the base model and the engine (`computeModelFingerprint`)
+ */
 export function createEngineBackend(
   model: Pick<EngineModel, "sample">,
   tokenizer: Tokenizer,
@@ -15,10 +19,12 @@ export function createEngineBackend(
   fingerprint: string,
 ): GeneratorBackend {
   const renderPrompt = (request: GenerationRequest): string =>
-    style.id === "few-shot" ? style.renderPrompt(request) : renderChat(style.renderMessages(request));
+    style.id === "few-shot"
+      ? style.renderPrompt(request)
+      : renderChat(style.renderMessages(request));
   return {
     identity: { engine: fingerprint },
-    batchSize: BATCH,
+    batchSize: BATCH_SIZE,
     complete(requests, signal) {
       const start = performance.now();
       const sequences = requests.map((request) => ({

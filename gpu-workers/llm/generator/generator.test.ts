@@ -3,9 +3,15 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Answer } from "@/contracts/records/episode";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { createEndpointBackend, type EndpointOptions } from "./endpoint-backend";
+import type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import { createEndpointBackend } from "./endpoint-backend";
 import { Generator, type AnswerStore, type GeneratorBackend } from "./generator";
-import { createChatStyle, renderChat, createFewShotStyle, type GenerationRequest } from "./prompt-style";
+import {
+  createChatStyle,
+  renderChat,
+  createFewShotStyle,
+  type GenerationRequest,
+} from "./prompt-style";
 
 const fast: Partial<EndpointOptions> = {
   timeoutMs: 200,
@@ -201,7 +207,9 @@ describe("an endpoint", () => {
       ),
     ).toEqual(["Quito"]);
     expect(
-      await textsOf(createEndpointBackend(url, "m", fewShot, 8, fast).complete([request("a")], signal)),
+      await textsOf(
+        createEndpointBackend(url, "m", fewShot, 8, fast).complete([request("a")], signal),
+      ),
     ).toEqual([" Quito"]);
     expect(seen).toEqual([
       ["/v1/chat/completions", "Bearer secret", 0],
@@ -214,14 +222,18 @@ describe("an endpoint", () => {
       call < 3 ? { status, body: { error: "busy" } } : chat("Quito"),
     );
     expect(
-      await textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      await textsOf(
+        createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal),
+      ),
     ).toEqual(["Quito"]);
   });
 
   it("is waited for when it hangs", async () => {
     const url = await serve((call) => (call === 1 ? "hang" : chat("Quito")));
     expect(
-      await textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      await textsOf(
+        createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal),
+      ),
     ).toEqual(["Quito"]);
   });
 

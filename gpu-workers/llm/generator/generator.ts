@@ -2,9 +2,9 @@ import type { Answer, ModelUsage } from "@/contracts/records/episode";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
 import type { GenerationRequest, PromptStyle } from "./prompt-style";
 
-/** Where completions come from. Throws AppError; never makes up an answer. */
+/** Where completions come from: the engine or an endpoint. Failures are errors, never invented answers. */
 export interface GeneratorBackend {
-  /** What beside model, style and token limit can change an answer. */
+  /** What can change an answer besides model, prompt style and token limit: part of the cache key. */
   readonly identity: Record<string, string>;
   /** Requests per call of `complete`. */
   readonly batchSize: number;
@@ -15,18 +15,24 @@ export interface GeneratorBackend {
   ): Promise<{ text: string; seconds: number; usage?: ModelUsage }>[];
 }
 
-/** Answers stored outside this process. */
+/** Answers stored outside this process, by their cache keys. */
 export interface AnswerStore {
   findAnswers(keys: string[]): Promise<Map<string, Answer>>;
   saveAnswers(answers: Answer[]): Promise<void>;
 }
 
 /**
- * The frozen generator. It is deterministic, so an answer is made once: looked up in memory, then in the store, and
- * only then asked for.
+ * Which answers a generator puts into the store. `each`: all of them, at once. `unrecorded`: only those of a batch that
+ * failed in part, because the others are stored together with their episodes.
+ */
+export type KeepAnswers = "each" | "unrecorded";
+
+/**
+ * The frozen generator. Its decoding is deterministic, so each answer is made once: it is looked up in memory, then in
+ * the store, and only then generated.
  */
 export class Generator {
-  private readonly memo = new Map<string, Answer>();
+  private readonly answers = new Map<string, Answer>();
 
   constructor(
     readonly model: string,
@@ -34,8 +40,7 @@ export class Generator {
     private readonly maxTokens: number,
     private readonly backend: GeneratorBackend,
     private readonly store: AnswerStore,
-    /** `each`: every answer is stored at once; `unrecorded`: those beside a failure, as the others are stored with their episodes. */
-    private readonly keep: "each" | "unrecorded" = "each",
+    private readonly keep: KeepAnswers = "each",
   ) {}
 
   /** Answers in the order of the requests. Throws AppError "generator-unavailable" or "engine-unavailable". */
@@ -44,28 +49,28 @@ export class Generator {
     const unknown = new Map(
       requests
         .map((request, i) => [keys[i]!, request] as const)
-        .filter(([key]) => !this.memo.has(key)),
+        .filter(([key]) => !this.answers.has(key)),
     );
     if (unknown.size > 0) {
       for (const [key, answer] of await this.store.findAnswers([...unknown.keys()])) {
-        this.memo.set(key, answer);
+        this.answers.set(key, answer);
         unknown.delete(key);
       }
     }
     const missing = [...unknown];
     for (let start = 0; start < missing.length; start += this.backend.batchSize)
       await this.generate(missing.slice(start, start + this.backend.batchSize), signal);
-    return keys.map((key) => this.memo.get(key)!);
+    return keys.map((key) => this.answers.get(key)!);
   }
 
-  /** Everything answered so far, for a checkpoint. */
+  /** Every answer known so far, for a checkpoint. */
   listAnswers(): Answer[] {
-    return [...this.memo.values()];
+    return [...this.answers.values()];
   }
 
-  /** Takes up what an earlier attempt remembered. */
+  /** Adds the answers of a checkpoint. */
   addAnswers(answers: readonly Answer[]): void {
-    for (const answer of answers) this.memo.set(answer.key, answer);
+    for (const answer of answers) this.answers.set(answer.key, answer);
   }
 
   private computeAnswerKey({ question, documents }: GenerationRequest): string {
@@ -81,7 +86,7 @@ export class Generator {
     });
   }
 
-  /** Keeps every answer that came, then throws the first failure: an answer may have been paid for. */
+  /** Generates one batch. Keeps every answer that came before it throws the first failure: answers may have been paid for. */
   private async generate(
     batch: readonly (readonly [string, GenerationRequest])[],
     signal: AbortSignal,
@@ -102,7 +107,7 @@ export class Generator {
         },
       ];
     });
-    for (const answer of answers) this.memo.set(answer.key, answer);
+    for (const answer of answers) this.answers.set(answer.key, answer);
     if (answers.length > 0 && (this.keep === "each" || answers.length < batch.length))
       await this.store.saveAnswers(answers);
     for (const result of settled) if (result.status === "rejected") throw result.reason;

@@ -2,20 +2,20 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { parseOrThrow, AppError } from "@/contracts/errors";
-import { ATLAS_DIR } from "@/lib/paths";
-import { chatPrompt } from "@/contracts/run-config/prompts/generating";
-import type { Message } from "@/contracts/run-config/prompts/template";
+import { ATLAS_DIR } from "@/lib/paths.mjs";
+import { chatPrompt } from "@/core/prompts/generating";
+import type { Message } from "@/contracts/run-config/prompt";
 import type { GeneratorConfig } from "@/contracts/run-config/run-config";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { createPromptTemplate } from "@/core/prompts/prompt-template";
 
-/** What the frozen generator is asked: a question and the documents handed over, in order. */
+/** What the frozen generator answers: a question with the documents that the searcher selected, in order. */
 export interface GenerationRequest {
   question: string;
   documents: readonly { title: string; text: string; hash: string }[];
 }
 
-/** A worked example of the few-shot prompt. */
+/** A worked example of the few-shot prompt. Hashed as it stands for cache keys: no field may be renamed. */
 export interface WorkedExample {
   question: string;
   answer: string;
@@ -43,12 +43,19 @@ interface ChatStyle {
   stop: string[];
 }
 
-/** Three worked examples, then the question: for small base-like models, which complete better than they obey. */
+/** Three worked examples, then the question: for small models, which continue a text better than they follow instructions. */
 export function createFewShotStyle(examples: readonly WorkedExample[]): FewShotStyle {
-  const shot = (texts: readonly string[], question: string, answer: string): string =>
-    [...texts.map(escapeToOneLine), `Question: ${escapeToOneLine(question)}`, `Answer:${answer}`].join("\n");
+  const renderExample = (texts: readonly string[], question: string, answer: string): string =>
+    [
+      ...texts.map(escapeToOneLine),
+      `Question: ${escapeToOneLine(question)}`,
+      `Answer:${answer}`,
+    ].join("\n");
   const prefix = examples
-    .map(({ texts, question, answer }) => shot(texts, question, ` ${escapeToOneLine(answer)}`) + "\n\n")
+    .map(
+      ({ texts, question, answer }) =>
+        renderExample(texts, question, ` ${escapeToOneLine(answer)}`) + "\n\n",
+    )
     .join("");
   return {
     id: "few-shot",
@@ -56,7 +63,7 @@ export function createFewShotStyle(examples: readonly WorkedExample[]): FewShotS
     examples,
     renderPrompt: ({ question, documents }) =>
       prefix +
-      shot(
+      renderExample(
         documents.map(({ text }) => text),
         question,
         "",
@@ -65,28 +72,31 @@ export function createFewShotStyle(examples: readonly WorkedExample[]): FewShotS
   };
 }
 
-/** The built-in chat prompt, or a person's (contracts/prompts/generating.ts). */
+/** The built-in chat prompt (core/prompts/generating.ts), or an edited one. */
 export function createChatStyle(edited: string | null = null): ChatStyle {
   const template = createPromptTemplate(chatPrompt, edited, "generator.promptTemplate");
-  const context = ({ title, text }: { title: string; text: string }, i: number): string =>
+  const renderDocument = ({ title, text }: { title: string; text: string }, i: number): string =>
     `Context ${i + 1}${title === "" ? "" : ` (${escapeToOneLine(title)})`}: ${escapeToOneLine(text)}`;
   return {
     id: "chat",
     label: template.label,
     renderMessages: ({ question, documents }) =>
-      template.fill({ documents: documents.map(context).join("\n"), question: escapeToOneLine(question) }),
+      template.fill({
+        documents: documents.map(renderDocument).join("\n"),
+        question: escapeToOneLine(question),
+      }),
     stop: [],
   };
 }
 
-/** A chat as one text, in the template of Qwen2.5 and SmolLM2; its last turn, the assistant's, is left open. */
+/** Renders a chat as one text in the template of Qwen2.5 and SmolLM2 (ChatML). The last turn, the assistant's, stays open. */
 export function renderChat(messages: readonly { role: string; content: string }[]): string {
   const last = messages[messages.length - 1];
-  const begun = last?.role === "assistant" ? last.content : "";
-  const told = last?.role === "assistant" ? messages.slice(0, -1) : messages;
+  const prefill = last?.role === "assistant" ? last.content : "";
+  const complete = last?.role === "assistant" ? messages.slice(0, -1) : messages;
   return (
-    told.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") +
-    `<|im_start|>assistant\n${begun}`
+    complete.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") +
+    `<|im_start|>assistant\n${prefill}`
   );
 }
 
@@ -96,7 +106,10 @@ const exampleLineSchema = z.object({
   goldTexts: z.array(z.string()).min(1),
 });
 
-/** The style of a configuration; reads the worked examples that setup installed. */
+/**
+ * The prompt style of a configuration. For few-shot it reads the worked examples that setup installed.
+ * @throws AppError "not-found" where they are missing
+ */
 export async function loadPromptStyle(
   config: Pick<GeneratorConfig, "promptStyle" | "promptTemplate">,
 ): Promise<PromptStyle> {

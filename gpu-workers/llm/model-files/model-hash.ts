@@ -1,30 +1,32 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { sha256Of } from "@/lib/file-hash";
+import { hashFile } from "@/lib/hash";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
 
-/** What a model computes with: weights, configuration, tokenizer, chat template. */
+/** The files that a model computes with: weights, configuration, tokenizer, chat template. */
 const HASHED_FILES = /\.(safetensors|bin|json|jinja|model|txt)$/;
 
-const known = new Map<string, { size: number; mtimeMs: number; sha256: Promise<string> }>();
+const hashedFiles = new Map<string, { size: number; mtimeMs: number; sha256: Promise<string> }>();
 
 /**
- * Hash of a model folder's content: models of one name may differ from worker to worker, and from day to day. A file is
- * read once for as long as its size and time stay.
+ * Hash of a model folder's content, because models of one name may differ between workers and over time. A file is read
+ * again only when its size or modification time changed.
  */
 export async function hashModelFolder(directory: string): Promise<string> {
   const names = (await readdir(directory)).filter((name) => HASHED_FILES.test(name)).sort();
   return cacheKey(
-    await Promise.all(names.map(async (name) => [name, await hashFile(join(directory, name))])),
+    await Promise.all(
+      names.map(async (name) => [name, await hashUnlessKnown(join(directory, name))]),
+    ),
   );
 }
 
-async function hashFile(path: string): Promise<string> {
+async function hashUnlessKnown(path: string): Promise<string> {
   const { size, mtimeMs } = await stat(path);
-  const before = known.get(path);
-  if (before?.size === size && before.mtimeMs === mtimeMs) return before.sha256;
-  const sha256 = sha256Of(path);
-  known.set(path, { size, mtimeMs, sha256 });
-  sha256.catch(() => known.delete(path));
+  const known = hashedFiles.get(path);
+  if (known?.size === size && known.mtimeMs === mtimeMs) return known.sha256;
+  const sha256 = hashFile(path);
+  hashedFiles.set(path, { size, mtimeMs, sha256 });
+  sha256.catch(() => hashedFiles.delete(path));
   return sha256;
 }

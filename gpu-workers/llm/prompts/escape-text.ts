@@ -4,4 +4,5 @@
 export const escapeSpecialTokens = (text: string): string => text.replaceAll("<|", "< |");
 
 /** The same on one line. */
-export const escapeToOneLine = (text: string): string => escapeSpecialTokens(text).replace(/\s+/g, " ").trim();
+export const escapeToOneLine = (text: string): string =>
+  escapeSpecialTokens(text).replace(/\s+/g, " ").trim();

@@ -3,7 +3,13 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { judgeSchema as judgeSchema } from "@/contracts/run-config/scoring";
 import { AnswerScorer } from "./answer-scorer";
-import { createEndpointJudge, createJudgePrompt, openJudge, parseVerdict, decideByLogprobs } from "./judge";
+import {
+  createEndpointJudge,
+  createJudgePrompt,
+  openJudge,
+  parseVerdict,
+  decideByLogprobs,
+} from "./judge";
 import { JudgeUsage } from "./judge-usage";
 
 const quick = {
@@ -79,7 +85,12 @@ describe("the judge at an endpoint", () => {
 
   it("asks with a person's prompt, and is another scorer by it", async () => {
     const { url, requests } = await playing(["yes"]);
-    const judge = createEndpointJudge(url, "m", quick, "{question} | {golds} | {answer} | yes or no?");
+    const judge = createEndpointJudge(
+      url,
+      "m",
+      quick,
+      "{question} | {golds} | {answer} | yes or no?",
+    );
     await judge.judge(
       [{ question: "Of Peru?", golds: ["Lima", "City of Lima"], answer: "" }],
       signal,

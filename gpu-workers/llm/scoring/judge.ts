@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import { judgePrompt } from "@/contracts/run-config/prompts/generating";
-import type { Message } from "@/contracts/run-config/prompts/template";
+import { judgePrompt } from "@/core/prompts/generating";
+import type { Message } from "@/contracts/run-config/prompt";
 import type { JudgeConfig } from "@/contracts/run-config/run-config";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import {
@@ -12,8 +12,13 @@ import {
 } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
-import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
-import { buildEndpointOptions, findInstalledModel, PROBE_OPTIONS, type EndpointKeys } from "@/gpu-workers/llm/generator/open-generator";
+import { createPromptTemplate } from "@/core/prompts/prompt-template";
+import {
+  buildEndpointOptions,
+  PROBE_OPTIONS,
+  type EndpointKeySource,
+} from "@/gpu-workers/llm/endpoint/connection";
+import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 /** One answer to be judged. */
@@ -34,7 +39,9 @@ export interface Judge {
 /** An answer of megabytes is judged by its beginning and its end. */
 const MAX_ANSWER_CHARACTERS = 4_000;
 const truncateMiddle = (text: string): string =>
-  text.length <= MAX_ANSWER_CHARACTERS ? text : `${text.slice(0, MAX_ANSWER_CHARACTERS / 2)} … ${text.slice(-MAX_ANSWER_CHARACTERS / 2)}`;
+  text.length <= MAX_ANSWER_CHARACTERS
+    ? text
+    : `${text.slice(0, MAX_ANSWER_CHARACTERS / 2)} … ${text.slice(-MAX_ANSWER_CHARACTERS / 2)}`;
 
 /** The built-in prompt, or a person's (contracts/prompts/generating.ts). Another wording is another scorer: its version is part of every judged score's name. */
 export function createJudgePrompt(edited: string | null = null): {
@@ -168,7 +175,7 @@ function requireVerdict(verdict: boolean | null, reply: string, model: string): 
 export async function openJudge(
   config: JudgeConfig,
   engine: EngineClient | null,
-  keys: Partial<EndpointKeys>,
+  keys: Partial<EndpointKeySource>,
   signal: AbortSignal,
   overrides: Partial<EndpointOptions> = {},
 ): Promise<Judge> {
@@ -188,7 +195,7 @@ export async function openJudge(
 export async function probeJudge(
   config: JudgeConfig,
   engine: EngineClient | null,
-  keys: Partial<EndpointKeys>,
+  keys: Partial<EndpointKeySource>,
   signal: AbortSignal,
 ): Promise<string> {
   const judge = await openJudge(config, engine, keys, signal, PROBE_OPTIONS);

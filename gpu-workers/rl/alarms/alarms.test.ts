@@ -23,7 +23,12 @@ import {
 } from "@/gpu-workers/rl/trainer-state";
 import { AlarmMonitor } from "./alarms";
 import { RULES, type RunSettings } from "./rules";
-import { updateAlarms, INITIAL_ALARM_STATE, alarmStateSchema, type AlarmState } from "./alarm-state";
+import {
+  updateAlarms,
+  INITIAL_ALARM_STATE,
+  alarmStateSchema,
+  type AlarmState,
+} from "./alarm-state";
 
 type Values = Record<string, number>;
 /** What a step and the evaluation after it measured, in the order of the reports. */
@@ -339,7 +344,9 @@ describe("properties of any history", () => {
   it("has a rule for each alarm", () =>
     expect(RULES.map(({ name }) => name).sort()).toEqual([...alarmNameSchema.options].sort()));
 
-  const metrics = [...new Set(RULES.flatMap(({ metrics: on, alsoReads: beside = [] }) => [...on, ...beside]))];
+  const metrics = [
+    ...new Set(RULES.flatMap(({ metrics: on, alsoReads: beside = [] }) => [...on, ...beside])),
+  ];
   const value = fc.oneof(
     fc.double({ min: -2, max: 2, noNaN: true }).map((v) => v + 0),
     fc.constantFrom(0, 1, 1e9, -1e9, NaN, Infinity),
@@ -508,6 +515,8 @@ describe("what a run does with its alarms", () => {
       await resumed.alarms.observe({ "groups/without_variance": 0.3 }, step);
     expect(resumed.items).toMatchObject([{ changes: [{ to: "cleared", name: "no-variance" }] }]);
     await collapse(resumed.alarms, 31, 40);
-    expect(resumed.alarms.buildStopError(40).message).toContain("Stopped on an alarm after step 33");
+    expect(resumed.alarms.buildStopError(40).message).toContain(
+      "Stopped on an alarm after step 33",
+    );
   });
 });

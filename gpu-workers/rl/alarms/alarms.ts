@@ -70,4 +70,5 @@ export class AlarmMonitor {
   }
 }
 
-const formatEvidence = ({ evidence }: RaisedAlarm): string => `${evidence.map(evidenceText).join(". ")}.`;
+const formatEvidence = ({ evidence }: RaisedAlarm): string =>
+  `${evidence.map(evidenceText).join(". ")}.`;

@@ -31,7 +31,11 @@ export function computeMedian(values: readonly number[]): number {
 export function summarisePoints(points: readonly Point[]): Measured | null {
   const [first, last] = [points[0], points[points.length - 1]];
   return first && last
-    ? { value: computeMedian(points.map(({ value }) => value)), fromStep: first.step, toStep: last.step }
+    ? {
+        value: computeMedian(points.map(({ value }) => value)),
+        fromStep: first.step,
+        toStep: last.step,
+      }
     : null;
 }
 

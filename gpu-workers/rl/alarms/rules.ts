@@ -2,7 +2,15 @@ import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/records/ala
 import { isGrouped } from "@/contracts/run-config/training";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { MetricName } from "@/core/metrics/metric-table";
-import { summariseBetween, takeLatest, summarisePoints, WINDOW, listWindows, type MetricHistory, type Point } from "./metric-history";
+import {
+  summariseBetween,
+  takeLatest,
+  summarisePoints,
+  WINDOW,
+  listWindows,
+  type MetricHistory,
+  type Point,
+} from "./metric-history";
 
 /**
  * What a rule says of the history so far. `bad` raises its alarm; `good` in a row clears it; `between` leaves it as it
@@ -36,7 +44,8 @@ export interface AlarmRule {
 }
 
 const STEPS_TO_CLEAR = 3;
-const getPoints = (history: MetricHistory, metric: MetricName): readonly Point[] => history[metric] ?? [];
+const getPoints = (history: MetricHistory, metric: MetricName): readonly Point[] =>
+  history[metric] ?? [];
 
 type Limit = NonNullable<AlarmEvidence["limit"]>;
 const exceedsLimit = ({ side, value }: Limit, other: number): boolean =>
@@ -111,7 +120,9 @@ const rewardHacking: AlarmRule = {
     const rewards = getPoints(history, "reward/mean");
     // Around the best evaluations: the steps up to the second of them, or the first ones where it came before any.
     const upToBest = rewards.filter(({ step }) => step <= best.toStep);
-    const then = summarisePoints(upToBest.length >= 3 ? upToBest.slice(-WINDOW) : rewards.slice(0, WINDOW));
+    const then = summarisePoints(
+      upToBest.length >= 3 ? upToBest.slice(-WINDOW) : rewards.slice(0, WINDOW),
+    );
     const recent = takeLatest(rewards);
     if (!then || !recent || recent[0]!.step <= then.fromStep) return null;
     const reward = summarisePoints(recent)!;
@@ -181,7 +192,9 @@ function checkLengthGrowth(history: MetricHistory): RuleResult | null {
   const now = summarisePoints(recent)!;
   const earlier = listWindows(lengths.slice(0, -WINDOW));
   const shorter = (ratio: number): Measured[] =>
-    earlier.filter(({ value }) => now.value >= ratio * value && now.value - value >= MIN_GROWTH_TOKENS);
+    earlier.filter(
+      ({ value }) => now.value >= ratio * value && now.value - value >= MIN_GROWTH_TOKENS,
+    );
   const rewards = getPoints(history, "reward/mean");
   const reward = summariseBetween(rewards, now.fromStep, now.toStep);
   const candidates = shorter(2).flatMap((length) => {
@@ -240,7 +253,10 @@ const questionCopied: AlarmRule = {
   clearAfter: STEPS_TO_CLEAR,
   evaluate(history) {
     const recent = takeLatest(getPoints(history, "search/copied_question"));
-    return recent && compareWithLimit("search/copied_question", recent, { side: "at-least", value: 0.5 }, 0.3);
+    return (
+      recent &&
+      compareWithLimit("search/copied_question", recent, { side: "at-least", value: 0.5 }, 0.3)
+    );
   },
 };
 
@@ -253,7 +269,9 @@ const formatDrift: AlarmRule = {
     const points = getPoints(history, "search/format_errors");
     const recent = takeLatest(points);
     if (!recent || points.length < 2 * WINDOW) return null;
-    const best = listWindows(points.slice(0, -WINDOW)).reduce((a, b) => (b.value <= a.value ? b : a));
+    const best = listWindows(points.slice(0, -WINDOW)).reduce((a, b) =>
+      b.value <= a.value ? b : a,
+    );
     return compareWithLimit(
       "search/format_errors",
       recent,
@@ -273,7 +291,8 @@ const noVariance: AlarmRule = {
     if (groupSize < 2 || !isGrouped(algorithm)) return null;
     const recent = takeLatest(getPoints(history, "groups/without_variance"));
     return (
-      recent && compareWithLimit("groups/without_variance", recent, { side: "at-least", value: 0.9 }, 0.75)
+      recent &&
+      compareWithLimit("groups/without_variance", recent, { side: "at-least", value: 0.9 }, 0.75)
     );
   },
 };
@@ -309,9 +328,13 @@ const valueUseless: AlarmRule = {
   metrics: ["critic/vf_explained_var"],
   clearAfter: STEPS_TO_CLEAR,
   evaluate(history) {
-    const recent = takeLatest(getPoints(history, "critic/vf_explained_var").slice(WINDOW), 2 * WINDOW);
+    const recent = takeLatest(
+      getPoints(history, "critic/vf_explained_var").slice(WINDOW),
+      2 * WINDOW,
+    );
     return (
-      recent && compareWithLimit("critic/vf_explained_var", recent, { side: "at-most", value: -0.5 }, -0.1)
+      recent &&
+      compareWithLimit("critic/vf_explained_var", recent, { side: "at-most", value: -0.5 }, -0.1)
     );
   },
 };
@@ -327,7 +350,8 @@ const gradientExplosion: AlarmRule = {
       ...(["actor/grad_norm", "critic/grad_norm"] as const).map((metric) =>
         checkGradientNorm(metric, getPoints(history, metric), gradientClip),
       ),
-      skipped && compareWithLimit("actor/skipped_updates", skipped, { side: "at-least", value: 1 }, 0.5),
+      skipped &&
+        compareWithLimit("actor/skipped_updates", skipped, { side: "at-least", value: 1 }, 0.5),
     ]);
   },
 };
@@ -351,7 +375,9 @@ const generatorErrors: AlarmRule = {
   clearAfter: STEPS_TO_CLEAR,
   evaluate(history) {
     const recent = takeLatest(getPoints(history, "generator/retries"));
-    return recent && compareWithLimit("generator/retries", recent, { side: "at-least", value: 0.2 }, 0.1);
+    return (
+      recent && compareWithLimit("generator/retries", recent, { side: "at-least", value: 0.2 }, 0.1)
+    );
   },
 };
 

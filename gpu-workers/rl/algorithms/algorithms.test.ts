@@ -37,8 +37,12 @@ describe("against torch on padded tensors (reference.py)", () => {
       const plain = createAlgorithm(settings("ppo", { gamma, lambda, whiten: false }))
         .assignCredit(groups)
         .flat();
-      const whitened = createAlgorithm(settings("ppo", { gamma, lambda })).assignCredit(groups).flat();
-      const reinforce = createAlgorithm(settings("reinforce++", { gamma })).assignCredit(groups).flat();
+      const whitened = createAlgorithm(settings("ppo", { gamma, lambda }))
+        .assignCredit(groups)
+        .flat();
+      const reinforce = createAlgorithm(settings("reinforce++", { gamma }))
+        .assignCredit(groups)
+        .flat();
       trajectories.forEach((_, i) => {
         near(plain[i]!.advantages, expected.advantages[i]!);
         near(plain[i]!.returns!, expected.returns[i]!);
@@ -205,7 +209,10 @@ describe("clip-higher", () => {
   it("is the setting's, else DAPO's 0.28 or the clip itself", () => {
     expect(createAlgorithm(settings("dapo")).clipRange).toEqual({ low: 0.2, high: 0.28 });
     expect(createAlgorithm(settings("dapo", { clipHigh: 0.4 })).clipRange.high).toBe(0.4);
-    expect(createAlgorithm(settings("grpo", { clip: 0.1 })).clipRange).toEqual({ low: 0.1, high: 0.1 });
+    expect(createAlgorithm(settings("grpo", { clip: 0.1 })).clipRange).toEqual({
+      low: 0.1,
+      high: 0.1,
+    });
   });
 });
 

@@ -11,7 +11,9 @@ export const createReinforcePlusPlus = (rl: RlConfig): Algorithm => ({
   isInformative: () => true,
   assignCredit: (groups) => {
     const returns = groups.flatMap((group) =>
-      group.map(({ reward, penalties }) => computeDiscountedReturns(buildTokenRewards(reward, penalties), rl.gamma)),
+      group.map(({ reward, penalties }) =>
+        computeDiscountedReturns(buildTokenRewards(reward, penalties), rl.gamma),
+      ),
     );
     const whitened = whiten(returns).values();
     return groups.map((group) => group.map(() => ({ advantages: whitened.next().value! })));

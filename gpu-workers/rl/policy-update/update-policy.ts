@@ -4,10 +4,15 @@ import type { TrainConfig } from "@/contracts/run-config/run-config";
 import { EngineError, type EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Algorithm, Credit } from "@/gpu-workers/rl/algorithms/algorithm";
 import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
-import { computeMaxEpisodeTokens } from "@/gpu-workers/searcher/episode";
+import { computeMaxEpisodeTokens } from "@/gpu-workers/searcher/turn-decoding";
 import type { MetricValues } from "@/gpu-workers/rl/episode-metrics";
 import type { Group } from "@/gpu-workers/rl/rollout";
-import { computeExplainedVariance, maximum, mean, summariseMeanMaxMin } from "@/gpu-workers/rl/statistics";
+import {
+  computeExplainedVariance,
+  maximum,
+  mean,
+  summariseMeanMaxMin,
+} from "@/gpu-workers/rl/statistics";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import {
   countActionTokens,
@@ -172,7 +177,10 @@ export function countSkippedInARow(
 }
 
 /** The gradient of one step's groups without a step: what a dry run tries. */
-export async function computeTrialGradient(parts: UpdateDependencies, groups: readonly Group[]): Promise<void> {
+export async function computeTrialGradient(
+  parts: UpdateDependencies,
+  groups: readonly Group[],
+): Promise<void> {
   const experiences = await buildExperiences(parts, groups, { skipped: [], outOfMemory: null });
   const credits = parts.algorithm.assignCredit(splitByGroup(experiences, groups)).flat();
   const learned = experiences.map((experience, i) => ({ experience, credit: credits[i]! }));
@@ -269,8 +277,13 @@ interface CreditedExperience {
   experience: Experience;
   credit: Credit;
 }
-type BuildLossRequest = (batch: readonly CreditedExperience[]) => Parameters<Model["forwardBackward"]>[0];
-type MiniBatchResult = EngineResult<"forward_backward"> & { gradNorm: number; batch: readonly CreditedExperience[] };
+type BuildLossRequest = (
+  batch: readonly CreditedExperience[],
+) => Parameters<Model["forwardBackward"]>[0];
+type MiniBatchResult = EngineResult<"forward_backward"> & {
+  gradNorm: number;
+  batch: readonly CreditedExperience[];
+};
 
 /** Epochs of optimiser steps on mini-batches, in the order of the episodes. Each is one operation, so that it counts whole or not at all. */
 async function runOptimizerEpochs(
@@ -393,7 +406,10 @@ const valueLoss =
   };
 
 /** Truncated importance weights: how much likelier the trainer finds each token than the sampler did, at most `cap` (null: 1). */
-function truncatedImportanceWeights({ sequence, trainerLogprobs }: Experience, cap: number | null): number[] {
+function truncatedImportanceWeights(
+  { sequence, trainerLogprobs }: Experience,
+  cap: number | null,
+): number[] {
   const sampled = pickActionTokens(sequence, sequence.logprobs);
   return sampled.map((logprob, t) =>
     cap === null ? 1 : Math.min(cap, Math.exp(trainerLogprobs![t]! - logprob)),
@@ -450,12 +466,17 @@ const explained = (share: number | null): MetricValues =>
   share === null ? {} : { "critic/vf_explained_var": share };
 
 /** Sampler against trainer, where the trainer's own log-probabilities were computed; else `actorMetrics` has them. Overlapped episodes are of other weights. */
-function computeSamplerMismatch(experiences: readonly Experience[], rl: TrainConfig["rl"]): MetricValues {
+function computeSamplerMismatch(
+  experiences: readonly Experience[],
+  rl: TrainConfig["rl"],
+): MetricValues {
   if (rl.overlap) return {};
   const differences = experiences.flatMap(({ sequence, trainerLogprobs }) =>
     trainerLogprobs === null
       ? []
-      : pickActionTokens(sequence, sequence.logprobs).map((sampled, t) => sampled - trainerLogprobs[t]!),
+      : pickActionTokens(sequence, sequence.logprobs).map(
+          (sampled, t) => sampled - trainerLogprobs[t]!,
+        ),
   );
   const cap = rl.truncateRatio;
   return {
@@ -486,7 +507,10 @@ function computeCriticMetrics(results: readonly MiniBatchResult[]): MetricValues
 }
 
 /** A count of tokens in all results as a share of their tokens. */
-const computeTokenShare = (results: readonly MiniBatchResult[], of: (result: MiniBatchResult) => number): number => {
+const computeTokenShare = (
+  results: readonly MiniBatchResult[],
+  of: (result: MiniBatchResult) => number,
+): number => {
   const tokens = results.reduce((sum, result) => sum + result.tokens, 0);
   return results.reduce((sum, result) => sum + of(result), 0) / Math.max(1, tokens);
 };

@@ -1,0 +1,44 @@
+import type { SearchConfig } from "@/contracts/run-config/run-config";
+import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
+import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { SearcherPrompt } from "./prompt";
+
+/** The policy: a model with its tokenizer, and an identity that changes with its weights. */
+export interface Searcher {
+  model: Pick<EngineModel, "sample" | "endSessions">;
+  tokenizer: Tokenizer;
+  /** Model name, hash of the weights and fingerprint of the engine: part of every cache key. */
+  identity: string;
+  /** Tokens of the longest sequence that the model reads. */
+  maxLength: number;
+}
+
+/** The environment that the searcher acts in. */
+export interface SearchEnvironment {
+  retriever: Pick<Retriever, "search" | "describe">;
+  documents: DocumentStore;
+  settings: SearchConfig;
+  /** An edited prompt in place of the built-in one. */
+  template?: SearcherPrompt;
+}
+
+/** How the searcher's tokens are sampled. Hashed as it stands for the episode's cache key: no field may be renamed. */
+export interface SamplingParameters {
+  /** 0: greedy. */
+  temperature: number;
+  /** Seed of the run. The seed of a turn is derived from it, the step, the question, the sample and the turn. */
+  seed: number;
+  /** Training step; 0 outside training. */
+  step: number;
+  /** Only the upstream protocol treats training and inference differently (documents of the first window). */
+  training: boolean;
+}
+
+/** One episode to run: a question, and which of its samples this is. */
+export interface EpisodeRequest {
+  question: Pick<Question, "id" | "question">;
+  sampleIndex: number;
+}

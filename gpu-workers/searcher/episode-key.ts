@@ -1,0 +1,31 @@
+import { cacheKey } from "@/gpu-workers/runtime/keys";
+import type {
+  EpisodeRequest,
+  SamplingParameters,
+  SearchEnvironment,
+  Searcher,
+} from "./episode-inputs";
+import { selectPrompt } from "./prompt";
+import { PROTOCOL_VERSION } from "./protocol";
+
+/** Cache key of an episode: everything that can change it, so it is known before the episode is run. */
+export function computeEpisodeKey(
+  searcher: Pick<Searcher, "identity">,
+  environment: SearchEnvironment,
+  sampling: SamplingParameters,
+  { question, sampleIndex }: EpisodeRequest,
+): string {
+  const { settings, retriever, template = selectPrompt(settings) } = environment;
+  return cacheKey({
+    record: "episode",
+    method: "s3",
+    protocolVersion: PROTOCOL_VERSION,
+    prompt: [template.id, template.version],
+    searcher: searcher.identity,
+    retriever: retriever.describe().key,
+    settings,
+    sampling,
+    question: [question.id, question.question],
+    sampleIndex,
+  });
+}
