@@ -8,12 +8,9 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { z } from "zod";
-import { suggestCorpusName, getPublishedRetriever } from "@/app/corpora/_components/import-form";
-import {
-  CORPUS_PRESET_NAMES,
-  CORPUS_PRESETS,
-  type CorpusPresetName,
-} from "@/contracts/run-config/corpus-presets";
+import { suggestCorpusName, getPublishedRetriever } from "@/core/corpora/corpus-import";
+import { CORPUS_PRESETS } from "@/core/presets/corpus-presets";
+import { CORPUS_PRESET_NAMES, type CorpusPresetName } from "@/contracts/run-config/corpus-source";
 import { AppError, wireErrorSchema } from "@/contracts/errors";
 import { removeCorpusResultSchema } from "@/contracts/worker-protocol/worker-protocol";
 import type { Client } from "@/cli/client";

@@ -1,8 +1,18 @@
 import { z } from "zod";
-import { CORPUS_PRESET_NAMES } from "./corpus-presets";
+
 import { about } from "./setting";
 
 /** Where a corpus comes from, and how its files are read. */
+
+/** Public corpora that can be imported by name; core/presets/corpus-presets.ts says where they are published. */
+export const CORPUS_PRESET_NAMES = [
+  "wiki-18",
+  "medcorp-pubmed",
+  "medcorp-statpearls",
+  "medcorp-textbooks",
+  "medcorp-wikipedia",
+] as const;
+export type CorpusPresetName = (typeof CORPUS_PRESET_NAMES)[number];
 
 export const corpusNameSchema = z
   .string()

@@ -1,4 +1,4 @@
-import type { HubFiles } from "@/contracts/run-config/corpus-presets";
+import type { HubFiles } from "./corpus-presets";
 
 /** Question sets that upstream publishes: where, and how its rows are read. Nothing is fetched before a person asks. */
 
@@ -6,7 +6,7 @@ export interface QuestionPreset {
   title: string;
   description: string;
   licence: string;
-  /** What is downloaded, on disk, in GiB: to be known before one asks for it. */
+  /** Size of the download on disk, in GiB, shown before it is started. */
   downloadGiB: number;
   files: HubFiles;
   /** Columns that are not told by their names; null: the file's own is not used. */

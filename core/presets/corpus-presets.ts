@@ -1,3 +1,5 @@
+import type { CorpusPresetName } from "@/contracts/run-config/corpus-source";
+
 /**
  * Public corpora that the paper, its released code and MedRAG use: where they are published and how they are laid out.
  * Nothing is fetched before a person starts an import run.
@@ -14,15 +16,15 @@ export interface HubFiles {
 export interface CorpusPreset {
   title: string;
   description: string;
-  /** As its publisher counts them, rounded but for wiki-18: what an index is planned for before it is there. */
+  /** As its publisher counts them, rounded except for wiki-18: an index is planned by it before the corpus is there. */
   passages: number;
   licence: string;
-  /** What is downloaded, on disk, in GiB: to be known before one asks for it. */
+  /** Size of the download on disk, in GiB, shown before it is started. */
   downloadGiB: number;
   corpus: HubFiles;
-  /** An index that is published with it: its parts in order are one FAISS file, whose row i is line i of the corpus; `encoder` made it. */
+  /** A published index: its parts in order are one FAISS file, whose row i is line i of the corpus, encoded by `encoder`. */
   index: (HubFiles & { encoder: string }) | null;
-  /** How to bring the files by hand where the worker has no way to the hub. */
+  /** How to bring the files by hand where the worker cannot reach the hub. */
   byHand: string;
 }
 
@@ -74,10 +76,4 @@ export const CORPUS_PRESETS = {
     0.2,
   ),
   "medcorp-wikipedia": medrag("wikipedia", "Wikipedia", 29_900_000, "29.9 million passages", 45),
-} as const satisfies Record<string, CorpusPreset>;
-
-export type CorpusPresetName = keyof typeof CORPUS_PRESETS;
-export const CORPUS_PRESET_NAMES = Object.keys(CORPUS_PRESETS) as [
-  CorpusPresetName,
-  ...CorpusPresetName[],
-];
+} as const satisfies Record<CorpusPresetName, CorpusPreset>;
