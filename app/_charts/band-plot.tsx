@@ -1,12 +1,11 @@
 "use client";
 import { memo, useMemo } from "react";
-import { Area, CartesianGrid, ComposedChart, Line, XAxis, YAxis } from "recharts";
-import { formatInteger } from "@/app/_lib/format";
-import { AXIS } from "./line-plot";
-import { PLOT, PlotFrame, PLOT_HEIGHT, type LegendEntry } from "./plot-frame";
-import { computeStepTicks, computeValueAxis, type Scale } from "./prepare";
+import { Area, ComposedChart, Line } from "recharts";
+import { PLOT_PROPS, PlotAxes } from "./plot-axes";
+import { PlotFrame, type LegendEntry } from "./plot-frame";
+import { computeStepDomain, computeValueAxis, type Scale } from "./prepare";
 import { getBandColumn, prepareBands, type BandData, type BandInput } from "./prepare-bands";
-import { formatTick, type Unit } from "./units";
+import type { Unit } from "./units";
 
 export interface BandSeries extends BandInput {
   label: string;
@@ -14,7 +13,7 @@ export interface BandSeries extends BandInput {
   dashed?: boolean;
 }
 
-/** Curves with the interval of their mean as a band; where the runs behind a curve change, it breaks. */
+/** Mean curves with their interval as a band. A curve breaks where the runs behind it change. */
 export function BandPlot({
   label,
   series,
@@ -28,35 +27,25 @@ export function BandPlot({
 }) {
   const data = useMemo(() => prepareBands(series), [series]);
   const steps = useMemo(() => data.rows.map((row) => row.step), [data]);
-  const domain: [number, number] = [
-    Math.min(0, steps[0] ?? 0),
-    Math.max(steps[steps.length - 1] ?? 0, 1),
-  ];
-  const legend = useMemo<LegendEntry[]>(
+  const [from, to] = computeStepDomain(steps);
+  const legend = useMemo(
     () =>
-      series.map((s) => {
-        const byStep = new Map(s.points.map((point) => [point.step, point.mean]));
+      series.map(({ key, label, colour, dashed, points }): LegendEntry => {
+        const means = new Map(points.map((point) => [point.step, point.mean]));
         return {
-          key: s.key,
-          label: s.label,
-          colour: s.colour,
-          dashed: s.dashed,
-          latest: s.points[s.points.length - 1]?.mean ?? null,
-          at: (step) => byStep.get(step) ?? null,
+          key,
+          label,
+          colour,
+          dashed,
+          latest: points.at(-1)?.mean ?? null,
+          at: (step) => means.get(step) ?? null,
         };
       }),
     [series],
   );
   return (
-    <PlotFrame label={label} steps={steps} domain={domain} legend={legend} unit={unit}>
-      <Drawing
-        data={data}
-        series={series}
-        scale={scale}
-        unit={unit}
-        from={domain[0]}
-        to={domain[1]}
-      />
+    <PlotFrame label={label} steps={steps} domain={[from, to]} legend={legend} unit={unit}>
+      <Drawing data={data} series={series} scale={scale} unit={unit} from={from} to={to} />
     </PlotFrame>
   );
 }
@@ -73,37 +62,14 @@ interface DrawingProps {
 const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: DrawingProps) {
   const axis = computeValueAxis(data.values, scale);
   const style = new Map(series.map((s) => [s.key, s]));
-  const drawn = data.segments.flatMap((segment) => {
+  const segments = data.segments.flatMap((segment) => {
     const s = style.get(segment.series);
     return s ? [{ ...segment, s }] : [];
   });
   return (
-    <ComposedChart
-      data={data.rows}
-      responsive
-      style={{ width: "100%", height: PLOT_HEIGHT }}
-      margin={{ top: PLOT.top, right: PLOT.right, bottom: 0, left: 0 }}
-      accessibilityLayer={false}
-    >
-      <CartesianGrid stroke="var(--grid)" vertical={false} />
-      <XAxis
-        dataKey="step"
-        type="number"
-        domain={[from, to]}
-        ticks={computeStepTicks(from, to)}
-        height={PLOT.bottom}
-        tickFormatter={formatInteger}
-        {...AXIS}
-      />
-      <YAxis
-        domain={axis.domain}
-        ticks={axis.ticks}
-        width={PLOT.left}
-        tickFormatter={(v: number) => formatTick(unit, v, axis.stride)}
-        interval={0}
-        {...AXIS}
-      />
-      {drawn.map(({ column, hasBand, s }) =>
+    <ComposedChart data={data.rows} {...PLOT_PROPS}>
+      <PlotAxes domain={[from, to]} axis={axis} unit={unit} />
+      {segments.map(({ column, hasBand, s }) =>
         hasBand ? (
           <Area
             key={getBandColumn(column)}
@@ -118,7 +84,7 @@ const Drawing = memo(function Drawing({ data, series, scale, unit, from, to }: D
           />
         ) : null,
       )}
-      {drawn.map(({ column, s }) => (
+      {segments.map(({ column, s }) => (
         <Line
           key={column}
           dataKey={column}

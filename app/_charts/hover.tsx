@@ -1,11 +1,12 @@
 "use client";
 import { createContext, useContext, useMemo, useSyncExternalStore, type ReactNode } from "react";
 
-/** The step under the pointer, shared by all charts of a page. Kept outside React, so that charts do not draw anew. */
+/** The step under the pointer, shared by the charts of a page. It is kept outside React, so that charts are not drawn again. */
 interface HoverStore {
-  get(): number | null;
-  set(step: number | null): void;
-  subscribe(listener: () => void): () => void;
+  get: () => number | null;
+  set: (step: number | null) => void;
+  /** Returns how to unsubscribe. */
+  subscribe: (listener: () => void) => () => void;
 }
 
 function createHoverStore(): HoverStore {
@@ -27,6 +28,7 @@ function createHoverStore(): HoverStore {
 
 const HoverContext = createContext<HoverStore | null>(null);
 
+/** The charts below it share one hovered step. */
 export function HoverProvider({ children }: { children: ReactNode }) {
   const store = useMemo(createHoverStore, []);
   return <HoverContext value={store}>{children}</HoverContext>;
@@ -35,8 +37,10 @@ export function HoverProvider({ children }: { children: ReactNode }) {
 const detachedStore = createHoverStore();
 const getNull = (): null => null;
 
+/** The hovered step of the page, to read and set; one that nothing shows where there is no provider. */
 export const useHoverStore = (): HoverStore => useContext(HoverContext) ?? detachedStore;
 
+/** The hovered step; null where the pointer is on no chart. */
 export function useHoveredStep(): number | null {
   const store = useHoverStore();
   return useSyncExternalStore(store.subscribe, store.get, getNull);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AlarmRow } from "@/app/_lib/trpc";
 import type { AlarmName } from "@/contracts/records/alarms";
-import { TRAIN_CHARTS } from "./definitions";
+import { TRAIN_CHARTS } from "./train-charts";
 import { findChart, findMarks } from "./marks";
 
 const alarm = (name: AlarmRow["name"], metric: string, cleared: number | null): AlarmRow => {

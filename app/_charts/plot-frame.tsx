@@ -3,6 +3,7 @@ import { useMemo, type KeyboardEvent, type PointerEvent, type ReactNode } from "
 import { cn } from "@/app/_lib/cn";
 import { formatInteger } from "@/app/_lib/format";
 import { useHoveredStep, useHoverStore } from "./hover";
+import { findNeighbourStep, findStepAtShare } from "./prepare";
 import { formatValue, type Unit } from "./units";
 
 /** Fixed margins of every plot: the crosshair is laid over it without asking the chart. */
@@ -28,23 +29,9 @@ interface PlotFrameProps {
   children: ReactNode;
 }
 
-const findNearest = (steps: readonly number[], target: number): number | null => {
-  let low = 0;
-  let high = steps.length - 1;
-  if (high < 0) return null;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (steps[middle]! < target) low = middle + 1;
-    else high = middle;
-  }
-  const after = steps[low]!;
-  const before = steps[Math.max(0, low - 1)]!;
-  return target - before < after - target ? before : after;
-};
-
 /**
- * What all plots share: a legend that holds the latest values, or those of the step under the pointer; a crosshair at
- * the same step on every chart of the page; arrow keys that move it.
+ * What all plots share: a legend with the latest values, or with those of the hovered step; a crosshair at the same step
+ * on every chart of the page. The pointer and the arrow keys move the hovered step.
  */
 export function PlotFrame({ label, steps, domain, legend, unit, children }: PlotFrameProps) {
   const store = useHoverStore();
@@ -52,22 +39,14 @@ export function PlotFrame({ label, steps, domain, legend, unit, children }: Plot
   const onPointer = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
     const share = (event.clientX - box.left - PLOT.left) / (box.width - PLOT.left - PLOT.right);
-    if (share < -0.02 || share > 1.02) store.set(null);
-    else store.set(findNearest(steps, from + share * (to - from)));
+    store.set(findStepAtShare(steps, domain, share));
   };
   const onKey = (event: KeyboardEvent) => {
-    const move = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-    if (event.key === "Escape") store.set(null);
-    if (move === 0 || steps.length === 0) return;
+    if (event.key === "Escape") return store.set(null);
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (move === undefined || steps.length === 0) return;
     event.preventDefault();
-    const current = store.get();
-    const index =
-      current === null
-        ? move > 0
-          ? -1
-          : steps.length
-        : steps.indexOf(findNearest(steps, current)!);
-    store.set(steps[Math.min(steps.length - 1, Math.max(0, index + move))]!);
+    store.set(findNeighbourStep(steps, store.get(), move));
   };
   const summary = useMemo(
     () => legend.map((l) => `${l.label} ${formatValue(unit, l.latest)}`).join(", "),
@@ -76,6 +55,7 @@ export function PlotFrame({ label, steps, domain, legend, unit, children }: Plot
   return (
     <>
       <Legend legend={legend} unit={unit} />
+      {/* eslint-disable jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/no-noninteractive-tabindex -- the plot is one focus stop whose arrow keys read out its steps; no interactive role fits it */}
       <div
         role="group"
         aria-roledescription="chart"
@@ -92,6 +72,7 @@ export function PlotFrame({ label, steps, domain, legend, unit, children }: Plot
         {children}
         <Crosshair from={from} to={to} />
       </div>
+      {/* eslint-enable jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/no-noninteractive-tabindex */}
     </>
   );
 }

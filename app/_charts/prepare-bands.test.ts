@@ -38,7 +38,7 @@ describe("prepareBands", () => {
     expect(prepareBands([{ key: "a", points: [] }])).toEqual({
       rows: [],
       segments: [],
-      lonely: new Set(),
+      isolated: new Set(),
       values: [],
     });
   });

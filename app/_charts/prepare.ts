@@ -94,6 +94,20 @@ export function prepareLines(inputs: readonly SeriesInput[]): LineData {
   return { rows: ordered, segments, isolated: lonely, empty, latest };
 }
 
+/** Value of a series at a step; null where it has no point there. */
+export function findLineValue(data: LineData, series: string, step: number): number | null {
+  const row = data.rows.find((r) => r.step === step);
+  for (const segment of data.segments) {
+    const value = segment.series === series ? row?.[segment.column] : null;
+    if (value !== null && value !== undefined) return value;
+  }
+  return null;
+}
+
+/** Every value that is drawn: what the value axis must hold. */
+export const listLineValues = ({ rows, segments }: LineData): number[] =>
+  rows.flatMap((row) => segments.flatMap(({ column }) => row[column] ?? []));
+
 export interface StackData {
   rows: Row[];
   /** Series with any value, in the order given: the order of the stack. */
@@ -123,6 +137,55 @@ export function prepareStack(inputs: readonly SeriesInput[], missing: "zero" | "
   }
   const last = rows[rows.length - 1];
   return { rows, keys, latest: last ? Object.fromEntries(keys.map((k) => [k, last[k] ?? 0])) : {} };
+}
+
+/** Height of the stack at each step. */
+export const sumStackRows = ({ rows, keys }: StackData): number[] =>
+  rows.map((row) => keys.reduce((sum, key) => sum + (row[key] ?? 0), 0));
+
+/** First and last step of the axis: it begins at 0 or below, and reaches `lastStep` where that is known. */
+export const computeStepDomain = (steps: readonly number[], lastStep = 0): [number, number] => [
+  Math.min(0, steps[0] ?? 0),
+  Math.max(lastStep, steps.at(-1) ?? 0, 1),
+];
+
+/** The step of an ascending list that is nearest to a place on the axis; null where there is none. */
+const findNearest = (steps: readonly number[], target: number): number | null => {
+  let low = 0;
+  let high = steps.length - 1;
+  if (high < 0) return null;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (steps[middle]! < target) low = middle + 1;
+    else high = middle;
+  }
+  const after = steps[low]!;
+  const before = steps[Math.max(0, low - 1)]!;
+  return target - before < after - target ? before : after;
+};
+
+/** How far beyond the ends of the axis, as a share of it, a pointer still means the first or last step. */
+const AXIS_MARGIN = 0.02;
+
+/** The step under a pointer that is at `share` of the axis (0: its start, 1: its end); null beside the axis. */
+export const findStepAtShare = (
+  steps: readonly number[],
+  [from, to]: readonly [number, number],
+  share: number,
+): number | null =>
+  share < -AXIS_MARGIN || share > 1 + AXIS_MARGIN
+    ? null
+    : findNearest(steps, from + share * (to - from));
+
+/** The step `move` places after the current one, kept within the list; without a current one the first or the last. */
+export function findNeighbourStep(
+  steps: readonly number[],
+  current: number | null,
+  move: number,
+): number | null {
+  const nearest = current === null ? null : findNearest(steps, current);
+  const index = nearest === null ? (move > 0 ? -1 : steps.length) : steps.indexOf(nearest);
+  return steps[Math.min(steps.length - 1, Math.max(0, index + move))] ?? null;
 }
 
 /** share: at least 0..1; positive: from 0; free: around the values. */

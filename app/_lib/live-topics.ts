@@ -15,11 +15,11 @@ export interface QueryTopic {
   runId: string | null;
 }
 
-/** A name that no procedure has would be refreshed never: the type refuses it. */
 type Outputs = inferRouterOutputs<AppRouter>;
+/** "router.procedure": a name that no procedure has does not compile. */
 type ProcedureName = {
-  [N in keyof Outputs & string]: `${N}.${keyof Outputs[N] & string}`;
-}[keyof Outputs & string];
+  [N in keyof Outputs]: `${N}.${Extract<keyof Outputs[N], string>}`;
+}[keyof Outputs];
 
 const TOPICS: Record<
   Exclude<LiveEvent["kind"], "sync">,

@@ -6,6 +6,7 @@ import {
 } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { formatInteger } from "./format";
+import { parseJson } from "./parse-json";
 import { compactRetriever, RETRIEVER_PRESETS } from "./retriever";
 
 export const MAX_COLUMNS = 4;
@@ -96,14 +97,6 @@ export function readPlaygroundParams(params: Pick<URLSearchParams, "get">): Pars
     },
     problem: sentences.length > 0 ? sentences.join(" ") : null,
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Link to the playground, e.g. with the query of a turn and the retriever of its run. */

@@ -1,6 +1,6 @@
 import { type RunState } from "@/contracts/records/run-state";
 import { HELD, TERMINAL } from "@/core/run/transitions";
-import type { Progress } from "@/contracts/worker-protocol/worker-protocol";
+import type { Progress } from "@/contracts/worker-protocol/reports";
 import { formatBytes, formatInteger, formatWords } from "./format";
 
 /** States as people filter by them. */

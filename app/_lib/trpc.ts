@@ -20,6 +20,7 @@ export type PresetRow = Outputs["catalogue"]["presets"][number];
 export type TaskDetail = Outputs["tasks"]["get"];
 export type RetrieverComparison = Outputs["retrievalEvaluation"]["compare"];
 export type EvaluationRow = Outputs["retrievalEvaluation"]["list"][number];
+export type RankedQuestion = Outputs["retrievalEvaluation"]["questions"]["rows"][number];
 export type Leaderboard = Outputs["leaderboard"]["get"];
 export type RunStatistics = Outputs["leaderboard"]["run"][number];
 export type LeaderboardCell = NonNullable<Leaderboard["rows"][number]["cells"][number]>;

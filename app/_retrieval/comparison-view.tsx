@@ -1,12 +1,12 @@
 "use client";
 import { useState } from "react";
-import { TriangleAlert } from "lucide-react";
 import { cn } from "@/app/_lib/cn";
 import { formatCount } from "@/app/_lib/format";
 import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
+import { WarningList } from "@/app/_ui/warning-list";
 import { formatMetricLabel } from "./metric-label";
 import { DifferenceTable, MetricTable, SliceTable } from "./metric-table";
 import { QuestionTable } from "./question-table";
@@ -112,17 +112,5 @@ function Notes({ comparison }: { comparison: RetrieverComparison }) {
       ? `The runs reach different depths: all figures are within the first ${depth} documents.`
       : null,
   ].filter((note) => note !== null);
-  if (notes.length === 0) return null;
-  return (
-    <ul
-      className="space-y-1.5 rounded-md bg-warn-soft px-3 py-2 text-xs"
-      aria-label="What the figures leave out"
-    >
-      {notes.map((note) => (
-        <li key={note} className="flex gap-2">
-          <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden /> {note}
-        </li>
-      ))}
-    </ul>
-  );
+  return <WarningList warnings={notes} aria-label="What the figures leave out" />;
 }

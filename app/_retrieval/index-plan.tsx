@@ -1,5 +1,4 @@
 "use client";
-import { TriangleAlert } from "lucide-react";
 import { useEffect, useRef } from "react";
 import {
   formatBytes,
@@ -10,12 +9,11 @@ import {
 } from "@/app/_lib/format";
 import { useTask } from "@/app/_lib/use-task";
 import { Badge } from "@/app/_ui/badge";
+import { FactList, type Fact } from "@/app/_ui/fact-list";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
-import {
-  indexPlanResultSchema,
-  type IndexPlanResult,
-} from "@/contracts/worker-protocol/worker-protocol";
+import { WarningList } from "@/app/_ui/warning-list";
+import { indexPlanResultSchema, type IndexPlanResult } from "@/contracts/worker-protocol/tasks";
 import { listPlanWarnings, type PlanRequest } from "./plan-question";
 
 /** How long one may pause in typing before a worker is asked. */
@@ -83,21 +81,12 @@ function RequestedPlan({ question }: { question: PlanRequest }) {
 }
 
 function Plan({ plan, worker }: { plan: IndexPlanResult; worker: string }) {
-  const warnings = listPlanWarnings(plan);
   return (
     <div className="text-xs">
       {plan.indexes.map((index) => (
         <IndexCost key={index.index} index={index} passages={plan.passages} />
       ))}
-      {warnings.length > 0 ? (
-        <ul className="mt-3 space-y-1.5 rounded-md bg-warn-soft px-3 py-2">
-          {warnings.map((warning) => (
-            <li key={warning} className="flex gap-2">
-              <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden /> {warning}
-            </li>
-          ))}
-        </ul>
-      ) : null}
+      <WarningList className="mt-3" warnings={listPlanWarnings(plan)} />
       <p className="mt-3 text-muted-foreground">
         For {worker}: {formatBytes(plan.memoryBytes)} of memory, {formatBytes(plan.freeDiskBytes)}{" "}
         of disk free.
@@ -116,7 +105,26 @@ function IndexCost({
   index: IndexPlanResult["indexes"][number];
   passages: number;
 }) {
-  const rows: [string, string][] = index.isThere
+  return (
+    <div className="mt-2" data-index-plan={index.index}>
+      <p className="flex flex-wrap items-center gap-x-2">
+        <code className="font-mono font-medium">{index.index}</code>{" "}
+        <span className="text-muted-foreground">{formatInteger(passages)} passages</span>
+        {index.isThere ? <Badge tone="good">is there already</Badge> : null}
+      </p>
+      <p className="text-muted-foreground">{index.reason}</p>
+      <FactList
+        className="mt-1 grid-cols-[auto_1fr] gap-x-3 gap-y-0.5"
+        valueClassName="text-right font-mono"
+        facts={listIndexCosts(index)}
+      />
+    </div>
+  );
+}
+
+/** What an index costs to build and to search; of one that is there, only to search. */
+function listIndexCosts(index: IndexPlanResult["indexes"][number]): Fact[] {
+  return index.isThere
     ? [["Memory to search", formatBytes(index.searchBytes)]]
     : [
         [
@@ -131,7 +139,7 @@ function IndexCost({
                 "Learns from",
                 `${formatCount(index.trainingVectors, "vector")}, on top of that time`,
               ],
-            ] satisfies [string, string][])
+            ] satisfies Fact[])
           : []),
         [
           "Memory to build",
@@ -141,22 +149,4 @@ function IndexCost({
         ["Index file", formatBytes(index.fileBytes)],
         ["Disk while building", formatBytes(index.diskBytes)],
       ];
-  return (
-    <div className="mt-2" data-index-plan={index.index}>
-      <p className="flex flex-wrap items-center gap-x-2">
-        <code className="font-mono font-medium">{index.index}</code>{" "}
-        <span className="text-muted-foreground">{formatInteger(passages)} passages</span>
-        {index.isThere ? <Badge tone="good">is there already</Badge> : null}
-      </p>
-      <p className="text-muted-foreground">{index.reason}</p>
-      <dl className="mt-1 grid grid-cols-[auto_1fr] gap-x-3 gap-y-0.5">
-        {rows.map(([label, value]) => (
-          <div key={label} className="contents">
-            <dt className="text-muted-foreground">{label}</dt>
-            <dd className="text-right font-mono">{value}</dd>
-          </div>
-        ))}
-      </dl>
-    </div>
-  );
 }

@@ -4,9 +4,9 @@ import type { RetrieverComparison } from "@/app/_lib/trpc";
 
 export type Interval = RetrieverComparison["overall"][number][number];
 
-const formatPoints = (value: number): string => (value * 100).toFixed(1);
+const formatPercent = (value: number): string => (value * 100).toFixed(1);
 const formatSignedPoints = (value: number): string =>
-  `${value < 0 ? "−" : value > 0 ? "+" : ""}${formatPoints(Math.abs(value))}`;
+  `${value < 0 ? "−" : value > 0 ? "+" : ""}${formatPercent(Math.abs(value))}`;
 
 /** A mean over its 95% interval, in percent. */
 export function IntervalCell({ interval, best = false }: { interval: Interval; best?: boolean }) {
@@ -17,10 +17,10 @@ export function IntervalCell({ interval, best = false }: { interval: Interval; b
       title={`95% interval from ${formatShare(interval.low)} to ${formatShare(interval.high)}`}
     >
       <span className={cn("block font-mono", best && "font-semibold")}>
-        {formatPoints(interval.mean)}
+        {formatPercent(interval.mean)}
       </span>
       <span className="block font-mono text-2xs text-muted-foreground">
-        {formatPoints(interval.low)}–{formatPoints(interval.high)}
+        {formatPercent(interval.low)}–{formatPercent(interval.high)}
       </span>
     </span>
   );

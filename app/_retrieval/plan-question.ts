@@ -1,8 +1,8 @@
 import { searchesLocally, type RetrieverConfig } from "@/contracts/run-config/retriever";
-import { CORPUS_PRESETS, type CorpusPreset } from "@/contracts/run-config/corpus-presets";
+import { CORPUS_PRESETS, type CorpusPreset } from "@/core/presets/corpus-presets";
 import { size } from "@/core/memory/index-plan";
 import type { IndexConfig } from "@/contracts/run-config/run-config";
-import type { IndexPlanResult } from "@/contracts/worker-protocol/worker-protocol";
+import type { IndexPlanResult } from "@/contracts/worker-protocol/tasks";
 
 /** What a worker is asked for a plan. */
 export interface PlanRequest {

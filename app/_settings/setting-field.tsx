@@ -7,7 +7,7 @@ import { Select } from "@/app/_ui/field";
 import { Switch } from "@/app/_ui/switch";
 import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompt";
 import { Description } from "./description";
-import type { Draft } from "./draft";
+import { formatDraftValue, type Draft } from "./draft";
 import { PromptField } from "./prompt-field";
 import { ServedModels } from "./served-models";
 import { NumberInput, TextInput } from "./setting-inputs";
@@ -117,7 +117,11 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
       );
     case "choice":
       return (
-        <Select {...shared} value={String(value ?? "")} onChange={(e) => onChange(e.target.value)}>
+        <Select
+          {...shared}
+          value={formatDraftValue(value)}
+          onChange={(e) => onChange(e.target.value)}
+        >
           {control.options.map((option) => (
             <option key={option} value={option}>
               {option}

@@ -1,14 +1,14 @@
 "use client";
-import { ChevronRight } from "lucide-react";
 import { useState } from "react";
 import { useFormContext, useWatch } from "react-hook-form";
-import { cn } from "@/app/_lib/cn";
 import { isChanged, variantDefaults, type Setting, type SettingGroup } from "@/app/_lib/settings";
 import { Card } from "@/app/_ui/card";
+import { DisclosureButton } from "@/app/_ui/disclosure-button";
 import { Select } from "@/app/_ui/field";
 import { valueAt } from "@/core/run/setting-paths";
-import type { Draft } from "./draft";
-import { Description, SettingField } from "./setting-field";
+import { formatDraftValue, type Draft } from "./draft";
+import { Description } from "./description";
+import { SettingField } from "./setting-field";
 
 export function SettingGroupCard({ group }: { group: SettingGroup }) {
   const { control, setValue } = useFormContext<Draft>();
@@ -37,7 +37,7 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
             <Select
               id={group.variant.path}
               className="mt-1"
-              value={String(chosen ?? "")}
+              value={formatDraftValue(chosen)}
               onChange={(e) => {
                 const next = group.variant?.options.find((o) => o.value === e.target.value);
                 if (next)
@@ -61,18 +61,9 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
       </div>
       {advanced.length > 0 ? (
         <>
-          <button
-            type="button"
-            aria-expanded={open}
-            onClick={() => setOpen(!open)}
-            className="mt-4 flex items-center gap-1 text-xs font-medium text-muted-foreground hover:text-foreground"
-          >
-            <ChevronRight
-              className={cn("size-3.5 transition-transform", open && "rotate-90")}
-              aria-hidden
-            />
+          <DisclosureButton open={open} onToggle={() => setOpen(!open)} className="mt-4">
             {advanced.length} more {changed > 0 ? `(${changed} changed)` : ""}
-          </button>
+          </DisclosureButton>
           {open ? (
             <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2 xl:grid-cols-3">
               {advanced.map((setting) => (

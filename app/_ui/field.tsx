@@ -1,4 +1,4 @@
-import type { ComponentProps } from "react";
+import type { ComponentProps, ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
 
 const control =
@@ -17,4 +17,27 @@ export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
 /** The platform's own select: fast, works with every keyboard and on phones. */
 export function Select({ className, ...props }: ComponentProps<"select">) {
   return <select className={cn(control, "h-8 cursor-pointer pr-7", className)} {...props} />;
+}
+
+/** A control under its label; `id` is the control's. */
+export function LabelledField({
+  id,
+  label,
+  hint,
+  children,
+}: {
+  id: string;
+  label: string;
+  hint?: string;
+  children: ReactNode;
+}) {
+  return (
+    <div className="mt-3 first:mt-0">
+      <label htmlFor={id} className="font-medium">
+        {label}
+      </label>
+      {children}
+      {hint ? <p className="mt-1 text-xs break-words text-muted-foreground">{hint}</p> : null}
+    </div>
+  );
 }

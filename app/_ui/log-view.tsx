@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatDateTime, formatTime } from "@/app/_lib/format";
 import type { LogEntry } from "@/app/_lib/trpc";
+import { ScrollRegion } from "./scroll-region";
 
 const TONE: Record<LogEntry["level"], string> = {
   debug: "text-muted-foreground",
@@ -11,7 +12,7 @@ const TONE: Record<LogEntry["level"], string> = {
   error: "text-bad",
 };
 
-/** Log lines, oldest first. Stays at the end while one is there, and stays put while one reads further up. */
+/** Log lines, oldest first. It follows new lines only while it is scrolled to its end. */
 export function LogView({ lines, className }: { lines: readonly LogEntry[]; className?: string }) {
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
@@ -21,17 +22,16 @@ export function LogView({ lines, className }: { lines: readonly LogEntry[]; clas
     if (element && atEnd.current) element.scrollTop = element.scrollHeight;
   }, [lastId]);
   return (
-    <div
+    <ScrollRegion
       ref={box}
       role="log"
-      aria-label="Log"
-      tabIndex={0}
+      label="Log"
       onScroll={(e) => {
         const { scrollHeight, scrollTop, clientHeight } = e.currentTarget;
         atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
       }}
       className={cn(
-        "relative overflow-auto rounded-lg border bg-card py-2 font-mono text-2xs leading-5",
+        "overflow-auto rounded-lg border bg-card py-2 font-mono text-2xs leading-5",
         className,
       )}
     >
@@ -52,6 +52,6 @@ export function LogView({ lines, className }: { lines: readonly LogEntry[]; clas
           </span>
         </div>
       ))}
-    </div>
+    </ScrollRegion>
   );
 }

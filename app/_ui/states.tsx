@@ -59,3 +59,14 @@ export function ErrorState({
     </div>
   );
 }
+
+/** Why a query failed, with a button that asks again; nothing where it has not failed. */
+export function QueryErrorState({
+  query,
+  ...props
+}: {
+  query: { error: { message: string } | null; refetch: () => unknown };
+} & Omit<Parameters<typeof ErrorState>[0], "error" | "onRetry">) {
+  if (query.error === null) return null;
+  return <ErrorState error={query.error} onRetry={() => void query.refetch()} {...props} />;
+}

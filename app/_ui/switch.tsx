@@ -16,3 +16,23 @@ export function Switch({ className, ...props }: ComponentProps<typeof Primitive.
     </Primitive.Root>
   );
 }
+
+/** A switch with its label on the right. */
+export function LabelledSwitch({
+  id,
+  label,
+  checked,
+  onChange,
+}: {
+  id: string;
+  label: string;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+}) {
+  return (
+    <div className="mt-3 flex items-center gap-2">
+      <Switch id={id} checked={checked} onCheckedChange={onChange} />
+      <label htmlFor={id}>{label}</label>
+    </div>
+  );
+}

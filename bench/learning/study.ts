@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { appendFile, copyFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
-import type { ReportItem, Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import type { ReportItem } from "@/contracts/worker-protocol/reports";
 import type { AnswerStore, Generator } from "@/gpu-workers/llm/generator/generator";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Method } from "@/gpu-workers/searcher/method";
@@ -13,7 +14,7 @@ import { ragMethod } from "@/gpu-workers/methods/rag";
 import { s3Method } from "@/gpu-workers/methods/s3";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
@@ -138,7 +139,7 @@ export class Examiner {
     });
   }
 
-  private async rag(documents: DocumentBook, countOf: (id: string) => number): Promise<Method> {
+  private async rag(documents: DocumentStore, countOf: (id: string) => number): Promise<Method> {
     const { value: retriever } = await this.services.retriever(
       this.config.data.corpus,
       this.config.retriever,
@@ -149,7 +150,7 @@ export class Examiner {
 
   private async answer(
     path: string,
-    open: (documents: DocumentBook) => Promise<Method>,
+    open: (documents: DocumentStore) => Promise<Method>,
   ): Promise<Result[]> {
     const results = existsSync(path)
       ? (await readFile(path, "utf8"))
@@ -160,7 +161,7 @@ export class Examiner {
     const done = new Set(results.map(({ id }) => id));
     const left = this.questions.filter(({ id }) => !done.has(id));
     if (left.length === 0) return results;
-    const documents = new DocumentBook();
+    const documents = new DocumentStore();
     const assessor = new EpisodeGrader(
       this.generator,
       documents,

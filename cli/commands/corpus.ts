@@ -12,7 +12,7 @@ import { suggestCorpusName, getPublishedRetriever } from "@/core/corpora/corpus-
 import { CORPUS_PRESETS } from "@/core/presets/corpus-presets";
 import { CORPUS_PRESET_NAMES, type CorpusPresetName } from "@/contracts/run-config/corpus-source";
 import { AppError, wireErrorSchema } from "@/contracts/errors";
-import { removeCorpusResultSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { removeCorpusResultSchema } from "@/contracts/worker-protocol/tasks";
 import type { Client } from "@/cli/client";
 import { table } from "@/cli/format";
 

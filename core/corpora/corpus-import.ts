@@ -1,8 +1,5 @@
-import {
-  CORPUS_PRESETS,
-  type CorpusPreset,
-  type CorpusPresetName,
-} from "@/contracts/run-config/corpus-presets";
+import { CORPUS_PRESETS, type CorpusPreset } from "@/core/presets/corpus-presets";
+import type { CorpusPresetName } from "@/contracts/run-config/corpus-source";
 
 /** Rules of a corpus import that the page and the command line share. */
 
@@ -17,10 +14,7 @@ export interface CorpusSource {
 }
 
 /** Suggests a name by where a corpus comes from: "My Notes.v2.jsonl.gz" -> "My-Notes.v2"; empty where nothing is known yet. */
-export function suggestCorpusName(
-  form: CorpusSource,
-  fileName: string,
-): string {
+export function suggestCorpusName(form: CorpusSource, fileName: string): string {
   if (form.kind === "preset") return form.preset;
   const from =
     form.kind === "upload"
@@ -49,7 +43,10 @@ export function getPublishedRetriever({
   kind,
   preset,
   withIndex,
-}: Pick<CorpusSource, "kind" | "preset"> & { withIndex: boolean }): { kind: "dense"; encoder: string } | null {
+}: Pick<CorpusSource, "kind" | "preset"> & { withIndex: boolean }): {
+  kind: "dense";
+  encoder: string;
+} | null {
   const { index }: CorpusPreset = CORPUS_PRESETS[preset];
   return kind === "preset" && withIndex && index ? { kind: "dense", encoder: index.encoder } : null;
 }

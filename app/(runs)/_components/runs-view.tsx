@@ -1,6 +1,6 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { Grid3x3, Plus, Search } from "lucide-react";
+import { Grid3x3, Plus } from "lucide-react";
 import Link from "next/link";
 import { useDeferredValue, useEffect, useState } from "react";
 import { cn } from "@/app/_lib/cn";
@@ -9,8 +9,10 @@ import { countRuns, isStateFilter, STATE_FILTERS, type StateFilter } from "@/app
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
-import { Input, Select } from "@/app/_ui/field";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { Select } from "@/app/_ui/field";
+import { SearchInput } from "@/app/_ui/search-input";
+import { ShowMoreButton } from "@/app/_ui/show-more-button";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { runKindSchema } from "@/contracts/records/run-state";
 import { RunCards } from "./run-cards";
 import { RunsTable, isRunSort, type RunSort } from "./runs-table";
@@ -140,20 +142,12 @@ export function RunsView() {
               <option value="reward">Highest result</option>
               <option value="duration">Longest</option>
             </Select>
-            <label className="relative min-w-44 flex-1 md:max-w-72">
-              <Search
-                className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
-                aria-hidden
-              />
-              <Input
-                type="search"
-                aria-label="Search by name or id"
-                placeholder="Name or id"
-                className="pl-8"
-                value={text}
-                onChange={(e) => setText(e.target.value)}
-              />
-            </label>
+            <SearchInput
+              label="Search by name or id"
+              placeholder="Name or id"
+              value={text}
+              onText={setText}
+            />
           </div>
           <div className="mt-3">
             {query.isPending ? (
@@ -163,11 +157,7 @@ export function RunsView() {
                 ))}
               </div>
             ) : query.isError && rows.length === 0 ? (
-              <ErrorState
-                title="The runs could not be read"
-                error={query.error}
-                onRetry={() => void query.refetch()}
-              />
+              <QueryErrorState title="The runs could not be read" query={query} />
             ) : rows.length === 0 ? (
               <EmptyState
                 title="No run matches"
@@ -206,15 +196,7 @@ export function RunsView() {
                     : filtered
                       ? `${formatCount(rows.length, folded ? "row" : "run")} of ${formatCount(total, "run")}`
                       : formatCount(rows.length, "run")}
-                  {query.hasNextPage ? (
-                    <Button
-                      size="sm"
-                      disabled={query.isFetchingNextPage}
-                      onClick={() => void query.fetchNextPage()}
-                    >
-                      Show more
-                    </Button>
-                  ) : null}
+                  <ShowMoreButton size="sm" query={query} />
                 </p>
               </>
             )}

@@ -8,7 +8,7 @@ import { useQueryParams } from "@/app/_lib/use-params";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { ScoreMark } from "@/app/_ui/score-mark";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { EpisodeColumns } from "./episode-columns";
 import { RUN_COLOURS } from "./patterns";
 
@@ -67,11 +67,10 @@ export function CheckpointsView({ runId }: { runId: string }) {
         </p>
       </header>
       {failed?.error ? (
-        <ErrorState
+        <QueryErrorState
           className="mt-4"
           title="The evaluations could not be read"
-          error={failed.error}
-          onRetry={() => void failed.refetch()}
+          query={failed}
         />
       ) : steps.isPending ? (
         <Skeleton className="mt-4 h-40" />

@@ -6,11 +6,12 @@ import { useState } from "react";
 import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
 import { useTRPC, type Compared } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
+import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { CheckpointsView } from "./checkpoints-view";
 import { PairsTable } from "./pairs-table";
 import { LETTERS, RUN_COLOURS } from "./patterns";
@@ -43,12 +44,7 @@ function RunChooser({ chosen }: { chosen: readonly string[] }) {
       {runs.isPending ? (
         <Skeleton className="mt-4 h-40" />
       ) : runs.isError ? (
-        <ErrorState
-          className="mt-4"
-          title="The runs could not be read"
-          error={runs.error}
-          onRetry={() => void runs.refetch()}
-        />
+        <QueryErrorState className="mt-4" title="The runs could not be read" query={runs} />
       ) : rows.length < 2 ? (
         <div className="mt-4">
           <EmptyState
@@ -117,15 +113,11 @@ function Comparison({ runs }: { runs: string[] }) {
   const compared = query.data;
   if (query.isError && !compared)
     return (
-      <ErrorState
-        title="These runs cannot be compared"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      >
+      <QueryErrorState title="These runs cannot be compared" query={query}>
         <Button size="sm" className="mt-3 mr-2" asChild>
           <Link href="/compare">Choose others</Link>
         </Button>
-      </ErrorState>
+      </QueryErrorState>
     );
   if (!compared)
     return (
@@ -214,7 +206,9 @@ function ComparedRuns({
               </p>
               <p className="mt-0.5 text-xs">
                 <span className="font-mono font-medium">{formatShare(run.mean)}</span>
-                <span className="ml-1.5 font-mono text-2xs text-muted-foreground">{`${(run.low * 100).toFixed(1)}–${(run.high * 100).toFixed(1)}`}</span>
+                <span className="ml-1.5 font-mono text-2xs text-muted-foreground">
+                  {formatInterval(run.low, run.high)}
+                </span>
                 <span className="ml-2 text-2xs text-muted-foreground">{`${formatNumber(run.searches)} ${run.searches === 1 ? "search" : "searches"}, ${formatNumber(run.documents)} ${run.documents === 1 ? "document" : "documents"}`}</span>
               </p>
               {reasons.map((reason) => (

@@ -4,14 +4,11 @@ import Link from "next/link";
 import { buildTurnHref } from "@/app/_lib/playground-link";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
 import { formatCount } from "@/app/_lib/format";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { ScoreMark } from "@/app/_ui/score-mark";
-import { ErrorState, Skeleton } from "@/app/_ui/states";
-import {
-  explainAttribution,
-  traceGold,
-  buildLedger,
-} from "@/app/runs/[runId]/episodes/[episodeId]/_components/ledger";
-import { TurnCard } from "@/app/runs/[runId]/episodes/[episodeId]/_components/turn-card";
+import { QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { explainAttribution, traceGold, buildLedger } from "@/app/_episode/ledger";
+import { TurnCard } from "@/app/_episode/turn-card";
 
 interface ShownEpisode {
   id: string;
@@ -35,14 +32,7 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   });
   const failed = queries.find((query) => query.isError);
   if (failed?.error)
-    return (
-      <ErrorState
-        className="m-3"
-        title="An episode could not be read"
-        error={failed.error}
-        onRetry={() => void failed.refetch()}
-      />
-    );
+    return <QueryErrorState className="m-3" title="An episode could not be read" query={failed} />;
   const details = queries.map((query) => query.data);
   if (details.some((detail) => detail === undefined)) return <Skeleton className="m-3 h-72" />;
   const shown = details.map((detail) => ({
@@ -52,11 +42,9 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   const turns = Math.max(...shown.map(({ ledger }) => ledger.turns.length));
   const columns = { gridTemplateColumns: `repeat(${episodes.length}, minmax(17rem, 1fr))` };
   return (
-    <div
-      className="relative overflow-x-auto border-t bg-muted/30 p-3"
-      tabIndex={0}
-      role="region"
-      aria-label="Episodes side by side"
+    <ScrollRegion
+      label="Episodes side by side"
+      className="border-t bg-muted/30 p-3"
       data-side-by-side
     >
       <div className="grid min-w-max items-start gap-3 md:min-w-0" style={columns}>
@@ -95,7 +83,7 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
           }),
         )}
       </div>
-    </div>
+    </ScrollRegion>
   );
 }
 

@@ -1,14 +1,15 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { ChevronDown, ChevronRight, Search } from "lucide-react";
+import { ChevronDown, ChevronRight } from "lucide-react";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatCount, formatWords } from "@/app/_lib/format";
 import { useTRPC, type Compared, type ComparedQuestion } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
-import { Input } from "@/app/_ui/field";
 import { ScoreMark } from "@/app/_ui/score-mark";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { SearchInput } from "@/app/_ui/search-input";
+import { ShowMoreButton } from "@/app/_ui/show-more-button";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { EpisodeColumns } from "./episode-columns";
 import {
   formatFilter,
@@ -44,20 +45,12 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
           runs={runs.length}
           onChange={(next) => setParams({ who: writeFilter(next, runs.length) })}
         />
-        <label className="relative min-w-44 flex-1 md:max-w-72">
-          <Search
-            className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
-            aria-hidden
-          />
-          <Input
-            type="search"
-            aria-label="Search questions and answers"
-            placeholder="Question or answer"
-            className="pl-8"
-            value={text}
-            onChange={(e) => setText(e.target.value)}
-          />
-        </label>
+        <SearchInput
+          label="Search questions and answers"
+          placeholder="Question or answer"
+          value={text}
+          onText={setText}
+        />
         <span
           className="text-xs text-muted-foreground"
           aria-live="polite"
@@ -72,11 +65,7 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
         {query.isPending ? (
           <Skeleton className="h-64" />
         ) : query.isError && rows.length === 0 ? (
-          <ErrorState
-            title="The questions could not be read"
-            error={query.error}
-            onRetry={() => void query.refetch()}
-          />
+          <QueryErrorState title="The questions could not be read" query={query} />
         ) : rows.length === 0 ? (
           <EmptyState
             title="No question matches"
@@ -104,15 +93,9 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
             ))}
           </ul>
         )}
-        {query.hasNextPage ? (
-          <Button
-            className="mt-3"
-            disabled={query.isFetchingNextPage}
-            onClick={() => void query.fetchNextPage()}
-          >
-            Show more ({formatInteger(total - rows.length)} left)
-          </Button>
-        ) : null}
+        <ShowMoreButton className="mt-3" query={query}>
+          Show more ({formatInteger(total - rows.length)} left)
+        </ShowMoreButton>
       </div>
     </section>
   );

@@ -1,6 +1,7 @@
 import { cn } from "@/app/_lib/cn";
 import { formatInteger } from "@/app/_lib/format";
 import type { Compared } from "@/app/_lib/trpc";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { parseMask, formatFilter, LETTERS, RUN_COLOURS, writeFilter } from "./patterns";
 
@@ -26,12 +27,7 @@ export function UpsetPlot({
         title="Right together"
         description={`A column counts the questions that exactly the marked runs answer.${compared.patterns.length > SHOWN_PATTERNS ? ` The ${SHOWN_PATTERNS} largest of ${compared.patterns.length}.` : ""}`}
       />
-      <div
-        className="relative mt-3 overflow-x-auto px-4 pb-1"
-        tabIndex={0}
-        role="region"
-        aria-label="Sets of runs that are right together"
-      >
+      <ScrollRegion label="Sets of runs that are right together" className="mt-3  px-4 pb-1">
         <div className="flex min-w-max items-end gap-1">
           <div className="sticky left-0 z-10 flex shrink-0 flex-col gap-0 bg-card pr-2">
             {compared.runs.map((run, i) => (
@@ -91,7 +87,7 @@ export function UpsetPlot({
             );
           })}
         </div>
-      </div>
+      </ScrollRegion>
     </Card>
   );
 }

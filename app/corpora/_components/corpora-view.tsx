@@ -11,7 +11,7 @@ import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { ImportDialog } from "./import-dialog";
 
 export function CorporaView() {
@@ -34,11 +34,7 @@ export function CorporaView() {
         {query.isPending ? (
           <Skeleton className="h-60" />
         ) : query.isError ? (
-          <ErrorState
-            title="The corpora could not be read"
-            error={query.error}
-            onRetry={() => void query.refetch()}
-          />
+          <QueryErrorState title="The corpora could not be read" query={query} />
         ) : query.data.length === 0 ? (
           <EmptyState title="No worker holds a corpus" action={button}>
             Import your own documents, or one of the paper’s corpora. Workers tell of what they hold

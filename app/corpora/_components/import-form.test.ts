@@ -1,11 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { indexConfigSchema } from "@/contracts/run-config/run-config";
-import {
-  suggestCorpusName,
-  getPublishedRetriever,
-  buildSource,
-  type ImportForm,
-} from "./import-form";
+import { getPublishedRetriever, suggestCorpusName } from "@/core/corpora/corpus-import";
+import { buildSource, type ImportForm } from "./import-form";
 
 const form: ImportForm = {
   kind: "url",

@@ -1,12 +1,7 @@
 import { buildPlanRequest, type PlanRequest } from "@/app/_retrieval/plan-question";
-import {
-  CORPUS_PRESETS,
-  type CorpusPreset,
-  type CorpusPresetName,
-} from "@/contracts/run-config/corpus-presets";
+import type { CorpusPresetName } from "@/contracts/run-config/corpus-source";
 import { indexConfigSchema } from "@/contracts/run-config/run-config";
-
-export type SourceKind = "upload" | "path" | "url" | "preset";
+import { getPublishedRetriever, type SourceKind } from "@/core/corpora/corpus-import";
 
 /** What is typed into the import dialog. */
 export interface ImportForm {
@@ -26,43 +21,29 @@ export interface ImportForm {
   worker: string;
 }
 
-/** A name for a corpus by where it comes from: "My Notes.v2.jsonl.gz" -> "My-Notes.v2". Empty where nothing is known yet. */
-export function suggestCorpusName(
-  form: Pick<ImportForm, "kind" | "path" | "url" | "preset">,
-  fileName: string,
-): string {
-  if (form.kind === "preset") return form.preset;
-  const from =
-    form.kind === "upload"
-      ? fileName
-      : form.kind === "path"
-        ? form.path
-        : form.url.replace(/[?#].*$/, "").replace(/^https?:\/\/[^/]*/, "");
-  const last =
-    from
-      .replace(/[/\\]+$/, "")
-      .split(/[/\\]/)
-      .at(-1) ?? "";
-  return last
-    .replace(/\.gz$/i, "")
-    .replace(/\.(jsonl|ndjson|json|csv|tsv|tab|parquet|pq|txt|text|md|markdown|mdx)$/i, "")
-    .replace(/[^\w.-]+/g, "-")
-    .replace(/^[-.]+|-+$/g, "")
-    .slice(0, 120);
-}
+/** The dialog as it opens. */
+export const EMPTY_IMPORT: ImportForm = {
+  kind: "upload",
+  name: "",
+  format: "auto",
+  path: "",
+  url: "",
+  sha256: "",
+  preset: "wiki-18",
+  withIndex: false,
+  licence: "",
+  chunkTokens: 128,
+  chunkOverlap: 16,
+  buildIndex: true,
+  worker: "",
+};
 
-/**
- * The retriever of the run where a published index comes with the corpus: the one whose index it is, because any other
- * would encode every passage anew. Null: the default.
- */
-export function getPublishedRetriever({
-  kind,
-  preset,
-  withIndex,
-}: Pick<ImportForm, "kind" | "preset" | "withIndex">): { kind: "dense"; encoder: string } | null {
-  const { index }: CorpusPreset = CORPUS_PRESETS[preset];
-  return kind === "preset" && withIndex && index ? { kind: "dense", encoder: index.encoder } : null;
-}
+/** Whether all that an import needs is given. */
+export const isComplete = (form: ImportForm, hasFile: boolean): boolean =>
+  form.name !== "" &&
+  (form.kind !== "upload" || hasFile) &&
+  (form.kind !== "path" || form.path !== "") &&
+  (form.kind !== "url" || form.url !== "");
 
 /** The question for the plan of what the dialog would start: of a file nobody knows yet how many passages it has. */
 export function buildImportPlanRequest(form: ImportForm): PlanRequest | string {

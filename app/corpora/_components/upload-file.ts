@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "@/app/_lib/parse-json";
 import { wireErrorSchema } from "@/contracts/errors";
 
 const uploadedSchema = z.object({
@@ -46,12 +47,4 @@ export function uploadFile(
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(file);
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

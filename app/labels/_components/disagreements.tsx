@@ -6,10 +6,11 @@ import Link from "next/link";
 import { useEffect, useState } from "react";
 import { cn } from "@/app/_lib/cn";
 import { useTRPC } from "@/app/_lib/trpc";
+import { useShortcuts } from "@/app/_lib/use-shortcuts";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
 import type { AppRouter } from "@/server/trpc/router";
 
@@ -54,41 +55,17 @@ export function Disagreements({ runId }: { runId: string }) {
     save.mutate({ answerId: row.answerId, setId: row.setId, questionId: row.questionId, correct });
     if (correct !== null) setAt((i) => Math.min(i + 1, rows.length - 1));
   };
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (
-        event.metaKey ||
-        event.ctrlKey ||
-        event.altKey ||
-        (event.target instanceof HTMLElement &&
-          /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName))
-      )
-        return;
-      const actions: Record<string, () => void> = {
-        y: () => saveLabel(true),
-        n: () => saveLabel(false),
-        u: () => saveLabel(null),
-        j: () => setAt((i) => Math.min(i + 1, rows.length - 1)),
-        k: () => setAt((i) => Math.max(i - 1, 0)),
-      };
-      const action = actions[event.key];
-      if (!action) return;
-      event.preventDefault();
-      action();
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
+  useShortcuts({
+    y: () => saveLabel(true),
+    n: () => saveLabel(false),
+    u: () => saveLabel(null),
+    j: () => setAt((i) => Math.min(i + 1, rows.length - 1)),
+    k: () => setAt((i) => Math.max(i - 1, 0)),
   });
 
   if (query.isPending) return <Skeleton className="h-64" />;
   if (query.isError)
-    return (
-      <ErrorState
-        title="The disagreements could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    );
+    return <QueryErrorState title="The disagreements could not be read" query={query} />;
   if (!row)
     return (
       <EmptyState title="Nothing to label">

@@ -6,7 +6,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { AgreementTable } from "./agreement-table";
 import { Disagreements } from "./disagreements";
 
@@ -30,14 +30,7 @@ function JudgedRuns() {
   const trpc = useTRPC();
   const runs = useQuery(trpc.scores.judged.queryOptions());
   if (runs.isPending) return <Skeleton className="h-48" />;
-  if (runs.isError)
-    return (
-      <ErrorState
-        title="The runs could not be read"
-        error={runs.error}
-        onRetry={() => void runs.refetch()}
-      />
-    );
+  if (runs.isError) return <QueryErrorState title="The runs could not be read" query={runs} />;
   if (runs.data.length === 0)
     return (
       <EmptyState
@@ -81,22 +74,9 @@ function RunLabels({ runId }: { runId: string }) {
   const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   const agreement = useQuery(trpc.scores.agreement.queryOptions({ runId }));
   if (run.isPending || agreement.isPending) return <Skeleton className="h-64" />;
-  if (run.isError)
-    return (
-      <ErrorState
-        title="The run could not be read"
-        error={run.error}
-        onRetry={() => void run.refetch()}
-      />
-    );
+  if (run.isError) return <QueryErrorState title="The run could not be read" query={run} />;
   if (agreement.isError)
-    return (
-      <ErrorState
-        title="The run's scores could not be read"
-        error={agreement.error}
-        onRetry={() => void agreement.refetch()}
-      />
-    );
+    return <QueryErrorState title="The run's scores could not be read" query={agreement} />;
   return (
     <div className="space-y-4">
       <p>

@@ -1,6 +1,6 @@
 import Link from "next/link";
-import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_charts/attribution";
-import { Ceiling } from "@/app/_charts/ceiling";
+import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_statistics/attribution";
+import { Ceiling } from "@/app/_statistics/ceiling";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
-import { formatColumnTitle } from "./text";
+import { formatColumnTitle } from "./leaderboard-text";
 
 /** The column that a card shows, and its choice; a board that has lost columns falls back to its last. */
 export function useColumn({ columns }: Leaderboard): [number, (column: number) => void] {

@@ -42,7 +42,7 @@ it("compares runs of one column that all picked rows share, one where they are c
 it("says why rows cannot be compared", () => {
   expect(findComparableRuns(board, ["rag", "direct"])).toEqual({
     runs: null,
-    reason: expect.stringContaining("No question set has results of all 2 methods"),
+    reason: expect.stringContaining("No question set has results of all 2 methods") as string,
   });
   expect(findComparableRuns(board, ["s3"])).toEqual({
     runs: null,

@@ -1,6 +1,6 @@
 import { formatCount } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { formatColumnTitle } from "./text";
+import { formatColumnTitle } from "./leaderboard-text";
 
 /** Methods that are compared question by question at once. */
 const MIN_METHODS = 2;

@@ -1,11 +1,12 @@
 import { cn } from "@/app/_lib/cn";
-import { formatNumber } from "@/app/_lib/format";
+import { formatNumber, formatShare } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
+import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { ColumnSelect, useColumn } from "./column-select";
 import { computeAxisTicks, computeCostPoints, type CostPoint } from "./cost-points";
-import { computeMeanCost, COSTS, formatInterval, isCostKey, shareText, type CostKey } from "./text";
+import { computeMeanCost, COSTS, isCostKey, type CostKey } from "./leaderboard-text";
 
 const HEIGHT = 260;
 const MARGIN = { left: 40, right: 14, top: 10, bottom: 34 };
@@ -70,7 +71,7 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
   const summary = points
     .map(
       (p) =>
-        `${p.label}: ${formatNumber(p.cost)} ${name.toLowerCase()}, ${shareText(p.accuracy)}${p.onFront ? ", on the front" : ""}`,
+        `${p.label}: ${formatNumber(p.cost)} ${name.toLowerCase()}, ${formatShare(p.accuracy)}${p.onFront ? ", on the front" : ""}`,
     )
     .join("; ");
   return (
@@ -142,7 +143,7 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
               key={p.id}
               className="absolute"
               style={{ left: `${x(p.cost)}%`, top: `${y(p.accuracy)}%` }}
-              title={`${p.label}: ${shareText(p.accuracy)} (${formatInterval(p.low, p.high)}), ${formatNumber(p.cost)} ${name.toLowerCase()}`}
+              title={`${p.label}: ${formatShare(p.accuracy)} (${formatInterval(p.low, p.high)}), ${formatNumber(p.cost)} ${name.toLowerCase()}`}
             >
               <span
                 className={cn(

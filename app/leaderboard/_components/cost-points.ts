@@ -1,6 +1,6 @@
 import { paretoFront } from "@/core/statistics/comparison";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import type { CostKey } from "./text";
+import type { CostKey } from "./leaderboard-text";
 
 export interface CostPoint {
   id: string;

@@ -11,9 +11,10 @@ export function readDroppedFiles(transfer: DataTransfer): Promise<PathFile[]> {
     item.kind === "file" ? [{ entry: item.webkitGetAsEntry(), file: item.getAsFile() }] : [],
   );
   return Promise.all(
-    entries.map(({ entry, file }) =>
-      entry ? listFilesBelow(entry) : file ? [{ path: file.name, file }] : [],
-    ),
+    entries.map(async ({ entry, file }) => {
+      if (entry) return listFilesBelow(entry);
+      return file ? [{ path: file.name, file }] : [];
+    }),
   ).then((files) => sortFiles(files.flat()));
 }
 

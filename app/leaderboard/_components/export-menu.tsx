@@ -1,5 +1,6 @@
 "use client";
 import { ClipboardCopy, Download } from "lucide-react";
+import { copyText } from "@/app/_lib/copy-text";
 import { saveFile } from "@/app/_lib/save-file";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
@@ -43,10 +44,7 @@ export function ExportMenu({
         ))}
         <MenuItem
           onSelect={() =>
-            void navigator.clipboard.writeText(toMarkdown(buildExportTable(board, published))).then(
-              () => notify("good", "Copied as Markdown"),
-              (error: Error) => notify("bad", `Not copied: ${error.message}`),
-            )
+            copyText(toMarkdown(buildExportTable(board, published)), "Copied as Markdown", notify)
           }
         >
           <ClipboardCopy /> Copy Markdown

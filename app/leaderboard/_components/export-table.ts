@@ -1,8 +1,9 @@
 import { formatShortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import type { ExportTable } from "@/core/comparability/results-table";
+import { getLargerP } from "@/app/_statistics/paired-tests";
 import { selectPublishedRows, type PaperChoice } from "./published";
-import { getLargerP, formatColumnTitle, formatTokenLimit } from "./text";
+import { formatColumnTitle, formatTokenLimit } from "./leaderboard-text";
 
 /** What the page shows, as a table of the formats' own. */
 export function buildExportTable(board: Leaderboard, published: PaperChoice | null): ExportTable {

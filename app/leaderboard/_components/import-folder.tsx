@@ -9,7 +9,7 @@ import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
-import { METHODS } from "@/contracts/run-config/method";
+import { METHODS } from "@/core/run/methods";
 import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 import type { AppRouter } from "@/server/trpc/router";
 import type { PathFile } from "./dropped-files";

@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { formatInteger, formatShare, formatCount } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
-import { METHODS } from "@/contracts/run-config/method";
+import { METHODS } from "@/core/run/methods";
 import type { MethodName } from "@/contracts/records/episode";
 import type { Imported } from "./import-folder";
 import type { RecognisedFolder } from "./upstream-parts";

@@ -10,7 +10,7 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { Input, Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import { METHODS } from "@/contracts/run-config/method";
+import { METHODS } from "@/core/run/methods";
 import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 
 const ABOUT: Record<MethodName, string> = {
@@ -116,9 +116,9 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
                 setMethods(e.target.checked ? [...methods, m] : methods.filter((x) => x !== m))
               }
             />
-            <span className="min-w-0">
-              <span className="block font-medium">{METHODS[m].title}</span>
-              <span className="block text-2xs text-muted-foreground">{ABOUT[m]}</span>
+            <span className="min-w-0 font-medium">
+              {METHODS[m].title}
+              <span className="block text-2xs font-normal text-muted-foreground">{ABOUT[m]}</span>
             </span>
           </label>
         ))}

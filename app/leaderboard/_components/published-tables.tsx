@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { formatInteger, NONE } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { averageDifferences, type PublishedResults } from "@/contracts/formats/published-results";
@@ -43,12 +44,7 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
                 : `generator ${table.generator}`}
               , {table.corpus === "none" ? "no corpus" : `corpus ${table.corpus}`}
             </h3>
-            <div
-              className="relative overflow-x-auto"
-              tabIndex={0}
-              role="region"
-              aria-label={`${table.title}, ${table.generator}, ${table.corpus}`}
-            >
+            <ScrollRegion label={`${table.title}, ${table.generator}, ${table.corpus}`}>
               <table className="w-full text-left">
                 <thead className="border-y text-xs text-muted-foreground">
                   <tr>
@@ -97,7 +93,7 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </ScrollRegion>
           </Card>
         ))}
         <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
@@ -150,7 +146,7 @@ function SmallTable({
   return (
     <Card className="overflow-hidden">
       <h3 className="px-3 py-2 font-medium">{title}</h3>
-      <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={title}>
+      <ScrollRegion label={title}>
         <table className="w-full text-left">
           <thead className="border-y text-xs text-muted-foreground">
             <tr>
@@ -181,7 +177,7 @@ function SmallTable({
             ))}
           </tbody>
         </table>
-      </div>
+      </ScrollRegion>
     </Card>
   );
 }

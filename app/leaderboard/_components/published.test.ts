@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import { publishedResultsSchema } from "@/contracts/formats/published-results";
 import {
   listPaperGenerators,
@@ -9,7 +9,7 @@ import {
   buildPaperTables,
   selectPublishedRows,
 } from "./published";
-import type { Column } from "./text";
+import type { Column } from "./leaderboard-text";
 
 const results = publishedResultsSchema.parse(
   JSON.parse(

@@ -5,7 +5,7 @@ import {
   type PublishedResults,
   type PublishedRow,
 } from "@/contracts/formats/published-results";
-import type { Column } from "./text";
+import type { Column } from "./leaderboard-text";
 
 /** Names under which the paper's question sets are imported; importing turns a slash within a name into an underscore. */
 const ALIASES: Record<string, string> = {

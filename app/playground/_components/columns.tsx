@@ -9,7 +9,6 @@ import { Button } from "@/app/_ui/button";
 import { EmptyState } from "@/app/_ui/states";
 import { splitHighlights, extractStems } from "./highlight";
 import { findOverlaps } from "./overlap";
-import { NoQuery } from "./playground-view";
 import { RetrieverColumn } from "./retriever-column";
 
 const WIDTH = [
@@ -19,8 +18,6 @@ const WIDTH = [
   "md:grid-cols-2 xl:grid-cols-3",
   "md:grid-cols-2 xl:grid-cols-4",
 ] as const;
-/** Letters that name the columns in each other's marks. */
-export const LETTERS = ["A", "B", "C", "D"] as const;
 
 export function Columns({
   state,
@@ -114,3 +111,16 @@ export function Columns({
 
 const areSameIds = (a: readonly string[] | null, b: readonly string[] | null): boolean =>
   a === b || (a !== null && b !== null && a.length === b.length && a.every((id, i) => id === b[i]));
+
+/** Before the first query. */
+function NoQuery() {
+  return (
+    <div className="mt-6">
+      <EmptyState title="Type a query and press Enter">
+        Each column searches the same corpus with another retriever. The first search builds an
+        index that is missing; its progress is shown. From a turn of any episode, “Open in the
+        playground” brings its query here.
+      </EmptyState>
+    </div>
+  );
+}

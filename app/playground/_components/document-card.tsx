@@ -3,10 +3,9 @@ import { memo, useState } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
-import type { QueryResult } from "@/contracts/worker-protocol/worker-protocol";
-import { LETTERS } from "./columns";
+import type { QueryResult } from "@/contracts/worker-protocol/tasks";
 import type { TextPart } from "./highlight";
-import type { OtherRank } from "./overlap";
+import { COLUMN_LETTERS, type OtherRank } from "./overlap";
 
 interface DocumentCardProps {
   document: QueryResult["documents"][number];
@@ -77,10 +76,10 @@ export const DocumentCard = memo(function DocumentCard({
             <Badge
               key={column}
               tone={other === rank ? "neutral" : "outline"}
-              title={`Rank ${other} in column ${LETTERS[column]}`}
+              title={`Rank ${other} in column ${COLUMN_LETTERS[column]}`}
             >
               <span className="font-semibold" style={{ color: `var(--series-${column + 1})` }}>
-                {LETTERS[column]}
+                {COLUMN_LETTERS[column]}
               </span>
               #{other}
               {other === rank ? null : (

@@ -1,4 +1,7 @@
-/** Where a document stands in the other columns. */
+/** Letters that name the columns. */
+export const COLUMN_LETTERS = ["A", "B", "C", "D"] as const;
+
+/** Where a document stands in another column. */
 export interface OtherRank {
   /** Column, counted from 0. */
   column: number;

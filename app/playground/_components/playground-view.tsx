@@ -1,33 +1,26 @@
 "use client";
-import { skipToken, useQuery } from "@tanstack/react-query";
-import { BarChart3, History, Plus, Search, X } from "lucide-react";
+import { BarChart3 } from "lucide-react";
 import Link from "next/link";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { formatAgo } from "@/app/_lib/format";
+import { useCallback, useMemo, useState } from "react";
 import {
-  DEPTHS,
-  readPlaygroundParams,
-  MAX_COLUMNS,
   buildPlaygroundHref,
+  DEPTHS,
+  MAX_COLUMNS,
+  readPlaygroundParams,
   writePlaygroundParams,
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
-import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
-import { useTRPC } from "@/app/_lib/trpc";
-import { useNow } from "@/app/_lib/use-now";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
-import { Input, Select } from "@/app/_ui/field";
-import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
-import { EmptyState } from "@/app/_ui/states";
-import { MAX_QUERY, searchesLocally } from "@/contracts/run-config/retriever";
+import { Select } from "@/app/_ui/field";
+import { MAX_QUERY } from "@/contracts/run-config/retriever";
 import { Columns } from "./columns";
+import { EpisodeNote } from "./episode-note";
 import { useQueryHistory } from "./history";
-
-const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement &&
-  (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+import { HistoryMenu } from "./history-menu";
+import { QueryBar } from "./query-bar";
+import { AddRetriever, CorpusSelect, WorkerSelect } from "./search-controls";
 
 /** One query against up to four retrievers. The address is the state: whatever is changed is asked at once. */
 export function PlaygroundView() {
@@ -108,204 +101,6 @@ export function PlaygroundView() {
   );
 }
 
-function QueryBar({ query, onSearch }: { query: string; onSearch: (query: string) => void }) {
-  const [text, setText] = useState(query);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (
-        event.key !== "/" ||
-        event.metaKey ||
-        event.ctrlKey ||
-        event.altKey ||
-        isTyping(event.target)
-      )
-        return;
-      event.preventDefault();
-      input.current?.focus();
-      input.current?.select();
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, []);
-  return (
-    <form
-      role="search"
-      className="mt-4 flex gap-2"
-      onSubmit={(e) => {
-        e.preventDefault();
-        if (text.trim() !== "") onSearch(text);
-      }}
-    >
-      <label className="relative min-w-0 flex-1">
-        <Search
-          className="pointer-events-none absolute top-2.5 left-3 size-4 text-muted-foreground"
-          aria-hidden
-        />
-        <Input
-          ref={input}
-          aria-label="Query"
-          aria-keyshortcuts="/"
-          placeholder="A query, as a searcher would write it"
-          autoComplete="off"
-          className="h-9 pr-9 pl-9"
-          value={text}
-          onChange={(e) => setText(e.target.value)}
-        />
-        <kbd
-          aria-hidden
-          className="pointer-events-none absolute top-2 right-2.5 hidden rounded border px-1.5 font-mono text-2xs text-muted-foreground sm:block"
-        >
-          /
-        </kbd>
-      </label>
-      <Button type="submit" variant="primary" className="h-9" disabled={text.trim() === ""}>
-        <Search /> Search
-      </Button>
-    </form>
-  );
-}
-
-function CorpusSelect({
-  corpus,
-  onChange,
-}: {
-  corpus: string;
-  onChange: (corpus: string) => void;
-}) {
-  const trpc = useTRPC();
-  const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
-  const workers = useQuery(trpc.workers.list.queryOptions());
-  const names = [
-    ...new Set([
-      corpus,
-      ...(corpora.data?.map((c) => c.name) ?? []),
-      ...(workers.data?.flatMap((w) => w.capabilities.corpora) ?? []),
-    ]),
-  ].sort();
-  return (
-    <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
-      Corpus
-      <Select
-        aria-label="Corpus"
-        className="w-auto max-w-48"
-        value={corpus}
-        onChange={(e) => onChange(e.target.value)}
-      >
-        {names.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </Select>
-    </label>
-  );
-}
-
-/** Which machine searches: any that can, or one by name. Those that lack the corpus say so. */
-function WorkerSelect({
-  state,
-  onChange,
-}: {
-  state: PlaygroundState;
-  onChange: (worker: string | null) => void;
-}) {
-  const trpc = useTRPC();
-  const workers = useQuery(trpc.workers.list.queryOptions());
-  const online = workers.data?.filter((w) => w.state === "online") ?? [];
-  const local = state.retrievers.some(searchesLocally);
-  const gone =
-    state.worker !== null &&
-    workers.data !== undefined &&
-    !online.some((w) => w.id === state.worker);
-  return (
-    <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
-      Worker
-      <Select
-        aria-label="Worker"
-        className="w-auto max-w-56"
-        value={state.worker ?? ""}
-        onChange={(e) => onChange(e.target.value || null)}
-      >
-        <option value="">any that can</option>
-        {gone ? <option value={state.worker ?? ""}>one that is offline</option> : null}
-        {online.map((w) => (
-          <option key={w.id} value={w.id}>
-            {w.name}
-            {local && !w.capabilities.corpora.includes(state.corpus)
-              ? ` (without ${state.corpus})`
-              : ""}
-          </option>
-        ))}
-      </Select>
-    </label>
-  );
-}
-
-function AddRetriever({
-  disabled,
-  onAdd,
-}: {
-  disabled: boolean;
-  onAdd: (config: PlaygroundState["retrievers"][number]) => void;
-}) {
-  return (
-    <Menu>
-      <MenuTrigger asChild>
-        <Button
-          disabled={disabled}
-          title={disabled ? `At most ${MAX_COLUMNS} side by side` : undefined}
-        >
-          <Plus /> Add a retriever
-        </Button>
-      </MenuTrigger>
-      <MenuContent align="start">
-        {RETRIEVER_PRESETS.map((preset) => (
-          <MenuItem key={preset.label} onSelect={() => onAdd(preset.config)}>
-            {preset.label}
-          </MenuItem>
-        ))}
-      </MenuContent>
-    </Menu>
-  );
-}
-
-function HistoryMenu({ history }: { history: ReturnType<typeof useQueryHistory> }) {
-  const now = useNow();
-  return (
-    <Menu>
-      <MenuTrigger asChild>
-        <Button variant="ghost" size="sm">
-          <History /> History
-        </Button>
-      </MenuTrigger>
-      <MenuContent className="max-h-80 w-80 max-w-[calc(100vw-2rem)] overflow-y-auto">
-        {history.entries.length === 0 ? (
-          <p className="px-2 py-3 text-center text-xs text-muted-foreground">
-            Queries that you ask in this browser appear here.
-          </p>
-        ) : null}
-        {history.entries.map((entry) => (
-          <MenuItem key={entry.href} asChild>
-            <Link href={entry.href}>
-              <span className="min-w-0 flex-1 truncate">{entry.query}</span>
-              <span className="shrink-0 text-2xs text-muted-foreground">
-                {formatAgo(entry.at, now)}
-              </span>
-            </Link>
-          </MenuItem>
-        ))}
-        {history.entries.length > 0 ? (
-          <MenuItem
-            className="mt-1 border-t text-xs text-muted-foreground"
-            onSelect={history.clear}
-          >
-            <X /> Forget all
-          </MenuItem>
-        ) : null}
-      </MenuContent>
-    </Menu>
-  );
-}
-
 function PermalinkButton({ state }: { state: PlaygroundState }) {
   const origin = typeof window === "undefined" ? "" : window.location.origin;
   return (
@@ -315,65 +110,5 @@ function PermalinkButton({ state }: { state: PlaygroundState }) {
       text={`${origin}${buildPlaygroundHref(state)}`}
       label="Copy link"
     />
-  );
-}
-
-/** Whose query this is, and which documents are marked as gold. */
-function EpisodeNote({ id, corpus, onClose }: { id: string; corpus: string; onClose: () => void }) {
-  const trpc = useTRPC();
-  const episode = useQuery(trpc.episodes.get.queryOptions(id ? { id } : skipToken));
-  const detail = episode.data;
-  return (
-    <div
-      className="mt-3 flex items-start gap-3 rounded-md border bg-card px-3 py-2 text-xs"
-      data-testid="episode-note"
-    >
-      <p className="min-w-0 flex-1">
-        {episode.isError ? (
-          <span className="text-bad">The episode could not be read: {episode.error.message}</span>
-        ) : !detail ? (
-          <span className="text-muted-foreground">Reading the episode</span>
-        ) : (
-          <>
-            <span className="text-muted-foreground">From </span>
-            <Link
-              href={`/runs/${detail.runId}/episodes/${detail.id}`}
-              className="font-medium text-primary hover:underline"
-            >
-              {detail.question.question}
-            </Link>
-            <span className="text-muted-foreground">
-              {detail.question.goldIds.length === 0
-                ? " The question names no gold documents."
-                : detail.corpus === corpus
-                  ? ` Its ${detail.question.goldIds.length} gold documents are marked.`
-                  : ` Its gold documents are of the corpus ${detail.corpus}.`}
-            </span>
-          </>
-        )}
-      </p>
-      <Button
-        variant="ghost"
-        size="icon-sm"
-        className="-m-1"
-        aria-label="Let go of the episode"
-        onClick={onClose}
-      >
-        <X />
-      </Button>
-    </div>
-  );
-}
-
-/** Before the first query. */
-export function NoQuery() {
-  return (
-    <div className="mt-6">
-      <EmptyState title="Type a query and press Enter">
-        Each column searches the same corpus with another retriever. The first search builds an
-        index that is missing; its progress is shown. From a turn of any episode, “Open in the
-        playground” brings its query here.
-      </EmptyState>
-    </div>
   );
 }

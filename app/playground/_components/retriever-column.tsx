@@ -11,11 +11,10 @@ import { Card } from "@/app/_ui/card";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
-import { queryResultSchema, type QueryResult } from "@/contracts/worker-protocol/worker-protocol";
-import { LETTERS } from "./columns";
+import { queryResultSchema, type QueryResult } from "@/contracts/worker-protocol/tasks";
 import { DocumentCard } from "./document-card";
 import type { TextPart } from "./highlight";
-import type { OtherRank } from "./overlap";
+import { COLUMN_LETTERS, type OtherRank } from "./overlap";
 import { RetrieverDialog } from "./retriever-dialog";
 
 interface RetrieverColumnProps {
@@ -90,7 +89,7 @@ export function RetrieverColumn({
   return (
     <Card
       className="min-w-0 snap-start overflow-hidden"
-      aria-label={`${LETTERS[place]}: ${title}`}
+      aria-label={`${COLUMN_LETTERS[place]}: ${title}`}
       data-column={place}
       data-column-state={running ? "running" : failure ? "failed" : result ? "done" : "idle"}
     >
@@ -101,7 +100,7 @@ export function RetrieverColumn({
             style={{ background: `var(--series-${place + 1})` }}
             aria-hidden
           >
-            {LETTERS[place]}
+            {COLUMN_LETTERS[place]}
           </span>
           <button
             type="button"
@@ -128,7 +127,7 @@ export function RetrieverColumn({
           <Button
             variant="ghost"
             size="icon-sm"
-            aria-label={`Change retriever ${LETTERS[place]}`}
+            aria-label={`Change retriever ${COLUMN_LETTERS[place]}`}
             onClick={() => setEditing(true)}
           >
             <Pencil />
@@ -137,7 +136,7 @@ export function RetrieverColumn({
             <Button
               variant="ghost"
               size="icon-sm"
-              aria-label={`Remove retriever ${LETTERS[place]}`}
+              aria-label={`Remove retriever ${COLUMN_LETTERS[place]}`}
               onClick={onRemove}
             >
               <X />
@@ -201,7 +200,7 @@ export function RetrieverColumn({
       ) : null}
       {editing ? (
         <RetrieverDialog
-          title={`Retriever ${LETTERS[place]}`}
+          title={`Retriever ${COLUMN_LETTERS[place]}`}
           start={retriever}
           onClose={() => setEditing(false)}
           onApply={(config) => {

@@ -10,7 +10,7 @@ import { useQueryParams } from "@/app/_lib/use-params";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { ImportDialog } from "./import-dialog";
 import { SetPreview } from "./set-preview";
 
@@ -40,11 +40,7 @@ export function QuestionsView() {
             <Skeleton className="h-96" />
           </div>
         ) : sets.isError ? (
-          <ErrorState
-            title="The question sets could not be read"
-            error={sets.error}
-            onRetry={() => void sets.refetch()}
-          />
+          <QueryErrorState title="The question sets could not be read" query={sets} />
         ) : sets.data.length === 0 || !chosen ? (
           <EmptyState title="No question set yet" action={button}>
             A set is a JSONL file: one question with its answers on each line. Questions that name

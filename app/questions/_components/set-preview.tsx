@@ -1,6 +1,6 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { BarChart3, Search } from "lucide-react";
+import { BarChart3 } from "lucide-react";
 import Link from "next/link";
 import { useDeferredValue, useState } from "react";
 import { formatInteger, formatCount } from "@/app/_lib/format";
@@ -9,8 +9,9 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
-import { Input } from "@/app/_ui/field";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { SearchInput } from "@/app/_ui/search-input";
+import { ShowMoreButton } from "@/app/_ui/show-more-button";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 
 /** The questions of a set, to be looked through. */
 export function SetPreview({ set, withGold }: { set: string; withGold: number }) {
@@ -32,20 +33,13 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
         <span className="text-xs text-muted-foreground" aria-live="polite">
           {query.data ? formatCount(total, "question") : ""}
         </span>
-        <label className="relative ml-auto w-full sm:w-60">
-          <Search
-            className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
-            aria-hidden
-          />
-          <Input
-            type="search"
-            aria-label="Search questions and answers"
-            placeholder="Question or answer"
-            className="pl-8"
-            value={text}
-            onChange={(e) => setText(e.target.value)}
-          />
-        </label>
+        <SearchInput
+          label="Search questions and answers"
+          placeholder="Question or answer"
+          className="ml-auto w-full sm:w-60"
+          value={text}
+          onText={setText}
+        />
         {withGold > 0 ? (
           <Button asChild>
             <Link href={`/runs/new?preset=atlas-retrieval&questions=${encodeURIComponent(set)}`}>
@@ -61,12 +55,7 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
           ))}
         </div>
       ) : query.isError ? (
-        <ErrorState
-          className="m-4"
-          title="The questions could not be read"
-          error={query.error}
-          onRetry={() => void query.refetch()}
-        />
+        <QueryErrorState className="m-4" title="The questions could not be read" query={query} />
       ) : rows.length === 0 ? (
         <div className="p-4">
           <EmptyState
@@ -109,12 +98,9 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
           </ol>
           {query.hasNextPage ? (
             <div className="border-t p-3">
-              <Button
-                disabled={query.isFetchingNextPage}
-                onClick={() => void query.fetchNextPage()}
-              >
+              <ShowMoreButton query={query}>
                 Show more ({formatInteger(rows.length)} of {formatInteger(total)})
-              </Button>
+              </ShowMoreButton>
             </div>
           ) : null}
         </>

@@ -6,7 +6,7 @@ import { ComparisonView } from "@/app/_retrieval/comparison-view";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL } from "@/core/run/transitions";
 import { RunPicker } from "./run-picker";
 
@@ -52,11 +52,7 @@ export function RetrievalView() {
             <Skeleton className="h-40" />
           </div>
         ) : list.isError ? (
-          <ErrorState
-            title="The evaluate runs could not be read"
-            error={list.error}
-            onRetry={() => void list.refetch()}
-          />
+          <QueryErrorState title="The evaluate runs could not be read" query={list} />
         ) : list.data.length === 0 ? (
           <EmptyState title="No retriever is measured yet" action={launch}>
             A run of kind “Evaluate retrieval” ranks the documents for each question that names gold
@@ -71,11 +67,10 @@ export function RetrievalView() {
         )}
       </div>
       {chosen.length === 0 ? null : comparison.isError ? (
-        <ErrorState
+        <QueryErrorState
           className="mt-4"
           title="These runs cannot be compared"
-          error={comparison.error}
-          onRetry={() => void comparison.refetch()}
+          query={comparison}
         />
       ) : comparison.data ? (
         <div className="mt-5" aria-busy={comparison.isPlaceholderData}>

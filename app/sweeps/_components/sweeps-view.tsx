@@ -6,7 +6,8 @@ import { formatAgo, formatDateTime, formatCount } from "@/app/_lib/format";
 import { useTRPC, type SweepRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Button } from "@/app/_ui/button";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { ShowMoreButton } from "@/app/_ui/show-more-button";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { StateCounts } from "@/app/_ui/state-counts";
 
 export function SweepsView() {
@@ -39,11 +40,7 @@ export function SweepsView() {
             ))}
           </div>
         ) : query.isError && rows.length === 0 ? (
-          <ErrorState
-            title="The sweeps could not be read"
-            error={query.error}
-            onRetry={() => void query.refetch()}
-          />
+          <QueryErrorState title="The sweeps could not be read" query={query} />
         ) : rows.length === 0 ? (
           <EmptyState title="No sweep yet" action={launch}>
             A sweep runs one configuration over values of settings and over seeds, as one group with
@@ -56,16 +53,7 @@ export function SweepsView() {
                 <SweepItem key={row.id} row={row} />
               ))}
             </ul>
-            {query.hasNextPage ? (
-              <Button
-                size="sm"
-                className="mt-3"
-                disabled={query.isFetchingNextPage}
-                onClick={() => void query.fetchNextPage()}
-              >
-                Show more
-              </Button>
-            ) : null}
+            <ShowMoreButton size="sm" className="mt-3" query={query} />
           </>
         )}
       </div>

@@ -75,7 +75,6 @@ function AttachForm({ onDone }: { onDone: () => void }) {
         value={name}
         onChange={(e) => setName(e.target.value)}
         maxLength={120}
-        autoFocus
       />
       <label htmlFor="server-address" className="mt-3 block font-medium">
         Address of this server, as that machine reaches it

@@ -5,9 +5,10 @@ import { useState } from "react";
 import { formatDateTime } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
+import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
-import { ErrorState } from "@/app/_ui/states";
+import { QueryErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
 
 /** API keys of model endpoints: stored and replaced here, named by runs, shown nowhere. */
@@ -37,11 +38,7 @@ export function Keys() {
         </Button>
       </div>
       {keys.isError ? (
-        <ErrorState
-          title="The keys could not be read"
-          error={keys.error}
-          onRetry={() => void keys.refetch()}
-        />
+        <QueryErrorState title="The keys could not be read" query={keys} />
       ) : (
         <ul className="rounded-lg border bg-card">
           {keys.data?.length === 0 ? (
@@ -81,23 +78,15 @@ export function Keys() {
       >
         <KeyForm onDone={() => setAdding(false)} />
       </Dialog>
-      <Dialog
+      <ConfirmDialog
         open={deleting !== null}
-        onOpenChange={(open) => !open && setDeleting(null)}
+        onClose={() => setDeleting(null)}
         title={`Delete “${deleting ?? ""}”?`}
         description="Runs that name it stop at the next request that their worker makes after a restart, with the reason; what they stored stays."
-      >
-        <div className="flex justify-end gap-2">
-          <Button onClick={() => setDeleting(null)}>Keep it</Button>
-          <Button
-            variant="danger"
-            disabled={remove.isPending}
-            onClick={() => deleting !== null && remove.mutate({ name: deleting })}
-          >
-            Delete
-          </Button>
-        </div>
-      </Dialog>
+        confirmLabel="Delete"
+        pending={remove.isPending}
+        onConfirm={() => deleting !== null && remove.mutate({ name: deleting })}
+      />
     </section>
   );
 }

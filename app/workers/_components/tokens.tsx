@@ -5,7 +5,7 @@ import { formatDateTime } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
-import { Dialog } from "@/app/_ui/dialog";
+import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { useNotify } from "@/app/_ui/toast";
 
 /** Tokens by which workers attach; revoking one cuts off those that use it. */
@@ -56,23 +56,15 @@ export function Tokens() {
           </li>
         ))}
       </ul>
-      <Dialog
+      <ConfirmDialog
         open={revoking !== null}
-        onOpenChange={(open) => !open && setRevoking(null)}
+        onClose={() => setRevoking(null)}
         title={`Revoke “${revoking?.name ?? ""}”?`}
         description="Workers that attached with it are cut off at once; their runs go back to the queue and resume from their last checkpoints."
-      >
-        <div className="flex justify-end gap-2">
-          <Button onClick={() => setRevoking(null)}>Keep it</Button>
-          <Button
-            variant="danger"
-            disabled={revoke.isPending}
-            onClick={() => revoking && revoke.mutate({ id: revoking.id })}
-          >
-            Revoke
-          </Button>
-        </div>
-      </Dialog>
+        confirmLabel="Revoke"
+        pending={revoke.isPending}
+        onConfirm={() => revoking && revoke.mutate({ id: revoking.id })}
+      />
     </section>
   );
 }

@@ -1,19 +1,19 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { ChevronRight } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
-import { cn } from "@/app/_lib/cn";
 import { formatAgo, formatDateTime, formatMegabytes, NONE } from "@/app/_lib/format";
 import { computeProgressShare, formatProgress } from "@/app/_lib/run-view";
 import { useTRPC, type WorkerRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge, type BadgeTone } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
+import { DisclosureButton } from "@/app/_ui/disclosure-button";
+import { FactList, type Fact } from "@/app/_ui/fact-list";
 import { LogView } from "@/app/_ui/log-view";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { UsageCharts } from "./use-charts";
+import { UsageCharts } from "./usage-charts";
 
 const SERVICE_TONE: Record<WorkerRow["services"][number]["state"], BadgeTone> = {
   starting: "primary",
@@ -22,11 +22,8 @@ const SERVICE_TONE: Record<WorkerRow["services"][number]["state"], BadgeTone> = 
   stopped: "neutral",
 };
 
-export function WorkerCard({ worker }: { worker: WorkerRow }) {
-  const now = useNow();
-  const online = worker.state === "online";
-  const { hardware, capabilities } = worker;
-  const facts: [string, string][] = [
+function listWorkerFacts({ hardware, capabilities, slots, freeSlots }: WorkerRow): Fact[] {
+  return [
     ["Host", `${hardware.hostname}, ${hardware.platform}`],
     ["CPU", `${hardware.cpuModel}, ${hardware.cores} cores`],
     ["Memory", formatMegabytes(hardware.memoryMb)],
@@ -41,9 +38,15 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
     ["Corpora", capabilities.corpora.join(", ") || "none"],
     [
       "Slots",
-      `${worker.slots.engine - worker.freeSlots.engine} of ${worker.slots.engine} engine, ${worker.slots.light - worker.freeSlots.light} of ${worker.slots.light} light in use`,
+      `${slots.engine - freeSlots.engine} of ${slots.engine} engine, ${slots.light - freeSlots.light} of ${slots.light} light in use`,
     ],
   ];
+}
+
+/** A worker: its machine, what it does now, its services and its log. */
+export function WorkerCard({ worker }: { worker: WorkerRow }) {
+  const now = useNow();
+  const online = worker.state === "online";
   return (
     <Card data-worker={worker.id} aria-label={`Worker ${worker.name}`}>
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-3">
@@ -61,14 +64,11 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
         </span>
       </header>
       <div className="grid gap-x-8 gap-y-5 p-4 lg:grid-cols-2">
-        <dl className="grid grid-cols-[6rem_1fr] content-start gap-y-1 text-xs">
-          {facts.map(([label, value]) => (
-            <div key={label} className="contents">
-              <dt className="text-muted-foreground">{label}</dt>
-              <dd className="min-w-0 break-words">{value}</dd>
-            </div>
-          ))}
-        </dl>
+        <FactList
+          className="grid-cols-[6rem_1fr] content-start gap-y-1 text-xs"
+          valueClassName="min-w-0 break-words"
+          facts={listWorkerFacts(worker)}
+        />
         <UsageCharts worker={worker} />
         <section aria-label="At work">
           <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">At work</h3>
@@ -170,18 +170,9 @@ function WorkerLogs({ worker }: { worker: WorkerRow }) {
   const lines = query.data?.lines ?? worker.logs;
   return (
     <div className="border-t px-4 py-2.5">
-      <button
-        type="button"
-        aria-expanded={open}
-        onClick={() => setOpen(!open)}
-        className="flex items-center gap-1 text-xs font-medium text-muted-foreground hover:text-foreground"
-      >
-        <ChevronRight
-          className={cn("size-3.5 transition-transform", open && "rotate-90")}
-          aria-hidden
-        />{" "}
+      <DisclosureButton open={open} onToggle={() => setOpen(!open)}>
         Log of the agent and its services
-      </button>
+      </DisclosureButton>
       {open ? (
         lines.length === 0 ? (
           <p className="mt-2 text-xs text-muted-foreground">

@@ -4,7 +4,7 @@ import { Plug } from "lucide-react";
 import { useState } from "react";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { AttachDialog } from "./attach-dialog";
 import { Keys } from "./keys";
 import { Tokens } from "./tokens";
@@ -29,11 +29,7 @@ export function WorkersView() {
         {query.isPending ? (
           <Skeleton className="h-80" />
         ) : query.isError ? (
-          <ErrorState
-            title="The workers could not be read"
-            error={query.error}
-            onRetry={() => void query.refetch()}
-          />
+          <QueryErrorState title="The workers could not be read" query={query} />
         ) : query.data.length === 0 ? (
           <EmptyState title="No worker is attached" action={attach}>
             Runs wait until one is. The server starts a worker of this machine by itself; others

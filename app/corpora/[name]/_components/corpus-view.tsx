@@ -1,6 +1,6 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { ChevronLeft, Hammer, RadioTower, Search } from "lucide-react";
+import { Hammer, RadioTower, Search } from "lucide-react";
 import Link from "next/link";
 import { useEffect, type ReactNode } from "react";
 import {
@@ -13,9 +13,10 @@ import {
 } from "@/app/_lib/format";
 import { useTRPC, type CorpusDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
+import { BackLink } from "@/app/_ui/back-link";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { Lengths } from "./lengths";
 import { RemoveCorpusButton } from "./remove-corpus";
 import { Samples } from "./samples";
@@ -28,21 +29,11 @@ export function CorpusView({ name }: { name: string }) {
   }, [name]);
   return (
     <>
-      <Link
-        href="/corpora"
-        className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground"
-      >
-        <ChevronLeft className="size-3.5" aria-hidden /> Corpora
-      </Link>
+      <BackLink href="/corpora">Corpora</BackLink>
       {query.isError && !query.data ? (
         <>
           <h1 className="mt-1 text-lg font-semibold break-all">{name}</h1>
-          <ErrorState
-            className="mt-4"
-            title="The corpus could not be read"
-            error={query.error}
-            onRetry={() => void query.refetch()}
-          />
+          <QueryErrorState className="mt-4" title="The corpus could not be read" query={query} />
         </>
       ) : query.data ? (
         <Corpus corpus={query.data} />

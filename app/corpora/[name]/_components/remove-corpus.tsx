@@ -10,7 +10,7 @@ import { Dialog } from "@/app/_ui/dialog";
 import { Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import { removeCorpusResultSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { removeCorpusResultSchema } from "@/contracts/worker-protocol/tasks";
 
 /** Deletes an imported corpus from a worker, once a person has confirmed it. */
 export function RemoveCorpusButton({ corpus }: { corpus: CorpusDetail }) {

@@ -6,7 +6,7 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Input } from "@/app/_ui/field";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { documentsResultSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { documentsResultSchema } from "@/contracts/worker-protocol/tasks";
 
 type Sample = CorpusDetail["samples"][number];
 

@@ -2,12 +2,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { ArrowDown, TriangleAlert } from "lucide-react";
 import Link from "next/link";
-import { TRAIN_CHARTS } from "@/app/_charts/definitions";
+import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import { getChartAnchor, findChart } from "@/app/_charts/marks";
 import { formatDateTime, formatNumber } from "@/app/_lib/format";
 import { useTRPC, type AlarmRow } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
-import { ErrorState } from "@/app/_ui/states";
+import { QueryErrorState } from "@/app/_ui/states";
 import { ALARMS, stepsText, type AlarmEvidence, type Measured } from "@/contracts/records/alarms";
 
 /** Where the list stands on the overview. */
@@ -56,14 +56,7 @@ export function AlarmBanner({ runId }: { runId: string }) {
 export function AlarmList({ runId }: { runId: string }) {
   const query = useAlarms(runId);
   if (query.isError)
-    return (
-      <ErrorState
-        className="mt-5"
-        title="The alarms could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    );
+    return <QueryErrorState className="mt-5" title="The alarms could not be read" query={query} />;
   return (
     <section id={ANCHOR} aria-label="Alarms" className="mt-5 scroll-mt-4">
       <h2 className="mb-2 text-xs font-semibold text-muted-foreground">Alarms</h2>

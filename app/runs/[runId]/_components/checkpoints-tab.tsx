@@ -6,7 +6,7 @@ import { formatBytes, formatDateTime, formatShare, formatShortId } from "@/app/_
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { useSeries } from "./use-series";
 
 export function CheckpointsTab({ run }: { run: RunDetail }) {
@@ -17,13 +17,7 @@ export function CheckpointsTab({ run }: { run: RunDetail }) {
     series.data?.["held-out/accuracy"]?.find((p) => p.step === step)?.value ?? null;
   if (query.isPending) return <Skeleton className="h-40" />;
   if (query.isError)
-    return (
-      <ErrorState
-        title="The checkpoints could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    );
+    return <QueryErrorState title="The checkpoints could not be read" query={query} />;
   if (query.data.length === 0)
     return (
       <EmptyState title="No checkpoint yet">

@@ -1,12 +1,14 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Search } from "lucide-react";
+
 import { formatInteger, formatWords } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
-import { Input, Select } from "@/app/_ui/field";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { Select } from "@/app/_ui/field";
+import { SearchInput } from "@/app/_ui/search-input";
+import { ShowMoreButton } from "@/app/_ui/show-more-button";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { episodePhaseSchema } from "@/contracts/records/episode";
 import { TERMINAL } from "@/core/run/transitions";
 import { EpisodesTable } from "./episodes-table";
@@ -85,20 +87,12 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
             </option>
           ))}
         </Select>
-        <label className="relative min-w-44 flex-1 md:max-w-72">
-          <Search
-            className="pointer-events-none absolute top-2 left-2.5 size-4 text-muted-foreground"
-            aria-hidden
-          />
-          <Input
-            type="search"
-            aria-label="Search questions and answers"
-            placeholder="Question or answer"
-            className="pl-8"
-            value={text}
-            onChange={(e) => setText(e.target.value)}
-          />
-        </label>
+        <SearchInput
+          label="Search questions and answers"
+          placeholder="Question or answer"
+          value={text}
+          onText={setText}
+        />
         <span className="text-xs text-muted-foreground" aria-live="polite">
           {query.data
             ? rows.length < total
@@ -115,11 +109,7 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
             ))}
           </div>
         ) : query.isError && rows.length === 0 ? (
-          <ErrorState
-            title="The episodes could not be read"
-            error={query.error}
-            onRetry={() => void query.refetch()}
-          />
+          <QueryErrorState title="The episodes could not be read" query={query} />
         ) : rows.length === 0 ? (
           <EmptyState
             title={
@@ -151,15 +141,7 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
         ) : (
           <>
             <EpisodesTable runId={run.id} rows={rows} />
-            {query.hasNextPage ? (
-              <Button
-                className="mt-3"
-                disabled={query.isFetchingNextPage}
-                onClick={() => void query.fetchNextPage()}
-              >
-                Show more
-              </Button>
-            ) : null}
+            <ShowMoreButton className="mt-3" query={query} />
           </>
         )}
       </div>

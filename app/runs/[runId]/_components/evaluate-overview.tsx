@@ -6,8 +6,8 @@ import { ComparisonView } from "@/app/_retrieval/comparison-view";
 import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
 import { useTRPC, type RetrieverComparison, type RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
-import type { MetricName } from "@/core/metrics/metrics";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
+import type { MetricName } from "@/core/metrics/metric-table";
 import { TERMINAL } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries } from "./use-series";
@@ -35,13 +35,7 @@ export function EvaluateOverview({ run }: { run: RunDetail }) {
   const series = useSeries(run.id, METRICS);
   const speed = useLatest(series.data, "retrieval/queries_per_second");
   if (query.isError && !query.data)
-    return (
-      <ErrorState
-        title="The rankings could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    );
+    return <QueryErrorState title="The rankings could not be read" query={query} />;
   if (!query.data)
     return (
       <div className="space-y-4" aria-busy>

@@ -5,21 +5,14 @@ import { formatDateTime, formatSeconds } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { PreflightList } from "./preflight";
 
 export function HistoryTab({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const query = useQuery(trpc.runs.history.queryOptions({ id: run.id }));
   if (query.isPending) return <Skeleton className="h-60" />;
-  if (query.isError)
-    return (
-      <ErrorState
-        title="The history could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    );
+  if (query.isError) return <QueryErrorState title="The history could not be read" query={query} />;
   return (
     <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <section aria-label="Changes of state">

@@ -5,7 +5,7 @@ import { formatInteger } from "@/app/_lib/format";
 import { useTRPC, type LogEntry } from "@/app/_lib/trpc";
 import { Input, Select } from "@/app/_ui/field";
 import { LogView } from "@/app/_ui/log-view";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 
 const LIMIT = 1000;
 const LEVELS: readonly LogEntry["level"][] = ["debug", "info", "warn", "error"];
@@ -61,11 +61,7 @@ export function LogsTab({ runId }: { runId: string }) {
         {query.isPending ? (
           <Skeleton className="h-[28rem]" />
         ) : query.isError ? (
-          <ErrorState
-            title="The logs could not be read"
-            error={query.error}
-            onRetry={() => void query.refetch()}
-          />
+          <QueryErrorState title="The logs could not be read" query={query} />
         ) : lines.length === 0 ? (
           <EmptyState title={wanted ? "No line contains this" : "No line of this level"}>
             {wanted ? null : "Choose a lower level, or wait: new lines appear by themselves."}

@@ -1,10 +1,11 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { listMetrics, PREDICT_CHARTS } from "@/app/_charts/definitions";
+import { listMetrics } from "@/app/_charts/definitions";
+import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
 import { formatInteger, formatShare, formatSigned } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
-import { EmptyState, ErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL } from "@/core/run/transitions";
 import { BreakdownCard } from "./breakdown-bar";
 import { PredictQuestions } from "./predict-questions";
@@ -52,12 +53,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
         </Stat>
       </StatStrip>
       {steps.isError ? (
-        <ErrorState
-          className="mt-4"
-          title="The results could not be read"
-          error={steps.error}
-          onRetry={() => void steps.refetch()}
-        />
+        <QueryErrorState className="mt-4" title="The results could not be read" query={steps} />
       ) : null}
       <div className="mt-4 grid gap-3 lg:grid-cols-2">
         {breakdown === null ? (

@@ -4,7 +4,7 @@ import Link from "next/link";
 import { formatInteger } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { ErrorState } from "@/app/_ui/states";
+import { ErrorState, QueryErrorState } from "@/app/_ui/states";
 
 /** What a prediction has not answered, with the reasons, and the way to the answers that judge and rule disagree on. */
 export function PredictQuestions({ runId }: { runId: string }) {
@@ -16,13 +16,7 @@ export function PredictQuestions({ runId }: { runId: string }) {
     enabled: hasFailures,
   });
   if (summary.isError)
-    return (
-      <ErrorState
-        title="The scores could not be read"
-        error={summary.error}
-        onRetry={() => void summary.refetch()}
-      />
-    );
+    return <QueryErrorState title="The scores could not be read" query={summary} />;
   if (!summary.data) return null;
   const { missing, failed, scorers } = summary.data;
   const isJudged = scorers.some(({ scorer }) => /judge|generation-accuracy/.test(scorer));

@@ -2,13 +2,13 @@
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useState } from "react";
-import { Ceiling } from "@/app/_charts/ceiling";
-import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_charts/attribution";
+import { Ceiling } from "@/app/_statistics/ceiling";
+import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_statistics/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
-import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { rolesOf } from "@/contracts/run-config/method";
+import { QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { getMethodComponents } from "@/core/run/methods";
 import type { PredictConfig } from "@/contracts/run-config/run-config";
 import { BreakdownCard } from "./breakdown-bar";
 
@@ -25,13 +25,7 @@ export function PredictStatistics({
   const [chosen, setChosen] = useState<string | null>(null);
   const query = useQuery(trpc.leaderboard.run.queryOptions({ runId }));
   if (query.isError)
-    return (
-      <ErrorState
-        title="The statistics could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    );
+    return <QueryErrorState title="The statistics could not be read" query={query} />;
   if (!query.data) return <Skeleton className="h-52" />;
   const formatResultName = (result: (typeof query.data)[number]): string =>
     [result.scorer, result.generator, result.promptStyle].join(" · ");
@@ -62,7 +56,7 @@ export function PredictStatistics({
         <p className="text-xs text-muted-foreground">
           This is a ceiling: the generator got the gold documents and nothing else.
         </p>
-      ) : shown && rolesOf({ method, methodSettings }).generates ? (
+      ) : shown && getMethodComponents({ method, methodSettings }).generates ? (
         <Ceiling ceiling={shown.ceiling} launch={{ like: runId, questions, limit }} />
       ) : null}
       <p className="text-xs text-muted-foreground">

@@ -3,7 +3,7 @@ import { Check, Circle, CircleX, LoaderCircle } from "lucide-react";
 import { formatSeconds } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
-import type { PreflightItem } from "@/contracts/worker-protocol/worker-protocol";
+import type { PreflightItem } from "@/contracts/worker-protocol/reports";
 
 const ICON: Record<PreflightItem["state"], { icon: typeof Check; className: string }> = {
   waiting: { icon: Circle, className: "text-muted-foreground" },

@@ -1,5 +1,5 @@
 "use client";
-import { ChevronLeft, Copy, Hourglass, Play, Square } from "lucide-react";
+import { Copy, Hourglass, Play, Square } from "lucide-react";
 import Link from "next/link";
 import type { ReactNode } from "react";
 import { formatDateTime, formatSeconds, formatCount, formatShortId } from "@/app/_lib/format";
@@ -8,12 +8,13 @@ import type { RunDetail } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
 import { ImportedBadge } from "@/app/_ui/badge";
+import { BackLink } from "@/app/_ui/back-link";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { ErrorState } from "@/app/_ui/states";
-import { METHODS } from "@/contracts/run-config/method";
+import { METHODS } from "@/core/run/methods";
 import { TERMINAL } from "@/core/run/transitions";
 import { UpstreamFiles } from "./upstream-files";
 
@@ -102,12 +103,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
   ];
   return (
     <header>
-      <Link
-        href="/"
-        className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground"
-      >
-        <ChevronLeft className="size-3.5" aria-hidden /> Runs
-      </Link>
+      <BackLink href="/">Runs</BackLink>
       <div className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
         <div className="flex min-w-0 flex-wrap items-center gap-x-2.5 gap-y-1">
           <h1 className="min-w-0 text-lg font-semibold break-words">{run.name}</h1>

@@ -5,7 +5,7 @@ import { useEffect } from "react";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
-import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { AlarmBanner } from "./alarms";
 import { CheckpointsTab } from "./checkpoints-tab";
@@ -40,15 +40,11 @@ export function RunView({ runId }: { runId: string }) {
   }, [title]);
   if (query.isError && !run)
     return (
-      <ErrorState
-        title="The run could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      >
+      <QueryErrorState title="The run could not be read" query={query}>
         <Button size="sm" className="mt-3 mr-2" asChild>
           <Link href="/">All runs</Link>
         </Button>
-      </ErrorState>
+      </QueryErrorState>
     );
   if (!run)
     return (

@@ -8,7 +8,7 @@ import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
-import { EmptyState, ErrorState } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState } from "@/app/_ui/states";
 import { servedName, type ServeConfig } from "@/contracts/run-config/run-config";
 import { TERMINAL } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
@@ -76,12 +76,7 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
         </StatStrip>
       </div>
       {query.isError ? (
-        <ErrorState
-          className="mt-4"
-          title="The metrics could not be read"
-          error={query.error}
-          onRetry={() => void query.refetch()}
-        />
+        <QueryErrorState className="mt-4" title="The metrics could not be read" query={query} />
       ) : null}
       <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
         {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS)

@@ -1,17 +1,13 @@
 "use client";
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import {
-  listMetrics,
-  TRAIN_CHARTS,
-  selectTrainCharts,
-  type ChartDefinition,
-} from "@/app/_charts/definitions";
+import { listMetrics, type ChartDefinition } from "@/app/_charts/definitions";
+import { selectTrainCharts, TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import { HoverProvider } from "@/app/_charts/hover";
 import { findMarks } from "@/app/_charts/marks";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
-import { ErrorState } from "@/app/_ui/states";
+import { QueryErrorState } from "@/app/_ui/states";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
 import { TERMINAL } from "@/core/run/transitions";
 import { AlarmList, useAlarms } from "./alarms";
@@ -47,12 +43,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
     <>
       <Summary run={run} config={config} series={series} />
       {query.isError ? (
-        <ErrorState
-          className="mt-4"
-          title="The metrics could not be read"
-          error={query.error}
-          onRetry={() => void query.refetch()}
-        />
+        <QueryErrorState className="mt-4" title="The metrics could not be read" query={query} />
       ) : null}
       <AlarmList runId={run.id} />
       <HoverProvider>

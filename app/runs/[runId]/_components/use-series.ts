@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { Point } from "@/app/_charts/prepare";
 import { useTRPC } from "@/app/_lib/trpc";
-import type { MetricName } from "@/core/metrics/metrics";
+import type { MetricName } from "@/core/metrics/metric-table";
 
 export type Series = Readonly<Record<string, readonly Point[]>>;
 

@@ -1,5 +1,5 @@
 "use client";
-import { FlaskConical, TriangleAlert } from "lucide-react";
+import { FlaskConical } from "lucide-react";
 import {
   formatInteger,
   formatMegabytes,
@@ -10,10 +10,12 @@ import {
 } from "@/app/_lib/format";
 import { useTask } from "@/app/_lib/use-task";
 import { Button } from "@/app/_ui/button";
+import { FactList, type Fact } from "@/app/_ui/fact-list";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
+import { WarningList } from "@/app/_ui/warning-list";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { dryRunResultSchema, type DryRunResult } from "@/contracts/worker-protocol/worker-protocol";
+import { dryRunResultSchema, type DryRunResult } from "@/contracts/worker-protocol/tasks";
 
 /** Eight questions with the exact configuration, before hours are spent on it. */
 export function DryRun({ config }: { config: RunConfig | null }) {
@@ -68,7 +70,23 @@ export function DryRun({ config }: { config: RunConfig | null }) {
 }
 
 function DryRunReport({ result }: { result: DryRunResult }) {
-  const rows: [string, string][] = [
+  return (
+    <div className="mt-3" data-testid="dry-run-report">
+      <WarningList className="mb-3" warnings={result.warnings} />
+      {result.warnings.length === 0 ? (
+        <p className="mb-3 text-xs text-good">Nothing to warn of.</p>
+      ) : null}
+      <FactList
+        className="grid-cols-[auto_1fr] gap-x-3 gap-y-1 text-xs"
+        valueClassName="text-right font-mono"
+        facts={listDryRunFacts(result)}
+      />
+    </div>
+  );
+}
+
+function listDryRunFacts(result: DryRunResult): Fact[] {
+  return [
     ["Projected time", formatSeconds(result.projectedSeconds)],
     ["Per step", formatSeconds(result.secondsPerStep)],
     ["Peak memory", formatMegabytes(result.peakMemoryMb)],
@@ -94,27 +112,4 @@ function DryRunReport({ result }: { result: DryRunResult }) {
         : result.formatErrors.map((f) => `${f.count} × ${formatWords(f.error)}`).join(", "),
     ],
   ];
-  return (
-    <div className="mt-3" data-testid="dry-run-report">
-      {result.warnings.length > 0 ? (
-        <ul className="mb-3 space-y-1.5 rounded-md bg-warn-soft px-3 py-2 text-xs">
-          {result.warnings.map((w) => (
-            <li key={w} className="flex gap-2">
-              <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden /> {w}
-            </li>
-          ))}
-        </ul>
-      ) : (
-        <p className="mb-3 text-xs text-good">Nothing to warn of.</p>
-      )}
-      <dl className="grid grid-cols-[auto_1fr] gap-x-3 gap-y-1 text-xs">
-        {rows.map(([label, value]) => (
-          <div key={label} className="contents">
-            <dt className="text-muted-foreground">{label}</dt>
-            <dd className="text-right font-mono">{value}</dd>
-          </div>
-        ))}
-      </dl>
-    </div>
-  );
 }

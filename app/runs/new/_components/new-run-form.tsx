@@ -13,7 +13,7 @@ import {
 } from "@/app/_lib/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
-import type { Draft } from "@/app/_settings/draft";
+import { formatDraftValue, type Draft } from "@/app/_settings/draft";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
@@ -21,7 +21,7 @@ import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { JsonPanel } from "./json-panel";
 import { LaunchPanel } from "./launch-panel";
 import { PresetCards } from "./preset-cards";
-import { SegmentedControl } from "./segmented";
+import { SegmentedControl } from "@/app/_ui/segmented-control";
 import { SweepCard } from "./sweep-card";
 import { createSweepDraft, EMPTY_SWEEP, readSweep } from "./sweep-draft";
 import { SweepLaunch } from "./sweep-launch";
@@ -88,7 +88,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
     setPreset(null);
   };
   const changeServed = (what: Served) => {
-    load({ ...defaultConfig("serve", what), name: String(form.getValues("name") ?? "") });
+    load({ ...defaultConfig("serve", what), name: formatDraftValue(form.getValues("name")) });
     setPreset(null);
   };
 

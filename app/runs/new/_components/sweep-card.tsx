@@ -6,7 +6,7 @@ import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { Input, Select, Textarea } from "@/app/_ui/field";
 import { SWEEP_PRESETS, type SweepPreset } from "@/core/presets/sweep-presets";
-import { SegmentedControl } from "./segmented";
+import { SegmentedControl } from "@/app/_ui/segmented-control";
 import { listVariableSettings, type SweepDraft } from "./sweep-draft";
 
 interface Props {

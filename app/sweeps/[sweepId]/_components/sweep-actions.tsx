@@ -3,11 +3,12 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ClipboardCopy, Download, Play, Square, Trash2 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
+import { copyText } from "@/app/_lib/copy-text";
 import { formatCount } from "@/app/_lib/format";
 import { saveFile } from "@/app/_lib/save-file";
 import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
-import { Dialog } from "@/app/_ui/dialog";
+import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
 import { TERMINAL } from "@/core/run/transitions";
@@ -90,14 +91,7 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           <MenuItem onSelect={() => saveFile(`${file}.csv`, "text/csv", sweepCsv(sweep))}>
             <Download /> CSV, by run
           </MenuItem>
-          <MenuItem
-            onSelect={() =>
-              void navigator.clipboard.writeText(sweepMarkdown(sweep)).then(
-                () => notify("good", "Copied as Markdown"),
-                (error: Error) => notify("bad", `Not copied: ${error.message}`),
-              )
-            }
-          >
+          <MenuItem onSelect={() => copyText(sweepMarkdown(sweep), "Copied as Markdown", notify)}>
             <ClipboardCopy /> Copy Markdown
           </MenuItem>
         </MenuContent>
@@ -107,23 +101,15 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           <Trash2 /> Delete
         </Button>
       )}
-      <Dialog
+      <ConfirmDialog
         open={deleting}
-        onOpenChange={setDeleting}
+        onClose={() => setDeleting(false)}
         title="Delete this sweep?"
         description={`Its table goes; its ${formatCount(sweep.runs, "run")} stay, as runs of their own.`}
-      >
-        <div className="flex justify-end gap-2">
-          <Button onClick={() => setDeleting(false)}>Keep it</Button>
-          <Button
-            variant="danger"
-            disabled={remove.isPending}
-            onClick={() => remove.mutate({ id: sweep.id })}
-          >
-            Delete the sweep
-          </Button>
-        </div>
-      </Dialog>
+        confirmLabel="Delete the sweep"
+        pending={remove.isPending}
+        onConfirm={() => remove.mutate({ id: sweep.id })}
+      />
     </div>
   );
 }

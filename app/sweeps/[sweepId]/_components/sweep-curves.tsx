@@ -6,7 +6,7 @@ import { HoverProvider } from "@/app/_charts/hover";
 import { PLOT_HEIGHT, StepLabel } from "@/app/_charts/plot-frame";
 import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
-import { ErrorState } from "@/app/_ui/states";
+import { QueryErrorState } from "@/app/_ui/states";
 import { TERMINAL } from "@/core/run/transitions";
 import { BAND } from "@/core/sweep/sweep-table";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
@@ -42,14 +42,7 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
       ? "No run reported this metric."
       : "Points arrive as the runs report this metric.";
   if (query.isError && !data)
-    return (
-      <ErrorState
-        className="mt-4"
-        title="The curves could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    );
+    return <QueryErrorState className="mt-4" title="The curves could not be read" query={query} />;
   return (
     <HoverProvider>
       <Card

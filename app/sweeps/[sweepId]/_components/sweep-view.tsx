@@ -1,13 +1,13 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { ChevronLeft } from "lucide-react";
 import Link from "next/link";
 import { useEffect } from "react";
 import { formatDateTime, formatCount } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
+import { BackLink } from "@/app/_ui/back-link";
 import { Button } from "@/app/_ui/button";
-import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { StateCounts } from "@/app/_ui/state-counts";
 import { MetricChoice } from "./metric-choice";
 import { SweepActions } from "./sweep-actions";
@@ -32,15 +32,11 @@ export function SweepView({ sweepId }: { sweepId: string }) {
   }, [title]);
   if (query.isError && !sweep)
     return (
-      <ErrorState
-        title="The sweep could not be read"
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      >
+      <QueryErrorState title="The sweep could not be read" query={query}>
         <Button size="sm" className="mt-3 mr-2" asChild>
           <Link href="/sweeps">All sweeps</Link>
         </Button>
-      </ErrorState>
+      </QueryErrorState>
     );
   if (!sweep)
     return (
@@ -54,12 +50,7 @@ export function SweepView({ sweepId }: { sweepId: string }) {
   return (
     <>
       <header>
-        <Link
-          href="/sweeps"
-          className="inline-flex items-center gap-1 text-xs text-muted-foreground hover:text-foreground"
-        >
-          <ChevronLeft className="size-3.5" aria-hidden /> Sweeps
-        </Link>
+        <BackLink href="/sweeps">Sweeps</BackLink>
         <div className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
           <div className="flex min-w-0 flex-wrap items-center gap-x-2.5 gap-y-1">
             <h1 className="min-w-0 text-lg font-semibold break-words">{sweep.name}</h1>

@@ -1,5 +1,6 @@
 import type { SweepDetail } from "@/app/_lib/trpc";
-import { valueText } from "@/core/sweep/expand-sweep";
+import { isLowerBetter } from "@/core/metrics/metrics";
+import { shortPaths, valueText } from "@/core/sweep/expand-sweep";
 import { type SettingValue } from "@/contracts/run-config/sweep";
 
 /** How a sweep's table is sorted: by a column, up or down; the address holds it as "column" or "-column". */
@@ -17,6 +18,35 @@ export const formatSort = ({ column, descending }: Sort): string =>
 export function getNextSort(now: Sort | null, column: string): Sort | null {
   if (now?.column !== column) return { column, descending: true };
   return now.descending ? { column, descending: false } : null;
+}
+
+export interface SweepColumn {
+  id: string;
+  text: string;
+  title: string;
+  isNumber: boolean;
+}
+
+/** Columns of the table after the first: settings, seed (by run), last and best value of each metric, duration. */
+export function listColumns(
+  { paths, metrics }: Pick<SweepDetail, "paths" | "metrics">,
+  byRun: boolean,
+): SweepColumn[] {
+  const short = shortPaths(paths);
+  return [
+    ...paths.map((path, i) => ({ id: path, text: short[i]!, title: path, isNumber: false })),
+    ...(byRun ? [{ id: "seed", text: "seed", title: "Seed", isNumber: true }] : []),
+    ...metrics.flatMap((metric) => [
+      { id: `last ${metric}`, text: metric, title: `${metric}, last value`, isNumber: true },
+      {
+        id: `best ${metric}`,
+        text: isLowerBetter(metric) ? "least" : "greatest",
+        title: `${metric}, best value`,
+        isNumber: true,
+      },
+    ]),
+    { id: "seconds", text: "duration", title: "Duration", isNumber: true },
+  ];
 }
 
 type Value = SettingValue | undefined;

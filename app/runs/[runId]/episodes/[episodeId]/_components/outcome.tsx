@@ -1,16 +1,20 @@
-import { METHODS } from "@/contracts/run-config/method";
+import { METHODS } from "@/core/run/methods";
 import { Calculator } from "lucide-react";
-import type { ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
-import { formatNumber, formatSigned, NONE, formatCount, formatWords } from "@/app/_lib/format";
+import { formatCount, formatWords } from "@/app/_lib/format";
 import type { EpisodeDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { ErrorState } from "@/app/_ui/states";
-import type { DocumentRef } from "@/contracts/records/episode";
-import { explainAttribution, traceGold, listRewardParts, type Ledger } from "./ledger";
+import {
+  describeGoldOutcome,
+  explainAttribution,
+  traceGold,
+  type Ledger,
+} from "@/app/_episode/ledger";
+import { ContextList, OutcomePart, RewardPart } from "./outcome-parts";
 import { RankingOutcome } from "./ranking-outcome";
 import type { TurnGains } from "./turn-gains";
 
@@ -72,43 +76,7 @@ export function Outcome({
           </p>
         ) : null}
       </OutcomePart>
-      {record.reward ? (
-        <OutcomePart title="Reward">
-          <div
-            className="grid grid-cols-[auto_1fr_auto] gap-x-3 gap-y-0.5 font-mono text-xs"
-            data-testid="reward"
-          >
-            {listRewardParts(record.reward.terms).map((t) => (
-              <div key={t.label} className="contents">
-                <span className="whitespace-pre">
-                  {(t.sign || " ").padEnd(2)}
-                  {formatNumber(t.weight)} × {formatNumber(t.value)}
-                </span>
-                <span className="truncate font-sans text-muted-foreground">{t.label}</span>
-                <span className="text-right">
-                  {formatSigned((t.sign === "−" ? -1 : 1) * t.weight * t.value)}
-                </span>
-              </div>
-            ))}
-            <span className="border-t pt-1 whitespace-pre">
-              = {formatSigned(record.reward.value)}
-            </span>
-            <span className="border-t pt-1 font-sans text-muted-foreground">
-              {record.reward.name}
-            </span>
-            <span className="border-t pt-1 text-right font-medium">
-              {formatSigned(record.reward.value)}
-            </span>
-          </div>
-          <p className="mt-1.5 text-xs text-muted-foreground">
-            Advantage{" "}
-            <span className="font-mono text-foreground">
-              {record.advantage === null ? NONE : formatSigned(record.advantage)}
-            </span>
-            {record.advantage === 0 ? ": the group had no variance, so it gives no gradient" : ""}
-          </p>
-        </OutcomePart>
-      ) : null}
+      {record.reward ? <RewardPart reward={record.reward} advantage={record.advantage} /> : null}
       {goldOutcomes.length > 0 ? (
         <OutcomePart title={`Gold documents (${goldOutcomes.length})`}>
           <ul className="space-y-1">
@@ -116,13 +84,7 @@ export function Outcome({
               <li key={f.id} className="flex items-baseline justify-between gap-2">
                 <span className="min-w-0 break-words">{getTitle(f.id)}</span>
                 <span className={cn("shrink-0 text-xs", f.handedOver ? "text-good" : "text-warn")}>
-                  {f.handedOver
-                    ? f.retrievedIn === null
-                      ? "handed over"
-                      : `turn ${f.retrievedIn}, kept`
-                    : f.retrievedIn === null
-                      ? "never retrieved"
-                      : `turn ${f.retrievedIn}, dropped`}
+                  {describeGoldOutcome(f)}
                 </span>
               </li>
             ))}
@@ -188,15 +150,6 @@ const ScoreMarkInline = ({ score }: { score: number }) => (
   </span>
 );
 
-function OutcomePart({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section className="px-4 py-3">
-      <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">{title}</h2>
-      {children}
-    </section>
-  );
-}
-
 function AnswerRow({
   label,
   text,
@@ -216,38 +169,5 @@ function AnswerRow({
         <ScoreMark score={score} />
       </span>
     </div>
-  );
-}
-
-function ContextList({
-  context,
-  documents,
-  goldIds,
-}: {
-  context: readonly DocumentRef[];
-  documents: EpisodeDetail["documents"];
-  goldIds: readonly string[];
-}) {
-  if (context.length === 0) return <p className="text-xs text-muted-foreground">None.</p>;
-  return (
-    <ol className="space-y-1">
-      {context.map((d, i) => {
-        const text = documents[d.hash];
-        return (
-          <li key={`${d.id} ${i}`}>
-            <details className="group">
-              <summary className="flex cursor-pointer list-none items-baseline gap-2 rounded hover:bg-muted">
-                <span className="font-mono text-2xs text-muted-foreground">{i + 1}</span>
-                <span className="min-w-0 flex-1 truncate">{text?.title ?? d.id}</span>
-                {goldIds.includes(d.id) ? <Badge tone="good">gold</Badge> : null}
-              </summary>
-              <p className="mt-0.5 mb-1 pl-5 text-xs break-words whitespace-pre-wrap text-muted-foreground">
-                {text?.text ?? "The text is not stored."}
-              </p>
-            </details>
-          </li>
-        );
-      })}
-    </ol>
   );
 }

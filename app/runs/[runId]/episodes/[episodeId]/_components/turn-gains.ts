@@ -1,13 +1,9 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
+import type { TurnGain } from "@/app/_episode/ledger";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
 import { useTask } from "@/app/_lib/use-task";
-
-export interface TurnGain {
-  answer: string;
-  score: number;
-}
 
 export interface TurnGains {
   /** The generator's answer if the search had ended with that turn. */

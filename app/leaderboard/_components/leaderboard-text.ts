@@ -1,10 +1,10 @@
-import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
-import { formatNumber, formatShare } from "@/app/_lib/format";
+import type { Leaderboard } from "@/app/_lib/trpc";
+import { formatCount, formatNumber } from "@/app/_lib/format";
 import { scopeFactsOf, tokensText } from "@/core/comparability/comparability";
 
 export type Column = Leaderboard["columns"][number];
+type Scope = Leaderboard["scopes"][number];
 export type LeaderboardRow = Leaderboard["rows"][number];
-export type Comparison = NonNullable<LeaderboardCell["comparison"]>;
 
 /** "atlas/held-out", "atlas/held-out, first 72"; the version where another one is shown as well. */
 export function formatColumnTitle(column: Column, columns: readonly Column[]): string {
@@ -28,22 +28,14 @@ export function formatTokenLimit(key: string, scopes: Leaderboard["scopes"]): st
   return `, at most ${tokensText(maxTokens)}`;
 }
 
-/** "0.013", "< 0.001". */
-export const formatPValue = (p: number): string => (p < 0.001 ? "< 0.001" : p.toFixed(3));
-
-/** Both tests must say so: McNemar's takes questions as independent, the bootstrap draws whole groups. */
-export const isSignificant = (c: Comparison): boolean =>
-  c.bootstrapHolm < 0.05 && (c.mcNemarHolm === null || c.mcNemarHolm < 0.05);
-
-/** The more cautious of the corrected p-values. */
-export const getLargerP = (c: Comparison): number => Math.max(c.bootstrapHolm, c.mcNemarHolm ?? 0);
-
-/** A difference in percentage points with its sign. */
-export const formatPoints = (difference: number): string =>
-  `${difference < 0 ? "−" : "+"}${Math.abs(difference * 100).toFixed(1)}`;
-
-export const formatInterval = (low: number, high: number): string =>
-  `${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)}`;
+/** A scope as "atlas · smollm2, plain · span (12 results)"; the version where another of the same corpus is listed. */
+export function formatScope(scope: Scope, scopes: Leaderboard["scopes"]): string {
+  const isAmbiguous = scopes.some(
+    (other) => other.corpus === scope.corpus && other.corpusVersion !== scope.corpusVersion,
+  );
+  const version = isAmbiguous ? ` @${scope.corpusVersion?.slice(0, 6) ?? "?"}` : "";
+  return `${scope.corpus}${version} · ${scope.generator}, ${scope.promptStyle}${formatTokenLimit(scope.key, scopes)} · ${scope.scorer} (${formatCount(scope.results, "result")})`;
+}
 
 export type CostKey = "searches" | "documents" | "tokens" | "seconds" | "costUsd";
 export const COSTS: Record<CostKey, { label: string; text: (value: number) => string }> = {
@@ -63,5 +55,3 @@ export function computeMeanCost(row: LeaderboardRow, key: CostKey): number | nul
   );
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
-
-export const shareText = formatShare;

@@ -79,7 +79,18 @@ export function buildLedger(
   return { turns, gold: gold.size };
 }
 
-export type GoldOutcome = { id: string; retrievedIn: number | null; handedOver: boolean };
+export interface GoldOutcome {
+  id: string;
+  /** The first turn whose window held it; null: none did. */
+  retrievedIn: number | null;
+  handedOver: boolean;
+}
+
+/** "turn 1, kept", "turn 1, dropped", "never retrieved". */
+export function describeGoldOutcome({ retrievedIn, handedOver }: GoldOutcome): string {
+  if (retrievedIn === null) return handedOver ? "handed over" : "never retrieved";
+  return `turn ${retrievedIn}, ${handedOver ? "kept" : "dropped"}`;
+}
 
 /** For each gold document: the first turn whose window held it, and whether the generator got it. */
 export function traceGold(
@@ -123,6 +134,13 @@ export function explainAttribution(
   }
 }
 
+/** What the generator answers if the search ends with a turn. */
+export interface TurnGain {
+  answer: string;
+  score: number;
+}
+
+/** Why the search ended, as the turn says it. */
 export const STOP_REASON: Record<StepOf<"stop">["reason"], string> = {
   model: "The searcher ended the search.",
   turns: "No turns were left.",

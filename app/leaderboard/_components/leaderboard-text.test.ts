@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { scopeKey } from "@/core/comparability/comparability";
-import { computeMeanCost, formatTokenLimit, type LeaderboardRow } from "./text";
+import { computeMeanCost, formatTokenLimit, type LeaderboardRow } from "./leaderboard-text";
 
 it("a row's cost is the mean over its complete cells", () => {
   const row = {

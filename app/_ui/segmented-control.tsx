@@ -1,5 +1,5 @@
 import { cn } from "@/app/_lib/cn";
-import { Button } from "@/app/_ui/button";
+import { Button } from "./button";
 
 /** One of a few, side by side. */
 export function SegmentedControl<T extends string>({

@@ -1,0 +1,55 @@
+import { NONE } from "@/app/_lib/format";
+import { formatRetriever } from "@/app/_lib/retriever";
+import type { RetrieverComparison } from "@/app/_lib/trpc";
+
+type Runs = RetrieverComparison["runs"];
+
+/** "found:0,missed:1" in the address: places of the runs there. */
+const FILTER_PATTERN = /^(?:found:(\d))?,?(?:missed:(\d))?$/;
+
+/** Every choice of which run found a question's gold documents, and which missed them. */
+export function listFilters(runs: Runs): { value: string; label: string }[] {
+  const name = (i: number): string =>
+    runs.length === 1 ? "" : ` by ${formatRetriever(runs[i]!.retriever)}`;
+  return [
+    { value: "", label: "All questions" },
+    ...runs.map((_, i) => ({ value: `missed:${i}`, label: `Not found${name(i)}` })),
+    ...runs.map((_, i) => ({ value: `found:${i}`, label: `Found${name(i)}` })),
+    ...runs.flatMap((a, i) =>
+      runs.flatMap((b, j) =>
+        i === j
+          ? []
+          : [
+              {
+                value: `found:${i},missed:${j}`,
+                label: `${formatRetriever(a.retriever)} found it, ${formatRetriever(b.retriever)} did not`,
+              },
+            ],
+      ),
+    ),
+  ];
+}
+
+/** Reads the filter of an address; undefined where it names no run. */
+export function readFilter(
+  text: string,
+  runs: Runs,
+): { foundBy: string | undefined; missedBy: string | undefined } {
+  const [, found, missed] = FILTER_PATTERN.exec(text) ?? [];
+  const getId = (place: string | undefined) => (place ? runs[Number(place)]?.id : undefined);
+  return { foundBy: getId(found), missedBy: getId(missed) };
+}
+
+const CUTOFFS = [1, 3, 5, 10, 20, 50, 100] as const;
+
+/** Depths to choose from: the usual ones within the ranking, and its whole depth. */
+export const listCutoffs = (depth: number): number[] => [
+  ...new Set([...CUTOFFS.filter((k) => k <= depth), depth]),
+];
+
+/** "1, 14, –": the ranks, and a dash for each gold document that was not found. */
+export const formatRanks = (ranks: readonly number[], gold: number): string =>
+  [
+    ...ranks.map(String),
+    ...Array.from({ length: Math.max(0, gold - ranks.length) }, () => NONE),
+  ].join(", ");

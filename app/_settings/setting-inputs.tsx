@@ -1,0 +1,100 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { cn } from "@/app/_lib/cn";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Input } from "@/app/_ui/field";
+import { formatDraftValue } from "./draft";
+
+interface InputProps {
+  id: string;
+  value: unknown;
+  onChange: (value: unknown) => void;
+  onBlur: () => void;
+}
+
+type NumberInputProps = InputProps & {
+  nullable: boolean;
+  integer: boolean;
+  className: string;
+};
+
+/** Keeps what was typed as text, so that "1e-" on the way to "1e-5" is not rewritten. */
+export function NumberInput({
+  nullable,
+  integer,
+  value,
+  onChange,
+  className,
+  ...rest
+}: NumberInputProps) {
+  const [typed, setTyped] = useState<{ text: string; value: unknown } | null>(null);
+  const shown = typed && Object.is(typed.value, value) ? typed.text : formatDraftValue(value);
+  return (
+    <Input
+      {...rest}
+      inputMode={integer ? "numeric" : "decimal"}
+      autoComplete="off"
+      placeholder={nullable ? "none" : undefined}
+      className={cn(className, "font-mono")}
+      value={shown}
+      onChange={(e) => {
+        const text = e.target.value.trim();
+        const next = text === "" ? (nullable ? null : Number.NaN) : Number(text);
+        setTyped({ text: e.target.value, value: next });
+        onChange(next);
+      }}
+    />
+  );
+}
+
+type TextInputProps = InputProps & {
+  path: string;
+  nullable: boolean;
+  className: string;
+};
+
+export function TextInput({ path, nullable, value, onChange, className, ...rest }: TextInputProps) {
+  const suggestions = useSuggestions(path);
+  return (
+    <>
+      <Input
+        {...rest}
+        autoComplete="off"
+        spellCheck={false}
+        list={suggestions.length > 0 ? `${rest.id}-list` : undefined}
+        placeholder={nullable ? "none" : undefined}
+        className={cn(className, path !== "name" && "font-mono text-xs")}
+        value={typeof value === "string" ? value : ""}
+        onChange={(e) => onChange(nullable && e.target.value === "" ? null : e.target.value)}
+      />
+      {suggestions.length > 0 ? (
+        <datalist id={`${rest.id}-list`}>
+          {suggestions.map((s) => (
+            <option key={s} value={s} />
+          ))}
+        </datalist>
+      ) : null}
+    </>
+  );
+}
+
+/** Names that exist on this installation, for the settings that name something. */
+function useSuggestions(path: string): string[] {
+  const trpc = useTRPC();
+  const last = path.split(".").at(-1) ?? "";
+  const corpora = useQuery(
+    trpc.catalogue.corpora.queryOptions(undefined, { enabled: last === "corpus" }),
+  );
+  const sets = useQuery(
+    trpc.catalogue.questionSets.queryOptions(undefined, { enabled: /questions$/i.test(last) }),
+  );
+  const workers = useQuery(
+    trpc.workers.list.queryOptions(undefined, { enabled: last === "model" || last === "worker" }),
+  );
+  if (last === "corpus") return corpora.data?.map((c) => c.name) ?? [];
+  if (last === "model")
+    return [...new Set(workers.data?.flatMap((w) => w.capabilities.models) ?? [])];
+  if (last === "worker") return workers.data?.map((w) => w.name) ?? [];
+  return /questions$/i.test(last) ? (sets.data?.map((s) => s.name) ?? []) : [];
+}

@@ -1,0 +1,184 @@
+"use client";
+import { Input, LabelledField, Select } from "@/app/_ui/field";
+import { LabelledSwitch } from "@/app/_ui/switch";
+import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
+import { CORPUS_PRESETS, type CorpusPreset } from "@/core/presets/corpus-presets";
+import { CORPUS_PRESET_NAMES, type CorpusPresetName } from "@/contracts/run-config/corpus-source";
+import type { SourceKind } from "@/core/corpora/corpus-import";
+import type { ImportForm } from "./import-form";
+
+const KINDS: { kind: SourceKind; label: string }[] = [
+  { kind: "upload", label: "Upload" },
+  { kind: "path", label: "Path on the worker" },
+  { kind: "url", label: "Address" },
+  { kind: "preset", label: "Of the paper" },
+];
+const FORMATS = ["auto", "jsonl", "csv", "tsv", "parquet", "text"] as const;
+
+interface FieldsProps {
+  form: ImportForm;
+  set: (changes: Partial<ImportForm>) => void;
+}
+
+/** Where the corpus comes from: a tab for each kind of source. */
+export function SourceTabs({
+  form,
+  set,
+  onFile,
+}: FieldsProps & { onFile: (file: File | null) => void }) {
+  const preset: CorpusPreset = CORPUS_PRESETS[form.preset];
+  return (
+    <Tabs value={form.kind} onValueChange={(kind) => set({ kind: kind as SourceKind })}>
+      <TabsList aria-label="Where the corpus comes from">
+        {KINDS.map(({ kind, label }) => (
+          <TabsTrigger key={kind} value={kind}>
+            {label}
+          </TabsTrigger>
+        ))}
+      </TabsList>
+      <TabsContent value="upload">
+        <LabelledField
+          id="import-file"
+          label="File"
+          hint="It goes to the server, and from there to the worker. For folders and very large files, a path is better."
+        >
+          <input
+            id="import-file"
+            type="file"
+            className="mt-1 block w-full text-xs file:mr-3 file:h-8 file:cursor-pointer file:rounded-md file:border file:border-input file:bg-card file:px-3 file:font-medium"
+            onChange={(event) => {
+              const chosen = event.target.files?.[0] ?? null;
+              onFile(chosen);
+            }}
+          />
+        </LabelledField>
+      </TabsContent>
+      <TabsContent value="path">
+        <LabelledField
+          id="import-path"
+          label="File or folder on the worker"
+          hint="Of a folder all files of one format are read, in the order of their names."
+        >
+          <Input
+            id="import-path"
+            className="mt-1 font-mono text-xs"
+            value={form.path}
+            onChange={(event) => set({ path: event.target.value.trim() })}
+          />
+        </LabelledField>
+      </TabsContent>
+      <TabsContent value="url">
+        <LabelledField
+          id="import-url"
+          label="Address"
+          hint="The worker fetches it, and goes on where it was interrupted."
+        >
+          <Input
+            id="import-url"
+            type="url"
+            className="mt-1 font-mono text-xs"
+            placeholder="https://"
+            value={form.url}
+            onChange={(event) => set({ url: event.target.value.trim() })}
+          />
+        </LabelledField>
+        <LabelledField id="import-sha256" label="Sha256, if you know it">
+          <Input
+            id="import-sha256"
+            className="mt-1 font-mono text-xs"
+            value={form.sha256}
+            onChange={(event) => set({ sha256: event.target.value.trim().toLowerCase() })}
+          />
+        </LabelledField>
+      </TabsContent>
+      <TabsContent value="preset">
+        <LabelledField
+          id="import-preset"
+          label="Corpus"
+          hint={`${preset.description} About ${preset.downloadGiB} GiB to download from the Hugging Face hub. Where the worker cannot reach it: ${preset.byHand}`}
+        >
+          <Select
+            id="import-preset"
+            className="mt-1"
+            value={form.preset}
+            onChange={(event) =>
+              set({ preset: event.target.value as CorpusPresetName, withIndex: false })
+            }
+          >
+            {CORPUS_PRESET_NAMES.map((name) => (
+              <option key={name} value={name}>
+                {CORPUS_PRESETS[name].title}
+              </option>
+            ))}
+          </Select>
+        </LabelledField>
+        {preset.index ? (
+          <LabelledSwitch
+            id="import-index"
+            label="Also fetch and use the published E5 index (62 GB; needs the encoder e5-base-v2)"
+            checked={form.withIndex}
+            onChange={(withIndex) => set({ withIndex })}
+          />
+        ) : null}
+      </TabsContent>
+    </Tabs>
+  );
+}
+
+/** How the source is read, and its licence. */
+export function ReadingFields({ form, set }: FieldsProps) {
+  return (
+    <details className="mt-3">
+      <summary className="cursor-pointer text-xs text-muted-foreground">
+        How it is read, licence
+      </summary>
+      <div className="grid gap-x-4 sm:grid-cols-2">
+        <LabelledField id="import-format" label="Format">
+          <Select
+            id="import-format"
+            className="mt-1"
+            value={form.format}
+            onChange={(event) => set({ format: event.target.value as ImportForm["format"] })}
+          >
+            {FORMATS.map((format) => (
+              <option key={format} value={format}>
+                {format === "auto" ? "by the file’s name" : format}
+              </option>
+            ))}
+          </Select>
+        </LabelledField>
+        <LabelledField id="import-licence" label="Licence">
+          <Input
+            id="import-licence"
+            className="mt-1"
+            maxLength={200}
+            value={form.licence}
+            onChange={(event) => set({ licence: event.target.value })}
+          />
+        </LabelledField>
+        <LabelledField id="import-chunk" label="Passage tokens (text only)">
+          <Input
+            id="import-chunk"
+            type="number"
+            min={16}
+            max={8192}
+            className="mt-1 font-mono"
+            value={form.chunkTokens}
+            onChange={(event) => set({ chunkTokens: Number(event.target.value) })}
+          />
+        </LabelledField>
+        <LabelledField id="import-overlap" label="Overlap (text only)">
+          <Input
+            id="import-overlap"
+            type="number"
+            min={0}
+            max={4096}
+            className="mt-1 font-mono"
+            value={form.chunkOverlap}
+            onChange={(event) => set({ chunkOverlap: Number(event.target.value) })}
+          />
+        </LabelledField>
+      </div>
+    </details>
+  );
+}

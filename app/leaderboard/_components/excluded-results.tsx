@@ -1,0 +1,40 @@
+import Link from "next/link";
+import { formatShare, formatShortId } from "@/app/_lib/format";
+import type { Leaderboard } from "@/app/_lib/trpc";
+import { Badge } from "@/app/_ui/badge";
+import { Card, CardHeader } from "@/app/_ui/card";
+
+/** Results that are not comparable with those above, each with the reasons. */
+export function ExcludedResults({ excluded }: { excluded: Leaderboard["excluded"] }) {
+  if (excluded.length === 0) return null;
+  return (
+    <Card className="pb-3" data-excluded={excluded.length}>
+      <CardHeader
+        title="Not comparable with these"
+        description="They get no rank here; choose their corpus, generator and scorer above to see them ranked among their own."
+      />
+      <ul className="mt-2 max-h-72 overflow-y-auto px-2">
+        {excluded.map((result, i) => (
+          <li
+            key={`${result.runId} ${i}`}
+            className="flex flex-wrap items-center gap-x-3 gap-y-1 rounded px-2 py-1 hover:bg-muted"
+          >
+            <Link href={`/runs/${result.runId}`} className="font-medium hover:underline">
+              {result.label}
+            </Link>
+            <span className="font-mono text-2xs text-muted-foreground">
+              {formatShortId(result.runId)}
+            </span>
+            <span className="text-xs text-muted-foreground">{result.questionSet}</span>
+            <span className="font-mono text-xs">{formatShare(result.mean)}</span>
+            {result.reasons.map((reason) => (
+              <Badge key={reason} tone="warn" className="whitespace-normal">
+                {reason}
+              </Badge>
+            ))}
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}

@@ -1,0 +1,47 @@
+import type { Leaderboard } from "@/app/_lib/trpc";
+import { Select } from "@/app/_ui/field";
+import { formatScope } from "./leaderboard-text";
+
+/** Which results can be compared with each other, and which method the others are tested against. */
+export function ScopeBar({
+  board,
+  setParams,
+}: {
+  board: Leaderboard;
+  setParams: (changes: Record<string, string | null>) => void;
+}) {
+  return (
+    <div className="flex flex-wrap items-end gap-3">
+      <label className="min-w-0 max-md:w-full">
+        <span className="mb-1 block text-2xs text-muted-foreground">
+          Corpus · generator · scorer
+        </span>
+        <Select
+          className="w-auto max-w-full"
+          value={board.scope ?? ""}
+          onChange={(e) => setParams({ scope: e.target.value, reference: null })}
+        >
+          {board.scopes.map((s) => (
+            <option key={s.key} value={s.key}>
+              {formatScope(s, board.scopes)}
+            </option>
+          ))}
+        </Select>
+      </label>
+      <label className="min-w-0 max-md:w-full">
+        <span className="mb-1 block text-2xs text-muted-foreground">Reference</span>
+        <Select
+          className="w-auto max-w-full"
+          value={board.reference ?? ""}
+          onChange={(e) => setParams({ reference: e.target.value })}
+        >
+          {board.rows.map((row) => (
+            <option key={row.id} value={row.id}>
+              {row.detail ? `${row.label} · ${row.detail}` : row.label}
+            </option>
+          ))}
+        </Select>
+      </label>
+    </div>
+  );
+}

@@ -1,0 +1,114 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { Plus } from "lucide-react";
+import { MAX_COLUMNS, type PlaygroundState } from "@/app/_lib/playground-link";
+import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Select } from "@/app/_ui/field";
+import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
+import { searchesLocally } from "@/contracts/run-config/retriever";
+
+/** Every corpus that an online worker or the server knows. */
+export function CorpusSelect({
+  corpus,
+  onChange,
+}: {
+  corpus: string;
+  onChange: (corpus: string) => void;
+}) {
+  const trpc = useTRPC();
+  const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
+  const workers = useQuery(trpc.workers.list.queryOptions());
+  const names = [
+    ...new Set([
+      corpus,
+      ...(corpora.data?.map((c) => c.name) ?? []),
+      ...(workers.data?.flatMap((w) => w.capabilities.corpora) ?? []),
+    ]),
+  ].sort();
+  return (
+    <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
+      Corpus
+      <Select
+        aria-label="Corpus"
+        className="w-auto max-w-48"
+        value={corpus}
+        onChange={(e) => onChange(e.target.value)}
+      >
+        {names.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </Select>
+    </label>
+  );
+}
+
+/** Which machine searches: any that can, or one by name. Those that lack the corpus say so. */
+export function WorkerSelect({
+  state,
+  onChange,
+}: {
+  state: PlaygroundState;
+  onChange: (worker: string | null) => void;
+}) {
+  const trpc = useTRPC();
+  const workers = useQuery(trpc.workers.list.queryOptions());
+  const online = workers.data?.filter((w) => w.state === "online") ?? [];
+  const local = state.retrievers.some(searchesLocally);
+  const gone =
+    state.worker !== null &&
+    workers.data !== undefined &&
+    !online.some((w) => w.id === state.worker);
+  return (
+    <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
+      Worker
+      <Select
+        aria-label="Worker"
+        className="w-auto max-w-56"
+        value={state.worker ?? ""}
+        onChange={(e) => onChange(e.target.value || null)}
+      >
+        <option value="">any that can</option>
+        {gone ? <option value={state.worker ?? ""}>one that is offline</option> : null}
+        {online.map((w) => (
+          <option key={w.id} value={w.id}>
+            {w.name}
+            {local && !w.capabilities.corpora.includes(state.corpus)
+              ? ` (without ${state.corpus})`
+              : ""}
+          </option>
+        ))}
+      </Select>
+    </label>
+  );
+}
+
+/** Adds a column with one of the ready retrievers. */
+export function AddRetriever({
+  disabled,
+  onAdd,
+}: {
+  disabled: boolean;
+  onAdd: (config: PlaygroundState["retrievers"][number]) => void;
+}) {
+  return (
+    <Menu>
+      <MenuTrigger asChild>
+        <Button
+          disabled={disabled}
+          title={disabled ? `At most ${MAX_COLUMNS} side by side` : undefined}
+        >
+          <Plus /> Add a retriever
+        </Button>
+      </MenuTrigger>
+      <MenuContent align="start">
+        {RETRIEVER_PRESETS.map((preset) => (
+          <MenuItem key={preset.label} onSelect={() => onAdd(preset.config)}>
+            {preset.label}
+          </MenuItem>
+        ))}
+      </MenuContent>
+    </Menu>
+  );
+}

@@ -1,0 +1,159 @@
+"use client";
+import Link from "next/link";
+import type { ReactNode } from "react";
+import { cn } from "@/app/_lib/cn";
+import { formatNumber, formatSeconds, NONE } from "@/app/_lib/format";
+import { computeRunSeconds, formatProgress } from "@/app/_lib/run-view";
+import type { SweepDetail } from "@/app/_lib/trpc";
+import { useNow } from "@/app/_lib/use-now";
+import { Badge } from "@/app/_ui/badge";
+import { RunStateBadge } from "@/app/_ui/run-state";
+import { valueText } from "@/core/sweep/expand-sweep";
+import { getRowColour } from "./sweep-curves";
+
+type Group = SweepDetail["groups"][number];
+type Member = SweepDetail["members"][number];
+
+const Cell = ({ children, right = false }: { children: ReactNode; right?: boolean }) => (
+  <td
+    className={cn("px-3 py-2 align-top font-mono text-xs whitespace-nowrap", right && "text-right")}
+  >
+    {children}
+  </td>
+);
+const CellNote = ({ children }: { children: ReactNode }) => (
+  <span className="block text-2xs text-muted-foreground">{children}</span>
+);
+
+function SettingCells({ varied, paths }: { varied: Group["varied"]; paths: readonly string[] }) {
+  return paths.map((path) => (
+    <Cell key={path}>{path in varied ? valueText(varied[path]!) : NONE}</Cell>
+  ));
+}
+
+function RowMark({ row }: { row: number }) {
+  return (
+    <span
+      aria-hidden
+      className="mt-1 size-2 shrink-0 rounded-full"
+      style={{ background: getRowColour(row) }}
+    />
+  );
+}
+
+/** A setting: its runs, and the mean of their results with interval and standard deviation. */
+export function GroupLine({
+  group,
+  sweep,
+  best,
+}: {
+  group: Group;
+  sweep: SweepDetail;
+  best: boolean;
+}) {
+  const runs = sweep.members.filter((run) => run.row === group.row);
+  return (
+    <tr className="border-b last:border-0" data-row={group.row} data-best={best || undefined}>
+      <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 align-top font-normal">
+        <span className="flex gap-2">
+          <RowMark row={group.row} />
+          <span className="flex max-w-52 min-w-24 flex-wrap gap-1">
+            {runs.map((run) => (
+              <Link
+                key={run.id}
+                href={`/runs/${run.id}`}
+                title={`${run.name}: ${run.state}`}
+                className="hover:underline"
+              >
+                <RunStateBadge state={run.state} />{" "}
+                <span className="text-2xs text-muted-foreground">{run.seed}</span>
+              </Link>
+            ))}
+            {best ? <Badge tone="good">best</Badge> : null}
+          </span>
+        </span>
+      </th>
+      <SettingCells varied={group.varied} paths={sweep.paths} />
+      {group.results.flatMap((result, i) =>
+        (["last", "best"] as const).map((which) => {
+          const value = result?.[which];
+          return (
+            <Cell key={`${which} ${sweep.metrics[i]}`} right>
+              <span
+                className={cn(which === "last" && i === 0 && best && "font-semibold text-good")}
+              >
+                {value ? formatNumber(value.mean) : NONE}
+              </span>
+              {value ? (
+                <CellNote>
+                  {value.low === null || value.high === null
+                    ? `n = ${value.n}`
+                    : `${formatNumber(value.low)} – ${formatNumber(value.high)}, n = ${value.n}`}
+                </CellNote>
+              ) : null}
+              {value && value.deviation !== null ? (
+                <CellNote>s = {formatNumber(value.deviation)}</CellNote>
+              ) : null}
+            </Cell>
+          );
+        }),
+      )}
+      <Cell right>
+        {formatSeconds(group.seconds)}
+        {group.succeeded < group.runs ? (
+          <CellNote>{`${group.succeeded} of ${group.runs} succeeded`}</CellNote>
+        ) : null}
+      </Cell>
+    </tr>
+  );
+}
+
+/** A run: its state, its settings, and each metric's last and best value with their steps. */
+export function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail; best: boolean }) {
+  return (
+    <tr
+      className="border-b last:border-0 hover:bg-muted/50"
+      data-run={run.id}
+      data-best={best || undefined}
+    >
+      <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 align-top font-normal">
+        <Link href={`/runs/${run.id}`} className="flex gap-2 hover:underline" title={run.name}>
+          <RowMark row={run.row} />
+          <span className="min-w-24">
+            <RunStateBadge state={run.state} /> {best ? <Badge tone="good">best</Badge> : null}
+            <CellNote>
+              {run.error ? (
+                <span className="block max-w-52 truncate text-bad">{run.error}</span>
+              ) : run.state === "succeeded" ? (
+                "open"
+              ) : (
+                formatProgress(run.progress) || "open"
+              )}
+            </CellNote>
+          </span>
+        </Link>
+      </th>
+      <SettingCells varied={run.varied} paths={sweep.paths} />
+      <Cell right>{run.seed ?? NONE}</Cell>
+      {run.results.flatMap((result, i) =>
+        (["last", "best"] as const).map((which) => (
+          <Cell key={`${which} ${sweep.metrics[i]}`} right>
+            <span className={cn(which === "last" && i === 0 && best && "font-semibold text-good")}>
+              {formatNumber(result?.[which])}
+            </span>
+            {result ? (
+              <CellNote>step {which === "last" ? result.lastStep : result.bestStep}</CellNote>
+            ) : null}
+          </Cell>
+        )),
+      )}
+      <Cell right>
+        <Duration run={run} />
+      </Cell>
+    </tr>
+  );
+}
+
+function Duration({ run }: { run: Member }) {
+  return formatSeconds(computeRunSeconds(run, useNow()));
+}
