@@ -4,7 +4,7 @@ import { columnMappingSchema, FIELDS } from "@/contracts/formats/question-file";
 import { questionFormatSchema } from "@/contracts/formats/question-file";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { checkRunResponseSchema } from "@/contracts/api/runs";
-import { questionSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { questionSchema } from "@/contracts/worker-protocol/questions";
 
 export const listCorporaResponseSchema = z.array(
   z.object({ name: z.string(), documents: z.int(), contentHash: z.string(), createdAt: z.date() }),

@@ -6,7 +6,8 @@ import {
   episodePhaseSchema,
   formatErrorSchema,
 } from "@/contracts/records/episode";
-import { questionSchema, turnGainsResultSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { turnGainsResultSchema } from "@/contracts/worker-protocol/tasks";
+import { questionSchema } from "@/contracts/worker-protocol/questions";
 import { taskDetailSchema } from "@/contracts/api/tasks";
 
 export const getEpisodeRequestSchema = z.object({ id: z.uuid() });

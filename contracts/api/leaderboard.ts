@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { runStateSchema } from "@/contracts/records/run-state";
-import { progressSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { progressSchema } from "@/contracts/worker-protocol/reports";
 import { methodNameSchema } from "@/contracts/records/episode";
 
 export const leaderboardRequestSchema = z.object({

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import { settingValueSchema, sweepSpecSchema } from "@/contracts/run-config/sweep";
-import { progressSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { progressSchema } from "@/contracts/worker-protocol/reports";
 
 export const cancelSweepRequestSchema = z.object({
   id: z.uuid(),

@@ -6,7 +6,7 @@ import type {
   TrainConfig,
 } from "@/contracts/run-config/run-config";
 import { needsJudge } from "@/contracts/run-config/scoring";
-import type { PreflightItem } from "@/contracts/worker-protocol/worker-protocol";
+import type { PreflightItem } from "@/contracts/worker-protocol/reports";
 import { getMethodComponents } from "./methods";
 
 /**

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { attemptRefSchema } from "./attempt";
+import { modelShapeSchema } from "./model-shape";
+
+/** What a worker tells of itself when it attaches, and with every heartbeat. */
+
+export const hardwareSchema = z.object({
+  hostname: z.string(),
+  platform: z.string(),
+  cpuModel: z.string(),
+  cores: z.int().positive(),
+  memoryMb: z.number().positive(),
+  gpus: z.array(z.object({ name: z.string(), memoryMb: z.number() })),
+});
+export type Hardware = z.infer<typeof hardwareSchema>;
+
+/** Use at one moment; the server keeps it over time. Shares are 0..1 of the whole machine. */
+export const usageSchema = z.object({
+  cpu: z.number().min(0).max(1),
+  memoryMb: z.number().nonnegative(),
+  gpus: z.array(
+    z.object({ utilisation: z.number().min(0).max(1), memoryMb: z.number().nonnegative() }),
+  ),
+});
+export type Usage = z.infer<typeof usageSchema>;
+
+export const serviceStateSchema = z.enum(["starting", "ready", "failed", "stopped"]);
+
+export const serviceReportSchema = z.object({
+  /** Unique on the worker, e.g. "engine" or "retriever:atlas:minilm-int8". */
+  key: z.string(),
+  kind: z.enum(["engine", "retriever", "generator", "sampler"]),
+  state: serviceStateSchema,
+  /** What it is doing while it starts, e.g. "encoding 640 of 1159". */
+  detail: z.string(),
+  error: z.string().nullable(),
+  memoryMb: z.number().nonnegative().nullable(),
+  /** Loopback address on the worker. */
+  address: z.string().nullable(),
+  /** How many runs and tasks hold it. */
+  references: z.int().nonnegative(),
+  startedAt: z.number().nullable(),
+});
+export type ServiceReport = z.infer<typeof serviceReportSchema>;
+
+/** `cpu` slots run light work; an `engine` slot holds a training or predict run. A serve or index run takes `light`. */
+export const slotsSchema = z.object({
+  engine: z.int().nonnegative(),
+  light: z.int().nonnegative(),
+});
+
+export const attachRequestSchema = z.object({
+  protocolVersion: z.int(),
+  /** Survives restarts of the agent, so that a worker is one row. */
+  workerId: z.uuid(),
+  name: z.string().min(1).max(120),
+  hardware: hardwareSchema,
+  slots: slotsSchema,
+  /** Attempts that it still holds after a lost connection; the server requeues any other of this worker at once. */
+  attempts: z.array(attemptRefSchema),
+  capabilities: z.object({
+    models: z.array(z.string()),
+    corpora: z.array(z.string()),
+    device: z.string(),
+    dtype: z.string(),
+    /** Of the models whose architecture the engine computes, by name: what a memory estimate needs. */
+    shapes: z.record(z.string(), modelShapeSchema).optional(),
+    /** Version of an installed vLLM. */
+    vllm: z.string().nullish(),
+  }),
+});

@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { questionSchema } from "./questions";
+import { documentTextSchema, formatErrorSchema } from "@/contracts/records/episode";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+
+/** Short interactive requests of the server to a worker, and their results. */
+
+const taskBase = { taskId: z.uuid() };
+
+/** Short interactive requests, answered within seconds (a dry run within a minute). */
+export const taskRequestSchema = z.discriminatedUnion("kind", [
+  z.object({
+    ...taskBase,
+    kind: z.literal("query"),
+    corpus: z.string(),
+    retriever: z.unknown(),
+    query: z.string().min(1),
+    k: z.int().min(1).max(50),
+  }),
+  /** Documents of a corpus by their ids, as they are on the worker. */
+  z.object({
+    ...taskBase,
+    kind: z.literal("documents"),
+    corpus: z.string(),
+    ids: z.array(z.string().min(1).max(512)).min(1).max(50),
+  }),
+  z.object({ ...taskBase, kind: z.literal("dry-run"), config: runConfigSchema }),
+  /** Which indexes a retriever needs over a corpus, and what they cost here. `passages`: of a corpus that is not on the worker yet, how many it will have. */
+  z.object({
+    ...taskBase,
+    kind: z.literal("index-plan"),
+    corpus: z.string(),
+    passages: z.int().positive().nullable(),
+    retriever: z.unknown(),
+  }),
+  /** Deletes an imported corpus and its indexes from the worker. */
+  z.object({ ...taskBase, kind: z.literal("remove-corpus"), corpus: z.string() }),
+  /** Answers and scores the union of selections up to each turn: what each turn gained. */
+  z.object({
+    ...taskBase,
+    kind: z.literal("turn-gains"),
+    config: runConfigSchema,
+    question: questionSchema,
+    contexts: z.array(z.object({ turn: z.int(), documents: z.array(documentTextSchema) })).min(1),
+  }),
+]);
+export type TaskRequest = z.infer<typeof taskRequestSchema>;
+
+/** Those that the corpus has, in the order of the ids. */
+export const documentsResultSchema = z.object({
+  documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string() })),
+});
+
+export const queryResultSchema = z.object({
+  documents: z.array(
+    z.object({ id: z.string(), title: z.string(), text: z.string(), score: z.number() }),
+  ),
+  /** Wall-clock seconds of the search alone. */
+  seconds: z.number(),
+  /** Seconds until the retriever was open; an index that was missing is built in them. */
+  openSeconds: z.number(),
+  /** The retriever as it names itself, and how many documents it searched (null where it does not say). */
+  retriever: z.object({ title: z.string(), documents: z.int().nullable() }),
+});
+export type QueryResult = z.infer<typeof queryResultSchema>;
+
+/** One index of a plan. Sizes in bytes. */
+export const indexEstimateSchema = z.object({
+  /** FAISS factory string, or "BM25". */
+  index: z.string(),
+  reason: z.string(),
+  /** It is on the worker already: nothing will be built. */
+  isThere: z.boolean(),
+  fileBytes: z.number(),
+  searchBytes: z.number(),
+  buildBytes: z.number(),
+  diskBytes: z.number(),
+  /** Vectors that the index learns from. */
+  trainingVectors: z.int(),
+  /** Measured on a sample just now; null where no passage has to be read: the index or its vectors are there. */
+  passagesPerSecond: z.number().positive().nullable(),
+  /** All passages at that pace; learning (IVF, PQ) comes on top. */
+  seconds: z.number(),
+});
+
+export const indexPlanResultSchema = z.object({
+  passages: z.int(),
+  /** Of the worker. */
+  memoryBytes: z.number(),
+  freeDiskBytes: z.number(),
+  indexes: z.array(indexEstimateSchema),
+});
+export type IndexPlanResult = z.infer<typeof indexPlanResultSchema>;
+
+export const removeCorpusResultSchema = z.object({ freedBytes: z.number(), indexes: z.int() });
+
+export const turnGainsResultSchema = z.object({
+  goldContext: z.object({ answer: z.string(), score: z.number() }).nullable(),
+  turns: z.array(z.object({ turn: z.int(), answer: z.string(), score: z.number() })),
+});
+
+export const dryRunResultSchema = z.object({
+  questions: z.int(),
+  episodes: z.int(),
+  seconds: z.number(),
+  /** Episodes in which something was cut by a token limit. */
+  truncated: z.int(),
+  formatErrors: z.array(z.object({ error: formatErrorSchema, count: z.int() })),
+  groups: z.int(),
+  groupsWithoutVariance: z.int(),
+  rewardMean: z.number(),
+  ragAccuracy: z.number(),
+  longestEpisodeTokens: z.int(),
+  peakMemoryMb: z.number(),
+  secondsPerStep: z.number(),
+  projectedSeconds: z.number(),
+  warnings: z.array(z.string()),
+});
+export type DryRunResult = z.infer<typeof dryRunResultSchema>;
