@@ -3,13 +3,13 @@ const config = {
   reactStrictMode: true,
   poweredByHeader: false,
   devIndicators: false,
-  // Types are checked by `npm run typecheck`; checking them again here would double the time of a build.
+  // Types are checked by `npm run check`; checking them again here would double the time of a build.
   typescript: { ignoreBuildErrors: true },
-  async redirects() {
-    return [{ source: "/runs", destination: "/", permanent: false }];
+  redirects() {
+    return Promise.resolve([{ source: "/runs", destination: "/", permanent: false }]);
   },
-  async headers() {
-    return [
+  headers() {
+    return Promise.resolve([
       {
         source: "/:path*",
         headers: [
@@ -18,7 +18,7 @@ const config = {
           { key: "Referrer-Policy", value: "same-origin" },
         ],
       },
-    ];
+    ]);
   },
 };
 

@@ -6,7 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { PYTHON, ROOT, inRoot } from "./lib/paths.mjs";
+import { PYTHON, ROOT, inRoot } from "../lib/paths.mjs";
 
 const script = inRoot("gpu-workers", "engine", "check_gpu.py");
 if (!existsSync(PYTHON)) {

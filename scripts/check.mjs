@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
 import { CHECKS, FIXES } from "./check/steps.mjs";
-import { ROOT } from "./lib/paths.mjs";
+import { ROOT } from "../lib/paths.mjs";
 import { duration } from "./setup/progress.mjs";
 
 /** Checks that run at once: each uses about one core. */

@@ -5,14 +5,15 @@
  */
 import { join } from "node:path";
 import { isAlive, readLock } from "./lib/lock.mjs";
-import { DATA_DIR } from "./lib/paths.mjs";
+import { DATA_DIR } from "../lib/paths.mjs";
 import { hasNvidiaGpu, machineRequirements } from "./setup/machine.mjs";
 import { stepsFor } from "./setup/steps.mjs";
 
+/** @type {Record<string, string>} */
 const MARKS = { ok: "✓", missing: "✗", old: "✗" };
 
 /** State of a step as a requirement; a check that cannot be made says why. */
-function stateOf(step) {
+function stateOf(/** @type {import("./setup/step.mjs").Step} */ step) {
   try {
     const reason = step.done();
     if (reason === true) return { name: step.name, state: "ok", found: "installed" };
@@ -25,12 +26,18 @@ function stateOf(step) {
     return {
       name: step.name,
       state: "missing",
-      found: error.code === "ENOENT" ? "what it is made from is not installed" : error.message,
+      found:
+        error instanceof Error && !("code" in error && error.code === "ENOENT")
+          ? error.message
+          : "what it is made from is not installed",
     };
   }
 }
 
-function print(title, requirements) {
+function print(
+  /** @type {string} */ title,
+  /** @type {{ name: string, state: string, found: string, remedy: string }[]} */ requirements,
+) {
   console.log(`\n${title}`);
   for (const { name, state, found, remedy } of requirements) {
     console.log(`  ${MARKS[state]} ${name.padEnd(44)} ${state.padEnd(8)} ${found}`);
@@ -42,7 +49,8 @@ function print(title, requirements) {
 const all = stepsFor({ forTests: true, forDevelopment: false }).filter(
   ({ id }) => id !== "machine",
 );
-const isForTests = ({ id }) => id === "python-test" || id === "chromium";
+const isForTests = (/** @type {import("./setup/step.mjs").Step} */ { id }) =>
+  id === "python-test" || id === "chromium";
 const setUp = all
   .filter((step) => !isForTests(step))
   .map((step) => ({ ...stateOf(step), remedy: "npm start (or npm test) installs it" }));

@@ -6,14 +6,20 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { takeLock } from "./lib/lock.mjs";
-import { DATA_DIR, ROOT, SERVING_DIR, inRoot } from "./lib/paths.mjs";
+import { DATA_DIR, ROOT, SERVING_DIR, inRoot } from "../lib/paths.mjs";
 import { followLogs } from "./start/follow.mjs";
 import { runSupervisor } from "./start/main.mjs";
 
 const { values } = parseArgs({ options: { dev: { type: "boolean" } } });
 const isDevelopment = values.dev === true;
 
-/** A port from the environment, or a clear refusal. */
+/**
+ * A port from the environment, or a clear refusal.
+ * @template {number | undefined} T
+ * @param {string} name of the variable
+ * @param {T} fallback
+ * @returns {number | T}
+ */
 function portFrom(name, fallback) {
   const value = process.env[name];
   if (value === undefined || value === "") return fallback;
@@ -31,7 +37,12 @@ const env = {
   S3_ROOT: ROOT,
   ...(isDevelopment ? { S3_DEV: "1" } : {}),
 };
-const program = (...args) => ({ command: process.execPath, args, cwd: ROOT, env });
+const program = (/** @type {string[]} */ ...args) => ({
+  command: process.execPath,
+  args,
+  cwd: ROOT,
+  env,
+});
 const serverFile = inRoot("server", "main.ts");
 
 // While this lives, set-up does not replace the build that it serves.

@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CHECKS } from "./check/steps.mjs";
-import { PYTHON, ROOT, SETUP_DIR, inRoot } from "./lib/paths.mjs";
+import { PYTHON, ROOT, SETUP_DIR, inRoot } from "../lib/paths.mjs";
 import { lastLine, outcome, readJunit, readPlaywright, readVitest } from "./lib/stages.mjs";
 import { duration } from "./setup/progress.mjs";
 

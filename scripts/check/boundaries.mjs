@@ -30,9 +30,13 @@ const TOP_FOLDERS = {
   app: ["contracts", "core"],
 };
 
-const element = (type, pattern) => ({ type, pattern, partialMatch: false });
-const worker = (folder) => `worker:${folder}`;
-const retrieval = (folder) => `retrieval:${folder}`;
+const element = (/** @type {string} */ type, /** @type {string} */ pattern) => ({
+  type,
+  pattern,
+  partialMatch: false,
+});
+const worker = (/** @type {string} */ folder) => `worker:${folder}`;
+const retrieval = (/** @type {string} */ folder) => `retrieval:${folder}`;
 
 const elements = [
   ...RETRIEVAL_FOLDERS.map((folder) =>
@@ -48,13 +52,13 @@ const elements = [
 ];
 
 /** Every type of element that stands under a top-level folder. */
-function typesUnder(folder) {
+function typesUnder(/** @type {string} */ folder) {
   if (folder === "gpu-workers")
     return ["gpu-workers", ...WORKER_FOLDERS.map(worker), ...RETRIEVAL_FOLDERS.map(retrieval)];
   return folder === "server" ? ["server", "router"] : [folder];
 }
 
-const allow = (from, to, extra = {}) => ({
+const allow = (/** @type {string[]} */ from, /** @type {string[]} */ to, extra = {}) => ({
   from: { element: { types: { anyOf: from } } },
   allow: { to: { element: { types: { anyOf: to } } }, ...extra },
 });
@@ -103,6 +107,7 @@ export const boundarySettings = {
   "boundaries/ignore": ["*.{js,mjs,ts}"],
 };
 
+/** @type {import("eslint").Linter.RuleEntry} */
 export const boundaryRule = [
   "error",
   {

@@ -4,7 +4,7 @@ import { Linter } from "eslint";
 import boundaries from "eslint-plugin-boundaries";
 import tseslint from "typescript-eslint";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import { boundaryRule, boundarySettings } from "./boundaries.mjs";
 
 /** What dependency-cruiser says of some files, by the rules of this repository. */
@@ -40,7 +40,7 @@ describe("layers", () => {
         [
           {
             files: ["**/*.ts", "**/*.tsx"],
-            languageOptions: { parser: tseslint.parser as Linter.Parser },
+            languageOptions: { parser: tseslint.parser },
             plugins: {
               boundaries: boundaries as unknown as NonNullable<Linter.Config["plugins"]>[string],
             },
@@ -50,7 +50,7 @@ describe("layers", () => {
                 typescript: { alwaysTryTypes: true, project: join(ROOT, "tsconfig.json") },
               },
             },
-            rules: { "boundaries/dependencies": boundaryRule as Linter.RuleEntry },
+            rules: { "boundaries/dependencies": boundaryRule },
           },
         ],
         { filename: join(ROOT, file) },
@@ -60,18 +60,21 @@ describe("layers", () => {
   it.each([
     ["app/page.tsx", `import { compose } from "@/server/compose";`],
     ["app/page.tsx", `import { appRouter } from "@/server/trpc/router";`],
-    ["app/page.tsx", `import { ROOT } from "@/lib/paths";`],
+    ["app/page.tsx", `import { ROOT } from "@/lib/paths.mjs";`],
     ["cli/main.ts", `import { runWorker } from "@/gpu-workers/agent/run-worker";`],
     ["server/main.ts", `import { Agent } from "@/gpu-workers/agent/agent";`],
     ["server/main.ts", `import type { Agent } from "../gpu-workers/agent/agent";`],
     ["gpu-workers/agent/agent.ts", `import { compose } from "@/server/compose";`],
-    ["core/run/settings.ts", `import { ROOT } from "@/lib/paths";`],
+    ["core/run/settings.ts", `import { ROOT } from "@/lib/paths.mjs";`],
     ["contracts/errors.ts", `import { METRICS } from "@/core/metrics/metrics";`],
-    ["lib/paths.ts", `import { AppError } from "@/contracts/errors";`],
+    ["lib/retry.ts", `import { AppError } from "@/contracts/errors";`],
     ["gpu-workers/llm/x.ts", `import { runEpisodes } from "@/gpu-workers/searcher/episode";`],
     ["gpu-workers/searcher/x.ts", `export * from "@/gpu-workers/rl/reward";`],
-    ["gpu-workers/retrieval/corpus/x.ts", `import("@/gpu-workers/retrieval/service/service");`],
-    ["gpu-workers/runtime/x.ts", `import type { X } from "@/gpu-workers/corpora/report";`],
+    [
+      "gpu-workers/retrieval/corpus/x.ts",
+      `import("@/gpu-workers/retrieval/service/retrieve-service");`,
+    ],
+    ["gpu-workers/runtime/x.ts", `import type { X } from "@/gpu-workers/corpora/corpus-report";`],
   ])("refuse in %s: %s", (file, code) => {
     expect(lint(file, code)).toHaveLength(1);
   });
@@ -80,7 +83,7 @@ describe("layers", () => {
     ["app/page.tsx", `import type { AppRouter } from "@/server/trpc/router";`],
     ["app/page.tsx", `import { AppError } from "@/contracts/errors";`],
     ["app/page.tsx", `import { METRICS } from "@/core/metrics/metrics";`],
-    ["server/main.ts", `import { ROOT } from "@/lib/paths";`],
+    ["server/main.ts", `import { ROOT } from "@/lib/paths.mjs";`],
     ["server/main.ts", `import { createHttpServer } from "./http/server";`],
     ["gpu-workers/agent/agent.ts", `import { loadTokenizer } from "@/gpu-workers/llm/tokenizer";`],
     [

@@ -1,5 +1,5 @@
 /** What `npm run check` runs and `npm test` counts; the longest stand first. */
-import { PYTHON, inRoot } from "../lib/paths.mjs";
+import { PYTHON, inRoot } from "../../lib/paths.mjs";
 
 /** @param {string[]} path of a program's entry under node_modules */
 const nodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];

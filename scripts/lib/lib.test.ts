@@ -3,9 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import * as contract from "@/lib/paths";
 import { holdersIn, isAlive, processState, readLock, takeLock } from "./lock.mjs";
-import * as paths from "./paths.mjs";
 import { tail } from "./run.mjs";
 
 let folder: string;
@@ -97,17 +95,6 @@ describe("a process", () => {
     expect(isAlive(other.pid)).toBe(true);
     await other.end();
     expect(isAlive(other.pid)).toBe(false);
-  });
-});
-
-describe("paths", () => {
-  it("are the same for scripts and for the program", () => {
-    expect(paths.ROOT).toBe(contract.ROOT);
-    expect([paths.SETUP_DIR, paths.DATA_DIR, paths.PYTHON]).toEqual([
-      contract.SETUP_DIR,
-      contract.DATA_DIR,
-      contract.PYTHON,
-    ]);
   });
 });
 

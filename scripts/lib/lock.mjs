@@ -10,42 +10,51 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 
+/** @typedef {{ pid: number, started: string | null } & Partial<Record<string, string>>} Lock */
+
+/** @param {unknown} error */
+const getErrorCode = (error) => /** @type {NodeJS.ErrnoException} */ (error).code;
+
 /** Whether a process lives (a zombie does not). */
-export function isAlive(pid) {
+export function isAlive(/** @type {number} */ pid) {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return error.code === "EPERM";
+    return getErrorCode(error) === "EPERM";
   }
   return processState(pid)?.state !== "Z";
 }
 
 /** Name, state letter, parent and start time of a process, from /proc; null elsewhere or when it is gone. */
-export function processState(pid) {
+export function processState(/** @type {number} */ pid) {
   try {
-    const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [, name = "", rest = ""] = /^\d+ \((.*)\) (.*)$/s.exec(stat) ?? [];
     const fields = rest.split(" ");
-    return { name, state: fields[0], parent: Number(fields[1]), started: fields[19] };
+    return { name, state: fields[0], parent: Number(fields[1]), started: fields[19] ?? null };
   } catch {
     return null;
   }
 }
 
-/** The lock's content, or null where there is none that can be read. */
-export function readLock(file) {
+/**
+ * The lock's content, or null where there is none that can be read.
+ * @returns {Lock | null}
+ */
+export function readLock(/** @type {string} */ file) {
   try {
-    return JSON.parse(readFileSync(file, "utf8"));
+    return /** @type {Lock} */ (JSON.parse(readFileSync(file, "utf8")));
   } catch {
     return null;
   }
 }
 
 /** Process ids are used again: a holder is the same process only if it also started at the same time. */
-const isHolder = (lock) =>
+const isHolder = (/** @type {Lock} */ lock) =>
   isAlive(lock.pid) && (lock.started ?? null) === (processState(lock.pid)?.started ?? null);
 
 /** Processes that hold a lock in the folder; locks of the dead are removed. */
-export function holdersIn(folder) {
+export function holdersIn(/** @type {string} */ folder) {
   let names;
   try {
     names = readdirSync(folder).filter((name) => name.endsWith(".lock"));
@@ -61,14 +70,14 @@ export function holdersIn(folder) {
 }
 
 /** Removes a dead holder's lock. Of two processes that found it dead, the later may get hold of the earlier's new one: it goes back. */
-function setAside(file) {
+function setAside(/** @type {string} */ file) {
   const aside = `${file}.${process.pid}.stale`;
   try {
     renameSync(file, aside);
     const lock = readLock(aside);
     if (lock !== null && isHolder(lock)) linkSync(aside, file);
   } catch (error) {
-    if (error.code !== "ENOENT" && error.code !== "EEXIST") throw error;
+    if (getErrorCode(error) !== "ENOENT" && getErrorCode(error) !== "EEXIST") throw error;
   } finally {
     rmSync(aside, { force: true });
   }
@@ -78,13 +87,14 @@ function setAside(file) {
  * Takes the lock, also from a dead holder.
  * @param {string} file
  * @param {Record<string, unknown>} [details] for whoever finds it taken
- * @returns {{ isTaken: true, holder: any } | { isTaken: false, previous: any, update: (details: Record<string, unknown>) => void, release: () => void }}
+ * @returns {{ isTaken: true, holder: Lock } | { isTaken: false, previous: Lock | null, update: (details: Record<string, unknown>) => void, release: () => void }}
  *   `previous` is what a dead holder left, or null
  */
 export function takeLock(file, details = {}) {
   mkdirSync(dirname(file), { recursive: true });
   const own = { pid: process.pid, started: processState(process.pid)?.started ?? null, ...details };
   const draft = `${file}.${process.pid}`;
+  /** @type {Lock | null} */
   let previous = null;
   for (;;) {
     writeFileSync(draft, `${JSON.stringify(own)}\n`);
@@ -92,7 +102,7 @@ export function takeLock(file, details = {}) {
       linkSync(draft, file); // atomic, and the file is never seen half-written
       break;
     } catch (error) {
-      if (error.code !== "EEXIST") throw error;
+      if (getErrorCode(error) !== "EEXIST") throw error;
     } finally {
       rmSync(draft, { force: true });
     }

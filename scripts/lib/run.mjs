@@ -1,7 +1,7 @@
 /** Running other programs: output goes to a log, a failure carries the last lines of it. */
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
-import { ROOT } from "./paths.mjs";
+import { ROOT } from "../../lib/paths.mjs";
 
 /** Program that ended with an error, did not start, or took too long. */
 export class CommandError extends Error {
@@ -14,11 +14,11 @@ export class CommandError extends Error {
 }
 
 /** The last lines of a text, without terminal colours. */
-export function tail(text, lines = 15) {
+export function tail(/** @type {string} */ text, lines = 15) {
   const plain = text.replace(/\u001b\[[0-9;]*m/g, "").replace(/\r/g, "\n");
   return plain
     .split("\n")
-    .filter((line) => line.trim() !== "")
+    .filter((/** @type {string} */ line) => line.trim() !== "")
     .slice(-lines)
     .join("\n");
 }
@@ -27,7 +27,8 @@ export function tail(text, lines = 15) {
 const hasSetpriv =
   process.platform === "linux" &&
   spawnSync("setpriv", ["--version"], { stdio: "ignore" }).status === 0;
-const dyingWithUs = (command, args) =>
+/** @returns {[string, string[]]} */
+const dyingWithUs = (/** @type {string} */ command, /** @type {string[]} */ args) =>
   hasSetpriv ? ["setpriv", ["--pdeathsig=KILL", "--", command, ...args]] : [command, args];
 
 /**
@@ -53,7 +54,7 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
     process.once("exit", stopChild);
     let timedOut = false;
     const timer = timeoutMs && setTimeout(() => ((timedOut = true), stopChild()), timeoutMs);
-    const finish = (problem) => {
+    const finish = (/** @type {string | null} */ problem) => {
       clearTimeout(timer);
       process.removeListener("exit", stopChild);
       closeSync(file);
@@ -64,14 +65,14 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
     };
     child.once("error", (error) => finish(`could not be started: ${error.message}`));
     child.once("exit", (code, signal) => {
-      if (timedOut) return finish(`took longer than ${Math.round(timeoutMs / 1000)} s`);
+      if (timedOut) return finish(`took longer than ${Math.round((timeoutMs ?? 0) / 1000)} s`);
       if (code === 127) return finish("could not be started, or ended with code 127");
       finish(code === 0 ? null : signal ? `was ended by ${signal}` : `ended with code ${code}`);
     });
   });
 }
 
-function killGroup(pid) {
+function killGroup(/** @type {number | undefined} */ pid) {
   if (!pid) return;
   try {
     process.kill(-pid, "SIGKILL");
@@ -81,7 +82,11 @@ function killGroup(pid) {
 }
 
 /** What a short command prints, or null where it fails or does not exist. */
-export function capture(command, args, { timeoutMs = 20_000, env = {} } = {}) {
+export function capture(
+  /** @type {string} */ command,
+  /** @type {string[]} */ args,
+  { timeoutMs = 20_000, env = {} } = {},
+) {
   const result = spawnSync(command, args, {
     encoding: "utf8",
     timeout: timeoutMs,

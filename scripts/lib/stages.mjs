@@ -101,7 +101,7 @@ export function readPlaywright(text) {
   // An error outside any test (a configuration that cannot be read, a server that does not start) is a failure too.
   return outcome(stats.expected, failed + errors.length, stats.skipped, [
     ...failures.map((spec) => `${spec.file}: ${spec.title}`),
-    ...errors.map((error) => String(error.message ?? error).split("\n")[0] ?? ""),
+    ...errors.map((error) => (error.message ?? JSON.stringify(error)).split("\n")[0] ?? ""),
   ]);
 }
 

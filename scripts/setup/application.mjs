@@ -3,12 +3,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { holdersIn } from "../lib/lock.mjs";
-import { SERVING_DIR, SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { SERVING_DIR, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { isDebian, isRoot } from "./debian.mjs";
 import { hashTexts, hashTree, readStamp, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
+/** @type {Record<string, string>} */
 const PLATFORMS = {
   "linux-x64": "linux-x64",
   "linux-arm64": "linux-arm64",
@@ -25,6 +26,7 @@ export const postgresPackage = () =>
     PLATFORMS[`${process.platform}-${process.arch}`] ?? "none",
   );
 
+/** @type {import("./step.mjs").Step} */
 export const postgresStep = {
   id: "postgres",
   name: "Embedded PostgreSQL",
@@ -36,9 +38,9 @@ export const postgresStep = {
     if (!existsSync(join(postgresPackage(), "native", "bin", "postgres")))
       return "it is not installed";
     if (!existsSync(links)) return true;
-    const { length } = JSON.parse(readFileSync(links, "utf8")).filter(
-      ({ target }) => !existsSync(join(postgresPackage(), target)),
-    );
+    const { length } = /** @type {{ target: string }[]} */ (
+      JSON.parse(readFileSync(links, "utf8"))
+    ).filter(({ target }) => !existsSync(join(postgresPackage(), target)));
     return length === 0 || `${length} of its library links are missing`;
   },
   run: async ({ exec }) => {
@@ -68,6 +70,7 @@ const prismaOutput = () => {
   return inRoot("prisma", match?.[1] ?? "../server/platform/db/generated");
 };
 
+/** @type {import("./step.mjs").Step} */
 export const prismaStep = {
   id: "prisma",
   name: "Prisma client",
@@ -110,6 +113,7 @@ const pageInputs = () =>
   hashTree(inRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
 const PAGE_STAMP = inRoot(".next", "s3-stamp");
 
+/** @type {import("./step.mjs").Step} */
 export const pageStep = {
   id: "page",
   name: "Production build of the page",
@@ -150,7 +154,7 @@ function playwrightBrowser() {
 }
 
 /** Whether a browser opens a page here: its libraries may be missing. */
-const opens = (path) =>
+const opens = (/** @type {string} */ path) =>
   capture(
     path,
     ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "data:text/html,<p>opens</p>"],
@@ -165,6 +169,7 @@ function systemBrowser() {
   return null;
 }
 
+/** @type {import("./step.mjs").Step} */
 export const chromiumStep = {
   id: "chromium",
   name: "Browser for the end-to-end tests",

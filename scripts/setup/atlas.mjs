@@ -17,6 +17,17 @@ import { createHash } from "node:crypto";
  * @property {string} type bridge and asked fact, e.g. "capital-calling"
  * @property {string} group the country: the unit of the split and of clustered intervals
  * @property {string[]} goldQueries searches of the gold path after the first retrieval
+ *
+ * @typedef {Partial<Record<string, string>> & { dish?: string[], capital?: string, currency?: string }} Facts
+ *   clean values of one country by fact; dishes are a list
+ * @typedef {{ id: string, fact: string, value: string }} Bridge a way to speak of a country without its name
+ * @typedef {{ country: string, facts: Facts, bridges: Bridge[] }} Country
+ *
+ * @typedef {object} FactTexts texts of one kind of fact; `country` is written as in a sentence
+ * @property {(country: string, value: string) => string} title
+ * @property {(country: string, value: string) => string} text
+ * @property {(bridge: string) => string} question
+ * @property {(country: string) => string} query
  */
 
 /** Countries shown as worked examples in a generator's prompt; in neither split. */
@@ -26,7 +37,7 @@ export const EXAMPLE_COUNTRIES = ["Liechtenstein", "Monaco", "San Marino"];
 export const HELD_OUT_COUNTRIES = 40;
 
 /** Which file and field of country-json holds which fact. */
-export const SOURCES = {
+export const SOURCES = /** @type {const} */ ({
   capital: ["country-by-capital-city", "city"],
   dish: ["country-by-national-dish", "dish"],
   currency: ["country-by-currency-name", "currency_name"],
@@ -35,9 +46,12 @@ export const SOURCES = {
   region: ["country-by-region-in-world", "location"],
   calling: ["country-by-calling-code", "calling_code"],
   independence: ["country-by-independence-date", "independence"],
-};
+});
 
-/** Values that the package cuts off or misspells, mended by hand. */
+/**
+ * Values that the package cuts off or misspells, mended by hand.
+ * @type {Record<string, string>}
+ */
 const CORRECTIONS = {
   "Mexico:capital": "Mexico City",
   "Dominican Republic:capital": "Santo Domingo",
@@ -92,7 +106,7 @@ const ARTICLE_REGIONS = new Set([
   "British Isles",
 ]);
 
-/** Title, sentence, question and search query of each kind of fact. `c` is the country as written in a sentence. */
+/** @type {Record<string, FactTexts>} */
 const FACTS = {
   capital: {
     title: (_c, v) => v,
@@ -144,14 +158,19 @@ const FACTS = {
   },
 };
 
+/** @type {Record<string, (value: string) => string>} */
 const BRIDGES = {
   capital: (v) => `the country whose capital is ${v}`,
   dish: (v) => `the country whose national dish is ${v}`,
 };
 
+/** @param {string} text */
 const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** Lower case without accents and punctuation: for comparing names, never for showing. */
+/**
+ * Lower case without accents and punctuation: for comparing names, never for showing.
+ * @param {string} text
+ */
 export const normalised = (text) =>
   text
     .normalize("NFD")
@@ -160,13 +179,21 @@ export const normalised = (text) =>
     .replace(/[^\p{L}\p{N}]+/gu, " ")
     .trim();
 
-const slug = (text) => normalised(text).replaceAll(" ", "-");
-const inSentence = (country) => (ARTICLE_COUNTRIES.has(country) ? `the ${country}` : country);
-const hash = (text) => createHash("sha256").update(text).digest("hex");
+const slug = (/** @type {string} */ text) => normalised(text).replaceAll(" ", "-");
+const inSentence = (/** @type {string} */ country) =>
+  ARTICLE_COUNTRIES.has(country) ? `the ${country}` : country;
+const hash = (/** @type {string} */ text) => createHash("sha256").update(text).digest("hex");
+/**
+ * An order that looks random and never changes.
+ * @template T
+ * @param {string} salt
+ * @param {(item: T) => string} key
+ * @returns {(a: T, b: T) => number}
+ */
 const byHash = (salt, key) => (a, b) => (hash(salt + key(a)) < hash(salt + key(b)) ? -1 : 1);
 
 /** Drops what stands in brackets, closed or cut off: "Helsinki [Helsingfors]" is "Helsinki". */
-const withoutBrackets = (text) =>
+const withoutBrackets = (/** @type {string} */ text) =>
   text
     .replace(/[[(][^\])]*(?:[\])]|$)/g, "")
     .replace(/\s+/g, " ")
@@ -179,7 +206,8 @@ const withoutBrackets = (text) =>
  * @returns {string | string[] | null} a list for dishes, a string for all else
  */
 export function cleanValue(fact, raw) {
-  if (raw === null || raw === undefined || raw === "") return null;
+  if (raw === "") return null;
+  if (typeof raw !== "string" && typeof raw !== "number") return null;
   if (fact === "independence") return Number(raw) > 0 ? String(raw) : null;
   const text = withoutBrackets(String(raw));
   if (text === "") return null;
@@ -197,31 +225,41 @@ export function cleanValue(fact, raw) {
 /**
  * The facts of every country, cleaned.
  * @param {(file: string) => Record<string, unknown>[]} read rows of a country-json file by its name
- * @returns {Map<string, Record<string, any>>} by country, then by fact; dishes are a list, all else a string
+ * @returns {Map<string, Facts>} by country
  */
 export function collectFacts(read) {
+  /** @type {Map<string, Facts>} */
   const countries = new Map();
   for (const [fact, [file, field]] of Object.entries(SOURCES)) {
     for (const row of read(file)) {
       if (typeof row.country !== "string") continue;
-      const value = cleanValue(fact, CORRECTIONS[`${row.country}:${fact}`] ?? row[field]);
+      const value = cleanValue(
+        /** @type {keyof typeof SOURCES} */ (fact),
+        CORRECTIONS[`${row.country}:${fact}`] ?? row[field],
+      );
       if (value === null) continue;
       const facts = countries.get(row.country) ?? {};
-      facts[fact] ??= value;
+      if (facts[fact] === undefined) Object.assign(facts, { [fact]: value });
       countries.set(row.country, facts);
     }
   }
   return countries;
 }
 
-const countOf = (values) => {
+/** @param {string[]} values */
+const countValues = (values) => {
+  /** @type {Map<string, number>} */
   const counts = new Map();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
 };
 
-/** A bridge that contains the country's name would turn two hops into one. */
-const names = (bridge, country) => {
+/**
+ * Whether a bridge contains the country's name, which would turn two hops into one.
+ * @param {string} bridge
+ * @param {string} country
+ */
+const namesCountry = (bridge, country) => {
   const stem = normalised(country).slice(0, 5);
   return (
     normalised(bridge)
@@ -230,15 +268,21 @@ const names = (bridge, country) => {
   );
 };
 
-const isComplete = (facts) =>
+const isComplete = (/** @type {Facts} */ facts) =>
   ["capital", "currency", "calling", "region"].every((fact) => facts[fact] !== undefined);
 
-/** Accepted answers. The last word of a currency counts where no other currency has it ("Lek", not "Dollar"). */
-function answersOf(fact, value, currencyWords) {
-  if (fact === "dish") return value;
+/**
+ * Accepted answers. The last word of a currency counts where no other currency has it ("Lek", not "Dollar").
+ * @param {string} fact
+ * @param {string | string[]} value
+ * @param {Map<string, number>} currencyWords
+ * @returns {string[]}
+ */
+function listAnswers(fact, value, currencyWords) {
+  if (Array.isArray(value)) return value;
   if (fact === "calling") return [`+${value}`, value];
   if (fact !== "currency") return [value];
-  const last = value.split(" ").at(-1);
+  const last = value.split(" ").at(-1) ?? value;
   const isUnmistakable =
     last !== value && last !== last.toUpperCase() && currencyWords.get(normalised(last)) === 1;
   return isUnmistakable ? [value, last] : [value];
@@ -251,23 +295,30 @@ function answersOf(fact, value, currencyWords) {
  */
 export function makeAtlas(read) {
   const all = collectFacts(read);
-  const capitals = countOf(
-    [...all.values()].filter((f) => f.capital).map((f) => normalised(f.capital)),
+  const capitals = countValues(
+    [...all.values()].flatMap((f) => (f.capital ? [normalised(f.capital)] : [])),
   );
-  const dishes = countOf([...all.values()].flatMap((f) => f.dish ?? []).map(normalised));
-  const currencies = new Set([...all.values()].filter((f) => f.currency).map((f) => f.currency));
-  const currencyWords = countOf(
+  const dishes = countValues([...all.values()].flatMap((f) => f.dish ?? []).map(normalised));
+  const currencies = new Set([...all.values()].flatMap((f) => (f.currency ? [f.currency] : [])));
+  const currencyWords = countValues(
     [...currencies].flatMap((name) => [...new Set(normalised(name).split(" "))]),
   );
 
-  /** Ways to speak of a country without its name; examples show the pattern and may leak it. */
-  const bridgesOf = (country, facts) => {
-    const leaks = (value) => !EXAMPLE_COUNTRIES.includes(country) && names(value, country);
-    const isDish = (dish) =>
+  /**
+   * Ways to speak of a country without its name; examples show the pattern and may leak it.
+   * @param {string} country
+   * @param {Facts} facts
+   * @returns {Bridge[]}
+   */
+  const listBridges = (country, facts) => {
+    const { capital = "" } = facts;
+    const leaks = (/** @type {string} */ value) =>
+      !EXAMPLE_COUNTRIES.includes(country) && namesCountry(value, country);
+    const isDish = (/** @type {string} */ dish) =>
       dishes.get(normalised(dish)) === 1 && !NOT_A_BRIDGE.has(normalised(dish)) && !leaks(dish);
-    const isCapital = capitals.get(normalised(facts.capital)) === 1 && !leaks(facts.capital);
+    const isCapital = capitals.get(normalised(capital)) === 1 && !leaks(capital);
     return [
-      ...(isCapital ? [{ id: "capital", fact: "capital", value: facts.capital }] : []),
+      ...(isCapital ? [{ id: "capital", fact: "capital", value: capital }] : []),
       ...(facts.dish ?? [])
         .filter(isDish)
         .slice(0, DISHES)
@@ -280,34 +331,43 @@ export function makeAtlas(read) {
       ([country, facts]) =>
         EXAMPLE_COUNTRIES.includes(country) || (isComplete(facts) && facts.dish),
     )
-    .map(([country, facts]) => ({ country, facts, bridges: bridgesOf(country, facts) }))
+    .map(([country, facts]) => ({ country, facts, bridges: listBridges(country, facts) }))
     .filter(({ country, bridges }) => EXAMPLE_COUNTRIES.includes(country) || bridges.length > 0)
     .sort((a, b) => (a.country < b.country ? -1 : 1));
 
-  /** Every card of a country: one for each fact, dishes one each. */
-  const cardsOf = ({ country, facts, bridges }) => {
+  /**
+   * Every card of a country: one for each fact, dishes one each.
+   * @param {Country} country
+   * @returns {Card[]}
+   */
+  const makeCards = ({ country, facts, bridges }) => {
     const dishes = bridges.filter(({ fact }) => fact === "dish");
     const values = Object.keys(FACTS).flatMap((fact) => {
-      if (facts[fact] === undefined) return [];
-      if (fact !== "dish") return [{ id: fact, fact, value: facts[fact] }];
-      return dishes.length > 0 ? dishes : [{ id: "dish", fact, value: facts.dish[0] }];
+      const value = facts[fact];
+      if (value === undefined) return [];
+      if (fact !== "dish") return [{ id: fact, fact, value }];
+      return dishes.length > 0 ? dishes : [{ id: "dish", fact, value: facts.dish?.[0] ?? "" }];
     });
     return values.map(({ id, fact, value }) => ({
       id: `${slug(country)}:${id}`,
-      title: FACTS[fact].title(inSentence(country), value),
-      text: FACTS[fact].text(inSentence(country), value),
+      title: FACTS[fact]?.title(inSentence(country), value) ?? "",
+      text: FACTS[fact]?.text(inSentence(country), value) ?? "",
     }));
   };
-  const corpus = chosen.flatMap(cardsOf);
+  const corpus = chosen.flatMap(makeCards);
 
-  const questionsOf = ({ country, facts, bridges }) =>
+  /**
+   * @param {Country} country
+   * @returns {Question[]}
+   */
+  const makeQuestions = ({ country, facts, bridges }) =>
     bridges.flatMap((bridge) =>
       Object.entries(FACTS)
         .filter(([fact]) => fact !== bridge.fact && facts[fact] !== undefined)
         .map(([fact, card]) => ({
           id: `${slug(country)}:${bridge.id}-${fact}`,
-          question: card.question(BRIDGES[bridge.fact](bridge.value)),
-          answers: answersOf(fact, facts[fact], currencyWords),
+          question: card.question(BRIDGES[bridge.fact]?.(bridge.value) ?? ""),
+          answers: listAnswers(fact, facts[fact] ?? "", currencyWords),
           goldIds: [`${slug(country)}:${bridge.id}`, `${slug(country)}:${fact}`],
           type: `${bridge.fact}-${fact}`,
           group: country,
@@ -318,13 +378,13 @@ export function makeAtlas(read) {
   const splittable = chosen
     .filter(({ country }) => !EXAMPLE_COUNTRIES.includes(country))
     .sort(byHash("split:", (c) => c.country));
-  const shuffled = (countries) =>
-    countries.flatMap(questionsOf).sort(byHash("order:", (q) => q.id));
-  const textOf = new Map(corpus.map((card) => [card.id, card.text]));
+  const shuffle = (/** @type {Country[]} */ countries) =>
+    countries.flatMap(makeQuestions).sort(byHash("order:", (q) => q.id));
+  const textById = new Map(corpus.map((card) => [card.id, card.text]));
   const byId = new Map(
     chosen
       .filter(({ country }) => EXAMPLE_COUNTRIES.includes(country))
-      .flatMap(questionsOf)
+      .flatMap(makeQuestions)
       .map((q) => [q.id, q]),
   );
   const examples = [
@@ -332,16 +392,16 @@ export function makeAtlas(read) {
     "san-marino:dish-calling",
     "monaco:capital-region",
   ]
-    .filter((id) => byId.has(id))
-    .map((id) => ({
-      ...byId.get(id),
-      goldTexts: byId.get(id).goldIds.map((gold) => textOf.get(gold)),
+    .flatMap((id) => byId.get(id) ?? [])
+    .map((question) => ({
+      ...question,
+      goldTexts: question.goldIds.map((gold) => textById.get(gold) ?? ""),
     }));
 
   return {
     corpus,
-    train: shuffled(splittable.slice(HELD_OUT_COUNTRIES)),
-    heldOut: shuffled(splittable.slice(0, HELD_OUT_COUNTRIES)),
+    train: shuffle(splittable.slice(HELD_OUT_COUNTRIES)),
+    heldOut: shuffle(splittable.slice(0, HELD_OUT_COUNTRIES)),
     examples,
   };
 }

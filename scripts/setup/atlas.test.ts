@@ -107,7 +107,7 @@ describe("Atlas", () => {
       );
       const isCapital = / capital is /.test(question);
       const owners = all.filter((facts) =>
-        (isCapital ? [String(facts.capital)] : ((facts.dish ?? []) as string[])).some(
+        (isCapital ? [String(facts.capital)] : (facts.dish ?? [])).some(
           (value) => normalised(value) === bridge,
         ),
       );

@@ -1,25 +1,27 @@
 /** Step that writes the Atlas corpus and its questions. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { SOURCES, makeAtlas } from "./atlas.mjs";
 import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
 
 const TARGET = join(SETUP_DIR, "atlas");
-const FILES = {
+const FILES = /** @type {const} */ ({
   "corpus.jsonl": "corpus",
   "train.jsonl": "train",
   "held-out.jsonl": "heldOut",
   "examples.jsonl": "examples",
-};
+});
 
-const source = (file) => inRoot("node_modules", "country-json", "src", `${file}.json`);
+const source = (/** @type {string} */ file) =>
+  inRoot("node_modules", "country-json", "src", `${file}.json`);
 const inputs = () =>
   hashTexts(
     readFileSync(inRoot("scripts", "setup", "atlas.mjs"), "utf8"),
     ...Object.values(SOURCES).map(([file]) => readFileSync(source(file), "utf8")),
   );
 
+/** @type {import("./step.mjs").Step} */
 export const atlasStep = {
   id: "atlas",
   name: "Atlas corpus and questions",
@@ -29,8 +31,11 @@ export const atlasStep = {
       return "it is not made yet";
     return readStamp(join(TARGET, "stamp")) === inputs() || "its source has changed";
   },
-  run: async ({ note }) => {
-    const atlas = makeAtlas((file) => JSON.parse(readFileSync(source(file), "utf8")));
+  run: ({ note }) => {
+    const atlas = makeAtlas(
+      (file) =>
+        /** @type {Record<string, unknown>[]} */ (JSON.parse(readFileSync(source(file), "utf8"))),
+    );
     const fresh = `${TARGET}.new`;
     rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { recursive: true });
@@ -46,5 +51,6 @@ export const atlasStep = {
     note(
       `${atlas.corpus.length} cards, ${atlas.train.length} training and ${atlas.heldOut.length} held-out questions`,
     );
+    return Promise.resolve();
   },
 };

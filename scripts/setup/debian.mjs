@@ -1,7 +1,7 @@
 /** Debian packages without installing them: downloaded and unpacked into a folder of the project's own. */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { SETUP_DIR } from "../lib/paths.mjs";
+import { SETUP_DIR } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { StepError } from "./step.mjs";
 

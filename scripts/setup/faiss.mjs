@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { DEBS_DIR, triplet, unpackDebs } from "./debian.mjs";
 import { findCompiler } from "./machine.mjs";
@@ -35,16 +35,16 @@ namespace faiss { using idx_t = Index::idx_t; }
 `;
 
 /** The patch of faiss-node: its Init calls our extension. Each text must be there exactly once. */
-export const PATCH = [
+export const PATCH = /** @type {[string, string][]} */ ([
   [
     "Napi::Object Init(Napi::Env env, Napi::Object exports)\n{\n  Index::Init",
     "void addExtension(Napi::Env env, Napi::Object exports);\n\nNapi::Object Init(Napi::Env env, Napi::Object exports)\n{\n  addExtension(env, exports);\n  Index::Init",
   ],
-];
+]);
 
 /** A source with its patch. @throws {StepError} where the source is not the one that the patch was made for. */
-export function patched(source, patch) {
-  return patch.reduce((text, [from, to]) => {
+export function patched(/** @type {string} */ source, /** @type {typeof PATCH} */ patch) {
+  return patch.reduce((/** @type {string} */ text, [from, to]) => {
     if (text.split(from).length !== 2)
       throw new StepError("faiss-node's source is not the one that our patch was made for");
     return text.replace(from, () => to);
@@ -79,7 +79,7 @@ const FLAGS = [
 ];
 
 /** Whether an addon loads and searches; in a process of its own, because a bad binary ends its process. */
-const works = (addon) =>
+const works = (/** @type {string} */ addon) =>
   existsSync(addon) && capture(process.execPath, ["-e", CHECK, addon])?.endsWith("ok") === true;
 
 const extensionSources = () =>
@@ -115,7 +115,10 @@ function findLibraries() {
 }
 
 /** Shared libraries that go beside the addon where the machine lacks them. */
-function bundle(libraries, folder) {
+function bundle(
+  /** @type {NonNullable<ReturnType<typeof findLibraries>>} */ libraries,
+  /** @type {string} */ folder,
+) {
   if (!libraries.lib.startsWith(DEBS_DIR)) return;
   copyFileSync(realpathSync(libraries.openblas), join(folder, "libopenblas.so.0"));
   for (const name of ["libgfortran.so.5", "libquadmath.so.0"]) {
@@ -125,7 +128,10 @@ function bundle(libraries, folder) {
 }
 
 /** Compiles the addon into a folder of its own; what is there keeps working until the new one takes its place. */
-async function build(context, folder) {
+async function build(
+  /** @type {import("./step.mjs").StepContext} */ context,
+  /** @type {string} */ folder,
+) {
   const compiler = findCompiler();
   if (compiler === null)
     throw new StepError(
@@ -176,6 +182,7 @@ async function build(context, folder) {
   ]);
 }
 
+/** @type {import("./step.mjs").Step} */
 export const faissStep = {
   id: "faiss",
   name: "FAISS addon",
@@ -185,7 +192,7 @@ export const faissStep = {
     if (!existsSync(ADDON)) return "it is not built yet";
     return readStamp(STAMP) === inputs() || "its source has changed, or it was never checked";
   },
-  run: async (context) => {
+  run: async (/** @type {import("./step.mjs").StepContext} */ context) => {
     const fresh = `${FOLDER}.new`;
     await build(context, fresh);
     const addon = join(fresh, "faiss.node");

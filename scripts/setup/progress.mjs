@@ -8,7 +8,7 @@ const FRAME_MS = 120;
 const PLAIN_MS = 15_000;
 
 /** "1 min 12 s" from milliseconds. */
-export function duration(ms) {
+export function duration(/** @type {number} */ ms) {
   const seconds = ms / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
@@ -16,12 +16,12 @@ export function duration(ms) {
 }
 
 /** A bar of a share between 0 and 1, with percent. */
-export function bar(share) {
+export function bar(/** @type {number} */ share) {
   const filled = Math.round(Math.min(1, Math.max(0, share)) * BAR_WIDTH);
   return `[${"█".repeat(filled)}${"·".repeat(BAR_WIDTH - filled)}] ${String(Math.floor(share * 100)).padStart(3)} %`;
 }
 
-function lastLine(log) {
+function lastLine(/** @type {string} */ log) {
   if (!existsSync(log)) return "";
   const { size } = statSync(log);
   const buffer = Buffer.alloc(Math.min(size, 2_000));
@@ -40,6 +40,7 @@ function lastLine(log) {
  * @returns {Ui}
  */
 export function makeUi(out) {
+  /** @type {Ui["begin"]} */
   const begin = (name, reason, log, progress) => {
     const started = Date.now();
     const elapsed = () => duration(Date.now() - started);
@@ -58,11 +59,11 @@ export function makeUi(out) {
     };
     if (!out.isTTY) out.write(`• ${name} (${reason})\n`);
     const timer = setInterval(out.isTTY ? draw : plain, out.isTTY ? FRAME_MS : PLAIN_MS);
-    const end = (mark) => () => {
+    const end = (/** @type {string} */ mark) => () => {
       clearInterval(timer);
       out.write(`${out.isTTY ? "\r\u001b[K" : ""}${mark} ${name} (${elapsed()})\n`);
     };
-    const note = (text) => {
+    const note = (/** @type {string} */ text) => {
       noted = text;
       if (!out.isTTY) out.write(`  … ${name}: ${text}\n`);
     };

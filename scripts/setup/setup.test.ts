@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isAtLeast, parseVersion } from "./machine.mjs";
 import { verifySha256 } from "./models.mjs";
-import { missingPackages, pinsOf } from "./packages.mjs";
+import { missingPackages, readPins } from "./packages.mjs";
 import { bar, duration } from "./progress.mjs";
 import { hashFile, hashTexts, hashTree } from "./stamp.mjs";
 
@@ -93,12 +93,12 @@ describe("packages", () => {
   it("of Python are pinned for the version of Python", () => {
     const text =
       '# comment\ntorch==2.13.0\nnumpy==2.4.6; python_version >= "3.11"\nnumpy==2.2.6; python_version < "3.11"\ntyping_extensions==4.16.0\n';
-    expect([...pinsOf(text, [3, 11, 2])]).toEqual([
+    expect([...readPins(text, [3, 11, 2])]).toEqual([
       ["torch", "2.13.0"],
       ["numpy", "2.4.6"],
       ["typing-extensions", "4.16.0"],
     ]);
-    expect(pinsOf(text, [3, 10, 0]).get("numpy")).toBe("2.2.6");
+    expect(readPins(text, [3, 10, 0]).get("numpy")).toBe("2.2.6");
   });
 });
 

@@ -12,13 +12,13 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
 /** sha256 of texts in order. */
-export const hashTexts = (...texts) =>
+export const hashTexts = (/** @type {string[]} */ ...texts) =>
   texts
     .reduce((hash, text) => hash.update(`${text.length}:${text}`), createHash("sha256"))
     .digest("hex");
 
 /** sha256 of a file, in a stream (files may be large). */
-export async function hashFile(file) {
+export async function hashFile(/** @type {string} */ file) {
   const hash = createHash("sha256");
   await pipeline(createReadStream(file), hash);
   return hash.digest("hex");
@@ -32,10 +32,10 @@ export async function hashFile(file) {
  */
 export function hashTree(root, paths, skip = (_name) => false) {
   const hash = createHash("sha256");
-  const visit = (path) => {
+  const visit = (/** @type {string} */ path) => {
     const full = join(root, path);
     if (!existsSync(full)) return;
-    const entries = isFolder(full);
+    const entries = listFolder(full);
     if (entries === null) {
       hash.update(`${path}\0`).update(readFileSync(full)).update("\0");
       return;
@@ -46,7 +46,8 @@ export function hashTree(root, paths, skip = (_name) => false) {
   return hash.digest("hex");
 }
 
-function isFolder(full) {
+/** Names in a folder; null where the path is no folder. */
+function listFolder(/** @type {string} */ full) {
   try {
     return readdirSync(full);
   } catch {
@@ -54,9 +55,10 @@ function isFolder(full) {
   }
 }
 
-export const readStamp = (file) => (existsSync(file) ? readFileSync(file, "utf8").trim() : null);
+export const readStamp = (/** @type {string} */ file) =>
+  existsSync(file) ? readFileSync(file, "utf8").trim() : null;
 
-export function writeStamp(file, value) {
+export function writeStamp(/** @type {string} */ file, /** @type {string} */ value) {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${value}\n`);
 }

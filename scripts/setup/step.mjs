@@ -34,7 +34,8 @@ const PERMANENT =
   /EUSAGE|ERESOLVE|EACCES|ENOSPC|No space left|Permission denied|externally-managed/i;
 
 /**
- * Repeats what may fail because a registry is slow. What a client has fetched it keeps in its cache.
+ * Repeats what may fail because a registry is slow. What a client has fetched it keeps in its cache. The program repeats
+ * by lib/retry.ts; this runs before the packages that it needs are installed.
  * @template T
  * @param {() => Promise<T>} action
  * @param {{ attempts?: number, firstPauseMs?: number, onRetry?: (attempt: number, pauseMs: number) => void }} [options]
@@ -58,13 +59,17 @@ export async function withRetries(
 }
 
 /** The report of a failed step: name, cause, last lines of its log, remedy. */
-export function describeFailure(step, error, log) {
+export function describeFailure(
+  /** @type {Step} */ step,
+  /** @type {unknown} */ error,
+  /** @type {string} */ log,
+) {
   const output =
     error instanceof CommandError && error.output
       ? `\n  Last lines of ${log}:\n${tail(error.output).replace(/^/gm, "    ")}`
       : "";
   const remedy = (error instanceof StepError && error.remedy) || step.remedy;
-  return `Setup stopped at "${step.name}".\n  Cause: ${error.message}${output}\n  Remedy: ${remedy}`;
+  return `Setup stopped at "${step.name}".\n  Cause: ${error instanceof Error ? error.message : String(error)}${output}\n  Remedy: ${remedy}`;
 }
 
 /**
@@ -81,14 +86,21 @@ export async function runSteps(steps, { logsDir, ui, retry = {} }) {
     const log = join(logsDir, `${step.id}.log`);
     rmSync(log, { force: true });
     const shown = ui.begin(step.name, reason, log, step.progress);
-    const exec = (command, args, options = {}) => run(command, args, { log, ...options });
-    const onRetry = (attempt, pauseMs) =>
+    const exec = (
+      /** @type {string} */ command,
+      /** @type {string[]} */ args,
+      /** @type {object} */ options = {},
+    ) => run(command, args, { log, ...options });
+    const onRetry = (/** @type {number} */ attempt, /** @type {number} */ pauseMs) =>
       shown.note(`attempt ${attempt} failed, trying again in ${pauseMs / 1000} s`);
     const context = {
       log,
       exec,
-      fetch: (command, args, options) =>
-        withRetries(() => exec(command, args, options), { onRetry, ...retry }),
+      fetch: (
+        /** @type {string} */ command,
+        /** @type {string[]} */ args,
+        /** @type {object} */ options = {},
+      ) => withRetries(() => exec(command, args, options), { onRetry, ...retry }),
       note: shown.note,
     };
     try {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -110,7 +111,7 @@ describe("set-up that is killed in the middle of a step", () => {
     const steps = [step("a", "echo a >> order; touch a"), step("b", "echo $$ > b.pid; echo b >> order; sleep ${seconds}; touch b")];
     process.exitCode = (await runSteps(steps, { logsDir: "logs", ui: makeUi(process.stdout) })) ? 0 : 1;`;
 
-  async function start(seconds: number) {
+  function start(seconds: number) {
     writeFileSync(inFolder("setup.mjs"), script(seconds));
     const child = spawn(process.execPath, [inFolder("setup.mjs")], { stdio: "ignore" });
     const ended = new Promise<number | null>((done) => child.once("exit", (code) => done(code)));
@@ -118,9 +119,9 @@ describe("set-up that is killed in the middle of a step", () => {
   }
 
   it("takes the running program along and goes on at that step", async () => {
-    const first = await start(60);
+    const first = start(60);
     while (!existsSync(inFolder("b.pid")) || readFileSync(inFolder("order"), "utf8") !== "a\nb\n")
-      await new Promise((done) => setTimeout(done, 20));
+      await sleep(20);
     const program = Number(readFileSync(inFolder("b.pid"), "utf8"));
     first.kill();
     await first.ended;

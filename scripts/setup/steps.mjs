@@ -16,11 +16,15 @@ const machineStep = {
     if (npmStep.done() === true && venvStep.done() === true) return true;
     return machineProblems().length === 0 || "something is missing";
   },
-  run: async () => {
+  run: () => {
     const problems = machineProblems();
-    throw new StepError(
-      problems.map(({ name, state, found }) => `${name} is ${state} (found: ${found})`).join("; "),
-      problems.map(({ remedy }) => remedy).join("; "),
+    return Promise.reject(
+      new StepError(
+        problems
+          .map(({ name, state, found }) => `${name} is ${state} (found: ${found})`)
+          .join("; "),
+        problems.map(({ remedy }) => remedy).join("; "),
+      ),
     );
   },
 };

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { capture, tail } from "../lib/run.mjs";
-import { MARK, findMarked, signal, sweep, waitForEnd } from "./processes.mjs";
+import { MARK, findMarked, signal, endProcesses, waitForEnd } from "./processes.mjs";
 
 const LOG_LIMIT_BYTES = 20 * 2 ** 20;
 const REASON_LINES = 12;
@@ -36,7 +36,12 @@ const hasSetpriv = process.platform === "linux" && capture("setpriv", ["--versio
  * @property {() => Promise<void>} [beforeStart] mends what a killed predecessor left
  */
 
-/** The command as it is spawned: with parent-death signal and user where the machine can. */
+/**
+ * The command as it is spawned: with parent-death signal and user where the machine can.
+ * @param {Pick<ChildSpec, "command" | "args" | "user" | "stopSignal">} spec
+ * @param {boolean} canSetpriv
+ * @returns {{ command: string, args: string[], options: { uid?: number, gid?: number } }}
+ */
 export function wrap({ command, args, user, stopSignal = "SIGTERM" }, canSetpriv = hasSetpriv) {
   if (!canSetpriv) return { command, args, options: user ? { uid: user.uid, gid: user.gid } : {} };
   const dac = "+dac_override,+dac_read_search";
@@ -49,7 +54,10 @@ export function wrap({ command, args, user, stopSignal = "SIGTERM" }, canSetpriv
 }
 
 /** How a process ended, for people. */
-export function describeEnd(code, signalName) {
+export function describeEnd(
+  /** @type {number | null} */ code,
+  /** @type {NodeJS.Signals | null} */ signalName,
+) {
   if (signalName) return `was ended by ${signalName}`;
   const name = Object.entries(constants.signals).find(([, number]) => number + 128 === code)?.[0];
   return name ? `was ended by ${name}` : `ended with code ${code}`;
@@ -62,9 +70,11 @@ export function describeEnd(code, signalName) {
  */
 export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }) {
   const mark = `${id}/${spec.name}`;
+  /** @type {import("node:child_process").ChildProcess | null} */
   let child = null;
   let isStopping = false;
-  let timer = null;
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
   let deaths = 0;
   let restarting = Promise.resolve();
 
@@ -82,25 +92,30 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
       S3_SUPERVISOR_PID: String(process.pid),
       [MARK]: mark,
     };
-    child = spawn(command, args, {
+    const spawned = spawn(command, args, {
       ...options,
       cwd: spec.cwd,
       env,
       detached: true,
       stdio: ["ignore", log, log],
     });
+    child = spawned;
     closeSync(log);
     let hasEnded = false;
-    const ended = (how) => {
+    const ended = (/** @type {string} */ how) => {
       if (hasEnded) return;
       hasEnded = true;
       onEnd(how, Date.now() - started, logStart);
     };
-    child.once("error", (error) => ended(`could not be started: ${error.message}`));
-    child.once("exit", (code, signalName) => ended(describeEnd(code, signalName)));
+    spawned.once("error", (error) => ended(`could not be started: ${error.message}`));
+    spawned.once("exit", (code, signalName) => ended(describeEnd(code, signalName)));
   }
 
-  function onEnd(how, lifetimeMs, logStart) {
+  function onEnd(
+    /** @type {string} */ how,
+    /** @type {number} */ lifetimeMs,
+    /** @type {number} */ logStart,
+  ) {
     if (isStopping) return;
     deaths = lifetimeMs < policy.quickDeathMs ? deaths + 1 : 1;
     if (deaths >= policy.quickDeaths) {
@@ -124,9 +139,9 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
   }
 
   /** What the process started itself: its group, and whoever carries its mark elsewhere. */
-  async function endLeftovers(graceMs) {
+  async function endLeftovers(/** @type {number} */ graceMs) {
     if (child?.pid) signal(-child.pid, "SIGKILL");
-    await sweep(() => findMarked(mark), { graceMs });
+    await endProcesses(() => findMarked(mark), { graceMs });
   }
 
   start();
@@ -139,7 +154,7 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
       clearTimeout(timer);
       await restarting;
       const pid = child?.pid;
-      if (pid && child.exitCode === null && child.signalCode === null) {
+      if (pid && child?.exitCode === null && child.signalCode === null) {
         signal(pid, spec.stopSignal ?? "SIGTERM");
         if (!(await waitForEnd([pid], spec.graceMs ?? 10_000)))
           say(`The ${spec.name} did not stop by itself and is killed.`);

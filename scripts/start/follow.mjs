@@ -16,19 +16,19 @@ export function followLogs(folder, names) {
     for (const name of names) {
       const file = join(folder, `${name}.log`);
       const size = sizeOf(file);
-      const from = Math.min(positions.get(name), size);
+      const from = Math.min(positions.get(name) ?? 0, size);
       positions.set(name, size);
       if (size === from) continue;
-      const lines = (rests.get(name) + read(file, from, size)).split("\n");
-      rests.set(name, lines.pop());
+      const lines = ((rests.get(name) ?? "") + read(file, from, size)).split("\n");
+      rests.set(name, lines.pop() ?? "");
       for (const line of lines) console.log(`${name.padEnd(6)} | ${line}`);
     }
   }, POLL_MS).unref();
 }
 
-const sizeOf = (file) => (existsSync(file) ? statSync(file).size : 0);
+const sizeOf = (/** @type {string} */ file) => (existsSync(file) ? statSync(file).size : 0);
 
-function read(file, from, to) {
+function read(/** @type {string} */ file, /** @type {number} */ from, /** @type {number} */ to) {
   const buffer = Buffer.alloc(to - from);
   const handle = openSync(file, "r");
   readSync(handle, buffer, 0, buffer.length, from);

@@ -7,14 +7,14 @@ import { startAll } from "./supervisor.mjs";
 
 const PARENT_WATCH_MS = 1_000;
 
-const say = (text) => console.log(`[${new Date().toTimeString().slice(0, 8)}] ${text}`);
+const say = (/** @type {string} */ text) =>
+  console.log(`[${new Date().toTimeString().slice(0, 8)}] ${text}`);
 
 /** npm runs this script, often through a shell; where npm is killed, nobody is left to stop it. */
 function watchNpm() {
   const parent = process.ppid;
-  const through = processState(parent)?.name.match(/^(?:sh|dash|bash|zsh)$/)
-    ? processState(parent).parent
-    : null;
+  const state = processState(parent);
+  const through = state?.name.match(/^(?:sh|dash|bash|zsh)$/) ? state.parent : null;
   return () =>
     process.ppid === parent && (through === null || processState(parent)?.parent === through);
 }
@@ -26,11 +26,13 @@ function watchNpm() {
 export function runSupervisor(settings) {
   const started = Date.now();
   const interruption = new AbortController();
+  /** @type {Awaited<ReturnType<typeof startAll>> | null} */
   let system = null;
+  /** @type {Promise<void> | null} */
   let stopping = null;
   let exitCode = 0;
 
-  function shutDown(reason) {
+  function shutDown(/** @type {string} */ reason) {
     if (stopping) {
       say("Stopping at once.");
       system?.kill();

@@ -17,36 +17,24 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { run, capture } from "../lib/run.mjs";
+import { CommandError, capture, run } from "../lib/run.mjs";
 import { postgresPackage } from "../setup/application.mjs";
 import { wrap } from "./child.mjs";
-import { findWorkingIn, sweep } from "./processes.mjs";
+import { findWorkingIn, endProcesses } from "./processes.mjs";
 import { StartError } from "./start-error.mjs";
+import { findFreePort } from "../../lib/free-port.mjs";
 
 const USER = "s3";
 const DATABASE = "s3";
 const HOST = "127.0.0.1";
 const READY_TIMEOUT_MS = 60_000;
 
-const binary = (name) => join(postgresPackage(), "native", "bin", name);
-
-/** A port that nobody listens on. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, HOST, () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
+const binary = (/** @type {string} */ name) => join(postgresPackage(), "native", "bin", name);
 
 /** Whether every folder above a path may be entered by other users. */
-function isReachable(path) {
+function isReachable(/** @type {string} */ path) {
   for (let folder = path; ; folder = dirname(folder)) {
     if ((statSync(folder).mode & 0o001) === 0) return false;
     if (folder === dirname(folder)) return true;
@@ -57,7 +45,7 @@ function isReachable(path) {
  * PostgreSQL refuses to run as root: another user then runs it. Where that user cannot enter the
  * project's folders, it gets the right to read past them, and nothing else of root's.
  */
-function unprivilegedUser(folders) {
+function unprivilegedUser(/** @type {string[]} */ folders) {
   if (process.getuid?.() !== 0) return null;
   const name = ["postgres", "nobody"].find(
     (candidate) => capture("id", ["-u", candidate]) !== null,
@@ -70,7 +58,7 @@ function unprivilegedUser(folders) {
   return { uid, gid, needsDac: !folders.every(isReachable) };
 }
 
-function giveTo(folder, user) {
+function giveTo(/** @type {string} */ folder, /** @type {{ uid: number, gid: number }} */ user) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     chownSync(path, user.uid, user.gid);
@@ -80,7 +68,7 @@ function giveTo(folder, user) {
 }
 
 /** The password of this cluster; made once, readable by its owner only. */
-function readPassword(file) {
+function readPassword(/** @type {string} */ file) {
   if (!existsSync(file)) {
     writeFileSync(file, randomBytes(24).toString("base64url"), { mode: 0o600 });
     chmodSync(file, 0o600);
@@ -88,7 +76,10 @@ function readPassword(file) {
   return readFileSync(file, "utf8").trim();
 }
 
-/** Creates the cluster beside its place and moves it there when complete. */
+/**
+ * Creates the cluster beside its place and moves it there when complete.
+ * @param {{ folder: string, user: ReturnType<typeof unprivilegedUser>, passwordFile: string, log: string }} cluster
+ */
 async function initialise({ folder, user, passwordFile, log }) {
   const fresh = `${folder}.new`;
   rmSync(fresh, { recursive: true, force: true });
@@ -115,8 +106,10 @@ async function initialise({ folder, user, passwordFile, log }) {
     const { command, args: wrapped } = wrap({ command: binary("initdb"), args, user });
     await run(command, wrapped, { log, cwd: fresh });
   } catch (error) {
+    const reason =
+      error instanceof CommandError ? `${error.message}\n${error.output}` : String(error);
     throw new StartError(
-      `The database could not be created: ${error.message}\n${error.output ?? ""}\nThe log is ${log}. Set DATABASE_URL to use a PostgreSQL of your own.`,
+      `The database could not be created: ${reason}\nThe log is ${log}. Set DATABASE_URL to use a PostgreSQL of your own.`,
     );
   } finally {
     rmSync(copy, { force: true });
@@ -125,7 +118,7 @@ async function initialise({ folder, user, passwordFile, log }) {
 }
 
 /** A cluster is read only by the major version of PostgreSQL that made it. */
-function checkVersion(folder) {
+function checkVersion(/** @type {string} */ folder) {
   const made = readFileSync(join(folder, "PG_VERSION"), "utf8").trim();
   const present = /(\d+)/.exec(capture(binary("postgres"), ["--version"]) ?? "")?.[1];
   if (made === present) return;
@@ -135,15 +128,15 @@ function checkVersion(folder) {
 }
 
 /** Ends what a killed postmaster left in its folder; only then its lock file may go. */
-async function endOrphans(folder) {
+async function endOrphans(/** @type {string} */ folder) {
   const find = () => findWorkingIn(folder);
-  await sweep(find, { politely: "SIGINT", graceMs: 10_000 });
+  await endProcesses(find, { politely: "SIGINT", graceMs: 10_000 });
   if (process.platform === "linux" && find().length === 0)
     rmSync(join(folder, "postmaster.pid"), { force: true });
 }
 
 /** Connects once; "retry" while the server is not up yet. */
-async function connect(url) {
+async function connect(/** @type {string} */ url) {
   const { default: pg } = await import("pg");
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
   client.on("error", () => {});
@@ -152,7 +145,10 @@ async function connect(url) {
 }
 
 /** Waits until the database answers, then makes sure that ours is there. */
-async function waitUntilReady(adminUrl, hasEnded) {
+async function waitUntilReady(
+  /** @type {string} */ adminUrl,
+  /** @type {() => boolean} */ hasEnded,
+) {
   const end = Date.now() + READY_TIMEOUT_MS;
   for (;;) {
     try {
@@ -170,7 +166,7 @@ async function waitUntilReady(adminUrl, hasEnded) {
       if (hasEnded()) return;
       if (Date.now() > end)
         throw new StartError(
-          `The database did not answer within ${READY_TIMEOUT_MS / 1000} s: ${error.message}`,
+          `The database did not answer within ${READY_TIMEOUT_MS / 1000} s: ${error instanceof Error ? error.message : String(error)}`,
         );
       await sleep(50);
     }
@@ -193,8 +189,8 @@ export async function preparePostgres({ dataDir, logsDir, port }) {
     await initialise({ folder, user, passwordFile, log });
   checkVersion(folder);
   if (user && statSync(folder).uid !== user.uid) giveTo(folder, user);
-  const chosen = port ?? (await freePort());
-  const address = (database) =>
+  const chosen = port ?? (await findFreePort());
+  const address = (/** @type {string} */ database) =>
     `postgresql://${USER}:${encodeURIComponent(password)}@${HOST}:${chosen}/${database}`;
   return {
     url: address(DATABASE),

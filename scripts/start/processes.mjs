@@ -9,7 +9,7 @@ export const MARK = "S3_SUPERVISED";
 const POLL_MS = 50;
 
 /** Sends a signal to a process, or to a group when the id is negative; false where there is none. */
-export function signal(pid, name) {
+export function signal(/** @type {number} */ pid, /** @type {NodeJS.Signals} */ name) {
   try {
     process.kill(pid, name);
     return true;
@@ -18,7 +18,11 @@ export function signal(pid, name) {
   }
 }
 
-/** Waits until no process of the list lives; false where the time runs out. */
+/**
+ * Waits until no process of the list lives; false where the time runs out.
+ * @param {number[]} pids
+ * @param {number} timeoutMs
+ */
 export async function waitForEnd(pids, timeoutMs) {
   const end = Date.now() + timeoutMs;
   while (pids.some(isAlive)) {
@@ -28,8 +32,12 @@ export async function waitForEnd(pids, timeoutMs) {
   return true;
 }
 
-/** Ids of the processes that a test on /proc/ID accepts; none where there is no /proc. */
+/**
+ * Ids of the processes that a test on /proc/ID accepts; none where there is no /proc.
+ * @param {(pid: number) => boolean} accepts
+ */
 function findProcesses(accepts) {
+  /** @type {number[]} */
   let ids = [];
   try {
     ids = readdirSync("/proc")
@@ -49,7 +57,7 @@ function findProcesses(accepts) {
 }
 
 /** Processes that carry a mark in their environment, however far down the tree. */
-export const findMarked = (mark) =>
+export const findMarked = (/** @type {string} */ mark) =>
   findProcesses((pid) =>
     readFileSync(`/proc/${pid}/environ`, "latin1")
       .split("\0")
@@ -57,11 +65,15 @@ export const findMarked = (mark) =>
   );
 
 /** Processes whose working directory is the folder: PostgreSQL's all stand in their data directory. */
-export const findWorkingIn = (folder) =>
+export const findWorkingIn = (/** @type {string} */ folder) =>
   findProcesses((pid) => readlinkSync(`/proc/${pid}/cwd`) === folder);
 
-/** Ends all that `find` finds: politely, then not. */
-export async function sweep(find, { politely = "SIGTERM", graceMs = 2_000 } = {}) {
+/**
+ * Ends all that `find` finds: politely, then not.
+ * @param {() => number[]} find
+ * @param {{ politely?: NodeJS.Signals, graceMs?: number }} [options]
+ */
+export async function endProcesses(find, { politely = "SIGTERM", graceMs = 2_000 } = {}) {
   const found = find();
   if (found.length === 0) return;
   for (const pid of found) signal(pid, politely);

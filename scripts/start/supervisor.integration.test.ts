@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import {
   existsSync,
@@ -13,7 +14,7 @@ import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Client } from "pg";
 import { isAlive } from "@/scripts/lib/lock.mjs";
-import { freePort } from "./postgres.mjs";
+import { findFreePort } from "@/lib/free-port.mjs";
 import { findMarked, findWorkingIn } from "./processes.mjs";
 
 /**
@@ -51,7 +52,7 @@ const started: ChildProcess[] = [];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "s3-start-"));
   dataDir = join(folder, "data");
-  port = await freePort();
+  port = await findFreePort();
   writeFileSync(join(folder, "server.mjs"), SERVER);
   writeFileSync(join(folder, "worker.mjs"), WORKER);
   writeFileSync(join(folder, "crashing.mjs"), CRASHING);
@@ -94,7 +95,7 @@ async function until(
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`not within ${timeoutMs / 1000} s: ${what()}`);
-    await new Promise((done) => setTimeout(done, 50));
+    await sleep(50);
   }
 }
 

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { takeLock } from "../lib/lock.mjs";
 import { keepRunning } from "./child.mjs";
 import { preparePostgres } from "./postgres.mjs";
-import { findMarked, sweep } from "./processes.mjs";
+import { findMarked, endProcesses } from "./processes.mjs";
 import { StartError } from "./start-error.mjs";
 
 const POLL_MS = 100;
@@ -28,19 +28,22 @@ const READY_TIMEOUT_MS = 60_000;
  */
 
 /** Refuses with the reason where the page's address is taken. */
-function checkPort(host, port) {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", (error) => {
-      const reason = error.code === "EADDRINUSE" ? "another program listens there" : error.message;
-      reject(
-        new StartError(
-          `The page cannot be served at ${host}:${port}: ${reason}. Choose another port: PORT=${port + 1} npm start`,
-        ),
-      );
-    });
-    probe.listen(port, host, () => probe.close(() => resolve()));
-  });
+function checkPort(/** @type {string} */ host, /** @type {number} */ port) {
+  return /** @type {Promise<void>} */ (
+    new Promise((resolve, reject) => {
+      const probe = createServer();
+      probe.once("error", (/** @type {NodeJS.ErrnoException} */ error) => {
+        const reason =
+          error.code === "EADDRINUSE" ? "another program listens there" : error.message;
+        reject(
+          new StartError(
+            `The page cannot be served at ${host}:${port}: ${reason}. Choose another port: PORT=${port + 1} npm start`,
+          ),
+        );
+      });
+      probe.listen(port, host, () => probe.close(() => resolve()));
+    })
+  );
 }
 
 /**
@@ -63,11 +66,16 @@ export async function startAll(settings) {
     );
   }
 
+  /** @type {ReturnType<typeof keepRunning>[]} */
   const running = [];
+  /** @type {string | null} */
   let failure = null;
-  let reportFailure;
-  const failed = new Promise((resolve) => (reportFailure = resolve));
-  const fail = (reason) => {
+  /** @type {(reason: string) => void} */
+  let reportFailure = () => undefined;
+  const failed = /** @type {Promise<string>} */ (
+    new Promise((resolve) => (reportFailure = resolve))
+  );
+  const fail = (/** @type {string} */ reason) => {
     failure = reason;
     reportFailure(reason);
   };
@@ -76,21 +84,27 @@ export async function startAll(settings) {
     if (failure !== null) throw new StartError(failure);
     if (hasEnded()) throw new StartError("The start was interrupted.");
   };
+  /**
+   * @param {import("./child.mjs").ChildSpec} spec
+   * @param {(reason: string) => void} onGiveUp
+   */
   const supervise = (spec, onGiveUp) => {
     const child = keepRunning(spec, { id, say, onGiveUp, policy: settings.policy });
     running.push(child);
     return child;
   };
+  /** @type {Promise<void> | null} */
   let stopping = null;
   const stop = () => (stopping ??= stopAll());
   const stopAll = async () => {
     for (const child of running.toReversed()) await child.stop();
-    await sweep(() => findMarked(id), { graceMs: 500 });
+    await endProcesses(() => findMarked(id), { graceMs: 500 });
     lock.release();
   };
 
   try {
-    if (lock.previous?.id) await sweep(() => findMarked(lock.previous.id)); // what a killed supervisor left
+    const killed = lock.previous?.id; // a supervisor that could not end its processes
+    if (killed) await endProcesses(() => findMarked(killed));
     await checkPort(host, port);
     const logsDir = join(dataDir, "logs");
     mkdirSync(logsDir, { recursive: true });
@@ -125,12 +139,17 @@ export async function startAll(settings) {
       checkNotEnded();
       const worker = {
         ...settings.worker,
-        env: { ...settings.worker.env, ...shared, S3_SERVER: url, S3_WORKER_TOKEN: token },
+        env: {
+          ...settings.worker.env,
+          ...shared,
+          S3_SERVER: url,
+          S3_WORKER_TOKEN: token ?? undefined,
+        },
       };
       // Without a worker the page still shows everything: say it, and go on.
       supervise(
         { name: "worker", log: join(logsDir, "worker.log"), graceMs: 20_000, ...worker },
-        (reason) =>
+        (/** @type {string} */ reason) =>
           say(
             `${reason}\nThe page stays up, but no run will be executed here. Mend the cause and start again.`,
           ),
@@ -150,7 +169,12 @@ export async function startAll(settings) {
 }
 
 /** Waits until the page's health answer is 200. */
-async function waitForPage(url, log, hasEnded, say) {
+async function waitForPage(
+  /** @type {string} */ url,
+  /** @type {string} */ log,
+  /** @type {() => boolean} */ hasEnded,
+  /** @type {(text: string) => void} */ say,
+) {
   const end = Date.now() + READY_TIMEOUT_MS;
   let said = false;
   while (!hasEnded()) {
@@ -170,7 +194,7 @@ async function waitForPage(url, log, hasEnded, say) {
 }
 
 /** The token that the server makes for the worker beside it. */
-async function waitForToken(file, hasEnded) {
+async function waitForToken(/** @type {string} */ file, /** @type {() => boolean} */ hasEnded) {
   const end = Date.now() + READY_TIMEOUT_MS;
   while (!hasEnded()) {
     const token = existsSync(file) ? readFileSync(file, "utf8").trim() : "";

@@ -6,13 +6,13 @@
  */
 import { spawn } from "node:child_process";
 
-const [program, ...args] = process.argv.slice(2);
+const [program = "", ...args] = process.argv.slice(2);
 const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
 if (child.pid !== undefined) process.send?.({ group: child.pid });
 
 const end = (/** @type {NodeJS.Signals} */ signal) => {
   try {
-    process.kill(-child.pid, signal);
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
   } catch {
     // It has ended.
   }
@@ -21,11 +21,11 @@ const stop = () => {
   end("SIGTERM");
   setTimeout(() => end("SIGKILL"), 20_000).unref();
 };
-child.once("error", (/** @type {Error} */ error) => {
+child.once("error", (/** @type {NodeJS.ErrnoException} */ error) => {
   console.error(error.code === "ENOENT" ? `${program} was not found` : error.message);
   process.exit(127);
 });
-child.once("exit", (/** @type {number | null} */ code, /** @type {NodeJS.Signals} */ signal) => {
+child.once("exit", (code, signal) => {
   end("SIGKILL"); // what it has left behind
   if (signal) console.error(`${program} was ended by ${signal}`);
   process.exit(code ?? 1);

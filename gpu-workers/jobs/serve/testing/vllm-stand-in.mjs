@@ -8,12 +8,12 @@ import { appendFileSync, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 
-const folder = process.env.VLLM_STAND_IN;
+const folder = process.env.VLLM_STAND_IN ?? "";
 if (process.argv[2] === "--version") {
   console.log(process.env.VLLM_STAND_IN_VERSION ?? "0.9.1");
   process.exit(0);
 }
-const argument = (name) => process.argv[process.argv.indexOf(name) + 1];
+const argument = (/** @type {string} */ name) => process.argv[process.argv.indexOf(name) + 1];
 appendFileSync(
   join(folder, "starts.jsonl"),
   `${JSON.stringify({ args: process.argv.slice(2), pid: process.pid, keyed: Boolean(process.env.VLLM_API_KEY) })}\n`,
