@@ -1,11 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { estimateMemory, trainedParameters, type MemoryDemand } from "./memory-estimate";
-import {
-  adapterParameters,
-  MODEL_SHAPES,
-  parameters,
-  shapeOf,
-} from "@/contracts/worker-protocol/model-shape";
+import { adapterParameters, MODEL_SHAPES, parameters, shapeOf } from "./model-shape";
 
 const GB = 1e9;
 const demand: MemoryDemand = {

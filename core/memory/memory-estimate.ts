@@ -1,13 +1,6 @@
 import { size } from "./index-plan";
-import {
-  adapterParameters,
-  keyWidth,
-  layerMatrices,
-  parameters,
-  queryWidth,
-  vocabularyMatrices,
-  type ModelShape,
-} from "@/contracts/worker-protocol/model-shape";
+import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import { adapterParameters, keyWidth, layerMatrices, parameters, queryWidth, vocabularyMatrices } from "./model-shape";
 
 /**
  * What a training run takes of one device's memory, before it is launched: pure, so that the form, the command line and

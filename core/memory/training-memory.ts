@@ -1,6 +1,7 @@
 import { size } from "./index-plan";
 import { estimateMemory, type MemoryEstimate, type Tuning } from "./memory-estimate";
-import { MODEL_SHAPES, type ModelShape } from "@/contracts/worker-protocol/model-shape";
+import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import { MODEL_SHAPES } from "./model-shape";
 import type { SearchConfig, TrainConfig } from "@/contracts/run-config/run-config";
 
 /** What a run would compute on. */
