@@ -12,7 +12,10 @@ import { z } from "zod";
  * - Every list "per token" has the length of `ids`; entry i belongs to token i, predicted from ids[0..i-1].
  * - Losses are sums over tokens; the caller normalises by the weights.
  *
- * gpu-workers/engine/schema.py is the twin of this file.
+ * This file is the one source: `npm run generate` writes gpu-workers/engine/dialect.schema.json (JSON Schema) and, from
+ * it, gpu-workers/engine/dialect.py (pydantic). Rules between fields, which JSON Schema cannot say, stand here as
+ * refinements and once more in gpu-workers/engine/dialect_rules.py; gpu-workers/engine/tests/dialect_cases.json holds both
+ * languages to the same answers. In a body an optional field may be null, and an unknown field is refused.
  */
 
 export const LORA_TARGETS = [
@@ -24,6 +27,11 @@ export const LORA_TARGETS = [
   "up_proj",
   "down_proj",
 ] as const;
+export const loraTargetSchema = z.enum(LORA_TARGETS);
+/** language: the distribution of the next token. value: one number, the value of the state (a critic). */
+export const modelHeadSchema = z.enum(["language", "value"]);
+/** `value` on value models, the others on language models. */
+export const engineLossSchema = z.enum(["cross_entropy", "importance_sampling", "ppo", "value"]);
 
 export const engineErrorCodeSchema = z.enum([
   "invalid-input",
@@ -41,35 +49,36 @@ export const engineErrorCodeSchema = z.enum([
 export type EngineErrorCode = z.infer<typeof engineErrorCodeSchema>;
 export const engineErrorBodySchema = z.object({ code: engineErrorCodeSchema, message: z.string() });
 
-const emptySchema = z.object({});
+export const emptyBodySchema = z.strictObject({});
+export const emptyResultSchema = z.object({});
 const tokenIdsSchema = z.array(z.int().nonnegative());
 const perTokenSchema = z.array(z.number());
 
 /** A low-rank adapter (Hu et al. 2021) on the named linear maps of layers `firstLayer` and above. */
-export const loraConfigSchema = z.object({
+export const loraConfigSchema = z.strictObject({
   rank: z.int().positive(),
   alpha: z.number().positive(),
   /** Layers below it have no adapter: no gradient enters them and their activations are reused between calls. */
   firstLayer: z.int().nonnegative().default(0),
   targets: z
-    .array(z.enum(LORA_TARGETS))
+    .array(loraTargetSchema)
     .min(1)
     .default([...LORA_TARGETS]),
 });
 
 /** Training of the weights themselves: layers `firstLayer` and above and the final norm; from layer 0 also the embedding and,
  * tied to it or not, the output matrix. Kept in float32, computed with in the device's dtype. */
-export const fullConfigSchema = z.object({ firstLayer: z.int().nonnegative().default(0) });
+export const fullConfigSchema = z.strictObject({ firstLayer: z.int().nonnegative().default(0) });
 
 export const createModelBodySchema = z
-  .object({
+  .strictObject({
     /** Folder with config.json, *.safetensors and tokenizer.json (Llama and Qwen2 architectures), or one of upstream's that holds such folders. */
     base: z.string().min(1),
     /** Neither `lora` nor `full`: only the frozen base is served. */
     lora: loraConfigSchema.nullable(),
     full: fullConfigSchema.nullable().default(null),
     /** value: a critic. A linear map (float32, with bias, zero at first) from the final hidden state to one number replaces the vocabulary. */
-    head: z.enum(["language", "value"]).default("language"),
+    head: modelHeadSchema.default("language"),
     /** A model on the same base with the same firstLayer: both keep the activations of the frozen layers once. */
     beside: z.string().min(1).nullable().default(null),
     /** Keeps only the layers' inputs for the gradient and computes the rest again: less memory, more time. */
@@ -96,19 +105,19 @@ export const createModelResultSchema = z.object({
 });
 
 /** A llguidance grammar in Lark syntax. */
-export const guideSchema = z.object({ lark: z.string().min(1) });
+export const guideSchema = z.strictObject({ lark: z.string().min(1) });
 
-export const sampleSequenceSchema = z.object({
+export const sampleSequenceSchema = z.strictObject({
   /** Keeps the activations of this conversation until end_sessions; any id that is unique to the conversation. */
-  session: z.string().optional(),
+  session: z.string().nullish(),
   /** All token ids so far, prompt and earlier turns included. */
   ids: tokenIdsSchema.min(1),
-  guide: guideSchema.optional(),
+  guide: guideSchema.nullish(),
   /** Bound on the returned tokens, forced ones included. */
   maxTokens: z.int().positive(),
-  stop: z.array(z.string().min(1)).optional(),
+  stop: z.array(z.string().min(1)).default([]),
   /** Ids that end the sequence. The model's own end-of-sequence ids always do. */
-  stopIds: tokenIdsSchema.optional(),
+  stopIds: tokenIdsSchema.default([]),
   /** 0 is greedy. */
   temperature: z.number().nonnegative().default(1),
   seed: z.int().nonnegative().default(0),
@@ -116,7 +125,7 @@ export const sampleSequenceSchema = z.object({
   n: z.int().positive().default(1),
 });
 /** Language models only. */
-export const sampleBodySchema = z.object({
+export const sampleBodySchema = z.strictObject({
   /** false: the frozen base, without what was trained. */
   adapter: z.boolean(),
   sequences: z.array(sampleSequenceSchema).min(1),
@@ -146,42 +155,67 @@ export const sampleResultSchema = z.object({
   }),
 });
 
-export const endSessionsBodySchema = z.object({ sessions: z.array(z.string()) });
+export const endSessionsBodySchema = z.strictObject({ sessions: z.array(z.string()) });
 
 /** A span of `ids` [start, end) that was produced under a guide. */
-export const guidedSpanSchema = z.object({
+export const guidedSpanSchema = z.strictObject({
   start: z.int().positive(),
   end: z.int().positive(),
   lark: z.string().min(1),
 });
 
-export const datumSchema = z.object({
-  ids: tokenIdsSchema.min(2),
-  /** 0 for prompt, retrieved text and forced tokens. weights[0] is always 0. */
-  weights: perTokenSchema,
-  advantages: perTokenSchema.optional(),
-  /** Under the sampling policy; needed by importance_sampling and ppo. */
-  logprobs: perTokenSchema.optional(),
-  /** Under the reference; needed where klCoef > 0. */
-  referenceLogprobs: perTokenSchema.optional(),
-  /** Of the state from which the token was chosen; needed by the value loss. */
-  returns: perTokenSchema.optional(),
-  /** What the value model said when the tokens were sampled; needed where valueClip is not null. */
-  values: perTokenSchema.optional(),
-  guides: z.array(guidedSpanSchema).optional(),
-});
+/** Lists of a datum with one entry per token. */
+const PER_TOKEN = [
+  "weights",
+  "advantages",
+  "logprobs",
+  "referenceLogprobs",
+  "returns",
+  "values",
+] as const;
+
+/** One sequence to learn from or to score. */
+export const datumSchema = z
+  .strictObject({
+    ids: tokenIdsSchema.min(2),
+    /** 0 for prompt, retrieved text and forced tokens. weights[0] is always 0. */
+    weights: perTokenSchema,
+    advantages: perTokenSchema.nullish(),
+    /** Under the sampling policy; needed by importance_sampling and ppo. */
+    logprobs: perTokenSchema.nullish(),
+    /** Under the reference; needed where klCoef > 0. */
+    referenceLogprobs: perTokenSchema.nullish(),
+    /** Of the state from which the token was chosen; needed by the value loss. */
+    returns: perTokenSchema.nullish(),
+    /** What the value model said when the tokens were sampled; needed where valueClip is not null. */
+    values: perTokenSchema.nullish(),
+    guides: z.array(guidedSpanSchema).default([]),
+  })
+  .superRefine((datum, context) => {
+    const refuse = (message: string): void => context.addIssue({ code: "custom", message });
+    const length = datum.ids.length;
+    for (const name of PER_TOKEN) {
+      const entries = datum[name]?.length ?? length;
+      if (entries !== length) refuse(`${name} has ${entries} entries for ${length} ids`);
+    }
+    if (datum.weights[0] !== 0) refuse("weights[0] must be 0: nothing precedes the first token");
+    for (const { start, end } of datum.guides) {
+      if (!(start < end && end <= length))
+        refuse(`guide [${start}, ${end}) does not lie within ${length} ids`);
+    }
+  });
 
 /** Bound on the tokens of a micro-batch; null: the engine's own. It halves where memory does not suffice. */
 const tokenBudgetSchema = z.int().positive().nullable().default(null);
-/** How an operation fitted into memory: the bound it ended with, and how often it was begun again for want of memory. */
-const fitting = { tokenBudget: z.int(), retriedOutOfMemory: z.int() };
+/** How an operation fitted into memory: the token budget it ended with, and how often it was retried with a smaller one. */
+const memoryFit = { tokenBudget: z.int(), retriedOutOfMemory: z.int() };
 
-export const forwardBodySchema = z.object({
+export const forwardBodySchema = z.strictObject({
   /** false: the frozen base, without what was trained. A value model takes only true, and neither reference nor entropy. */
   adapter: z.boolean(),
   data: z.array(datumSchema).min(1),
   /** Also under this snapshot ("base": without adapter). */
-  reference: z.string().optional(),
+  reference: z.string().nullish(),
   entropy: z.boolean().default(false),
   temperature: z.number().positive().default(1),
   tokenBudget: tokenBudgetSchema,
@@ -193,10 +227,10 @@ export const forwardResultSchema = z.object({
   values: z.array(perTokenSchema),
   referenceLogprobs: z.array(perTokenSchema).optional(),
   entropies: z.array(perTokenSchema).optional(),
-  ...fitting,
+  ...memoryFit,
 });
 
-export const lossConfigSchema = z.object({
+export const lossConfigSchema = z.strictObject({
   /** PPO (Schulman et al. 2017): the ratio is clipped to [1 - clipLow, 1 + clipHigh]. */
   clipLow: z.number().nonnegative().default(0.2),
   clipHigh: z.number().nonnegative().default(0.2),
@@ -209,13 +243,29 @@ export const lossConfigSchema = z.object({
   /** Value loss: w / 2 max((v - R)^2, (clip(v, v_old - valueClip, v_old + valueClip) - R)^2); null: w / 2 (v - R)^2. */
   valueClip: z.number().nonnegative().nullable().default(null),
 });
-export const forwardBackwardBodySchema = z.object({
-  /** `value` on value models, the others on language models. */
-  loss: z.enum(["cross_entropy", "importance_sampling", "ppo", "value"]),
-  config: lossConfigSchema.prefault({}),
-  data: z.array(datumSchema).min(1),
-  tokenBudget: tokenBudgetSchema,
-});
+export const forwardBackwardBodySchema = z
+  .strictObject({
+    loss: engineLossSchema,
+    config: lossConfigSchema.prefault({}),
+    data: z.array(datumSchema).min(1),
+    tokenBudget: tokenBudgetSchema,
+  })
+  .superRefine(({ loss, config, data }, context) => {
+    const refuse = (i: number, message: string): void =>
+      context.addIssue({ code: "custom", path: ["data", i], message });
+    for (const [i, datum] of data.entries()) {
+      if (loss === "value") {
+        if (!datum.returns) refuse(i, "the value loss needs returns");
+        if (config.valueClip !== null && !datum.values)
+          refuse(i, "valueClip needs values, those that the value model gave before");
+        continue;
+      }
+      if (loss !== "cross_entropy" && !(datum.advantages && datum.logprobs))
+        refuse(i, `${loss} needs advantages and logprobs`);
+      if (config.klCoef > 0 && !datum.referenceLogprobs)
+        refuse(i, "klCoef > 0 needs referenceLogprobs");
+    }
+  });
 /** Sums over the tokens whose weight is not 0; the losses are weighted, the rest is not. */
 export const forwardBackwardResultSchema = z.object({
   loss: z.number(),
@@ -236,10 +286,10 @@ export const forwardBackwardResultSchema = z.object({
   /** Tokens that passed through the trained layers, after sharing. */
   computedTokens: z.int(),
   seconds: z.number(),
-  ...fitting,
+  ...memoryFit,
 });
 
-export const optimStepBodySchema = z.object({
+export const optimStepBodySchema = z.strictObject({
   learningRate: z.number().nonnegative().max(1e3),
   betas: z.tuple([z.number(), z.number()]).default([0.9, 0.95]),
   eps: z.number().positive().default(1e-8),
@@ -253,10 +303,10 @@ export const optimStepBodySchema = z.object({
 });
 export const optimStepResultSchema = z.object({ gradNorm: z.number(), step: z.int() });
 
-export const snapshotBodySchema = z.object({ name: z.string().min(1) });
-export const pathBodySchema = z.object({ path: z.string().min(1) });
+export const snapshotBodySchema = z.strictObject({ name: z.string().min(1) });
+export const pathBodySchema = z.strictObject({ path: z.string().min(1) });
 export const stateResultSchema = z.object({ step: z.int(), hash: z.string(), bytes: z.int() });
-export const exportBodySchema = z.object({
+export const exportBodySchema = z.strictObject({
   path: z.string().min(1),
   /** true: the adapter added into the base's weights, as a Hugging Face folder. */
   merged: z.boolean().default(false),
@@ -265,7 +315,7 @@ export const exportResultSchema = z.object({ hash: z.string(), files: z.array(z.
 export const weightsHashResultSchema = z.object({ hash: z.string(), step: z.int() });
 
 /** Tokens that guided decoding would produce for exactly this text. */
-export const encodeGuidedBodySchema = z.object({ lark: z.string().min(1), text: z.string() });
+export const encodeGuidedBodySchema = z.strictObject({ lark: z.string().min(1), text: z.string() });
 export const encodeGuidedResultSchema = z.object({
   ids: tokenIdsSchema,
   forced: z.array(z.boolean()),
@@ -285,9 +335,9 @@ export const memoryResultSchema = z.object({
 export const engineOperations = {
   create_model: { body: createModelBodySchema, result: createModelResultSchema, mutates: false },
   /** Frees what was trained and its cached activations. The base stays loaded. */
-  delete_model: { body: emptySchema, result: emptySchema, mutates: false },
+  delete_model: { body: emptyBodySchema, result: emptyResultSchema, mutates: false },
   sample: { body: sampleBodySchema, result: sampleResultSchema, mutates: false },
-  end_sessions: { body: endSessionsBodySchema, result: emptySchema, mutates: false },
+  end_sessions: { body: endSessionsBodySchema, result: emptyResultSchema, mutates: false },
   forward: { body: forwardBodySchema, result: forwardResultSchema, mutates: false },
   forward_backward: {
     body: forwardBackwardBodySchema,
@@ -295,28 +345,31 @@ export const engineOperations = {
     mutates: true,
   },
   optim_step: { body: optimStepBodySchema, result: optimStepResultSchema, mutates: true },
-  snapshot: { body: snapshotBodySchema, result: emptySchema, mutates: true },
+  snapshot: { body: snapshotBodySchema, result: emptyResultSchema, mutates: true },
   save_state: { body: pathBodySchema, result: stateResultSchema, mutates: false },
   load_state: { body: pathBodySchema, result: stateResultSchema, mutates: true },
   /** Takes the trained weights from a PEFT folder (lora) or a Hugging Face folder (full); clears gradient and optimiser. */
   import_weights: { body: pathBodySchema, result: weightsHashResultSchema, mutates: true },
   export: { body: exportBodySchema, result: exportResultSchema, mutates: false },
-  weights_hash: { body: emptySchema, result: weightsHashResultSchema, mutates: false },
+  weights_hash: { body: emptyBodySchema, result: weightsHashResultSchema, mutates: false },
   encode_guided: { body: encodeGuidedBodySchema, result: encodeGuidedResultSchema, mutates: false },
-  memory: { body: emptySchema, result: memoryResultSchema, mutates: false },
+  memory: { body: emptyBodySchema, result: memoryResultSchema, mutates: false },
 } as const;
 export type EngineKind = keyof typeof engineOperations;
+export const engineKindSchema = z.enum(
+  Object.keys(engineOperations) as [EngineKind, ...EngineKind[]],
+);
 /** What a caller writes (defaults may be left out) and what it gets. */
 export type EngineBody<K extends EngineKind> = z.input<(typeof engineOperations)[K]["body"]>;
 export type EngineResult<K extends EngineKind> = z.output<(typeof engineOperations)[K]["result"]>;
 
-export const operationRequestSchema = z.object({
+export const operationRequestSchema = z.strictObject({
   id: z.string().min(1).max(200),
   model: z.string().min(1).max(200),
   /** Only on mutating kinds. */
-  sequence: z.int().positive().optional(),
-  kind: z.enum(Object.keys(engineOperations) as [EngineKind, ...EngineKind[]]),
-  body: z.unknown(),
+  sequence: z.int().positive().nullish(),
+  kind: engineKindSchema,
+  body: z.record(z.string(), z.unknown()).default({}),
 });
 export const operationSchema = z.object({
   id: z.string(),
@@ -341,7 +394,7 @@ export const capabilitiesSchema = z.object({
     z.object({
       id: z.string(),
       base: z.string(),
-      head: z.enum(["language", "value"]),
+      head: modelHeadSchema,
       step: z.int(),
     }),
   ),
@@ -350,7 +403,7 @@ export const capabilitiesSchema = z.object({
   tuning: z.array(z.string()),
   heads: z.array(z.string()),
   versions: z.record(z.string(), z.string()),
-  /** Hash of the engine's code, torch's version, dtype, device and threads: equal fingerprints give equal bits. */
+  /** Hash of the version of the engine's numerics, torch's version, dtype, device and threads: equal fingerprints give equal bits. */
   fingerprint: z.string(),
 });
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from .llama import LlamaConfig
 
 # Queries of a long segment are cut into chunks of this many tokens, so that a chunk reads only keys up to its own end.
-CHUNK = 256
+QUERY_CHUNK = 256
 # Bound on the elements of one batch's score matrix for one key-value head.
-SCORES = 6_000_000
+MAX_SCORES = 6_000_000
 
 
 @dataclass
@@ -39,13 +39,13 @@ class Plan:
     out_rows: Tensor  # [tokens * heads] where the output of each (token, head) lies in the batches' outputs
 
 
-def head_rows(tokens: np.ndarray, c: LlamaConfig) -> np.ndarray:
+def expand_to_head_rows(tokens: np.ndarray, c: LlamaConfig) -> np.ndarray:
     """[n, Lq] packed tokens -> [n, kv_heads, group, Lq] rows of [tokens * heads, head_dim]."""
     heads = np.arange(c.heads).reshape(1, c.kv_heads, c.heads // c.kv_heads, 1)
     return tokens[:, None, None, :] * c.heads + heads
 
 
-def query_layout(
+def lay_out_queries(
     blocks: list[np.ndarray], c: LlamaConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pads blocks of packed tokens to [n, Lq]. Returns (rows, rows of real queries, their places in the output)."""
@@ -55,7 +55,7 @@ def query_layout(
     for i, block in enumerate(blocks):
         tokens[i, : len(block)] = block
         real[i, : len(block)] = True
-    rows = head_rows(tokens, c)
+    rows = expand_to_head_rows(tokens, c)
     real = np.broadcast_to(real[:, None, None, :], rows.shape)
     return rows, rows[real], np.flatnonzero(real)
 
@@ -66,10 +66,10 @@ def make_plan(
     """Cuts and batches segments. Every one of the `tokens` packed queries must be in exactly one segment."""
     pieces = []
     for s in segments:
-        for a in range(0, len(s.queries), CHUNK):
-            depths = s.depths[a : a + CHUNK]
+        for a in range(0, len(s.queries), QUERY_CHUNK):
+            depths = s.depths[a : a + QUERY_CHUNK]
             pieces.append(
-                Segment(s.queries[a : a + CHUNK], depths, s.keys[: int(depths.max()) + 1])
+                Segment(s.queries[a : a + QUERY_CHUNK], depths, s.keys[: int(depths.max()) + 1])
             )
     pieces.sort(key=lambda s: (len(s.queries), len(s.keys)))
     group = c.heads // c.kv_heads
@@ -78,7 +78,7 @@ def make_plan(
         size = len(piece.queries) * len(piece.keys)
         width = max([len(p.keys) for p in current] + [len(piece.keys)])
         padded = (len(current) + 1) * len(piece.queries) * width
-        if current and (padded * group > SCORES or padded > 2 * (cost + size) + 65536):
+        if current and (padded * group > MAX_SCORES or padded > 2 * (cost + size) + 65536):
             batches.append(current)
             current, cost = [], 0
         current.append(piece)
@@ -88,7 +88,7 @@ def make_plan(
     out_rows = np.empty(tokens * c.heads, np.int64)
     made, offset = [], 0
     for batch in batches:
-        rows, real, places = query_layout([p.queries for p in batch], c)
+        rows, real, places = lay_out_queries([p.queries for p in batch], c)
         out_rows[real] = places + offset
         offset += rows.size
         n, lq, lk = len(batch), rows.shape[-1], max(len(p.keys) for p in batch)
@@ -96,21 +96,24 @@ def make_plan(
         for i, p in enumerate(batch):
             keys[i, : len(p.keys)] = p.keys
             depths[i, : len(p.depths)] = p.depths
-        mask = causal_mask(torch.from_numpy(depths).to(device), lk, dtype)
+        mask = build_causal_mask(torch.from_numpy(depths).to(device), lk, dtype)
         mask = mask[:, None, None].expand(n, 1, group, lq, lk).reshape(n, 1, group * lq, lk)
         made.append(
             Batch(
-                index(rows.reshape(-1), device), index(keys.reshape(-1), device), mask, (n, lq, lk)
+                to_index(rows.reshape(-1), device),
+                to_index(keys.reshape(-1), device),
+                mask,
+                (n, lq, lk),
             )
         )
-    return Plan(made, index(out_rows, device))
+    return Plan(made, to_index(out_rows, device))
 
 
-def index(array: np.ndarray, device: torch.device) -> Tensor:
+def to_index(array: np.ndarray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64)).to(device)
 
 
-def causal_mask(depths: Tensor, keys: int, dtype: torch.dtype) -> Tensor:
+def build_causal_mask(depths: Tensor, keys: int, dtype: torch.dtype) -> Tensor:
     """[..., Lq] depths -> [..., Lq, keys] additive mask: the key at depth j is seen by queries at depth j and below it."""
     seen = torch.arange(keys, device=depths.device) <= depths[..., None]
     return torch.zeros(seen.shape, dtype=dtype, device=depths.device).masked_fill_(
@@ -141,9 +144,7 @@ def attend(plan: Plan, q: Tensor, keys: Tensor, values: Tensor, c: LlamaConfig) 
     return every.index_select(0, plan.out_rows).view(-1, c.q_width)
 
 
-def attention_with_lse(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def attend_with_lse(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Attention output and the log-sum-exp of its scores, with which outputs over several key blocks are merged.
 
     q [n, H, Lq, D], k and v [n, H, Lk, D], mask additive and broadcastable. Returns [n, H, Lq, D] and [n, H, Lq] float32.

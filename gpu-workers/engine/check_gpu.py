@@ -19,15 +19,15 @@ if __package__ in (
 ):  # started as a file: its own folder would hide modules of the same names
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from engine.bare import stand_in
+from engine.fallback_modules import install_fallbacks
 
-MISSING = stand_in()
+MISSING = install_fallbacks()
 
 import torch
 
-from engine import schema
+from engine import dialect
 from engine.device import choose_device
-from engine.engine import Engine, settle_torch
+from engine.engine import Engine, make_torch_deterministic
 from engine.tiny_model import SHAPES, save_qwen2
 
 # Largest difference of a log-probability, and of a gradient relative to its norm, between two float32 computations.
@@ -48,7 +48,7 @@ class Check:
     holds: bool | None
 
 
-class Running:
+class EngineRunner:
     """An engine in this process with models "policy" and, where asked for, others."""
 
     def __init__(self, folder: Path, device: str, dtype: str):
@@ -56,7 +56,9 @@ class Running:
         self.folder = folder
 
     def call(self, kind: str, model: str = "policy", **body) -> dict:
-        return self.engine.run(kind, model, schema.BODIES[kind].model_validate(body), lambda: None)
+        return self.engine.run(
+            kind, model, dialect.OPERATIONS[kind].body.model_validate(body), lambda: None
+        )
 
     def create(self, model: str = "policy", seed: int = 3, **settings) -> None:
         """A model whose trained weights are off their start: an adapter's B is zero at first and would hide mistakes."""
@@ -68,7 +70,7 @@ class Running:
             torch.randn(trained.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
         )
         trained.values = trained.values + noise.to(trained.values.device)
-        trained.changed()
+        trained.mark_changed()
 
     def gradient(self, model: str) -> torch.Tensor:
         return self.engine.model(model).trainable.gradient.detach().float().cpu()
@@ -100,11 +102,11 @@ def make_data(vocabulary: int, count: int, prompt: int, length: int) -> list[dic
     return data
 
 
-def flat(rows: list[list[float]], data: list[dict]) -> torch.Tensor:
+def flatten_actions(rows: list[list[float]], data: list[dict]) -> torch.Tensor:
     return torch.tensor([v for row, d in zip(rows, data) for v, w in zip(row, d["weights"]) if w])
 
 
-def relative(a: torch.Tensor, b: torch.Tensor) -> float:
+def relative_error(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).norm() / b.norm().clamp_min(1e-12))
 
 
@@ -122,12 +124,12 @@ def transformers_logprobs(folder: Path, data: list[dict]) -> torch.Tensor:
     return torch.tensor(found)
 
 
-def learn(running: Running, data: list[dict]) -> dict[str, torch.Tensor]:
+def run_training(running: EngineRunner, data: list[dict]) -> dict[str, torch.Tensor]:
     """What is compared between two devices: a PPO gradient and step by adapter, in full, and a critic's by adapter."""
     found = {}
     running.create("policy", **ADAPTER)
     rows = running.call("forward", adapter=True, data=data)["logprobs"]
-    found["log-probabilities"] = flat(rows, data)
+    found["log-probabilities"] = flatten_actions(rows, data)
     # Old log-probabilities near the present ones, so that some ratios are clipped and some are not.
     old = [[lp + (0.3 if p % 2 else -0.1) for p, lp in enumerate(row)] for row in rows]
     policy = [{**d, "logprobs": o} for d, o in zip(data, old)]
@@ -152,25 +154,25 @@ def learn(running: Running, data: list[dict]) -> dict[str, torch.Tensor]:
     return found
 
 
-def agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
+def check_agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
     """Device against CPU, both in float32, and the CPU against transformers."""
     data = make_data(vocabulary, 4, 24, 56)
-    cpu = Running(folder, "cpu", "float32")
-    reference = learn(cpu, data)
-    base = flat(cpu.call("forward", adapter=False, data=data)["logprobs"], data)
+    cpu = EngineRunner(folder, "cpu", "float32")
+    reference = run_training(cpu, data)
+    base = flatten_actions(cpu.call("forward", adapter=False, data=data)["logprobs"], data)
     checks = [
-        close(
+        check_close(
             "CPU against transformers, log-probabilities",
             float((base - transformers_logprobs(folder, data)).abs().max()),
             LOGPROB_TOLERANCE,
         )
     ]
-    here = Running(folder, kind, "float32")
-    found = learn(here, data)
+    here = EngineRunner(folder, kind, "float32")
+    found = run_training(here, data)
     for name, expected in reference.items():
         if name == "log-probabilities":
             checks.append(
-                close(
+                check_close(
                     f"{kind} against CPU, {name}",
                     float((found[name] - expected).abs().max()),
                     LOGPROB_TOLERANCE,
@@ -178,9 +180,9 @@ def agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
             )
         else:
             checks.append(
-                close(
+                check_close(
                     f"{kind} against CPU, {name}",
-                    relative(found[name], expected),
+                    relative_error(found[name], expected),
                     GRADIENT_TOLERANCE,
                 )
             )
@@ -213,9 +215,9 @@ def agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
         {"ids": p + s["ids"], "weights": [0.0] * len(p) + [1.0] * len(s["ids"])}
         for p, s in zip(prompts, sampled)
     ]
-    trainer = flat(here.call("forward", adapter=True, data=again)["logprobs"], again)
+    trainer = flatten_actions(here.call("forward", adapter=True, data=again)["logprobs"], again)
     checks.append(
-        close(
+        check_close(
             f"{kind}, sampler against trainer",
             float(
                 (trainer - torch.tensor([v for s in sampled for v in s["logprobs"]])).abs().max()
@@ -226,17 +228,19 @@ def agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
     return checks
 
 
-def close(name: str, difference: float, tolerance: float) -> Check:
+def check_close(name: str, difference: float, tolerance: float) -> Check:
     return Check(name, f"{difference:.1e}", f"below {tolerance:.0e}", difference < tolerance)
 
 
-def drift(folder: Path, kind: str, vocabulary: int) -> Check:
+def check_drift(folder: Path, kind: str, vocabulary: int) -> Check:
     data = make_data(vocabulary, 4, 24, 56)
     both = []
     for dtype in ("float32", "bfloat16"):
-        running = Running(folder, kind, dtype)
+        running = EngineRunner(folder, kind, dtype)
         running.create("policy", **ADAPTER)
-        both.append(flat(running.call("forward", adapter=True, data=data)["logprobs"], data))
+        both.append(
+            flatten_actions(running.call("forward", adapter=True, data=data)["logprobs"], data)
+        )
     mean = float((both[0] - both[1]).abs().mean())
     return Check(
         f"{kind}, bfloat16 against float32, mean difference of log-probabilities",
@@ -248,7 +252,7 @@ def drift(folder: Path, kind: str, vocabulary: int) -> Check:
 
 def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) -> list[Check]:
     """Tokens a second in the device's own dtype: prefill, decode, gradient; and the peak of memory."""
-    running = Running(folder, kind, None)
+    running = EngineRunner(folder, kind, None)
     running.create("policy", **ADAPTER)
     data = make_data(vocabulary, group, context // 2, context)
     prompts = [
@@ -256,7 +260,7 @@ def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) 
         for i, d in enumerate(data)
     ]
     for counted in (False, True):  # the first round loads kernels and grows pools
-        running.engine.model("policy").renew()
+        running.engine.model("policy").clear_activations()
         usage = running.call("sample", adapter=True, sequences=prompts)["usage"]
         started = time.perf_counter()
         running.call("forward_backward", loss="ppo", data=data)
@@ -290,7 +294,7 @@ def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) 
     ]
 
 
-def available(kind: str) -> bool:
+def is_available(kind: str) -> bool:
     return {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -312,9 +316,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--group", type=int, default=8)
     parser.add_argument("--context", type=int, default=256)
     options = parser.parse_args(arguments)
-    settle_torch()
-    kind = options.device or ("cuda" if available("cuda") else "mps" if available("mps") else None)
-    if kind is None or not available(kind):
+    make_torch_deterministic()
+    kind = options.device or (
+        "cuda" if is_available("cuda") else "mps" if is_available("mps") else None
+    )
+    if kind is None or not is_available(kind):
         print(
             f"There is no {kind or 'GPU'} that torch {torch.__version__} can use: nothing was checked. (--device cpu checks the check itself.)"
         )
@@ -322,15 +328,15 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.model or save_qwen2(Path(scratch), options.random)
         what = options.model.name if options.model else f"random {options.random} model"
-        running = Running(folder, kind, None)
+        running = EngineRunner(folder, kind, None)
         print(f"{running.engine.device.name} ({kind}), torch {torch.__version__}, {what}")
         if MISSING:
             print(f"without {' and '.join(MISSING)}: guided decoding is not checked")
         from engine.llama import read_config
 
         vocabulary = read_config(folder).vocabulary
-        checks = agreement(folder, kind, vocabulary)
-        checks.append(drift(folder, kind, vocabulary))
+        checks = check_agreement(folder, kind, vocabulary)
+        checks.append(check_drift(folder, kind, vocabulary))
         checks += measure(folder, kind, vocabulary, options.group, options.context)
     width = max(len(c.name) for c in checks)
     for c in checks:

@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .attention import attention_with_lse, causal_mask, index, query_layout
-from .cache import Cache
+from .attention import attend_with_lse, build_causal_mask, lay_out_queries, to_index
+from .kv_cache import KVCache
 from .llama import Llama, LlamaConfig, run_layers
-from .tree import common_prefix
+from .radix_tree import common_prefix_length
 
 # A prefix is attended to as one block for all its rows where that saves reading at least this many keys.
-WORTH_SHARING = 48
-MAX_LEVELS = 3
+MIN_SAVED_KEYS = 48
+MAX_SHARED_LEVELS = 3
 # Tokens per row that buffers begin with room for; they grow by half.
-ROOM = 48
+INITIAL_ROOM = 48
 
 
 @dataclass
@@ -29,17 +29,17 @@ class Block:
     end: int
 
 
-def shared_blocks(rows: list[list[int]]) -> list[list[Block]]:
+def find_shared_blocks(rows: list[list[int]]) -> list[list[Block]]:
     """Levels of shared prefixes of rows in lexicographic order: a row is in at most one block of a level, and blocks of a
     row follow on each other in depth."""
     levels: list[list[Block]] = []
-    adjacent = [common_prefix(a, b) for a, b in zip(rows, rows[1:])]
+    adjacent = [common_prefix_length(a, b) for a, b in zip(rows, rows[1:])]
 
     def split(first: int, last: int, start: int, level: int) -> None:
-        if last - first < 2 or level == MAX_LEVELS:
+        if last - first < 2 or level == MAX_SHARED_LEVELS:
             return
         end = min(adjacent[first : last - 1])
-        if (end - start) * (last - first - 1) >= WORTH_SHARING:
+        if (end - start) * (last - first - 1) >= MIN_SAVED_KEYS:
             if level == len(levels):
                 levels.append([])
             levels[level].append(Block(first, last, start, end))
@@ -85,7 +85,7 @@ class Decoder:
     def __init__(
         self,
         model: Llama,
-        caches: list[Cache],
+        caches: list[KVCache],
         rows: list[list[int]],
         slots: list[list[np.ndarray]],
         room: int,
@@ -95,7 +95,7 @@ class Decoder:
         self.model, self.caches = model, caches
         c, device = model.config, model.embedding.device
         self.dtype, self.device = model.embedding.dtype, device
-        levels = shared_blocks(rows)
+        levels = find_shared_blocks(rows)
         count = len(rows)
         shared = np.zeros(count, np.int64)
         for level in levels:
@@ -107,7 +107,7 @@ class Decoder:
         self.fed = tails.copy()  # keys in each row's own buffer
         self.initial = tails.copy()
         self.room = room
-        self.capacity = int(tails.max()) + min(room, ROOM)
+        self.capacity = int(tails.max()) + min(room, INITIAL_ROOM)
         self.keys, self.values, self.levels = [], [], []
         level_keys: list[list[Tensor]] = [[] for _ in levels]
         level_values: list[list[Tensor]] = [[] for _ in levels]
@@ -116,13 +116,13 @@ class Decoder:
             own = np.zeros((count, widest), np.int64)
             for r in range(count):
                 own[r, : tails[r]] = slots[i][r][shared[r] :]
-            own_index = index(own.reshape(-1), device)
+            own_index = to_index(own.reshape(-1), device)
             level_index = []
             for level in levels:
                 block = np.zeros((len(level), max(b.end - b.start for b in level)), np.int64)
                 for j, b in enumerate(level):
                     block[j, : b.end - b.start] = slots[i][b.first][b.start : b.end]
-                level_index.append((block.shape, index(block.reshape(-1), device)))
+                level_index.append((block.shape, to_index(block.reshape(-1), device)))
             for layer in range(cache.first, cache.first + cache.count):
                 for pool, buffers, level_buffers in (
                     (cache.keys(layer), self.keys, level_keys),
@@ -139,14 +139,14 @@ class Decoder:
         for level, k, v in zip(levels, level_keys, level_values):
             ends = torch.tensor([b.end - b.start - 1 for b in level], device=device)
             mask = (
-                causal_mask(ends[:, None], k[0].shape[1], self.dtype)[:, None]
+                build_causal_mask(ends[:, None], k[0].shape[1], self.dtype)[:, None]
                 if len(level) > 1
                 else None
             )
             self.levels.append(Level(k, v, mask, level))
         # Hidden states at the border between the caches, of generated tokens, for reuse in the gradient.
-        self.border = (
-            torch.zeros(count, min(room, ROOM), c.hidden, dtype=self.dtype, device=device)
+        self.boundary_hidden = (
+            torch.zeros(count, min(room, INITIAL_ROOM), c.hidden, dtype=self.dtype, device=device)
             if len(caches) > 1
             else None
         )
@@ -163,16 +163,16 @@ class Decoder:
         self.capacity += more
         for i in range(len(self.keys)):
             self.keys[i], self.values[i] = grown(self.keys[i]), grown(self.values[i])
-        if self.border is not None:
-            self.border = grown(self.border)
+        if self.boundary_hidden is not None:
+            self.boundary_hidden = grown(self.boundary_hidden)
 
-    def keep(self, rows: list[int]) -> None:
+    def keep_rows(self, rows: list[int]) -> None:
         """Drops all rows but these (ascending)."""
         where = torch.tensor(rows, device=self.device)
         self.keys = [k.index_select(0, where) for k in self.keys]
         self.values = [v.index_select(0, where) for v in self.values]
-        if self.border is not None:
-            self.border = self.border.index_select(0, where)
+        if self.boundary_hidden is not None:
+            self.boundary_hidden = self.boundary_hidden.index_select(0, where)
         self.fed, self.shared, self.initial = self.fed[rows], self.shared[rows], self.initial[rows]
         kept_levels = []
         for level in self.levels:
@@ -204,19 +204,19 @@ class Decoder:
         within = np.arange(total) - starts[row_of]
         place = self.fed[row_of] + within
         depths = self.shared[row_of] + place
-        ids = index(np.array([t for row in tokens for t in row]), self.device)
+        ids = to_index(np.array([t for row in tokens for t in row]), self.device)
         width = int((self.fed + counts).max())
         self._grow(width)
-        write = index(row_of * self.capacity + place, self.device)
-        rows = index(starts[1:] - 1, self.device) if total > len(tokens) else None
+        write = to_index(row_of * self.capacity + place, self.device)
+        rows = to_index(starts[1:] - 1, self.device) if total > len(tokens) else None
         full = self._layouts(starts)
         last = self._layouts(np.arange(len(tokens) + 1)) if rows is not None else full
-        own_full = causal_mask(self._pad(place, starts), width, self.dtype)
+        own_full = build_causal_mask(self._pad(place, starts), width, self.dtype)
         own_last = (
             own_full
             if rows is None
-            else causal_mask(
-                index((self.fed + counts - 1)[:, None], self.device), width, self.dtype
+            else build_causal_mask(
+                to_index((self.fed + counts - 1)[:, None], self.device), width, self.dtype
             )
         )
         final = c.layers - 1
@@ -236,15 +236,15 @@ class Decoder:
             return self._attend(layer, q, keys[:, :width], values[:, :width], mask, layouts, c)
 
         x = self.model.embedding.index_select(0, ids)
-        positions = index(depths, self.device)
-        first = self.caches[0].count if self.border is not None else 0
+        positions = to_index(depths, self.device)
+        first = self.caches[0].count if self.boundary_hidden is not None else 0
         if first:
             x = run_layers(
                 self.model, self.model.layers[:first], 0, x, positions, attend, check=check
             )
-            room = self.border.shape[1]
-            offset = index(row_of * room + place - self.initial[row_of], self.device)
-            self.border.view(-1, c.hidden).index_copy_(0, offset, x)
+            room = self.boundary_hidden.shape[1]
+            offset = to_index(row_of * room + place - self.initial[row_of], self.device)
+            self.boundary_hidden.view(-1, c.hidden).index_copy_(0, offset, x)
         x = run_layers(
             self.model,
             self.model.layers[first:],
@@ -263,7 +263,7 @@ class Decoder:
         padded = np.zeros((len(starts) - 1, width), np.int64)
         for i in range(len(starts) - 1):
             padded[i, : starts[i + 1] - starts[i]] = place[starts[i] : starts[i + 1]]
-        return index(padded, self.device)
+        return to_index(padded, self.device)
 
     def _layouts(self, starts: np.ndarray) -> list[Layout]:
         """Query layout of each level and, last, of the rows' own keys, for rows whose tokens are starts[r]..starts[r+1]."""
@@ -274,7 +274,7 @@ class Decoder:
             row_ranges
         ]:
             blocks = [np.arange(starts[a], starts[z]) for a, z in ranges]
-            rows, real, places = query_layout(blocks, c)
+            rows, real, places = lay_out_queries(blocks, c)
             covered = np.concatenate(blocks)
             out = np.empty(int(starts[-1]) * c.heads, np.int64)
             out[real] = places
@@ -283,8 +283,8 @@ class Decoder:
                 out = out.reshape(-1, c.heads)[covered].reshape(-1)
             made.append(
                 Layout(
-                    index(rows.reshape(-1), self.device), index(out, self.device),
-                    None if whole else index(covered, self.device), len(blocks),
+                    to_index(rows.reshape(-1), self.device), to_index(out, self.device),
+                    None if whole else to_index(covered, self.device), len(blocks),
                 )
             )  # fmt: skip
         return made
@@ -307,11 +307,11 @@ class Decoder:
             (keys, values, mask)
         ]
         for (k, v, m), layout in zip(parts, layouts):
-            n, length = layout.blocks, k.shape[1]
+            n = layout.blocks
             qb = queries.index_select(0, layout.query_rows).view(n, c.kv_heads, -1, c.head_dim)
             kb = k.unflatten(2, (c.kv_heads, c.head_dim)).transpose(1, 2)
             vb = v.unflatten(2, (c.kv_heads, c.head_dim)).transpose(1, 2)
-            out, lse = attention_with_lse(qb, kb, vb, m)
+            out, lse = attend_with_lse(qb, kb, vb, m)
             out = out.reshape(-1, c.head_dim).index_select(0, layout.out_rows)
             lse = lse.reshape(-1).index_select(0, layout.out_rows)
             if layout.covered is not None:

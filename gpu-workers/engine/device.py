@@ -25,7 +25,7 @@ class Device:
         return str(self.dtype).removeprefix("torch.")
 
 
-def physical_cores() -> int:
+def count_physical_cores() -> int:
     """Cores that this process may use, hyper-threads counted once."""
     allowed = (
         os.sched_getaffinity(0)
@@ -44,14 +44,14 @@ def physical_cores() -> int:
     return max(1, len(cores))
 
 
-def cpu_multiplies_bf16() -> bool:
+def has_cpu_bf16() -> bool:
     """avx512_bf16 or AMX: without them bfloat16 on a CPU is several times slower than float32."""
     amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
     avx = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return bool(amx or avx)
 
 
-def cpu_name() -> str:
+def read_cpu_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -73,7 +73,7 @@ def choose_device(
             if torch.backends.mps.is_available()
             else "cpu"
         )
-    threads = threads or physical_cores()
+    threads = threads or count_physical_cores()
     torch.set_num_threads(threads)
     if kind == "cuda":
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -81,8 +81,8 @@ def choose_device(
     elif kind == "mps":
         bf16, chosen, name = False, torch.float32, "Apple GPU"
     else:
-        bf16 = cpu_multiplies_bf16()
-        chosen, name = (torch.bfloat16 if bf16 else torch.float32), cpu_name()
+        bf16 = has_cpu_bf16()
+        chosen, name = (torch.bfloat16 if bf16 else torch.float32), read_cpu_name()
     if dtype is not None:
         chosen = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[
             dtype

@@ -7,16 +7,23 @@ from typing import Callable, get_args
 
 import torch
 
-from . import gradient, huggingface, sampling, schema, state
+from . import dialect, forward_backward, huggingface, sampling, saved_state
 from .device import Device
-from .engine_model import Base, Model
+from .dialect_rules import DialectModel
 from .errors import EngineError
 from .fingerprint import compute_fingerprint
-from .guide import encode_guided
+from .guided_decoding import encode_guided
 from .llama import ARCHITECTURES
 from .memory import (
-    device_bytes, device_memory_bytes, give_back_freed, memory_bytes, peak_device_bytes, peak_resident_bytes, resident_bytes,
+    empty_cache,
+    get_device_bytes,
+    get_device_memory_bytes,
+    get_memory_bytes,
+    get_peak_device_bytes,
+    get_peak_resident_bytes,
+    get_resident_bytes,
 )  # fmt: skip
+from .model import FrozenBase, Model
 
 Check = Callable[[], None]
 
@@ -27,11 +34,11 @@ class Engine:
     def __init__(self, device: Device, cache_bytes: int | None = None):
         self.device = device
         # Per cache; a model has up to three.
-        self.cache_bytes = cache_bytes or min(2 << 30, memory_bytes() // 12)
-        self.bases: dict[Path, Base] = {}
+        self.cache_bytes = cache_bytes or min(2 << 30, get_memory_bytes() // 12)
+        self.bases: dict[Path, FrozenBase] = {}
         self.models: dict[str, Model] = {}
 
-    def run(self, kind: str, name: str, body: schema.Strict, check: Check) -> dict:
+    def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
         """Executes one operation; `body` is of the kind's schema."""
         if kind == "create_model":
             return self.create_model(name, body)
@@ -41,7 +48,7 @@ class Engine:
         match kind:
             case "delete_model":
                 del self.models[name], model
-                give_back_freed()
+                empty_cache()
                 return {}
             case "sample":
                 return sampling.sample(model, body, check)
@@ -49,9 +56,9 @@ class Engine:
                 model.end_sessions(body.sessions)
                 return {}
             case "forward":
-                return gradient.forward(model, body, check)
+                return forward_backward.forward(model, body, check)
             case "forward_backward":
-                return gradient.forward_backward(model, body, check)
+                return forward_backward.forward_backward(model, body, check)
             case "encode_guided":
                 ids, forced = encode_guided(model.base.tokenizer, body.lark, body.text)
                 return {"ids": ids, "forced": forced}
@@ -62,7 +69,7 @@ class Engine:
                     body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip
                 )
                 if not body.keepActivations:
-                    model.renew()
+                    model.clear_activations()
                 return {"gradNorm": norm, "step": trainable.step}
             case "snapshot":
                 if body.name == "base":
@@ -73,19 +80,19 @@ class Engine:
                 trainable.snapshots[body.name] = trainable.values.clone()
                 return {}
             case "save_state":
-                saved = state.save_state(trainable, model.spec, body.path)
-                model.renew()
+                saved = saved_state.save_state(trainable, model.spec, body.path)
+                model.clear_activations()
                 return saved
             case "load_state":
-                loaded = state.load_state(trainable, model.spec, body.path)
-                model.renew()
+                loaded = saved_state.load_state(trainable, model.spec, body.path)
+                model.clear_activations()
                 return loaded
             case "import_weights":
-                trainable.begin(huggingface.read_weights(model, Path(body.path)))
-                model.renew()
+                trainable.reset(huggingface.read_weights(model, Path(body.path)))
+                model.clear_activations()
                 return {"hash": trainable.hash(), "step": trainable.step}
             case "export":
-                return huggingface.export(model, Path(body.path), body.merged)
+                return huggingface.export_weights(model, Path(body.path), body.merged)
             case "weights_hash":
                 return {"hash": trainable.hash(), "step": trainable.step}
         raise EngineError("unsupported", f"There is no operation {kind!r}.")
@@ -98,7 +105,7 @@ class Engine:
             )
         return self.models[name]
 
-    def create_model(self, name: str, body: schema.CreateModel) -> dict:
+    def create_model(self, name: str, body: dialect.CreateModelBody) -> dict:
         started = time.perf_counter()
         if name in self.models:
             raise EngineError(
@@ -107,7 +114,7 @@ class Engine:
             )
         folder = huggingface.find_folder(Path(body.base), "actor").resolve()
         if folder not in self.bases:
-            self.bases[folder] = Base(folder, self.device)
+            self.bases[folder] = FrozenBase(folder, self.device)
         base = self.bases[folder]
         model = Model(
             name, body, base, self.cache_bytes, self.model(body.beside) if body.beside else None
@@ -127,12 +134,12 @@ class Engine:
     def memory(self) -> dict:
         caches = {id(c): c for m in self.models.values() for c in m.caches()}.values()
         return {
-            "residentBytes": resident_bytes(),
-            "peakResidentBytes": peak_resident_bytes(),
+            "residentBytes": get_resident_bytes(),
+            "peakResidentBytes": get_peak_resident_bytes(),
             "cacheBytes": sum(c.bytes for c in caches),
             "cachedTokens": sum(c.tokens for c in caches),
-            "deviceBytes": device_bytes(),
-            "peakDeviceBytes": peak_device_bytes(),
+            "deviceBytes": get_device_bytes(),
+            "peakDeviceBytes": get_peak_device_bytes(),
         }
 
     def capabilities(self) -> dict:
@@ -145,8 +152,8 @@ class Engine:
             "dtype": self.device.dtype_name,
             "threads": self.device.threads,
             "bf16": self.device.bf16,
-            "memoryBytes": memory_bytes(),
-            "deviceMemoryBytes": device_memory_bytes(),
+            "memoryBytes": get_memory_bytes(),
+            "deviceMemoryBytes": get_device_memory_bytes(),
             "models": [
                 {
                     "id": m.name,
@@ -157,7 +164,7 @@ class Engine:
                 for m in list(self.models.values())
             ],
             "architectures": list(ARCHITECTURES.values()),
-            "losses": list(get_args(schema.Loss)),
+            "losses": list(get_args(dialect.EngineLoss)),
             "tuning": ["lora", "full"],
             "heads": ["language", "value"],
             "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
@@ -165,7 +172,7 @@ class Engine:
         }
 
 
-def settle_torch() -> None:
+def make_torch_deterministic() -> None:
     """Settings that make equal calls give equal bits."""
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True, warn_only=True)

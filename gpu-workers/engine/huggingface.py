@@ -8,13 +8,13 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from . import value
-from .engine_model import Model
+from . import value_head
 from .errors import EngineError
-from .full import Full
-from .llama import ARCHITECTURES, FUSED, Llama, block_of, column_range, load_llama
+from .full_finetuning import Full
+from .llama import ARCHITECTURES, FUSED, Llama, get_block_name, get_column_range, load_llama
 from .lora import Lora
-from .state import write_folder
+from .model import Model
+from .saved_state import write_folder
 
 PEFT_PREFIX = "base_model.model."
 GLOBAL_STEP = re.compile(r"global_step_(\d+)$")
@@ -36,7 +36,7 @@ def find_folder(folder: Path, role: str) -> Path:
     return folder
 
 
-def whole_weights(llama: Llama, with_head: bool) -> dict[str, Tensor]:
+def collect_weights(llama: Llama, with_head: bool) -> dict[str, Tensor]:
     """All weights by transformers' names, matrices as [out, in]."""
     c = llama.config
     found = {"model.embed_tokens.weight": llama.embedding, "model.norm.weight": llama.norm}
@@ -49,8 +49,8 @@ def whole_weights(llama: Llama, with_head: bool) -> dict[str, Tensor]:
             found[prefix + "post_attention_layernorm.weight"],
         ) = layer.norm1, layer.norm2
         for target, fused in FUSED.items():
-            low, high = column_range(target, c)
-            name = f"{prefix}{block_of(target)}.{target}"
+            low, high = get_column_range(target, c)
+            name = f"{prefix}{get_block_name(target)}.{target}"
             found[name + ".weight"] = getattr(layer, fused)[:, low:high].t()
             bias = getattr(layer, fused + "_bias", None)
             if bias is not None:
@@ -58,24 +58,28 @@ def whole_weights(llama: Llama, with_head: bool) -> dict[str, Tensor]:
     return found
 
 
-def export(model: Model, path: Path, merged: bool) -> dict:
+def export_weights(model: Model, path: Path, merged: bool) -> dict:
     """An adapter as a folder that PEFT loads; whole weights (full, or the adapter merged into the base) as one that
     transformers loads, with the base's tokenizer. A value model becomes a token classifier with one label."""
     whole = merged or isinstance(model.tuning, Full)
-    files = whole_folder(model) if whole else adapter_folder(model)
+    files = build_full_export(model) if whole else build_adapter_export(model)
     write_folder(path, files)
     return {"hash": model.require_trainable().hash(), "files": sorted(files)}
 
 
-def whole_folder(model: Model) -> dict:
+def build_full_export(model: Model) -> dict:
     trainable = model.require_trainable()
     tensors = trainable.tensors(trainable.values)
     valued = model.head == "value"
     # Full weights are written as they are kept, in float32, so that importing them again loses nothing.
-    llama = model.tuning.masters(tensors) if isinstance(model.tuning, Full) else model.merged()
-    weights = whole_weights(llama, not valued)
+    llama = (
+        model.tuning.build_float32_model(tensors)
+        if isinstance(model.tuning, Full)
+        else model.merged()
+    )
+    weights = collect_weights(llama, not valued)
     if valued:
-        weights |= {name: tensors[name] for name in value.shapes(llama.config)}
+        weights |= {name: tensors[name] for name in value_head.get_shapes(llama.config)}
     weights = {name: t.to(llama.norm.dtype) for name, t in weights.items()}
     folder = model.base.folder
     config = json.loads((folder / "config.json").read_text())
@@ -100,7 +104,7 @@ def whole_folder(model: Model) -> dict:
     return {p.name: p for p in kept} | {"config.json": config, "model.safetensors": weights}
 
 
-def adapter_folder(model: Model) -> dict:
+def build_adapter_export(model: Model) -> dict:
     trainable, c = model.require_trainable(), model.tuning.config
     valued = model.head == "value"
     config = {
@@ -121,11 +125,11 @@ def adapter_folder(model: Model) -> dict:
         "fan_in_fan_out": False,
         "modules_to_save": ["score"] if valued else None,
     }
-    tensors = {peft_name(name): t for name, t in trainable.tensors(trainable.values).items()}
+    tensors = {to_peft_name(name): t for name, t in trainable.tensors(trainable.values).items()}
     return {"adapter_model.safetensors": tensors, "adapter_config.json": config}
 
 
-def peft_name(name: str) -> str:
+def to_peft_name(name: str) -> str:
     return name if name.startswith(PEFT_PREFIX) else PEFT_PREFIX + name
 
 
@@ -148,7 +152,7 @@ def read_weights(model: Model, path: Path) -> Tensor:
             "invalid-input",
             f"{folder.name} holds {'an adapter' if adapter else 'whole weights'}, which this model does not train: {mend}.",
         )
-    tensors = read_adapter(model, folder) if adapter else read_whole(model, folder)
+    tensors = read_adapter(model, folder) if adapter else read_full_weights(model, folder)
     parts = [tensors[p.name].float().reshape(-1) for p in model.require_trainable().layout]
     return torch.cat([p.to(model.base.model.embedding.device) for p in parts])
 
@@ -179,7 +183,7 @@ def read_adapter(model: Model, folder: Path) -> dict[str, Tensor]:
         )
     stored = read_tensors(folder, "adapter_model.safetensors")
     layout = model.require_trainable().layout
-    wanted = {peft_name(p.name): p for p in layout}
+    wanted = {to_peft_name(p.name): p for p in layout}
     wrong = [
         n for n, p in wanted.items() if n not in stored or tuple(stored[n].shape) != p.shape
     ] + [n for n in stored if n not in wanted]
@@ -191,16 +195,16 @@ def read_adapter(model: Model, folder: Path) -> dict[str, Tensor]:
         )
     rank = raw["r"]
     scale = raw["lora_alpha"] / (rank**0.5 if raw.get("use_rslora") else rank)
-    return model.tuning.rescaled({p.name: stored[n] for n, p in wanted.items()}, scale)
+    return model.tuning.rescale({p.name: stored[n] for n, p in wanted.items()}, scale)
 
 
-def read_whole(model: Model, folder: Path) -> dict[str, Tensor]:
+def read_full_weights(model: Model, folder: Path) -> dict[str, Tensor]:
     base = model.base.model
     other = load_llama(folder, torch.float32, base.embedding.device)
-    tensors = model.tuning.taken_from(other, folder.name)
+    tensors = model.tuning.extract_trained(other, folder.name)
     if model.head == "value":
         stored = read_tensors(folder, "*.safetensors")
-        for name, shape in value.shapes(base.config).items():
+        for name, shape in value_head.get_shapes(base.config).items():
             if name not in stored or tuple(stored[name].shape) != shape:
                 raise EngineError(
                     "invalid-input",

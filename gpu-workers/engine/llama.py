@@ -28,7 +28,7 @@ FUSED = {
 }  # fmt: skip
 
 
-def block_of(target: str) -> str:
+def get_block_name(target: str) -> str:
     """The part of a layer, by Hugging Face's name, that holds a map."""
     return "self_attn" if FUSED[target] in ("qkv", "o") else "mlp"
 
@@ -57,7 +57,7 @@ class LlamaConfig:
         return self.kv_heads * self.head_dim
 
 
-def column_range(target: str, c: LlamaConfig) -> tuple[int, int]:
+def get_column_range(target: str, c: LlamaConfig) -> tuple[int, int]:
     """Columns of the fused matrix that belong to a map."""
     q, kv, inner = c.q_width, c.kv_width, c.intermediate
     return {
@@ -205,7 +205,7 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
         )
     embedding = copied("model.embed_tokens.weight")
     head = copied("lm_head.weight") if "lm_head.weight" in where else embedding
-    cos, sin = rotary_tables(config, config.max_length)
+    cos, sin = compute_rotary_tables(config, config.max_length)
     tensors = (
         [embedding]
         + ([] if head is embedding else [head])
@@ -223,7 +223,7 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
     )
 
 
-def rotary_tables(config: LlamaConfig, length: int) -> tuple[Tensor, Tensor]:
+def compute_rotary_tables(config: LlamaConfig, length: int) -> tuple[Tensor, Tensor]:
     """Rotary embedding (Su et al. 2021), with the frequency scaling of Llama 3.1 where the model asks for it."""
     exponents = torch.arange(0, config.head_dim, 2, dtype=torch.int64).float() / config.head_dim
     frequencies = 1.0 / (config.rope_theta**exponents)
@@ -246,7 +246,7 @@ class Linear(Protocol):
     ) -> Tensor: ...
 
 
-def plain_linear(layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def apply_linear(layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
 
 
@@ -261,7 +261,7 @@ def run_layers(
     x: Tensor,
     positions: Tensor,
     attend: Attend,
-    linear: Linear = plain_linear,
+    linear: Linear = apply_linear,
     rows: Tensor | None = None,
     check: Callable[[], None] = lambda: None,
     checkpointing: bool = False,

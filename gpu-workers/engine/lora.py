@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .dialect import LoraConfig
 from .errors import EngineError
 from .functional import lora_linear
-from .llama import FUSED, Linear, Llama, LlamaConfig, block_of, column_range, plain_linear
-from .schema import LoraConfig
+from .llama import FUSED, Linear, Llama, LlamaConfig, apply_linear, get_block_name, get_column_range
 
 
-def input_width(target: str, c: LlamaConfig) -> int:
+def get_input_width(target: str, c: LlamaConfig) -> int:
     return {"o_proj": c.q_width, "down_proj": c.intermediate}.get(target, c.hidden)
 
 
@@ -24,7 +24,7 @@ class Pair:
     target: str
 
     def name(self, side: str) -> str:
-        return f"base_model.model.model.layers.{self.layer}.{block_of(self.target)}.{self.target}.lora_{side}.weight"
+        return f"base_model.model.model.layers.{self.layer}.{get_block_name(self.target)}.{self.target}.lora_{side}.weight"
 
 
 class Lora:
@@ -41,11 +41,11 @@ class Lora:
         ]
         self.shapes: dict[str, tuple[int, ...]] = {}
         for pair in self.pairs:
-            low, high = column_range(pair.target, llama.config)
-            self.shapes[pair.name("A")] = (config.rank, input_width(pair.target, llama.config))
+            low, high = get_column_range(pair.target, llama.config)
+            self.shapes[pair.name("A")] = (config.rank, get_input_width(pair.target, llama.config))
             self.shapes[pair.name("B")] = (high - low, config.rank)
 
-    def initial(self, seed: int) -> dict[str, Tensor]:
+    def init_tensors(self, seed: int) -> dict[str, Tensor]:
         """As PEFT does it: A uniform as of a linear map, B zero, so that the adapter begins as the identity."""
         generator = torch.Generator().manual_seed(seed)
         found = {}
@@ -56,24 +56,24 @@ class Lora:
                 found[name].uniform_(-bound, bound, generator=generator)
         return found
 
-    def network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
+    def build_network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
         """The frozen transformer, and its maps with these factors applied beside them: gradients reach the factors."""
         table: dict[tuple[int, str], tuple[list[tuple[int, int]], list[Tensor]]] = {}
         for pair in self.pairs:
             ranges, factors = table.setdefault((pair.layer, FUSED[pair.target]), ([], []))
-            ranges.append(column_range(pair.target, self.llama.config))
+            ranges.append(get_column_range(pair.target, self.llama.config))
             factors += [tensors[pair.name("A")], tensors[pair.name("B")]]
 
         def apply(layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
             entry = table.get((layer, name))
             if entry is None:
-                return plain_linear(layer, name, x, weight, bias)
+                return apply_linear(layer, name, x, weight, bias)
             return lora_linear(x, weight, bias, self.scale, *entry)
 
         return self.llama, apply
 
     @torch.no_grad()
-    def merged(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
+    def merge(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
         """The transformer with the factors added into copies of the maps, for sampling. `old`: an earlier result, whose
         memory is used again."""
         layers = [replace(layer) for layer in self.llama.layers]
@@ -84,7 +84,7 @@ class Lora:
                 setattr(layers[i], name, target.copy_(frozen))
         for pair in self.pairs:
             a, b = tensors[pair.name("A")], tensors[pair.name("B")]
-            low, high = column_range(pair.target, self.llama.config)
+            low, high = get_column_range(pair.target, self.llama.config)
             weight = getattr(layers[pair.layer], FUSED[pair.target])
             if weight.dtype == torch.float32:
                 weight[:, low:high].addmm_(a.t(), b.t(), alpha=self.scale)
@@ -92,7 +92,7 @@ class Lora:
                 weight[:, low:high] += ((a.t() @ b.t()) * self.scale).to(weight.dtype)
         return replace(self.llama, layers=layers)
 
-    def rescaled(self, tensors: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
+    def rescale(self, tensors: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
         """Factors that were trained under another scale, with the same product under this one."""
         return {
             name: t * (scale / self.scale) if ".lora_B." in name else t

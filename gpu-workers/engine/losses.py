@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .schema import LossConfig
+from .dialect import LossConfig
 
 
 @dataclass
@@ -32,7 +32,9 @@ class ValueLoss:
     d_values: Tensor
 
 
-def value_loss(config: LossConfig, values: Tensor, data: dict[str, Tensor | None]) -> ValueLoss:
+def compute_value_loss(
+    config: LossConfig, values: Tensor, data: dict[str, Tensor | None]
+) -> ValueLoss:
     """All tensors [n]. w / 2 max((v - R)^2, (clip(v, v_old - c, v_old + c) - R)^2) with c = valueClip (Schulman et al. 2017's
     code; verl's and so s3's); without valueClip w / 2 (v - R)^2."""
     v = values.detach().requires_grad_(True)
@@ -51,7 +53,7 @@ def value_loss(config: LossConfig, values: Tensor, data: dict[str, Tensor | None
     return ValueLoss(float(loss.detach()), len(v), clipped, d_values)
 
 
-def token_loss(
+def compute_token_loss(
     kind: str,
     config: LossConfig,
     logprobs: Tensor,

@@ -47,11 +47,11 @@ def main() -> None:
     import uvicorn
 
     from .device import choose_device
-    from .engine import Engine, settle_torch
-    from .http import make_app
+    from .engine import Engine, make_torch_deterministic
+    from .http_app import make_app
     from .operations import Operations
 
-    settle_torch()
+    make_torch_deterministic()
     device = choose_device(arguments.device, arguments.dtype, arguments.threads)
     if arguments.devices > 1:
         from .parallel import ParallelEngine

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 import torch
 from pydantic import ValidationError
 
+from .dialect import OPERATIONS, OperationRequest
+from .dialect_rules import DialectModel
 from .engine import Engine
 from .errors import Cancelled, EngineError
-from .schema import BODIES, MUTATING, OperationRequest, Strict
 
 log = logging.getLogger("engine")
 # Finished operations that are remembered, so that a repeated request gets its answer.
-REMEMBERED = 512
+MAX_FINISHED = 512
 
 
-def describe(error: ValidationError, what: str) -> str:
+def format_validation_error(error: ValidationError, what: str) -> str:
     lines = [
         f"{'.'.join(str(p) for p in e['loc']) or '(root)'}: {e['msg']}" for e in error.errors()[:10]
     ]
@@ -32,7 +33,7 @@ class Operation:
     id: str
     model: str
     kind: str
-    body: Strict
+    body: DialectModel
     cancel: threading.Event = field(default_factory=threading.Event)
     finished: Future = field(default_factory=Future)
     state: str = "running"
@@ -43,7 +44,7 @@ class Operation:
         if self.cancel.is_set():
             raise Cancelled()
 
-    def wire(self) -> dict:
+    def to_json(self) -> dict:
         answer = {"id": self.id, "kind": self.kind, "state": self.state}
         if self.result is not None:
             answer["result"] = self.result
@@ -58,10 +59,10 @@ class Operations:
     def __init__(self, engine: Engine):
         self.engine = engine
         self.lock = threading.Lock()
-        self.known: OrderedDict[str, Operation] = OrderedDict()
+        self.by_id: OrderedDict[str, Operation] = OrderedDict()
         self.sequences: dict[str, int] = {}
         self.queue: queue.SimpleQueue[Operation] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name="engine", daemon=True).start()
+        threading.Thread(target=self._run_worker, name="engine", daemon=True).start()
 
     def submit(self, raw: object) -> Operation:
         """Accepts an operation, or returns the one that already has its id. Raises EngineError for a refusal, which
@@ -69,31 +70,33 @@ class Operations:
         try:
             request = OperationRequest.model_validate(raw)
         except ValidationError as error:
-            raise EngineError("invalid-input", describe(error, "The operation")) from error
-        with self.lock:
-            if request.id in self.known:
-                return self.known[request.id]
-        try:
-            body = BODIES[request.kind].model_validate(request.body)
-        except ValidationError as error:
             raise EngineError(
-                "invalid-input", describe(error, f"The body of {request.kind}")
+                "invalid-input", format_validation_error(error, "The operation")
             ) from error
         with self.lock:
-            if request.id in self.known:
-                return self.known[request.id]
-            if request.kind in MUTATING:
-                self._number(request)
+            if request.id in self.by_id:
+                return self.by_id[request.id]
+        try:
+            body = OPERATIONS[request.kind].body.model_validate(request.body)
+        except ValidationError as error:
+            raise EngineError(
+                "invalid-input", format_validation_error(error, f"The body of {request.kind}")
+            ) from error
+        with self.lock:
+            if request.id in self.by_id:
+                return self.by_id[request.id]
+            if OPERATIONS[request.kind].mutates:
+                self._claim_sequence_number(request)
             elif request.sequence is not None:
                 raise EngineError("invalid-input", f"{request.kind} takes no sequence number.")
             if request.kind == "create_model":
                 self.sequences[request.model] = self.sequences.get(request.model, 0)
             operation = Operation(request.id, request.model, request.kind, body)
-            self.known[request.id] = operation
+            self.by_id[request.id] = operation
             self.queue.put(operation)
             return operation
 
-    def _number(self, request: OperationRequest) -> None:
+    def _claim_sequence_number(self, request: OperationRequest) -> None:
         if request.model not in self.sequences:
             raise EngineError("not-found", f"There is no model {request.model!r}: create it first.")
         expected = self.sequences[request.model] + 1
@@ -116,16 +119,16 @@ class Operations:
 
     def get(self, operation_id: str) -> Operation:
         with self.lock:
-            if operation_id not in self.known:
+            if operation_id not in self.by_id:
                 raise EngineError("not-found", f"There is no operation {operation_id!r}.")
-            return self.known[operation_id]
+            return self.by_id[operation_id]
 
     def cancel(self, operation_id: str) -> Operation:
         operation = self.get(operation_id)
         operation.cancel.set()
         return operation
 
-    def _work(self) -> None:
+    def _run_worker(self) -> None:
         while True:
             operation = self.queue.get()
             try:
@@ -165,7 +168,7 @@ class Operations:
                 if operation.kind == "delete_model" and operation.state == "done":
                     self.sequences.pop(operation.model, None)
                 operation.body = None
-                finished = [k for k, o in self.known.items() if o.state != "running"]
-                for old in finished[: max(0, len(finished) - REMEMBERED)]:
-                    del self.known[old]
+                finished = [k for k, o in self.by_id.items() if o.state != "running"]
+                for old in finished[: max(0, len(finished) - MAX_FINISHED)]:
+                    del self.by_id[old]
             operation.finished.set_result(None)

@@ -9,13 +9,13 @@ from typing import Callable, Iterator
 import numpy as np
 from torch import Tensor
 
-from .attention import Segment, index, make_plan
-from .engine_model import Model
+from .attention import Segment, make_plan, to_index
+from .dialect import Datum
 from .errors import EngineError
-from .guide import Tokenizer
+from .guided_decoding import Tokenizer
+from .model import Model
+from .radix_tree import RadixTree, common_prefix_length
 from .sampling import check_ids
-from .schema import Datum
-from .tree import TokenTree, common_prefix
 
 
 @dataclass
@@ -67,7 +67,9 @@ def find_actions(data: list[Datum], tokenizer: Tokenizer | None) -> list[list[Ac
     return found
 
 
-def groups(data: list[Datum], actions: list[list[Action]], budget: int) -> list[list[int]]:
+def split_into_groups(
+    data: list[Datum], actions: list[list[Action]], budget: int
+) -> list[list[int]]:
     """Cuts the data, in lexicographic order, into batches of at most `budget` unique tokens (one datum at least)."""
     order = sorted((i for i in range(len(data)) if actions[i]), key=lambda i: data[i].ids)
     found: list[list[int]] = []
@@ -76,7 +78,9 @@ def groups(data: list[Datum], actions: list[list[Action]], budget: int) -> list[
         # What follows the last action has no effect on any of them.
         length = actions[i][-1].position
         new = length - (
-            common_prefix(data[previous].ids, data[i].ids[:length]) if previous is not None else 0
+            common_prefix_length(data[previous].ids, data[i].ids[:length])
+            if previous is not None
+            else 0
         )
         if not found or size + new > budget:
             found.append([])
@@ -102,7 +106,7 @@ def pack(
         used += count
         return np.arange(used - count, used)
 
-    tree = TokenTree(allocate)
+    tree = RadixTree(allocate)
     leaves = [tree.insert(data[i].ids[: actions[i][-1].position], owner=i) for i in group]
     positions, ids, lower = (
         np.empty(used, np.int64),
@@ -115,8 +119,8 @@ def pack(
         positions[node.slots], ids[node.slots] = depths, node.tokens
         if slots:
             lower[node.slots] = slots[node.owner][node.start : node.end]
-        segments.append(Segment(node.slots, depths, tree.path(node)))
-    paths = [tree.path(leaf) for leaf in leaves]
+        segments.append(Segment(node.slots, depths, tree.path_slots(node)))
+    paths = [tree.path_slots(leaf) for leaf in leaves]
     flat = [a for i in group for a in actions[i]]
     predictors = np.concatenate(
         [path[[a.position - 1 for a in actions[i]]] for i, path in zip(group, paths)]
@@ -132,7 +136,7 @@ def pack(
             )
     dtype = model.base.model.embedding.dtype
     return MicroBatch(
-        flat, index(action_rows.reshape(-1), device), index(rows, device), index(positions, device), lower, ids,
+        flat, to_index(action_rows.reshape(-1), device), to_index(rows, device), to_index(positions, device), lower, ids,
         make_plan(segments, used, c, device, dtype), make_plan(last, len(rows), c, device, dtype),
     )  # fmt: skip
 
@@ -155,9 +159,11 @@ def micro_batches(
     check_data(model, data)
     # A value is read off a state, whatever a guide allows from there.
     actions = find_actions(data, model.base.tokenizer if model.head == "language" else None)
-    for group in groups(data, actions, budget):
+    for group in split_into_groups(data, actions, budget):
         slots: dict[int, np.ndarray] = {}
-        if model.border:
-            found, _ = model.enter([data[i].ids[: actions[i][-1].position] for i in group], check)
+        if model.first_trained_layer:
+            found, _ = model.prefill_frozen_layers(
+                [data[i].ids[: actions[i][-1].position] for i in group], check
+            )
             slots = dict(zip(group, found))
         yield pack(model, data, actions, slots, group)

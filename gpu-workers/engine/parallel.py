@@ -22,9 +22,10 @@ from typing import Callable
 import torch
 import torch.distributed as dist
 
-from . import schema
+from . import dialect
 from .device import Device, choose_device
-from .engine import Engine, settle_torch
+from .dialect_rules import DialectModel
+from .engine import Engine, make_torch_deterministic
 from .errors import Cancelled, EngineError
 
 log = logging.getLogger("engine")
@@ -32,7 +33,7 @@ Check = Callable[[], None]
 # How long a rank waits for the others to add up a gradient. Death is noticed at once by the watcher.
 REDUCE_LIMIT = timedelta(minutes=30)
 # Kinds of which every rank must say the same, or their weights have drifted apart.
-ALIKE = {
+SAME_ON_ALL_RANKS = {
     "optim_step": ("gradNorm", "step"),
     "weights_hash": ("hash", "step"),
     "load_state": ("hash", "step"),
@@ -40,7 +41,7 @@ ALIKE = {
 }
 
 
-def split(keys: list[list[int]], costs: list[int], ranks: int) -> list[list[int]]:
+def split_by_cost(keys: list[list[int]], costs: list[int], ranks: int) -> list[list[int]]:
     """Indices for each rank: runs in lexicographic order, so that shared prefixes stay together, of about equal cost."""
     order = sorted(range(len(keys)), key=lambda i: keys[i])
     total, before = sum(costs), 0
@@ -51,7 +52,7 @@ def split(keys: list[list[int]], costs: list[int], ranks: int) -> list[list[int]
     return parts
 
 
-def merge(results: list[dict], parts: list[list[int]], count: int) -> dict:
+def merge_results(results: list[dict], parts: list[list[int]], count: int) -> dict:
     """Joins the results of the parts: lists with an entry per datum come back in order, the rest adds up."""
     done = [(r, p) for r, p in zip(results, parts) if p]
     merged: dict = {}
@@ -86,34 +87,34 @@ class Rank:
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self.delta: torch.Tensor | None = None
+        self.pending_gradient: torch.Tensor | None = None
 
-    def run(self, kind: str, name: str, body: schema.Strict | None, check: Check) -> dict:
-        """This rank's part; `body` None: it has none. A gradient is held back until `reduce` or `drop`."""
+    def run(self, kind: str, name: str, body: DialectModel | None, check: Check) -> dict:
+        """This rank's part; `body` None: it has none. A gradient is held back until `reduce` or `discard`."""
         if kind != "forward_backward":
             return {} if body is None else self.engine.run(kind, name, body, check)
         trainable = self.engine.model(name).require_trainable()
         before, trainable.gradient = trainable.gradient, None
         try:
             result = {} if body is None else self.engine.run(kind, name, body, check)
-            self.delta = trainable.gradient
+            self.pending_gradient = trainable.gradient
             return result
         finally:
             trainable.gradient = before
 
-    def reduce(self, name: str) -> None:
+    def all_reduce(self, name: str) -> None:
         """Adds up what the ranks hold back, and adds the sum to each one's gradient."""
         trainable = self.engine.model(name).require_trainable()
-        delta, self.delta = self.delta, None
-        delta = torch.zeros_like(trainable.values) if delta is None else delta
-        dist.all_reduce(delta)
-        trainable.accumulate(delta)
+        gradient, self.pending_gradient = self.pending_gradient, None
+        gradient = torch.zeros_like(trainable.values) if gradient is None else gradient
+        dist.all_reduce(gradient)
+        trainable.accumulate(gradient)
 
-    def drop(self) -> None:
-        self.delta = None
+    def discard(self) -> None:
+        self.pending_gradient = None
 
 
-def outcome(work: Callable[[], dict]) -> tuple[dict | None, tuple[str, str] | None]:
+def catch_errors(work: Callable[[], dict]) -> tuple[dict | None, tuple[str, str] | None]:
     """A result, or code and message of the error: what can be sent to another process."""
     try:
         return work() or {}, None
@@ -129,20 +130,20 @@ def outcome(work: Callable[[], dict]) -> tuple[dict | None, tuple[str, str] | No
         return None, ("internal", f"{type(error).__name__}: {error}")
 
 
-def join_group(rank: int, ranks: int, kind: str, meeting: str) -> None:
+def init_process_group(rank: int, ranks: int, kind: str, rendezvous_file: str) -> None:
     dist.init_process_group(
         "nccl" if kind == "cuda" else "gloo",
-        init_method=f"file://{meeting}",
+        init_method=f"file://{rendezvous_file}",
         rank=rank,
         world_size=ranks,
         timeout=REDUCE_LIMIT,
     )
 
 
-def serve_rank(
+def run_rank_process(
     rank: int,
     ranks: int,
-    meeting: str,
+    rendezvous_file: str,
     pipe: Connection,
     cancelled,
     device: tuple,
@@ -153,11 +154,11 @@ def serve_rank(
 
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
     kind, dtype, threads = device
-    settle_torch()
+    make_torch_deterministic()
     if kind == "cuda":
         torch.cuda.set_device(rank)
-    me = Rank(Engine(choose_device(kind, dtype, threads), cache_bytes))
-    join_group(rank, ranks, kind, meeting)
+    rank_engine = Rank(Engine(choose_device(kind, dtype, threads), cache_bytes))
+    init_process_group(rank, ranks, kind, rendezvous_file)
 
     def check() -> None:
         if cancelled.is_set():
@@ -172,13 +173,13 @@ def serve_rank(
             return
         step, kind, name, body = message
         if step == "run":
-            pipe.send(outcome(lambda: me.run(kind, name, body, check)))
-        elif step == "renew":
-            pipe.send(outcome(lambda: me.engine.model(name).renew()))
+            pipe.send(catch_errors(lambda: rank_engine.run(kind, name, body, check)))
+        elif step == "clear":
+            pipe.send(catch_errors(lambda: rank_engine.engine.model(name).clear_activations()))
         elif step == "reduce":
-            pipe.send(outcome(lambda: me.reduce(name)))
+            pipe.send(catch_errors(lambda: rank_engine.all_reduce(name)))
         else:
-            me.drop()
+            rank_engine.discard()
             pipe.send(({}, None))
 
 
@@ -194,10 +195,10 @@ class ParallelEngine:
             raise SystemExit("--devices: there is one GPU on this machine, and it is used whole.")
         threads = max(1, device.threads // ranks)
         torch.set_num_threads(threads)
-        self.ranks, self.me = ranks, Rank(Engine(device, cache_bytes))
-        self.homes: dict[str, int] = {}
+        self.ranks, self.local_rank = ranks, Rank(Engine(device, cache_bytes))
+        self.session_ranks: dict[str, int] = {}
         self.closing = False
-        meeting = os.path.join(tempfile.mkdtemp(prefix="engine-"), "meeting")
+        rendezvous_file = os.path.join(tempfile.mkdtemp(prefix="engine-"), "rendezvous")
         spawn = multiprocessing.get_context("spawn")
         self.cancelled = spawn.Event()
         self.pipes: list[Connection] = []
@@ -207,14 +208,14 @@ class ParallelEngine:
             arguments = (
                 rank,
                 ranks,
-                meeting,
+                rendezvous_file,
                 theirs,
                 self.cancelled,
                 (device.kind, device.dtype_name, threads),
                 cache_bytes,
             )
             process = spawn.Process(
-                target=serve_rank, args=arguments, name=f"rank {rank}", daemon=True
+                target=run_rank_process, args=arguments, name=f"rank {rank}", daemon=True
             )
             process.start()
             theirs.close()
@@ -222,21 +223,21 @@ class ParallelEngine:
             self.processes.append(process)
         threading.Thread(target=self._watch, daemon=True).start()
         atexit.register(self.close)
-        join_group(0, ranks, device.kind, meeting)
+        init_process_group(0, ranks, device.kind, rendezvous_file)
 
     @property
     def device(self) -> Device:
-        return self.me.engine.device
+        return self.local_rank.engine.device
 
     @property
     def models(self) -> dict:
-        return self.me.engine.models
+        return self.local_rank.engine.models
 
     def model(self, name: str):
-        return self.me.engine.model(name)
+        return self.local_rank.engine.model(name)
 
     def capabilities(self) -> dict:
-        return self.me.engine.capabilities() | {"devices": self.ranks}
+        return self.local_rank.engine.capabilities() | {"devices": self.ranks}
 
     def close(self) -> None:
         """Lets the other ranks end."""
@@ -259,47 +260,51 @@ class ParallelEngine:
             for p in self.processes
             if p.exitcode is not None
         ]
-        self.fail(f"{', '.join(gone)}; the engine cannot go on without it.")
+        self.abort(f"{', '.join(gone)}; the engine cannot go on without it.")
 
-    def fail(self, reason: str) -> None:
+    def abort(self, reason: str) -> None:
         log.error(reason)
         logging.shutdown()
         os._exit(1)
 
-    def run(self, kind: str, name: str, body: schema.Strict, check: Check) -> dict:
+    def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
         """Executes one operation on all ranks."""
         match kind:
             case "encode_guided" | "export":
-                return self.me.run(kind, name, body, check)
+                return self.local_rank.run(kind, name, body, check)
             case "save_state":
-                saved = self.me.run(kind, name, body, check)
-                self._others("renew", kind, name, [None] * self.ranks)
-                self._answers(check)
+                saved = self.local_rank.run(kind, name, body, check)
+                self._send("clear", kind, name, [None] * self.ranks)
+                self._receive(check)
                 return saved
             case "sample":
-                return self._split(kind, name, body, "sequences", self._sampling_parts(body), check)
+                return self._run_split(
+                    kind, name, body, "sequences", self._sampling_parts(body), check
+                )
             case "forward" | "forward_backward":
-                parts = split(
+                parts = split_by_cost(
                     [d.ids for d in body.data], [len(d.ids) for d in body.data], self.ranks
                 )
-                return self._split(kind, name, body, "data", parts, check)
+                return self._run_split(kind, name, body, "data", parts, check)
         if kind == "end_sessions":
             for session in body.sessions:
-                self.homes.pop(session, None)
-        results, error = self._everywhere(kind, name, [body] * self.ranks, check)
+                self.session_ranks.pop(session, None)
+        results, error = self._run_on_all_ranks(kind, name, [body] * self.ranks, check)
         if kind == "create_model" and error is not None:
             # Where it was made it goes again, so that the ranks hold the same models.
             if not error[0] == "conflict":
-                self._everywhere("delete_model", name, [schema.Empty()] * self.ranks, lambda: None)
+                self._run_on_all_ranks(
+                    "delete_model", name, [dialect.EmptyBody()] * self.ranks, lambda: None
+                )
         elif len({result is None for result in results}) > 1:
-            self.fail(
+            self.abort(
                 f"{kind} succeeded on some ranks only, so their models differ now: {error[1]}"
             )
         if error is not None:
             raise Cancelled() if error[0] == "cancelled" else EngineError(*error)
-        for field in ALIKE.get(kind, ()):
+        for field in SAME_ON_ALL_RANKS.get(kind, ()):
             if len({r[field] for r in results}) > 1:
-                self.fail(
+                self.abort(
                     f"{kind} gave different {field} on the ranks: their weights have drifted apart."
                 )
         if kind == "memory":
@@ -309,31 +314,31 @@ class ParallelEngine:
             }
         return results[0]
 
-    def _sampling_parts(self, body: schema.Sample) -> list[list[int]]:
+    def _sampling_parts(self, body: dialect.SampleBody) -> list[list[int]]:
         """A conversation stays where its activations are; new ones are split by their tokens."""
         sequences = body.sequences
-        fresh = [i for i, s in enumerate(sequences) if s.session not in self.homes]
+        fresh = [i for i, s in enumerate(sequences) if s.session not in self.session_ranks]
         costs = [(len(sequences[i].ids) + sequences[i].maxTokens) * sequences[i].n for i in fresh]
         parts: list[list[int]] = [[] for _ in range(self.ranks)]
         if fresh:
             parts = [
                 [fresh[k] for k in part]
-                for part in split([sequences[i].ids for i in fresh], costs, self.ranks)
+                for part in split_by_cost([sequences[i].ids for i in fresh], costs, self.ranks)
             ]
         for i, sequence in enumerate(sequences):
-            if sequence.session in self.homes:
-                parts[self.homes[sequence.session]].append(i)
+            if sequence.session in self.session_ranks:
+                parts[self.session_ranks[sequence.session]].append(i)
         for rank, part in enumerate(parts):
-            self.homes.update(
+            self.session_ranks.update(
                 {sequences[i].session: rank for i in part if sequences[i].session is not None}
             )
         return parts
 
-    def _split(
+    def _run_split(
         self,
         kind: str,
         name: str,
-        body: schema.Strict,
+        body: DialectModel,
         field: str,
         parts: list[list[int]],
         check: Check,
@@ -343,26 +348,26 @@ class ParallelEngine:
             body.model_copy(update={field: [items[i] for i in part]}) if part else None
             for part in parts
         ]
-        results, error = self._everywhere(kind, name, bodies, check)
+        results, error = self._run_on_all_ranks(kind, name, bodies, check)
         if kind == "forward_backward":
             if error is None:
                 _, error = self._finish("reduce", name)
             else:
-                self._finish("drop", name)
+                self._finish("discard", name)
         if error is not None:
             raise Cancelled() if error[0] == "cancelled" else EngineError(*error)
-        return merge(results, parts, len(items))
+        return merge_results(results, parts, len(items))
 
-    def _everywhere(
+    def _run_on_all_ranks(
         self, kind: str, name: str, bodies: list, check: Check
     ) -> tuple[list, tuple[str, str] | None]:
         """Runs an operation on all ranks at once; results by rank (None: failed), and the first error."""
         self.cancelled.clear()
-        self._others("run", kind, name, bodies)
-        mine = outcome(lambda: self.me.run(kind, name, bodies[0], check))
+        self._send("run", kind, name, bodies)
+        mine = catch_errors(lambda: self.local_rank.run(kind, name, bodies[0], check))
         if mine[1] is not None:
             self.cancelled.set()  # the others' work is of no more use
-        answers = [mine, *self._answers(check if mine[1] is None else lambda: None)]
+        answers = [mine, *self._receive(check if mine[1] is None else lambda: None)]
         errors = [e for _, e in answers if e is not None]
         real = [e for e in errors if e[0] != "cancelled"]
         if not errors and self.cancelled.is_set():
@@ -371,18 +376,22 @@ class ParallelEngine:
 
     def _finish(self, step: str, name: str) -> tuple[list, tuple[str, str] | None]:
         """Second half of forward_backward: add the gradients up, or forget them."""
-        self._others(step, "", name, [None] * self.ranks)
-        mine = outcome(lambda: self.me.reduce(name) if step == "reduce" else self.me.drop())
-        answers = [mine, *self._answers(lambda: None)]
+        self._send(step, "", name, [None] * self.ranks)
+        mine = catch_errors(
+            lambda: (
+                self.local_rank.all_reduce(name) if step == "reduce" else self.local_rank.discard()
+            )
+        )
+        answers = [mine, *self._receive(lambda: None)]
         return [result for result, _ in answers], next(
             (e for _, e in answers if e is not None), None
         )
 
-    def _others(self, step: str, kind: str, name: str, bodies: list) -> None:
+    def _send(self, step: str, kind: str, name: str, bodies: list) -> None:
         for pipe, body in zip(self.pipes, bodies[1:]):
             pipe.send((step, kind, name, body))
 
-    def _answers(self, check: Check) -> list[tuple[dict | None, tuple[str, str] | None]]:
+    def _receive(self, check: Check) -> list[tuple[dict | None, tuple[str, str] | None]]:
         """One answer of each other rank. A cancelled operation is cancelled there, and its answers are awaited too."""
         found: dict[Connection, tuple] = {}
         while len(found) < len(self.pipes):

@@ -9,12 +9,12 @@ import torch
 from llguidance import LLMatcher
 from torch import Tensor
 
-from .attention import index
+from .attention import to_index
 from .decode import Decoder
-from .engine_model import Model, Prefilled
+from .dialect import SampleBody, SampleSequence
 from .errors import EngineError
 from .llama import Llama
-from .schema import Sample, Sequence
+from .model import Model, PrefillResult
 
 # Rows decoded together: bounds the memory of the rows' own keys and values.
 MAX_ROWS = 128
@@ -26,7 +26,7 @@ FEW_TOKENS = 1024
 class Row:
     """One sample of one sequence."""
 
-    request: Sequence
+    request: SampleSequence
     place: tuple[int, int]  # sequence, sample
     matcher: LLMatcher | None
     prompt: list[int]
@@ -37,7 +37,7 @@ class Row:
     pending: list[int] = field(default_factory=list)  # chosen or forced, not yet fed
     finish: str | None = None
 
-    def force(self) -> None:
+    def append_forced(self) -> None:
         """Appends what the guide forces next; ends the row where the guide or the bound is reached."""
         if self.matcher is not None:
             tokens = self.matcher.compute_ff_tokens()[: self.request.maxTokens - len(self.ids)]
@@ -55,7 +55,7 @@ class Row:
         if len(self.ids) >= self.request.maxTokens:
             self.finish = "length"
 
-    def choose(self, token: int, logprob: float, model: Model) -> None:
+    def append_sampled(self, token: int, logprob: float, model: Model) -> None:
         """Takes a sampled token and whatever follows from it."""
         tokenizer = model.base.tokenizer
         self.ids.append(token)
@@ -76,7 +76,7 @@ class Row:
             if any(s in tail for s in self.request.stop):
                 self.finish = "stop"
         if self.finish is None:
-            self.force()
+            self.append_forced()
 
     def result(self, model: Model) -> dict:
         tokenizer = model.base.tokenizer
@@ -90,7 +90,7 @@ class Row:
         }
 
 
-def make_rows(model: Model, body: Sample) -> list[Row]:
+def make_rows(model: Model, body: SampleBody) -> list[Row]:
     """Rows of a call in lexicographic order of their prompts, so that shared prefixes are ranges of rows."""
     rows = []
     c = model.base.model.config
@@ -121,7 +121,7 @@ def check_ids(ids: list[int], vocabulary: int, where: str) -> None:
 
 
 @torch.no_grad()
-def sample(model: Model, body: Sample, check: Callable[[], None]) -> dict:
+def sample(model: Model, body: SampleBody, check: Callable[[], None]) -> dict:
     """Runs a `sample` operation. Equal calls on equal weights give equal bits."""
     if model.head != "language":
         raise EngineError(
@@ -153,7 +153,7 @@ def sample_rows(
 ) -> None:
     started = time.perf_counter()
     for row in rows:
-        row.force()
+        row.append_forced()
     fed = [row.prompt + row.pending for row in rows]
     for row in rows:
         row.pending = []
@@ -165,7 +165,7 @@ def sample_rows(
     started = time.perf_counter()
     active = [i for i, row in enumerate(rows) if row.finish is None]
     llama = model.merged() if adapted else model.base.model
-    choose(model, llama, [rows[i] for i in active], done.hidden[active])
+    sample_next_tokens(model, llama, [rows[i] for i in active], done.hidden[active])
     active = [i for i in active if rows[i].finish is None]
     if active:
         decode(model, llama, rows, fed, active, done, check)
@@ -178,7 +178,7 @@ def decode(
     rows: list[Row],
     fed: list[list[int]],
     active: list[int],
-    done: Prefilled,
+    done: PrefillResult,
     check: Callable[[], None],
 ) -> None:
     """The loop: feed what is pending, choose, drop finished rows; at the end keep the activations of all that was fed."""
@@ -209,13 +209,13 @@ def decode(
                 done,
                 rows,
             )
-            decoder.keep(alive)
+            decoder.keep_rows(alive)
             running = [running[k] for k in alive]
         hidden = decoder.step([rows[i].pending for i in running], check)
         for i in running:
             extended[i] += rows[i].pending
             rows[i].pending = []
-        choose(model, llama, [rows[i] for i in running], hidden)
+        sample_next_tokens(model, llama, [rows[i] for i in running], hidden)
     keep_activations(model, decoder, list(range(len(running))), running, extended, done, rows)
 
 
@@ -225,7 +225,7 @@ def keep_activations(
     which: list[int],
     running: list[int],
     extended: dict[int, list[int]],
-    done: Prefilled,
+    done: PrefillResult,
     rows: list[Row],
 ) -> None:
     """Copies what finished decoder rows were fed into the caches, so that a later turn and the gradient find it."""
@@ -244,8 +244,8 @@ def keep_activations(
                     for n in fresh
                 ]
             )
-            slots = index(np.concatenate([n.slots for n in fresh]), cache.device)
-            where = index(source, cache.device)
+            slots = to_index(np.concatenate([n.slots for n in fresh]), cache.device)
+            where = to_index(source, cache.device)
             for layer in range(cache.first, min(cache.first + cache.count, layers)):
                 cache.keys(layer).index_copy_(
                     0,
@@ -261,8 +261,8 @@ def keep_activations(
                     .view(-1, decoder.values[layer].shape[-1])
                     .index_select(0, where),
                 )
-            if decoder.border is not None and cache.first == 0:
-                room = decoder.border.shape[1]
+            if decoder.boundary_hidden is not None and cache.first == 0:
+                room = decoder.boundary_hidden.shape[1]
                 source = np.concatenate(
                     [
                         n.owner * room
@@ -272,12 +272,12 @@ def keep_activations(
                         for n in fresh
                     ]
                 )
-                border = decoder.border.view(-1, decoder.border.shape[-1])
+                boundary = decoder.boundary_hidden.view(-1, decoder.boundary_hidden.shape[-1])
                 cache.hidden.index_copy_(
-                    0, slots, border.index_select(0, index(source, cache.device))
+                    0, slots, boundary.index_select(0, to_index(source, cache.device))
                 )
         cache.commit()
-        cache.hold(
+        cache.mark_session_ends(
             [
                 rows[running[k]].request.session if rows[running[k]].request.n == 1 else None
                 for k in which
@@ -286,7 +286,7 @@ def keep_activations(
         )
 
 
-def choose(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
+def sample_next_tokens(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
     """Samples the next token of every row from its final hidden state [rows, hidden]."""
     if not rows:
         return
@@ -306,10 +306,10 @@ def choose(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
             tokens = np.flatnonzero(tokenizer.allowed(union)[0])
             picked = [guided[k] for k in few]
             mask = tokenizer.allowed(masks[few])[:, tokens]
-            draw(
+            sample_tokens(
                 model,
                 [rows[i] for i in picked],
-                llama.logits(hidden[picked], index(tokens, hidden.device)),
+                llama.logits(hidden[picked], to_index(tokens, hidden.device)),
                 mask,
                 tokens,
             )
@@ -323,10 +323,10 @@ def choose(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
         allowed = np.ones((len(others), llama.config.vocabulary), bool)
         for i, bits in zip(guided, tokenizer.allowed(masks)):
             allowed[others.index(i)] = bits
-    draw(model, [rows[i] for i in others], llama.logits(hidden[others]), allowed, None)
+    sample_tokens(model, [rows[i] for i in others], llama.logits(hidden[others]), allowed, None)
 
 
-def draw(
+def sample_tokens(
     model: Model,
     rows: list[Row],
     logits: Tensor,
@@ -353,7 +353,7 @@ def draw(
         tokens = torch.where(greedy, tokens, inverse_cdf((logits - lse).exp_(), uniforms))
     logprobs = (logits.gather(1, tokens[:, None]) - lse)[:, 0].tolist()
     for row, token, logprob in zip(rows, tokens.tolist(), logprobs):
-        row.choose(int(names[token]) if names is not None else token, logprob, model)
+        row.append_sampled(int(names[token]) if names is not None else token, logprob, model)
 
 
 def inverse_cdf(probabilities: Tensor, uniforms: Tensor, block: int = 512) -> Tensor:
@@ -366,16 +366,18 @@ def inverse_cdf(probabilities: Tensor, uniforms: Tensor, block: int = 512) -> Te
     if size > block:
         padded = torch.nn.functional.pad(probabilities, (0, -size % block)).view(rows, -1, block)
         sums = padded.sum(-1)
-        outer = search(sums, uniforms)
+        outer = search_cumulative(sums, uniforms)
         before = sums.double().cumsum(-1)
         mass = sums.gather(1, outer[:, None])[:, 0].double()
         start = before.gather(1, outer[:, None])[:, 0] - mass
         inside = ((uniforms * before[:, -1] - start) / mass).clamp(0, 1 - 1e-12)
-        return outer * block + search(padded[torch.arange(rows, device=sums.device), outer], inside)
-    return search(probabilities, uniforms)
+        return outer * block + search_cumulative(
+            padded[torch.arange(rows, device=sums.device), outer], inside
+        )
+    return search_cumulative(probabilities, uniforms)
 
 
-def search(weights: Tensor, uniforms: Tensor) -> Tensor:
+def search_cumulative(weights: Tensor, uniforms: Tensor) -> Tensor:
     """First index at which the cumulative weight exceeds uniforms * total, never one of weight 0."""
     cumulative = weights.double().cumsum(-1)
     total = cumulative[:, -1:]

@@ -11,7 +11,7 @@ from .errors import EngineError
 
 
 @dataclass(frozen=True)
-class Part:
+class ParameterSlice:
     """Place of one tensor in the flat vector."""
 
     name: str
@@ -23,10 +23,10 @@ class Part:
         return math.prod(self.shape)
 
 
-def arrange(shapes: dict[str, tuple[int, ...]]) -> list[Part]:
+def lay_out_parameters(shapes: dict[str, tuple[int, ...]]) -> list[ParameterSlice]:
     parts, start = [], 0
     for name, shape in shapes.items():
-        parts.append(Part(name, shape, start))
+        parts.append(ParameterSlice(name, shape, start))
         start += parts[-1].size
     return parts
 
@@ -36,21 +36,21 @@ class Trainable:
     values. What the tensors mean is told by lora.py, full.py and value.py."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], values: Tensor):
-        self.layout = arrange(shapes)
+        self.layout = lay_out_parameters(shapes)
         self.version = 0
         self.snapshots: dict[str, Tensor] = {}
-        self.begin(values)
+        self.reset(values)
 
-    def begin(self, values: Tensor) -> None:
+    def reset(self, values: Tensor) -> None:
         """Takes over values [size], with an optimiser that has not seen any step."""
         self.values = values
         self.gradient: Tensor | None = None
         self.moment1 = torch.zeros_like(values)
         self.moment2 = torch.zeros_like(values)
         self.step = 0
-        self.changed()
+        self.mark_changed()
 
-    def changed(self) -> None:
+    def mark_changed(self) -> None:
         self.version += 1
 
     def tensors(self, values: Tensor, grad: bool = False) -> dict[str, Tensor]:
@@ -121,7 +121,7 @@ class Trainable:
                         f"The step would make a weight of {p.name} NaN or infinite; the weights were not changed and the gradient was dropped.",
                     )
         self.step, self.gradient = step, None
-        self.changed()
+        self.mark_changed()
         return norm
 
     def reference(self, name: str) -> Tensor:

@@ -10,9 +10,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import pytest
 import torch
 
-from engine import schema
+from engine import dialect
 from engine.device import choose_device
-from engine.engine import Engine, settle_torch
+from engine.engine import Engine, make_torch_deterministic
 from engine.tiny_model import save_tokenizer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,7 +22,7 @@ needs_smollm2 = pytest.mark.skipif(
 )
 LORA = {"rank": 4, "alpha": 8, "firstLayer": 1}
 
-settle_torch()
+make_torch_deterministic()
 
 
 def save_model(folder: Path, kind: str) -> Path:
@@ -91,10 +91,12 @@ class Session:
                 * 0.1
             )
             trainable.values = noise if lora else trainable.values + 0.1 * noise
-            trainable.changed()
+            trainable.mark_changed()
 
     def call(self, kind: str, check=lambda: None, **body):
-        return self.engine.run(kind, self.name, schema.BODIES[kind].model_validate(body), check)
+        return self.engine.run(
+            kind, self.name, dialect.OPERATIONS[kind].body.model_validate(body), check
+        )
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_the_cpu_agrees_with_itself_and_with_transformers(capsys):
 
 
 def test_a_device_that_computes_otherwise_is_told(monkeypatch, capsys):
-    right = check_gpu.learn
+    right = check_gpu.run_training
     calls = []
 
     def wrong(running, data):
@@ -42,7 +42,7 @@ def test_a_device_that_computes_otherwise_is_told(monkeypatch, capsys):
             found["gradient, critic"] = found["gradient, critic"] * 1.01
         return found
 
-    monkeypatch.setattr(check_gpu, "learn", wrong)
+    monkeypatch.setattr(check_gpu, "run_training", wrong)
     assert check_gpu.main(SMALL) == 1
     said = capsys.readouterr().out
     assert "NO cpu against CPU, gradient, critic" in said

@@ -143,7 +143,7 @@ def compute_numbers(folder: Path) -> dict[str, list[float]]:
         trainable = session.model.trainable
         ramp = torch.arange(trainable.values.numel(), dtype=torch.float64)
         trainable.values = trainable.values + (0.05 * torch.sin(ramp * 0.7)).float()
-        trainable.changed()
+        trainable.mark_changed()
         forward = session.call("forward", adapter=True, data=data)
         rows = forward["values" if name == "critic" else "logprobs"]
         found[f"{name}: forward"] = [x for row in rows for x in row[20:]]

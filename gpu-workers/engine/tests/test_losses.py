@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from engine.losses import token_loss, value_loss
-from engine.schema import LossConfig
+from engine.dialect import LossConfig
+from engine.losses import compute_token_loss, compute_value_loss
 
 SEQUENCES, LENGTH = 6, 9
 
@@ -39,7 +39,7 @@ def own(kind: str, config: LossConfig, t: dict[str, torch.Tensor], weights: torc
         "logprobs": t["old"][picked],
         "referenceLogprobs": t["reference"][picked] if config.klCoef else None,
     }
-    part = token_loss(kind, config, t["logprobs"][picked], t["entropies"][picked], data)
+    part = compute_token_loss(kind, config, t["logprobs"][picked], t["entropies"][picked], data)
     full = torch.zeros_like(t["logprobs"])
     full[picked] = part.d_logprobs
     entropies = torch.zeros_like(full)
@@ -165,24 +165,24 @@ def test_derivatives_of_token_losses_equal_finite_differences(kind, config):
     }
     lp, h = t["logprobs"][picked], t["entropies"][picked]
     settings = LossConfig(**config)
-    part = token_loss(kind, settings, lp, h, data)
+    part = compute_token_loss(kind, settings, lp, h, data)
     torch.testing.assert_close(
         part.d_logprobs,
-        differences(lambda x: token_loss(kind, settings, x, h, data).loss, lp),
+        differences(lambda x: compute_token_loss(kind, settings, x, h, data).loss, lp),
         rtol=1e-6,
         atol=1e-7,
     )
     if config.get("entropyCoef"):
         torch.testing.assert_close(
             part.d_entropies,
-            differences(lambda x: token_loss(kind, settings, lp, x, data).loss, h),
+            differences(lambda x: compute_token_loss(kind, settings, lp, x, data).loss, h),
             rtol=1e-6,
             atol=1e-7,
         )
     else:
         assert part.d_entropies is None
     alone = LossConfig(**{k: v for k, v in config.items() if k.startswith("clip")})
-    assert part.policy == token_loss(kind, alone, lp, h, data).loss
+    assert part.policy == compute_token_loss(kind, alone, lp, h, data).loss
 
 
 def test_kl_estimators_by_their_formulas():
@@ -199,7 +199,7 @@ def test_kl_estimators_by_their_formulas():
     }
     e = 2.718281828459045
     for name, want in (("k1", 0.5 - 1.0), ("k2", 0.125 + 0.5), ("k3", e**-0.5 - 0.5 + e - 2)):
-        part = token_loss(
+        part = compute_token_loss(
             "ppo", LossConfig(klCoef=2.0, klEstimator=name), lp, torch.zeros_like(lp), data
         )
         assert part.kl == pytest.approx(want) and part.loss == pytest.approx(2 * want)
@@ -213,7 +213,7 @@ def test_the_value_loss_and_its_derivative(clip):
     old = v + 0.4 * (old)
     data = {"weights": weights.abs(), "returns": returns, "values": old}
     config = LossConfig(valueClip=clip)
-    part = value_loss(config, v, data)
+    part = compute_value_loss(config, v, data)
     want, clipped = 0.0, 0
     for w, x, r, o in zip(data["weights"].tolist(), v.tolist(), returns.tolist(), old.tolist()):
         plain = (x - r) ** 2
@@ -227,7 +227,7 @@ def test_the_value_loss_and_its_derivative(clip):
     )
     torch.testing.assert_close(
         part.d_values,
-        differences(lambda x: value_loss(config, x, data).loss, v),
+        differences(lambda x: compute_value_loss(config, x, data).loss, v),
         rtol=1e-6,
         atol=1e-7,
     )

@@ -5,8 +5,8 @@ import threading
 import pytest
 import torch
 
-from engine.engine import Engine
 from engine.device import choose_device
+from engine.engine import Engine
 from engine.errors import Cancelled, EngineError
 from engine.operations import Operations
 
@@ -208,7 +208,7 @@ def test_a_gradient_in_progress_is_saved(tiny, tmp_path):
 
 
 def test_a_full_disk_keeps_the_last_good_state(tiny, tmp_path, monkeypatch):
-    from engine import state
+    from engine import saved_state
 
     session = Session(tiny)
     session.call("save_state", path=str(tmp_path / "state"))
@@ -216,7 +216,7 @@ def test_a_full_disk_keeps_the_last_good_state(tiny, tmp_path, monkeypatch):
     session.call("forward_backward", loss="cross_entropy", data=[DATUM])
     session.call("optim_step", learningRate=1e-2)
     written = []
-    real = state.save_file
+    real = saved_state.save_file
 
     def failing(tensors, path, **options):
         written.append(path)
@@ -224,7 +224,7 @@ def test_a_full_disk_keeps_the_last_good_state(tiny, tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         real(tensors, path, **options)
 
-    monkeypatch.setattr(state, "save_file", failing)
+    monkeypatch.setattr(saved_state, "save_file", failing)
     with pytest.raises(EngineError, match="no space left") as error:
         session.call("save_state", path=str(tmp_path / "state"))
     assert error.value.code == "storage-full"

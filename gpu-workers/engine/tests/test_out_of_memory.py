@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import gradient
+from engine import forward_backward
 from engine.errors import EngineError
 
 from .conftest import ROOT, Session
-from .test_gradient import relative
-from .test_value import critic, make_data
+from .test_forward_backward import relative
+from .test_value_model import critic, make_data
 
 
 def scarce(monkeypatch, tokens: int) -> list[int]:
     """Memory for micro-batches of at most this many tokens; returns the sizes that were tried."""
     tried: list[int] = []
-    real = gradient.final_states
+    real = forward_backward.compute_final_states
 
     def limited(model, network, batch, check):
         tried.append(len(batch.ids))
@@ -27,7 +27,7 @@ def scarce(monkeypatch, tokens: int) -> list[int]:
             raise torch.OutOfMemoryError("no memory for the test")
         return real(model, network, batch, check)
 
-    monkeypatch.setattr(gradient, "final_states", limited)
+    monkeypatch.setattr(forward_backward, "compute_final_states", limited)
     return tried
 
 
@@ -38,7 +38,7 @@ def test_the_budget_halves_and_nothing_counts_twice(tiny, monkeypatch, head):
     want = make(tiny)
     first = want.call("forward_backward", loss=loss, data=make_data(1))
     plain = want.call("forward_backward", loss=loss, data=make_data())
-    assert plain["retriedOutOfMemory"] == 0 and plain["tokenBudget"] == gradient.TOKEN_BUDGET
+    assert plain["retriedOutOfMemory"] == 0 and plain["tokenBudget"] == forward_backward.TOKEN_BUDGET
     session = make(tiny)
     session.call("forward_backward", loss=loss, data=make_data(1))
     # Two groups of 33 and 3 x 12 tokens: the first of the two batches fits, so that a part is there when memory ends.

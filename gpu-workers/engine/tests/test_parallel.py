@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import schema
+from engine import dialect
 from engine.device import choose_device
 from engine.engine import Engine
 from engine.errors import Cancelled, EngineError
-from engine.parallel import ParallelEngine, merge, split
+from engine.parallel import ParallelEngine, merge_results, split_by_cost
 
 from .conftest import LORA
 
@@ -27,7 +27,9 @@ class Caller:
         self.engine, self.folder = engine, folder
 
     def __call__(self, kind, model="m", check=lambda: None, **body):
-        return self.engine.run(kind, model, schema.BODIES[kind].model_validate(body), check)
+        return self.engine.run(
+            kind, model, dialect.OPERATIONS[kind].body.model_validate(body), check
+        )
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +69,15 @@ def close(a, b):
 
 def test_split_keeps_prefixes_together_and_halves_the_tokens():
     keys = [[2, i] for i in range(6)] + [[1, i] for i in range(6)]
-    parts = split(keys, [10] * 12, 2)
+    parts = split_by_cost(keys, [10] * 12, 2)
     assert sorted(parts[0] + parts[1]) == list(range(12))
     assert set(parts[0]) == set(range(6, 12))
     costs = [100, 1, 1, 1, 97]
-    assert [sum(costs[i] for i in p) for p in split([[i] for i in range(5)], costs, 2)] == [
+    assert [sum(costs[i] for i in p) for p in split_by_cost([[i] for i in range(5)], costs, 2)] == [
         100,
         100,
     ]
-    assert split([[1]], [5], 3) == [[], [0], []]
+    assert split_by_cost([[1]], [5], 3) == [[], [0], []]
 
 
 def test_merge_brings_back_the_order_and_adds_up():
@@ -97,7 +99,7 @@ def test_merge_brings_back_the_order_and_adds_up():
         "tokenBudget": 32,
         "ratio": {"sum": 0.0, "min": 0.1, "max": 9.0},
     }
-    merged = merge([a, b], [[2, 0], [1]], 3)
+    merged = merge_results([a, b], [[2, 0], [1]], 3)
     assert merged == {
         "logprobs": [[2], [3], [1]],
         "values": [],
@@ -166,9 +168,9 @@ def test_sampling_gives_the_same_tokens_and_stays_with_its_activations(pair):
     second = pair[0]("sample", "sampling", adapter=True, sequences=longer)
     # Each conversation came back to the rank that has its activations: only what is new was computed.
     assert second["usage"]["computedTokens"] <= 3 * len(prompts)
-    assert len(set(pair[0].engine.homes.values())) == 2
+    assert len(set(pair[0].engine.session_ranks.values())) == 2
     pair[0]("end_sessions", "sampling", sessions=[f"s{i}" for i in range(5)])
-    assert not pair[0].engine.homes
+    assert not pair[0].engine.session_ranks
 
 
 def test_a_failure_on_one_rank_adds_nothing_anywhere(pair):

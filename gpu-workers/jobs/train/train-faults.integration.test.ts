@@ -51,7 +51,8 @@ describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
       model.forwardBackward = (body, options) => {
         if (body.loss === "cross_entropy" || ++updates <= 2)
           return forwardBackward.call(model, body, options);
-        const beyond = (list: readonly number[] | undefined) => list?.map((x) => (x + 1) * 1e39);
+        const beyond = (list: readonly number[] | null | undefined) =>
+          list?.map((x) => (x + 1) * 1e39);
         const data = body.data.map((datum) => ({
           ...datum,
           ...(body.loss === "value"

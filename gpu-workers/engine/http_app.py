@@ -7,7 +7,7 @@ import json
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from . import openai
+from . import openai_api
 from .errors import EngineError
 from .operations import Operation, Operations
 
@@ -22,13 +22,13 @@ STATUS = {
 MAX_WAIT = 60.0
 
 
-def refusal(error: EngineError) -> JSONResponse:
+def build_error_response(error: EngineError) -> JSONResponse:
     return JSONResponse(
         {"error": {"code": error.code, "message": error.message}}, STATUS.get(error.code, 500)
     )
 
 
-async def finished(operation: Operation, seconds: float) -> None:
+async def wait_until_finished(operation: Operation, seconds: float) -> None:
     """Waits for the end of an operation, at most this long."""
     try:
         await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(operation.finished)), seconds)
@@ -44,14 +44,16 @@ def make_app(operations: Operations, secret: str) -> FastAPI:
     async def authorize(request: Request, call_next):
         given = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(given, expected):
-            return refusal(EngineError("unauthorized", "The bearer secret is missing or wrong."))
+            return build_error_response(
+                EngineError("unauthorized", "The bearer secret is missing or wrong.")
+            )
         return await call_next(request)
 
     @app.exception_handler(EngineError)
-    async def refused(request: Request, error: EngineError):
-        return refusal(error)
+    async def handle_engine_error(request: Request, error: EngineError):
+        return build_error_response(error)
 
-    async def body_of(request: Request) -> object:
+    async def read_json(request: Request) -> object:
         try:
             return json.loads(await request.body())
         except ValueError as error:
@@ -67,23 +69,23 @@ def make_app(operations: Operations, secret: str) -> FastAPI:
 
     @app.post("/operations")
     async def start(request: Request, wait: float = 0):
-        operation = operations.submit(await body_of(request))
-        await finished(operation, min(wait, MAX_WAIT))
-        return JSONResponse(operation.wire())
+        operation = operations.submit(await read_json(request))
+        await wait_until_finished(operation, min(wait, MAX_WAIT))
+        return JSONResponse(operation.to_json())
 
     @app.get("/operations/{operation_id}")
     async def poll(operation_id: str, wait: float = 0):
         operation = operations.get(operation_id)
-        await finished(operation, min(wait, MAX_WAIT))
-        return JSONResponse(operation.wire())
+        await wait_until_finished(operation, min(wait, MAX_WAIT))
+        return JSONResponse(operation.to_json())
 
     @app.post("/operations/{operation_id}/cancel")
     async def cancel(operation_id: str):
-        return JSONResponse(operations.cancel(operation_id).wire())
+        return JSONResponse(operations.cancel(operation_id).to_json())
 
     async def complete(raw: object, chat: bool) -> JSONResponse:
-        request = openai.parse(raw, chat)
-        operation = operations.submit(openai.operation(request, operations.engine))
+        request = openai_api.parse_completion(raw, chat)
+        operation = operations.submit(openai_api.build_sample_operation(request, operations.engine))
         try:
             await asyncio.shield(asyncio.wrap_future(operation.finished))
         except asyncio.CancelledError:
@@ -91,18 +93,18 @@ def make_app(operations: Operations, secret: str) -> FastAPI:
             raise
         if operation.error is not None:
             raise operation.error
-        return JSONResponse(openai.answer(request, operation))
+        return JSONResponse(openai_api.build_completion(request, operation))
 
     @app.get("/v1/models")
     async def models():
-        return openai.models(operations.engine)
+        return openai_api.list_models(operations.engine)
 
     @app.post("/v1/completions")
     async def completions(request: Request):
-        return await complete(await body_of(request), False)
+        return await complete(await read_json(request), False)
 
     @app.post("/v1/chat/completions")
     async def chat_completions(request: Request):
-        return await complete(await body_of(request), True)
+        return await complete(await read_json(request), True)
 
     return app

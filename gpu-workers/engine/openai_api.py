@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .engine import Engine
-from .engine_model import Model
 from .errors import EngineError
-from .operations import Operation, describe
+from .model import Model
+from .operations import Operation, format_validation_error
 
 
 class Message(BaseModel):
@@ -21,7 +21,7 @@ class Message(BaseModel):
     content: str
 
 
-class Completion(BaseModel):
+class CompletionRequest(BaseModel):
     """Fields that are not listed are ignored, as clients send many; `stream` is refused."""
 
     model_config = ConfigDict(extra="ignore")
@@ -45,11 +45,11 @@ class Completion(BaseModel):
         return [self.stop] if isinstance(self.stop, str) else [s for s in self.stop or [] if s]
 
 
-def parse(raw: object, chat: bool) -> Completion:
+def parse_completion(raw: object, chat: bool) -> CompletionRequest:
     try:
-        request = Completion.model_validate(raw)
+        request = CompletionRequest.model_validate(raw)
     except ValidationError as error:
-        raise EngineError("invalid-input", describe(error, "The request")) from error
+        raise EngineError("invalid-input", format_validation_error(error, "The request")) from error
     if request.stream:
         raise EngineError("unsupported", "Streaming is not supported: leave `stream` out.")
     if request.top_p != 1:
@@ -68,7 +68,7 @@ def parse(raw: object, chat: bool) -> Completion:
 
 
 @lru_cache
-def chat_tokenizer(folder: Path):
+def load_chat_tokenizer(folder: Path):
     from transformers import (
         AutoTokenizer,
     )  # only chat needs its templates, and it takes seconds to import
@@ -81,7 +81,7 @@ def chat_tokenizer(folder: Path):
     return tokenizer
 
 
-def target(request: Completion, engine: Engine) -> tuple[Model, bool]:
+def find_model(request: CompletionRequest, engine: Engine) -> tuple[Model, bool]:
     name, _, base = request.model.partition(":")
     if base not in ("", "base"):
         raise EngineError("not-found", f'Model {request.model!r}: after ":" only "base" is known.')
@@ -89,12 +89,12 @@ def target(request: Completion, engine: Engine) -> tuple[Model, bool]:
     return model, model.trainable is not None and not base
 
 
-def prompts(request: Completion, model: Model) -> list[list[int]]:
+def tokenize_prompts(request: CompletionRequest, model: Model) -> list[list[int]]:
     if request.messages is not None:
         messages = [m.model_dump() for m in request.messages]
         begun = messages.pop()["content"] if request.continue_final_message else ""
         text = (
-            chat_tokenizer(model.base.folder).apply_chat_template(
+            load_chat_tokenizer(model.base.folder).apply_chat_template(
                 messages, add_generation_prompt=True, tokenize=False
             )
             + begun
@@ -108,12 +108,12 @@ def prompts(request: Completion, model: Model) -> list[list[int]]:
     return [model.base.tokenizer.encode(p) if isinstance(p, str) else p for p in prompt]
 
 
-def operation(request: Completion, engine: Engine) -> dict:
+def build_sample_operation(request: CompletionRequest, engine: Engine) -> dict:
     """The `sample` operation that a completion stands for."""
-    model, adapted = target(request, engine)
+    model, adapted = find_model(request, engine)
     limit = model.base.model.config.max_length
     sequences = []
-    for ids in prompts(request, model):
+    for ids in tokenize_prompts(request, model):
         if not ids:
             raise EngineError("invalid-input", "The prompt is empty.")
         default = 16 if request.messages is None else limit - len(ids)
@@ -135,7 +135,7 @@ def operation(request: Completion, engine: Engine) -> dict:
     }
 
 
-def answer(request: Completion, done: Operation) -> dict:
+def build_completion(request: CompletionRequest, done: Operation) -> dict:
     choices = []
     for samples in done.result["sequences"]:
         for one in samples:
@@ -167,7 +167,7 @@ def answer(request: Completion, done: Operation) -> dict:
     }
 
 
-def models(engine: Engine) -> dict:
+def list_models(engine: Engine) -> dict:
     names = [
         n
         for m in list(engine.models.values())

@@ -115,11 +115,11 @@ def test_a_change_of_weights_invalidates_what_depends_on_them(session, tiny):
     session.call("sample", adapter=True, sequences=[sequence])
     adapter = session.model.trainable
     adapter.values = adapter.values * -3
-    adapter.changed()
+    adapter.mark_changed()
     after = session.call("sample", adapter=True, sequences=[sequence])["sequences"][0][0]
     fresh = Session(tiny)
     fresh.model.trainable.values = adapter.values.clone()
-    fresh.model.trainable.changed()
+    fresh.model.trainable.mark_changed()
     want = fresh.call("sample", adapter=True, sequences=[sequence])["sequences"][0][0]
     assert after["ids"] == want["ids"]
     assert after["logprobs"] == pytest.approx(want["logprobs"], abs=1e-4)

@@ -12,39 +12,39 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .attention import attend, index
-from .engine_model import Model, Network
+from .attention import attend, to_index
+from .dialect import ForwardBackwardBody, ForwardBody
 from .errors import EngineError
-from .heads import head_pass
 from .llama import run_layers
-from .losses import token_loss, value_loss
-from .memory import give_back_freed, is_out_of_memory
+from .losses import compute_token_loss, compute_value_loss
+from .memory import empty_cache, is_out_of_memory
+from .model import Model, Network
 from .packing import MicroBatch, micro_batches
-from .schema import Forward, ForwardBackward
-from .value import values_of
+from .token_logprobs import compute_token_logprobs
+from .value_head import compute_values
 
 # Packed tokens of a micro-batch: bounds the memory of the graph.
 TOKEN_BUDGET = 2048
 Check = Callable[[], None]
 
 
-def final_states(model: Model, network: Network, batch: MicroBatch, check: Check) -> Tensor:
+def compute_final_states(model: Model, network: Network, batch: MicroBatch, check: Check) -> Tensor:
     """Normalised final hidden states [R, hidden] of the rows that predict an action."""
     llama, lower = network.llama, model.lower
     c, device = llama.config, llama.embedding.device
     if lower is None:
-        x = llama.embedding.index_select(0, index(batch.ids, device))
+        x = llama.embedding.index_select(0, to_index(batch.ids, device))
     else:
-        x = lower.hidden.index_select(0, index(batch.slots, device))
+        x = lower.hidden.index_select(0, to_index(batch.slots, device))
 
     def attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return attend(batch.last_plan if layer == c.layers - 1 else batch.plan, q, k, v, c)
 
-    layers = llama.layers[model.border :]
+    layers = llama.layers[model.first_trained_layer :]
     x = run_layers(
         llama,
         layers,
-        model.border,
+        model.first_trained_layer,
         x,
         batch.positions,
         attention,
@@ -56,7 +56,9 @@ def final_states(model: Model, network: Network, batch: MicroBatch, check: Check
     return llama.final_norm(x)
 
 
-def fitting(body: Forward | ForwardBackward, attempt: Callable[[int], dict]) -> dict:
+def retry_with_smaller_microbatch(
+    body: ForwardBody | ForwardBackwardBody, attempt: Callable[[int], dict]
+) -> dict:
     """Runs `attempt(token budget)`; where memory does not suffice, again from the start with half the budget. An attempt
     changes nothing before its end. No budget is below the longest datum, which is the least that can be computed."""
     budget, longest, retried = (
@@ -76,22 +78,22 @@ def fitting(body: Forward | ForwardBackward, attempt: Callable[[int], dict]) -> 
                     f"Memory does not suffice even for one sequence of {longest} tokens at a time, and nothing was changed: use shorter sequences, checkpointing, or a higher firstLayer. ({error})",
                 ) from error
         # Out of the handler, which holds on to the failed attempt's tensors.
-        give_back_freed()
+        empty_cache()
         budget, retried = max(budget // 2, longest), retried + 1
 
 
-def spread(body: Forward | ForwardBackward) -> list[list[float]]:
+def zeros_per_token(body: ForwardBody | ForwardBackwardBody) -> list[list[float]]:
     return [[0.0] * len(d.ids) for d in body.data]
 
 
-def put(rows: list[list[float]], batch: MicroBatch, numbers: Tensor) -> None:
+def write_per_token(rows: list[list[float]], batch: MicroBatch, numbers: Tensor) -> None:
     """Writes one number per action to its place among the data's tokens."""
     for action, number in zip(batch.actions, numbers.tolist()):
         rows[action.datum][action.position] = number
 
 
 @torch.no_grad()
-def forward(model: Model, body: Forward, check: Check) -> dict:
+def forward(model: Model, body: ForwardBody, check: Check) -> dict:
     """Runs a `forward` operation: log-probabilities of weighted tokens under the policy and a reference, or values."""
     trainable = model.require_trainable() if body.adapter else None
     valued = model.head == "value"
@@ -101,34 +103,38 @@ def forward(model: Model, body: Forward, check: Check) -> dict:
             f"Model {model.name!r} is a value model: forward takes adapter true, and neither reference nor entropy.",
         )
     networks = {
-        "values" if valued else "logprobs": model.network(trainable.tensors(trainable.values))
+        "values" if valued else "logprobs": model.build_network(trainable.tensors(trainable.values))
         if trainable
-        else model.frozen_network()
+        else model.build_frozen_network()
     }
     if body.reference == "base":
-        networks["referenceLogprobs"] = model.frozen_network()
+        networks["referenceLogprobs"] = model.build_frozen_network()
     elif body.reference is not None:
         holder = model.require_trainable()
-        networks["referenceLogprobs"] = model.network(
+        networks["referenceLogprobs"] = model.build_network(
             holder.tensors(holder.reference(body.reference))
         )
 
     def attempt(budget: int) -> dict:
-        result = {"logprobs": [], "values": [], **{name: spread(body) for name in networks}}
+        result = {
+            "logprobs": [],
+            "values": [],
+            **{name: zeros_per_token(body) for name in networks},
+        }
         if body.entropy:
-            result["entropies"] = spread(body)
+            result["entropies"] = zeros_per_token(body)
         for batch in micro_batches(model, body.data, check, budget):
             for name, network in networks.items():
-                final = final_states(model, network, batch, check)
+                final = compute_final_states(model, network, batch, check)
                 if valued:
-                    put(
+                    write_per_token(
                         result[name],
                         batch,
-                        values_of(network.score, final).index_select(0, batch.action_rows),
+                        compute_values(network.score, final).index_select(0, batch.action_rows),
                     )
                     continue
                 tokenizer = model.base.tokenizer
-                logprobs, entropies, _, _ = head_pass(
+                logprobs, entropies, _, _ = compute_token_logprobs(
                     network.llama.head,
                     tokenizer,
                     batch,
@@ -137,19 +143,19 @@ def forward(model: Model, body: Forward, check: Check) -> dict:
                     body.entropy,
                     None,
                 )
-                put(result[name], batch, logprobs)
+                write_per_token(result[name], batch, logprobs)
                 if body.entropy and name == "logprobs":
-                    put(result["entropies"], batch, entropies)
+                    write_per_token(result["entropies"], batch, entropies)
         return result
 
-    return fitting(body, attempt)
+    return retry_with_smaller_microbatch(body, attempt)
 
 
 @dataclass
-class Report:
+class LossReport:
     """What forward_backward tells: sums over all tokens, and a number per token."""
 
-    body: ForwardBackward
+    body: ForwardBackwardBody
     sums: dict = field(
         default_factory=lambda: {
             "loss": 0.0,
@@ -199,15 +205,15 @@ class Report:
 
 
 def language_gradient(
-    model: Model, network: Network, batch: MicroBatch, final: Tensor, report: Report
+    model: Model, network: Network, batch: MicroBatch, final: Tensor, report: LossReport
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Tensors of the graph and the gradients of the loss by them."""
     config = report.body.config
     columns = report.columns(batch, "advantages", "logprobs", "referenceLogprobs")
 
     def loss(which: list[int], lp: Tensor, h: Tensor) -> tuple[Tensor, Tensor | None]:
-        rows = index(np.array(which), final.device)
-        part = token_loss(
+        rows = to_index(np.array(which), final.device)
+        part = compute_token_loss(
             report.body.loss,
             config,
             lp,
@@ -232,10 +238,10 @@ def language_gradient(
 
     output = network.llama.head
     with torch.no_grad():
-        logprobs, _, d_final, d_output = head_pass(
+        logprobs, _, d_final, d_output = compute_token_logprobs(
             output, model.base.tokenizer, batch, final, config.temperature, True, loss
         )
-    put(report.logprobs, batch, logprobs)
+    write_per_token(report.logprobs, batch, logprobs)
     outputs, gradients = [final], [d_final.to(final.dtype)]
     if d_output is not None:
         outputs, gradients = [final, output], [gradients[0], d_output.to(output.dtype)]
@@ -243,18 +249,20 @@ def language_gradient(
 
 
 def value_gradient(
-    network: Network, batch: MicroBatch, final: Tensor, report: Report
+    network: Network, batch: MicroBatch, final: Tensor, report: LossReport
 ) -> tuple[list[Tensor], list[Tensor]]:
     """As language_gradient, of a value model."""
     with torch.enable_grad():
-        values = values_of(network.score, final).index_select(0, batch.action_rows)
-    part = value_loss(report.body.config, values, report.columns(batch, "returns", "values"))
+        values = compute_values(network.score, final).index_select(0, batch.action_rows)
+    part = compute_value_loss(
+        report.body.config, values, report.columns(batch, "returns", "values")
+    )
     report.add(loss=part.loss, tokens=part.tokens, valueClipped=part.clipped)
-    put(report.values, batch, values.detach())
+    write_per_token(report.values, batch, values.detach())
     return [values], [part.d_values]
 
 
-def forward_backward(model: Model, body: ForwardBackward, check: Check) -> dict:
+def forward_backward(model: Model, body: ForwardBackwardBody, check: Check) -> dict:
     """Runs a `forward_backward` operation. The gradient is added to the accumulated one only when all of it is there."""
     started = time.perf_counter()
     trainable = model.require_trainable()
@@ -268,13 +276,13 @@ def forward_backward(model: Model, body: ForwardBackward, check: Check) -> dict:
     def attempt(budget: int) -> dict:
         leaves = trainable.tensors(trainable.values, grad=True)
         with torch.enable_grad():
-            network = model.network(leaves)
+            network = model.build_network(leaves)
         total = torch.zeros_like(trainable.values)
         totals = trainable.tensors(total)
-        report = Report(body, **{"values" if valued else "logprobs": spread(body)})
+        report = LossReport(body, **{"values" if valued else "logprobs": zeros_per_token(body)})
         for batch in micro_batches(model, body.data, check, budget):
             with torch.enable_grad():
-                final = final_states(model, network, batch, check)
+                final = compute_final_states(model, network, batch, check)
             if valued:
                 outputs, gradients = value_gradient(network, batch, final, report)
             else:
@@ -297,4 +305,4 @@ def forward_backward(model: Model, body: ForwardBackward, check: Check) -> dict:
             trainable.accumulate(total)
         return report.result()
 
-    return fitting(body, attempt) | {"seconds": time.perf_counter() - started}
+    return retry_with_smaller_microbatch(body, attempt) | {"seconds": time.perf_counter() - started}

@@ -5,9 +5,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from .dialect import FullConfig
 from .errors import EngineError
-from .llama import Linear, Llama, plain_linear
-from .schema import FullConfig
+from .llama import Linear, Llama, apply_linear
 
 
 class Full:
@@ -41,10 +41,10 @@ class Full:
                 found["head"] = llama.head
         return found
 
-    def initial(self, seed: int) -> dict[str, Tensor]:
+    def init_tensors(self, seed: int) -> dict[str, Tensor]:
         return {name: tensor.float() for name, tensor in self.trained(self.llama).items()}
 
-    def network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
+    def build_network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
         """The transformer with these tensors, cast to the device's dtype; in float32 they are used where they lie."""
         base, dtype = self.llama, self.llama.embedding.dtype
         cast = {name: tensors[name].to(dtype) for name in self.shapes}
@@ -63,9 +63,9 @@ class Full:
         head = embedding if base.head is base.embedding else cast.get("head", base.head)
         return replace(
             base, layers=layers, norm=cast["norm"], embedding=embedding, head=head
-        ), plain_linear
+        ), apply_linear
 
-    def masters(self, tensors: dict[str, Tensor]) -> Llama:
+    def build_float32_model(self, tensors: dict[str, Tensor]) -> Llama:
         """The transformer in float32, trained tensors as they are kept."""
         base = self.llama
         exact = replace(
@@ -77,15 +77,15 @@ class Full:
         )
         exact = replace(exact, norm=base.norm.float(), embedding=base.embedding.float())
         exact.head = exact.embedding if base.head is base.embedding else base.head.float()
-        return Full(self.config, exact, self.output).network(tensors)[0]
+        return Full(self.config, exact, self.output).build_network(tensors)[0]
 
     @torch.no_grad()
-    def merged(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
-        return self.network(tensors)[0]
+    def merge(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
+        return self.build_network(tensors)[0]
 
-    def taken_from(self, other: Llama, name: str) -> dict[str, Tensor]:
+    def extract_trained(self, other: Llama, name: str) -> dict[str, Tensor]:
         """The trained tensors of another transformer of this shape whose frozen part is equal."""
-        mine, theirs = shape_of(self.llama), shape_of(other)
+        mine, theirs = describe_shape(self.llama), describe_shape(other)
         if mine != theirs or [t.shape for t in self.trained(other).values()] != list(
             map(torch.Size, self.shapes.values())
         ):
@@ -114,7 +114,7 @@ class Full:
         return {key: t.float() for key, t in self.trained(other).items()}
 
 
-def shape_of(llama: Llama) -> dict[str, int]:
+def describe_shape(llama: Llama) -> dict[str, int]:
     c = llama.config
     return {
         "hidden": c.hidden,

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .attention import index
-from .guide import Tokenizer
+from .attention import to_index
+from .guided_decoding import Tokenizer
 from .packing import Action, MicroBatch
 from .sampling import FEW_TOKENS
 
@@ -17,7 +17,7 @@ LOGIT_ROWS = 256
 
 
 @dataclass
-class Head:
+class LogitChunk:
     """Actions whose log-probabilities are taken together: over the whole vocabulary or over a few tokens."""
 
     actions: list[int]
@@ -25,12 +25,12 @@ class Head:
     mask: np.ndarray | None  # [actions, columns] bool
 
 
-def heads(actions: list[Action], tokenizer: Tokenizer) -> list[Head]:
+def split_into_chunks(actions: list[Action], tokenizer: Tokenizer) -> list[LogitChunk]:
     """Splits actions into chunks; those whose guide allows few tokens only need the logits of these."""
     few: list[int] = []
     many: list[int] = []
     union = np.zeros((1, (tokenizer.vocabulary + 31) // 32), np.int32)
-    found: list[Head] = []
+    found: list[LogitChunk] = []
 
     def words(k: int) -> np.ndarray:
         return np.frombuffer(actions[k].mask, np.int32)[None]
@@ -39,7 +39,7 @@ def heads(actions: list[Action], tokenizer: Tokenizer) -> list[Head]:
         if few:
             tokens = np.flatnonzero(tokenizer.allowed(union)[0])
             mask = np.concatenate([tokenizer.allowed(words(k)) for k in few])[:, tokens]
-            found.append(Head(list(few), tokens, mask))
+            found.append(LogitChunk(list(few), tokens, mask))
             few.clear()
             union[:] = 0
 
@@ -69,11 +69,11 @@ def heads(actions: list[Action], tokenizer: Tokenizer) -> list[Head]:
                     for k in chunk
                 ]
             )
-        found.append(Head(chunk, None, mask))
+        found.append(LogitChunk(chunk, None, mask))
     return found
 
 
-def head_pass(
+def compute_token_logprobs(
     output: Tensor,
     tokenizer: Tokenizer,
     batch: MicroBatch,
@@ -97,31 +97,31 @@ def head_pass(
         else None
     )
     targets = np.array([a.token for a in batch.actions])
-    for head in heads(batch.actions, tokenizer):
-        which = index(np.array(head.actions), device)
+    for chunk in split_into_chunks(batch.actions, tokenizer):
+        which = to_index(np.array(chunk.actions), device)
         rows = batch.action_rows.index_select(0, which)
-        few = None if head.tokens is None else index(head.tokens, device)
+        few = None if chunk.tokens is None else to_index(chunk.tokens, device)
         weight = output if few is None else output.index_select(0, few)
         states = final.index_select(0, rows)
         logits = torch.mm(states, weight.t()).float()
         if temperature != 1:
             logits.div_(temperature)
-        wanted = targets[head.actions]
-        columns = index(
-            wanted if head.tokens is None else np.searchsorted(head.tokens, wanted), device
+        wanted = targets[chunk.actions]
+        columns = to_index(
+            wanted if chunk.tokens is None else np.searchsorted(chunk.tokens, wanted), device
         )[:, None]
-        if head.mask is not None:
-            logits.masked_fill_(torch.from_numpy(~head.mask).to(device), float("-inf"))
+        if chunk.mask is not None:
+            logits.masked_fill_(torch.from_numpy(~chunk.mask).to(device), float("-inf"))
         logits.sub_(logits.logsumexp(-1, keepdim=True))  # log p from here on
         lp = logits.gather(1, columns)[:, 0]
         logprobs.index_copy_(0, which, lp)
         if entropy or loss:
             p = logits.exp()
-            safe = logits.masked_fill(p == 0, 0.0) if head.mask is not None else logits
+            safe = logits.masked_fill(p == 0, 0.0) if chunk.mask is not None else logits
             h = -(p * safe).sum(-1)
             entropies.index_copy_(0, which, h)
         if loss:
-            d_lp, d_h = loss(head.actions, lp, h)
+            d_lp, d_h = loss(chunk.actions, lp, h)
             dz = p.mul(-d_lp[:, None])
             dz.scatter_add_(1, columns, d_lp[:, None])
             if d_h is not None:

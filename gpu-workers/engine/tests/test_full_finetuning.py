@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from engine.errors import EngineError
-from engine.huggingface import whole_weights
+from engine.huggingface import collect_weights
 
 from .conftest import LORA, Session, reference_logprobs, reference_model
-from .test_gradient import relative
+from .test_forward_backward import relative
 
 
 def full(folder, first_layer: int = 0, **body) -> Session:
@@ -40,7 +40,7 @@ def plain_loss(model, data: list[dict]) -> torch.Tensor:
 
 def trained_names(session: Session, first_layer: int, tied: bool) -> list[str]:
     llama = session.model.base.model
-    names = list(whole_weights(llama, True))
+    names = list(collect_weights(llama, True))
     if first_layer == 0:
         return names
     return [
@@ -82,7 +82,9 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
         loss.backward()
         result = session.call("forward_backward", loss="cross_entropy", data=make_data())
         assert result["loss"] == pytest.approx(float(loss.detach()), rel=1e-4)
-        got = whole_weights(tuning.masters(trainable.tensors(trainable.gradient)), True)
+        got = collect_weights(
+            tuning.build_float32_model(trainable.tensors(trainable.gradient)), True
+        )
         for name in names:
             assert relative(got[name], named[name].grad) < 5e-4, name
         norm = torch.nn.utils.clip_grad_norm_(matrices + rest, 1.0)
@@ -90,7 +92,7 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
         assert session.call("optim_step", learningRate=1e-3, weightDecay=0.1)[
             "gradNorm"
         ] == pytest.approx(float(norm), rel=1e-4)
-    now = whole_weights(tuning.masters(trainable.tensors(trainable.values)), True)
+    now = collect_weights(tuning.build_float32_model(trainable.tensors(trainable.values)), True)
     assert set(now) == set(named)
     for name, parameter in named.items():
         # AdamW divides by the gradient's size: where that is rounding, so is the step.

@@ -6,7 +6,7 @@ import torch
 from engine.errors import EngineError
 
 from .conftest import LORA, Session, reference_model
-from .test_gradient import relative
+from .test_forward_backward import relative
 
 CLIP = 0.15
 

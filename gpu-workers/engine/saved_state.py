@@ -147,7 +147,7 @@ def load_state(trainable: Trainable, spec: dict, path: str) -> dict:
     trainable.gradient = None if gradient is None else gradient.to(device)
     trainable.step = state["step"]
     trainable.snapshots = {name: v.to(device) for name, v in snapshots.items()}
-    trainable.changed()
+    trainable.mark_changed()
     return {
         "step": trainable.step,
         "hash": trainable.hash(),

@@ -111,14 +111,16 @@ def encode_guided(tokenizer: Tokenizer, lark: str, text: str) -> tuple[list[int]
         allowed = tokenizer.allowed(tokenizer.masks([matcher]))[0]
         token = guided.tokenize_bytes(rest)[0]
         if not allowed[token]:
-            fitting = [t for t in np.flatnonzero(allowed).tolist() if t not in tokenizer.eos_ids]
-            fitting = [t for t in fitting if (p := guided.decode_bytes([t])) and rest.startswith(p)]
-            if not fitting:
+            candidates = [t for t in np.flatnonzero(allowed).tolist() if t not in tokenizer.eos_ids]
+            candidates = [
+                t for t in candidates if (p := guided.decode_bytes([t])) and rest.startswith(p)
+            ]
+            if not candidates:
                 raise EngineError(
                     "invalid-input",
                     f"The text does not follow the guide at byte {len(text.encode()) - len(rest)}: {text!r}",
                 )
-            token = max(fitting, key=lambda t: len(guided.decode_bytes([t])))
+            token = max(candidates, key=lambda t: len(guided.decode_bytes([t])))
         take(token, False)
     if not matcher.is_accepting():
         raise EngineError("invalid-input", f"The text ends before the guide is complete: {text!r}")

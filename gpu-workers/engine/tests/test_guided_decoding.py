@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from .conftest import Session, needs_smollm2, SMOLLM2, reference_logprobs, reference_model
+from .conftest import SMOLLM2, Session, needs_smollm2, reference_logprobs, reference_model
 
 LARK = 'start: "[" D (", " D){0,2} "]</important_info>\\n<query>" Q "</query>"\nD: /[1-4]/\nQ: /[^<\\n]{1,20}/\n'
 PATTERN = re.compile(r"\[[1-4](, [1-4]){0,2}\]</important_info>\n<query>[^<\n]{1,20}</query>")

@@ -28,7 +28,7 @@ class Node:
         return self.start + len(self.tokens)
 
 
-def common_prefix(a: list[int], b: list[int], a_start: int = 0, b_start: int = 0) -> int:
+def common_prefix_length(a: list[int], b: list[int], a_start: int = 0, b_start: int = 0) -> int:
     """Length of the longest common prefix of a[a_start:] and b[b_start:]."""
     limit = min(len(a) - a_start, len(b) - b_start)
     if a[a_start : a_start + limit] == b[b_start : b_start + limit]:
@@ -43,7 +43,7 @@ def common_prefix(a: list[int], b: list[int], a_start: int = 0, b_start: int = 0
     return low
 
 
-class TokenTree:
+class RadixTree:
     """Inserts sequences; new tokens get slots from `allocate(count)`."""
 
     def __init__(self, allocate: Callable[[int], np.ndarray]):
@@ -61,7 +61,7 @@ class TokenTree:
                 node.children[ids[depth]] = child
                 self.fresh.append(child)
             else:
-                matched = common_prefix(child.tokens, ids, 0, depth)
+                matched = common_prefix_length(child.tokens, ids, 0, depth)
                 if matched < len(child.tokens):
                     child = self._split(child, matched)
             child.used, child.owner = clock, owner
@@ -92,7 +92,7 @@ class TokenTree:
             self.fresh.append(head)
         return head
 
-    def path(self, node: Node) -> np.ndarray:
+    def path_slots(self, node: Node) -> np.ndarray:
         """Slots of all tokens from the root to the end of `node`: position in it is depth."""
         parts = []
         while node.parent is not None:
@@ -104,7 +104,7 @@ class TokenTree:
         del node.parent.children[node.tokens[0]]
         node.parent = None
 
-    def leaves(self) -> list[Node]:
+    def list_leaves(self) -> list[Node]:
         found, stack = [], list(self.root.children.values())
         while stack:
             node = stack.pop()

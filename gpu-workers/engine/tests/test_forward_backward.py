@@ -171,7 +171,7 @@ def test_gradients_equal_the_plain_forward(each_model, kind, config, first_layer
 def test_gradients_equal_the_plain_forward_on_the_default_model():
     session = Session(SMOLLM2, {"rank": 4, "alpha": 8, "firstLayer": 24})
     session.model.trainable.values *= 0.1
-    session.model.trainable.changed()
+    session.model.trainable.mark_changed()
     data = make_data(session, guided=False)
     session.call("forward_backward", loss="importance_sampling", data=data)
     want, _ = reference_gradient(session, data, "importance_sampling", {})

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .attention import Segment, index, make_plan
+from .attention import Segment, make_plan, to_index
 from .attention import attend as attend_plan
-from .llama import Llama, Layer, run_layers
-from .memory import give_back_freed
-from .tree import Node, TokenTree
+from .llama import Layer, Llama, run_layers
+from .memory import empty_cache
+from .radix_tree import Node, RadixTree
 
 
-class Cache:
+class KVCache:
     """Keys and values of a range of layers for all recent token prefixes, the least recently used given up first.
 
     Slots are rows of the pools. `hidden` also keeps the hidden state that leaves the range. Nodes used in the current
@@ -38,7 +38,7 @@ class Cache:
                 torch.empty(0, w, dtype=self.dtype, device=self.device) for w in self.widths
             ]
         self.free = list(range(self.capacity - 1, -1, -1))
-        self.tree = TokenTree(self._allocate)
+        self.tree = RadixTree(self._allocate)
         self.sessions: dict[str, Node] = {}
 
     @property
@@ -88,13 +88,13 @@ class Cache:
         except Exception:  # out of memory: all pools must stay of one length
             self.pools = [pool[:old] for pool in self.pools]
             raise
-        give_back_freed()
+        empty_cache()
         self.free = list(range(new - 1, old - 1, -1)) + self.free
 
     def _evict(self, wanted: int) -> None:
         held = {id(node) for node in self.sessions.values()}
         while len(self.free) < wanted:
-            leaves = [n for n in self.tree.leaves() if n.used < self.clock and not n.fresh]
+            leaves = [n for n in self.tree.list_leaves() if n.used < self.clock and not n.fresh]
             if not leaves:
                 return
             leaves.sort(key=lambda n: (id(n) in held, n.used))
@@ -109,14 +109,14 @@ class Cache:
         for session in [s for s, n in self.sessions.items() if n is node]:
             del self.sessions[session]
 
-    def begin(self) -> None:
+    def begin_call(self) -> None:
         """Starts a call: what it inserts is safe from eviction until the next one."""
         self.clock += 1
 
     def insert(self, sequences: Iterable[list[int]]) -> list[Node]:
         return [self.tree.insert(ids, i, self.clock) for i, ids in enumerate(sequences)]
 
-    def hold(self, sessions: list[str | None], leaves: list[Node]) -> None:
+    def mark_session_ends(self, sessions: list[str | None], leaves: list[Node]) -> None:
         """Marks where sessions end; those are given up after everything else."""
         for session, leaf in zip(sessions, leaves):
             if session is not None:
@@ -162,21 +162,23 @@ class Cache:
         segments, slots, positions, ends, row = [], [], [], {}, 0
         for node, length in zip(nodes, lengths):
             depths = np.arange(node.end - length, node.end)
-            segments.append(Segment(np.arange(row, row + length), depths, self.tree.path(node)))
+            segments.append(
+                Segment(np.arange(row, row + length), depths, self.tree.path_slots(node))
+            )
             slots.append(node.slots[-length:])
             positions.append(depths)
             row += length
             ends[id(node)] = row - 1
         total = row
-        slot_index = index(np.concatenate(slots), self.device)
+        slot_index = to_index(np.concatenate(slots), self.device)
         plan = make_plan(segments, total, c, self.device, self.dtype)
         rows, order, last_plan = None, {}, plan
         if want_ends:
             unique = list({id(leaf): leaf for leaf in leaves}.values())
             order = {id(leaf): i for i, leaf in enumerate(unique)}
-            rows = index(np.array([ends[id(leaf)] for leaf in unique]), self.device)
+            rows = to_index(np.array([ends[id(leaf)] for leaf in unique]), self.device)
             last = [
-                Segment(np.array([i]), np.array([leaf.end - 1]), self.tree.path(leaf))
+                Segment(np.array([i]), np.array([leaf.end - 1]), self.tree.path_slots(leaf))
                 for i, leaf in enumerate(unique)
             ]
             last_plan = make_plan(last, len(unique), c, self.device, self.dtype)
@@ -195,7 +197,7 @@ class Cache:
             layers,
             self.first,
             x,
-            index(np.concatenate(positions), self.device),
+            to_index(np.concatenate(positions), self.device),
             attend,
             rows=rows,
             check=check,

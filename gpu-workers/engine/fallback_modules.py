@@ -73,7 +73,7 @@ class _NoGuides:
         raise RuntimeError("llguidance is not installed, so there is no guided decoding here")
 
 
-def stand_in() -> list[str]:
+def install_fallbacks() -> list[str]:
     """Puts stand-ins where packages are missing; returns the names of those that are."""
     missing = [
         name for name in ("pydantic", "llguidance") if importlib.util.find_spec(name) is None

@@ -11,15 +11,15 @@ from .llama import LlamaConfig
 WEIGHT, BIAS = "score.weight", "score.bias"
 
 
-def shapes(c: LlamaConfig) -> dict[str, tuple[int, ...]]:
+def get_shapes(c: LlamaConfig) -> dict[str, tuple[int, ...]]:
     return {WEIGHT: (1, c.hidden), BIAS: (1,)}
 
 
-def initial(c: LlamaConfig) -> dict[str, Tensor]:
+def init_tensors(c: LlamaConfig) -> dict[str, Tensor]:
     """Zero: every state is worth nothing until the first returns are seen."""
-    return {name: torch.zeros(shape) for name, shape in shapes(c).items()}
+    return {name: torch.zeros(shape) for name, shape in get_shapes(c).items()}
 
 
-def values_of(tensors: dict[str, Tensor], final: Tensor) -> Tensor:
+def compute_values(tensors: dict[str, Tensor], final: Tensor) -> Tensor:
     """Values [n] of normalised final hidden states [n, hidden]."""
     return torch.addmv(tensors[BIAS], final.float(), tensors[WEIGHT][0])
