@@ -10,9 +10,9 @@ import {
   scopeKey,
   type ResultFacts,
 } from "@/core/comparability/comparability";
-import { METHODS } from "@/contracts/run-config/method";
+import { METHODS } from "@/core/run/methods";
 import { ruleScorerSchema, scorerSchema } from "@/contracts/run-config/scoring";
-import { CORPUS_PRESET_NAMES } from "@/contracts/run-config/corpus-presets";
+import { CORPUS_PRESET_NAMES } from "@/contracts/run-config/corpus-source";
 import { documentHash } from "@/core/episode/document-hash";
 import {
   attributionSchema,
@@ -21,7 +21,7 @@ import {
   formatErrorSchema,
 } from "@/contracts/records/episode";
 import { errorCodeSchema } from "@/contracts/errors";
-import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metrics";
+import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metric-table";
 import { PRESETS } from "@/core/presets/run-presets";
 import {
   predictConfigSchema,
@@ -35,41 +35,52 @@ import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
 import { hashOf, sha256, testRecorded, type Values } from "@/lib/testing/recorded";
 import { questionKey } from "@/contracts/formats/upstream/files";
-import { Catalogue } from "@/server/features/question-sets/catalogue";
-import { parseQuestionFile } from "@/server/features/question-sets/question-file";
+import { StoredCorpora } from "@/server/features/corpora/stored-corpora";
+import { computeVersion, QuestionSets } from "@/server/features/question-sets/question-sets";
+import { parseQuestionJsonl } from "@/server/features/question-sets/question-jsonl";
 import { MIGRATIONS_DIR } from "@/server/platform/db/migrate";
-import { storeAnswers } from "@/server/features/episodes/store";
+import { storeAnswers } from "@/server/features/episodes/store-answers";
 import { unseal } from "@/server/features/keys/seal";
 import {
-  entriesOf,
-  entryOf,
-  ownPromptOf,
+  describeVariant,
+  getOwnPrompt,
   type Checkpoint,
-} from "@/server/features/leaderboard/entry";
-import { factsOf, type FactSources } from "@/server/features/leaderboard/facts";
-import { UpstreamImport } from "@/server/features/upstream/import";
-import { questionsOf } from "@/server/features/upstream/question-book";
-import { Tokens } from "@/server/features/workers/tokens";
+} from "@/server/features/leaderboard/method-variant";
+import { readVariants } from "@/server/features/leaderboard/read-variants";
+import { buildResultFacts, type FactSources } from "@/server/features/leaderboard/result-facts";
+import { UpstreamImport } from "@/server/features/upstream/upstream-import";
+import { buildQuestions } from "@/server/features/upstream/question-lookup";
+import { WorkerTokens } from "@/server/features/workers/worker-tokens";
 
 /** Keys and hashes that the server stores or compares, and the names that its tables hold. No database is asked. */
 
 const predict = (changes: object = {}): PredictConfig =>
   predictConfigSchema.parse({ kind: "predict", name: "n", ...changes });
 
-/** A database that keeps what it is given, and answers what the statement asks for. */
+/** A database that keeps what it is given, and answers what the statement or the model asks for. */
 class ListeningDatabase {
   readonly given: unknown[] = [];
+  private readonly createMany = async ({ data }: { data: object }) => {
+    this.given.push(...Object.values(data));
+    return { count: 0 };
+  };
   readonly db = {
     $executeRaw: async (_sql: TemplateStringsArray, ...values: unknown[]) => {
       this.given.push(...values);
       return 0;
     },
-    $queryRaw: async (sql: TemplateStringsArray, ...values: unknown[]) => {
-      this.given.push(...values);
-      const text = sql.join("?");
-      if (text.includes("run_question_sets")) return [{ id: "set" }];
-      return text.includes("AS fresh") ? [{ fresh: [] }] : [];
+    $queryRaw: async (
+      statement: TemplateStringsArray | { strings: string[]; values: unknown[] },
+      ...values: unknown[]
+    ) => {
+      const { strings, values: given } =
+        "raw" in statement ? { strings: statement, values } : statement;
+      this.given.push(...given);
+      return strings.join("?").includes("AS fresh") ? [{ fresh: [] }] : [];
     },
+    corpus: { createMany: this.createMany },
+    questionSet: { createMany: this.createMany },
+    runQuestionSet: { findUnique: async () => ({ setId: "set" }) },
   };
 
   transact = (work: (tx: unknown) => Promise<unknown>) =>
@@ -225,8 +236,8 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     Object.fromEntries(
       Object.entries(ROWS).map(([name, changes]) => {
         const config = predict(changes);
-        const prompt = ownPromptOf(config);
-        return [name, { id: entryOf(config, null, prompt).id, prompt }];
+        const prompt = getOwnPrompt(config);
+        return [name, { id: describeVariant(config, null, prompt).id, prompt }];
       }),
     ),
 
@@ -234,7 +245,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     Object.fromEntries(
       PRESETS.flatMap(({ id, config }) => {
         const parsed = predictConfigSchema.safeParse(config).data;
-        return parsed ? [[id, hashOf(entryOf(parsed, null, ownPromptOf(parsed)).id)]] : [];
+        return parsed ? [[id, hashOf(describeVariant(parsed, null, getOwnPrompt(parsed)).id)]] : [];
       }),
     ),
 
@@ -251,7 +262,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
         promptStyle: "chat/1",
       },
     ];
-    const entries = await entriesOf(db, described);
+    const entries = await readVariants(db, described);
     return { rows: entries.map(({ id, trainingSamples }) => ({ id, trainingSamples })) };
   },
 
@@ -268,7 +279,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       importedFrom: null,
     };
     const keyOf = (changes: object, more: Partial<FactSources> = {}) =>
-      comparabilityKey(factsOf(predict(changes), { ...sources, ...more }));
+      comparabilityKey(buildResultFacts(predict(changes), { ...sources, ...more }));
     return {
       s3: keyOf({}),
       "s3, limited": keyOf({ limit: 72 }),
@@ -283,17 +294,17 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
   },
 
   "versions of question sets and corpora": async () => {
-    const questions = parseQuestionFile(QUESTION_FILE);
+    const questions = parseQuestionJsonl(QUESTION_FILE);
     const [sets, corpora] = [new ListeningDatabase(), new ListeningDatabase()];
     const documents = [
       { id: "a", title: "Alpha", text: "The first document." },
       { id: "2", title: "", text: "Ünïcode" },
     ];
-    await new Catalogue(sets as never).storeQuestionSet("mine", questions, "me");
-    await new Catalogue(corpora as never).storeCorpus("mine", documents, "me");
+    await new QuestionSets(sets as never).store("mine", questions, "me");
+    await new StoredCorpora(corpora as never).store("mine", documents, "me");
     return {
       "questions of a file": JSON.stringify(questions),
-      version: new Catalogue(sets as never).versionOf(questions),
+      version: computeVersion(questions),
       "content of a question set": sets.hashes,
       "content of a corpus": corpora.hashes,
       documents: documents.map(documentHash),
@@ -310,14 +321,18 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
   "files of upstream": async () => {
     const database = new ListeningDatabase();
     let kept: Values[] = [];
-    const catalogue = {
-      questionSets: async () => [],
-      storeQuestionSet: async (_name: string, questions: Values[]) => (kept = questions),
-      questionPage: async () => ({ questions: kept, next: null }),
+    const questionSets = {
+      list: async () => [],
+      store: async (_name: string, questions: Values[]) => (kept = questions),
+      readAll: async () => kept,
     };
     const begin = async () => ({ runId: RUN, attempt: 1 });
     const external = { begin, finish: async () => undefined };
-    const importer = new UpstreamImport(database as never, catalogue as never, external as never);
+    const importer = new UpstreamImport(
+      database as never,
+      questionSets as never,
+      external as never,
+    );
     const request = { questions: null, method: null, name: null, corpus: "c", generator: "g" };
     const found: Values = {};
     for (const files of [UPSTREAM_FILES.slice(0, 2), UPSTREAM_FILES.slice(2)]) {
@@ -329,7 +344,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     const golden = new Map([["Who  wrote\nHamlet? ?", ["Shakespeare"]]]);
     return {
       ...found,
-      "questions of files": questionsOf(golden),
+      "questions of files": buildQuestions(golden),
       questionKey: ["Who  wrote\nHamlet? ?", "Q?\n Options: A. x"].map(questionKey),
     };
   },
@@ -346,7 +361,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
 
   "tokens and sealed keys": async () => {
     const database = new ListeningDatabase();
-    await new Tokens(database as never).ensure("local", "s3w_token", "me");
+    await new WorkerTokens(database as never).ensure("local", "s3w_token", "me");
     const hashes = database.given.flatMap((value) =>
       Buffer.isBuffer(value) ? value.toString("hex") : [],
     );

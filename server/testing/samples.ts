@@ -5,13 +5,13 @@ import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-conf
 import type { ControlPlane } from "@/server/compose";
 
 /** The configuration of a preset. */
-export function presetConfig(id = "atlas-smollm2-grpo"): RunConfig {
+export function getPresetConfig(id = "atlas-smollm2-grpo"): RunConfig {
   const preset = presetById(id);
   if (!preset) throw new Error(`there is no preset ${id}`);
   return runConfigSchema.parse(preset.config);
 }
 
-export const sampleDocument = (id: string): DocumentText => ({
+export const buildDocument = (id: string): DocumentText => ({
   id,
   title: `Title ${id}`,
   text: `Text of ${id}.`,
@@ -20,9 +20,9 @@ export const sampleDocument = (id: string): DocumentText => ({
 
 /** Stores a corpus "atlas" of six documents and the sets "atlas/train" and "atlas/held-out" of eight questions. */
 export async function storeSamples(plane: ControlPlane): Promise<void> {
-  await plane.catalogue.storeCorpus(
+  await plane.storedCorpora.store(
     "atlas",
-    ["d0", "d1", "d2", "d3", "d4", "d5"].map(sampleDocument),
+    ["d0", "d1", "d2", "d3", "d4", "d5"].map(buildDocument),
     "test",
   );
   for (const set of ["atlas/train", "atlas/held-out"]) {
@@ -35,12 +35,12 @@ export async function storeSamples(plane: ControlPlane): Promise<void> {
       group: null,
       goldQueries: ["gold"],
     }));
-    await plane.catalogue.storeQuestionSet(set, questions, "test");
+    await plane.questionSets.store(set, questions, "test");
   }
 }
 
 /** An episode of two turns with every kind of step that a guided searcher makes. */
-export function sampleRecord(options: {
+export function buildRecord(options: {
   step: number | null;
   question?: number;
   sample?: number;
@@ -57,7 +57,7 @@ export function sampleRecord(options: {
     baselineRight = false,
     phase = "train",
   } = options;
-  const ref = (id: string, score: number | null) => ({ id, hash: sampleDocument(id).hash, score });
+  const ref = (id: string, score: number | null) => ({ id, hash: buildDocument(id).hash, score });
   const answer = (text: string, key: string) => ({
     key,
     generator: "smollm2-135m-instruct",
@@ -128,4 +128,4 @@ export function sampleRecord(options: {
   };
 }
 
-export const sampleDocuments = (): DocumentText[] => ["d0", "d1", "d2", "d3"].map(sampleDocument);
+export const buildDocuments = (): DocumentText[] => ["d0", "d1", "d2", "d3"].map(buildDocument);

@@ -17,12 +17,12 @@ const findUpload = procedure
 const getCorpus = procedure
   .input(getCorpusRequestSchema)
   .output(corpusDetailSchema)
-  .query(({ ctx, input }) => ctx.services.corpora.get(input.name));
+  .query(({ ctx, input }) => ctx.services.workerCorpora.get(input.name));
 
 /** Every corpus that a worker holds, by name. */
 const listWorkerCorpora = procedure
   .input(z.object({}).optional())
   .output(listWorkerCorporaResponseSchema)
-  .query(({ ctx }) => ctx.services.corpora.list());
+  .query(({ ctx }) => ctx.services.workerCorpora.list());
 
 export const corporaRouter = router({ list: listWorkerCorpora, get: getCorpus, findUpload });

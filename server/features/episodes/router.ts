@@ -13,23 +13,23 @@ import { procedure, router } from "@/server/trpc/trpc";
 const getEpisode = procedure
   .input(getEpisodeRequestSchema)
   .output(episodeDetailSchema)
-  .query(({ ctx, input }) => ctx.services.episodes.get(input.id));
+  .query(({ ctx, input }) => ctx.services.episodeReader.get(input.id));
 
 const listEpisodes = procedure
   .input(listEpisodesRequestSchema)
   .output(listEpisodesResponseSchema)
-  .query(({ ctx, input }) => ctx.services.episodes.list(input));
+  .query(({ ctx, input }) => ctx.services.episodeReader.list(input));
 
 /** Which steps and phases have episodes, in order. */
 const episodeSteps = procedure
   .input(episodeStepsRequestSchema)
   .output(episodeStepsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.episodes.steps(input.runId));
+  .query(({ ctx, input }) => ctx.services.episodeReader.listSteps(input.runId));
 
 const turnGains = procedure
   .input(turnGainsRequestSchema)
   .output(turnGainsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.tasks.turnGains(input.episodeId));
+  .query(({ ctx, input }) => ctx.services.tasks.readTurnGains(input.episodeId));
 
 export const episodesRouter = router({
   list: listEpisodes,

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import {
   episodeStepSchema,
   type DocumentRef,
@@ -5,34 +6,39 @@ import {
   type StepOf,
 } from "@/contracts/records/episode";
 
+const textListSchema = z.array(z.string()).nullable();
+const intListSchema = z.array(z.int()).nullable();
+const numberListSchema = z.array(z.number().nullable()).nullable();
+
 /** A row of table `steps`, without its key. */
-export interface StepRow {
-  kind: EpisodeStep["kind"];
-  turn: number;
-  seconds: number;
-  text: string | null;
-  prompt: string | null;
-  prompt_tokens: number | null;
-  completion_tokens: number | null;
-  token_ids: number[] | null;
-  token_mask: number[] | null;
-  token_logprobs: number[] | null;
-  document_ids: string[] | null;
-  document_hashes: string[] | null;
-  document_scores: (number | null)[] | null;
-  selected: string[] | null;
-  implicit: boolean | null;
-  reason: string | null;
-}
+export const stepRowSchema = z.object({
+  kind: z.enum(["generate", "retrieve", "select", "condense", "reject", "stop"]),
+  turn: z.int(),
+  seconds: z.number(),
+  text: z.string().nullable(),
+  prompt: z.string().nullable(),
+  prompt_tokens: z.int().nullable(),
+  completion_tokens: z.int().nullable(),
+  token_ids: intListSchema,
+  token_mask: intListSchema,
+  token_logprobs: z.array(z.number()).nullable(),
+  document_ids: textListSchema,
+  document_hashes: textListSchema,
+  document_scores: numberListSchema,
+  selected: textListSchema,
+  implicit: z.boolean().nullable(),
+  reason: z.string().nullable(),
+});
+export type StepRow = z.infer<typeof stepRowSchema>;
 
 /** A step as its row, what is null left out: the window of a retrieve step is array columns, its texts are stored once elsewhere. */
-export function rowOfStep(step: EpisodeStep): Partial<StepRow> {
+export function toStepRow(step: EpisodeStep): Partial<StepRow> {
   const row: Partial<StepRow> = { kind: step.kind, turn: step.turn, seconds: step.seconds };
   switch (step.kind) {
     case "generate":
       return {
         ...row,
-        ...callOf(step),
+        ...toModelCallColumns(step),
         token_ids: step.ids ?? null,
         token_mask: step.mask ?? null,
         token_logprobs: step.logprobs ?? null,
@@ -48,7 +54,7 @@ export function rowOfStep(step: EpisodeStep): Partial<StepRow> {
     case "select":
       return { ...row, selected: step.selected, implicit: step.implicit };
     case "condense":
-      return { ...row, ...callOf(step) };
+      return { ...row, ...toModelCallColumns(step) };
     case "reject":
       return { ...row, text: step.text, reason: step.error };
     case "stop":
@@ -56,7 +62,7 @@ export function rowOfStep(step: EpisodeStep): Partial<StepRow> {
   }
 }
 
-const callOf = ({
+const toModelCallColumns = ({
   text,
   prompt,
   promptTokens,
@@ -69,7 +75,7 @@ const callOf = ({
 });
 
 /** Documents of three parallel arrays. */
-export function documentRefs(
+export function buildDocumentRefs(
   ids: readonly string[] | null,
   hashes: readonly string[] | null,
   scores: readonly (number | null)[] | null,
@@ -78,7 +84,7 @@ export function documentRefs(
 }
 
 /** The inverse of `rowOfStep`. @throws ZodError for a row that is no step */
-export function stepOfRow(row: StepRow): EpisodeStep {
+export function parseStepRow(row: StepRow): EpisodeStep {
   const { kind, turn, seconds } = row;
   return episodeStepSchema.parse({
     kind,
@@ -97,7 +103,7 @@ export function stepOfRow(row: StepRow): EpisodeStep {
     }),
     ...(kind === "retrieve" && {
       query: row.text,
-      documents: documentRefs(row.document_ids, row.document_hashes, row.document_scores),
+      documents: buildDocumentRefs(row.document_ids, row.document_hashes, row.document_scores),
     }),
     ...(kind === "select" && { selected: row.selected, implicit: row.implicit }),
     ...(kind === "reject" && { text: row.text, error: row.reason }),

@@ -1,23 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
-import type { ReansweredRecord } from "@/contracts/worker-protocol/worker-protocol";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import type { ReansweredRecord } from "@/contracts/worker-protocol/reports";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import {
-  presetConfig,
-  sampleDocument,
-  sampleDocuments,
-  sampleRecord,
+  getPresetConfig,
+  buildDocument,
+  buildDocuments,
+  buildRecord,
   storeSamples,
 } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
+import type { TestWorker } from "@/server/testing/test-worker";
 
 let server: TestServer;
 let worker: TestWorker;
 const me = { actor: "test", preset: null };
 const QUESTIONS = 8;
 const config = (changes: object): PredictConfig =>
-  predictConfigSchema.parse({ ...presetConfig("atlas-s3"), ...changes });
+  predictConfigSchema.parse({ ...getPresetConfig("atlas-s3"), ...changes });
 const generator = config({}).generator;
 
 const questionsOf = (set: string, note = "") =>
@@ -37,11 +37,11 @@ async function ran(
   options: { promptStyle?: string; meanwhile?: () => Promise<unknown> } = {},
 ): Promise<string> {
   const { id } = await server.plane.launcher.launch(wanted, me);
-  const run = await worker.take();
+  const run = await worker.leaseAndStart();
   expect(run.runId).toBe(id);
   await options.meanwhile?.();
   const records = Array.from({ length: QUESTIONS }, (_, question): EpisodeRecord => {
-    const record = sampleRecord({
+    const record = buildRecord({
       step: null,
       phase: "predict",
       question,
@@ -68,7 +68,7 @@ async function ran(
     sequence: 1,
     items: [
       reuse.episodesOf === null
-        ? { kind: "episodes", corpus, questions, documents: sampleDocuments(), records }
+        ? { kind: "episodes", corpus, questions, documents: buildDocuments(), records }
         : { kind: "reanswered", questions, records: reanswered },
     ],
   });
@@ -105,7 +105,7 @@ describe("a run on stored episodes", () => {
     search: { retrieve: 5, select: 2, turns: 1 },
     questions: "reused",
   };
-  beforeAll(() => server.plane.catalogue.storeQuestionSet("reused", questionsOf("reused"), "test"));
+  beforeAll(() => server.plane.questionSets.store("reused", questionsOf("reused"), "test"));
 
   it("is stored and listed with the settings that made them, whatever it was given", async () => {
     const source = await ran(config({ ...searched, name: "source" }));
@@ -151,7 +151,7 @@ describe("a run on stored episodes", () => {
       scorer: "f1",
     });
     // What is queued otherwise, as a sweep does, is told what differs.
-    expect((await server.plane.launcher.referenceIssues(given)).map(({ path }) => path)).toEqual([
+    expect((await server.plane.referenceCheck.findIssues(given)).map(({ path }) => path)).toEqual([
       "retriever",
       "search",
       "methodSettings",
@@ -245,7 +245,7 @@ describe("a run on stored episodes", () => {
 
 describe("common ranks", () => {
   it("are given to answers of one length only, with the reason", async () => {
-    await server.plane.catalogue.storeQuestionSet("lengths", questionsOf("lengths"), "test");
+    await server.plane.questionSets.store("lengths", questionsOf("lengths"), "test");
     const short = await ran(config({ questions: "lengths", name: "short" }));
     const long = await ran(
       config({
@@ -261,20 +261,20 @@ describe("common ranks", () => {
     expect(board.excluded.find(({ runId }) => runId === long)?.reasons).toEqual([
       "another limit of answers: 64 tokens",
     ]);
-    expect((await server.plane.compare.get({ runs: [short, long] })).differences).toEqual([
-      { runId: long, reasons: ["another limit of answers: 64 tokens"] },
-    ]);
+    expect(
+      (await server.plane.predictionComparison.compare({ runs: [short, long] })).differences,
+    ).toEqual([{ runId: long, reasons: ["another limit of answers: 64 tokens"] }]);
   });
 });
 
 describe("versions", () => {
   const documents = (note: string) =>
-    ["d0", "d1", "d2", "d3"].map((id) => ({ ...sampleDocument(id), text: `${note} ${id}` }));
+    ["d0", "d1", "d2", "d3"].map((id) => ({ ...buildDocument(id), text: `${note} ${id}` }));
   let set = "";
   let sets = 0;
   beforeEach(async () => {
     set = `versions ${sets++}`;
-    await server.plane.catalogue.storeQuestionSet(set, questionsOf(set), "test");
+    await server.plane.questionSets.store(set, questionsOf(set), "test");
   });
   const launch = (like: string) =>
     server.plane.leaderboard.launch({ methods: ["s3"], like, questions: set, limit: null }, "test");
@@ -294,7 +294,7 @@ describe("versions", () => {
       me,
     );
     expect((await launch(waiting.id)).present).toEqual([{ method: "s3", runId: waiting.id }]);
-    await server.plane.catalogue.storeQuestionSet(set, questionsOf(set, " again"), "test");
+    await server.plane.questionSets.store(set, questionsOf(set, " again"), "test");
     const [anew, other] = [await launch(before), await launch(waiting.id)];
     expect([anew.present, other.present]).toEqual([[], []]);
     expect((await launch(before)).present).toEqual(anew.launched);
@@ -333,7 +333,7 @@ describe("versions", () => {
         >`SELECT corpus_version AS version FROM runs WHERE id = ${id}::uuid`
       )[0]!.version;
     const during = await ran(config({ questions: set, name: "during" }), {
-      meanwhile: () => server.plane.catalogue.storeCorpus("atlas", documents("new"), "test"),
+      meanwhile: () => server.plane.storedCorpora.store("atlas", documents("new"), "test"),
     });
     const after = await ran(config({ questions: set, name: "after", method: "rag" }));
     const [old, now] = [await versionOf(during), await versionOf(after)];
@@ -347,9 +347,9 @@ describe("versions", () => {
       }),
     );
     expect(await versionOf(anew)).toBe(old);
-    expect((await server.plane.compare.get({ runs: [during, after] })).differences).toEqual([
-      { runId: after, reasons: ["another version of the corpus atlas"] },
-    ]);
+    expect(
+      (await server.plane.predictionComparison.compare({ runs: [during, after] })).differences,
+    ).toEqual([{ runId: after, reasons: ["another version of the corpus atlas"] }]);
     const missing = await launch(during);
     expect(missing.present).toEqual([]);
     await cancel(missing.launched);
@@ -397,9 +397,9 @@ describe("versions", () => {
     const mine = (changes: object) => config({ corpus: "mine", questions: set, ...changes });
     const first = await ran(mine({ name: "first" }), { meanwhile: () => report("b".repeat(64)) });
     const second = await ran(mine({ name: "second", method: "rag" }));
-    expect((await server.plane.compare.get({ runs: [first, second] })).differences).toEqual([
-      { runId: second, reasons: ["another version of the corpus mine"] },
-    ]);
+    expect(
+      (await server.plane.predictionComparison.compare({ runs: [first, second] })).differences,
+    ).toEqual([{ runId: second, reasons: ["another version of the corpus mine"] }]);
     const missing = await launch(first);
     expect(missing.present).toEqual([]);
     await cancel(missing.launched);

@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
 import { clusterBootstrap } from "@/core/statistics/bootstrap";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import {
-  presetConfig,
-  sampleDocuments,
-  sampleRecord,
+  getPresetConfig,
+  buildDocuments,
+  buildRecord,
   storeSamples,
 } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
-import { decodeOutcomes, encodeOutcomes, numberGroups } from "./outcomes";
+import type { TestWorker } from "@/server/testing/test-worker";
+import { decodeQuestionScores, encodeQuestionScores, numberGroups } from "./question-scores";
 
 let server: TestServer;
 let worker: TestWorker;
@@ -26,13 +26,13 @@ beforeAll(async () => {
     group: `country ${i % 4}`,
     goldQueries: [],
   }));
-  await server.plane.catalogue.storeQuestionSet("grouped", grouped, "test");
+  await server.plane.questionSets.store("grouped", grouped, "test");
   worker = await server.worker();
 });
 afterAll(() => server.stop());
 
 const config = (changes: Partial<PredictConfig>): PredictConfig =>
-  predictConfigSchema.parse({ ...presetConfig("atlas-s3"), ...changes });
+  predictConfigSchema.parse({ ...getPresetConfig("atlas-s3"), ...changes });
 
 /** Runs a prediction whose answers are right where `right` says so. @returns its run */
 async function answered(
@@ -42,10 +42,10 @@ async function answered(
 ): Promise<string> {
   const wanted = config(changes);
   const { id } = await server.plane.launcher.launch(wanted, { actor: "test", preset: null });
-  const run = await worker.take();
+  const run = await worker.leaseAndStart();
   expect(run.runId).toBe(id);
   const records = right.map((isRight, question) => {
-    const record = sampleRecord({ step: null, phase: "predict", question, right: isRight });
+    const record = buildRecord({ step: null, phase: "predict", question, right: isRight });
     const made = {
       ...record,
       episode: { ...record.episode, key: `${id} ${question}`, method: wanted.method },
@@ -62,7 +62,7 @@ async function answered(
         kind: "episodes",
         corpus: wanted.corpus,
         questions: wanted.questions,
-        documents: sampleDocuments(),
+        documents: buildDocuments(),
         records,
       },
     ],
@@ -95,7 +95,7 @@ describe("the leaderboard", () => {
 
   it("shows the ceiling beside the methods, never among them, over the questions that name gold documents", async () => {
     expect((await server.plane.leaderboard.get({})).columns[0]!.ceiling).toBeNull();
-    expect((await server.plane.leaderboard.ofRun(s3))[0]!.ceiling).toBeNull();
+    expect((await server.plane.leaderboard.readRunStatistics(s3))[0]!.ceiling).toBeNull();
     const evidence = (record: EpisodeRecord): EpisodeRecord => ({
       ...record,
       episode: {
@@ -118,11 +118,11 @@ describe("the leaderboard", () => {
     });
     expect(board.rows.map(({ method }) => method)).not.toContain("gold");
     expect(board.rows.flatMap(({ cells }) => cells.map((cell) => cell?.rank))).toContain(1);
-    expect((await server.plane.leaderboard.ofRun(s3))[0]!.ceiling).toMatchObject({
+    expect((await server.plane.leaderboard.readRunStatistics(s3))[0]!.ceiling).toMatchObject({
       runId: gold,
       mean: 11 / 12,
     });
-    expect((await server.plane.leaderboard.ofRun(gold))[0]).toMatchObject({
+    expect((await server.plane.leaderboard.readRunStatistics(gold))[0]).toMatchObject({
       ceiling: null,
       attribution: { correct: 11, generatorFailed: 1 },
     });
@@ -141,18 +141,18 @@ describe("the leaderboard", () => {
       group: null,
       goldQueries: [],
     }));
-    await server.plane.catalogue.storeQuestionSet("mixed", mixed, "test");
+    await server.plane.questionSets.store("mixed", mixed, "test");
     const some = await answered(
       { method: "gold", questions: "mixed", limit: 5, name: "some" },
       marks("1110"),
       { change: evidence },
     );
-    expect(await server.plane.scoring.summary(some)).toMatchObject({
+    expect(await server.plane.scoring.readSummary(some)).toMatchObject({
       questions: 4,
       answered: 4,
       missing: 0,
     });
-    await server.plane.catalogue.storeQuestionSet(
+    await server.plane.questionSets.store(
       "bare",
       mixed.map((question) => ({ ...question, goldIds: [] })),
       "test",
@@ -245,8 +245,9 @@ describe("the leaderboard", () => {
       INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
       SELECT e.answer_id, e.set_id, e.question_id, 'exact-match@1', 0 FROM episodes e WHERE e.run_id = ${s3}::uuid`;
     const strict = async () =>
-      (await server.plane.leaderboard.ofRun(s3)).find((r) => r.scorer === "exact-match@1")
-        ?.attribution;
+      (await server.plane.leaderboard.readRunStatistics(s3)).find(
+        (r) => r.scorer === "exact-match@1",
+      )?.attribution;
     expect(await strict()).toMatchObject({ correct: 0, scorerDoubtful: 0 });
     await db.$executeRaw`
       INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
@@ -258,7 +259,7 @@ describe("the leaderboard", () => {
       mean: 11 / 12,
       attribution: { correct: 11, scorerDoubtful: 0, generatorFailed: 1 },
     });
-    const ofRun = await server.plane.leaderboard.ofRun(s3);
+    const ofRun = await server.plane.leaderboard.readRunStatistics(s3);
     expect(ofRun.find((r) => r.scorer === "span@1")?.attribution).toEqual({
       correct: 10,
       scorerDoubtful: 1,
@@ -325,7 +326,7 @@ describe("the leaderboard", () => {
   });
 
   it("compares question by question", async () => {
-    const compared = await server.plane.compare.get({ runs: [s3, rag] });
+    const compared = await server.plane.predictionComparison.compare({ runs: [s3, rag] });
     expect(compared).toMatchObject({
       common: 12,
       scorer: "span@1",
@@ -340,7 +341,7 @@ describe("the leaderboard", () => {
     expect(compared.pairs).toMatchObject([
       { first: 0, second: 1, mcNemar: { onlyFirst: 8, onlySecond: 0 } },
     ]);
-    const gained = await server.plane.compare.questions({
+    const gained = await server.plane.predictionComparison.listQuestions({
       runs: [s3, rag],
       scorer: "span@1",
       right: [0],
@@ -353,7 +354,7 @@ describe("the leaderboard", () => {
       { score: 1, searches: 1, documents: 2 },
       { score: 0 },
     ]);
-    const rest = await server.plane.compare.questions({
+    const rest = await server.plane.predictionComparison.listQuestions({
       runs: [s3, rag],
       scorer: "span@1",
       right: [0],
@@ -362,7 +363,7 @@ describe("the leaderboard", () => {
       cursor: gained.nextCursor,
     });
     expect(rest.rows.map((row) => row.id)).toEqual(["q8", "q10", "q11"]);
-    const found = await server.plane.compare.questions({
+    const found = await server.plane.predictionComparison.listQuestions({
       runs: [s3, rag],
       scorer: "span@1",
       right: [],
@@ -371,7 +372,7 @@ describe("the leaderboard", () => {
       limit: 5,
     });
     expect(found.rows.map((row) => row.id)).toEqual(["q3"]);
-    const incomplete = await server.plane.compare.get({ runs: [s3, half] });
+    const incomplete = await server.plane.predictionComparison.compare({ runs: [s3, half] });
     expect(incomplete).toMatchObject({
       common: 5,
       differences: [{ runId: half, reasons: ["incomplete: 5 of 12"] }],
@@ -383,9 +384,9 @@ describe("the leaderboard", () => {
       { method: "rag", questions: "atlas/held-out", name: "elsewhere" },
       marks("11111111"),
     );
-    await expect(server.plane.compare.get({ runs: [s3, elsewhere] })).rejects.toThrow(
-      /answered atlas\/held-out, not grouped/,
-    );
+    await expect(
+      server.plane.predictionComparison.compare({ runs: [s3, elsewhere] }),
+    ).rejects.toThrow(/answered atlas\/held-out, not grouped/);
     const board = await server.plane.leaderboard.get({});
     expect(board.columns.map((column) => column.questionSet)).toEqual([
       "atlas/held-out",
@@ -398,11 +399,11 @@ describe("outcomes", () => {
   it("are a byte each where all are right or wrong, else four, and come back as they were", () => {
     const binary = Float32Array.from([1, 0, NaN, 1]);
     const graded = Float32Array.from([1, 0.5, NaN, 0]);
-    expect(encodeOutcomes(binary)).toHaveLength(4);
-    expect(decodeOutcomes(encodeOutcomes(binary), 4)).toEqual(binary);
-    expect(encodeOutcomes(graded)).toHaveLength(16);
-    expect(decodeOutcomes(encodeOutcomes(graded), 4)).toEqual(graded);
-    expect(() => decodeOutcomes(new Uint8Array(5), 4)).toThrow(RangeError);
+    expect(encodeQuestionScores(binary)).toHaveLength(4);
+    expect(decodeQuestionScores(encodeQuestionScores(binary), 4)).toEqual(binary);
+    expect(encodeQuestionScores(graded)).toHaveLength(16);
+    expect(decodeQuestionScores(encodeQuestionScores(graded), 4)).toEqual(graded);
+    expect(() => decodeQuestionScores(new Uint8Array(5), 4)).toThrow(RangeError);
     expect([...numberGroups(["a", null, "b", "a"])]).toEqual([0, -1, 1, 0]);
   });
 });

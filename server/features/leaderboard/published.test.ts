@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "@/lib/paths";
-import { averageDifferences, recomputedAverage } from "@/contracts/formats/published-results";
-import { publishedTables } from "./published";
+import { ROOT } from "@/lib/paths.mjs";
+import { averageDifferences, recomputedAverage } from "@/core/comparability/published-results";
+import { readPublishedTables } from "./published-tables";
 
-const published = publishedTables();
+const published = readPublishedTables();
 const GENERAL = ["nq", "triviaqa", "popqa", "hotpotqa", "2wikimultihopqa", "musique"];
 const MEDICAL = ["medqa", "medmcqa", "pubmedqa", "bioasq", "mmlu"];
 

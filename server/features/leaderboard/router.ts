@@ -24,13 +24,13 @@ const launchMethods = procedure
 const publishedTables = procedure
   .input(z.object({}).optional())
   .output(publishedResultsSchema)
-  .query(({ ctx }) => ctx.services.leaderboard.published());
+  .query(({ ctx }) => ctx.services.leaderboard.readPublished());
 
 /** Statistics of one predict run, one for each scorer and generator. */
 const runStatistics = procedure
   .input(z.object({ runId: z.uuid() }))
   .output(runStatisticsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.leaderboard.ofRun(input.runId));
+  .query(({ ctx, input }) => ctx.services.leaderboard.readRunStatistics(input.runId));
 
 export const leaderboardRouter = router({
   get: getLeaderboard,

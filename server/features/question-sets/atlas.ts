@@ -3,16 +3,17 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { AppError } from "@/contracts/errors";
 import { parseCorpusLine } from "@/contracts/formats/corpus-lines";
-import type { Catalogue } from "./catalogue";
-import { parseQuestionFile } from "./question-file";
+import type { StoredCorpora } from "@/server/features/corpora/stored-corpora";
+import type { QuestionSets } from "./question-sets";
+import { parseQuestionJsonl } from "./question-jsonl";
 
 /** Stores the embedded corpus and its question sets at the first start; a start after that changes nothing. */
 export async function importAtlas(
-  catalogue: Catalogue,
+  { storedCorpora, questionSets }: { storedCorpora: StoredCorpora; questionSets: QuestionSets },
   directory: string,
   log: Logger,
 ): Promise<void> {
-  const read = async (file: string): Promise<string> => {
+  const readText = async (file: string): Promise<string> => {
     try {
       return await readFile(join(directory, file), "utf8");
     } catch (cause) {
@@ -23,14 +24,14 @@ export async function importAtlas(
       );
     }
   };
-  const documents = (await read("corpus.jsonl"))
+  const documents = (await readText("corpus.jsonl"))
     .split("\n")
     .flatMap((line, i) => (line.trim() === "" ? [] : [parseCorpusLine(line, i + 1)]));
-  if (await catalogue.storeCorpus("atlas", documents, "server"))
+  if (await storedCorpora.store("atlas", documents, "server"))
     log.info({ documents: documents.length }, "stored corpus atlas");
   for (const split of ["train", "held-out"]) {
-    const questions = parseQuestionFile(await read(`${split}.jsonl`));
-    if (await catalogue.storeQuestionSet(`atlas/${split}`, questions, "server"))
+    const questions = parseQuestionJsonl(await readText(`${split}.jsonl`));
+    if (await questionSets.store(`atlas/${split}`, questions, "server"))
       log.info({ questions: questions.length }, `stored question set atlas/${split}`);
   }
 }

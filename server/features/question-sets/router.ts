@@ -21,27 +21,27 @@ import { procedure, router } from "@/server/trpc/trpc";
 const listCorpora = procedure
   .input(z.object({}).optional())
   .output(listCorporaResponseSchema)
-  .query(({ ctx }) => ctx.services.catalogue.corpora());
+  .query(({ ctx }) => ctx.services.storedCorpora.list());
 
 /** Stores all or nothing; an error numbers every bad line. */
 const importQuestions = procedure
   .input(importQuestionsRequestSchema)
   .output(importQuestionsResponseSchema)
   .mutation(({ ctx, input }) =>
-    ctx.services.catalogue.importQuestions(input.name, input.jsonl, ctx.actor),
+    ctx.services.questionSets.importQuestions(input.name, input.jsonl, ctx.actor),
   );
 
 /** Reads a question file without storing it: its columns, the first questions, every problem. */
 const previewQuestions = procedure
   .input(previewQuestionsRequestSchema)
   .output(previewQuestionsResponseSchema)
-  .mutation(({ ctx, input }) => ctx.services.questionImport.preview(input));
+  .mutation(({ ctx, input }) => ctx.services.questionFileImport.preview(input));
 
 /** Stores a question file of any known format. */
 const importQuestionFile = procedure
   .input(importQuestionFileRequestSchema)
   .output(importQuestionFileResponseSchema)
-  .mutation(({ ctx, input }) => ctx.services.questionImport.import(input, ctx.actor));
+  .mutation(({ ctx, input }) => ctx.services.questionFileImport.import(input, ctx.actor));
 
 const listPresets = procedure
   .input(z.object({}).optional())
@@ -66,17 +66,17 @@ const listPresets = procedure
 const questionSetVersions = procedure
   .input(questionSetVersionsRequestSchema)
   .output(questionSetVersionsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.catalogue.versions(input.name));
+  .query(({ ctx, input }) => ctx.services.questionSets.listVersions(input.name));
 
 const listQuestionSets = procedure
   .input(z.object({}).optional())
   .output(listQuestionSetsResponseSchema)
-  .query(({ ctx }) => ctx.services.catalogue.questionSets());
+  .query(({ ctx }) => ctx.services.questionSets.list());
 
 const listQuestions = procedure
   .input(listQuestionsRequestSchema)
   .output(listQuestionsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.catalogue.questions(input));
+  .query(({ ctx, input }) => ctx.services.questionSets.listQuestions(input));
 
 export const catalogueRouter = router({
   presets: listPresets,

@@ -5,7 +5,7 @@ import pg from "pg";
 import { expect, it } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { migrate, MIGRATIONS_DIR } from "@/server/platform/db/migrate";
-import { createEmptyDatabase } from "@/server/testing/control-plane";
+import { createEmptyDatabase } from "@/server/testing/test-server";
 
 it("0021_corpus_versions: runs from before get the corpus version of then, and runs on stored episodes what their source says", async () => {
   const url = await createEmptyDatabase();

@@ -3,11 +3,11 @@ import { metricsWithin, meanOf, rankGold, type RankedGold } from "@/core/metrics
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { seededRandom } from "@/core/statistics/bootstrap";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { sampleDocument } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { buildDocument } from "@/server/testing/samples";
+import type { TestWorker } from "@/server/testing/test-worker";
 
-const DOCUMENTS = Array.from({ length: 40 }, (_, i) => sampleDocument(`d${i}`));
+const DOCUMENTS = Array.from({ length: 40 }, (_, i) => buildDocument(`d${i}`));
 const QUESTIONS = Array.from({ length: 60 }, (_, i) => ({
   id: `q${i}`,
   question: `Question ${i}?`,
@@ -36,7 +36,7 @@ function rankingOf(question: (typeof QUESTIONS)[number], skill: number, depth: n
 function recordOf(question: (typeof QUESTIONS)[number], ranking: readonly string[]): EpisodeRecord {
   const documents = ranking.map((id, i) => ({
     id,
-    hash: sampleDocument(id).hash,
+    hash: buildDocument(id).hash,
     score: 1 / (i + 1),
   }));
   return {
@@ -88,7 +88,7 @@ describe("retrieval evaluation", () => {
     questions = WITH_GOLD,
   ) => {
     const id = await launch(change);
-    const run = await worker.take();
+    const run = await worker.leaseAndStart();
     expect(run.runId).toBe(id);
     const ref = { runId: id, attempt: run.attempt };
     worker.keepAlive([ref]);
@@ -122,14 +122,10 @@ describe("retrieval evaluation", () => {
 
   beforeAll(async () => {
     server = await startTestServer();
-    await server.plane.catalogue.storeCorpus("atlas", DOCUMENTS, "test");
-    await server.plane.catalogue.storeQuestionSet("mine", QUESTIONS, "test");
-    await server.plane.catalogue.storeQuestionSet("other", QUESTIONS.slice(0, 5), "test");
-    await server.plane.catalogue.storeQuestionSet(
-      "bare",
-      [{ ...QUESTIONS[19]!, goldIds: [] }],
-      "test",
-    );
+    await server.plane.storedCorpora.store("atlas", DOCUMENTS, "test");
+    await server.plane.questionSets.store("mine", QUESTIONS, "test");
+    await server.plane.questionSets.store("other", QUESTIONS.slice(0, 5), "test");
+    await server.plane.questionSets.store("bare", [{ ...QUESTIONS[19]!, goldIds: [] }], "test");
     worker = await server.worker();
   });
   afterAll(() => server.stop());
@@ -203,7 +199,7 @@ describe("retrieval evaluation", () => {
       10,
     );
     expect(difference![mrr]!.low).toBeGreaterThan(0);
-    const { rows, total } = await server.plane.retrievalEvaluation.questions({
+    const { rows, total } = await server.plane.retrievalEvaluation.listQuestions({
       runIds: [poor, good],
       k: 3,
       foundBy: good,
@@ -218,7 +214,7 @@ describe("retrieval evaluation", () => {
     expect(total).toBe(expected.length);
     expect(rows.map((r) => r.questionId)).toEqual(expected.slice(0, 10).map((q) => q.id));
     expect(rows[0]).toMatchObject({ runs: [{ found: false }, { found: true }] });
-    const page = await server.plane.retrievalEvaluation.questions({
+    const page = await server.plane.retrievalEvaluation.listQuestions({
       runIds: [good],
       k: 3,
       type: "bridge",
@@ -241,8 +237,7 @@ describe("retrieval evaluation", () => {
       await evaluate(0.5),
       await evaluate(0.5, { questions: "other" }, QUESTIONS.slice(0, 5)),
     ];
-    const { compare } = server.plane.retrievalEvaluation;
-    const call = compare.bind(server.plane.retrievalEvaluation);
+    const call = (runIds: string[]) => server.plane.retrievalEvaluation.compare(runIds);
     await expect(call([a, b])).rejects.toThrow(/on the same questions/);
     const elsewhere = await launch({
       corpus: "wiki",
@@ -254,7 +249,7 @@ describe("retrieval evaluation", () => {
     await expect(launch({ questions: "bare" })).rejects.toThrow(/name no gold documents/);
     await expect(launch({ questions: "nowhere" })).rejects.toThrow(/no question set/);
     // The set is changed under its name: rankings of both versions exist.
-    await server.plane.catalogue.storeQuestionSet(
+    await server.plane.questionSets.store(
       "mine",
       QUESTIONS.map((q) => ({ ...q, answers: ["b"] })),
       "test",

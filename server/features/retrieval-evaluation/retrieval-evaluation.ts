@@ -1,22 +1,26 @@
 import type { z } from "zod";
-import { AppError } from "@/contracts/errors";
-import { runConfigSchema, type EvaluateConfig } from "@/contracts/run-config/run-config";
-import type { RunState } from "@/contracts/records/run-state";
 import type {
-  RetrieverComparison,
   EvaluationRow,
   RankedQuestions,
   rankedQuestionsRequestSchema,
+  RetrieverComparison,
 } from "@/contracts/api/retrieval-evaluation";
+import { AppError } from "@/contracts/errors";
+import type { RunState } from "@/contracts/records/run-state";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
-import { whyNotComparable, type Candidate } from "./comparable";
-import { compareOutcomes, sharedQuestions, type Outcome } from "./measure";
+import { explainIncomparability, type EvaluateRun } from "./comparability";
+import { countQuestions, selectLastValues, selectRankingRuns, selectRankings } from "./queries";
+import { compareRankings, selectSharedQuestions, type RankedQuestion } from "./ranking-comparison";
 
 const LISTED = 200;
 /** Rankings and figures kept in memory: those of the runs that people look at now. */
-const KEPT = 12;
+const CACHED = 12;
+const NO_LIMIT = 2_147_483_647;
+const UNKNOWN_GOLD = "retrieval/unknown_gold";
+const UNKNOWN_GOLD_QUESTIONS = "retrieval/unknown_gold_questions";
 
-interface Run extends Candidate {
+interface Run extends EvaluateRun {
   id: string;
   state: RunState;
   /** Changes with every stored ranking. */
@@ -26,29 +30,26 @@ interface Run extends Candidate {
 
 /** Measures evaluate runs from their stored rankings. */
 export class RetrievalEvaluation {
-  private readonly outcomes = new Map<string, Promise<Outcome[]>>();
-  private readonly figures = new Map<string, ReturnType<typeof compareOutcomes>>();
+  private readonly rankings = new Map<string, Promise<RankedQuestion[]>>();
+  private readonly figures = new Map<string, ReturnType<typeof compareRankings>>();
 
   constructor(private readonly database: Database) {}
 
+  /** The newest evaluate runs. */
   async list(): Promise<EvaluationRow[]> {
-    const rows = await this.database.db.$queryRaw<
-      {
-        id: string;
-        name: string;
-        state: RunState;
-        createdAt: Date;
-        config: unknown;
-        headline: number | null;
-      }[]
-    >`
-      SELECT id, name, state, created_at AS "createdAt", config, headline FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND kind = 'evaluate' ORDER BY created_at DESC LIMIT ${LISTED}`;
-    return rows.flatMap(({ config, ...row }) => {
+    const rows = await this.database.db.run.findMany({
+      where: { projectId: DEFAULT_PROJECT, kind: "evaluate" },
+      orderBy: { createdAt: "desc" },
+      take: LISTED,
+      select: { id: true, name: true, state: true, createdAt: true, config: true, headline: true },
+    });
+    return rows.flatMap(({ config, state, ...row }) => {
       const parsed = runConfigSchema.parse(config);
       return parsed.kind === "evaluate"
         ? [
             {
               ...row,
+              state: state as RunState,
               corpus: parsed.corpus,
               questionSet: parsed.questions,
               depth: parsed.k,
@@ -59,51 +60,42 @@ export class RetrievalEvaluation {
     });
   }
 
-  /** @throws AppError "invalid-input" where the runs are not comparable, "not-found" for an unknown one */
+  /** The figures of one run, or of several side by side. @throws AppError "invalid-input" where the runs are not comparable, "not-found" for an unknown one */
   async compare(runIds: readonly string[]): Promise<RetrieverComparison> {
-    const runs = await this.comparable(runIds);
+    const runs = await this.readComparableRuns(runIds);
     const [first] = runs;
     if (!first) throw new AppError("internal", "A comparison needs a run.");
     const depth = Math.min(...runs.map((run) => run.config.k));
-    const [ranked, counts, unknown] = await Promise.all([
-      Promise.all(runs.map((run) => this.outcomesOf(run))),
-      this.countQuestions(runs),
-      this.unknownGold(runIds),
+    const [rankings, counts, unknownGold] = await Promise.all([
+      Promise.all(runs.map((run) => this.getRankings(run))),
+      countQuestions(this.database.db, {
+        setId: first.setId,
+        name: first.config.questions,
+        limit: Math.min(...runs.map(({ config }) => config.limit ?? NO_LIMIT)),
+      }),
+      this.readUnknownGold(runIds),
     ]);
-    const { scored, ...figures } = this.figuresOf(runs, ranked, depth);
+    const { scored, ...figures } = this.getFigures(runs, rankings, depth);
     return {
       questionSet: first.config.questions,
       corpus: first.config.corpus,
       depth,
-      runs: runs.map(({ id, name, state, config, ranked: n }) => ({
+      runs: runs.map(({ id, name, state, config, ranked }) => ({
         id,
         name,
         state,
         retriever: config.retriever,
         depth: config.k,
-        ranked: n,
-        unknownGold: unknown.get(id) ?? null,
+        ranked,
+        unknownGold: unknownGold.get(id) ?? null,
       })),
       counts: { ...counts, scored },
       ...figures,
     };
   }
 
-  /** The figures of these rankings, computed once for each state of the runs: the bootstrap takes a good part of a second. */
-  private figuresOf(
-    runs: readonly Run[],
-    ranked: readonly Outcome[][],
-    depth: number,
-  ): ReturnType<typeof compareOutcomes> {
-    const key = runs.map(({ id, version }) => `${id}:${version}`).join(" ");
-    const figures = this.figures.get(key) ?? compareOutcomes(ranked, depth);
-    this.figures.set(key, figures);
-    for (const old of [...this.figures.keys()].slice(0, -KEPT)) this.figures.delete(old);
-    return figures;
-  }
-
-  /** A page of the questions that every run has ranked. */
-  async questions({
+  /** A page of the questions that every run has ranked. @throws as `compare` does */
+  async listQuestions({
     runIds,
     k,
     foundBy,
@@ -114,41 +106,43 @@ export class RetrievalEvaluation {
     cursor,
     limit,
   }: z.output<typeof rankedQuestionsRequestSchema>): Promise<RankedQuestions> {
-    const runs = await this.comparable(runIds);
-    const shared = sharedQuestions(await Promise.all(runs.map((run) => this.outcomesOf(run))));
-    const indexOf = (id: string | undefined): number | null => {
+    const runs = await this.readComparableRuns(runIds);
+    const shared = selectSharedQuestions(
+      await Promise.all(runs.map((run) => this.getRankings(run))),
+    );
+    const getRunIndex = (id: string | undefined): number | null => {
       if (id === undefined) return null;
       const index = runIds.indexOf(id);
       if (index < 0)
         throw new AppError("invalid-input", `Run ${id} is not among those that are compared.`);
       return index;
     };
-    const [found, missed] = [indexOf(foundBy), indexOf(missedBy)];
+    const [found, missed] = [getRunIndex(foundBy), getRunIndex(missedBy)];
     const isFound = (run: number, question: number): boolean => {
       const { gold, ranks } = shared[run]![question]!;
       return ranks.length === gold && ranks[gold - 1]! <= k;
     };
-    const wanted = text?.trim().toLowerCase() ?? "";
-    const matching = (shared[0] ?? []).flatMap((outcome, i) => {
+    const searchText = text?.trim().toLowerCase() ?? "";
+    const matching = (shared[0] ?? []).flatMap((ranked, i) => {
       if (found !== null && !isFound(found, i)) return [];
       if (missed !== null && isFound(missed, i)) return [];
-      if (type !== undefined && outcome.type !== type) return [];
-      if (hops !== undefined && outcome.gold !== hops) return [];
-      return wanted === "" || outcome.question.toLowerCase().includes(wanted) ? [i] : [];
+      if (type !== undefined && ranked.type !== type) return [];
+      if (hops !== undefined && ranked.gold !== hops) return [];
+      return searchText === "" || ranked.question.toLowerCase().includes(searchText) ? [i] : [];
     });
     const start = cursor ?? 0;
     const page = matching.slice(start, start + limit);
     return {
       rows: page.map((i) => {
-        const { questionId, question, type: kind, gold } = shared[0]![i]!;
+        const { questionId, question, type: questionType, gold } = shared[0]![i]!;
         return {
           questionId,
           question,
-          type: kind,
+          type: questionType,
           hops: gold,
-          runs: shared.map((outcomes, run) => ({
-            episodeId: outcomes[i]!.episodeId,
-            ranks: [...outcomes[i]!.ranks],
+          runs: shared.map((ranking, run) => ({
+            episodeId: ranking[i]!.episodeId,
+            ranks: [...ranking[i]!.ranks],
             found: isFound(run, i),
           })),
         };
@@ -158,103 +152,77 @@ export class RetrievalEvaluation {
     };
   }
 
-  /** The runs in the order of their ids. */
-  private async comparable(runIds: readonly string[]): Promise<Run[]> {
-    const rows = await this.database.db.$queryRaw<
-      {
-        id: string;
-        name: string;
-        state: RunState;
-        config: unknown;
-        setId: string | null;
-        ranked: number;
-        last: bigint | null;
-      }[]
-    >`
-      SELECT r.id, r.name, r.state, r.config, e."setId", coalesce(e.ranked, 0) AS ranked, e.last FROM runs r
-      LEFT JOIN LATERAL (SELECT max(set_id::text)::uuid AS "setId", count(*)::int AS ranked, max(ordinal) AS last FROM episodes WHERE run_id = r.id AND method = 'retrieval') e ON true
-      WHERE r.id = ANY(${[...runIds]}::uuid[])`;
+  /** The runs in the order of their ids. @throws AppError where one is unknown or not comparable with the first */
+  private async readComparableRuns(runIds: readonly string[]): Promise<Run[]> {
+    const rows = await selectRankingRuns(this.database.db, runIds);
     const runs = runIds.map((id): Run => {
       const row = rows.find((r) => r.id === id);
       if (!row) throw new AppError("not-found", `There is no run ${id}.`);
+      const { name, state, setId, ranked, last } = row;
       const config = runConfigSchema.parse(row.config);
       if (config.kind !== "evaluate")
         throw new AppError(
           "invalid-input",
-          `“${row.name}” is a ${config.kind} run: only evaluate runs rank documents for gold questions.`,
+          `“${name}” is a ${config.kind} run: only evaluate runs rank documents for gold questions.`,
         );
-      return {
-        id,
-        name: row.name,
-        state: row.state,
-        config,
-        setId: row.setId,
-        ranked: row.ranked,
-        version: `${row.ranked}:${row.last ?? 0}`,
-      };
+      return { id, name, state, config, setId, ranked, version: `${ranked}:${last ?? 0}` };
     });
     for (const other of runs.slice(1)) {
-      const reason = whyNotComparable(runs[0]!, other);
+      const reason = explainIncomparability(runs[0]!, other);
       if (reason !== null) throw new AppError("invalid-input", reason);
     }
     return runs;
   }
 
   /** The stored rankings of a run, read once for each state of it. */
-  private outcomesOf(run: Run): Promise<Outcome[]> {
+  private getRankings(run: Run): Promise<RankedQuestion[]> {
     const key = `${run.id}:${run.version}`;
-    const kept = this.outcomes.get(key);
-    if (kept) return kept;
-    const reading = this.readOutcomes(run.id, run.config);
-    this.outcomes.set(key, reading);
-    for (const old of [...this.outcomes.keys()].slice(0, -KEPT)) this.outcomes.delete(old);
-    reading.catch(() => this.outcomes.delete(key));
+    const cached = this.rankings.get(key);
+    if (cached) return cached;
+    const reading = selectRankings(this.database.db, run.id).then((rows) =>
+      rows.map((row) => ({ ...row, depth: run.config.k })),
+    );
+    remember(this.rankings, key, reading);
+    reading.catch(() => this.rankings.delete(key));
     return reading;
   }
 
-  private async readOutcomes(runId: string, { k }: EvaluateConfig): Promise<Outcome[]> {
-    const rows = await this.database.db.$queryRaw<Omit<Outcome, "depth">[]>`
-      SELECT e.id AS "episodeId", e.question_id AS "questionId", q.question, q.type, q.group_name AS "group",
-        (SELECT count(DISTINCT g.id)::int FROM unnest(q.gold_ids) AS g(id)) AS gold,
-        ARRAY(SELECT DISTINCT p.rank FROM (SELECT array_position(s.document_ids, g.id) AS rank FROM unnest(q.gold_ids) AS g(id)) p WHERE p.rank IS NOT NULL ORDER BY 1) AS ranks
-      FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN steps s ON s.episode_id = e.id AND s.index = 0
-      WHERE e.run_id = ${runId}::uuid AND e.method = 'retrieval' ORDER BY q.ordinal`;
-    return rows.map((row) => ({ ...row, depth: k }));
-  }
-
-  private async countQuestions(
+  /** The figures of these rankings, computed once for each state of the runs: the bootstrap takes a good part of a second. */
+  private getFigures(
     runs: readonly Run[],
-  ): Promise<{ questions: number; withoutGold: number }> {
-    const [first] = runs;
-    if (!first) return { questions: 0, withoutGold: 0 };
-    const limits = runs.flatMap(({ config }) => (config.limit === null ? [] : [config.limit]));
-    const limit = limits.length > 0 ? Math.min(...limits) : 2_147_483_647;
-    const [row] = await this.database.db.$queryRaw<{ questions: number; withoutGold: number }[]>`
-      SELECT count(*)::int AS questions, (count(*) FILTER (WHERE cardinality(gold_ids) = 0))::int AS "withoutGold" FROM questions
-      WHERE ordinal < ${limit} AND set_id = coalesce(${first.setId}::uuid,
-        (SELECT id FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${first.config.questions} ORDER BY created_at DESC LIMIT 1))`;
-    return row ?? { questions: 0, withoutGold: 0 };
+    rankings: readonly RankedQuestion[][],
+    depth: number,
+  ): ReturnType<typeof compareRankings> {
+    const key = runs.map(({ id, version }) => `${id}:${version}`).join(" ");
+    const figures = this.figures.get(key) ?? compareRankings(rankings, depth);
+    remember(this.figures, key, figures);
+    return figures;
   }
 
-  /** As the newest attempt of each run reported it. */
-  private async unknownGold(
+  /** Gold documents that the corpus of a run does not hold, as its newest attempt reported them. */
+  private async readUnknownGold(
     runIds: readonly string[],
   ): Promise<Map<string, { documents: number; questions: number }>> {
-    const rows = await this.database.db.$queryRaw<{ runId: string; name: string; value: number }[]>`
-      SELECT DISTINCT ON (run_id, name) run_id AS "runId", name, last_value AS value FROM metric_series
-      WHERE run_id = ANY(${[...runIds]}::uuid[]) AND name IN ('retrieval/unknown_gold', 'retrieval/unknown_gold_questions') ORDER BY run_id, name, attempt DESC`;
-    const valueOf = (runId: string, name: string) =>
+    const rows = await selectLastValues(this.database.db, runIds, [
+      UNKNOWN_GOLD,
+      UNKNOWN_GOLD_QUESTIONS,
+    ]);
+    const getValue = (runId: string, name: string) =>
       rows.find((row) => row.runId === runId && row.name === name)?.value;
     return new Map(
       runIds.flatMap((id) => {
-        const [documents, questions] = [
-          valueOf(id, "retrieval/unknown_gold"),
-          valueOf(id, "retrieval/unknown_gold_questions"),
-        ];
+        const documents = getValue(id, UNKNOWN_GOLD);
+        const questions = getValue(id, UNKNOWN_GOLD_QUESTIONS);
         return documents === undefined || questions === undefined
           ? []
           : [[id, { documents, questions }] as const];
       }),
     );
   }
+}
+
+/** Adds an entry and drops the oldest ones beyond `CACHED`. */
+function remember<T>(cache: Map<string, T>, key: string, value: T): void {
+  cache.set(key, value);
+  for (const old of [...cache.keys()].slice(0, -CACHED)) cache.delete(old);
 }

@@ -24,7 +24,7 @@ const listEvaluations = procedure
 const rankedQuestions = procedure
   .input(rankedQuestionsRequestSchema)
   .output(rankedQuestionsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.retrievalEvaluation.questions(input));
+  .query(({ ctx, input }) => ctx.services.retrievalEvaluation.listQuestions(input));
 
 export const retrievalEvaluationRouter = router({
   list: listEvaluations,

@@ -15,37 +15,37 @@ import { procedure, router } from "@/server/trpc/trpc";
 const scoreSummary = procedure
   .input(scoreRunRequestSchema)
   .output(scoreSummaryResponseSchema)
-  .query(({ ctx, input }) => ctx.services.scoring.summary(input.runId));
+  .query(({ ctx, input }) => ctx.services.scoring.readSummary(input.runId));
 
 /** Agreement of each judge with the span rule, and of both with the people who labelled. */
 const scoreAgreement = procedure
   .input(scoreRunRequestSchema)
   .output(scoreAgreementResponseSchema)
-  .query(({ ctx, input }) => ctx.services.scoring.agreement(input.runId));
+  .query(({ ctx, input }) => ctx.services.scoring.computeAgreement(input.runId));
 
 /** Answers on which judge and span rule differ, in the order of the episodes. */
 const disagreements = procedure
   .input(disagreementsRequestSchema)
   .output(disagreementsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.scoring.disagreements(input));
+  .query(({ ctx, input }) => ctx.services.scoring.listDisagreements(input));
 
 /** The first 1,000 questions that a run could not answer, with the last reason; resuming the run tries those alone. */
 const scoreFailures = procedure
   .input(scoreRunRequestSchema)
   .output(scoreFailuresResponseSchema)
-  .query(({ ctx, input }) => ctx.services.scoring.failures(input.runId));
+  .query(({ ctx, input }) => ctx.services.scoring.listFailures(input.runId));
 
 const judgedRuns = procedure
   .input(z.object({}).optional())
   .output(judgedRunsResponseSchema)
-  .query(({ ctx }) => ctx.services.scoring.judgedRuns());
+  .query(({ ctx }) => ctx.services.scoring.listJudgedRuns());
 
 /** A person says whether an answer is right. */
 const labelScore = procedure
   .input(labelScoreRequestSchema)
   .output(z.object({}))
   .mutation(async ({ ctx, input }) => {
-    await ctx.services.scoring.label(input, ctx.actor);
+    await ctx.services.scoring.storeLabel(input, ctx.actor);
     return {};
   });
 

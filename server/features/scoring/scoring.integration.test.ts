@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
-import type { ReansweredRecord } from "@/contracts/worker-protocol/worker-protocol";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
+import type { ReansweredRecord } from "@/contracts/worker-protocol/reports";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
+import type { TestWorker } from "@/server/testing/test-worker";
 
 const config = (over: object = {}) =>
   predictConfigSchema.parse({ kind: "predict", name: "p", questions: "atlas/held-out", ...over });
@@ -16,7 +16,7 @@ function judged(
   text: string,
   scores: { judge: number; span: number },
 ): EpisodeRecord {
-  const record = sampleRecord({ step: null, phase: "predict", question });
+  const record = buildRecord({ step: null, phase: "predict", question });
   return {
     ...record,
     answer: { ...record.answer!, key: `judged ${question}`, text },
@@ -34,7 +34,7 @@ describe("scores of a run", () => {
     await storeSamples(server.plane);
     worker = await server.worker();
     runId = await server.plane.runs.create(config(), me);
-    const { attempt } = await worker.take();
+    const { attempt } = await worker.leaseAndStart();
     const report = (
       sequence: number,
       items: Parameters<typeof worker.request<"report">>[1]["items"],
@@ -50,7 +50,7 @@ describe("scores of a run", () => {
         kind: "episodes",
         corpus: "atlas",
         questions: "atlas/held-out",
-        documents: sampleDocuments(),
+        documents: buildDocuments(),
         records,
       },
     ]);
@@ -81,7 +81,7 @@ describe("scores of a run", () => {
   afterAll(() => server.stop());
 
   it("count answered questions only, and list those that failed until they are answered", async () => {
-    expect(await server.plane.scoring.summary(runId)).toEqual({
+    expect(await server.plane.scoring.readSummary(runId)).toEqual({
       questions: 8,
       answered: 5,
       missing: 3,
@@ -91,7 +91,7 @@ describe("scores of a run", () => {
         { scorer: "span/1", scored: 5, mean: 0.4 },
       ],
     });
-    expect(await server.plane.scoring.failures(runId)).toMatchObject([
+    expect(await server.plane.scoring.listFailures(runId)).toMatchObject([
       { questionId: "q5", reason: "too long", tries: 2, attempt: 1 },
     ]);
     expect(await worker.request("storedAccuracy", { runId })).toEqual({ scored: 5, sum: 2 });
@@ -100,7 +100,7 @@ describe("scores of a run", () => {
   it("are completed by rule without a worker, once", async () => {
     expect(await server.plane.scoring.rescore(runId)).toEqual({ added: 10 });
     expect(await server.plane.scoring.rescore(runId)).toEqual({ added: 0 });
-    const { scorers } = await server.plane.scoring.summary(runId);
+    const { scorers } = await server.plane.scoring.readSummary(runId);
     expect(scorers.map(({ scorer, mean }) => [scorer, Number(mean.toFixed(3))])).toEqual(
       [
         ["exact-match/1", 0.2],
@@ -113,17 +113,17 @@ describe("scores of a run", () => {
 
   it("show where judge and span differ, and what people say of it", async () => {
     const { scoring } = server.plane;
-    const { rows } = await scoring.disagreements({ runId, unlabelled: false, limit: 10 });
+    const { rows } = await scoring.listDisagreements({ runId, unlabelled: false, limit: 10 });
     expect(
       rows.map(({ questionId, judged: j, span, label }) => [questionId, j, span, label]),
     ).toEqual([
       ["q1", true, false, null],
       ["q2", false, true, null],
     ]);
-    const first = await scoring.disagreements({ runId, unlabelled: false, limit: 1 });
+    const first = await scoring.listDisagreements({ runId, unlabelled: false, limit: 1 });
     expect(
       (
-        await scoring.disagreements({
+        await scoring.listDisagreements({
           runId,
           unlabelled: false,
           limit: 1,
@@ -132,11 +132,16 @@ describe("scores of a run", () => {
       ).rows[0]?.questionId,
     ).toBe("q2");
     for (const { answerId, setId, questionId } of rows)
-      await scoring.label({ answerId, setId, questionId, correct: questionId === "q2" }, "ann");
-    expect((await scoring.disagreements({ runId, unlabelled: true, limit: 10 })).rows).toEqual([]);
-    const [agreement] = await scoring.agreement(runId);
+      await scoring.storeLabel(
+        { answerId, setId, questionId, correct: questionId === "q2" },
+        "ann",
+      );
+    expect((await scoring.listDisagreements({ runId, unlabelled: true, limit: 10 })).rows).toEqual(
+      [],
+    );
+    const [agreement] = await scoring.computeAgreement(runId);
     await server.plane.leaderboard.get({});
-    expect(await scoring.judgedRuns()).toEqual([
+    expect(await scoring.listJudgedRuns()).toEqual([
       {
         runId,
         name: expect.any(String),
@@ -151,12 +156,12 @@ describe("scores of a run", () => {
       judgeAndPeople: { firstOnly: 1, secondOnly: 1, kappa: -1 },
       spanAndPeople: { bothYes: 1, bothNo: 1, kappa: 1 },
     });
-    await scoring.label({ ...rows[0]!, correct: null }, "ann");
-    expect((await scoring.disagreements({ runId, unlabelled: true, limit: 10 })).rows).toHaveLength(
-      1,
-    );
+    await scoring.storeLabel({ ...rows[0]!, correct: null }, "ann");
+    expect(
+      (await scoring.listDisagreements({ runId, unlabelled: true, limit: 10 })).rows,
+    ).toHaveLength(1);
     await expect(
-      scoring.label(
+      scoring.storeLabel(
         { answerId: "1", setId: rows[0]!.setId, questionId: "nothing", correct: true },
         "ann",
       ),
@@ -168,7 +173,7 @@ describe("scores of a run", () => {
     await db.$executeRaw`INSERT INTO scores (answer_id, set_id, question_id, scorer, value) SELECT answer_id, set_id, question_id, 'judge/1 other', value FROM scores WHERE scorer = 'judge/1 m'`;
     const pages: string[][] = [];
     for (let cursor: string | null | undefined = undefined; cursor !== null;) {
-      const page = await server.plane.scoring.disagreements({
+      const page = await server.plane.scoring.listDisagreements({
         runId,
         unlabelled: false,
         limit: 1,
@@ -219,7 +224,7 @@ describe("scores of a run", () => {
   });
 
   it("of stored episodes: another run takes them over, in the pinned version of the set", async () => {
-    await server.plane.catalogue.storeQuestionSet(
+    await server.plane.questionSets.store(
       "atlas/held-out",
       [
         {
@@ -268,10 +273,9 @@ describe("scores of a run", () => {
         .questions,
     ).toHaveLength(1);
     expect(
-      (await server.plane.catalogue.versions("atlas/held-out")).map(({ questions, runs }) => [
-        questions,
-        runs,
-      ]),
+      (await server.plane.questionSets.listVersions("atlas/held-out")).map(
+        ({ questions, runs }) => [questions, runs],
+      ),
     ).toEqual([
       [1, 0],
       [8, 2],
@@ -288,7 +292,7 @@ describe("scores of a run", () => {
   });
 
   it("of another run's episodes: they are stored with the new answer on the same steps, a question once, and only where there is one", async () => {
-    const { attempt } = await worker.take();
+    const { attempt } = await worker.leaseAndStart();
     const [again] = await server.plane.database.db.$queryRaw<
       { id: string }[]
     >`SELECT id FROM runs WHERE config->'reuse'->>'episodesOf' = ${runId}`;
@@ -309,8 +313,14 @@ describe("scores of a run", () => {
     await reanswered(1, [made(0, "new \u0000 answer", 1), made(1, "other answer", 0)]);
     await reanswered(2, [made(1, "yet another", 1), made(2, "third", 0)]);
     const listed = async (id: string) =>
-      (await server.plane.episodes.list({ runId: id, filter: "all", order: "oldest", limit: 10 }))
-        .rows;
+      (
+        await server.plane.episodeReader.list({
+          runId: id,
+          filter: "all",
+          order: "oldest",
+          limit: 10,
+        })
+      ).rows;
     expect((await listed(ref.runId)).map(({ questionId, score }) => [questionId, score])).toEqual([
       ["q0", 1],
       ["q1", 0],
@@ -325,7 +335,7 @@ describe("scores of a run", () => {
     expect(to!.episode).toEqual(from!.episode);
     expect(to!.episode.steps.length).toBeGreaterThan(0);
     const [shown] = await listed(ref.runId);
-    expect((await server.plane.episodes.get(shown!.id)).record.episode.steps).toEqual(
+    expect((await server.plane.episodeReader.get(shown!.id)).record.episode.steps).toEqual(
       from!.episode.steps,
     );
     expect(
@@ -333,7 +343,7 @@ describe("scores of a run", () => {
         .$queryRaw`SELECT count(*)::int AS own FROM steps s JOIN episodes e ON e.id = s.episode_id WHERE e.run_id = ${ref.runId}::uuid`,
     ).toEqual([{ own: 0 }]);
     expect(to!.answer).toMatchObject({ generator: "other", text: "new \uFFFD answer" });
-    expect((await server.plane.scoring.summary(ref.runId)).scorers).toEqual([
+    expect((await server.plane.scoring.readSummary(ref.runId)).scorers).toEqual([
       { scorer: "exact-match/1", scored: 3, mean: 1 / 3 },
       { scorer: "f1/1", scored: 3, mean: 1 / 6 },
     ]);
@@ -360,7 +370,7 @@ describe("scores of a run", () => {
       config({ name: "third", reuse: { episodesOf: ref.runId } }),
       me,
     );
-    const { attempt: thirdAttempt } = await worker.take();
+    const { attempt: thirdAttempt } = await worker.leaseAndStart();
     await worker.request("report", {
       runId: third.id,
       attempt: thirdAttempt,

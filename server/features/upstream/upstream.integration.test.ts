@@ -1,16 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { formatDocuments } from "@/contracts/formats/upstream/documents";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import {
-  sampleDocument,
-  sampleDocuments,
-  sampleRecord,
-  storeSamples,
-} from "@/server/testing/samples";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { buildDocument, buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 import { importUpstreamRequestSchema } from "@/contracts/api/upstream";
 
-const docs = (...ids: string[]) => formatDocuments(ids.map(sampleDocument));
+const docs = (...ids: string[]) => formatDocuments(ids.map(buildDocument));
 const file = (path: string, value: unknown) => ({
   path,
   content: typeof value === "string" ? value : JSON.stringify(value),
@@ -85,19 +80,19 @@ describe("upstream's files", () => {
         >`SELECT executor FROM runs WHERE id = ${runs[0]!.id}::uuid`
       )[0]!.executor,
     ).toBe("external");
-    const { rows } = await server.plane.episodes.list({
+    const { rows } = await server.plane.episodeReader.list({
       runId: runs[0]!.id,
       filter: "all",
       order: "oldest",
       limit: 10,
     });
-    const episode = await server.plane.episodes.get(rows[0]!.id);
+    const episode = await server.plane.episodeReader.get(rows[0]!.id);
     expect(episode.record.episode).toMatchObject({
       protocol: "upstream",
       steps: [{ kind: "generate" }],
-      context: [{ hash: sampleDocument("d0").hash }, { hash: sampleDocument("d1").hash }],
+      context: [{ hash: buildDocument("d0").hash }, { hash: buildDocument("d1").hash }],
     });
-    const { scorers } = await server.plane.scoring.summary(runs[0]!.id);
+    const { scorers } = await server.plane.scoring.readSummary(runs[0]!.id);
     expect(scorers.map(({ scorer, mean }) => [scorer, mean])).toEqual([
       ["exact-match/1", 0.5],
       ["exact-match/upstream-file", 0.5],
@@ -121,7 +116,7 @@ describe("upstream's files", () => {
       ],
       { questions: "atlas/held-out", corpus: "atlas", method: "ircot", name: "mine" },
     );
-    const { rows } = await server.plane.episodes.list({
+    const { rows } = await server.plane.episodeReader.list({
       runId: runs[0]!.id,
       filter: "all",
       order: "oldest",
@@ -132,7 +127,9 @@ describe("upstream's files", () => {
       { questionId: "q0", score: 0, attribution: "never-retrieved", answer: "no" },
     ]);
     expect(
-      (await server.plane.episodes.get(rows[0]!.id)).record.episode.context.map(({ id }) => id),
+      (await server.plane.episodeReader.get(rows[0]!.id)).record.episode.context.map(
+        ({ id }) => id,
+      ),
     ).toEqual(["d0", "d2"]);
   });
 
@@ -163,7 +160,7 @@ describe("upstream's files", () => {
 
   it("have a RAG cache: of a naive-RAG run its own answers, else the baseline's", async () => {
     // A full stop in place of the question mark: upstream appends one to its keys all the same.
-    await server.plane.catalogue.storeQuestionSet(
+    await server.plane.questionSets.store(
       "plain",
       [
         {
@@ -199,10 +196,10 @@ describe("upstream's files", () => {
         }),
         { actor: "tester", preset: null },
       );
-      const { attempt } = await worker.take();
+      const { attempt } = await worker.leaseAndStart();
       const records = [0, 1]
         .map((question) =>
-          sampleRecord({ step: null, phase: "predict", question, right: question === 0 }),
+          buildRecord({ step: null, phase: "predict", question, right: question === 0 }),
         )
         .map((record) => (hasBaseline ? record : { ...record, baseline: null }));
       await worker.request("report", {
@@ -214,7 +211,7 @@ describe("upstream's files", () => {
             kind: "episodes",
             corpus: "atlas",
             questions: "plain",
-            documents: sampleDocuments(),
+            documents: buildDocuments(),
             records,
           },
         ],
@@ -255,7 +252,7 @@ describe("upstream's files", () => {
       { questions: "atlas/held-out" },
     );
     expect(runs).toMatchObject([{ episodes: 3, unmatchedCount: 1 }]);
-    const steps = await server.plane.episodes.steps(runs[0]!.id);
+    const steps = await server.plane.episodeReader.listSteps(runs[0]!.id);
     expect(steps.map(({ step, episodes, meanReward }) => [step, episodes, meanReward])).toEqual([
       [1, 2, 0.5],
       [2, 1, 2],

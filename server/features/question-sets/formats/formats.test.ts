@@ -2,8 +2,8 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "@/lib/paths";
-import { readQuestionFile, type QuestionFile } from "./read";
+import { ROOT } from "@/lib/paths.mjs";
+import { readQuestionFile, type QuestionFile } from "./read-question-file";
 
 const read = (fileName: string, text: string | Uint8Array, mapping = {}): Promise<QuestionFile> =>
   readQuestionFile({

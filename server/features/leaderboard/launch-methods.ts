@@ -1,0 +1,188 @@
+import type { z } from "zod";
+import { answersItself } from "@/core/comparability/comparability";
+import { METHODS } from "@/core/run/methods";
+import { needsJudge } from "@/contracts/run-config/scoring";
+import { AppError } from "@/contracts/errors";
+import { presetById } from "@/core/presets/run-presets";
+import {
+  predictConfigSchema,
+  runConfigSchema,
+  type PredictConfig,
+} from "@/contracts/run-config/run-config";
+import type {
+  launchMethodsRequestSchema,
+  launchMethodsResponseSchema,
+} from "@/contracts/api/leaderboard";
+import { selectCurrentCorpusVersion } from "@/server/features/corpora/queries";
+import { findCurrentSetId } from "@/server/features/question-sets/versions";
+import type { Database } from "@/server/platform/db/database";
+import type { Launcher } from "@/server/features/runs/launcher";
+import { describeVariant, getOwnPrompt } from "./method-variant";
+import { selectUnfinishedRuns } from "./queries";
+import { getEffectiveLimit } from "./result-facts";
+
+/** What a run asks and searches, by content. */
+interface Versions {
+  questionSetVersion: string;
+  /** Questions of the whole set. */
+  questions: number;
+  corpusVersion: string | null;
+}
+
+/** A complete result, or a run on its way to one. */
+export interface KnownResult {
+  runId: string;
+  config: PredictConfig;
+  /** Row of the leaderboard. */
+  variantId: string;
+  versions: Versions;
+}
+
+interface LaunchDependencies {
+  database: Database;
+  launcher: Launcher;
+  listCompleteResults: () => Promise<KnownResult[]>;
+}
+
+/** Preset whose corpus, generator and retriever are taken where no run says. */
+const BASE_PRESET = "atlas-s3";
+
+/** What must be equal so that both give the same cell of the leaderboard. */
+function formatCellKey({
+  variantId,
+  config,
+  versions: { questionSetVersion, questions, corpusVersion },
+}: Omit<KnownResult, "runId">): string {
+  const { generator, judge, scorer } = config;
+  const questionsAndCorpus = [
+    config.questions,
+    questionSetVersion,
+    getEffectiveLimit(config, questions),
+    config.corpus,
+    corpusVersion,
+  ];
+  const answers = answersItself(config)
+    ? null
+    : [generator.model, generator.promptStyle, generator.promptTemplate, generator.maxTokens];
+  return JSON.stringify([
+    variantId,
+    questionsAndCorpus,
+    answers,
+    scorer,
+    needsJudge(scorer) ? [judge.model, judge.promptTemplate] : null,
+  ]);
+}
+
+/** Queues a predict run for each method that has neither a complete result nor a run on its way to one. */
+export async function launchMissing(
+  { database, launcher, listCompleteResults }: LaunchDependencies,
+  { methods, like, questions, limit }: z.output<typeof launchMethodsRequestSchema>,
+  actor: string,
+): Promise<z.infer<typeof launchMethodsResponseSchema>> {
+  const base = like ? await readPredictConfig(database, like) : getPresetConfig();
+  const configs = methods.map((method) => buildConfig(base, method, questions, limit));
+  // All are checked before the first is queued: nothing is half launched.
+  for (const config of configs) await launcher.requireReferences(config);
+  const versions = await readCurrentVersions(database, questions, base.corpus);
+  // First what is under way: a run that ends meanwhile is then among the results.
+  const unfinished = await listUnfinishedRuns(database);
+  const known = [...(await listCompleteResults()), ...unfinished];
+  const runIdByCell = new Map<string, string>();
+  for (const result of known) {
+    const cell = formatCellKey(result);
+    if (!runIdByCell.has(cell)) runIdByCell.set(cell, result.runId);
+  }
+  const launched: z.infer<typeof launchMethodsResponseSchema>["launched"] = [];
+  const present: typeof launched = [];
+  for (const config of configs) {
+    const cell = formatCellKey({ variantId: getCurrentVariantId(config), config, versions });
+    const runId = runIdByCell.get(cell);
+    if (runId !== undefined) present.push({ method: config.method, runId });
+    else {
+      const run = await launcher.launch(config, { actor, preset: null });
+      launched.push({ method: config.method, runId: run.id });
+    }
+  }
+  return { launched, present };
+}
+
+/** The configuration of a method on questions, with the corpus, generator, retriever and scorer of `base`. */
+const buildConfig = (
+  base: PredictConfig,
+  method: PredictConfig["method"],
+  questions: string,
+  limit: number | null,
+): PredictConfig =>
+  predictConfigSchema.parse({
+    ...base,
+    method,
+    questions,
+    limit,
+    matchRun: null,
+    reuse: { equalEpisodes: base.reuse.equalEpisodes },
+    name: `${METHODS[method].title}, ${questions}${limit === null ? "" : `, first ${limit}`}`.slice(
+      0,
+      120,
+    ),
+    // Where a method may answer itself or not, the frozen generator answers: else it would be compared with another one.
+    methodSettings: {
+      ...base.methodSettings,
+      answeredBy: "generator",
+      ...(base.method === method ? {} : { promptTemplate: null, condensingPrompt: null }),
+    },
+    searcher: method === "s3" ? base.searcher : { ...base.searcher, checkpoint: null },
+  });
+
+/** The row that a run would have with the prompts of today. */
+const getCurrentVariantId = (config: PredictConfig): string =>
+  describeVariant(config, null, getOwnPrompt(config)).id;
+
+/** What a run that is launched now asks and searches. */
+async function readCurrentVersions(
+  { db }: Database,
+  questions: string,
+  corpus: string,
+): Promise<Versions> {
+  const set = await db.questionSet.findUniqueOrThrow({
+    where: { id: await findCurrentSetId(db, questions) },
+    select: { contentHash: true, questions: true },
+  });
+  return {
+    questionSetVersion: set.contentHash,
+    questions: set.questions,
+    corpusVersion: await selectCurrentCorpusVersion(db, corpus),
+  };
+}
+
+/** Predict runs that are still to bring results, with the versions that they are pinned to. */
+async function listUnfinishedRuns({ db }: Database): Promise<KnownResult[]> {
+  const unfinished: KnownResult[] = [];
+  for (const { runId, config: stored, attempt, ...versions } of await selectUnfinishedRuns(db)) {
+    const { success, data: config } = predictConfigSchema.safeParse(stored);
+    if (!success) continue;
+    // Its first attempt will find the corpus of then.
+    const corpusVersion =
+      attempt === 0 && config.reuse.episodesOf === null
+        ? await selectCurrentCorpusVersion(db, config.corpus)
+        : versions.corpusVersion;
+    const variantId = getCurrentVariantId(config);
+    unfinished.push({ runId, config, variantId, versions: { ...versions, corpusVersion } });
+  }
+  return unfinished;
+}
+
+async function readPredictConfig({ db }: Database, runId: string): Promise<PredictConfig> {
+  const run = await db.run.findUnique({ where: { id: runId }, select: { config: true } });
+  if (!run) throw new AppError("not-found", `There is no run ${runId}.`);
+  const config = runConfigSchema.parse(run.config);
+  if (config.kind !== "predict")
+    throw new AppError("invalid-input", "Only a predict run's settings can be taken over.");
+  return config;
+}
+
+function getPresetConfig(): PredictConfig {
+  const config = runConfigSchema.parse(presetById(BASE_PRESET)?.config);
+  if (config.kind !== "predict")
+    throw new AppError("internal", `The preset ${BASE_PRESET} is not a predict run.`);
+  return config;
+}

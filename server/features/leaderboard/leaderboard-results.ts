@@ -1,0 +1,57 @@
+import { runConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
+import { completenessOf, type ResultFacts } from "@/core/comparability/comparability";
+import type { Database } from "@/server/platform/db/database";
+import type { MethodVariant } from "./method-variant";
+import { selectResults, type StoredResult } from "./queries";
+import { readVariants } from "./read-variants";
+import { buildResultFacts } from "./result-facts";
+
+/** Statistics of one run by one scorer, with what decides where they stand on the leaderboard. */
+export interface LeaderboardResult extends Omit<StoredResult, "config"> {
+  config: PredictConfig;
+  facts: ResultFacts;
+  variant: MethodVariant;
+  /** Questions that the run asks and that can be scored. */
+  expected: number;
+  complete: boolean;
+  /** Why it is incomplete; null where it is complete. */
+  reason: string | null;
+}
+
+/** Reads the results of all predict runs. */
+export class LeaderboardResults {
+  /** Configurations never change, and parsing them is most of a read's work. Null: not of a predict run. */
+  private readonly configs = new Map<string, PredictConfig | null>();
+
+  constructor(private readonly database: Database) {}
+
+  /** Results of every run, the newest run first. */
+  async read(): Promise<LeaderboardResult[]> {
+    const { db } = this.database;
+    const results = (await selectResults(db)).flatMap((result) => {
+      const config = this.parseConfig(result.runId, result.config);
+      return config ? [{ ...result, config }] : [];
+    });
+    const variants = await readVariants(db, results);
+    return results.map((result, i) => {
+      const { config, questions, withGold, answered, scored, failed } = result;
+      const expected = withGold ?? Math.min(config.limit ?? questions, questions);
+      return {
+        ...result,
+        facts: buildResultFacts(config, result),
+        variant: variants[i]!,
+        expected,
+        ...completenessOf({ expected, answered, scored, failed }),
+      };
+    });
+  }
+
+  private parseConfig(runId: string, stored: unknown): PredictConfig | null {
+    const cached = this.configs.get(runId);
+    if (cached !== undefined) return cached;
+    const { data } = runConfigSchema.safeParse(stored);
+    const config = data?.kind === "predict" ? data : null;
+    this.configs.set(runId, config);
+    return config;
+  }
+}

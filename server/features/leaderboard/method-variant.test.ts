@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import {
+  findCondensingPrompt as condensingPromptOf,
+  findMethodPrompt,
+} from "@/core/prompts/built-in-prompts";
+import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { describeVariant, getOwnPrompt } from "./method-variant";
+
+const config = (changes: object = {}) =>
+  predictConfigSchema.parse({ kind: "predict", name: "p", ...changes });
+const idOf = (changes: object, ownPrompt: string | null = null): string =>
+  describeVariant(config(changes), null, ownPrompt).id;
+const endpoint = "http://127.0.0.1:8000/v1";
+const text = findMethodPrompt("s3", "paper")!.text;
+const edited = `${text}\nBe brief.`;
+
+describe("a row of the leaderboard", () => {
+  it("of s3 is parted by an edited prompt, and at an endpoint by the temperature", () => {
+    expect(idOf({ methodSettings: { promptTemplate: edited } })).not.toBe(idOf({}));
+    expect(
+      describeVariant(config({ methodSettings: { promptTemplate: edited } }), null, null).detail,
+    ).toMatch(/prompt full\/edited-[0-9a-f]{16}/);
+    expect(idOf({ methodSettings: { promptTemplate: text } }), "the built-in text").toBe(idOf({}));
+    expect(
+      idOf({ search: { decoding: "guided" }, methodSettings: { promptTemplate: text } }),
+      "not the one of guided decoding",
+    ).not.toBe(idOf({ search: { decoding: "guided" } }));
+    expect(idOf({ searcher: { endpoint }, methodSettings: { temperature: 0.5 } })).not.toBe(
+      idOf({ searcher: { endpoint } }),
+    );
+    // The worker's own engine does not read it.
+    expect(idOf({ methodSettings: { temperature: 0.5 } })).toBe(idOf({}));
+  });
+
+  it("of Search-o1 is parted by either of its prompts", () => {
+    const condensingPrompt = condensingPromptOf("search-o1")!.text;
+    const searchO1 = { method: "search-o1", methodSettings: { answeredBy: "generator" } };
+    const edited = {
+      ...searchO1,
+      methodSettings: {
+        ...searchO1.methodSettings,
+        condensingPrompt: `${condensingPrompt}\nBe brief.`,
+      },
+    };
+    expect(idOf(edited)).not.toBe(idOf(searchO1));
+    expect(describeVariant(config(edited), null, null).detail).toMatch(
+      /condensed by reason-in-documents\/edited-[0-9a-f]{16}/,
+    );
+    expect(
+      idOf({ ...searchO1, methodSettings: { ...searchO1.methodSettings, condensingPrompt } }),
+      "the built-in text",
+    ).toBe(idOf(searchO1));
+  });
+
+  it("of a method that answers itself is parted by the prompt that is stored with its answers", () => {
+    expect(idOf({ method: "cot" }, "cot/2")).not.toBe(idOf({ method: "cot" }, "cot/1"));
+    expect(describeVariant(config({ method: "cot" }), null, "cot/1").detail).toContain(
+      "answers itself · prompt cot/1",
+    );
+    expect(getOwnPrompt(config({ method: "cot" }))).toBe("cot/1");
+    expect(
+      getOwnPrompt(
+        config({ method: "cot", methodSettings: { promptTemplate: "--- user ---\n{question}" } }),
+      ),
+    ).toMatch(/^cot\/edited-/);
+    expect([
+      getOwnPrompt(config()),
+      getOwnPrompt(config({ method: "rag" })),
+      getOwnPrompt(config({ method: "ircot", methodSettings: { answeredBy: "generator" } })),
+    ]).toEqual([null, null, null]);
+  });
+
+  it("is one however its endpoint is asked, and whatever is said of an adapter that is not there", () => {
+    const connection = { key: "mine", concurrency: 4, promptPrice: 1 };
+    for (const method of ["s3", "ircot", "cot"])
+      expect(idOf({ method, searcher: { endpoint, connection } }), method).toBe(
+        idOf({ method, searcher: { endpoint } }),
+      );
+    expect(idOf({ searcher: { adapter: { rank: 4, firstLayer: 20 } } })).toBe(idOf({}));
+    expect(idOf({ searcher: { endpoint: "http://elsewhere:8000/v1" } })).not.toBe(
+      idOf({ searcher: { endpoint } }),
+    );
+    // Who answers CoT is no setting.
+    expect(idOf({ method: "cot", methodSettings: { answeredBy: "generator" } })).toBe(
+      idOf({ method: "cot" }),
+    );
+  });
+
+  it("of stored episodes that are answered anew is the generator's", () => {
+    const reuse = { episodesOf: "00000000-0000-4000-8000-000000000001" };
+    expect(describeVariant(config({ method: "cot", reuse }), null, null)).toMatchObject({
+      generates: true,
+      detail: expect.not.stringContaining("answers itself"),
+    });
+    expect(idOf({ method: "cot", reuse })).not.toBe(idOf({ method: "cot" }));
+    expect(idOf({ method: "ircot", methodSettings: { answeredBy: "generator" }, reuse })).toBe(
+      idOf({ method: "ircot", methodSettings: { answeredBy: "generator" } }),
+    );
+  });
+});

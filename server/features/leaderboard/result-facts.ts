@@ -1,0 +1,52 @@
+import { answersItself, type ResultFacts } from "@/core/comparability/comparability";
+import type { PredictConfig } from "@/contracts/run-config/run-config";
+
+/** What of a stored result its facts are read from. */
+export interface FactSources {
+  questionSet: string;
+  questionSetVersion: string;
+  /** Questions of the whole set. */
+  questions: number;
+  corpus: string;
+  corpusVersion: string | null;
+  generator: string;
+  promptStyle: string;
+  scorer: string;
+  importedFrom: string | null;
+}
+
+/** What the comparability of a stored result is decided by. */
+export function buildResultFacts(config: PredictConfig, result: FactSources): ResultFacts {
+  const {
+    questionSet,
+    questionSetVersion,
+    questions,
+    corpus,
+    corpusVersion,
+    generator,
+    promptStyle,
+    scorer,
+    importedFrom,
+  } = result;
+  const own = answersItself(config);
+  const answeredHere =
+    importedFrom === null || (config.reuse.episodesOf !== null && !config.reuse.keepAnswers);
+  return {
+    questionSet,
+    questionSetVersion,
+    limit: getEffectiveLimit(config, questions),
+    corpus,
+    corpusVersion,
+    generator,
+    promptStyle,
+    maxTokens: own || !answeredHere ? null : config.generator.maxTokens,
+    answersItself: own,
+    scorer,
+  };
+}
+
+/** The limit of a run where it leaves questions out: a larger one is none. */
+export const getEffectiveLimit = (
+  { limit }: Pick<PredictConfig, "limit">,
+  questions: number,
+): number | null => (limit !== null && limit < questions ? limit : null);

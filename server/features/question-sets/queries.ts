@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { questionSetVersionsResponseSchema } from "@/contracts/api/catalogue";
+import type { MultipleChoice, QuestionRecord } from "@/contracts/formats/corpus-lines";
+import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
+import { toJson } from "@/server/platform/db/json";
+import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
+
+/** The SQL of question sets. */
+
+const questionRowSchema = z.object({
+  id: z.string(),
+  ordinal: z.int(),
+  question: z.string(),
+  answers: z.array(z.string()),
+  goldIds: z.array(z.string()),
+  type: z.string().nullable(),
+  group: z.string().nullable(),
+  goldQueries: z.array(z.string()),
+  options: jsonColumn<MultipleChoice | null>(),
+});
+
+/** A stored question, with its place in the set. */
+export type QuestionRow = z.infer<typeof questionRowSchema>;
+
+/** Questions of one version of a set whose text or answers match a LIKE pattern; null: all. */
+const matchQuestions = (setId: string, pattern: string | null) => sql`
+  FROM questions WHERE set_id = ${setId}::uuid
+    AND (${pattern}::text IS NULL OR question ILIKE ${pattern} OR array_to_string(answers, ' ') ILIKE ${pattern})`;
+
+/** Matching questions that stand after an ordinal, in the order of the file. */
+export const selectQuestions = (
+  db: Queries,
+  query: { setId: string; pattern: string | null; after: number; limit: number | null },
+): Promise<QuestionRow[]> =>
+  queryRows(
+    db,
+    questionRowSchema,
+    sql`
+      SELECT id, ordinal, question, answers, gold_ids AS "goldIds", type, group_name AS "group", gold_queries AS "goldQueries", options
+      ${matchQuestions(query.setId, query.pattern)} AND ordinal > ${query.after} ORDER BY ordinal LIMIT ${query.limit}`,
+    { check: "first" },
+  );
+
+/** How many questions of a set match. */
+export async function countQuestions(
+  db: Queries,
+  setId: string,
+  pattern: string | null,
+): Promise<number> {
+  const row = await queryRow(
+    db,
+    z.object({ count: z.int() }),
+    sql`SELECT count(*)::int AS count ${matchQuestions(setId, pattern)}`,
+  );
+  return row?.count ?? 0;
+}
+
+/** Adds questions to a version of a set. */
+export async function insertQuestions(
+  db: Queries,
+  setId: string,
+  questions: readonly (QuestionRecord & { ordinal: number })[],
+): Promise<void> {
+  await db.$executeRaw`
+    INSERT INTO questions (set_id, id, ordinal, question, answers, gold_ids, type, group_name, gold_queries, options)
+    SELECT ${setId}::uuid, q.id, q.ordinal, q.question, q.answers, q."goldIds", q.type, q."group", q."goldQueries", q.options
+    FROM jsonb_to_recordset(${toJson(questions)}::jsonb) AS q(id text, ordinal int, question text, answers text[], "goldIds" text[], type text, "group" text, "goldQueries" text[], options jsonb)`;
+}
+
+/** Every version of a set, the newest first, with the number of runs that are pinned to it. */
+export const selectVersions = (db: Queries, name: string, versionDigits: number) =>
+  queryRows(
+    db,
+    questionSetVersionsResponseSchema.element,
+    sql`
+      SELECT left(s.content_hash, ${versionDigits}::int) AS version, s.questions, s.with_gold AS "withGold", s.created_at AS "createdAt", s.created_by AS "createdBy",
+        (SELECT count(*)::int FROM run_question_sets r WHERE r.set_id = s.id) AS runs
+      FROM question_sets s WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ${name} ORDER BY s.created_at DESC`,
+  );
+
+/** Pins a run to a version of each set: the one that `sourceRunId` is pinned to where there is one, else the newest. */
+export async function insertPins(
+  db: Queries,
+  runId: string,
+  names: readonly string[],
+  sourceRunId: string | null,
+): Promise<void> {
+  await db.$executeRaw`
+    INSERT INTO run_question_sets (run_id, name, set_id)
+    SELECT DISTINCT ON (s.name) ${runId}::uuid, s.name, coalesce(p.set_id, s.id)
+    FROM question_sets s LEFT JOIN run_question_sets p ON p.run_id = ${sourceRunId}::uuid AND p.name = s.name
+    WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ANY(${[...names]}::text[]) ORDER BY s.name, s.created_at DESC`;
+}

@@ -1,0 +1,135 @@
+import { randomUUID } from "node:crypto";
+import type { z } from "zod";
+import type {
+  listQuestionsRequestSchema,
+  listQuestionsResponseSchema,
+  listQuestionSetsResponseSchema,
+  questionSetVersionsResponseSchema,
+} from "@/contracts/api/catalogue";
+import type { QuestionRecord } from "@/contracts/formats/corpus-lines";
+import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import { hashJson } from "@/lib/hash";
+import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import { buildLikePattern, cutPage } from "@/server/platform/db/paging";
+import {
+  countQuestions,
+  insertQuestions,
+  selectQuestions,
+  selectVersions,
+  type QuestionRow,
+} from "./queries";
+import { parseQuestionJsonl } from "./question-jsonl";
+import { findCurrentSetId, findRunSetId } from "./versions";
+import { chunk } from "@/lib/chunk";
+
+const BATCH = 2_000;
+const VERSION_DIGITS = 12;
+
+const toQuestion = ({ ordinal: _ordinal, options, ...question }: QuestionRow): Question => ({
+  ...question,
+  ...(options && { options }),
+});
+
+/** A version's name: the first digits of its content's hash. */
+export const computeVersion = (questions: readonly QuestionRecord[]): string =>
+  hashJson(questions).slice(0, VERSION_DIGITS);
+
+/** Question sets. A changed one is a new version under the same name; the newest is meant. */
+export class QuestionSets {
+  constructor(private readonly database: Database) {}
+
+  /** The newest version of each set, by name. */
+  list(): Promise<z.infer<typeof listQuestionSetsResponseSchema>> {
+    return this.database.db.questionSet.findMany({
+      where: { projectId: DEFAULT_PROJECT },
+      distinct: ["name"],
+      orderBy: [{ name: "asc" }, { createdAt: "desc" }],
+      select: { name: true, questions: true, withGold: true, createdAt: true, createdBy: true },
+    });
+  }
+
+  /** A page of a set's questions: of the version that a run is pinned to, or of the newest. */
+  async listQuestions({
+    set,
+    text,
+    cursor,
+    limit,
+    runId,
+  }: z.output<typeof listQuestionsRequestSchema> & { runId?: string | null }): Promise<
+    z.infer<typeof listQuestionsResponseSchema>
+  > {
+    const { db } = this.database;
+    const setId = runId ? await findRunSetId(db, runId, set) : await findCurrentSetId(db, set);
+    const pattern = text ? buildLikePattern(text) : null;
+    const [rows, total] = await Promise.all([
+      selectQuestions(db, { setId, pattern, after: Number(cursor ?? -1), limit: limit + 1 }),
+      countQuestions(db, setId, pattern),
+    ]);
+    const page = cutPage(rows, limit, (last) => String(last.ordinal));
+    return { rows: page.rows.map(toQuestion), nextCursor: page.nextCursor, total };
+  }
+
+  /** A page of a set for a worker, in the order of the file. */
+  async readWorkerPage({
+    set,
+    runId,
+    after,
+    limit,
+  }: WorkerRequest<"questions">): Promise<WorkerResponse<"questions">> {
+    const page = await this.listQuestions({ set, runId, cursor: after, limit });
+    return { questions: page.rows, next: page.nextCursor };
+  }
+
+  /** Every question of a set's newest version. @throws AppError "invalid-input" where there is no such set */
+  async readAll(name: string): Promise<Question[]> {
+    const { db } = this.database;
+    const setId = await findCurrentSetId(db, name);
+    const rows = await selectQuestions(db, { setId, pattern: null, after: -1, limit: null });
+    return rows.map(toQuestion);
+  }
+
+  /** Imports a set of a person's own: all of it, or nothing with every bad line numbered. Changed content under a name is a new version. */
+  async importQuestions(
+    name: string,
+    jsonl: string,
+    actor: string,
+  ): Promise<{ name: string; questions: number }> {
+    const questions = parseQuestionJsonl(jsonl);
+    await this.store(name, questions, actor);
+    return { name, questions: questions.length };
+  }
+
+  /** Every version of a set, the newest first. */
+  listVersions(name: string): Promise<z.infer<typeof questionSetVersionsResponseSchema>> {
+    return selectVersions(this.database.db, name, VERSION_DIGITS);
+  }
+
+  /** Stores a set where this very content is not stored under the name yet. @returns whether it was new */
+  async store(name: string, questions: readonly QuestionRecord[], actor: string): Promise<boolean> {
+    const id = randomUUID();
+    return this.database.transact(async ({ db }) => {
+      const { count } = await db.questionSet.createMany({
+        data: {
+          id,
+          projectId: DEFAULT_PROJECT,
+          name,
+          contentHash: hashJson(questions),
+          questions: questions.length,
+          withGold: questions.filter(({ goldIds }) => goldIds.length > 0).length,
+          createdBy: actor,
+        },
+        skipDuplicates: true,
+      });
+      if (count === 0) return false;
+      for (const batch of chunk(questions, BATCH)) {
+        await insertQuestions(
+          db,
+          id,
+          batch.map((question, i) => ({ ...question, ordinal: from + i })),
+        );
+      }
+      return true;
+    });
+  }
+}

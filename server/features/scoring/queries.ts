@@ -1,0 +1,167 @@
+import { z } from "zod";
+import {
+  disagreementsResponseSchema,
+  judgedRunsResponseSchema,
+  scoreFailuresResponseSchema,
+  scoreSummaryResponseSchema,
+} from "@/contracts/api/scores";
+import type { MultipleChoice } from "@/contracts/formats/corpus-lines";
+import type { Queries } from "@/server/platform/db/database";
+import { toJson } from "@/server/platform/db/json";
+import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
+
+/** The SQL of scores, and of what people say of answers. */
+
+/** The scorer that judges and people are compared with. */
+const SPAN = "span/1";
+
+/** The answer of episode `e` has not been given by a later try. */
+const isUnanswered = sql`NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.phase = 'predict' AND e.set_id = f.set_id AND e.question_id = f.question_id)`;
+
+/** A run's configuration, and how many questions it asks, has answered and has failed to answer. */
+export const selectAnswerCounts = (db: Queries, runId: string) =>
+  queryRow(
+    db,
+    z.object({
+      config: jsonColumn<unknown>(),
+      questions: z.int(),
+      answered: z.int(),
+      failed: z.int(),
+    }),
+    sql`
+      SELECT r.config,
+        (SELECT count(*)::int FROM questions q WHERE (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE AND (r.config ->> 'method' IS DISTINCT FROM 'gold' OR cardinality(q.gold_ids) > 0)
+          AND q.set_id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = r.id AND p.name = r.config ->> 'questions'),
+            (SELECT s.id FROM question_sets s WHERE s.name = r.config ->> 'questions' ORDER BY s.created_at DESC LIMIT 1))) AS questions,
+        (SELECT count(*)::int FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict' AND e.answer_id IS NOT NULL) AS answered,
+        (SELECT count(*)::int FROM question_failures f WHERE f.run_id = r.id AND ${isUnanswered}) AS failed
+      FROM runs r WHERE r.id = ${runId}::uuid`,
+  );
+
+/** Mean score of a run by scorer. */
+export const selectScorerMeans = (db: Queries, runId: string) =>
+  queryRows(
+    db,
+    scoreSummaryResponseSchema.shape.scorers.element,
+    sql`
+      SELECT s.scorer, count(*)::int AS scored, avg(s.value)::float8 AS mean
+      FROM episodes e JOIN scores s ON s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id
+      WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' GROUP BY s.scorer ORDER BY s.scorer`,
+  );
+
+/** Questions that a run could not answer and has not answered since, the first 1,000 in the order of the set. */
+export const selectUnansweredFailures = (db: Queries, runId: string) =>
+  queryRows(
+    db,
+    scoreFailuresResponseSchema.element,
+    sql`
+      SELECT f.question_id AS "questionId", q.question, f.code, f.reason, f.tries, f.attempt, f.at
+      FROM question_failures f JOIN questions q ON q.set_id = f.set_id AND q.id = f.question_id
+      WHERE f.run_id = ${runId}::uuid AND ${isUnanswered} ORDER BY q.ordinal LIMIT 1000`,
+  );
+
+/** Stored answers of a run with what a rule needs to score them. */
+export const selectAnswersToScore = (db: Queries, runId: string) =>
+  queryRows(
+    db,
+    z.object({
+      answerId: z.bigint(),
+      setId: z.string(),
+      questionId: z.string(),
+      text: z.string(),
+      answers: z.array(z.string()),
+      options: jsonColumn<MultipleChoice | null>(),
+    }),
+    sql`
+      SELECT e.answer_id AS "answerId", e.set_id AS "setId", e.question_id AS "questionId", a.text, q.answers, q.options
+      FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'`,
+    { check: "first" },
+  );
+
+/** Stores scores that are not stored yet. @returns how many were new */
+export const insertRuleScores = (
+  db: Queries,
+  scores: readonly {
+    answer: string;
+    set: string;
+    question: string;
+    scorer: string;
+    value: number;
+  }[],
+): Promise<number> =>
+  db.$executeRaw`
+    INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
+    SELECT s.answer, s.set, s.question, s.scorer, s.value FROM jsonb_to_recordset(${toJson(scores)}::jsonb) AS s(answer bigint, set uuid, question text, scorer text, value float8)
+    ON CONFLICT (answer_id, set_id, question_id, scorer) DO NOTHING`;
+
+/** Joins episodes `e` with a judge's score `j`, the span rule's `s` and the last label `l` of the same answer. */
+const judgeSpanAndLabel = sql`
+  JOIN scores j ON j.answer_id = e.answer_id AND j.set_id = e.set_id AND j.question_id = e.question_id AND j.scorer LIKE 'judge/%'
+  JOIN scores s ON s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id AND s.scorer = ${SPAN}
+  LEFT JOIN LATERAL (SELECT correct FROM score_labels x WHERE x.answer_id = e.answer_id AND x.set_id = e.set_id AND x.question_id = e.question_id ORDER BY x.at DESC LIMIT 1) l ON true`;
+
+/** Every answer of a run that a judge scored, with the span rule's score and what a person said of it. */
+export const selectJudgedAnswers = (db: Queries, runId: string) =>
+  queryRows(
+    db,
+    z.object({
+      judge: z.string(),
+      judged: z.number(),
+      span: z.number(),
+      label: z.boolean().nullable(),
+    }),
+    sql`
+      SELECT j.scorer AS judge, j.value AS judged, s.value AS span, l.correct AS label
+      FROM episodes e ${judgeSpanAndLabel} WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' ORDER BY j.scorer`,
+    { check: "first" },
+  );
+
+/** Runs that a judge has scored, the newest first. */
+export const selectJudgedRuns = (db: Queries) =>
+  queryRows(
+    db,
+    judgedRunsResponseSchema.element,
+    sql`
+      SELECT r.id AS "runId", r.name, qs.name AS "questionSet", rs.scorer AS judge, rs.scored AS judged
+      FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' ORDER BY r.created_at DESC, rs.scorer LIMIT 200`,
+  );
+
+const disagreementSchema = disagreementsResponseSchema.shape.rows.element.extend({
+  ordinal: z.bigint(),
+  place: z.int(),
+});
+
+/**
+ * Answers on which a judge and the span rule differ, after an ordinal, in the order of the episodes. `place` counts
+ * episodes: all judges of one answer have the same one.
+ */
+export const selectDisagreements = (
+  db: Queries,
+  query: { runId: string; unlabelled: boolean; after: bigint; episodes: number },
+) =>
+  queryRows(
+    db,
+    disagreementSchema,
+    sql`
+      SELECT * FROM (SELECT dense_rank() OVER (ORDER BY e.ordinal)::int AS place, e.ordinal, e.id AS "episodeId", e.answer_id::text AS "answerId", e.set_id AS "setId", e.question_id AS "questionId",
+        q.question, q.answers AS golds, a.text AS answer, j.scorer AS judge, j.value = 1 AS judged, s.value = 1 AS span, l.correct AS label
+      FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id ${judgeSpanAndLabel}
+      WHERE e.run_id = ${query.runId}::uuid AND e.phase = 'predict' AND j.value <> s.value AND e.ordinal > ${query.after} AND (NOT ${query.unlabelled}::boolean OR l.correct IS NULL)) found
+      WHERE place <= ${query.episodes} ORDER BY ordinal, judge`,
+  );
+
+/** Stores what a person says of an answer; a later word of the same person replaces an earlier one. */
+export async function upsertLabel(
+  db: Queries,
+  label: {
+    answerId: bigint;
+    setId: string;
+    questionId: string;
+    labelledBy: string;
+    correct: boolean;
+  },
+): Promise<void> {
+  await db.$executeRaw`
+    INSERT INTO score_labels (answer_id, set_id, question_id, correct, labelled_by) VALUES (${label.answerId}, ${label.setId}::uuid, ${label.questionId}, ${label.correct}, ${label.labelledBy})
+    ON CONFLICT (answer_id, set_id, question_id, labelled_by) DO UPDATE SET correct = excluded.correct, at = now()`;
+}

@@ -1,0 +1,57 @@
+import type { QuestionRecord } from "@/contracts/formats/corpus-lines";
+import { questionKey } from "@/contracts/formats/upstream/files";
+import { hashText } from "@/lib/hash";
+import type { Question } from "@/contracts/worker-protocol/questions";
+
+/** Finds the questions of a set by the text that upstream's files use as their key. */
+export class QuestionLookup {
+  private readonly byKey = new Map<string, Question>();
+  private readonly gold: ReadonlyMap<string, readonly string[]>;
+
+  constructor(questions: readonly Question[]) {
+    this.gold = new Map(questions.map(({ id, goldIds }) => [id, goldIds]));
+    for (const question of questions)
+      if (!this.byKey.has(questionKey(question.question)))
+        this.byKey.set(questionKey(question.question), question);
+  }
+
+  /** The question of a text; null where the set has none. */
+  find(text: string): Question | null {
+    return this.byKey.get(questionKey(text)) ?? null;
+  }
+
+  /** Gold documents of a question; none for an unknown id. */
+  getGoldIds(id: string): readonly string[] {
+    return this.gold.get(id) ?? [];
+  }
+
+  /** The question that a prompt asks: the last of its lines that is a question of the set. */
+  findInPrompt(prompt: string): Question | null {
+    const parts = prompt.split(/[\n<>]|question:|user:/i);
+    for (let i = parts.length - 1; i >= 0; i--) {
+      const found = parts[i]!.trim() === "" ? null : this.find(parts[i]!);
+      if (found) return found;
+    }
+    return null;
+  }
+}
+
+/** A question set of what the files themselves say: upstream's question texts with their gold answers. */
+export function buildQuestions(golden: ReadonlyMap<string, readonly string[]>): QuestionRecord[] {
+  const byKey = new Map<string, QuestionRecord>();
+  for (const [text, answers] of golden) {
+    const known = answers.map((answer) => answer.trim()).filter((answer) => answer !== "");
+    const key = questionKey(text);
+    if (known.length === 0 || key === "" || byKey.has(key)) continue;
+    byKey.set(key, {
+      id: hashText(key).slice(0, 16),
+      question: text.split(/\n\s*Options:/)[0]!.trim(),
+      answers: known,
+      goldIds: [],
+      type: null,
+      group: null,
+      goldQueries: [],
+    });
+  }
+  return [...byKey.values()];
+}

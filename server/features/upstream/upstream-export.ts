@@ -1,0 +1,119 @@
+import type { z } from "zod";
+import type { exportUpstreamResponseSchema } from "@/contracts/api/upstream";
+import { AppError } from "@/contracts/errors";
+import type { OutputSequences } from "@/contracts/formats/upstream/files";
+import type { Episode } from "@/contracts/records/episode";
+import { runConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
+import { s3SequenceOf, stepSequenceOf } from "@/core/upstream/episodes";
+import { readStoredEpisodes } from "@/server/features/episodes/worker-reads";
+import type { Database } from "@/server/platform/db/database";
+import {
+  selectAnsweredQuestions,
+  selectRollouts,
+  selectSetSize,
+  type AnsweredQuestion,
+} from "./queries";
+import { buildRagCache, buildResults, buildStats } from "./result-files";
+import { chunk } from "@/lib/chunk";
+
+const BATCH = 500;
+/** Methods whose files upstream writes retrieval by retrieval. */
+const STEPWISE: ReadonlySet<Episode["method"]> = new Set<Episode["method"]>(["ircot", "search-o1"]);
+
+type ExportedFiles = z.infer<typeof exportUpstreamResponseSchema>["files"];
+
+/** A run as the files that upstream's scripts write, so that its own tools read it. */
+export class UpstreamExport {
+  constructor(private readonly database: Database) {}
+
+  /** @throws AppError "not-found", "unsupported" where upstream has no files of such runs */
+  async export(runId: string): Promise<{ files: ExportedFiles }> {
+    const { db } = this.database;
+    const run = await db.run.findUnique({ where: { id: runId }, select: { config: true } });
+    if (!run) throw new AppError("not-found", `There is no run ${runId}.`);
+    const config = runConfigSchema.parse(run.config);
+    if (config.kind === "train") return { files: await this.exportRollouts(runId) };
+    if (config.kind === "predict") return { files: await this.exportResults(runId, config) };
+    throw new AppError("unsupported", `A ${config.kind} run has no files of upstream's.`);
+  }
+
+  private async exportResults(runId: string, config: PredictConfig): Promise<ExportedFiles> {
+    const { db } = this.database;
+    const rows = await selectAnsweredQuestions(db, runId);
+    const sequences = await this.readSequences(runId, rows);
+    const dataset = config.questions.replace(/^upstream\//, "").replaceAll("/", "_");
+    const setSize = (await selectSetSize(db, runId, config.questions)) ?? rows.length;
+    const results = buildResults(dataset, rows, (row) => [row.answer, row.score]);
+    // Naive RAG has no baseline: it is the baseline.
+    const isNaiveRag =
+      config.method === "rag" &&
+      config.matchRun === null &&
+      config.documents === config.generator.ragDocuments;
+    const cache = buildRagCache(
+      isNaiveRag ? results : buildResults(dataset, rows, (row) => [row.ragAnswer, row.ragScore]),
+    );
+    const stats = buildStats(dataset, results, Math.min(setSize, config.limit ?? setSize));
+    return [
+      { path: `${dataset}_output_sequences.json`, content: formatJson(sequences) },
+      { path: `results/${config.method}.json`, content: formatJson(results) },
+      { path: `results/${config.method}_stats.json`, content: formatJson(stats) },
+      ...(Object.keys(cache[dataset]!).length > 0
+        ? [{ path: "rag_cache.json", content: formatJson(cache) }]
+        : []),
+    ];
+  }
+
+  /** What the searcher did for each question, read in batches. */
+  private async readSequences(
+    runId: string,
+    rows: readonly AnsweredQuestion[],
+  ): Promise<OutputSequences> {
+    const sequences: OutputSequences = {};
+    for (const batch of chunk(rows, BATCH)) {
+      const { episodes, documents } = await readStoredEpisodes(this.database.db, {
+        runId,
+        questionIds: batch.map((row) => row.questionId),
+      });
+      const textByHash = new Map(documents.map((document) => [document.hash, document]));
+      const byQuestion = new Map(episodes.map(({ episode }) => [episode.questionId, episode]));
+      for (const { questionId, question, answers } of batch) {
+        const episode = byQuestion.get(questionId);
+        if (!episode) continue;
+        const exported = {
+          answers,
+          steps: episode.steps,
+          context: episode.context,
+          textOf: (hash: string) => textByHash.get(hash) ?? { title: "", text: "" },
+        };
+        sequences[question] = STEPWISE.has(episode.method)
+          ? stepSequenceOf(exported)
+          : s3SequenceOf(exported);
+      }
+    }
+    return sequences;
+  }
+
+  /** verl's rollouts: a file a step. */
+  private async exportRollouts(runId: string): Promise<ExportedFiles> {
+    const rows = await selectRollouts(this.database.db, runId);
+    const linesByStep = new Map<number, string[]>();
+    for (const { step, reward, question, answers, prompt, text } of rows) {
+      const line = JSON.stringify({
+        input: prompt ?? question,
+        output: text ?? "",
+        score: reward ?? 0,
+        step,
+        gts: { question, target: answers },
+      });
+      linesByStep.set(step, [...(linesByStep.get(step) ?? []), line]);
+    }
+    if (linesByStep.size === 0)
+      throw new AppError("not-found", "The run has stored no training episode yet.");
+    return [...linesByStep].map(([step, lines]) => ({
+      path: `rollouts/${step}.jsonl`,
+      content: `${lines.join("\n")}\n`,
+    }));
+  }
+}
+
+const formatJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
