@@ -6,17 +6,18 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { AppError } from "@/contracts/errors";
-import { queryResultSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { queryResultSchema } from "@/contracts/worker-protocol/tasks";
 import type { AgentOptions } from "@/gpu-workers/agent/agent";
 import { defaultStarters } from "@/gpu-workers/agent/default-services";
 import { AgentLog } from "@/gpu-workers/agent/log";
 import { Agents, forever } from "@/gpu-workers/agent/testing/harness";
 import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
 import { FileStore } from "@/server/platform/artifacts/file-store";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { presetConfig, storeSamples } from "@/server/testing/samples";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { getPresetConfig, storeSamples } from "@/server/testing/samples";
 import { canTrain } from "./support/real-worker";
 import { TcpProxy } from "./support/tcp-proxy";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 /** The real agent against the real server: what each promises the other. */
 let server: TestServer;
@@ -44,7 +45,7 @@ async function attach(
   train: Executor,
   overrides: Partial<AgentOptions> = {},
 ): Promise<Awaited<ReturnType<Agents["start"]>>> {
-  const { token } = await server.plane.tokens.create(name, "test");
+  const { token } = await server.plane.workerTokens.create(name, "test");
   return agents.start(
     overrides.server ?? server.url,
     { train },
@@ -59,13 +60,13 @@ async function behindProxy(): Promise<TcpProxy> {
 }
 
 const launch = (): Promise<string> =>
-  server.plane.runs.create(presetConfig(), { actor: "test", preset: null });
+  server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
 const stateOf = async (runId: string): Promise<string> =>
   (await server.plane.runReader.get(runId)).state;
 const historyOf = async (runId: string): Promise<string[]> =>
-  (await server.plane.runReader.history(runId)).map(({ attempt, to }) => `${attempt} ${to}`);
+  (await server.plane.runReader.listHistory(runId)).map(({ attempt, to }) => `${attempt} ${to}`);
 const stepsOf = async (runId: string): Promise<number[]> =>
-  ((await server.plane.metrics.series(runId, ["reward/mean"], 2000))["reward/mean"] ?? []).map(
+  ((await server.plane.metrics.readSeries(runId, ["reward/mean"], 2000))["reward/mean"] ?? []).map(
     ({ step }) => step,
   );
 const metric = (context: RunContext, step: number): Promise<void> =>
@@ -73,18 +74,6 @@ const metric = (context: RunContext, step: number): Promise<void> =>
     kind: "metrics",
     points: [{ name: "reward/mean", step, value: step, at: Date.now() }],
   });
-
-async function eventually(
-  what: string,
-  condition: () => Promise<boolean> | boolean,
-  limitMs = 15_000,
-): Promise<void> {
-  const end = Date.now() + limitMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 async function checkpoint(context: RunContext, step: number, bytes = 1_000): Promise<void> {
   const directory = join(context.workDir, `checkpoint-${step}`);
@@ -132,7 +121,7 @@ describe("reports", () => {
       { server: proxy.url },
     );
     const runId = await launch();
-    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded", 60_000);
+    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded", 60_000);
     expect(await stepsOf(runId)).toEqual(steps);
     expect((await historyOf(runId)).filter((line) => line.endsWith("leased"))).toEqual([
       "1 leased",
@@ -154,7 +143,7 @@ describe("reports", () => {
       ];
     });
     const runId = await launch();
-    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
     expect(seen).toEqual([8, "Lima", 0]);
   });
 });
@@ -164,17 +153,17 @@ describe("a run moves from one worker to another", () => {
     const done: string[] = [];
     const first = await attach("first", counting(6, 60, done));
     const runId = await launch();
-    await eventually(
+    await waitUntil(
       "two checkpoints are committed",
-      async () => (await server.plane.artifacts.checkpoints(runId)).length >= 2,
+      async () => (await server.plane.artifacts.listCheckpoints(runId)).length >= 2,
     );
     await attach("second", counting(6, 5, done));
     await first.stop();
-    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
     expect(done[0]).toBe("attempt 1 from 0");
     expect(done[1]).toMatch(/^attempt 2 from [2-6]$/);
     expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6]);
-    const given = (await server.plane.runReader.history(runId)).find(
+    const given = (await server.plane.runReader.listHistory(runId)).find(
       ({ to, attempt }) => to === "queued" && attempt === 1,
     );
     expect(given?.reason).toBe("The worker stops.");
@@ -198,23 +187,23 @@ describe("a run moves from one worker to another", () => {
       { server: proxy.url },
     );
     const runId = await launch();
-    await eventually(
+    await waitUntil(
       "the first checkpoint",
-      async () => (await server.plane.artifacts.checkpoints(runId)).length === 1,
+      async () => (await server.plane.artifacts.listCheckpoints(runId)).length === 1,
     );
     proxy.pull();
     await attach("second", counting(3, 5));
-    await eventually(
+    await waitUntil(
       "the other worker finishes it",
       async () => (await stateOf(runId)) === "succeeded",
     );
-    await eventually("the first drops it", () => dropped !== null);
+    await waitUntil("the first drops it", () => dropped !== null);
     proxy.heal();
     expect(dropped).toMatchObject({ code: "stale-attempt" });
     expect(late).toMatchObject({ code: "stale-attempt" });
     expect(await stepsOf(runId)).toEqual([1, 2, 3]);
     expect(
-      (await server.plane.runReader.history(runId)).find(
+      (await server.plane.runReader.listHistory(runId)).find(
         ({ to, attempt }) => to === "queued" && attempt === 1,
       )?.actor,
     ).toBe("server");
@@ -231,17 +220,17 @@ describe("a clock that jumps", () => {
     const done: string[] = [];
     await attach("only", counting(8, 60, done));
     const runId = await launch();
-    await eventually(
+    await waitUntil(
       "two checkpoints are committed",
-      async () => (await server.plane.artifacts.checkpoints(runId)).length >= 2,
+      async () => (await server.plane.artifacts.listCheckpoints(runId)).length >= 2,
     );
     // A heartbeat may come between the jump and the look at it, and renew the lease: then there was no harm.
-    await eventually("a lease runs out", async () => {
+    await waitUntil("a lease runs out", async () => {
       await jump(1);
       await server.plane.runs.expireLeases();
       return (await historyOf(runId)).includes("1 queued");
     });
-    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
     expect(done.length).toBeGreaterThanOrEqual(2);
     expect(done[1]).toMatch(/^attempt 2 from [2-8]$/);
     expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
@@ -251,18 +240,18 @@ describe("a clock that jumps", () => {
     const done: string[] = [];
     await attach("only", counting(8, 60, done));
     const runId = await launch();
-    await eventually(
+    await waitUntil(
       "a checkpoint is committed",
-      async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1,
+      async () => (await server.plane.artifacts.listCheckpoints(runId)).length >= 1,
     );
     await jump(-1);
-    await eventually("the lease is as long as ever", async () => {
+    await waitUntil("the lease is as long as ever", async () => {
       const [lease] = await server.plane.database.db.$queryRaw<
         { seconds: number }[]
       >`SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 AS seconds FROM leases WHERE run_id = ${runId}::uuid`;
       return lease !== undefined && lease.seconds < 60;
     });
-    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
     expect(done).toEqual(["attempt 1 from 0"]);
     expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
@@ -273,18 +262,18 @@ describe("a clock that jumps", () => {
     try {
       await attach("only", counting(8, 60, done));
       const runId = await launch();
-      await eventually(
+      await waitUntil(
         "a checkpoint is committed",
-        async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1,
+        async () => (await server.plane.artifacts.listCheckpoints(runId)).length >= 1,
       );
       Date.now = () => real() + 5 * 3_600_000;
-      await eventually("some more", async () =>
-        (await server.plane.artifacts.checkpoints(runId)).some(
+      await waitUntil("some more", async () =>
+        (await server.plane.artifacts.listCheckpoints(runId)).some(
           ({ step }) => step !== null && step >= 4,
         ),
       );
       Date.now = () => real() - 5 * 3_600_000;
-      await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
+      await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
       expect(done).toEqual(["attempt 1 from 0"]);
       expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     } finally {
@@ -303,10 +292,10 @@ describe("cancelling", () => {
       throw context.signal.reason as Error;
     });
     const runId = await launch();
-    await eventually("it runs", async () => (await stateOf(runId)) === "running");
+    await waitUntil("it runs", async () => (await stateOf(runId)) === "running");
     const askedAt = Date.now();
     await server.plane.runs.cancel(runId, { actor: "a person", reason: null });
-    await eventually("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
+    await waitUntil("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
     expect(noticedAt - askedAt).toBeLessThan(1_000);
     expect(await stepsOf(runId)).toEqual([7]);
   });
@@ -315,14 +304,14 @@ describe("cancelling", () => {
     const done: string[] = [];
     await attach("worker", counting(4, 40, done));
     const runId = await launch();
-    await eventually(
+    await waitUntil(
       "a checkpoint is committed",
-      async () => (await server.plane.artifacts.checkpoints(runId)).length >= 1,
+      async () => (await server.plane.artifacts.listCheckpoints(runId)).length >= 1,
     );
     await server.plane.runs.cancel(runId, { actor: "a person", reason: null });
-    await eventually("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
+    await waitUntil("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
     await server.plane.runs.resume(runId, { actor: "a person", reason: null });
-    await eventually("it ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("it ends", async () => (await stateOf(runId)) === "succeeded");
     expect(done[1]).toMatch(/^attempt 2 from [1-4]$/);
     expect(await stepsOf(runId)).toEqual([1, 2, 3, 4]);
   });
@@ -335,8 +324,8 @@ describe("artifacts", () => {
       await checkpoint(context, 1, 40 * 2 ** 20);
     });
     const runId = await launch();
-    await eventually("the run ends", async () => (await stateOf(runId)) === "succeeded");
-    const [stored] = await server.plane.artifacts.checkpoints(runId);
+    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    const [stored] = await server.plane.artifacts.listCheckpoints(runId);
     expect(stored?.bytes).toBe(40 * 2 ** 20);
   });
 
@@ -356,7 +345,7 @@ describe("artifacts", () => {
       { slots: { engine: 1, light: 0 } },
     );
     await launch();
-    await eventually("the upload is refused", () => refused !== undefined);
+    await waitUntil("the upload is refused", () => refused !== undefined);
     expect(refused).toMatchObject({ code: "stale-attempt" });
   });
 });
@@ -389,7 +378,7 @@ describe("a full disk", () => {
     });
     try {
       await storeSamples(full.plane);
-      const { token } = await full.plane.tokens.create("worker", "test");
+      const { token } = await full.plane.workerTokens.create("worker", "test");
       const from: number[] = [];
       await agents.start(
         full.url,
@@ -405,20 +394,25 @@ describe("a full disk", () => {
         },
         { token, capabilities },
       );
-      const runId = await full.plane.runs.create(presetConfig(), { actor: "test", preset: null });
-      await eventually(
+      const runId = await full.plane.runs.create(getPresetConfig(), {
+        actor: "test",
+        preset: null,
+      });
+      await waitUntil(
         "the run fails",
         async () => (await full.plane.runReader.get(runId)).state === "failed",
       );
       expect((await full.plane.runReader.get(runId)).error).toMatch(
         /last checkpoint could not be stored.*disk is full/,
       );
-      expect((await full.plane.artifacts.checkpoints(runId)).map(({ step }) => step)).toEqual([1]);
+      expect((await full.plane.artifacts.listCheckpoints(runId)).map(({ step }) => step)).toEqual([
+        1,
+      ]);
       expect(
-        (await full.plane.metrics.series(runId, ["reward/mean"], 10))["reward/mean"],
+        (await full.plane.metrics.readSeries(runId, ["reward/mean"], 10))["reward/mean"],
       ).toHaveLength(1);
       await full.plane.runs.resume(runId, { actor: "test", reason: null });
-      await eventually(
+      await waitUntil(
         "it ends",
         async () => (await full.plane.runReader.get(runId)).state === "succeeded",
       );
@@ -450,7 +444,7 @@ describe("a task", () => {
         },
       });
       try {
-        const { token } = await patient.plane.tokens.create("worker", "test");
+        const { token } = await patient.plane.workerTokens.create("worker", "test");
         await agents.start(
           patient.url,
           {},
@@ -460,7 +454,7 @@ describe("a task", () => {
             starters: defaultStarters(new AgentLog("test", pino({ level: "silent" }))),
           },
         );
-        await eventually("it is attached", async () =>
+        await waitUntil("it is attached", async () =>
           (await patient.plane.workerReader.list()).some((worker) => worker.state === "online"),
         );
         const ask = async (encoder: string) => {
@@ -474,7 +468,7 @@ describe("a task", () => {
             },
             "a person",
           );
-          await eventually(
+          await waitUntil(
             "it is answered",
             async () => (await patient.plane.tasks.get(taskId)).state !== "running",
             60_000,
@@ -502,13 +496,13 @@ describe("a token", () => {
     const wrong = await agents.start(server.url, {}, { token: "s3w_unknown" });
     expect((await wrong.finished)?.message).toContain("Create a new one on the Workers page");
 
-    const { id, token } = await server.plane.tokens.create("box", "test");
+    const { id, token } = await server.plane.workerTokens.create("box", "test");
     const agent = await agents.start(server.url, {}, { token });
-    await eventually("it is attached", async () =>
+    await waitUntil("it is attached", async () =>
       (await server.plane.workerReader.list()).some((worker) => worker.state === "online"),
     );
-    await server.plane.tokens.revoke(id);
-    server.plane.hub.disconnectToken(id);
+    await server.plane.workerTokens.revoke(id);
+    server.plane.workerConnections.disconnectToken(id);
     expect((await agent.finished)?.code).toBe("unauthorized");
   });
 });

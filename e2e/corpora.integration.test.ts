@@ -9,18 +9,18 @@ import {
   documentsResultSchema,
   indexPlanResultSchema,
   removeCorpusResultSchema,
-} from "@/contracts/worker-protocol/worker-protocol";
+} from "@/contracts/worker-protocol/tasks";
 import { importFirst } from "@/gpu-workers/jobs/index/import-corpus";
 import { removeCorpus } from "@/gpu-workers/jobs/index/remove-corpus";
-import { CorpusReporter } from "@/gpu-workers/corpora/report";
-import { corpusPath } from "@/gpu-workers/corpora/installed-corpora";
+import { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
+import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
 import { documentsOf, query } from "@/gpu-workers/agent/tasks";
 import { Agents } from "@/gpu-workers/agent/testing/harness";
-import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
+import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { planIndexes } from "@/gpu-workers/jobs/index/plan-task";
 import { createTaskRequestSchema, taskDetailSchema, type TaskDetail } from "@/contracts/api/tasks";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { eventually } from "./support/real-worker";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const LIMIT_MS = 60_000;
 let server: TestServer;
@@ -45,13 +45,13 @@ beforeAll(async () => {
       },
     },
   });
-  const { token } = await server.plane.tokens.create("importer", "test");
+  const { token } = await server.plane.workerTokens.create("importer", "test");
   const folders = { atlasDir: join(folder, "atlas"), dataDir: folder };
   const unused = () => Promise.reject(new Error("not part of this test"));
   const reporter = new CorpusReporter(folders);
-  const openRetriever = async (corpus: string, config: RetrieverConfig) => {
-    const value = await openAnyRetriever(config, {
-      corpusPath: () => corpusPath(corpus, folders),
+  const open = async (corpus: string, config: RetrieverConfig) => {
+    const value = await openRetriever(config, {
+      corpusPath: () => getCorpusPath(corpus, folders),
       dataDir: folder,
     });
     return {
@@ -73,18 +73,18 @@ beforeAll(async () => {
       token,
       name: "importer",
       corpora: reporter,
-      starters: { engine: unused, retriever: openRetriever, sampler: unused, vllm: unused },
+      starters: { engine: unused, retriever: open, sampler: unused, vllm: unused },
       tasks: {
         query,
-        documents: documentsOf((corpus) => corpusPath(corpus, folders)),
+        documents: documentsOf((corpus) => getCorpusPath(corpus, folders)),
         "dry-run": unused,
-        "index-plan": planIndexes((corpus) => corpusPath(corpus, folders), folder),
+        "index-plan": planIndexes((corpus) => getCorpusPath(corpus, folders), folder),
         "remove-corpus": removeCorpus(reporter, folders),
         "turn-gains": unused,
       },
     },
   );
-  await eventually(
+  await waitUntil(
     "the agent attaches",
     async () =>
       (await server.plane.workerReader.list()).some((worker) => worker.state === "online"),
@@ -98,7 +98,7 @@ afterAll(async () => {
 });
 
 async function ended(runId: string): Promise<{ state: string; error: string | null }> {
-  await eventually(
+  await waitUntil(
     "the run ends",
     async () =>
       ["succeeded", "failed", "cancelled"].includes(
@@ -119,7 +119,7 @@ const launch = async (corpus: string, source: object): Promise<string> =>
 /** A task of the page, to its end. */
 async function task(input: unknown): Promise<TaskDetail> {
   const { taskId } = await server.plane.tasks.create(createTaskRequestSchema.parse(input), "test");
-  await eventually(
+  await waitUntil(
     "the task ends",
     async () => (await server.plane.tasks.get(taskId)).state !== "running",
     2 * LIMIT_MS,
@@ -128,7 +128,7 @@ async function task(input: unknown): Promise<TaskDetail> {
 }
 /** What the server knows of the indexes of a corpus, once it knows of any. */
 async function indexesOf(corpus: string) {
-  await eventually(
+  await waitUntil(
     "an index is reported",
     async () => (await server.plane.workerCorpora.get(corpus)).indexes.length > 0,
     LIMIT_MS,
@@ -243,7 +243,9 @@ describe("a corpus that is deleted", () => {
       ),
     ).toMatchObject({ indexes: 0 });
     expect(existsSync(join(folder, "corpora", "birds"))).toBe(false);
-    await expect(server.plane.workerCorpora.get("birds")).rejects.toMatchObject({ code: "not-found" });
+    await expect(server.plane.workerCorpora.get("birds")).rejects.toMatchObject({
+      code: "not-found",
+    });
     expect(await indexesOf("twins")).toHaveLength(1);
 
     await writeFile(path, lines(["lark", "thrush"]));
@@ -283,7 +285,7 @@ describe("a corpus that is deleted", () => {
       join(folder, "corpora", "own.jsonl"),
       JSON.stringify({ id: "1", text: "mine" }),
     );
-    await eventually(
+    await waitUntil(
       "it is found",
       async () => (await server.plane.workerCorpora.list()).some(({ name }) => name === "own"),
       LIMIT_MS,
@@ -334,7 +336,7 @@ describe("a corpus, from the page to the worker", () => {
       { kind: "documents", corpus: "mine", ids: ["b", "none"] },
       "test",
     );
-    await eventually(
+    await waitUntil(
       "the task ends",
       async () => (await server.plane.tasks.get(taskId)).state !== "running",
       LIMIT_MS,
@@ -358,7 +360,7 @@ describe("a corpus, from the page to the worker", () => {
         more: 1,
       }),
     );
-    await eventually(
+    await waitUntil(
       "the index is reported",
       async () => (await server.plane.workerCorpora.get("mine")).indexes.length > 0,
       LIMIT_MS,
@@ -397,7 +399,7 @@ describe("a corpus, from the page to the worker", () => {
 
   it("that was put into the data folder by hand is found without a restart", async () => {
     await writeFile(join(folder, "corpora", "byhand.jsonl"), '{"id":"1","title":"T","text":"x"}\n');
-    await eventually(
+    await waitUntil(
       "it is reported",
       async () =>
         (await server.plane.workerCorpora.list()).some(

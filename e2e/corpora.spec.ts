@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, overflow, productUrl, test, waitLive } from "./product";
+import { expect, measureOverflow, test, waitLive } from "./support/product";
 
 const INDEXED_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "s3-e2e-corpora-"));
@@ -85,16 +85,16 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
   });
   for (const width of [390, 1280]) {
     await page.setViewportSize({ width, height: 844 });
-    expect(await overflow(page), `form at ${width}`).toBeLessThanOrEqual(0);
+    expect(await measureOverflow(page), `form at ${width}`).toBeLessThanOrEqual(0);
   }
   await page.goBack();
 
   await page.setViewportSize({ width: 390, height: 844 });
   await expect(page.getByRole("heading", { name: "river-animals" })).toBeVisible();
-  expect(await overflow(page), "corpus").toBeLessThanOrEqual(0);
+  expect(await measureOverflow(page), "corpus").toBeLessThanOrEqual(0);
   await page.goto("/corpora");
   await expect(page.locator('[data-corpus="river-animals"]')).toBeVisible();
-  expect(await overflow(page), "corpora").toBeLessThanOrEqual(0);
+  expect(await measureOverflow(page), "corpora").toBeLessThanOrEqual(0);
 
   await page
     .locator('[data-corpus="river-animals"]')
@@ -112,6 +112,7 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
 
 test("an import that cannot be is told on the page, and the command line imports a folder", async ({
   page,
+  productUrl,
 }) => {
   test.setTimeout(2 * INDEXED_MS);
   await page.goto("/corpora");
@@ -137,7 +138,7 @@ test("an import that cannot be is told on the page, and the command line imports
   const s3 = async (...args: string[]): Promise<string> =>
     (
       await promisify(execFile)("npm", ["run", "--silent", "s3", "--", ...args], {
-        env: { ...process.env, S3_SERVER: productUrl() },
+        env: { ...process.env, S3_SERVER: productUrl },
         timeout: INDEXED_MS,
       })
     ).stdout;

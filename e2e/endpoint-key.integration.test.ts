@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATLAS_DIR } from "@/lib/paths";
+import { ATLAS_DIR } from "@/lib/paths.mjs";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import { importAtlas } from "@/server/features/question-sets/atlas";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { eventually, RealWorker } from "./support/real-worker";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { RealWorker } from "./support/real-worker";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const QUESTIONS = 60;
 const LIMIT_MS = 60_000;
@@ -39,9 +40,9 @@ describe.skipIf(!existsSync(join(ATLAS_DIR, "train.jsonl")))(
       server = await startTestServer({
         timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 },
       });
-      await importAtlas(server.plane.questionSets, ATLAS_DIR, pino({ level: "silent" }));
+      await importAtlas(server.plane, ATLAS_DIR, pino({ level: "silent" }));
       folder = await mkdtemp(join(tmpdir(), "s3-key-"));
-      const { token } = await server.plane.tokens.create("keyed", "test");
+      const { token } = await server.plane.workerTokens.create("keyed", "test");
       worker = new RealWorker({
         server: server.url,
         token,
@@ -76,7 +77,7 @@ describe.skipIf(!existsSync(join(ATLAS_DIR, "train.jsonl")))(
         { actor: "test", preset: null },
       );
     const ended = async (id: string): Promise<{ state: string; error: string | null }> => {
-      await eventually(
+      await waitUntil(
         "the run ends",
         async () => ["succeeded", "failed"].includes((await server.plane.runReader.get(id)).state),
         LIMIT_MS,
@@ -87,7 +88,7 @@ describe.skipIf(!existsSync(join(ATLAS_DIR, "train.jsonl")))(
     it(
       "reaches the model server that it was stored for; revoked half way, the run says so, and goes on with a new one",
       async () => {
-        await server.plane.keys.put("hosted", endpoint.url, "sk-e2e-first", "test");
+        await server.plane.endpointKeys.put("hosted", endpoint.url, "sk-e2e-first", "test");
         revokeAt = QUESTIONS / 2;
         const id = await launch("hosted");
         const failed = await ended(id);
@@ -98,7 +99,7 @@ describe.skipIf(!existsSync(join(ATLAS_DIR, "train.jsonl")))(
           ),
         ]);
 
-        await server.plane.keys.put("hosted", endpoint.url, "sk-e2e-second", "test");
+        await server.plane.endpointKeys.put("hosted", endpoint.url, "sk-e2e-second", "test");
         revokeAt = Infinity;
         await server.plane.runs.resume(id, { actor: "test", reason: null });
         expect(await ended(id)).toMatchObject({ state: "succeeded", error: null });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -5,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATLAS_DIR } from "@/lib/paths";
+import { ATLAS_DIR } from "@/lib/paths.mjs";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
 import { importAtlas } from "@/server/features/question-sets/atlas";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { canTrain, eventually, RealWorker } from "./support/real-worker";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { canTrain, RealWorker } from "./support/real-worker";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 /** How often the worker is killed; S3_KILLS makes a short run of it. */
 const KILLS = Number(process.env.S3_KILLS ?? 20);
@@ -57,9 +59,9 @@ describe.skipIf(!canTrain)(
         maxAttempts: KILLS + 5,
         timings: { leaseMs: 4_000, heartbeatMs: 500, attachMs: 10_000 },
       });
-      await importAtlas(server.plane.questionSets, ATLAS_DIR, pino({ level: "silent" }));
+      await importAtlas(server.plane, ATLAS_DIR, pino({ level: "silent" }));
       folder = await mkdtemp(join(tmpdir(), "s3-killed-"));
-      const { token } = await server.plane.tokens.create("killed", "test");
+      const { token } = await server.plane.workerTokens.create("killed", "test");
       worker = new RealWorker({
         server: server.url,
         token,
@@ -92,7 +94,7 @@ describe.skipIf(!canTrain)(
       );
     };
     const succeeded = async (id: string): Promise<void> => {
-      await eventually(
+      await waitUntil(
         "the run ends",
         async () => ["succeeded", "failed"].includes(await stateOf(id)),
         LIMIT_MS,
@@ -114,15 +116,15 @@ describe.skipIf(!canTrain)(
       slow = true;
       const disturbed = await launch("second");
       for (let kill = 0; kill < KILLS; kill++) {
-        await eventually(
+        await waitUntil(
           "an attempt is under way",
           async () => ["leased", "preparing", "running"].includes(await stateOf(disturbed)),
           LIMIT_MS,
         );
-        await new Promise((resolve) => setTimeout(resolve, random() * WITHIN_MS));
+        await sleep(random() * WITHIN_MS);
         process.kill(worker.pid, "SIGKILL");
-        await eventually("the worker is started anew", () => worker.deaths === kill + 1, 30_000);
-        await eventually(
+        await waitUntil("the worker is started anew", () => worker.deaths === kill + 1, 30_000);
+        await waitUntil(
           "its attempt is taken back",
           async () =>
             (await server.plane.runReader.get(disturbed)).attempts.filter(

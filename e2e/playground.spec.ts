@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, overflow, test, waitLive } from "./product";
+import { expect, measureOverflow, test, waitLive } from "./support/product";
 
 /** The first search of a data directory encodes the corpus, once for each retriever. */
 const INDEXING_MS = 180_000;
@@ -187,6 +187,6 @@ test("the pages fit a phone", async ({ page }) => {
     await page.goto(path);
     await expect(page.locator("main h1")).toBeVisible();
     await expect(page.locator("main [aria-busy=true]")).toHaveCount(0, { timeout: 60_000 });
-    expect(await overflow(page), path).toBeLessThanOrEqual(0);
+    expect(await measureOverflow(page), path).toBeLessThanOrEqual(0);
   }
 });

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "@playwright/test";
-import { SETUP_DIR } from "@/lib/paths";
+import type { Product } from "./support/product";
+import { SETUP_DIR } from "@/lib/paths.mjs";
 
 /** The browser that setup found or installed. */
 function executablePath(): string {
@@ -13,17 +14,24 @@ function executablePath(): string {
   return path;
 }
 
-/** Real model, real database, real browser: one product for all specs, one spec at a time. */
-export default defineConfig({
+/** Specs that begin with an empty product; all others begin with the recorded one. */
+const FRESH = ["training.spec.ts", "leaderboard.spec.ts"];
+
+/** Real model, real database, real browser: one spec at a time. No spec needs another to have run before it. */
+export default defineConfig<{ product: Product }>({
   testDir: ".",
   testMatch: "*.spec.ts",
   outputDir: "../test-results/e2e",
-  globalSetup: "./start-product.ts",
+  globalSetup: "./support/start-products.ts",
   workers: 1,
   fullyParallel: false,
   retries: 0,
   timeout: 60_000,
   expect: { timeout: 15_000 },
+  projects: [
+    { name: "recorded", testIgnore: FRESH, use: { product: "recorded" } },
+    { name: "fresh", testMatch: FRESH, use: { product: "fresh" } },
+  ],
   reporter: [["list"], ["json", { outputFile: "../test-results/playwright.json" }]],
   use: {
     viewport: { width: 1440, height: 900 },

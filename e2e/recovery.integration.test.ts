@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { canTrain, eventually, isEngine } from "./support/real-worker";
-import { RUN_LIMIT_MS, TrainingGround } from "./support/training-ground";
+import { canTrain, isEngine } from "./support/real-worker";
+import { RUN_LIMIT_MS, TrainingSetup } from "./support/training-setup";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 /** A real training run, small, on real workers with their real engines. The long test has each case by itself. */
 describe.skipIf(!canTrain)(
   "a real training run (needs Linux and the set-up's Python, models and corpus)",
   () => {
-    let ground: TrainingGround;
+    let ground: TrainingSetup;
     beforeAll(async () => {
-      ground = await TrainingGround.open();
+      ground = await TrainingSetup.open();
     });
     afterAll(() => ground.close());
 
@@ -27,7 +28,7 @@ describe.skipIf(!canTrain)(
         const engine = first.enginePid() ?? 0;
         expect(isEngine(engine)).toBe(true);
         process.kill(first.pid, "SIGKILL");
-        await eventually(
+        await waitUntil(
           "the killed worker's engine ends by itself",
           () => !isEngine(engine),
           10_000,

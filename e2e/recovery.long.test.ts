@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { canTrain, eventually, isEngine, type RealWorker } from "./support/real-worker";
-import { RUN_LIMIT_MS, TrainingGround } from "./support/training-ground";
+import { canTrain, isEngine, type RealWorker } from "./support/real-worker";
+import { RUN_LIMIT_MS, TrainingSetup } from "./support/training-setup";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 describe.skipIf(!canTrain)(
   "a real training run (needs Linux and the set-up's Python, models and corpus)",
   () => {
-    let ground: TrainingGround;
+    let ground: TrainingSetup;
     let first: RealWorker;
     let undisturbed: unknown;
     beforeAll(async () => {
-      ground = await TrainingGround.open();
+      ground = await TrainingSetup.open();
       first = await ground.worker("first", true);
       undisturbed = await ground.undisturbed();
     }, RUN_LIMIT_MS);
@@ -36,7 +37,7 @@ describe.skipIf(!canTrain)(
       await ground.stored(runId, 1);
       const engine = first.enginePid() ?? 0;
       process.kill(first.pid, "SIGKILL");
-      await eventually("the old engine ends by itself", () => !isEngine(engine), 10_000);
+      await waitUntil("the old engine ends by itself", () => !isEngine(engine), 10_000);
       await endsAlike(runId);
       expect(first.deaths).toBe(1);
       expect((await ground.history(runId)).join("\n")).toMatch(

@@ -1,4 +1,4 @@
-import { expect, overflow, test, waitLive } from "./product";
+import { expect, measureOverflow, test, waitLive } from "./support/product";
 
 /** The engine starts and loads the model. */
 const STARTING_MS = 240_000;
@@ -41,7 +41,7 @@ test("a model is served from the form, shows its address, answers there, and is 
     for (const colorScheme of ["light", "dark"] as const) {
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme });
-      expect(await overflow(page), `${width} ${colorScheme}`).toBeLessThanOrEqual(0);
+      expect(await measureOverflow(page), `${width} ${colorScheme}`).toBeLessThanOrEqual(0);
       await page.screenshot({
         path: `test-results/serve-model-${width}-${colorScheme}.png`,
         fullPage: true,

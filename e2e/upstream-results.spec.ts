@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Page } from "@playwright/test";
 import { formatDocuments } from "@/contracts/formats/upstream/documents";
-import { expect, overflow, test, waitLive } from "./product";
+import { expect, measureOverflow, test, waitLive } from "./support/product";
 
 const documents = formatDocuments([
   { title: "Lighthouse (tower)", text: "The lighthouse was built in 1911." },
@@ -136,7 +136,7 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
     "Its statistics state 6 questions and accuracy 0.6667; the results hold 6 and 0.8333.",
   );
   await page.setViewportSize({ width: 390, height: 844 });
-  expect(await overflow(page), "the dialog on a phone").toBeLessThanOrEqual(0);
+  expect(await measureOverflow(page), "the dialog on a phone").toBeLessThanOrEqual(0);
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.keyboard.press("Escape");
 

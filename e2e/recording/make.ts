@@ -13,14 +13,15 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { ROOT } from "@/lib/paths";
+import { findFreePort } from "@/lib/free-port.mjs";
+import { ROOT } from "@/lib/paths.mjs";
 import packageJson from "@/package.json";
 import { connect } from "@/cli/client";
 import { MIGRATIONS_DIR } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
 import type { RecordingManifest } from "@/server/testing/recording/format";
 import { saveRecording } from "@/server/testing/recording/save";
-import { findFreePort, startProductProcess } from "../support/product-process";
+import { startProductProcess } from "../support/product-process";
 import { playAtlas, playOldDatabase, type Session } from "./sessions";
 
 const STATISTICS_TIMEOUT_MS = 60_000;

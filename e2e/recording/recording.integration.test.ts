@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { MIGRATIONS_DIR } from "@/server/platform/db/migrate";
-import { createEmptyDatabase } from "@/server/testing/control-plane";
+import { createEmptyDatabase } from "@/server/testing/test-server";
 import { RECORDING_VERSION, type RecordingManifest } from "@/server/testing/recording/format";
 import { loadRecording, readManifest, readRecording } from "@/server/testing/recording/load";
 import { saveRecording } from "@/server/testing/recording/save";

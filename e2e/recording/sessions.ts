@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { presetById } from "@/core/presets/run-presets";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import type { RunState } from "@/contracts/records/run-state";
@@ -64,8 +65,7 @@ class Player {
   /** Cancels a run once a worker works on it. */
   async runAndCancel(preset: string, changes: Record<string, unknown>): Promise<string> {
     const id = await this.launch(preset, changes);
-    while ((await this.client.runs.get.query({ id })).state !== "running")
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    while ((await this.client.runs.get.query({ id })).state !== "running") await sleep(100);
     await this.client.runs.cancel.mutate({ id, reason: "enough seen" });
     await this.wait(id, "cancelled");
     return id;

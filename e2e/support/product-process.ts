@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 
 /** Database, server and agent; encoding the corpus and loading a model come later, with the first run. */
 const START_TIMEOUT_MS = 120_000;
@@ -8,22 +7,6 @@ const STOP_TIMEOUT_MS = 30_000;
 export interface ProductProcess {
   url: string;
   stop(): Promise<void>;
-}
-
-/** A port of the loopback that nobody listens on. */
-export function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        address && typeof address === "object"
-          ? resolve(address.port)
-          : reject(new Error("no free port")),
-      );
-    });
-  });
 }
 
 /**

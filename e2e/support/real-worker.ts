@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths";
+import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths.mjs";
 import { presetById } from "@/core/presets/run-presets";
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 
@@ -124,17 +124,4 @@ function childrenOf(pid: number): number[] {
       return false;
     }
   });
-}
-
-/** Waits until a condition holds; throws with its name when it takes too long. */
-export async function eventually(
-  what: string,
-  condition: () => Promise<boolean> | boolean,
-  limitMs: number,
-): Promise<void> {
-  const end = Date.now() + limitMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

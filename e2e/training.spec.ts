@@ -1,4 +1,4 @@
-import { expect, pointsOf, test, waitLive } from "./product";
+import { expect, countPoints, test, waitLive } from "./support/product";
 
 /** Minutes on two slow cores, more on busy ones: corpus encoded, model loaded, cold start, two steps, evaluations, one resume. */
 const TRAINING_MS = 600_000;
@@ -29,13 +29,13 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page.locator("[data-preflight]").first()).toBeVisible({ timeout: 60_000 });
   await expect(state).toHaveAttribute("data-run-state", "running", { timeout: 120_000 });
   await expect
-    .poll(() => pointsOf(page, "cold-start"), {
+    .poll(() => countPoints(page, "cold-start"), {
       timeout: 90_000,
       message: "points of the cold start arrive by themselves",
     })
     .toBeGreaterThan(0);
   await expect
-    .poll(() => pointsOf(page, "reward"), {
+    .poll(() => countPoints(page, "reward"), {
       timeout: 150_000,
       message: "the first point of the reward chart arrives by itself",
     })
@@ -48,13 +48,15 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
   expect(await page.evaluate(() => "notReloaded" in window)).toBe(true);
   await expect
-    .poll(() => pointsOf(page, "length"), {
+    .poll(() => countPoints(page, "length"), {
       message: "one point for each step of mean and longest, none doubled by the resume",
     })
     .toBe(4);
-  expect(await pointsOf(page, "quadrants")).toBeGreaterThan(0);
-  expect(await pointsOf(page, "values"), "the critic's values and returns, two steps each").toBe(4);
-  expect(await pointsOf(page, "value-loss")).toBe(4);
+  expect(await countPoints(page, "quadrants")).toBeGreaterThan(0);
+  expect(await countPoints(page, "values"), "the critic's values and returns, two steps each").toBe(
+    4,
+  );
+  expect(await countPoints(page, "value-loss")).toBe(4);
 
   await page.getByRole("tab", { name: "history" }).click();
   await expect(page.getByRole("region", { name: "Attempts" })).toContainText("Attempt 2");
@@ -79,7 +81,7 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);
   await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
   await expect
-    .poll(() => pointsOf(page, "length"), { message: "the branch's step stands on its charts" })
+    .poll(() => countPoints(page, "length"), { message: "the branch's step stands on its charts" })
     .toBe(2);
   await page.goto(runUrl);
 

@@ -1,14 +1,14 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { expect, productUrl, test, waitLive } from "./product";
+import { expect, test, waitLive } from "./support/product";
 
 const run = promisify(execFile);
 const TOLERATED_MS = 120_000;
 
 /** `npm run s3 -- ...` as a person types it. */
-async function s3(...args: string[]): Promise<string> {
+async function runCommand(server: string, ...args: string[]): Promise<string> {
   const { stdout } = await run("npm", ["run", "--silent", "s3", "--", ...args], {
-    env: { ...process.env, S3_SERVER: productUrl() },
+    env: { ...process.env, S3_SERVER: server },
     timeout: TOLERATED_MS,
   });
   return stdout;
@@ -16,7 +16,9 @@ async function s3(...args: string[]): Promise<string> {
 
 test("a run launched from the command line is in the page's list, and the page's is in the command line's", async ({
   page,
+  productUrl,
 }) => {
+  const s3 = (...args: string[]) => runCommand(productUrl, ...args);
   test.setTimeout(3 * TOLERATED_MS);
   const launched = JSON.parse(
     await s3(
@@ -47,8 +49,8 @@ test("a run launched from the command line is in the page's list, and the page's
   await expect(page.getByText("Where answers were lost")).toBeVisible();
 });
 
-test("a wrong setting on the command line is refused by its path", async () => {
+test("a wrong setting on the command line is refused by its path", async ({ productUrl }) => {
   await expect(
-    s3("launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.stepz=2"),
+    runCommand(productUrl, "launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.stepz=2"),
   ).rejects.toThrow(/stepz/);
 });

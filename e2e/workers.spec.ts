@@ -1,4 +1,4 @@
-import { expect, test, waitLive } from "./product";
+import { expect, test, waitLive } from "./support/product";
 
 test("the local worker is shown, and a token attaches another", async ({ page }) => {
   await page.goto("/workers");

@@ -1,4 +1,4 @@
-import { expect, test, waitLive } from "./product";
+import { expect, test, waitLive } from "./support/product";
 
 test.beforeEach(async ({ page }) => {
   await page.goto("/runs/new");

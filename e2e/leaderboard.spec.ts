@@ -1,4 +1,4 @@
-import { expect, overflow, test, waitLive } from "./product";
+import { expect, measureOverflow, test, waitLive } from "./support/product";
 
 /** Minutes on two slow cores: the model is loaded and three methods answer a few questions each. */
 const PREDICTIONS_MS = 300_000;
@@ -90,10 +90,10 @@ test("from an empty leaderboard to s3, RAG and IRCoT compared, with the signific
   await expect(page.locator("[data-total]")).toHaveAttribute("data-total", String(heights[0]));
 
   await page.setViewportSize({ width: 390, height: 844 });
-  expect(await overflow(page), "compare on a phone").toBeLessThanOrEqual(0);
+  expect(await measureOverflow(page), "compare on a phone").toBeLessThanOrEqual(0);
   await page.goto("/leaderboard?paper=Claude-3-Haiku");
   await expect(page.locator("[data-leaderboard]")).toBeVisible();
-  expect(await overflow(page), "leaderboard on a phone").toBeLessThanOrEqual(0);
+  expect(await measureOverflow(page), "leaderboard on a phone").toBeLessThanOrEqual(0);
 
   // Every cell opens its episodes.
   await page.setViewportSize({ width: 1440, height: 900 });

@@ -1,17 +1,19 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { expect } from "vitest";
-import { ATLAS_DIR } from "@/lib/paths";
+import { ATLAS_DIR } from "@/lib/paths.mjs";
 import { importAtlas } from "@/server/features/question-sets/atlas";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { eventually, RealWorker, twoSteps } from "./real-worker";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { RealWorker, twoSteps } from "./real-worker";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 export const RUN_LIMIT_MS = 240_000;
 
 /** A real server with the real corpus, real workers, and questions about the runs on them. */
-export class TrainingGround {
+export class TrainingSetup {
   private readonly workers: RealWorker[] = [];
 
   private constructor(
@@ -19,13 +21,13 @@ export class TrainingGround {
     private readonly folder: string,
   ) {}
 
-  static async open(): Promise<TrainingGround> {
+  static async open(): Promise<TrainingSetup> {
     const folder = await mkdtemp(join(tmpdir(), "s3-recovery-"));
     const server = await startTestServer({
       timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 },
     });
-    await importAtlas(server.plane.questionSets, ATLAS_DIR, pino({ level: "silent" }));
-    return new TrainingGround(server, folder);
+    await importAtlas(server.plane, ATLAS_DIR, pino({ level: "silent" }));
+    return new TrainingSetup(server, folder);
   }
 
   async close(): Promise<void> {
@@ -36,7 +38,7 @@ export class TrainingGround {
 
   /** Starts a worker with a token of its own. */
   async worker(name: string, restart: boolean): Promise<RealWorker> {
-    const { token } = await this.server.plane.tokens.create(name, "test");
+    const { token } = await this.server.plane.workerTokens.create(name, "test");
     const worker = new RealWorker({
       server: this.server.url,
       token,
@@ -54,19 +56,19 @@ export class TrainingGround {
 
   /** The checkpoint after `step` is stored, and the step after it is under way. */
   async stored(runId: string, step: number): Promise<void> {
-    await eventually(
+    await waitUntil(
       `step ${step} is stored`,
       async () =>
-        (await this.server.plane.artifacts.checkpoints(runId)).some(
+        (await this.server.plane.artifacts.listCheckpoints(runId)).some(
           (checkpoint) => checkpoint.step === step,
         ),
       RUN_LIMIT_MS,
     );
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
   }
 
   async succeeded(runId: string): Promise<void> {
-    await eventually(
+    await waitUntil(
       "the run ends",
       async () =>
         ["succeeded", "failed"].includes((await this.server.plane.runReader.get(runId)).state),
@@ -78,7 +80,7 @@ export class TrainingGround {
 
   /** Lines of "attempt state by actor: reason". */
   async history(runId: string): Promise<string[]> {
-    return (await this.server.plane.runReader.history(runId)).map(
+    return (await this.server.plane.runReader.listHistory(runId)).map(
       ({ attempt, to, actor, reason }) =>
         `${attempt} ${to} by ${actor}${reason ? `: ${reason}` : ""}`,
     );
@@ -87,7 +89,7 @@ export class TrainingGround {
   /** Hash of the weights after each step, by the run's checkpoints. */
   async weights(runId: string): Promise<Map<number, unknown>> {
     return new Map(
-      (await this.server.plane.artifacts.checkpoints(runId)).map(({ step, metadata }) => [
+      (await this.server.plane.artifacts.listCheckpoints(runId)).map(({ step, metadata }) => [
         step,
         metadata.weightsHash,
       ]),

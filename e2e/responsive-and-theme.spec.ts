@@ -1,0 +1,84 @@
+import {
+  expect,
+  expectAccessible,
+  measureOverflow,
+  RECORDED,
+  test,
+  waitLive,
+} from "./support/product";
+
+const PHONE = { width: 390, height: 844 };
+
+const PAGES = [
+  "/",
+  "/runs/new",
+  "/workers",
+  "/corpora",
+  "/corpora/atlas",
+  "/questions",
+  "/retrieval",
+  "/playground",
+  "/sweeps",
+  "/leaderboard",
+  "/compare",
+  "/labels",
+];
+const TABS = [
+  "",
+  "?tab=episodes",
+  "?tab=logs",
+  "?tab=checkpoints",
+  "?tab=configuration",
+  "?tab=history",
+];
+
+for (const colorScheme of ["light", "dark"] as const)
+  test(`no page is wider than a phone and all can be read, ${colorScheme}`, async ({ page }) => {
+    test.setTimeout(180_000);
+    await page.setViewportSize(PHONE);
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`/?q=${encodeURIComponent(RECORDED.training)}`);
+    await waitLive(page);
+    const run = await page.locator("li[data-run] a").first().getAttribute("href");
+    for (const path of [...PAGES, ...TABS.map((tab) => `${run}${tab}`)]) {
+      await page.goto(path);
+      await expect(page.locator("main h1")).toBeVisible();
+      await expect(page.locator("main [aria-busy=true]")).toHaveCount(0, { timeout: 60_000 });
+      expect(await measureOverflow(page), path).toBeLessThanOrEqual(0);
+      await expectAccessible(page);
+    }
+    await page.goto(`${run}?tab=episodes`);
+    await page.locator("[data-episode]:visible a").first().click();
+    await expect(page.locator("[data-turn]").first()).toBeVisible();
+    expect(await measureOverflow(page), "episode").toBeLessThanOrEqual(0);
+    const lightness = await page.evaluate(() => {
+      const context = document.createElement("canvas").getContext("2d");
+      if (!context) throw new Error("no canvas");
+      context.fillStyle = getComputedStyle(document.body).backgroundColor;
+      context.fillRect(0, 0, 1, 1);
+      return context.getImageData(0, 0, 1, 1).data[0] ?? 0;
+    });
+    expect(lightness < 60).toBe(colorScheme === "dark");
+  });
+
+test("the theme can be chosen and is kept", async ({ page }) => {
+  await page.goto("/");
+  await waitLive(page);
+  await page.locator("aside").getByRole("button", { name: "Theme" }).click();
+  await page.getByRole("menuitem", { name: "Dark" }).click();
+  await expect(page.locator("html")).toHaveClass(/dark/);
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const dark = await background();
+  await page.reload();
+  await expect(page.locator("html")).toHaveClass(/dark/);
+  await page.locator("aside").getByRole("button", { name: "Theme" }).click();
+  await page.getByRole("menuitem", { name: "Light" }).click();
+  await expect.poll(background).not.toBe(dark);
+});
+
+test("something that does not exist says so and leads back", async ({ page }) => {
+  await page.goto("/runs/00000000-0000-4000-8000-000000000000");
+  await expect(page.getByRole("alert").filter({ hasText: "could not be read" })).toBeVisible();
+  await page.getByRole("link", { name: "All runs", exact: true }).click();
+  await expect(page).toHaveURL(/\/$/);
+});

@@ -1,0 +1,71 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import { test as base, expect, type Page } from "@playwright/test";
+
+/** fresh: nothing is stored but Atlas. recorded: a day of work on Atlas (e2e/recording). */
+export type Product = "fresh" | "recorded";
+
+/** Variables in which start-products.ts leaves the addresses. */
+export const PRODUCT_VARIABLES = {
+  fresh: "S3_E2E_FRESH_URL",
+  recorded: "S3_E2E_RECORDED_URL",
+} as const satisfies Record<Product, string>;
+
+/** Names of the runs in the recording that specs look at (e2e/recording/sessions.ts). */
+export const RECORDED = { training: "Atlas, SmolLM2-135M, PPO", collapsed: "Made to collapse" };
+
+/** Address of a product. @throws Error where it was not started */
+function getProductUrl(product: Product): string {
+  const url = process.env[PRODUCT_VARIABLES[product]];
+  if (!url) throw new Error("No product runs: run the specs with e2e/playwright.config.ts");
+  return url;
+}
+
+/** What a page shows must be usable without a mouse and without seeing it (WCAG 2.2 AA, as far as axe can tell). */
+export async function expectAccessible(page: Page): Promise<void> {
+  if (page.isClosed() || page.url() === "about:blank") return;
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
+    .analyze();
+  const found = violations.map(
+    ({ id, help, nodes }) =>
+      `${id}: ${help}\n${nodes.map(({ target, failureSummary }) => `  ${target.join(" ")}\n    ${failureSummary}`).join("\n")}`,
+  );
+  expect(found, `accessibility of ${page.url()}`).toEqual([]);
+}
+
+/** A page of the product; a script error on it fails the test, and so does a page that axe finds fault with. */
+export const test = base.extend<{ product: Product; productUrl: string }>({
+  product: ["recorded", { option: true }],
+  productUrl: async ({ product }, provide) => provide(getProductUrl(product)),
+  baseURL: async ({ productUrl }, provide) => provide(productUrl),
+  page: async ({ page }, provide, testInfo) => {
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    await provide(page);
+    expect(errors, "script errors on the page").toEqual([]);
+    if (testInfo.status === testInfo.expectedStatus) await expectAccessible(page);
+  },
+});
+
+export { expect };
+
+/** Waits until the page follows the server. */
+export const waitLive = (page: Page): Promise<void> =>
+  expect(page.locator("[data-connection=live]:visible").first()).toBeVisible({ timeout: 30_000 });
+
+/** Opens a run of the recording by its name. */
+export async function openRun(page: Page, name: string): Promise<void> {
+  await page.goto(`/?q=${encodeURIComponent(name)}`);
+  await waitLive(page);
+  await page.locator("tr[data-run]").getByRole("link", { name, exact: true }).click();
+  await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);
+}
+
+/** How many points a chart of the run's page has drawn. */
+export async function countPoints(page: Page, chart: string): Promise<number> {
+  return Number(await page.locator(`[data-chart="${chart}"]`).getAttribute("data-points"));
+}
+
+/** Pixels by which the page is wider than its window. */
+export const measureOverflow = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
