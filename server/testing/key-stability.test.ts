@@ -69,18 +69,20 @@ class ListeningDatabase {
       this.given.push(...values);
       return 0;
     },
-    $queryRaw: async (
-      statement: TemplateStringsArray | { strings: string[]; values: unknown[] },
-      ...values: unknown[]
-    ) => {
-      const { strings, values: given } =
-        "raw" in statement ? { strings: statement, values } : statement;
-      this.given.push(...given);
-      return strings.join("?").includes("AS fresh") ? [{ fresh: [] }] : [];
+    $queryRaw: async (statement: { strings: string[]; values: unknown[] }) => {
+      this.given.push(...statement.values);
+      return statement.strings.join("?").includes("AS fresh") ? [{ fresh: [] }] : [];
     },
     corpus: { createMany: this.createMany },
     questionSet: { createMany: this.createMany },
     runQuestionSet: { findUnique: async () => ({ setId: "set" }) },
+    workerToken: {
+      findUnique: async ({ where }: { where: object }) => {
+        this.given.push(...Object.values(where));
+        return null;
+      },
+      create: this.createMany,
+    },
   };
 
   transact = (work: (tx: unknown) => Promise<unknown>) =>
@@ -363,7 +365,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     const database = new ListeningDatabase();
     await new WorkerTokens(database as never).ensure("local", "s3w_token", "me");
     const hashes = database.given.flatMap((value) =>
-      Buffer.isBuffer(value) ? value.toString("hex") : [],
+      value instanceof Uint8Array ? Buffer.from(value).toString("hex") : [],
     );
     const sealed = "4Oh8ixRC0j0vCVc3jvVj5RP6CL2MahMZC5Nhf/2mvASDv/jYACFs";
     const secret = Buffer.alloc(32, 7);

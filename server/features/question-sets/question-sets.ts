@@ -122,13 +122,8 @@ export class QuestionSets {
         skipDuplicates: true,
       });
       if (count === 0) return false;
-      for (const batch of chunk(questions, BATCH)) {
-        await insertQuestions(
-          db,
-          id,
-          batch.map((question, i) => ({ ...question, ordinal: from + i })),
-        );
-      }
+      const numbered = questions.map((question, ordinal) => ({ ...question, ordinal }));
+      for (const batch of chunk(numbered, BATCH)) await insertQuestions(db, id, batch);
       return true;
     });
   }
