@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { presetById } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { settingPaths } from "@/core/run/setting-paths";
+import { listSettingPaths } from "@/core/run/settings";
 import { applySettings } from "./settings";
 
 const train = presetById("atlas-smollm2-grpo")!.config;
@@ -42,7 +42,7 @@ describe("applySettings", () => {
   });
 
   it("finds every setting of a kind", () => {
-    expect(settingPaths("train")).toEqual(
+    expect(listSettingPaths("train")).toEqual(
       expect.arrayContaining([
         "seed",
         "searcher.adapter.rank",
@@ -51,6 +51,6 @@ describe("applySettings", () => {
         "generator.endpoint",
       ]),
     );
-    expect(settingPaths("predict")).toContain("limit");
+    expect(listSettingPaths("predict")).toContain("limit");
   });
 });

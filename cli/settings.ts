@@ -1,6 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { RunKind } from "@/contracts/records/run-state";
-import { assignSettings } from "@/core/run/setting-paths";
+import { assignSettings } from "@/core/run/assign-settings";
 import { readValue } from "@/core/sweep/sweep-text";
 
 /**

@@ -2,7 +2,8 @@
 import { RotateCcw } from "lucide-react";
 import { useController, useFormContext } from "react-hook-form";
 import { cn } from "@/app/_lib/cn";
-import { isChanged, plainMessage, valueText, type Setting } from "@/app/_lib/settings";
+import { formatIssueMessage } from "@/app/_lib/config-text";
+import { isChanged, describeSettingValue, type Setting } from "@/core/run/settings";
 import { Select } from "@/app/_ui/field";
 import { Switch } from "@/app/_ui/switch";
 import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompt";
@@ -22,7 +23,7 @@ export function SettingField({ setting }: { setting: Setting }) {
   const { field, fieldState } = useController({ control, name: setting.path });
   const changed = isChanged(setting, field.value);
   const id = `setting-${setting.path}`;
-  const error = fieldState.error?.message ? plainMessage(fieldState.error.message) : null;
+  const error = fieldState.error?.message ? formatIssueMessage(fieldState.error.message) : null;
   return (
     <div
       data-setting={setting.path}
@@ -42,7 +43,7 @@ export function SettingField({ setting }: { setting: Setting }) {
               type="button"
               className="ml-auto flex shrink-0 items-center gap-1 text-2xs text-muted-foreground hover:text-foreground"
               onClick={() => field.onChange(setting.default)}
-              aria-label={`Set ${setting.meta.title} back to ${valueText(setting.default)}`}
+              aria-label={`Set ${setting.meta.title} back to ${describeSettingValue(setting.default)}`}
             >
               <RotateCcw className="size-3" aria-hidden /> default
             </button>
@@ -70,7 +71,7 @@ export function SettingField({ setting }: { setting: Setting }) {
         <p className="mt-0.5 flex flex-wrap gap-x-3 text-2xs text-muted-foreground">
           {setting.default !== undefined ? (
             <span>
-              default <span className="font-mono">{valueText(setting.default)}</span>
+              default <span className="font-mono">{describeSettingValue(setting.default)}</span>
             </span>
           ) : null}
           {setting.meta.paper ? (

@@ -1,11 +1,16 @@
 "use client";
 import { useState } from "react";
 import { useFormContext, useWatch } from "react-hook-form";
-import { isChanged, variantDefaults, type Setting, type SettingGroup } from "@/app/_lib/settings";
+import {
+  isChanged,
+  buildVariantDefaults,
+  type Setting,
+  type SettingGroup,
+} from "@/core/run/settings";
 import { Card } from "@/app/_ui/card";
 import { DisclosureButton } from "@/app/_ui/disclosure-button";
 import { Select } from "@/app/_ui/field";
-import { valueAt } from "@/core/run/setting-paths";
+import { getSettingValue } from "@/core/run/settings";
 import { formatDraftValue, type Draft } from "./draft";
 import { Description } from "./description";
 import { SettingField } from "./setting-field";
@@ -14,12 +19,14 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
   const { control, setValue } = useFormContext<Draft>();
   const values = useWatch({ control });
   const [open, setOpen] = useState(false);
-  const chosen = group.variant ? valueAt(values, group.variant.path) : null;
+  const chosen = group.variant ? getSettingValue(values, group.variant.path) : null;
   const option = group.variant?.options.find((o) => o.value === chosen);
   const settings = option ? option.settings : group.settings;
   const plain = settings.filter((s) => !s.meta.advanced);
   const advanced = settings.filter((s) => s.meta.advanced);
-  const changed = advanced.filter((s: Setting) => isChanged(s, valueAt(values, s.path))).length;
+  const changed = advanced.filter((s: Setting) =>
+    isChanged(s, getSettingValue(values, s.path)),
+  ).length;
   return (
     <Card className="px-4 pt-3 pb-4" aria-label={group.title}>
       <div className="flex flex-wrap items-baseline gap-x-3">
@@ -41,7 +48,7 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
               onChange={(e) => {
                 const next = group.variant?.options.find((o) => o.value === e.target.value);
                 if (next)
-                  setValue(group.id, variantDefaults(next), {
+                  setValue(group.id, buildVariantDefaults(next), {
                     shouldValidate: true,
                     shouldDirty: true,
                   });

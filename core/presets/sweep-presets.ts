@@ -1,5 +1,5 @@
 import { presetById } from "./run-presets";
-import { assignSettings } from "@/core/run/setting-paths";
+import { assignSettings } from "@/core/run/assign-settings";
 import type { SweepSpecInput } from "@/contracts/run-config/sweep";
 
 export interface SweepPreset {

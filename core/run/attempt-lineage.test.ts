@@ -5,7 +5,9 @@ const train = { kind: "train", ownAxis: false, firstSteps: new Map<number, numbe
 
 describe("cutsOf", () => {
   it("keeps everything of a single attempt", () => {
-    expect(computeLineageCuts([{ number: 1, fromStep: null }], train).get(1)).toBe(Number.POSITIVE_INFINITY);
+    expect(computeLineageCuts([{ number: 1, fromStep: null }], train).get(1)).toBe(
+      Number.POSITIVE_INFINITY,
+    );
   });
 
   it("cuts earlier attempts at the step a later one went on from", () => {

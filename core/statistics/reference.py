@@ -1,4 +1,5 @@
-"""Reference values of scipy and statsmodels for the statistics tests: writes reference.json beside this file.
+"""Reference values of scipy and statsmodels for the statistics tests: writes reference.json beside
+this file.
 
 usage: pip install scipy statsmodels; python contracts/statistics/reference.py
 """
@@ -52,7 +53,9 @@ def mcnemar_case(first, second):
 
 
 def paired_case(name, questions, clusters, first_share, second_share, seed):
-    """Two methods over the same clustered questions; percentile interval of the mean difference by scipy's bootstrap."""
+    """Two methods over the same clustered questions; percentile interval of the mean difference by
+    scipy's bootstrap.
+    """
     draw = random.Random(seed)
     ease = [draw.uniform(-0.25, 0.25) for _ in range(clusters)]
     cluster = [draw.randrange(clusters) if clusters < questions else i for i in range(questions)]
@@ -61,7 +64,10 @@ def paired_case(name, questions, clusters, first_share, second_share, seed):
     present = sorted(set(cluster))
     sums = (
         numpy.array(
-            [sum(a - b for a, b, k in zip(first, second, cluster) if k == c) for c in present]
+            [
+                sum(a - b for a, b, k in zip(first, second, cluster, strict=True) if k == c)
+                for c in present
+            ]
         )
         if clusters < questions
         else numpy.array(first) - numpy.array(second)

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { presetById } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { valueAt } from "@/core/run/setting-paths";
+import { getSettingValue } from "@/core/run/settings";
 import {
   countRuns,
   expandOrThrow,
@@ -77,8 +77,8 @@ describe("expandSweep", () => {
           expect(run.name.length).toBeLessThanOrEqual(120);
           const back = structuredClone(run.config) as Record<string, unknown>;
           for (const [path, values] of chosen) {
-            expect(values).toContainEqual(valueAt(run.config, path));
-            expect(run.varied[path]).toEqual(valueAt(run.config, path));
+            expect(values).toContainEqual(getSettingValue(run.config, path));
+            expect(run.varied[path]).toEqual(getSettingValue(run.config, path));
           }
           // Whatever was not varied is the base's.
           const plain = runConfigSchema.parse({
@@ -88,7 +88,7 @@ describe("expandSweep", () => {
           }) as Record<string, unknown>;
           for (const [path] of chosen)
             for (const target of [back, plain])
-              (valueAt(target, path.split(".").slice(0, -1).join(".")) as Record<string, unknown>)[
+              (getSettingValue(target, path.split(".").slice(0, -1).join(".")) as Record<string, unknown>)[
                 path.split(".").at(-1)!
               ] = null;
           expect(back).toEqual(plain);

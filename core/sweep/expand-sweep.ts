@@ -9,7 +9,8 @@ import {
   type SettingValue,
   type SweepSpec,
 } from "@/contracts/run-config/sweep";
-import { assignSettings, resolvePath, valueAt } from "@/core/run/setting-paths";
+import { assignSettings, resolveSettingPath } from "@/core/run/assign-settings";
+import { getSettingValue } from "@/core/run/settings";
 
 /** Value of each varied setting; a setting that the configuration does not have (retriever.k1 of a dense one) is absent. */
 export type Varied = Record<string, SettingValue>;
@@ -101,7 +102,7 @@ export function expandSweep(input: unknown): Expansion {
   if (problems.length > 0) return { ok: false, problems: gatherProblems(problems, rows.length) };
 
   const varying = paths.filter(
-    (at) => new Set(configs.map((config) => JSON.stringify(valueAt(config, at)))).size > 1,
+    (at) => new Set(configs.map((config) => JSON.stringify(getSettingValue(config, at)))).size > 1,
   );
   const names = namesOf(spec, varying, configs, seeds);
   return {
@@ -191,7 +192,7 @@ function nameRows(spec: SweepSpec): Named {
   const resolved = (given: string, rows: number[] | null): string | null => {
     const fixed = FIXED[given];
     const problem = fixed ?? unknownSetting(given, spec.base.kind);
-    if (problem === null) return resolvePath(given, spec.base.kind);
+    if (problem === null) return resolveSettingPath(given, spec.base.kind);
     problems.push({ rows, path: given, message: problem });
     return null;
   };
@@ -238,7 +239,7 @@ const FIXED: Readonly<Record<string, string>> = {
 
 function unknownSetting(given: string, kind: RunConfig["kind"]): string | null {
   try {
-    resolvePath(given, kind);
+    resolveSettingPath(given, kind);
     return null;
   } catch (error) {
     if (error instanceof AppError && error.code === "invalid-input") return error.message;
@@ -281,7 +282,7 @@ const messageOf = (issue: z.core.$ZodIssue, seeded: boolean): string =>
 function variedOf(config: RunConfig, paths: readonly string[]): Varied {
   return Object.fromEntries(
     paths.flatMap((at) => {
-      const value = settingValueSchema.safeParse(valueAt(config, at));
+      const value = settingValueSchema.safeParse(getSettingValue(config, at));
       return value.success && value.data !== undefined ? [[at, value.data]] : [];
     }),
   );

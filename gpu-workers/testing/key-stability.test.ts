@@ -7,12 +7,14 @@ import {
 } from "@/contracts/run-config/run-config";
 import type { SearchConfig } from "@/contracts/run-config/run-config";
 import { runKindSchema } from "@/contracts/records/run-state";
-import { settingPaths } from "@/core/run/setting-paths";
+import { listSettingPaths } from "@/core/run/settings";
 import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
 import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open";
 import { hash32 } from "@/gpu-workers/corpora/file/row-table";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { computeEpisodeKey, runEpisodes, type SamplingParameters } from "@/gpu-workers/searcher/episode";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import { computeEpisodeKey } from "@/gpu-workers/searcher/episode-key";
+import { runEpisodes } from "@/gpu-workers/searcher/episode";
+import type { SamplingParameters } from "@/gpu-workers/searcher/episode-inputs";
 import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import { cacheKey, canonicalJson, deriveSeed, shuffledBy } from "@/gpu-workers/runtime/keys";
 import { createFullPrompt } from "@/gpu-workers/searcher/prompt";
@@ -56,7 +58,7 @@ const openOf = async (changes: object, own: OwnModel | null, question = QUESTION
     retriever: RETRIEVER,
     own: own ?? (await openOwnModel(config, context, null)),
     questions: [question],
-    documents: new DocumentBook(),
+    documents: new DocumentStore(),
   });
 };
 
@@ -124,7 +126,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       { sampling = GREEDY, sampleIndex = 0, prompt = null as string | null } = {},
     ) => {
       const template = prompt === null ? {} : { template: createFullPrompt(prompt) };
-      const parts = { retriever: RETRIEVER, documents: new DocumentBook(), ...template };
+      const parts = { retriever: RETRIEVER, documents: new DocumentStore(), ...template };
       const search = { ...parts, settings: { ...SEARCH, ...settings } };
       const request = { question: QUESTION, sampleIndex };
       keys[label] = computeEpisodeKey({ identity: "searcher" }, search, sampling, request);
@@ -157,7 +159,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
         const settings = { ...SEARCH, protocol, decoding, turns: 1 };
         const [episode] = await runEpisodes(
           { model, tokenizer, identity: "searcher", maxLength: 1e6 },
-          { retriever: RETRIEVER, documents: new DocumentBook(), settings },
+          { retriever: RETRIEVER, documents: new DocumentStore(), settings },
           ROLLOUT,
           [{ question: QUESTION, sampleIndex: 1 }],
           new Stopwatch(),
@@ -267,5 +269,5 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     ),
 
   "paths of settings": () =>
-    Object.fromEntries(runKindSchema.options.map((kind) => [kind, settingPaths(kind)])),
+    Object.fromEntries(runKindSchema.options.map((kind) => [kind, listSettingPaths(kind)])),
 });

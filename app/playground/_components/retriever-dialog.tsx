@@ -2,7 +2,7 @@
 import { zodResolver } from "@hookform/resolvers/zod";
 import { FormProvider, useForm } from "react-hook-form";
 import { z } from "zod";
-import { settingGroups } from "@/app/_lib/settings";
+import { listSettingGroups } from "@/core/run/settings";
 import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
 import type { Draft } from "@/app/_settings/draft";
@@ -17,7 +17,7 @@ const formSchema = z.object({ retriever: retrieverSchema });
 /** The schema parses anything; here its input is typed as what the form holds. */
 const draftSchema = formSchema as unknown as z.ZodType<z.output<typeof formSchema>, Draft>;
 /** The same settings as on the New run page, from the same descriptions. */
-const GROUP = settingGroups("evaluate").find((group) => group.id === "retriever");
+const GROUP = listSettingGroups("evaluate").find((group) => group.id === "retriever");
 
 interface RetrieverDialogProps {
   title: string;

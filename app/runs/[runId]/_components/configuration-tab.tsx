@@ -1,10 +1,16 @@
 "use client";
 import { cn } from "@/app/_lib/cn";
-import { isChanged, servedBy, settingGroups, valueText } from "@/app/_lib/settings";
+import {
+  isChanged,
+  listActiveSettings,
+  getServed,
+  listSettingGroups,
+  describeSettingValue,
+} from "@/core/run/settings";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
-import { valueAt } from "@/core/run/setting-paths";
+import { getSettingValue } from "@/core/run/settings";
 
 export function ConfigurationTab({ run }: { run: RunDetail }) {
   const json = JSON.stringify(run.config, null, 2);
@@ -27,23 +33,20 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
         </p>
       )}
       <div className="columns-1 gap-3 md:columns-2 xl:columns-3">
-        {settingGroups(run.config.kind, servedBy(run.config)).map((group) => {
-          const option = group.variant?.options.find(
-            (o) => o.value === valueAt(run.config, group.variant?.path ?? ""),
-          );
-          const settings = option?.settings ?? group.settings;
+        {listSettingGroups(run.config.kind, getServed(run.config)).map((group) => {
+          const kind = group.variant && getSettingValue(run.config, group.variant.path);
           return (
             <Card key={group.id} className="mb-3 break-inside-avoid px-4 py-3">
               <h2 className="font-medium">{group.title}</h2>
               <dl className="mt-1.5">
-                {option ? <Row title="Kind" value={option.value} changed={false} /> : null}
-                {settings.map((s) => {
-                  const value = valueAt(run.config, s.path);
+                {kind ? <Row title="Kind" value={String(kind)} changed={false} /> : null}
+                {listActiveSettings(group, run.config).map((s) => {
+                  const value = getSettingValue(run.config, s.path);
                   return (
                     <Row
                       key={s.path}
                       title={s.meta.title}
-                      value={valueText(value)}
+                      value={describeSettingValue(value)}
                       changed={isChanged(s, value)}
                       paper={s.meta.paper}
                       about={s.meta.description}

@@ -1,6 +1,6 @@
 "use client";
 import { useMemo, useState } from "react";
-import { parseConfigText } from "@/app/_lib/settings";
+import { parseConfigText } from "@/app/_lib/config-text";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { Textarea } from "@/app/_ui/field";

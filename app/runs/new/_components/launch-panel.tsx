@@ -5,7 +5,7 @@ import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import { useFormContext } from "react-hook-form";
 import { formatCount } from "@/app/_lib/format";
-import { plainMessage } from "@/app/_lib/settings";
+import { formatIssueMessage } from "@/app/_lib/config-text";
 import { useTRPC } from "@/app/_lib/trpc";
 import { IndexPlan } from "@/app/_retrieval/index-plan";
 import { buildPlanRequest } from "@/app/_retrieval/plan-question";
@@ -85,7 +85,7 @@ export function LaunchPanel({
                     {": "}
                   </>
                 )}
-                {plainMessage(p.message)}
+                {formatIssueMessage(p.message)}
               </li>
             ))}
           </ul>

@@ -3,14 +3,14 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import type { z } from "zod";
+import { convertKind } from "@/app/_lib/config-conversion";
 import {
-  changedSettings,
-  convertKind,
-  defaultConfig,
-  servedBy,
-  settingGroups,
+  listChangedSettings,
+  buildDefaultConfig,
+  getServed,
+  listSettingGroups,
   type Served,
-} from "@/app/_lib/settings";
+} from "@/core/run/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { formatDraftValue, type Draft } from "@/app/_settings/draft";
@@ -64,11 +64,11 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   // At once, not deferred: fields of another kind that are still there would write their settings back into the form.
   const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
   const kind = runKindSchema.catch("train").parse(kindNow);
-  const served = servedBy({ what });
-  const groups = useMemo(() => settingGroups(kind, served), [kind, served]);
+  const served = getServed({ what });
+  const groups = useMemo(() => listSettingGroups(kind, served), [kind, served]);
   const parsed = useMemo(() => runConfigSchema.safeParse(draft), [draft]);
   const read = useMemo(() => (asSweep ? readSweep(sweep, draft) : null), [asSweep, sweep, draft]);
-  const changed = useMemo(() => (parsed.success ? changedSettings(parsed.data) : []), [parsed]);
+  const changed = useMemo(() => (parsed.success ? listChangedSettings(parsed.data) : []), [parsed]);
 
   // Errors of the first values are shown at once, not only after the first key.
   useEffect(() => {
@@ -88,7 +88,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
     setPreset(null);
   };
   const changeServed = (what: Served) => {
-    load({ ...defaultConfig("serve", what), name: formatDraftValue(form.getValues("name")) });
+    load({ ...buildDefaultConfig("serve", what), name: formatDraftValue(form.getValues("name")) });
     setPreset(null);
   };
 

@@ -1,7 +1,7 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "next/navigation";
-import { branchFrom, predictWith } from "@/app/_lib/settings";
+import { buildBranchConfig, buildPredictConfig } from "@/app/_lib/config-conversion";
 import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
@@ -27,13 +27,13 @@ function chooseStart(
     const branch = params.get("branch");
     if (branch)
       return {
-        config: branchFrom(from.config, { id: branch, step }),
+        config: buildBranchConfig(from.config, { id: branch, step }),
         preset: null,
         origin: `Branch from the checkpoint of step ${step} of “${from.name}”`,
       };
     if (checkpoint)
       return {
-        config: predictWith(from.config, { id: checkpoint, step }),
+        config: buildPredictConfig(from.config, { id: checkpoint, step }),
         preset: null,
         origin: `Predict with the checkpoint of step ${step} of “${from.name}”`,
       };

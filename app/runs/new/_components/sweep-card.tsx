@@ -1,7 +1,7 @@
 "use client";
 import { Plus, X } from "lucide-react";
 import { useMemo } from "react";
-import type { SettingGroup } from "@/app/_lib/settings";
+import type { SettingGroup } from "@/core/run/settings";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { Input, Select, Textarea } from "@/app/_ui/field";

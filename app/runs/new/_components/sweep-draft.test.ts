@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { settingGroups } from "@/app/_lib/settings";
+import { listSettingGroups } from "@/core/run/settings";
 import { PRESETS } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { settingPaths } from "@/core/run/setting-paths";
+import { listSettingPaths } from "@/core/run/settings";
 import { expandOrThrow } from "@/core/sweep/expand-sweep";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
@@ -69,9 +69,9 @@ describe("readSweep", () => {
 describe("variable", () => {
   it("offers settings that the schema has, each once", () => {
     for (const kind of ["train", "predict", "evaluate"] as const) {
-      const paths = listVariableSettings(settingGroups(kind)).map((setting) => setting.path);
+      const paths = listVariableSettings(listSettingGroups(kind)).map((setting) => setting.path);
       expect(new Set(paths).size).toBe(paths.length);
-      expect(paths.filter((path) => !settingPaths(kind).includes(path))).toEqual([]);
+      expect(paths.filter((path) => !listSettingPaths(kind).includes(path))).toEqual([]);
       expect(paths).toContain("retriever.kind");
     }
   });

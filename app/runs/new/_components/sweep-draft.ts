@@ -1,6 +1,6 @@
 import type { Draft } from "@/app/_settings/draft";
 import { AppError } from "@/contracts/errors";
-import type { SettingGroup } from "@/app/_lib/settings";
+import type { SettingGroup } from "@/core/run/settings";
 import { expandSweep, problemText, valueText, type SweepRun } from "@/core/sweep/expand-sweep";
 import { type SettingValue, type SweepSpec } from "@/contracts/run-config/sweep";
 import { readRow, readSeeds, readValues } from "@/core/sweep/sweep-text";

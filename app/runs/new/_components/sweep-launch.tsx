@@ -4,7 +4,7 @@ import { CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useMemo } from "react";
 import { formatCount } from "@/app/_lib/format";
-import { plainMessage } from "@/app/_lib/settings";
+import { formatIssueMessage } from "@/app/_lib/config-text";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
@@ -57,7 +57,7 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
           </p>
           <ul className="mt-1 space-y-1 text-xs break-words">
             {sweep.problems.map((problem) => (
-              <li key={problem}>{plainMessage(problem)}</li>
+              <li key={problem}>{formatIssueMessage(problem)}</li>
             ))}
           </ul>
         </div>

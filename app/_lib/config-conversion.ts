@@ -1,0 +1,81 @@
+import type { RunKind } from "@/contracts/records/run-state";
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import { buildDefaultConfig } from "@/core/run/settings";
+
+/** The same experiment as another kind: what both kinds have in common is kept. */
+export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
+  if (config.kind === kind) return config;
+  const base = buildDefaultConfig(kind);
+  if (config.kind === "train" && base.kind === "predict") {
+    const { name, seed, retriever, search, generator } = config;
+    const { model, checkpoint, tuning, adapter } = config.searcher;
+    return {
+      ...base,
+      name,
+      seed,
+      retriever,
+      search,
+      searcher: { ...base.searcher, model, checkpoint, tuning, adapter },
+      generator,
+      corpus: config.data.corpus,
+      questions: config.data.heldOutQuestions,
+      scorer: config.reward.scorer,
+    };
+  }
+  if (config.kind === "predict" && base.kind === "train") {
+    const { name, seed, retriever, search, generator } = config;
+    const {
+      endpoint: _endpoint,
+      api: _api,
+      connection: _connection,
+      ...searcher
+    } = config.searcher;
+    return {
+      ...base,
+      name,
+      seed,
+      retriever,
+      search,
+      searcher: { ...base.searcher, ...searcher },
+      generator,
+      data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions },
+      reward: { ...base.reward, scorer: config.scorer },
+    };
+  }
+  if (!("retriever" in config) || !("retriever" in base)) return { ...base, name: config.name };
+  const shared = { ...base, name: config.name, retriever: config.retriever };
+  if (shared.kind === "evaluate" && config.kind === "train")
+    return { ...shared, corpus: config.data.corpus, questions: config.data.heldOutQuestions };
+  if (shared.kind === "evaluate" && config.kind === "predict")
+    return { ...shared, corpus: config.corpus, questions: config.questions };
+  return shared;
+}
+
+/** A predict run over the held-out questions of a training run, with one of its checkpoints. */
+export function buildPredictConfig(
+  config: RunConfig,
+  checkpoint: { id: string; step: number },
+): RunConfig {
+  const predict = convertKind(config, "predict");
+  if (predict.kind !== "predict") return predict;
+  return {
+    ...predict,
+    method: "s3",
+    name: `${config.name}, step ${checkpoint.step}`.slice(0, 120),
+    searcher: { ...predict.searcher, checkpoint: checkpoint.id },
+  };
+}
+
+/** A training run that goes on from a checkpoint with its whole state; its cold start is behind it. */
+export function buildBranchConfig(
+  config: RunConfig,
+  checkpoint: { id: string; step: number },
+): RunConfig {
+  if (config.kind !== "train") return config;
+  return {
+    ...config,
+    name: `${config.name}, branch of step ${checkpoint.step}`.slice(0, 120),
+    searcher: { ...config.searcher, checkpoint: checkpoint.id, checkpointState: "all" },
+    coldStart: { ...config.coldStart, demonstrations: 0 },
+  };
+}

@@ -1,0 +1,294 @@
+import type { z } from "zod";
+import { AppError } from "@/contracts/errors";
+import type { RunKind } from "@/contracts/records/run-state";
+import {
+  runConfigSchema,
+  type RunConfig,
+  type ServeConfig,
+} from "@/contracts/run-config/run-config";
+import type { SettingMeta } from "@/contracts/run-config/setting";
+
+/**
+ * The one description of the settings of a run, read from the schemas in contracts/run-config: title, meaning, the
+ * paper's value, type, default, choices and path. The form, the command line, sweeps and the documentation use it.
+ */
+
+/** How a value is typed in, and within which limits. */
+export type SettingControl =
+  | { kind: "number"; integer: boolean; min: number | null; max: number | null; nullable: boolean }
+  | { kind: "text"; nullable: boolean }
+  | { kind: "choice"; options: string[] }
+  | { kind: "switch" };
+
+export interface Setting {
+  /** Dotted path in the configuration, e.g. "rl.steps". */
+  path: string;
+  meta: SettingMeta;
+  /** Undefined where a value must be given. */
+  default: unknown;
+  control: SettingControl;
+}
+
+/** Settings of one kind of a group, e.g. of the retriever `bm25`. */
+export interface SettingVariant {
+  value: string;
+  settings: Setting[];
+}
+
+export interface SettingGroup {
+  id: string;
+  title: string;
+  description: string;
+  settings: Setting[];
+  /** A setting that decides which further settings the group has; null: none does. */
+  variant: { path: string; options: SettingVariant[] } | null;
+}
+
+/** What a serve run serves. */
+export type Served = ServeConfig["what"];
+
+/** A part of the schema: one setting, a fixed value, an object with its parts, or alternatives of which `kind` chooses one. */
+type Part = { path: string; meta: SettingMeta } & (
+  | { type: "setting"; default: unknown; control: SettingControl }
+  | { type: "literal"; value: string }
+  | { type: "object"; parts: Part[] }
+  | { type: "union"; options: { value: string; parts: Part[] }[] }
+);
+
+/** What is read of zod's own description of a schema. */
+interface Schema {
+  def: {
+    type: string;
+    innerType?: Schema;
+    defaultValue?: unknown;
+    shape?: Record<string, Schema>;
+    options?: Schema[];
+    values?: unknown[];
+    entries?: Record<string, string>;
+  };
+  meta(): Record<string, unknown> | undefined;
+  minValue?: number | null;
+  maxValue?: number | null;
+  format?: string | null;
+}
+const asSchema = (schema: z.ZodType): Schema => schema as unknown as Schema;
+
+/** The schema within its wrappers, and what the wrappers say. */
+function unwrap(schema: Schema): { inner: Schema; nullable: boolean; default: unknown } {
+  let inner = schema;
+  let nullable = false;
+  let fallback: unknown;
+  while (
+    inner.def.innerType &&
+    ["default", "prefault", "nullable", "optional"].includes(inner.def.type)
+  ) {
+    if (inner.def.type === "default") fallback = inner.def.defaultValue;
+    if (inner.def.type === "nullable") nullable = true;
+    inner = inner.def.innerType;
+  }
+  return { inner, nullable, default: fallback };
+}
+
+function readPart(schema: Schema, path: string): Part {
+  const { inner, nullable, default: fallback } = unwrap(schema);
+  const base = { path, meta: readMeta(schema, path.slice(path.lastIndexOf(".") + 1)) };
+  switch (inner.def.type) {
+    case "object":
+      return { ...base, type: "object", parts: readParts(inner, path) };
+    case "union":
+      return {
+        ...base,
+        type: "union",
+        options: (inner.def.options ?? []).map((option) => ({
+          value: readLiteral(option.def.shape?.kind),
+          parts: readParts(option, path),
+        })),
+      };
+    case "literal":
+      return { ...base, type: "literal", value: readLiteral(inner) };
+    default:
+      return { ...base, type: "setting", default: fallback, control: readControl(inner, nullable) };
+  }
+}
+
+const readParts = (object: Schema, path: string): Part[] =>
+  Object.entries(object.def.shape ?? {}).map(([key, schema]) =>
+    readPart(schema, path ? `${path}.${key}` : key),
+  );
+
+const readLiteral = (schema: Schema | undefined): string => String(schema?.def.values?.[0]);
+
+function readControl(
+  { def, format, minValue, maxValue }: Schema,
+  nullable: boolean,
+): SettingControl {
+  switch (def.type) {
+    case "number":
+      return {
+        kind: "number",
+        integer: format === "safeint",
+        min: readLimit(minValue),
+        max: readLimit(maxValue),
+        nullable,
+      };
+    case "boolean":
+      return { kind: "switch" };
+    case "enum":
+      return { kind: "choice", options: Object.values(def.entries ?? {}) };
+    default:
+      return { kind: "text", nullable };
+  }
+}
+
+/** The ends of the safe integers are no limits that anybody needs to read. */
+const readLimit = (value: number | null | undefined): number | null =>
+  value === null || value === undefined || Math.abs(value) >= Number.MAX_SAFE_INTEGER
+    ? null
+    : value;
+
+function readMeta(schema: Schema, key: string): SettingMeta {
+  const meta = schema.meta() ?? {};
+  return {
+    title: typeof meta.title === "string" ? meta.title : key,
+    description: typeof meta.description === "string" ? meta.description : "",
+    ...(typeof meta.paper === "string" ? { paper: meta.paper } : {}),
+    ...(meta.advanced === true ? { advanced: true } : {}),
+  };
+}
+
+/** Parts of every configuration: one of each kind of run, two of the kind `serve`. */
+const CONFIGURATIONS: readonly Part[][] = runConfigSchema.options
+  .map(asSchema)
+  .flatMap((option) => option.def.options ?? [option])
+  .map((object) => readParts(object, ""));
+
+const hasLiteral = (parts: readonly Part[], path: string, value: string): boolean =>
+  parts.some((part) => part.type === "literal" && part.path === path && part.value === value);
+
+function listConfigurations(kind: RunKind): Part[][] {
+  const found = CONFIGURATIONS.filter((parts) => hasLiteral(parts, "kind", kind));
+  if (found.length === 0)
+    throw new AppError("internal", `There is no configuration of kind ${kind}.`);
+  return found;
+}
+
+/** Settings among parts, those of nested objects included. */
+const listSettings = (parts: readonly Part[]): Setting[] =>
+  parts.flatMap((part): Setting[] => {
+    if (part.type === "object") return listSettings(part.parts);
+    if (part.type !== "setting") return [];
+    const { path, meta, default: fallback, control } = part;
+    return [{ path, meta, default: fallback, control }];
+  });
+
+/** All settings of a kind of run: first those at the top level, then one group for each object. */
+export function listSettingGroups(kind: RunKind, served: Served = "retriever"): SettingGroup[] {
+  const configurations = listConfigurations(kind);
+  const parts =
+    configurations.find((candidate) => hasLiteral(candidate, "what", served)) ?? configurations[0]!;
+  const top: SettingGroup = {
+    id: "run",
+    title: "Run",
+    description: "Its name and what it is about.",
+    settings: listSettings(parts.filter(({ type }) => type === "setting")),
+    variant: null,
+  };
+  const groups = parts.flatMap((part): SettingGroup[] => {
+    const { path, meta } = part;
+    const group = { id: path, title: meta.title, description: meta.description };
+    if (part.type === "object")
+      return [{ ...group, settings: listSettings(part.parts), variant: null }];
+    if (part.type !== "union") return [];
+    const options = part.options.map(({ value, parts: own }) => ({
+      value,
+      settings: listSettings(own),
+    }));
+    return [{ ...group, settings: [], variant: { path: `${path}.kind`, options } }];
+  });
+  return [top, ...groups];
+}
+
+/** Every path that a kind of run has, the fixed ones (`kind`, `what`) included, in the order of the schema. */
+export function listSettingPaths(kind: RunKind): string[] {
+  const listPaths = (parts: readonly Part[]): string[] =>
+    parts.flatMap((part) => {
+      if (part.type === "object") return listPaths(part.parts);
+      if (part.type === "union") return part.options.flatMap((option) => listPaths(option.parts));
+      return [part.path];
+    });
+  return [...new Set(listConfigurations(kind).flatMap(listPaths))];
+}
+
+/** Paths whose value chooses which other settings their group has, e.g. retriever.kind. */
+export const listVariantPaths = (kind: RunKind): string[] => [
+  ...new Set(
+    listConfigurations(kind).flatMap((parts) =>
+      parts.flatMap((part) => (part.type === "union" ? [`${part.path}.kind`] : [])),
+    ),
+  ),
+];
+
+/** A configuration with every default; its name is empty and must be given. */
+export function buildDefaultConfig(kind: RunKind, served: Served = "retriever"): RunConfig {
+  const config = runConfigSchema.parse({
+    kind,
+    name: "-",
+    ...(kind === "serve" && { what: served }),
+  });
+  return { ...config, name: "" };
+}
+
+/** Values of a variant's settings when it is chosen. */
+export const buildVariantDefaults = ({
+  value,
+  settings,
+}: SettingVariant): Record<string, unknown> => ({
+  kind: value,
+  ...Object.fromEntries(
+    settings.map((setting) => [
+      setting.path.split(".").at(-1) ?? setting.path,
+      setting.default === undefined ? "" : setting.default,
+    ]),
+  ),
+});
+
+/** What a configuration serves, where it serves. */
+export const getServed = (config: object): Served =>
+  "what" in config && config.what === "model" ? "model" : "retriever";
+
+/** Value of a setting in a configuration; undefined where it has none. */
+export function getSettingValue(config: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>(
+      (at, key) =>
+        typeof at === "object" && at !== null ? (at as Record<string, unknown>)[key] : undefined,
+      config,
+    );
+}
+
+/** Whether a value differs from the setting's default; a setting without a default has nothing to differ from. */
+export const isChanged = (setting: Setting, value: unknown): boolean =>
+  setting.default !== undefined && value !== setting.default;
+
+/** The settings of a group that a configuration has: of a variant, those of the chosen kind. */
+export const listActiveSettings = (group: SettingGroup, config: unknown): Setting[] => {
+  const { variant } = group;
+  if (variant === null) return group.settings;
+  const chosen = getSettingValue(config, variant.path);
+  return variant.options.find(({ value }) => value === chosen)?.settings ?? group.settings;
+};
+
+/** Paths of all settings that differ from their defaults. */
+export const listChangedSettings = (config: RunConfig): string[] =>
+  listSettingGroups(config.kind, getServed(config))
+    .flatMap((group) => listActiveSettings(group, config))
+    .filter((setting) => isChanged(setting, getSettingValue(config, setting.path)))
+    .map(({ path }) => path);
+
+/** A value for people: "none", "on", "off", or as it is. */
+export function describeSettingValue(value: unknown): string {
+  if (value === null || value === undefined || value === "") return "none";
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return String(value);
+}
