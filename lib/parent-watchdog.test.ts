@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -28,7 +29,7 @@ describe("exitWithParent", () => {
     const child = start(["--import", "tsx", "--input-type=module", "-e", code], {
       [SUPERVISOR_PID_VARIABLE]: String(supervisor.pid),
     });
-    while (!child.output().includes("watching")) await new Promise((done) => setTimeout(done, 20));
+    while (!child.output().includes("watching")) await sleep(20);
     supervisor.kill();
     expect(await child.ended).toBe(1);
   }, 20_000);

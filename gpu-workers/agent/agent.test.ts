@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
-import { Agents, forever, until } from "./testing/harness";
+import { Agents, forever } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const train = { kind: "train", name: "a run" };
 const index = { kind: "index", name: "an index" };
@@ -49,7 +51,7 @@ describe("a leased run", () => {
       },
     });
     const run = server.queue(train);
-    await until("the run succeeds", () => run.state === "succeeded");
+    await waitUntil("the run succeeds", () => run.state === "succeeded");
     expect(run.transitions.map((t) => t.to)).toEqual(["preparing", "running", "succeeded"]);
     expect(steps(run.runId)).toEqual(Array.from({ length: 50 }, (_, i) => i));
     expect(
@@ -72,7 +74,7 @@ describe("a leased run", () => {
       },
     });
     const run = server.queue(train);
-    await until("the run fails", () => run.state === "failed");
+    await waitUntil("the run fails", () => run.state === "failed");
     expect(run.transitions.at(-1)).toEqual({
       attempt: 1,
       to: "failed",
@@ -91,7 +93,7 @@ describe("a leased run", () => {
       },
     });
     const run = server.queue(train);
-    await until("the run succeeds", () => run.state === "succeeded");
+    await waitUntil("the run succeeds", () => run.state === "succeeded");
     expect(refused).toMatchObject({ code: "invalid-input" });
     expect(run.items.filter(({ item }) => item.kind === "metrics")).toEqual([]);
   });
@@ -112,7 +114,7 @@ describe("a leased run", () => {
       train: async (context) => void (ids = (await context.questions("set")).map((q) => q.id)),
     });
     const run = server.queue(train);
-    await until("the run succeeds", () => run.state === "succeeded");
+    await waitUntil("the run succeeds", () => run.state === "succeeded");
     expect(ids).toEqual(["a", "b", "c", "d", "e"]);
   });
 
@@ -122,7 +124,7 @@ describe("a leased run", () => {
     const hold = async (context: RunContext): Promise<void> => {
       most = Math.max(most, ++running);
       await context.running();
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await sleep(60);
       running--;
     };
     await agents.start(server.url, {
@@ -131,7 +133,7 @@ describe("a leased run", () => {
     });
     const trains = [server.queue(train), server.queue(train), server.queue(train)];
     const light = server.queue(index);
-    await until("all training runs succeed", () =>
+    await waitUntil("all training runs succeed", () =>
       trains.every((run) => run.state === "succeeded"),
     );
     expect(most).toBe(1);
@@ -153,7 +155,7 @@ describe("a connection that drops", () => {
       },
     });
     const run = server.queue(train);
-    await until("the run succeeds", () => run.state === "succeeded");
+    await waitUntil("the run succeeds", () => run.state === "succeeded");
     expect(lost).toBe(8);
     expect(server.attaches.length).toBeGreaterThan(3);
     expect(steps(run.runId)).toEqual(Array.from({ length: 30 }, (_, i) => i));
@@ -165,9 +167,9 @@ describe("a connection that drops", () => {
       train: (context) => context.running().then(() => forever(context.signal)),
     });
     const run = server.queue(train);
-    await until("it runs", () => run.transitions.at(-1)?.to === "running");
+    await waitUntil("it runs", () => run.transitions.at(-1)?.to === "running");
     server.dropConnections();
-    await until("it is back", () => server.attaches.length === 2);
+    await waitUntil("it is back", () => server.attaches.length === 2);
     expect(server.attaches[1]?.attempts).toEqual([{ runId: run.runId, attempt: 1 }]);
   });
 
@@ -181,7 +183,7 @@ describe("a connection that drops", () => {
       train: (context) => context.report({ kind: "metrics", points: [point(1)] }),
     });
     const run = server.queue(train);
-    await until("the run succeeds", () => run.state === "succeeded");
+    await waitUntil("the run succeeds", () => run.state === "succeeded");
     expect(steps(run.runId)).toEqual([1]);
   });
 
@@ -194,7 +196,7 @@ describe("a connection that drops", () => {
         context.report({ kind: "metrics", points: [point(1)] }).then(() => forever(context.signal)),
     });
     const run = server.queue(train);
-    await until("it is given back", () => run.transitions.some((t) => t.to === "queued"));
+    await waitUntil("it is given back", () => run.transitions.some((t) => t.to === "queued"));
     expect(run.transitions.find((t) => t.to === "queued")?.reason).toBe(
       "the database's disk is full",
     );
@@ -213,11 +215,11 @@ describe("a lease", () => {
       },
     });
     const run = server.queue(train);
-    await until("it runs", () => run.transitions.at(-1)?.to === "running");
+    await waitUntil("it runs", () => run.transitions.at(-1)?.to === "running");
     run.attempt = 2; // the server requeued it and another worker leased it
-    await until("the executor is stopped", () => ended !== undefined);
+    await waitUntil("the executor is stopped", () => ended !== undefined);
     expect(ended).toMatchObject({ code: "stale-attempt" });
-    await until(
+    await waitUntil(
       "the heartbeats name it no more",
       () => server.heartbeats.at(-1)?.attempts.length === 0,
     );
@@ -237,9 +239,9 @@ describe("a lease", () => {
       },
     });
     const run = server.queue(train);
-    await until("it runs", () => run.transitions.at(-1)?.to === "running");
+    await waitUntil("it runs", () => run.transitions.at(-1)?.to === "running");
     server.beforeHandling = () => server.dropConnections();
-    await until("the executor is stopped", () => ended !== undefined);
+    await waitUntil("the executor is stopped", () => ended !== undefined);
     expect(ended).toMatchObject({ code: "stale-attempt" });
     expect(Date.now() - started).toBeGreaterThanOrEqual(150);
   });
@@ -255,7 +257,7 @@ describe("a lease", () => {
       },
     });
     const run = server.queue(train);
-    await until("it runs", () => run.transitions.at(-1)?.to === "running");
+    await waitUntil("it runs", () => run.transitions.at(-1)?.to === "running");
     expect(existsSync(folder)).toBe(true);
     await agent.stop();
     expect(run.transitions.at(-1)).toEqual({
@@ -283,10 +285,10 @@ describe("cancelling", () => {
         },
       });
       const run = server.queue(train);
-      await until("it runs", () => run.transitions.at(-1)?.to === "running");
+      await waitUntil("it runs", () => run.transitions.at(-1)?.to === "running");
       if (way === "notice") server.push({ type: "cancel", runId: run.runId, attempt: 1 });
       else run.cancelRequested = true;
-      await until("it is cancelled", () => run.state === "cancelled");
+      await waitUntil("it is cancelled", () => run.state === "cancelled");
       expect(steps(run.runId)).toEqual([7]);
     },
   );
@@ -309,7 +311,7 @@ describe("checkpoints", () => {
       },
     });
     const run = server.queue(train);
-    await until("the first attempt fails", () => run.state === "failed");
+    await waitUntil("the first attempt fails", () => run.state === "failed");
     expect(run.checkpoint).toMatchObject({
       step: 5,
       metadata: { note: 1 },
@@ -319,7 +321,7 @@ describe("checkpoints", () => {
       ],
     });
     run.state = "queued";
-    await until("the second succeeds", () => run.state === "succeeded");
+    await waitUntil("the second succeeds", () => run.state === "succeeded");
     expect(resumed).toEqual({ step: 5, text: "weights" });
   });
 
@@ -329,7 +331,7 @@ describe("checkpoints", () => {
     let executed = false;
     await agents.start(server.url, { train: async () => void (executed = true) });
     const run = server.queue(train, manifest);
-    await until("the run fails", () => run.state === "failed");
+    await waitUntil("the run fails", () => run.state === "failed");
     expect(executed).toBe(false);
     expect(run.transitions.at(-1)?.reason).toContain("another hash");
   });
@@ -353,7 +355,7 @@ describe("checkpoints", () => {
       },
     });
     const full = server.queue({ ...train, name: "full" });
-    await until("it ends", () => full.state !== "queued" && full.state !== "held");
+    await waitUntil("it ends", () => full.state !== "queued" && full.state !== "held");
     expect(full.checkpoint?.step).toBe(1);
     expect(steps(full.runId)).toEqual([2]);
     expect(full.transitions.at(-1)?.to).toBe("failed");
@@ -363,7 +365,7 @@ describe("checkpoints", () => {
 
     server.refuseUpload = null;
     const mended = server.queue({ ...train, name: "mended" });
-    await until("it succeeds", () => mended.state === "succeeded");
+    await waitUntil("it succeeds", () => mended.state === "succeeded");
     expect(mended.checkpoint?.step).toBe(3);
     expect(
       mended.items.some(
@@ -383,7 +385,7 @@ describe("checkpoints", () => {
       },
     });
     const run = server.queue(train);
-    await until("the run fails", () => run.state === "failed");
+    await waitUntil("the run fails", () => run.state === "failed");
     expect(run.transitions.at(-1)?.reason).toContain('"nested"');
   });
 });
@@ -415,7 +417,7 @@ describe("attaching", () => {
 
   it("tells what the machine has and uses", async () => {
     await agents.start(server.url, {});
-    await until("two heartbeats came", () => server.heartbeats.length >= 2);
+    await waitUntil("two heartbeats came", () => server.heartbeats.length >= 2);
     expect(server.attaches[0]?.hardware.cores).toBeGreaterThan(0);
     expect(server.heartbeats[1]?.usage.memoryMb).toBeGreaterThan(0);
   });
@@ -424,14 +426,14 @@ describe("attaching", () => {
     const done: string[] = [];
     const take = (name: string) => async (context: RunContext) => {
       await context.running();
-      await new Promise((resolve) => setTimeout(resolve, 40));
+      await sleep(40);
       done.push(name);
     };
     await agents.start(server.url, { train: take("one") });
     await agents.start(server.url, { train: take("two") });
-    await until("both are attached", () => server.attaches.length === 2);
+    await waitUntil("both are attached", () => server.attaches.length === 2);
     const runs = [1, 2, 3, 4].map(() => server.queue(train));
-    await until("all succeed", () => runs.every((run) => run.state === "succeeded"));
+    await waitUntil("all succeed", () => runs.every((run) => run.state === "succeeded"));
     expect(new Set(done)).toEqual(new Set(["one", "two"]));
   });
 });

@@ -1,17 +1,14 @@
 import { mkdir, rm } from "node:fs/promises";
 import { AppError, toWireError } from "@/contracts/errors";
 import type { RunKind } from "@/contracts/records/run-state";
-import type {
-  AttemptRef,
-  WorkerRequest,
-  WorkerResponse,
-} from "@/contracts/worker-protocol/worker-protocol";
+import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { Attempt, type AttemptDependencies, type LeasedRun } from "./attempt";
 import { ArtifactTransfer } from "./checkpoints";
 import { Connection, type ConnectionTiming, type Notice } from "./connection";
 import { Machine } from "@/gpu-workers/runtime/machine";
-import type { CorpusReporter } from "@/gpu-workers/corpora/report";
+import type { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
 import type { AgentLog } from "./log";
 import { ServiceRegistry, type ServiceStarters } from "./services";
 import { TaskRunner } from "./tasks";
@@ -34,7 +31,7 @@ export interface AgentOptions {
   starters: ServiceStarters;
   log: AgentLog;
   /** What corpora there are; without it, those of the capabilities and no more. */
-  corpora?: Pick<CorpusReporter, "state" | "reports">;
+  corpora?: Pick<CorpusReporter, "readState" | "buildReports">;
   /** The protocol spoken; contracts/worker-protocol.ts. */
   protocolVersion: number;
   timing?: Partial<AgentTiming>;
@@ -343,9 +340,9 @@ export class Agent {
     if (!corpora) return Promise.resolve();
     this.tellingCorpora = this.tellingCorpora.then(async () => {
       try {
-        const state = await corpora.state();
+        const state = await corpora.readState();
         if (state === this.toldCorpora || this.stopping) return;
-        const reports = await corpora.reports();
+        const reports = await corpora.buildReports();
         await this.connection.request("corpora", { corpora: reports }, { resend: false });
         this.corpora = reports.map(({ name }) => name);
         this.toldCorpora = state;

@@ -4,17 +4,16 @@ import type { Answer } from "@/contracts/records/episode";
 import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { RunKind } from "@/contracts/records/run-state";
+import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type {
-  AttemptRef,
   LogLine,
   PreflightItem,
   Progress,
-  Question,
   ReportItem,
-  StoredVerdict,
-  WorkerRequest,
-  WorkerResponse,
-} from "@/contracts/worker-protocol/worker-protocol";
+} from "@/contracts/worker-protocol/reports";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
 import type { LocalCheckpoint } from "@/gpu-workers/runtime/attempt-context";
 import type { ArtifactTransfer } from "./checkpoints";

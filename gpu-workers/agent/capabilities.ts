@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
-import { shapeOf, type ModelShape } from "@/contracts/worker-protocol/model-shape";
+import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import { shapeOf } from "@/core/memory/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
 import { readVllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
 

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError, wireErrorSchema } from "@/contracts/errors";
-import {
-  artifactFileSchema,
-  type ArtifactManifest,
-  type AttemptRef,
-} from "@/contracts/worker-protocol/worker-protocol";
+import { artifactFileSchema, type ArtifactManifest } from "@/contracts/worker-protocol/artifacts";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { download } from "@/gpu-workers/runtime/download";
-import { sha256Of } from "@/lib/file-hash";
+import { hasErrorCode } from "@/lib/errors";
+import { hashFile } from "@/lib/hash";
+import { parseJsonOrNull } from "@/lib/json";
+import { retry, waitInTurn } from "@/lib/retry";
 
 export type ArtifactFile = ArtifactManifest["files"][number];
 
@@ -40,7 +40,7 @@ export async function describeFolder(directory: string): Promise<ArtifactFile[]>
         `A checkpoint is a flat folder of files with plain names; "${entry.name}" is not one.`,
       );
     const path = join(directory, entry.name);
-    files.push({ name: entry.name, bytes: (await stat(path)).size, sha256: await sha256Of(path) });
+    files.push({ name: entry.name, bytes: (await stat(path)).size, sha256: await hashFile(path) });
   }
   if (files.length === 0)
     throw new AppError("invalid-input", "A checkpoint without files cannot be stored.");
@@ -66,7 +66,7 @@ export class ArtifactTransfer {
       const url = this.url(id, file.name);
       url.searchParams.set("runId", attempt.runId);
       url.searchParams.set("attempt", String(attempt.attempt));
-      await this.retried(`Uploading ${file.name}`, signal, () =>
+      await this.transfer(`Uploading ${file.name}`, signal, () =>
         this.put(url, join(directory, file.name), file, signal),
       );
     }
@@ -82,7 +82,7 @@ export class ArtifactTransfer {
   ): Promise<void> {
     await mkdir(directory, { recursive: true });
     for (const file of files)
-      await this.retried(`Downloading ${file.name}`, signal, () =>
+      await this.transfer(`Downloading ${file.name}`, signal, () =>
         this.get(this.url(artifactId, file.name), join(directory, file.name), file, signal),
       );
   }
@@ -185,7 +185,7 @@ export class ArtifactTransfer {
       await pipeline(response, count, createWriteStream(path), { signal });
     } catch (error) {
       await rm(path, { force: true });
-      if ((error as NodeJS.ErrnoException).code === "ENOSPC")
+      if (hasErrorCode(error, "ENOSPC"))
         throw new AppError(
           "storage-full",
           `The worker's disk is full: ${file.name} of a checkpoint could not be written.`,
@@ -202,29 +202,16 @@ export class ArtifactTransfer {
   }
 
   /** Repeats what broke on the way; a refusal by the server (an AppError) is final. */
-  private async retried(
-    what: string,
-    signal: AbortSignal,
-    act: () => Promise<void>,
-  ): Promise<void> {
-    const pauses = this.options.retryPausesMs ?? DEFAULT_PAUSES_MS;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await act();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof AppError) throw error;
-        const pause = pauses[attempt];
-        if (pause === undefined)
-          throw new AppError(
-            "internal",
-            `${what} failed ${attempt + 1} times: ${(error as Error).message}`,
-            { cause: error },
-          );
-        await new Promise((resolve) => setTimeout(resolve, pause));
-        signal.throwIfAborted();
-      }
-    }
+  private transfer(what: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+    return retry(act, {
+      backoff: waitInTurn(this.options.retryPausesMs ?? DEFAULT_PAUSES_MS),
+      signal,
+      shouldRetry: (error) => !(error instanceof AppError),
+      buildGiveUpError: (error, attempts) =>
+        new AppError("internal", `${what} failed ${attempts} times: ${(error as Error).message}`, {
+          cause: error,
+        }),
+    });
   }
 }
 
@@ -247,7 +234,7 @@ const succeeded = (response: http.IncomingMessage): boolean =>
 /** The server's own reason where it gave one; a 5xx without one may pass and is an ordinary error. */
 function refusal(response: http.IncomingMessage, text: string): Error {
   const status = response.statusCode ?? 0;
-  const parsed = wireErrorSchema.safeParse(jsonOrNull(text));
+  const parsed = wireErrorSchema.safeParse(parseJsonOrNull(text));
   if (parsed.success && parsed.data.code !== "internal")
     return new AppError(parsed.data.code, parsed.data.message);
   if (status === 507) return new AppError("storage-full", "The server's disk is full.");
@@ -255,12 +242,4 @@ function refusal(response: http.IncomingMessage, text: string): Error {
   if (status === 401) return new AppError("unauthorized", "The server refuses this worker token.");
   if (status === 404) return new AppError("not-found", "The server has no such artifact file.");
   return new Error(`the server answered HTTP ${status}: ${text.slice(0, 200)}`);
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
 }

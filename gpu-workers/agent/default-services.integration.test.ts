@@ -5,11 +5,11 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { AppError } from "@/contracts/errors";
-import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths";
+import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths.mjs";
 import { defaultStarters } from "./default-services";
 import { AgentLog } from "./log";
 import { HeldServices, ServiceRegistry } from "./services";
-import { until } from "./testing/harness";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const installed =
   existsSync(PYTHON) &&
@@ -57,7 +57,7 @@ describe.skipIf(!installed)(
         );
       expect(pids).toHaveLength(1);
       process.kill(Number(pids[0]?.[0]), "SIGKILL");
-      await until("its holders are told", () => lost.length === 2);
+      await waitUntil("its holders are told", () => lost.length === 2);
       expect(lost[0]?.code).toBe("engine-unavailable");
       expect(lost[0]?.message).toContain("SIGKILL");
       expect(await engineReport()).toMatchObject({ state: "failed", references: 0 });
@@ -65,7 +65,10 @@ describe.skipIf(!installed)(
       const again = await held.engine(signal);
       expect((await again.value.getCapabilities()).device).toBe("cpu");
       held.releaseAll();
-      await until("the engine is released", async () => (await engineReport())?.references === 0);
+      await waitUntil(
+        "the engine is released",
+        async () => (await engineReport())?.references === 0,
+      );
       expect(await engineReport()).toMatchObject({ state: "ready" });
     });
 
@@ -77,7 +80,7 @@ describe.skipIf(!installed)(
       const model = await second.value.createModel("stays", body);
       ending.releaseAll();
       const present = async () => (await second.value.getCapabilities()).models.map(({ id }) => id);
-      await until("the model is gone", async () => !(await present()).includes("ends"));
+      await waitUntil("the model is gone", async () => !(await present()).includes("ends"));
       expect(await present()).toEqual(["stays"]);
       expect(
         (

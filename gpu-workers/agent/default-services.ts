@@ -1,13 +1,17 @@
-import { ATLAS_DIR, DATA_DIR, modelDir } from "@/lib/paths";
+import { ATLAS_DIR, DATA_DIR, modelDir } from "@/lib/paths.mjs";
 import { EngineProcess, type EngineOptions } from "@/gpu-workers/llm/engine/process";
-import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
-import type { RetrieverProgress } from "@/gpu-workers/runtime/progress";
+import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
+import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
 import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
 import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
-import { buildSamplerLaunch, buildServeLaunch, type VllmLaunch } from "@/gpu-workers/llm/vllm-server/launch-options";
-import { corpusPath } from "@/gpu-workers/corpora/installed-corpora";
+import {
+  buildSamplerLaunch,
+  buildServeLaunch,
+  type VllmLaunch,
+} from "@/gpu-workers/llm/vllm-server/launch-options";
+import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
 import { groupResidentMb, Machine, residentMb } from "@/gpu-workers/runtime/machine";
 import type { AgentLog } from "./log";
 import type { ServiceStarters } from "./services";
@@ -39,8 +43,8 @@ export function defaultStarters(
     },
 
     async retriever(corpus, config, signal, onDetail) {
-      const retriever = await openAnyRetriever(config, {
-        corpusPath: () => corpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR }),
+      const retriever = await openRetriever(config, {
+        corpusPath: () => getCorpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR }),
         dataDir: DATA_DIR,
         signal,
         onProgress: (progress) => onDetail(describe(progress)),

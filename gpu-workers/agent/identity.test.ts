@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { corpusPath, installedCorpora } from "@/gpu-workers/corpora/installed-corpora";
+import { getCorpusPath, listInstalledCorpora } from "@/gpu-workers/corpora/installed-corpora";
 import { parseNvidiaSmi, residentMb } from "@/gpu-workers/runtime/machine";
 import { loadWorkerId, lockIdentity } from "./identity";
 
@@ -45,9 +45,9 @@ describe("a worker's identity", () => {
 describe("corpora", () => {
   it("are found by name, and a missing one says where it is looked for", async () => {
     const folders = { atlasDir: join(folder, "atlas"), dataDir: folder };
-    expect(await installedCorpora(folders)).toEqual([]);
-    expect(() => corpusPath("atlas", folders)).toThrow(/not on this worker/);
-    expect(() => corpusPath("../../etc/passwd", folders)).toThrow(/not a corpus name/);
+    expect(await listInstalledCorpora(folders)).toEqual([]);
+    expect(() => getCorpusPath("atlas", folders)).toThrow(/not on this worker/);
+    expect(() => getCorpusPath("../../etc/passwd", folders)).toThrow(/not a corpus name/);
   });
 });
 

@@ -1,5 +1,5 @@
 import { pino, type Logger } from "pino";
-import type { LogLine } from "@/contracts/worker-protocol/worker-protocol";
+import type { LogLine } from "@/contracts/worker-protocol/reports";
 
 /** Lines that wait for the server; the oldest are dropped beyond it, with a line that says how many. */
 const KEPT = 5_000;

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { until } from "./testing/harness";
 import { ProtocolServer, TOKEN } from "./testing/protocol-server";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const START_MS = 30_000;
 
@@ -69,7 +69,7 @@ describe("npm run worker", () => {
 
   it("stops in order at SIGTERM, is the same worker when it starts again, and is refused twice at a time", async () => {
     const first = worker("--token", TOKEN, "--name", "box");
-    await until("it is attached", () => server.attaches.length === 1, START_MS);
+    await waitUntil("it is attached", () => server.attaches.length === 1, START_MS);
     const second = worker("--token", TOKEN, "--name", "box");
     expect(await second.ended).toBe(2);
     expect(second.output()).toContain(`already runs here as process ${first.child.pid}`);
@@ -77,7 +77,7 @@ describe("npm run worker", () => {
     first.child.kill("SIGTERM");
     expect(await first.ended).toBe(0);
     const third = worker("--token", TOKEN, "--name", "box");
-    await until("it is attached again", () => server.attaches.length === 2, START_MS);
+    await waitUntil("it is attached again", () => server.attaches.length === 2, START_MS);
     expect(server.attaches[1]?.workerId).toBe(server.attaches[0]?.workerId);
     expect(server.attaches[1]?.name).toBe("box");
     third.child.kill("SIGINT");

@@ -1,15 +1,12 @@
 import type { Answer } from "@/contracts/records/episode";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Connection } from "./connection";
+import { chunk } from "@/lib/chunk";
 
 type Ask = Connection["request"];
 
 /** Answers hold long contexts only by hash, so a page of this size stays well below a megabyte. */
 const PAGE = 1_000;
-
-function* pages<T>(items: readonly T[]): Generator<T[]> {
-  for (let start = 0; start < items.length; start += PAGE) yield items.slice(start, start + PAGE);
-}
 
 /** Reads a whole question set, page by page, in the server's order; of a run, in the version that it is pinned to. */
 export async function readQuestions(
@@ -35,14 +32,14 @@ export async function readQuestions(
 /** Stored answers by cache key; keys without an answer are absent from the map. */
 export async function findAnswers(ask: Ask, keys: readonly string[]): Promise<Map<string, Answer>> {
   const found = new Map<string, Answer>();
-  for (const page of pages(keys))
+  for (const page of chunk(keys, PAGE))
     for (const answer of (await ask("findAnswers", { keys: page })).answers)
       found.set(answer.key, answer);
   return found;
 }
 
 export async function saveAnswers(ask: Ask, answers: readonly Answer[]): Promise<void> {
-  for (const page of pages(answers)) await ask("saveAnswers", { answers: page });
+  for (const page of chunk(answers, PAGE)) await ask("saveAnswers", { answers: page });
 }
 
 /** Question ids that a predict run has stored, with the number of documents handed over. */

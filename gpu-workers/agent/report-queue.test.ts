@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
-import type { ReportItem } from "@/contracts/worker-protocol/worker-protocol";
+import type { ReportItem } from "@/contracts/worker-protocol/reports";
 import { ReportQueue, type ReportQueueOptions } from "./report-queue";
-import { until } from "./testing/harness";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const item = (step: number): ReportItem => ({
   kind: "metrics",
@@ -49,7 +50,7 @@ describe("ReportQueue", () => {
     await queue.push(item(0));
     let through = false;
     const second = queue.push(item(1)).then(() => (through = true));
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await sleep(30);
     expect(through).toBe(false);
     open();
     await second;
@@ -65,7 +66,7 @@ describe("ReportQueue", () => {
     });
     await queue.push(item(1));
     const flushed = queue.flush();
-    await until("a first try failed", () => attempts.length >= 1);
+    await waitUntil("a first try failed", () => attempts.length >= 1);
     await queue.push(item(2));
     await flushed;
     await queue.flush();

@@ -1,5 +1,6 @@
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
-import { reportItemSchema, type ReportItem } from "@/contracts/worker-protocol/worker-protocol";
+import { retry, waitInTurn } from "@/lib/retry";
+import { reportItemSchema, type ReportItem } from "@/contracts/worker-protocol/reports";
 
 export interface ReportQueueOptions {
   /** Delivers one numbered batch; resolves once the server has stored it (or had it already). */
@@ -18,7 +19,7 @@ export interface ReportQueueOptions {
 }
 
 /** Trouble of the server that may pass; everything else about a report is final. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["internal", "storage-full"]);
+const TRANSIENT_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["internal", "storage-full"]);
 
 interface Entry {
   item: ReportItem;
@@ -168,21 +169,12 @@ export class ReportQueue {
     return this.entries.splice(0, count);
   }
 
-  private async deliver(sequence: number, items: ReportItem[]): Promise<void> {
-    for (const pauseMs of [...this.limits.retryPausesMs, null]) {
-      try {
-        return await this.options.send(sequence, items);
-      } catch (error) {
-        if (
-          pauseMs === null ||
-          this.failure ||
-          !(error instanceof AppError) ||
-          !PASSING.has(error.code)
-        )
-          throw error;
-        // Not `pause`: new items must not cut the wait of a server in trouble short.
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      }
-    }
+  /** New items do not cut a wait short: the server is in trouble. */
+  private deliver(sequence: number, items: ReportItem[]): Promise<void> {
+    return retry(() => this.options.send(sequence, items), {
+      backoff: waitInTurn(this.limits.retryPausesMs),
+      shouldRetry: (error) =>
+        !this.failure && error instanceof AppError && TRANSIENT_CODES.has(error.code),
+    });
   }
 }

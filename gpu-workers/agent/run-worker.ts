@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
-import { ATLAS_DIR, DATA_DIR, SETUP_DIR } from "@/lib/paths";
+import { ATLAS_DIR, DATA_DIR, SETUP_DIR } from "@/lib/paths.mjs";
 import { exitWithParent, LOCAL_WORKER_TOKEN_FILE } from "@/lib/parent-watchdog";
+import { retry, waitFor } from "@/lib/retry";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineOptions } from "@/gpu-workers/llm/engine/process";
 import { executors } from "@/gpu-workers/jobs/executors";
@@ -11,9 +12,9 @@ import { dryRun } from "@/gpu-workers/jobs/train/dry-run";
 import { turnGains } from "@/gpu-workers/jobs/predict/turn-gains";
 import { Agent } from "./agent";
 import { removeCorpus } from "@/gpu-workers/jobs/index/remove-corpus";
-import { CorpusReporter } from "@/gpu-workers/corpora/report";
+import { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
 import { planIndexes } from "@/gpu-workers/jobs/index/plan-task";
-import { corpusPath, installedCorpora } from "@/gpu-workers/corpora/installed-corpora";
+import { getCorpusPath, listInstalledCorpora } from "@/gpu-workers/corpora/installed-corpora";
 import { defaultStarters } from "./default-services";
 import { Machine } from "@/gpu-workers/runtime/machine";
 import { findCapabilities } from "./capabilities";
@@ -83,13 +84,13 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
 
 async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): Promise<Agent> {
   const [token, workerId, gpus, corpora] = await Promise.all([
-    options.token ?? localToken(),
+    options.token ?? readLocalToken(),
     loadWorkerId(DATA_DIR, name),
     new Machine().gpus(),
-    installedCorpora(FOLDERS),
+    listInstalledCorpora(FOLDERS),
   ]);
   const reporter = new CorpusReporter(FOLDERS);
-  const pathOf = (corpus: string): string => corpusPath(corpus, FOLDERS);
+  const pathOf = (corpus: string): string => getCorpusPath(corpus, FOLDERS);
   return new Agent({
     server: options.server,
     token,
@@ -122,15 +123,16 @@ async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): P
 }
 
 /** The server leaves the local worker's token in the data folder when it starts, perhaps a moment after this process. */
-async function localToken(): Promise<string> {
+function readLocalToken(): Promise<string> {
   const path = join(DATA_DIR, LOCAL_WORKER_TOKEN_FILE);
-  for (let attempt = 0; attempt < 60; attempt++) {
-    const text = await readFile(path, "utf8").catch(() => "");
-    if (text.trim()) return text.trim();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-  throw new AppError(
-    "unauthorized",
-    `There is no token: create one on the Workers page and start with --token (looked for ${LOCAL_WORKER_TOKEN_FILE} in the data folder for 30 s).`,
-  );
+  const read = async (): Promise<string> => {
+    const token = (await readFile(path, "utf8").catch(() => "")).trim();
+    if (token === "")
+      throw new AppError(
+        "unauthorized",
+        `There is no token: create one on the Workers page and start with --token (looked for ${LOCAL_WORKER_TOKEN_FILE} in the data folder for 30 s).`,
+      );
+    return token;
+  };
+  return retry(read, { attempts: 60, backoff: waitFor(500) });
 }

@@ -1,14 +1,16 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { AppError } from "@/contracts/errors";
-import { queryResultSchema } from "@/contracts/worker-protocol/worker-protocol";
+import { queryResultSchema } from "@/contracts/worker-protocol/tasks";
 import { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { ServiceStarters } from "./services";
 import { retrieverKey } from "./services";
-import { Agents, forever, noServices, until } from "./testing/harness";
+import { Agents, forever, noServices } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const train = { kind: "train", name: "a run" };
 const dense = retrieverSchema.parse({ kind: "dense", encoder: "minilm", variant: "int8" });
@@ -65,7 +67,7 @@ function retrievers(): { starters: ServiceStarters; opened: string[]; closed: st
             queries.map((q) => [
               { id: `${corpus}-${k}`, hash: "h", title: q, text: "text", score: 1 },
             ]),
-          documents: async () => [],
+          getDocuments: async () => [],
           describe: () => ({ kind: "dense", key: "k", title: "t", documents: 1 }),
           close: async () => void closed.push(corpus),
         };
@@ -95,9 +97,9 @@ describe("an engine that dies under a run", () => {
       { starters },
     );
     const run = server.queue(train);
-    await until("it runs", () => run.transitions.at(-1)?.to === "running");
+    await waitUntil("it runs", () => run.transitions.at(-1)?.to === "running");
     engines[0]?.die("was ended by SIGKILL");
-    await until("the second attempt succeeds", () => run.state === "succeeded");
+    await waitUntil("the second attempt succeeds", () => run.state === "succeeded");
     expect(run.transitions.map((t) => [t.attempt, t.to])).toEqual([
       [1, "preparing"],
       [1, "running"],
@@ -121,9 +123,9 @@ describe("an engine that dies under a run", () => {
       { starters },
     );
     const run = server.queue(train);
-    await until("it fails", () => run.state === "failed");
+    await waitUntil("it fails", () => run.state === "failed");
     expect(run.transitions.at(-1)?.reason).toBe("Python is missing.");
-    await until(
+    await waitUntil(
       "the heartbeat says so",
       () => server.heartbeats.at(-1)?.services[0]?.state === "failed",
     );
@@ -142,8 +144,8 @@ describe("an engine that dies under a run", () => {
       { starters, timing: { pollMs: 50, logMs: 50, serviceIdleMs: 60_000, stopMs: 1_000 } },
     );
     const run = server.queue(train);
-    await until("it succeeds", () => run.state === "succeeded");
-    await until(
+    await waitUntil("it succeeds", () => run.state === "succeeded");
+    await waitUntil(
       "nothing holds the engine, which stays up",
       () =>
         server.heartbeats.at(-1)?.services[0]?.state === "ready" &&
@@ -168,9 +170,9 @@ describe("tasks", () => {
   it("answer a query with ranked documents and share the retriever", async () => {
     const { starters, opened } = retrievers();
     await agents.start(server.url, {}, { starters });
-    await until("it is attached", () => server.attaches.length === 1);
+    await waitUntil("it is attached", () => server.attaches.length === 1);
     const ids = [ask("atlas"), ask("atlas")];
-    await until("both are answered", () => ids.every((id) => server.results.has(id)));
+    await waitUntil("both are answered", () => ids.every((id) => server.results.has(id)));
     const result = queryResultSchema.parse(server.results.get(ids[0] as string)?.result);
     expect(result.documents).toEqual([
       { id: "atlas-3", title: "capital of Peru", text: "text", score: 1 },
@@ -181,9 +183,9 @@ describe("tasks", () => {
   it("give the reason where they cannot", async () => {
     const { starters } = retrievers();
     await agents.start(server.url, {}, { starters });
-    await until("it is attached", () => server.attaches.length === 1);
+    await waitUntil("it is attached", () => server.attaches.length === 1);
     const id = ask("missing");
-    await until("it is answered", () => server.results.has(id));
+    await waitUntil("it is answered", () => server.results.has(id));
     expect(server.results.get(id)).toMatchObject({
       error: { code: "not-found", message: 'The corpus "missing" is not on this worker.' },
     });
@@ -205,12 +207,12 @@ describe("tasks", () => {
         },
       },
     );
-    await until("it is attached", () => server.attaches.length === 1);
+    await waitUntil("it is attached", () => server.attaches.length === 1);
     const id = ask("atlas");
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     expect(server.results.has(id)).toBe(false);
     server.push({ type: "cancel-task", taskId: id });
-    await until("it is answered", () => server.results.has(id));
+    await waitUntil("it is answered", () => server.results.has(id));
     expect(server.results.get(id)).toMatchObject({ error: { code: "cancelled" } });
   });
 
@@ -229,9 +231,9 @@ describe("tasks", () => {
         },
       },
     );
-    await until("it is attached", () => server.attaches.length === 1);
+    await waitUntil("it is attached", () => server.attaches.length === 1);
     const id = ask("atlas");
-    await until("it is answered", () => server.results.has(id));
+    await waitUntil("it is answered", () => server.results.has(id));
     expect(server.results.get(id)?.error?.message).toContain("Result of query is not valid");
   });
 });

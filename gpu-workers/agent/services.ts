@@ -3,7 +3,7 @@ import type { VllmConfig } from "@/contracts/run-config/model";
 import { searchesLocally } from "@/contracts/run-config/retriever";
 import { AppError } from "@/contracts/errors";
 import type { RetrieverConfig } from "@/contracts/run-config/run-config";
-import type { ServiceReport } from "@/contracts/worker-protocol/worker-protocol";
+import type { ServiceReport } from "@/contracts/worker-protocol/attach";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { SamplerDemand, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";

@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
-import { until } from "./testing/harness";
 import { SharedService, type Started } from "./shared-service";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 interface Life {
   number: number;
@@ -58,7 +59,7 @@ describe("SharedService", () => {
     const { service, lives } = make();
     const first = service.acquire({ signal: never() });
     const second = service.acquire({ signal: never() });
-    await until("it starts", () => lives.length === 1);
+    await waitUntil("it starts", () => lives.length === 1);
     expect(await service.report()).toMatchObject({ state: "starting", references: 2 });
     life(lives, 1).ready();
     const [a, b] = await Promise.all([first, second]);
@@ -72,15 +73,15 @@ describe("SharedService", () => {
   it("stays warm after the last release and stops when it was idle for long", async () => {
     const { service, lives } = make(60);
     const acquired = service.acquire({ signal: never() });
-    await until("it starts", () => lives.length === 1);
+    await waitUntil("it starts", () => lives.length === 1);
     life(lives, 1).ready();
     (await acquired).release();
     const again = await service.acquire({ signal: never() });
     expect(again.value).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
     expect(life(lives, 1).stopped).toBe(false);
     again.release();
-    await until("it stops", () => life(lives, 1).stopped);
+    await waitUntil("it stops", () => life(lives, 1).stopped);
     expect(await service.report()).toMatchObject({ state: "stopped", references: 0, error: null });
   });
 
@@ -88,7 +89,7 @@ describe("SharedService", () => {
     const { service, lives } = make();
     const heard: string[] = [];
     void service.acquire({ signal: never(), onDetail: (detail) => heard.push(`a ${detail}`) });
-    await until("it starts", () => lives.length === 1);
+    await waitUntil("it starts", () => lives.length === 1);
     life(lives, 1).detail("encoding 1 of 2");
     void service.acquire({ signal: never(), onDetail: (detail) => heard.push(`b ${detail}`) });
     life(lives, 1).detail("encoding 2 of 2");
@@ -106,7 +107,7 @@ describe("SharedService", () => {
     const { service, lives } = make();
     const first = service.acquire({ signal: never() }).catch((error: unknown) => error);
     const second = service.acquire({ signal: never() }).catch((error: unknown) => error);
-    await until("it starts", () => lives.length === 1);
+    await waitUntil("it starts", () => lives.length === 1);
     life(lives, 1).fail(new AppError("retriever-unavailable", "no corpus"));
     expect([await first, await second]).toMatchObject([
       { message: "no corpus" },
@@ -118,7 +119,7 @@ describe("SharedService", () => {
       references: 0,
     });
     const third = service.acquire({ signal: never() });
-    await until("it starts again", () => lives.length === 2);
+    await waitUntil("it starts again", () => lives.length === 2);
     life(lives, 2).ready();
     expect((await third).value).toBe(2);
   });
@@ -131,7 +132,7 @@ describe("SharedService", () => {
     const second = service
       .acquire({ signal: alsoImpatient.signal })
       .catch((error: unknown) => error);
-    await until("it starts", () => lives.length === 1);
+    await waitUntil("it starts", () => lives.length === 1);
     impatient.abort(new AppError("cancelled", "first"));
     expect(await first).toMatchObject({ message: "first" });
     expect(life(lives, 1).aborted).toBe(false);
@@ -145,11 +146,11 @@ describe("SharedService", () => {
     const { service, lives } = make();
     const lost: AppError[] = [];
     const acquired = service.acquire({ signal: never(), onLost: (error) => lost.push(error) });
-    await until("it starts", () => lives.length === 1);
+    await waitUntil("it starts", () => lives.length === 1);
     life(lives, 1).ready();
     const old = await acquired;
     life(lives, 1).die("killed by SIGKILL");
-    await until("its holder is told", () => lost.length === 1);
+    await waitUntil("its holder is told", () => lost.length === 1);
     expect(lost[0]).toMatchObject({
       code: "retriever-unavailable",
       message: "retriever:test ended: killed by SIGKILL",
@@ -159,7 +160,7 @@ describe("SharedService", () => {
       error: expect.stringContaining("SIGKILL") as string,
     });
     const again = service.acquire({ signal: never() });
-    await until("it starts again", () => lives.length === 2);
+    await waitUntil("it starts again", () => lives.length === 2);
     life(lives, 2).ready();
     await again;
     old.release();
@@ -169,7 +170,7 @@ describe("SharedService", () => {
   it("stops what came up while it was being stopped", async () => {
     const { service, lives } = make();
     const acquired = service.acquire({ signal: never() }).catch((error: unknown) => error);
-    await until("it starts", () => lives.length === 1);
+    await waitUntil("it starts", () => lives.length === 1);
     life(lives, 1).ready();
     await service.stop();
     await acquired;

@@ -1,5 +1,5 @@
 import { AppError, toWireError } from "@/contracts/errors";
-import type { ServiceReport } from "@/contracts/worker-protocol/worker-protocol";
+import type { ServiceReport } from "@/contracts/worker-protocol/attach";
 import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 
 /** What is up once a service has started. */

@@ -2,16 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { retriever as retrieverConfig } from "@/contracts/run-config/run-config";
-import {
-  documentsResultSchema,
-  dryRunResultSchema,
-  indexPlanResultSchema,
-  queryResultSchema,
-  removeCorpusResultSchema,
-  turnGainsResultSchema,
-  type QueryResult,
-  type TaskRequest,
-} from "@/contracts/worker-protocol/worker-protocol";
+import { documentsResultSchema, dryRunResultSchema, indexPlanResultSchema, queryResultSchema, removeCorpusResultSchema, turnGainsResultSchema, type QueryResult, type TaskRequest } from "@/contracts/worker-protocol/tasks";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import type { TaskContext, TaskHandlers, TaskOf } from "@/gpu-workers/jobs/task-context";
 import type { Connection } from "./connection";
@@ -65,10 +56,14 @@ export const documentsOf =
     const corpus = await CorpusFile.open(pathOf(task.corpus), signal);
     try {
       const rows = task.ids
-        .map((id) => corpus.row(id))
+        .map((id) => corpus.findRow(id))
         .filter((row): row is number => row !== undefined);
       return {
-        documents: (await corpus.read(rows)).map(({ id, title, text }) => ({ id, title, text })),
+        documents: (await corpus.readRows(rows)).map(({ id, title, text }) => ({
+          id,
+          title,
+          text,
+        })),
       };
     } finally {
       await corpus.close();

@@ -1,5 +1,5 @@
 import { toWireError } from "@/contracts/errors";
-import type { PreflightItem } from "@/contracts/worker-protocol/worker-protocol";
+import type { PreflightItem } from "@/contracts/worker-protocol/reports";
 import type { RunContext } from "./run-context";
 
 /**

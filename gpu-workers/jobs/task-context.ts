@@ -1,5 +1,6 @@
 import type { Answer } from "@/contracts/records/episode";
-import type { Question, TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Services } from "./run-context";
 
 /** All that a task may do to the world. It holds no lease: it reads, computes, and may add answers to the store. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Episode } from "@/contracts/records/episode";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import { computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { EqualEpisodes, keysSuffice } from "./equal";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
 
@@ -34,7 +34,7 @@ const documentOf = (id: string) => ({
 
 function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswerLabel"] = null) {
   const asked: string[] = [];
-  const book = new DocumentBook();
+  const book = new DocumentStore();
   const method: ModelMethod = {
     name: "cot",
     ownAnswerLabel: answersAs,
@@ -87,7 +87,7 @@ describe("equal episodes", () => {
     );
     expect([asked, equal.taken]).toEqual([["a", "c"], 2]);
     for (const { questionId, context } of episodes)
-      expect(book.textOf(context[0]!).text).toBe(`text for ${questionId}`);
+      expect(book.getText(context[0]!).text).toBe(`text for ${questionId}`);
     // A batch that failed afterwards is tried question by question.
     await equal.run([questions[1]!], signal);
     expect(equal.taken).toBe(2);

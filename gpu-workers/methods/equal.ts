@@ -1,11 +1,11 @@
 import { searchesLocally, type RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { Episode } from "@/contracts/records/episode";
 import type { PredictConfig } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import { computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
-import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { ModelMethod, Method } from "@/gpu-workers/searcher/method";
 
 /**
@@ -38,7 +38,7 @@ export class EqualEpisodes implements Method {
   constructor(
     private readonly method: ModelMethod,
     private readonly context: Pick<AttemptContext, "findEpisodes">,
-    private readonly documents: DocumentBook,
+    private readonly documents: DocumentStore,
   ) {}
 
   get name(): Method["name"] {

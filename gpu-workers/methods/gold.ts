@@ -1,7 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import type { Episode } from "@/contracts/records/episode";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
 import type { Method } from "@/gpu-workers/searcher/method";
 
@@ -10,8 +10,8 @@ import type { Method } from "@/gpu-workers/searcher/method";
  * failure attribution. Answers for questions that name gold documents; throws "not-found" where the corpus lacks one.
  */
 export function goldMethod(
-  retriever: Pick<Retriever, "documents">,
-  documents: DocumentBook,
+  retriever: Pick<Retriever, "getDocuments">,
+  documents: DocumentStore,
 ): Method {
   return {
     name: "gold",
@@ -20,7 +20,7 @@ export function goldMethod(
         questions.map(async (question): Promise<Episode> => {
           if (question.goldIds.length === 0)
             throw new AppError("invalid-input", `Question ${question.id} names no gold documents.`);
-          const found = await retriever.documents(question.goldIds);
+          const found = await retriever.getDocuments(question.goldIds);
           const context = found.map(({ id, hash, title, text }) => ({
             ...documents.add({ id, hash, title, text, score: 0 }),
             score: null,

@@ -4,17 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chosenOption, scoreByRules } from "@/core/scoring/rule-scoring";
-import { METHODS, rolesOf } from "@/contracts/run-config/method";
+import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { parseCorpusLine, type CorpusRecord } from "@/contracts/formats/corpus-lines";
 import { methodNameSchema, type EpisodeStep, type MethodName } from "@/contracts/records/episode";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import { presetById } from "@/core/presets/run-presets";
 import {
   runConfigSchema,
   type PredictConfig,
   type RunConfigInput,
 } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import { predict } from "@/gpu-workers/jobs/predict/predict";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
 
@@ -59,7 +59,7 @@ async function ran(config: PredictConfig, questions?: readonly Question[]) {
   });
   await predict(context);
   const records = context.records();
-  const roles = rolesOf(config);
+  const roles = getMethodComponents(config);
   const texts = new Set(
     context.reports.flatMap((item) =>
       item.kind === "episodes" ? item.documents.map(({ hash }) => hash) : [],

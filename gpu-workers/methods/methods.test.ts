@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Episode, MethodName, Protocol } from "@/contracts/records/episode";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
 import { openMethod, openOwnModel } from "./open";
 
@@ -36,7 +36,7 @@ function scriptedRetriever(): Retriever & { asked: [string, number][] } {
           Array.from({ length: k }, (_, i) => document(`${query} ${i + 1}`))
         ),
       ),
-    documents: async (ids) => ids.map(document),
+    getDocuments: async (ids) => ids.map(document),
     describe: () => ({ kind: "remote", key: "scripted", title: "scripted", documents: null }),
     close: async () => undefined,
   };
@@ -104,7 +104,7 @@ async function play(
     retriever,
     own,
     questions: [question],
-    documents: new DocumentBook(),
+    documents: new DocumentStore(),
   });
   const [episode] = await opened.run([question], signal);
   return {

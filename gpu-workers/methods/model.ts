@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
 import type { ModelUsage } from "@/contracts/records/episode";
-import type { Message } from "@/contracts/run-config/prompts/template";
+import type { Message } from "@/contracts/run-config/prompt";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";

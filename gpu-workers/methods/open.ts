@@ -1,22 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { METHODS, rolesOf } from "@/contracts/run-config/method";
+import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { AppError } from "@/contracts/errors";
-import { condensingPrompt, methodPrompt } from "@/contracts/run-config/prompts/prompts";
+import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import type { PredictConfig } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
-import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import {
-  buildEndpointOptions,
-  computeModelFingerprint,
-  findInstalledModel,
-  type EndpointKeys,
-} from "@/gpu-workers/llm/generator/open-generator";
+import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import { buildEndpointOptions, type EndpointKeySource } from "@/gpu-workers/llm/endpoint/connection";
+import { computeModelFingerprint, findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
-import type { Searcher } from "@/gpu-workers/searcher/episode";
+import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import { createFullPrompt } from "@/gpu-workers/searcher/prompt";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { cot } from "./cot";
@@ -33,7 +29,7 @@ import { s3Method } from "./s3";
 import { s3Text } from "./s3-text";
 import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
-import { createPromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import { createPromptTemplate } from "@/core/prompts/prompt-template";
 
 const RECIPES = {
   direct,
@@ -50,7 +46,7 @@ const RECIPES = {
 export type OwnModel =
   { kind: "searcher"; searcher: Searcher } | { kind: "text"; model: MethodModel };
 
-type ModelContext = Pick<AttemptContext, "fetchCheckpoint" | "signal"> & Partial<EndpointKeys>;
+type ModelContext = Pick<AttemptContext, "fetchCheckpoint" | "signal"> & Partial<EndpointKeySource>;
 
 /**
  * Opens the model of a method that asks one; null for the others.
@@ -62,7 +58,7 @@ export async function openOwnModel(
   engine: EngineClient | null,
 ): Promise<OwnModel | null> {
   const { searcher, method, search } = config;
-  if (!rolesOf(config).asksModel) return null;
+  if (!getMethodComponents(config).asksModel) return null;
   if (searcher.endpoint !== null) {
     if (searcher.checkpoint !== null)
       throw new AppError(
@@ -145,7 +141,7 @@ export interface MethodParts {
   /** null where it asks no model. */
   own: OwnModel | null;
   questions: readonly Question[];
-  documents: DocumentBook;
+  documents: DocumentStore;
 }
 
 /** The method of a predict run; one that asks a model says the keys of its episodes beforehand. */
@@ -177,14 +173,14 @@ export async function openMethod(
       },
       seed,
     );
-  const condensing = condensingPrompt(method);
+  const condensing = findCondensingPrompt(method);
   const recipe = method === "s3" ? s3Text(search) : RECIPES[method];
   return cook(recipe, {
     model: own.model,
     retriever,
     documents,
     template: createPromptTemplate(
-      methodPrompt(method, search.protocol)!,
+      findMethodPrompt(method, search.protocol)!,
       edited,
       "methodSettings.promptTemplate",
     ),
@@ -197,7 +193,7 @@ export async function openMethod(
       method === "s3"
         ? { ...methodSettings, retrieve: null, searches: null, maxTokens: null }
         : methodSettings,
-    generates: rolesOf(config).generates,
+    generates: getMethodComponents(config).generates,
     seed,
   });
 }

@@ -1,6 +1,6 @@
 import type { Episode, Protocol } from "@/contracts/records/episode";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
 import type { Method } from "@/gpu-workers/searcher/method";
 
@@ -13,7 +13,7 @@ const UPSTREAM_WINDOW = 12;
  */
 export function ragMethod(
   retriever: Pick<Retriever, "search" | "describe">,
-  documents: DocumentBook,
+  documents: DocumentStore,
   countOf: (questionId: string) => number,
   protocol: Protocol = "paper",
 ): Method {

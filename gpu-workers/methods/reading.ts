@@ -1,4 +1,4 @@
-import type { Message } from "@/contracts/run-config/prompts/template";
+import type { Message } from "@/contracts/run-config/prompt";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 
 /**

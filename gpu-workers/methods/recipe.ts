@@ -1,13 +1,13 @@
 import { askedText } from "@/core/scoring/rule-scoring";
 import type { Episode, MethodName, Protocol } from "@/contracts/records/episode";
 import type { MethodSettings } from "@/contracts/run-config/method";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { cacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
 import type { MethodModel } from "./model";
-import type { PromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import type { PromptTemplate } from "@/core/prompts/prompt-template";
 import { Trace } from "./trace";
 
 /** What a protocol prescribes where a run's settings leave it open. */
@@ -45,7 +45,7 @@ export interface Ingredients {
   model: MethodModel;
   /** null where the method does not search. */
   retriever: Pick<Retriever, "search" | "describe"> | null;
-  documents: DocumentBook;
+  documents: DocumentStore;
   template: PromptTemplate;
   /** null where the method condenses nothing. */
   condensing: PromptTemplate | null;

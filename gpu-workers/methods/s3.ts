@@ -1,10 +1,6 @@
-import {
-  computeEpisodeKey,
-  runEpisodes,
-  type SamplingParameters,
-  type SearchEnvironment,
-  type Searcher,
-} from "@/gpu-workers/searcher/episode";
+import { computeEpisodeKey } from "@/gpu-workers/searcher/episode-key";
+import { runEpisodes } from "@/gpu-workers/searcher/episode";
+import type { SamplingParameters, SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
 

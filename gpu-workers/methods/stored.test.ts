@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Episode } from "@/contracts/records/episode";
-import type { Question, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { StoredEpisodes } from "./stored";
+import { chunk } from "@/lib/chunk";
 
 const RUN = "00000000-0000-4000-8000-000000000009";
 const questions: Question[] = Array.from({ length: 300 }, (_, i) => ({
@@ -51,17 +53,16 @@ function server(missing: readonly string[] = [], refusals = 0) {
 describe("stored episodes", () => {
   it("come in the order of the questions with their texts, each asked for once, ahead of need", async () => {
     const there = server();
-    const book = new DocumentBook();
+    const book = new DocumentStore();
     const stored = new StoredEpisodes(there, RUN, book, questions);
     const seen: string[] = [];
-    for (let start = 0; start < questions.length; start += 25) {
+    for (const [i, batch] of chunk(questions, 25).entries()) {
       const end = book.openBatch();
-      const batch = questions.slice(start, start + 25);
       for (const { episode } of await stored.of(batch)) {
         seen.push(episode.questionId);
-        expect(book.textOf(episode.context[0]!).text).toBe(`text of ${episode.questionId}`);
+        expect(book.getText(episode.context[0]!).text).toBe(`text of ${episode.questionId}`);
       }
-      if (start === 0) expect(there.calls.length, "the next page is on its way").toBe(2);
+      if (i === 0) expect(there.calls.length, "the next page is on its way").toBe(2);
       end();
     }
     expect(seen).toEqual(questions.map(({ id }) => id));
@@ -70,7 +71,7 @@ describe("stored episodes", () => {
   });
 
   it("that are not there are named; those beside them are given", async () => {
-    const stored = new StoredEpisodes(server(["q3"]), RUN, new DocumentBook(), questions);
+    const stored = new StoredEpisodes(server(["q3"]), RUN, new DocumentStore(), questions);
     await expect(stored.of(questions.slice(0, 5))).rejects.toThrow(
       /has stored no episode of question q3/,
     );
@@ -79,7 +80,7 @@ describe("stored episodes", () => {
 
   it("are asked for again after a failure", async () => {
     const there = server([], 2);
-    const stored = new StoredEpisodes(there, RUN, new DocumentBook(), questions);
+    const stored = new StoredEpisodes(there, RUN, new DocumentStore(), questions);
     await expect(stored.of(questions.slice(0, 5))).rejects.toThrow(/connection is gone/);
     expect(
       (await stored.of(questions.slice(115, 125))).map(({ episode }) => episode.questionId),

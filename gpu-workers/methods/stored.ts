@@ -5,9 +5,10 @@ import {
   type DocumentText,
   type Episode,
 } from "@/contracts/records/episode";
-import type { Question, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
-import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 
 /** Questions whose episodes are fetched together: some batches of a predict run. */
 const PAGE = 120;
@@ -33,7 +34,7 @@ export class StoredEpisodes {
   constructor(
     private readonly context: Pick<AttemptContext, "storedEpisodes">,
     private readonly runId: string,
-    private readonly documents: DocumentBook,
+    private readonly documents: DocumentStore,
     private readonly questions: readonly Question[],
   ) {
     this.pageOf = new Map(questions.map(({ id }, i) => [id, Math.floor(i / PAGE)]));

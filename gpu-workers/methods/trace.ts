@@ -7,12 +7,12 @@ import type {
   StepOf,
 } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import type { Message } from "@/contracts/run-config/prompts/template";
+import type { Message } from "@/contracts/run-config/prompt";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import type { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
+import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { MethodModel, ModelReply, ModelRequest } from "./model";
 import type { Plan } from "./recipe";
-import type { PromptTemplate } from "@/gpu-workers/llm/prompts/prompt-template";
+import type { PromptTemplate } from "@/core/prompts/prompt-template";
 
 /** Longest part of a rejected text that is kept; the step `generate` holds all of it. */
 const REJECTED = 1000;
@@ -20,7 +20,7 @@ const REJECTED = 1000;
 export interface TraceParts {
   model: MethodModel;
   retriever: Pick<Retriever, "search"> | null;
-  documents: DocumentBook;
+  documents: DocumentStore;
   template: PromptTemplate;
   condensing: PromptTemplate | null;
   plan: Plan;
@@ -132,7 +132,7 @@ export class Trace {
       query,
       documents: this.window,
     });
-    return this.window.map((ref) => documents.textOf(ref));
+    return this.window.map((ref) => documents.getText(ref));
   }
 
   /** Hands over documents of this turn's window; null: all of them, as methods without a selection of their own do. */

@@ -1,14 +1,9 @@
 import type { Answer } from "@/contracts/records/episode";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import type {
-  LogLine,
-  PreflightItem,
-  Progress,
-  Question,
-  ReportItem,
-  StoredVerdict,
-  WorkerResponse,
-} from "@/contracts/worker-protocol/worker-protocol";
+import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import type { LogLine, PreflightItem, Progress, ReportItem } from "@/contracts/worker-protocol/reports";
 
 /** A checkpoint on this worker's disk. */
 export interface LocalCheckpoint {

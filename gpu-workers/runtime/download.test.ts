@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { download, type DownloadOptions } from "./download";
 import { fetchSource } from "@/gpu-workers/corpora/import/fetch-source";
-import { importCorpus } from "@/gpu-workers/corpora/import/import";
+import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
 
 let folder: string;
 let server: Server;

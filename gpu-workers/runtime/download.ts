@@ -3,9 +3,11 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, wireErrorSchema } from "@/contracts/errors";
-import { sha256Of } from "@/lib/file-hash";
+import { hasErrorCode } from "@/lib/errors";
+import { hashFile } from "@/lib/hash";
+import { parseJsonOrNull } from "@/lib/json";
+import { retry } from "@/lib/retry";
 
 export interface DownloadOptions {
   url: string;
@@ -39,32 +41,34 @@ export async function download(options: DownloadOptions): Promise<string> {
   const { path, sha256, signal, byHand } = options;
   const pauses = options.pausesMs ?? PAUSES_MS;
   await mkdir(dirname(path), { recursive: true });
-  if (await sizeOf(path)) {
-    const got = await sha256Of(path, signal);
+  if (await readSize(path)) {
+    const got = await hashFile(path, signal);
     if (sha256 === null || got === sha256) return got;
     // Left by an earlier attempt and spoilt since, or of another checksum: kept, it would fail every attempt.
     await rm(path, { force: true });
   }
-  for (let failures = 0; ; failures++) {
-    const before = await sizeOf(`${path}.part`);
+  let failuresSinceProgress = 0;
+  const transferRest = async (): Promise<void> => {
+    const before = await readSize(`${path}.part`);
     try {
       await transfer(options, before);
-      break;
     } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof AppError) throw error;
-      if ((await sizeOf(`${path}.part`)) > before) failures = 0;
-      const pause = pauses[failures];
-      if (pause === undefined)
-        throw new AppError(
-          "not-found",
-          `${hostOf(options.url)} cannot be reached from this worker, or breaks off again and again (${reasonOf(error)}). ${byHand}`,
-          { cause: error },
-        );
-      await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
+      if ((await readSize(`${path}.part`)) > before) failuresSinceProgress = 0;
+      throw error;
     }
-  }
-  const got = await sha256Of(`${path}.part`, signal);
+  };
+  await retry(transferRest, {
+    backoff: () => pauses[failuresSinceProgress++] ?? null,
+    signal,
+    shouldRetry: (error) => !(error instanceof AppError),
+    buildGiveUpError: (error) =>
+      new AppError(
+        "not-found",
+        `${new URL(options.url).host} cannot be reached from this worker, or breaks off again and again (${describeFetchError(error)}). ${byHand}`,
+        { cause: error },
+      ),
+  });
+  const got = await hashFile(`${path}.part`, signal);
   if (sha256 !== null && got !== sha256) {
     await rm(`${path}.part`, { force: true });
     throw new AppError(
@@ -112,7 +116,7 @@ async function transfer(
       await rm(part, { force: true });
       throw new Error("the file has changed on the server");
     }
-    if (!response.ok || response.body === null) throw await refusal(response, url, byHand);
+    if (!response.ok || response.body === null) throw await buildRefusal(response, url, byHand);
     const from = response.status === 206 ? start : 0;
     const length = Number(response.headers.get("content-length") ?? Number.NaN);
     const total = Number.isFinite(length) ? from + length : null;
@@ -138,7 +142,7 @@ async function transfer(
     );
     if (total !== null && done !== total) throw new Error(`${done} of ${total} bytes came`);
   } catch (error) {
-    if (isCode(error, "ENOSPC") || isCode(error, "EDQUOT"))
+    if (hasErrorCode(error, "ENOSPC") || hasErrorCode(error, "EDQUOT"))
       throw new AppError(
         "storage-full",
         `The worker's disk is full: ${url} could not be stored. Make room and resume the run; it goes on where it stopped.`,
@@ -151,10 +155,10 @@ async function transfer(
 }
 
 /** What another try would not change is an AppError; the rest may pass. */
-async function refusal(response: Response, url: string, byHand: string): Promise<Error> {
+async function buildRefusal(response: Response, url: string, byHand: string): Promise<Error> {
   const text = (await response.text().catch(() => "")).slice(0, 500);
   const { status } = response;
-  const own = wireErrorSchema.safeParse(jsonOrNull(text));
+  const own = wireErrorSchema.safeParse(parseJsonOrNull(text));
   if (own.success && own.data.code !== "internal")
     return new AppError(own.data.code, own.data.message);
   if (status === 404 || status === 410)
@@ -169,26 +173,14 @@ async function refusal(response: Response, url: string, byHand: string): Promise
   return new Error(`HTTP ${status}: ${text}`);
 }
 
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
-}
-
-const hostOf = (url: string): string => new URL(url).host;
-
 /** `fetch` hides the reason in its cause. */
-export function reasonOf(error: unknown): string {
+export function describeFetchError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-const sizeOf = (path: string): Promise<number> =>
+const readSize = (path: string): Promise<number> =>
   stat(path).then(
     (entry) => entry.size,
     () => 0,
   );
-const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && "code" in error && error.code === code;

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { AppError } from "@/contracts/errors";
+import { hashText } from "@/lib/hash";
+import { listSortedEntries } from "@/lib/sort-keys";
 
 /** JSON with sorted keys, so that equal values give equal text. `undefined` entries are left out, as in JSON. */
 export function canonicalJson(value: unknown): string {
@@ -12,16 +14,14 @@ export function canonicalJson(value: unknown): string {
   }
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value === "object") {
-    const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-    entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    const entries = listSortedEntries(value).filter(([, v]) => v !== undefined);
     return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(",")}}`;
   }
   throw new AppError("internal", `A cache key cannot hold a ${typeof value}.`);
 }
 
 /** Cache key: sha256 (hex) of everything that can change the thing it names. */
-export const cacheKey = (value: unknown): string =>
-  createHash("sha256").update(canonicalJson(value)).digest("hex");
+export const cacheKey = (value: unknown): string => hashText(canonicalJson(value));
 
 /** A seed in 0 .. 2^48-1 that depends on every part: equal parts, equal random numbers, in whatever order they are drawn. */
 export function deriveSeed(...parts: readonly (string | number)[]): number {

@@ -1,8 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
+import { retry, waitFor } from "@/lib/retry";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 
 /** Longer than clients keep an idle connection, so that none is closed in the moment it is used again. */
@@ -50,20 +50,16 @@ export async function closeServer(server: Server, graceMs: number): Promise<void
 }
 
 /** Listens; a later attempt waits for its port, which the attempt before it may be about to let go. */
-export async function listenPatiently<T>(
-  context: Pick<AttemptContext, "attempt" | "signal">,
+export const listenWhenPortIsFree = <T>(
+  { attempt, signal }: Pick<AttemptContext, "attempt" | "signal">,
   listen: () => Promise<T>,
   portMs: number,
-): Promise<T> {
-  for (const until = Date.now() + (context.attempt > 1 ? portMs : 0); ;) {
-    try {
-      return await listen();
-    } catch (error) {
-      if (Date.now() >= until) throw error;
-      await sleep(250, undefined, { signal: context.signal });
-    }
-  }
-}
+): Promise<T> =>
+  retry(listen, {
+    ...(attempt === 1 ? { attempts: 1 } : { budgetMs: portMs }),
+    backoff: waitFor(250),
+    signal,
+  });
 
 /** How others reach a service that listens at `url`: every address of the machine is written by its name. */
 export function reachedAt(

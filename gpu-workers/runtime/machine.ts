@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFile, readdir } from "node:fs/promises";
 import os from "node:os";
 import { promisify } from "node:util";
-import type { Hardware, Usage } from "@/contracts/worker-protocol/worker-protocol";
+import type { Hardware, Usage } from "@/contracts/worker-protocol/attach";
 
 const run = promisify(execFile);
 const MIB = 2 ** 20;

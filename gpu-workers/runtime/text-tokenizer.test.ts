@@ -48,7 +48,7 @@ describe("a tokenizer", () => {
       return [
         text.encode("a b"),
         text.encode("a b a b"),
-        pair.join(pair.idsOf("a"), pair.idsOf("b")),
+        pair.joinPair(pair.encodeText("a"), pair.encodeText("b")),
       ];
     };
     const without = await ids();

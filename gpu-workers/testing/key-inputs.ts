@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { documentHash } from "@/core/episode/document-hash";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 
 /** What the tests of key stability make keys of. Every value is part of recorded keys: add, but change none. */

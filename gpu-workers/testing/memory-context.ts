@@ -4,24 +4,19 @@ import { parseQuestionSet } from "@/contracts/formats/corpus-lines";
 import { documentsOf, type Answer, type EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
-import { ATLAS_DIR, DATA_DIR } from "@/lib/paths";
+import { ATLAS_DIR, DATA_DIR } from "@/lib/paths.mjs";
 import {
   runConfigSchema,
   type RetrieverConfig,
   type RunConfig,
   type RunConfigInput,
 } from "@/contracts/run-config/run-config";
-import type {
-  LogLine,
-  PreflightItem,
-  Progress,
-  Question,
-  ReportItem,
-  StoredVerdict,
-  WorkerResponse,
-} from "@/contracts/worker-protocol/worker-protocol";
+import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import type { LogLine, PreflightItem, Progress, ReportItem } from "@/contracts/worker-protocol/reports";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
-import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
+import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { RunContext, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
 import type { LocalCheckpoint } from "@/gpu-workers/runtime/attempt-context";
@@ -60,7 +55,7 @@ export class LocalServices implements Services {
       const dataDir = corpus === "atlas" ? DATA_DIR : this.dataDir;
       this.retrievers.set(
         key,
-        openAnyRetriever(config, {
+        openRetriever(config, {
           corpusPath: () => path,
           dataDir,
           signal,

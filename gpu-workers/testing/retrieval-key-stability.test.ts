@@ -7,30 +7,33 @@ import { retriever as retrieverSettings, runConfigSchema } from "@/contracts/run
 import { inTurn, sha256, testRecorded } from "@/lib/testing/recorded";
 import { retrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services";
 import { noServices } from "@/gpu-workers/agent/testing/harness";
-import { importCorpus } from "@/gpu-workers/corpora/import/import";
-import { sha256Of } from "@/lib/file-hash";
-import { bm25Key } from "@/gpu-workers/retrieval/indexes/bm25/index";
+import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
+import { hashFile } from "@/lib/hash";
+import { computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import { CorpusDigest, CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
-import { DenseIndex, readManifest } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import {
+  buildIndexIdentity,
+  computeIndexKey,
+  DenseIndex,
+  readIndexManifest,
+} from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
 import { evaluateRun } from "@/gpu-workers/jobs/evaluate/evaluate-run";
-import { indexKey } from "@/gpu-workers/retrieval/indexes/index-store";
-import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
+import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import {
   OpenSearchConnection,
   OpenSearchRetriever,
 } from "@/gpu-workers/retrieval/backends/opensearch";
 import {
-  pointIdOf,
+  computePointId,
   QdrantConnection,
   QdrantRetriever,
 } from "@/gpu-workers/retrieval/backends/qdrant";
 import { RemoteRetriever } from "@/gpu-workers/retrieval/backends/remote";
 import { Reranker } from "@/gpu-workers/retrieval/encoders/reranker";
 import { findReranker } from "@/gpu-workers/retrieval/encoders/reranker-settings";
-import { identityOf } from "@/gpu-workers/retrieval/backends/dense";
-import { rowFileOf, saveRows } from "@/gpu-workers/corpora/file/row-file";
+import { getRowFilePath, saveRows } from "@/gpu-workers/corpora/file/row-file";
 import { hash32, RowTable } from "@/gpu-workers/corpora/file/row-table";
 import { QUESTION, RETRIEVER, SIGNAL, TOKENIZER_FILES, writeFiles } from "./key-inputs";
 import { MemoryContext } from "./memory-context";
@@ -69,11 +72,11 @@ async function openedKey(settings: object): Promise<string> {
   const path = await corpusPath();
   const corpus = await CorpusFile.open(path);
   for (const factory of ["Flat", "IVF4,Flat", "HNSW32"]) {
-    const key = indexKey(identityOf({ corpus, encoder: ENCODER }, factory));
+    const key = computeIndexKey(buildIndexIdentity({ corpus, encoder: ENCODER }, factory));
     await writeFiles(join(folder, "indexes", key), { there: "" });
   }
   await corpus.close();
-  const opened = await openAnyRetriever(retrieverSettings.parse(settings), {
+  const opened = await openRetriever(retrieverSettings.parse(settings), {
     corpusPath: () => path,
     dataDir: folder,
   });
@@ -127,7 +130,7 @@ async function remoteKey(url: string, health: object | null): Promise<string> {
 async function openSearchKey(changes: object, fields: readonly string[]): Promise<string> {
   const searchable = { text: { searchable: true } };
   const index = (uuid: string) => ({ settings: { index: { uuid } } });
-  vi.spyOn(OpenSearchConnection.prototype, "ask")
+  vi.spyOn(OpenSearchConnection.prototype, "request")
     .mockResolvedValueOnce({ count: 3 })
     .mockResolvedValueOnce({ fields: Object.fromEntries(fields.map((f) => [f, searchable])) })
     .mockResolvedValueOnce({ b: index("u2"), a: index("u1") });
@@ -137,7 +140,7 @@ async function openSearchKey(changes: object, fields: readonly string[]): Promis
 
 async function qdrantKey(vectors: object): Promise<string> {
   const info = { status: "green", points_count: 2, config: { params: { vectors } } };
-  vi.spyOn(QdrantConnection.prototype, "ask").mockResolvedValueOnce(info);
+  vi.spyOn(QdrantConnection.prototype, "request").mockResolvedValueOnce(info);
   const loadEncoder = async () => ({ ...ENCODER, close }) as never;
   return (await QdrantRetriever.open(settingsOf("qdrant") as never, { loadEncoder })).describe()
     .key;
@@ -165,18 +168,18 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const corpus = await CorpusFile.open(path);
     const digest = new CorpusDigest();
     digest.add({ id: "a", title: "Alpha", text: "The first document." });
-    const table = RowTable.empty();
+    const table = RowTable.createEmpty();
     for (const id of ["a", "2", "c"]) table.add(hash32(id));
     const starts = Float64Array.from([0, 61, 120, 180]);
     await saveRows(path, { bytes: 180, mtimeMs: 1 }, { hash: corpus.hash, starts, table });
-    const rows = sha256((await readFile(rowFileOf(path))).toString("latin1"));
-    await rm(rowFileOf(path));
-    const documents = await corpus.documents(["c", "2", "a"]);
+    const rows = sha256((await readFile(getRowFilePath(path))).toString("latin1"));
+    await rm(getRowFilePath(path));
+    const documents = await corpus.getDocuments(["c", "2", "a"]);
     await corpus.close();
     const lines = { "one.jsonl": CORPUS, "two.jsonl": '{"id": "d", "text": "The fourth."}\n' };
     const sources = await writeFiles(join(folder, "sources"), lines);
     return {
-      file: await sha256Of(path),
+      file: await hashFile(path),
       "content hash": corpus.hash,
       "digest of one document": digest.digest(),
       documents,
@@ -239,16 +242,16 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
   indexes: async () => {
     const factories = ["Flat", "IVF4096,Flat", "HNSW32", "IVF4096,PQ48"];
     const corpus = { hash: "corpus-hash" };
-    const identities = factories.map((name) => identityOf({ corpus, encoder: ENCODER }, name));
+    const identities = factories.map((name) => buildIndexIdentity({ corpus, encoder: ENCODER }, name));
     const manifest =
       '{"version": 2, "factory": "Flat", "corpusHash": "c", "encoderFingerprint": "e", "encoder": "minilm fp32", "count": 3, "dim": 4, "file": "vectors.faiss", "bytes": 9}';
     const stored = await writeFiles(join(folder, "stored"), { "manifest.json": manifest });
     return {
       identities,
-      ...Object.fromEntries(identities.map((identity) => [identity.factory, indexKey(identity)])),
-      bm25: bm25Key("corpus-hash"),
-      "manifest of a stored index": await readManifest(stored),
-      "points in Qdrant": ["a", "2", "wiki 7"].map(pointIdOf),
+      ...Object.fromEntries(identities.map((identity) => [identity.factory, computeIndexKey(identity)])),
+      bm25: computeBm25Key("corpus-hash"),
+      "manifest of a stored index": await readIndexManifest(stored),
+      "points in Qdrant": ["a", "2", "wiki 7"].map(computePointId),
     };
   },
 
@@ -280,7 +283,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     await openedKey({ kind: "bm25" });
     const path = await corpusPath();
     const corpus = await CorpusFile.open(path);
-    const directory = join(folder, "indexes", bm25Key(corpus.hash));
+    const directory = join(folder, "indexes", computeBm25Key(corpus.hash));
     await corpus.close();
     const files = (await readdir(directory)).filter((name) => name.endsWith(".bin")).sort();
     const content = async (name: string) =>

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { ATLAS_DIR, modelDir } from "@/lib/paths";
+import { ATLAS_DIR, modelDir } from "@/lib/paths.mjs";
 import { presetById } from "@/core/presets/run-presets";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
 

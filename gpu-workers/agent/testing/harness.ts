@@ -83,19 +83,6 @@ export class Agents {
   }
 }
 
-/** Waits until a condition holds; throws with its name when it takes too long. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  limitMs = 4_000,
-): Promise<void> {
-  const end = Date.now() + limitMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** Resolves never, rejects with the signal's reason: an executor's work that only a signal ends. */
 export const forever = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {

@@ -4,18 +4,11 @@ import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
-import {
-  PROTOCOL_VERSION,
-  workerFrameSchema,
-  workerMethods,
-  type ArtifactManifest,
-  type AttemptRef,
-  type Question,
-  type ReportItem,
-  type ServerFrame,
-  type WorkerMethod,
-  type WorkerRequest,
-} from "@/contracts/worker-protocol/worker-protocol";
+import { PROTOCOL_VERSION, workerFrameSchema, workerMethods, type ServerFrame, type WorkerMethod, type WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import type { ArtifactManifest } from "@/contracts/worker-protocol/artifacts";
+import type { ReportItem } from "@/contracts/worker-protocol/reports";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 
 export const TOKEN = "a-token-for-tests";
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { documentHash } from "@/core/episode/document-hash";
 import { AppError } from "@/contracts/errors";
 import { meanOf, RANKING_METRICS, rankGold } from "@/core/metrics/ranking-metrics";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Services } from "@/gpu-workers/jobs/run-context";
 import { MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { evaluateRun } from "./evaluate-run";
-import { unknownDocuments } from "@/gpu-workers/retrieval/corpus/gold-check";
+import { findUnknownDocuments } from "@/gpu-workers/retrieval/corpus/find-unknown-documents";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 
 const CORPUS = Array.from({ length: 30 }, (_, i) => ({
@@ -40,7 +40,7 @@ class WordRetriever implements Retriever {
       return (this.options.repeat ? ranked.flatMap((d) => [d, d]) : ranked).slice(0, k);
     });
   }
-  async documents(ids: readonly string[]) {
+  async getDocuments(ids: readonly string[]) {
     if (this.options.byId === false) throw new AppError("unsupported", "not by id");
     return ids.map((id) => {
       const found = CORPUS.find((d) => d.id === id);
@@ -222,8 +222,8 @@ describe("an evaluate run", () => {
 it("finds unknown ids by halving", async () => {
   let calls = 0;
   const known = new Set(Array.from({ length: 2000 }, (_, i) => `k${i}`));
-  const retriever: Pick<Retriever, "documents"> = {
-    async documents(ids) {
+  const retriever: Pick<Retriever, "getDocuments"> = {
+    async getDocuments(ids) {
       calls += 1;
       if (ids.some((id) => !known.has(id))) throw new AppError("not-found", "unknown");
       return [];
@@ -232,6 +232,6 @@ it("finds unknown ids by halving", async () => {
   const ids = [...known];
   ids.splice(700, 0, "u1");
   ids.splice(1500, 0, "u2");
-  expect(await unknownDocuments(retriever, ids)).toEqual(new Set(["u1", "u2"]));
+  expect(await findUnknownDocuments(retriever, ids)).toEqual(new Set(["u1", "u2"]));
   expect(calls).toBeLessThan(60);
 });

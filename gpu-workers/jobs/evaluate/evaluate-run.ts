@@ -8,14 +8,15 @@ import {
   type RankedGold,
 } from "@/core/metrics/ranking-metrics";
 import type { EvaluateConfig } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/episode-metrics";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-values";
 import { cacheKey } from "@/gpu-workers/runtime/keys";
 import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
-import { unknownDocuments } from "@/gpu-workers/retrieval/corpus/gold-check";
+import { findUnknownDocuments } from "@/gpu-workers/retrieval/corpus/find-unknown-documents";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
+import { chunk } from "@/lib/chunk";
 
 /** References in one report: a batch of questions shrinks as the depth grows, so that a report stays small. */
 const REFERENCES = 4_000;
@@ -80,7 +81,7 @@ async function reportUnknown(
   { questions: set, corpus }: EvaluateConfig,
 ): Promise<void> {
   const gold = withoutRepeats(questions.flatMap(({ goldIds }) => goldIds));
-  const unknown = await unknownDocuments(retriever, gold);
+  const unknown = await findUnknownDocuments(retriever, gold);
   if (unknown === null)
     return context.log(
       "info",
@@ -125,7 +126,7 @@ async function rankAll(
   );
   const remaining = questions.filter(({ id }) => !stored.has(id));
   const retrieverKey = retriever.describe().key;
-  const documents = new DocumentBook();
+  const documents = new DocumentStore();
   const size = Math.max(1, Math.min(LARGEST_BATCH, Math.floor(REFERENCES / config.k)));
   const say = () =>
     context.progress({
@@ -135,9 +136,8 @@ async function rankAll(
       detail: `${config.k} documents for each question`,
     });
   let repeats = 0;
-  for (let start = 0; start < remaining.length; start += size) {
+  for (const batch of chunk(remaining, size)) {
     await say();
-    const batch = remaining.slice(start, start + size);
     const endBatch = documents.openBatch();
     const started = performance.now();
     const rankings = await retriever.search(
@@ -180,7 +180,7 @@ async function rankAll(
       kind: "episodes",
       corpus: config.corpus,
       questions: config.questions,
-      documents: documents.unsent(records),
+      documents: documents.takeUnsent(records),
       records,
     });
     endBatch();
@@ -209,7 +209,7 @@ async function rankAll(
 interface RecordOptions {
   key: string;
   seconds: number;
-  documents: DocumentBook;
+  documents: DocumentStore;
 }
 
 /** A ranking as an episode: one retrieve step, nothing handed to a generator, nothing answered. */

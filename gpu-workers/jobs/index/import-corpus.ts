@@ -1,7 +1,7 @@
 import type { IndexConfig } from "@/contracts/run-config/run-config";
-import { DATA_DIR } from "@/lib/paths";
+import { DATA_DIR } from "@/lib/paths.mjs";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
-import { importCorpus } from "@/gpu-workers/corpora/import/import";
+import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
 
 /** The first part of an index run: imports its corpus, unless that is on the worker already. */
 export async function importFirst(

@@ -2,9 +2,10 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { Agents, until } from "@/gpu-workers/agent/testing/harness";
+import { Agents } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import { indexRun } from "./index-run";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 let server: ProtocolServer;
 let folder: string;
@@ -34,7 +35,7 @@ it.each([
     retriever,
   });
   await agents.start(server.url, { index: indexRun });
-  await until("it has failed", () => run.state === "failed", 10_000);
+  await waitUntil("it has failed", () => run.state === "failed", 10_000);
   expect(run.transitions.at(-1)?.reason).toMatch(/no-such-(encoder|reranker)/);
   expect(run.items.filter(({ item }) => item.kind === "progress")).toEqual([]);
   expect(await readdir(folder)).toEqual(["passages.jsonl"]);

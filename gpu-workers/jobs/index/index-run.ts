@@ -2,10 +2,10 @@ import { AppError } from "@/contracts/errors";
 import { importFirst } from "./import-corpus";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import {
-  adoptPublished,
-  expectPublished,
-} from "@/gpu-workers/retrieval/indexes/faiss/index-published";
-import { requireModels } from "@/gpu-workers/retrieval/backends/open";
+  adoptPublishedIndex,
+  warnIfEncoderMissing,
+} from "@/gpu-workers/retrieval/indexes/faiss/published-index";
+import { requireModels } from "@/gpu-workers/retrieval/backends/open-retriever";
 
 /** An index run: opening the retriever builds what is missing. */
 export async function indexRun(context: RunContext): Promise<void> {
@@ -14,10 +14,10 @@ export async function indexRun(context: RunContext): Promise<void> {
     throw new AppError("internal", `A ${config.kind} run is not an index run.`);
   const log = (level: "info" | "warn", message: string): void => context.log(level, message);
   if (config.buildIndex) await requireModels(config.retriever);
-  await expectPublished(config, log);
+  await warnIfEncoderMissing(config, log);
   await context.running();
   await importFirst(context, config);
-  await adoptPublished(config, log);
+  await adoptPublishedIndex(config, log);
   if (!config.buildIndex) return;
   const say = (detail: string): void => {
     // The choice of the index and its estimate stay readable; the rest is only the latest.

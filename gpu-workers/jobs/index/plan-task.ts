@@ -8,18 +8,22 @@ import type {
   indexEstimateSchema,
   IndexPlanResult,
   TaskRequest,
-} from "@/contracts/worker-protocol/worker-protocol";
+} from "@/contracts/worker-protocol/tasks";
 import type { z } from "zod";
 import { memoryLimit } from "@/gpu-workers/runtime/machine";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
-import { Bm25Index, bm25Key } from "@/gpu-workers/retrieval/indexes/bm25/index";
+import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
-import { readManifest } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import {
+  buildIndexIdentity,
+  computeIndexKey,
+  readIndexManifest,
+} from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
-import { hasIndex, indexKey } from "@/gpu-workers/retrieval/indexes/index-store";
-import { passageText } from "@/gpu-workers/runtime/progress";
-import { identityOf, planHere } from "@/gpu-workers/retrieval/backends/dense";
+import { hasIndex } from "@/gpu-workers/retrieval/indexes/index-store";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
+import { planLocalIndex } from "@/gpu-workers/retrieval/backends/dense";
 
 type Estimate = z.infer<typeof indexEstimateSchema>;
 
@@ -90,10 +94,10 @@ async function plannedCorpus(
   );
   const sample = async (count: number): Promise<string[]> => {
     const taken = Math.min(count, corpus.size);
-    const documents = await corpus.read(
+    const documents = await corpus.readRows(
       Array.from({ length: taken }, (_, i) => Math.floor((i * corpus.size) / taken)),
     );
-    return documents.map(passageText);
+    return documents.map(formatPassage);
   };
   return { passages: corpus.size, corpus, sample };
 }
@@ -107,18 +111,21 @@ async function denseEstimate(
   const { passages, corpus } = planned;
   const files = await findEncoder(name, variant);
   const keyOf = (factory: string): string =>
-    corpus === null ? "" : indexKey(identityOf({ corpus, encoder: files }, factory));
+    corpus === null ? "" : computeIndexKey(buildIndexIdentity({ corpus, encoder: files }, factory));
   const has = async (factory: string): Promise<boolean> =>
     corpus !== null && (await hasIndex(root, keyOf(factory)));
   if (await has("Flat")) {
-    const { dim } = await readManifest(join(root, keyOf("Flat")));
-    const { plan, isThere } = await planHere({ index, count: passages, dim }, has);
+    const { dim } = await readIndexManifest(join(root, keyOf("Flat")));
+    const { plan, isThere } = await planLocalIndex({ index, count: passages, dim }, has);
     return estimateOf(plan, isThere, null, passages);
   }
   progress("loading the encoder", 0);
   const encoder = await Encoder.load(name, variant);
   try {
-    const { plan, isThere } = await planHere({ index, count: passages, dim: encoder.dim }, has);
+    const { plan, isThere } = await planLocalIndex(
+      { index, count: passages, dim: encoder.dim },
+      has,
+    );
     const texts = await planned.sample(encoder.round);
     await encoder.encode(texts.slice(0, 1), "passage", { signal });
     const began = performance.now();
@@ -139,7 +146,7 @@ async function bm25Estimate(
   { signal, progress, workDir }: TaskContext,
 ): Promise<Estimate> {
   const { passages, corpus } = planned;
-  const isThere = corpus !== null && (await hasIndex(root, bm25Key(corpus.hash)));
+  const isThere = corpus !== null && (await hasIndex(root, computeBm25Key(corpus.hash)));
   const texts = await planned.sample(BM25_SAMPLE);
   progress("indexing a sample", 0.5);
   let began = performance.now();

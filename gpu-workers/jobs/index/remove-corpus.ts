@@ -1,10 +1,10 @@
 import { rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AppError } from "@/contracts/errors";
-import type { TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
-import { corpusPath, type CorpusFolders } from "@/gpu-workers/corpora/installed-corpora";
+import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
+import { getCorpusPath, type CorpusFolders } from "@/gpu-workers/corpora/installed-corpora";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
-import type { CorpusReporter } from "@/gpu-workers/corpora/report";
+import type { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
 
 /**
  * Deletes an imported corpus from this worker, and its indexes unless another corpus of the same content needs them. A
@@ -13,13 +13,13 @@ import type { CorpusReporter } from "@/gpu-workers/corpora/report";
  * @throws AppError "not-found", "unsupported" for what was not imported, "conflict" while it is searched
  */
 export const removeCorpus =
-  (reporter: Pick<CorpusReporter, "reports">, folders: CorpusFolders) =>
+  (reporter: Pick<CorpusReporter, "buildReports">, folders: CorpusFolders) =>
   async (
     { corpus }: Extract<TaskRequest, { kind: "remove-corpus" }>,
     context: Pick<TaskContext, "closeRetrievers" | "corporaChanged">,
   ): Promise<{ freedBytes: number; indexes: number }> => {
-    const path = corpusPath(corpus, folders);
-    const reports = await reporter.reports();
+    const path = getCorpusPath(corpus, folders);
+    const reports = await reporter.buildReports();
     const own = reports.find(({ name }) => name === corpus);
     if (!own?.manifest)
       throw new AppError(

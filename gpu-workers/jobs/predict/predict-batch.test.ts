@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { answerBatch, batchesOf, FailureRow, inLanes } from "./predict-batch";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import { answerBatch, FailureRow, inLanes } from "./predict-batch";
 
 const question = (id: string): Question => ({
   id,
@@ -75,7 +76,7 @@ describe("lanes", () => {
       async (item) => {
         begun.push(item);
         most = Math.max(most, ++active);
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await sleep(5);
         active--;
       },
       signal,
@@ -95,9 +96,5 @@ describe("lanes", () => {
     await expect(inLanes([0, 1, 2, 3], 2, work, signal)).rejects.toThrow("broken");
     expect(begun).toEqual([0, 1]);
     expect(told).toMatchObject({ message: "broken" });
-  });
-  it("batches hold all items once", () => {
-    expect(batchesOf([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
-    expect(batchesOf([], 2)).toEqual([]);
   });
 });

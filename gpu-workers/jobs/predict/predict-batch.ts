@@ -1,7 +1,8 @@
 import { setMaxListeners } from "node:events";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
-import type { Question, QuestionFailure } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import type { QuestionFailure } from "@/contracts/worker-protocol/reports";
 
 /** Errors that are no matter of a single question: they end the attempt. */
 const ENDS_THE_RUN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -52,12 +53,6 @@ function endIfFatal(error: unknown, signal: AbortSignal): void {
 function failureOf({ id }: Question, error: unknown): QuestionFailure {
   const { code, message } = toWireError(error);
   return { questionId: id, code, reason: message.slice(0, 10_000) };
-}
-
-export function batchesOf<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
-    items.slice(i * size, (i + 1) * size),
-  );
 }
 
 /**

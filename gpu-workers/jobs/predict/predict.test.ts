@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { afterEach, describe, expect, it } from "vitest";
 import { documentHash } from "@/core/episode/document-hash";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { Services } from "@/gpu-workers/jobs/run-context";
 import { MemoryContext } from "@/gpu-workers/testing/memory-context";
@@ -24,7 +24,7 @@ const document = { id: "d", title: "T", text: "Body." };
 const retriever: Retriever = {
   search: async (queries) =>
     queries.map(() => [{ ...document, hash: documentHash(document), score: 1 }]),
-  documents: async () => [],
+  getDocuments: async () => [],
   describe: () => ({ kind: "dense", key: "k", title: "one document", documents: 1 }),
   close: async () => undefined,
 };

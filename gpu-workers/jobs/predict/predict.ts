@@ -1,13 +1,10 @@
-import { rolesOf } from "@/contracts/run-config/method";
+import { getMethodComponents } from "@/core/run/methods";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import type { Answer, Episode, EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import type { PredictConfig } from "@/contracts/run-config/run-config";
-import type {
-  Question,
-  ReansweredRecord,
-  ReportItem,
-} from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import type { ReansweredRecord, ReportItem } from "@/contracts/worker-protocol/reports";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import { EqualEpisodes, keysSuffice } from "@/gpu-workers/methods/equal";
 import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open";
@@ -17,13 +14,17 @@ import type { Executor, RunContext, ServiceHandle } from "@/gpu-workers/jobs/run
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
 import { JudgeUsage } from "@/gpu-workers/llm/scoring/judge-usage";
-import { EpisodeGrader, RagBaseline, buildEpisodeRecord, type Outcome } from "@/gpu-workers/searcher/episode-grader";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import { buildMetricPoints } from "@/gpu-workers/rl/episode-metrics";
-import { openGenerator, probeGenerator, probeMethodModel } from "@/gpu-workers/llm/generator/open-generator";
-import { answerBatch, batchesOf, FailureRow, inLanes } from "./predict-batch";
+import { EpisodeGrader, type Outcome } from "@/gpu-workers/searcher/episode-grader";
+import { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
+import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import { buildMetricPoints } from "@/gpu-workers/rl/metric-values";
+import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
+import { probeMethodModel } from "@/gpu-workers/llm/endpoint/connection";
+import { answerBatch, FailureRow, inLanes } from "./predict-batch";
 import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
+import { chunk } from "@/lib/chunk";
 
 /** Questions answered together, and reported as soon as all of them are. */
 const BATCH = 24;
@@ -43,7 +44,7 @@ export const predict: Executor = async (context) => {
   const { signal } = context;
   const handles: ServiceHandle<unknown>[] = [];
   try {
-    const documents = new DocumentBook();
+    const documents = new DocumentStore();
     const judgeUsage = new JudgeUsage();
     const { answer, questions, lanes, taken } = await open(
       context,
@@ -84,7 +85,7 @@ export const predict: Executor = async (context) => {
               kind: "episodes",
               corpus,
               questions: set,
-              documents: documents.unsent(records),
+              documents: documents.takeUnsent(records),
               records,
             }
           : { kind: "reanswered", questions: set, records: records.map(reanswered) };
@@ -112,12 +113,13 @@ export const predict: Executor = async (context) => {
         "progress/answered": done,
         ...judgeUsage.toMetrics(),
       };
-      if (done > 0) await context.report({ kind: "metrics", points: buildMetricPoints(values, done) });
+      if (done > 0)
+        await context.report({ kind: "metrics", points: buildMetricPoints(values, done) });
       row.count(batch, failures);
     };
 
-    await inLanes(batchesOf(remaining, BATCH), lanes, take, signal);
-    await inLanes(batchesOf([...failed.values()], 1), lanes, take, signal);
+    await inLanes(chunk(remaining, BATCH), lanes, take, signal);
+    await inLanes(chunk([...failed.values()], 1), lanes, take, signal);
     await context.progress({
       phase: "predicting",
       done,
@@ -156,7 +158,7 @@ interface Prediction {
 async function open(
   context: RunContext,
   config: PredictConfig,
-  documents: DocumentBook,
+  documents: DocumentStore,
   handles: ServiceHandle<unknown>[],
   judgeUsage: JudgeUsage,
 ): Promise<Prediction> {
@@ -167,7 +169,7 @@ async function open(
   };
   const { episodesOf, keepAnswers } = config.reuse;
   const searches = episodesOf === null;
-  const roles = rolesOf(config);
+  const roles = getMethodComponents(config);
   const retrieves = searches && roles.retrieves;
   const generates = !keepAnswers && (!searches || roles.generates);
   const asksModel = searches && roles.asksModel;

@@ -3,11 +3,8 @@ import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/records/episode";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import type {
-  turnGainsResultSchema,
-  Question,
-  TaskRequest,
-} from "@/contracts/worker-protocol/worker-protocol";
+import type { turnGainsResultSchema, TaskRequest } from "@/contracts/worker-protocol/tasks";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { z } from "zod";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
 import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
@@ -80,5 +77,5 @@ async function goldDocuments(
     (detail) => context.progress(detail, 0.2),
   );
   handles.push(handle);
-  return handle.value.documents(question.goldIds);
+  return handle.value.getDocuments(question.goldIds);
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
-import type { MetricName } from "@/core/metrics/metrics";
+import type { MetricName } from "@/core/metrics/metric-table";
 import type { ServiceFigures } from "@/gpu-workers/runtime/service-figures";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 

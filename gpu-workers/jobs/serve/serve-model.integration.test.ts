@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ATLAS_DIR, modelDir } from "@/lib/paths";
+import { ATLAS_DIR, modelDir } from "@/lib/paths.mjs";
 import { presetById } from "@/core/presets/run-presets";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import { predict } from "@/gpu-workers/jobs/predict/predict";
@@ -28,8 +29,7 @@ describe.skipIf(!ready)("the embedded model, served by the engine", () => {
     });
     served = serveRun(serving, { reportMs: 50, idleReportMs: 200, portMs: 1_000 });
     served.catch(() => undefined);
-    while (!serving.progressed.at(-1))
-      await Promise.race([served, new Promise((resolve) => setTimeout(resolve, 50))]);
+    while (!serving.progressed.at(-1)) await Promise.race([served, sleep(50)]);
     endpoint = serving.progressed.at(-1)!.detail;
   });
   afterAll(async () => {
@@ -112,7 +112,7 @@ describe.skipIf(!ready)("the embedded model, served by the engine", () => {
           item.points.some(({ name }) => name === "serve/latency_ms_p99"),
       )
     )
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     const names = new Set(
       serving.reports.flatMap((item) =>
         item.kind === "metrics" ? item.points.map(({ name }) => name) : [],

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { modelServerSchema, type VllmConfig } from "@/contracts/run-config/model";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
-import { Agents, noServices, until } from "@/gpu-workers/agent/testing/harness";
+import { Agents, noServices } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
@@ -13,6 +13,7 @@ import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
 import { buildServeLaunch } from "@/gpu-workers/llm/vllm-server/launch-options";
 import { ModelService } from "@/gpu-workers/llm/serving/model-service";
 import { serveRun } from "./serve-run";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 /**
  * vLLM's process handling against a program that stands in for it (testing/vllm-stand-in.mjs): what it is started with,
@@ -69,7 +70,9 @@ describe("vLLM", () => {
       "--max-model-len",
       "4096",
     ]);
-    expect(buildServeLaunch("m", { ...config, maxModelLen: null }).args).not.toContain("--max-model-len");
+    expect(buildServeLaunch("m", { ...config, maxModelLen: null }).args).not.toContain(
+      "--max-model-len",
+    );
   });
 
   it("that is missing, too old or short of GPUs is refused with what to do", async () => {
@@ -109,7 +112,9 @@ describe("vLLM", () => {
 
   it("that ends while it starts is an error with its last lines", async () => {
     await writeFile(join(folder, "refuse"), "");
-    await expect(VllmProcess.start(buildServeLaunch("m", config), { signal: never })).rejects.toMatchObject({
+    await expect(
+      VllmProcess.start(buildServeLaunch("m", config), { signal: never }),
+    ).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringMatching(/ended with code 1[\s\S]*CUDA out of memory/) as unknown,
     });
@@ -166,7 +171,7 @@ describe("a serve run of a model in vLLM", () => {
       { serve: (context) => serveRun(context, quick) },
       { starters: starters() },
     );
-    await until("it serves", () => addressOf(run) !== undefined, 20_000);
+    await waitUntil("it serves", () => addressOf(run) !== undefined, 20_000);
     const address = addressOf(run)!;
     expect(
       (
@@ -176,11 +181,15 @@ describe("a serve run of a model in vLLM", () => {
         )
       ).text,
     ).toBe("echo hello");
-    await until("metrics are reported", () => metricsOf(run).has("serve/latency_ms_p99"));
+    await waitUntil("metrics are reported", () => metricsOf(run).has("serve/latency_ms_p99"));
     expect(metricsOf(run).has("serve/completion_tokens_per_second")).toBe(true);
     server.push({ type: "cancel", runId: run.runId, attempt: run.attempt });
-    await until("it is cancelled", () => run.state === "cancelled");
-    await until("vLLM has stopped", async () => (await lines("stops.jsonl")).length === 1, 20_000);
+    await waitUntil("it is cancelled", () => run.state === "cancelled");
+    await waitUntil(
+      "vLLM has stopped",
+      async () => (await lines("stops.jsonl")).length === 1,
+      20_000,
+    );
   });
 
   it("whose vLLM dies is given back, and its next attempt starts it anew", async () => {
@@ -190,13 +199,13 @@ describe("a serve run of a model in vLLM", () => {
       { serve: (context) => serveRun(context, quick) },
       { starters: starters() },
     );
-    await until("it serves", () => addressOf(run) !== undefined, 20_000);
+    await waitUntil("it serves", () => addressOf(run) !== undefined, 20_000);
     const before = addressOf(run);
     await fetch(`${before!}/completions`, {
       method: "POST",
       body: JSON.stringify({ model: "m", prompt: "die" }),
     }).catch(() => undefined);
-    await until("it serves again", () => addressOf(run) !== before, 20_000);
+    await waitUntil("it serves again", () => addressOf(run) !== before, 20_000);
     expect(run.attempt).toBe(2);
     expect(await lines("starts.jsonl")).toHaveLength(2);
     expect(

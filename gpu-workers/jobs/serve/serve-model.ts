@@ -3,11 +3,11 @@ import { AppError } from "@/contracts/errors";
 import { isLoopback, servedName, type ServeModelConfig } from "@/contracts/run-config/run-config";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
-import { findInstalledModel } from "@/gpu-workers/llm/generator/open-generator";
+import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy } from "@/gpu-workers/rl/policy";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
 import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";
-import { listenPatiently, reachedAt } from "@/gpu-workers/runtime/listening";
+import { listenWhenPortIsFree, reachedAt } from "@/gpu-workers/runtime/listening";
 import {
   ModelService,
   type ModelBackend,
@@ -31,10 +31,17 @@ export async function serveModel(
       "info",
       `The service listens on ${host}; clients must send the stored key "${config.key}".`,
     );
-  const service = await listenPatiently(
+  const service = await listenWhenPortIsFree(
     context,
     () =>
-      ModelService.listen({ host, port, model: servedName(config), apiKey, concurrency, maxWaiting: waiting }),
+      ModelService.listen({
+        host,
+        port,
+        model: servedName(config),
+        apiKey,
+        concurrency,
+        maxWaiting: waiting,
+      }),
     times.portMs,
   );
   let handle: ServiceHandle<ModelBackend> | null = null;
@@ -173,4 +180,8 @@ const askOneToken = (
 ): Promise<unknown> =>
   client.complete({ model, prompt: "Ready?", max_tokens: 1, temperature: 0 }, signal);
 const probe = ({ url, secret, model }: ModelBackend, signal: AbortSignal): Promise<unknown> =>
-  askOneToken(new EndpointClient(`${url}/v1`, { apiKey: secret, retryBudgetMs: 10_000 }), model, signal);
+  askOneToken(
+    new EndpointClient(`${url}/v1`, { apiKey: secret, retryBudgetMs: 10_000 }),
+    model,
+    signal,
+  );

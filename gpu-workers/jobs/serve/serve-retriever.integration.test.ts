@@ -1,14 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import { retrieveResponseSchema } from "@/contracts/formats/retrieve";
-import { until } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer, TOKEN } from "@/gpu-workers/agent/testing/protocol-server";
+import { findFreePort } from "@/lib/free-port.mjs";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const START_MS = 60_000;
 const CLIENTS = 8;
@@ -68,19 +68,11 @@ function startWorker(): ChildProcess {
   return child;
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
 it(
   "a worker killed under load: clients get errors or right answers, and the service comes back on its port",
   { timeout: 180_000 },
   async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const run = server.queue({
       kind: "serve",
       name: "a service",
@@ -94,7 +86,7 @@ it(
           own === attempt && item.kind === "progress" && item.progress.phase === "serving",
       );
     const first = startWorker();
-    await until("it serves", () => serving(1), START_MS);
+    await waitUntil("it serves", () => serving(1), START_MS);
 
     const long = await fetch(`http://127.0.0.1:${port}/retrieve`, {
       method: "POST",
@@ -126,15 +118,15 @@ it(
       }
     };
     const clients = Array.from({ length: CLIENTS }, (_, i) => client(i));
-    await until("clients are answered", () => seen.right > 20, 20_000);
+    await waitUntil("clients are answered", () => seen.right > 20, 20_000);
 
     first.kill("SIGKILL");
-    await until("clients notice", () => seen.unreachable > 0, 10_000);
+    await waitUntil("clients notice", () => seen.unreachable > 0, 10_000);
     run.state = "queued"; // what the real server does when the lease has run out, or the worker attaches anew
     startWorker();
-    await until("it serves again", () => serving(2), START_MS);
+    await waitUntil("it serves again", () => serving(2), START_MS);
     back = true;
-    await until("clients are answered again", () => seen.rightAfter > 20, 20_000);
+    await waitUntil("clients are answered again", () => seen.rightAfter > 20, 20_000);
     stop = true;
     await Promise.all(clients);
     expect(seen.wrong).toEqual([]);

@@ -1,15 +1,17 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { AppError } from "@/contracts/errors";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
-import { Agents, noServices, until } from "@/gpu-workers/agent/testing/harness";
+import { Agents, noServices } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { RemoteRetriever } from "@/gpu-workers/retrieval/backends/remote";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { serveRun } from "./serve-run";
+import { findFreePort } from "@/lib/free-port.mjs";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 const quick = (context: RunContext): Promise<void> =>
   serveRun(context, { reportMs: 20, idleReportMs: 100, portMs: 2_000 });
@@ -39,7 +41,7 @@ function words(): { starters: ServiceStarters; breakDown(): void; mend(): void }
         })),
       );
     },
-    documents: async () => [],
+    getDocuments: async () => [],
     describe: () => ({ kind: "dense", key: "k", title: "words", documents: 3 }),
     close: async () => undefined,
   };
@@ -74,17 +76,8 @@ const addressOf = (run: Run): string | undefined =>
 const pointsOf = (run: Run): MetricPoint[] =>
   run.items.flatMap(({ item }) => (item.kind === "metrics" ? item.points : []));
 
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
 async function up(run: Run): Promise<string> {
-  await until("it serves", () => addressOf(run) !== undefined);
+  await waitUntil("it serves", () => addressOf(run) !== undefined);
   return addressOf(run) ?? "";
 }
 
@@ -98,7 +91,7 @@ describe("a serve run", () => {
       "capital-0",
       "capital-1",
     ]);
-    await until("the metrics are reported", () =>
+    await waitUntil("the metrics are reported", () =>
       pointsOf(run).some(({ name }) => name === "serve/latency_ms_p99"),
     );
     const last = new Map(pointsOf(run).map(({ name, value }) => [name, value]));
@@ -114,7 +107,7 @@ describe("a serve run", () => {
     ]);
     expect(last.get("serve/memory_mb")).toBeGreaterThan(10);
     server.push({ type: "cancel", runId: run.runId, attempt: run.attempt });
-    await until("it is cancelled", () => run.state === "cancelled");
+    await waitUntil("it is cancelled", () => run.state === "cancelled");
     await expect(fetch(address.replace("/retrieve", "/healthz"))).rejects.toThrow();
   });
 
@@ -125,11 +118,11 @@ describe("a serve run", () => {
   });
 
   it("fails where its port is taken, and says what to do", async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const other = createServer().listen(port, "127.0.0.1");
     const run = server.queue(config({ port }));
     await agents.start(server.url, { serve: quick }, { starters: words().starters });
-    await until("it has failed", () => run.state === "failed");
+    await waitUntil("it has failed", () => run.state === "failed");
     expect(run.transitions.at(-1)?.reason).toContain(
       `port ${port} of 127.0.0.1 is in use by another process; choose another port`,
     );
@@ -137,7 +130,7 @@ describe("a serve run", () => {
   });
 
   it("comes back on its port when its worker is gone, and clients that retry see no error", async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const run = server.queue(config({ port }));
     const first = await agents.start(server.url, { serve: quick }, { starters: words().starters });
     const remote = await RemoteRetriever.open(await up(run), { times });
@@ -150,14 +143,14 @@ describe("a serve run", () => {
   });
 
   it("waits for its port where the attempt before it still holds it", async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const other = createServer().listen(port, "127.0.0.1");
     const run = server.queue(config({ port }));
     run.attempt = 1;
     await agents.start(server.url, { serve: quick }, { starters: words().starters });
-    await until("it has begun", () => run.transitions.length > 0);
+    await waitUntil("it has begun", () => run.transitions.length > 0);
     other.close();
-    await until("it serves", () => addressOf(run) !== undefined, 6_000);
+    await waitUntil("it serves", () => addressOf(run) !== undefined, 6_000);
   });
 
   it("outlives a retriever that fails for a while", async () => {
@@ -171,7 +164,7 @@ describe("a serve run", () => {
     expect(await ask()).toBe(503);
     mend();
     expect(await ask()).toBe(200);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
     expect([await ask(), run.state]).toEqual([200, "held"]);
   });
 
@@ -186,7 +179,7 @@ describe("a serve run", () => {
       body: JSON.stringify({ queries: ["a"] }),
     });
     expect(answer.status).toBe(503);
-    await until("it has failed", () => run.state === "failed");
+    await waitUntil("it has failed", () => run.state === "failed");
     expect(run.transitions.at(-1)?.reason).toContain("the encoder thread ended");
   });
 });

@@ -2,10 +2,10 @@ import type { RetrieveMetrics } from "@/contracts/formats/retrieve";
 import { isLoopback, type ServeRetrieverConfig } from "@/contracts/run-config/run-config";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
-import { RetrieveService } from "@/gpu-workers/retrieval/service/service";
+import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";
 import { type ServiceFigures } from "@/gpu-workers/runtime/service-figures";
-import { listenPatiently, reachedAt } from "@/gpu-workers/runtime/listening";
+import { listenWhenPortIsFree, reachedAt } from "@/gpu-workers/runtime/listening";
 
 /**
  * Keeps the /retrieve service up until it is cancelled, and reports what it does. It has no end of its
@@ -22,7 +22,7 @@ export async function serveRetriever(
     const preflight = new Preflight(context, ["retriever"]);
     const open = async (say: (detail: string) => void) => {
       const tell = (detail: string): void => {
-        service.describeStart(detail);
+        service.setStartDetail(detail);
         say(detail);
       };
       const handle = await context.services.retriever(
@@ -41,11 +41,11 @@ export async function serveRetriever(
       const served: Served<RetrieveMetrics & ServiceFigures> = {
         address: `${reachedAt(config, service.url).replace(/\/retrieve$/, "")}/retrieve`,
         figures: () => {
-          const metrics = service.metrics();
+          const metrics = service.readMetrics();
           return { ...metrics, waiting: metrics.waitingQueries };
         },
         rates: ({ queries }) => ({ "serve/queries_per_second": queries }),
-        memoryMb: async () => service.metrics().memoryMb,
+        memoryMb: async () => service.readMetrics().memoryMb,
         probe: () => handle.value.search(["ready?"], 1, signal),
       };
       await keepUp(context, served, times);
@@ -68,5 +68,9 @@ async function listen(
       "warn",
       `The service listens on ${host}: whoever reaches it there can search the corpus.`,
     );
-  return listenPatiently(context, () => RetrieveService.listen({ host, port, limits }), portMs);
+  return listenWhenPortIsFree(
+    context,
+    () => RetrieveService.listen({ host, port, limits }),
+    portMs,
+  );
 }

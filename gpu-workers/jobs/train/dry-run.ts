@@ -1,9 +1,10 @@
 import { AppError } from "@/contracts/errors";
 import type { FormatError } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
-import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/tasks";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
-import { REFERENCE, computeTrialGradient } from "@/gpu-workers/rl/policy-update/update-policy";
+import { REFERENCE } from "@/gpu-workers/rl/policy-update/update-dependencies";
+import { computeTrialGradient } from "@/gpu-workers/rl/policy-update/update-policy";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms";
 import { listRewards, rollOut, type Group } from "@/gpu-workers/rl/rollout";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";

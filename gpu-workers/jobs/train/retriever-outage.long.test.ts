@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DATA_DIR, ATLAS_DIR } from "@/lib/paths";
+import { DATA_DIR, ATLAS_DIR } from "@/lib/paths.mjs";
 import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
 import { trainConfigSchema } from "@/contracts/run-config/run-config";
 import { executors } from "@/gpu-workers/jobs/executors";
-import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
+import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import { RetrieveService } from "@/gpu-workers/retrieval/service/service";
+import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { canTrainHere, small } from "@/gpu-workers/testing/small-training";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
@@ -23,7 +23,7 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
   let service: RetrieveService;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "retriever-outage-"));
-    bm25 = await openAnyRetriever(retrieverConfig.parse({ kind: "bm25" }), {
+    bm25 = await openRetriever(retrieverConfig.parse({ kind: "bm25" }), {
       corpusPath: () => join(ATLAS_DIR, "corpus.jsonl"),
       dataDir: DATA_DIR,
       signal: new AbortController().signal,

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { modelDir } from "@/lib/paths";
+import { modelDir } from "@/lib/paths.mjs";
 import type { RunConfigInput, TrainConfig } from "@/contracts/run-config/run-config";
 import { trainConfigSchema } from "@/contracts/run-config/run-config";
 import { executors } from "@/gpu-workers/jobs/executors";
@@ -413,7 +413,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     const context = contextOf({ name: "gains", config: small });
     const question = (await context.questions("atlas/held-out"))[0]!;
     const retriever = (await services.retriever("atlas", small.retriever, context.signal)).value;
-    const gold = await retriever.documents(question.goldIds);
+    const gold = await retriever.getDocuments(question.goldIds);
     const result = await turnGains(
       {
         taskId: "00000000-0000-4000-8000-000000000004",

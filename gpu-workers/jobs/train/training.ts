@@ -4,7 +4,7 @@ import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
 import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
@@ -19,24 +19,22 @@ import { adaptKlCoefficient } from "@/gpu-workers/rl/algorithms/kl";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
-import { EpisodeGrader, RagBaseline, buildEpisodeRecord } from "@/gpu-workers/searcher/episode-grader";
+import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
+import { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
+import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
 import { runColdStartStep } from "@/gpu-workers/rl/cold-start";
-import { DocumentBook } from "@/gpu-workers/retrieval/corpus/documents";
-import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode";
-import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/episode-metrics";
+import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode-inputs";
+import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-values";
 import { evaluateHeldOut, pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
 import { memoryWarning } from "./memory-warning";
 import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { openCritic, openPolicy, getSearcher, type Policy } from "@/gpu-workers/rl/policy";
-import { patient } from "@/gpu-workers/retrieval/backends/patience";
+import { withRetrieverRetry } from "@/gpu-workers/retrieval/backends/retriever-retry";
 import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
-import {
-  REFERENCE,
-  countSkippedInARow,
-  type PolicyUpdate,
-  type UpdateDependencies,
-} from "@/gpu-workers/rl/policy-update/update-policy";
+import { REFERENCE, type UpdateDependencies } from "@/gpu-workers/rl/policy-update/update-dependencies";
+import { countSkippedInARow, type PolicyUpdate } from "@/gpu-workers/rl/policy-update/update-policy";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import type { Group } from "@/gpu-workers/rl/rollout";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
@@ -48,6 +46,7 @@ import {
   writeTrainerState,
   type TrainerState,
 } from "@/gpu-workers/rl/trainer-state";
+import { chunk } from "@/lib/chunk";
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
@@ -115,8 +114,12 @@ export class Training {
     this.klCoefficient = config.rl.klCoefficient;
     this.pool = new QuestionPool(train, config.seed);
     this.trainQuestions = new Map(train.map((question) => [question.id, question]));
-    const documents = new DocumentBook();
-    this.retriever = patient(retriever, (message) => context.log("warn", message), this.signal);
+    const documents = new DocumentStore();
+    this.retriever = withRetrieverRetry(
+      retriever,
+      (message) => context.log("warn", message),
+      this.signal,
+    );
     this.search = { retriever: this.retriever, documents, settings: config.search };
     this.grader = new EpisodeGrader(
       generator,
@@ -218,13 +221,12 @@ export class Training {
   }
 
   async reportEpisodes(records: readonly EpisodeRecord[], questions: string): Promise<void> {
-    for (let start = 0; start < records.length; start += REPORT_BATCH) {
-      const batch = records.slice(start, start + REPORT_BATCH);
+    for (const batch of chunk(records, REPORT_BATCH)) {
       await this.context.report({
         kind: "episodes",
         corpus: this.config.data.corpus,
         questions,
-        documents: this.search.documents.unsent(batch),
+        documents: this.search.documents.takeUnsent(batch),
         records: batch,
       });
     }
