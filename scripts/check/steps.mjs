@@ -38,7 +38,7 @@ export const CHECKS = [
   },
   {
     name: "types",
-    command: [...nodeProgram("typescript", "bin", "tsc"), "--noEmit"],
+    command: [...nodeProgram("typescript", "bin", "tsc"), "--project", "tsconfig.check.json"],
     remedy: "Each line names a file, a line and a column.",
   },
   {
