@@ -1,5 +1,6 @@
 import type { AlarmRow } from "@/app/_lib/trpc";
-import { ALARMS, type AlarmName } from "@/contracts/records/alarms";
+import type { AlarmName } from "@/contracts/records/alarms";
+import { ALARMS } from "@/core/metrics/alarms";
 import type { ChartGroup } from "./definitions";
 
 /** Steps of a chart over which an alarm stood. */

@@ -5,7 +5,7 @@ import type {
   EpisodeStep,
   StepOf,
 } from "@/contracts/records/episode";
-import { turnsOf } from "@/core/episode/turns";
+import { groupStepsByTurn } from "@/core/episode/turns";
 
 /** One document in a window, with everything the ledger says about it. */
 export interface LedgerDocument {
@@ -51,7 +51,7 @@ export function buildLedger(
   const selected = new Set<string>();
   const seconds = new Map<number, number>();
   for (const step of steps) seconds.set(step.turn, (seconds.get(step.turn) ?? 0) + step.seconds);
-  const turns = turnsOf(steps).map((turn): LedgerTurn => {
+  const turns = groupStepsByTurn(steps).map((turn): LedgerTurn => {
     const newGold = turn.documents.filter((d) => gold.has(d.id) && !retrieved.has(d.id)).length;
     for (const d of turn.documents) if (gold.has(d.id)) retrieved.add(d.id);
     for (const id of turn.selected) if (gold.has(id)) selected.add(id);

@@ -1,6 +1,6 @@
 import { searchesLocally, type RetrieverConfig } from "@/contracts/run-config/retriever";
 import { CORPUS_PRESETS, type CorpusPreset } from "@/core/presets/corpus-presets";
-import { size } from "@/core/memory/index-plan";
+import { formatBytes } from "@/core/memory/index-plan";
 import type { IndexConfig } from "@/contracts/run-config/run-config";
 import type { IndexPlanResult } from "@/contracts/worker-protocol/tasks";
 
@@ -51,16 +51,16 @@ export function listPlanWarnings({
   const building = Math.max(0, ...built.map(({ buildBytes }) => buildBytes));
   return [
     ...(disk > freeDiskBytes
-      ? [`Building takes ${size(disk)} of disk; ${size(freeDiskBytes)} are free.`]
+      ? [`Building takes ${formatBytes(disk)} of disk; ${formatBytes(freeDiskBytes)} are free.`]
       : []),
     ...(building > memoryBytes
       ? [
-          `Building takes ${size(building)} of memory; the worker has ${size(memoryBytes)}. Choose a smaller index.`,
+          `Building takes ${formatBytes(building)} of memory; the worker has ${formatBytes(memoryBytes)}. Choose a smaller index.`,
         ]
       : []),
     ...(search > memoryBytes
       ? [
-          `Searching takes ${size(search)} of memory; the worker has ${size(memoryBytes)}. Choose a smaller index.`,
+          `Searching takes ${formatBytes(search)} of memory; the worker has ${formatBytes(memoryBytes)}. Choose a smaller index.`,
         ]
       : []),
   ];

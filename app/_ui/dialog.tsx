@@ -1,7 +1,7 @@
 "use client";
 import { Dialog as Primitive } from "radix-ui";
 import { X } from "lucide-react";
-import type { ReactNode } from "react";
+import { useRef, type ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
 import { Button } from "./button";
 
@@ -14,6 +14,7 @@ interface DialogProps {
   className?: string;
 }
 
+/** A modal dialog. It gives the focus back to the element that had it when it opened. */
 export function Dialog({
   open,
   onOpenChange,
@@ -22,6 +23,8 @@ export function Dialog({
   children,
   className,
 }: DialogProps) {
+  // Radix gives the focus back to a trigger of its own only; our dialogs are opened by any button.
+  const opener = useRef<Element | null>(null);
   return (
     <Primitive.Root open={open} onOpenChange={onOpenChange}>
       <Primitive.Portal>
@@ -31,6 +34,13 @@ export function Dialog({
             "fixed top-1/2 left-1/2 z-50 max-h-[90dvh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 overflow-y-auto rounded-lg border bg-card p-5 shadow-xl outline-none",
             className,
           )}
+          onOpenAutoFocus={() => {
+            opener.current = document.activeElement;
+          }}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            if (opener.current instanceof HTMLElement) opener.current.focus();
+          }}
           {...(description ? {} : { "aria-describedby": undefined })}
         >
           <Primitive.Title className="pr-8 text-[0.9375rem] font-semibold">{title}</Primitive.Title>

@@ -21,7 +21,7 @@ import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { StateCounts } from "@/app/_ui/state-counts";
-import { ALARMS } from "@/contracts/records/alarms";
+import { ALARMS } from "@/core/metrics/alarms";
 import { findMetric, getMetricLabel } from "@/core/metrics/metrics";
 import { canTransition, TERMINAL } from "@/core/run/transitions";
 

@@ -1,4 +1,4 @@
-import { paretoFront } from "@/core/statistics/comparison";
+import { findParetoFront } from "@/core/statistics/comparison";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import type { CostKey } from "./leaderboard-text";
 
@@ -31,7 +31,7 @@ export function computeCostPoints(board: Leaderboard, column: number, key: CostK
       : [];
   });
   const front = new Set(
-    paretoFront(
+    findParetoFront(
       points,
       (p) => p.cost,
       (p) => p.accuracy,

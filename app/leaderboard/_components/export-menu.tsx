@@ -6,14 +6,14 @@ import type { Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
-import { toCsv, toLatex, toMarkdown } from "@/core/comparability/results-table";
+import { formatCsv, formatLatex, formatMarkdown } from "@/core/comparability/results-table";
 import { buildExportTable } from "./export-table";
 import type { PaperChoice } from "./published";
 
 const FORMATS = [
-  { id: "csv", label: "CSV", type: "text/csv", write: toCsv },
-  { id: "md", label: "Markdown", type: "text/markdown", write: toMarkdown },
-  { id: "tex", label: "LaTeX", type: "application/x-tex", write: toLatex },
+  { id: "csv", label: "CSV", type: "text/csv", write: formatCsv },
+  { id: "md", label: "Markdown", type: "text/markdown", write: formatMarkdown },
+  { id: "tex", label: "LaTeX", type: "application/x-tex", write: formatLatex },
 ] as const;
 
 export function ExportMenu({
@@ -44,7 +44,7 @@ export function ExportMenu({
         ))}
         <MenuItem
           onSelect={() =>
-            copyText(toMarkdown(buildExportTable(board, published)), "Copied as Markdown", notify)
+            copyText(formatMarkdown(buildExportTable(board, published)), "Copied as Markdown", notify)
           }
         >
           <ClipboardCopy /> Copy Markdown

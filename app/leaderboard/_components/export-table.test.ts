@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { scopeKey } from "@/core/comparability/comparability";
+import { buildScopeKey } from "@/core/comparability/comparability";
 import { buildExportTable } from "./export-table";
 
 it("a board's figures go with the number of questions, the costs and the training samples", () => {
@@ -27,8 +27,8 @@ it("a board's figures go with the number of questions, the costs and the trainin
   };
   const ceiling = { mean: 0.9, low: 0.8, high: 1, scored: 70, expected: 70 };
   const board = {
-    scopes: [{ ...facts, key: scopeKey(facts), results: 1 }],
-    scope: scopeKey(facts),
+    scopes: [{ ...facts, key: buildScopeKey(facts), results: 1 }],
+    scope: buildScopeKey(facts),
     columns: [
       {
         id: "c",

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { scopeKey } from "@/core/comparability/comparability";
+import { buildScopeKey } from "@/core/comparability/comparability";
 import { computeMeanCost, formatTokenLimit, type LeaderboardRow } from "./leaderboard-text";
 
 it("a row's cost is the mean over its complete cells", () => {
@@ -19,7 +19,7 @@ it("a row's cost is the mean over its complete cells", () => {
 it("the limit of answers is named where it is all that parts two scopes", () => {
   const scope = (maxTokens: number | null, scorer = "span/1") =>
     ({
-      key: scopeKey({
+      key: buildScopeKey({
         corpus: "atlas",
         corpusVersion: "c1",
         generator: "qwen",

@@ -1,6 +1,6 @@
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { formatCount, formatNumber } from "@/app/_lib/format";
-import { scopeFactsOf, tokensText } from "@/core/comparability/comparability";
+import { parseScopeKey, formatTokens } from "@/core/comparability/comparability";
 
 export type Column = Leaderboard["columns"][number];
 type Scope = Leaderboard["scopes"][number];
@@ -18,14 +18,14 @@ export function formatColumnTitle(column: Column, columns: readonly Column[]): s
 
 /** ", at most 64 tokens" where another scope differs from this one by that alone; else nothing. */
 export function formatTokenLimit(key: string, scopes: Leaderboard["scopes"]): string {
-  const { maxTokens, ...rest } = scopeFactsOf(key);
+  const { maxTokens, ...rest } = parseScopeKey(key);
   const alike = scopes
-    .map((scope) => scopeFactsOf(scope.key))
+    .map((scope) => parseScopeKey(scope.key))
     .filter((facts) =>
       (Object.keys(rest) as (keyof typeof rest)[]).every((name) => facts[name] === rest[name]),
     );
   if (maxTokens === null || alike.every((facts) => facts.maxTokens === maxTokens)) return "";
-  return `, at most ${tokensText(maxTokens)}`;
+  return `, at most ${formatTokens(maxTokens)}`;
 }
 
 /** A scope as "atlas · smollm2, plain · span (12 results)"; the version where another of the same corpus is listed. */

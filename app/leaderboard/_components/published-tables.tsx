@@ -4,13 +4,14 @@ import { Badge } from "@/app/_ui/badge";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import { averageDifferences, type PublishedResults } from "@/contracts/formats/published-results";
+import type { PublishedResults } from "@/contracts/formats/published-results";
+import { findAverageDifferences } from "@/core/comparability/published-results";
 import { buildPaperTables } from "./published";
 
 /** The paper's tables as printed, with what does not fit together in them. */
 export function PublishedTables({ results }: { results: PublishedResults }) {
   const [metric, setMetric] = useState<"accuracy" | "em">("accuracy");
-  const differences = averageDifferences(results);
+  const differences = findAverageDifferences(results);
   const head = "h-8 px-3 text-right font-medium whitespace-nowrap";
   return (
     <details className="mt-4 rounded-lg border bg-card" data-published-tables>

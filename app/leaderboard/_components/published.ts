@@ -1,10 +1,5 @@
-import {
-  averageDifferences,
-  nameOf,
-  type PublishedMetric,
-  type PublishedResults,
-  type PublishedRow,
-} from "@/contracts/formats/published-results";
+import type { PublishedMetric, PublishedResults, PublishedRow } from "@/contracts/formats/published-results";
+import { findAverageDifferences, formatPublishedRow } from "@/core/comparability/published-results";
 import type { Column } from "./leaderboard-text";
 
 /** Names under which the paper's question sets are imported; importing turns a slash within a name into an underscore. */
@@ -65,7 +60,7 @@ export function selectPublishedRows(
     if (cells.every((cell) => cell === null)) return [];
     return [
       {
-        name: nameOf(row),
+        name: formatPublishedRow(row),
         method: row.method,
         detail: [row.searcher, `generator ${row.generator}`, row.corpus, row.table]
           .filter((part) => part !== null)
@@ -92,7 +87,7 @@ export interface PaperTable {
 
 /** Tables 1 and 2 as printed, one for each generator and corpus, in one metric. */
 export function buildPaperTables(results: PublishedResults, of: "accuracy" | "em"): PaperTable[] {
-  const wrong = averageDifferences(results);
+  const wrong = findAverageDifferences(results);
   const tables = new Map<string, PaperTable>();
   for (const row of results.rows) {
     const metric = of === "em" ? "em" : getAccuracyMetric(row);
@@ -107,7 +102,7 @@ export function buildPaperTables(results: PublishedResults, of: "accuracy" | "em
     };
     tables.set(key, table);
     const difference = wrong.find(
-      (d) => d.table === row.table && d.row === nameOf(row) && d.metric === metric,
+      (d) => d.table === row.table && d.row === formatPublishedRow(row) && d.metric === metric,
     );
     table.rows.push({
       row,

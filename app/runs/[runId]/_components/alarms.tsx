@@ -8,7 +8,8 @@ import { formatDateTime, formatNumber } from "@/app/_lib/format";
 import { useTRPC, type AlarmRow } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { QueryErrorState } from "@/app/_ui/states";
-import { ALARMS, stepsText, type AlarmEvidence, type Measured } from "@/contracts/records/alarms";
+import type { AlarmEvidence, Measured } from "@/contracts/records/alarms";
+import { ALARMS, formatSteps } from "@/core/metrics/alarms";
 
 /** Where the list stands on the overview. */
 const ANCHOR = "alarms";
@@ -156,7 +157,7 @@ const MeasuredValue = ({ of }: { of: Measured }) => (
   <>
     <span className="font-mono">{formatNumber(of.value)}</span>{" "}
     <span className="text-2xs font-normal whitespace-nowrap text-muted-foreground">
-      {stepsText(of)}
+      {formatSteps(of)}
     </span>
   </>
 );

@@ -9,7 +9,7 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { EmptyState, QueryErrorState } from "@/app/_ui/states";
-import { servedName, type ServeConfig } from "@/contracts/run-config/run-config";
+import { formatServedName, type ServeConfig } from "@/contracts/run-config/run-config";
 import { TERMINAL } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
@@ -124,7 +124,7 @@ function buildModelSnippets(address: string, model: string, key: string | null):
 function ServiceAddress({ address, config }: { address: string; config: ServeConfig }) {
   const snippets =
     config.what === "model"
-      ? buildModelSnippets(address, servedName(config), config.key)
+      ? buildModelSnippets(address, formatServedName(config), config.key)
       : buildRetrieverSnippets(address);
   const [use, setUse] = useState("curl");
   const text = snippets[use] ?? "";
@@ -147,7 +147,7 @@ function ServiceAddress({ address, config }: { address: string; config: ServeCon
       </p>
       {config.what === "model" ? (
         <p className="mt-1 px-4 text-xs text-muted-foreground">
-          Model <span className="font-mono text-foreground">{servedName(config)}</span>,{" "}
+          Model <span className="font-mono text-foreground">{formatServedName(config)}</span>,{" "}
           {config.server.kind === "vllm"
             ? `vLLM on ${formatCount(config.server.tensorParallelSize, "GPU")}`
             : "the worker\u2019s engine"}

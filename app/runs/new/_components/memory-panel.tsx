@@ -1,7 +1,7 @@
 import { Check, TriangleAlert } from "lucide-react";
 import { cn } from "@/app/_lib/cn";
 import type { RunCheck } from "@/app/_lib/trpc";
-import { size } from "@/core/memory/index-plan";
+import { formatBytes } from "@/core/memory/index-plan";
 
 type Estimate = NonNullable<RunCheck["memory"]>[number];
 
@@ -26,9 +26,9 @@ export function MemoryPanel({ estimates }: { estimates: readonly Estimate[] }) {
               <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden />
             )}
             <span>
-              <span className="font-mono">{size(estimate.totalBytes)}</span>{" "}
+              <span className="font-mono">{formatBytes(estimate.totalBytes)}</span>{" "}
               <span className="text-muted-foreground">
-                of {size(estimate.deviceBytes)} (
+                of {formatBytes(estimate.deviceBytes)} (
                 {estimate.worker === null
                   ? "no worker could take it; one GPU is assumed"
                   : `${DEVICE[estimate.device]} of ${estimate.worker}`}
@@ -44,7 +44,7 @@ export function MemoryPanel({ estimates }: { estimates: readonly Estimate[] }) {
                   <span className={cn(part.phase && "italic")}>{part.name}</span>{" "}
                   <span className="text-muted-foreground">{part.detail}</span>
                 </dt>
-                <dd className="text-right font-mono">{size(part.bytes)}</dd>
+                <dd className="text-right font-mono">{formatBytes(part.bytes)}</dd>
               </div>
             ))}
           </dl>

@@ -3,7 +3,7 @@ import { listSettingGroups } from "@/core/run/settings";
 import { PRESETS } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { listSettingPaths } from "@/core/run/settings";
-import { expandOrThrow } from "@/core/sweep/expand-sweep";
+import { expandSweepOrThrow } from "@/core/sweep/expand-sweep";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
 import { createSweepDraft, EMPTY_SWEEP, readSweep, listVariableSettings } from "./sweep-draft";
@@ -61,7 +61,7 @@ describe("readSweep", () => {
     for (const { spec, id } of SWEEP_PRESETS) {
       const parsed = sweepSpecSchema.parse(spec);
       const read = readSweep(createSweepDraft(parsed), { ...parsed.base, name: parsed.name });
-      expect(read.ok && read.runs, id).toEqual(expandOrThrow(spec).runs);
+      expect(read.ok && read.runs, id).toEqual(expandSweepOrThrow(spec).runs);
     }
   });
 });

@@ -1,9 +1,9 @@
 import type { Draft } from "@/app/_settings/draft";
 import { AppError } from "@/contracts/errors";
 import type { SettingGroup } from "@/core/run/settings";
-import { expandSweep, problemText, valueText, type SweepRun } from "@/core/sweep/expand-sweep";
+import { expandSweep, formatSweepProblem, formatSettingValue, type SweepRun } from "@/core/sweep/expand-sweep";
 import { type SettingValue, type SweepSpec } from "@/contracts/run-config/sweep";
-import { readRow, readSeeds, readValues } from "@/core/sweep/sweep-text";
+import { parseRow, parseSeeds, parseValues } from "@/core/sweep/sweep-text";
 
 /** A sweep while one types: values as text. */
 export interface SweepDraft {
@@ -27,7 +27,7 @@ export type ReadSweep =
 /** The sweep that the form describes: its configuration is the base, its name the sweep's. */
 export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
   try {
-    const common = { name: base.name, base, seeds: readSeeds(draft.seeds) };
+    const common = { name: base.name, base, seeds: parseSeeds(draft.seeds) };
     const spec =
       draft.mode === "grid"
         ? {
@@ -35,7 +35,7 @@ export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
             ...common,
             axes: draft.axes
               .filter((axis) => axis.path !== "")
-              .map((axis) => ({ path: axis.path, values: readValues(axis.text) })),
+              .map((axis) => ({ path: axis.path, values: parseValues(axis.text) })),
           }
         : {
             mode: "list",
@@ -48,7 +48,7 @@ export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
     const expansion = expandSweep(spec);
     return expansion.ok
       ? { ok: true, spec, runs: expansion.runs }
-      : { ok: false, problems: expansion.problems.map(problemText) };
+      : { ok: false, problems: expansion.problems.map(formatSweepProblem) };
   } catch (error) {
     if (error instanceof AppError) return { ok: false, problems: [error.message] };
     throw error;
@@ -57,7 +57,7 @@ export function readSweep(draft: SweepDraft, base: Draft): ReadSweep {
 
 /** The line "-" is the configuration as it is. */
 const readSweepRow = (line: string): Record<string, SettingValue> =>
-  line.trim() === "-" ? {} : readRow(line);
+  line.trim() === "-" ? {} : parseRow(line);
 
 /** A ready sweep as the form shows it. */
 export function createSweepDraft(spec: SweepSpec): SweepDraft {
@@ -113,7 +113,7 @@ export function listVariableSettings(
               ? "true, false"
               : s.default === undefined || s.default === null
                 ? ""
-                : valueText(s.default as SettingValue),
+                : formatSettingValue(s.default as SettingValue),
       })),
     ];
     const unique = [...new Map(all.map((setting) => [setting.path, setting])).values()];

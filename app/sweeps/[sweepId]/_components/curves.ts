@@ -4,7 +4,7 @@ import { SERVE_CHARTS } from "@/app/_charts/serve-charts";
 import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import type { Unit } from "@/app/_charts/units";
 import { isLowerBetter } from "@/core/metrics/metrics";
-import { variedText } from "@/core/sweep/expand-sweep";
+import { formatVariedSettings } from "@/core/sweep/expand-sweep";
 import type { SweepCurves, SweepDetail } from "@/app/_lib/trpc";
 
 /** More curves than this cannot be told apart by eye. */
@@ -34,7 +34,7 @@ export function selectCurves(curves: SweepCurves, metric: string): SweepCurves {
 /** What a row varies, of the settings that differ at all; "run 3" where nothing says. */
 export function formatRowLabel(sweep: SweepDetail, row: number): string {
   const varying = listVaryingPaths(sweep);
-  const text = variedText(sweep.groups.find((group) => group.row === row)?.varied ?? {}, varying);
+  const text = formatVariedSettings(sweep.groups.find((group) => group.row === row)?.varied ?? {}, varying);
   return text || (sweep.groups.length === 1 ? "all runs" : `run ${row + 1}`);
 }
 

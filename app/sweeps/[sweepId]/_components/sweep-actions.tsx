@@ -12,7 +12,7 @@ import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
 import { TERMINAL } from "@/core/run/transitions";
-import { sweepCsv, sweepMarkdown } from "@/core/sweep/sweep-table";
+import { formatSweepCsv, formatSweepMarkdown } from "@/core/sweep/sweep-table";
 
 /** What can be done with all runs together, and the table to take away. */
 export function SweepActions({ sweep }: { sweep: SweepDetail }) {
@@ -85,13 +85,13 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           </Button>
         </MenuTrigger>
         <MenuContent>
-          <MenuItem onSelect={() => saveFile(`${file}.md`, "text/markdown", sweepMarkdown(sweep))}>
+          <MenuItem onSelect={() => saveFile(`${file}.md`, "text/markdown", formatSweepMarkdown(sweep))}>
             <Download /> Markdown, by setting
           </MenuItem>
-          <MenuItem onSelect={() => saveFile(`${file}.csv`, "text/csv", sweepCsv(sweep))}>
+          <MenuItem onSelect={() => saveFile(`${file}.csv`, "text/csv", formatSweepCsv(sweep))}>
             <Download /> CSV, by run
           </MenuItem>
-          <MenuItem onSelect={() => copyText(sweepMarkdown(sweep), "Copied as Markdown", notify)}>
+          <MenuItem onSelect={() => copyText(formatSweepMarkdown(sweep), "Copied as Markdown", notify)}>
             <ClipboardCopy /> Copy Markdown
           </MenuItem>
         </MenuContent>

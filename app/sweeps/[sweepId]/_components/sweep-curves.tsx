@@ -8,7 +8,7 @@ import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { QueryErrorState } from "@/app/_ui/states";
 import { TERMINAL } from "@/core/run/transitions";
-import { BAND } from "@/core/sweep/sweep-table";
+import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
 
 export const getRowColour = (row: number): string => `var(--series-${(row % 7) + 1})`;
@@ -56,7 +56,7 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
           {curves.length > 0 ? <StepLabel stepName="step" /> : null}
         </div>
         <p className="text-xs text-muted-foreground">
-          {BAND} A curve breaks where another number of runs stands behind it.
+          {BAND_EXPLANATION} A curve breaks where another number of runs stands behind it.
           {all > curves.length ? ` The best ${curves.length} of ${all} settings.` : ""}
         </p>
         {curves.length === 0 ? (

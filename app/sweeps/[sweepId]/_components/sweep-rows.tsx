@@ -8,7 +8,7 @@ import type { SweepDetail } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { valueText } from "@/core/sweep/expand-sweep";
+import { formatSettingValue } from "@/core/sweep/expand-sweep";
 import { getRowColour } from "./sweep-curves";
 
 type Group = SweepDetail["groups"][number];
@@ -27,7 +27,7 @@ const CellNote = ({ children }: { children: ReactNode }) => (
 
 function SettingCells({ varied, paths }: { varied: Group["varied"]; paths: readonly string[] }) {
   return paths.map((path) => (
-    <Cell key={path}>{path in varied ? valueText(varied[path]!) : NONE}</Cell>
+    <Cell key={path}>{path in varied ? formatSettingValue(varied[path]!) : NONE}</Cell>
   ));
 }
 

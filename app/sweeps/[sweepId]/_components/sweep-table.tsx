@@ -5,7 +5,7 @@ import type { SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { SegmentedControl } from "@/app/_ui/segmented-control";
-import { BAND, bestRow } from "@/core/sweep/sweep-table";
+import { BAND_EXPLANATION, findBestRow } from "@/core/sweep/sweep-table";
 import { GroupLine, RunLine } from "./sweep-rows";
 import {
   formatSort,
@@ -34,14 +34,14 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
     const next = getNextSort(sort, column);
     setParams({ sort: next && formatSort(next) });
   };
-  const best = bestRow(sweep, 0);
+  const best = findBestRow(sweep, 0);
   return (
     <Card className="mt-4 overflow-hidden" aria-label="Results">
       <header className="flex flex-wrap items-center justify-between gap-2 px-4 py-3">
         <p className="max-w-2xl min-w-0 text-xs text-muted-foreground">
           {byRun
             ? "Last value of each run, and the best with its step."
-            : `${BAND} Only runs that have succeeded are averaged.`}
+            : `${BAND_EXPLANATION} Only runs that have succeeded are averaged.`}
         </p>
         {averaged ? (
           <SegmentedControl

@@ -1,6 +1,6 @@
 import type { SweepDetail } from "@/app/_lib/trpc";
 import { isLowerBetter } from "@/core/metrics/metrics";
-import { shortPaths, valueText } from "@/core/sweep/expand-sweep";
+import { shortenPaths, formatSettingValue } from "@/core/sweep/expand-sweep";
 import { type SettingValue } from "@/contracts/run-config/sweep";
 
 /** How a sweep's table is sorted: by a column, up or down; the address holds it as "column" or "-column". */
@@ -32,7 +32,7 @@ export function listColumns(
   { paths, metrics }: Pick<SweepDetail, "paths" | "metrics">,
   byRun: boolean,
 ): SweepColumn[] {
-  const short = shortPaths(paths);
+  const short = shortenPaths(paths);
   return [
     ...paths.map((path, i) => ({ id: path, text: short[i]!, title: path, isNumber: false })),
     ...(byRun ? [{ id: "seed", text: "seed", title: "Seed", isNumber: true }] : []),
@@ -66,7 +66,7 @@ export function sortRows<T>(
       const order =
         typeof a.value === "number" && typeof b.value === "number"
           ? a.value - b.value
-          : valueText(a.value).localeCompare(valueText(b.value));
+          : formatSettingValue(a.value).localeCompare(formatSettingValue(b.value));
       return sort.descending ? -order : order;
     })
     .map(({ row }) => row);

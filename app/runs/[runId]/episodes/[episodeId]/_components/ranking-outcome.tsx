@@ -1,7 +1,7 @@
 import type { EpisodeDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { formatNumber, formatCount } from "@/app/_lib/format";
-import { metricsWithin, rankGold } from "@/core/metrics/ranking-metrics";
+import { listMetricsWithin, rankGold } from "@/core/metrics/ranking-metrics";
 import { formatMetricLabel } from "@/app/_retrieval/metric-label";
 
 /** What came of a ranking: where the gold documents stand, and the metrics of this one question. */
@@ -37,12 +37,12 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
       <section className="px-4 py-3">
         <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">This question</h2>
         <dl className="grid grid-cols-[1fr_auto] gap-x-3 gap-y-0.5 text-xs">
-          {metricsWithin(result.depth).map((metric) => (
+          {listMetricsWithin(result.depth).map((metric) => (
             <div key={metric.key} className="contents">
               <dt className="text-muted-foreground" title={metric.meaning}>
                 {formatMetricLabel(metric.key)}
               </dt>
-              <dd className="text-right font-mono">{formatNumber(metric.of(result))}</dd>
+              <dd className="text-right font-mono">{formatNumber(metric.compute(result))}</dd>
             </div>
           ))}
         </dl>

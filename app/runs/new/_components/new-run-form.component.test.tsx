@@ -1,0 +1,138 @@
+// @vitest-environment jsdom
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, it } from "vitest";
+import type { PresetRow } from "@/app/_lib/trpc";
+import { renderPage, type Answers } from "@/app/_testing/render-page";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { PRESETS } from "@/core/presets/run-presets";
+import { NewRunForm } from "./new-run-form";
+
+const presets: PresetRow[] = PRESETS.map((preset) => ({
+  ...preset,
+  config: runConfigSchema.parse(preset.config),
+  ready: preset.id.startsWith("atlas"),
+  requirements: [],
+}));
+const findPreset = (id: string): PresetRow => presets.find((preset) => preset.id === id)!;
+
+/** The form as it opens with a preset; what is launched lands in `launched`. */
+function draw(presetId: string, answers: Answers = {}, address = "/runs/new") {
+  const launched: { config: RunConfig; preset: string | null }[] = [];
+  const preset = findPreset(presetId);
+  const view = renderPage(
+    <NewRunForm presets={presets} start={preset.config} startPreset={preset.id} origin={null} />,
+    {
+      "runs.check": () => ({ issues: [], requirements: [], memory: null }) as never,
+      "runs.launch": (input) => {
+        launched.push(input as never);
+        return { id: "11111111-1111-4111-8111-111111111111" } as never;
+      },
+      ...answers,
+    },
+    address,
+  );
+  const launch = within(screen.getByRole("region", { name: "Launch" }));
+  return { ...view, user: userEvent.setup({ delay: null }), launched, launch };
+}
+
+const findField = (path: string): HTMLInputElement =>
+  document.getElementById(`setting-${path}`) as HTMLInputElement;
+
+describe("the new run form", () => {
+  it("launches the configuration with what was changed, and nothing else", async () => {
+    const { user, launch, launched, visited } = draw("atlas-smollm2");
+    await user.clear(findField("rl.steps"));
+    await user.type(findField("rl.steps"), "7");
+    const button = launch.getByRole("button", { name: "Launch" });
+    await waitFor(() => expect(button).toHaveProperty("disabled", false));
+    await user.click(button);
+    const { config } = findPreset("atlas-smollm2");
+    if (config.kind !== "train") throw new Error("not a training run");
+    expect(launched).toEqual([
+      { config: { ...config, rl: { ...config.rl, steps: 7 } }, preset: "atlas-smollm2" },
+    ]);
+    expect(visited).toEqual(["/runs/11111111-1111-4111-8111-111111111111"]);
+  });
+
+  it("names a setting that is wrong, and launches nothing", async () => {
+    const { user, launch } = draw("atlas-smollm2");
+    await user.clear(findField("rl.steps"));
+    await user.type(findField("rl.steps"), "-3");
+    await launch.findByText(/must be at least 0/);
+    expect(launch.getByText("1 setting to mend")).toBeTruthy();
+    expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);
+    await waitFor(() => expect(findField("rl.steps").getAttribute("aria-invalid")).toBe("true"));
+    expect(document.getElementById("setting-rl.steps-error")?.textContent).toBe(
+      "must be at least 0",
+    );
+  });
+
+  it("waits for a worker where none can run it", async () => {
+    const { launch, user, launched } = draw("atlas-rag", {
+      "runs.check": () =>
+        ({
+          issues: [],
+          requirements: [{ name: "Model", ok: false, detail: "no attached worker has it" }],
+          memory: null,
+        }) as never,
+    });
+    await launch.findByText("no attached worker has it");
+    expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);
+    await user.click(launch.getByRole("button", { name: "Queue anyway" }));
+    await waitFor(() => expect(launched).toHaveLength(1));
+  });
+
+  it("keeps what two kinds of run share when the kind changes", async () => {
+    const { user } = draw("atlas-smollm2");
+    await user.clear(findField("search.retrieve"));
+    await user.type(findField("search.retrieve"), "5");
+    await user.click(
+      within(screen.getByRole("group", { name: "Kind of run" })).getByRole("button", {
+        name: "Predict",
+      }),
+    );
+    await waitFor(() => expect(findField("questions")?.value).toBe("atlas/held-out"));
+    expect(findField("search.retrieve").value).toBe("5");
+    expect(findField("rl.steps")).toBeNull();
+  });
+
+  it("shows the runs of a sweep by their names, and says why it is none yet", async () => {
+    const sent: unknown[] = [];
+    const { user } = draw(
+      "atlas-smollm2",
+      {
+        "sweeps.launch": (input) => {
+          sent.push(input.spec);
+          return { id: "s" } as never;
+        },
+      },
+      "/runs/new?as=sweep",
+    );
+    const launch = within(screen.getByRole("region", { name: "Launch" }));
+    const sweep = within(screen.getByRole("region", { name: "Sweep" }));
+    await user.selectOptions(sweep.getByLabelText("Setting 1"), "rl.steps");
+    expect(launch.getByText("Not yet a sweep"), "it has no values").toBeTruthy();
+    expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);
+    await user.type(sweep.getByLabelText("Values of setting 1"), "1, 2");
+    await user.type(sweep.getByLabelText("Seeds"), "1-2");
+    const list = await launch.findByRole("list", { name: "Runs of the sweep" });
+    const name = findPreset("atlas-smollm2").config.name;
+    await waitFor(() =>
+      expect(
+        within(list)
+          .getAllByRole("listitem")
+          .map(({ textContent }) => textContent),
+      ).toEqual([
+        `${name}: steps=1, seed=1`,
+        `${name}: steps=2, seed=1`,
+        `${name}: steps=1, seed=2`,
+        `${name}: steps=2, seed=2`,
+      ]),
+    );
+    await user.click(launch.getByRole("button", { name: "Launch 4 runs" }));
+    expect(sent).toMatchObject([
+      { mode: "grid", axes: [{ path: "rl.steps", values: [1, 2] }], seeds: [1, 2] },
+    ]);
+  });
+});
