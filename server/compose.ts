@@ -1,42 +1,46 @@
 import type { Logger } from "pino";
-import { DATA_DIR } from "@/lib/paths";
+import { DATA_DIR } from "@/lib/paths.mjs";
 import { Alarms } from "./features/alarms/alarms";
 import { Artifacts } from "./features/artifacts/artifacts";
 import type { ArtifactStore } from "./platform/artifacts/store";
-import { Catalogue } from "./features/question-sets/catalogue";
-import { QuestionImport } from "./features/question-sets/question-import";
-import { Compare } from "./features/compare/compare";
-import { Corpora } from "./features/corpora/corpora";
+import { QuestionSets } from "./features/question-sets/question-sets";
+import { QuestionFileImport } from "./features/question-sets/question-file-import";
+import { PredictionComparison } from "./features/compare/prediction-comparison";
+import { WorkerCorpora } from "./features/corpora/worker-corpora";
+import { StoredCorpora } from "./features/corpora/stored-corpora";
 import { Uploads } from "./features/corpora/uploads";
 import { Database } from "./platform/db/database";
-import { Episodes } from "./features/episodes/episodes";
-import { Comparisons } from "./features/leaderboard/comparisons";
+import { EpisodeReader } from "./features/episodes/episode-reader";
+import { PairedComparisons } from "./features/leaderboard/paired-comparisons";
 import { Leaderboard } from "./features/leaderboard/leaderboard";
-import { Statistics } from "./features/leaderboard/statistics";
-import { Keys } from "./features/keys/keys";
-import { Live } from "./platform/live/live";
+import { LeaderboardResults } from "./features/leaderboard/leaderboard-results";
+import { RunStatistics } from "./features/leaderboard/run-statistics";
+import { EndpointKeys } from "./features/keys/endpoint-keys";
+import { LiveEvents } from "./platform/live/live-events";
 import { Logs } from "./features/logs/logs";
 import { Metrics } from "./features/metrics/metrics";
 import { RetrievalEvaluation } from "./features/retrieval-evaluation/retrieval-evaluation";
 import { Launcher } from "./features/runs/launcher";
-import { RunReader } from "./features/runs/reader";
-import { Reports } from "./features/runs/reports";
+import { Placement } from "./features/runs/placement";
+import { ReferenceCheck } from "./features/runs/reference-check";
+import { RunReader } from "./features/runs/run-reader";
+import { ReportIngestion } from "./features/runs/report-ingestion";
 import { Runs } from "./features/runs/runs";
-import { ExternalRuns } from "./features/runs/external";
+import { ExternalRuns } from "./features/runs/external-runs";
 import { Scoring } from "./features/scoring/scoring";
 import type { Services } from "./trpc/services";
-import { Sweeper } from "./platform/maintenance/sweeper";
-import { SweepReader } from "./features/sweeps/reader";
+import { MaintenanceLoop, type MaintenanceJob } from "./platform/maintenance/maintenance-loop";
+import { SweepReader } from "./features/sweeps/sweep-reader";
 import { Sweeps } from "./features/sweeps/sweeps";
 import { Tasks } from "./features/tasks/tasks";
 import type { Timings } from "./platform/timings";
-import { UpstreamExport } from "./features/upstream/export";
-import { UpstreamImport } from "./features/upstream/import";
-import { workerHandlers } from "./features/workers/handlers";
-import { Hub } from "./features/workers/hub";
-import { WorkerReader } from "./features/workers/reader";
-import { WorkerRegistry } from "./features/workers/registry";
-import { Tokens } from "./features/workers/tokens";
+import { UpstreamExport } from "./features/upstream/upstream-export";
+import { UpstreamImport } from "./features/upstream/upstream-import";
+import { createWorkerHandlers } from "./http/worker-handlers";
+import { WorkerConnections } from "./features/workers/worker-connections";
+import { WorkerReader } from "./features/workers/worker-reader";
+import { WorkerRegistry } from "./features/workers/worker-registry";
+import { WorkerTokens } from "./features/workers/worker-tokens";
 
 export interface ControlPlaneOptions {
   databaseUrl: string;
@@ -52,16 +56,18 @@ export interface ControlPlaneOptions {
 
 const DEFAULT_UPLOAD_LIMIT_BYTES = 20 * 1024 ** 3;
 
-/** All rules of the control plane, wired once, without HTTP. */
+/** Slow maintenance is done once in so many rounds. */
+const SLOW_ROUNDS = 60;
+
+/** All services of the control plane, wired once, without HTTP. */
 export interface ControlPlane extends Services {
   database: Database;
-  reports: Reports;
-  registry: WorkerRegistry;
+  /** Connects the services to the database and to the workers. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Wires the rules; `start` connects them to the database and to each other. */
+/** Wires the services. Nothing happens before `start`. */
 export function compose({
   databaseUrl,
   store,
@@ -72,90 +78,120 @@ export function compose({
   dataDir = DATA_DIR,
 }: ControlPlaneOptions): ControlPlane {
   const database = new Database(databaseUrl);
-  const live = new Live(database, timings, log);
-  const tokens = new Tokens(database);
-  const hub = new Hub(database, tokens, live, timings, log);
-  const runs = new Runs(database, timings, maxAttempts);
-  const launcher = new Launcher(database, runs);
+  const liveEvents = new LiveEvents(database, timings, log);
+  const workerTokens = new WorkerTokens(database);
+  const workerConnections = new WorkerConnections(database, workerTokens, liveEvents, timings, log);
+  const workerRegistry = new WorkerRegistry(database, timings);
+  const logs = new Logs(database);
   const metrics = new Metrics(database);
   const alarms = new Alarms(database);
-  const episodes = new Episodes(database);
-  const sweepReader = new SweepReader(database, metrics);
-  const logs = new Logs(database);
-  const keys = new Keys(database, dataDir);
-  const reports = new Reports(database, metrics, alarms, logs);
+  const endpointKeys = new EndpointKeys(database, dataDir);
   const artifacts = new Artifacts(database, store);
-  const catalogue = new Catalogue(database);
-  const corpora = new Corpora(database);
   const uploads = new Uploads(database, store, uploadLimitBytes);
-  const tasks = new Tasks(database, hub, episodes, launcher, corpora, timings);
-  const statistics = new Statistics(database);
-  const registry = new WorkerRegistry(database, timings);
-  const sweeper = new Sweeper({
+  const questionSets = new QuestionSets(database);
+  const storedCorpora = new StoredCorpora(database);
+  const workerCorpora = new WorkerCorpora(database);
+  const episodeReader = new EpisodeReader(database);
+  const runs = new Runs(database, timings, maxAttempts);
+  const placement = new Placement(database);
+  const referenceCheck = new ReferenceCheck(database);
+  const launcher = new Launcher(runs, referenceCheck, placement);
+  const reportIngestion = new ReportIngestion(database, metrics, alarms, logs);
+  const statistics = new RunStatistics(database);
+  const tasks = new Tasks({
     database,
-    runs,
-    tasks,
-    registry,
-    artifacts,
-    uploads,
-    statistics,
+    workerConnections,
+    episodeReader,
+    placement,
+    referenceCheck,
+    workerCorpora,
     timings,
-    log,
   });
+  const everyRound = (name: string, run: () => Promise<unknown>): MaintenanceJob => ({
+    name,
+    intervalMs: 0,
+    run,
+  });
+  const seldom = (name: string, run: () => Promise<unknown>): MaintenanceJob => ({
+    name,
+    intervalMs: SLOW_ROUNDS * timings.maintenanceMs,
+    run,
+  });
+  const maintenance = new MaintenanceLoop(
+    database,
+    [
+      everyRound("expired leases", () => runs.expireLeases()),
+      everyRound("silent workers", () => workerRegistry.markSilentOffline()),
+      everyRound("old usage samples", () => workerRegistry.pruneUsage()),
+      everyRound("overdue tasks", () => tasks.endOverdue()),
+      everyRound("run statistics", () => statistics.refreshEnded()),
+      seldom("old events", () => liveEvents.prune()),
+      seldom("abandoned artifacts", () => artifacts.removeAbandoned()),
+      seldom("old uploads", () => uploads.prune(timings)),
+    ],
+    timings.maintenanceMs,
+    log,
+  );
   return {
     database,
-    live,
-    tokens,
-    hub,
-    runs,
-    launcher,
-    runReader: new RunReader(database, metrics, alarms, episodes, launcher, sweepReader),
-    sweeps: new Sweeps(database, runs, launcher),
-    sweepReader,
+    liveEvents,
+    workerTokens,
+    workerConnections,
+    workerReader: new WorkerReader(database, logs),
+    logs,
     metrics,
     alarms,
-    episodes,
-    logs,
-    keys,
-    reports,
+    endpointKeys,
     artifacts,
-    leaderboard: new Leaderboard(database, statistics, new Comparisons(statistics), launcher),
-    compare: new Compare(database, statistics, episodes),
-    catalogue,
-    scoring: new Scoring(database),
-    upstreamImport: new UpstreamImport(database, catalogue, new ExternalRuns(database, metrics)),
-    upstreamExport: new UpstreamExport(database),
-    questionImport: new QuestionImport(database, catalogue),
-    corpora,
     uploads,
-    retrievalEvaluation: new RetrievalEvaluation(database),
+    questionSets,
+    questionFileImport: new QuestionFileImport(database, questionSets, storedCorpora),
+    storedCorpora,
+    workerCorpora,
+    episodeReader,
+    runs,
+    referenceCheck,
+    launcher,
+    runReader: new RunReader(database, metrics, alarms, episodeReader, placement),
+    sweeps: new Sweeps(database, runs, referenceCheck),
+    sweepReader: new SweepReader(database, metrics),
     tasks,
-    registry,
-    workerReader: new WorkerReader(database, logs),
+    scoring: new Scoring(database),
+    leaderboard: new Leaderboard(
+      database,
+      statistics,
+      new LeaderboardResults(database),
+      new PairedComparisons(statistics),
+      launcher,
+    ),
+    predictionComparison: new PredictionComparison(database, statistics, episodeReader),
+    retrievalEvaluation: new RetrievalEvaluation(database),
+    upstreamImport: new UpstreamImport(database, questionSets, new ExternalRuns(database, metrics)),
+    upstreamExport: new UpstreamExport(database),
     async start() {
       await runs.renewLeases();
-      await live.start();
-      hub.start(
-        workerHandlers({
+      await liveEvents.start();
+      workerConnections.start(
+        createWorkerHandlers({
           database,
-          registry,
+          workerRegistry,
           runs,
-          reports,
+          reportIngestion,
           artifacts,
-          catalogue,
-          corpora,
+          questionSets,
+          workerCorpora,
           tasks,
           logs,
-          keys,
+          endpointKeys,
           timings,
         }),
       );
-      sweeper.start();
+      maintenance.start();
     },
     async stop() {
-      hub.stop();
-      await sweeper.stop();
-      await live.stop();
+      workerConnections.stop();
+      await maintenance.stop();
+      await liveEvents.stop();
       await database.close();
     },
   };

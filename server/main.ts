@@ -3,7 +3,7 @@ import next from "next";
 import pino from "pino";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { ATLAS_DIR, DATA_DIR, ROOT } from "@/lib/paths";
+import { ATLAS_DIR, DATA_DIR, ROOT } from "@/lib/paths.mjs";
 import { exitWithParent } from "@/lib/parent-watchdog";
 import { createArtifactStore } from "./platform/artifacts/create-store";
 import { importAtlas } from "./features/question-sets/atlas";
@@ -53,8 +53,8 @@ async function main(): Promise<void> {
     uploadLimitBytes: env.S3_UPLOAD_LIMIT_GIB * 1024 ** 3,
     log,
   });
-  await importAtlas(plane.catalogue, ATLAS_DIR, log);
-  await ensureLocalWorkerToken(plane.tokens, DATA_DIR);
+  await importAtlas(plane, ATLAS_DIR, log);
+  await ensureLocalWorkerToken(plane.workerTokens, DATA_DIR);
   await plane.start();
 
   const dev = env.NODE_ENV !== "production";

@@ -1,19 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
+import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { Artifacts } from "@/server/features/artifacts/artifacts";
-import type { Tokens } from "@/server/features/workers/tokens";
-import { bodyOf } from "./request-body";
-
-const STATUS: Partial<Record<ErrorCode, number>> = {
-  "invalid-input": 400,
-  unauthorized: 401,
-  "not-found": 404,
-  conflict: 409,
-  "stale-attempt": 409,
-  "storage-full": 507,
-};
+import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
+import { sendError } from "./error-response";
+import { openBodyStream } from "./request-body";
 
 const pathSchema = z.object({ artifactId: z.uuid(), file: z.string().min(1) });
 const querySchema = z.object({ runId: z.uuid(), attempt: z.coerce.number().int().positive() });
@@ -25,18 +17,18 @@ export const isArtifactPath = (pathname: string): boolean =>
   pathname.startsWith(WORKER_PREFIX) || pathname.startsWith(PAGE_PREFIX);
 
 /**
- * PUT and GET /worker/artifacts/{artifactId}/{file}: bytes beside the worker protocol, with the same token. A person's
- * page and command line read under /artifacts/, as they read everything else.
+ * PUT and GET /worker/artifacts/{artifactId}/{file}: files of checkpoints, for workers with their token. Pages
+ * and the command line read them under /artifacts/.
  */
 export async function serveArtifact(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
-  { tokens, artifacts }: { tokens: Tokens; artifacts: Artifacts },
+  { workerTokens, artifacts }: { workerTokens: WorkerTokens; artifacts: Artifacts },
 ): Promise<void> {
   try {
     const worker = url.pathname.startsWith(WORKER_PREFIX);
-    const tokenId = worker ? await tokens.verify(request.headers.authorization) : null;
+    const tokenId = worker ? await workerTokens.verify(request.headers.authorization) : null;
     const [artifactId, file, ...rest] = url.pathname
       .slice((worker ? WORKER_PREFIX : PAGE_PREFIX).length)
       .split("/")
@@ -53,7 +45,7 @@ export async function serveArtifact(
         Object.fromEntries(url.searchParams),
         "The query of an upload",
       );
-      await artifacts.upload(tokenId, ref, name.artifactId, name.file, bodyOf(request));
+      await artifacts.upload(tokenId, ref, name.artifactId, name.file, openBodyStream(request));
       response.writeHead(201, { "content-type": "application/json" }).end("{}");
     } else if (request.method === "GET") {
       const { bytes, stream } = await artifacts.open(name.artifactId, name.file);
@@ -70,15 +62,6 @@ export async function serveArtifact(
       );
     }
   } catch (error) {
-    if (response.headersSent) {
-      response.destroy();
-      return;
-    }
-    const { code, message } = toWireError(error);
-    // The rest of a refused upload is read and dropped: closing on bytes under way resets the connection, and the reason is lost.
-    request.resume();
-    response
-      .writeHead(STATUS[code] ?? 500, { "content-type": "application/json" })
-      .end(JSON.stringify({ code, message }));
+    sendError(request, response, error);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refusalOf, requireLoopback } from "./guard";
+import { findRefusalReason, requireLoopback } from "./guard";
 
 describe("refusalOf", () => {
   it.each([
@@ -8,7 +8,7 @@ describe("refusalOf", () => {
     [{ host: "localhost:3000", origin: "http://127.0.0.1:3000" }],
     [{ host: "[::1]:3000", origin: "http://[::1]:3000" }],
     [{ host: "localhost" }],
-  ])("lets loopback through: %o", (headers) => expect(refusalOf(headers)).toBeNull());
+  ])("lets loopback through: %o", (headers) => expect(findRefusalReason(headers)).toBeNull());
 
   it.each([
     [{ host: "evil.example:3000" }],
@@ -20,7 +20,7 @@ describe("refusalOf", () => {
     [{ host: "127.0.0.1:3000", origin: "null" }],
     [{ host: "127.0.0.1:3000", origin: "http://127.0.0.1:8000" }],
     [{ host: "127.0.0.1:3000", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }],
-  ])("refuses %o", (headers) => expect(refusalOf(headers)).toBeTypeOf("string"));
+  ])("refuses %o", (headers) => expect(findRefusalReason(headers)).toBeTypeOf("string"));
 });
 
 describe("requireLoopback", () => {

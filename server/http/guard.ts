@@ -4,8 +4,8 @@ import { AppError } from "@/contracts/errors";
 const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const LOOPBACK_ADDRESSES = new Set(["localhost", "127.0.0.1", "::1"]);
 
-/** Name in a Host header or an origin, without its port; null where it is neither. */
-function nameOf(host: string): string | null {
+/** Name of a host that may have a port; null where the text is something else. */
+function parseHostname(host: string): string | null {
   try {
     const { hostname, username, password, pathname } = new URL(`http://${host}`);
     return username === "" && password === "" && pathname === "/" ? hostname : null;
@@ -15,12 +15,12 @@ function nameOf(host: string): string | null {
 }
 
 /**
- * Why a request is refused; null where it is not. A page of another site may reach this server through the browser: by
+ * The reason to refuse a request; null where there is none. A page of another site may reach this server through the browser: by
  * its own name that resolves to this machine (Host tells), or from its own pages (Origin tells). There is no access
  * control behind this, so only loopback names pass.
  */
-export function refusalOf(headers: IncomingHttpHeaders): string | null {
-  const host = headers.host === undefined ? null : nameOf(headers.host);
+export function findRefusalReason(headers: IncomingHttpHeaders): string | null {
+  const host = headers.host === undefined ? null : parseHostname(headers.host);
   if (host === null || !LOOPBACK_NAMES.has(host))
     return `Host "${headers.host ?? ""}" is not a loopback name. Open the page as http://127.0.0.1 or http://localhost; from another machine, through an SSH tunnel.`;
   const { origin } = headers;
@@ -28,18 +28,20 @@ export function refusalOf(headers: IncomingHttpHeaders): string | null {
     return headers["sec-fetch-site"] === "cross-site" && headers["sec-fetch-mode"] !== "navigate"
       ? "Requests of other sites are refused."
       : null;
-  const from = /^https?:\/\//.test(origin) ? nameOf(origin.replace(/^https?:\/\//, "")) : null;
+  const from = /^https?:\/\//.test(origin)
+    ? parseHostname(origin.replace(/^https?:\/\//, ""))
+    : null;
   // Two services on one machine are two sites: the port must be ours too.
   if (
     from === null ||
     !LOOPBACK_NAMES.has(from) ||
-    portOf(origin) !== portOf(`http://${headers.host ?? ""}`)
+    getPort(origin) !== getPort(`http://${headers.host ?? ""}`)
   )
     return `Origin "${origin}" is not this page.`;
   return null;
 }
 
-const portOf = (url: string): string => {
+const getPort = (url: string): string => {
   const { port, protocol } = new URL(url);
   return port || (protocol === "https:" ? "443" : "80");
 };

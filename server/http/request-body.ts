@@ -1,8 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { PassThrough, type Readable } from "node:stream";
 
-/** A request's bytes as a stream of its own: a store that fails destroys what it reads from, and the request must live to be answered. */
-export function bodyOf(request: IncomingMessage): Readable {
+/**
+ * Opens the bytes of a request as a stream of its own: a store that fails destroys the stream it reads from, and the
+ * request itself must stay open to be answered.
+ */
+export function openBodyStream(request: IncomingMessage): Readable {
   const body = new PassThrough();
   request.pipe(body);
   request.once("close", () => {

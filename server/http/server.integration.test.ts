@@ -1,19 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { request as httpRequest } from "node:http";
 import { createTRPCClient, httpLink } from "@trpc/client";
 import superjson from "superjson";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
-import type { TaskRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
 import type { AppRouter } from "@/server/trpc/router";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { PRESETS } from "@/core/presets/run-presets";
 import {
-  presetConfig,
-  sampleDocuments,
-  sampleRecord,
+  getPresetConfig,
+  buildDocuments,
+  buildRecord,
   storeSamples,
 } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
+import type { TestWorker } from "@/server/testing/test-worker";
 
 const until = async <T>(
   what: () => Promise<T | null | undefined | false>,
@@ -23,7 +24,7 @@ const until = async <T>(
     const value = await what();
     if (value) return value;
     if (Date.now() > end) throw new Error("it did not come true in time");
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
 };
 
@@ -130,8 +131,8 @@ describe("the server from outside", () => {
     });
 
     it("shows hardware, use, services and what each does", async () => {
-      await api.runs.launch.mutate({ config: presetConfig() });
-      const run = await worker.take();
+      await api.runs.launch.mutate({ config: getPresetConfig() });
+      const run = await worker.leaseAndStart();
       await worker.request("heartbeat", {
         attempts: [{ runId: run.runId, attempt: run.attempt }],
         usage: { cpu: 0.75, memoryMb: 2048, gpus: [] },
@@ -174,7 +175,7 @@ describe("the server from outside", () => {
   describe("launching", () => {
     it("names every setting that is wrong", async () => {
       const config = {
-        ...presetConfig(),
+        ...getPresetConfig(),
         rl: { groupSize: 1, stepz: 3 },
         retriever: { kind: "remote", url: "ftp://x" },
       };
@@ -192,7 +193,7 @@ describe("the server from outside", () => {
 
     it("refuses what names things that are not there", async () => {
       const config = {
-        ...presetConfig(),
+        ...getPresetConfig(),
         data: {
           corpus: "atlas",
           trainQuestions: "nobody/train",
@@ -203,7 +204,7 @@ describe("the server from outside", () => {
         /data\.trainQuestions: there is no question set "nobody\/train"/,
       );
       const predict = {
-        ...presetConfig("atlas-s3"),
+        ...getPresetConfig("atlas-s3"),
         searcher: { checkpoint: "00000000-0000-4000-8000-00000000dead" },
       };
       await expect(api.runs.launch.mutate({ config: predict })).rejects.toThrow(
@@ -222,20 +223,22 @@ describe("the server from outside", () => {
     });
 
     it("estimates the memory of a training run, on the workers that could take it or on an assumed GPU", async () => {
-      const [small] = (await api.runs.check.query({ config: presetConfig() })).memory ?? [];
+      const [small] = (await api.runs.check.query({ config: getPresetConfig() })).memory ?? [];
       expect(small).toMatchObject({ device: "cpu", advice: null });
       expect(small?.worker).not.toBeNull();
       const { config } = PRESETS.find(({ id }) => id === "paper-full")!;
       const [full] = (await api.runs.check.query({ config })).memory ?? [];
       expect(full).toMatchObject({ worker: null, device: "cuda", verdict: "too small" });
       expect(full?.totalBytes).toBeGreaterThan(250e9);
-      expect((await api.runs.check.query({ config: presetConfig("atlas-s3") })).memory).toBeNull();
+      expect(
+        (await api.runs.check.query({ config: getPresetConfig("atlas-s3") })).memory,
+      ).toBeNull();
     });
 
     it("lists by state, text and sort, page by page", async () => {
       for (const name of ["beta", "alpha", "gamma"])
         await api.runs.launch.mutate({
-          config: { ...presetConfig("atlas-rag"), name: `sorted ${name}` },
+          config: { ...getPresetConfig("atlas-rag"), name: `sorted ${name}` },
         });
       const names: string[] = [];
       for (let cursor: string | null | undefined; cursor !== null;) {
@@ -400,8 +403,8 @@ describe("the server from outside", () => {
     });
 
     it("asks for the gain of each turn of a stored episode, and keeps it", async () => {
-      const { id } = await api.runs.launch.mutate({ config: presetConfig() });
-      let run = await worker.take();
+      const { id } = await api.runs.launch.mutate({ config: getPresetConfig() });
+      let run = await worker.leaseAndStart();
       while (run.runId !== id) {
         await worker.request("transition", {
           runId: run.runId,
@@ -409,7 +412,7 @@ describe("the server from outside", () => {
           to: "succeeded",
           reason: null,
         });
-        run = await worker.take();
+        run = await worker.leaseAndStart();
       }
       await worker.request("report", {
         runId: id,
@@ -420,8 +423,8 @@ describe("the server from outside", () => {
             kind: "episodes",
             corpus: "atlas",
             questions: "atlas/train",
-            documents: sampleDocuments(),
-            records: [sampleRecord({ step: 1 })],
+            documents: buildDocuments(),
+            records: [buildRecord({ step: 1 })],
           },
         ],
       });

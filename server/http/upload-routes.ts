@@ -1,18 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
+import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { Uploads } from "@/server/features/corpora/uploads";
-import type { Tokens } from "@/server/features/workers/tokens";
-import { bodyOf } from "./request-body";
+import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
+import { sendError } from "./error-response";
+import { openBodyStream } from "./request-body";
 
-const STATUS: Partial<Record<ErrorCode, number>> = {
-  "invalid-input": 400,
-  unauthorized: 401,
-  "not-found": 404,
-  unsupported: 405,
-  "storage-full": 507,
-};
 const WORKER_PREFIX = "/worker/uploads/";
 
 const querySchema = z.object({ name: z.string().trim().min(1).max(255) });
@@ -22,13 +16,13 @@ export const isUploadPath = (pathname: string): boolean =>
 
 /**
  * POST /uploads?name=FILE takes a file as the raw body and answers `{id, fileName, bytes, sha256, reused}`.
- * GET /worker/uploads/{id} gives it to a worker with its token, from the byte of a Range on.
+ * GET /worker/uploads/{id} sends it to a worker with its token, from the first byte of a Range on.
  */
 export async function serveUpload(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
-  { tokens, uploads }: { tokens: Tokens; uploads: Uploads },
+  { workerTokens, uploads }: { workerTokens: WorkerTokens; uploads: Uploads },
 ): Promise<void> {
   try {
     if (url.pathname === "/uploads") {
@@ -40,35 +34,24 @@ export async function serveUpload(
         "The query of an upload",
       );
       uploads.requireFits(Number(request.headers["content-length"] ?? 0));
-      const upload = await uploads.take(name, bodyOf(request), "local user");
+      const upload = await uploads.store(name, openBodyStream(request), "local user");
       response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify(upload));
       return;
     }
-    await tokens.verify(request.headers.authorization);
+    await workerTokens.verify(request.headers.authorization);
     if (request.method !== "GET") throw new AppError("unsupported", "An upload is read by GET.");
     const id = parseOrThrow(
       z.uuid(),
       url.pathname.slice(WORKER_PREFIX.length),
       "The id of an upload",
     );
-    await give(request, response, uploads, id);
+    await sendUpload(request, response, uploads, id);
   } catch (error) {
-    if (response.headersSent) {
-      response.destroy();
-      return;
-    }
-    const { code, message } = toWireError(error);
-    // The rest of a refused upload is read and dropped, so that the reason arrives; a huge one is not worth that.
-    if (Number(request.headers["content-length"] ?? 0) > uploads.limitBytes)
-      response.setHeader("connection", "close");
-    else request.resume();
-    response
-      .writeHead(STATUS[code] ?? 500, { "content-type": "application/json" })
-      .end(JSON.stringify({ code, message }));
+    sendError(request, response, error, uploads.limitBytes);
   }
 }
 
-async function give(
+async function sendUpload(
   request: IncomingMessage,
   response: ServerResponse,
   uploads: Uploads,

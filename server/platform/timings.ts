@@ -7,7 +7,7 @@ export interface Timings {
   heartbeatMs: number;
   /** A worker without a heartbeat for this long is offline. */
   offlineMs: number;
-  sweepMs: number;
+  maintenanceMs: number;
   taskMs: Record<TaskKind, number>;
   /** Shortest time between two reads of the event log by one subscriber. */
   liveThrottleMs: number;
@@ -25,7 +25,7 @@ export const DEFAULT_TIMINGS: Timings = {
   leaseMs: 20_000,
   heartbeatMs: 2_000,
   offlineMs: 10_000,
-  sweepMs: 1_000,
+  maintenanceMs: 1_000,
   taskMs: {
     query: 120_000,
     documents: 120_000,

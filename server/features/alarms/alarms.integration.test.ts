@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AlarmChange, AlarmName } from "@/contracts/records/alarms";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { presetConfig } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { getPresetConfig } from "@/server/testing/samples";
+import type { TestWorker } from "@/server/testing/test-worker";
 
 const raised = (name: AlarmName, step: number, since = step - 2): AlarmChange => ({
   to: "raised",
@@ -32,7 +32,7 @@ describe("alarms of a run", () => {
       items: [{ kind: "alarms", changes }],
     });
   const take = async () => {
-    const { runId, attempt } = await worker.take();
+    const { runId, attempt } = await worker.leaseAndStart();
     ref = { runId, attempt };
     sequence = 0;
   };
@@ -61,7 +61,7 @@ describe("alarms of a run", () => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    await server.plane.runs.create(presetConfig(), { actor: "test", preset: null });
+    await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
     await take();
   });
   afterEach(() => worker.request("transition", { ...ref, to: "failed", reason: "the next test" }));

@@ -4,9 +4,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "@/server/platform/artifacts/file-store";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { presetConfig } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { getPresetConfig } from "@/server/testing/samples";
+import type { TestWorker } from "@/server/testing/test-worker";
 
 const describeFile = (name: string, bytes: string) => ({
   name,
@@ -32,8 +32,8 @@ describe("artifacts", () => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    await server.plane.runs.create(presetConfig(), { actor: "test", preset: null });
-    const { runId, attempt } = await worker.take();
+    await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
+    const { runId, attempt } = await worker.leaseAndStart();
     ref = { runId, attempt };
     return async () => {
       await worker
@@ -64,7 +64,8 @@ describe("artifacts", () => {
     await commit(id, step, [describeFile("adapter.safetensors", body)]);
     return id;
   };
-  const kept = async () => (await server.plane.artifacts.checkpoints(ref.runId)).map((c) => c.step);
+  const kept = async () =>
+    (await server.plane.artifacts.listCheckpoints(ref.runId)).map((c) => c.step);
 
   it("shows a checkpoint only after its commit, and gives its bytes back", async () => {
     const id = randomUUID();
@@ -120,7 +121,7 @@ describe("artifacts", () => {
     await expect(commit(id, 1, [describeFile("a.bin", "mine")], stale)).rejects.toMatchObject({
       code: "stale-attempt",
     });
-    const { runId, attempt, resume } = await worker.take();
+    const { runId, attempt, resume } = await worker.leaseAndStart();
     ref = { runId, attempt };
     expect(resume).toBeNull();
     // What the lost attempt left behind is removed.
@@ -134,7 +135,7 @@ describe("artifacts", () => {
     expect(await kept()).toEqual([20, 15, 10]);
     expect(await readdir(join(server.artifactsDir, ref.runId, "1"))).toHaveLength(3);
     await worker.request("transition", { ...ref, to: "queued", reason: "test" });
-    const { runId, attempt, resume } = await worker.take();
+    const { runId, attempt, resume } = await worker.leaseAndStart();
     ref = { runId, attempt };
     expect(resume).toMatchObject({
       artifactId: ids[3],

@@ -5,13 +5,13 @@ import { procedure, router } from "@/server/trpc/trpc";
 const listKeys = procedure
   .input(z.object({}).optional())
   .output(listKeysResponseSchema)
-  .query(({ ctx }) => ctx.services.keys.list());
+  .query(({ ctx }) => ctx.services.endpointKeys.list());
 
 const putKey = procedure
   .input(putKeyRequestSchema)
   .output(z.object({}))
   .mutation(async ({ ctx, input }) => {
-    await ctx.services.keys.put(input.name, input.origin, input.key, ctx.actor);
+    await ctx.services.endpointKeys.put(input.name, input.origin, input.key, ctx.actor);
     return {};
   });
 
@@ -19,7 +19,7 @@ const removeKey = procedure
   .input(z.object({ name: z.string() }))
   .output(z.object({}))
   .mutation(async ({ ctx, input }) => {
-    await ctx.services.keys.remove(input.name);
+    await ctx.services.endpointKeys.remove(input.name);
     return {};
   });
 

@@ -8,7 +8,7 @@ const liveEvents = procedure.input(liveEventsRequestSchema).subscription(async f
   input,
   signal,
 }) {
-  const events = ctx.services.live.events({
+  const events = ctx.services.liveEvents.subscribe({
     runId: input.runId ?? null,
     after: input.lastEventId ?? input.after ?? null,
     signal,

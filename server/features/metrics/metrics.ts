@@ -1,13 +1,13 @@
 import type { z } from "zod";
-import { metricDescription } from "@/core/metrics/metrics";
+import { findMetric } from "@/core/metrics/metrics";
 import { type MetricPoint } from "@/contracts/worker-protocol/metric-point";
-import type { RunKind } from "@/contracts/records/run-state";
-import type { AttemptRef } from "@/contracts/worker-protocol/worker-protocol";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { metricNamesResponseSchema, MetricPointRow } from "@/contracts/api/metrics";
 import type { Database, Queries } from "@/server/platform/db/database";
-import { cutsOf, hasOwnAxis, type LineageAttempt } from "@/server/features/runs/lineage";
-import { appendBuckets, readBuckets } from "./chunks";
-import { bucketOf, fit, type Bucket, type Point } from "./rollup";
+import { computeLineageCuts, hasOwnAxis, type LineageAttempt } from "@/core/run/attempt-lineage";
+import { appendBuckets, readBuckets } from "./metric-chunks";
+import { upsertSeries } from "./queries";
+import { downsample, toBucket, type Bucket, type Point } from "./rollup";
 
 interface SeriesRow {
   attempt: number;
@@ -20,7 +20,7 @@ interface SeriesRow {
 }
 
 interface StoredSeries {
-  kind: RunKind;
+  kind: string;
   attempts: LineageAttempt[];
   series: SeriesRow[];
 }
@@ -60,23 +60,17 @@ export class Metrics {
         at: new Date(last.at).toISOString(),
       };
     });
-    const totals = await db.$queryRaw<{ name: string; points: number }[]>`
-      INSERT INTO metric_series AS s (run_id, attempt, name, points, first_step, last_step, last_value, last_at)
-      SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, n.points, n.first, n.last, n.value, n.at
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS n(name text, points int, first int, last int, value float8, at timestamptz)
-      ON CONFLICT (run_id, attempt, name) DO UPDATE SET points = s.points + excluded.points, first_step = least(s.first_step, excluded.first_step),
-        last_step = excluded.last_step, last_value = excluded.last_value, last_at = excluded.last_at
-      RETURNING name, points`;
+    const totals = await upsertSeries(db, ref, rows);
     const total = new Map(totals.map((row) => [row.name, row.points]));
     const items = [...byName].map(([name, list]) => ({
       name,
       offset: (total.get(name) ?? list.length) - list.length,
-      buckets: list.map(bucketOf),
+      buckets: list.map(toBucket),
     }));
     await appendBuckets(db, ref, 0, items);
   }
 
-  async names(runId: string): Promise<z.infer<typeof metricNamesResponseSchema>> {
+  async listMetrics(runId: string): Promise<z.infer<typeof metricNamesResponseSchema>> {
     const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? {
       kind: "train",
       attempts: [],
@@ -86,7 +80,7 @@ export class Metrics {
     const rows = await Promise.all(
       names.map(async (name) => {
         const mine = series.filter((row) => row.name === name);
-        const cuts = cutsFor(kind, attempts, name, mine);
+        const cuts = computeCuts(kind, attempts, name, mine);
         const newest = mine
           .filter((row) => row.firstStep <= (cuts.get(row.attempt) ?? -1))
           .sort((a, b) => b.attempt - a.attempt)[0];
@@ -99,26 +93,26 @@ export class Metrics {
             lastAt: newest.lastAt,
           };
         // The end of this attempt did not survive: the last point that did has to be looked for.
-        const last = (await this.series(runId, [name], 2000))[name]?.at(-1);
+        const last = (await this.readSeries(runId, [name], 2000))[name]?.at(-1);
         return last ? { name, lastStep: last.step, lastValue: last.value, lastAt: last.at } : null;
       }),
     );
     return rows
       .filter((row) => row !== null)
-      .map((row) => ({ ...row, description: metricDescription(row.name) }));
+      .map((row) => ({ ...row, description: findMetric(row.name)?.description ?? null }));
   }
 
   /** At most `maxPoints` a name; where there are more points, buckets with their extremes. */
-  async series(
+  async readSeries(
     runId: string,
     names: readonly string[],
     maxPoints: number,
   ): Promise<Record<string, MetricPointRow[]>> {
-    return (await this.seriesOf([runId], names, maxPoints)).get(runId) ?? {};
+    return (await this.readSeriesOfRuns([runId], names, maxPoints)).get(runId) ?? {};
   }
 
   /** The same for several runs. Every run and name is there, empty where nothing was reported. */
-  async seriesOf(
+  async readSeriesOfRuns(
     runIds: readonly string[],
     names: readonly string[],
     maxPoints: number,
@@ -136,7 +130,7 @@ export class Metrics {
         const mine = series
           .filter((row) => row.name === name)
           .sort((a, b) => a.attempt - b.attempt);
-        const cuts = cutsFor(kind, attempts, name, mine);
+        const cuts = computeCuts(kind, attempts, name, mine);
         const buckets: Bucket[] = [];
         for (const { attempt, firstStep, points } of mine) {
           const cut = cuts.get(attempt) ?? -1;
@@ -152,7 +146,7 @@ export class Metrics {
               )),
             );
         }
-        byName[name] = fit(buckets, maxPoints).map(toRow);
+        byName[name] = downsample(buckets, maxPoints).map(toRow);
       }
       result.set(runId, byName);
     }
@@ -164,16 +158,16 @@ export class Metrics {
     names: readonly string[] | null,
   ): Promise<Map<string, StoredSeries>> {
     const { db } = this.database;
+    const ids = { in: [...runIds] };
     const [runs, attempts, series] = await Promise.all([
-      db.$queryRaw<
-        { id: string; kind: RunKind }[]
-      >`SELECT id, kind FROM runs WHERE id = ANY(${runIds}::uuid[])`,
-      db.$queryRaw<
-        (LineageAttempt & { runId: string })[]
-      >`SELECT run_id AS "runId", number, from_step AS "fromStep" FROM attempts WHERE run_id = ANY(${runIds}::uuid[])`,
-      db.$queryRaw<(SeriesRow & { runId: string })[]>`
-        SELECT run_id AS "runId", attempt, name, points, first_step AS "firstStep", last_step AS "lastStep", last_value AS "lastValue", last_at AS "lastAt"
-        FROM metric_series WHERE run_id = ANY(${runIds}::uuid[]) AND (${names === null}::boolean OR name = ANY(${names ?? []}::text[]))`,
+      db.run.findMany({ where: { id: ids }, select: { id: true, kind: true } }),
+      db.attempt.findMany({
+        where: { runId: ids },
+        select: { runId: true, number: true, fromStep: true },
+      }),
+      db.metricSeries.findMany({
+        where: { runId: ids, ...(names && { name: { in: [...names] } }) },
+      }),
     ]);
     return new Map(
       runs.map(({ id, kind }) => [
@@ -188,13 +182,13 @@ export class Metrics {
   }
 }
 
-function cutsFor(
-  kind: RunKind,
+function computeCuts(
+  kind: string,
   attempts: readonly LineageAttempt[],
   name: string,
   series: readonly SeriesRow[],
 ): Map<number, number> {
-  return cutsOf(attempts, {
+  return computeLineageCuts(attempts, {
     kind: kind === "train" ? "train" : "other",
     ownAxis: hasOwnAxis(name),
     firstSteps: new Map(series.map((row) => [row.attempt, row.firstStep])),

@@ -1,9 +1,11 @@
+import { chunk } from "@/lib/chunk";
+
 /**
  * Rollups of a series at powers of two. A bucket of level k stands for 2^k consecutive points; level 0 holds the points
  * themselves, in chunks of CHUNK. A full chunk is rolled up into the next level, so every point lies in exactly one of:
  * a bucket of level k, or the chunk that is still open on a level below k.
  */
-export const CHUNK = 512;
+export const CHUNK_SIZE = 512;
 
 export interface Bucket {
   minStep: number;
@@ -22,7 +24,7 @@ export interface Point {
   at: number;
 }
 
-export const bucketOf = (point: Point): Bucket => ({
+export const toBucket = (point: Point): Bucket => ({
   minStep: point.step,
   maxStep: point.step,
   at: point.at,
@@ -33,7 +35,7 @@ export const bucketOf = (point: Point): Bucket => ({
 });
 
 /** Joins neighbouring buckets; their extremes survive and the mean is weighted by the count. */
-export function join(buckets: readonly Bucket[]): Bucket {
+export function mergeBuckets(buckets: readonly Bucket[]): Bucket {
   const [first] = buckets;
   if (!first) throw new RangeError("nothing to join");
   const joined = { ...first };
@@ -53,13 +55,11 @@ export function join(buckets: readonly Bucket[]): Bucket {
 
 /** Joins buckets in pairs: the next level of a full chunk. */
 export function rollUp(buckets: readonly Bucket[]): Bucket[] {
-  const next: Bucket[] = [];
-  for (let i = 0; i < buckets.length; i += 2) next.push(join(buckets.slice(i, i + 2)));
-  return next;
+  return chunk(buckets, 2).map(mergeBuckets);
 }
 
 /** At most `limit` buckets of about the same number of points, in order; those that fit are returned as they are. */
-export function fit(buckets: readonly Bucket[], limit: number): Bucket[] {
+export function downsample(buckets: readonly Bucket[], limit: number): Bucket[] {
   if (limit < 1) throw new RangeError("limit must be at least 1");
   if (buckets.length <= limit) return [...buckets];
   const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
@@ -70,11 +70,11 @@ export function fit(buckets: readonly Bucket[], limit: number): Bucket[] {
     groups[Math.min(limit - 1, Math.floor((middle / total) * limit))]?.push(bucket);
     before += bucket.count;
   }
-  return groups.filter((group) => group.length > 0).map(join);
+  return groups.filter((group) => group.length > 0).map(mergeBuckets);
 }
 
 /** Lowest level whose buckets, for so many points, are at most `limit`. */
-export function levelFor(points: number, limit: number): number {
+export function chooseLevel(points: number, limit: number): number {
   let level = 0;
   while (points / 2 ** level > limit) level++;
   return level;

@@ -9,14 +9,14 @@ import { procedure, router } from "@/server/trpc/trpc";
 const metricNames = procedure
   .input(metricNamesRequestSchema)
   .output(metricNamesResponseSchema)
-  .query(({ ctx, input }) => ctx.services.metrics.names(input.runId));
+  .query(({ ctx, input }) => ctx.services.metrics.listMetrics(input.runId));
 
 /** The surviving lineage only: a resumed run gives one curve. Every extreme survives the downsampling. */
 const metricSeries = procedure
   .input(metricSeriesRequestSchema)
   .output(metricSeriesResponseSchema)
   .query(({ ctx, input }) =>
-    ctx.services.metrics.series(input.runId, input.names, input.maxPoints),
+    ctx.services.metrics.readSeries(input.runId, input.names, input.maxPoints),
   );
 
 export const metricsRouter = router({ names: metricNames, series: metricSeries });

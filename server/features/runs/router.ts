@@ -42,7 +42,7 @@ const checkRun = procedure
 const runCheckpoints = procedure
   .input(runCheckpointsRequestSchema)
   .output(runCheckpointsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.artifacts.checkpoints(input.id));
+  .query(({ ctx, input }) => ctx.services.artifacts.listCheckpoints(input.id));
 
 const exportRun = procedure
   .input(exportRunRequestSchema)
@@ -62,7 +62,7 @@ const getRun = procedure
 const runHistory = procedure
   .input(runHistoryRequestSchema)
   .output(runHistoryResponseSchema)
-  .query(({ ctx, input }) => ctx.services.runReader.history(input.id));
+  .query(({ ctx, input }) => ctx.services.runReader.listHistory(input.id));
 
 const launchRun = procedure
   .input(launchRunRequestSchema)
@@ -74,14 +74,14 @@ const launchRun = procedure
 const runLogs = procedure
   .input(runLogsRequestSchema)
   .output(runLogsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.logs.ofRun(input.id, input));
+  .query(({ ctx, input }) => ctx.services.logs.listOfRun(input.id, input));
 
 /** The run that a kept checkpoint is of. */
 const runOfCheckpoint = procedure
   .input(runOfCheckpointRequestSchema)
   .output(runOfCheckpointResponseSchema)
   .query(async ({ ctx, input }) => ({
-    runId: await ctx.services.artifacts.runOf(input.checkpointId),
+    runId: await ctx.services.artifacts.findRun(input.checkpointId),
   }));
 
 /** Queues a cancelled or failed run again; it goes on from its last committed checkpoint. */
@@ -95,7 +95,7 @@ const resumeRun = procedure
 /** Models that running serve runs keep up, newest first. */
 const servedModels = procedure
   .output(servedModelsResponseSchema)
-  .query(({ ctx }) => ctx.services.runReader.servedModels());
+  .query(({ ctx }) => ctx.services.runReader.listServedModels());
 
 export const runsRouter = router({
   list: listRuns,

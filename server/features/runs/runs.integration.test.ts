@@ -1,26 +1,23 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AttemptRef } from "@/contracts/worker-protocol/worker-protocol";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { type RunState } from "@/contracts/records/run-state";
 import { canTransition, HELD } from "@/core/run/transitions";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { presetConfig, storeSamples } from "@/server/testing/samples";
-import { TestWorker } from "@/server/testing/worker";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { getPresetConfig, storeSamples } from "@/server/testing/samples";
+import { TestWorker } from "@/server/testing/test-worker";
+import { waitUntil } from "@/lib/testing/wait-until";
 
 type Lessee = { id: string; name: string; models: string[]; corpora: string[] };
 const me = { actor: "tester", reason: null };
-const until = async (what: () => Promise<boolean>, ms = 5_000): Promise<void> => {
-  for (const end = Date.now() + ms; !(await what());) {
-    if (Date.now() > end) throw new Error("it did not come true in time");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-};
 
 describe("runs", () => {
   let server: TestServer;
   let worker: TestWorker;
-  const launch = () => server.plane.runs.create(presetConfig(), { actor: "tester", preset: null });
+  const launch = () =>
+    server.plane.runs.create(getPresetConfig(), { actor: "tester", preset: null });
   const stateOf = async (id: string) => (await server.plane.runReader.get(id)).state;
 
   beforeAll(async () => {
@@ -41,7 +38,8 @@ describe("runs", () => {
     expect(got).toHaveLength(10);
     expect(new Set(got)).toEqual(launched);
     for (const id of launched) await server.plane.runs.cancel(id, me);
-    await until(
+    await waitUntil(
+      "it comes true",
       async () =>
         (await server.plane.database.db.$queryRaw<unknown[]>`SELECT 1 FROM leases`).length === 0,
     );
@@ -54,15 +52,15 @@ describe("runs", () => {
     expect((await poor.lease()).run).toBeNull();
     expect((await worker.lease()).run?.runId).toBe(id);
     await server.plane.runs.cancel(id, me);
-    await until(async () => (await stateOf(id)) === "cancelled");
+    await waitUntil("it comes true", async () => (await stateOf(id)) === "cancelled");
     poor.disconnect();
   });
 
   it("requeues a lost lease, fails after too many, and resumes by hand", async () => {
     const id = await launch();
     for (let lost = 1; lost <= 3; lost++) {
-      expect((await worker.take()).attempt).toBe(lost);
-      await until(async () => (await stateOf(id)) !== "running");
+      expect((await worker.leaseAndStart()).attempt).toBe(lost);
+      await waitUntil("it comes true", async () => (await stateOf(id)) !== "running");
     }
     const failed = await server.plane.runReader.get(id);
     expect(failed.state).toBe("failed");
@@ -70,12 +68,12 @@ describe("runs", () => {
     expect(failed.attempts.map((a) => a.outcome)).toEqual(["lost", "lost", "lost"]);
     expect(failed.actions).toContain("resume");
     await server.plane.runs.resume(id, me);
-    expect((await worker.take()).attempt).toBe(4);
+    expect((await worker.leaseAndStart()).attempt).toBe(4);
     await worker.request("transition", { runId: id, attempt: 4, to: "succeeded", reason: null });
     expect(await stateOf(id)).toBe("succeeded");
     // The answer may have been lost: saying it again is harmless.
     await worker.request("transition", { runId: id, attempt: 4, to: "succeeded", reason: null });
-    const history = await server.plane.runReader.history(id);
+    const history = await server.plane.runReader.listHistory(id);
     expect(history.map((h) => h.to).slice(-4)).toEqual([
       "leased",
       "preparing",
@@ -89,15 +87,15 @@ describe("runs", () => {
 
   it("keeps a lease alive by heartbeats and tells the worker to cancel", async () => {
     const id = await launch();
-    const { attempt } = await worker.take();
+    const { attempt } = await worker.leaseAndStart();
     const ref = { runId: id, attempt };
     for (let i = 0; i < 10; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
       expect(await worker.heartbeat([ref])).toEqual({ lost: [], cancel: [] });
     }
     await server.plane.runs.cancel(id, me);
     expect(await worker.heartbeat([ref])).toEqual({ lost: [], cancel: [ref] });
-    await until(() =>
+    await waitUntil("it comes true", () =>
       Promise.resolve(worker.notices.some((n) => n.type === "cancel" && n.runId === id)),
     );
     await worker.request("transition", { ...ref, to: "cancelled", reason: "stopped" });
@@ -107,7 +105,7 @@ describe("runs", () => {
 
   it("takes back at once what a restarted agent does not know of", async () => {
     const id = await launch();
-    await worker.take();
+    await worker.leaseAndStart();
     const anew = await server.worker({ id: randomUUID(), name: "other" });
     expect(await stateOf(id)).toBe("running");
     anew.disconnect();
@@ -122,7 +120,9 @@ describe("runs", () => {
   it("tells attached workers of a queued run", async () => {
     const before = worker.notices.length;
     const id = await launch();
-    await until(() => Promise.resolve(worker.notices.slice(before).some((n) => n.type === "work")));
+    await waitUntil("it comes true", () =>
+      Promise.resolve(worker.notices.slice(before).some((n) => n.type === "work")),
+    );
     await server.plane.runs.cancel(id, me);
   });
 
@@ -139,7 +139,7 @@ describe("runs", () => {
   it("keeps its invariants under any sequence of operations", async () => {
     const quiet = await startTestServer({
       maxAttempts: 2,
-      timings: { leaseMs: 60_000, sweepMs: 3_600_000, offlineMs: 3_600_000 },
+      timings: { leaseMs: 60_000, maintenanceMs: 3_600_000, offlineMs: 3_600_000 },
     });
     try {
       const { plane } = quiet;
@@ -178,7 +178,10 @@ describe("runs", () => {
         fc.asyncProperty(
           fc.array(operation, { minLength: 4, maxLength: 25 }),
           async (operations) => {
-            const id = await plane.runs.create(presetConfig(), { actor: "tester", preset: null });
+            const id = await plane.runs.create(getPresetConfig(), {
+              actor: "tester",
+              preset: null,
+            });
             let attempt = 0;
             let seen = 1;
             for (const op of operations) {
@@ -216,12 +219,12 @@ describe("runs", () => {
               expect(run.attempts.filter((a) => a.endedAt === null)).toHaveLength(
                 HELD.has(run.state) ? 1 : 0,
               );
-              const history = await plane.runReader.history(id);
+              const history = await plane.runReader.listHistory(id);
               expect(history.length).toBeGreaterThanOrEqual(seen);
               history.forEach((h, i) => {
                 expect(h.sequence).toBe(i + 1);
                 expect(h.from).toBe(i === 0 ? null : history[i - 1]?.to);
-                if (h.from) expect(canTransition(h.from, h.to as RunState)).toBe(true);
+                if (h.from) expect(canTransition(h.from, h.to)).toBe(true);
               });
               expect(history.at(-1)?.to).toBe(run.state);
               seen = history.length;

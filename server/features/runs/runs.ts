@@ -1,24 +1,30 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
+import type { RunState } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
-import { type RunState } from "@/contracts/records/run-state";
+import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
+import { requirementsFor } from "@/core/run/requirements";
 import { HELD } from "@/core/run/transitions";
-import type { Varied } from "@/core/sweep/expand-sweep";
-import type {
-  AttemptRef,
-  WorkerRequest,
-  WorkerResponse,
-} from "@/contracts/worker-protocol/worker-protocol";
-import {
-  DEFAULT_PROJECT,
-  type Database,
-  type Queries,
-  type Transaction,
-} from "@/server/platform/db/database";
+import type { VariedSettings } from "@/core/sweep/expand-sweep";
 import { pinQuestionSets } from "@/server/features/question-sets/versions";
+import type { Database, Queries, Transaction } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
-import { appendHistory, changeState, lockRun, type LockedRun, type Why } from "./machine";
-import { needsOf } from "./needs";
+import {
+  extendLeases,
+  hasLasted,
+  insertAttempt,
+  insertQueuedRun,
+  renewAllLeases,
+  selectExpiredLeases,
+  selectLastCheckpoint,
+  selectLeaseHolder,
+  selectQueuedRunForUpdate,
+  selectReportSequence,
+  type LeasingWorker,
+  type LockedRun,
+} from "./queries";
+import { appendHistory, changeState, lockRun, type TransitionReason } from "./state-machine";
 
 type Lease = NonNullable<WorkerResponse<"lease">["run"]>;
 type WorkerState = WorkerRequest<"transition">["to"];
@@ -29,7 +35,7 @@ export const DEFAULT_MAX_ATTEMPTS = 5;
 export interface SweepPlace {
   sweepId: string;
   row: number;
-  varied: Varied;
+  varied: VariedSettings;
 }
 
 /** Everything that can happen to a run. Each method is one transaction under the run's row lock. */
@@ -53,13 +59,9 @@ export class Runs {
     options: { actor: string; preset: string | null; place?: SweepPlace },
   ): Promise<string> {
     const id = randomUUID();
-    const needs = needsOf(config);
     const { actor, preset, place } = options;
-    await tx.db.$executeRaw`
-      INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_vllm_gpus, needs_worker, state, queued_at, sweep_id, sweep_row, varied)
-      VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), ${config.kind}, ${config.name}, ${preset},
-        ${JSON.stringify(config)}::jsonb, ${needs.slot}, ${needs.models}::text[], ${needs.corpora}::text[], ${needs.vllmGpus ?? null}::int, ${needs.worker}, 'queued', clock_timestamp(),
-        ${place?.sweepId ?? null}::uuid, ${place?.row ?? null}::int, ${place ? JSON.stringify(place.varied) : null}::jsonb)`;
+    const requirements = requirementsFor(config);
+    await insertQueuedRun(tx.db, { id, config, requirements, actor, preset, place });
     await pinQuestionSets(tx.db, id, config);
     await appendHistory(tx, id, null, "queued", 0, { actor, reason: null });
     return id;
@@ -70,28 +72,23 @@ export class Runs {
    * same run (FOR UPDATE SKIP LOCKED).
    */
   async lease(
-    worker: { id: string; name: string; models: string[]; corpora: string[]; vllmGpus?: number },
+    worker: LeasingWorker,
     freeSlots: { engine: number; light: number },
   ): Promise<Lease | null> {
     return this.database.transact(async (tx) => {
-      const [row] = await tx.db.$queryRaw<(LockedRun & { config: unknown })[]>`
-        SELECT id, kind, state, attempt, lost_leases AS "lostLeases", config FROM runs
-        WHERE state = 'queued' AND executor = 'native'
-          AND ((slot = 'engine' AND ${freeSlots.engine} > 0) OR (slot = 'light' AND ${freeSlots.light} > 0))
-          AND needs_models <@ ${worker.models}::text[] AND needs_corpora <@ ${worker.corpora}::text[]
-          AND (needs_vllm_gpus IS NULL OR needs_vllm_gpus <= ${worker.vllmGpus ?? 0})
-          AND (needs_worker IS NULL OR needs_worker IN (${worker.name}, ${worker.id}))
-        ORDER BY queued_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
+      const row = await selectQueuedRunForUpdate(tx.db, worker, freeSlots);
       if (!row) return null;
       const { config, ...run } = row;
-      const resume = await lastCheckpoint(tx.db, run.id);
+      const resume = await selectLastCheckpoint(tx.db, run.id);
       run.attempt += 1;
-      await tx.db.$executeRaw`
-        INSERT INTO attempts (run_id, number, worker_id, started_at, from_step, resume_artifact_id)
-        VALUES (${run.id}::uuid, ${run.attempt}, ${worker.id}::uuid, clock_timestamp(), ${run.kind === "train" ? (resume?.step ?? null) : null}::int, ${resume?.artifactId ?? null}::uuid)`;
-      await tx.db.$executeRaw`
-        INSERT INTO leases (run_id, attempt, worker_id, acquired_at, expires_at)
-        VALUES (${run.id}::uuid, ${run.attempt}, ${worker.id}::uuid, clock_timestamp(), clock_timestamp() + ${this.timings.leaseMs} * interval '1 millisecond')`;
+      await insertAttempt(tx.db, {
+        runId: run.id,
+        attempt: run.attempt,
+        workerId: worker.id,
+        fromStep: run.kind === "train" ? (resume?.step ?? null) : null,
+        resumeArtifactId: resume?.artifactId ?? null,
+        leaseMs: this.timings.leaseMs,
+      });
       await changeState(tx, run, "leased", {
         actor: `worker ${worker.name}`,
         reason: resume ? `goes on from step ${resume.step}` : null,
@@ -107,16 +104,13 @@ export class Runs {
   }
 
   /** Extends the leases of the attempts that the worker says it works on, and tells it which to drop or cancel. */
-  async heartbeat(
+  async extendLeases(
     workerId: string,
     attempts: readonly AttemptRef[],
   ): Promise<{ lost: AttemptRef[]; cancel: AttemptRef[] }> {
     if (attempts.length === 0) return { lost: [], cancel: [] };
-    const held = await this.database.db.$queryRaw<(AttemptRef & { state: RunState })[]>`
-      UPDATE leases l SET expires_at = clock_timestamp() + ${this.timings.leaseMs} * interval '1 millisecond'
-      FROM runs r, unnest(${attempts.map((a) => a.runId)}::uuid[], ${attempts.map((a) => a.attempt)}::int[]) AS a(run_id, attempt)
-      WHERE l.run_id = a.run_id AND l.attempt = a.attempt AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp() AND r.id = l.run_id
-      RETURNING l.run_id AS "runId", l.attempt, r.state`;
+    const { leaseMs } = this.timings;
+    const held = await extendLeases(this.database.db, workerId, attempts, leaseMs);
     const known = new Set(held.map((a) => `${a.runId} ${a.attempt}`));
     return {
       lost: attempts.filter((a) => !known.has(`${a.runId} ${a.attempt}`)),
@@ -137,33 +131,37 @@ export class Runs {
       const run = await lockRun(tx.db, ref.runId);
       if (await isRepeat(tx.db, run, ref, worker.id, to)) return;
       await requireLease(tx.db, run, ref, worker.id);
-      const why: Why = { actor: `worker ${worker.name}`, reason };
+      const by: TransitionReason = { actor: `worker ${worker.name}`, reason };
       if (run.state === "cancelling") {
         // A worker that was not told yet learns it from the notice or the next heartbeat.
         if (to === "preparing" || to === "running") return;
-        if (to === "failed") return changeState(tx, run, "failed", why, "failed");
+        if (to === "failed") return changeState(tx, run, "failed", by, "failed");
         const ended = to === "succeeded" ? "it had come to its end when it was cancelled" : reason;
-        return changeState(tx, run, "cancelled", { ...why, reason: ended }, "cancelled");
+        return changeState(tx, run, "cancelled", { ...by, reason: ended }, "cancelled");
       }
       switch (to) {
         case "queued":
         case "cancelled":
           // Nobody asked for it to be cancelled: the worker gives it back.
-          return this.requeue(tx, run, { ...why, reason: reason ?? "the worker gave it back" });
+          return this.requeue(tx, run, { ...by, reason: reason ?? "the worker gave it back" });
         case "succeeded":
         case "failed":
-          return changeState(tx, run, to, why, to);
+          return changeState(tx, run, to, by, to);
         default:
-          return changeState(tx, run, to, why);
+          return changeState(tx, run, to, by);
       }
     });
   }
 
-  cancel(runId: string, why: Why): Promise<{ state: RunState }> {
-    return this.database.transact((tx) => this.cancelWithin(tx, runId, why));
+  cancel(runId: string, by: TransitionReason): Promise<{ state: RunState }> {
+    return this.database.transact((tx) => this.cancelWithin(tx, runId, by));
   }
 
-  async cancelWithin(tx: Transaction, runId: string, why: Why): Promise<{ state: RunState }> {
+  async cancelWithin(
+    tx: Transaction,
+    runId: string,
+    by: TransitionReason,
+  ): Promise<{ state: RunState }> {
     const run = await lockRun(tx.db, runId);
     if (run.state === "cancelling" || run.state === "cancelled") return { state: run.state };
     if (!HELD.has(run.state) && run.state !== "queued")
@@ -171,15 +169,19 @@ export class Runs {
         "conflict",
         `The run has ${run.state} already; there is nothing to cancel.`,
       );
-    await changeState(tx, run, run.state === "queued" ? "cancelled" : "cancelling", why);
+    await changeState(tx, run, run.state === "queued" ? "cancelled" : "cancelling", by);
     return { state: run.state };
   }
 
-  resume(runId: string, why: Why): Promise<{ state: RunState }> {
-    return this.database.transact((tx) => this.resumeWithin(tx, runId, why));
+  resume(runId: string, by: TransitionReason): Promise<{ state: RunState }> {
+    return this.database.transact((tx) => this.resumeWithin(tx, runId, by));
   }
 
-  async resumeWithin(tx: Transaction, runId: string, why: Why): Promise<{ state: RunState }> {
+  async resumeWithin(
+    tx: Transaction,
+    runId: string,
+    by: TransitionReason,
+  ): Promise<{ state: RunState }> {
     const run = await lockRun(tx.db, runId);
     if (run.state !== "failed" && run.state !== "cancelled")
       throw new AppError(
@@ -187,95 +189,82 @@ export class Runs {
         `Only a failed or cancelled run can be resumed; this one is ${run.state}.`,
       );
     run.lostLeases = 0;
-    await changeState(tx, run, "queued", { ...why, reason: why.reason ?? "resumed" });
+    await changeState(tx, run, "queued", { ...by, reason: by.reason ?? "resumed" });
     return { state: run.state };
   }
 
   /** No heartbeat could arrive while the server was down: every lease gets its full time once more. */
   async renewLeases(): Promise<void> {
-    await this.database.db
-      .$executeRaw`UPDATE leases SET expires_at = greatest(expires_at, clock_timestamp() + ${this.timings.leaseMs} * interval '1 millisecond')`;
+    await renewAllLeases(this.database.db, this.timings.leaseMs);
   }
 
   /** Takes back every lease that has run out. @returns how many there were */
   async expireLeases(): Promise<number> {
-    const due = await this.database.db.$queryRaw<
-      AttemptRef[]
-    >`SELECT run_id AS "runId", attempt FROM leases WHERE expires_at <= clock_timestamp()`;
     let expired = 0;
-    for (const ref of due)
-      if (await this.takeBack(ref, "its worker was not heard from for too long", true)) expired++;
+    for (const ref of await selectExpiredLeases(this.database.db))
+      if (await this.reclaimLease(ref, "its worker was not heard from for too long", true))
+        expired++;
     return expired;
   }
 
-  /** Takes back what a worker holds by our books but not by its own, when it attaches: no need to wait for the time-out. */
-  async takeBackUnknown(workerId: string, known: readonly AttemptRef[]): Promise<void> {
-    const held = await this.database.db.$queryRaw<
-      AttemptRef[]
-    >`SELECT run_id AS "runId", attempt FROM leases WHERE worker_id = ${workerId}::uuid`;
+  /** When a worker attaches: reclaims the leases that are stored for it but that it does not hold, without waiting for the time-out. */
+  async reclaimUnknownLeases(workerId: string, known: readonly AttemptRef[]): Promise<void> {
+    const held = await this.database.db.lease.findMany({
+      where: { workerId },
+      select: { runId: true, attempt: true },
+    });
     for (const ref of held) {
       if (!known.some((a) => a.runId === ref.runId && a.attempt === ref.attempt))
-        await this.takeBack(ref, "its worker was started anew", false);
+        await this.reclaimLease(ref, "its worker was started anew", false);
     }
   }
 
-  private async takeBack(ref: AttemptRef, reason: string, onlyExpired: boolean): Promise<boolean> {
+  private async reclaimLease(
+    ref: AttemptRef,
+    reason: string,
+    onlyExpired: boolean,
+  ): Promise<boolean> {
     return this.database.transact(async (tx) => {
       const run = await lockRun(tx.db, ref.runId);
-      const rows = await tx.db.$queryRaw<{ name: string }[]>`
-        SELECT w.name FROM leases l JOIN workers w ON w.id = l.worker_id
-        WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND (NOT ${onlyExpired}::boolean OR l.expires_at <= clock_timestamp())`;
-      const holder = rows[0];
-      if (!holder) return false;
+      const holder = await selectLeaseHolder(tx.db, ref, onlyExpired);
+      if (holder === null) return false;
       if (run.state === "cancelling") {
         await changeState(
           tx,
           run,
           "cancelled",
-          { actor: "server", reason: `cancelled; ${reason} (${holder.name})` },
+          { actor: "server", reason: `cancelled; ${reason} (${holder})` },
           "lost",
         );
         return true;
       }
       await this.requeue(tx, run, {
         actor: "server",
-        reason: `the lease was lost: ${reason} (${holder.name})`,
+        reason: `the lease was lost: ${reason} (${holder})`,
       });
       return true;
     });
   }
 
-  /** Back into the queue, to be gone on with from the last checkpoint; too often, and the run fails with the reason. */
-  private async requeue(tx: Transaction, run: LockedRun, why: Why): Promise<void> {
+  /** Puts a run back into the queue, to be resumed from its last checkpoint; after too many lost leases it fails instead. */
+  private async requeue(tx: Transaction, run: LockedRun, by: TransitionReason): Promise<void> {
     run.lostLeases = run.kind === "serve" && (await hasServed(tx.db, run)) ? 1 : run.lostLeases + 1;
-    if (run.lostLeases < this.maxAttempts) return changeState(tx, run, "queued", why, "lost");
-    const reason = `${why.reason}; given up after ${run.lostLeases} lost attempts. Look at the worker's log, then resume the run.`;
-    return changeState(tx, run, "failed", { actor: why.actor, reason }, "lost");
+    if (run.lostLeases < this.maxAttempts) return changeState(tx, run, "queued", by, "lost");
+    const reason = `${by.reason}; given up after ${run.lostLeases} lost attempts. Look at the worker's log, then resume the run.`;
+    return changeState(tx, run, "failed", { actor: by.actor, reason }, "lost");
   }
 }
 
-/** A service has no checkpoint that would forgive lost attempts: having been up for a while does. */
-async function hasServed(db: Queries, run: LockedRun): Promise<boolean> {
-  const rows = await db.$queryRaw<unknown[]>`
-    SELECT 1 FROM attempts WHERE run_id = ${run.id}::uuid AND number = ${run.attempt} AND started_at < clock_timestamp() - interval '10 minutes'`;
-  return run.state === "running" && rows.length > 0;
-}
-
-/** Checkpoint that the run goes on from: the furthest that is committed and kept. */
-export async function lastCheckpoint(db: Queries, runId: string): Promise<Lease["resume"]> {
-  const [row] = await db.$queryRaw<
-    { artifactId: string; step: number; files: NonNullable<Lease["resume"]>["files"] }[]
-  >`
-    SELECT id AS "artifactId", step, files FROM artifacts
-    WHERE run_id = ${runId}::uuid AND kind = 'checkpoint' AND deleted_at IS NULL ORDER BY step DESC, attempt DESC LIMIT 1`;
-  return row ?? null;
-}
+/** A service has no checkpoint that would forgive lost attempts: having served for a while does. */
+const hasServed = async (db: Queries, run: LockedRun): Promise<boolean> =>
+  run.state === "running" && (await hasLasted(db, { runId: run.id, attempt: run.attempt }));
 
 /**
  * The fence: passes only for the current attempt of a run whose lease this worker holds.
  * Call it under the run's row lock, so that it stays true until commit.
  *
- * @returns number of the last report of that attempt that was taken
+ * @returns number of the last report of that attempt that was stored
+ * @throws AppError "stale-attempt"
  */
 export async function requireLease(
   db: Queries,
@@ -283,16 +272,14 @@ export async function requireLease(
   ref: AttemptRef,
   workerId: string,
 ): Promise<{ sequence: number }> {
-  const [held] = await db.$queryRaw<{ sequence: number }[]>`
-    SELECT a.sequence FROM leases l JOIN attempts a ON a.run_id = l.run_id AND a.number = l.attempt
-    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp()`;
-  if (!held || run.attempt !== ref.attempt) {
+  const sequence = await selectReportSequence(db, ref, workerId);
+  if (sequence === null || run.attempt !== ref.attempt) {
     throw new AppError(
       "stale-attempt",
       `Attempt ${ref.attempt} of run ${ref.runId} holds no lease any more (the run is ${run.state}, at attempt ${run.attempt}). Drop it.`,
     );
   }
-  return held;
+  return { sequence };
 }
 
 /** Locks the run and checks the fence. */
@@ -306,7 +293,7 @@ export async function lockAttempt(
   return run;
 }
 
-/** True where the worker says again what was taken already, because the answer got lost. */
+/** True where the worker repeats a transition that was made already, because the answer got lost. */
 async function isRepeat(
   db: Queries,
   run: LockedRun,
@@ -315,8 +302,10 @@ async function isRepeat(
   to: WorkerState,
 ): Promise<boolean> {
   if (run.attempt !== ref.attempt) return false;
-  const [attempt] = await db.$queryRaw<{ outcome: string | null; workerId: string }[]>`
-    SELECT outcome, worker_id AS "workerId" FROM attempts WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt}`;
+  const attempt = await db.attempt.findUnique({
+    where: { runId_number: { runId: ref.runId, number: ref.attempt } },
+    select: { outcome: true, workerId: true },
+  });
   if (attempt?.workerId !== workerId) return false;
   if (attempt.outcome === null)
     return run.state === to || (run.state === "running" && to === "preparing");

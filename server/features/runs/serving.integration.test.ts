@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
 
 let server: TestServer;
 beforeEach(async () => {
@@ -69,7 +69,7 @@ it("a service may lose its worker any number of times, as long as it was up for 
     { actor: "test", preset: null },
   );
   const loseAfter = async (minutes: number): Promise<string> => {
-    const { runId, attempt } = await worker.take();
+    const { runId, attempt } = await worker.leaseAndStart();
     await server.plane.database.db
       .$executeRaw`UPDATE attempts SET started_at = started_at - ${minutes} * interval '1 minute' WHERE run_id = ${runId}::uuid AND number = ${attempt}`;
     await worker.request("transition", {

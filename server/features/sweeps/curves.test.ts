@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bandOf, type CurvePoint } from "./curves";
+import { computeBand, type CurvePoint } from "./curves";
 
 const curve = (...values: (number | null)[]): CurvePoint[] =>
   values.flatMap((value, i) => (value === null ? [] : [{ step: i + 1, value, count: 1 }]));
 
 describe("bandOf", () => {
   it("is the mean at each step with the t interval over runs", () => {
-    const band = bandOf([curve(1, 2), curve(3, 2), curve(5, 2)], 100);
+    const band = computeBand([curve(1, 2), curve(3, 2), curve(5, 2)], 100);
     expect(band).toMatchObject([
       { step: 1, mean: 3, n: 3, stretch: 0 },
       { step: 2, mean: 2, low: 2, high: 2, n: 3, stretch: 0 },
@@ -17,7 +17,7 @@ describe("bandOf", () => {
   });
 
   it("breaks where a run ends or misses a step, and has no band of one", () => {
-    const band = bandOf([curve(1, 1, 1, 1, 1), curve(9, 9, null, 9)], 100);
+    const band = computeBand([curve(1, 1, 1, 1, 1), curve(9, 9, null, 9)], 100);
     expect(band.map((point) => [point.step, point.mean, point.n, point.stretch])).toEqual([
       [1, 5, 2, 0],
       [2, 5, 2, 0],
@@ -29,9 +29,9 @@ describe("bandOf", () => {
   });
 
   it("tells apart different runs of the same number", () => {
-    expect(bandOf([curve(1, null), curve(null, 2)], 100).map((point) => point.stretch)).toEqual([
-      0, 1,
-    ]);
+    expect(
+      computeBand([curve(1, null), curve(null, 2)], 100).map((point) => point.stretch),
+    ).toEqual([0, 1]);
   });
 
   it("keeps to its limit, loses no value and invents none", () => {
@@ -51,7 +51,7 @@ describe("bandOf", () => {
         const curves = made.map((points) => [
           ...new Map(points.map(([step, value, count]) => [step, { step, value, count }])).values(),
         ]);
-        const band = bandOf(curves, limit);
+        const band = computeBand(curves, limit);
         expect(band.length).toBeLessThanOrEqual(limit);
         const all = curves.flat();
         expect(band.length === 0).toBe(all.length === 0);
@@ -77,6 +77,6 @@ describe("bandOf", () => {
         }
       }),
     );
-    expect(bandOf([[], []], 10)).toEqual([]);
+    expect(computeBand([[], []], 10)).toEqual([]);
   });
 });

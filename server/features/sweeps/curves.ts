@@ -1,4 +1,4 @@
-import { meanInterval } from "@/core/statistics/student";
+import { computeMeanInterval } from "@/core/statistics/student";
 
 /** A point of one run's series; `count` reported values stand behind it. */
 export interface CurvePoint {
@@ -23,7 +23,7 @@ export interface BandPoint {
  * Mean of several runs' series with its band, step by step. Where the runs have together more than `limit` steps,
  * neighbouring steps share a point, which stands at its last one and is the mean of each run's values first.
  */
-export function bandOf(runs: readonly (readonly CurvePoint[])[], limit: number): BandPoint[] {
+export function computeBand(runs: readonly (readonly CurvePoint[])[], limit: number): BandPoint[] {
   const steps = [...new Set(runs.flatMap((points) => points.map((point) => point.step)))].sort(
     (a, b) => a - b,
   );
@@ -56,7 +56,7 @@ export function bandOf(runs: readonly (readonly CurvePoint[])[], limit: number):
       const now = [...sums.keys()].sort((a, b) => a - b).join();
       if (now !== members) stretch += 1;
       members = now;
-      const { mean, low, high, n } = meanInterval(
+      const { mean, low, high, n } = computeMeanInterval(
         [...sums.values()].map(({ sum, count }) => sum / count),
       );
       return { step, mean, low, high, n, stretch };

@@ -71,7 +71,7 @@ const retrySweep = procedure
 const sweepSeries = procedure
   .input(sweepSeriesRequestSchema)
   .output(sweepSeriesResponseSchema)
-  .query(({ ctx, input }) => ctx.services.sweepReader.series(input));
+  .query(({ ctx, input }) => ctx.services.sweepReader.readSeries(input));
 
 export const sweepsRouter = router({
   list: listSweeps,

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { presetById } from "@/core/presets/run-presets";
-import { meanInterval } from "@/core/statistics/student";
+import { findPreset } from "@/core/presets/run-presets";
+import { computeMeanInterval } from "@/core/statistics/student";
 import type { SweepSpecInput } from "@/contracts/run-config/sweep";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { storeSamples } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
+import type { TestWorker } from "@/server/testing/test-worker";
 
 let server: TestServer;
 let worker: TestWorker;
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const me = { actor: "tester", reason: null };
-const base = presetById("atlas-smollm2-grpo")!.config;
+const base = findPreset("atlas-smollm2-grpo")!.config;
 const spec = (
   steps: number[],
   rest: Partial<{ name: string; seeds: number[]; base: SweepSpecInput["base"] }> = {},
@@ -48,7 +48,7 @@ async function play(
   values: readonly number[],
   end: "succeeded" | "failed" = "succeeded",
 ): Promise<{ runId: string; config: { seed?: number; name: string } }> {
-  const run = await worker.take();
+  const run = await worker.leaseAndStart();
   const ref = { runId: run.runId, attempt: run.attempt };
   await worker.request("report", {
     ...ref,
@@ -70,7 +70,7 @@ async function play(
     to: end,
     reason: end === "failed" ? "the engine is down" : null,
   });
-  return { runId: run.runId, config: run.config as { seed?: number; name: string } };
+  return { runId: run.runId, config: run.config };
 }
 
 describe("launching a sweep", () => {
@@ -176,15 +176,15 @@ describe("a sweep's table and curves", () => {
     const [one, two] = sweep.groups;
     expect(one).toMatchObject({ varied: { "rl.steps": 1 }, runs: 3, succeeded: 2 });
     expect(one?.results[0]).toEqual({
-      last: meanInterval([0.5, 0.8]),
-      best: meanInterval([0.6, 0.8]),
+      last: computeMeanInterval([0.5, 0.8]),
+      best: computeMeanInterval([0.6, 0.8]),
     });
     expect(two, "the failed run is no result").toMatchObject({
       succeeded: 1,
       results: [{ last: { n: 1, mean: 0.9, deviation: null, low: null, high: null } }, null],
     });
 
-    const { curves } = await server.plane.sweepReader.series({
+    const { curves } = await server.plane.sweepReader.readSeries({
       id,
       metric: "held-out/accuracy",
       maxPoints: 2000,
@@ -217,7 +217,7 @@ describe("the runs of a sweep together", () => {
     const { id } = await launch(spec([1, 2, 3, 4]));
     await play([0.5]);
     await play([0.5], "failed");
-    const held = await worker.take();
+    const held = await worker.leaseAndStart();
     expect(await server.plane.sweeps.cancel(id, me)).toEqual({ cancelled: 1, cancelling: 1 });
     expect(await server.plane.sweeps.cancel(id, me), "a second time changes nothing").toEqual({
       cancelled: 0,

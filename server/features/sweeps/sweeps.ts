@@ -3,23 +3,19 @@ import { AppError } from "@/contracts/errors";
 import { type RunState } from "@/contracts/records/run-state";
 import { TERMINAL } from "@/core/run/transitions";
 import {
-  expandOrThrow,
-  gatherProblems,
-  problemText,
+  expandSweepOrThrow,
+  mergeProblems,
+  formatSweepProblem,
   type SweepProblem,
   type SweepRun,
 } from "@/core/sweep/expand-sweep";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
-import {
-  DEFAULT_PROJECT,
-  type Database,
-  type Queries,
-  type Transaction,
-} from "@/server/platform/db/database";
+import type { Database, Queries, Transaction } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
-import type { Launcher } from "@/server/features/runs/launcher";
-import type { Why } from "@/server/features/runs/machine";
+import type { ReferenceCheck } from "@/server/features/runs/reference-check";
+import type { TransitionReason } from "@/server/features/runs/state-machine";
 import type { Runs } from "@/server/features/runs/runs";
+import { insertSweep, selectRunsForUpdate, selectSweepByKey } from "./queries";
 
 interface Launch {
   actor: string;
@@ -33,7 +29,7 @@ export class Sweeps {
   constructor(
     private readonly database: Database,
     private readonly runs: Runs,
-    private readonly launcher: Launcher,
+    private readonly references: ReferenceCheck,
   ) {}
 
   /**
@@ -45,32 +41,33 @@ export class Sweeps {
     input: unknown,
     { actor, preset, key }: Launch,
   ): Promise<{ id: string; runs: number; isNew: boolean }> {
-    const { paths, runs } = expandOrThrow(input);
+    const { paths, runs } = expandSweepOrThrow(input);
     const parsed = sweepSpecSchema.parse(input);
     const spec = toJson(parsed);
-    const before = await this.launched(this.database.db, key, spec);
+    const before = await this.findLaunched(this.database.db, key, spec);
     if (before) return { id: before, runs: runs.length, isNew: false };
     await this.requireReferences(runs);
     return this.database.transact(async (tx) => {
       const id = randomUUID();
-      const stored = await tx.db.$executeRaw`
-        INSERT INTO sweeps (id, project_id, created_by, created_at, name, preset, spec, paths, client_key)
-        VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), ${parsed.name}, ${preset}, ${spec}::jsonb, ${paths}::text[], ${key})
-        ON CONFLICT (project_id, client_key) DO NOTHING`;
-      if (stored === 0)
-        return { id: await this.otherLaunch(tx, key, spec), runs: runs.length, isNew: false };
+      const { name } = parsed;
+      const isNew = await insertSweep(tx.db, { id, name, actor, preset, spec, paths, key });
+      if (!isNew)
+        return { id: await this.requireLaunched(tx, key, spec), runs: runs.length, isNew: false };
       for (const { config, row, varied } of runs)
         await this.runs.queue(tx, config, { actor, preset, place: { sweepId: id, row, varied } });
       return { id, runs: runs.length, isNew: true };
     });
   }
 
-  /** Cancels every run that has not ended. @returns how many have ended with it, and how many a worker has still to let go */
-  async cancel(id: string, why: Why): Promise<{ cancelled: number; cancelling: number }> {
-    const states = await this.each(
+  /** Cancels every run that has not ended. @returns how many are cancelled now, and how many a worker has yet to stop */
+  async cancel(
+    id: string,
+    by: TransitionReason,
+  ): Promise<{ cancelled: number; cancelling: number }> {
+    const states = await this.changeRuns(
       id,
       (state) => !TERMINAL.has(state),
-      (tx, runId) => this.runs.cancelWithin(tx, runId, why),
+      (tx, runId) => this.runs.cancelWithin(tx, runId, by),
     );
     return {
       cancelled: states.filter((state) => state === "cancelled").length,
@@ -79,16 +76,20 @@ export class Sweeps {
   }
 
   /** Queues the failed runs again, and the cancelled ones if asked; each goes on from its last checkpoint. */
-  async retry(id: string, options: { cancelled: boolean }, why: Why): Promise<{ queued: number }> {
-    const states = await this.each(
+  async retry(
+    id: string,
+    options: { cancelled: boolean },
+    by: TransitionReason,
+  ): Promise<{ queued: number }> {
+    const states = await this.changeRuns(
       id,
       (state) => state === "failed" || (options.cancelled && state === "cancelled"),
-      (tx, runId) => this.runs.resumeWithin(tx, runId, why),
+      (tx, runId) => this.runs.resumeWithin(tx, runId, by),
     );
     return { queued: states.length };
   }
 
-  /** Forgets the group; its runs stay. @throws AppError "conflict" while runs have not ended */
+  /** Deletes the sweep; its runs stay. @throws AppError "conflict" while runs have not ended */
   async remove(id: string): Promise<{ runs: number }> {
     return this.database.transact(async (tx) => {
       const runs = await lockRuns(tx.db, id);
@@ -98,13 +99,13 @@ export class Sweeps {
           "conflict",
           `${active} of the sweep's runs have not ended. Cancel them first, or let them end.`,
         );
-      await tx.db.$executeRaw`DELETE FROM sweeps WHERE id = ${id}::uuid`;
+      await tx.db.sweep.delete({ where: { id } });
       tx.emit({ kind: "run", runId: null, payload: { sweepId: id } });
       return { runs: runs.length };
     });
   }
 
-  private async each(
+  private async changeRuns(
     id: string,
     which: (state: RunState) => boolean,
     change: (tx: Transaction, runId: string) => Promise<{ state: RunState }>,
@@ -117,9 +118,8 @@ export class Sweeps {
     });
   }
 
-  private async launched(db: Queries, key: string, spec: string): Promise<string | null> {
-    const [row] = await db.$queryRaw<{ id: string; same: boolean }[]>`
-      SELECT id, spec = ${spec}::jsonb AS same FROM sweeps WHERE project_id = ${DEFAULT_PROJECT}::uuid AND client_key = ${key}`;
+  private async findLaunched(db: Queries, key: string, spec: string): Promise<string | null> {
+    const row = await selectSweepByKey(db, key, spec);
     if (row && !row.same)
       throw new AppError(
         "conflict",
@@ -128,9 +128,9 @@ export class Sweeps {
     return row?.id ?? null;
   }
 
-  /** The one that came first, where two are launched under one key at once. */
-  private async otherLaunch(tx: Transaction, key: string, spec: string): Promise<string> {
-    const id = await this.launched(tx.db, key, spec);
+  /** The sweep that was stored first, where two are launched under one key at once. @throws AppError "conflict" */
+  private async requireLaunched(tx: Transaction, key: string, spec: string): Promise<string> {
+    const id = await this.findLaunched(tx.db, key, spec);
     if (id === null)
       throw new AppError(
         "conflict",
@@ -144,21 +144,19 @@ export class Sweeps {
     const problems: SweepProblem[] = [];
     const combinations = runs.filter((run) => run.seed === runs[0]?.seed);
     for (const { config, row } of combinations)
-      for (const issue of await this.launcher.referenceIssues(config))
+      for (const issue of await this.references.findIssues(config))
         problems.push({ rows: [row], ...issue });
     if (problems.length > 0)
       throw new AppError(
         "invalid-input",
-        `The sweep is not valid:\n${gatherProblems(problems, combinations.length).map(problemText).join("\n")}`,
+        `The sweep is not valid:\n${mergeProblems(problems, combinations.length).map(formatSweepProblem).join("\n")}`,
       );
   }
 }
 
-/** Locks the sweep, then its runs in the order of their ids. @throws AppError "not-found" */
+/** Locks a sweep and its runs. @throws AppError "not-found" */
 async function lockRuns(db: Queries, id: string): Promise<{ id: string; state: RunState }[]> {
-  const found = await db.$queryRaw<
-    unknown[]
-  >`SELECT 1 FROM sweeps WHERE id = ${id}::uuid FOR UPDATE`;
-  if (found.length === 0) throw new AppError("not-found", `There is no sweep ${id}.`);
-  return db.$queryRaw`SELECT id, state FROM runs WHERE sweep_id = ${id}::uuid ORDER BY id FOR UPDATE`;
+  const runs = await selectRunsForUpdate(db, id);
+  if (!runs) throw new AppError("not-found", `There is no sweep ${id}.`);
+  return runs;
 }

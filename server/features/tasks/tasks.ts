@@ -1,32 +1,35 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
-import { searchesLocally } from "@/contracts/run-config/retriever";
+import type { turnGainsResponseSchema } from "@/contracts/api/episodes";
+import {
+  taskKindSchema,
+  type createTaskRequestSchema,
+  type TaskDetail,
+  type TaskState,
+} from "@/contracts/api/tasks";
 import { AppError, parseOrThrow, toWireError, type WireError } from "@/contracts/errors";
-import { runConfigSchema } from "@/contracts/run-config/run-config";
 import {
   documentsResultSchema,
   dryRunResultSchema,
   indexPlanResultSchema,
   queryResultSchema,
   removeCorpusResultSchema,
-  taskRequestSchema,
   turnGainsResultSchema,
-  type TaskRequest,
-  type WorkerRequest,
-} from "@/contracts/worker-protocol/worker-protocol";
-import type { createTaskRequestSchema, TaskDetail, TaskState } from "@/contracts/api/tasks";
-import type { turnGainsResponseSchema } from "@/contracts/api/episodes";
-import type { Corpora } from "@/server/features/corpora/corpora";
-import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
-import { toJson } from "@/server/platform/db/json";
-import type { Episodes } from "@/server/features/episodes/episodes";
-import type { Launcher } from "@/server/features/runs/launcher";
-import { needsOf, type Needs } from "@/server/features/runs/needs";
+} from "@/contracts/worker-protocol/tasks";
+import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { Placement } from "@/server/features/runs/placement";
+import type { WorkerConnections } from "@/server/features/workers/worker-connections";
 import type { Timings } from "@/server/platform/timings";
-import type { Hub } from "@/server/features/workers/hub";
-import { turnContexts } from "./turn-contexts";
+import { prepareTask, type PreparationServices } from "./prepare-task";
+import {
+  endRunningTask,
+  insertTask,
+  selectOverdueTasks,
+  selectTask,
+  updateTaskProgress,
+} from "./queries";
 
-const RESULT = {
+const RESULT_SCHEMAS = {
   query: queryResultSchema,
   documents: documentsResultSchema,
   "dry-run": dryRunResultSchema,
@@ -35,44 +38,36 @@ const RESULT = {
   "turn-gains": turnGainsResultSchema,
 } as const;
 
-interface TaskRow extends Omit<TaskDetail, "worker"> {
-  workerId: string;
-  workerName: string;
+interface TaskServices extends PreparationServices {
+  workerConnections: WorkerConnections;
+  placement: Placement;
+  timings: Timings;
 }
 
 /** Short interactive requests that one worker answers over its connection. */
 export class Tasks {
-  constructor(
-    private readonly database: Database,
-    private readonly hub: Hub,
-    private readonly episodes: Episodes,
-    private readonly launcher: Launcher,
-    private readonly corpora: Corpora,
-    private readonly timings: Timings,
-  ) {}
+  constructor(private readonly services: TaskServices) {}
 
-  /** @throws AppError with the reason where no worker that is online can do it */
+  /** Sends a task to a worker. @throws AppError with the reason where no worker that is online can do it */
   async create(
     input: z.output<typeof createTaskRequestSchema>,
     actor: string,
   ): Promise<{ taskId: string }> {
     const taskId = randomUUID();
-    const { request, needs, episodeId } = await this.requestOf(taskId, input);
-    const worker = await this.launcher.pickWorker(needs);
-    const deadline = this.timings.taskMs[request.kind];
-    await this.database.transact(async (tx) => {
-      await tx.db.$executeRaw`
-        INSERT INTO tasks (id, project_id, created_by, created_at, kind, episode_id, worker_id, request, state, deadline)
-        VALUES (${taskId}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), ${request.kind}, ${episodeId}::uuid, ${worker.id}::uuid, ${toJson(request)}::jsonb, 'running',
-          clock_timestamp() + ${deadline} * interval '1 millisecond')`;
+    const { database, placement, timings, workerConnections } = this.services;
+    const { request, requirements, episodeId } = await prepareTask(this.services, taskId, input);
+    const worker = await placement.chooseWorker(requirements);
+    const timeoutMs = timings.taskMs[request.kind];
+    await database.transact(async (tx) => {
+      await insertTask(tx.db, { request, actor, episodeId, workerId: worker.id, timeoutMs });
       tx.emit({
         kind: "task",
         runId: null,
         payload: { taskId, state: "running", fraction: 0, detail: "" },
       });
     });
-    if (!this.hub.send(worker.id, { type: "task", task: request })) {
-      await this.end(taskId, "failed", {
+    if (!workerConnections.send(worker.id, { type: "task", task: request })) {
+      await this.endTask(taskId, "failed", {
         error: {
           code: "engine-unavailable",
           message: `Worker ${worker.name} went away. Try again.`,
@@ -82,28 +77,30 @@ export class Tasks {
     return { taskId };
   }
 
+  /** @throws AppError "not-found" */
   async get(id: string): Promise<TaskDetail> {
-    const [row] = await this.database.db.$queryRaw<TaskRow[]>`
-      SELECT t.id, t.kind, t.state, t.worker_id AS "workerId", w.name AS "workerName", t.detail, t.fraction, t.created_at AS "createdAt", t.ended_at AS "endedAt", t.error, t.result
-      FROM tasks t JOIN workers w ON w.id = t.worker_id WHERE t.id = ${id}::uuid`;
+    const row = await selectTask(this.services.database.db, id);
     if (!row) throw new AppError("not-found", `There is no task ${id}.`);
     const { workerId, workerName, ...task } = row;
     return { ...task, worker: { id: workerId, name: workerName } };
   }
 
+  /** Cancels a task that still runs. @returns its state after that */
   async cancel(id: string): Promise<{ state: TaskState }> {
     const task = await this.get(id);
     if (task.state !== "running") return { state: task.state };
-    this.hub.send(task.worker.id, { type: "cancel-task", taskId: id });
-    await this.end(id, "cancelled", { error: { code: "cancelled", message: "Cancelled." } });
+    this.services.workerConnections.send(task.worker.id, { type: "cancel-task", taskId: id });
+    await this.endTask(id, "cancelled", { error: { code: "cancelled", message: "Cancelled." } });
     return { state: (await this.get(id)).state };
   }
 
-  /** The last computation of an episode's turn gains. */
-  async turnGains(episodeId: string): Promise<z.infer<typeof turnGainsResponseSchema>> {
-    const [row] = await this.database.db.$queryRaw<
-      { id: string }[]
-    >`SELECT id FROM tasks WHERE episode_id = ${episodeId}::uuid AND kind = 'turn-gains' ORDER BY created_at DESC LIMIT 1`;
+  /** The last computation of an episode's turn gains; null where there was none. */
+  async readTurnGains(episodeId: string): Promise<z.infer<typeof turnGainsResponseSchema>> {
+    const row = await this.services.database.db.task.findFirst({
+      where: { episodeId, kind: "turn-gains" },
+      orderBy: { createdAt: "desc" },
+      select: { id: true },
+    });
     if (!row) return null;
     const { result, ...task } = await this.get(row.id);
     return {
@@ -112,16 +109,15 @@ export class Tasks {
     };
   }
 
-  async progress(
+  /** Stores the progress of a running task, and tells the pages. */
+  async recordProgress(
     workerId: string,
     { taskId, detail, fraction }: WorkerRequest<"taskProgress">,
   ): Promise<void> {
-    await this.database.transact(async (tx) => {
-      // An index that is being built takes as long as it takes: a query is late only when nothing is heard of it.
-      const changed = await tx.db.$executeRaw`
-        UPDATE tasks SET detail = ${detail}, fraction = ${fraction}, deadline = CASE WHEN kind = 'query' THEN greatest(deadline, clock_timestamp() + ${this.timings.taskMs.query} * interval '1 millisecond') ELSE deadline END
-        WHERE id = ${taskId}::uuid AND worker_id = ${workerId}::uuid AND state = 'running'`;
-      if (changed > 0)
+    const queryTimeoutMs = this.services.timings.taskMs.query;
+    await this.services.database.transact(async (tx) => {
+      const row = { taskId, workerId, detail, fraction, queryTimeoutMs };
+      if (await updateTaskProgress(tx.db, row))
         tx.emit({
           kind: "task",
           runId: null,
@@ -130,53 +126,48 @@ export class Tasks {
     });
   }
 
-  /** What the worker answers. A task that has ended meanwhile stays as it is. */
+  /** Stores the answer of the worker. A task that has ended meanwhile stays as it is. */
   async finish(
     workerId: string,
     { taskId, result, error }: WorkerRequest<"taskResult">,
   ): Promise<void> {
-    const [task] = await this.database.db.$queryRaw<
-      { kind: keyof typeof RESULT }[]
-    >`SELECT kind FROM tasks WHERE id = ${taskId}::uuid AND worker_id = ${workerId}::uuid`;
+    const task = await this.services.database.db.task.findUnique({
+      where: { id: taskId, workerId },
+      select: { kind: true },
+    });
     if (!task) throw new AppError("not-found", `Worker ${workerId} has no task ${taskId}.`);
+    const kind = taskKindSchema.parse(task.kind);
     if (error)
-      return this.end(taskId, error.code === "cancelled" ? "cancelled" : "failed", { error });
+      return this.endTask(taskId, error.code === "cancelled" ? "cancelled" : "failed", { error });
     try {
-      await this.end(taskId, "succeeded", {
-        result: parseOrThrow(RESULT[task.kind], result, `The worker's answer to the ${task.kind}`),
+      await this.endTask(taskId, "succeeded", {
+        result: parseOrThrow(RESULT_SCHEMAS[kind], result, `The worker's answer to the ${kind}`),
       });
     } catch (invalid) {
-      await this.end(taskId, "failed", { error: toWireError(invalid) });
+      await this.endTask(taskId, "failed", { error: toWireError(invalid) });
     }
   }
 
   /** Ends tasks that are past their deadline, and those of workers that went offline. */
-  async sweep(): Promise<void> {
-    const due = await this.database.db.$queryRaw<
-      { id: string; workerId: string; name: string; late: boolean }[]
-    >`
-      SELECT t.id, t.worker_id AS "workerId", w.name, t.deadline <= clock_timestamp() AS late FROM tasks t JOIN workers w ON w.id = t.worker_id
-      WHERE t.state = 'running' AND (t.deadline <= clock_timestamp() OR (w.state = 'offline' AND w.last_seen_at < clock_timestamp() - ${this.timings.offlineMs} * interval '1 millisecond'))`;
-    for (const { id, workerId, name, late } of due) {
-      this.hub.send(workerId, { type: "cancel-task", taskId: id });
+  async endOverdue(): Promise<void> {
+    const { database, timings, workerConnections } = this.services;
+    for (const task of await selectOverdueTasks(database.db, timings.offlineMs)) {
+      const { id, workerId, workerName, late } = task;
+      workerConnections.send(workerId, { type: "cancel-task", taskId: id });
       const message = late
-        ? `Worker ${name} did not answer in time. Look at its log, then try again.`
-        : `Worker ${name} went offline. Try again.`;
-      await this.end(id, "failed", { error: { code: "engine-unavailable", message } });
+        ? `Worker ${workerName} did not answer in time. Look at its log, then try again.`
+        : `Worker ${workerName} went offline. Try again.`;
+      await this.endTask(id, "failed", { error: { code: "engine-unavailable", message } });
     }
   }
 
-  private async end(
+  private async endTask(
     taskId: string,
     state: Exclude<TaskState, "running">,
     outcome: { result?: unknown; error?: WireError },
   ): Promise<void> {
-    await this.database.transact(async (tx) => {
-      const changed = await tx.db.$executeRaw`
-        UPDATE tasks SET state = ${state}, ended_at = clock_timestamp(), fraction = CASE WHEN ${state} = 'succeeded' THEN 1 ELSE fraction END,
-          result = ${outcome.result === undefined ? null : toJson(outcome.result)}::jsonb, error = ${outcome.error ? toJson(outcome.error) : null}::jsonb
-        WHERE id = ${taskId}::uuid AND state = 'running'`;
-      if (changed > 0)
+    await this.services.database.transact(async (tx) => {
+      if (await endRunningTask(tx.db, taskId, state, outcome))
         tx.emit({
           kind: "task",
           runId: null,
@@ -188,92 +179,5 @@ export class Tasks {
           },
         });
     });
-  }
-
-  private async requestOf(
-    taskId: string,
-    input: z.output<typeof createTaskRequestSchema>,
-  ): Promise<{ request: TaskRequest; needs: Needs; episodeId: string | null }> {
-    switch (input.kind) {
-      case "query": {
-        const { corpus, retriever, query, k, workerId } = input;
-        const needs: Needs = {
-          slot: "light",
-          models: [],
-          corpora: searchesLocally(retriever) ? [corpus] : [],
-          worker: workerId ?? null,
-        };
-        return {
-          request: { taskId, kind: "query", corpus, retriever, query, k },
-          needs,
-          episodeId: null,
-        };
-      }
-      case "documents": {
-        const { corpus, ids } = input;
-        return {
-          request: { taskId, kind: "documents", corpus, ids },
-          needs: { slot: "light", models: [], corpora: [corpus], worker: null },
-          episodeId: null,
-        };
-      }
-      case "dry-run": {
-        const config = parseOrThrow(runConfigSchema, input.config, "The configuration");
-        if (config.kind !== "train")
-          throw new AppError(
-            "unsupported",
-            "A dry run rehearses training; this configuration is of another kind.",
-          );
-        await this.launcher.requireReferences(config);
-        return {
-          request: { taskId, kind: "dry-run", config },
-          needs: needsOf(config),
-          episodeId: null,
-        };
-      }
-      case "index-plan": {
-        const { corpus, passages = null, retriever, worker = null } = input;
-        return {
-          request: { taskId, kind: "index-plan", corpus, passages, retriever },
-          needs: { slot: "light", models: [], corpora: passages === null ? [corpus] : [], worker },
-          episodeId: null,
-        };
-      }
-      case "remove-corpus": {
-        const { corpus, workerId } = input;
-        await this.corpora.requireUnused(corpus);
-        return {
-          request: { taskId, kind: "remove-corpus", corpus },
-          needs: { slot: "light", models: [], corpora: [corpus], worker: workerId },
-          episodeId: null,
-        };
-      }
-      case "turn-gains": {
-        const episode = await this.episodes.get(input.episodeId);
-        const [run] = await this.database.db.$queryRaw<
-          { config: unknown }[]
-        >`SELECT config FROM runs WHERE id = ${episode.runId}::uuid`;
-        const config = runConfigSchema.parse(run?.config);
-        if (config.kind !== "train" && config.kind !== "predict")
-          throw new AppError("unsupported", "Only episodes of train and predict runs have turns.");
-        const request = parseOrThrow(
-          taskRequestSchema,
-          {
-            taskId,
-            kind: "turn-gains",
-            config,
-            question: episode.question,
-            contexts: turnContexts(episode.record.episode.steps, episode.documents),
-          },
-          "The request for turn gains",
-        );
-        const models = config.generator.endpoint === null ? [config.generator.model] : [];
-        return {
-          request,
-          needs: { slot: "light", models, corpora: [], worker: null },
-          episodeId: input.episodeId,
-        };
-      }
-    }
   }
 }

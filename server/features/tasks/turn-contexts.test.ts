@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DocumentText, EpisodeStep } from "@/contracts/records/episode";
-import { turnContexts } from "./turn-contexts";
+import { buildTurnContexts } from "./turn-contexts";
 
 const texts: Record<string, DocumentText> = Object.fromEntries(
   ["a", "b", "c"].map((id) => [`h${id}`, { id, hash: `h${id}`, title: id, text: `text of ${id}` }]),
@@ -20,7 +20,7 @@ const select = (turn: number, selected: string[], implicit = false): EpisodeStep
   implicit,
 });
 const idsOf = (steps: EpisodeStep[]) =>
-  turnContexts(steps, texts).map(({ turn, documents }) => [turn, documents.map((d) => d.id)]);
+  buildTurnContexts(steps, texts).map(({ turn, documents }) => [turn, documents.map((d) => d.id)]);
 
 describe("turnContexts", () => {
   it("joins the selections up to each turn, each document once", () => {
@@ -42,7 +42,7 @@ describe("turnContexts", () => {
   });
 
   it("refuses to go on without a document's text", () => {
-    expect(() => turnContexts([window(0, ["z"]), select(0, ["z"])], texts)).toThrow(
+    expect(() => buildTurnContexts([window(0, ["z"]), select(0, ["z"])], texts)).toThrow(
       /text of document z/,
     );
   });

@@ -1,6 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { DocumentText, EpisodeStep } from "@/contracts/records/episode";
-import { turnsOf } from "@/core/episode/turns";
+import { groupStepsByTurn } from "@/core/episode/turns";
 
 export interface TurnContext {
   turn: number;
@@ -13,12 +13,12 @@ export interface TurnContext {
  *
  * @param texts documents by content hash
  */
-export function turnContexts(
+export function buildTurnContexts(
   steps: readonly EpisodeStep[],
   texts: Readonly<Record<string, DocumentText>>,
 ): TurnContext[] {
   const handed = new Map<string, DocumentText>();
-  return turnsOf(steps).map((turn) => {
+  return groupStepsByTurn(steps).map((turn) => {
     const inWindow = new Map(turn.documents.map((document) => [document.id, document]));
     const selected =
       turn.implicit && turn.selected.size === 0 ? [...inWindow.keys()] : [...turn.selected];

@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LOCAL_WORKER_TOKEN_FILE } from "@/lib/parent-watchdog";
-import type { Tokens } from "./tokens";
+import type { WorkerTokens } from "./worker-tokens";
 
 /** Makes the token with which this machine's own worker attaches: a file that only this user can read. */
-export async function ensureLocalWorkerToken(tokens: Tokens, dataDir: string): Promise<void> {
+export async function ensureLocalWorkerToken(tokens: WorkerTokens, dataDir: string): Promise<void> {
   const path = join(dataDir, LOCAL_WORKER_TOKEN_FILE);
   await mkdir(dataDir, { recursive: true });
   let token = await readFile(path, "utf8").then(

@@ -14,7 +14,7 @@ const createToken = procedure
   .input(createTokenRequestSchema)
   .output(createTokenResponseSchema)
   .mutation(async ({ ctx, input }) => {
-    const { id, token } = await ctx.services.tokens.create(input.name, ctx.actor);
+    const { id, token } = await ctx.services.workerTokens.create(input.name, ctx.actor);
     return {
       id,
       token,
@@ -31,22 +31,22 @@ const listWorkers = procedure
 const workerLogs = procedure
   .input(workerLogsRequestSchema)
   .output(runLogsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.logs.ofWorker(input.workerId, input));
+  .query(({ ctx, input }) => ctx.services.logs.listOfWorker(input.workerId, input));
 
 /** Workers that attached with it are cut off at once. */
 const revokeToken = procedure
   .input(revokeTokenRequestSchema)
   .output(z.object({}))
   .mutation(async ({ ctx, input }) => {
-    await ctx.services.tokens.revoke(input.id);
-    ctx.services.hub.disconnectToken(input.id);
+    await ctx.services.workerTokens.revoke(input.id);
+    ctx.services.workerConnections.disconnectToken(input.id);
     return {};
   });
 
 const listTokens = procedure
   .input(z.object({}).optional())
   .output(listTokensResponseSchema)
-  .query(({ ctx }) => ctx.services.tokens.list());
+  .query(({ ctx }) => ctx.services.workerTokens.list());
 
 export const workersRouter = router({
   list: listWorkers,

@@ -6,14 +6,14 @@ import { pipeline } from "node:stream/promises";
 import { AppError } from "@/contracts/errors";
 import type { ArtifactStore } from "./store";
 
-const codeOf = (error: unknown): string =>
+const getErrorCode = (error: unknown): string =>
   error instanceof Error && "code" in error ? String(error.code) : "";
 
-async function namesIn(directory: string): Promise<string[]> {
+async function listNames(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
+    if (getErrorCode(error) === "ENOENT" || getErrorCode(error) === "ENOTDIR") return [];
     throw error;
   }
 }
@@ -43,7 +43,7 @@ export class FileStore implements ArtifactStore {
       await rename(part, path);
     } catch (error) {
       await rm(part, { force: true }).catch(() => {});
-      if (["ENOSPC", "EDQUOT"].includes(codeOf(error))) {
+      if (["ENOSPC", "EDQUOT"].includes(getErrorCode(error))) {
         throw new AppError(
           "storage-full",
           `The server's disk is full: ${name} could not be stored in ${this.root}. Make room; the last committed checkpoint is untouched.`,
@@ -60,7 +60,7 @@ export class FileStore implements ArtifactStore {
       const { size } = await stat(path);
       return { bytes: size, stream: createReadStream(path, { start }) };
     } catch (error) {
-      if (codeOf(error) === "ENOENT")
+      if (getErrorCode(error) === "ENOENT")
         throw new AppError("not-found", `The artifact store has no file ${name}.`, {
           cause: error,
         });
@@ -74,9 +74,9 @@ export class FileStore implements ArtifactStore {
 
   async list(): Promise<string[]> {
     const folders: string[] = [];
-    for (const run of await namesIn(this.root)) {
-      for (const attempt of await namesIn(join(this.root, run))) {
-        for (const artifact of await namesIn(join(this.root, run, attempt)))
+    for (const run of await listNames(this.root)) {
+      for (const attempt of await listNames(join(this.root, run))) {
+        for (const artifact of await listNames(join(this.root, run, attempt)))
           folders.push(`${run}/${attempt}/${artifact}`);
       }
     }

@@ -11,13 +11,13 @@ import { Upload } from "@aws-sdk/lib-storage";
 import { AppError } from "@/contracts/errors";
 import type { ArtifactStore } from "./store";
 
-const FULL = new Set([
+const STORAGE_FULL_ERRORS = new Set([
   "XMinioStorageFull",
   "QuotaExceeded",
   "EntityTooLarge",
   "InsufficientStorage",
 ]);
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "");
+const getErrorName = (error: unknown): string => (error instanceof Error ? error.name : "");
 
 /**
  * Artifacts in an S3 bucket, or in any store that speaks its protocol. Credentials, region and endpoint come from the
@@ -53,7 +53,7 @@ export class S3Store implements ArtifactStore {
         params: { Bucket: this.bucket, Key: this.prefix + name, Body: bytes },
       }).done();
     } catch (error) {
-      if (FULL.has(nameOf(error)))
+      if (STORAGE_FULL_ERRORS.has(getErrorName(error)))
         throw new AppError(
           "storage-full",
           `The bucket ${this.bucket} is full: ${name} could not be stored. Make room; the last committed checkpoint is untouched.`,
@@ -77,7 +77,7 @@ export class S3Store implements ArtifactStore {
       // In Node the body is a stream.
       return { bytes: start + ContentLength, stream: Body as Readable };
     } catch (error) {
-      if (error instanceof NoSuchKey || nameOf(error) === "NotFound")
+      if (error instanceof NoSuchKey || getErrorName(error) === "NotFound")
         throw new AppError("not-found", `The artifact store has no file ${name}.`, {
           cause: error,
         });

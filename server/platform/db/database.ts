@@ -1,10 +1,11 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import type { LiveEventKind } from "@/contracts/api/live";
+import { retry, waitFor } from "@/lib/retry";
 import { PrismaClient, type Prisma } from "./generated/client";
 import { toJson } from "./json";
 import { LOCKS } from "./locks";
 
-/** Queries outside or inside of a transaction. */
+/** A client for statements outside or inside of a transaction. */
 export type Queries = Prisma.TransactionClient;
 
 export interface NewEvent {
@@ -19,7 +20,9 @@ export interface Transaction {
   emit(event: NewEvent): void;
 }
 
+/** PostgreSQL channel that is notified after each commit that stored events. */
 export const EVENT_CHANNEL = "s3_events";
+/** The one project there is so far; every table has its id. */
 export const DEFAULT_PROJECT = "00000000-0000-4000-8000-000000000001";
 
 const isDeadlock = (error: unknown): boolean =>
@@ -38,12 +41,12 @@ export class Database {
 
   /**
    * Runs `work` in one transaction and stores its events last: their ids are assigned under a lock held until commit,
-   * so that ids become visible in order and "after id n" misses none. A deadlock's victim is run again.
+   * so that ids become visible in order and "after id n" misses none. A transaction that a deadlock ended is run again.
    */
-  async transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.db.$transaction(
+  transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return retry(
+      () =>
+        this.db.$transaction(
           async (db) => {
             const events: NewEvent[] = [];
             const result = await work({ db, emit: (event) => void events.push(event) });
@@ -51,11 +54,14 @@ export class Database {
             return result;
           },
           { maxWait: 30_000, timeout: 60_000 },
-        );
-      } catch (error) {
-        if (tries >= 3 || !isDeadlock(error)) throw error;
-      }
-    }
+        ),
+      { attempts: 3, backoff: waitFor(0), shouldRetry: isDeadlock },
+    );
+  }
+
+  /** @throws where the database cannot be reached */
+  async check(): Promise<void> {
+    await this.db.$queryRaw`SELECT 1`;
   }
 
   close(): Promise<void> {

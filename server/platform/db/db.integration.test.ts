@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import pg from "pg";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema, trainConfigSchema } from "@/contracts/run-config/run-config";
-import { createEmptyDatabase, createMigratedDatabase } from "@/server/testing/control-plane";
+import { createEmptyDatabase, createMigratedDatabase } from "@/server/testing/test-server";
 import { Database } from "./database";
 import { Prisma } from "./generated/client";
 import { migrate, MIGRATIONS_DIR } from "./migrate";
@@ -61,7 +61,7 @@ describe("0008_training", () => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     try {
-      const now = runConfigSchema.parse(presetById("atlas-smollm2-grpo")!.config);
+      const now = runConfigSchema.parse(findPreset("atlas-smollm2-grpo")!.config);
       if (now.kind !== "train") throw new Error("not a training preset");
       const { weights: _weights, ...reward } = now.reward;
       const store = async (name: string, normaliseByDeviation: boolean) => {

@@ -3,5 +3,5 @@ export const LOCKS = {
   migrations: 7_300_001,
   /** Held from the assignment of event ids until commit. */
   events: 7_300_002,
-  sweeper: 7_300_003,
+  maintenance: 7_300_003,
 } as const;

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { AppError } from "@/contracts/errors";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import { LOCKS } from "./locks";
 
 export const MIGRATIONS_DIR = join(ROOT, "prisma", "migrations");

@@ -11,6 +11,7 @@ import {
   SESSION_SETTINGS,
   type RecordingManifest,
 } from "./format";
+import { chunk } from "@/lib/chunk";
 
 /** Rows that are inserted by one statement. */
 const ROWS_AT_ONCE = 1_000;
@@ -101,8 +102,7 @@ async function insertRows(
     for (const { name } of manifest.tables) {
       const table = quoteName(name);
       const all = rows.get(name)!;
-      for (let from = 0; from < all.length; from += ROWS_AT_ONCE) {
-        const part = all.slice(from, from + ROWS_AT_ONCE);
+      for (const part of chunk(all, ROWS_AT_ONCE)) {
         await client.query(
           `INSERT INTO ${table} OVERRIDING SYSTEM VALUE SELECT * FROM json_populate_recordset(NULL::${table}, $1::json)`,
           [`[${part.join(",")}]`],

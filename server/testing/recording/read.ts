@@ -3,6 +3,7 @@ import type { DocumentRef, EpisodeStep } from "@/contracts/records/episode";
 import { appRouter } from "@/server/trpc/router";
 import type { EpisodeDetail } from "@/contracts/api/episodes";
 import type { Services } from "@/server/trpc/services";
+import { chunk } from "@/lib/chunk";
 
 type Caller = ReturnType<typeof appRouter.createCaller>;
 
@@ -77,8 +78,7 @@ const omitDescription = <T extends { description: unknown }>({
 
 async function readSeries(caller: Caller, runId: string, names: readonly string[]) {
   const series = {};
-  for (let from = 0; from < names.length; from += METRICS_AT_ONCE) {
-    const part = names.slice(from, from + METRICS_AT_ONCE);
+  for (const part of chunk(names, METRICS_AT_ONCE)) {
     Object.assign(series, await caller.metrics.series({ runId, names: part, maxPoints: 2000 }));
   }
   return series;

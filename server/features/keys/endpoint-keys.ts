@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
 import type { listKeysResponseSchema } from "@/contracts/api/keys";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import { markKeyUsed, selectLeasedConfig, upsertKey } from "./queries";
 import { loadSecret, seal, unseal } from "./seal";
 
 /**
@@ -11,7 +11,7 @@ import { loadSecret, seal, unseal } from "./seal";
  * lease is given it, only for an endpoint that the run's configuration joins to it, and only for the origin it was
  * stored for.
  */
-export class Keys {
+export class EndpointKeys {
   private secret: Promise<Buffer> | null = null;
 
   constructor(
@@ -21,43 +21,49 @@ export class Keys {
 
   /** Stores a key, in place of one of the same name. */
   async put(name: string, origin: string, key: string, actor: string): Promise<void> {
-    const sealed = seal(await this.opened(), name, key);
-    await this.database.db.$executeRaw`
-      INSERT INTO endpoint_keys (id, project_id, name, origin, sealed, created_by) VALUES (${randomUUID()}::uuid, ${DEFAULT_PROJECT}::uuid, ${name}, ${new URL(origin).origin}, ${sealed}, ${actor})
-      ON CONFLICT (project_id, name) DO UPDATE SET origin = excluded.origin, sealed = excluded.sealed, updated_at = now()`;
+    const sealed = seal(await this.getSecret(), name, key);
+    await upsertKey(this.database.db, { name, origin: new URL(origin).origin, sealed, actor });
   }
 
+  /** Stored keys by name, without what they hold. */
   list(): Promise<z.infer<typeof listKeysResponseSchema>> {
-    return this.database.db.$queryRaw`
-      SELECT name, origin, created_by AS "createdBy", updated_at AS "updatedAt", last_used_at AS "lastUsedAt" FROM endpoint_keys WHERE project_id = ${DEFAULT_PROJECT}::uuid ORDER BY name`;
+    return this.database.db.endpointKey.findMany({
+      where: { projectId: DEFAULT_PROJECT },
+      orderBy: { name: "asc" },
+      select: { name: true, origin: true, createdBy: true, updatedAt: true, lastUsedAt: true },
+    });
   }
 
+  /** @throws AppError "not-found" */
   async remove(name: string): Promise<void> {
-    const changed = await this.database.db
-      .$executeRaw`DELETE FROM endpoint_keys WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name}`;
-    if (changed === 0) throw new AppError("not-found", `There is no key "${name}".`);
+    const { count } = await this.database.db.endpointKey.deleteMany({
+      where: { projectId: DEFAULT_PROJECT, name },
+    });
+    if (count === 0) throw new AppError("not-found", `There is no key "${name}".`);
   }
 
-  /** @throws AppError "stale-attempt", "unauthorized" where the run does not name the key with this endpoint, "not-found" */
-  async forRun(
+  /**
+   * Opens a key for the worker that holds the run's lease.
+   *
+   * @throws AppError "stale-attempt", "unauthorized" where the run does not name the key with this endpoint, "not-found"
+   */
+  async readForRun(
     workerId: string,
     { runId, attempt, name, endpoint }: WorkerRequest<"endpointKey">,
   ): Promise<string> {
     const { db } = this.database;
-    const [run] = await db.$queryRaw<{ config: unknown }[]>`
-      SELECT r.config FROM leases l JOIN runs r ON r.id = l.run_id WHERE l.run_id = ${runId}::uuid AND l.attempt = ${attempt} AND l.worker_id = ${workerId}::uuid`;
+    const run = await selectLeasedConfig(db, { runId, attempt }, workerId);
     if (!run)
       throw new AppError(
         "stale-attempt",
         `Attempt ${attempt} of run ${runId} holds no lease any more. Drop it.`,
       );
-    if (!joins(run.config, name, endpoint))
+    if (!usesKeyWithEndpoint(run.config, name, endpoint))
       throw new AppError(
         "unauthorized",
         `The run's configuration does not use key "${name}" with ${endpoint}.`,
       );
-    const [row] = await db.$queryRaw<{ origin: string; sealed: Uint8Array }[]>`
-      UPDATE endpoint_keys SET last_used_at = now() WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} RETURNING origin, sealed`;
+    const row = await markKeyUsed(db, name);
     if (!row)
       throw new AppError(
         "not-found",
@@ -68,17 +74,17 @@ export class Keys {
         "unauthorized",
         `Key "${name}" belongs to ${row.origin}; it is not sent to ${new URL(endpoint).origin}.`,
       );
-    return unseal(await this.opened(), name, row.sealed);
+    return unseal(await this.getSecret(), name, row.sealed);
   }
 
-  private opened(): Promise<Buffer> {
+  private getSecret(): Promise<Buffer> {
     this.secret ??= loadSecret(this.dataDir);
     return this.secret;
   }
 }
 
 /** Whether any part of a configuration has this endpoint with a connection that names this key, or is served there with it. */
-function joins(part: unknown, name: string, endpoint: string): boolean {
+function usesKeyWithEndpoint(part: unknown, name: string, endpoint: string): boolean {
   if (typeof part !== "object" || part === null) return false;
   const {
     endpoint: at,
@@ -94,6 +100,6 @@ function joins(part: unknown, name: string, endpoint: string): boolean {
   return (
     (at === endpoint && connection?.key === name) ||
     (advertise === endpoint && key === name) ||
-    Object.values(part).some((value) => joins(value, name, endpoint))
+    Object.values(part).some((value) => usesKeyWithEndpoint(value, name, endpoint))
   );
 }

@@ -3,11 +3,13 @@ import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import type { listTokensResponseSchema } from "@/contracts/api/workers";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import { markTokenUsed, revokeToken } from "./queries";
 
-const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
+const sha256 = (text: string): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(createHash("sha256").update(text).digest());
 
 /** Worker tokens: 256 random bits, shown once; only the sha256 is stored. */
-export class Tokens {
+export class WorkerTokens {
   constructor(private readonly database: Database) {}
 
   async create(name: string, actor: string): Promise<{ id: string; token: string }> {
@@ -16,30 +18,40 @@ export class Tokens {
     return { id, token };
   }
 
-  /** Makes a token that came from elsewhere known (the local worker's file); nothing happens where it is already. */
+  /** Stores a token that came from elsewhere (the local worker's file), unless it is stored already. */
   async ensure(name: string, token: string, actor: string): Promise<void> {
-    const rows = await this.database.db.$queryRaw<
-      unknown[]
-    >`SELECT 1 FROM worker_tokens WHERE sha256 = ${sha256(token)}`;
-    if (rows.length === 0) await this.store(name, token, actor);
+    const { db } = this.database;
+    const known = await db.workerToken.findUnique({ where: { sha256: sha256(token) } });
+    if (!known) await this.store(name, token, actor);
   }
 
   private async store(name: string, token: string, actor: string): Promise<string> {
     const id = randomUUID();
-    await this.database.db
-      .$executeRaw`INSERT INTO worker_tokens (id, project_id, name, sha256, created_by) VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${name}, ${sha256(token)}, ${actor})`;
+    await this.database.db.workerToken.create({
+      data: { id, projectId: DEFAULT_PROJECT, name, sha256: sha256(token), createdBy: actor },
+    });
     return id;
   }
 
+  /** Tokens without their hashes, newest first. */
   list(): Promise<z.infer<typeof listTokensResponseSchema>> {
-    return this.database.db.$queryRaw`
-      SELECT id, name, created_at AS "createdAt", created_by AS "createdBy", last_used_at AS "lastUsedAt", revoked_at AS "revokedAt" FROM worker_tokens ORDER BY created_at DESC`;
+    return this.database.db.workerToken.findMany({
+      orderBy: { createdAt: "desc" },
+      select: {
+        id: true,
+        name: true,
+        createdAt: true,
+        createdBy: true,
+        lastUsedAt: true,
+        revokedAt: true,
+      },
+    });
   }
 
+  /** @throws AppError "not-found" */
   async revoke(id: string): Promise<void> {
-    const changed = await this.database.db
-      .$executeRaw`UPDATE worker_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = ${id}::uuid`;
-    if (changed === 0) throw new AppError("not-found", "There is no such token.");
+    if (!(await revokeToken(this.database.db, id)))
+      throw new AppError("not-found", "There is no such token.");
   }
 
   /**
@@ -54,10 +66,8 @@ export class Tokens {
         "A worker needs its token: Authorization: Bearer TOKEN. Create one on the Workers page.",
       );
     const given = sha256(token);
-    const rows = await this.database.db.$queryRaw<{ id: string; sha256: Uint8Array }[]>`
-      UPDATE worker_tokens SET last_used_at = clock_timestamp() WHERE sha256 = ${given} AND revoked_at IS NULL RETURNING id, sha256`;
-    const found = rows.find((row) => timingSafeEqual(row.sha256, given));
-    if (!found)
+    const found = await markTokenUsed(this.database.db, given);
+    if (!found || !timingSafeEqual(found.sha256, given))
       throw new AppError(
         "unauthorized",
         "This worker token is unknown or revoked. Create a new one on the Workers page.",

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { ReportItem } from "@/contracts/worker-protocol/worker-protocol";
-import { foldItems } from "./reports";
+import type { ReportItem } from "@/contracts/worker-protocol/reports";
+import { mergeItems } from "./report-ingestion";
 
 it("items of a report that come to the same are stored as one; nothing but what is overwritten is left out", () => {
   const episodes = (id: string, step: number | null = null) =>
@@ -24,7 +24,7 @@ it("items of a report that come to the same are stored as one; nothing but what 
     questions: "q",
     failures: [{ questionId, code: "internal", reason: "r" }],
   });
-  const folded = foldItems([
+  const folded = mergeItems([
     progress(1),
     episodes("a"),
     metrics(1),

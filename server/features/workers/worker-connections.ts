@@ -6,37 +6,38 @@ import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import {
   workerFrameSchema,
   workerMethods,
-  type AttemptRef,
   type ServerFrame,
   type WorkerMethod,
   type WorkerRequest,
   type WorkerResponse,
 } from "@/contracts/worker-protocol/worker-protocol";
 import type { Database } from "@/server/platform/db/database";
-import type { Live } from "@/server/platform/live/live";
+import type { LiveEvents } from "@/server/platform/live/live-events";
 import type { Timings } from "@/server/platform/timings";
-import type { Tokens } from "./tokens";
+import type { WorkerTokens } from "./worker-tokens";
+import { retry, waitFor } from "@/lib/retry";
 
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 
 /** A worker that is attached over one connection. */
-export interface Peer {
+export interface AttachedWorker {
   readonly tokenId: string;
   readonly worker: {
     id: string;
     name: string;
     models: string[];
     corpora: string[];
-    /** GPUs that its vLLM may have. */ vllmGpus?: number;
+    /** GPUs that its vLLM may have. */
+    vllmGpus?: number;
   };
-  /** When the pages were last told of a heartbeat, and of what. */
+  /** The last heartbeat that the pages were told of: when, and what it said. */
   announced: { at: number; what: string };
 }
 
 /** What the server does for each request of a worker. */
 export type WorkerHandlers = {
   [M in Exclude<WorkerMethod, "attach">]: (
-    peer: Peer,
+    attached: AttachedWorker,
     request: WorkerRequest<M>,
   ) => Promise<WorkerResponse<M>>;
 } & {
@@ -48,13 +49,13 @@ export type WorkerHandlers = {
 interface Connection {
   socket: WebSocket;
   tokenId: string;
-  peer: Peer | null;
+  attached: AttachedWorker | null;
   /** Requests about one run are answered one after another, in the order they came. */
   queues: Map<string, Promise<void>>;
 }
 
-/** The WebSocket endpoint /worker: who is connected, requests in, answers and notices out. The rules are the handlers'. */
-export class Hub {
+/** The WebSocket endpoint /worker: who is connected, requests in, answers and notices out. The handlers do the work. */
+export class WorkerConnections {
   private readonly server = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES });
   private readonly connections = new Set<Connection>();
   private readonly stopping = new AbortController();
@@ -62,8 +63,8 @@ export class Hub {
 
   constructor(
     private readonly database: Database,
-    private readonly tokens: Tokens,
-    private readonly live: Live,
+    private readonly tokens: WorkerTokens,
+    private readonly liveEvents: LiveEvents,
     private readonly timings: Timings,
     private readonly log: Logger,
   ) {}
@@ -71,7 +72,7 @@ export class Hub {
   /** Begins to tell workers of queued and cancelled runs. */
   start(handlers: WorkerHandlers): void {
     this.handlers = handlers;
-    void this.follow();
+    void this.forwardEvents();
   }
 
   stop(): void {
@@ -101,12 +102,12 @@ export class Hub {
   }
 
   isConnected(workerId: string): boolean {
-    return [...this.connections].some((c) => c.peer?.worker.id === workerId);
+    return [...this.connections].some((c) => c.attached?.worker.id === workerId);
   }
 
   /** @returns false where the worker is not connected */
   send(workerId: string, frame: ServerFrame): boolean {
-    const connection = [...this.connections].find((c) => c.peer?.worker.id === workerId);
+    const connection = [...this.connections].find((c) => c.attached?.worker.id === workerId);
     if (!connection || connection.socket.readyState !== connection.socket.OPEN) return false;
     connection.socket.send(JSON.stringify(frame));
     return true;
@@ -119,10 +120,10 @@ export class Hub {
   }
 
   private accept(socket: WebSocket, tokenId: string): void {
-    const connection: Connection = { socket, tokenId, peer: null, queues: new Map() };
+    const connection: Connection = { socket, tokenId, attached: null, queues: new Map() };
     this.connections.add(connection);
     const attachTimer = setTimeout(() => {
-      if (!connection.peer) socket.close(4000, "attach first");
+      if (!connection.attached) socket.close(4000, "attach first");
     }, this.timings.attachMs);
     socket.on("message", (data) => void this.receive(connection, data));
     socket.on("error", (error) =>
@@ -131,7 +132,7 @@ export class Hub {
     socket.on("close", () => {
       clearTimeout(attachTimer);
       this.connections.delete(connection);
-      const id = connection.peer?.worker.id;
+      const id = connection.attached?.worker.id;
       if (id !== undefined && !this.isConnected(id) && !this.stopping.signal.aborted) {
         this.handlers
           ?.detached(id)
@@ -161,7 +162,7 @@ export class Hub {
         frame.params,
         `Request ${method}`,
       );
-      const result = await this.inOrder(connection, request, () =>
+      const result = await this.runInOrder(connection, request, () =>
         this.dispatch(connection, method, request),
       );
       this.respond(connection, { type: "response", id, result });
@@ -175,7 +176,7 @@ export class Hub {
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame));
   }
 
-  private async inOrder<T>(
+  private async runInOrder<T>(
     connection: Connection,
     request: object,
     work: () => Promise<T>,
@@ -207,11 +208,11 @@ export class Hub {
       const response = await handlers.attach(connection.tokenId, attach);
       // A worker is one connection: the newer one takes over.
       for (const other of this.connections)
-        if (other !== connection && other.peer?.worker.id === attach.workerId) {
-          other.peer = null;
+        if (other !== connection && other.attached?.worker.id === attach.workerId) {
+          other.attached = null;
           other.socket.close(4002, "attached anew");
         }
-      connection.peer = {
+      connection.attached = {
         tokenId: connection.tokenId,
         worker: {
           id: attach.workerId,
@@ -224,39 +225,41 @@ export class Hub {
       };
       return response;
     }
-    if (!connection.peer) throw new AppError("unauthorized", "Attach first.");
+    if (!connection.attached) throw new AppError("unauthorized", "Attach first.");
     // The schema of this very method has parsed the request.
-    const handle = handlers[method] as (peer: Peer, request: unknown) => Promise<unknown>;
-    return handle(connection.peer, request);
+    const handle = handlers[method] as (
+      attached: AttachedWorker,
+      request: unknown,
+    ) => Promise<unknown>;
+    return handle(connection.attached, request);
   }
 
   /** Turns stored events into notices, whichever process stored them. */
-  private async follow(): Promise<void> {
+  private async forwardEvents(): Promise<void> {
     const { signal } = this.stopping;
-    while (!signal.aborted) {
-      try {
-        for await (const event of this.live.events({ runId: null, after: null, signal })) {
-          if (event.kind === "sync" || (event.kind === "run" && event.payload.state === "queued"))
-            this.broadcast({ type: "work" });
-          if (event.kind === "run" && event.runId !== null && event.payload.state === "cancelling")
-            await this.tellCancel(event.runId);
-        }
-        return;
-      } catch (error) {
-        this.log.warn({ error: toWireError(error) }, "cannot follow the events; trying again");
-        await new Promise((resolve) => setTimeout(resolve, 500));
+    const forward = async (): Promise<void> => {
+      for await (const event of this.liveEvents.subscribe({ runId: null, after: null, signal })) {
+        if (event.kind === "sync" || (event.kind === "run" && event.payload.state === "queued"))
+          this.broadcast({ type: "work" });
+        if (event.kind === "run" && event.runId !== null && event.payload.state === "cancelling")
+          await this.sendCancel(event.runId);
       }
-    }
+    };
+    await retry(forward, {
+      backoff: waitFor(500),
+      signal,
+      onRetry: (error) =>
+        this.log.warn({ error: toWireError(error) }, "cannot follow the events; trying again"),
+    }).catch(() => undefined); // only where it was stopped
   }
 
   private broadcast(frame: ServerFrame): void {
-    for (const connection of this.connections) if (connection.peer) this.respond(connection, frame);
+    for (const connection of this.connections)
+      if (connection.attached) this.respond(connection, frame);
   }
 
-  private async tellCancel(runId: string): Promise<void> {
-    const [lease] = await this.database.db.$queryRaw<
-      (AttemptRef & { workerId: string })[]
-    >`SELECT run_id AS "runId", attempt, worker_id AS "workerId" FROM leases WHERE run_id = ${runId}::uuid`;
+  private async sendCancel(runId: string): Promise<void> {
+    const lease = await this.database.db.lease.findUnique({ where: { runId } });
     if (lease)
       this.send(lease.workerId, { type: "cancel", runId: lease.runId, attempt: lease.attempt });
   }

@@ -10,7 +10,7 @@ import type { ArtifactStore } from "@/server/platform/artifacts/store";
 import { compose, type ControlPlane } from "@/server/compose";
 import { createHttpServer } from "@/server/http/server";
 import type { Timings } from "@/server/platform/timings";
-import { TestWorker } from "./worker";
+import { TestWorker } from "./test-worker";
 import { TEMPLATE_DATABASE } from "./global-setup";
 
 /** The real rules with short waits. */
@@ -18,7 +18,7 @@ export const FAST_TIMINGS: Timings = {
   leaseMs: 1_500,
   heartbeatMs: 100,
   offlineMs: 2_000,
-  sweepMs: 50,
+  maintenanceMs: 50,
   taskMs: {
     query: 400,
     documents: 400,
@@ -106,7 +106,7 @@ export async function startTestServer(
       corpora = ["atlas"],
       vllmGpus,
     } = {}) {
-      const { token } = await plane.tokens.create(name, "test");
+      const { token } = await plane.workerTokens.create(name, "test");
       const worker = await TestWorker.attach({ url, token, id, name, models, corpora, vllmGpus });
       workers.push(worker);
       return worker;

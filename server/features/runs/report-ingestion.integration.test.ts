@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ReportItem } from "@/contracts/worker-protocol/worker-protocol";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
+import type { ReportItem } from "@/contracts/worker-protocol/reports";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import {
-  presetConfig,
-  sampleDocuments,
-  sampleRecord,
+  getPresetConfig,
+  buildDocuments,
+  buildRecord,
   storeSamples,
 } from "@/server/testing/samples";
-import type { TestWorker } from "@/server/testing/worker";
+import type { TestWorker } from "@/server/testing/test-worker";
+import { chunk } from "@/lib/chunk";
 
 const metrics = (
   steps: number[],
@@ -18,13 +19,13 @@ const metrics = (
   points: steps.map((step) => ({ name, step, value: value(step), at: 1_000 * step })),
 });
 const episodes = (
-  records: ReturnType<typeof sampleRecord>[],
+  records: ReturnType<typeof buildRecord>[],
   questions = "atlas/train",
 ): ReportItem => ({
   kind: "episodes",
   corpus: "atlas",
   questions,
-  documents: sampleDocuments(),
+  documents: buildDocuments(),
   records,
 });
 
@@ -36,7 +37,7 @@ describe("reports", () => {
   const report = (...items: ReportItem[]) =>
     worker.request("report", { ...ref, sequence: ++sequence, items });
   const take = async () => {
-    const { runId, attempt, resume } = await worker.take();
+    const { runId, attempt, resume } = await worker.leaseAndStart();
     ref = { runId, attempt };
     sequence = 0;
     return resume;
@@ -50,7 +51,7 @@ describe("reports", () => {
     INSERT INTO artifacts (id, project_id, run_id, attempt, kind, step, files, bytes, metadata, store, created_at)
     VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000001', ${ref.runId}::uuid, ${ref.attempt}, 'checkpoint', ${step}, '[{"name":"a","bytes":1,"sha256":"x"}]', 1, '{}', 'file', now())`;
   const series = async (name = "reward/mean", maxPoints = 2000) =>
-    (await server.plane.metrics.series(ref.runId, [name], maxPoints))[name] ?? [];
+    (await server.plane.metrics.readSeries(ref.runId, [name], maxPoints))[name] ?? [];
 
   beforeAll(async () => {
     server = await startTestServer({
@@ -63,7 +64,7 @@ describe("reports", () => {
   afterAll(() => server.stop());
   afterEach(() => worker.request("transition", { ...ref, to: "failed", reason: "the next test" }));
   beforeEach(async () => {
-    await server.plane.runs.create(presetConfig(), { actor: "test", preset: null });
+    await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
     await take();
   });
 
@@ -108,12 +109,12 @@ describe("reports", () => {
   });
 
   it("stores a report as a whole or not at all", async () => {
-    const unknown = sampleRecord({ step: 1 });
+    const unknown = buildRecord({ step: 1 });
     unknown.episode.questionId = "nobody asked";
     await expect(
       worker.request("report", { ...ref, sequence: 1, items: [metrics([1]), episodes([unknown])] }),
     ).rejects.toThrow(/no question "nobody asked"/);
-    const untold = sampleRecord({ step: 1 });
+    const untold = buildRecord({ step: 1 });
     untold.episode.context.push({ id: "d9", hash: "of a text that was never sent", score: null });
     await expect(
       worker.request("report", { ...ref, sequence: 1, items: [metrics([1]), episodes([untold])] }),
@@ -131,7 +132,7 @@ describe("reports", () => {
     );
     for (const step of [4, 5, 6, 7])
       await report(
-        episodes([0, 1].map((question) => sampleRecord({ step, question, right: false }))),
+        episodes([0, 1].map((question) => buildRecord({ step, question, right: false }))),
       );
     await checkpointAt(5);
     await server.plane.database.db.$executeRaw`UPDATE leases SET expires_at = clock_timestamp()`;
@@ -141,7 +142,7 @@ describe("reports", () => {
     expect(resume?.step).toBe(5);
     expect((await series()).map((p) => p.step)).toEqual([1, 2, 3, 4, 5]);
     await report(metrics([6, 7], () => 99));
-    await report(episodes([sampleRecord({ step: 6, right: true })]));
+    await report(episodes([buildRecord({ step: 6, right: true })]));
     expect((await series()).map((p) => [p.step, p.value])).toEqual([
       [1, 0.1],
       [2, 0.2],
@@ -152,12 +153,12 @@ describe("reports", () => {
       [7, 99],
     ]);
     expect((await series("cold-start/loss")).map((p) => p.step)).toEqual([0, 1, 2, 3]);
-    expect(await server.plane.episodes.steps(ref.runId)).toMatchObject([
+    expect(await server.plane.episodeReader.listSteps(ref.runId)).toMatchObject([
       { step: 4, episodes: 2 },
       { step: 5, episodes: 2 },
       { step: 6, episodes: 1, meanReward: 1 },
     ]);
-    const names = await server.plane.metrics.names(ref.runId);
+    const names = await server.plane.metrics.listMetrics(ref.runId);
     expect(names.find((n) => n.name === "reward/mean")).toMatchObject({
       lastStep: 7,
       lastValue: 99,
@@ -169,7 +170,7 @@ describe("reports", () => {
       .$executeRaw`UPDATE artifacts SET deleted_at = now() WHERE run_id = ${ref.runId}::uuid`;
     await restart();
     expect(await series()).toEqual([]);
-    expect(await server.plane.episodes.steps(ref.runId)).toEqual([]);
+    expect(await server.plane.episodeReader.listSteps(ref.runId)).toEqual([]);
   });
 
   it("keeps every extreme of a long series, across the cut as well", async () => {
@@ -179,8 +180,8 @@ describe("reports", () => {
       [2_049, -1e6],
       [4_999, 5e5],
     ]);
-    for (let from = 0; from < steps.length; from += 700)
-      await report(metrics(steps.slice(from, from + 700), (s) => spike.get(s) ?? Math.sin(s)));
+    for (const batch of chunk(steps, 700))
+      await report(metrics(batch, (s) => spike.get(s) ?? Math.sin(s)));
     const shown = await series("reward/mean", 100);
     expect(shown.length).toBeLessThanOrEqual(100);
     expect(shown.length).toBeGreaterThan(50);
@@ -201,10 +202,10 @@ describe("reports", () => {
   });
 
   it("stores an episode and gives it back unchanged, with texts, gold and siblings", async () => {
-    const record = sampleRecord({ step: 2, question: 3, sample: 1 });
-    const sibling = sampleRecord({ step: 2, question: 3, sample: 0, right: false });
+    const record = buildRecord({ step: 2, question: 3, sample: 1 });
+    const sibling = buildRecord({ step: 2, question: 3, sample: 0, right: false });
     await report(episodes([sibling, record]));
-    const { rows, total } = await server.plane.episodes.list({
+    const { rows, total } = await server.plane.episodeReader.list({
       runId: ref.runId,
       filter: "gained",
       order: "newest",
@@ -221,7 +222,7 @@ describe("reports", () => {
       reward: 1,
       formatErrors: ["invented-documents"],
     });
-    const detail = await server.plane.episodes.get(rows[0]?.id ?? "");
+    const detail = await server.plane.episodeReader.get(rows[0]?.id ?? "");
     expect(detail.record).toEqual(record);
     expect(Object.keys(detail.documents)).toHaveLength(4);
     expect(detail.gold.map((g) => [g.id, g.document?.text])).toEqual([
@@ -240,7 +241,7 @@ describe("reports", () => {
   it("filters, searches and pages episodes", async () => {
     const records = Array.from({ length: 8 }, (_, question) =>
       [0, 1].map((sample) =>
-        sampleRecord({
+        buildRecord({
           step: 1,
           question,
           sample,
@@ -251,7 +252,7 @@ describe("reports", () => {
     ).flat();
     await report(episodes(records));
     const list = (request: object) =>
-      server.plane.episodes.list({
+      server.plane.episodeReader.list({
         runId: ref.runId,
         filter: "all",
         order: "oldest",
@@ -277,7 +278,7 @@ describe("reports", () => {
   });
 
   it("keeps what a model may write: NUL and half characters", async () => {
-    const record = sampleRecord({ step: 1 });
+    const record = buildRecord({ step: 1 });
     record.episode.steps[2] = {
       kind: "generate",
       turn: 0,
@@ -285,13 +286,13 @@ describe("reports", () => {
       text: `a\u0000b\uD800c \\u0000`,
     };
     await report(episodes([record]));
-    const { rows } = await server.plane.episodes.list({
+    const { rows } = await server.plane.episodeReader.list({
       runId: ref.runId,
       filter: "all",
       order: "newest",
       limit: 1,
     });
-    const detail = await server.plane.episodes.get(rows[0]?.id ?? "");
+    const detail = await server.plane.episodeReader.get(rows[0]?.id ?? "");
     expect(detail.record.episode.steps[2]).toMatchObject({ text: "a\uFFFDb\uFFFDc \\u0000" });
   });
 
@@ -316,11 +317,11 @@ describe("reports", () => {
       progress: { phase: "training" },
       headline: { metric: "reward/mean", value: 0.5, sparkline: [{ step: 1, value: 0.5 }] },
     });
-    const all = await server.plane.logs.ofRun(ref.runId, { level: "debug", limit: 10 });
+    const all = await server.plane.logs.listOfRun(ref.runId, { level: "debug", limit: 10 });
     expect(all.lines.map((l) => l.message)).toEqual(["one", "two"]);
     expect(
       (
-        await server.plane.logs.ofRun(ref.runId, {
+        await server.plane.logs.listOfRun(ref.runId, {
           level: "warn",
           limit: 10,
           after: all.lines[0]?.id,
@@ -335,10 +336,10 @@ describe("reports", () => {
 
   it("answers a predict run's question once, whatever attempt did it", async () => {
     await worker.request("transition", { ...ref, to: "failed", reason: "make room" });
-    await server.plane.runs.create(presetConfig("atlas-s3"), { actor: "test", preset: null });
+    await server.plane.runs.create(getPresetConfig("atlas-s3"), { actor: "test", preset: null });
     await take();
     const predicted = (question: number, right: boolean) =>
-      sampleRecord({ step: null, phase: "predict", question, right });
+      buildRecord({ step: null, phase: "predict", question, right });
     await report(
       episodes([predicted(0, true), predicted(1, true)], "atlas/held-out"),
       metrics([1, 2], undefined, "predict/accuracy"),
@@ -362,7 +363,7 @@ describe("reports", () => {
       episodes([predicted(1, false), predicted(2, false)], "atlas/held-out"),
       metrics([2, 3], undefined, "predict/accuracy"),
     );
-    const { rows } = await server.plane.episodes.list({
+    const { rows } = await server.plane.episodeReader.list({
       runId: ref.runId,
       filter: "all",
       order: "oldest",

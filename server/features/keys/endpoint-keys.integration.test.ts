@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Database } from "@/server/platform/db/database";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { createMigratedDatabase, startTestServer } from "@/server/testing/control-plane";
+import { createMigratedDatabase, startTestServer } from "@/server/testing/test-server";
 import { storeSamples } from "@/server/testing/samples";
-import { Keys } from "./keys";
+import { EndpointKeys } from "./endpoint-keys";
 import { loadSecret, seal, SECRET_FILE, unseal } from "./seal";
 
 let database: Database;
@@ -38,7 +38,7 @@ describe("sealing", () => {
 
 describe("stored keys", () => {
   it("are listed by name, replaced and removed; the database never holds one in the clear", async () => {
-    const keys = new Keys(database, dataDir);
+    const keys = new EndpointKeys(database, dataDir);
     await keys.put("hosted", "https://api.example.com/v1", "sk-first", "test");
     await keys.put("hosted", "https://api.example.com/v1", "sk-second", "test");
     const listed = await keys.list();
@@ -60,10 +60,10 @@ describe("stored keys", () => {
   });
 
   it("are refused to whoever holds no lease", async () => {
-    const keys = new Keys(database, dataDir);
+    const keys = new EndpointKeys(database, dataDir);
     const id = "00000000-0000-4000-8000-000000000009";
     await expect(
-      keys.forRun(id, {
+      keys.readForRun(id, {
         runId: id,
         attempt: 1,
         name: "hosted",
@@ -78,7 +78,7 @@ describe("stored keys", () => {
       await storeSamples(server.plane);
       const worker = await server.worker();
       const endpoint = "https://api.example.com/v1";
-      await server.plane.keys.put("hosted", endpoint, "sk-secret", "test");
+      await server.plane.endpointKeys.put("hosted", endpoint, "sk-secret", "test");
       const config = runConfigSchema.parse({
         kind: "predict",
         name: "k",
@@ -88,11 +88,11 @@ describe("stored keys", () => {
         generator: { endpoint: "https://elsewhere.example.com/v1", connection: { key: "hosted" } },
       });
       const id = await server.plane.runs.create(config, { actor: "test", preset: null });
-      const { attempt } = await worker.take();
+      const { attempt } = await worker.leaseAndStart();
       const ask = (change: object) =>
         worker.request("endpointKey", { runId: id, attempt, name: "hosted", endpoint, ...change });
       expect(await ask({})).toEqual({ key: "sk-secret" });
-      expect((await server.plane.keys.list())[0]!.lastUsedAt).not.toBeNull();
+      expect((await server.plane.endpointKeys.list())[0]!.lastUsedAt).not.toBeNull();
       await expect(ask({ endpoint: "https://elsewhere.example.com/v1" })).rejects.toMatchObject({
         code: "unauthorized",
       });
@@ -105,7 +105,7 @@ describe("stored keys", () => {
       await expect(
         thief.request("endpointKey", { runId: id, attempt, name: "hosted", endpoint }),
       ).rejects.toMatchObject({ code: "stale-attempt" });
-      await server.plane.keys.remove("hosted");
+      await server.plane.endpointKeys.remove("hosted");
       await expect(ask({})).rejects.toMatchObject({ code: "not-found" });
     } finally {
       await server.stop();

@@ -3,12 +3,12 @@ import { AppError } from "@/contracts/errors";
 import {
   PROTOCOL_VERSION,
   serverFrameSchema,
-  type AttemptRef,
   type ServerFrame,
   type WorkerMethod,
   type WorkerRequest,
   type WorkerResponse,
 } from "@/contracts/worker-protocol/worker-protocol";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 
 export type Notice = Exclude<ServerFrame, { type: "response" }>;
 
@@ -107,7 +107,7 @@ export class TestWorker {
   }
 
   /** Leases a run and brings it to `running`. */
-  async take(): Promise<NonNullable<WorkerResponse<"lease">["run"]>> {
+  async leaseAndStart(): Promise<NonNullable<WorkerResponse<"lease">["run"]>> {
     const { run } = await this.lease();
     if (!run) throw new Error("there is no run to lease");
     const { runId, attempt } = run;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LiveEvent } from "@/contracts/api/live";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { presetConfig } from "@/server/testing/samples";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { getPresetConfig } from "@/server/testing/samples";
 
 describe("live events", () => {
   let server: TestServer;
@@ -10,7 +10,7 @@ describe("live events", () => {
   });
   afterAll(() => server.stop());
 
-  const launch = () => server.plane.runs.create(presetConfig(), { actor: "test", preset: null });
+  const launch = () => server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
   const emit = (runId: string, n: number) =>
     server.plane.database.transact(async (tx) => tx.emit({ kind: "logs", runId, payload: { n } }));
 
@@ -26,7 +26,7 @@ describe("live events", () => {
     while (!enough(events)) {
       const abort = new AbortController();
       let taken = 0;
-      for await (const event of server.plane.live.events({
+      for await (const event of server.plane.liveEvents.subscribe({
         runId,
         after: last,
         signal: abort.signal,
@@ -63,7 +63,11 @@ describe("live events", () => {
   it("begins with sync, tells only of its run, and drops what was rolled back", async () => {
     const [mine, other] = [await launch(), await launch()];
     const abort = new AbortController();
-    const events = server.plane.live.events({ runId: mine, after: null, signal: abort.signal });
+    const events = server.plane.liveEvents.subscribe({
+      runId: mine,
+      after: null,
+      signal: abort.signal,
+    });
     expect((await events.next()).value).toMatchObject({ kind: "sync" });
     await emit(other, 1);
     await expect(
@@ -88,14 +92,14 @@ describe("live events", () => {
     const [first] = await follow(run, "0", (events) => events.length >= 1);
     await emit(run, 2);
     await server.plane.database.db.$executeRaw`DELETE FROM events`;
-    const events = server.plane.live.events({ runId: run, after: first?.id ?? null });
+    const events = server.plane.liveEvents.subscribe({ runId: run, after: first?.id ?? null });
     expect((await events.next()).value).toMatchObject({ kind: "sync" });
     await events.return();
   });
 
   it("goes on after the listening connection was cut", async () => {
     const run = await launch();
-    const events = server.plane.live.events({ runId: run, after: null });
+    const events = server.plane.liveEvents.subscribe({ runId: run, after: null });
     await events.next();
     const next = events.next();
     await server.plane.database.db

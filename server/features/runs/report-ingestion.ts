@@ -1,30 +1,24 @@
 import { AppError } from "@/contracts/errors";
-import type {
-  AttemptRef,
-  ReportItem,
-  WorkerRequest,
-} from "@/contracts/worker-protocol/worker-protocol";
+import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
+import type { ReportItem } from "@/contracts/worker-protocol/reports";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Alarms } from "@/server/features/alarms/alarms";
 import type { Database, Transaction } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
-import { storeFailures } from "@/server/features/episodes/failures";
-import { storeReanswered } from "@/server/features/episodes/reanswered";
-import { storeEpisodes } from "@/server/features/episodes/store";
+import {
+  storeEpisodes,
+  storeQuestionFailures,
+  storeReusedEpisodes,
+} from "@/server/features/episodes/store-episodes";
 import type { Logs } from "@/server/features/logs/logs";
 import type { Metrics } from "@/server/features/metrics/metrics";
-import { lockRun, type LockedRun } from "./machine";
-import { headlineMetric } from "./needs";
+import { getHeadlineMetric } from "@/core/metrics/metrics";
+import { recordReport, type LockedRun, type ReportedColumns } from "./queries";
 import { requireLease } from "./runs";
+import { lockRun } from "./state-machine";
 
-/** What a report says of its run itself, written at its end; null: nothing. JSON as text. */
-interface RunColumns {
-  headline: number | null;
-  preflight: string | null;
-  progress: string | null;
-}
-
-/** Takes what attempts report: fenced, in order, each report exactly once and as a whole. */
-export class Reports {
+/** Stores what attempts report: fenced, in order, each report exactly once and as a whole. */
+export class ReportIngestion {
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
@@ -33,45 +27,45 @@ export class Reports {
   ) {}
 
   /** @throws AppError "stale-attempt" without a lease, "out-of-order" where a report before it is missing */
-  async take(
+  async ingest(
     workerId: string,
     { runId, attempt, sequence, items }: WorkerRequest<"report">,
   ): Promise<{ accepted: boolean }> {
     const ref = { runId, attempt };
     return this.database.transact(async (tx) => {
       const run = await lockRun(tx.db, runId);
-      const { sequence: taken } = await requireLease(tx.db, run, ref, workerId);
-      if (sequence <= taken) return { accepted: true };
-      if (sequence !== taken + 1)
+      const { sequence: stored } = await requireLease(tx.db, run, ref, workerId);
+      if (sequence <= stored) return { accepted: true };
+      if (sequence !== stored + 1)
         throw new AppError(
           "out-of-order",
-          `Report ${sequence} came, but ${taken + 1} is next. Send the missing ones first.`,
+          `Report ${sequence} came, but ${stored + 1} is next. Send the missing ones first.`,
         );
-      const told: RunColumns = { headline: null, preflight: null, progress: null };
-      for (const item of foldItems(items)) await this.takeItem(tx, workerId, run, ref, item, told);
-      await tx.db.$executeRaw`
-        WITH taken AS (UPDATE attempts SET sequence = ${sequence} WHERE run_id = ${runId}::uuid AND number = ${attempt})
-        UPDATE runs SET headline = coalesce(${told.headline}, headline), preflight = coalesce(${told.preflight}::jsonb, preflight), progress = coalesce(${told.progress}::jsonb, progress)
-        WHERE id = ${runId}::uuid AND ${Object.values(told).some((value) => value !== null)}::boolean`;
+      const columns: ReportedColumns = { headline: null, preflight: null, progress: null };
+      for (const item of mergeItems(items))
+        await this.ingestItem(tx, workerId, run, ref, item, columns);
+      await recordReport(tx.db, ref, sequence, columns);
       return { accepted: true };
     });
   }
 
-  private async takeItem(
+  private async ingestItem(
     tx: Transaction,
     workerId: string,
     run: LockedRun,
     ref: AttemptRef,
     item: ReportItem,
-    told: RunColumns,
+    columns: ReportedColumns,
   ): Promise<void> {
     const { runId } = ref;
     switch (item.kind) {
       case "metrics": {
         if (item.points.length === 0) return;
         await this.metrics.append(tx.db, ref, item.points);
-        const headline = item.points.findLast((point) => point.name === headlineMetric(run.kind));
-        if (headline) told.headline = headline.value;
+        const headline = item.points.findLast(
+          (point) => point.name === getHeadlineMetric(run.kind),
+        );
+        if (headline) columns.headline = headline.value;
         tx.emit({
           kind: "metrics",
           runId,
@@ -103,7 +97,7 @@ export class Reports {
       }
       case "reanswered":
         if (item.records.length === 0) return;
-        await storeReanswered(tx.db, ref, item);
+        await storeReusedEpisodes(tx.db, ref, item);
         tx.emit({
           kind: "episodes",
           runId,
@@ -111,7 +105,7 @@ export class Reports {
         });
         return;
       case "failures":
-        await storeFailures(tx.db, ref, item);
+        await storeQuestionFailures(tx.db, ref, item);
         tx.emit({ kind: "episodes", runId, payload: { phase: "predict", step: null, count: 0 } });
         return;
       case "logs":
@@ -120,19 +114,19 @@ export class Reports {
           tx.emit({ kind: "logs", runId, payload: { count: item.lines.length } });
         return;
       case "preflight":
-        told.preflight = toJson(item.items);
+        columns.preflight = toJson(item.items);
         tx.emit({ kind: "run", runId, payload: { state: run.state, attempt: run.attempt } });
         return;
       case "progress":
-        told.progress = toJson(item.progress);
+        columns.progress = toJson(item.progress);
         tx.emit({ kind: "progress", runId, payload: item.progress });
         return;
     }
   }
 }
 
-/** Items with equal keys come to the same as one; a key that is the item itself is like no other. */
-function foldKey(item: ReportItem): unknown {
+/** Items with equal keys can be stored as one; a key that is the item itself equals no other. */
+function getMergeKey(item: ReportItem): unknown {
   switch (item.kind) {
     case "episodes":
       return JSON.stringify([
@@ -154,27 +148,27 @@ function foldKey(item: ReportItem): unknown {
 }
 
 /**
- * What comes to the same in fewer items: episodes of one corpus and set together, metrics together, and of the run's
- * progress and preflight the last, which is all that would stay of them.
+ * Merges the items of a report into fewer, which need fewer statements: episodes of one corpus and question set
+ * together, metrics together, and of the run's progress and preflight only the last.
  */
-export function foldItems(items: readonly ReportItem[]): ReportItem[] {
-  const folded = new Map<unknown, ReportItem>();
+export function mergeItems(items: readonly ReportItem[]): ReportItem[] {
+  const merged = new Map<unknown, ReportItem>();
   for (const item of items) {
-    const key = foldKey(item);
-    const before = folded.get(key);
+    const key = getMergeKey(item);
+    const before = merged.get(key);
     if (before?.kind === "episodes" && item.kind === "episodes")
-      folded.set(key, {
+      merged.set(key, {
         ...before,
         documents: [...before.documents, ...item.documents],
         records: [...before.records, ...item.records],
       });
     else if (before?.kind === "reanswered" && item.kind === "reanswered")
-      folded.set(key, { ...before, records: [...before.records, ...item.records] });
+      merged.set(key, { ...before, records: [...before.records, ...item.records] });
     else if (before?.kind === "metrics" && item.kind === "metrics")
-      folded.set(key, { ...before, points: [...before.points, ...item.points] });
+      merged.set(key, { ...before, points: [...before.points, ...item.points] });
     else if (before?.kind === "logs" && item.kind === "logs")
-      folded.set(key, { ...before, lines: [...before.lines, ...item.lines] });
-    else folded.set(key, item);
+      merged.set(key, { ...before, lines: [...before.lines, ...item.lines] });
+    else merged.set(key, item);
   }
-  return [...folded.values()];
+  return [...merged.values()];
 }

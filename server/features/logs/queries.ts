@@ -1,0 +1,30 @@
+import type { LogLine } from "@/contracts/worker-protocol/reports";
+import type { Queries } from "@/server/platform/db/database";
+import { toJson } from "@/server/platform/db/json";
+
+/** Levels of log lines; their places in this list are stored. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
+/** Where a line comes from: a worker itself, or an attempt that it works on. */
+export interface LogOrigin {
+  workerId: string;
+  run: { runId: string; attempt: number } | null;
+}
+
+/** Inserts lines in one statement, in their order. */
+export function insertLogLines(
+  db: Queries,
+  { workerId, run }: LogOrigin,
+  lines: readonly LogLine[],
+): Promise<number> {
+  const rows = lines.map((line) => ({
+    at: new Date(line.at).toISOString(),
+    level: LOG_LEVELS.indexOf(line.level),
+    source: line.source,
+    message: line.message,
+  }));
+  return db.$executeRaw`
+    INSERT INTO logs (run_id, attempt, worker_id, at, level, source, message)
+    SELECT ${run?.runId ?? null}::uuid, ${run?.attempt ?? null}::int, ${workerId}::uuid, l.at, l.level, l.source, l.message
+    FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS l(at timestamptz, level smallint, source text, message text)`;
+}

@@ -1,0 +1,187 @@
+import { z } from "zod";
+import type { checkRunResponseSchema } from "@/contracts/api/runs";
+import { AppError } from "@/contracts/errors";
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import {
+  attachRequestSchema,
+  hardwareSchema,
+  slotsSchema,
+} from "@/contracts/worker-protocol/attach";
+import {
+  ASSUMED_MACHINE,
+  describeMachine,
+  adviseOnMemory,
+  judgeMemory,
+  estimateTrainingMemory,
+} from "@/core/memory/training-memory";
+import { requirementsFor, type WorkerRequirements } from "@/core/run/requirements";
+import type { Database } from "@/server/platform/db/database";
+
+type RunCheck = z.infer<typeof checkRunResponseSchema>;
+/** Something that a worker must have, met or not. */
+export type CheckedRequirement = RunCheck["requirements"][number];
+/** What training would take of the memory of a device. */
+export type MemoryEstimates = RunCheck["memory"];
+
+const onlineWorkerSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  hardware: hardwareSchema,
+  capabilities: attachRequestSchema.shape.capabilities,
+  freeSlots: slotsSchema,
+});
+type OnlineWorker = z.infer<typeof onlineWorkerSchema>;
+
+/** Which worker can take a run or a task, and what a run still waits for. */
+export class Placement {
+  constructor(private readonly database: Database) {}
+
+  /** Checks each requirement of a run against the workers that are online. */
+  async checkRequirements(config: RunConfig): Promise<CheckedRequirement[]> {
+    const workers = await this.listOnlineWorkers();
+    const required = requirementsFor(config);
+    const checks = [
+      checkAnyWorker(workers),
+      ...(required.worker === null ? [] : [checkChosenWorker(workers, required.worker)]),
+      ...required.models.map((model) =>
+        checkOffered(workers, "model", model, (w) => w.capabilities.models),
+      ),
+      ...required.corpora.map((corpus) =>
+        checkOffered(workers, "corpus", corpus, (w) => w.capabilities.corpora),
+      ),
+      ...(required.vllmGpus === undefined ? [] : [checkVllm(workers, required.vllmGpus)]),
+    ];
+    if (checks.every((check) => check.ok) && !workers.some((w) => canRun(w, required)))
+      checks.push({
+        name: "one worker",
+        ok: false,
+        detail: "no single attached worker has everything that the run needs",
+      });
+    return checks;
+  }
+
+  /** Estimates the memory of a training run on each worker that could take it; on an assumed GPU where there is none. */
+  async estimateMemory(config: RunConfig): Promise<MemoryEstimates> {
+    if (config.kind !== "train") return null;
+    const workers = await this.listOnlineWorkers();
+    const shapes = Object.assign(
+      {},
+      ...workers.map(({ capabilities }) => capabilities.shapes ?? {}),
+    ) as Record<string, ModelShape>;
+    const required = requirementsFor(config);
+    const able = workers
+      .filter((w) => canRun(w, required))
+      .map((w) => ({ worker: w.name, machine: describeMachine(w) }));
+    const estimates = (
+      able.length > 0 ? able : [{ worker: null, machine: ASSUMED_MACHINE }]
+    ).flatMap(({ worker, machine }) => {
+      const estimate = estimateTrainingMemory(config, machine, shapes);
+      if (estimate === null) return [];
+      const { device, deviceBytes } = machine;
+      const verdict = judgeMemory(estimate.totalBytes, deviceBytes);
+      const advice = verdict === "fits" ? null : adviseOnMemory(estimate, config);
+      return [{ ...estimate, worker, device, deviceBytes, verdict, advice }];
+    });
+    return estimates.length === 0 ? null : estimates;
+  }
+
+  /** Says why a queued run is not taken yet. */
+  async explainWaiting(config: RunConfig): Promise<string> {
+    const unmet = (await this.checkRequirements(config)).find((check) => !check.ok);
+    return unmet?.detail ?? "every worker that could take it is busy";
+  }
+
+  /**
+   * Chooses the worker for a task: online, with what it needs, the one with most free slots.
+   *
+   * @throws AppError "unsupported" with the reason where there is none
+   */
+  async chooseWorker(required: WorkerRequirements): Promise<{ id: string; name: string }> {
+    const workers = await this.listOnlineWorkers();
+    const [best] = workers
+      .filter((w) => canRun(w, required))
+      .sort((a, b) => countFreeSlots(b) - countFreeSlots(a));
+    if (best) return best;
+    throw new AppError("unsupported", explainNoWorker(workers, required));
+  }
+
+  private async listOnlineWorkers(): Promise<OnlineWorker[]> {
+    const rows = await this.database.db.worker.findMany({
+      where: { state: "online" },
+      orderBy: { name: "asc" },
+      select: { id: true, name: true, hardware: true, capabilities: true, freeSlots: true },
+    });
+    return onlineWorkerSchema.array().parse(rows);
+  }
+}
+
+function checkAnyWorker(workers: readonly OnlineWorker[]): CheckedRequirement {
+  const ok = workers.length > 0;
+  const detail = ok
+    ? `online: ${listNames(workers)}`
+    : "no worker is attached; the Workers page has a command that attaches one";
+  return { name: "worker", ok, detail };
+}
+
+function checkChosenWorker(workers: readonly OnlineWorker[], name: string): CheckedRequirement {
+  const chosen = workers.find((w) => isNamed(w, name));
+  const detail = chosen
+    ? `${chosen.name} is online`
+    : `the chosen worker ${name} is not attached; start it, or choose another`;
+  return { name: `worker ${name}`, ok: chosen !== undefined, detail };
+}
+
+/** A model or a corpus, and which workers have it. */
+function checkOffered(
+  workers: readonly OnlineWorker[],
+  kind: "model" | "corpus",
+  name: string,
+  getOffered: (worker: OnlineWorker) => readonly string[],
+): CheckedRequirement {
+  const having = workers.filter((w) => getOffered(w).includes(name));
+  const ok = having.length > 0;
+  const detail = ok ? `on ${listNames(having)}` : `no attached worker has the ${kind} ${name}`;
+  return { name: `${kind} ${name}`, ok, detail };
+}
+
+function checkVllm(workers: readonly OnlineWorker[], gpus: number): CheckedRequirement {
+  const having = workers.filter((w) => countVllmGpus(w) > 0);
+  const most = Math.max(0, ...having.map(countVllmGpus));
+  const detail =
+    having.length === 0
+      ? "no attached worker has vLLM and a GPU; install vLLM there and name its program in S3_VLLM, or choose the server engine"
+      : most < gpus
+        ? `needs ${gpus} GPUs on one worker; the largest with vLLM has ${most}`
+        : `on ${having.map((w) => `${w.name} (${w.capabilities.vllm ?? ""})`).join(", ")}`;
+  return { name: "vLLM", ok: most >= gpus, detail };
+}
+
+function explainNoWorker(workers: readonly OnlineWorker[], required: WorkerRequirements): string {
+  const wanted = [
+    ...required.models.map((model) => `the model ${model}`),
+    ...required.corpora.map((corpus) => `the corpus ${corpus}`),
+  ].join(" and ");
+  if (required.worker !== null) {
+    const chosen = workers.find((w) => isNamed(w, required.worker));
+    return chosen
+      ? `Worker ${chosen.name} does not have ${wanted}. Choose another worker.`
+      : "The chosen worker is not online. Choose another one.";
+  }
+  return workers.length === 0
+    ? "No worker is attached. The Workers page has a command that attaches one."
+    : `No attached worker has ${wanted}.`;
+}
+
+const listNames = (workers: readonly OnlineWorker[]): string =>
+  workers.map((w) => w.name).join(", ");
+const isNamed = (worker: OnlineWorker, name: string | null): boolean =>
+  name === null || name === worker.name || name === worker.id;
+const countFreeSlots = ({ freeSlots }: OnlineWorker): number => freeSlots.light + freeSlots.engine;
+const countVllmGpus = ({ capabilities, hardware }: OnlineWorker): number =>
+  capabilities.vllm ? hardware.gpus.length : 0;
+const canRun = (worker: OnlineWorker, required: WorkerRequirements): boolean =>
+  (required.vllmGpus === undefined || countVllmGpus(worker) >= required.vllmGpus) &&
+  isNamed(worker, required.worker) &&
+  required.models.every((model) => worker.capabilities.models.includes(model)) &&
+  required.corpora.every((corpus) => worker.capabilities.corpora.includes(corpus));

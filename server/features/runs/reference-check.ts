@@ -1,0 +1,269 @@
+import { isDeepStrictEqual } from "node:util";
+import { AppError } from "@/contracts/errors";
+import {
+  runConfigSchema,
+  type PredictConfig,
+  type RunConfig,
+  type ServeModelConfig,
+  type TrainConfig,
+} from "@/contracts/run-config/run-config";
+import { answersItself } from "@/core/comparability/comparability";
+import { METHODS } from "@/core/run/methods";
+import { requirementsFor } from "@/core/run/requirements";
+import { getRunModel } from "@/core/run/run-summary";
+import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import { isCorpusKnown, selectCheckpointConfig } from "./queries";
+
+/** What is wrong with a setting, by its path. */
+export interface ConfigurationIssue {
+  path: string;
+  message: string;
+}
+
+/** Checks what configurations refer to: corpora, question sets, checkpoints and other runs. */
+export class ReferenceCheck {
+  constructor(private readonly database: Database) {}
+
+  /** @throws AppError "invalid-input" where the configuration names something that is not there */
+  async requireAll(config: RunConfig): Promise<void> {
+    const issues = await this.findIssues(config);
+    if (issues.length > 0)
+      throw new AppError(
+        "invalid-input",
+        `The configuration is not valid:\n${issues.map((issue) => `${issue.path}: ${issue.message}`).join("\n")}`,
+      );
+  }
+
+  /** Finds everything that the configuration names and that is not there, or does not fit. */
+  async findIssues(config: RunConfig): Promise<ConfigurationIssue[]> {
+    const issues: ConfigurationIssue[] = [];
+    const corpusPath = config.kind === "train" ? "data.corpus" : "corpus";
+    for (const corpus of requirementsFor(config).corpora)
+      if (!(await isCorpusKnown(this.database.db, corpus)))
+        issues.push({ path: corpusPath, message: `there is no corpus "${corpus}"` });
+    switch (config.kind) {
+      case "train":
+        issues.push(...(await this.findTrainingIssues(config)));
+        break;
+      case "predict":
+        issues.push(...(await this.findPredictionIssues(config)));
+        break;
+      case "evaluate":
+        issues.push(
+          ...(await this.findQuestionIssues(
+            "questions",
+            config.questions,
+            "so a retriever cannot be measured on them",
+          )),
+        );
+        break;
+      case "serve":
+        if (config.what === "model" && config.checkpoint !== null)
+          issues.push(...(await this.findCheckpointIssues(config.checkpoint, config)));
+        break;
+      case "index":
+        break;
+    }
+    return issues;
+  }
+
+  private async findTrainingIssues(config: TrainConfig): Promise<ConfigurationIssue[]> {
+    const { data, reward, coldStart, evaluation, searcher } = config;
+    const issues = await this.findQuestionIssues("data.trainQuestions", data.trainQuestions, null);
+    if ((await this.countGoldQuestions(data.trainQuestions)) === 0) {
+      const noGold = `the questions of "${data.trainQuestions}" name no gold documents`;
+      if (reward.weights.goldRecall !== 0)
+        issues.push({ path: "reward.weights.goldRecall", message: `${noGold}; set it to 0` });
+      else if (coldStart.demonstrations > 0)
+        issues.push({
+          path: "coldStart.demonstrations",
+          message: `${noGold} to demonstrate; set it to 0`,
+        });
+    }
+    if (evaluation.questions > 0)
+      issues.push(
+        ...(await this.findQuestionIssues("data.heldOutQuestions", data.heldOutQuestions, null)),
+      );
+    if (searcher.checkpoint !== null)
+      issues.push(...(await this.findCheckpointIssues(searcher.checkpoint, config)));
+    return issues;
+  }
+
+  private async findPredictionIssues(config: PredictConfig): Promise<ConfigurationIssue[]> {
+    const { method, questions, retriever, reuse, matchRun, searcher } = config;
+    const issues = await this.findQuestionIssues(
+      "questions",
+      questions,
+      method === "gold" ? "so there is no ceiling to measure" : null,
+    );
+    if (method === "gold" && retriever.kind === "remote")
+      issues.push({
+        path: "retriever.kind",
+        message:
+          "a remote retriever cannot look documents up by their ids, so it has no gold documents to hand over; choose one that holds the corpus, e.g. bm25",
+      });
+    if (reuse.episodesOf !== null) {
+      // Stored episodes need their checkpoint no more.
+      issues.push(...(await this.findReuseIssues(reuse.episodesOf, config)));
+      return issues;
+    }
+    if (matchRun !== null) issues.push(...(await this.findMatchIssues(matchRun, questions)));
+    if (searcher.checkpoint !== null)
+      issues.push(...(await this.findCheckpointIssues(searcher.checkpoint, config)));
+    return issues;
+  }
+
+  /** @param needsGold what is impossible without gold documents; null: they are not needed */
+  private async findQuestionIssues(
+    path: string,
+    name: string,
+    needsGold: string | null,
+  ): Promise<ConfigurationIssue[]> {
+    const withGold = await this.countGoldQuestions(name);
+    if (withGold === null) return [{ path, message: `there is no question set "${name}"` }];
+    if (needsGold === null || withGold > 0) return [];
+    return [
+      {
+        path,
+        message: `the questions of "${name}" name no gold documents (goldIds), ${needsGold}`,
+      },
+    ];
+  }
+
+  /** Questions with gold documents in the newest version of a set; null where there is no such set. */
+  private async countGoldQuestions(name: string): Promise<number | null> {
+    const set = await this.database.db.questionSet.findFirst({
+      where: { projectId: DEFAULT_PROJECT, name },
+      orderBy: { createdAt: "desc" },
+      select: { withGold: true },
+    });
+    return set?.withGold ?? null;
+  }
+
+  /**
+   * Gives a run on stored episodes the settings that made them, whatever its own were, so that what is stored and
+   * listed of it is true. Every other configuration stays as it is.
+   */
+  async applyReusedSettings(config: RunConfig): Promise<RunConfig> {
+    if (config.kind !== "predict" || config.reuse.episodesOf === null) return config;
+    const source = await this.readConfig(config.reuse.episodesOf);
+    return source?.kind === "predict" ? withReusedSettings(config, source) : config;
+  }
+
+  private async findReuseIssues(
+    runId: string,
+    config: PredictConfig,
+  ): Promise<ConfigurationIssue[]> {
+    const source = await this.readConfig(runId);
+    if (!source) return [{ path: "reuse.episodesOf", message: `there is no run ${runId}` }];
+    if (source.kind !== "predict")
+      return [{ path: "reuse.episodesOf", message: "must be a predict run" }];
+    const wanted = withReusedSettings(config, source);
+    return [
+      ...(["method", "questions", "corpus"] as const)
+        .filter((key) => source[key] !== config[key])
+        .map((key) => ({
+          path: key,
+          message: `is "${source[key]}" in the run whose episodes are reused; give the same`,
+        })),
+      // Whoever queues a run without `launch` takes nothing over.
+      ...MADE_BY.filter((key) => !isDeepStrictEqual(wanted[key], config[key])).map((key) => ({
+        path: key,
+        message: "is not what the run whose episodes are reused has; give the same",
+      })),
+    ];
+  }
+
+  private async readConfig(runId: string): Promise<RunConfig | undefined> {
+    const row = await this.database.db.run.findUnique({
+      where: { id: runId },
+      select: { config: true },
+    });
+    return row ? runConfigSchema.parse(row.config) : undefined;
+  }
+
+  private async findMatchIssues(runId: string, questions: string): Promise<ConfigurationIssue[]> {
+    const other = await this.readConfig(runId);
+    if (!other) return [{ path: "matchRun", message: `there is no run ${runId}` }];
+    if (other.kind !== "predict" || !METHODS[other.method].retrieves)
+      return [{ path: "matchRun", message: "must be a predict run of a method that searches" }];
+    if (other.questions !== questions)
+      return [{ path: "matchRun", message: `answered "${other.questions}", not "${questions}"` }];
+    return [];
+  }
+
+  private async findCheckpointIssues(
+    artifactId: string,
+    config: TrainConfig | PredictConfig | ServeModelConfig,
+  ): Promise<ConfigurationIssue[]> {
+    const path = config.kind === "serve" ? "checkpoint" : "searcher.checkpoint";
+    const row = await selectCheckpointConfig(this.database.db, artifactId);
+    if (!row)
+      return [{ path, message: `there is no checkpoint ${artifactId}, or it is no longer kept` }];
+    const source = runConfigSchema.parse(row.config);
+    const trained = getRunModel(source);
+    const wanted = config.kind === "serve" ? config.model : config.searcher.model;
+    if (trained !== wanted)
+      return [{ path, message: `is of the model ${trained ?? "(none)"}, not ${wanted}` }];
+    // A predict run takes the adapter's shape from the checkpoint; a branch trains on, so its own must be the same.
+    return config.kind === "train" && source.kind === "train"
+      ? findBranchIssues(config, source)
+      : [];
+  }
+}
+
+/** Settings that stored episodes, and kept answers, were made by. */
+const MADE_BY = [
+  "retriever",
+  "search",
+  "searcher",
+  "methodSettings",
+  "documents",
+  "matchRun",
+  "generator",
+] as const;
+
+/** A configuration on the episodes of another run, which says of them what that run says; of kept answers, who gave them. */
+function withReusedSettings(config: PredictConfig, source: PredictConfig): PredictConfig {
+  const { retriever, search, searcher, methodSettings, documents, matchRun } = source;
+  const { keepAnswers } = config.reuse;
+  const answeredBy = keepAnswers && answersItself(source) ? "method" : "generator";
+  return {
+    ...config,
+    retriever,
+    search,
+    searcher,
+    documents,
+    matchRun,
+    methodSettings: { ...methodSettings, answeredBy },
+    ...(keepAnswers && { generator: source.generator }),
+  };
+}
+
+/** Why a training run cannot go on from a checkpoint of another. */
+function findBranchIssues(
+  { searcher, rl }: TrainConfig,
+  source: TrainConfig,
+): ConfigurationIssue[] {
+  const shape = ({ tuning, adapter }: TrainConfig["searcher"]): string =>
+    tuning === "full"
+      ? `full from layer ${adapter.firstLayer}`
+      : `lora of rank ${adapter.rank}, alpha ${adapter.alpha}, from layer ${adapter.firstLayer}`;
+  if (shape(searcher) !== shape(source.searcher))
+    return [
+      {
+        path: "searcher.checkpoint",
+        message: `was trained as ${shape(source.searcher)}, not as ${shape(searcher)}; give the same`,
+      },
+    ];
+  const needsCritic =
+    searcher.checkpointState === "all" && rl.algorithm === "ppo" && source.rl.algorithm !== "ppo";
+  return needsCritic
+    ? [
+        {
+          path: "searcher.checkpointState",
+          message: `there is no critic in a checkpoint of ${source.rl.algorithm}; take the weights alone`,
+        },
+      ]
+    : [];
+}

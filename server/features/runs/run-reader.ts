@@ -1,0 +1,196 @@
+import type { z } from "zod";
+import {
+  runHistoryResponseSchema,
+  type exportRunRequestSchema,
+  type exportRunResponseSchema,
+  type listRunsRequestSchema,
+  type listRunsResponseSchema,
+  type RunDetail,
+  type RunRow,
+  type servedModelsResponseSchema,
+} from "@/contracts/api/runs";
+import { AppError } from "@/contracts/errors";
+import { runConfigSchema, formatServedName } from "@/contracts/run-config/run-config";
+import { getHeadlineMetric } from "@/core/metrics/metrics";
+import { formatSearchSetting, getRunCorpus, getRunModel } from "@/core/run/run-summary";
+import { TERMINAL } from "@/core/run/transitions";
+import type { Alarms } from "@/server/features/alarms/alarms";
+import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
+import type { Metrics } from "@/server/features/metrics/metrics";
+import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import { cutPage, formatCursor, parseCursor } from "@/server/platform/db/paging";
+import type { Placement } from "./placement";
+import {
+  countRunsByState,
+  selectAttempts,
+  selectRun,
+  selectRunPage,
+  selectServingRuns,
+  type StoredRun,
+} from "./reader-queries";
+
+const SPARKLINE = 40;
+const EXPORTED_POINTS = 2000;
+
+/** Everything the pages show of runs. */
+export class RunReader {
+  constructor(
+    private readonly database: Database,
+    private readonly metrics: Metrics,
+    private readonly alarms: Alarms,
+    private readonly episodes: EpisodeReader,
+    private readonly placement: Placement,
+  ) {}
+
+  async list(
+    request: z.output<typeof listRunsRequestSchema>,
+  ): Promise<z.infer<typeof listRunsResponseSchema>> {
+    const { db } = this.database;
+    const after = request.cursor ? parseCursor(request.cursor) : null;
+    const [found, counts] = await Promise.all([
+      selectRunPage(db, request, request.limit + 1, after),
+      db.run.groupBy({ by: ["state"], where: { projectId: DEFAULT_PROJECT }, _count: true }),
+    ]);
+    const { rows, nextCursor } = cutPage(found, request.limit, ({ sortKey, id }) =>
+      formatCursor(sortKey, id),
+    );
+    return {
+      rows: await this.toRows(rows),
+      nextCursor,
+      counts: Object.fromEntries(counts.map(({ state, _count }) => [state, _count])),
+    };
+  }
+
+  async get(id: string): Promise<RunDetail> {
+    const run = await this.find(id);
+    const config = runConfigSchema.parse(run.config);
+    const [row] = await this.toRows([run]);
+    if (!row) throw new AppError("internal", `Run ${id} cannot be shown.`);
+    const attempts = await selectAttempts(this.database.db, id);
+    const actions: RunDetail["actions"] = ["duplicate"];
+    if (!TERMINAL.has(run.state) && run.state !== "cancelling") actions.unshift("cancel");
+    if (run.state === "failed" || run.state === "cancelled") actions.unshift("resume");
+    return {
+      ...row,
+      config,
+      createdBy: run.createdBy,
+      preflight: run.preflight,
+      attempts: attempts.map(({ workerId, workerName, ...attempt }) => ({
+        ...attempt,
+        worker: { id: workerId, name: workerName },
+      })),
+      waitingFor: run.state === "queued" ? await this.placement.explainWaiting(config) : null,
+      actions,
+    };
+  }
+
+  /** State changes of a run, oldest first. */
+  async listHistory(id: string): Promise<z.infer<typeof runHistoryResponseSchema>> {
+    const rows = await this.database.db.runTransition.findMany({
+      where: { runId: id },
+      orderBy: { sequence: "asc" },
+    });
+    return runHistoryResponseSchema.parse(
+      rows.map(({ fromState, toState, ...row }) => ({ ...row, from: fromState, to: toState })),
+    );
+  }
+
+  /** A page of a run's export; the metrics come with the first one. */
+  async export({
+    id,
+    cursor,
+    limit,
+  }: z.output<typeof exportRunRequestSchema>): Promise<z.infer<typeof exportRunResponseSchema>> {
+    const run = await this.find(id);
+    const names = cursor ? [] : (await this.metrics.listMetrics(id)).map((metric) => metric.name);
+    const episodes = await this.episodes.list({
+      runId: id,
+      filter: "all",
+      order: "oldest",
+      cursor,
+      limit,
+    });
+    const { name, state, createdAt, startedAt, endedAt, error } = run;
+    return {
+      run: { id, name, state, createdAt, startedAt, endedAt, error },
+      config: runConfigSchema.parse(run.config),
+      metrics: await this.metrics.readSeries(id, names, EXPORTED_POINTS),
+      episodes: episodes.rows,
+      nextCursor: episodes.nextCursor,
+    };
+  }
+
+  private async find(id: string): Promise<StoredRun> {
+    const run = await selectRun(this.database.db, id);
+    if (!run) throw new AppError("not-found", `There is no run ${id}.`);
+    return run;
+  }
+
+  /** Models that running serve runs keep up, newest first. */
+  async listServedModels(): Promise<z.infer<typeof servedModelsResponseSchema>> {
+    const runs = await selectServingRuns(this.database.db);
+    return runs.flatMap(({ id, name, config, progress, workerName }) => {
+      const parsed = runConfigSchema.parse(config);
+      if (parsed.kind !== "serve" || parsed.what !== "model" || progress?.phase !== "serving")
+        return [];
+      return [
+        {
+          id,
+          name,
+          model: formatServedName(parsed),
+          address: progress.detail,
+          key: parsed.key,
+          worker: workerName ?? "",
+        },
+      ];
+    });
+  }
+
+  private async toRows(runs: readonly StoredRun[]): Promise<RunRow[]> {
+    const metrics = [...new Set(runs.map((run) => getHeadlineMetric(run.kind)))];
+    const ids = runs.map((run) => run.id);
+    const sweeps = [...new Set(runs.flatMap((run) => run.sweepId ?? []))];
+    const [series, standing, counts] = await Promise.all([
+      this.metrics.readSeriesOfRuns(ids, metrics, SPARKLINE),
+      this.alarms.listActive(ids),
+      countRunsByState(this.database.db, sweeps),
+    ]);
+    return runs.map((run) => {
+      const config = runConfigSchema.parse(run.config);
+      const metric = getHeadlineMetric(run.kind);
+      const points = series.get(run.id)?.[metric] ?? [];
+      return {
+        id: run.id,
+        name: run.name,
+        kind: run.kind,
+        state: run.state,
+        createdAt: run.createdAt,
+        startedAt: run.startedAt,
+        endedAt: run.endedAt,
+        attempt: run.attempt,
+        progress: run.progress,
+        headline: {
+          metric,
+          value: run.headline,
+          sparkline: points.map(({ step, value }) => ({ step, value })),
+        },
+        worker:
+          run.workerId !== null && run.workerName !== null
+            ? { id: run.workerId, name: run.workerName }
+            : null,
+        preset: run.preset,
+        // What files do not say of a run has its default in the configuration, and is not shown as a fact.
+        model: run.importedFrom === null ? getRunModel(config) : null,
+        corpus: getRunCorpus(config),
+        setting: run.importedFrom === null ? formatSearchSetting(config) : null,
+        error: run.error,
+        sweep:
+          run.sweepId !== null && run.sweepName !== null
+            ? { id: run.sweepId, name: run.sweepName, counts: counts.get(run.sweepId) ?? {} }
+            : null,
+        importedFrom: run.importedFrom,
+        alarms: standing.get(run.id) ?? [],
+      };
+    });
+  }
+}

@@ -1,0 +1,134 @@
+import type { Artifacts } from "@/server/features/artifacts/artifacts";
+import type { QuestionSets } from "@/server/features/question-sets/question-sets";
+import type { WorkerCorpora } from "@/server/features/corpora/worker-corpora";
+import type { Database } from "@/server/platform/db/database";
+import { storeAnswers } from "@/server/features/episodes/store-answers";
+import {
+  findAnswers,
+  findEpisodes,
+  findJudgeScores,
+  listAnsweredQuestions,
+  listRankedQuestions,
+  readStoredAccuracy,
+  readStoredEpisodes,
+} from "@/server/features/episodes/worker-reads";
+import type { EndpointKeys } from "@/server/features/keys/endpoint-keys";
+import type { Logs } from "@/server/features/logs/logs";
+import type { ReportIngestion } from "@/server/features/runs/report-ingestion";
+import type { Runs } from "@/server/features/runs/runs";
+import type { Tasks } from "@/server/features/tasks/tasks";
+import type { Timings } from "@/server/platform/timings";
+import type { WorkerHandlers } from "@/server/features/workers/worker-connections";
+import type { WorkerRegistry } from "@/server/features/workers/worker-registry";
+
+/** The services that answer workers. */
+interface WorkerServices {
+  database: Database;
+  workerRegistry: WorkerRegistry;
+  runs: Runs;
+  reportIngestion: ReportIngestion;
+  artifacts: Artifacts;
+  questionSets: QuestionSets;
+  workerCorpora: WorkerCorpora;
+  tasks: Tasks;
+  logs: Logs;
+  endpointKeys: EndpointKeys;
+  timings: Timings;
+}
+
+/** How often the pages hear of heartbeats that change nothing but the use of the machine. */
+const ANNOUNCE_MS = 5_000;
+
+/** Answers each method of the worker protocol by a call of a service. */
+export function createWorkerHandlers({
+  database,
+  workerRegistry,
+  runs,
+  reportIngestion,
+  artifacts,
+  questionSets,
+  workerCorpora,
+  tasks,
+  logs,
+  endpointKeys,
+  timings,
+}: WorkerServices): WorkerHandlers {
+  return {
+    async attach(tokenId, request) {
+      await workerRegistry.attach(tokenId, request);
+      await runs.reclaimUnknownLeases(request.workerId, request.attempts);
+      return {
+        workerId: request.workerId,
+        heartbeatMs: timings.heartbeatMs,
+        leaseMs: timings.leaseMs,
+      };
+    },
+    async detached(workerId) {
+      await workerRegistry.markOffline(workerId);
+    },
+    async heartbeat(attached, request) {
+      const what = JSON.stringify([
+        request.services.map((s) => [s.key, s.state, s.detail, s.references]),
+        request.freeSlots,
+      ]);
+      const announce =
+        what !== attached.announced.what || Date.now() - attached.announced.at >= ANNOUNCE_MS;
+      if (announce) attached.announced = { at: Date.now(), what };
+      // The leases first: nothing may delay them.
+      const answer = await runs.extendLeases(attached.worker.id, request.attempts);
+      await workerRegistry.recordHeartbeat(attached.worker.id, request, announce);
+      return answer;
+    },
+    lease: async ({ worker }, { freeSlots }) => ({ run: await runs.lease(worker, freeSlots) }),
+    async transition({ worker }, { to, reason, ...ref }) {
+      await runs.transition(worker, ref, to, reason);
+      return {};
+    },
+    report: ({ worker }, request) => reportIngestion.ingest(worker.id, request),
+    async commitArtifact({ worker }, { manifest, ...ref }) {
+      await artifacts.commit(worker.id, ref, manifest);
+      return {};
+    },
+    artifact: (_attached, { artifactId }) => artifacts.get(artifactId),
+    questions: (_attached, request) => questionSets.readWorkerPage(request),
+    findAnswers: async (_attached, { keys }) => ({ answers: await findAnswers(database.db, keys) }),
+    async saveAnswers(_attached, { answers }) {
+      await database.transact((tx) => storeAnswers(tx.db, answers));
+      return {};
+    },
+    storedAccuracy: (_attached, { runId }) => readStoredAccuracy(database.db, runId),
+    storedEpisodes: (_attached, request) => readStoredEpisodes(database.db, request),
+    findEpisodes: (_attached, request) => findEpisodes(database.db, request),
+    findVerdicts: async (_attached, request) => ({
+      verdicts: await findJudgeScores(database.db, request),
+    }),
+    answeredQuestions: (_attached, request) => listAnsweredQuestions(database.db, request),
+    rankedQuestions: (_attached, request) => listRankedQuestions(database.db, request),
+    endpointKey: async ({ worker }, request) => ({
+      key: await endpointKeys.readForRun(worker.id, request),
+    }),
+    async taskProgress({ worker }, request) {
+      await tasks.recordProgress(worker.id, request);
+      return {};
+    },
+    async taskResult({ worker }, request) {
+      await tasks.finish(worker.id, request);
+      return {};
+    },
+    async corpora({ worker }, { corpora: reports }) {
+      worker.corpora = await workerCorpora.storeReports(worker.id, reports);
+      return {};
+    },
+    async workerLogs({ worker }, { lines }) {
+      await database.transact(async (tx) => {
+        await logs.append(tx.db, { workerId: worker.id, run: null }, lines);
+        tx.emit({
+          kind: "logs",
+          runId: null,
+          payload: { workerId: worker.id, count: lines.length },
+        });
+      });
+      return {};
+    },
+  };
+}
