@@ -4,7 +4,11 @@ import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { episodeRowSchema } from "@/contracts/api/episodes";
 import { metricPointRowSchema } from "@/contracts/api/metrics";
 import { alarmNameSchema } from "@/contracts/records/alarms";
-import { progressSchema, preflightItemSchema, logLineSchema } from "@/contracts/worker-protocol/reports";
+import {
+  progressSchema,
+  preflightItemSchema,
+  logLineSchema,
+} from "@/contracts/worker-protocol/reports";
 
 export const cancelRunRequestSchema = z.object({
   id: z.uuid(),

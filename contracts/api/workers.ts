@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import { progressSchema } from "@/contracts/worker-protocol/reports";
-import { attachRequestSchema, hardwareSchema, serviceReportSchema, slotsSchema } from "@/contracts/worker-protocol/attach";
+import {
+  attachRequestSchema,
+  hardwareSchema,
+  serviceReportSchema,
+  slotsSchema,
+} from "@/contracts/worker-protocol/attach";
 import { storedLogLineSchema, logLevelSchema } from "@/contracts/api/runs";
 
 export const createTokenRequestSchema = z.object({

@@ -17,7 +17,7 @@ export const RETRIEVE_LIMITS = {
 export type RetrieveLimits = { readonly [K in keyof typeof RETRIEVE_LIMITS]: number };
 
 /** The request as a service with these limits takes it. */
-export const retrieveRequestWithin = (limits: RetrieveLimits) =>
+export const buildRetrieveRequestSchema = (limits: RetrieveLimits) =>
   z.object({
     queries: z
       .array(
@@ -35,7 +35,7 @@ export const retrieveRequestWithin = (limits: RetrieveLimits) =>
       .transform((k) => k ?? Math.min(3, limits.topk)),
     return_scores: z.boolean().default(false),
   });
-export const retrieveRequestSchema = retrieveRequestWithin(RETRIEVE_LIMITS);
+export const retrieveRequestSchema = buildRetrieveRequestSchema(RETRIEVE_LIMITS);
 export type RetrieveRequest = z.output<typeof retrieveRequestSchema>;
 
 const wireIdSchema = z.union([z.string(), z.int().transform(String)]);

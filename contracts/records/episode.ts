@@ -157,7 +157,7 @@ export const episodeSchema = z.object({
 export type Episode = z.infer<typeof episodeSchema>;
 
 /** Every document that an episode names: what it handed over and what its searches showed it. With repetitions. */
-export const documentsOf = ({
+export const listEpisodeDocuments = ({
   context,
   steps,
 }: Pick<Episode, "context" | "steps">): DocumentRef[] => [

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { about } from "./setting";
+import { describeSetting } from "./setting";
 
 /** Where a corpus comes from, and how its files are read. */
 
@@ -25,7 +25,7 @@ const reading = {
     .enum(["auto", "jsonl", "csv", "tsv", "parquet", "text"])
     .default("auto")
     .meta(
-      about(
+      describeSetting(
         "Format",
         "`auto` goes by the file's name. `text`: plain text and Markdown, cut into passages. Files may be gzipped.",
       ),
@@ -36,7 +36,7 @@ const reading = {
     .max(8192)
     .default(128)
     .meta(
-      about(
+      describeSetting(
         "Passage tokens",
         "Longest passage that a text file is cut into, in tokens of the default encoder.",
       ),
@@ -46,14 +46,16 @@ const reading = {
     .min(0)
     .max(4096)
     .default(16)
-    .meta(about("Overlap", "Tokens that neighbouring passages share.", { advanced: true })),
+    .meta(
+      describeSetting("Overlap", "Tokens that neighbouring passages share.", { advanced: true }),
+    ),
   idColumn: z
     .string()
     .trim()
     .min(1)
     .default("id")
     .meta(
-      about(
+      describeSetting(
         "Id column",
         "CSV, TSV and parquet: column of the id; where there is none, the row's number.",
         { advanced: true },
@@ -65,7 +67,7 @@ const reading = {
     .min(1)
     .default("title")
     .meta(
-      about("Title column", "CSV, TSV and parquet: column of the title; may be absent.", {
+      describeSetting("Title column", "CSV, TSV and parquet: column of the title; may be absent.", {
         advanced: true,
       }),
     ),
@@ -74,7 +76,11 @@ const reading = {
     .trim()
     .min(1)
     .default("text")
-    .meta(about("Text column", "CSV, TSV and parquet: column of the text.", { advanced: true })),
+    .meta(
+      describeSetting("Text column", "CSV, TSV and parquet: column of the text.", {
+        advanced: true,
+      }),
+    ),
 };
 
 const origin = {
@@ -83,7 +89,7 @@ const origin = {
     .trim()
     .max(200)
     .default("")
-    .meta(about("Licence", "Shown beside the corpus.")),
+    .meta(describeSetting("Licence", "Shown beside the corpus.")),
 };
 
 export const corpusSourceSchema = z
@@ -94,7 +100,7 @@ export const corpusSourceSchema = z
       upload: z
         .uuid()
         .meta(
-          about(
+          describeSetting(
             "Upload",
             "Id of a file that was uploaded to the server, on the Corpora page or by `npm run s3 -- corpus import`.",
           ),
@@ -104,13 +110,18 @@ export const corpusSourceSchema = z
         .trim()
         .min(1)
         .max(255)
-        .meta(about("File name", "Its name tells the format.")),
+        .meta(describeSetting("File name", "Its name tells the format.")),
       ...reading,
       ...origin,
     }),
     z.strictObject({
       kind: z.literal("path"),
-      path: z.string().trim().min(1).max(4096).meta(about("Path", "File or folder on the worker.")),
+      path: z
+        .string()
+        .trim()
+        .min(1)
+        .max(4096)
+        .meta(describeSetting("Path", "File or folder on the worker.")),
       ...reading,
       ...origin,
     }),
@@ -118,14 +129,14 @@ export const corpusSourceSchema = z
       kind: z.literal("url"),
       url: z
         .url({ protocol: /^https?$/ })
-        .meta(about("Address", "Fetched by the worker, resumed after an interruption.")),
+        .meta(describeSetting("Address", "Fetched by the worker, resumed after an interruption.")),
       sha256: z
         .string()
         .regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")
         .nullable()
         .default(null)
         .meta(
-          about(
+          describeSetting(
             "Checksum",
             "Sha256 of the file; a file that differs is refused. Empty: unchecked.",
           ),
@@ -137,12 +148,17 @@ export const corpusSourceSchema = z
       kind: z.literal("preset"),
       preset: z
         .enum(CORPUS_PRESET_NAMES)
-        .meta(about("Corpus of the paper", "Downloaded by the worker when the run starts; large.")),
+        .meta(
+          describeSetting(
+            "Corpus of the paper",
+            "Downloaded by the worker when the run starts; large.",
+          ),
+        ),
       withIndex: z
         .boolean()
         .default(false)
         .meta(
-          about(
+          describeSetting(
             "Published index too",
             "`wiki-18`: also fetches its e5_Flat.index (62 GB), puts it beside the documents and uses it with its encoder, `e5-base-v2`.",
           ),

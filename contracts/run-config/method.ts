@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { promptTextSchema } from "./prompt";
-import { about } from "./setting";
+import { describeSetting } from "./setting";
 
 const orProtocol = "empty: as the protocol has it (docs/method.md)";
 
@@ -10,7 +10,7 @@ export const methodSettingsSchema = z
       .enum(["method", "generator"])
       .default("method")
       .meta(
-        about(
+        describeSetting(
           "Answered by",
           'IRCoT, Search-R1 and Search-o1: by the method itself, or by the frozen generator from all documents it retrieved (the paper\'s "retrieval" rows).',
           { paper: "generator" },
@@ -23,7 +23,7 @@ export const methodSettingsSchema = z
       .nullable()
       .default(null)
       .meta(
-        about(
+        describeSetting(
           "Documents a search",
           `Documents of each search of IRCoT, DeepRetrieval, Search-R1 and Search-o1; ${orProtocol}.`,
           { paper: "3" },
@@ -36,9 +36,13 @@ export const methodSettingsSchema = z
       .nullable()
       .default(null)
       .meta(
-        about("Searches", `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`, {
-          paper: "4",
-        }),
+        describeSetting(
+          "Searches",
+          `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`,
+          {
+            paper: "4",
+          },
+        ),
       ),
     temperature: z
       .number()
@@ -46,7 +50,7 @@ export const methodSettingsSchema = z
       .max(2)
       .nullable()
       .default(null)
-      .meta(about("Temperature", `Of the method's own model, 0: greedy; ${orProtocol}.`)),
+      .meta(describeSetting("Temperature", `Of the method's own model, 0: greedy; ${orProtocol}.`)),
     maxTokens: z
       .int()
       .min(1)
@@ -54,20 +58,20 @@ export const methodSettingsSchema = z
       .nullable()
       .default(null)
       .meta(
-        about(
+        describeSetting(
           "Tokens a call",
           `Longest text of one call of the method's own model; ${orProtocol}.`,
         ),
       ),
     promptTemplate: promptTextSchema.meta(
-      about(
+      describeSetting(
         "Prompt",
         "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.",
         { advanced: true },
       ),
     ),
     condensingPrompt: promptTextSchema.meta(
-      about(
+      describeSetting(
         "Condensing prompt",
         "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.",
         { advanced: true },

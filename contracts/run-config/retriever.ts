@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { about } from "./setting";
+import { describeSetting } from "./setting";
 
 /** The longest query that the playground asks, in characters. */
 export const MAX_QUERY = 2000;
@@ -12,7 +12,7 @@ const dense = {
     .min(1)
     .default("minilm")
     .meta(
-      about(
+      describeSetting(
         "Encoder",
         "Sentence encoder whose similarity ranks the documents: a preset's name or a model folder on the worker.",
         { paper: "E5-base-v2" },
@@ -22,7 +22,7 @@ const dense = {
     .enum(["fp32", "int8"])
     .default("fp32")
     .meta(
-      about(
+      describeSetting(
         "Weights",
         "int8 encodes faster on a CPU; its ranking differs slightly from fp32 (see the retrieval bench).",
       ),
@@ -34,7 +34,7 @@ const dense = {
     .max(120)
     .default("auto")
     .meta(
-      about(
+      describeSetting(
         "Index",
         "FAISS factory string, e.g. `Flat`, `IVF4096,Flat`, `HNSW32`, `IVF4096,PQ48`; `auto` chooses by the corpus' size and the worker's memory.",
         { paper: "Flat" },
@@ -46,7 +46,7 @@ const dense = {
     .max(65_536)
     .default(32)
     .meta(
-      about(
+      describeSetting(
         "Lists searched",
         "IVF: lists that are searched (nprobe). More is slower and finds more.",
         { advanced: true },
@@ -58,7 +58,7 @@ const dense = {
     .max(65_536)
     .default(128)
     .meta(
-      about("Search breadth", "HNSW: candidates kept while searching (efSearch).", {
+      describeSetting("Search breadth", "HNSW: candidates kept while searching (efSearch).", {
         advanced: true,
       }),
     ),
@@ -70,18 +70,26 @@ const bm25 = {
     .min(0)
     .max(10)
     .default(0.9)
-    .meta(about("BM25 k1", "How fast a repeated term saturates.", { paper: "0.9 (Pyserini)" })),
+    .meta(
+      describeSetting("BM25 k1", "How fast a repeated term saturates.", {
+        paper: "0.9 (Pyserini)",
+      }),
+    ),
   b: z
     .number()
     .min(0)
     .max(1)
     .default(0.4)
-    .meta(about("BM25 b", "How much long documents are held back.", { paper: "0.4 (Pyserini)" })),
+    .meta(
+      describeSetting("BM25 b", "How much long documents are held back.", {
+        paper: "0.4 (Pyserini)",
+      }),
+    ),
   operators: z
     .boolean()
     .default(false)
     .meta(
-      about(
+      describeSetting(
         "Boolean operators",
         'AND, OR, NOT, parentheses and "phrases" in a query are obeyed, as DeepRetrieval writes them; off: they are words.',
         { advanced: true },
@@ -97,7 +105,7 @@ const rerank = {
     .nullable()
     .default(null)
     .meta(
-      about(
+      describeSetting(
         "Reranker",
         "Cross-encoder that orders the first documents anew: a preset's name or a model folder on the worker; empty: none.",
       ),
@@ -108,7 +116,7 @@ const rerank = {
     .max(1000)
     .default(50)
     .meta(
-      about("Reranked documents", "How many of the first documents the reranker reads.", {
+      describeSetting("Reranked documents", "How many of the first documents the reranker reads.", {
         advanced: true,
       }),
     ),
@@ -123,7 +131,7 @@ const credentialSchema = z
   .nullable()
   .default(null)
   .meta(
-    about(
+    describeSetting(
       "Key variable",
       "Environment variable on the worker that holds the API key; the key itself is never stored.",
       { advanced: true },
@@ -140,7 +148,7 @@ export const retrieverSchema = z
         .enum(["rrf", "weighted"])
         .default("rrf")
         .meta(
-          about(
+          describeSetting(
             "Fusion",
             "`rrf`: reciprocal rank fusion; `weighted`: a weighted sum of both scores, each scaled to 0..1 within the query.",
           ),
@@ -150,21 +158,23 @@ export const retrieverSchema = z
         .min(1)
         .max(1000)
         .default(100)
-        .meta(about("Depth", "Documents taken from each side before they are fused.")),
+        .meta(describeSetting("Depth", "Documents taken from each side before they are fused.")),
       rrfK: z
         .int()
         .min(0)
         .max(1000)
         .default(60)
         .meta(
-          about("RRF constant", "A document at rank r counts 1 / (k + r).", { advanced: true }),
+          describeSetting("RRF constant", "A document at rank r counts 1 / (k + r).", {
+            advanced: true,
+          }),
         ),
       denseWeight: z
         .number()
         .min(0)
         .max(1)
         .default(0.5)
-        .meta(about("Weight of the dense side", "The rest is BM25's.")),
+        .meta(describeSetting("Weight of the dense side", "The rest is BM25's.")),
       ...dense,
       ...bm25,
       ...rerank,
@@ -173,47 +183,52 @@ export const retrieverSchema = z
       kind: z.literal("remote"),
       url: z
         .url({ protocol: /^https?$/ })
-        .meta(about("Address", "A server that answers POST /retrieve as upstream's does.")),
+        .meta(
+          describeSetting("Address", "A server that answers POST /retrieve as upstream's does."),
+        ),
     }),
     z.strictObject({
       kind: z.literal("opensearch"),
       url: z
         .url({ protocol: /^https?$/ })
         .meta(
-          about("Address", "An OpenSearch or Elasticsearch server, e.g. http://127.0.0.1:9200."),
+          describeSetting(
+            "Address",
+            "An OpenSearch or Elasticsearch server, e.g. http://127.0.0.1:9200.",
+          ),
         ),
       index: z
         .string()
         .trim()
         .min(1)
         .max(255)
-        .meta(about("Index", "Its index that holds the passages.")),
+        .meta(describeSetting("Index", "Its index that holds the passages.")),
       titleField: z
         .string()
         .trim()
         .min(1)
         .default("title")
-        .meta(about("Title field", "Field of the title.")),
+        .meta(describeSetting("Title field", "Field of the title.")),
       textField: z
         .string()
         .trim()
         .min(1)
         .default("text")
-        .meta(about("Text field", "Field of the passage.")),
+        .meta(describeSetting("Text field", "Field of the passage.")),
       credential: credentialSchema,
     }),
     z.strictObject({
       kind: z.literal("qdrant"),
       url: z
         .url({ protocol: /^https?$/ })
-        .meta(about("Address", "A Qdrant server, e.g. http://127.0.0.1:6333.")),
+        .meta(describeSetting("Address", "A Qdrant server, e.g. http://127.0.0.1:6333.")),
       collection: z
         .string()
         .trim()
         .min(1)
         .max(255)
         .meta(
-          about(
+          describeSetting(
             "Collection",
             "Its collection that holds the passages; their payload has `title` and `text`.",
           ),

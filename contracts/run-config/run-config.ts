@@ -5,9 +5,9 @@ import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
 import { connectionSchema, endpointSchema, modelApiSchema, modelServerSchema } from "./model";
 import { corpusNameSchema, corpusSourceSchema } from "./corpus-source";
 import { retrieverSchema } from "./retriever";
-import { samplerFields, samplerProblems } from "./sampler";
+import { samplerFields, listSamplerProblems } from "./sampler";
 import { failuresSchema, judgeSchema, reuseSchema, scorerSchema } from "./scoring";
-import { about } from "./setting";
+import { describeSetting } from "./setting";
 import {
   checkpointingSchema,
   coldStartSchema,
@@ -31,13 +31,13 @@ const nameSchema = z
   .trim()
   .min(1, "give the run a name")
   .max(120)
-  .meta(about("Name", "How the run is listed."));
+  .meta(describeSetting("Name", "How the run is listed."));
 const seedSchema = z
   .int()
   .min(0)
   .max(2 ** 31 - 1)
   .default(0)
-  .meta(about("Seed", "Same seed, same machine: same episodes and weights."));
+  .meta(describeSetting("Seed", "Same seed, same machine: same episodes and weights."));
 
 export const dataSchema = z
   .strictObject({
@@ -45,13 +45,13 @@ export const dataSchema = z
       .string()
       .min(1)
       .default("atlas")
-      .meta(about("Corpus", "Documents that are searched.", { paper: "Wikipedia 2018" })),
+      .meta(describeSetting("Corpus", "Documents that are searched.", { paper: "Wikipedia 2018" })),
     trainQuestions: z
       .string()
       .min(1)
       .default("atlas/train")
       .meta(
-        about("Training questions", "Question set that the searcher learns from.", {
+        describeSetting("Training questions", "Question set that the searcher learns from.", {
           paper: "NQ + HotpotQA, filtered",
         }),
       ),
@@ -59,7 +59,9 @@ export const dataSchema = z
       .string()
       .min(1)
       .default("atlas/held-out")
-      .meta(about("Held-out questions", "Question set for evaluation; never trained on.")),
+      .meta(
+        describeSetting("Held-out questions", "Question set for evaluation; never trained on."),
+      ),
   })
   .prefault({})
   .meta({ title: "Data", description: "What is searched and asked." });
@@ -69,7 +71,7 @@ export const searchSchema = z
     protocol: protocolSchema
       .default("paper")
       .meta(
-        about(
+        describeSetting(
           "Protocol",
           "`paper` follows the paper with the released code's defects mended; `upstream` reproduces the released code.",
           { paper: "paper" },
@@ -81,7 +83,7 @@ export const searchSchema = z
       .max(50)
       .default(8)
       .meta(
-        about("Documents retrieved", "Documents in each window the searcher reads.", {
+        describeSetting("Documents retrieved", "Documents in each window the searcher reads.", {
           paper: "8",
         }),
       ),
@@ -91,9 +93,13 @@ export const searchSchema = z
       .max(20)
       .default(3)
       .meta(
-        about("Documents selected", "At most this many documents are kept from each window.", {
-          paper: "3",
-        }),
+        describeSetting(
+          "Documents selected",
+          "At most this many documents are kept from each window.",
+          {
+            paper: "3",
+          },
+        ),
       ),
     turns: z
       .int()
@@ -101,13 +107,15 @@ export const searchSchema = z
       .max(10)
       .default(3)
       .meta(
-        about("Turns", "Searches after the retrieval with the question itself.", { paper: "3" }),
+        describeSetting("Turns", "Searches after the retrieval with the question itself.", {
+          paper: "3",
+        }),
       ),
     skipSeen: z
       .boolean()
       .default(false)
       .meta(
-        about(
+        describeSetting(
           "Skip documents already seen",
           "Later windows hold only documents that no earlier window held.",
           { paper: "off" },
@@ -117,7 +125,7 @@ export const searchSchema = z
       .enum(["guided", "free"])
       .default("free")
       .meta(
-        about(
+        describeSetting(
           "Decoding",
           "`guided` lets a small model only write the protocol's form; `free` lets the model write and counts its format errors.",
           { paper: "free" },
@@ -129,7 +137,9 @@ export const searchSchema = z
       .max(256)
       .default(64)
       .meta(
-        about("Query tokens", "Longest query, in tokens (guided decoding).", { advanced: true }),
+        describeSetting("Query tokens", "Longest query, in tokens (guided decoding).", {
+          advanced: true,
+        }),
       ),
     turnTokens: z
       .int()
@@ -137,7 +147,7 @@ export const searchSchema = z
       .max(4096)
       .default(500)
       .meta(
-        about("Turn tokens", "Longest text of one turn, in tokens (free decoding).", {
+        describeSetting("Turn tokens", "Longest text of one turn, in tokens (free decoding).", {
           paper: "500",
           advanced: true,
         }),
@@ -154,7 +164,7 @@ export const generatorSchema = z
       .min(1)
       .default("smollm2-135m-instruct")
       .meta(
-        about("Model", "Frozen model that answers from the selected documents.", {
+        describeSetting("Model", "Frozen model that answers from the selected documents.", {
           paper: "Qwen2.5-14B-Instruct-GPTQ-Int4",
         }),
       ),
@@ -164,14 +174,14 @@ export const generatorSchema = z
       .enum(["few-shot", "chat"])
       .default("chat")
       .meta(
-        about(
+        describeSetting(
           "Prompt style",
           "`few-shot` completes three worked examples (small models); `chat` asks as upstream does.",
           { paper: "chat" },
         ),
       ),
     promptTemplate: promptTextSchema.meta(
-      about(
+      describeSetting(
         "Prompt",
         "Text of the prompt of style `chat` with its {placeholders}; empty: the built-in version. The version is part of every answer's key.",
         { advanced: true },
@@ -182,16 +192,20 @@ export const generatorSchema = z
       .min(1)
       .max(2048)
       .default(64)
-      .meta(about("Answer tokens", "Longest answer, in tokens.")),
+      .meta(describeSetting("Answer tokens", "Longest answer, in tokens.")),
     ragDocuments: z
       .int()
       .min(1)
       .max(50)
       .default(3)
       .meta(
-        about("Naive-RAG documents", "Documents that naive RAG hands over: the baseline of GBR.", {
-          paper: "3",
-        }),
+        describeSetting(
+          "Naive-RAG documents",
+          "Documents that naive RAG hands over: the baseline of GBR.",
+          {
+            paper: "3",
+          },
+        ),
       ),
   })
   .superRefine(({ promptStyle, promptTemplate }, context) =>
@@ -223,17 +237,19 @@ const searcherFields = {
     .string()
     .min(1)
     .default("smollm2-135m-instruct")
-    .meta(about("Model", "Searcher that is trained.", { paper: "Qwen2.5-7B-Instruct" })),
+    .meta(describeSetting("Model", "Searcher that is trained.", { paper: "Qwen2.5-7B-Instruct" })),
   checkpoint: z
     .uuid()
     .nullable()
     .default(null)
-    .meta(about("Start from checkpoint", "A checkpoint's id; empty: the untrained model.")),
+    .meta(
+      describeSetting("Start from checkpoint", "A checkpoint's id; empty: the untrained model."),
+    ),
   tuning: z
     .enum(["lora", "full"])
     .default("lora")
     .meta(
-      about(
+      describeSetting(
         "Tuning",
         "`lora`: an adapter on the frozen model; `full`: the weights themselves, from the first trained layer on.",
         { paper: "full", advanced: true },
@@ -246,22 +262,28 @@ const searcherFields = {
         .min(1)
         .max(256)
         .default(16)
-        .meta(about("LoRA rank", "Rank of the adapter.", { paper: "full fine-tuning" })),
+        .meta(describeSetting("LoRA rank", "Rank of the adapter.", { paper: "full fine-tuning" })),
       alpha: z
         .number()
         .positive()
         .max(1024)
         .default(32)
-        .meta(about("LoRA alpha", "Scale of the adapter: alpha / rank.", { advanced: true })),
+        .meta(
+          describeSetting("LoRA alpha", "Scale of the adapter: alpha / rank.", { advanced: true }),
+        ),
       firstLayer: z
         .int()
         .min(0)
         .max(200)
         .default(0)
         .meta(
-          about("First trained layer", "Layers below stay frozen, so no gradient enters them.", {
-            advanced: true,
-          }),
+          describeSetting(
+            "First trained layer",
+            "Layers below stay frozen, so no gradient enters them.",
+            {
+              advanced: true,
+            },
+          ),
         ),
     })
     .prefault({}),
@@ -275,7 +297,7 @@ export const searcherSchema = z
       .enum(["weights", "all"])
       .default("weights")
       .meta(
-        about(
+        describeSetting(
           "Taken from the checkpoint",
           "`weights`: the searcher alone, with a fresh optimiser and critic; `all`: optimiser, critic, KL coefficient and place in the questions as well.",
           { advanced: true },
@@ -325,7 +347,7 @@ export const trainConfigSchema = z
     alarms: alarmsSchema,
   })
   .superRefine((config, context) => {
-    for (const [path, message] of samplerProblems(config))
+    for (const [path, message] of listSamplerProblems(config))
       context.addIssue({ code: "custom", path: path.split("."), message });
   });
 export type TrainConfig = z.infer<typeof trainConfigSchema>;
@@ -338,7 +360,7 @@ export const predictConfigSchema = z
     method: methodNameSchema
       .default("s3")
       .meta(
-        about(
+        describeSetting(
           "Method",
           "`s3`: the search loop; `rag`: the top documents of the question itself; `direct`, `cot`, `r1`, `sft`: the model alone; `ircot`, `deepretrieval`, `search-r1`, `search-o1`: other ways to search; `gold`: the gold documents alone, the generator's ceiling (docs/method.md).",
         ),
@@ -348,18 +370,18 @@ export const predictConfigSchema = z
       .string()
       .min(1)
       .default("atlas")
-      .meta(about("Corpus", "Documents that are searched.")),
+      .meta(describeSetting("Corpus", "Documents that are searched.")),
     questions: z
       .string()
       .min(1)
       .default("atlas/held-out")
-      .meta(about("Questions", "Question set that is answered.")),
+      .meta(describeSetting("Questions", "Question set that is answered.")),
     limit: z
       .int()
       .min(1)
       .nullable()
       .default(null)
-      .meta(about("Limit", "Only the first n questions; empty: all.")),
+      .meta(describeSetting("Limit", "Only the first n questions; empty: all.")),
     retriever: retrieverSchema,
     search: searchSchema,
     searcher: methodModelSchema,
@@ -373,13 +395,13 @@ export const predictConfigSchema = z
       .min(1)
       .max(50)
       .default(3)
-      .meta(about("Documents", "Documents that method `rag` hands over.")),
+      .meta(describeSetting("Documents", "Documents that method `rag` hands over.")),
     matchRun: z
       .uuid()
       .nullable()
       .default(null)
       .meta(
-        about(
+        describeSetting(
           "Match documents of run",
           "Method `rag` hands over as many documents per question as this run did (document-matched RAG).",
         ),
@@ -410,7 +432,7 @@ const workerSchema = z
   .nullable()
   .default(null)
   .meta(
-    about(
+    describeSetting(
       "Worker",
       "Name or id of the worker that takes it, as the Workers page shows it; empty: any that can.",
     ),
@@ -421,13 +443,16 @@ export const indexConfigSchema = z.strictObject({
   name: nameSchema,
   worker: workerSchema,
   corpus: corpusNameSchema.meta(
-    about("Corpus", "Corpus to index; with a source: the name under which it is imported."),
+    describeSetting(
+      "Corpus",
+      "Corpus to index; with a source: the name under which it is imported.",
+    ),
   ),
   source: corpusSourceSchema,
   buildIndex: z
     .boolean()
     .default(true)
-    .meta(about("Build the index", "Off: the corpus is imported only.")),
+    .meta(describeSetting("Build the index", "Off: the corpus is imported only.")),
   retriever: retrieverSchema,
 });
 export type IndexConfig = z.infer<typeof indexConfigSchema>;
@@ -439,30 +464,38 @@ const serveLimitsSchema = z
       .min(1)
       .max(RETRIEVE_LIMITS.queries)
       .default(RETRIEVE_LIMITS.queries)
-      .meta(about("Queries in a request", "A request with more is refused.", { advanced: true })),
+      .meta(
+        describeSetting("Queries in a request", "A request with more is refused.", {
+          advanced: true,
+        }),
+      ),
     queryCharacters: z
       .int()
       .min(1)
       .max(RETRIEVE_LIMITS.queryCharacters)
       .default(RETRIEVE_LIMITS.queryCharacters)
       .meta(
-        about("Characters of a query", "A longer query is refused; none is cut silently.", {
-          advanced: true,
-        }),
+        describeSetting(
+          "Characters of a query",
+          "A longer query is refused; none is cut silently.",
+          {
+            advanced: true,
+          },
+        ),
       ),
     topk: z
       .int()
       .min(1)
       .max(RETRIEVE_LIMITS.topk)
       .default(RETRIEVE_LIMITS.topk)
-      .meta(about("Documents a query", "Largest topk of a request.", { advanced: true })),
+      .meta(describeSetting("Documents a query", "Largest topk of a request.", { advanced: true })),
     batch: z
       .int()
       .min(1)
       .max(4096)
       .default(256)
       .meta(
-        about("Batch", "Queries of concurrent requests that are searched together.", {
+        describeSetting("Batch", "Queries of concurrent requests that are searched together.", {
           advanced: true,
         }),
       ),
@@ -472,7 +505,7 @@ const serveLimitsSchema = z
       .max(100_000)
       .default(4096)
       .meta(
-        about(
+        describeSetting(
           "Waiting queries",
           "Where more wait, requests are answered 503 with the time to come back.",
           { advanced: true },
@@ -483,25 +516,25 @@ const serveLimitsSchema = z
   .meta({ title: "Limits", description: "What the service takes before it refuses." });
 
 /** Where a service listens, and how others reach it. */
-const listening = {
+const listenFields = {
   host: z
     .string()
     .trim()
     .min(1)
     .default("127.0.0.1")
     .meta(
-      about(
+      describeSetting(
         "Listen on",
         "Address that the worker listens on; the loopback reaches this worker only.",
       ),
     ),
-  port: z.int().min(0).max(65_535).default(0).meta(about("Port", "0: any free one.")),
+  port: z.int().min(0).max(65_535).default(0).meta(describeSetting("Port", "0: any free one.")),
   advertise: z
     .url({ protocol: /^https?$/ })
     .nullable()
     .default(null)
     .meta(
-      about(
+      describeSetting(
         "Advertised address",
         "How others reach it, e.g. http://gpu-box:3000, where that differs from what it listens on.",
       ),
@@ -517,9 +550,9 @@ const serveRetrieverConfigSchema = z.strictObject({
   what: z.literal("retriever").optional().default("retriever"),
   name: nameSchema,
   worker: workerSchema,
-  corpus: corpusNameSchema.meta(about("Corpus", "Corpus that is searched.")),
+  corpus: corpusNameSchema.meta(describeSetting("Corpus", "Corpus that is searched.")),
   retriever: retrieverSchema,
-  ...listening,
+  ...listenFields,
   limits: serveLimitsSchema,
 });
 export type ServeRetrieverConfig = z.infer<typeof serveRetrieverConfigSchema>;
@@ -536,7 +569,7 @@ const serveModelConfigSchema = z
       .min(1)
       .default("smollm2-135m-instruct")
       .meta(
-        about(
+        describeSetting(
           "Model",
           "A model that is installed on the worker; vLLM also takes a folder there, or a name on the Hugging Face hub, which it then downloads.",
           { paper: "Qwen2.5-14B-Instruct-GPTQ-Int4" },
@@ -547,13 +580,13 @@ const serveModelConfigSchema = z
       .nullable()
       .default(null)
       .meta(
-        about(
+        describeSetting(
           "Checkpoint",
           "A training run's checkpoint of this model, served by the engine with its adapter; empty: the model as it is.",
         ),
       ),
     server: modelServerSchema,
-    ...listening,
+    ...listenFields,
     key: z
       .string()
       .trim()
@@ -562,7 +595,7 @@ const serveModelConfigSchema = z
       .nullable()
       .default(null)
       .meta(
-        about(
+        describeSetting(
           "Key",
           "Name of a stored API key that clients must send, stored for the advertised address; needed beyond the loopback.",
         ),
@@ -573,9 +606,13 @@ const serveModelConfigSchema = z
       .max(4096)
       .default(64)
       .meta(
-        about("Requests at once", "Requests that the model works on together; others wait.", {
-          advanced: true,
-        }),
+        describeSetting(
+          "Requests at once",
+          "Requests that the model works on together; others wait.",
+          {
+            advanced: true,
+          },
+        ),
       ),
     waiting: z
       .int()
@@ -583,7 +620,7 @@ const serveModelConfigSchema = z
       .max(100_000)
       .default(1024)
       .meta(
-        about(
+        describeSetting(
           "Waiting requests",
           "Where more wait, requests are answered 503 with the time to come back.",
           { advanced: true },
@@ -609,7 +646,7 @@ const serveModelConfigSchema = z
 export type ServeModelConfig = z.infer<typeof serveModelConfigSchema>;
 
 /** The name that clients give: a checkpoint's is its own, as answers are kept by it. */
-export const servedName = ({
+export const formatServedName = ({
   model,
   checkpoint,
 }: Pick<ServeModelConfig, "model" | "checkpoint">): string =>
@@ -624,26 +661,34 @@ export type ServeConfig = z.infer<typeof serveConfigSchema>;
 export const evaluateConfigSchema = z.strictObject({
   kind: z.literal("evaluate"),
   name: nameSchema,
-  corpus: corpusNameSchema.meta(about("Corpus", "Documents that are searched.")),
+  corpus: corpusNameSchema.meta(describeSetting("Corpus", "Documents that are searched.")),
   questions: z
     .string()
     .min(1)
     .default("atlas/held-out")
     .meta(
-      about("Questions", "Question set with gold documents; the question itself is the query."),
+      describeSetting(
+        "Questions",
+        "Question set with gold documents; the question itself is the query.",
+      ),
     ),
   limit: z
     .int()
     .min(1)
     .nullable()
     .default(null)
-    .meta(about("Limit", "Only the first n questions; empty: all.")),
+    .meta(describeSetting("Limit", "Only the first n questions; empty: all.")),
   k: z
     .int()
     .min(1)
     .max(1000)
     .default(100)
-    .meta(about("Depth", "Documents retrieved for each question: recall is known up to here.")),
+    .meta(
+      describeSetting(
+        "Depth",
+        "Documents retrieved for each question: recall is known up to here.",
+      ),
+    ),
   retriever: retrieverSchema,
 });
 export type EvaluateConfig = z.infer<typeof evaluateConfigSchema>;

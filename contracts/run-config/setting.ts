@@ -8,7 +8,7 @@ export type SettingMeta = {
   advanced?: boolean;
 };
 
-export const about = (
+export const describeSetting = (
   title: string,
   description: string,
   rest: Omit<SettingMeta, "title" | "description"> = {},

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { scorerSchema } from "./scoring";
-import { about } from "./setting";
+import { describeSetting } from "./setting";
 
 /** How a searcher is trained: reward, cold start, reinforcement learning, evaluation and checkpoints. */
 
@@ -9,32 +9,43 @@ const weight = (fallback = 0) => z.number().min(-100).max(100).default(fallback)
 const rewardWeightsSchema = z
   .strictObject({
     gbr: weight(1).meta(
-      about(
+      describeSetting(
         "Gain Beyond RAG",
         "Accuracy minus naive RAG's, with the same generator (paper, equation 1).",
         { paper: "1" },
       ),
     ),
     upstream: weight().meta(
-      about("Utility + generation", "The released code's reward: 2 x accuracy - naive RAG's.", {
-        paper: "released code: 1",
-      }),
+      describeSetting(
+        "Utility + generation",
+        "The released code's reward: 2 x accuracy - naive RAG's.",
+        {
+          paper: "released code: 1",
+        },
+      ),
     ),
-    accuracy: weight().meta(about("Accuracy", "By the scorer, without naive RAG.")),
+    accuracy: weight().meta(describeSetting("Accuracy", "By the scorer, without naive RAG.")),
     exactMatch: weight().meta(
-      about("Exact match", "The generator's answer equals a gold answer (SQuAD normalisation)."),
+      describeSetting(
+        "Exact match",
+        "The generator's answer equals a gold answer (SQuAD normalisation).",
+      ),
     ),
     goldRecall: weight().meta(
-      about(
+      describeSetting(
         "Gold recall",
         "Share of gold documents handed to the generator; every training question must name some.",
       ),
     ),
-    format: weight().meta(about("Format", "1 for an episode without a format error, else 0.")),
-    length: weight().meta(
-      about("Length", "Cost of a thousand tokens that the searcher wrote; subtracted."),
+    format: weight().meta(
+      describeSetting("Format", "1 for an episode without a format error, else 0."),
     ),
-    search: weight().meta(about("Search", "Cost of each search after turn 0; subtracted.")),
+    length: weight().meta(
+      describeSetting("Length", "Cost of a thousand tokens that the searcher wrote; subtracted."),
+    ),
+    search: weight().meta(
+      describeSetting("Search", "Cost of each search after turn 0; subtracted."),
+    ),
   })
   .prefault({})
   .meta({ title: "Weights", description: "Terms of the reward; 0: not used." });
@@ -66,7 +77,7 @@ export const coldStartSchema = z
       .max(100_000)
       .default(0)
       .meta(
-        about(
+        describeSetting(
           "Demonstrations",
           "Gold paths shown before reinforcement learning; 0: none. Needs questions with gold documents and queries.",
           { paper: "0" },
@@ -77,13 +88,13 @@ export const coldStartSchema = z
       .min(1)
       .max(1024)
       .default(8)
-      .meta(about("Batch size", "Demonstrations per optimiser step.")),
+      .meta(describeSetting("Batch size", "Demonstrations per optimiser step.")),
     learningRate: z
       .number()
       .positive()
       .max(1)
       .default(1e-3)
-      .meta(about("Learning rate", "AdamW learning rate of the cold start.")),
+      .meta(describeSetting("Learning rate", "AdamW learning rate of the cold start.")),
   })
   .prefault({})
   .meta({
@@ -113,7 +124,7 @@ const criticSchema = z
       .enum(["adapter", "model"])
       .default("adapter")
       .meta(
-        about(
+        describeSetting(
           "Critic",
           "`adapter`: a second adapter with a value head on the searcher's own base, which is held once; `model`: a model of its own, whose weights are trained (of the searcher's own model from adapter.firstLayer up).",
           { paper: "model" },
@@ -125,7 +136,7 @@ const criticSchema = z
       .nullable()
       .default(null)
       .meta(
-        about("Critic's model", "Only with `model`; empty: the searcher's.", {
+        describeSetting("Critic's model", "Only with `model`; empty: the searcher's.", {
           paper: "the searcher's",
           advanced: true,
         }),
@@ -136,7 +147,9 @@ const criticSchema = z
       .max(1)
       .default(1e-3)
       .meta(
-        about("Critic's learning rate", "AdamW learning rate of the critic.", { paper: "1e-5" }),
+        describeSetting("Critic's learning rate", "AdamW learning rate of the critic.", {
+          paper: "1e-5",
+        }),
       ),
     warmupSteps: z
       .int()
@@ -144,7 +157,7 @@ const criticSchema = z
       .max(100_000)
       .default(0)
       .meta(
-        about("Critic-only steps", "In the first n steps only the critic learns.", {
+        describeSetting("Critic-only steps", "In the first n steps only the critic learns.", {
           paper: "0",
           advanced: true,
         }),
@@ -156,7 +169,7 @@ const criticSchema = z
       .nullable()
       .default(0.5)
       .meta(
-        about(
+        describeSetting(
           "Value clip",
           "How far a value may move from the old one before its loss is cut; empty: not clipped.",
           { paper: "0.5", advanced: true },
@@ -172,7 +185,7 @@ export const rlSchema = z
     algorithm: algorithmNameSchema
       .default("grpo")
       .meta(
-        about(
+        describeSetting(
           "Algorithm",
           "`ppo`: a critic and GAE, as s3 trains; `grpo`: advantages normalised within a question's samples; `dr-grpo`: without the division by their deviation; `rloo`: against the mean of the other samples; `reinforce++`: normalised over the batch; `dapo`: GRPO with a higher upper clip and groups without variance drawn again; `rejection-sampling`: cross-entropy on each question's best episodes (docs/method.md).",
           { paper: "ppo" },
@@ -184,23 +197,29 @@ export const rlSchema = z
       .max(100_000)
       .default(20)
       .meta(
-        about("Steps", "Steps of reinforcement learning: rollouts and the update from them.", {
-          paper: "20",
-        }),
+        describeSetting(
+          "Steps",
+          "Steps of reinforcement learning: rollouts and the update from them.",
+          {
+            paper: "20",
+          },
+        ),
       ),
     questionsPerStep: z
       .int()
       .min(1)
       .max(4096)
       .default(8)
-      .meta(about("Questions per step", "Different questions in a step.", { paper: "120" })),
+      .meta(
+        describeSetting("Questions per step", "Different questions in a step.", { paper: "120" }),
+      ),
     groupSize: z
       .int()
       .min(1)
       .max(64)
       .default(4)
       .meta(
-        about(
+        describeSetting(
           "Samples per question",
           "Episodes per question; group algorithms take their baseline from them.",
           { paper: "1" },
@@ -211,20 +230,26 @@ export const rlSchema = z
       .positive()
       .max(2)
       .default(1)
-      .meta(about("Temperature", "Sampling temperature of the rollouts.", { paper: "0.6" })),
+      .meta(
+        describeSetting("Temperature", "Sampling temperature of the rollouts.", { paper: "0.6" }),
+      ),
     learningRate: z
       .number()
       .positive()
       .max(1)
       .default(5e-4)
-      .meta(about("Learning rate", "AdamW learning rate.", { paper: "1e-6 (full fine-tuning)" })),
+      .meta(
+        describeSetting("Learning rate", "AdamW learning rate.", {
+          paper: "1e-6 (full fine-tuning)",
+        }),
+      ),
     lrWarmupSteps: z
       .int()
       .min(0)
       .max(100_000)
       .default(0)
       .meta(
-        about(
+        describeSetting(
           "Learning-rate warm-up",
           "Steps in which the learning rates of searcher and critic rise linearly to their values.",
           { paper: "critic: 1% of the steps", advanced: true },
@@ -235,14 +260,19 @@ export const rlSchema = z
       .min(1)
       .max(64)
       .default(1)
-      .meta(about("Epochs", "Passes over the episodes of a step.", { paper: "1", advanced: true })),
+      .meta(
+        describeSetting("Epochs", "Passes over the episodes of a step.", {
+          paper: "1",
+          advanced: true,
+        }),
+      ),
     miniBatch: z
       .int()
       .min(0)
       .max(262_144)
       .default(0)
       .meta(
-        about("Mini-batch", "Episodes per optimiser step; 0: all of the step.", {
+        describeSetting("Mini-batch", "Episodes per optimiser step; 0: all of the step.", {
           paper: "30",
           advanced: true,
         }),
@@ -252,7 +282,9 @@ export const rlSchema = z
       .min(0)
       .max(1)
       .default(0.2)
-      .meta(about("Clip", "Range of the importance ratio.", { paper: "0.2", advanced: true })),
+      .meta(
+        describeSetting("Clip", "Range of the importance ratio.", { paper: "0.2", advanced: true }),
+      ),
     clipHigh: z
       .number()
       .min(0)
@@ -260,7 +292,7 @@ export const rlSchema = z
       .nullable()
       .default(null)
       .meta(
-        about(
+        describeSetting(
           "Upper clip",
           "Range of the importance ratio above 1; empty: as below it, with DAPO 0.28.",
           { advanced: true },
@@ -270,7 +302,7 @@ export const rlSchema = z
       .enum(["token", "sequence", "constant"])
       .default("token")
       .meta(
-        about(
+        describeSetting(
           "Normalisation",
           "The loss is averaged over all action tokens (`token`), within each episode and then over episodes (`sequence`), or divided by the longest possible episode (`constant`, as Dr. GRPO).",
           { paper: "token", advanced: true },
@@ -282,7 +314,7 @@ export const rlSchema = z
       .max(1)
       .default(1)
       .meta(
-        about("Gamma", "Discount per action token (PPO, REINFORCE++).", {
+        describeSetting("Gamma", "Discount per action token (PPO, REINFORCE++).", {
           paper: "1",
           advanced: true,
         }),
@@ -293,7 +325,7 @@ export const rlSchema = z
       .max(1)
       .default(1)
       .meta(
-        about(
+        describeSetting(
           "Lambda",
           "Of generalised advantage estimation (PPO): 1 trusts the rewards, 0 the critic.",
           { paper: "1", advanced: true },
@@ -303,7 +335,7 @@ export const rlSchema = z
       .boolean()
       .default(true)
       .meta(
-        about(
+        describeSetting(
           "Whiten advantages",
           "To mean 0 and variance 1 over the action tokens of a step (PPO).",
           { paper: "on", advanced: true },
@@ -315,16 +347,20 @@ export const rlSchema = z
       .max(10)
       .default(0)
       .meta(
-        about("KL coefficient", "Weight of the KL to the policy before reinforcement learning.", {
-          paper: "0.001",
-          advanced: true,
-        }),
+        describeSetting(
+          "KL coefficient",
+          "Weight of the KL to the policy before reinforcement learning.",
+          {
+            paper: "0.001",
+            advanced: true,
+          },
+        ),
       ),
     klEstimator: z
       .enum(["k1", "k2", "k3"])
       .default("k3")
       .meta(
-        about(
+        describeSetting(
           "KL estimator",
           "Schulman's estimators of the KL from samples: k1 unbiased, k2 half the square, k3 unbiased and never negative.",
           { paper: "k1", advanced: true },
@@ -334,7 +370,7 @@ export const rlSchema = z
       .enum(["loss", "reward"])
       .default("loss")
       .meta(
-        about(
+        describeSetting(
           "KL in",
           "The penalty is a term of the loss, or taken from the reward of each action token (of each episode, for group algorithms).",
           { paper: "reward", advanced: true },
@@ -347,7 +383,7 @@ export const rlSchema = z
       .nullable()
       .default(null)
       .meta(
-        about(
+        describeSetting(
           "KL target",
           "The coefficient follows the measured KL towards this value (Ziegler et al. 2019); empty: it is fixed.",
           { paper: "fixed", advanced: true },
@@ -358,14 +394,18 @@ export const rlSchema = z
       .min(1)
       .max(1_000_000_000)
       .default(10_000)
-      .meta(about("KL horizon", "Episodes in which the coefficient adapts.", { advanced: true })),
+      .meta(
+        describeSetting("KL horizon", "Episodes in which the coefficient adapts.", {
+          advanced: true,
+        }),
+      ),
     entropyCoefficient: z
       .number()
       .min(0)
       .max(1)
       .default(0)
       .meta(
-        about("Entropy coefficient", "Weight of the entropy bonus.", {
+        describeSetting("Entropy coefficient", "Weight of the entropy bonus.", {
           paper: "0.001",
           advanced: true,
         }),
@@ -375,14 +415,16 @@ export const rlSchema = z
       .positive()
       .max(100)
       .default(1)
-      .meta(about("Gradient clip", "Largest gradient norm.", { paper: "1", advanced: true })),
+      .meta(
+        describeSetting("Gradient clip", "Largest gradient norm.", { paper: "1", advanced: true }),
+      ),
     resample: z
       .int()
       .min(0)
       .max(8)
       .default(1)
       .meta(
-        about(
+        describeSetting(
           "Resample",
           "How many times groups that cannot teach (all samples earned the same) are replaced by new questions in a step.",
         ),
@@ -391,7 +433,7 @@ export const rlSchema = z
       .boolean()
       .default(true)
       .meta(
-        about(
+        describeSetting(
           "Skip what naive RAG answers",
           "Questions that naive RAG already answers leave the pool.",
           { paper: "on" },
@@ -401,7 +443,7 @@ export const rlSchema = z
       .boolean()
       .default(false)
       .meta(
-        about(
+        describeSetting(
           "Overlap",
           "The next step's episodes are rolled out while this step's gradient is taken: off-policy by one step, which the importance ratio corrects.",
           { paper: "off", advanced: true },
@@ -411,7 +453,7 @@ export const rlSchema = z
       .enum(["sampler", "trainer"])
       .default("sampler")
       .meta(
-        about(
+        describeSetting(
           "Old log-probabilities",
           "The ratio's denominator: as the sampler gave them, or computed anew by the trainer before the update.",
           { paper: "trainer", advanced: true },
@@ -424,7 +466,7 @@ export const rlSchema = z
       .nullable()
       .default(null)
       .meta(
-        about(
+        describeSetting(
           "Truncate mismatch",
           "Tokens are weighted by how much likelier the trainer finds them than the sampler did, at most this (truncated importance sampling); empty: not.",
           { advanced: true },
@@ -433,7 +475,7 @@ export const rlSchema = z
     critic: criticSchema,
   })
   .superRefine((settings, context) => {
-    for (const [path, message] of rlProblems(settings))
+    for (const [path, message] of listRlProblems(settings))
       context.addIssue({ code: "custom", path: path.split("."), message });
   })
   .prefault({})
@@ -444,7 +486,7 @@ export const rlSchema = z
 export type RlConfig = z.infer<typeof rlSchema>;
 
 /** Combinations that cannot work, by the setting to change and how. */
-function rlProblems(rl: Omit<RlConfig, never>): [path: string, message: string][] {
+function listRlProblems(rl: Omit<RlConfig, never>): [path: string, message: string][] {
   const { algorithm, groupSize, questionsPerStep, miniBatch } = rl;
   const episodes = groupSize * questionsPerStep;
   const problems: [applies: boolean, path: string, message: string][] = [
@@ -525,9 +567,13 @@ export const evaluationSchema = z
       .max(100_000)
       .default(5)
       .meta(
-        about("Evaluate every", "Held-out evaluation after every n steps; 0: only at the end.", {
-          paper: "20",
-        }),
+        describeSetting(
+          "Evaluate every",
+          "Held-out evaluation after every n steps; 0: only at the end.",
+          {
+            paper: "20",
+          },
+        ),
       ),
     questions: z
       .int()
@@ -535,7 +581,10 @@ export const evaluationSchema = z
       .max(1_000_000)
       .default(72)
       .meta(
-        about("Held-out questions", "How many held-out questions each evaluation asks; 0: none."),
+        describeSetting(
+          "Held-out questions",
+          "How many held-out questions each evaluation asks; 0: none.",
+        ),
       ),
   })
   .prefault({})
@@ -552,7 +601,7 @@ export const checkpointingSchema = z
       .max(100_000)
       .default(5)
       .meta(
-        about("Checkpoint every", "A checkpoint after every n steps, and at the end.", {
+        describeSetting("Checkpoint every", "A checkpoint after every n steps, and at the end.", {
           paper: "20",
         }),
       ),
@@ -562,7 +611,7 @@ export const checkpointingSchema = z
       .max(1000)
       .default(3)
       .meta(
-        about("Checkpoints kept", "Older ones are deleted; the last always stays.", {
+        describeSetting("Checkpoints kept", "Older ones are deleted; the last always stays.", {
           advanced: true,
         }),
       ),

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import {
   answersItself,
-  comparabilityKey,
-  completenessOf,
-  differences,
-  isOfScope,
-  scopeFactsOf,
-  scopeKey,
+  buildComparabilityKey,
+  assessCompleteness,
+  listDifferences,
+  isInScope,
+  parseScopeKey,
+  buildScopeKey,
   type ResultFacts,
 } from "./comparability";
 import { predictConfigSchema } from "@/contracts/run-config/run-config";
@@ -39,21 +39,23 @@ const changed: [Partial<ResultFacts>, string][] = [
 describe("comparability", () => {
   it.each(changed)("%o is another key and says why", (change, reason) => {
     const other = { ...facts, ...change };
-    expect(comparabilityKey(other)).not.toBe(comparabilityKey(facts));
-    expect(differences(other, facts)).toEqual([reason]);
+    expect(buildComparabilityKey(other)).not.toBe(buildComparabilityKey(facts));
+    expect(listDifferences(other, facts)).toEqual([reason]);
   });
 
   it("equal facts have one key and no difference; every difference is named", () => {
-    expect(comparabilityKey({ ...facts })).toBe(comparabilityKey(facts));
-    expect(differences(facts, facts)).toEqual([]);
-    expect(differences({ ...facts, corpus: "x", scorer: "y", limit: 3 }, facts)).toHaveLength(3);
+    expect(buildComparabilityKey({ ...facts })).toBe(buildComparabilityKey(facts));
+    expect(listDifferences(facts, facts)).toEqual([]);
+    expect(listDifferences({ ...facts, corpus: "x", scorer: "y", limit: 3 }, facts)).toHaveLength(
+      3,
+    );
   });
 
   it("a method that answers itself shares the model, not how the generator is asked", () => {
     const direct = { ...facts, promptStyle: "direct@1", maxTokens: null, answersItself: true };
-    expect(isOfScope(direct, facts)).toBe(true);
-    expect(isOfScope({ ...direct, generator: "qwen" }, facts)).toBe(false);
-    expect(isOfScope({ ...direct, answersItself: false }, facts)).toBe(false);
+    expect(isInScope(direct, facts)).toBe(true);
+    expect(isInScope({ ...direct, generator: "qwen" }, facts)).toBe(false);
+    expect(isInScope({ ...direct, answersItself: false }, facts)).toBe(false);
   });
 
   it("a scope's key says its facts", () => {
@@ -64,7 +66,7 @@ describe("comparability", () => {
       answersItself: _self,
       ...scope
     } = { ...facts, corpusVersion: null };
-    expect(scopeFactsOf(scopeKey(scope))).toEqual(scope);
+    expect(parseScopeKey(buildScopeKey(scope))).toEqual(scope);
   });
 
   it("stored episodes that are answered anew are the generator's answers; kept ones are whose they were", () => {
@@ -94,18 +96,18 @@ describe("comparability", () => {
   });
 
   it("what is missing makes a result incomplete, never wrong", () => {
-    expect(completenessOf({ expected: 585, answered: 585, scored: 585 })).toEqual({
+    expect(assessCompleteness({ expected: 585, answered: 585, scored: 585 })).toEqual({
       complete: true,
       reason: null,
     });
-    expect(completenessOf({ expected: 585, answered: 72, scored: 72 }).reason).toBe(
+    expect(assessCompleteness({ expected: 585, answered: 72, scored: 72 }).reason).toBe(
       "incomplete: 72 of 585",
     );
-    expect(completenessOf({ expected: 585, answered: 80, scored: 72 }).reason).toBe(
+    expect(assessCompleteness({ expected: 585, answered: 80, scored: 72 }).reason).toBe(
       "incomplete: 72 of 585, 8 answered but not scored",
     );
-    expect(completenessOf({ expected: 585, answered: 582, scored: 582, failed: 3 }).reason).toBe(
-      "incomplete: 582 of 585, 3 failed",
-    );
+    expect(
+      assessCompleteness({ expected: 585, answered: 582, scored: 582, failed: 3 }).reason,
+    ).toBe("incomplete: 582 of 585, 3 failed");
   });
 });

@@ -32,12 +32,12 @@ export type ScopeFacts = Pick<
   "corpus" | "corpusVersion" | "generator" | "promptStyle" | "maxTokens" | "scorer"
 >;
 
-const joined = (parts: readonly (string | number | null)[]): string => JSON.stringify(parts);
+const joinParts = (parts: readonly (string | number | null)[]): string => JSON.stringify(parts);
 
-export const scopeKey = (f: ScopeFacts): string =>
-  joined([f.corpus, f.corpusVersion, f.generator, f.promptStyle, f.maxTokens, f.scorer]);
+export const buildScopeKey = (f: ScopeFacts): string =>
+  joinParts([f.corpus, f.corpusVersion, f.generator, f.promptStyle, f.maxTokens, f.scorer]);
 /** The facts that a scope's key was made of. */
-export function scopeFactsOf(key: string): ScopeFacts {
+export function parseScopeKey(key: string): ScopeFacts {
   const [corpus, corpusVersion, generator, promptStyle, maxTokens, scorer] = JSON.parse(key) as [
     string,
     string | null,
@@ -48,11 +48,12 @@ export function scopeFactsOf(key: string): ScopeFacts {
   ];
   return { corpus, corpusVersion, generator, promptStyle, maxTokens, scorer };
 }
-export const questionsKey = (
+export const buildQuestionsKey = (
   f: Pick<ResultFacts, "questionSet" | "questionSetVersion" | "limit">,
-): string => joined([f.questionSet, f.questionSetVersion, f.limit]);
+): string => joinParts([f.questionSet, f.questionSetVersion, f.limit]);
 /** Results with the same key have a common rank. */
-export const comparabilityKey = (f: ResultFacts): string => `${questionsKey(f)} ${scopeKey(f)}`;
+export const buildComparabilityKey = (f: ResultFacts): string =>
+  `${buildQuestionsKey(f)} ${buildScopeKey(f)}`;
 /**
  * Whether a run's answers are the method's own. Stored episodes that are answered anew are answered by the generator,
  * whoever answered them before; where answers are kept, `answeredBy` says whose they are (server/runs/launcher.ts).
@@ -68,12 +69,12 @@ export function answersItself({
 }
 
 /** Whether a result belongs to a scope. One that answers itself shares the model that answers, not how the generator is asked. */
-export const isOfScope = (f: ResultFacts, scope: ScopeFacts): boolean =>
-  scopeDifferences(f, scope).length === 0;
+export const isInScope = (f: ResultFacts, scope: ScopeFacts): boolean =>
+  listScopeDifferences(f, scope).length === 0;
 
 /** Why two results have no common rank, each reason naming the first one's value; empty where they have one. */
-export function differences(a: ResultFacts, b: ResultFacts): string[] {
-  const reasons = scopeDifferences(a, b);
+export function listDifferences(a: ResultFacts, b: ResultFacts): string[] {
+  const reasons = listScopeDifferences(a, b);
   if (a.questionSet !== b.questionSet) reasons.push(`other questions: ${a.questionSet}`);
   else if (a.questionSetVersion !== b.questionSetVersion)
     reasons.push(`another version of ${a.questionSet}`);
@@ -82,7 +83,7 @@ export function differences(a: ResultFacts, b: ResultFacts): string[] {
   return reasons;
 }
 
-export function scopeDifferences(
+export function listScopeDifferences(
   a: ScopeFacts & { answersItself?: boolean },
   b: ScopeFacts & { answersItself?: boolean },
 ): string[] {
@@ -95,7 +96,7 @@ export function scopeDifferences(
     if (a.promptStyle !== b.promptStyle) reasons.push(`another prompt: ${a.promptStyle}`);
     if (a.maxTokens !== b.maxTokens)
       reasons.push(
-        `another limit of answers: ${a.maxTokens === null ? "not known" : tokensText(a.maxTokens)}`,
+        `another limit of answers: ${a.maxTokens === null ? "not known" : formatTokens(a.maxTokens)}`,
       );
   }
   if (a.scorer !== b.scorer) reasons.push(`another scorer: ${a.scorer}`);
@@ -103,7 +104,7 @@ export function scopeDifferences(
 }
 
 /** "1 token", "64 tokens". */
-export const tokensText = (tokens: number): string =>
+export const formatTokens = (tokens: number): string =>
   `${tokens} ${tokens === 1 ? "token" : "tokens"}`;
 
 export interface Completeness {
@@ -113,7 +114,7 @@ export interface Completeness {
 }
 
 /** Nothing missing counts as wrong: a result that lacks questions is incomplete and has no rank. */
-export function completenessOf({
+export function assessCompleteness({
   expected,
   answered,
   scored,

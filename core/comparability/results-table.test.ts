@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { toCsv, toLatex, toMarkdown, type ExportTable } from "./results-table";
+import { formatCsv, formatLatex, formatMarkdown, type ExportTable } from "./results-table";
 
 const table: ExportTable = {
   caption: "atlas, generator a_b & c",
@@ -71,7 +71,7 @@ function readCsv(text: string): string[][] {
 
 describe("export", () => {
   it("as CSV: a line a figure, formulas defused, any text comes back as it was", () => {
-    const lines = readCsv(toCsv(table));
+    const lines = readCsv(formatCsv(table));
     expect(lines[0]).toEqual([
       "method",
       "origin",
@@ -162,7 +162,7 @@ describe("export", () => {
     fc.assert(
       fc.property(fc.string(), (label) => {
         const [, line] = readCsv(
-          toCsv({
+          formatCsv({
             caption: "",
             columns: ["x"],
             rows: [{ label, published: false, cells: [{ value: 1 }] }],
@@ -174,7 +174,7 @@ describe("export", () => {
   });
 
   it("as Markdown: one table, pipes escaped, published rows marked, significance starred", () => {
-    const text = toMarkdown(table);
+    const text = formatMarkdown(table);
     expect(text).toContain("| Method | atlas/held-out | 50% \\| more |\n| --- | ---: | ---: |");
     expect(text).toContain('| s3 3-2-1, "best" | 56.0 [50.0–61.3] \\* |  |');
     expect(text).toContain("| =cmd() | 42.0 [36.0–48.0] | 10.0 (incomplete: 72 of 585) |");
@@ -184,14 +184,14 @@ describe("export", () => {
   });
 
   it("as LaTeX: special characters escaped, as many cells as columns", () => {
-    const text = toLatex(table);
+    const text = formatLatex(table);
     expect(text).toContain("\\caption{atlas, generator a\\_b \\& c. Percent");
     expect(text).toContain("50\\% \\textbar{} more");
     expect(text).toContain("56.0$^{*}$ {\\scriptsize [50.0, 61.3]}");
     expect(text).toContain("IRCoT \\textit{(published)} & 51.6 & --");
     fc.assert(
       fc.property(fc.string(), (label) => {
-        const [, after] = toLatex({
+        const [, after] = formatLatex({
           caption: "c",
           columns: ["x"],
           rows: [{ label, published: false, cells: [null] }],

@@ -41,14 +41,14 @@ const COST_COLUMNS: readonly [CostColumn, heading: string][] = [
   ["costUsd", "cost_usd"],
 ];
 
-const one = (value: number): string => value.toFixed(1);
+const formatPercent = (value: number): string => value.toFixed(1);
 export const PUBLISHED_MARK = "published";
 
 /**
  * RFC 4180 with CRLF: one line a row and column, so that a program can read intervals without parsing text. `questions`
  * names the set, `scored` counts its questions that the figure is over; costs are means of a question.
  */
-export function toCsv({ columns, rows }: ExportTable): string {
+export function formatCsv({ columns, rows }: ExportTable): string {
   const lines = [
     [
       "method",
@@ -78,7 +78,7 @@ export function toCsv({ columns, rows }: ExportTable): string {
         cell.questions,
         ...COST_COLUMNS.map(([key]) => cell.costs?.[key]),
         row.trainingSamples,
-      ].map(numberField);
+      ].map(formatNumberField);
       lines.push([
         row.label,
         row.published ? PUBLISHED_MARK : "reproduced",
@@ -88,17 +88,17 @@ export function toCsv({ columns, rows }: ExportTable): string {
       ]);
     });
   }
-  return lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
+  return lines.map((line) => `${line.map(escapeCsvField).join(",")}\r\n`).join("");
 }
 
 /** Six digits are more than a mean of measured times holds. */
-const numberField = (value: number | null | undefined): string =>
+const formatNumberField = (value: number | null | undefined): string =>
   value === null || value === undefined
     ? ""
     : String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
 
 /** Quoted where it must be; a text that a spreadsheet would run as a formula gets an apostrophe in front. */
-export function csvField(text: string): string {
+export function escapeCsvField(text: string): string {
   const safe =
     /^[=+@\t\r]/.test(text) || (text.startsWith("-") && !/^-?\d+(\.\d+)?$/.test(text))
       ? `'${text}`
@@ -106,24 +106,24 @@ export function csvField(text: string): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-export const markdownText = (text: string): string =>
+export const escapeMarkdown = (text: string): string =>
   text.replace(/[\\`*_{}[\]<>|#~]/g, "\\$&").replace(/\s+/g, " ");
 
 /** A table as GitHub reads it, with the interval behind each figure. */
-export function toMarkdown({ caption, columns, rows }: ExportTable): string {
+export function formatMarkdown({ caption, columns, rows }: ExportTable): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const cellText = (cell: ExportCell | null): string =>
     cell === null
       ? ""
-      : `${one(cell.value)}${intervalText(cell, "–")}${starOf(cell)}${cell.note ? ` (${markdownText(cell.note)})` : ""}`;
+      : `${formatPercent(cell.value)}${formatInterval(cell, "–")}${formatStar(cell)}${cell.note ? ` (${escapeMarkdown(cell.note)})` : ""}`;
   return [
-    markdownText(caption),
+    escapeMarkdown(caption),
     "",
-    line(["Method", ...columns.map(markdownText)]),
+    line(["Method", ...columns.map(escapeMarkdown)]),
     line(["---", ...columns.map(() => "---:")]),
     ...rows.map((row) =>
       line([
-        `${markdownText(row.label)}${row.published ? ` (${PUBLISHED_MARK})` : ""}`,
+        `${escapeMarkdown(row.label)}${row.published ? ` (${PUBLISHED_MARK})` : ""}`,
         ...row.cells.map(cellText),
       ]),
     ),
@@ -135,12 +135,12 @@ export function toMarkdown({ caption, columns, rows }: ExportTable): string {
 
 const FOOTNOTE =
   "Percent with 95% interval. \\*: differs from the reference, p < 0.05 after Holm's correction.";
-const starOf = (cell: ExportCell): string =>
+const formatStar = (cell: ExportCell): string =>
   cell.p !== null && cell.p !== undefined && cell.p < 0.05 ? " \\*" : "";
-const intervalText = (cell: ExportCell, dash: string): string =>
+const formatInterval = (cell: ExportCell, dash: string): string =>
   cell.low === undefined || cell.high === undefined
     ? ""
-    : ` [${one(cell.low)}${dash}${one(cell.high)}]`;
+    : ` [${formatPercent(cell.low)}${dash}${formatPercent(cell.high)}]`;
 
 const LATEX: Record<string, string> = {
   "\\": "\\textbackslash{}",
@@ -160,31 +160,31 @@ const LATEX: Record<string, string> = {
   "·": "$\\cdot$",
   "−": "$-$",
 };
-const latexText = (text: string): string =>
+const escapeLatex = (text: string): string =>
   text.replace(/[\\&%$#_{}~^<>|–·−]/g, (character) => LATEX[character]!).replace(/\s+/g, " ");
 
 /** A booktabs table. */
-export function toLatex({ caption, columns, rows }: ExportTable): string {
+export function formatLatex({ caption, columns, rows }: ExportTable): string {
   const cellText = (cell: ExportCell | null): string => {
     if (cell === null) return "--";
     const star = cell.p !== null && cell.p !== undefined && cell.p < 0.05 ? "$^{*}$" : "";
     const interval =
       cell.low === undefined || cell.high === undefined
         ? ""
-        : ` {\\scriptsize [${one(cell.low)}, ${one(cell.high)}]}`;
-    return `${one(cell.value)}${star}${interval}${cell.note ? ` {\\scriptsize (${latexText(cell.note)})}` : ""}`;
+        : ` {\\scriptsize [${formatPercent(cell.low)}, ${formatPercent(cell.high)}]}`;
+    return `${formatPercent(cell.value)}${star}${interval}${cell.note ? ` {\\scriptsize (${escapeLatex(cell.note)})}` : ""}`;
   };
   return [
     "\\begin{table}",
     "  \\centering",
-    `  \\caption{${latexText(caption)}. Percent with 95\\% interval; $^{*}$: differs from the reference, $p < 0.05$ after Holm's correction.}`,
+    `  \\caption{${escapeLatex(caption)}. Percent with 95\\% interval; $^{*}$: differs from the reference, $p < 0.05$ after Holm's correction.}`,
     `  \\begin{tabular}{l${"r".repeat(columns.length)}}`,
     "    \\toprule",
-    `    ${["Method", ...columns.map(latexText)].join(" & ")} \\\\`,
+    `    ${["Method", ...columns.map(escapeLatex)].join(" & ")} \\\\`,
     "    \\midrule",
     ...rows.map(
       (row) =>
-        `    ${[`${latexText(row.label)}${row.published ? " \\textit{(published)}" : ""}`, ...row.cells.map(cellText)].join(" & ")} \\\\`,
+        `    ${[`${escapeLatex(row.label)}${row.published ? " \\textit{(published)}" : ""}`, ...row.cells.map(cellText)].join(" & ")} \\\\`,
     ),
     "    \\bottomrule",
     "  \\end{tabular}",

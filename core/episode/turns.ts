@@ -16,7 +16,7 @@ export interface Turn {
 }
 
 /** Groups an episode's steps into turns; steps before the first retrieval belong to turn 0. */
-export function turnsOf(steps: readonly EpisodeStep[]): Turn[] {
+export function groupStepsByTurn(steps: readonly EpisodeStep[]): Turn[] {
   const turns: Turn[] = [];
   const seen = new Set<string>();
   for (const step of steps) {

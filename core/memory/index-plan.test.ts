@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytesPerVector, planIndex, searchParameters, size, trainingVectors } from "./index-plan";
+import {
+  computeBytesPerVector,
+  planIndex,
+  getSearchParameters,
+  formatBytes,
+  countTrainingVectors,
+} from "./index-plan";
 
 const GIB = 1024 ** 3;
 const plan = (count: number, memoryGiB: number, index = "auto", dim = 768) =>
@@ -59,20 +65,20 @@ describe("the plan of an index", () => {
   });
 
   it("knows what each kind stores, learns from and can be told", () => {
-    expect(bytesPerVector("Flat", 384)).toBe(1536);
-    expect(bytesPerVector("IVF4096,PQ48", 384)).toBe(56);
-    expect(bytesPerVector("HNSW32", 384)).toBeCloseTo(1536 + 281.6);
-    expect(trainingVectors("HNSW32", 1e6)).toBe(0);
-    expect(trainingVectors("IVF4096,Flat", 1e6)).toBe(262_144);
-    expect(trainingVectors("PQ48", 5000)).toBe(5000);
+    expect(computeBytesPerVector("Flat", 384)).toBe(1536);
+    expect(computeBytesPerVector("IVF4096,PQ48", 384)).toBe(56);
+    expect(computeBytesPerVector("HNSW32", 384)).toBeCloseTo(1536 + 281.6);
+    expect(countTrainingVectors("HNSW32", 1e6)).toBe(0);
+    expect(countTrainingVectors("IVF4096,Flat", 1e6)).toBe(262_144);
+    expect(countTrainingVectors("PQ48", 5000)).toBe(5000);
     const settings = { nprobe: 32, efSearch: 100 };
-    expect(searchParameters("Flat", settings)).toEqual({});
-    expect(searchParameters("OPQ16,IVF16,PQ16", settings)).toEqual({ nprobe: 16 });
-    expect(searchParameters("HNSW32", settings)).toEqual({ efSearch: 100 });
-    expect(searchParameters("IVF65536_HNSW32,Flat", settings)).toEqual({
+    expect(getSearchParameters("Flat", settings)).toEqual({});
+    expect(getSearchParameters("OPQ16,IVF16,PQ16", settings)).toEqual({ nprobe: 16 });
+    expect(getSearchParameters("HNSW32", settings)).toEqual({ efSearch: 100 });
+    expect(getSearchParameters("IVF65536_HNSW32,Flat", settings)).toEqual({
       nprobe: 32,
       quantizer_efSearch: 100,
     });
-    expect(size(1536)).toBe("1.5 KiB");
+    expect(formatBytes(1536)).toBe("1.5 KiB");
   });
 });

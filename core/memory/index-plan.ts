@@ -53,12 +53,13 @@ export function planIndex({
 }: IndexDemand): IndexPlan {
   const { factory, reason } =
     index === "auto"
-      ? choose(count, dim, memoryBytes)
+      ? chooseIndex(count, dim, memoryBytes)
       : { factory: index, reason: "chosen by hand" };
   const flatBytes = count * dim * 4;
-  const fileBytes = Math.ceil(count * bytesPerVector(factory, dim)) + learntBytes(factory, dim);
+  const fileBytes =
+    Math.ceil(count * computeBytesPerVector(factory, dim)) + countLearntBytes(factory, dim);
   const isFlat = factory === "Flat";
-  const training = trainingVectors(factory, count);
+  const training = countTrainingVectors(factory, count);
   return {
     factory,
     reason,
@@ -100,23 +101,23 @@ export function planBm25({
   };
 }
 
-function choose(
+function chooseIndex(
   count: number,
   dim: number,
   memoryBytes: number,
 ): { factory: string; reason: string } {
   const budget = memoryBytes * MEMORY_SHARE;
   const flatBytes = count * dim * 4;
-  const lists = listsFor(count);
+  const lists = chooseLists(count);
   if (count <= FLAT_LIMIT && flatBytes <= budget) {
     return {
       factory: "Flat",
-      reason: `exact search: ${size(flatBytes)} of vectors fit into half of the memory (${size(budget)})`,
+      reason: `exact search: ${formatBytes(flatBytes)} of vectors fit into half of the memory (${formatBytes(budget)})`,
     };
   }
   const why =
     flatBytes > budget
-      ? `${size(flatBytes)} of vectors do not fit into half of the memory (${size(budget)})`
+      ? `${formatBytes(flatBytes)} of vectors do not fit into half of the memory (${formatBytes(budget)})`
       : `${count} passages are too many to compare with each query`;
   if (flatBytes <= budget)
     return {
@@ -128,7 +129,7 @@ function choose(
       factory: `IVF${lists},SQ8`,
       reason: `${why}: a byte for each number, and only some of ${lists} lists are searched`,
     };
-  const parts = productParts(dim);
+  const parts = chooseProductParts(dim);
   return {
     factory: `OPQ${parts},IVF${lists},PQ${parts}`,
     reason: `${why}: ${parts} bytes for each passage (product quantisation), and only some of ${lists} lists are searched`,
@@ -136,41 +137,41 @@ function choose(
 }
 
 /** About 4 times the square root, as FAISS's guidelines say, as a power of two with enough vectors to learn from. */
-function listsFor(count: number): number {
+function chooseLists(count: number): number {
   const wanted = 2 ** Math.round(Math.log2(Math.max(1, 4 * Math.sqrt(count))));
   const most = 2 ** Math.floor(Math.log2(Math.max(1, count / FEWEST_VECTORS_A_CENTROID)));
   return Math.max(1, Math.min(wanted, most));
 }
 
 /** Largest number of parts that divides a vector into 8 or more numbers each. */
-function productParts(dim: number): number {
+function chooseProductParts(dim: number): number {
   for (let parts = Math.floor(dim / 8); parts > 1; parts--) if (dim % parts === 0) return parts;
   return 1;
 }
 
 /** Lists of an IVF index; 0 of another. */
-export function centroids(factory: string): number {
+export function countCentroids(factory: string): number {
   return Number(/(?:^|,)IVF(\d+)/.exec(factory)?.[1] ?? 0);
 }
 
 /** What an index has learnt and keeps beside its vectors: centres of lists, codebooks, a rotation. */
-function learntBytes(factory: string, dim: number): number {
+function countLearntBytes(factory: string, dim: number): number {
   const bits = Number(/(?:^|,)PQ\d+(?:x(\d+))?/.exec(factory)?.[1] ?? 8);
   const codebooks = /(?:^|,)PQ\d/.test(factory) ? 2 ** bits : 0;
   const rotation = /(?:^|,)OPQ\d/.test(factory) ? dim : 0;
-  return (centroids(factory) + codebooks + rotation) * dim * 4;
+  return (countCentroids(factory) + codebooks + rotation) * dim * 4;
 }
 
 /** Vectors that the index should learn from: 0 where it learns nothing. */
-export function trainingVectors(factory: string, count: number): number {
-  const lists = centroids(factory);
+export function countTrainingVectors(factory: string, count: number): number {
+  const lists = countCentroids(factory);
   const learns = lists > 0 || /PQ|OPQ|SQ|PCA|ITQ|LSH|RQ/.test(factory);
   if (!learns) return 0;
   return Math.min(count, Math.max(lists * VECTORS_A_CENTROID, 256 * VECTORS_A_CENTROID));
 }
 
 /** Bytes that each passage takes in the index file. */
-export function bytesPerVector(factory: string, dim: number): number {
+export function computeBytesPerVector(factory: string, dim: number): number {
   const ids = /IVF/.test(factory) ? 8 : 0;
   const links =
     Number(/HNSW(\d+)?/.exec(factory)?.[1] ?? (/HNSW/.test(factory) ? 32 : 0)) * 2 * 4 * 1.1;
@@ -183,11 +184,11 @@ export function bytesPerVector(factory: string, dim: number): number {
 }
 
 /** The parameters of FAISS's ParameterSpace that a kind of index has at search time. */
-export function searchParameters(
+export function getSearchParameters(
   factory: string,
   { nprobe, efSearch }: { nprobe: number; efSearch: number },
 ): Record<string, number> {
-  const lists = centroids(factory);
+  const lists = countCentroids(factory);
   const parameters: Record<string, number> = {};
   if (lists > 0) parameters.nprobe = Math.min(nprobe, lists);
   if (/HNSW/.test(factory)) parameters[lists > 0 ? "quantizer_efSearch" : "efSearch"] = efSearch;
@@ -195,7 +196,7 @@ export function searchParameters(
 }
 
 /** "1.4 GiB". */
-export function size(bytes: number): string {
+export function formatBytes(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   return `${power === 0 ? Math.round(bytes) : (bytes / 1024 ** power).toFixed(1)} ${units[power]}`;

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { estimateMemory, trainedParameters, type MemoryDemand } from "./memory-estimate";
-import { adapterParameters, MODEL_SHAPES, parameters, shapeOf } from "./model-shape";
+import { estimateMemory, countTrainedParameters, type MemoryDemand } from "./memory-estimate";
+import {
+  countAdapterParameters,
+  MODEL_SHAPES,
+  countParameters,
+  parseModelShape,
+} from "./model-shape";
 
 const GB = 1e9;
 const demand: MemoryDemand = {
@@ -35,7 +40,9 @@ describe("model shapes", () => {
     ["qwen2.5-3b-instruct", 3.09],
     ["qwen2.5-7b-instruct", 7.61],
   ])("of %s has its published number of parameters", (name, published) => {
-    expect(Math.abs(parameters(MODEL_SHAPES[name]!) / 1e9 / published - 1)).toBeLessThan(0.015);
+    expect(Math.abs(countParameters(MODEL_SHAPES[name]!) / 1e9 / published - 1)).toBeLessThan(
+      0.015,
+    );
   });
 
   it("is read from a config.json of a known architecture, and of no other", () => {
@@ -50,23 +57,25 @@ describe("model shapes", () => {
       tie_word_embeddings: true,
       max_position_embeddings: 32_768,
     };
-    expect(shapeOf(config)).toEqual(MODEL_SHAPES["qwen2.5-0.5b-instruct"]);
-    expect(shapeOf({ ...config, model_type: "mamba" })).toBeNull();
-    expect(shapeOf("no object")).toBeNull();
+    expect(parseModelShape(config)).toEqual(MODEL_SHAPES["qwen2.5-0.5b-instruct"]);
+    expect(parseModelShape({ ...config, model_type: "mamba" })).toBeNull();
+    expect(parseModelShape("no object")).toBeNull();
   });
 
   it("an adapter has as many parameters as the engine gives it", () => {
     // Rank 16 on all seven maps of SmolLM2-135M, as the engine and PEFT lay it out.
-    expect(adapterParameters(MODEL_SHAPES["smollm2-135m-instruct"]!, 16, 0)).toBe(4_884_480);
-    expect(adapterParameters(MODEL_SHAPES["smollm2-135m-instruct"]!, 16, 20) * 3).toBe(4_884_480);
+    expect(countAdapterParameters(MODEL_SHAPES["smollm2-135m-instruct"]!, 16, 0)).toBe(4_884_480);
+    expect(countAdapterParameters(MODEL_SHAPES["smollm2-135m-instruct"]!, 16, 20) * 3).toBe(
+      4_884_480,
+    );
   });
 });
 
 describe("the memory estimate", () => {
   it("counts full fine-tuning as sixteen bytes a parameter beside the weights", () => {
     const full = { tuning: { kind: "full", firstLayer: 0 }, reference: false } as const;
-    const count = trainedParameters(demand.searcher, full.tuning);
-    expect(count).toBe(parameters(demand.searcher));
+    const count = countTrainedParameters(demand.searcher, full.tuning);
+    expect(count).toBe(countParameters(demand.searcher));
     expect(bytesOf(full, "trained weights and optimiser")).toBe(16 * count);
     expect(bytesOf(full, "merged weights")).toBe(2 * count);
     expect(bytesOf({ ...full, dtypeBytes: 4 }, "merged weights")).toBe(0);
@@ -74,7 +83,7 @@ describe("the memory estimate", () => {
   });
 
   it("counts only what is trained from the first trained layer on", () => {
-    const upper = trainedParameters(demand.searcher, { kind: "full", firstLayer: 27 });
+    const upper = countTrainedParameters(demand.searcher, { kind: "full", firstLayer: 27 });
     expect(upper).toBeLessThan(0.25 * GB);
     expect(
       bytesOf({ tuning: { kind: "lora", rank: 64, firstLayer: 14 } }, "merged weights") * 2,
@@ -86,7 +95,7 @@ describe("the memory estimate", () => {
     expect(
       bytesOf({ critic: { shape: demand.searcher, tuning } }, "critic") -
         bytesOf({ critic: { shape: null, tuning } }, "critic"),
-    ).toBe(2 * parameters(demand.searcher));
+    ).toBe(2 * countParameters(demand.searcher));
   });
 
   it("vLLM takes its share, and the engine neither merges nor samples then", () => {

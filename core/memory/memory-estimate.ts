@@ -1,6 +1,13 @@
-import { size } from "./index-plan";
+import { formatBytes } from "./index-plan";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
-import { adapterParameters, keyWidth, layerMatrices, parameters, queryWidth, vocabularyMatrices } from "./model-shape";
+import {
+  countAdapterParameters,
+  getKeyWidth,
+  countLayerParameters,
+  countParameters,
+  getQueryWidth,
+  countVocabularyParameters,
+} from "./model-shape";
 
 /**
  * What a training run takes of one device's memory, before it is launched: pure, so that the form, the command line and
@@ -81,71 +88,71 @@ const PROCESS_BYTES = { cpu: 0.42e9, mps: 0.42e9, cuda: 0.7e9 } as const;
 /** Adds up what a run takes. */
 export function estimateMemory(demand: MemoryDemand): MemoryEstimate {
   const { searcher, tuning, critic, generator, dtypeBytes, device } = demand;
-  const trained = trainedParameters(searcher, tuning);
+  const trained = countTrainedParameters(searcher, tuning);
   const criticShape = critic?.shape ?? searcher;
-  const criticTrained = critic ? trainedParameters(criticShape, critic.tuning) : 0;
+  const criticTrained = critic ? countTrainedParameters(criticShape, critic.tuning) : 0;
   const samples = demand.vllmBytes === null;
 
   const parts: MemoryPart[] = [
-    part(
+    buildPart(
       "weights",
-      parameters(searcher) * dtypeBytes,
-      `${billions(parameters(searcher))} parameters of ${dtypeBytes} bytes`,
+      countParameters(searcher) * dtypeBytes,
+      `${formatCount(countParameters(searcher))} parameters of ${dtypeBytes} bytes`,
     ),
-    part(
+    buildPart(
       "merged weights",
-      samples ? mergedBytes(searcher, tuning, dtypeBytes) : 0,
+      samples ? countMergedBytes(searcher, tuning, dtypeBytes) : 0,
       "the trained weights as sampling computes with them",
     ),
-    part(
+    buildPart(
       "trained weights and optimiser",
-      stateBytes(trained, demand.reference),
-      `${billions(trained)} trained parameters: float32 values, gradient and two moments${demand.reference ? ", and the reference" : ""}`,
+      countStateBytes(trained, demand.reference),
+      `${formatCount(trained)} trained parameters: float32 values, gradient and two moments${demand.reference ? ", and the reference" : ""}`,
     ),
-    part(
+    buildPart(
       "critic",
       critic
-        ? stateBytes(criticTrained, false) +
-            (critic.shape ? parameters(critic.shape) * dtypeBytes : 0)
+        ? countStateBytes(criticTrained, false) +
+            (critic.shape ? countParameters(critic.shape) * dtypeBytes : 0)
         : 0,
-      `${billions(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`,
+      `${formatCount(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`,
     ),
-    part(
+    buildPart(
       "generator",
-      generator && !generator.sharesBase ? parameters(generator.shape) * dtypeBytes : 0,
+      generator && !generator.sharesBase ? countParameters(generator.shape) * dtypeBytes : 0,
       "frozen, in the same engine",
     ),
-    part(
+    buildPart(
       "caches",
-      cacheBytes(demand),
-      `keys, values and hidden states that are used again; each cache at most ${size(demand.cacheBytes)}`,
+      countCacheBytes(demand),
+      `keys, values and hidden states that are used again; each cache at most ${formatBytes(demand.cacheBytes)}`,
     ),
-    part("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
-    part(
+    buildPart("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
+    buildPart(
       "process",
       PROCESS_BYTES[device],
       device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
     ),
-    part(
+    buildPart(
       "sampling",
-      samples ? samplingBytes(demand) : 0,
+      samples ? countSamplingBytes(demand) : 0,
       "keys and values of the sequences that are written, one layer's activations, logits",
       true,
     ),
-    part(
+    buildPart(
       "gradient",
       Math.max(
-        gradientBytes(demand, searcher, tuning),
-        critic ? gradientBytes(demand, criticShape, critic.tuning) : 0,
+        countGradientBytes(demand, searcher, tuning),
+        critic ? countGradientBytes(demand, criticShape, critic.tuning) : 0,
       ),
-      `activations of ${Math.round(packedTokens(demand))} packed tokens, logits`,
+      `activations of ${Math.round(countPackedTokens(demand))} packed tokens, logits`,
       true,
     ),
-    part(
+    buildPart(
       "optimiser step",
       Math.max(
-        largestTensor(searcher, tuning),
-        critic ? largestTensor(criticShape, critic.tuning) : 0,
+        findLargestTensor(searcher, tuning),
+        critic ? findLargestTensor(criticShape, critic.tuning) : 0,
       ) *
         5 *
         FLOAT32,
@@ -163,7 +170,7 @@ export function estimateMemory(demand: MemoryDemand): MemoryEstimate {
   };
 }
 
-const part = (
+const buildPart = (
   name: MemoryPart["name"],
   bytes: number,
   detail: string,
@@ -171,27 +178,29 @@ const part = (
 ): MemoryPart => ({ name, bytes, detail, phase });
 
 /** Parameters that get a gradient. */
-export function trainedParameters(shape: ModelShape, tuning: Tuning): number {
-  if (tuning.kind === "lora") return adapterParameters(shape, tuning.rank, tuning.firstLayer);
+export function countTrainedParameters(shape: ModelShape, tuning: Tuning): number {
+  if (tuning.kind === "lora") return countAdapterParameters(shape, tuning.rank, tuning.firstLayer);
   const layers =
-    (shape.layers - tuning.firstLayer) * (layerMatrices(shape) + 2 * shape.hidden) + shape.hidden;
-  return tuning.firstLayer === 0 ? layers + vocabularyMatrices(shape) : layers;
+    (shape.layers - tuning.firstLayer) * (countLayerParameters(shape) + 2 * shape.hidden) +
+    shape.hidden;
+  return tuning.firstLayer === 0 ? layers + countVocabularyParameters(shape) : layers;
 }
 
 /** Values, gradient and AdamW's two moments in float32, and a frozen copy of the values. */
-const stateBytes = (trained: number, reference: boolean): number =>
+const countStateBytes = (trained: number, reference: boolean): number =>
   trained * FLOAT32 * (reference ? 5 : 4);
 
 /** An adapter is added into copies of the matrices that it adapts; whole weights are cast, where the device computes in another format than float32. */
-function mergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {
+function countMergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {
   if (tuning.kind === "lora")
-    return (shape.layers - tuning.firstLayer) * layerMatrices(shape) * dtypeBytes;
-  return dtypeBytes === FLOAT32 ? 0 : trainedParameters(shape, tuning) * dtypeBytes;
+    return (shape.layers - tuning.firstLayer) * countLayerParameters(shape) * dtypeBytes;
+  return dtypeBytes === FLOAT32 ? 0 : countTrainedParameters(shape, tuning) * dtypeBytes;
 }
 
 /** Numbers of the largest tensor that is trained: the optimiser goes tensor by tensor. */
-function largestTensor(shape: ModelShape, tuning: Tuning): number {
-  if (tuning.kind === "lora") return Math.max(shape.intermediate, queryWidth(shape)) * tuning.rank;
+function findLargestTensor(shape: ModelShape, tuning: Tuning): number {
+  if (tuning.kind === "lora")
+    return Math.max(shape.intermediate, getQueryWidth(shape)) * tuning.rank;
   return Math.max(
     2 * shape.intermediate * shape.hidden,
     tuning.firstLayer === 0 ? shape.vocabulary * shape.hidden : 0,
@@ -199,64 +208,74 @@ function largestTensor(shape: ModelShape, tuning: Tuning): number {
 }
 
 /** Tokens of a step, each shared prompt once. */
-const stepTokens = ({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number =>
+const countStepTokens = ({
+  episodes,
+  groupSize,
+  promptTokens,
+  contextTokens,
+}: MemoryDemand): number =>
   Math.ceil(episodes / groupSize) * promptTokens + episodes * (contextTokens - promptTokens);
 
 /** Tokens of one micro-batch: at least one whole episode, at most the whole step. */
-const packedTokens = (demand: MemoryDemand): number =>
-  Math.min(Math.max(demand.tokenBudget, demand.contextTokens), stepTokens(demand));
+const countPackedTokens = (demand: MemoryDemand): number =>
+  Math.min(Math.max(demand.tokenBudget, demand.contextTokens), countStepTokens(demand));
 
 /** Tokens of one sampling batch. */
-function batchTokens({ episodes, groupSize, promptTokens, contextTokens }: MemoryDemand): number {
+function countBatchTokens({
+  episodes,
+  groupSize,
+  promptTokens,
+  contextTokens,
+}: MemoryDemand): number {
   const rows = Math.min(SAMPLED_ROWS, episodes);
   return Math.ceil(rows / groupSize) * promptTokens + rows * (contextTokens - promptTokens);
 }
 
 /** Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but for what one batch needs. */
-function cacheBytes(demand: MemoryDemand): number {
+function countCacheBytes(demand: MemoryDemand): number {
   const { searcher, tuning, generator, dtypeBytes } = demand;
-  const needed = demand.vllmBytes === null ? batchTokens(demand) : 0;
+  const needed = demand.vllmBytes === null ? countBatchTokens(demand) : 0;
   const bounded = (tokens: number, numbers: number): number =>
     Math.min(
       tokens * numbers * dtypeBytes,
       Math.max(demand.cacheBytes, needed * numbers * dtypeBytes),
     );
-  const keys = 2 * keyWidth(searcher);
+  const keys = 2 * getKeyWidth(searcher);
   const lower =
     tuning.firstLayer > 0
-      ? bounded(stepTokens(demand), tuning.firstLayer * keys + searcher.hidden)
+      ? bounded(countStepTokens(demand), tuning.firstLayer * keys + searcher.hidden)
       : 0;
   const upper =
     demand.vllmBytes === null
-      ? bounded(stepTokens(demand), (searcher.layers - tuning.firstLayer) * keys)
+      ? bounded(countStepTokens(demand), (searcher.layers - tuning.firstLayer) * keys)
       : 0;
   return (
     lower +
     upper +
     (generator
-      ? bounded(generator.tokens, generator.shape.layers * 2 * keyWidth(generator.shape))
+      ? bounded(generator.tokens, generator.shape.layers * 2 * getKeyWidth(generator.shape))
       : 0)
   );
 }
 
 /** Numbers that one layer's forward pass holds for each token. */
-const layerNumbers = (shape: ModelShape): number =>
-  4 * shape.hidden + 2 * queryWidth(shape) + 2 * keyWidth(shape) + 3 * shape.intermediate;
+const countLayerNumbers = (shape: ModelShape): number =>
+  4 * shape.hidden + 2 * getQueryWidth(shape) + 2 * getKeyWidth(shape) + 3 * shape.intermediate;
 
-function samplingBytes(demand: MemoryDemand): number {
+function countSamplingBytes(demand: MemoryDemand): number {
   const { searcher, dtypeBytes, groupSize, promptTokens, windowTokens } = demand;
   const rows = Math.min(SAMPLED_ROWS, demand.episodes);
-  const kept = batchTokens(demand) * searcher.layers * 2 * keyWidth(searcher) * dtypeBytes;
+  const kept = countBatchTokens(demand) * searcher.layers * 2 * getKeyWidth(searcher) * dtypeBytes;
   // What is new in a turn is read in one pass.
   const read = Math.max(Math.ceil(rows / groupSize) * promptTokens, rows * windowTokens);
   const logits = rows * searcher.vocabulary * FLOAT32 * 3;
-  return kept + read * layerNumbers(searcher) * dtypeBytes + logits;
+  return kept + read * countLayerNumbers(searcher) * dtypeBytes + logits;
 }
 
 /** What the backward pass needs of each trained layer's forward pass, one layer's gradient, and the logits of some rows. */
-function gradientBytes(demand: MemoryDemand, shape: ModelShape, tuning: Tuning): number {
+function countGradientBytes(demand: MemoryDemand, shape: ModelShape, tuning: Tuning): number {
   const { dtypeBytes, contextTokens, promptTokens, groupSize } = demand;
-  const tokens = packedTokens(demand);
+  const tokens = countPackedTokens(demand);
   const layers = shape.layers - tuning.firstLayer;
   // Each chunk of queries gathers the keys of its whole path.
   const own = groupSize > 1 ? contextTokens - promptTokens : contextTokens;
@@ -266,17 +285,17 @@ function gradientBytes(demand: MemoryDemand, shape: ModelShape, tuning: Tuning):
     (groupSize > 1 ? promptTokens / Math.max(1, own) / 2 : 0);
   const kept =
     4 * shape.hidden +
-    3 * queryWidth(shape) +
-    keysPerQuery * 2 * keyWidth(shape) +
+    3 * getQueryWidth(shape) +
+    keysPerQuery * 2 * getKeyWidth(shape) +
     3 * shape.intermediate;
   const activations =
     tokens * (demand.checkpointing ? layers * shape.hidden + kept : layers * kept) * dtypeBytes;
-  const backward = tokens * layerNumbers(shape) * dtypeBytes;
+  const backward = tokens * countLayerNumbers(shape) * dtypeBytes;
   const logits = LOGIT_ROWS * shape.vocabulary * (4 * FLOAT32 + dtypeBytes);
-  const trained = trainedParameters(shape, tuning);
+  const trained = countTrainedParameters(shape, tuning);
   const cast = tuning.kind === "full" && dtypeBytes !== FLOAT32 ? trained * dtypeBytes : 0;
   return activations + backward + logits + cast + 2 * trained * FLOAT32;
 }
 
-const billions = (count: number): string =>
+const formatCount = (count: number): string =>
   count >= 1e9 ? `${(count / 1e9).toFixed(2)} billion` : `${(count / 1e6).toFixed(1)} million`;

@@ -77,7 +77,7 @@ const configSchema = z.object({
 });
 
 /** The shape that a config.json states; null of an architecture that the engine does not compute. */
-export function shapeOf(json: unknown): ModelShape | null {
+export function parseModelShape(json: unknown): ModelShape | null {
   const read = configSchema.safeParse(json);
   if (!read.success) return null;
   const c = read.data;
@@ -95,15 +95,15 @@ export function shapeOf(json: unknown): ModelShape | null {
   };
 }
 
-export const queryWidth = ({ heads, headDim }: ModelShape): number => heads * headDim;
-export const keyWidth = ({ kvHeads, headDim }: ModelShape): number => kvHeads * headDim;
+export const getQueryWidth = ({ heads, headDim }: ModelShape): number => heads * headDim;
+export const getKeyWidth = ({ kvHeads, headDim }: ModelShape): number => kvHeads * headDim;
 
-type Target = (typeof LORA_TARGETS)[number];
+type LoraTarget = (typeof LORA_TARGETS)[number];
 
 /** [inputs, outputs] of a layer's linear maps. */
-export function linearMaps(shape: ModelShape): Record<Target, [number, number]> {
+export function listLinearMaps(shape: ModelShape): Record<LoraTarget, [number, number]> {
   const { hidden, intermediate } = shape;
-  const [q, kv] = [queryWidth(shape), keyWidth(shape)];
+  const [q, kv] = [getQueryWidth(shape), getKeyWidth(shape)];
   return {
     q_proj: [hidden, q],
     k_proj: [hidden, kv],
@@ -116,20 +116,24 @@ export function linearMaps(shape: ModelShape): Record<Target, [number, number]> 
 }
 
 /** Numbers in the matrices of one layer. */
-export const layerMatrices = (shape: ModelShape): number =>
-  Object.values(linearMaps(shape)).reduce((sum, [from, to]) => sum + from * to, 0);
+export const countLayerParameters = (shape: ModelShape): number =>
+  Object.values(listLinearMaps(shape)).reduce((sum, [from, to]) => sum + from * to, 0);
 
 /** Numbers in the embedding and the head. */
-export const vocabularyMatrices = ({ vocabulary, hidden, tied }: ModelShape): number =>
+export const countVocabularyParameters = ({ vocabulary, hidden, tied }: ModelShape): number =>
   vocabulary * hidden * (tied ? 1 : 2);
 
 /** Parameters of the whole model; biases are left out, they are less than a thousandth. */
-export const parameters = (shape: ModelShape): number =>
-  vocabularyMatrices(shape) +
-  shape.layers * (layerMatrices(shape) + 2 * shape.hidden) +
+export const countParameters = (shape: ModelShape): number =>
+  countVocabularyParameters(shape) +
+  shape.layers * (countLayerParameters(shape) + 2 * shape.hidden) +
   shape.hidden;
 
 /** Parameters of an adapter of this rank on every linear map of the layers from `firstLayer` on. */
-export const adapterParameters = (shape: ModelShape, rank: number, firstLayer: number): number =>
+export const countAdapterParameters = (
+  shape: ModelShape,
+  rank: number,
+  firstLayer: number,
+): number =>
   Math.max(0, shape.layers - firstLayer) *
-  Object.values(linearMaps(shape)).reduce((sum, [from, to]) => sum + rank * (from + to), 0);
+  Object.values(listLinearMaps(shape)).reduce((sum, [from, to]) => sum + rank * (from + to), 0);

@@ -7,10 +7,10 @@ import {
 } from "@/contracts/run-config/run-config";
 import {
   ASSUMED_MACHINE,
-  machineOf,
-  memoryAdvice,
-  memoryVerdict,
-  trainingMemory,
+  describeMachine,
+  adviseOnMemory,
+  judgeMemory,
+  estimateTrainingMemory,
 } from "./training-memory";
 
 const GB = 1e9;
@@ -21,26 +21,27 @@ const trainPreset = (id: string): TrainConfig => {
   if (config.kind !== "train") throw new Error(`${id} trains nothing`);
   return config;
 };
-const onGpu = (id: string): number => trainingMemory(trainPreset(id), ASSUMED_MACHINE)!.totalBytes;
+const onGpu = (id: string): number =>
+  estimateTrainingMemory(trainPreset(id), ASSUMED_MACHINE)!.totalBytes;
 
 describe("the memory of a training run", () => {
   it("every training preset has an estimate, and larger searchers take more", () => {
     const totals = ["0.5b", "1.5b", "3b", "7b"].map((size) => onGpu(`paper-qwen2.5-${size}`));
     expect([...totals].sort((a, b) => a - b)).toEqual(totals);
-    expect(memoryVerdict(totals[3]!, ASSUMED_MACHINE.deviceBytes)).not.toBe("too small");
+    expect(judgeMemory(totals[3]!, ASSUMED_MACHINE.deviceBytes)).not.toBe("too small");
   });
 
   it("the paper's full setting does not fit into one GPU, and the advice says what to change", () => {
     const config = trainPreset("paper-full");
-    const estimate = trainingMemory(config, ASSUMED_MACHINE)!;
-    expect(memoryVerdict(estimate.totalBytes, ASSUMED_MACHINE.deviceBytes)).toBe("too small");
+    const estimate = estimateTrainingMemory(config, ASSUMED_MACHINE)!;
+    expect(judgeMemory(estimate.totalBytes, ASSUMED_MACHINE.deviceBytes)).toBe("too small");
     // 16 bytes for each of 7.6 billion parameters of the critic, 20 of the searcher with its reference.
     expect(estimate.totalBytes).toBeGreaterThan(270 * GB);
-    expect(memoryAdvice(estimate, config)).toContain("set searcher.tuning to lora");
+    expect(adviseOnMemory(estimate, config)).toContain("set searcher.tuning to lora");
   });
 
   it("the default preset fits into a laptop", () => {
-    const laptop = machineOf({
+    const laptop = describeMachine({
       hardware: { memoryMb: 8192, gpus: [] },
       capabilities: { device: "cpu", dtype: "float32" },
     });
@@ -51,8 +52,8 @@ describe("the memory of a training run", () => {
       deviceBytes: 2 ** 33,
     });
     expect(
-      memoryVerdict(
-        trainingMemory(trainPreset("atlas-smollm2"), laptop)!.totalBytes,
+      judgeMemory(
+        estimateTrainingMemory(trainPreset("atlas-smollm2"), laptop)!.totalBytes,
         laptop.deviceBytes,
       ),
     ).toBe("fits");
@@ -63,7 +64,7 @@ describe("the memory of a training run", () => {
       hardware: { memoryMb: 2 ** 18, gpus: [{ memoryMb: 40_960 }, { memoryMb: 81_920 }] },
       capabilities: { device: "cuda", dtype: "bfloat16" },
     };
-    expect(machineOf(worker)).toMatchObject({ device: "cuda", deviceBytes: 80 * 2 ** 30 });
+    expect(describeMachine(worker)).toMatchObject({ device: "cuda", deviceBytes: 80 * 2 ** 30 });
   });
 
   it("says nothing of a model whose shape nobody knows, and uses the shape that a worker tells", () => {
@@ -71,7 +72,7 @@ describe("the memory of a training run", () => {
       ...trainPreset("atlas-smollm2-grpo"),
       searcher: { ...trainPreset("atlas-smollm2-grpo").searcher, model: "a-model-of-ours" },
     };
-    expect(trainingMemory(config, ASSUMED_MACHINE)).toBeNull();
+    expect(estimateTrainingMemory(config, ASSUMED_MACHINE)).toBeNull();
     const shape = {
       hidden: 64,
       layers: 2,
@@ -84,7 +85,7 @@ describe("the memory of a training run", () => {
       maxLength: 512,
     };
     expect(
-      trainingMemory(config, ASSUMED_MACHINE, { "a-model-of-ours": shape })!.totalBytes,
+      estimateTrainingMemory(config, ASSUMED_MACHINE, { "a-model-of-ours": shape })!.totalBytes,
     ).toBeGreaterThan(0);
   });
 });

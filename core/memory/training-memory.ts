@@ -1,4 +1,4 @@
-import { size } from "./index-plan";
+import { formatBytes } from "./index-plan";
 import { estimateMemory, type MemoryEstimate, type Tuning } from "./memory-estimate";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { MODEL_SHAPES } from "./model-shape";
@@ -17,7 +17,7 @@ export interface Machine {
 const GIB = 2 ** 30;
 
 /** The machine of a worker, as it attached; of several GPUs the largest, since each holds the whole model. */
-export function machineOf(worker: {
+export function describeMachine(worker: {
   hardware: { memoryMb: number; gpus: readonly { memoryMb: number }[] };
   capabilities: { device: string; dtype: string };
 }): Machine {
@@ -52,12 +52,13 @@ const ATLAS_PASSAGE_TOKENS = 20;
 const INSTRUCTION_TOKENS = { guided: 40, free: 450 } as const;
 /** Packed tokens of a micro-batch, and the bound of a cache, as the engine sets them (gradient.py, engine.py). */
 const TOKEN_BUDGET = 2048;
-export const cacheBound = (machineBytes: number): number => Math.min(2 ** 31, machineBytes / 12);
+export const computeCacheBound = (machineBytes: number): number =>
+  Math.min(2 ** 31, machineBytes / 12);
 /** Few-shot examples or chat template around a generator's documents. */
 const GENERATOR_TOKENS = 150;
 
 /** Length of an episode in tokens: its first prompt, what each later turn shows, and the longest that it may become. */
-export function episodeTokens(
+export function estimateEpisodeTokens(
   search: SearchConfig,
   corpus: string,
 ): { prompt: number; window: number; longest: number } {
@@ -81,7 +82,7 @@ export type Shapes = Readonly<Record<string, ModelShape>>;
  * What a training run takes of a device of this machine; null where the shape of one of its models is not known. Pure,
  * so that the form, the server and the worker say the same.
  */
-export function trainingMemory(
+export function estimateTrainingMemory(
   config: TrainConfig,
   machine: Machine,
   shapes: Shapes = {},
@@ -91,7 +92,7 @@ export function trainingMemory(
   const shape = shapeOf(searcher.model);
   if (shape === null) return null;
   const generatorShape = generator.endpoint === null ? shapeOf(generator.model) : null;
-  const tokens = episodeTokens(search, data.corpus);
+  const tokens = estimateEpisodeTokens(search, data.corpus);
   const episodes = rl.questionsPerStep * rl.groupSize;
   const passage = data.corpus === "atlas" ? ATLAS_PASSAGE_TOKENS : PASSAGE_TOKENS;
   const adapter: Tuning = {
@@ -130,24 +131,24 @@ export function trainingMemory(
     contextTokens: Math.min(tokens.longest, shape.maxLength),
     windowTokens: tokens.window,
     tokenBudget: TOKEN_BUDGET,
-    cacheBytes: cacheBound(machine.machineBytes),
+    cacheBytes: computeCacheBound(machine.machineBytes),
     checkpointing: searcher.activationCheckpointing,
     vllmBytes: searcher.sampler === "vllm" ? searcher.samplerMemory * machine.deviceBytes : null,
   });
 }
 
 /** Below this share of a device's memory an estimate that may be a quarter off still fits. */
-const COMFORTABLE = 0.8;
+const COMFORTABLE_SHARE = 0.8;
 export type MemoryVerdict = "fits" | "tight" | "too small";
-export const memoryVerdict = (neededBytes: number, deviceBytes: number): MemoryVerdict =>
-  neededBytes <= COMFORTABLE * deviceBytes
+export const judgeMemory = (neededBytes: number, deviceBytes: number): MemoryVerdict =>
+  neededBytes <= COMFORTABLE_SHARE * deviceBytes
     ? "fits"
     : neededBytes <= deviceBytes
       ? "tight"
       : "too small";
 
 /** What to change where the memory does not suffice, largest part first. */
-export function memoryAdvice({ parts }: MemoryEstimate, config: TrainConfig): string {
+export function adviseOnMemory({ parts }: MemoryEstimate, config: TrainConfig): string {
   const largest = [...parts].sort((a, b) => b.bytes - a.bytes)[0]!;
   const advice: Partial<Record<(typeof parts)[number]["name"], string>> = {
     gradient: config.searcher.activationCheckpointing
@@ -167,5 +168,5 @@ export function memoryAdvice({ parts }: MemoryEstimate, config: TrainConfig): st
     vLLM: "lower searcher.samplerMemory",
     generator: "give the generator an endpoint of its own",
   };
-  return `the largest part is ${largest.name} (${size(largest.bytes)}): ${advice[largest.name] ?? "choose a smaller model"}`;
+  return `the largest part is ${largest.name} (${formatBytes(largest.bytes)}): ${advice[largest.name] ?? "choose a smaller model"}`;
 }

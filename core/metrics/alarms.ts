@@ -34,18 +34,19 @@ export const ALARMS = Object.fromEntries(
   ]),
 ) as Readonly<Record<AlarmName, { title: string; meaning: string; remedy: string }>>;
 
-const number = (value: number): string => String(Number(value.toPrecision(3)));
+const formatNumber = (value: number): string => String(Number(value.toPrecision(3)));
 
 /** "steps 3–7", "step 4". */
-export const stepsText = ({ fromStep, toStep }: Measured): string =>
+export const formatSteps = ({ fromStep, toStep }: Measured): string =>
   fromStep === toStep ? `step ${toStep}` : `steps ${fromStep}–${toStep}`;
 
 /** "actor/entropy_loss 0.31 (steps 1–5), then 0.02 (steps 16–20); limit: at most 0.05". */
-export function evidenceText({ metric, now, before, limit }: AlarmEvidence): string {
-  const then = before === null ? "" : `${number(before.value)} (${stepsText(before)}), then `;
+export function formatAlarmEvidence({ metric, now, before, limit }: AlarmEvidence): string {
+  const then =
+    before === null ? "" : `${formatNumber(before.value)} (${formatSteps(before)}), then `;
   const bound =
     limit === null
       ? ""
-      : `; limit: ${limit.side === "at-least" ? "at least" : "at most"} ${number(limit.value)}`;
-  return `${metric} ${then}${number(now.value)} (${stepsText(now)})${bound}`;
+      : `; limit: ${limit.side === "at-least" ? "at least" : "at most"} ${formatNumber(limit.value)}`;
+  return `${metric} ${then}${formatNumber(now.value)} (${formatSteps(now)})${bound}`;
 }

@@ -3,18 +3,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
-  curveDepths,
-  cutTo,
-  fullSupportAt,
-  meanOf,
-  metricsWithin,
-  ndcgAt,
-  precisionAt,
+  listCurveDepths,
+  cutRanking,
+  computeFullSupport,
+  computeMeanMetric,
+  listMetricsWithin,
+  computeNdcg,
+  computePrecision,
   RANKING_METRICS,
   rankGold,
-  recallAt,
-  recallCurve,
-  reciprocalRankAt,
+  computeRecall,
+  computeRecallCurve,
+  computeReciprocalRank,
 } from "./ranking-metrics";
 
 const of = (ranking: string, gold: string, depth = 10) => rankGold([...ranking], [...gold], depth);
@@ -28,36 +28,36 @@ describe("a ranking by hand", () => {
   });
 
   it("has recall, full support and precision", () => {
-    expect([1, 2, 3, 4].map((k) => recallAt(result, k))).toEqual([0, 0.5, 0.5, 1]);
-    expect([1, 2, 3, 4].map((k) => fullSupportAt(result, k))).toEqual([0, 0, 0, 1]);
-    expect([1, 2, 4, 10].map((k) => precisionAt(result, k))).toEqual([0, 0.5, 0.5, 0.2]);
+    expect([1, 2, 3, 4].map((k) => computeRecall(result, k))).toEqual([0, 0.5, 0.5, 1]);
+    expect([1, 2, 3, 4].map((k) => computeFullSupport(result, k))).toEqual([0, 0, 0, 1]);
+    expect([1, 2, 4, 10].map((k) => computePrecision(result, k))).toEqual([0, 0.5, 0.5, 0.2]);
   });
 
   it("has a reciprocal rank, 0 where the first gold document lies below k", () => {
-    expect(reciprocalRankAt(result, 10)).toBe(0.5);
-    expect(reciprocalRankAt(result, 1)).toBe(0);
-    expect(reciprocalRankAt(of("xyz", "a"), 10)).toBe(0);
+    expect(computeReciprocalRank(result, 10)).toBe(0.5);
+    expect(computeReciprocalRank(result, 1)).toBe(0);
+    expect(computeReciprocalRank(of("xyz", "a"), 10)).toBe(0);
   });
 
   it("has nDCG", () => {
     const ideal = 1 + 1 / Math.log2(3);
-    expect(ndcgAt(result, 10)).toBeCloseTo((1 / Math.log2(3) + 1 / Math.log2(5)) / ideal, 12);
-    expect(ndcgAt(result, 3)).toBeCloseTo(1 / Math.log2(3) / ideal, 12);
+    expect(computeNdcg(result, 10)).toBeCloseTo((1 / Math.log2(3) + 1 / Math.log2(5)) / ideal, 12);
+    expect(computeNdcg(result, 3)).toBeCloseTo(1 / Math.log2(3) / ideal, 12);
     // Three gold documents, one place: the best ranking of one place has one of them.
-    expect(ndcgAt(of("a", "abc"), 1)).toBe(1);
+    expect(computeNdcg(of("a", "abc"), 1)).toBe(1);
   });
 });
 
 describe("the cases that are settled once", () => {
   it("does not score a question without gold documents", () => {
     const none = of("abc", "");
-    expect(RANKING_METRICS.map((metric) => metric.of({ ...none, depth: 100 }))).toEqual(
+    expect(RANKING_METRICS.map((metric) => metric.compute({ ...none, depth: 100 }))).toEqual(
       RANKING_METRICS.map(() => null),
     );
     const recall1 = RANKING_METRICS[0]!;
-    expect(meanOf([none, of("a", "a")], recall1)).toBe(1);
-    expect(meanOf([none], recall1)).toBeNull();
-    expect(recallCurve([none], 10)).toEqual([]);
+    expect(computeMeanMetric([none, of("a", "a")], recall1)).toBe(1);
+    expect(computeMeanMetric([none], recall1)).toBeNull();
+    expect(computeRecallCurve([none], 10)).toEqual([]);
   });
 
   it("counts a repeated document where it comes first, and what follows moves up", () => {
@@ -71,9 +71,9 @@ describe("the cases that are settled once", () => {
 
   it("says nothing below the depth that was asked for", () => {
     const result = of("xxxa".replaceAll("x", "b"), "a", 2);
-    expect(recallAt(result, 2)).toBe(1);
-    expect(recallAt(result, 3)).toBeNull();
-    expect(metricsWithin(5).map(({ key }) => key)).toEqual([
+    expect(computeRecall(result, 2)).toBe(1);
+    expect(computeRecall(result, 3)).toBeNull();
+    expect(listMetricsWithin(5).map(({ key }) => key)).toEqual([
       "recall@1",
       "recall@3",
       "full-support@3",
@@ -82,8 +82,8 @@ describe("the cases that are settled once", () => {
   });
 
   it("counts a gold document that is nowhere as not found", () => {
-    expect(recallAt(of("a", "ab"), 10)).toBe(0.5);
-    expect(fullSupportAt(of("a", "ab"), 10)).toBe(0);
+    expect(computeRecall(of("a", "ab"), 10)).toBe(0.5);
+    expect(computeFullSupport(of("a", "ab"), 10)).toBe(0);
   });
 });
 
@@ -105,13 +105,13 @@ it("agrees with trec_eval (fixtures/make_trec_eval.py)", () => {
   for (const { gold, ranking, values } of fixture.cases) {
     const result = rankGold(ranking, gold, fixture.depth);
     const mine = {
-      P_10: precisionAt(result, 10),
-      ndcg_cut_10: ndcgAt(result, 10),
-      recall_1: recallAt(result, 1),
-      recall_3: recallAt(result, 3),
-      recall_10: recallAt(result, 10),
-      recall_100: recallAt(result, 100),
-      recip_rank: reciprocalRankAt(result, fixture.depth),
+      P_10: computePrecision(result, 10),
+      ndcg_cut_10: computeNdcg(result, 10),
+      recall_1: computeRecall(result, 1),
+      recall_3: computeRecall(result, 3),
+      recall_10: computeRecall(result, 10),
+      recall_100: computeRecall(result, 100),
+      recip_rank: computeReciprocalRank(result, fixture.depth),
     };
     expect(Object.keys(values).sort()).toEqual(Object.keys(mine).sort());
     for (const [name, value] of Object.entries(mine))
@@ -133,13 +133,16 @@ describe("for any ranking", () => {
   it("metrics lie in 0..1, recall and full support never fall with k, full support never exceeds recall", () => {
     fc.assert(
       fc.property(result, ({ ranked }) => {
-        for (const metric of metricsWithin(30)) {
-          const value = metric.of(ranked)!;
+        for (const metric of listMetricsWithin(30)) {
+          const value = metric.compute(ranked)!;
           expect(value >= 0 && value <= 1 + 1e-12).toBe(true);
         }
         for (let k = 1; k <= 30; k++) {
-          expect(fullSupportAt(ranked, k)!).toBeLessThanOrEqual(recallAt(ranked, k)! + 1e-12);
-          if (k > 1) expect(recallAt(ranked, k)!).toBeGreaterThanOrEqual(recallAt(ranked, k - 1)!);
+          expect(computeFullSupport(ranked, k)!).toBeLessThanOrEqual(
+            computeRecall(ranked, k)! + 1e-12,
+          );
+          if (k > 1)
+            expect(computeRecall(ranked, k)!).toBeGreaterThanOrEqual(computeRecall(ranked, k - 1)!);
         }
       }),
     );
@@ -154,9 +157,9 @@ describe("for any ranking", () => {
         if (places.length === 0) return;
         const place = places[pick % places.length]!;
         const better = ranking.with(place, ranking[place - 1]!).with(place - 1, ranking[place]!);
-        for (const metric of metricsWithin(30))
-          expect(metric.of(rankGold(better, gold, 30))!).toBeGreaterThanOrEqual(
-            metric.of(ranked)! - 1e-12,
+        for (const metric of listMetricsWithin(30))
+          expect(metric.compute(rankGold(better, gold, 30))!).toBeGreaterThanOrEqual(
+            metric.compute(ranked)! - 1e-12,
           );
       }),
     );
@@ -166,17 +169,18 @@ describe("for any ranking", () => {
     fc.assert(
       fc.property(fc.array(result, { minLength: 1, maxLength: 8 }), (results) => {
         const ranked = results.map((r) => r.ranked);
-        for (const { k, recall, fullSupport } of recallCurve(ranked, 30)) {
+        for (const { k, recall, fullSupport } of computeRecallCurve(ranked, 30)) {
           expect(recall).toBeCloseTo(
-            ranked.reduce((sum, r) => sum + recallAt(r, k)!, 0) / ranked.length,
+            ranked.reduce((sum, r) => sum + computeRecall(r, k)!, 0) / ranked.length,
             9,
           );
           expect(fullSupport).toBeCloseTo(
-            ranked.reduce((sum, r) => sum + fullSupportAt(r, k)!, 0) / ranked.length,
+            ranked.reduce((sum, r) => sum + computeFullSupport(r, k)!, 0) / ranked.length,
             9,
           );
         }
-        for (const r of ranked) expect(recallAt(cutTo(r, 10), 7)).toBe(recallAt(r, 7));
+        for (const r of ranked)
+          expect(computeRecall(cutRanking(r, 10), 7)).toBe(computeRecall(r, 7));
       }),
       { numRuns: 40 },
     );
@@ -184,9 +188,9 @@ describe("for any ranking", () => {
 });
 
 it("a curve has its ends and at most about two hundred points", () => {
-  expect(curveDepths(1)).toEqual([1]);
-  expect(curveDepths(5)).toEqual([1, 2, 3, 4, 5]);
-  const deep = curveDepths(1000);
+  expect(listCurveDepths(1)).toEqual([1]);
+  expect(listCurveDepths(5)).toEqual([1, 2, 3, 4, 5]);
+  const deep = listCurveDepths(1000);
   expect([deep[0], deep[1], deep.at(-1)]).toEqual([1, 5, 1000]);
   expect(deep.length).toBeLessThanOrEqual(201);
 });

@@ -18,7 +18,7 @@ export interface RankedGold {
 }
 
 /** The distinct entries of a ranking in their order. */
-export const withoutRepeats = (ranking: readonly string[]): string[] => [...new Set(ranking)];
+export const removeRepeats = (ranking: readonly string[]): string[] => [...new Set(ranking)];
 
 /** Reduces a ranking to the ranks of the gold documents in it. */
 export function rankGold(
@@ -27,13 +27,13 @@ export function rankGold(
   depth: number,
 ): RankedGold {
   const gold = new Set(goldIds);
-  const ranks = withoutRepeats(ranking)
+  const ranks = removeRepeats(ranking)
     .slice(0, depth)
     .flatMap((id, i) => (gold.has(id) ? [i + 1] : []));
   return { gold: gold.size, ranks, depth };
 }
 
-const within = (ranks: readonly number[], k: number): number => {
+const countWithin = (ranks: readonly number[], k: number): number => {
   let count = 0;
   for (const rank of ranks) if (rank <= k) count += 1;
   return count;
@@ -43,40 +43,40 @@ const within = (ranks: readonly number[], k: number): number => {
 const isKnown = ({ gold, depth }: RankedGold, k: number): boolean => gold > 0 && k <= depth;
 
 /** Share of the gold documents among the first `k` (trec_eval `recall_k`). Null where it is not defined. */
-export const recallAt = (result: RankedGold, k: number): number | null =>
-  isKnown(result, k) ? within(result.ranks, k) / result.gold : null;
+export const computeRecall = (result: RankedGold, k: number): number | null =>
+  isKnown(result, k) ? countWithin(result.ranks, k) / result.gold : null;
 
 /** 1 where every gold document is among the first `k`, else 0: a multi-hop question can be answered only then. */
-export const fullSupportAt = (result: RankedGold, k: number): number | null =>
-  isKnown(result, k) ? Number(within(result.ranks, k) === result.gold) : null;
+export const computeFullSupport = (result: RankedGold, k: number): number | null =>
+  isKnown(result, k) ? Number(countWithin(result.ranks, k) === result.gold) : null;
 
 /** Share of gold documents among the first `k`, of `k` (trec_eval `P_k`): a shorter ranking does not gain by it. */
-export const precisionAt = (result: RankedGold, k: number): number | null =>
-  isKnown(result, k) ? within(result.ranks, k) / k : null;
+export const computePrecision = (result: RankedGold, k: number): number | null =>
+  isKnown(result, k) ? countWithin(result.ranks, k) / k : null;
 
 /**
  * 1 / rank of the first gold document, 0 where none is among the first `k`; its mean is MRR (Voorhees 1999, TREC-8 question
  * answering track; trec_eval `recip_rank`).
  */
-export function reciprocalRankAt(result: RankedGold, k: number): number | null {
+export function computeReciprocalRank(result: RankedGold, k: number): number | null {
   if (!isKnown(result, k)) return null;
   const first = result.ranks[0];
   return first !== undefined && first <= k ? 1 / first : 0;
 }
 
-const discount = (rank: number): number => 1 / Math.log2(rank + 1);
+const computeDiscount = (rank: number): number => 1 / Math.log2(rank + 1);
 
 /**
  * Normalised discounted cumulated gain of the first `k` (Järvelin and Kekäläinen 2002, with trec_eval's discount of
  * log2(rank + 1); `ndcg_cut_k`): the sum of 1 / log2(rank + 1) over the gold documents found, divided by that of a
  * ranking that begins with all of them.
  */
-export function ndcgAt(result: RankedGold, k: number): number | null {
+export function computeNdcg(result: RankedGold, k: number): number | null {
   if (!isKnown(result, k)) return null;
   let found = 0;
-  for (const rank of result.ranks) if (rank <= k) found += discount(rank);
+  for (const rank of result.ranks) if (rank <= k) found += computeDiscount(rank);
   let ideal = 0;
-  for (let rank = 1; rank <= Math.min(k, result.gold); rank++) ideal += discount(rank);
+  for (let rank = 1; rank <= Math.min(k, result.gold); rank++) ideal += computeDiscount(rank);
   return found / ideal;
 }
 
@@ -87,67 +87,70 @@ export interface RankingMetric {
   k: number | null;
   /** What it says, in a sentence. */
   meaning: string;
-  of: (result: RankedGold) => number | null;
+  compute: (result: RankedGold) => number | null;
 }
 
-const recall = (k: number): RankingMetric => ({
+const defineRecall = (k: number): RankingMetric => ({
   key: `recall@${k}`,
   k,
   meaning: `Share of the gold documents among the first ${k}.`,
-  of: (r) => recallAt(r, k),
+  compute: (r) => computeRecall(r, k),
 });
-const fullSupport = (k: number): RankingMetric => ({
+const defineFullSupport = (k: number): RankingMetric => ({
   key: `full-support@${k}`,
   k,
   meaning: `Share of questions that have all their gold documents among the first ${k}.`,
-  of: (r) => fullSupportAt(r, k),
+  compute: (r) => computeFullSupport(r, k),
 });
 
 /** The metrics that are reported, in the order of the tables. */
 export const RANKING_METRICS: readonly RankingMetric[] = [
-  recall(1),
-  recall(3),
-  recall(10),
-  recall(100),
-  fullSupport(3),
-  fullSupport(10),
-  fullSupport(100),
+  defineRecall(1),
+  defineRecall(3),
+  defineRecall(10),
+  defineRecall(100),
+  defineFullSupport(3),
+  defineFullSupport(10),
+  defineFullSupport(100),
   {
     key: "mrr",
     k: null,
     meaning: "Mean of 1 / rank of the first gold document.",
-    of: (r) => reciprocalRankAt(r, r.depth),
+    compute: (r) => computeReciprocalRank(r, r.depth),
   },
   {
     key: "ndcg@10",
     k: 10,
     meaning: "Normalised discounted cumulated gain of the first 10, binary gains.",
-    of: (r) => ndcgAt(r, 10),
+    compute: (r) => computeNdcg(r, 10),
   },
   {
     key: "precision@10",
     k: 10,
     meaning: "Share of gold documents among the first 10.",
-    of: (r) => precisionAt(r, 10),
+    compute: (r) => computePrecision(r, 10),
   },
 ];
 
 /** Those that a ranking of `depth` documents defines. */
-export const metricsWithin = (depth: number): RankingMetric[] =>
+export const listMetricsWithin = (depth: number): RankingMetric[] =>
   RANKING_METRICS.filter(({ k }) => k === null || k <= depth);
 
 /** The same result as if only `depth` documents had been asked for. */
-export const cutTo = (result: RankedGold, depth: number): RankedGold =>
+export const cutRanking = (result: RankedGold, depth: number): RankedGold =>
   depth >= result.depth
     ? result
     : { ...result, ranks: result.ranks.filter((rank) => rank <= depth), depth };
 
 /** Mean over the questions that define the metric; null where none does. */
-export function meanOf(results: readonly RankedGold[], metric: RankingMetric): number | null {
+export function computeMeanMetric(
+  results: readonly RankedGold[],
+  metric: RankingMetric,
+): number | null {
   let sum = 0;
   let count = 0;
   for (const result of results) {
-    const value = metric.of(result);
+    const value = metric.compute(result);
     if (value === null) continue;
     sum += value;
     count += 1;
@@ -159,7 +162,7 @@ export function meanOf(results: readonly RankedGold[], metric: RankingMetric): n
 const CURVE_POINTS = 200;
 
 /** Depths at which a curve is drawn: 1, then evenly up to the last, each where there are few. */
-export function curveDepths(depth: number): number[] {
+export function listCurveDepths(depth: number): number[] {
   const stride = Math.ceil(depth / CURVE_POINTS);
   const depths = [1];
   for (let k = stride === 1 ? 2 : stride; k < depth; k += stride) depths.push(k);
@@ -173,7 +176,7 @@ export interface CurvePoint {
 }
 
 /** Mean recall and full support over k, in one pass over the results; empty where no question has gold documents. */
-export function recallCurve(results: readonly RankedGold[], depth: number): CurvePoint[] {
+export function computeRecallCurve(results: readonly RankedGold[], depth: number): CurvePoint[] {
   const foundAt = new Float64Array(depth + 1);
   const fullAt = new Float64Array(depth + 1);
   let scored = 0;
@@ -189,7 +192,7 @@ export function recallCurve(results: readonly RankedGold[], depth: number): Curv
     foundAt[k]! += foundAt[k - 1]!;
     fullAt[k]! += fullAt[k - 1]!;
   }
-  return curveDepths(depth).map((k) => ({
+  return listCurveDepths(depth).map((k) => ({
     k,
     recall: foundAt[k]! / scored,
     fullSupport: fullAt[k]! / scored,

@@ -28,7 +28,7 @@ export interface CorpusPreset {
   byHand: string;
 }
 
-const medrag = (
+const defineMedragPreset = (
   part: string,
   title: string,
   passages: number,
@@ -62,18 +62,30 @@ export const CORPUS_PRESETS = {
     byHand:
       "Download wiki-18.jsonl.gz from https://huggingface.co/datasets/PeterJinGo/wiki-18-corpus elsewhere, bring it to the worker, and import it as a path.",
   },
-  "medcorp-pubmed": medrag("pubmed", "PubMed", 23_900_000, "23.9 million abstracts", 70),
+  "medcorp-pubmed": defineMedragPreset(
+    "pubmed",
+    "PubMed",
+    23_900_000,
+    "23.9 million abstracts",
+    70,
+  ),
   "medcorp-statpearls": {
-    ...medrag("statpearls", "StatPearls", 300_000, "300 thousand passages", 1),
+    ...defineMedragPreset("statpearls", "StatPearls", 300_000, "300 thousand passages", 1),
     byHand:
       "StatPearls may not be redistributed, so the dataset may hold no chunk files: fetch statpearls_NBK430685.tar.gz from NCBI's Bookshelf, cut it with MedRAG's src/data/statpearls.py, bring the folder chunk/ to the worker, and import that folder as a path.",
   },
-  "medcorp-textbooks": medrag(
+  "medcorp-textbooks": defineMedragPreset(
     "textbooks",
     "textbooks",
     125_800,
     "125.8 thousand passages of 18 medical textbooks",
     0.2,
   ),
-  "medcorp-wikipedia": medrag("wikipedia", "Wikipedia", 29_900_000, "29.9 million passages", 45),
+  "medcorp-wikipedia": defineMedragPreset(
+    "wikipedia",
+    "Wikipedia",
+    29_900_000,
+    "29.9 million passages",
+    45,
+  ),
 } as const satisfies Record<CorpusPresetName, CorpusPreset>;

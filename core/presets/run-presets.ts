@@ -62,7 +62,7 @@ const ATLAS_METHODS = [
   ["sft", "SFT", "Whatever the model writes is the answer.", 24],
 ] as const;
 
-const atlasMethod = ([
+const buildAtlasPreset = ([
   method,
   title,
   description,
@@ -146,7 +146,7 @@ const QWEN_SEARCHERS = [
   ],
 ] as const;
 
-const qwenPreset = ([id, label, rank, purpose]: (typeof QWEN_SEARCHERS)[number]): Preset => ({
+const buildQwenPreset = ([id, label, rank, purpose]: (typeof QWEN_SEARCHERS)[number]): Preset => ({
   id: `paper-qwen2.5-${id}`,
   title: `Qwen2.5-${label} on Wikipedia, LoRA`,
   description: `The paper's PPO with the critic as a second adapter, searcher Qwen2.5-${label}-Instruct, 8-3-3, sampled by vLLM on the same GPU. ${purpose} The generator has its own endpoint.`,
@@ -239,7 +239,7 @@ export const PRESETS: readonly Preset[] = [
       documents: 3,
     },
   },
-  ...ATLAS_METHODS.map(atlasMethod),
+  ...ATLAS_METHODS.map(buildAtlasPreset),
   {
     id: "atlas-gold",
     title: "Ceiling of Atlas",
@@ -270,7 +270,7 @@ export const PRESETS: readonly Preset[] = [
       retriever: atlas.retriever,
     },
   },
-  ...QWEN_SEARCHERS.map(qwenPreset),
+  ...QWEN_SEARCHERS.map(buildQwenPreset),
   {
     id: "serve-smollm2",
     title: "Serve SmolLM2",
@@ -316,4 +316,4 @@ export const PRESETS: readonly Preset[] = [
   },
 ];
 
-export const presetById = (id: string): Preset | undefined => PRESETS.find((p) => p.id === id);
+export const findPreset = (id: string): Preset | undefined => PRESETS.find((p) => p.id === id);

@@ -1,4 +1,4 @@
-import { presetById } from "./run-presets";
+import { findPreset } from "./run-presets";
 import { assignSettings } from "@/core/run/assign-settings";
 import type { SweepSpecInput } from "@/contracts/run-config/sweep";
 
@@ -11,8 +11,8 @@ export interface SweepPreset {
 }
 
 /** A run preset with settings changed, as a sweep's base. */
-function baseOf(preset: string, changes: Record<string, unknown>): SweepSpecInput["base"] {
-  const config = presetById(preset)?.config;
+function buildBase(preset: string, changes: Record<string, unknown>): SweepSpecInput["base"] {
+  const config = findPreset(preset)?.config;
   if (!config) throw new Error(`there is no preset ${preset}`);
   return assignSettings(
     config,
@@ -29,7 +29,7 @@ export const SWEEP_PRESETS: readonly SweepPreset[] = [
     spec: {
       mode: "list",
       name: "Ablation, Atlas, PPO",
-      base: baseOf("atlas-smollm2", {
+      base: buildBase("atlas-smollm2", {
         "coldStart.demonstrations": 64,
         // Naive RAG's accuracy is 0 in the filtered pool, where GBR and exact match would be one.
         "rl.filterAnswered": false,
@@ -60,5 +60,5 @@ export const SWEEP_PRESETS: readonly SweepPreset[] = [
   },
 ];
 
-export const sweepPresetById = (id: string): SweepPreset | undefined =>
+export const findSweepPreset = (id: string): SweepPreset | undefined =>
   SWEEP_PRESETS.find((preset) => preset.id === id);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { agreementOf, cohenKappa, observedAgreement } from "./agreement";
+import { countAgreement, computeCohenKappa, computeObservedAgreement } from "./agreement";
 
 const pairs = (yesYes: number, yesNo: number, noYes: number, noNo: number) => [
   ...Array.from({ length: yesYes }, () => [true, true] as const),
@@ -19,13 +19,13 @@ describe("Cohen's kappa", () => {
     [0, 5, 5, 0, -1],
     [7, 0, 0, 3, 1],
   ])("%i %i %i %i", (a, b, c, d, kappa) =>
-    expect(cohenKappa(agreementOf(pairs(a, b, c, d)))).toBeCloseTo(kappa, 12),
+    expect(computeCohenKappa(countAgreement(pairs(a, b, c, d)))).toBeCloseTo(kappa, 12),
   );
 
   it("is not defined without pairs or without variance", () => {
-    expect(cohenKappa(agreementOf([]))).toBeNull();
-    expect(cohenKappa(agreementOf(pairs(9, 0, 0, 0)))).toBeNull();
-    expect(observedAgreement(agreementOf(pairs(9, 0, 0, 0)))).toBe(1);
-    expect(observedAgreement(agreementOf([]))).toBeNull();
+    expect(computeCohenKappa(countAgreement([]))).toBeNull();
+    expect(computeCohenKappa(countAgreement(pairs(9, 0, 0, 0)))).toBeNull();
+    expect(computeObservedAgreement(countAgreement(pairs(9, 0, 0, 0)))).toBe(1);
+    expect(computeObservedAgreement(countAgreement([]))).toBeNull();
   });
 });

@@ -10,7 +10,7 @@ export interface Agreement {
   bothNo: number;
 }
 
-export function agreementOf(
+export function countAgreement(
   pairs: Iterable<readonly [first: boolean, second: boolean]>,
 ): Agreement {
   const counts: Agreement = { bothYes: 0, firstOnly: 0, secondOnly: 0, bothNo: 0 };
@@ -19,20 +19,20 @@ export function agreementOf(
   return counts;
 }
 
-export const total = ({ bothYes, firstOnly, secondOnly, bothNo }: Agreement): number =>
+export const countPairs = ({ bothYes, firstOnly, secondOnly, bothNo }: Agreement): number =>
   bothYes + firstOnly + secondOnly + bothNo;
 
 /** Share on which both agree, 0..1; null without any pair. */
-export const observedAgreement = (counts: Agreement): number | null =>
-  total(counts) === 0 ? null : (counts.bothYes + counts.bothNo) / total(counts);
+export const computeObservedAgreement = (counts: Agreement): number | null =>
+  countPairs(counts) === 0 ? null : (counts.bothYes + counts.bothNo) / countPairs(counts);
 
 /**
  * Cohen's kappa (1960) of two raters with two verdicts: (observed - expected) / (1 - expected). Null where it is not
  * defined: without a pair, or where both raters gave one and the same verdict throughout (expected agreement 1).
  */
-export function cohenKappa(counts: Agreement): number | null {
-  const n = total(counts);
-  const observed = observedAgreement(counts);
+export function computeCohenKappa(counts: Agreement): number | null {
+  const n = countPairs(counts);
+  const observed = computeObservedAgreement(counts);
   if (observed === null) return null;
   const first = (counts.bothYes + counts.firstOnly) / n;
   const second = (counts.bothYes + counts.secondOnly) / n;

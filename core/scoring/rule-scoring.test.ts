@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import {
-  askedText,
-  chosenOption,
-  exactMatch,
-  normalisedWords,
+  formatQuestion,
+  findChosenOption,
+  scoreExactMatch,
+  normaliseWords,
   scoreByRule,
   scoreByRules,
-  spanAccuracy,
-  tokenF1,
+  scoreSpan,
+  scoreTokenF1,
 } from "./rule-scoring";
 
 describe("normalisation", () => {
@@ -21,7 +21,7 @@ describe("normalisation", () => {
     ["éa a é", ["éa", "é"]],
     ["  ", []],
     ["A the an", []],
-  ])("%j", (text, words) => expect(normalisedWords(text)).toEqual(words));
+  ])("%j", (text, words) => expect(normaliseWords(text)).toEqual(words));
 });
 
 describe("span accuracy", () => {
@@ -34,14 +34,14 @@ describe("span accuracy", () => {
     ["anything", ["the", ""], 0],
     ["Sub-Saharan Africa", ["sub saharan Africa"], 0],
   ])("%j against %j is %i", (prediction, golds, value) =>
-    expect(spanAccuracy(prediction, golds)).toBe(value),
+    expect(scoreSpan(prediction, golds)).toBe(value),
   );
 });
 
 describe("exact match", () => {
   it("compares after normalisation", () => {
-    expect(exactMatch("The Quito.", ["Quito"])).toBe(1);
-    expect(exactMatch("It is Quito", ["Quito"])).toBe(0);
+    expect(scoreExactMatch("The Quito.", ["Quito"])).toBe(1);
+    expect(scoreExactMatch("It is Quito", ["Quito"])).toBe(0);
   });
 });
 
@@ -56,7 +56,7 @@ describe("token F1", () => {
     ["Yes.", ["yes"], 1],
     ["nothing alike", ["other"], 0],
   ])("%j against %j", (prediction, golds, value) =>
-    expect(tokenF1(prediction, golds)).toBeCloseTo(value, 12),
+    expect(scoreTokenF1(prediction, golds)).toBeCloseTo(value, 12),
   );
 });
 
@@ -85,12 +85,14 @@ describe("the chosen option", () => {
     ["the answer is a mystery", null],
     ["Z.", null],
     ["", null],
-  ])("%j is %s", (prediction, letter) => expect(chosenOption(prediction, options)).toBe(letter));
+  ])("%j is %s", (prediction, letter) =>
+    expect(findChosenOption(prediction, options)).toBe(letter),
+  );
 
   it.each(["answer ", " ", "option:", "(", "A "])("100 KB of %j take no time", (piece) => {
     const start = performance.now();
-    chosenOption(`the answer is${piece.repeat(100_000 / piece.length)}x`, options);
-    chosenOption(`the answer${" ".repeat(100_000)}x`, options);
+    findChosenOption(`the answer is${piece.repeat(100_000 / piece.length)}x`, options);
+    findChosenOption(`the answer${" ".repeat(100_000)}x`, options);
     expect(performance.now() - start).toBeLessThan(1000);
   });
 
@@ -102,10 +104,10 @@ describe("the chosen option", () => {
     expect(() => scoreByRule("option-letter", "B", { answers: ["x"] })).toThrow(
       /needs questions with options/,
     );
-    expect(askedText({ question: "Which?", options })).toBe(
+    expect(formatQuestion({ question: "Which?", options })).toBe(
       "Which?\nOptions:\nA. Aspirin\nB. Vitamin B12\nC. Iron\nD. Iron and aspirin",
     );
-    expect(askedText({ question: "Which?" })).toBe("Which?");
+    expect(formatQuestion({ question: "Which?" })).toBe("Which?");
   });
 });
 

@@ -26,21 +26,21 @@ const WHITESPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f
  * articles removed, then white space collapsed.
  * @returns the remaining words.
  */
-export function normalisedWords(text: string): string[] {
+export function normaliseWords(text: string): string[] {
   const bare = text.toLowerCase().replace(PUNCTUATION, "").replace(ARTICLES, " ");
   return bare.split(WHITESPACE).filter((word) => word !== "");
 }
 
 /** 1 where the words of a gold answer follow each other in the prediction's words, else 0. */
-export function spanAccuracy(prediction: string, golds: readonly string[]): 0 | 1 {
-  const words = normalisedWords(prediction);
-  return golds.some((gold) => contains(words, normalisedWords(gold))) ? 1 : 0;
+export function scoreSpan(prediction: string, golds: readonly string[]): 0 | 1 {
+  const words = normaliseWords(prediction);
+  return golds.some((gold) => containsWords(words, normaliseWords(gold))) ? 1 : 0;
 }
 
 /** 1 where prediction and a gold answer are equal after normalisation, else 0. */
-export function exactMatch(prediction: string, golds: readonly string[]): 0 | 1 {
-  const words = normalisedWords(prediction).join(" ");
-  return golds.some((gold) => normalisedWords(gold).join(" ") === words) ? 1 : 0;
+export function scoreExactMatch(prediction: string, golds: readonly string[]): 0 | 1 {
+  const words = normaliseWords(prediction).join(" ");
+  return golds.some((gold) => normaliseWords(gold).join(" ") === words) ? 1 : 0;
 }
 
 const VERDICTS: ReadonlySet<string> = new Set(["yes", "no", "noanswer"]);
@@ -49,12 +49,12 @@ const VERDICTS: ReadonlySet<string> = new Set(["yes", "no", "noanswer"]);
  * Token F1 in 0..1, the best over the gold answers (SQuAD's; of HotpotQA's evaluation the rule that yes, no and
  * noanswer count only where they are equal). Two empty texts are equal.
  */
-export function tokenF1(prediction: string, golds: readonly string[]): number {
-  const words = normalisedWords(prediction);
-  return Math.max(0, ...golds.map((gold) => f1(words, normalisedWords(gold))));
+export function scoreTokenF1(prediction: string, golds: readonly string[]): number {
+  const words = normaliseWords(prediction);
+  return Math.max(0, ...golds.map((gold) => computeF1(words, normaliseWords(gold))));
 }
 
-function f1(words: readonly string[], gold: readonly string[]): number {
+function computeF1(words: readonly string[], gold: readonly string[]): number {
   const [said, meant] = [words.join(" "), gold.join(" ")];
   if (said === meant) return 1;
   if (VERDICTS.has(said) || VERDICTS.has(meant)) return 0;
@@ -73,44 +73,46 @@ function f1(words: readonly string[], gold: readonly string[]): number {
 }
 
 /** "the answer is (C)", "option B": the last one said counts. */
-const NAMED =
+const NAMED_OPTION =
   /\b(?:answer|option|choice)\b\s*(?:(?:is|would be)\s*)?(?:[:=]\s*)?\(?([A-Z])\)?(?![A-Za-z'])/gi;
 /** A letter alone at the beginning: "B", "B.", "(B) text"; "A patient" begins with a word. */
-const LEADING = /^\W*([A-Z])(?:\s*$|\s*[).:,\-\n])/;
-const BRACKETED = /\(([A-Z])\)/g;
+const LEADING_OPTION = /^\W*([A-Z])(?:\s*$|\s*[).:,\-\n])/;
+const BRACKETED_OPTION = /\(([A-Z])\)/g;
 
 /**
  * The option that an answer chooses, by its letter; null where it chooses none or several. A letter that is named
  * ("the answer is C"), one that leads ("C. Aspirin"), the only one in brackets, or the only option whose text is said.
  */
-export function chosenOption(prediction: string, { choices }: MultipleChoice): string | null {
+export function findChosenOption(prediction: string, { choices }: MultipleChoice): string | null {
   const known = new Set(choices.map(({ letter }) => letter));
   const letter = (found: string | undefined): string | null =>
     found !== undefined && known.has(found.toUpperCase()) ? found.toUpperCase() : null;
   // Case matters for "a": "the answer is a virus" names no option.
-  const named = [...prediction.matchAll(NAMED)]
+  const named = [...prediction.matchAll(NAMED_OPTION)]
     .map(([, found]) => found!)
     .filter((found) => found === found.toUpperCase());
-  const first = letter(named[named.length - 1]) ?? letter(LEADING.exec(prediction)?.[1]);
+  const first = letter(named[named.length - 1]) ?? letter(LEADING_OPTION.exec(prediction)?.[1]);
   if (first !== null) return first;
   const bracketed = new Set(
-    [...prediction.matchAll(BRACKETED)].flatMap(([, found]) => letter(found) ?? []),
+    [...prediction.matchAll(BRACKETED_OPTION)].flatMap(([, found]) => letter(found) ?? []),
   );
   if (bracketed.size === 1) return [...bracketed][0]!;
-  const words = normalisedWords(prediction);
-  const said = choices.filter(({ text }) => contains(words, normalisedWords(text)));
+  const words = normaliseWords(prediction);
+  const said = choices.filter(({ text }) => containsWords(words, normaliseWords(text)));
   // "yes" within a longer option that is said as well: the longest that holds all the others is meant.
   const longest = said.reduce<(typeof said)[number] | null>(
     (best, choice) => (best === null || choice.text.length > best.text.length ? choice : best),
     null,
   );
   if (longest === null) return null;
-  const within = normalisedWords(longest.text);
-  return said.every(({ text }) => contains(within, normalisedWords(text))) ? longest.letter : null;
+  const within = normaliseWords(longest.text);
+  return said.every(({ text }) => containsWords(within, normaliseWords(text)))
+    ? longest.letter
+    : null;
 }
 
 /** The question as a model is asked it: with its options below it. A retriever gets the question alone. */
-export function askedText({
+export function formatQuestion({
   question,
   options,
 }: {
@@ -122,7 +124,7 @@ export function askedText({
     : question;
 }
 
-function contains(words: readonly string[], part: readonly string[]): boolean {
+function containsWords(words: readonly string[], part: readonly string[]): boolean {
   if (part.length === 0) return false;
   for (let start = 0; start + part.length <= words.length; start++) {
     if (part.every((word, i) => words[start + i] === word)) return true;
@@ -130,37 +132,37 @@ function contains(words: readonly string[], part: readonly string[]): boolean {
   return false;
 }
 
-function optionAccuracy(prediction: string, options: MultipleChoice | null | undefined): 0 | 1 {
+function scoreOption(prediction: string, options: MultipleChoice | null | undefined): 0 | 1 {
   if (!options)
     throw new AppError(
       "invalid-input",
       "Scorer option-letter needs questions with options; this one has none. Choose another scorer, or import the set with its options.",
     );
-  return chosenOption(prediction, options) === options.answer ? 1 : 0;
+  return findChosenOption(prediction, options) === options.answer ? 1 : 0;
 }
 
 const RULES: Record<
   RuleScorer,
   { version: number; score: (prediction: string, question: Scorable) => number }
 > = {
-  span: { version: 1, score: (prediction, { answers }) => spanAccuracy(prediction, answers) },
+  span: { version: 1, score: (prediction, { answers }) => scoreSpan(prediction, answers) },
   "exact-match": {
     version: 1,
-    score: (prediction, { answers }) => exactMatch(prediction, answers),
+    score: (prediction, { answers }) => scoreExactMatch(prediction, answers),
   },
-  f1: { version: 1, score: (prediction, { answers }) => tokenF1(prediction, answers) },
+  f1: { version: 1, score: (prediction, { answers }) => scoreTokenF1(prediction, answers) },
   "option-letter": {
     version: 1,
-    score: (prediction, { options }) => optionAccuracy(prediction, options),
+    score: (prediction, { options }) => scoreOption(prediction, options),
   },
 };
 
 /** Name and version under which a rule's scores are stored. */
-export const ruleId = (rule: RuleScorer): string => `${rule}/${RULES[rule].version}`;
+export const formatRuleId = (rule: RuleScorer): string => `${rule}/${RULES[rule].version}`;
 
 /** Scores one answer by a rule; the rule's version travels with the value. */
 export function scoreByRule(rule: RuleScorer, prediction: string, question: Scorable): Score {
-  return { scorer: ruleId(rule), value: RULES[rule].score(prediction, question) };
+  return { scorer: formatRuleId(rule), value: RULES[rule].score(prediction, question) };
 }
 
 /** Every rule that applies to the question: cheap, so that a leaderboard can switch between them. */

@@ -1,4 +1,4 @@
-import { logGamma } from "./special";
+import { computeLogGamma } from "./special";
 
 /**
  * A draw from Binomial(n, p). Few expected successes: geometric jumps from one to the next (Devroye 1986, X.4.3).
@@ -10,10 +10,10 @@ export function drawBinomial(n: number, p: number, random: () => number): number
   if (n <= 0 || p <= 0) return 0;
   if (p >= 1) return n;
   if (p > 0.5) return n - drawBinomial(n, 1 - p, random);
-  return n * p < 10 ? byJumps(n, p, random) : byRejection(n, p, random);
+  return n * p < 10 ? drawByJumps(n, p, random) : drawByRejection(n, p, random);
 }
 
-function byJumps(n: number, p: number, random: () => number): number {
+function drawByJumps(n: number, p: number, random: () => number): number {
   const logMiss = Math.log1p(-p);
   let trials = 0;
   let successes = 0;
@@ -24,7 +24,7 @@ function byJumps(n: number, p: number, random: () => number): number {
   }
 }
 
-function byRejection(n: number, p: number, random: () => number): number {
+function drawByRejection(n: number, p: number, random: () => number): number {
   const spread = Math.sqrt(n * p * (1 - p));
   const b = 1.15 + 2.53 * spread;
   const a = -0.0873 + 0.0248 * b + 0.01 * p;
@@ -40,9 +40,12 @@ function byRejection(n: number, p: number, random: () => number): number {
     // Few draws come here, so what only these need is not worked out before.
     const alpha = (2.83 + 5.1 / b) * spread;
     const mode = Math.floor((n + 1) * p);
-    const h = logGamma(mode + 1) + logGamma(n - mode + 1);
+    const h = computeLogGamma(mode + 1) + computeLogGamma(n - mode + 1);
     v = Math.log((v * alpha) / (a / (us * us) + b));
-    if (v <= h - logGamma(k + 1) - logGamma(n - k + 1) + (k - mode) * Math.log(p / (1 - p)))
+    if (
+      v <=
+      h - computeLogGamma(k + 1) - computeLogGamma(n - k + 1) + (k - mode) * Math.log(p / (1 - p))
+    )
       return k;
   }
 }

@@ -3,7 +3,7 @@ import { drawBinomial } from "./binomial";
 /** Statistics of paired, clustered results. Pure; random numbers come from a seed. */
 
 /** A pseudo-random generator of 32 bits (mulberry32): the same seed gives the same numbers in [0, 1). */
-export function seededRandom(seed: number): () => number {
+export function createRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -33,7 +33,7 @@ export interface Interval {
  * drawn with replacement, so observations that resemble each other do not count as independent. For paired results
  * pass the differences. Throws RangeError where there is nothing to average.
  */
-export function clusterBootstrap(
+export function bootstrapClusters(
   observations: readonly Observation[],
   { samples = 10_000, level = 0.95, seed = 0 } = {},
 ): Interval {
@@ -46,7 +46,7 @@ export function clusterBootstrap(
     clusters.set(cluster, entry);
   }
   const entries = [...clusters.keys()].sort().map((key) => clusters.get(key)!);
-  return intervalOf(entries, bootstrapMeans(entries, samples, seed), level);
+  return computeInterval(entries, drawBootstrapMeans(entries, samples, seed), level);
 }
 
 /** A cluster's sum and number of observations. */
@@ -56,7 +56,7 @@ export interface ClusterSum {
 }
 
 /** The interval of sorted bootstrap means. */
-export function intervalOf(
+export function computeInterval(
   entries: readonly ClusterSum[],
   means: ArrayLike<number>,
   level = 0.95,
@@ -65,8 +65,8 @@ export function intervalOf(
   const observations = entries.reduce((all, entry) => all + entry.count, 0);
   return {
     mean: sum / observations,
-    low: quantile(means, (1 - level) / 2),
-    high: quantile(means, (1 + level) / 2),
+    low: computeQuantile(means, (1 - level) / 2),
+    high: computeQuantile(means, (1 + level) / 2),
     observations,
     clusters: entries.length,
   };
@@ -76,14 +76,14 @@ export function intervalOf(
  * Means of `samples` bootstrap samples of whole clusters, sorted. Clusters of equal sum and size are drawn together:
  * how often each kind comes up is multinomial, so ten thousand questions that are right or wrong cost two draws.
  */
-export function bootstrapMeans(
+export function drawBootstrapMeans(
   entries: readonly ClusterSum[],
   samples: number,
   seed: number,
 ): Float64Array {
-  const random = seededRandom(seed);
+  const random = createRandom(seed);
   const means = new Float64Array(samples);
-  const kinds = kindsOf(entries);
+  const kinds = countEqualClusters(entries);
   const total = entries.length;
   if (kinds.length * 16 <= total) {
     for (let i = 0; i < samples; i++) {
@@ -117,7 +117,7 @@ export function bootstrapMeans(
 }
 
 /** Distinct clusters with how often each occurs, the most frequent first. */
-function kindsOf(entries: readonly ClusterSum[]): (ClusterSum & { times: number })[] {
+function countEqualClusters(entries: readonly ClusterSum[]): (ClusterSum & { times: number })[] {
   const kinds = new Map<number, Map<number, ClusterSum & { times: number }>>();
   for (const { sum, count } of entries) {
     const bySum = kinds.get(count) ?? new Map<number, ClusterSum & { times: number }>();
@@ -142,12 +142,12 @@ export interface PairedInterval extends Interval {
  *
  * @param entries per cluster the summed differences (first minus second) and the number of questions
  */
-export function pairedBootstrap(
+export function bootstrapPairs(
   entries: readonly ClusterSum[],
   { samples = 10_000, level = 0.95, seed = 0 } = {},
 ): PairedInterval {
   if (entries.length === 0) throw new RangeError("A difference needs at least one pair.");
-  const means = bootstrapMeans(entries, samples, seed);
+  const means = drawBootstrapMeans(entries, samples, seed);
   let notAbove = 0;
   let notBelow = 0;
   for (const mean of means) {
@@ -155,13 +155,13 @@ export function pairedBootstrap(
     if (mean >= -1e-12) notBelow += 1;
   }
   return {
-    ...intervalOf(entries, means, level),
+    ...computeInterval(entries, means, level),
     pValue: Math.min(1, (2 * (Math.min(notAbove, notBelow) + 1)) / (samples + 1)),
   };
 }
 
 /** Quantile of sorted values by linear interpolation; `share` in [0, 1]. */
-export function quantile(sorted: ArrayLike<number>, share: number): number {
+export function computeQuantile(sorted: ArrayLike<number>, share: number): number {
   if (sorted.length === 0) throw new RangeError("A quantile needs at least one value.");
   const position = (sorted.length - 1) * share;
   const below = Math.floor(position);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { bootstrapMeans, pairedBootstrap, seededRandom, type ClusterSum } from "./bootstrap";
+import { drawBootstrapMeans, bootstrapPairs, createRandom, type ClusterSum } from "./bootstrap";
 import { drawBinomial } from "./binomial";
-import { holm, mcNemar, paretoFront, wilsonInterval } from "./comparison";
+import { correctByHolm, testMcNemar, findParetoFront, computeWilsonInterval } from "./comparison";
 import reference from "./reference.json";
-import { chiSquareTail, logGamma, normalQuantile } from "./special";
+import { computeChiSquareTail, computeLogGamma, computeNormalQuantile } from "./special";
 
 const close = (value: number, wanted: number, what: string) =>
   expect(Math.abs(value - wanted), what).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(wanted)));
@@ -12,12 +12,12 @@ const close = (value: number, wanted: number, what: string) =>
 describe("against scipy and statsmodels", () => {
   it("McNemar's test: exact and chi-square", () => {
     for (const { onlyFirst, onlySecond, ...wanted } of reference.mcNemar) {
-      const test = mcNemar(onlyFirst, onlySecond);
+      const test = testMcNemar(onlyFirst, onlySecond);
       const what = `${onlyFirst} ${onlySecond}`;
       close(test.exactP, wanted.exactP, what);
       close(test.statistic, wanted.statistic, what);
       close(test.chiSquareP, wanted.chiSquareP, what);
-      expect(mcNemar(onlySecond, onlyFirst).exactP, "does not depend on the order").toBe(
+      expect(testMcNemar(onlySecond, onlyFirst).exactP, "does not depend on the order").toBe(
         test.exactP,
       );
     }
@@ -25,31 +25,32 @@ describe("against scipy and statsmodels", () => {
 
   it("Holm's correction", () => {
     for (const { p, corrected } of reference.holm)
-      holm(p).forEach((value, i) => close(value, corrected[i]!, `${p.join()} ${i}`));
-    expect(holm([])).toEqual([]);
+      correctByHolm(p).forEach((value, i) => close(value, corrected[i]!, `${p.join()} ${i}`));
+    expect(correctByHolm([])).toEqual([]);
   });
 
   it("Wilson's interval", () => {
     for (const { successes, n, level, low, high } of reference.wilson) {
-      const interval = wilsonInterval(successes, n, level);
+      const interval = computeWilsonInterval(successes, n, level);
       close(interval.low, low, `${successes}/${n}`);
       close(interval.high, high, `${successes}/${n}`);
     }
-    expect(() => wilsonInterval(0, 0)).toThrow(RangeError);
+    expect(() => computeWilsonInterval(0, 0)).toThrow(RangeError);
   });
 
   it("special functions", () => {
     for (const { x, tail } of reference.chiSquareTail)
-      close(chiSquareTail(x), tail, `chi-square ${x}`);
+      close(computeChiSquareTail(x), tail, `chi-square ${x}`);
     for (const { tail, z } of reference.normalQuantile)
-      close(normalQuantile(tail), z, `quantile ${tail}`);
-    for (const { x, value } of reference.logGamma) close(logGamma(x), value, `log gamma ${x}`);
+      close(computeNormalQuantile(tail), z, `quantile ${tail}`);
+    for (const { x, value } of reference.logGamma)
+      close(computeLogGamma(x), value, `log gamma ${x}`);
   });
 
   it("binomial draws, in both of their regimes", () => {
     const draws = 40_000;
     for (const { n, p, mean, variance, cdf } of reference.binomial) {
-      const random = seededRandom(n);
+      const random = createRandom(n);
       const values = Array.from({ length: draws }, () => drawBinomial(n, p, random));
       const sampled = values.reduce((a, b) => a + b, 0) / draws;
       expect(Math.abs(sampled - mean), `mean of ${n}, ${p}`).toBeLessThan(
@@ -79,7 +80,7 @@ describe("against scipy and statsmodels", () => {
       high,
       standardError,
     } of reference.paired) {
-      const interval = pairedBootstrap(sumsOf(cluster, first, second), {
+      const interval = bootstrapPairs(sumsOf(cluster, first, second), {
         samples: 40_000,
         seed: 5,
       });
@@ -116,7 +117,10 @@ describe("the bootstrap by kinds", () => {
     const alike = Array.from({ length: 320 }, (_, i) => ({ sum: i % 4 === 0 ? 1 : 0, count: 1 }));
     // Sums that all differ a little are drawn one at a time.
     const apart = alike.map(({ sum, count }, i) => ({ sum: sum + i * 1e-9, count }));
-    const [kinds, single] = [bootstrapMeans(alike, 20_000, 1), bootstrapMeans(apart, 20_000, 2)];
+    const [kinds, single] = [
+      drawBootstrapMeans(alike, 20_000, 1),
+      drawBootstrapMeans(apart, 20_000, 2),
+    ];
     for (const share of [0.025, 0.25, 0.5, 0.75, 0.975]) {
       const i = Math.floor(share * 20_000);
       expect(Math.abs(kinds[i]! - single[i]!), `${share}`).toBeLessThan(0.0045);
@@ -128,12 +132,12 @@ describe("the bootstrap by kinds", () => {
       sum: i < 30 ? 1 : i < 35 ? -1 : 0,
       count: 1,
     }));
-    const interval = pairedBootstrap(better);
+    const interval = bootstrapPairs(better);
     expect(interval).toMatchObject({ mean: 0.25, observations: 100, clusters: 100 });
     expect(interval.low).toBeGreaterThan(0);
     expect(interval.pValue).toBeLessThan(0.001);
-    expect(pairedBootstrap([{ sum: 0, count: 3 }]).pValue).toBe(1);
-    expect(() => pairedBootstrap([])).toThrow(RangeError);
+    expect(bootstrapPairs([{ sum: 0, count: 3 }]).pValue).toBe(1);
+    expect(() => bootstrapPairs([])).toThrow(RangeError);
   });
 });
 
@@ -148,7 +152,7 @@ it("the Pareto front keeps what nothing else beats", () => {
     [5, 0.6],
   ].map(([cost, value]) => ({ cost: cost!, value: value! }));
   expect(
-    paretoFront(
+    findParetoFront(
       points,
       (p) => p.cost,
       (p) => p.value,
@@ -160,7 +164,7 @@ it("the Pareto front keeps what nothing else beats", () => {
     { cost: 4, value: 0.7 },
   ]);
   expect(
-    paretoFront(
+    findParetoFront(
       [],
       () => 0,
       () => 0,

@@ -1,4 +1,4 @@
-import { chiSquareTail, halfBinomialCdf, normalQuantile } from "./special";
+import { computeChiSquareTail, computeHalfBinomialCdf, computeNormalQuantile } from "./special";
 
 /** Tests and intervals for comparing methods on the same questions. Pure. */
 
@@ -18,21 +18,21 @@ export interface McNemar {
  * questions. The exact p-value doubles the smaller binomial tail; the chi-square one is corrected for continuity
  * (Edwards 1948). Counts are whole numbers >= 0; without a discordant question both p-values are 1.
  */
-export function mcNemar(onlyFirst: number, onlySecond: number): McNemar {
+export function testMcNemar(onlyFirst: number, onlySecond: number): McNemar {
   const n = onlyFirst + onlySecond;
   if (n === 0) return { onlyFirst, onlySecond, exactP: 1, statistic: 0, chiSquareP: 1 };
   const statistic = (Math.abs(onlyFirst - onlySecond) - 1) ** 2 / n;
   return {
     onlyFirst,
     onlySecond,
-    exactP: Math.min(1, 2 * halfBinomialCdf(Math.min(onlyFirst, onlySecond), n)),
+    exactP: Math.min(1, 2 * computeHalfBinomialCdf(Math.min(onlyFirst, onlySecond), n)),
     statistic,
-    chiSquareP: chiSquareTail(statistic),
+    chiSquareP: computeChiSquareTail(statistic),
   };
 }
 
 /** Holm's step-down correction (1979) of p-values for all of them being looked at together; in the order given. */
-export function holm(pValues: readonly number[]): number[] {
+export function correctByHolm(pValues: readonly number[]): number[] {
   const order = pValues.map((p, i) => [p, i] as const).sort(([a], [b]) => a - b);
   const corrected = new Array<number>(pValues.length).fill(1);
   let largest = 0;
@@ -44,13 +44,13 @@ export function holm(pValues: readonly number[]): number[] {
 }
 
 /** Wilson's score interval (1927) of a share: `successes` of `n` independent trials. Throws RangeError for n = 0. */
-export function wilsonInterval(
+export function computeWilsonInterval(
   successes: number,
   n: number,
   level = 0.95,
 ): { mean: number; low: number; high: number } {
   if (n <= 0) throw new RangeError("A share needs at least one trial.");
-  const z = normalQuantile((1 - level) / 2);
+  const z = computeNormalQuantile((1 - level) / 2);
   const share = successes / n;
   const spread = 1 + (z * z) / n;
   const centre = (share + (z * z) / (2 * n)) / spread;
@@ -62,7 +62,7 @@ export function wilsonInterval(
  * The Pareto front: the points that no other point beats in both cost (less is better) and value (more is better),
  * by increasing cost. Of equal points each is kept.
  */
-export function paretoFront<T>(
+export function findParetoFront<T>(
   points: readonly T[],
   costOf: (point: T) => number,
   valueOf: (point: T) => number,

@@ -7,8 +7,8 @@ const LANCZOS = [
 ];
 
 /** Logarithm of the gamma function for x > 0 (Lanczos approximation, g = 7). */
-export function logGamma(x: number): number {
-  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
+export function computeLogGamma(x: number): number {
+  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - computeLogGamma(1 - x);
   const t = x + 6.5;
   let sum = LANCZOS[0]!;
   for (let i = 1; i < LANCZOS.length; i++) sum += LANCZOS[i]! / (x - 1 + i);
@@ -19,9 +19,9 @@ export function logGamma(x: number): number {
  * Upper regularised incomplete gamma function Q(a, x), by its series below a + 1 and its continued fraction above
  * (Lentz's method).
  */
-export function upperGamma(a: number, x: number): number {
+export function computeUpperGamma(a: number, x: number): number {
   if (x <= 0) return 1;
-  const front = Math.exp(a * Math.log(x) - x - logGamma(a));
+  const front = Math.exp(a * Math.log(x) - x - computeLogGamma(a));
   if (x < a + 1) {
     let term = 1 / a;
     let sum = term;
@@ -52,37 +52,39 @@ export function upperGamma(a: number, x: number): number {
 }
 
 /** Probability that a chi-square variable with one degree of freedom exceeds x. */
-export const chiSquareTail = (x: number): number => upperGamma(0.5, x / 2);
+export const computeChiSquareTail = (x: number): number => computeUpperGamma(0.5, x / 2);
 
 /** Probability that a standard normal variable exceeds z. */
-export const normalTail = (z: number): number =>
-  z < 0 ? 1 - normalTail(-z) : 0.5 * upperGamma(0.5, (z * z) / 2);
+export const computeNormalTail = (z: number): number =>
+  z < 0 ? 1 - computeNormalTail(-z) : 0.5 * computeUpperGamma(0.5, (z * z) / 2);
 
 /** z with normalTail(z) = tail, for 0 < tail < 1: bisection brackets it, Newton's steps finish it. */
-export function normalQuantile(tail: number): number {
+export function computeNormalQuantile(tail: number): number {
   if (!(tail > 0 && tail < 1)) throw new RangeError("A tail probability lies between 0 and 1.");
-  if (tail > 0.5) return -normalQuantile(1 - tail);
+  if (tail > 0.5) return -computeNormalQuantile(1 - tail);
   let low = 0;
   let high = 40;
   for (let i = 0; i < 40; i++) {
     const middle = (low + high) / 2;
-    if (normalTail(middle) > tail) low = middle;
+    if (computeNormalTail(middle) > tail) low = middle;
     else high = middle;
   }
   let z = (low + high) / 2;
   for (let i = 0; i < 3; i++) {
     const density = Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI);
-    if (density > 0) z += (normalTail(z) - tail) / density;
+    if (density > 0) z += (computeNormalTail(z) - tail) / density;
   }
   return z;
 }
 
 /** P(X <= k) for X of Binomial(n, 1/2), summed from its largest term downwards. */
-export function halfBinomialCdf(k: number, n: number): number {
+export function computeHalfBinomialCdf(k: number, n: number): number {
   if (k < 0) return 0;
   if (k >= n) return 1;
-  if (2 * k > n) return 1 - halfBinomialCdf(n - k - 1, n);
-  let term = Math.exp(logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1) - n * Math.LN2);
+  if (2 * k > n) return 1 - computeHalfBinomialCdf(n - k - 1, n);
+  let term = Math.exp(
+    computeLogGamma(n + 1) - computeLogGamma(k + 1) - computeLogGamma(n - k + 1) - n * Math.LN2,
+  );
   let sum = 0;
   for (let i = k; i >= 0 && term > sum * 1e-17; i--) {
     sum += term;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { normalQuantile } from "./special";
-import { meanInterval, studentQuantile, studentTail } from "./student";
+import { computeNormalQuantile } from "./special";
+import { computeMeanInterval, computeStudentQuantile, computeStudentTail } from "./student";
 
 /** Two-sided 95% and 99% points as statistical tables print them. */
 const TABLE: [degrees: number, t95: number, t99: number][] = [
@@ -21,17 +21,19 @@ const TABLE: [degrees: number, t95: number, t99: number][] = [
 describe("Student's t", () => {
   it("has the quantiles of the tables", () => {
     for (const [degrees, t95, t99] of TABLE) {
-      expect(studentQuantile(0.025, degrees), `${degrees}`).toBeCloseTo(t95, 3);
-      expect(studentQuantile(0.005, degrees), `${degrees}`).toBeCloseTo(t99, 3);
+      expect(computeStudentQuantile(0.025, degrees), `${degrees}`).toBeCloseTo(t95, 3);
+      expect(computeStudentQuantile(0.005, degrees), `${degrees}`).toBeCloseTo(t99, 3);
     }
   });
 
   it("has the closed forms of one and two degrees, and nears the normal distribution", () => {
     for (const t of [-3, -0.5, 0, 0.2, 1, 7, 40]) {
-      expect(studentTail(t, 1)).toBeCloseTo(0.5 - Math.atan(t) / Math.PI, 14);
-      expect(studentTail(t, 2)).toBeCloseTo(0.5 - t / (2 * Math.sqrt(2 + t * t)), 14);
+      expect(computeStudentTail(t, 1)).toBeCloseTo(0.5 - Math.atan(t) / Math.PI, 14);
+      expect(computeStudentTail(t, 2)).toBeCloseTo(0.5 - t / (2 * Math.sqrt(2 + t * t)), 14);
     }
-    expect(Math.abs(studentQuantile(0.025, 2000) - normalQuantile(0.025))).toBeLessThan(2e-3);
+    expect(
+      Math.abs(computeStudentQuantile(0.025, 2000) - computeNormalQuantile(0.025)),
+    ).toBeLessThan(2e-3);
   });
 
   it("is inverted by its quantile", () => {
@@ -40,26 +42,39 @@ describe("Student's t", () => {
         fc.integer({ min: 1, max: 200 }),
         fc.double({ min: 1e-4, max: 0.5, noNaN: true }),
         (degrees, tail) =>
-          void expect(studentTail(studentQuantile(tail, degrees), degrees)).toBeCloseTo(tail, 10),
+          void expect(
+            computeStudentTail(computeStudentQuantile(tail, degrees), degrees),
+          ).toBeCloseTo(tail, 10),
       ),
     );
-    expect(() => studentTail(1, 0)).toThrow(RangeError);
-    expect(() => studentQuantile(0, 3)).toThrow(RangeError);
+    expect(() => computeStudentTail(1, 0)).toThrow(RangeError);
+    expect(() => computeStudentQuantile(0, 3)).toThrow(RangeError);
   });
 });
 
 describe("meanInterval", () => {
   it("is mean and t interval, and has no interval of one value", () => {
-    expect(meanInterval([0.749, 0.632, 0.771])).toMatchObject({
+    expect(computeMeanInterval([0.749, 0.632, 0.771])).toMatchObject({
       n: 3,
       mean: expect.closeTo(0.7173, 4),
       deviation: expect.closeTo(0.0747, 4),
       low: expect.closeTo(0.5318, 3),
       high: expect.closeTo(0.9029, 3),
     });
-    expect(meanInterval([2])).toEqual({ n: 1, mean: 2, deviation: null, low: null, high: null });
-    expect(meanInterval([1, 1, 1])).toMatchObject({ mean: 1, deviation: 0, low: 1, high: 1 });
-    expect(() => meanInterval([])).toThrow(RangeError);
+    expect(computeMeanInterval([2])).toEqual({
+      n: 1,
+      mean: 2,
+      deviation: null,
+      low: null,
+      high: null,
+    });
+    expect(computeMeanInterval([1, 1, 1])).toMatchObject({
+      mean: 1,
+      deviation: 0,
+      low: 1,
+      high: 1,
+    });
+    expect(() => computeMeanInterval([])).toThrow(RangeError);
   });
 
   it("moves and stretches with its values", () => {
@@ -73,8 +88,8 @@ describe("meanInterval", () => {
         fc.integer({ min: -50, max: 50 }),
         fc.integer({ min: 1, max: 9 }),
         (list, shift, factor) => {
-          const before = meanInterval(list);
-          const after = meanInterval(list.map((value) => value * factor + shift));
+          const before = computeMeanInterval(list);
+          const after = computeMeanInterval(list.map((value) => value * factor + shift));
           for (const end of ["low", "mean", "high"] as const)
             expect(after[end]).toBeCloseTo(before[end]! * factor + shift, 6);
           expect(before.low!).toBeLessThanOrEqual(before.high!);

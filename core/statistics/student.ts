@@ -4,7 +4,7 @@
  * Probability that a t variable with `degrees` (a whole number >= 1) exceeds t: the finite sums of Abramowitz and
  * Stegun 1964, 26.7.3 and 26.7.4.
  */
-export function studentTail(t: number, degrees: number): number {
+export function computeStudentTail(t: number, degrees: number): number {
   if (!Number.isInteger(degrees) || degrees < 1)
     throw new RangeError("Degrees of freedom are a whole number of at least 1.");
   const angle = Math.atan(t / Math.sqrt(degrees));
@@ -21,16 +21,16 @@ export function studentTail(t: number, degrees: number): number {
 }
 
 /** t with studentTail(t, degrees) = tail, for 0 < tail <= 1/2, by bisection. */
-export function studentQuantile(tail: number, degrees: number): number {
+export function computeStudentQuantile(tail: number, degrees: number): number {
   if (!(tail > 0 && tail <= 0.5))
     throw new RangeError("The upper tail lies between 0 and one half.");
   let low = 0;
   let high = 1;
-  while (studentTail(high, degrees) > tail) high *= 2;
+  while (computeStudentTail(high, degrees) > tail) high *= 2;
   for (let i = 0; i < 100 && low < high; i++) {
     const middle = (low + high) / 2;
     if (middle <= low || middle >= high) break;
-    if (studentTail(middle, degrees) > tail) low = middle;
+    if (computeStudentTail(middle, degrees) > tail) low = middle;
     else high = middle;
   }
   return (low + high) / 2;
@@ -50,7 +50,7 @@ export interface MeanInterval {
  * Mean of independent values, e.g. of one result under several seeds, with its t interval: mean +- t(n - 1) s / sqrt(n).
  * Throws RangeError where there is no value.
  */
-export function meanInterval(values: readonly number[], level = 0.95): MeanInterval {
+export function computeMeanInterval(values: readonly number[], level = 0.95): MeanInterval {
   const n = values.length;
   if (n === 0) throw new RangeError("A mean needs at least one value.");
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
@@ -58,6 +58,6 @@ export function meanInterval(values: readonly number[], level = 0.95): MeanInter
   const deviation = Math.sqrt(
     values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1),
   );
-  const half = (studentQuantile((1 - level) / 2, n - 1) * deviation) / Math.sqrt(n);
+  const half = (computeStudentQuantile((1 - level) / 2, n - 1) * deviation) / Math.sqrt(n);
   return { n, mean, deviation, low: mean - half, high: mean + half };
 }

@@ -1,4 +1,4 @@
-import { quantile } from "./bootstrap";
+import { computeQuantile } from "./bootstrap";
 
 /** Arithmetic mean; undefined for no values. */
 export const computeMean = (values: readonly number[]): number | undefined =>
@@ -14,7 +14,7 @@ export const findMinimum = (values: readonly number[]): number =>
 
 /** Middle value, or the mean of the two middle ones. Throws RangeError for no values. */
 export const computeMedian = (values: readonly number[]): number =>
-  quantile(
+  computeQuantile(
     [...values].sort((a, b) => a - b),
     0.5,
   );

@@ -1,21 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { getSettingValue } from "@/core/run/settings";
 import {
   countRuns,
-  expandOrThrow,
+  expandSweepOrThrow,
   expandSweep,
-  problemText,
-  shortPaths,
-  variedText,
+  formatSweepProblem,
+  shortenPaths,
+  formatVariedSettings,
 } from "./expand-sweep";
 import { isLowerBetter } from "@/core/metrics/metrics";
 import { SWEEP_LIMIT, sweepSpecSchema, type SettingValue } from "@/contracts/run-config/sweep";
-import { readAxis, readRow, readSeeds, readValues } from "./sweep-text";
+import { parseAxis, parseRow, parseSeeds, parseValues } from "./sweep-text";
 
-const base = presetById("atlas-smollm2-grpo")!.config;
+const base = findPreset("atlas-smollm2-grpo")!.config;
 const grid = (axes: Record<string, SettingValue[]>, rest: object = {}) => ({
   mode: "grid",
   name: "s",
@@ -32,7 +32,7 @@ const list = (rows: Record<string, SettingValue>[], rest: object = {}) => ({
 });
 const problems = (input: unknown): string[] => {
   const expansion = expandSweep(input);
-  return expansion.ok ? [] : expansion.problems.map(problemText);
+  return expansion.ok ? [] : expansion.problems.map(formatSweepProblem);
 };
 
 /** Settings that may be varied freely, each with some valid values. */
@@ -66,7 +66,7 @@ describe("expandSweep", () => {
         const expansion = expandSweep(input);
         if (count > SWEEP_LIMIT)
           return void expect(expansion).toMatchObject({ ok: false, problems: [{ path: "axes" }] });
-        if (!expansion.ok) throw new Error(expansion.problems.map(problemText).join("\n"));
+        if (!expansion.ok) throw new Error(expansion.problems.map(formatSweepProblem).join("\n"));
         const { runs } = expansion;
         expect(runs).toHaveLength(count);
         expect(new Set(runs.map((run) => JSON.stringify([run.varied, run.seed]))).size).toBe(count);
@@ -88,9 +88,12 @@ describe("expandSweep", () => {
           }) as Record<string, unknown>;
           for (const [path] of chosen)
             for (const target of [back, plain])
-              (getSettingValue(target, path.split(".").slice(0, -1).join(".")) as Record<string, unknown>)[
-                path.split(".").at(-1)!
-              ] = null;
+              (
+                getSettingValue(target, path.split(".").slice(0, -1).join(".")) as Record<
+                  string,
+                  unknown
+                >
+              )[path.split(".").at(-1)!] = null;
           expect(back).toEqual(plain);
         }
         // One row is one setting: it differs by its seed alone.
@@ -105,7 +108,7 @@ describe("expandSweep", () => {
   });
 
   it("orders by seed, then by row, and names what varies", () => {
-    const { runs, paths } = expandOrThrow(
+    const { runs, paths } = expandSweepOrThrow(
       grid({ "rl.steps": [1, 2], "train.groupSize": [4] }, { name: "Steps", seeds: [7, 8] }),
     );
     expect(paths).toEqual(["rl.steps", "rl.groupSize"]);
@@ -117,11 +120,11 @@ describe("expandSweep", () => {
     ]);
     expect(runs.map((run) => run.row)).toEqual([0, 1, 0, 1]);
     expect(runs[3]?.varied).toEqual({ "rl.steps": 2, "rl.groupSize": 4 });
-    expect(expandOrThrow(grid({})).runs.map((run) => run.name)).toEqual(["s"]);
+    expect(expandSweepOrThrow(grid({})).runs.map((run) => run.name)).toEqual(["s"]);
   });
 
   it("lets rows of a list name different settings, and fills in what the base has", () => {
-    const { runs } = expandOrThrow(
+    const { runs } = expandSweepOrThrow(
       list([
         { "rl.steps": 3 },
         { "search.turns": 2, "retriever.kind": "bm25", "retriever.k1": 1.2 },
@@ -188,7 +191,7 @@ describe("expandSweep", () => {
         }),
       ),
     ).toEqual(["axes: makes 1600000000 runs; a sweep has at most 200. Give fewer values or seeds"]);
-    expect(expandOrThrow(grid({ "rl.steps": many })).runs).toHaveLength(200);
+    expect(expandSweepOrThrow(grid({ "rl.steps": many })).runs).toHaveLength(200);
   });
 
   it("refuses what a sweep sets by itself, and kinds that cannot be swept", () => {
@@ -203,14 +206,14 @@ describe("expandSweep", () => {
       problems(grid({ k: [10, 20] }, { base: { kind: "evaluate", corpus: "atlas" }, seeds: [1] })),
     ).toEqual(["seeds: runs of this kind have no seed"]);
     expect(
-      expandOrThrow(
+      expandSweepOrThrow(
         grid({ k: [10, 20] }, { base: { kind: "evaluate", corpus: "atlas" } }),
       ).runs.map((run) => run.seed),
     ).toEqual([null, null]);
   });
 
   it("keeps names apart where they are too long", () => {
-    const { runs } = expandOrThrow(
+    const { runs } = expandSweepOrThrow(
       grid({ "data.corpus": ["a", "b"].map((end) => `${"c".repeat(130)}${end}`) }),
     );
     expect(new Set(runs.map((run) => run.name)).size).toBe(2);
@@ -220,13 +223,15 @@ describe("expandSweep", () => {
 
 describe("what varies, in words", () => {
   it("cuts paths to the ends that tell them apart", () => {
-    expect(shortPaths(["rl.steps", "rl.learningRate", "coldStart.learningRate"])).toEqual([
+    expect(shortenPaths(["rl.steps", "rl.learningRate", "coldStart.learningRate"])).toEqual([
       "steps",
       "rl.learningRate",
       "coldStart.learningRate",
     ]);
-    expect(shortPaths(["seed", "a.seed"])).toEqual(["seed", "a.seed"]);
-    expect(variedText({ "rl.steps": 2, "search.decoding": "free" })).toBe("steps=2, decoding=free");
+    expect(shortenPaths(["seed", "a.seed"])).toEqual(["seed", "a.seed"]);
+    expect(formatVariedSettings({ "rl.steps": 2, "search.decoding": "free" })).toBe(
+      "steps=2, decoding=free",
+    );
   });
 
   it("knows which metrics are better when they are low", () => {
@@ -253,20 +258,20 @@ describe("what varies, in words", () => {
 
 describe("sweeps as people type them", () => {
   it("reads values, rows, axes and seeds", () => {
-    expect(readValues("1, 2,4")).toEqual([1, 2, 4]);
-    expect(readValues("gbr,upstream,true,null")).toEqual(["gbr", "upstream", true, null]);
-    expect(readValues('["a,b","c"]')).toEqual(["a,b", "c"]);
-    expect(readValues('["a","b"],["c"]')).toEqual([["a", "b"], ["c"]]);
-    expect(readValues("")).toEqual([]);
-    expect(readAxis("rl.steps=1,2")).toEqual({ path: "rl.steps", values: [1, 2] });
-    expect(readRow("rl.steps=1, search.decoding = free")).toEqual({
+    expect(parseValues("1, 2,4")).toEqual([1, 2, 4]);
+    expect(parseValues("gbr,upstream,true,null")).toEqual(["gbr", "upstream", true, null]);
+    expect(parseValues('["a,b","c"]')).toEqual(["a,b", "c"]);
+    expect(parseValues('["a","b"],["c"]')).toEqual([["a", "b"], ["c"]]);
+    expect(parseValues("")).toEqual([]);
+    expect(parseAxis("rl.steps=1,2")).toEqual({ path: "rl.steps", values: [1, 2] });
+    expect(parseRow("rl.steps=1, search.decoding = free")).toEqual({
       "rl.steps": 1,
       "search.decoding": "free",
     });
-    expect(readSeeds("1, 4-6")).toEqual([1, 4, 5, 6]);
-    expect(() => readSeeds("1,x")).toThrow(/not "x"/);
-    expect(() => readRow("rl.steps")).toThrow(/path=value/);
-    expect(() => readRow("a=1,a=2")).toThrow(/twice/);
+    expect(parseSeeds("1, 4-6")).toEqual([1, 4, 5, 6]);
+    expect(() => parseSeeds("1,x")).toThrow(/not "x"/);
+    expect(() => parseRow("rl.steps")).toThrow(/path=value/);
+    expect(() => parseRow("a=1,a=2")).toThrow(/twice/);
   });
 
   it("reads back what JSON wrote", () => {
@@ -275,13 +280,13 @@ describe("sweeps as people type them", () => {
         fc.array(fc.oneof(fc.integer(), fc.boolean(), fc.constant(null), fc.string()), {
           minLength: 1,
         }),
-        (values) => void expect(readValues(JSON.stringify(values))).toEqual(values),
+        (values) => void expect(parseValues(JSON.stringify(values))).toEqual(values),
       ),
     );
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.integer(), fc.boolean()), { minLength: 1 }),
-        (values) => void expect(readValues(values.join(","))).toEqual(values),
+        (values) => void expect(parseValues(values.join(","))).toEqual(values),
       ),
     );
   });

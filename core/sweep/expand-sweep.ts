@@ -13,7 +13,7 @@ import { assignSettings, resolveSettingPath } from "@/core/run/assign-settings";
 import { getSettingValue } from "@/core/run/settings";
 
 /** Value of each varied setting; a setting that the configuration does not have (retriever.k1 of a dense one) is absent. */
-export type Varied = Record<string, SettingValue>;
+export type VariedSettings = Record<string, SettingValue>;
 
 export interface SweepRun {
   name: string;
@@ -21,7 +21,7 @@ export interface SweepRun {
   row: number;
   /** Null for a kind of run that has none. */
   seed: number | null;
-  varied: Varied;
+  varied: VariedSettings;
   config: RunConfig;
 }
 
@@ -33,14 +33,14 @@ export interface SweepProblem {
   message: string;
 }
 
-export type Expansion =
+export type SweepExpansion =
   { ok: true; paths: string[]; runs: SweepRun[] } | { ok: false; problems: SweepProblem[] };
 
 /**
  * The runs of a sweep: all rows under the first seed, then all under the next, so that a comparison is whole early.
  * Nothing is left out silently: whatever is wrong is said of every row that has it.
  */
-export function expandSweep(input: unknown): Expansion {
+export function expandSweep(input: unknown): SweepExpansion {
   const parsed = sweepSpecSchema.safeParse(input);
   if (!parsed.success)
     return {
@@ -84,8 +84,8 @@ export function expandSweep(input: unknown): Expansion {
       for (const issue of result.error.issues)
         problems.push({
           rows: [row],
-          path: placeOf(issue, seeds[0] !== undefined),
-          message: messageOf(issue, seeds[0] !== undefined),
+          path: formatIssuePath(issue, seeds[0] !== undefined),
+          message: formatIssueMessage(issue, seeds[0] !== undefined),
         });
       continue;
     }
@@ -99,12 +99,12 @@ export function expandSweep(input: unknown): Expansion {
     else seen.set(JSON.stringify(result.data), row);
     configs[row] = result.data;
   }
-  if (problems.length > 0) return { ok: false, problems: gatherProblems(problems, rows.length) };
+  if (problems.length > 0) return { ok: false, problems: mergeProblems(problems, rows.length) };
 
   const varying = paths.filter(
     (at) => new Set(configs.map((config) => JSON.stringify(getSettingValue(config, at)))).size > 1,
   );
-  const names = namesOf(spec, varying, configs, seeds);
+  const names = buildRunNames(spec, varying, configs, seeds);
   return {
     ok: true,
     paths,
@@ -118,7 +118,7 @@ export function expandSweep(input: unknown): Expansion {
           name,
           row,
           seed: "seed" in whole ? whole.seed : null,
-          varied: variedOf(config, paths),
+          varied: readVariedSettings(config, paths),
           config: whole,
         };
       }),
@@ -127,17 +127,17 @@ export function expandSweep(input: unknown): Expansion {
 }
 
 /** @throws AppError "invalid-input" that names every problem with its rows and its path */
-export function expandOrThrow(input: unknown): Extract<Expansion, { ok: true }> {
+export function expandSweepOrThrow(input: unknown): Extract<SweepExpansion, { ok: true }> {
   const expansion = expandSweep(input);
   if (expansion.ok) return expansion;
   throw new AppError(
     "invalid-input",
-    `The sweep is not valid:\n${expansion.problems.map(problemText).join("\n")}`,
+    `The sweep is not valid:\n${expansion.problems.map(formatSweepProblem).join("\n")}`,
   );
 }
 
 /** "run 3, 4: rl.groupSize: must be at least 2"; of the whole sweep: "seeds: a seed is given twice". */
-export function problemText({ rows, path: at, message }: SweepProblem): string {
+export function formatSweepProblem({ rows, path: at, message }: SweepProblem): string {
   const listed =
     rows === null
       ? ""
@@ -158,18 +158,18 @@ export function countRuns(spec: SweepSpec): number {
 }
 
 /** "rl.steps=2, search.turns=1": what varies, as people write it; paths that tell apart are cut to their ends. */
-export function variedText(
-  varied: Readonly<Varied>,
+export function formatVariedSettings(
+  varied: Readonly<VariedSettings>,
   paths: readonly string[] = Object.keys(varied),
 ): string {
-  const short = shortPaths(paths);
+  const short = shortenPaths(paths);
   return paths
-    .flatMap((at, i) => (at in varied ? [`${short[i]}=${valueText(varied[at]!)}`] : []))
+    .flatMap((at, i) => (at in varied ? [`${short[i]}=${formatSettingValue(varied[at]!)}`] : []))
     .join(", ");
 }
 
 /** The shortest ends of paths that still tell them apart: "steps", "weights.gbr" beside "terms.gbr". */
-export function shortPaths(paths: readonly string[]): string[] {
+export function shortenPaths(paths: readonly string[]): string[] {
   return paths.map((at) => {
     const keys = at.split(".");
     for (let length = 1; length < keys.length; length++) {
@@ -180,23 +180,23 @@ export function shortPaths(paths: readonly string[]): string[] {
   });
 }
 
-export const valueText = (value: SettingValue): string =>
+export const formatSettingValue = (value: SettingValue): string =>
   typeof value === "string" ? value : JSON.stringify(value);
 
-type Named =
-  { ok: true; paths: string[]; rows: Varied[] } | { ok: false; problems: SweepProblem[] };
+type NamedRows =
+  { ok: true; paths: string[]; rows: VariedSettings[] } | { ok: false; problems: SweepProblem[] };
 
 /** Settings of every row by the paths of the schema, and all paths in the order in which they were first named. */
-function nameRows(spec: SweepSpec): Named {
+function nameRows(spec: SweepSpec): NamedRows {
   const problems: SweepProblem[] = [];
   const resolved = (given: string, rows: number[] | null): string | null => {
-    const fixed = FIXED[given];
-    const problem = fixed ?? unknownSetting(given, spec.base.kind);
+    const fixed = FIXED_SETTINGS[given];
+    const problem = fixed ?? explainUnknownSetting(given, spec.base.kind);
     if (problem === null) return resolveSettingPath(given, spec.base.kind);
     problems.push({ rows, path: given, message: problem });
     return null;
   };
-  let rows: Varied[];
+  let rows: VariedSettings[];
   if (spec.mode === "grid") {
     const axes = spec.axes.map((axis) => ({
       path: resolved(axis.path, null),
@@ -209,14 +209,14 @@ function nameRows(spec: SweepSpec): Named {
           path: axis.path,
           message: "is varied twice; put its values together",
         });
-    rows = axes.reduce<Varied[]>(
+    rows = axes.reduce<VariedSettings[]>(
       (made, axis) =>
         made.flatMap((row) => axis.values.map((value) => ({ ...row, [axis.path ?? ""]: value }))),
       [{}],
     );
   } else {
     rows = spec.rows.map((row, i) => {
-      const named: Varied = {};
+      const named: VariedSettings = {};
       for (const [given, value] of Object.entries(row)) {
         const at = resolved(given, [i]);
         if (at === null) continue;
@@ -226,18 +226,18 @@ function nameRows(spec: SweepSpec): Named {
       return named;
     });
   }
-  if (problems.length > 0) return { ok: false, problems: gatherProblems(problems, rows.length) };
+  if (problems.length > 0) return { ok: false, problems: mergeProblems(problems, rows.length) };
   return { ok: true, paths: [...new Set(rows.flatMap((row) => Object.keys(row)))], rows };
 }
 
 /** What a sweep sets by itself. */
-const FIXED: Readonly<Record<string, string>> = {
+const FIXED_SETTINGS: Readonly<Record<string, string>> = {
   seed: "give seeds as seeds: runs that differ by their seed alone are averaged",
   name: "runs are named by what varies",
   kind: "all runs of a sweep are of one kind",
 };
 
-function unknownSetting(given: string, kind: RunConfig["kind"]): string | null {
+function explainUnknownSetting(given: string, kind: RunConfig["kind"]): string | null {
   try {
     resolveSettingPath(given, kind);
     return null;
@@ -248,7 +248,7 @@ function unknownSetting(given: string, kind: RunConfig["kind"]): string | null {
 }
 
 /** The same problem of several rows is said once; where every one of several rows has it, it is the base's. */
-export function gatherProblems(problems: readonly SweepProblem[], rows: number): SweepProblem[] {
+export function mergeProblems(problems: readonly SweepProblem[], rows: number): SweepProblem[] {
   const gathered = new Map<string, SweepProblem>();
   for (const problem of problems) {
     const key = JSON.stringify([problem.path, problem.message]);
@@ -268,18 +268,18 @@ const refusesSeed = (issue: z.core.$ZodIssue, seeded: boolean): boolean =>
   issue.code === "unrecognized_keys" &&
   issue.path.length === 0 &&
   issue.keys.includes("seed");
-function placeOf(issue: z.core.$ZodIssue, seeded: boolean): string {
+function formatIssuePath(issue: z.core.$ZodIssue, seeded: boolean): string {
   if (refusesSeed(issue, seeded)) return "seeds";
   return [...issue.path, ...(issue.code === "unrecognized_keys" ? issue.keys : [])].join(".");
 }
-const messageOf = (issue: z.core.$ZodIssue, seeded: boolean): string =>
+const formatIssueMessage = (issue: z.core.$ZodIssue, seeded: boolean): string =>
   refusesSeed(issue, seeded)
     ? "runs of this kind have no seed"
     : issue.code === "unrecognized_keys"
       ? "unknown setting"
       : issue.message;
 
-function variedOf(config: RunConfig, paths: readonly string[]): Varied {
+function readVariedSettings(config: RunConfig, paths: readonly string[]): VariedSettings {
   return Object.fromEntries(
     paths.flatMap((at) => {
       const value = settingValueSchema.safeParse(getSettingValue(config, at));
@@ -289,7 +289,7 @@ function variedOf(config: RunConfig, paths: readonly string[]): Varied {
 }
 
 /** One name a run, seed by seed: the sweep's with what varies; where that is too long, cut and numbered. */
-function namesOf(
+function buildRunNames(
   spec: SweepSpec,
   varying: readonly string[],
   configs: readonly RunConfig[],
@@ -298,7 +298,7 @@ function namesOf(
   const names = seeds.flatMap((seed) =>
     configs.map((config) => {
       const parts = [
-        variedText(variedOf(config, varying), varying),
+        formatVariedSettings(readVariedSettings(config, varying), varying),
         seeds.length > 1 ? `seed=${seed}` : "",
       ].filter(Boolean);
       return parts.length > 0 ? `${spec.name}: ${parts.join(", ")}` : spec.name;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { expandOrThrow, problemText, expandSweep } from "./expand-sweep";
+import { expandSweepOrThrow, formatSweepProblem, expandSweep } from "./expand-sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
-import { bestRow, sweepCsv, sweepMarkdown, type SweepTable } from "./sweep-table";
+import { findBestRow, formatSweepCsv, formatSweepMarkdown, type SweepTable } from "./sweep-table";
 
 const one = (mean: number) => ({ n: 1, mean, low: null, high: null });
 const sweep: SweepTable = {
@@ -71,20 +71,20 @@ const sweep: SweepTable = {
 
 describe("a sweep's table", () => {
   it("marks the greatest of an accuracy and the least of a loss", () => {
-    expect(bestRow(sweep, 0)).toBe(1);
-    expect(bestRow(sweep, 1)).toBe(0);
+    expect(findBestRow(sweep, 0)).toBe(1);
+    expect(findBestRow(sweep, 1)).toBe(0);
     expect(
-      bestRow({ ...sweep, groups: sweep.groups.slice(0, 1) }, 0),
+      findBestRow({ ...sweep, groups: sweep.groups.slice(0, 1) }, 0),
       "one alone is no best",
     ).toBeNull();
     expect(
-      bestRow({ ...sweep, groups: [sweep.groups[1]!, { ...sweep.groups[1]!, row: 5 }] }, 0),
+      findBestRow({ ...sweep, groups: [sweep.groups[1]!, { ...sweep.groups[1]!, row: 5 }] }, 0),
       "nor is a tie",
     ).toBeNull();
   });
 
   it("is Markdown with intervals, counts and what is missing left empty", () => {
-    const lines = sweepMarkdown(sweep).split("\n");
+    const lines = formatSweepMarkdown(sweep).split("\n");
     expect(lines[0]).toBe("A \\| sweep");
     expect(lines[2]).toBe(
       "| steps | decoding | held-out/accuracy, last | greatest | actor/pg\\_loss, last | least | runs | seconds |",
@@ -97,7 +97,7 @@ describe("a sweep's table", () => {
   });
 
   it("is CSV with a line a run that no spreadsheet runs", () => {
-    const lines = sweepCsv(sweep).split("\r\n");
+    const lines = formatSweepCsv(sweep).split("\r\n");
     expect(lines[0]).toContain(
       "run,name,state,combination,seed,rl.steps,search.decoding,held-out/accuracy last",
     );
@@ -112,12 +112,12 @@ describe("sweep presets", () => {
   it("are valid sweeps", () => {
     for (const { id, spec } of SWEEP_PRESETS) {
       const expansion = expandSweep(spec);
-      expect(expansion.ok ? [] : expansion.problems.map(problemText), id).toEqual([]);
+      expect(expansion.ok ? [] : expansion.problems.map(formatSweepProblem), id).toEqual([]);
     }
   });
 
   it("ablate reward, cold start and turns under PPO on the whole pool", () => {
-    const { runs } = expandOrThrow(
+    const { runs } = expandSweepOrThrow(
       SWEEP_PRESETS.find((preset) => preset.id === "atlas-ablation")?.spec,
     );
     expect(runs).toHaveLength(6);

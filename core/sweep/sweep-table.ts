@@ -1,7 +1,7 @@
-import { csvField, markdownText } from "@/core/comparability/results-table";
+import { escapeCsvField, escapeMarkdown } from "@/core/comparability/results-table";
 import type { RunState } from "@/contracts/records/run-state";
 import { getBetterDirection, isLowerBetter } from "@/core/metrics/metrics";
-import { shortPaths, valueText, type Varied } from "./expand-sweep";
+import { shortenPaths, formatSettingValue, type VariedSettings } from "./expand-sweep";
 
 /** A sweep's table as Markdown or CSV, and which of its rows is the best. Pure. */
 
@@ -23,14 +23,14 @@ export interface SweepTable {
     row: number;
     seed: number | null;
     state: RunState;
-    varied: Readonly<Varied>;
+    varied: Readonly<VariedSettings>;
     startedAt: Date | null;
     endedAt: Date | null;
     results: readonly ({ last: number; lastStep: number; best: number; bestStep: number } | null)[];
   }[];
   groups: readonly {
     row: number;
-    varied: Readonly<Varied>;
+    varied: Readonly<VariedSettings>;
     runs: number;
     succeeded: number;
     seconds: number | null;
@@ -39,11 +39,11 @@ export interface SweepTable {
 }
 
 /** What the band is, in words, wherever one is shown. */
-export const BAND =
+export const BAND_EXPLANATION =
   "Mean over seeds with the 95% t interval; without an interval where there is one run.";
 
 /** The row whose mean last value of a metric is the best; null where fewer than two have one, or two share it. */
-export function bestRow(
+export function findBestRow(
   { groups, metrics }: Pick<SweepTable, "groups" | "metrics">,
   metric: number,
 ): number | null {
@@ -61,28 +61,28 @@ export function bestRow(
 }
 
 /** Three significant digits, whichever the size. */
-export const figure = (value: number): string =>
+export const formatFigure = (value: number): string =>
   value === 0
     ? "0"
     : Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6
       ? value.toExponential(2)
       : String(Number(value.toPrecision(3)));
-const meanText = ({ mean, low, high }: Mean): string =>
+const formatMean = ({ mean, low, high }: Mean): string =>
   low === null || high === null
-    ? figure(mean)
-    : `${figure(mean)} [${figure(low)}, ${figure(high)}]`;
+    ? formatFigure(mean)
+    : `${formatFigure(mean)} [${formatFigure(low)}, ${formatFigure(high)}]`;
 
 /** As GitHub reads it: a row a combination, means over the runs that have succeeded. */
-export function sweepMarkdown(sweep: SweepTable): string {
+export function formatSweepMarkdown(sweep: SweepTable): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const bests = sweep.metrics.map((_, metric) => bestRow(sweep, metric));
+  const bests = sweep.metrics.map((_, metric) => findBestRow(sweep, metric));
   const better = sweep.metrics.map((metric) => (isLowerBetter(metric) ? "least" : "greatest"));
   return [
-    markdownText(sweep.name),
+    escapeMarkdown(sweep.name),
     "",
     line([
-      ...shortPaths(sweep.paths).map(markdownText),
-      ...sweep.metrics.flatMap((metric, i) => [`${markdownText(metric)}, last`, better[i]!]),
+      ...shortenPaths(sweep.paths).map(escapeMarkdown),
+      ...sweep.metrics.flatMap((metric, i) => [`${escapeMarkdown(metric)}, last`, better[i]!]),
       "runs",
       "seconds",
     ]),
@@ -95,25 +95,25 @@ export function sweepMarkdown(sweep: SweepTable): string {
     ...sweep.groups.map((group) =>
       line([
         ...sweep.paths.map((path) =>
-          path in group.varied ? markdownText(valueText(group.varied[path]!)) : "",
+          path in group.varied ? escapeMarkdown(formatSettingValue(group.varied[path]!)) : "",
         ),
         ...group.results.flatMap((result, i) => {
           if (!result) return ["", ""];
-          const last = meanText(result.last);
-          return [bests[i] === group.row ? `**${last}**` : last, meanText(result.best)];
+          const last = formatMean(result.last);
+          return [bests[i] === group.row ? `**${last}**` : last, formatMean(result.best)];
         }),
         group.succeeded === group.runs ? String(group.runs) : `${group.succeeded} of ${group.runs}`,
         group.seconds === null ? "" : group.seconds.toFixed(0),
       ]),
     ),
     "",
-    `${BAND} Bold: the best last value of a metric. Runs that have not succeeded are not averaged.`,
+    `${BAND_EXPLANATION} Bold: the best last value of a metric. Runs that have not succeeded are not averaged.`,
     "",
   ].join("\n");
 }
 
 /** RFC 4180 with CRLF: a line a run, so that nothing is averaged away. */
-export function sweepCsv(sweep: SweepTable): string {
+export function formatSweepCsv(sweep: SweepTable): string {
   const head = [
     "run",
     "name",
@@ -135,7 +135,7 @@ export function sweepCsv(sweep: SweepTable): string {
     run.state,
     String(run.row + 1),
     run.seed === null ? "" : String(run.seed),
-    ...sweep.paths.map((path) => (path in run.varied ? valueText(run.varied[path]!) : "")),
+    ...sweep.paths.map((path) => (path in run.varied ? formatSettingValue(run.varied[path]!) : "")),
     ...run.results.flatMap((result) =>
       result
         ? [
@@ -150,5 +150,5 @@ export function sweepCsv(sweep: SweepTable): string {
       ? ((run.endedAt.getTime() - run.startedAt.getTime()) / 1000).toFixed(1)
       : "",
   ]);
-  return [head, ...lines].map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
+  return [head, ...lines].map((line) => `${line.map(escapeCsvField).join(",")}\r\n`).join("");
 }

@@ -4,7 +4,7 @@ import type { SettingValue } from "@/contracts/run-config/sweep";
 /** Sweeps as people type them, on the command line and in the form. Pure. */
 
 /** A value is JSON where it reads as JSON, else text. */
-export function readValue(text: string): SettingValue {
+export function parseValue(text: string): SettingValue {
   try {
     return JSON.parse(text) as SettingValue;
   } catch {
@@ -16,31 +16,31 @@ export function readValue(text: string): SettingValue {
  * Values of one setting: "1,2,4", "gbr, upstream"; a JSON array is the list of its items. A comma within brackets or
  * quotes separates nothing.
  */
-export function readValues(text: string): SettingValue[] {
-  const whole = readValue(text.trim());
+export function parseValues(text: string): SettingValue[] {
+  const whole = parseValue(text.trim());
   if (Array.isArray(whole)) return whole;
-  return splitList(text).map(readValue);
+  return splitList(text).map(parseValue);
 }
 
 /** "rl.steps=2, search.turns=1": one row of a list. @throws AppError "invalid-input" */
-export function readRow(text: string): Record<string, SettingValue> {
+export function parseRow(text: string): Record<string, SettingValue> {
   const row: Record<string, SettingValue> = {};
   for (const part of splitList(text)) {
-    const [path, value] = readAssignment(part);
+    const [path, value] = parseAssignment(part);
     if (path in row) throw new AppError("invalid-input", `${path} is given twice in "${text}".`);
-    row[path] = readValue(value);
+    row[path] = parseValue(value);
   }
   return row;
 }
 
 /** "rl.steps=1,2,4": one axis of a grid. @throws AppError "invalid-input" */
-export function readAxis(text: string): { path: string; values: SettingValue[] } {
-  const [path, values] = readAssignment(text);
-  return { path, values: readValues(values) };
+export function parseAxis(text: string): { path: string; values: SettingValue[] } {
+  const [path, values] = parseAssignment(text);
+  return { path, values: parseValues(values) };
 }
 
 /** "1,2,3" or "1-5". @throws AppError "invalid-input" */
-export function readSeeds(text: string): number[] {
+export function parseSeeds(text: string): number[] {
   return splitList(text).flatMap((part) => {
     const range = /^(\d+)(?:-(\d+))?$/.exec(part);
     const from = Number(range?.[1]);
@@ -54,7 +54,7 @@ export function readSeeds(text: string): number[] {
   });
 }
 
-function readAssignment(text: string): [path: string, value: string] {
+function parseAssignment(text: string): [path: string, value: string] {
   const equals = text.indexOf("=");
   if (equals < 1)
     throw new AppError("invalid-input", `Write path=value, e.g. rl.steps=2, not "${text}".`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { methodNamed, readUpstreamFolder } from "./tables";
+import { findMethodInPath, readUpstreamFolder } from "./tables";
 
 const file = (path: string, value: unknown) => ({
   path,
@@ -110,7 +110,7 @@ describe("a folder of upstream's", () => {
         "css3/x.json",
         "fragment.json",
         "deep-retrieval.json",
-      ].map(methodNamed),
+      ].map(findMethodInPath),
     ).toEqual(["s3", "search-o1", "ircot", "s3", null, null, "deepretrieval"]);
   });
 });

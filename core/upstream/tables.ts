@@ -11,8 +11,8 @@ import {
 
 /** From the files of a folder to the runs that they are: which belong together, and of which method. Pure. */
 
-type Of<K extends UpstreamFile["kind"]> = Extract<UpstreamFile, { kind: K }>;
-interface Read<F extends UpstreamFile> {
+type FileOfKind<K extends UpstreamFile["kind"]> = Extract<UpstreamFile, { kind: K }>;
+interface ReadFile<F extends UpstreamFile> {
   path: string;
   file: F;
 }
@@ -37,7 +37,7 @@ export interface UpstreamTable {
 /** Rollouts of one folder: a training run. */
 export interface UpstreamRollouts {
   label: string;
-  files: Read<Of<"rollouts">>[];
+  files: ReadFile<FileOfKind<"rollouts">>[];
 }
 
 export interface UpstreamFolder {
@@ -54,7 +54,7 @@ export function readUpstreamFolder(
   files: readonly { path: string; content: string }[],
 ): UpstreamFolder {
   const folder: UpstreamFolder = { tables: [], rollouts: [], skipped: [], problems: [] };
-  const read: Read<UpstreamFile>[] = [];
+  const read: ReadFile<UpstreamFile>[] = [];
   for (const { path, content } of files) {
     try {
       const file = parseUpstreamFile(path, content);
@@ -67,11 +67,13 @@ export function readUpstreamFolder(
       });
     }
   }
-  const of = <K extends UpstreamFile["kind"]>(kind: K): Read<Of<K>>[] =>
-    read.flatMap(({ path, file }) => (file.kind === kind ? [{ path, file: file as Of<K> }] : []));
-  folder.tables = tablesOf(of("sequences"), [...of("results"), ...of("rag-cache")]);
+  const of = <K extends UpstreamFile["kind"]>(kind: K): ReadFile<FileOfKind<K>>[] =>
+    read.flatMap(({ path, file }) =>
+      file.kind === kind ? [{ path, file: file as FileOfKind<K> }] : [],
+    );
+  folder.tables = buildTables(of("sequences"), [...of("results"), ...of("rag-cache")]);
   for (const { path, file } of of("stats")) {
-    const tables = tablesAbout(path, folder.tables);
+    const tables = findTablesOfStats(path, folder.tables);
     if (tables.length === 0)
       folder.problems.push({ path, reason: "The results that it counts are not among the files." });
     for (const table of tables) {
@@ -80,7 +82,7 @@ export function readUpstreamFolder(
     }
   }
   for (const { path, file } of of("rollouts")) {
-    const label = folderOf(path) || "rollouts";
+    const label = getFolder(path) || "rollouts";
     const known = folder.rollouts.find((rollouts) => rollouts.label === label);
     if (known) known.files.push({ path, file });
     else folder.rollouts.push({ label, files: [{ path, file }] });
@@ -88,15 +90,15 @@ export function readUpstreamFolder(
   return folder;
 }
 
-function tablesOf(
-  sequences: readonly Read<Of<"sequences">>[],
-  results: readonly Read<Of<"results" | "rag-cache">>[],
+function buildTables(
+  sequences: readonly ReadFile<FileOfKind<"sequences">>[],
+  results: readonly ReadFile<FileOfKind<"results" | "rag-cache">>[],
 ): UpstreamTable[] {
   const tables: UpstreamTable[] = results.flatMap(({ path, file }) =>
     Object.entries(file.results).map(([dataset, rows]) => ({
       dataset,
-      label: withoutEnding(path),
-      method: file.kind === "rag-cache" ? ("rag" as const) : methodNamed(path),
+      label: removeEnding(path),
+      method: file.kind === "rag-cache" ? ("rag" as const) : findMethodInPath(path),
       cache: file.kind === "rag-cache",
       files: [path],
       sequences: {},
@@ -113,11 +115,11 @@ function tablesOf(
   const unplaced = sequences.filter(({ path, file }) => {
     const named = wanting(file.dataset).filter(
       (table) =>
-        path.split("/").slice(0, -1).includes(baseOf(table.label)) ||
-        (table.method !== null && table.method === methodOf(path, file.sequences)),
+        path.split("/").slice(0, -1).includes(getBaseName(table.label)) ||
+        (table.method !== null && table.method === findMethod(path, file.sequences)),
     );
     if (named.length !== 1) return true;
-    place(named[0]!, path, file.sequences);
+    addSequences(named[0]!, path, file.sequences);
     return false;
   });
   for (const { path, file } of unplaced) {
@@ -127,13 +129,13 @@ function tablesOf(
       left.length === 1
         ? left[0]!
         : null;
-    const method = methodOf(path, file.sequences);
+    const method = findMethod(path, file.sequences);
     if (only && (method === null || only.method === null || only.method === method))
-      place(only, path, file.sequences);
+      addSequences(only, path, file.sequences);
     else
       tables.push({
         dataset: file.dataset,
-        label: folderOf(path) || withoutEnding(path),
+        label: getFolder(path) || removeEnding(path),
         method,
         cache: false,
         files: [path],
@@ -149,21 +151,21 @@ function tablesOf(
   );
 }
 
-function place(table: UpstreamTable, path: string, sequences: OutputSequences): void {
+function addSequences(table: UpstreamTable, path: string, sequences: OutputSequences): void {
   table.sequences = sequences;
   table.files.push(path);
-  table.method ??= methodOf(path, sequences);
+  table.method ??= findMethod(path, sequences);
 }
 
 /** The tables that a file of statistics is about: NAME_stats.json of NAME.json, or else whatever is not the RAG cache. */
-function tablesAbout(path: string, tables: readonly UpstreamTable[]): UpstreamTable[] {
-  const name = baseOf(path).replace(/_stats\.json$/, "");
-  const named = tables.filter(({ label }) => baseOf(label) === name);
+function findTablesOfStats(path: string, tables: readonly UpstreamTable[]): UpstreamTable[] {
+  const name = getBaseName(path).replace(/_stats\.json$/, "");
+  const named = tables.filter(({ label }) => getBaseName(label) === name);
   return named.length > 0 ? named : tables.filter(({ cache }) => !cache);
 }
 
 /** Names of methods as upstream's folders and files have them; the longer ones first. */
-const NAMES: readonly (readonly [RegExp, MethodName])[] = [
+const METHOD_PATTERNS: readonly (readonly [RegExp, MethodName])[] = [
   [/search[-_ ]?o1/, "search-o1"],
   [/search[-_ ]?r1/, "search-r1"],
   [/deep[-_ ]?retrieval/, "deepretrieval"],
@@ -177,17 +179,17 @@ const NAMES: readonly (readonly [RegExp, MethodName])[] = [
 ];
 
 /** The method that a path names, its last part first; null: none. */
-export function methodNamed(path: string): MethodName | null {
+export function findMethodInPath(path: string): MethodName | null {
   for (const part of path.toLowerCase().split("/").reverse()) {
-    const found = NAMES.find(([name]) => name.test(part));
+    const found = METHOD_PATTERNS.find(([name]) => name.test(part));
     if (found) return found[1];
   }
   return null;
 }
 
 /** Sequences that go retrieval by retrieval are IRCoT's or Search-o1's, whose queries stand between marks, whatever their folder is called. */
-function methodOf(path: string, sequences: OutputSequences): MethodName | null {
-  const named = methodNamed(path);
+function findMethod(path: string, sequences: OutputSequences): MethodName | null {
+  const named = findMethodInPath(path);
   const stepwise = Object.values(sequences).filter(isStepSequence);
   if (stepwise.length === 0 || named === "ircot" || named === "search-o1") return named;
   return stepwise.some(({ chain_of_thought: thoughts }) =>
@@ -198,6 +200,6 @@ function methodOf(path: string, sequences: OutputSequences): MethodName | null {
 }
 
 /** The last part of a path. */
-export const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
-const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
-const withoutEnding = (path: string): string => path.replace(/\.jsonl?$/, "");
+export const getBaseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+const getFolder = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
+const removeEnding = (path: string): string => path.replace(/\.jsonl?$/, "");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { formatDocuments, parseDocuments } from "@/contracts/formats/upstream/documents";
-import { s3SequenceOf, stepSequenceOf, stepsOfSequence } from "./episodes";
-import { parseUpstreamFile, questionKey } from "@/contracts/formats/upstream/files";
+import { buildS3Sequence, buildStepSequence, parseSequence } from "./episodes";
+import { parseUpstreamFile, buildQuestionKey } from "@/contracts/formats/upstream/files";
 
 const hard = [
   { title: "Get Low (film)", text: "Body with (brackets) and\nDoc 7(Title: not a head) inside." },
@@ -98,7 +98,9 @@ describe("files", () => {
   it("a question is one key with and without upstream's question mark, options and spaces", () => {
     expect(
       new Set(
-        ["Who  is it", "who is it?", "Who is it??", "Who is it?\nOptions:\nA. x"].map(questionKey),
+        ["Who  is it", "who is it?", "Who is it??", "Who is it?\nOptions:\nA. x"].map(
+          buildQuestionKey,
+        ),
       ).size,
     ).toBe(1);
   });
@@ -112,14 +114,14 @@ describe("episodes", () => {
       context_with_info: formatDocuments(hard),
       response_str: "<query>x</query>\n<search_complete>True</search_complete>",
     };
-    const { steps, context, documents } = stepsOfSequence(sequence);
+    const { steps, context, documents } = parseSequence(sequence);
     // What the file does not say (queries, windows, the stop) is not made up.
     expect(steps.map(({ kind }) => kind)).toEqual(["generate"]);
     expect(documents).toHaveLength(3);
     for (const document of documents)
       texts.set(document.hash, { title: document.title, text: document.text });
     expect(
-      s3SequenceOf({ answers: ["a"], steps, context, textOf: (hash) => texts.get(hash)! }),
+      buildS3Sequence({ answers: ["a"], steps, context, getText: (hash) => texts.get(hash)! }),
     ).toEqual(sequence);
   });
 
@@ -133,7 +135,7 @@ describe("episodes", () => {
       ],
       all_context: [formatDocuments(hard)],
     };
-    const { steps, context, documents } = stepsOfSequence(sequence);
+    const { steps, context, documents } = parseSequence(sequence);
     expect(steps.map(({ kind, turn }) => [kind, turn])).toEqual([
       ["retrieve", 0],
       ["retrieve", 1],
@@ -143,7 +145,7 @@ describe("episodes", () => {
     for (const document of documents)
       texts.set(document.hash, { title: document.title, text: document.text });
     expect(
-      stepSequenceOf({ answers: ["a"], steps, context, textOf: (hash) => texts.get(hash)! }),
+      buildStepSequence({ answers: ["a"], steps, context, getText: (hash) => texts.get(hash)! }),
     ).toEqual(sequence);
   });
 });

@@ -177,7 +177,7 @@ function shaped<T extends z.ZodType>(schema: T, value: unknown, name: string): z
  * A question as key: upstream appends "?" to every question, and carries the options of a multiple choice below it.
  * Two texts that differ in that, in case, or in white space alone are one question.
  */
-export function questionKey(question: string): string {
+export function buildQuestionKey(question: string): string {
   return question
     .split(/\n\s*Options:/)[0]!
     .toLowerCase()

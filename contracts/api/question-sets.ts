@@ -3,7 +3,7 @@ import { questionLineSchema } from "@/contracts/formats/corpus-lines";
 import { columnMappingSchema, FIELDS } from "@/contracts/formats/question-file";
 import { questionFormatSchema } from "@/contracts/formats/question-file";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { checkRunResponseSchema } from "@/contracts/api/runs";
+import { checkRunResponseSchema } from "./runs";
 import { questionSchema } from "@/contracts/worker-protocol/questions";
 
 export const listCorporaResponseSchema = z.array(
