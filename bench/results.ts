@@ -3,21 +3,21 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { buildExportTable } from "@/app/leaderboard/_components/export-table";
-import { COSTS } from "@/app/leaderboard/_components/text";
+import { COSTS } from "@/app/leaderboard/_components/leaderboard-text";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { ATTRIBUTION_PARTS } from "@/app/_charts/attribution";
+import { ATTRIBUTION_PARTS } from "@/app/_statistics/attribution";
 import { AppError } from "@/contracts/errors";
-import { toMarkdown } from "@/core/comparability/results-table";
-import { ROOT } from "@/lib/paths";
-import { presetById } from "@/core/presets/run-presets";
+import { formatMarkdown } from "@/core/comparability/results-table";
+import { ROOT } from "@/lib/paths.mjs";
+import { findPreset } from "@/core/presets/run-presets";
 import {
   runConfigSchema,
   type RunConfig,
   type RunConfigInput,
 } from "@/contracts/run-config/run-config";
 import { connect, describeFailure, type Client } from "@/cli/client";
-import { uploadFile } from "@/cli/commands/corpus";
-import { watch } from "@/cli/watch";
+import { uploadFile } from "@/cli/upload-file";
+import { watchRun } from "@/cli/watch-run";
 import { machine } from "./lib";
 
 /**
@@ -162,9 +162,9 @@ async function bring(client: Client, server: string, corpus: string): Promise<vo
 /** The configuration of a part; throws where it needs another part's result that is not there. */
 async function configOf(client: Client, set: Set, part: string): Promise<RunConfig> {
   if (part === "training")
-    return runConfigSchema.parse({ ...presetById("atlas-smollm2-grpo")!.config, seed: SEED });
+    return runConfigSchema.parse({ ...findPreset("atlas-smollm2-grpo")!.config, seed: SEED });
   const method = part === "s3-trained" ? "s3" : part === "rag-matched" ? "rag" : part;
-  const preset = presetById(`atlas-${method}`)!.config as Predict;
+  const preset = findPreset(`atlas-${method}`)!.config as Predict;
   return runConfigSchema.parse({
     ...preset,
     ...set.base,
@@ -218,7 +218,7 @@ async function done(client: Client, config: RunConfig): Promise<void> {
       ? (await client.runs.resume.mutate({ id: there.id }), there.id)
       : (await client.runs.launch.mutate({ config })).id;
   say(`running: ${config.name}`);
-  const state = await watch(
+  const state = await watchRun(
     client,
     id,
     (line) => void (line.kind === "state" && line.error !== null && say(line.error)),
@@ -244,7 +244,7 @@ async function write(client: Client, sets: readonly Set[]): Promise<void> {
     if (!scope) continue;
     const board = await client.leaderboard.get.query({ scope: scope.key });
     tables.push(
-      `### ${set.questions}\n\n${toMarkdown(buildExportTable(board, null))}\n${detailsOf(board)}`,
+      `### ${set.questions}\n\n${formatMarkdown(buildExportTable(board, null))}\n${detailsOf(board)}`,
     );
   }
   if (tables.length === 0) throw new AppError("not-found", "The leaderboard has no results yet.");

@@ -1,33 +1,16 @@
-import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
-
-interface Result {
-  code: number;
-  out: string;
-  error: string;
-}
+import { runCli, type CliResult } from "@/cli/testing/run-cli";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 
 describe("the command line", () => {
   let server: TestServer;
-  const s3 = (args: string[], url = server.url): Promise<Result> =>
-    new Promise((resolve) => {
-      execFile(
-        process.execPath,
-        ["--import", "tsx", "cli/main.ts", ...args],
-        { env: { ...process.env, S3_SERVER: url }, timeout: 60_000 },
-        (error, out, errorText) =>
-          resolve({
-            code: error ? (typeof error.code === "number" ? error.code : -1) : 0,
-            out: out.trim(),
-            error: errorText.trim(),
-          }),
-      );
-    });
+  const s3 = (words: string[], url = server.url): Promise<CliResult> =>
+    runCli(words, { S3_SERVER: url }, 60_000);
   const launch = async (...args: string[]): Promise<string> => {
     const { id } = JSON.parse(
       (await s3(["launch", "--preset", "atlas-smollm2-grpo", "--json", ...args])).out,
@@ -51,7 +34,7 @@ describe("the command line", () => {
     expect(shown).toMatchObject({
       config: { name: "From the shell", rl: { steps: 2 } },
       state: "queued",
-      waitingFor: expect.stringContaining("no worker is attached"),
+      waitingFor: expect.stringContaining("no worker is attached") as string,
     });
     expect((await s3(["list"])).out).toMatch(
       new RegExp(`${id.slice(0, 8)} +queued +train.*From the shell`),
@@ -70,7 +53,7 @@ describe("the command line", () => {
     const watched = s3(["launch", "--preset", "atlas-smollm2-grpo", "--watch"]);
     let run = (await worker.lease()).run;
     for (let i = 0; i < 300 && !run; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
       run = (await worker.lease()).run;
     }
     if (!run) throw new Error("nothing was launched");
@@ -109,8 +92,8 @@ describe("the command line", () => {
           kind: "episodes",
           corpus: "atlas",
           questions: "atlas/train",
-          documents: sampleDocuments(),
-          records: [sampleRecord({ step: 1 })],
+          documents: buildDocuments(),
+          records: [buildRecord({ step: 1 })],
         },
       ],
     });
@@ -161,7 +144,7 @@ describe("the command line", () => {
     worker.keepAlive([]);
     const watched = s3([...words, "--watch"]);
     for (const end of ["succeeded", "failed"] as const) {
-      const { runId, attempt } = await worker.take();
+      const { runId, attempt } = await worker.leaseAndStart();
       await worker.request("report", {
         runId,
         attempt,
@@ -206,24 +189,26 @@ describe("the command line", () => {
     );
     expect(
       await s3(["sweep", "--preset", "atlas-smollm2-grpo", "--grid", "rl.steps=1,-1"]),
-    ).toMatchObject({ code: 1, error: expect.stringMatching(/run 2: rl\.steps: /) });
+    ).toMatchObject({ code: 1, error: expect.stringMatching(/run 2: rl\.steps: /) as string });
     worker.disconnect();
   });
 
   it("says what is wrong and how to mend it", async () => {
     expect(
       await s3(["launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.step=2"]),
-    ).toMatchObject({ code: 1, error: expect.stringMatching(/rl\.step.*rl\.steps/) });
+    ).toMatchObject({ code: 1, error: expect.stringMatching(/rl\.step.*rl\.steps/) as string });
     expect(
       await s3(["launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.groupSize=1"]),
-    ).toMatchObject({ code: 1, error: expect.stringContaining("rl.groupSize:") });
+    ).toMatchObject({ code: 1, error: expect.stringContaining("rl.groupSize:") as string });
     expect(await s3(["show", "ffffffff"])).toMatchObject({
       code: 1,
-      error: expect.stringContaining("no run whose id begins"),
+      error: expect.stringContaining("no run whose id begins") as string,
     });
     expect(await s3(["list"], "http://127.0.0.1:9")).toMatchObject({
       code: 1,
-      error: expect.stringMatching(/Nothing answers at http:\/\/127\.0\.0\.1:9.*npm start/),
+      error: expect.stringMatching(
+        /Nothing answers at http:\/\/127\.0\.0\.1:9.*npm start/,
+      ) as string,
     });
   });
 });

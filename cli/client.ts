@@ -43,7 +43,7 @@ export function connect(server: string): Connection {
   return { client, server, close: () => void socket.close() };
 }
 
-/** A run's id from the whole of it or its beginning. @throws AppError where none or several begin so */
+/** Finds a run by its id or the beginning of it. @throws AppError where no run, or several, begin so */
 export async function findRun(client: Client, prefix: string): Promise<string> {
   const { rows } = await client.runs.list.query({ text: prefix, limit: 200 });
   const ids = rows.filter((row) => row.id.startsWith(prefix.toLowerCase())).map((row) => row.id);
@@ -61,13 +61,13 @@ export async function findRun(client: Client, prefix: string): Promise<string> {
   return id;
 }
 
-/** What to tell a person of a failed call. */
+/** Whether nothing answered: an error of the server carries its data, any other failure of a call has none. */
+export const isNoAnswer = (error: unknown): error is TRPCClientError<AppRouter> =>
+  error instanceof TRPCClientError && (error.data === undefined || error.data === null);
+
+/** Describes a failed command to a person. */
 export function describeFailure(error: unknown, server: string): string {
-  if (error instanceof TRPCClientError) {
-    // An error of the server carries its shape; without one nothing (of ours) answered.
-    if (error.data === undefined || error.data === null)
-      return `Nothing answers at ${server} (${error.message}). Start it with \`npm start\`, or set S3_SERVER to its address.`;
-    return error.message;
-  }
+  if (isNoAnswer(error))
+    return `Nothing answers at ${server} (${error.message}). Start it with \`npm start\`, or set S3_SERVER to its address.`;
   return error instanceof Error ? error.message : String(error);
 }

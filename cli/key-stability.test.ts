@@ -1,24 +1,23 @@
 import { Command } from "commander";
-import { PRESETS, presetById } from "@/core/presets/run-presets";
 import { inTurn, testRecorded } from "@/lib/testing/recorded";
-import { sweepCommands } from "./commands/sweep";
+import { addSweepCommands } from "./commands/sweep";
 
 /** The key under which the command line launches a sweep: the same words find the sweep that they launched before. */
 async function sweepKey(...words: string[]): Promise<string> {
   let launchedBy = "";
-  const mutate = async ({ key }: { key: string }) => {
+  const mutate = ({ key }: { key: string }) => {
     launchedBy = key;
-    return { id: "00000000-0000-4000-8000-000000000001", runs: 1, isNew: true };
+    return Promise.resolve({
+      id: "00000000-0000-4000-8000-000000000001",
+      runs: 1,
+      isNew: true,
+    });
   };
-  const baseOf = async ({ preset }: { preset?: string }) => presetById(preset!)!.config;
   const program = new Command();
-  sweepCommands(program, {
+  addSweepCommands(program, {
     client: { sweeps: { launch: { mutate } } },
     print: () => undefined,
     printJson: () => undefined,
-    follow: async () => undefined,
-    baseOf,
-    presets: PRESETS.map(({ id }) => id),
   } as never);
   await program.parseAsync(["sweep", ...words], { from: "user" });
   return launchedBy;

@@ -18,36 +18,36 @@ export interface QuestionSource {
   format: QuestionFormat;
 }
 
-/** Columns of upstream's rows that hold the documents found first: most of the file, and no part of a question. */
+/** Columns of upstream's rows that hold retrieved documents: most of the file, and no part of a question. */
 const DOCUMENT_COLUMNS = ["prompt", "initial_searched_results"];
 
 /**
- * Reads a question file to send it. Upstream's parquet (334 MB of training rows) goes as JSONL without the documents that
- * its prompts hold: a request has a limit, and no question needs them.
+ * Reads a question file in the form in which it is sent. Upstream's parquet (334 MB of training rows) becomes JSONL
+ * without the documents in its prompts: the size of a request is limited, and no question needs them.
  *
  * @throws AppError "invalid-input" where the file cannot be read
  */
-export async function questionSource(
+export async function readQuestionSource(
   path: string,
   format: QuestionFormat,
 ): Promise<QuestionSource> {
   const fileName = basename(path);
   if (format !== "parquet" && !(format === "auto" && path.endsWith(".parquet")))
-    return { fileName, content: await bytesOf(path, "utf8"), encoding: "utf8", format };
-  const rows = await withoutDocuments(path);
+    return { fileName, content: await readContent(path, "utf8"), encoding: "utf8", format };
+  const rows = await readRowsWithoutDocuments(path);
   if (rows === null)
-    return { fileName, content: await bytesOf(path, "base64"), encoding: "base64", format };
+    return { fileName, content: await readContent(path, "base64"), encoding: "base64", format };
   return {
     fileName,
-    content: rows.map((row) => JSON.stringify(row, plain)).join("\n"),
+    content: rows.map((row) => JSON.stringify(row, replaceBigInt)).join("\n"),
     encoding: "utf8",
     format: "jsonl",
   };
 }
 
-/** The rows without the columns of documents; null where there are no such columns, or this is not parquet. */
-async function withoutDocuments(path: string): Promise<Record<string, unknown>[] | null> {
-  await stat(path).catch((error: Error) => unreadable(path, error));
+/** The rows without the columns of documents; null where the file has no such columns. */
+async function readRowsWithoutDocuments(path: string): Promise<Record<string, unknown>[] | null> {
+  await stat(path).catch((error: Error) => throwUnreadable(path, error));
   try {
     const file = await asyncBufferFromFile(path);
     const metadata = await parquetMetadataAsync(file);
@@ -64,13 +64,13 @@ async function withoutDocuments(path: string): Promise<Record<string, unknown>[]
   }
 }
 
-/** Row numbers come as 64-bit integers, which JSON does not know. */
-const plain = (_key: string, value: unknown): unknown =>
+/** JSON has no 64-bit integers, as which row numbers come. */
+const replaceBigInt = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? String(value) : value;
 
-const bytesOf = (path: string, encoding: "utf8" | "base64"): Promise<string> =>
-  readFile(path, encoding).catch((error: Error) => unreadable(path, error));
+const readContent = (path: string, encoding: "utf8" | "base64"): Promise<string> =>
+  readFile(path, encoding).catch((error: Error) => throwUnreadable(path, error));
 
-function unreadable(path: string, error: Error): never {
+function throwUnreadable(path: string, error: Error): never {
   throw new AppError("invalid-input", `${path} cannot be read: ${error.message}`);
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { listSettingPaths } from "@/core/run/settings";
 import { applySettings } from "./settings";
 
-const train = presetById("atlas-smollm2-grpo")!.config;
+const train = findPreset("atlas-smollm2-grpo")!.config;
 
 describe("applySettings", () => {
   it("sets nested values, as JSON where they are, and leaves the preset alone", () => {

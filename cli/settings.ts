@@ -1,7 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import type { RunKind } from "@/contracts/records/run-state";
 import { assignSettings } from "@/core/run/assign-settings";
-import { readValue } from "@/core/sweep/sweep-text";
+import { parseValue } from "@/core/sweep/sweep-text";
 
 /**
  * Applies `path=value` assignments to a configuration. A value is JSON where it reads as JSON, else text.
@@ -21,7 +21,7 @@ export function applySettings(
           "invalid-input",
           `--set takes path=value, e.g. --set rl.steps=2, not "${assignment}".`,
         );
-      return { path: assignment.slice(0, equals), value: readValue(assignment.slice(equals + 1)) };
+      return { path: assignment.slice(0, equals), value: parseValue(assignment.slice(equals + 1)) };
     }),
   );
 }

@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { TRPCClientError } from "@trpc/client";
 import { TERMINAL } from "@/core/run/transitions";
-import type { Client } from "./client";
+import { retry, waitFor } from "@/lib/retry";
+import { isNoAnswer, type Client } from "./client";
 
-type Detail = Awaited<ReturnType<Client["sweeps"]["get"]["query"]>>;
+export type SweepDetail = Awaited<ReturnType<Client["sweeps"]["get"]["query"]>>;
 export type SweepLine =
   | { kind: "run"; id: string; name: string; state: string; error: string | null }
   | { kind: "note"; text: string };
 
-/** Read anew at least so often, and so long after an event. */
+/** The sweep is read again at least this often, and this long after an event. */
 const READ_MS = 10_000;
-const REST_MS = 500;
-/** A server that is started anew is waited for so long; its runs go on by themselves. */
-const PATIENCE_MS = 600_000;
+const AFTER_EVENT_MS = 500;
+/** How long a server that does not answer is waited for: while it restarts, its runs go on. */
+const NO_ANSWER_MS = 600_000;
 
 /**
- * Tells each change of a run's state until every run has ended. A server that does not answer is waited for.
+ * Reports each change of a run's state until every run has ended. A server that does not answer is waited for.
  *
  * @returns the sweep with its results
  */
@@ -23,10 +23,9 @@ export async function watchSweep(
   client: Client,
   id: string,
   metrics: string[],
-  tell: (line: SweepLine) => void,
-): Promise<Detail> {
+  onLine: (line: SweepLine) => void,
+): Promise<SweepDetail> {
   const states = new Map<string, string>();
-  let silentSince: number | null = null;
   let wake = (): void => {};
   const subscription = client.live.events.subscribe(
     {},
@@ -35,36 +34,25 @@ export async function watchSweep(
   try {
     for (;;) {
       const woken = new Promise<void>((resolve) => (wake = resolve));
-      const detail = await client.sweeps.get.query({ id, metrics }).catch((error: unknown) => {
-        // An answer of the server is an answer; only silence is waited out.
-        if (
-          !(error instanceof TRPCClientError) ||
-          (error.data !== undefined && error.data !== null)
-        )
-          throw error;
-        silentSince ??= Date.now();
-        if (Date.now() - silentSince > PATIENCE_MS) throw error;
-        return null;
+      const detail = await retry(() => client.sweeps.get.query({ id, metrics }), {
+        budgetMs: NO_ANSWER_MS,
+        backoff: waitFor(2_000),
+        shouldRetry: isNoAnswer,
+        onRetry: (_error, failures) => {
+          if (failures === 1)
+            onLine({ kind: "note", text: "the server does not answer; waiting for it" });
+        },
       });
-      if (detail === null) {
-        if (!states.has("silent"))
-          tell({ kind: "note", text: "the server does not answer; waiting for it" });
-        states.set("silent", "");
-        await sleep(2_000);
-        continue;
-      }
-      silentSince = null;
-      states.delete("silent");
       for (const { id: runId, name, state, error } of detail.members) {
         if (states.get(runId) === state) continue;
-        // What waits from the beginning needs no line of its own.
+        // A run that is still queued when it is first read needs no line.
         if (states.has(runId) || state !== "queued")
-          tell({ kind: "run", id: runId, name, state, error });
+          onLine({ kind: "run", id: runId, name, state, error });
         states.set(runId, state);
       }
       if (detail.members.every((run) => TERMINAL.has(run.state))) return detail;
       await Promise.race([woken, sleep(READ_MS)]);
-      await sleep(REST_MS);
+      await sleep(AFTER_EVENT_MS);
     }
   } finally {
     subscription.unsubscribe();

@@ -1,26 +1,28 @@
 import { createHash, randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { Option, type Command } from "commander";
-import { AppError } from "@/contracts/errors";
-import type { RunKind } from "@/contracts/records/run-state";
-import { countRuns, expandOrThrow, valueText, variedText } from "@/core/sweep/expand-sweep";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
-import { SWEEP_PRESETS, sweepPresetById } from "@/core/presets/sweep-presets";
-import { figure, sweepCsv, sweepMarkdown } from "@/core/sweep/sweep-table";
-import { readAxis, readRow, readSeeds } from "@/core/sweep/sweep-text";
+import { AppError } from "@/contracts/errors";
+import { PRESETS } from "@/core/presets/run-presets";
+import { SWEEP_PRESETS, findSweepPreset } from "@/core/presets/sweep-presets";
+import {
+  countRuns,
+  expandSweepOrThrow,
+  formatSettingValue,
+  formatVariedSettings,
+} from "@/core/sweep/expand-sweep";
+import { formatFigure, formatSweepCsv, formatSweepMarkdown } from "@/core/sweep/sweep-table";
+import { parseAxis, parseRow, parseSeeds } from "@/core/sweep/sweep-text";
+import { readBaseConfig, type BaseConfigOptions } from "@/cli/base-config";
 import type { Client } from "@/cli/client";
-import type { CommandTools } from "./evaluation";
-import { duration, table } from "@/cli/format";
+import type { CommandContext } from "@/cli/context";
+import { formatDuration, formatTable, shortenId } from "@/cli/format";
+import { collect, parseInteger } from "@/cli/options";
 import { applySettings } from "@/cli/settings";
-import { watchSweep } from "@/cli/watch-sweep";
+import { watchSweep, type SweepDetail } from "@/cli/watch-sweep";
 
-type Detail = Awaited<ReturnType<Client["sweeps"]["get"]["query"]>>;
-
-interface LaunchOptions {
+interface LaunchOptions extends BaseConfigOptions {
   presetSweep?: string;
-  preset?: string;
-  config?: string;
-  set: string[];
   grid: string[];
   row: string[];
   seeds?: string;
@@ -32,18 +34,9 @@ interface LaunchOptions {
   json?: boolean;
 }
 
-interface SweepTools extends CommandTools {
-  /** Configuration of a preset, a file, or the kind alone. */
-  baseOf(options: { preset?: string; config?: string; set: string[] }): Promise<{ kind: RunKind }>;
-  presets: readonly string[];
-}
-
-const collect = (value: string, all: string[]): string[] => [...all, value];
-const DEFAULT_SEEDS: number[] = [];
-
-/** Commands for groups of runs that differ by settings and seeds. */
-export function sweepCommands(program: Command, tools: SweepTools): void {
-  const { client, print, printJson } = tools;
+/** `sweep` and its `list`, `show`, `cancel` and `retry`: groups of runs that differ by settings and seeds. */
+export function addSweepCommands(program: Command, context: CommandContext): void {
+  const { client, print, printJson } = context;
   const sweep = program
     .command("sweep")
     .description(
@@ -54,7 +47,9 @@ export function sweepCommands(program: Command, tools: SweepTools): void {
         SWEEP_PRESETS.map((preset) => preset.id),
       ),
     )
-    .addOption(new Option("--preset <id>", "run preset to vary").choices(tools.presets))
+    .addOption(
+      new Option("--preset <id>", "run preset to vary").choices(PRESETS.map(({ id }) => id)),
+    )
     .option("--config <file>", "configuration to vary, as JSON")
     .option("--set <path=value>", "change a setting of every run (may be repeated)", collect, [])
     .option(
@@ -76,54 +71,24 @@ export function sweepCommands(program: Command, tools: SweepTools): void {
     .option("--again", "launch it anew although it was launched before")
     .option("--watch", "follow it until every run has ended, then print its table")
     .option("--json", "print JSON")
-    .action(async (options: LaunchOptions) => {
-      const spec = await specOf(tools, options);
-      const { runs } = expandOrThrow(spec);
-      if (options.dry)
-        return options.json
-          ? printJson(runs.map(({ name, seed, varied }) => ({ name, seed, varied })))
-          : print([...runs.map((run) => run.name), `${countRuns(spec)} runs`].join("\n"));
-      // The words are the key, so that the same command goes on where it was interrupted.
-      const key = options.again
-        ? randomUUID()
-        : createHash("sha256").update(JSON.stringify(spec)).digest("hex");
-      const launched = await client.sweeps.launch.mutate({
-        spec,
-        preset: options.presetSweep ?? options.preset ?? null,
-        key,
-      });
-      if (!options.watch)
-        return options.json
-          ? printJson(launched)
-          : print(
-              launched.isNew
-                ? launched.id
-                : `${launched.id} was launched before; --again launches it anew`,
-            );
-      if (options.json) printJson({ kind: "launched", ...launched });
-      else
-        print(
-          `${launched.isNew ? "launched" : "goes on with"} ${launched.id}, ${launched.runs} runs`,
-        );
-      await follow(tools, launched.id, options.metric, options.json ?? false);
-    });
+    .action((options: LaunchOptions) => launchSweep(context, options));
 
   sweep
     .command("list")
     .description("list sweeps, newest first")
-    .option("--limit <n>", "how many", (value) => Number.parseInt(value, 10), 20)
+    .option("--limit <n>", "how many", parseInteger, 20)
     .action(async ({ limit }: { limit: number }, command: Command) => {
       const { rows } = await client.sweeps.list.query({ limit });
       if (command.optsWithGlobals<{ json?: boolean }>().json) return printJson(rows);
       if (rows.length === 0)
         return print("No sweeps. Launch one: npm run s3 -- sweep --preset-sweep atlas-ablation");
       print(
-        table(
+        formatTable(
           ["id", "runs", "states", "seeds", "name", "varies"],
           rows.map((row) => [
-            row.id.slice(0, 8),
+            shortenId(row.id),
             String(row.runs),
-            statesText(row.counts),
+            formatStates(row.counts),
             row.seeds.join(","),
             row.name,
             row.paths.join(", "),
@@ -144,15 +109,15 @@ export function sweepCommands(program: Command, tools: SweepTools): void {
     .action(async (given: string, options: { format: string; out?: string }, command: Command) => {
       const { metric, json, watch } = command.optsWithGlobals<LaunchOptions>();
       const id = await findSweep(client, given);
-      if (watch) return follow(tools, id, metric, json ?? false);
+      if (watch) return followSweep(context, id, metric, json);
       const detail = await client.sweeps.get.query({ id, metrics: metric });
       const text = json
         ? JSON.stringify(detail, null, 2)
         : options.format === "markdown"
-          ? sweepMarkdown(detail)
+          ? formatSweepMarkdown(detail)
           : options.format === "csv"
-            ? sweepCsv(detail)
-            : tableText(detail);
+            ? formatSweepCsv(detail)
+            : formatSweep(detail);
       if (options.out === undefined) return print(text.trimEnd());
       await writeFile(options.out, text);
       print(`wrote ${options.out}`);
@@ -179,17 +144,48 @@ export function sweepCommands(program: Command, tools: SweepTools): void {
         cancelled: options.cancelled ?? false,
       });
       print(`${queued} queued again`);
-      if (watch) await follow(tools, id, metric, json ?? false);
+      if (watch) await followSweep(context, id, metric, json);
     });
 }
 
-async function specOf(
-  tools: SweepTools,
+async function launchSweep(context: CommandContext, options: LaunchOptions): Promise<void> {
+  const { client, print, printJson } = context;
+  const spec = await buildSpec(options);
+  const { runs } = expandSweepOrThrow(spec);
+  if (options.dry)
+    return options.json
+      ? printJson(runs.map(({ name, seed, varied }) => ({ name, seed, varied })))
+      : print([...runs.map((run) => run.name), `${countRuns(spec)} runs`].join("\n"));
+  // The key is a hash of the specification, so that the same command continues a sweep that was launched before.
+  const key = options.again
+    ? randomUUID()
+    : createHash("sha256").update(JSON.stringify(spec)).digest("hex");
+  const launched = await client.sweeps.launch.mutate({
+    spec,
+    preset: options.presetSweep ?? options.preset ?? null,
+    key,
+  });
+  if (!options.watch)
+    return options.json
+      ? printJson(launched)
+      : print(
+          launched.isNew
+            ? launched.id
+            : `${launched.id} was launched before; --again launches it anew`,
+        );
+  if (options.json) printJson({ kind: "launched", ...launched });
+  else
+    print(`${launched.isNew ? "launched" : "goes on with"} ${launched.id}, ${launched.runs} runs`);
+  await followSweep(context, launched.id, options.metric, options.json);
+}
+
+/** Builds the sweep's specification from the words of the command. */
+async function buildSpec(
   options: LaunchOptions,
 ): Promise<ReturnType<typeof sweepSpecSchema.parse>> {
-  const seeds = options.seeds === undefined ? DEFAULT_SEEDS : readSeeds(options.seeds);
+  const seeds = options.seeds === undefined ? [] : parseSeeds(options.seeds);
   if (options.presetSweep !== undefined) {
-    const preset = sweepPresetById(options.presetSweep);
+    const preset = findSweepPreset(options.presetSweep);
     if (!preset)
       throw new AppError("not-found", `There is no sweep preset "${options.presetSweep}".`);
     if (
@@ -206,13 +202,13 @@ async function specOf(
     return sweepSpecSchema.parse({
       ...spec,
       name: options.name ?? spec.name,
-      base: applySettings(spec.base as { kind: RunKind }, options.set),
+      base: applySettings(spec.base, options.set),
       seeds: options.seeds === undefined ? (spec.seeds ?? []) : seeds,
     });
   }
   if (options.grid.length > 0 && options.row.length > 0)
     throw new AppError("invalid-input", "Give either --grid or --row.");
-  const base = applySettings(await tools.baseOf(options), options.set);
+  const base = applySettings(await readBaseConfig(options), options.set);
   const common = {
     name:
       options.name ?? (typeof base.name === "string" ? base.name : `${String(base.kind)} sweep`),
@@ -221,19 +217,19 @@ async function specOf(
   };
   const spec =
     options.row.length > 0
-      ? { mode: "list", ...common, rows: options.row.map(readRow) }
-      : { mode: "grid", ...common, axes: options.grid.map(readAxis) };
-  // Says what is wrong by run and path before the schema would by its own.
-  expandOrThrow(spec);
+      ? { mode: "list", ...common, rows: options.row.map(parseRow) }
+      : { mode: "grid", ...common, axes: options.grid.map(parseAxis) };
+  // Names the run and the path of what is wrong, which the schema would not.
+  expandSweepOrThrow(spec);
   return sweepSpecSchema.parse(spec);
 }
 
 /** Follows a sweep to its end and prints its table; the exit code says whether every run has succeeded. */
-async function follow(
-  { client, print, printJson }: SweepTools,
+async function followSweep(
+  { client, print, printJson }: CommandContext,
   id: string,
   metrics: string[],
-  json: boolean,
+  json = false,
 ): Promise<void> {
   const detail = await watchSweep(client, id, metrics, (line) =>
     print(
@@ -245,11 +241,11 @@ async function follow(
     ),
   );
   if (json) printJson(detail);
-  else print(`\n${tableText(detail)}`);
+  else print(`\n${formatSweep(detail)}`);
   if (detail.members.some((run) => run.state !== "succeeded")) process.exitCode = 1;
 }
 
-/** A sweep's id from the whole of it or its beginning. @throws AppError where none or several begin so */
+/** Finds a sweep by its id or the beginning of it. @throws AppError where no sweep, or several, begin so */
 async function findSweep(client: Client, prefix: string): Promise<string> {
   const ids: string[] = [];
   for (let cursor: string | null = null, first = true; first || cursor !== null; first = false) {
@@ -272,19 +268,20 @@ async function findSweep(client: Client, prefix: string): Promise<string> {
   return id;
 }
 
-const statesText = (counts: Partial<Record<string, number>>): string =>
+const formatStates = (counts: Partial<Record<string, number>>): string =>
   Object.entries(counts)
     .map(([state, n]) => `${n} ${state}`)
     .join(", ");
 
-function tableText(detail: Detail): string {
-  const mean = (
+/** A sweep's runs, and where it has several seeds the means over them, as text. */
+function formatSweep(detail: SweepDetail): string {
+  const formatMean = (
     value: { mean: number; low: number | null; high: number | null } | undefined,
   ): string =>
     value
-      ? `${figure(value.mean)}${value.low === null || value.high === null ? "" : ` [${figure(value.low)}, ${figure(value.high)}]`}`
+      ? `${formatFigure(value.mean)}${value.low === null || value.high === null ? "" : ` [${formatFigure(value.low)}, ${formatFigure(value.high)}]`}`
       : "";
-  const runs = table(
+  const runs = formatTable(
     [
       "id",
       "state",
@@ -294,24 +291,26 @@ function tableText(detail: Detail): string {
       "settings",
     ],
     detail.members.map((run) => [
-      run.id.slice(0, 8),
+      shortenId(run.id),
       run.state,
-      duration(run.startedAt, run.endedAt),
+      formatDuration(run.startedAt, run.endedAt),
       ...run.results.map((result) =>
-        result ? `${figure(result.last)} (${figure(result.best)})` : "",
+        result ? `${formatFigure(result.last)} (${formatFigure(result.best)})` : "",
       ),
       run.seed === null ? "" : String(run.seed),
-      variedText(run.varied, detail.paths),
+      formatVariedSettings(run.varied, detail.paths),
     ]),
   );
-  const head = `${detail.name}\n${detail.id}\n${statesText(detail.counts)}\n\n${runs}`;
+  const head = `${detail.name}\n${detail.id}\n${formatStates(detail.counts)}\n\n${runs}`;
   if (detail.seeds.length < 2) return head;
-  const groups = table(
+  const groups = formatTable(
     [...detail.paths, "succeeded", ...detail.metrics],
     detail.groups.map((group) => [
-      ...detail.paths.map((path) => (path in group.varied ? valueText(group.varied[path]!) : "")),
+      ...detail.paths.map((path) =>
+        path in group.varied ? formatSettingValue(group.varied[path]!) : "",
+      ),
       `${group.succeeded} of ${group.runs}`,
-      ...group.results.map((result) => mean(result?.last)),
+      ...group.results.map((result) => formatMean(result?.last)),
     ]),
   );
   return `${head}\n\nMean over seeds, 95% t interval\n${groups}`;

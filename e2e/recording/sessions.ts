@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import type { RunState } from "@/contracts/records/run-state";
 import type { Client } from "@/cli/client";
-import { watch } from "@/cli/watch";
+import { watchRun } from "@/cli/watch-run";
 
 /** What is done with a fresh product, through its API, so that its state can be recorded. */
 export type Session = (client: Client) => Promise<void>;
@@ -12,7 +12,7 @@ type Changes<T> = { [K in keyof T]?: T[K] extends object ? Changes<T[K]> : T[K] 
 
 /** A preset's configuration with some settings changed. */
 function changePreset(id: string, changes: Changes<Record<string, unknown>>): RunConfigInput {
-  const preset = presetById(id);
+  const preset = findPreset(id);
   if (!preset) throw new Error(`there is no preset ${id}`);
   return merge(preset.config, changes) as RunConfigInput;
 }
@@ -43,7 +43,7 @@ class Player {
   /** Waits until a run has ended. @throws Error where it ended otherwise than it should */
   async wait(id: string, expected: RunState = "succeeded"): Promise<void> {
     const started = Date.now();
-    const state = await watch(this.client, id, () => {});
+    const state = await watchRun(this.client, id, () => {});
     const run = await this.client.runs.get.query({ id });
     console.log(`${run.name}: ${state} after ${Math.round((Date.now() - started) / 1000)} s`);
     if (state !== expected)

@@ -5,7 +5,7 @@ import { basename, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { trainConfigSchema } from "@/contracts/run-config/run-config";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { modelDir } from "@/lib/paths.mjs";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";

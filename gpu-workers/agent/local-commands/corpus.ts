@@ -60,8 +60,7 @@ async function pushToServer(name: string, options: PushCommandOptions): Promise<
     pushCorpus(path, config, {
       replace: options.replace,
       signal,
-      onProgress: (done, sent) =>
-        process.stderr.write(`\r${done} documents read, ${sent} written`),
+      onProgress: (done, sent) => process.stderr.write(`\r${done} documents read, ${sent} written`),
     }),
   );
   process.stderr.write("\n");

@@ -77,7 +77,9 @@ describe("the folder of a model", () => {
     await expect(readAdaptedLayers(join(root, "strange"))).rejects.toThrow(
       /changes no layer that is known here/,
     );
-    await expect(readAdaptedLayers(join(root, "adapter"))).rejects.toThrow(/no adapter_model\.safetensors/);
+    await expect(readAdaptedLayers(join(root, "adapter"))).rejects.toThrow(
+      /no adapter_model\.safetensors/,
+    );
   });
 
   it.each([

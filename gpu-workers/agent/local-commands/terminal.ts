@@ -1,4 +1,4 @@
-import { size } from "@/core/memory/index-plan";
+import { formatBytes } from "@/core/memory/index-plan";
 import { AppError } from "@/contracts/errors";
 
 /** Prints a line. */
@@ -14,7 +14,7 @@ export function createDownloadPrinter(): (
   return (name, bytes, total) => {
     if (total === null) return;
     const percent = total > 0 ? Math.floor((10 * bytes) / total) * 10 : 100;
-    const line = `${name}: ${percent}% of ${size(total)}`;
+    const line = `${name}: ${percent}% of ${formatBytes(total)}`;
     if (line !== last) print(line);
     last = line;
   };

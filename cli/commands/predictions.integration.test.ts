@@ -1,34 +1,16 @@
-import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestServer, type TestServer } from "@/server/testing/control-plane";
-import { sampleDocuments, sampleRecord, storeSamples } from "@/server/testing/samples";
-
-interface Result {
-  code: number;
-  out: string;
-  error: string;
-}
+import { runCli, type CliResult } from "@/cli/testing/run-cli";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 
 describe("prediction and evaluation from the command line", () => {
   let server: TestServer;
   let folder: string;
-  const s3 = (...args: string[]): Promise<Result> =>
-    new Promise((resolve) => {
-      execFile(
-        process.execPath,
-        ["--import", "tsx", "cli/main.ts", ...args],
-        { env: { ...process.env, S3_SERVER: server.url }, timeout: 200_000 },
-        (error, out, errorText) =>
-          resolve({
-            code: error ? (typeof error.code === "number" ? error.code : -1) : 0,
-            out: out.trim(),
-            error: errorText.trim(),
-          }),
-      );
-    });
+  const s3 = (...words: string[]): Promise<CliResult> => runCli(words, { S3_SERVER: server.url });
   beforeAll(async () => {
     server = await startTestServer({ timings: { leaseMs: 60_000 } });
     await storeSamples(server.plane);
@@ -65,14 +47,16 @@ describe("prediction and evaluation from the command line", () => {
     );
     expect(await s3("questions", "import", file, "--name", "mine", ...columns)).toMatchObject({
       code: 1,
-      error: expect.stringContaining("Nothing was imported; 1 of the rows cannot be used:\nline 3"),
+      error: expect.stringContaining(
+        "Nothing was imported; 1 of the rows cannot be used:\nline 3",
+      ) as string,
     });
     expect(
       (await s3("questions", "import", file, "--name", "mine", ...columns, "--skip-problems")).out,
     ).toMatch(/mine +[0-9a-f]{12} +1 +0 +new/);
-    expect((await server.plane.questionSets.listQuestions({ set: "mine", limit: 10 })).rows).toMatchObject(
-      [{ id: "1", question: "Wer?", answers: ["A", "B"] }],
-    );
+    expect(
+      (await server.plane.questionSets.listQuestions({ set: "mine", limit: 10 })).rows,
+    ).toMatchObject([{ id: "1", question: "Wer?", answers: ["A", "B"] }]);
   }, 400_000);
 
   it("predicts, writes upstream's files, scores again by rule, and brings the files back", async () => {
@@ -92,7 +76,7 @@ describe("prediction and evaluation from the command line", () => {
     );
     let { run } = await worker.lease();
     for (let i = 0; i < 1800 && !run; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
       ({ run } = await worker.lease());
     }
     if (!run) throw new Error("nothing was launched");
@@ -103,7 +87,7 @@ describe("prediction and evaluation from the command line", () => {
     await worker.request("transition", { ...ref, to: "running", reason: null });
     // Naive RAG has no baseline beside it.
     const records = [0, 1].map((question) => ({
-      ...sampleRecord({ step: null, phase: "predict", question, right: question === 0 }),
+      ...buildRecord({ step: null, phase: "predict", question, right: question === 0 }),
       baseline: null,
     }));
     await worker.request("report", {
@@ -114,7 +98,7 @@ describe("prediction and evaluation from the command line", () => {
           kind: "episodes",
           corpus: "atlas",
           questions: "atlas/held-out",
-          documents: sampleDocuments(),
+          documents: buildDocuments(),
           records,
         },
       ],
@@ -162,7 +146,7 @@ describe("prediction and evaluation from the command line", () => {
     await mkdir(join(folder, "empty"));
     expect(await s3("upstream", "import", join(folder, "empty"))).toMatchObject({
       code: 1,
-      error: expect.stringContaining("holds no .json"),
+      error: expect.stringContaining("holds no .json") as string,
     });
   }, 400_000);
 });

@@ -1,9 +1,11 @@
-import { type RunState } from "@/contracts/records/run-state";
+import type { RunState } from "@/contracts/records/run-state";
 import { listMetricsWithRole } from "@/core/metrics/metrics";
 import { TERMINAL } from "@/core/run/transitions";
 import type { Client } from "./client";
+import type { CommandContext } from "./context";
+import { formatNumber } from "./format";
 
-const SHOWN: readonly string[] = listMetricsWithRole("progress");
+const SHOWN_METRICS: readonly string[] = listMetricsWithRole("progress");
 
 export type WatchLine =
   | { kind: "state"; state: RunState; attempt: number; error: string | null }
@@ -11,14 +13,14 @@ export type WatchLine =
   | { kind: "metric"; name: string; step: number; value: number };
 
 /**
- * Tells of a run as it goes on: its states, its progress and its main metrics, until it ends.
+ * Reports a run while it goes on: its states, its progress and its main metrics, until it ends.
  *
  * @returns the state in which it ended
  */
-export async function watch(
+export async function watchRun(
   client: Client,
   runId: string,
-  tell: (line: WatchLine) => void,
+  onLine: (line: WatchLine) => void,
 ): Promise<RunState> {
   const lastStep = new Map<string, number>();
   let lastState = "";
@@ -30,7 +32,7 @@ export async function watch(
       client.runs.get.query({ id: runId }),
       client.metrics.names.query({ runId }),
     ]);
-    const known = names.map((metric) => metric.name).filter((name) => SHOWN.includes(name));
+    const known = names.map((metric) => metric.name).filter((name) => SHOWN_METRICS.includes(name));
     const series =
       known.length > 0
         ? await client.metrics.series.query({ runId, names: known, maxPoints: 2000 })
@@ -39,15 +41,15 @@ export async function watch(
       for (const point of points) {
         if (point.step <= (lastStep.get(name) ?? -1)) continue;
         lastStep.set(name, point.step);
-        tell({ kind: "metric", name, step: point.step, value: point.value });
+        onLine({ kind: "metric", name, step: point.step, value: point.value });
       }
     }
     const progress = run.progress ? JSON.stringify(run.progress) : "";
-    if (run.progress && progress !== lastProgress) tell({ kind: "progress", ...run.progress });
+    if (run.progress && progress !== lastProgress) onLine({ kind: "progress", ...run.progress });
     lastProgress = progress;
     const state = `${run.state} ${run.attempt}`;
     if (state !== lastState)
-      tell({ kind: "state", state: run.state, attempt: run.attempt, error: run.error });
+      onLine({ kind: "state", state: run.state, attempt: run.attempt, error: run.error });
     lastState = state;
     return TERMINAL.has(run.state) ? run.state : null;
   }
@@ -60,19 +62,42 @@ export async function watch(
       subscription.unsubscribe();
       act();
     };
-    // The first event is `sync`, so the state of things is read at once; after a reconnect it goes on by event id.
+    // The first event is `sync`, so the run is read at once; after a reconnect events continue by their ids.
     const subscription = client.live.events.subscribe(
       { runId },
       {
         onData() {
-          // One reading at a time; the events that come meanwhile need just one more.
+          // One reading at a time; however many events come meanwhile, one more is enough.
           reading = reading.then((state) => state ?? read());
           reading
             .then((state) => state !== null && finish(() => resolve(state)))
-            .catch((error: unknown) => finish(() => reject(error)));
+            .catch((error: Error) => finish(() => reject(error)));
         },
         onError: (error) => finish(() => reject(error)),
       },
     );
   });
+}
+
+/** Follows a run to its end and prints its lines; the exit code says whether it succeeded. */
+export async function followRun(
+  { client, print }: CommandContext,
+  id: string,
+  json = false,
+): Promise<void> {
+  const state = await watchRun(client, id, (line) =>
+    print(json ? JSON.stringify(line) : formatLine(line)),
+  );
+  if (state !== "succeeded") process.exitCode = 1;
+}
+
+function formatLine(line: WatchLine): string {
+  switch (line.kind) {
+    case "state":
+      return `${line.state}${line.attempt > 1 ? ` (attempt ${line.attempt})` : ""}${line.error ? `: ${line.error}` : ""}`;
+    case "progress":
+      return `${line.phase} ${line.done}/${line.total}${line.detail ? ` · ${line.detail}` : ""}`;
+    case "metric":
+      return `${line.name} ${formatNumber(line.value)} at step ${line.step}`;
+  }
 }

@@ -1,0 +1,20 @@
+import type { Client } from "./client";
+
+/** What every command is given. */
+export interface CommandContext {
+  client: Client;
+  /** Address of the server. */
+  server: string;
+  print: (text: string) => void;
+  printJson: (value: unknown) => void;
+}
+
+/** Prints what was launched: the id alone, or where the command goes on, a line that says so. */
+export function printLaunched(
+  { print, printJson }: CommandContext,
+  launched: { id: string; name?: string },
+  { json, goesOn }: { json?: boolean; goesOn?: boolean },
+): void {
+  if (!goesOn) return json ? printJson(launched) : print(launched.id);
+  print(json ? JSON.stringify({ kind: "launched", ...launched }) : `launched ${launched.id}`);
+}
