@@ -8,9 +8,9 @@ import type {
   compareResponseSchema,
 } from "@/contracts/api/compare";
 import { AppError } from "@/contracts/errors";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
-import { completenessOf, differences } from "@/core/comparability/comparability";
-import { holm } from "@/core/statistics/comparison";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
+import { assessCompleteness, listDifferences } from "@/core/comparability/comparability";
+import { correctByHolm } from "@/core/statistics/comparison";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
 import { comparePairedScores } from "@/server/features/leaderboard/paired-comparisons";
 import type { QuestionScores } from "@/server/features/leaderboard/question-scores";
@@ -84,9 +84,9 @@ export class PredictionComparison {
       scorer,
       scorers,
       differences: results.flatMap(({ id, answered, scored }, i) => {
-        const incomplete = completenessOf({ expected: expected[i]!, answered, scored }).reason;
+        const incomplete = assessCompleteness({ expected: expected[i]!, answered, scored }).reason;
         const reasons = [
-          ...(i === 0 ? [] : differences(facts[i]!, facts[0]!)),
+          ...(i === 0 ? [] : listDifferences(facts[i]!, facts[0]!)),
           ...(incomplete ? [incomplete] : []),
         ];
         return reasons.length > 0 ? [{ runId: id, reasons }] : [];
@@ -240,9 +240,9 @@ function comparePairs(scores: readonly QuestionScores[], groups: Int32Array): Re
       ...comparePairedScores(a, b, groups),
     })),
   );
-  const bootstrapHolm = holm(pairs.map(({ bootstrapP }) => bootstrapP));
+  const bootstrapHolm = correctByHolm(pairs.map(({ bootstrapP }) => bootstrapP));
   const exactPs = pairs.flatMap(({ mcNemar }) => mcNemar?.exactP ?? []);
-  const mcNemarHolm = exactPs.length === pairs.length ? holm(exactPs) : null;
+  const mcNemarHolm = exactPs.length === pairs.length ? correctByHolm(exactPs) : null;
   return pairs.map((pair, i) => ({
     ...pair,
     bootstrapHolm: bootstrapHolm[i]!,

@@ -1,43 +1,14 @@
 import { z } from "zod";
 import { compareQuestionsResponseSchema } from "@/contracts/api/compare";
+import { RUN_RESULT_COLUMNS, runResultSchema } from "@/server/features/leaderboard/queries";
 import type { Queries } from "@/server/platform/db/database";
 import { Prisma } from "@/server/platform/db/generated/client";
 import { buildLikePattern } from "@/server/platform/db/paging";
-import {
-  empty,
-  join,
-  jsonColumn,
-  queryRow,
-  queryRows,
-  sql,
-  type Sql,
-} from "@/server/platform/db/query";
+import { empty, join, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
 
 /** The SQL that sets predict runs side by side. */
 
-const comparedResultSchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  config: jsonColumn<unknown>(),
-  importedFrom: z.string().nullable(),
-  setId: z.string(),
-  questionSet: z.string(),
-  questionSetVersion: z.string(),
-  questions: z.int(),
-  corpus: z.string(),
-  corpusVersion: z.string().nullable(),
-  generator: z.string(),
-  promptStyle: z.string(),
-  scorer: z.string(),
-  answered: z.int(),
-  scored: z.int(),
-  mean: z.number(),
-  low: z.number(),
-  high: z.number(),
-  searches: z.number(),
-  documents: z.number(),
-  version: z.string(),
-});
+const comparedResultSchema = runResultSchema.extend({ id: z.string(), name: z.string() });
 /** Statistics of one run by one scorer. */
 export type ComparedResult = z.infer<typeof comparedResultSchema>;
 
@@ -50,8 +21,7 @@ export const selectComparedResults = (
     db,
     comparedResultSchema,
     sql`
-      SELECT r.id, r.name, r.config, r.imported_from AS "importedFrom", rs.set_id AS "setId", qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus, r.corpus_version AS "corpusVersion",
-        rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.searches, rs.documents, rs.version::text AS version
+      SELECT r.id, r.name, ${RUN_RESULT_COLUMNS}
       FROM runs r JOIN run_statistics rs ON rs.run_id = r.id JOIN question_sets qs ON qs.id = rs.set_id
       WHERE r.id = ANY(${[...runIds]}::uuid[]) ORDER BY (rs.scorer LIKE (r.config ->> 'scorer') || '%') DESC, rs.scored DESC, rs.scorer`,
   );

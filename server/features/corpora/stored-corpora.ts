@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
-import type { listCorporaResponseSchema } from "@/contracts/api/catalogue";
+import type { listCorporaResponseSchema } from "@/contracts/api/question-sets";
 import type { CorpusRecord } from "@/contracts/formats/corpus-lines";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import { hashJson } from "@/lib/hash";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { insertCorpusDocuments, insertDocuments } from "./queries";
@@ -51,7 +51,7 @@ export class StoredCorpora {
       });
       if (count === 0) return false;
       for (const batch of chunk(documents, BATCH)) {
-        const hashed = batch.map((document) => ({ ...document, hash: documentHash(document) }));
+        const hashed = batch.map((document) => ({ ...document, hash: hashDocument(document) }));
         await insertDocuments(db, hashed);
         await insertCorpusDocuments(db, id, hashed);
       }

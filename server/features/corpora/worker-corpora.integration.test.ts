@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CorpusReport } from "@/contracts/worker-protocol/corpus-report";
-import { indexConfigSchema } from "@/contracts/run-config/run-config";
+import { indexConfigSchema } from "@/contracts/run-config/index-config";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import type { TestWorker } from "@/server/testing/test-worker";
 

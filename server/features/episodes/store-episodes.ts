@@ -1,6 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
-import { documentsOf, type DocumentRef, type EpisodeRecord } from "@/contracts/records/episode";
+import {
+  listEpisodeDocuments,
+  type DocumentRef,
+  type EpisodeRecord,
+} from "@/contracts/records/episode";
 import type { ReportItem } from "@/contracts/worker-protocol/reports";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { insertDocuments } from "@/server/features/corpora/queries";
@@ -193,7 +197,7 @@ async function requireDocuments(
 ): Promise<void> {
   const hashes = new Set<string>();
   for (const { episode, baseline } of records)
-    for (const { hash } of [...documentsOf(episode), ...(baseline?.context ?? [])])
+    for (const { hash } of [...listEpisodeDocuments(episode), ...(baseline?.context ?? [])])
       hashes.add(hash);
   for (const { hash } of documents) hashes.delete(hash);
   if (hashes.size === 0) return;

@@ -1,4 +1,4 @@
-import { documentsOf, episodeSchema, type Answer } from "@/contracts/records/episode";
+import { listEpisodeDocuments, episodeSchema, type Answer } from "@/contracts/records/episode";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import { selectDocumentTexts } from "@/server/features/corpora/queries";
@@ -94,6 +94,6 @@ async function addTexts(
     }),
     answer: row.answer,
   }));
-  const named = episodes.flatMap(({ episode }) => documentsOf(episode));
+  const named = episodes.flatMap(({ episode }) => listEpisodeDocuments(episode));
   return { episodes, documents: await selectDocumentTexts(db, named) };
 }

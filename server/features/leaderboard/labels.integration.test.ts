@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import type { ReansweredRecord } from "@/contracts/worker-protocol/reports";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import {
@@ -131,7 +131,7 @@ describe("a run on stored episodes", () => {
     });
     expect((await shown(anew)).row).toMatchObject({
       label: "s3 5-2-1, untrained",
-      detail: expect.stringContaining("BM25"),
+      detail: expect.stringContaining("BM25") as string,
     });
     expect((await shown(anew)).row.id).toBe((await shown(source)).row.id);
     // Answers that are kept are of the generator that gave them.
@@ -190,12 +190,12 @@ describe("a run on stored episodes", () => {
     );
     expect((await shown(own)).row).toMatchObject({
       generates: false,
-      detail: expect.stringContaining("answers itself · prompt ircot/1"),
+      detail: expect.stringContaining("answers itself · prompt ircot/1") as string,
     });
     const { row, scope } = await shown(anew);
     expect(row).toMatchObject({
       generates: true,
-      detail: expect.not.stringContaining("answers itself"),
+      detail: expect.not.stringContaining("answers itself") as string,
     });
     expect(scope).toMatchObject({ promptStyle: "few-shot/1", maxTokens: 41 });
     const [keptOwn, keptAnew] = [

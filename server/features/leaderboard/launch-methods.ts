@@ -3,12 +3,9 @@ import { answersItself } from "@/core/comparability/comparability";
 import { METHODS } from "@/core/run/methods";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
-import { presetById } from "@/core/presets/run-presets";
-import {
-  predictConfigSchema,
-  runConfigSchema,
-  type PredictConfig,
-} from "@/contracts/run-config/run-config";
+import { findPreset } from "@/core/presets/run-presets";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import type {
   launchMethodsRequestSchema,
   launchMethodsResponseSchema,
@@ -181,7 +178,7 @@ async function readPredictConfig({ db }: Database, runId: string): Promise<Predi
 }
 
 function getPresetConfig(): PredictConfig {
-  const config = runConfigSchema.parse(presetById(BASE_PRESET)?.config);
+  const config = runConfigSchema.parse(findPreset(BASE_PRESET)?.config);
   if (config.kind !== "predict")
     throw new AppError("internal", `The preset ${BASE_PRESET} is not a predict run.`);
   return config;

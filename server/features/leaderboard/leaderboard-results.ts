@@ -1,5 +1,6 @@
-import { runConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
-import { completenessOf, type ResultFacts } from "@/core/comparability/comparability";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import { assessCompleteness, type ResultFacts } from "@/core/comparability/comparability";
 import type { Database } from "@/server/platform/db/database";
 import type { MethodVariant } from "./method-variant";
 import { selectResults, type StoredResult } from "./queries";
@@ -41,7 +42,7 @@ export class LeaderboardResults {
         facts: buildResultFacts(config, result),
         variant: variants[i]!,
         expected,
-        ...completenessOf({ expected, answered, scored, failed }),
+        ...assessCompleteness({ expected, answered, scored, failed }),
       };
     });
   }

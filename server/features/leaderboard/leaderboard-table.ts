@@ -6,13 +6,13 @@ import type {
 } from "@/contracts/api/leaderboard";
 import type { z } from "zod";
 import {
-  differences,
-  isOfScope,
-  questionsKey,
-  scopeKey,
+  listDifferences,
+  isInScope,
+  buildQuestionsKey,
+  buildScopeKey,
   type ScopeFacts,
 } from "@/core/comparability/comparability";
-import { holm } from "@/core/statistics/comparison";
+import { correctByHolm } from "@/core/statistics/comparison";
 import type { LeaderboardResult } from "./leaderboard-results";
 import type { MethodVariant } from "./method-variant";
 import type { PairedComparison } from "./paired-comparisons";
@@ -66,11 +66,11 @@ export function listScopes(results: readonly LeaderboardResult[]): Scope[] {
     for (const { facts } of results) {
       if (
         facts.answersItself !== answersItself ||
-        (answersItself && [...scopes.values()].some((scope) => isOfScope(facts, scope)))
+        (answersItself && [...scopes.values()].some((scope) => isInScope(facts, scope)))
       )
         continue;
       const { corpus, corpusVersion, generator, promptStyle, maxTokens, scorer } = facts;
-      const key = scopeKey(facts);
+      const key = buildScopeKey(facts);
       scopes.set(key, {
         key,
         corpus,
@@ -84,7 +84,7 @@ export function listScopes(results: readonly LeaderboardResult[]): Scope[] {
     }
   }
   for (const scope of scopes.values())
-    scope.results = results.filter(({ facts }) => isOfScope(facts, scope)).length;
+    scope.results = results.filter(({ facts }) => isInScope(facts, scope)).length;
   return [...scopes.values()].sort(
     (a, b) => b.results - a.results || getScorerRank(a.scorer) - getScorerRank(b.scorer),
   );
@@ -94,7 +94,7 @@ export function listScopes(results: readonly LeaderboardResult[]): Scope[] {
 export function listColumns(results: readonly LeaderboardResult[]): Column[] {
   const columns = new Map<string, Column>();
   for (const { facts, expected } of results) {
-    const id = questionsKey(facts);
+    const id = buildQuestionsKey(facts);
     const { questionSet, questionSetVersion, limit } = facts;
     if (!columns.has(id)) columns.set(id, { id, questionSet, questionSetVersion, limit, expected });
   }
@@ -113,7 +113,7 @@ export function buildRows(
     const { variant } = result;
     const row = rows.get(variant.id) ?? { variant, cells: columnIds.map(() => null) };
     rows.set(variant.id, row);
-    const column = columnIds.indexOf(questionsKey(result.facts));
+    const column = columnIds.indexOf(buildQuestionsKey(result.facts));
     const held = row.cells[column] ?? null;
     const replaces = held === null || (result.complete && !held.result.complete);
     row.cells[column] = { result: replaces ? result : held.result, runs: (held?.runs ?? 0) + 1 };
@@ -172,12 +172,12 @@ export function buildCells(
   pairs: readonly ReferencePair[],
   comparisons: readonly PairedComparison[],
 ): (LeaderboardCell | null)[][] {
-  const bootstrapHolm = holm(comparisons.map(({ bootstrapP }) => bootstrapP));
+  const bootstrapHolm = correctByHolm(comparisons.map(({ bootstrapP }) => bootstrapP));
   const binary = comparisons.flatMap(({ mcNemar }, i) =>
     mcNemar ? [{ i, exactP: mcNemar.exactP }] : [],
   );
   const mcNemarHolm = new Map(
-    holm(binary.map(({ exactP }) => exactP)).map((p, k) => [binary[k]!.i, p]),
+    correctByHolm(binary.map(({ exactP }) => exactP)).map((p, k) => [binary[k]!.i, p]),
   );
   const comparisonByPlace = new Map(
     pairs.map(({ row, column }, i) => [
@@ -242,7 +242,7 @@ export function describeStatistics(
   const onGold = results.filter(
     (other) =>
       isCeiling(other) &&
-      differences(other.facts, { ...result.facts, answersItself: false }).length === 0,
+      listDifferences(other.facts, { ...result.facts, answersItself: false }).length === 0,
   );
   return {
     questionSet,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
-import { clusterBootstrap } from "@/core/statistics/bootstrap";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
+import { bootstrapClusters } from "@/core/statistics/bootstrap";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import {
   getPresetConfig,
@@ -170,7 +170,7 @@ describe("the leaderboard", () => {
     expect(board.columns).toMatchObject([{ questionSet: "grouped", limit: null, questions: 12 }]);
     const cellOf = (run: string) =>
       board.rows.flatMap((row) => row.cells).find((cell) => cell?.runId === run);
-    const wanted = clusterBootstrap(
+    const wanted = bootstrapClusters(
       marks("111110111011").map((value, i) => ({ value: Number(value), cluster: `${i % 4}` })),
     );
     expect(cellOf(s3)).toMatchObject({
@@ -202,8 +202,8 @@ describe("the leaderboard", () => {
     expect(comparison).toMatchObject({
       pairs: 12,
       difference: 8 / 12,
-      mcNemar: { onlyFirst: 8, onlySecond: 0, exactP: expect.closeTo(2 / 2 ** 8, 12) },
-      mcNemarHolm: expect.closeTo(2 / 2 ** 8, 12),
+      mcNemar: { onlyFirst: 8, onlySecond: 0, exactP: expect.closeTo(2 / 2 ** 8, 12) as number },
+      mcNemarHolm: expect.closeTo(2 / 2 ** 8, 12) as number,
     });
     expect(comparison!.low).toBeGreaterThan(0);
     const turned = await server.plane.leaderboard.get({

@@ -7,7 +7,11 @@ import type {
   runStatisticsResponseSchema,
 } from "@/contracts/api/leaderboard";
 import type { PublishedResults } from "@/contracts/formats/published-results";
-import { isOfScope, questionsKey, scopeDifferences } from "@/core/comparability/comparability";
+import {
+  isInScope,
+  buildQuestionsKey,
+  listScopeDifferences,
+} from "@/core/comparability/comparability";
 import type { Launcher } from "@/server/features/runs/launcher";
 import type { Database } from "@/server/platform/db/database";
 import { launchMissing, type KnownResult } from "./launch-methods";
@@ -77,7 +81,9 @@ export class Leaderboard {
         version: questionSetVersion,
         limit,
         questions: expected,
-        ceiling: findCeiling(ceilingsInScope.filter(({ facts }) => questionsKey(facts) === id)),
+        ceiling: findCeiling(
+          ceilingsInScope.filter(({ facts }) => buildQuestionsKey(facts) === id),
+        ),
       })),
       rows: rows.map((row, i) => ({
         ...row.variant,
@@ -137,7 +143,7 @@ export class Leaderboard {
 const selectScope = (
   results: readonly LeaderboardResult[],
   scope: Scope | null,
-): LeaderboardResult[] => results.filter(({ facts }) => scope !== null && isOfScope(facts, scope));
+): LeaderboardResult[] => results.filter(({ facts }) => scope !== null && isInScope(facts, scope));
 
 /** Results that have no common rank with a scope, and why. */
 const listExcluded = (
@@ -145,11 +151,11 @@ const listExcluded = (
   scope: Scope,
 ): LeaderboardResponse["excluded"] =>
   results
-    .filter(({ facts }) => !isOfScope(facts, scope))
+    .filter(({ facts }) => !isInScope(facts, scope))
     .map(({ runId, variant, questionSet, mean, facts, reason }) => ({
       runId,
       label: variant.label,
       questionSet,
       mean,
-      reasons: [...scopeDifferences(facts, scope), ...(reason ? [reason] : [])],
+      reasons: [...listScopeDifferences(facts, scope), ...(reason ? [reason] : [])],
     }));

@@ -3,7 +3,7 @@ import {
   findCondensingPrompt as condensingPromptOf,
   findMethodPrompt,
 } from "@/core/prompts/built-in-prompts";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { describeVariant, getOwnPrompt } from "./method-variant";
 
 const config = (changes: object = {}) =>
@@ -90,7 +90,7 @@ describe("a row of the leaderboard", () => {
     const reuse = { episodesOf: "00000000-0000-4000-8000-000000000001" };
     expect(describeVariant(config({ method: "cot", reuse }), null, null)).toMatchObject({
       generates: true,
-      detail: expect.not.stringContaining("answers itself"),
+      detail: expect.not.stringContaining("answers itself") as string,
     });
     expect(idOf({ method: "cot", reuse })).not.toBe(idOf({ method: "cot" }));
     expect(idOf({ method: "ircot", methodSettings: { answeredBy: "generator" }, reuse })).toBe(

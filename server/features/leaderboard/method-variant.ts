@@ -4,7 +4,8 @@ import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import type { PromptText } from "@/core/prompts/prompt-text";
 import { formatEditedVersion, formatPromptVersion } from "@/core/prompts/prompt-version";
-import type { PredictConfig, TrainConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { sortKeys } from "@/lib/sort-keys";
 
 /** The checkpoint that a run searched with, and the training run it came from. */

@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { pairedBootstrap } from "@/core/statistics/bootstrap";
-import { mcNemar } from "@/core/statistics/comparison";
+import { bootstrapPairs } from "@/core/statistics/bootstrap";
+import { testMcNemar } from "@/core/statistics/comparison";
 import type { pairedComparisonSchema } from "@/contracts/api/leaderboard";
 import { sumByGroup, type QuestionScores } from "./question-scores";
 import type { RunStatistics } from "./run-statistics";
@@ -68,9 +68,9 @@ export function comparePairedScores(
   second: QuestionScores,
   groups: Int32Array,
 ): PairedComparison {
-  const entries = sumByGroup(groups, (i) => first[i]! - second[i]!);
-  if (entries.length === 0) return UNKNOWN;
-  const { mean, low, high, pValue, observations } = pairedBootstrap(entries, { samples: SAMPLES });
+  const sums = sumByGroup(groups, (i) => first[i]! - second[i]!);
+  if (sums.length === 0) return UNKNOWN;
+  const { mean, low, high, pValue, observations } = bootstrapPairs(sums, { samples: SAMPLES });
   let [onlyFirst, onlySecond, binary] = [0, 0, true];
   for (let i = 0; i < first.length; i++) {
     const [a, b] = [first[i]!, second[i]!];
@@ -85,6 +85,6 @@ export function comparePairedScores(
     high,
     bootstrapP: pValue,
     pairs: observations,
-    mcNemar: binary ? mcNemar(onlyFirst, onlySecond) : null,
+    mcNemar: binary ? testMcNemar(onlyFirst, onlySecond) : null,
   };
 }

@@ -132,14 +132,13 @@ export const selectEncodedScores = (db: Queries, versions: readonly string[]) =>
     sql`SELECT version::text, outcomes AS scores FROM run_statistics WHERE version = ANY(${versions.map(BigInt)}::bigint[])`,
   );
 
-const storedResultSchema = z.object({
-  runId: z.string(),
+/** Statistics of one run by one scorer, with what its run and question set say. */
+export const runResultSchema = z.object({
   setId: z.string(),
-  state: runStateSchema,
-  createdAt: z.date(),
   config: jsonColumn<unknown>(),
   questionSet: z.string(),
   questionSetVersion: z.string(),
+  /** Questions of the whole set. */
   questions: z.int(),
   corpus: z.string(),
   corpusVersion: z.string().nullable(),
@@ -152,9 +151,20 @@ const storedResultSchema = z.object({
   mean: z.number(),
   low: z.number(),
   high: z.number(),
-  clusters: z.int().nullable(),
   searches: z.number(),
   documents: z.number(),
+  version: z.string(),
+});
+
+/** The columns of `runResultSchema`, of run_statistics `rs`, runs `r` and question_sets `qs`. */
+export const RUN_RESULT_COLUMNS = sql`rs.set_id AS "setId", r.config, qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus, r.corpus_version AS "corpusVersion",
+  rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, r.imported_from AS "importedFrom", rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.searches, rs.documents, rs.version::text AS version`;
+
+const storedResultSchema = runResultSchema.extend({
+  runId: z.string(),
+  state: runStateSchema,
+  createdAt: z.date(),
+  clusters: z.int().nullable(),
   seconds: z.number(),
   tokens: z.number().nullable(),
   costUsd: z.number().nullable(),
@@ -163,9 +173,8 @@ const storedResultSchema = z.object({
   failed: z.int(),
   /** Of the gold documents: questions that name some; null for other methods. */
   withGold: z.int().nullable(),
-  version: z.string(),
 });
-/** A row of run_statistics with what its run and question set say. */
+/** A result as the leaderboard shows it. */
 export type StoredResult = z.infer<typeof storedResultSchema>;
 
 /** Statistics of every predict run, the newest run first. */
@@ -174,12 +183,10 @@ export const selectResults = (db: Queries): Promise<StoredResult[]> =>
     db,
     storedResultSchema,
     sql`
-      SELECT rs.run_id AS "runId", rs.set_id AS "setId", rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, rs.corpus, r.corpus_version AS "corpusVersion",
-        qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, r.state, r.created_at AS "createdAt", r.config, rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.clusters,
-        rs.searches, rs.documents, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution, rs.version::text AS version,
+      SELECT rs.run_id AS "runId", r.state, r.created_at AS "createdAt", ${RUN_RESULT_COLUMNS}, rs.clusters, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution,
         (SELECT count(*)::int FROM question_failures f WHERE f.run_id = rs.run_id AND f.set_id = rs.set_id
           AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.set_id = f.set_id AND e.question_id = f.question_id AND e.phase = 'predict')) AS failed,
-        CASE WHEN r.config ->> 'method' = 'gold' THEN (SELECT count(*)::int FROM questions q WHERE q.set_id = rs.set_id AND cardinality(q.gold_ids) > 0 AND (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE) END AS "withGold", r.imported_from AS "importedFrom"
+        CASE WHEN r.config ->> 'method' = 'gold' THEN (SELECT count(*)::int FROM questions q WHERE q.set_id = rs.set_id AND cardinality(q.gold_ids) > 0 AND (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE) END AS "withGold"
       FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id ORDER BY r.created_at DESC, r.id`,
     { check: "first" },
   );

@@ -33,23 +33,23 @@ export function sumByGroup(
   groups: Int32Array,
   getValue: (ordinal: number) => number,
 ): ClusterSum[] {
-  const sums = new Map<number, ClusterSum>();
-  const entries: ClusterSum[] = [];
+  const sumByNumber = new Map<number, ClusterSum>();
+  const sums: ClusterSum[] = [];
   for (let i = 0; i < groups.length; i++) {
     const value = getValue(i);
     if (Number.isNaN(value)) continue;
     const group = groups[i]!;
-    const entry = group < 0 ? undefined : sums.get(group);
-    if (entry) {
-      entry.sum += value;
-      entry.count += 1;
+    const known = group < 0 ? undefined : sumByNumber.get(group);
+    if (known) {
+      known.sum += value;
+      known.count += 1;
       continue;
     }
     const added = { sum: value, count: 1 };
-    entries.push(added);
-    if (group >= 0) sums.set(group, added);
+    sums.push(added);
+    if (group >= 0) sumByNumber.set(group, added);
   }
-  return entries;
+  return sums;
 }
 
 /** Group of each question as a number, in the order of first appearance; -1 where it names none. */

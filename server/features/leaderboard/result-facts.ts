@@ -1,5 +1,5 @@
 import { answersItself, type ResultFacts } from "@/core/comparability/comparability";
-import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 
 /** What of a stored result its facts are read from. */
 export interface FactSources {

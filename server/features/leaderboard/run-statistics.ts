@@ -1,4 +1,4 @@
-import { bootstrapMeans, intervalOf } from "@/core/statistics/bootstrap";
+import { drawBootstrapMeans, computeInterval } from "@/core/statistics/bootstrap";
 import type { Database, Queries } from "@/server/platform/db/database";
 import {
   deleteOutdatedStatistics,
@@ -89,7 +89,10 @@ export class RunStatistics {
     const scores: QuestionScores = new Float32Array(groups.length).fill(NaN);
     tally.ordinals.forEach((ordinal, i) => (scores[ordinal] = tally.values[i]!));
     const sums = sumByGroup(groups, (i) => scores[i]!);
-    const { mean, low, high, clusters } = intervalOf(sums, bootstrapMeans(sums, SAMPLES, 0));
+    const { mean, low, high, clusters } = computeInterval(
+      sums,
+      drawBootstrapMeans(sums, SAMPLES, 0),
+    );
     await upsertStatistics(
       db,
       runId,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { questionSetVersionsResponseSchema } from "@/contracts/api/catalogue";
+import { questionSetVersionsResponseSchema } from "@/contracts/api/question-sets";
 import type { MultipleChoice, QuestionRecord } from "@/contracts/formats/corpus-lines";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   importQuestionFileRequestSchema,
   previewQuestionsRequestSchema,
-} from "@/contracts/api/catalogue";
+} from "@/contracts/api/question-sets";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { storeSamples } from "@/server/testing/samples";
 

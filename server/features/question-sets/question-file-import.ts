@@ -6,7 +6,7 @@ import type {
   importQuestionFileResponseSchema,
   previewQuestionsRequestSchema,
   previewQuestionsResponseSchema,
-} from "@/contracts/api/catalogue";
+} from "@/contracts/api/question-sets";
 import { selectIdsByTitle } from "@/server/features/corpora/queries";
 import type { StoredCorpora } from "@/server/features/corpora/stored-corpora";
 import type { Database } from "@/server/platform/db/database";

@@ -5,7 +5,7 @@ import type {
   listQuestionsResponseSchema,
   listQuestionSetsResponseSchema,
   questionSetVersionsResponseSchema,
-} from "@/contracts/api/catalogue";
+} from "@/contracts/api/question-sets";
 import type { QuestionRecord } from "@/contracts/formats/corpus-lines";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { Question } from "@/contracts/worker-protocol/questions";

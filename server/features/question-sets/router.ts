@@ -12,7 +12,7 @@ import {
   listQuestionSetsResponseSchema,
   listQuestionsRequestSchema,
   listQuestionsResponseSchema,
-} from "@/contracts/api/catalogue";
+} from "@/contracts/api/question-sets";
 import { z } from "zod";
 import { PRESETS } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
@@ -78,7 +78,7 @@ const listQuestions = procedure
   .output(listQuestionsResponseSchema)
   .query(({ ctx, input }) => ctx.services.questionSets.listQuestions(input));
 
-export const catalogueRouter = router({
+export const questionSetsRouter = router({
   presets: listPresets,
   corpora: listCorpora,
   questionSets: listQuestionSets,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { expect, it } from "vitest";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { migrate, MIGRATIONS_DIR } from "@/server/platform/db/migrate";
 import { createEmptyDatabase } from "@/server/testing/test-server";
 

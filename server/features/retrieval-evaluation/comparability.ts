@@ -1,4 +1,4 @@
-import type { EvaluateConfig } from "@/contracts/run-config/run-config";
+import type { EvaluateConfig } from "@/contracts/run-config/evaluate-config";
 
 export interface EvaluateRun {
   name: string;

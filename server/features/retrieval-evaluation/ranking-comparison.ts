@@ -1,11 +1,11 @@
 import {
-  cutTo,
-  metricsWithin,
-  recallCurve,
+  cutRanking,
+  listMetricsWithin,
+  computeRecallCurve,
   type RankedGold,
   type RankingMetric,
 } from "@/core/metrics/ranking-metrics";
-import { clusterBootstrap } from "@/core/statistics/bootstrap";
+import { bootstrapClusters } from "@/core/statistics/bootstrap";
 import type { RetrieverComparison } from "@/contracts/api/retrieval-evaluation";
 
 /** A question as one run ranked it. */
@@ -43,7 +43,7 @@ function computeInterval(
     value === null ? [] : [{ value, cluster: clusters[i]! }],
   );
   if (observations.length === 0) return null;
-  const { mean, low, high } = clusterBootstrap(observations, { samples: SAMPLES });
+  const { mean, low, high } = bootstrapClusters(observations, { samples: SAMPLES });
   return { mean, low, high };
 }
 
@@ -58,7 +58,7 @@ function computeMetrics(
   metrics: readonly RankingMetric[],
 ): Interval[][] {
   return runs.map((ranking) =>
-    metrics.map((metric) => computeInterval(ranking.map(metric.of), listClusters(ranking))),
+    metrics.map((metric) => computeInterval(ranking.map(metric.compute), listClusters(ranking))),
   );
 }
 
@@ -72,7 +72,7 @@ function computeDifferences(
   return others.map((ranking) =>
     metrics.map((metric) => {
       const pairs = first.map((ranked, i) => {
-        const [value, reference] = [metric.of(ranking[i]!), metric.of(ranked)];
+        const [value, reference] = [metric.compute(ranking[i]!), metric.compute(ranked)];
         return value === null || reference === null ? null : value - reference;
       });
       return computeInterval(pairs, clusters);
@@ -118,9 +118,9 @@ export function compareRankings(
 ): Pick<RetrieverComparison, "metrics" | "overall" | "differences" | "slices" | "curves"> & {
   scored: number;
 } {
-  const metrics = metricsWithin(depth);
+  const metrics = listMetricsWithin(depth);
   const runs = selectSharedQuestions(rankings).map((ranking) =>
-    ranking.map((ranked) => ({ ...ranked, ...cutTo(ranked, depth) })),
+    ranking.map((ranked) => ({ ...ranked, ...cutRanking(ranked, depth) })),
   );
   return {
     scored: runs[0]?.length ?? 0,
@@ -131,6 +131,6 @@ export function compareRankings(
       ...computeSlices(runs, "type", ({ type }) => type, metrics),
       ...computeSlices(runs, "hops", ({ gold }) => String(gold), metrics),
     ],
-    curves: runs.map((ranking) => recallCurve(ranking, depth)),
+    curves: runs.map((ranking) => computeRecallCurve(ranking, depth)),
   };
 }

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { metricsWithin, meanOf, rankGold, type RankedGold } from "@/core/metrics/ranking-metrics";
+import {
+  listMetricsWithin,
+  computeMeanMetric,
+  rankGold,
+  type RankedGold,
+} from "@/core/metrics/ranking-metrics";
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { seededRandom } from "@/core/statistics/bootstrap";
+import { createRandom } from "@/core/statistics/bootstrap";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocument } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
@@ -22,7 +27,7 @@ const WITH_GOLD = QUESTIONS.filter((q) => q.goldIds.length > 0);
 
 /** A ranking drawn at random, or one that puts the gold documents first. */
 function rankingOf(question: (typeof QUESTIONS)[number], skill: number, depth: number): string[] {
-  const random = seededRandom(Number(question.id.slice(1)) + Math.round(skill * 1000));
+  const random = createRandom(Number(question.id.slice(1)) + Math.round(skill * 1000));
   const keyed = DOCUMENTS.map(({ id }) => ({
     id,
     key: random() * (question.goldIds.includes(id) && random() < skill ? 0.05 : 1),
@@ -147,11 +152,11 @@ describe("retrieval evaluation", () => {
       unknownGold: { documents: 3, questions: 2 },
       retriever: { kind: "dense" },
     });
-    const metrics = metricsWithin(20);
+    const metrics = listMetricsWithin(20);
     expect(result.metrics.map((m) => m.key)).toEqual(metrics.map((m) => m.key));
     for (const [i, metric] of metrics.entries()) {
       const interval = result.overall[0]![i]!;
-      expect(interval.mean, metric.key).toBeCloseTo(meanOf(outcomes(0.6), metric)!, 10);
+      expect(interval.mean, metric.key).toBeCloseTo(computeMeanMetric(outcomes(0.6), metric)!, 10);
       expect(interval.low <= interval.mean && interval.mean <= interval.high).toBe(true);
       expect(interval.low).toBeLessThan(interval.high);
     }

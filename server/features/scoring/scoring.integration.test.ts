@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { ReansweredRecord } from "@/contracts/worker-protocol/reports";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
@@ -107,7 +107,7 @@ describe("scores of a run", () => {
         ["f1/1", 0.333],
         ["judge/1 m", 0.4],
         ["span/1", 0.4],
-      ].map(([name, mean]) => [name, name === "f1/1" ? expect.any(Number) : mean]),
+      ].map(([name, mean]) => [name, name === "f1/1" ? (expect.any(Number) as number) : mean]),
     );
   });
 
@@ -144,7 +144,7 @@ describe("scores of a run", () => {
     expect(await scoring.listJudgedRuns()).toEqual([
       {
         runId,
-        name: expect.any(String),
+        name: expect.any(String) as string,
         questionSet: "atlas/held-out",
         judge: "judge/1 m",
         judged: 5,

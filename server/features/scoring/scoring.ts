@@ -11,9 +11,9 @@ import type {
 import { AppError } from "@/contracts/errors";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import {
-  agreementOf,
-  cohenKappa,
-  observedAgreement,
+  countAgreement,
+  computeCohenKappa,
+  computeObservedAgreement,
   type Agreement,
 } from "@/core/scoring/agreement";
 import { scoreByRules } from "@/core/scoring/rule-scoring";
@@ -89,13 +89,13 @@ export class Scoring {
       return {
         judge,
         judgeAndSpan: addCoefficients(
-          agreementOf(judged.map((row) => [row.judged === 1, row.span === 1] as const)),
+          countAgreement(judged.map((row) => [row.judged === 1, row.span === 1] as const)),
         ),
         judgeAndPeople: addCoefficients(
-          agreementOf(labelled.map((row) => [row.judged === 1, row.label] as const)),
+          countAgreement(labelled.map((row) => [row.judged === 1, row.label] as const)),
         ),
         spanAndPeople: addCoefficients(
-          agreementOf(labelled.map((row) => [row.span === 1, row.label] as const)),
+          countAgreement(labelled.map((row) => [row.span === 1, row.label] as const)),
         ),
       };
     });
@@ -145,6 +145,6 @@ export class Scoring {
 
 const addCoefficients = (counts: Agreement) => ({
   ...counts,
-  observed: observedAgreement(counts),
-  kappa: cohenKappa(counts),
+  observed: computeObservedAgreement(counts),
+  kappa: computeCohenKappa(counts),
 });

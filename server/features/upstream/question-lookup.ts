@@ -1,5 +1,5 @@
 import type { QuestionRecord } from "@/contracts/formats/corpus-lines";
-import { questionKey } from "@/contracts/formats/upstream/files";
+import { buildQuestionKey } from "@/contracts/formats/upstream/files";
 import { hashText } from "@/lib/hash";
 import type { Question } from "@/contracts/worker-protocol/questions";
 
@@ -11,13 +11,13 @@ export class QuestionLookup {
   constructor(questions: readonly Question[]) {
     this.gold = new Map(questions.map(({ id, goldIds }) => [id, goldIds]));
     for (const question of questions)
-      if (!this.byKey.has(questionKey(question.question)))
-        this.byKey.set(questionKey(question.question), question);
+      if (!this.byKey.has(buildQuestionKey(question.question)))
+        this.byKey.set(buildQuestionKey(question.question), question);
   }
 
   /** The question of a text; null where the set has none. */
   find(text: string): Question | null {
-    return this.byKey.get(questionKey(text)) ?? null;
+    return this.byKey.get(buildQuestionKey(text)) ?? null;
   }
 
   /** Gold documents of a question; none for an unknown id. */
@@ -41,7 +41,7 @@ export function buildQuestions(golden: ReadonlyMap<string, readonly string[]>): 
   const byKey = new Map<string, QuestionRecord>();
   for (const [text, answers] of golden) {
     const known = answers.map((answer) => answer.trim()).filter((answer) => answer !== "");
-    const key = questionKey(text);
+    const key = buildQuestionKey(text);
     if (known.length === 0 || key === "" || byKey.has(key)) continue;
     byKey.set(key, {
       id: hashText(key).slice(0, 16),

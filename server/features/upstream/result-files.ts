@@ -1,5 +1,5 @@
 import type { ResultsFile, StatsFile } from "@/contracts/formats/upstream/files";
-import { exactMatch } from "@/core/scoring/rule-scoring";
+import { scoreExactMatch } from "@/core/scoring/rule-scoring";
 import type { AnsweredQuestion } from "./queries";
 
 /** A run's answers as the files of results that upstream's scripts write. Pure. */
@@ -15,7 +15,7 @@ export function buildResults(
     const [answer, score] = getAnswer(row);
     // A question without a score is left out: upstream would count it as wrong.
     if (answer !== null && score !== null)
-      table[row.question] = { answer, score, em_score: exactMatch(answer, row.answers) };
+      table[row.question] = { answer, score, em_score: scoreExactMatch(answer, row.answers) };
   }
   return { [dataset]: table };
 }

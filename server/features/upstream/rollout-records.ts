@@ -1,5 +1,5 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import type { RolloutLine, UpstreamFile } from "@/contracts/formats/upstream/files";
 import { hashJson } from "@/lib/hash";
 import type { QuestionLookup } from "./question-lookup";

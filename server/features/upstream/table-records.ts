@@ -1,17 +1,17 @@
 import type { z } from "zod";
 import type { importUpstreamResponseSchema } from "@/contracts/api/upstream";
 import {
-  questionKey,
+  buildQuestionKey,
   type OutputSequences,
   type ResultsFile,
   type StatsFile,
 } from "@/contracts/formats/upstream/files";
 import type { Answer, DocumentText, EpisodeRecord, Score } from "@/contracts/records/episode";
-import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { attributeFailure } from "@/core/episode/turns";
 import { scoreByRules } from "@/core/scoring/rule-scoring";
-import { stepsOfSequence } from "@/core/upstream/episodes";
+import { parseSequence } from "@/core/upstream/episodes";
 import type { UpstreamTable } from "@/core/upstream/tables";
 import { hashJson } from "@/lib/hash";
 import type { QuestionLookup } from "./question-lookup";
@@ -67,7 +67,7 @@ export function buildTableRecords(
 function indexByQuestion<T>(table: Record<string, T>): Map<string, { text: string; value: T }> {
   const rows = new Map<string, { text: string; value: T }>();
   for (const [text, value] of Object.entries(table))
-    if (!rows.has(questionKey(text))) rows.set(questionKey(text), { text, value });
+    if (!rows.has(buildQuestionKey(text))) rows.set(buildQuestionKey(text), { text, value });
   return rows;
 }
 
@@ -86,7 +86,7 @@ function buildRecord({
   dataset: string;
 }): { record: EpisodeRecord; documents: DocumentText[] } {
   const { steps, context, documents } = sequence
-    ? stepsOfSequence(sequence)
+    ? parseSequence(sequence)
     : { steps: [], context: [], documents: [] };
   // Scores belong to answers: one text that two files score differently is two answers, and each keeps what its file says.
   const answer: Answer | null = result

@@ -3,8 +3,9 @@ import type { exportUpstreamResponseSchema } from "@/contracts/api/upstream";
 import { AppError } from "@/contracts/errors";
 import type { OutputSequences } from "@/contracts/formats/upstream/files";
 import type { Episode } from "@/contracts/records/episode";
-import { runConfigSchema, type PredictConfig } from "@/contracts/run-config/run-config";
-import { s3SequenceOf, stepSequenceOf } from "@/core/upstream/episodes";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import { buildS3Sequence, buildStepSequence } from "@/core/upstream/episodes";
 import { readStoredEpisodes } from "@/server/features/episodes/worker-reads";
 import type { Database } from "@/server/platform/db/database";
 import {
@@ -83,11 +84,11 @@ export class UpstreamExport {
           answers,
           steps: episode.steps,
           context: episode.context,
-          textOf: (hash: string) => textByHash.get(hash) ?? { title: "", text: "" },
+          getText: (hash: string) => textByHash.get(hash) ?? { title: "", text: "" },
         };
         sequences[question] = STEPWISE.has(episode.method)
-          ? stepSequenceOf(exported)
-          : s3SequenceOf(exported);
+          ? buildStepSequence(exported)
+          : buildS3Sequence(exported);
       }
     }
     return sequences;

@@ -4,15 +4,16 @@ import type {
   importUpstreamResponseSchema,
 } from "@/contracts/api/upstream";
 import { AppError } from "@/contracts/errors";
-import { documentsOf, type DocumentText, type EpisodeRecord } from "@/contracts/records/episode";
 import {
-  predictConfigSchema,
-  type PredictConfig,
-  type TrainConfig,
-} from "@/contracts/run-config/run-config";
+  listEpisodeDocuments,
+  type DocumentText,
+  type EpisodeRecord,
+} from "@/contracts/records/episode";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import {
-  baseOf,
+  getBaseName,
   readUpstreamFolder,
   type UpstreamRollouts,
   type UpstreamTable,
@@ -116,7 +117,7 @@ export class UpstreamImport {
     const method = table.method === "rag" ? "rag" : (request.method ?? table.method ?? "s3");
     const config = predictConfigSchema.parse({
       kind: "predict",
-      name: `${request.name ?? baseOf(table.label)} · ${table.dataset}`.slice(0, 120),
+      name: `${request.name ?? getBaseName(table.label)} · ${table.dataset}`.slice(0, 120),
       method,
       corpus: request.corpus,
       questions: set,
@@ -155,7 +156,10 @@ export class UpstreamImport {
       request,
       actor,
     );
-    const config = buildRolloutConfig({ ...request, name: request.name ?? baseOf(label) }, set);
+    const config = buildRolloutConfig(
+      { ...request, name: request.name ?? getBaseName(label) },
+      set,
+    );
     const { records, unmatched, points } = buildRolloutRecords(rollouts, lookup);
     return this.storeRun(config, actor, {
       dataset: "rollouts",
@@ -257,7 +261,7 @@ export class UpstreamImport {
     const documentByHash = new Map(documents.map((document) => [document.hash, document]));
     for (const batch of chunk(records, BATCH)) {
       const hashes = new Set(
-        batch.flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)),
+        batch.flatMap(({ episode }) => listEpisodeDocuments(episode).map(({ hash }) => hash)),
       );
       await this.database.transact(({ db }) =>
         storeEpisodes(db, ref, {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { formatDocuments } from "@/contracts/formats/upstream/documents";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocument, buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
@@ -301,8 +301,11 @@ describe("upstream's files", () => {
       ["rag_cache · built", "upstream/built", 0, 3],
     ]);
     expect(problems).toEqual([
-      { path: "out/results/broken.json", reason: expect.stringContaining("not JSON") },
-      { path: "out/results/unknown.json", reason: expect.stringContaining("hold no gold answers") },
+      { path: "out/results/broken.json", reason: expect.stringContaining("not JSON") as string },
+      {
+        path: "out/results/unknown.json",
+        reason: expect.stringContaining("hold no gold answers") as string,
+      },
     ]);
     const all = await server.plane.leaderboard.get({});
     const scope = all.scopes.find(

@@ -8,7 +8,7 @@ import {
 } from "@/contracts/formats/corpus-lines";
 import { describeIssues } from "@/contracts/errors";
 
-/** From a row of whatever file to a question: which column holds what. Pure. */
+/** From a row of any file to a question: which column holds which field. Pure. */
 
 /**
  * What upstream's rows carry over of the source's supporting facts: titles (with sentence numbers), or nothing. Its cube sets hold
@@ -87,7 +87,7 @@ export function guessMapping(rows: readonly Row[]): Required<ColumnMapping> {
   ) as Required<ColumnMapping>;
 }
 
-/** A question with what must be looked up or laid aside before it is stored. */
+/** A question with what must be looked up before it is stored, and the split that it belongs to. */
 export interface MappedQuestion {
   record: QuestionRecord;
   /** Titles of the passages that hold the evidence, where a file names no ids. */
@@ -171,7 +171,7 @@ function splitCell(text: string): unknown[] {
   return text.split("|");
 }
 
-/** Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, or contents with a quoted title; in a table's cell as `listOf` has it. */
+/** Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, or contents with a quoted title; in a table's cell as `toTextList` reads it. */
 function toTitles(value: unknown): string[] {
   const items: unknown[] = Array.isArray(value)
     ? value

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "@/lib/paths.mjs";
-import { averageDifferences, recomputedAverage } from "@/core/comparability/published-results";
+import { findAverageDifferences, recomputeAverage } from "@/core/comparability/published-results";
 import { readPublishedTables } from "./published-tables";
 
 const published = readPublishedTables();
@@ -23,7 +23,7 @@ describe("the published tables", () => {
 
   it("recompute to the averages that are printed, but for the paper's own inconsistencies", () => {
     expect(
-      averageDifferences(published).map(({ table, row, metric, printed, recomputed }) => [
+      findAverageDifferences(published).map(({ table, row, metric, printed, recomputed }) => [
         table,
         row,
         metric,
@@ -79,7 +79,7 @@ describe("the published tables", () => {
       s3?.average.gen_acc,
     ]);
     expect(published.rewardFunctions.rows.general?.[0]).toBe(s3?.average.gen_acc);
-    expect(recomputedAverage(s3!, "gen_acc")).toBeCloseTo(58.87, 2);
+    expect(recomputeAverage(s3!, "gen_acc")).toBeCloseTo(58.87, 2);
     expect(published.notes).toHaveLength(2);
     for (const { minutesPerStep, steps, minutes } of published.trainingCost.rows)
       expect(minutes).toBeCloseTo(minutesPerStep * steps, 6);
