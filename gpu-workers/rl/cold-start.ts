@@ -1,5 +1,5 @@
-import type { TrainConfig } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { buildDemonstration, walkGoldPaths } from "@/gpu-workers/searcher/gold-path";
 import type { Policy } from "./policy";
@@ -10,8 +10,9 @@ import {
 } from "@/gpu-workers/searcher/training-sequence";
 
 /**
- * One supervised step on gold paths: cross-entropy, averaged over the tokens that a searcher would have chosen.
- * @returns the loss before the step.
+ * One supervised step on gold paths before reinforcement learning: cross-entropy, averaged over the tokens that the
+ * searcher would choose.
+ * @returns the loss before the step
  */
 export async function runColdStartStep(
   policy: Policy,

@@ -1,11 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import {
-  computeHeldOutMetrics,
-  buildMetricPoints,
-  computeTrainingMetrics,
-} from "./episode-metrics";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import { computeHeldOutMetrics, computeTrainingMetrics } from "./episode-metrics";
+import { buildMetricPoints } from "./metric-values";
 
 const ref = (id: string) => ({ id, hash: id, score: null });
 const question: Question = {

@@ -1,41 +1,27 @@
-import type { RewardTerm } from "@/contracts/run-config/training";
+import type { RewardTerm } from "@/contracts/run-config/reward";
 import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metric-table";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import { countRepeatedQueries, countTokens } from "@/gpu-workers/searcher/episode-statistics";
-import { mean as meanOf, summariseMeanMaxMin } from "./statistics";
+import { computeMean } from "@/core/statistics/summary";
+import { summariseMeanMaxMin, type MetricValues } from "./metric-values";
 
-/** A metric without its place in time; a value that has no meaning for these episodes is left out. */
-export type MetricValues = Partial<Record<MetricName, number>>;
+/** NaN for no values. */
+const average = (values: readonly number[]): number => computeMean(values) ?? NaN;
 
-/** Stamps values for a report. Values that are not finite are a defect upstream of here and are not sent. */
-export function buildMetricPoints(
-  values: MetricValues,
-  step: number,
-  at = Date.now(),
-): MetricPoint[] {
-  return Object.entries(values).flatMap(([name, value]) =>
-    value !== undefined && Number.isFinite(value) ? [{ name, step, value, at }] : [],
-  );
-}
-
-/** Of values that are there. */
-const mean = (values: readonly number[]): number => meanOf(values) ?? NaN;
-
-/** How an episode searched, in numbers. */
+/** Counts of one episode's searches, documents and selections. Gold shares are null where the question names no gold documents. */
 function measureSearch(episode: Episode, goldIds: readonly string[]) {
   const windows = episode.steps.flatMap((step) =>
     step.kind === "retrieve" ? [step.documents.map(({ id }) => id)] : [],
   );
   const retrieved = new Set<string>();
   const goldByTurn: number[] = [];
-  let later = 0;
-  let fresh = 0;
+  let laterDocuments = 0;
+  let newDocuments = 0;
   for (const [turn, window] of windows.entries()) {
     if (turn > 0) {
-      later += window.length;
-      fresh += window.filter((id) => !retrieved.has(id)).length;
+      laterDocuments += window.length;
+      newDocuments += window.filter((id) => !retrieved.has(id)).length;
     }
     for (const id of window) retrieved.add(id);
     if (goldIds.length > 0)
@@ -46,8 +32,8 @@ function measureSearch(episode: Episode, goldIds: readonly string[]) {
   return {
     ...countRepeatedQueries(episode),
     goldByTurn,
-    later,
-    fresh,
+    laterDocuments,
+    newDocuments,
     searches: windows.length - 1,
     goldRetrieved:
       goldIds.length === 0
@@ -73,17 +59,20 @@ function averageSearch(
   );
   const known = (values: (number | null)[]): number | undefined => {
     const numbers = values.filter((v) => v !== null);
-    return numbers.length === 0 ? undefined : mean(numbers);
+    return numbers.length === 0 ? undefined : average(numbers);
   };
   const sum = (pick: (s: (typeof searches)[number]) => number): number =>
     searches.reduce((total, s) => total + pick(s), 0);
   return {
     goldRetrieved: known(searches.map((s) => s.goldRetrieved)),
     goldSelected: known(searches.map((s) => s.goldSelected)),
-    searches: mean(searches.map((s) => s.searches)),
-    documents: mean(searches.map((s) => s.documents)),
-    newDocuments: sum((s) => s.later) === 0 ? undefined : sum((s) => s.fresh) / sum((s) => s.later),
-    formatErrors: mean(searches.map((s) => s.formatErrors)),
+    searches: average(searches.map((s) => s.searches)),
+    documents: average(searches.map((s) => s.documents)),
+    newDocuments:
+      sum((s) => s.laterDocuments) === 0
+        ? undefined
+        : sum((s) => s.newDocuments) / sum((s) => s.laterDocuments),
+    formatErrors: average(searches.map((s) => s.formatErrors)),
     implicit:
       sum((s) => s.selections) === 0
         ? undefined
@@ -95,12 +84,12 @@ function averageSearch(
   };
 }
 
-/** Mean gold recall up to each turn; an episode that has ended keeps what it had. */
+/** Mean gold recall up to each turn. An episode that has ended counts with its last recall. */
 function averageRecallByTurn(episodes: readonly (readonly number[])[]): number[] {
   const known = episodes.filter((turns) => turns.length > 0);
   const turns = Math.max(0, ...known.map((list) => list.length));
   return Array.from({ length: turns }, (_, turn) =>
-    mean(known.map((list) => list[Math.min(turn, list.length - 1)]!)),
+    average(known.map((list) => list[Math.min(turn, list.length - 1)]!)),
   );
 }
 
@@ -109,7 +98,7 @@ const nameByTurn = (
   recalls: readonly number[],
 ): MetricValues => Object.fromEntries(recalls.map((recall, turn) => [`${family}${turn}`, recall]));
 
-/** What each term in use adds to the mean reward. */
+/** Contribution of each term in use to the mean reward. */
 function averageRewardTerms(records: readonly EpisodeRecord[]): MetricValues {
   const sums = new Map<string, number>();
   for (const { reward } of records)
@@ -131,7 +120,7 @@ const REWARD_METRICS: Record<RewardTerm, MetricName> = {
   search: "reward/search",
 };
 
-/** Format errors of each kind that occurred, per episode. */
+/** Format errors per episode, of each kind that occurred. */
 function averageFormatErrors(records: readonly EpisodeRecord[]): MetricValues {
   const kinds = new Set(records.flatMap(({ formatErrors }) => formatErrors));
   return Object.fromEntries(
@@ -145,7 +134,7 @@ function averageFormatErrors(records: readonly EpisodeRecord[]): MetricValues {
   );
 }
 
-/** Tokens of each episode: before the first action, written by the searcher, and all. */
+/** Lengths in tokens: of the first prompt, of what the searcher wrote, and of the whole sequence. */
 function computeLengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
   const lengths = records.map(({ episode }) => countTokens(episode));
   const actions = lengths.reduce((sum, { actions }) => sum + actions, 0);
@@ -171,21 +160,21 @@ function computeLengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
   };
 }
 
-/** Metrics of a training step's episodes (every episode that was rolled out, kept for the gradient or not). */
+/** Metrics of a training step over every episode that was rolled out, whether it is in the gradient or not. */
 export function computeTrainingMetrics(
   records: readonly EpisodeRecord[],
   questions: ReadonlyMap<string, Question>,
 ): MetricValues {
   const means = averageSearch(records, questions);
   const outcome = (s3: number, rag: number): number =>
-    mean(
+    average(
       records.map(({ score, baseline }) =>
         score?.value === s3 && baseline?.score.value === rag ? 1 : 0,
       ),
     );
   return dropUndefined({
-    "reward/mean": mean(records.map(({ reward }) => reward?.value ?? 0)),
-    "reward/generation_accuracy": mean(records.map(({ score }) => score?.value ?? 0)),
+    "reward/mean": average(records.map(({ reward }) => reward?.value ?? 0)),
+    "reward/generation_accuracy": average(records.map(({ score }) => score?.value ?? 0)),
     "search/gold_retrieved": means.goldRetrieved,
     "search/gold_selected": means.goldSelected,
     "search/searches": means.searches,
@@ -206,7 +195,12 @@ export function computeTrainingMetrics(
   });
 }
 
-/** Metrics of a held-out evaluation, with the quadrants of GBR: what was gained over naive RAG and what was lost. */
+/**
+ * Metrics of a held-out evaluation, with the quadrants of GBR: questions gained over naive RAG, lost, answered by both
+ * and by neither.
+ *
+ * @param set name of the question set
+ */
 export function computeHeldOutMetrics(
   records: readonly EpisodeRecord[],
   questions: ReadonlyMap<string, Question>,
@@ -218,13 +212,13 @@ export function computeHeldOutMetrics(
     rag: baseline?.score.value ?? 0,
   }));
   const share = (s3: number, rag: number): number =>
-    mean(pairs.map((pair) => (pair.s3 === s3 && pair.rag === rag ? 1 : 0)));
+    average(pairs.map((pair) => (pair.s3 === s3 && pair.rag === rag ? 1 : 0)));
   return dropUndefined({
-    "held-out/accuracy": mean(pairs.map(({ s3 }) => s3)),
-    [`val/test_score/${set}`]: mean(pairs.map(({ s3 }) => s3)),
+    "held-out/accuracy": average(pairs.map(({ s3 }) => s3)),
+    [`val/test_score/${set}`]: average(pairs.map(({ s3 }) => s3)),
     ...averageScoreByType(records, questions),
-    "held-out/rag_accuracy": mean(pairs.map(({ rag }) => rag)),
-    "held-out/gbr": mean(pairs.map(({ s3, rag }) => s3 - rag)),
+    "held-out/rag_accuracy": average(pairs.map(({ rag }) => rag)),
+    "held-out/gbr": average(pairs.map(({ s3, rag }) => s3 - rag)),
     "held-out/gained": share(1, 0),
     "held-out/lost": share(0, 1),
     "held-out/both_right": share(1, 1),
@@ -239,26 +233,24 @@ export function computeHeldOutMetrics(
   });
 }
 
-/** Where a set joins several kinds of questions, the score of each: upstream's sets hold the data set as the type. */
+/** Score of each type of question where a set has several; in upstream's sets the type is the data set. */
 function averageScoreByType(
   records: readonly EpisodeRecord[],
   questions: ReadonlyMap<string, Question>,
 ): MetricValues {
-  const typeOf = ({ episode }: EpisodeRecord): string | null =>
+  const getType = ({ episode }: EpisodeRecord): string | null =>
     questions.get(episode.questionId)?.type ?? null;
-  const types = new Set(records.map(typeOf));
+  const types = new Set(records.map(getType));
   if (types.size < 2 || types.has(null)) return {};
   return Object.fromEntries(
     [...types].map((type) => [
       `val/test_score/${type!}`,
-      mean(
-        records.filter((record) => typeOf(record) === type).map(({ score }) => score?.value ?? 0),
+      average(
+        records.filter((record) => getType(record) === type).map(({ score }) => score?.value ?? 0),
       ),
     ]),
   );
 }
 
 const dropUndefined = (values: Partial<Record<MetricName, number | undefined>>): MetricValues =>
-  Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== undefined),
-  ) as MetricValues;
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));

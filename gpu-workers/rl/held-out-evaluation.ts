@@ -1,21 +1,22 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Method } from "@/gpu-workers/searcher/method";
 import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
 import type { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import type { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
-import { shuffledBy } from "@/gpu-workers/runtime/keys";
+import { shuffleBySalt } from "@/gpu-workers/runtime/keys";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
+import { chunk } from "@/lib/chunk";
 
-/** Questions per batch: enough to fill the engine, few enough that progress is seen. */
+/** Questions per batch: enough to fill the engine, few enough to show progress often. */
 export const EVALUATION_BATCH = 24;
 
 /**
- * The held-out questions that every evaluation asks: the first `count` in an order that no seed changes, so that runs
- * are compared on the same questions.
+ * Picks the held-out questions of every evaluation: the first `count` in an order that does not depend on the run's
+ * seed, so that runs are compared on the same questions.
  */
 export const pickHeldOutQuestions = (questions: readonly Question[], count: number): Question[] =>
-  shuffledBy(questions, "held-out").slice(0, count);
+  shuffleBySalt(questions, "held-out").slice(0, count);
 
 export interface EvaluationDependencies {
   method: Method;
@@ -24,19 +25,21 @@ export interface EvaluationDependencies {
   signal: AbortSignal;
 }
 
-/** One episode per question beside naive RAG; `onBatch` gets the records as they come. */
+/**
+ * Runs one episode per held-out question and grades it, together with naive RAG's answer.
+ * @param onBatch is given the records of each batch, and how many questions are done
+ */
 export async function evaluateHeldOut(
-  parts: EvaluationDependencies,
+  dependencies: EvaluationDependencies,
   questions: readonly Question[],
   step: number,
   onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
 ): Promise<EpisodeRecord[]> {
-  const { method, grader: assessor, baseline, signal } = parts;
+  const { method, grader, baseline, signal } = dependencies;
   const all: EpisodeRecord[] = [];
-  for (let start = 0; start < questions.length; start += EVALUATION_BATCH) {
-    const batch = questions.slice(start, start + EVALUATION_BATCH);
+  for (const batch of chunk(questions, EVALUATION_BATCH)) {
     const episodes = await method.run(batch, signal);
-    const outcomes = await assessor.grade(episodes, batch, signal);
+    const outcomes = await grader.grade(episodes, batch, signal);
     const baselines = await baseline.getOutcomes(batch, new Stopwatch(), signal);
     const records = batch.map((question, i) =>
       buildEpisodeRecord({

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { EngineBody } from "@/contracts/engine/dialect";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import {
   computeModelFingerprint,
@@ -10,22 +10,25 @@ import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tok
 import type { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
 import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 
-/** The searcher's model in the engine: a base shared with others, and an adapter of this run's own. */
+/**
+ * The searcher's model in the engine: a base shared with other models, and trained weights of its own. Name, fingerprint
+ * and the hash of the trained weights are the searcher's identity.
+ */
 export interface Policy {
   model: EngineModel;
   tokenizer: Tokenizer;
-  /** Model name, and the fingerprint of base and engine; with the hash of what is trained they are the searcher's identity. */
   name: string;
+  /** Of the base model and the engine. */
   fingerprint: string;
-  /** Writes the episodes in place of the engine. */
+  /** Samples the episodes in place of the engine. */
   vllm?: VllmSampler;
 }
 
-/** What a training run and a method say alike of the searcher. */
+/** The settings of the searcher that training runs and methods share. */
 type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter"> &
   Partial<Pick<TrainConfig["searcher"], "activationCheckpointing">>;
 
-/** Gives the searcher's base a fresh adapter: with the seed alone it is the untrained searcher. */
+/** Loads the searcher's base with fresh trainable weights, which only the seed decides: the untrained searcher. */
 export async function openPolicy(
   engine: EngineClient,
   searcher: SearcherModel,
@@ -50,7 +53,7 @@ export async function openPolicy(
   return { model, tokenizer, name: searcher.model, fingerprint };
 }
 
-/** What of a model is trained. */
+/** Which weights of the model are trained. */
 const selectTrainedWeights = ({
   tuning,
   adapter,
@@ -58,8 +61,8 @@ const selectTrainedWeights = ({
   tuning === "full" ? { lora: null, full: { firstLayer: adapter.firstLayer } } : { lora: adapter };
 
 /**
- * PPO's critic: a second adapter on the searcher's base, or a model of its own whose weights are trained. On the same
- * base it keeps the activations of the frozen layers together with the searcher.
+ * Loads PPO's critic: a second adapter on the searcher's base, or a model of its own with trained weights. On the same
+ * base it shares the searcher's activations of the frozen layers.
  */
 export async function openCritic(
   engine: EngineClient,
@@ -67,22 +70,23 @@ export async function openCritic(
   { searcher, rl: { critic }, seed }: Pick<TrainConfig, "searcher" | "rl" | "seed">,
   signal: AbortSignal,
 ): Promise<EngineModel> {
-  const { firstLayer } = searcher.adapter;
+  const shareActivationsWith = critic.model === null ? policy.model.id : null;
+  const firstLayer = critic.model === null ? searcher.adapter.firstLayer : 0;
   const body = {
     base: findInstalledModel(critic.model ?? searcher.model),
     head: "value",
-    beside: critic.model === null ? policy.model.id : null,
+    beside: shareActivationsWith,
     ...(critic.kind === "adapter"
       ? { lora: searcher.adapter }
-      : { lora: null, full: { firstLayer: critic.model === null ? firstLayer : 0 } }),
+      : { lora: null, full: { firstLayer } }),
     checkpointing: searcher.activationCheckpointing,
-    // Another than the searcher's, whose adapter has the same shape.
+    // A seed of its own, because the searcher's adapter has the same shape.
     seed: seed + 1,
   } as const;
   return engine.createModel(`critic-${randomUUID()}`, body, { signal });
 }
 
-/** The searcher with its present weights. */
+/** The searcher with the policy's present weights, to run episodes with. */
 export async function getSearcher(
   { model, tokenizer, name, fingerprint, vllm }: Policy,
   signal: AbortSignal,
@@ -90,12 +94,7 @@ export async function getSearcher(
   const { hash } = await model.getWeightsHash({ signal });
   const identity = `${name}:${hash}:${fingerprint}`;
   const { maxLength } = model.info;
-  return vllm
-    ? {
-        model: await vllm.useWeights(hash, signal),
-        tokenizer,
-        identity: `${identity}:vllm`,
-        maxLength,
-      }
-    : { model, tokenizer, identity, maxLength };
+  if (!vllm) return { model, tokenizer, identity, maxLength };
+  const sampler = await vllm.useWeights(hash, signal);
+  return { model: sampler, tokenizer, identity: `${identity}:vllm`, maxLength };
 }

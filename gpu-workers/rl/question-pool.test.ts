@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import { drawQuestions, QuestionPool } from "./question-pool";
 
 const questions = Array.from({ length: 10 }, (_, i): Question => ({

@@ -1,10 +1,10 @@
 import { AppError } from "@/contracts/errors";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
-import { shuffledBy } from "@/gpu-workers/runtime/keys";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import { shuffleBySalt } from "@/gpu-workers/runtime/keys";
 
 /**
- * The training questions in the order that the seed gives them, shuffled anew in every epoch. The cursor is the whole
- * state: a resumed run draws the questions that an undisturbed one would have drawn.
+ * The training questions in an order that depends on the seed, shuffled again in every epoch. The cursor is the whole
+ * state, so that a resumed run draws the questions that an uninterrupted one would have drawn.
  */
 export class QuestionPool {
   private epoch = -1;
@@ -38,7 +38,7 @@ export class QuestionPool {
   private getQuestionAt(position: number): Question {
     const epoch = Math.floor(position / this.questions.length);
     if (epoch !== this.epoch) {
-      this.order = shuffledBy(this.questions, "pool", this.seed, epoch);
+      this.order = shuffleBySalt(this.questions, "pool", this.seed, epoch);
       this.epoch = epoch;
     }
     return this.order[position % this.questions.length]!;
@@ -46,27 +46,27 @@ export class QuestionPool {
 }
 
 /**
- * Draws `count` questions that pass `keep`, in the pool's order. Candidates are judged in batches (a naive-RAG answer
- * is cheaper in company); the cursor ends right after the last question drawn.
- * Throws `invalid-input` where a whole epoch has nothing to keep.
+ * Draws `count` questions that pass `accept`, in the pool's order. Candidates are checked in batches, because naive RAG
+ * answers a batch faster than single questions. The cursor ends right after the last question drawn.
+ * @throws AppError "invalid-input" where a whole epoch has no question to draw
  */
 export async function drawQuestions(
   pool: QuestionPool,
   count: number,
-  keep: (candidates: Question[]) => Promise<boolean[]>,
+  accept: (candidates: Question[]) => Promise<boolean[]>,
 ): Promise<Question[]> {
   const drawn: Question[] = [];
-  let refused = 0;
+  let rejectedInARow = 0;
   while (drawn.length < count) {
     const candidates = pool.peek(Math.max(8, 2 * (count - drawn.length)));
-    const kept = await keep(candidates);
+    const accepted = await accept(candidates);
     for (const [i, question] of candidates.entries()) {
       if (drawn.length === count) break;
       pool.cursor++;
-      refused = kept[i] ? 0 : refused + 1;
-      if (kept[i]) drawn.push(question);
+      rejectedInARow = accepted[i] ? 0 : rejectedInARow + 1;
+      if (accepted[i]) drawn.push(question);
     }
-    if (refused >= pool.size)
+    if (rejectedInARow >= pool.size)
       throw new AppError(
         "invalid-input",
         "Naive RAG already answers every training question: nothing is left to learn from. Choose harder questions or switch rl.filterAnswered off.",

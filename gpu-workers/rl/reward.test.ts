@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rewardSchema } from "@/contracts/run-config/training";
+import { rewardSchema } from "@/contracts/run-config/reward";
 import { computeReward } from "./reward";
 
 describe("reward", () => {

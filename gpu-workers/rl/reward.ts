@@ -1,16 +1,16 @@
-import { exactMatch, type Scorable } from "@/core/scoring/rule-scoring";
-import type { RewardTerm, RewardWeights } from "@/contracts/run-config/training";
+import { scoreExactMatch, type Scorable } from "@/core/scoring/rule-scoring";
+import type { RewardTerm, RewardWeights } from "@/contracts/run-config/reward";
 import type { Episode, Reward } from "@/contracts/records/episode";
 import { countTokens } from "@/gpu-workers/searcher/episode-statistics";
 import { listQueries } from "@/gpu-workers/searcher/episode-statistics";
 
-/** What an episode is rewarded for. */
+/** What the terms of the reward are computed from. */
 export interface RewardFacts {
-  /** Of the answer from the searcher's documents, and of naive RAG's, by the configured scorer. */
+  /** Score of the answer from the searcher's documents, and of naive RAG's answer, by the configured scorer. */
   accuracy: number;
   ragAccuracy: number;
   exactMatch: number;
-  /** Share of gold documents handed over; null where the question names none. */
+  /** Share of the gold documents that were selected; null where the question names none. */
   goldRecall: number | null;
   formatErrors: number;
   /** Tokens that the searcher wrote. */
@@ -18,6 +18,7 @@ export interface RewardFacts {
   searches: number;
 }
 
+/** @param answer the generator's, from the searcher's documents */
 export function collectRewardFacts(
   episode: Pick<Episode, "steps" | "context">,
   question: Scorable & { goldIds: readonly string[] },
@@ -25,16 +26,16 @@ export function collectRewardFacts(
   accuracy: number,
   ragAccuracy: number,
 ): RewardFacts {
-  const handedOver = new Set(episode.context.map(({ id }) => id));
+  const selected = new Set(episode.context.map(({ id }) => id));
   const { goldIds } = question;
   return {
     accuracy,
     ragAccuracy,
-    exactMatch: exactMatch(answer, question.answers),
+    exactMatch: scoreExactMatch(answer, question.answers),
     goldRecall:
       goldIds.length === 0
         ? null
-        : goldIds.filter((id) => handedOver.has(id)).length / goldIds.length,
+        : goldIds.filter((id) => selected.has(id)).length / goldIds.length,
     formatErrors: episode.steps.filter(({ kind }) => kind === "reject").length,
     actionTokens: countTokens(episode).actions,
     searches: listQueries(episode).length,
@@ -43,7 +44,7 @@ export function collectRewardFacts(
 
 type RewardPart = Reward["terms"][number];
 
-/** Each term as the sum of weighted parts. */
+/** Each term as a sum of weighted parts. Their labels are stored with the reward. */
 const REWARD_TERMS: Record<RewardTerm, (facts: RewardFacts) => Omit<RewardPart, "term">[]> = {
   // Gain Beyond RAG (s3, equation 1): Acc(G(q, D_s3)) - Acc(G(q, D_RAG)), with the same frozen generator.
   gbr: ({ accuracy, ragAccuracy }) => [
@@ -71,12 +72,12 @@ const REWARD_TERMS: Record<RewardTerm, (facts: RewardFacts) => Omit<RewardPart, 
   search: ({ searches }) => [{ label: "searches after turn 0", weight: -1, value: searches }],
 };
 
-/** "gbr", or "gbr + 0.1 format": the terms in use with their weights. */
+/** The terms in use with their weights, e.g. "gbr" or "gbr + 0.1 format". */
 function formatRewardName(used: readonly (readonly [RewardTerm, number])[]): string {
   return used.map(([term, weight]) => (weight === 1 ? term : `${weight} ${term}`)).join(" + ");
 }
 
-/** The weighted sum of the terms in use, with its arithmetic: value = sum of weight x value over the parts. */
+/** The weighted sum of the terms in use, with its parts: value = sum of weight x value over `terms`. */
 export function computeReward(weights: RewardWeights, facts: RewardFacts): Reward {
   const used = (Object.entries(weights) as [RewardTerm, number][]).filter(
     ([, weight]) => weight !== 0,

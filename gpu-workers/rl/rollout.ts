@@ -1,6 +1,6 @@
 import type { Episode, Reward } from "@/contracts/records/episode";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Algorithm } from "./algorithms/algorithm";
 import type { EpisodeGrader, Outcome } from "@/gpu-workers/searcher/episode-grader";
 import type { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
@@ -13,12 +13,13 @@ import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 /** The groups of one step. */
 export interface Rollouts {
   kept: Group[];
-  /** Could not teach anything. */
+  /** Groups from which nothing can be learned. */
   dropped: Group[];
+  /** Questions drawn in place of dropped groups. */
   resampled: number;
 }
 
-/** The samples of one question in one step, with what they earned. */
+/** The samples of one question in one step, with their rewards. */
 export interface Group {
   question: Question;
   baseline: Outcome;
@@ -38,14 +39,14 @@ export interface RolloutDependencies {
 export const listRewards = ({ samples }: Group): number[] =>
   samples.map(({ reward }) => reward.value);
 
-/** Rolls out a group of episodes for each question and rewards them. */
+/** Runs a group of `rl.groupSize` episodes for each question and computes their rewards. */
 export async function rollOut(
-  parts: RolloutDependencies,
+  dependencies: RolloutDependencies,
   searcher: Searcher,
   questions: readonly Question[],
   step: number,
 ): Promise<Group[]> {
-  const { config, search, grader: assessor, baseline, stopwatch: clock, signal } = parts;
+  const { config, search, grader, baseline, stopwatch, signal } = dependencies;
   const { groupSize, temperature } = config.rl;
   const requests = questions.flatMap((question) =>
     Array.from({ length: groupSize }, (_, sampleIndex) => ({ question, sampleIndex })),
@@ -55,12 +56,14 @@ export async function rollOut(
     search,
     { temperature, seed: config.seed, step, training: true },
     requests,
-    clock,
+    stopwatch,
     signal,
   );
-  const asked = requests.map(({ question }) => question);
-  const outcomes = await clock.time("generator", () => assessor.grade(episodes, asked, signal));
-  const baselines = await baseline.getOutcomes(questions, clock, signal);
+  const askedQuestions = requests.map(({ question }) => question);
+  const outcomes = await stopwatch.time("generator", () =>
+    grader.grade(episodes, askedQuestions, signal),
+  );
+  const baselines = await baseline.getOutcomes(questions, stopwatch, signal);
   return questions.map((question, q) => ({
     question,
     baseline: baselines[q]!,
@@ -80,29 +83,33 @@ export async function rollOut(
 }
 
 /**
- * The groups of one step. Questions that naive RAG answers are passed over; groups that cannot teach (all samples
- * earned the same) are replaced by fresh questions, at most rl.resample times.
+ * Rolls out the groups of one step. Questions that naive RAG answers are skipped (`rl.filterAnswered`); groups from which
+ * nothing can be learned are replaced by new questions, in at most `rl.resample` rounds.
  */
 export async function rollOutStep(
-  parts: RolloutDependencies,
+  dependencies: RolloutDependencies,
   searcher: Searcher,
   pool: QuestionPool,
   step: number,
 ): Promise<Rollouts> {
-  const { rl } = parts.config;
-  const unanswered = async (candidates: Question[]): Promise<boolean[]> =>
+  const { rl } = dependencies.config;
+  const areUnanswered = async (candidates: Question[]): Promise<boolean[]> =>
     rl.filterAnswered
-      ? (await parts.baseline.getOutcomes(candidates, parts.stopwatch, parts.signal)).map(
-          ({ score }) => score.value === 0,
-        )
+      ? (
+          await dependencies.baseline.getOutcomes(
+            candidates,
+            dependencies.stopwatch,
+            dependencies.signal,
+          )
+        ).map(({ score }) => score.value === 0)
       : candidates.map(() => true);
 
   const kept: Group[] = [];
   const dropped: Group[] = [];
   for (let round = 0; round <= rl.resample && kept.length < rl.questionsPerStep; round++) {
-    const questions = await drawQuestions(pool, rl.questionsPerStep - kept.length, unanswered);
-    for (const group of await rollOut(parts, searcher, questions, step))
-      (parts.algorithm.isInformative(listRewards(group)) ? kept : dropped).push(group);
+    const questions = await drawQuestions(pool, rl.questionsPerStep - kept.length, areUnanswered);
+    for (const group of await rollOut(dependencies, searcher, questions, step))
+      (dependencies.algorithm.isInformative(listRewards(group)) ? kept : dropped).push(group);
   }
   return { kept, dropped, resampled: kept.length + dropped.length - rl.questionsPerStep };
 }

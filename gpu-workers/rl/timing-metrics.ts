@@ -1,16 +1,19 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { countTokens } from "@/gpu-workers/searcher/episode-statistics";
-import type { MetricValues } from "./episode-metrics";
+import type { MetricValues } from "./metric-values";
 import { STEP_PHASES, type Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 
-/** Seconds per phase, `other` being what no phase claims, so that they sum to the step; and milliseconds per token. */
+/**
+ * Seconds of each phase of a step and milliseconds per token. `other` is the time of no phase, so that all sum to the
+ * step.
+ */
 export function computeTimingMetrics(
-  clock: Pick<Stopwatch<StepPhase>, "of" | "total">,
+  stopwatch: Pick<Stopwatch<StepPhase>, "getSeconds" | "getTotalSeconds">,
   records: readonly EpisodeRecord[],
 ): MetricValues {
-  const step = clock.total();
+  const step = stopwatch.getTotalSeconds();
   const seconds = Object.fromEntries(
-    STEP_PHASES.map((phase) => [phase, clock.of(phase)]),
+    STEP_PHASES.map((phase) => [phase, stopwatch.getSeconds(phase)]),
   ) as Record<StepPhase, number>;
   const claimed = Object.values(seconds).reduce((sum, s) => sum + s, 0);
   const lengths = records.map(({ episode }) => countTokens(episode));

@@ -7,34 +7,34 @@ import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { INITIAL_ALARM_STATE, alarmStateSchema } from "./alarms/alarm-state";
 
 /**
- * What a checkpoint holds beside the engine's state (weights, optimiser, snapshots): enough that a resumed run does
- * exactly what an undisturbed one would have done. Random numbers need no state, their seeds are derived.
+ * What a checkpoint holds in addition to the engine's state (weights, optimiser, snapshots), so that a resumed run does
+ * exactly what an uninterrupted one would have done. Random numbers need no state, because their seeds are derived.
  */
 export const trainerStateSchema = z.strictObject({
-  /** 1: from before there were critics. */
+  /** 1: written before critics existed. */
   version: z.union([z.literal(1), z.literal(2)]),
-  /** Training steps done; 0: the cold start is done. */
+  /** Training steps done; 0: only the cold start is done. */
   step: z.int().nonnegative(),
   /** Position in the pool of training questions. */
   cursor: z.int().nonnegative(),
-  /** Of the weights beside this file, so that a mixed-up folder is noticed. */
+  /** Hash of the weights in the same folder, so that a mixed-up folder is noticed. */
   weightsHash: z.string(),
-  /** Of the critic; null where the algorithm has none. */
+  /** Hash of the critic's weights; null where the algorithm has none. */
   criticHash: z.string().nullable().default(null),
-  /** Weight of the KL, which may have adapted; null: as the configuration has it. */
+  /** KL coefficient, which may have adapted; null: that of the configuration. */
   klCoefficient: z.number().nonnegative().nullable().default(null),
-  /** Steps in a row up to here that were skipped. */
+  /** Skipped steps in a row up to this one. */
   skipped: z.int().nonnegative().default(0),
-  /** The generator's answers so far. */
+  /** Every answer of the generator so far. */
   answers: z.array(answerSchema),
-  /** What the alarms have seen; a checkpoint from before there were alarms has none. */
+  /** Absent in checkpoints written before alarms existed. */
   alarms: alarmStateSchema.default(INITIAL_ALARM_STATE),
 });
 export type TrainerState = z.infer<typeof trainerStateSchema>;
 
 export const TRAINER_FILE = "trainer.json";
 
-/** Throws `storage-full` where the disk is, as the engine does for its part of the checkpoint. */
+/** @throws AppError "storage-full" where the disk is full, as the engine does for its part of the checkpoint */
 export async function writeTrainerState(directory: string, state: TrainerState): Promise<void> {
   await writeFile(join(directory, TRAINER_FILE), JSON.stringify(state)).catch(
     (cause: NodeJS.ErrnoException) => {
@@ -48,7 +48,7 @@ export async function writeTrainerState(directory: string, state: TrainerState):
   );
 }
 
-/** Throws `not-found` or `invalid-input` where the folder is no checkpoint of a training run. */
+/** @throws AppError "not-found" or "invalid-input" where the folder is no checkpoint of a training run */
 export async function readTrainerState(directory: string): Promise<TrainerState> {
   const text = await readFile(join(directory, TRAINER_FILE), "utf8").catch((cause: unknown) => {
     throw new AppError(
@@ -60,10 +60,10 @@ export async function readTrainerState(directory: string): Promise<TrainerState>
   return parseOrThrow(trainerStateSchema, JSON.parse(text) as unknown, TRAINER_FILE);
 }
 
-/** A checkpoint is a flat folder: the critic's files stand in it under this prefix. */
+/** A checkpoint is a flat folder, in which the critic's files have this prefix. */
 const CRITIC_PREFIX = "critic.";
 
-/** Writes the engine's state of policy and critic (weights, optimiser, snapshots) into one folder. */
+/** Writes the engine's state of policy and critic (weights, optimiser, snapshots) into the checkpoint's folder. */
 export async function saveModels(
   directory: string,
   policy: EngineModel,
@@ -72,17 +72,18 @@ export async function saveModels(
 ): Promise<Pick<TrainerState, "weightsHash" | "criticHash">> {
   const { hash: weightsHash } = await policy.saveState(directory, { signal });
   if (critic === null) return { weightsHash, criticHash: null };
-  const own = `${directory}.critic`;
-  const { hash: criticHash } = await critic.saveState(own, { signal });
-  for (const file of await readdir(own))
-    await rename(join(own, file), join(directory, CRITIC_PREFIX + file));
-  await rm(own, { recursive: true });
+  const criticDirectory = `${directory}.critic`;
+  const { hash: criticHash } = await critic.saveState(criticDirectory, { signal });
+  for (const file of await readdir(criticDirectory))
+    await rename(join(criticDirectory, file), join(directory, CRITIC_PREFIX + file));
+  await rm(criticDirectory, { recursive: true });
   return { weightsHash, criticHash };
 }
 
 /**
- * Takes up what `saveModels` wrote. Throws `invalid-input` where the weights are not those of the trainer's state, or
- * where the critic that the algorithm needs is not there.
+ * Loads what `saveModels` wrote.
+ * @throws AppError "invalid-input" where the weights are not those of the trainer's state, or where the critic that the
+ * algorithm needs is missing
  */
 export async function loadModels(
   directory: string,
@@ -91,31 +92,31 @@ export async function loadModels(
   critic: EngineModel | null,
   signal: AbortSignal,
 ): Promise<void> {
-  const damaged = (): AppError =>
+  const buildDamagedError = (): AppError =>
     new AppError(
       "invalid-input",
       "The checkpoint's weights are not those its trainer state belongs to: the folder is damaged.",
     );
   const { hash } = await policy.loadState(directory, { signal });
-  if (hash !== state.weightsHash) throw damaged();
+  if (hash !== state.weightsHash) throw buildDamagedError();
   if (critic === null) return;
   if (state.criticHash === null)
     throw new AppError(
       "invalid-input",
       "The checkpoint has no critic: its run was not trained by PPO. Set searcher.checkpointState to weights.",
     );
-  const own = `${directory}.critic`;
-  await rm(own, { recursive: true, force: true });
-  await mkdir(own, { recursive: true });
+  const criticDirectory = `${directory}.critic`;
+  await rm(criticDirectory, { recursive: true, force: true });
+  await mkdir(criticDirectory, { recursive: true });
   for (const file of await readdir(directory))
     if (file.startsWith(CRITIC_PREFIX))
-      await cp(join(directory, file), join(own, file.slice(CRITIC_PREFIX.length)));
-  const loaded = await critic.loadState(own, { signal });
-  await rm(own, { recursive: true });
-  if (loaded.hash !== state.criticHash) throw damaged();
+      await cp(join(directory, file), join(criticDirectory, file.slice(CRITIC_PREFIX.length)));
+  const loaded = await critic.loadState(criticDirectory, { signal });
+  await rm(criticDirectory, { recursive: true });
+  if (loaded.hash !== state.criticHash) throw buildDamagedError();
 }
 
-/** The policy of a checkpoint without its optimiser: weights are exported and imported, which begins the optimiser anew. */
+/** Loads the policy's weights of a checkpoint without its optimiser state: exporting and importing them resets it. */
 export async function loadWeightsOnly(
   directory: string,
   policy: EngineModel,

@@ -5,10 +5,10 @@ import { RULES, type RunSettings } from "./rules";
 
 const pointSchema = z.strictObject({ step: z.int().nonnegative(), value: z.number() });
 
-/** What the alarms of a run know: kept in its checkpoints, so that a resumed run raises what an undisturbed one would. */
+/** What the alarms of a run know. Stored in checkpoints, so that a resumed run raises the same alarms as an uninterrupted one. */
 export const alarmStateSchema = z.strictObject({
   history: z.record(z.string(), z.array(pointSchema)),
-  /** Alarms that are raised, with the good readings in a row since. */
+  /** Raised alarms, each with the number of good results in a row since. */
   standing: z.partialRecord(alarmNameSchema, z.strictObject({ calm: z.int().nonnegative() })),
 });
 export type AlarmState = z.infer<typeof alarmStateSchema>;
@@ -16,12 +16,12 @@ export type AlarmState = z.infer<typeof alarmStateSchema>;
 export const INITIAL_ALARM_STATE: AlarmState = { history: {}, standing: {} };
 
 const WATCHED_METRICS: ReadonlySet<string> = new Set(
-  RULES.flatMap(({ metrics: on, alsoReads: beside = [] }) => [...on, ...beside]),
+  RULES.flatMap(({ metrics, alsoReads = [] }) => [...metrics, ...alsoReads]),
 );
 
 /**
- * Takes up the metrics of a step or an evaluation and reads the rules that they concern. Pure: the same metrics in the
- * same order give the same changes, whenever the run was interrupted.
+ * Adds the metrics of a step or an evaluation to the history and evaluates the rules that read them. Pure: the same
+ * metrics in the same order give the same changes, wherever the run was interrupted.
  */
 export function updateAlarms(
   state: AlarmState,
@@ -30,24 +30,24 @@ export function updateAlarms(
   run: RunSettings,
 ): { state: AlarmState; changes: AlarmChange[] } {
   const history: Record<string, MetricHistory[string]> = { ...state.history };
-  const seen = new Set<string>();
+  const added = new Set<string>();
   for (const [metric, value] of Object.entries(values)) {
     if (value === undefined || !Number.isFinite(value) || !WATCHED_METRICS.has(metric)) continue;
     history[metric] = appendPoint(history[metric] ?? [], { step, value });
-    seen.add(metric);
+    added.add(metric);
   }
   const standing = { ...state.standing };
   const changes: AlarmChange[] = [];
-  for (const { name, metrics: on, clearAfter: calm, evaluate: read } of RULES) {
-    if (!on.some((metric) => seen.has(metric))) continue;
-    const reading = read(history, run);
-    if (!reading) continue;
+  for (const { name, metrics, clearAfter, evaluate } of RULES) {
+    if (!metrics.some((metric) => added.has(metric))) continue;
+    const result = evaluate(history, run);
+    if (!result) continue;
     const raised = standing[name];
-    if (!raised && reading.verdict === "bad") {
+    if (!raised && result.verdict === "bad") {
       standing[name] = { calm: 0 };
-      changes.push({ to: "raised", name, step, since: reading.since, evidence: reading.evidence });
-    } else if (raised && reading.verdict !== "good") standing[name] = { calm: 0 };
-    else if (raised && raised.calm + 1 < calm) standing[name] = { calm: raised.calm + 1 };
+      changes.push({ to: "raised", name, step, since: result.since, evidence: result.evidence });
+    } else if (raised && result.verdict !== "good") standing[name] = { calm: 0 };
+    else if (raised && raised.calm + 1 < clearAfter) standing[name] = { calm: raised.calm + 1 };
     else if (raised) {
       delete standing[name];
       changes.push({ to: "cleared", name, step });

@@ -1,3 +1,4 @@
+import { computeMedian } from "@/core/statistics/summary";
 import type { Measured } from "@/contracts/records/alarms";
 
 /** Values of step metrics by name, each in the order of its steps. */
@@ -7,27 +8,21 @@ export interface Point {
   value: number;
 }
 
-/** Points kept of a series: its beginning, which later values are held against, and its end. */
+/** Points kept of a series: its beginning, which later values are compared with, and its end. */
 const FIRST_POINTS = 32;
 const LAST_POINTS = 256;
 
-/** Adds a point; of a long series the middle is forgotten, so that a checkpoint stays small. */
+/** Adds a point. Of a long series the middle is dropped, so that a checkpoint stays small. */
 export function appendPoint(points: readonly Point[], point: Point): Point[] {
   const all = [...points, point];
   if (all.length > FIRST_POINTS + LAST_POINTS) all.splice(FIRST_POINTS, 1);
   return all;
 }
 
-/** Steps whose median speaks for them: two of five may be outliers. */
+/** Steps that are represented by their median, so that two of them may be outliers. */
 export const WINDOW = 5;
 
-export function computeMedian(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-/** The median of some neighbouring points, with the steps that it is of; null where there are none. */
+/** The median of neighbouring points, with the steps that they cover; null where there are none. */
 export function summarisePoints(points: readonly Point[]): Measured | null {
   const [first, last] = [points[0], points[points.length - 1]];
   return first && last
@@ -43,13 +38,13 @@ export function summarisePoints(points: readonly Point[]): Measured | null {
 export const takeLatest = (points: readonly Point[], size = WINDOW): readonly Point[] | null =>
   points.length < size ? null : points.slice(-size);
 
-/** Every window of `size` neighbouring points, the oldest first. */
+/** The medians of every window of `size` neighbouring points, the oldest first. */
 export const listWindows = (points: readonly Point[], size = WINDOW): Measured[] =>
   Array.from({ length: Math.max(0, points.length - size + 1) }, (_, i) =>
     summarisePoints(points.slice(i, i + size))!,
   );
 
-/** The median over the points between two steps, ends included; null where there are fewer than three. */
+/** The median of the points between two steps, both included; null where there are fewer than three. */
 export function summariseBetween(
   points: readonly Point[],
   fromStep: number,

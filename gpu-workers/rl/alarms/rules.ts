@@ -1,6 +1,6 @@
 import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/records/alarms";
-import { isGrouped } from "@/contracts/run-config/training";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
+import { isGrouped } from "@/contracts/run-config/algorithm";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricName } from "@/core/metrics/metric-table";
 import {
   summariseBetween,
@@ -13,17 +13,17 @@ import {
 } from "./metric-history";
 
 /**
- * What a rule says of the history so far. `bad` raises its alarm; `good` in a row clears it; `between` leaves it as it
- * is: the space between the two limits keeps an alarm from flapping.
+ * Result of a rule on the history so far. `bad` raises its alarm, several `good` in a row clear it, `between` leaves it
+ * as it is. Two limits with space between them keep an alarm from switching on and off.
  */
 export interface RuleResult {
   verdict: "bad" | "between" | "good";
-  /** First step that belongs to what is seen. */
+  /** First step that shows the problem. */
   since: number;
   evidence: AlarmEvidence[];
 }
 
-/** What of a run's configuration a rule must know. */
+/** What a rule must know of the run's configuration. */
 export interface RunSettings {
   algorithm: TrainConfig["rl"]["algorithm"];
   groupSize: number;
@@ -33,14 +33,14 @@ export interface RunSettings {
 
 export interface AlarmRule {
   name: AlarmName;
-  /** It is read again with every point of these. */
+  /** The rule is evaluated with every new point of these. */
   metrics: readonly MetricName[];
-  /** Also in the history, but no reason to read. */
+  /** Metrics that it reads as well, whose new points do not cause an evaluation. */
   alsoReads?: readonly MetricName[];
-  /** Good readings in a row that clear the alarm. */
+  /** Good results in a row that clear the alarm. */
   clearAfter: number;
   /** Null while too little is known. */
-  evaluate(history: MetricHistory, run: RunSettings): RuleResult | null;
+  readonly evaluate: (history: MetricHistory, run: RunSettings) => RuleResult | null;
 }
 
 const STEPS_TO_CLEAR = 3;
@@ -54,8 +54,8 @@ const judgeValue = (now: number, bad: Limit, clear: number): RuleResult["verdict
   exceedsLimit(bad, now) ? "bad" : exceedsLimit({ ...bad, value: clear }, now) ? "between" : "good";
 
 /**
- * The median of a metric's last points against a limit: bad where it has passed `limit`, good where it has not passed
- * `clear`. `since` is the first of these points that has passed the limit.
+ * Compares the median of a metric's last points with two limits: bad where it has passed `limit`, good where it has not
+ * passed `clear`. `since` is the first of these points that has passed `limit`.
  */
 function compareWithLimit(
   metric: MetricName,
@@ -73,13 +73,13 @@ function compareWithLimit(
   };
 }
 
-/** The gravest of several readings, with the evidence of all that are as grave. */
-function selectWorst(readings: readonly (RuleResult | null)[]): RuleResult | null {
-  const known = readings.filter((reading) => reading !== null);
+/** The worst of several results, with the evidence of all that are as bad. */
+function selectWorst(results: readonly (RuleResult | null)[]): RuleResult | null {
+  const known = results.filter((result) => result !== null);
   const verdict = (["bad", "between", "good"] as const).find((v) =>
-    known.some((reading) => reading.verdict === v),
+    known.some((result) => result.verdict === v),
   );
-  const chosen = known.filter((reading) => reading.verdict === verdict);
+  const chosen = known.filter((result) => result.verdict === verdict);
   return verdict === undefined
     ? null
     : {
@@ -90,9 +90,9 @@ function selectWorst(readings: readonly (RuleResult | null)[]): RuleResult | nul
 }
 
 /**
- * Held-out GBR falls while the training reward rises. The best two neighbouring evaluations are held against the last
- * two, of which neither may be near. Near is two standard errors of a difference (at least 0.05): naive RAG's part is the
- * same each time, so the error is that of two accuracies over the held-out questions, taken as independent.
+ * Held-out GBR falls while the training reward rises. The best two neighbouring evaluations are compared with the last
+ * two: both must be lower by a margin of two standard errors of a difference, at least 0.05. Naive RAG's part of GBR is
+ * the same each time, so the error is that of two accuracies over the held-out questions, taken as independent.
  */
 const rewardHacking: AlarmRule = {
   name: "reward-hacking",
@@ -118,7 +118,7 @@ const rewardHacking: AlarmRule = {
     const margin = Math.max(0.05, 2 * Math.sqrt((2 * variance) / heldOutQuestions));
 
     const rewards = getPoints(history, "reward/mean");
-    // Around the best evaluations: the steps up to the second of them, or the first ones where it came before any.
+    // The reward around the best evaluations: the steps up to the second of them, or else the first steps.
     const upToBest = rewards.filter(({ step }) => step <= best.toStep);
     const then = summarisePoints(
       upToBest.length >= 3 ? upToBest.slice(-WINDOW) : rewards.slice(0, WINDOW),
@@ -146,8 +146,8 @@ const rewardHacking: AlarmRule = {
 };
 
 /**
- * Entropy per action token. A healthy run loses some of it slowly, to a half or a third. Bad is a fifth of the first
- * three steps' and at most 0.05 nats; below 0.005 nats every token is all but certain, whatever it began with.
+ * Entropy per action token. In a healthy run it falls slowly, to a half or a third. Bad is a fifth of that of the first
+ * three steps and at most 0.05 nats; below 0.005 nats every token is almost certain, whatever the entropy was at first.
  */
 const entropyCollapse: AlarmRule = {
   name: "entropy-collapse",
@@ -169,13 +169,13 @@ const entropyCollapse: AlarmRule = {
   },
 };
 
-/** Fewer tokens more than this are no explosion, whatever their ratio. */
+/** A smaller increase in tokens is no explosion, whatever the ratio. */
 const MIN_GROWTH_TOKENS = 16;
 
 /**
- * Texts twice as long as in earlier windows, while the reward is no higher than in the best of these (longer episodes that
- * earn more are how a searcher learns to search twice); or half of the episodes cut by a token limit, a quarter more than
- * at first.
+ * Responses twice as long as in earlier windows, while the reward is no higher than in the best of these (a searcher that
+ * learns to search twice writes more and earns more); or half of the episodes truncated by a token limit, a quarter more
+ * than at first.
  */
 const lengthExplosion: AlarmRule = {
   name: "length-explosion",
@@ -260,7 +260,7 @@ const questionCopied: AlarmRule = {
   },
 };
 
-/** Format errors per episode: twice the best earlier window's and 0.3 more. A model that is still learning the form falls. */
+/** Format errors per episode: 0.3 more than twice those of the best earlier window. While a model learns the form they fall. */
 const formatDrift: AlarmRule = {
   name: "format-drift",
   metrics: ["search/format_errors"],
@@ -282,7 +282,7 @@ const formatDrift: AlarmRule = {
   },
 };
 
-/** Nine groups in ten without variance; only where the group is the baseline. Half of them is usual on a filtered pool. */
+/** Nine groups in ten without variance; only for algorithms whose baseline is the group. Half of them is usual on a filtered pool. */
 const noVariance: AlarmRule = {
   name: "no-variance",
   metrics: ["groups/without_variance"],
@@ -298,8 +298,8 @@ const noVariance: AlarmRule = {
 };
 
 /**
- * KL to the reference per action token, wherever it is taken from: a nat, at which the reference finds the tokens almost
- * three times less likely; or 0.3 nats and five times the five steps before. Trained policies usually stay below 0.1.
+ * KL to the reference per action token, in the reward or in the loss: 1 nat, where the reference finds the tokens almost
+ * three times less likely; or 0.3 nats and five times that of the five steps before. It usually stays below 0.1.
  */
 const klRunaway: AlarmRule = {
   name: "kl-runaway",
@@ -322,7 +322,7 @@ function checkKl(metric: MetricName, points: readonly Point[]): RuleResult | nul
   return compareWithLimit(metric, recent, { side: "at-least", value: limit }, limit / 2, before);
 }
 
-/** Values of ten steps, the first five of a fresh critic left out, explain less than nothing by half of the returns' variance. */
+/** Explained variance of the critic below -0.5 over ten steps. The first five steps are left out: a new critic knows nothing. */
 const valueUseless: AlarmRule = {
   name: "value-useless",
   metrics: ["critic/vf_explained_var"],
@@ -339,7 +339,7 @@ const valueUseless: AlarmRule = {
   },
 };
 
-/** Norms ten times the usual of this run and ten times the clip, in most of five steps; or updates skipped as not finite in most of them. */
+/** Gradient norms ten times the usual of this run and ten times the clip, in most of five steps; or updates skipped as not finite in most of them. */
 const gradientExplosion: AlarmRule = {
   name: "gradient-explosion",
   metrics: ["actor/grad_norm", "critic/grad_norm", "actor/skipped_updates"],
@@ -368,7 +368,7 @@ function checkGradientNorm(
   return compareWithLimit(metric, recent, { side: "at-least", value: limit }, limit / 3, usual);
 }
 
-/** A fifth of the tries at the generator and judge failed; cleared below a tenth. */
+/** A fifth of the attempts at generator and judge failed; cleared below a tenth. */
 const generatorErrors: AlarmRule = {
   name: "generator-errors",
   metrics: ["generator/retries"],

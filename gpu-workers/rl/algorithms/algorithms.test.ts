@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rlSchema, type AlgorithmName } from "@/contracts/run-config/training";
-import { createAlgorithm } from ".";
+import { rlSchema } from "@/contracts/run-config/rl";
+import type { AlgorithmName } from "@/contracts/run-config/algorithm";
+import { createAlgorithm } from "./create-algorithm";
 import { computeNetReward, type Trajectory } from "./algorithm";
-import { computeDiscountedReturns, computeGae, buildTokenRewards, whiten } from "./gae";
-import { computeGroupAdvantages } from "./grpo";
+import { computeDiscountedReturns, buildTokenRewards, whiten } from "./returns";
+import { computeGae } from "./gae";
+import { computeGroupAdvantages } from "./group-relative";
 import { adaptKlCoefficient, KL_ESTIMATORS } from "./kl";
 import reference from "./reference.json";
 import { weightBestSamples } from "./rejection-sampling";

@@ -1,8 +1,8 @@
-import type { RlConfig } from "@/contracts/run-config/training";
+import type { RlConfig } from "@/contracts/run-config/rl";
 
 /**
- * Estimates of KL(policy, reference) from a token that the policy chose (Schulman, "Approximating KL divergence"), with
- * d = log reference - log policy: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - 1 - d.
+ * Estimators of KL(policy, reference) from one token that the policy chose (Schulman 2020, "Approximating KL
+ * divergence"), with d = log reference - log policy: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - 1 - d.
  */
 export const KL_ESTIMATORS: Record<
   RlConfig["klEstimator"],
@@ -14,8 +14,8 @@ export const KL_ESTIMATORS: Record<
 };
 
 /**
- * The coefficient's next value (Ziegler et al. 2019, section 2.2): it grows where the measured KL is above the target and
- * shrinks where it is below, by at most a fifth in `horizon` episodes.
+ * Next value of the KL coefficient (Ziegler et al. 2019, section 2.2): it grows where the measured KL is above the target
+ * and shrinks where it is below, by at most a fifth in `rl.klHorizon` episodes. Without a target it stays.
  */
 export function adaptKlCoefficient(
   coefficient: number,

@@ -1,10 +1,11 @@
-import type { RlConfig } from "@/contracts/run-config/training";
+import type { RlConfig } from "@/contracts/run-config/rl";
 import type { Algorithm } from "./algorithm";
-import { computeGae, buildTokenRewards, whiten } from "./gae";
+import { computeGae } from "./gae";
+import { buildTokenRewards, whiten } from "./returns";
 
 /**
- * PPO (Schulman et al. 2017) as s3 trains (paper, appendix A.2): what the episode earned stands at its last action token,
- * a critic's values and GAE give each action token its advantage, whitened over the step.
+ * PPO (Schulman et al. 2017) as s3 trains (paper, appendix A.2): the episode's reward stands at its last action token; a
+ * critic's values and GAE give each action token its advantage, which is whitened over the step.
  */
 export function createPpo(rl: RlConfig): Algorithm {
   return {
@@ -12,7 +13,7 @@ export function createPpo(rl: RlConfig): Algorithm {
     loss: "ppo",
     clipRange: { low: rl.clip, high: rl.clipHigh ?? rl.clip },
     usesCritic: true,
-    // The baseline is the critic's, so equal rewards teach as well.
+    // The critic is the baseline, so equal rewards teach as well.
     isInformative: () => true,
     assignCredit: (groups) => {
       const estimates = groups.map((group) =>

@@ -1,7 +1,8 @@
-"""Reference values for the algorithms' tests, by torch on padded tensors with a mask: writes reference.json beside this file.
+"""Writes reference.json beside this file: reference values for the algorithms' tests, by torch.
 
-The layout is the trainers' usual one (batch x response, 1 in the mask where the policy chose), which ours never builds.
-usage: pip install torch; python gpu-workers/s3/algorithms/reference.py
+The layout is the trainers' usual one (batch x response, 1 in the mask where the policy chose),
+which ours never builds.
+usage: pip install torch; python gpu-workers/rl/algorithms/reference.py
 """
 
 import json
@@ -22,7 +23,7 @@ def whiten(x, mask):
 
 
 def gae(rewards, values, mask, gamma, lam):
-    """Backwards over columns; where the mask is 0 nothing changes, so that such tokens are no states."""
+    """Generalised advantages; where the mask is 0 nothing changes: such tokens are no states."""
     advantage, value = torch.zeros(len(rewards), dtype=F64), torch.zeros(len(rewards), dtype=F64)
     out = torch.zeros_like(rewards)
     for t in range(rewards.shape[1] - 1, -1, -1):

@@ -1,6 +1,6 @@
-import type { RlConfig } from "@/contracts/run-config/training";
+import type { RlConfig } from "@/contracts/run-config/rl";
 import type { Algorithm } from "./algorithm";
-import { computeDiscountedReturns, buildTokenRewards, whiten } from "./gae";
+import { computeDiscountedReturns, buildTokenRewards, whiten } from "./returns";
 
 /** REINFORCE++ (Hu 2025): discounted returns of token rewards, normalised over the whole batch, with PPO's clipped loss. */
 export const createReinforcePlusPlus = (rl: RlConfig): Algorithm => ({

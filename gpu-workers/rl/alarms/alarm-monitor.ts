@@ -1,13 +1,14 @@
-import { ALARMS, evidenceText, type RaisedAlarm } from "@/contracts/records/alarms";
+import type { RaisedAlarm } from "@/contracts/records/alarms";
+import { ALARMS, formatAlarmEvidence } from "@/core/metrics/alarms";
 import { AppError } from "@/contracts/errors";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
-import type { MetricValues } from "@/gpu-workers/rl/episode-metrics";
+import type { MetricValues } from "@/gpu-workers/rl/metric-values";
 import { updateAlarms, INITIAL_ALARM_STATE, type AlarmState } from "./alarm-state";
 
-/** Watches one run's metrics, reports the alarms that they raise and clear, and says when the run is to stop. */
+/** Watches the metrics of one run: reports the alarms that they raise and clear, and decides whether the run must stop. */
 export class AlarmMonitor {
-  private watched: AlarmState = INITIAL_ALARM_STATE;
+  private currentState: AlarmState = INITIAL_ALARM_STATE;
   private cause: RaisedAlarm | null = null;
 
   constructor(
@@ -18,28 +19,28 @@ export class AlarmMonitor {
 
   /** For a checkpoint. */
   get state(): AlarmState {
-    return this.watched;
+    return this.currentState;
   }
 
   /**
-   * Takes up what an earlier attempt saw. An alarm that stands by then does not stop the run again: who resumes it
-   * unchanged has decided to go on.
+   * Restores the state of a checkpoint. An alarm that is raised in it does not stop the run again: a user who resumes the
+   * run unchanged has decided to continue.
    */
   restore(state: AlarmState): void {
-    this.watched = state;
+    this.currentState = state;
   }
 
-  /** Call it with each step's and each evaluation's metrics, once. */
+  /** Takes the metrics of each step and each evaluation, once. */
   async observe(values: MetricValues, step: number): Promise<void> {
     const { rl, alarms } = this.config;
     const { algorithm, groupSize, gradientClip } = rl;
-    const { state, changes } = updateAlarms(this.watched, values, step, {
+    const { state, changes } = updateAlarms(this.currentState, values, step, {
       algorithm,
       groupSize,
       gradientClip,
       heldOutQuestions: this.heldOutQuestions,
     });
-    this.watched = state;
+    this.currentState = state;
     if (changes.length === 0) return;
     await this.context.report({ kind: "alarms", changes });
     for (const change of changes) {
@@ -53,15 +54,15 @@ export class AlarmMonitor {
     }
   }
 
-  /** Whether an alarm was raised that the run is told to stop on. */
+  /** Whether an alarm was raised on which the configuration tells the run to stop. */
   get shouldStop(): boolean {
     return this.cause !== null;
   }
 
-  /** Why the run ends, once it has saved the checkpoint after `step`. */
+  /** The error that ends the run, after it has saved the checkpoint of `step`. */
   buildStopError(step: number): AppError {
     if (this.cause === null)
-      throw new AppError("internal", "No alarm was raised that the run is told to stop on.");
+      throw new AppError("internal", "No alarm was raised on which the run must stop.");
     const { title, remedy } = ALARMS[this.cause.name];
     return new AppError(
       "alarm",
@@ -71,4 +72,4 @@ export class AlarmMonitor {
 }
 
 const formatEvidence = ({ evidence }: RaisedAlarm): string =>
-  `${evidence.map(evidenceText).join(". ")}.`;
+  `${evidence.map(formatAlarmEvidence).join(". ")}.`;

@@ -1,6 +1,9 @@
-import type { AlgorithmName, RlConfig } from "@/contracts/run-config/training";
+import type { RlConfig } from "@/contracts/run-config/rl";
+import type { AlgorithmName } from "@/contracts/run-config/algorithm";
 import type { Algorithm } from "./algorithm";
-import { createDapo, createDrGrpo, createGrpo } from "./grpo";
+import { createDapo } from "./dapo";
+import { createDrGrpo } from "./dr-grpo";
+import { createGrpo } from "./grpo";
 import { createPpo } from "./ppo";
 import { createReinforcePlusPlus } from "./reinforce-plus-plus";
 import { createRejectionSampling } from "./rejection-sampling";
@@ -16,4 +19,5 @@ export const ALGORITHMS: Record<AlgorithmName, (rl: RlConfig) => Algorithm> = {
   "rejection-sampling": createRejectionSampling,
 };
 
+/** The algorithm that the configuration names. */
 export const createAlgorithm = (rl: RlConfig): Algorithm => ALGORITHMS[rl.algorithm](rl);

@@ -1,27 +1,13 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  ALARMS,
   alarmNameSchema,
-  evidenceText,
   type AlarmChange,
   type AlarmName,
   type RaisedAlarm,
 } from "@/contracts/records/alarms";
-import { AppError } from "@/contracts/errors";
-import { presetById } from "@/core/presets/run-presets";
-import { trainConfigSchema } from "@/contracts/run-config/run-config";
-import type { ReportItem } from "@/contracts/worker-protocol/worker-protocol";
-import {
-  readTrainerState,
-  TRAINER_FILE,
-  writeTrainerState,
-  type TrainerState,
-} from "@/gpu-workers/rl/trainer-state";
-import { AlarmMonitor } from "./alarms";
+import { formatAlarmEvidence } from "@/core/metrics/alarms";
+import { createRandom } from "@/core/statistics/bootstrap";
 import { RULES, type RunSettings } from "./rules";
 import {
   updateAlarms,
@@ -57,17 +43,6 @@ function watch(
   return { changes, state };
 }
 
-/** Numbers in 0..1 that a seed decides (mulberry32). */
-function random(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Share of n coins that fall right. */
 const share = (chance: number, n: number, next: () => number): number =>
   Array.from({ length: n }, next).filter((x) => x < chance).length / n;
@@ -77,7 +52,7 @@ const share = (chance: number, n: number, next: () => number): number =>
  * held-out accuracy rises and is measured on the same questions each time (a few of which change their answer by chance).
  */
 function healthy(steps: number, every: number, seed: number, learns = 1): Observation[] {
-  const next = random(seed);
+  const next = createRandom(seed);
   const noisy = (value: number, spread: number): number => value * (1 + spread * (2 * next() - 1));
   const curve = (step: number): number => learns * (1 - Math.exp((-3 * step) / steps));
   const evaluation = (step: number): Observation => {
@@ -290,7 +265,7 @@ describe("collapses", () => {
         if (first!.limit!.side === "at-least")
           expect(first!.now.value).toBeGreaterThanOrEqual(first!.limit!.value);
         else expect(first!.now.value).toBeLessThanOrEqual(first!.limit!.value);
-        expect(evidenceText(first!)).toContain(`${metric} `);
+        expect(formatAlarmEvidence(first!)).toContain(`${metric} `);
 
         // Sound again: the same alarm is cleared, once. (Held-out GBR counts as sound at its best.)
         const after = healthy(60, 4, seed)
@@ -345,7 +320,7 @@ describe("properties of any history", () => {
     expect(RULES.map(({ name }) => name).sort()).toEqual([...alarmNameSchema.options].sort()));
 
   const metrics = [
-    ...new Set(RULES.flatMap(({ metrics: on, alsoReads: beside = [] }) => [...on, ...beside])),
+    ...new Set(RULES.flatMap(({ metrics, alsoReads = [] }) => [...metrics, ...alsoReads])),
   ];
   const value = fc.oneof(
     fc.double({ min: -2, max: 2, noNaN: true }).map((v) => v + 0),
@@ -409,7 +384,7 @@ describe("properties of any history", () => {
           ["generator/retries", 0.2, 0.08] as const,
         ),
         (seed, [metric, limit, spread]) => {
-          const next = random(seed);
+          const next = createRandom(seed);
           const run = Array.from({ length: 300 }, (_, i) => ({
             step: i + 1,
             values: { [metric]: limit + spread * (2 * next() - 1) },
@@ -427,96 +402,5 @@ describe("properties of any history", () => {
       expect(points.length).toBeLessThanOrEqual(288);
     expect(state.history["reward/mean"]![0]!.step).toBe(1);
     expect(state.history["reward/mean"]!.at(-1)!.step).toBe(2000);
-  });
-});
-
-describe("what a run does with its alarms", () => {
-  const preset = trainConfigSchema.parse(presetById("atlas-smollm2-grpo")!.config);
-  const config = {
-    ...preset,
-    alarms: { stopOn: { ...preset.alarms.stopOn, "no-variance": true } },
-  };
-  const open = (of = config) => {
-    const items: ReportItem[] = [];
-    const lines: string[] = [];
-    return {
-      items,
-      lines,
-      alarms: new AlarmMonitor(
-        { report: async (item) => void items.push(item), log: (_, line) => void lines.push(line) },
-        of,
-        72,
-      ),
-    };
-  };
-  const collapse = async (alarms: AlarmMonitor, from: number, to: number): Promise<void> => {
-    for (let step = from; step <= to; step++)
-      await alarms.observe({ "groups/without_variance": 1 }, step);
-  };
-
-  it("reports each change once, and stops with the evidence and the remedy where it is told to", async () => {
-    const { alarms, items, lines } = open();
-    await collapse(alarms, 1, 4);
-    expect([items, alarms.shouldStop]).toEqual([[], false]);
-    await collapse(alarms, 5, 6);
-    expect(items).toMatchObject([
-      { kind: "alarms", changes: [{ to: "raised", name: "no-variance", step: 5, since: 1 }] },
-    ]);
-    expect(lines).toHaveLength(1);
-    expect(alarms.shouldStop).toBe(true);
-    const why = alarms.buildStopError(7);
-    expect(why.code).toBe("alarm");
-    for (const part of [
-      ALARMS["no-variance"].title,
-      "groups/without_variance 1 (steps 1–5); limit: at least 0.9",
-      ALARMS["no-variance"].remedy,
-      "alarm after step 5",
-      "checkpoint after step 7",
-    ])
-      expect(why.message).toContain(part);
-  });
-
-  it("keeps what it saw in the checkpoint's trainer state; one from before there were alarms begins anew", async () => {
-    const { alarms } = open();
-    await collapse(alarms, 1, 6);
-    const folder = await mkdtemp(join(tmpdir(), "s3-alarms-"));
-    const state: TrainerState = {
-      version: 2,
-      step: 6,
-      cursor: 6,
-      weightsHash: "w",
-      criticHash: null,
-      klCoefficient: null,
-      skipped: 0,
-      answers: [],
-      alarms: alarms.state,
-    };
-    await writeTrainerState(folder, state);
-    expect((await readTrainerState(folder)).alarms).toEqual(alarms.state);
-    await writeFile(
-      join(folder, TRAINER_FILE),
-      JSON.stringify({ version: 1, step: 6, cursor: 6, weightsHash: "w", answers: [] }),
-    );
-    expect((await readTrainerState(folder)).alarms).toEqual(INITIAL_ALARM_STATE);
-    await rm(folder, { recursive: true });
-  });
-
-  it("goes on where it is not told to stop, and after it was resumed", async () => {
-    const { alarms, items } = open(preset);
-    await collapse(alarms, 1, 9);
-    expect([items.length, alarms.shouldStop]).toEqual([1, false]);
-    expect(() => alarms.buildStopError(9)).toThrow(AppError);
-
-    const resumed = open();
-    resumed.alarms.restore(alarms.state);
-    await collapse(resumed.alarms, 10, 20);
-    expect([resumed.items, resumed.alarms.shouldStop]).toEqual([[], false]);
-    for (let step = 21; step <= 30; step++)
-      await resumed.alarms.observe({ "groups/without_variance": 0.3 }, step);
-    expect(resumed.items).toMatchObject([{ changes: [{ to: "cleared", name: "no-variance" }] }]);
-    await collapse(resumed.alarms, 31, 40);
-    expect(resumed.alarms.buildStopError(40).message).toContain(
-      "Stopped on an alarm after step 33",
-    );
   });
 });

@@ -1,0 +1,118 @@
+import type { EngineResult } from "@/contracts/engine/dialect";
+import type { Credit } from "@/gpu-workers/rl/algorithms/algorithm";
+import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
+import type { Group } from "@/gpu-workers/rl/rollout";
+import {
+  buildDatum,
+  buildTrainingSequence,
+  fillActionTokens,
+  pickActionTokens,
+  type TrainingSequence,
+} from "@/gpu-workers/searcher/training-sequence";
+import {
+  noteOutOfMemory,
+  REFERENCE,
+  type UpdateDependencies,
+  type UpdateNotes,
+} from "./update-dependencies";
+
+/** One episode as the update learns from it. Lists have an entry for each action token. */
+export interface Experience {
+  sequence: TrainingSequence;
+  reward: number;
+  /** Log-probabilities under the policy before the update: the denominator of the importance ratio. */
+  oldLogprobs: number[];
+  /** Under the trainer's policy before the update; null where only the sampler's are known. */
+  trainerLogprobs: number[] | null;
+  referenceLogprobs: number[] | null;
+  /** What the KL takes from the reward of each token; zeros where it is not in the reward. */
+  penalties: number[];
+  /** The critic's value of each state; empty without a critic. */
+  values: number[];
+}
+
+export interface CreditedExperience {
+  experience: Experience;
+  credit: Credit;
+}
+
+/**
+ * Builds the experiences of one step's groups: forward passes give the old and reference log-probabilities and the
+ * critic's values of every episode.
+ *
+ * @returns an experience per sample, in the order of the groups
+ */
+export async function buildExperiences(
+  { policy, critic, config, klCoefficient, stopwatch, signal }: UpdateDependencies,
+  groups: readonly Group[],
+  notes: UpdateNotes,
+): Promise<Experience[]> {
+  const { rl, search } = config;
+  const samples = groups.flatMap((group) => group.samples);
+  const sequences = samples.map(({ episode }) => buildTrainingSequence(episode, search));
+  const data = sequences.map((sequence) =>
+    buildDatum(
+      sequence,
+      fillActionTokens(sequence, () => 1),
+    ),
+  );
+  const measuresKl = klCoefficient > 0;
+  const forward =
+    measuresKl || rl.oldLogprobs === "trainer"
+      ? await stopwatch.time("ref", () =>
+          policy.forward(
+            {
+              adapter: true,
+              data,
+              temperature: rl.temperature,
+              ...(measuresKl ? { reference: REFERENCE } : {}),
+            },
+            { signal },
+          ),
+        )
+      : null;
+  const valued =
+    critic === null
+      ? null
+      : await stopwatch.time("values", () => critic.forward({ adapter: true, data }, { signal }));
+  for (const result of [forward, valued]) if (result !== null) noteOutOfMemory(notes, result);
+  return sequences.map((sequence, i) =>
+    buildExperience(sequence, samples[i]!.reward.value, i, forward, valued, rl, klCoefficient),
+  );
+}
+
+/** Puts together the results of the forward passes for the episode at `index` of the batch. Pure. */
+function buildExperience(
+  sequence: TrainingSequence,
+  reward: number,
+  index: number,
+  forward: EngineResult<"forward"> | null,
+  valued: EngineResult<"forward"> | null,
+  rl: UpdateDependencies["config"]["rl"],
+  klCoefficient: number,
+): Experience {
+  const pick = (list: readonly number[] | undefined): number[] | null =>
+    list === undefined ? null : pickActionTokens(sequence, list);
+  const samplerLogprobs = pickActionTokens(sequence, sequence.logprobs);
+  const trainerLogprobs = pick(forward?.logprobs[index]);
+  const referenceLogprobs = pick(forward?.referenceLogprobs?.[index]);
+  const estimateKl = KL_ESTIMATORS[rl.klEstimator];
+  const penalised = referenceLogprobs !== null && trainerLogprobs !== null && rl.klIn === "reward";
+  return {
+    sequence,
+    reward,
+    oldLogprobs: rl.oldLogprobs === "trainer" ? trainerLogprobs! : samplerLogprobs,
+    trainerLogprobs,
+    referenceLogprobs,
+    penalties: samplerLogprobs.map((_, t) =>
+      penalised ? klCoefficient * estimateKl(trainerLogprobs[t]!, referenceLogprobs[t]!) : 0,
+    ),
+    values: pick(valued?.values[index]) ?? [],
+  };
+}
+
+/** Splits a flat list as the samples lie in their groups. */
+export function splitByGroup<T>(items: readonly T[], groups: readonly Group[]): T[][] {
+  let start = 0;
+  return groups.map(({ samples }) => items.slice(start, (start += samples.length)));
+}

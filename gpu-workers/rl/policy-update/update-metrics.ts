@@ -1,0 +1,143 @@
+import { computeExplainedVariance, computeMean, findMaximum } from "@/core/statistics/summary";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import { computeNetReward, type Credit } from "@/gpu-workers/rl/algorithms/algorithm";
+import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
+import { summariseMeanMaxMin, type MetricValues } from "@/gpu-workers/rl/metric-values";
+import { pickActionTokens } from "@/gpu-workers/searcher/training-sequence";
+import type { CreditedExperience, Experience } from "./experience";
+import type { MiniBatchResult } from "./optimizer-epochs";
+import type { UpdateDependencies } from "./update-dependencies";
+
+/** Metrics of a policy update, under verl's names where it has them. Everything here is pure. */
+
+/** Mean KL to the reference per action token; null where it is not measured. */
+export function averageKl(
+  experiences: readonly Experience[],
+  rl: TrainConfig["rl"],
+): number | null {
+  const estimateKl = KL_ESTIMATORS[rl.klEstimator];
+  const tokens = experiences.flatMap(({ trainerLogprobs, referenceLogprobs }) =>
+    referenceLogprobs === null
+      ? []
+      : referenceLogprobs.map((reference, t) => estimateKl(trainerLogprobs![t]!, reference)),
+  );
+  return computeMean(tokens) ?? null;
+}
+
+export function computeKlMetrics(
+  experiences: readonly Experience[],
+  { config: { rl }, klCoefficient }: Pick<UpdateDependencies, "config" | "klCoefficient">,
+): MetricValues {
+  const kl = averageKl(experiences, rl);
+  if (kl === null) return {};
+  return rl.klIn === "reward"
+    ? { "critic/kl": kl, "critic/kl_coeff": klCoefficient }
+    : { "actor/kl_loss": kl, "actor/kl_coef": klCoefficient };
+}
+
+/** Rewards, advantages, returns and values of a step. */
+export function computeCreditMetrics(
+  experiences: readonly Experience[],
+  credits: readonly Credit[],
+): MetricValues {
+  const values = experiences.flatMap((experience) => experience.values);
+  const returns = credits.flatMap((credit) => credit.returns ?? []);
+  const advantages = credits.flatMap((credit) => credit.advantages);
+  const explained = computeExplainedVariance(values, returns);
+  return {
+    ...summariseMeanMaxMin(
+      "critic/score",
+      experiences.map(({ reward }) => reward),
+    ),
+    ...summariseMeanMaxMin("critic/rewards", experiences.map(computeNetReward)),
+    ...summariseMeanMaxMin("critic/advantages", advantages),
+    ...summariseMeanMaxMin("critic/returns", returns),
+    ...summariseMeanMaxMin("critic/values", values),
+    ...(explained === null ? {} : { "critic/vf_explained_var": explained }),
+  };
+}
+
+/**
+ * How the sampler's log-probabilities differ from the trainer's, where the trainer computed its own before the update;
+ * otherwise `computeActorMetrics` measures it. Nothing with `rl.overlap`, because those episodes are of other weights.
+ */
+export function computeSamplerMismatch(
+  experiences: readonly Experience[],
+  { overlap, truncateRatio: cap }: TrainConfig["rl"],
+): MetricValues {
+  if (overlap) return {};
+  const differences = experiences.flatMap(({ sequence, trainerLogprobs }) =>
+    trainerLogprobs === null
+      ? []
+      : pickActionTokens(sequence, sequence.logprobs).map(
+          (sampled, t) => sampled - trainerLogprobs[t]!,
+        ),
+  );
+  const truncated = differences.map((d) => (Math.exp(-d) > (cap ?? Infinity) ? 1 : 0));
+  return {
+    ...computeMismatchMetrics(differences),
+    ...(cap === null || differences.length === 0
+      ? {}
+      : { "mismatch/truncated": computeMean(truncated)! }),
+  };
+}
+
+function computeMismatchMetrics(differences: readonly number[]): MetricValues {
+  if (differences.length === 0) return {};
+  const distances = differences.map(Math.abs);
+  return {
+    "mismatch/logprob_mean": computeMean(distances)!,
+    "mismatch/logprob_max": findMaximum(distances),
+    "mismatch/kl": computeMean(differences)!,
+  };
+}
+
+export function computeCriticMetrics(results: readonly MiniBatchResult[]): MetricValues {
+  if (results.length === 0) return {};
+  return {
+    "critic/vf_loss": averageOver(results, ({ loss }) => loss),
+    "critic/vf_clipfrac": computeTokenShare(results, ({ valueClipped }) => valueClipped),
+    "critic/grad_norm": averageOver(results, ({ gradNorm }) => gradNorm),
+  };
+}
+
+/** @param experiences those that the policy learned from */
+export function computeActorMetrics(
+  results: readonly MiniBatchResult[],
+  experiences: readonly CreditedExperience[],
+  rl: TrainConfig["rl"],
+): MetricValues {
+  if (results.length === 0) return {};
+  const known = experiences.some(({ experience }) => experience.trainerLogprobs !== null);
+  // At the first optimiser step the weights are still those of the old policy.
+  const mismatch = known || rl.overlap ? [] : listLogprobDifferences(results[0]!);
+  return {
+    "actor/pg_loss": averageOver(results, ({ policyLoss }) => policyLoss),
+    "actor/entropy_loss": computeTokenShare(results, ({ entropy }) => entropy),
+    "actor/pg_clipfrac": computeTokenShare(results, ({ clipped }) => clipped),
+    "actor/ppo_kl": computeMean(results.flatMap(listLogprobDifferences)) ?? 0,
+    "actor/grad_norm": averageOver(results, ({ gradNorm }) => gradNorm),
+    "actor/ratio_max": findMaximum(results.map(({ ratio }) => ratio.max)),
+    ...computeMismatchMetrics(mismatch),
+  };
+}
+
+const averageOver = (
+  results: readonly MiniBatchResult[],
+  read: (result: MiniBatchResult) => number,
+): number => computeMean(results.map(read))!;
+
+/** Sum of a value over all results per action token. */
+function computeTokenShare(
+  results: readonly MiniBatchResult[],
+  read: (result: MiniBatchResult) => number,
+): number {
+  const tokens = results.reduce((sum, result) => sum + result.tokens, 0);
+  return results.reduce((sum, result) => sum + read(result), 0) / Math.max(1, tokens);
+}
+
+/** Old log-probability minus the present one of each action token. */
+const listLogprobDifferences = ({ batch, logprobs }: MiniBatchResult): number[] =>
+  batch.flatMap(({ experience: { sequence, oldLogprobs } }, i) =>
+    pickActionTokens(sequence, logprobs[i]!).map((logprob, t) => oldLogprobs[t]! - logprob),
+  );
